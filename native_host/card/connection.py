@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""The one door to any card, real or not."""
+
+from abc import ABC, abstractmethod
+
+__all__ = ["CardConnection"]
+
+
+class CardConnection(ABC):
+    """A connection to one card, held exclusively from its making to ``close()``.
+
+    Calls block, and come from one thread at a time.
+    """
+
+    @abstractmethod
+    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+        """Send one command APDU and return the answer's data and its status word.
+
+        The status word is 16 bits, SW1 in the high byte (ISO/IEC 7816-4 §5.6). Answers
+        61xx and 6Cxx may come up unhandled. Raises ``CardRemoved`` when the card has
+        gone, ``CardMute`` when it does not answer.
+        """
+
+    def close(self) -> None:
+        """Reset the card, so that no verified PIN stays behind, and let go of it."""

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""What can go wrong with a card, each with its stable code."""
+
+from native_host.errors import KortillaError
+
+__all__ = [
+    "CardBusy",
+    "CardError",
+    "CardExpired",
+    "CardMute",
+    "CardRemoved",
+    "PcscUnavailable",
+    "PinBlocked",
+    "PinTriesUnreadable",
+    "SignatureInvalid",
+    "UnsupportedCard",
+    "WrongPin",
+]
+
+
+class CardError(KortillaError):
+    """The card answered something that the step does not allow."""
+
+    code = "CARD_ERROR"
+
+    def __init__(self, message: str, *, status_word: int | None = None) -> None:
+        super().__init__(message)
+        self.status_word = status_word
+
+
+class PcscUnavailable(CardError):
+    """The system's smart card service does not run or can't be reached."""
+
+    code = "PCSC_UNAVAILABLE"
+
+
+class CardRemoved(CardError):
+    """The card or its reader was taken away."""
+
+    code = "CARD_REMOVED"
+
+
+class CardMute(CardError):
+    """The card does not answer: the wrong way round, dirty, or broken."""
+
+    code = "CARD_MUTE"
+
+
+class CardBusy(CardError):
+    """Another program holds the card."""
+
+    code = "CARD_BUSY"
+
+
+class UnsupportedCard(CardError):
+    """The card is not a FINEID citizen card; ``kind`` names it where known."""
+
+    code = "UNSUPPORTED_CARD"
+
+    def __init__(self, message: str, *, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class CardExpired(CardError):
+    """The card's certificate is not valid now."""
+
+    code = "CARD_EXPIRED"
+
+
+class WrongPin(CardError):
+    """The card refused a PIN; ``tries_left`` of five remain."""
+
+    code = "WRONG_PIN"
+
+    def __init__(self, tries_left: int) -> None:
+        super().__init__(f"The card refused the PIN; {tries_left} tries are left.")
+        self.tries_left = tries_left
+
+
+class PinBlocked(CardError):
+    """The PIN has no tries left."""
+
+    code = "PIN_BLOCKED"
+
+
+class PinTriesUnreadable(CardError):
+    """The card did not say how many tries are left, so no PIN is sent."""
+
+    code = "PIN_TRIES_UNREADABLE"
+
+
+class SignatureInvalid(CardError):
+    """The card's signature does not verify with its own certificate."""
+
+    code = "SIGNATURE_INVALID"

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""Where cards come from: readers of the system, or the mock card."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+from .connection import CardConnection
+
+__all__ = ["CardSource", "Reader"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A card reader as it stands at one moment.
+
+    ``atr`` is the answer to reset of the card in it, or None without a card. ``mute``
+    says that a card is there and did not answer the reset. ``insertion`` changes with
+    every insertion, so that a card taken out and put back between two looks shows.
+    """
+
+    name: str
+    atr: bytes | None = None
+    mute: bool = False
+    insertion: int = 0
+
+
+class CardSource(ABC):
+    """Readers, what is in them, and the thread on which cards are talked to."""
+
+    #: True for the mock card: windows carry the "test card" mark, and only then may
+    #: the automatic prompt answer.
+    test_card: bool = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @abstractmethod
+    async def readers(self) -> tuple[Reader, ...]:
+        """Return the readers as they are now. Raises ``PcscUnavailable``."""
+
+    @abstractmethod
+    async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
+        """Wait until the readers differ from ``known`` and return them.
+
+        May be cancelled at any time. Raises ``PcscUnavailable`` when the service goes.
+        """
+
+    @abstractmethod
+    async def connect(self, reader: Reader) -> CardConnection:
+        """Connect to the card in a reader, exclusively.
+
+        Raises ``CardBusy`` when another program keeps the card for longer than a
+        brief wait, ``CardRemoved``, ``CardMute``, ``PcscUnavailable``.
+        """
+
+    @abstractmethod
+    async def run(
+        self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a blocking function on the one thread that talks to the card.
+
+        When the caller is cancelled the function still runs to its end there, since a
+        command under way can't be taken back.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Wait for a command under way, close open connections and end the threads."""

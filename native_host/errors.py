@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""The root of every error that may reach a person, a script or a page."""
+
+from typing import ClassVar
+
+__all__ = [
+    "Busy",
+    "ConfigBroken",
+    "InvalidArgument",
+    "KortillaError",
+    "OriginRefused",
+    "RequestCancelled",
+    "RequestExpired",
+    "UserCancelled",
+]
+
+
+class KortillaError(Exception):
+    """An error with a stable code, listed in PROTOCOL.md.
+
+    The message is a full sentence in English for developers and logs. It never holds
+    a PIN, a name or a SATU: people read the texts of ``pin_prompt`` instead.
+    """
+
+    code: ClassVar[str] = "INTERNAL"
+
+
+class InvalidArgument(KortillaError):
+    """A field of a request is unknown, missing or wrong; the message names it."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class OriginRefused(KortillaError):
+    """The origin is not one that may ask (see ``native_host.origin``)."""
+
+    code = "ORIGIN_REFUSED"
+
+
+class Busy(KortillaError):
+    """Another operation is under way."""
+
+    code = "BUSY"
+
+
+class UserCancelled(KortillaError):
+    """The person closed the window or pressed cancel.
+
+    ``reason`` says what stood in the way at that moment, as one of the codes of the
+    other errors (``NO_READER``, ``PIN_BLOCKED``, …), or is None.
+    """
+
+    code = "USER_CANCELLED"
+
+    def __init__(
+        self, message: str = "The person cancelled.", *, reason: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class RequestCancelled(KortillaError):
+    """The page, or the end of its tab, called the request off."""
+
+    code = "REQUEST_CANCELLED"
+
+
+class RequestExpired(KortillaError):
+    """The page stopped waiting; the window said so until it was closed."""
+
+    code = "REQUEST_EXPIRED"
+
+
+class ConfigBroken(KortillaError):
+    """A configuration file can't be used; the message names the file and the key."""
+
+    code = "CONFIG_BROKEN"

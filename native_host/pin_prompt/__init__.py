@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Where a person consents and types a PIN: window, terminal, or automatic."""
