@@ -8,6 +8,7 @@ __all__ = [
     "CardError",
     "CardExpired",
     "CardMute",
+    "CardNotActivated",
     "CardRemoved",
     "PcscUnavailable",
     "PinBlocked",
@@ -60,6 +61,12 @@ class UnsupportedCard(CardError):
     def __init__(self, message: str, *, kind: str = "") -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class CardNotActivated(CardError):
+    """The PIN is still as the card was made: the card must be activated first."""
+
+    code = "CARD_NOT_ACTIVATED"
 
 
 class CardExpired(CardError):

@@ -60,6 +60,10 @@ class CardSource(ABC):
         """
 
     @abstractmethod
+    async def wait_for_service(self) -> None:
+        """Wait until the service that was unavailable can be reached."""
+
+    @abstractmethod
     async def connect(self, reader: Reader) -> CardConnection:
         """Connect to the card in a reader, exclusively.
 

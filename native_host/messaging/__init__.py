@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: MIT
+"""The seam to the browser: framing, wire models, dispatcher."""

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: MIT
+"""One file for each thing that the host can do."""

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""What the browser starts: ``python -I -m native_host``.
+
+The hello leaves before anything heavy is imported; everything else is imported while
+the browser works on it.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from native_host import WEB_EID_VERSION
+
+__all__ = ["main"]
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    prompt_command: Sequence[str] | None = None,
+) -> int:
+    """Serve the browser on standard input and output, and return the exit status.
+
+    ``arguments`` are what the browser gave (default: the command line's), or
+    ``-c COMMAND JSON`` for Web eID's form on the command line. ``prompt_command`` puts
+    another program in the place of the PIN window.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["-c"]:
+        from native_host.messaging.command_line import answer
+
+        return answer(arguments[1:])
+    fd_in, fd_out = _take_over_stdio()
+    hello = b'{"version":"%s"}' % WEB_EID_VERSION.encode()
+    try:
+        os.write(fd_out, len(hello).to_bytes(4, sys.byteorder) + hello)
+    except BrokenPipeError:
+        return 0
+    from native_host.messaging.host import serve
+
+    return serve(fd_in, fd_out, arguments, prompt_command=prompt_command)
+
+
+def _take_over_stdio() -> tuple[int, int]:
+    """Keep standard input and output to ourselves.
+
+    A stray print, here or in a library, then goes to standard error and can't break
+    the framing; a child can't read the browser's messages.
+    """
+    fd_in, fd_out = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    return fd_in, fd_out
+
+
+if __name__ == "__main__":
+    sys.exit(main())

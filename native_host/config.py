@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""The configuration file: ``config.toml``, or what ``$KORTILLA_CONFIG`` names."""
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from native_host.errors import ConfigBroken
+
+__all__ = ["CARDS", "LANGUAGES", "PROMPTS", "Config", "config_path", "load_config"]
+
+CARDS = ("pcsc", "mock")
+PROMPTS = ("window", "terminal", "automatic")
+LANGUAGES = ("system", "fi", "sv", "en")
+_CHOICES = {"card": CARDS, "prompt": PROMPTS, "language": LANGUAGES}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What may be set. ``automatic`` is for the mock card only.
+
+    ``extensions`` are ids of browser extensions that may start the host besides those
+    in ``manifests/``: for developers of other extensions.
+    """
+
+    card: Literal["pcsc", "mock"] = "pcsc"
+    prompt: Literal["window", "terminal", "automatic"] = "window"
+    language: Literal["system", "fi", "sv", "en"] = "system"
+    allow_localhost: bool = False
+    extensions: tuple[str, ...] = field(default=())
+
+
+def config_path() -> Path:
+    """Return where the configuration is looked for."""
+    named = os.environ.get("KORTILLA_CONFIG")
+    if named:
+        return Path(named)
+    from platformdirs import user_config_path
+
+    return user_config_path("kortilla", appauthor=False) / "config.toml"
+
+
+def load_config() -> Config:
+    """Read the configuration; without a file the defaults hold.
+
+    Raises ``ConfigBroken``, naming the file and the key, for a file that can't be read
+    or parsed, an unknown key, or a value that the key can't have. A file that
+    ``$KORTILLA_CONFIG`` names must be there.
+    """
+    path = config_path()
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except FileNotFoundError as error:
+        if os.environ.get("KORTILLA_CONFIG"):
+            raise ConfigBroken(f"{path}: there is no such file.") from error
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigBroken(
+            f"{path}: can't be read ({type(error).__name__})."
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigBroken(f"{path}: is not TOML: {error}.") from error
+    return Config(**{key: _check(path, key, value) for key, value in values.items()})
+
+
+def _check(path: Path, key: str, value: object) -> Any:
+    if key not in {each.name for each in fields(Config)}:
+        raise ConfigBroken(f"{path}: the key {key!r} is not known.")
+    if key in _CHOICES:
+        if value not in _CHOICES[key]:
+            allowed = ", ".join(_CHOICES[key])
+            raise ConfigBroken(f"{path}: the key {key!r} must be one of {allowed}.")
+        return value
+    if key == "extensions":
+        if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+            raise ConfigBroken(f"{path}: the key {key!r} must be a list of texts.")
+        return tuple(cast(list[str], value))
+    if not isinstance(value, bool):
+        raise ConfigBroken(f"{path}: the key {key!r} must be true or false.")
+    return value

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Which extension started the host.
+
+The browser has already held the caller against the manifest; it is held against the
+known ids once more here, so that a manifest somebody else has written does not open
+this door by itself.
+"""
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from native_host.errors import KortillaError
+
+__all__ = ["Caller", "CallerRefused", "identify_caller"]
+
+logger = logging.getLogger(__name__)
+
+_CHROMIUM = re.compile(r"chrome-extension://([a-p]{32})/")
+_FIREFOX = re.compile(r"[A-Za-z0-9._-]*@[A-Za-z0-9._-]+|\{[0-9A-Fa-f-]{36}\}")
+
+
+class CallerRefused(KortillaError):
+    """The extension that started the host is not one that may."""
+
+    code = "CALLER_REFUSED"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """``extension`` is the extension's id, or None where a portal did not pass it."""
+
+    extension: str | None
+
+
+def identify_caller(arguments: Sequence[str], allowed: frozenset[str]) -> Caller:
+    """Return who calls, from the arguments of the command line.
+
+    Chromium gives ``chrome-extension://ID/``, Firefox the manifest's path and the
+    add-on's id, a portal nothing. Raises ``CallerRefused``.
+    """
+    named = [argument for argument in arguments if not argument.startswith("--")]
+    if not named:
+        logger.info("started without a caller's name")
+        return Caller(None)
+    match = _CHROMIUM.fullmatch(named[0])
+    if match is not None:
+        extension = match[1]
+    elif len(named) == 2 and _FIREFOX.fullmatch(named[1]):
+        extension = named[1]
+    else:
+        raise CallerRefused("The arguments are not those that a browser gives.")
+    if extension not in allowed:
+        raise CallerRefused(f"The extension {extension} may not start this program.")
+    logger.info("started by the extension %s", extension)
+    return Caller(extension)

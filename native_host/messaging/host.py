@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""The host's life, from the hello to the end of input."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+
+from native_host.messaging.framing import Frame, FrameWriter, Pump, parse
+
+__all__ = ["serve"]
+
+#: Seconds from the end of input to the end of the process, whatever still runs.
+#: Chromium kills at about 2 s; a verified card must have been reset before.
+_LAST_CALL = 0.9
+
+_NEEDS_WINDOW = {"authenticate", "prepare"}
+
+
+class WindowAhead:
+    """Starts the window's process while the host still imports its own modules.
+
+    Nothing of it is visible until the request has been checked.
+    """
+
+    def __init__(self, command: Sequence[str] | None) -> None:
+        self._command = command
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def first_look(self, frame: Frame) -> None:
+        """Start the process when a frame looks like a request that will need it."""
+        message = parse(frame)
+        if isinstance(message, dict) and message.get("command") in _NEEDS_WINDOW:
+            from native_host.config import load_config
+            from native_host.errors import ConfigBroken
+
+            try:
+                needed = load_config().prompt == "window"
+            except ConfigBroken:
+                return  # said by the dispatcher, in answer to the request
+            if needed:
+                self.start()
+
+    def start(self) -> None:
+        """Start the process unless one is waiting already."""
+        from native_host.pin_prompt.spawn import spawn
+
+        with self._lock:
+            if self._process is None:
+                self._process = spawn(self._command)
+
+    def take(self) -> subprocess.Popen[bytes] | None:
+        """Hand over the waiting process, if there is one."""
+        with self._lock:
+            process, self._process = self._process, None
+        return process
+
+    def discard(self) -> None:
+        """End a process that was not needed."""
+        process = self.take()
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+
+def serve(
+    fd_in: int,
+    fd_out: int,
+    arguments: Sequence[str],
+    *,
+    prompt_command: Sequence[str] | None = None,
+) -> int:
+    """Answer requests until the input ends; return the exit status."""
+    ahead = WindowAhead(prompt_command)
+    pump = Pump(fd_in, first_look=ahead.first_look)
+    # From here on the window's process starts in parallel with these imports.
+    from native_host.log import set_up_log
+    from native_host.messaging.dispatcher import Dispatcher
+
+    set_up_log()
+
+    async def run() -> int:
+        loop = asyncio.get_running_loop()
+        frames: asyncio.Queue[Frame | None] = asyncio.Queue()
+
+        def deliver(frame: Frame | None) -> None:
+            if frame is None:
+                _exit_at_the_latest(_LAST_CALL)
+            with suppress(RuntimeError):  # the loop has ended before the input did
+                loop.call_soon_threadsafe(frames.put_nowait, frame)
+
+        if sys.platform != "win32":
+            # Firefox sends SIGTERM after closing the input; the answer is the same.
+            loop.add_signal_handler(signal.SIGTERM, frames.put_nowait, None)
+        pump.attach(deliver)
+        dispatcher = Dispatcher(
+            FrameWriter(fd_out), arguments, window=ahead, prompt_command=prompt_command
+        )
+        return await dispatcher.run(frames)
+
+    try:
+        return asyncio.run(run())
+    finally:
+        ahead.discard()
+
+
+def _exit_at_the_latest(seconds: float) -> None:
+    timer = threading.Timer(seconds, os._exit, args=(0,))
+    timer.daemon = True
+    timer.start()

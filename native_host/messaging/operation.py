@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""One request's operation: opened, answered, expired or called off, and put away."""
+
+import asyncio
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from native_host.config import load_config
+from native_host.environment import open_prompt, open_source
+from native_host.errors import RequestExpired
+from native_host.languages import choose_language
+from native_host.messaging.models import WebEidAuthenticateArguments
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.origin import check_origin
+from native_host.pin_prompt.prompt import Prompt, Step
+
+__all__ = ["Authentication"]
+
+#: Seconds for which the window says that it is done, unless the browser ends it.
+_DONE_SHOWN = 1.5
+
+
+class Authentication:
+    """Authenticates for one request.
+
+    ``answer`` gets the token as soon as there is one, before the window has gone and
+    the card has been reset. ``previous`` is an operation that has been answered and
+    whose window may still say so: it is ended first.
+    """
+
+    def __init__(
+        self,
+        arguments: WebEidAuthenticateArguments,
+        *,
+        started_by_person: bool,
+        progress: Callable[[str], None],
+        answer: Callable[[dict[str, str]], None],
+        window: Callable[[], "subprocess.Popen[bytes] | None"],
+        prompt_command: Sequence[str] | None = None,
+        previous: asyncio.Task[None] | None = None,
+    ) -> None:
+        self._arguments = arguments
+        self._started_by_person = started_by_person
+        self._progress = progress
+        self._answer = answer
+        self._window = window
+        self._prompt_command = prompt_command
+        self._previous = previous
+        self._work: asyncio.Task[None] | None = None
+        self._expired = False
+        #: True once the token has left.
+        self.answered = False
+
+    def expire(self) -> None:
+        """The page has stopped waiting: let go of the card, and say so."""
+        if self._work is not None and not self.answered:
+            self._expired = True
+            self._work.cancel()
+
+    async def run(self) -> None:
+        """Do it. Raises the errors of the operation and ``RequestExpired``."""
+        if self._previous is not None:
+            self._previous.cancel()
+            await asyncio.wait({self._previous})
+        config = load_config()
+        origin = check_origin(
+            self._arguments.origin, allow_localhost=config.allow_localhost
+        )
+        request = AuthenticateRequest(
+            origin=origin,
+            challenge_nonce=self._arguments.challengeNonce,
+            language=choose_language(config.language, self._arguments.lang),
+            started_by_person=self._started_by_person,
+        )
+        window = self._window() if config.prompt == "window" else None
+        prompt = open_prompt(config, window=window, command=self._prompt_command)
+
+        async def work() -> None:
+            async with open_source(config) as source:
+                token = await authenticate(
+                    request, source=source, prompt=prompt, progress=self._progress
+                )
+                self.answered = True
+                self._answer(token)
+
+        try:
+            self._work = asyncio.create_task(work())
+            await self._finish(self._work, prompt)
+        finally:
+            await prompt.close()
+
+    async def _finish(self, work: asyncio.Task[None], prompt: Prompt) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not self._expired:
+                raise
+            prompt.show(Step.EXPIRED)
+            await prompt.wait_for_cancel()
+            raise RequestExpired("The page stopped waiting for an answer.") from None
+        prompt.show(Step.DONE)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(prompt.wait_for_cancel(), _DONE_SHOWN)
