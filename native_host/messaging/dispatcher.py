@@ -40,6 +40,9 @@ __all__ = ["Dispatcher", "InvalidMessage", "UnknownCommand", "web_eid_error"]
 
 logger = logging.getLogger(__name__)
 
+#: Longest message of Web eID's protocol, in bytes.
+_WEB_EID_MAX_LENGTH = 8192
+
 Reply = dict[str, Any]
 
 
@@ -112,6 +115,12 @@ class Dispatcher:
         if isinstance(message, str):
             return self._fault(InvalidMessage(message))
         if "id" not in message and not self._own:
+            if len(frame.body) > _WEB_EID_MAX_LENGTH:
+                return self._fault(
+                    InvalidMessage(
+                        f"The message is longer than {_WEB_EID_MAX_LENGTH} bytes."
+                    )
+                )
             return self._take_web_eid(message, frames)
         self._own = True
         try:

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+"""A configuration is what it says, or an error that names the file and the key."""
+
+from pathlib import Path
+
+import pytest
+
+from native_host.config import Config, config_path, load_config
+from native_host.errors import ConfigBroken
+
+
+@pytest.fixture
+def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "config.toml"
+    monkeypatch.setenv("KORTILLA_CONFIG", str(path))
+    return path
+
+
+def test_without_a_file_the_defaults_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KORTILLA_CONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert config_path() == tmp_path / "config" / "kortilla" / "config.toml"
+    assert load_config() == Config(card="pcsc", prompt="window", language="system")
+
+
+def test_every_key_can_be_set(config_file: Path) -> None:
+    config_file.write_text(
+        'card = "mock"\nprompt = "automatic"\nlanguage = "sv"\n'
+        'allow_localhost = true\nextensions = ["a@b"]\n'
+    )
+    assert load_config() == Config("mock", "automatic", "sv", True, ("a@b",))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('colour = "red"', "'colour' is not known"),
+        ('card = "bank"', "'card' must be one of pcsc, mock"),
+        ("card = 1", "'card' must be one of"),
+        ("card = []", "'card' must be one of"),
+        ('prompt = "none"', "'prompt' must be one of"),
+        ('language = "et"', "'language' must be one of"),
+        ('allow_localhost = "yes"', "'allow_localhost' must be true or false"),
+        ("allow_localhost = 1", "'allow_localhost' must be true or false"),
+        ('extensions = "a"', "'extensions' must be a list"),
+        ("extensions = [1]", "'extensions' must be a list"),
+        ("card =", "is not TOML"),
+        ("[card]", "'card' must be one of"),
+    ],
+)
+def test_a_broken_file_is_named_with_its_key(
+    config_file: Path, text: str, named: str
+) -> None:
+    config_file.write_text(text)
+    with pytest.raises(ConfigBroken, match=named) as caught:
+        load_config()
+    assert str(config_file) in str(caught.value)
+
+
+def test_a_file_that_is_not_text_is_named(config_file: Path) -> None:
+    config_file.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigBroken, match="can't be read"):
+        load_config()
+
+
+def test_a_file_named_by_the_environment_must_be_there(config_file: Path) -> None:
+    with pytest.raises(ConfigBroken, match="no such file"):
+        load_config()
