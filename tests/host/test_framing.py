@@ -98,7 +98,7 @@ def test_what_is_written_can_be_read(message: dict[str, Any]) -> None:
     fd = os.memfd_create("output")
     FrameWriter(fd).write(message)
     os.lseek(fd, 0, os.SEEK_SET)
-    with open(fd, "rb") as file:
+    with os.fdopen(fd, "rb") as file:
         [written] = pumped(file.read())
     assert parse(written) == json.loads(json.dumps(message))
 
