@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from native_host.browsers import extension_ids
+from native_host.browsers.hosts import OWN_HOST, host_names, known_extensions
 from native_host.config import load_config
 from native_host.errors import (
     Busy,
@@ -88,16 +88,16 @@ class Dispatcher:
         self._find_caller(arguments)
 
     def _find_caller(self, arguments: Sequence[str]) -> None:
-        ours, web_eid = extension_ids("fi.kortilla.host"), extension_ids("eu.webeid")
         caller = Caller(None)
         try:
-            allowed = ours | web_eid | frozenset(load_config().extensions)
+            allowed = known_extensions() | frozenset(load_config().extensions)
             caller = identify_caller(arguments, allowed)
         except KortillaError as error:
             self._refusal = error
             if isinstance(error, CallerRefused):
                 logger.warning("%s", error)
-        self._own = caller.extension in ours
+        [own] = (host for host in host_names() if host.name == OWN_HOST)
+        self._own = caller.extension in (*own.chromium, *own.firefox)
 
     async def run(self, frames: "asyncio.Queue[Frame | None]") -> int:
         """Answer frames until None comes; return the exit status."""
