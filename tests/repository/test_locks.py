@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""The locks hold exact releases and their hashes, and no addresses."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+RELEASE = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)( ;[^\\]*)? \\$")
+HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
+LOCKS = ("build", "demo", "dev")
+
+
+def releases(text: str) -> dict[str, str]:
+    """Return the version of each package in a lock of requirements."""
+    found = (RELEASE.match(line) for line in text.splitlines())
+    return {match[1]: match[2] for match in found if match}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_each_line_is_a_release_or_its_hash(texts: dict[str, str], lock: str) -> None:
+    lines = texts[f"tools/requirements/{lock}.txt"].splitlines()
+    lines = [line for line in lines if not line.startswith("#")]
+    assert lines
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        assert RELEASE.match(line) or HASH.match(line)
+        assert not RELEASE.match(line) or HASH.match(following)
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_one_release_of_a_package_in_all_locks(
+    texts: dict[str, str], lock: str
+) -> None:
+    everything = releases(texts["tools/requirements/dev.txt"])
+    assert releases(texts[f"tools/requirements/{lock}.txt"]).items() <= (
+        everything.items()
+    )
+
+
+def test_all_that_pyproject_asks_for_is_locked(texts: dict[str, str]) -> None:
+    pyproject = tomllib.loads(texts["pyproject.toml"])
+    asked = [
+        requirement
+        for group in (
+            *pyproject["project"]["optional-dependencies"].values(),
+            *pyproject["dependency-groups"].values(),
+        )
+        for requirement in group
+        if isinstance(requirement, str) and not requirement.startswith("kortilla[")
+    ]
+    names = {
+        re.split(r"[\[<>=! ]", requirement)[0].lower().replace("_", "-")
+        for requirement in asked
+    }
+    assert names <= releases(texts["tools/requirements/dev.txt"]).keys()
+
+
+def test_the_lock_of_node_holds_hashes_and_no_addresses(texts: dict[str, str]) -> None:
+    lock = json.loads(texts["package-lock.json"])
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert packages
+    assert [name for name in packages if "resolved" in packages[name]] == []
+    assert [name for name in packages if "integrity" not in packages[name]] == []
+    asked = json.loads(texts["package.json"])["devDependencies"]
+    assert lock["packages"][""]["devDependencies"] == asked
+
+
+def test_no_other_lock_and_no_address_of_a_registry(
+    root: Path, texts: dict[str, str]
+) -> None:
+    assert not (root / "uv.lock").exists()
+    for name in (*texts,):
+        if "require" in name or "package" in name or name.startswith("."):
+            assert not re.search(r"(pypi|npmjs|pythonhosted)\.org", texts[name]), name

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""What the texts promise is what the program has."""
+
+import importlib
+import json
+import pkgutil
+import re
+import tomllib
+
+import native_host
+from native_host.errors import KortillaError
+
+
+def test_the_first_screen_of_the_readme_has_the_two_commands(
+    texts: dict[str, str],
+) -> None:
+    screen = texts["README.md"].splitlines()[:24]
+    assert {"git clone <this repository>", "make demo", "make test"} <= {
+        line.split("  #")[0].strip() for line in screen
+    }
+
+
+def test_the_readme_names_only_targets_that_exist(texts: dict[str, str]) -> None:
+    targets = set(re.findall(r"^([a-z]+):", texts["Makefile"], re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z]+)\b", texts["README.md"]))
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_one_version_everywhere(texts: dict[str, str]) -> None:
+    pyproject = tomllib.loads(texts["pyproject.toml"])
+    manifest = json.loads(texts["extension/manifest.json"])
+    versions = {pyproject["project"]["version"], manifest["version"]}
+    assert versions == {native_host.VERSION}
+
+
+def test_the_codes_of_the_protocol_are_those_of_the_errors(
+    texts: dict[str, str],
+) -> None:
+    rows = re.findall(
+        r"^\| (`[A-Z_`, ]+`) \| ([A-Z ]+) \|", texts["PROTOCOL.md"], re.MULTILINE
+    )
+    told = {
+        code
+        for codes, givers in rows
+        for code in re.findall(r"[A-Z_]+", codes)
+        if {"H", "L"} & set(givers.split())
+    }
+    # These two have no class: they are only ever the reason of a cancellation.
+    assert {kind.code for kind in error_classes()} == told - {"NO_READER", "NO_CARD"}
+
+
+def error_classes() -> set[type[KortillaError]]:
+    """Return all classes of errors with a code that the program has."""
+    for module in pkgutil.walk_packages(native_host.__path__, "native_host."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found: set[type[KortillaError]] = set()
+    unseen = [KortillaError]
+    while unseen:
+        kind = unseen.pop()
+        found.add(kind)
+        unseen += kind.__subclasses__()
+    return {kind for kind in found if kind.__module__.startswith("native_host.")}
