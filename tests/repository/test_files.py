@@ -11,7 +11,8 @@ def test_sources_name_their_licence(texts: dict[str, str]) -> None:
     sources = {
         name: text
         for name, text in texts.items()
-        if PurePath(name).suffix not in WITHOUT_LICENCE_LINE
+        if text
+        and PurePath(name).suffix not in WITHOUT_LICENCE_LINE
         and not PurePath(name).name.startswith(".")
         and name != "LICENSE"
     }
