@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: MIT
+"""Writes the native-messaging manifests where each browser looks for them."""

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""Reading, writing and removing small files, whole or not at all.
+
+Paths are walked folder by folder through descriptors. For root that closes a door: a
+person who can write to a folder on the way could otherwise put a link there and have
+root write somewhere else, between a check and the use.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from .errors import InstallFailed
+
+__all__ = ["only_root_writes", "read", "remove", "remove_empty_folder", "write"]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_MOST_LINKS = 40
+_LARGEST = 65536
+
+
+def read(path: Path) -> bytes | None:
+    """Return a file's bytes, or None when there is nothing of that name.
+
+    What is no regular file, or larger than 64 KiB, reads as empty: none of ours is.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with _folder(path.parent) as folder:
+            file = os.open(path.name, flags, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            return b""
+        raise _failed(path, error) from error
+    with os.fdopen(file, "rb") as stream:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+            return b""
+        return stream.read()
+
+
+def write(path: Path, content: bytes, *, mode: int, folder_mode: int) -> list[Path]:
+    """Put a file in its place at once and whole, making the folders on the way.
+
+    Returns the folders that were made, outermost first. Raises ``InstallFailed``.
+    """
+    made: list[Path] = []
+    temporary = f".{path.name}.{secrets.token_hex(8)}"
+    with (
+        _explained(path),
+        _folder(path.parent, made=made, folder_mode=folder_mode) as folder,
+    ):
+        try:
+            file = os.open(
+                temporary,
+                os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+                0o600,
+                dir_fd=folder,
+            )
+            with os.fdopen(file, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fchmod(file, mode)
+                os.fsync(file)
+            os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=folder)
+            raise
+    return made
+
+
+def remove(path: Path) -> None:
+    """Remove a file. Raises ``InstallFailed``; one that is not there is no error."""
+    with (
+        _explained(path),
+        contextlib.suppress(FileNotFoundError),
+        _folder(path.parent) as folder,
+    ):
+        os.unlink(path.name, dir_fd=folder)
+
+
+def remove_empty_folder(path: Path) -> bool:
+    """Remove a folder if it is empty, and say whether it is gone now."""
+    try:
+        with _folder(path.parent) as folder:
+            os.rmdir(path.name, dir_fd=folder)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
+
+
+def only_root_writes(path: Path) -> bool:
+    """Say whether root alone can change what a path leads to, links included."""
+    where = Path(path.anchor)
+    ahead = list(reversed(path.parts[1:]))
+    path.resolve(strict=True)  # raises for a ring of links
+    while ahead:
+        name = ahead.pop()
+        here = where.parent if name == ".." else where / name
+        status = here.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            if status.st_uid != 0:
+                return False
+            target = here.readlink()
+            if target.is_absolute():
+                where = Path(target.anchor)
+            ahead += reversed(
+                target.parts[1:] if target.is_absolute() else target.parts
+            )
+        elif not _roots_own(status):
+            return False
+        else:
+            where = here
+    return True
+
+
+@contextlib.contextmanager
+def _folder(
+    path: Path, *, made: list[Path] | None = None, folder_mode: int = 0o700
+) -> Iterator[int]:
+    """Open a folder; with ``made``, make what is missing and note it there."""
+    here = os.open(path.anchor, _FOLDER)
+    where = Path(path.anchor)
+    ahead = list(reversed(path.parts[1:]))
+    links = 0
+    try:
+        while ahead:
+            name = ahead.pop()
+            try:
+                below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
+            except FileNotFoundError:
+                if made is None:
+                    raise
+                os.mkdir(name, folder_mode, dir_fd=here)
+                below = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
+                os.fchmod(below, folder_mode)
+                made.append(where / name)
+            except OSError as error:
+                if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                    raise
+                target = _link_target(name, here, where / name)
+                links += 1
+                if links > _MOST_LINKS:
+                    raise
+                if target.is_absolute():
+                    os.close(here)
+                    here, where = os.open(target.anchor, _FOLDER), Path(target.anchor)
+                ahead += reversed(target.relative_to(target.anchor).parts)
+                continue
+            os.close(here)
+            here, where = below, where / name
+        yield here
+    finally:
+        os.close(here)
+
+
+def _link_target(name: str, folder: int, path: Path) -> Path:
+    try:
+        target = os.readlink(name, dir_fd=folder)
+    except OSError:
+        raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(path)) from None
+    if os.geteuid() == 0 and not _roots_own(os.fstat(folder)):
+        raise InstallFailed(
+            f"{path}: is a link in a folder that others can write to; root follows "
+            "none of those."
+        )
+    return Path(target)
+
+
+def _roots_own(status: os.stat_result) -> bool:
+    return status.st_uid == 0 and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
+def _failed(path: Path, error: OSError) -> InstallFailed:
+    return InstallFailed(f"{path}: {error.strerror}.")

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""The small program that manifests point to."""
+
+import shlex
+import sys
+from pathlib import Path
+
+from .errors import InstallFailed
+
+__all__ = ["launcher", "python_path"]
+
+# Older Linux kernels cut the first line of a script after this many bytes.
+_LONGEST_FIRST_LINE = 127
+
+_IMPORT = "from native_host.__main__ import main"
+
+
+def python_path() -> Path:
+    """Return the absolute path of the interpreter that runs this.
+
+    Links are kept: the interpreter of a virtual environment is a link, and finds its
+    libraries by where the link lies.
+    """
+    if not sys.executable:
+        raise InstallFailed("Python does not know the path of its own program.")
+    return Path(sys.executable).absolute()
+
+
+def launcher(python: Path) -> bytes:
+    """Return the launcher's bytes, to be written with mode 0755.
+
+    ``-I`` keeps PYTHONPATH, the user's site folder and the current folder out. A path
+    that can't stand in the first line of a script goes through ``/bin/sh``.
+    """
+    first_line = f"#!{python} -I"
+    if len(first_line.encode()) <= _LONGEST_FIRST_LINE and not _has_space(python):
+        text = (
+            f"{first_line}\n"
+            "# Written by `kortilla install`: browsers start the host through this.\n"
+            "import sys\n\n"
+            f"{_IMPORT}\n\n"
+            "sys.exit(main())\n"
+        )
+    else:
+        text = (
+            "#!/bin/sh\n"
+            "# Written by `kortilla install`: browsers start the host through this.\n"
+            f"exec {shlex.quote(str(python))} -I "
+            f"-c 'import sys; {_IMPORT}; sys.exit(main())' \"$@\"\n"
+        )
+    return text.encode()
+
+
+def _has_space(path: Path) -> bool:
+    return any(character.isspace() for character in str(path))

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""The browsers and their places on this system, out of ``browsers.toml``."""
+
+import os
+import sys
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from .errors import InstallFailed
+from .hosts import Family, data_folder
+
+__all__ = ["Browser", "Confined", "Level", "browser_names", "browsers"]
+
+Level = Literal["user", "system"]
+
+
+@dataclass(frozen=True)
+class Confined:
+    """A browser out of a snap or flatpak, which is on this computer.
+
+    ``place`` is its manifests' folder, or None where it can't start programs outside
+    its sandbox.
+    """
+
+    kind: Literal["snap", "flatpak"]
+    place: Path | None
+
+
+@dataclass(frozen=True)
+class Browser:
+    """A browser on this system, for one person or for everyone.
+
+    ``place`` is the folder of its manifests; ``found`` says that it seems to be there.
+    """
+
+    name: str
+    title: str
+    family: Family
+    place: Path
+    found: bool
+    confined: tuple[Confined, ...]
+
+
+@cache
+def _table() -> dict[str, dict[str, Any]]:
+    return tomllib.loads((data_folder() / "browsers.toml").read_text(encoding="utf-8"))
+
+
+def browser_names() -> tuple[str, ...]:
+    """Return the names of the known browsers, in the table's order."""
+    return tuple(_table())
+
+
+def browsers(
+    level: Level, names: Sequence[str] | None = None, *, root: Path = Path("/")
+) -> tuple[Browser, ...]:
+    """Return the browsers of these names (default: all) as they are on this system.
+
+    ``root`` is where the places for everyone begin. Raises ``InstallFailed`` on a
+    system, or for a level, that is not there yet.
+    """
+    wanted = browser_names() if names is None else names
+    return tuple(
+        _browser(name, entry, level, root)
+        for name, entry in _table().items()
+        if name in wanted
+    )
+
+
+def _browser(name: str, entry: dict[str, Any], level: Level, root: Path) -> Browser:
+    if sys.platform.startswith("linux"):
+        place = _path(entry[f"linux_{level}"], root)
+    elif sys.platform == "darwin" and level == "user":
+        place = Path.home() / "Library/Application Support" / entry["macos_user"]
+    else:
+        raise InstallFailed(
+            f"Installing on this system ({sys.platform}, for the {level}) is not there "
+            "yet."
+        )
+    signs = entry.get("found_by" if level == "user" else "found_by_system")
+    if signs is None or sys.platform == "darwin":
+        signs = [str(place.parent)]
+    return Browser(
+        name=name,
+        title=entry["title"],
+        family=entry["family"],
+        place=place,
+        found=any(_path(sign, root).exists() for sign in signs),
+        confined=_confined(entry, root) if level == "user" else (),
+    )
+
+
+def _confined(entry: dict[str, Any], root: Path) -> tuple[Confined, ...]:
+    if not sys.platform.startswith("linux"):
+        return ()
+    return tuple(
+        Confined(each["kind"], _path(each["place"], root) if "place" in each else None)
+        for each in entry.get("confined", ())
+        if _path(each["folder"], root).is_dir()
+    )
+
+
+def _path(text: str, root: Path) -> Path:
+    home = Path.home()
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
+    if text.startswith("/"):
+        return root / text.lstrip("/")
+    return Path(text.format(home=home, config=config))

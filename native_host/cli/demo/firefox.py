@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: MIT
+"""Firefox, driven over WebDriver BiDi without any driver program.
+
+Firefox is started with ``--remote-debugging-port=0`` and says on its standard error
+where it listens; everything else is JSON over one WebSocket (W3C WebDriver BiDi).
+"""
+
+import asyncio
+import base64
+import contextlib
+import itertools
+import json
+import logging
+import re
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, Self, cast
+
+import aiohttp
+
+from .errors import BrowserFailed, BrowserMissing
+from .process import background, end_process
+
+__all__ = ["Firefox"]
+
+logger = logging.getLogger(__name__)
+
+_LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
+_START_SECONDS = 60
+_COMMAND_SECONDS = 30
+
+#: A profile that starts quietly: no first-run pages, no updates, nothing sent home.
+_PREFERENCES: Mapping[str, bool | int | str] = {
+    "app.update.disabledForTesting": True,
+    "browser.aboutwelcome.enabled": False,
+    "browser.shell.checkDefaultBrowser": False,
+    "browser.startup.page": 0,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "extensions.getAddons.cache.enabled": False,
+    "extensions.update.enabled": False,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "toolkit.telemetry.reportingpolicy.firstRun": False,
+}
+
+# Resolves once the element is visible; to false after a while, so that the one who
+# waits can look at the clock. It watches the page instead of asking again and again.
+_APPEARS = """new Promise((resolve) => {
+  const look = () => {
+    if (document.querySelector(%s)?.checkVisibility()) end(true);
+  };
+  const end = (value) => { observer.disconnect(); resolve(value); };
+  const observer = new MutationObserver(look);
+  observer.observe(document, { subtree: true, childList: true, attributes: true });
+  setTimeout(end, 1000, false);
+  look();
+})"""
+
+_MIDDLE = """(() => {
+  const element = document.querySelector(%s);
+  element.scrollIntoView({ block: "center", behavior: "instant" });
+  const box = element.getBoundingClientRect();
+  return [Math.round(box.x + box.width / 2), Math.round(box.y + box.height / 2)];
+})()"""
+
+
+class Firefox:
+    """A running Firefox, and the one tab of it that is driven.
+
+    Made by ``launch``, which is an asynchronous context manager. Every method raises
+    ``BrowserFailed`` when the browser does not do what it was asked to.
+    """
+
+    name = "firefox"
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        socket: aiohttp.ClientWebSocketResponse,
+    ) -> None:
+        self._process = process
+        self._socket = socket
+        self._numbers = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._tab = ""
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def launch(
+        cls,
+        home: Path,
+        *,
+        environment: Mapping[str, str],
+        extension: Path | None = None,
+        headless: bool = True,
+        preferences: Mapping[str, bool | int | str] | None = None,
+    ) -> AsyncIterator[Self]:
+        """Start Firefox; when the context is left, it and all its processes end.
+
+        ``home`` becomes its HOME, so that it looks for native-messaging manifests in
+        ``home/.mozilla``; the profile lies there too. ``environment`` is the rest of
+        its environment. ``extension`` is a folder to install as a temporary
+        extension. ``preferences`` come on top of a profile that starts quietly.
+        Raises ``BrowserMissing``.
+        """
+        program = shutil.which("firefox-esr") or shutil.which("firefox")
+        if program is None:
+            raise BrowserMissing("Firefox", "firefox-esr")
+        async with contextlib.AsyncExitStack() as stack:
+            process = await asyncio.create_subprocess_exec(
+                program,
+                "--remote-debugging-port=0",
+                "--no-remote",
+                "--profile",
+                str(_profile(home, {**_PREFERENCES, **(preferences or {})})),
+                *(["--headless"] if headless else []),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+                env={**environment, "HOME": str(home)},
+                start_new_session=True,
+            )
+            stack.push_async_callback(end_process, process)
+            errors = cast(asyncio.StreamReader, process.stderr)
+            address = await _listening_address(errors)
+            await stack.enter_async_context(background(_log(errors)))
+            session = await stack.enter_async_context(aiohttp.ClientSession())
+            socket = await stack.enter_async_context(
+                session.ws_connect(f"{address}/session", max_msg_size=0)
+            )
+            self = cls(process, socket)
+            await stack.enter_async_context(background(self._receive()))
+            await self.command("session.new", capabilities={})
+            if extension is not None:
+                await self.command(
+                    "webExtension.install",
+                    extensionData={"type": "path", "path": str(extension)},
+                )
+            self._tab = await self._first_tab()
+            yield self
+
+    async def goto(self, url: str) -> None:
+        """Load an address in the tab and wait until it has loaded."""
+        await self.command(
+            "browsingContext.navigate", context=self._tab, url=url, wait="complete"
+        )
+
+    async def evaluate(self, expression: str) -> Any:
+        """Return the (awaited) value of JavaScript in the page, as JSON knows it.
+
+        The page sees no gesture of a user in this.
+        """
+        answer = await self.command(
+            "script.evaluate",
+            expression=f"Promise.resolve({expression}).then((v) => JSON.stringify(v))",
+            target={"context": self._tab},
+            awaitPromise=True,
+        )
+        if answer["type"] != "success":
+            raise BrowserFailed(f"Script: {answer['exceptionDetails']['text']}")
+        value = answer["result"]
+        return json.loads(value["value"]) if value["type"] == "string" else None
+
+    async def wait_for(self, selector: str, *, seconds: float = 30) -> None:
+        """Wait until the page shows an element that matches the CSS selector.
+
+        The tab may go to other pages meanwhile.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while not await self._appears(selector):
+                    pass
+        except TimeoutError:
+            raise BrowserFailed(f"The page never showed {selector}.") from None
+
+    async def click(self, selector: str) -> None:
+        """Click the middle of an element as a mouse does, which pages can trust."""
+        await self.wait_for(selector)
+        x, y = await self.evaluate(_MIDDLE % json.dumps(selector))
+        steps = [
+            {"type": "pointerMove", "x": x, "y": y},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+        ]
+        await self.command(
+            "input.performActions",
+            context=self._tab,
+            actions=[{"type": "pointer", "id": "mouse", "actions": steps}],
+        )
+
+    async def text(self, selector: str) -> str:
+        """Return the text of an element."""
+        await self.wait_for(selector)
+        return str(
+            await self.evaluate(
+                f"document.querySelector({json.dumps(selector)}).textContent.trim()"
+            )
+        )
+
+    async def screenshot(self, path: Path) -> None:
+        """Save what the tab shows as PNG."""
+        answer = await self.command(
+            "browsingContext.captureScreenshot", context=self._tab
+        )
+        await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
+
+    async def new_tab(self) -> str:
+        """Open another tab, turn to it, and return its handle."""
+        self._tab = (await self.command("browsingContext.create", type="tab"))[
+            "context"
+        ]
+        return self._tab
+
+    async def switch_to(self, tab: str) -> None:
+        """Turn to a tab and bring it to the front."""
+        self._tab = tab
+        await self.command("browsingContext.activate", context=tab)
+
+    async def close_tab(self) -> None:
+        """Close the tab and turn to the first of the others."""
+        await self.command("browsingContext.close", context=self._tab)
+        self._tab = await self._first_tab()
+
+    async def wait_closed(self) -> None:
+        """Wait until the person has closed the browser."""
+        await self._process.wait()
+
+    async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """Send one BiDi command and return its result."""
+        number = next(self._numbers)
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        try:
+            await self._socket.send_json(
+                {"id": number, "method": method, "params": parameters}
+            )
+            async with asyncio.timeout(_COMMAND_SECONDS):
+                reply = await answer
+        except TimeoutError:
+            raise BrowserFailed(f"Firefox did not answer {method}.") from None
+        except aiohttp.ClientError as error:
+            raise BrowserFailed(f"Firefox went away before {method}.") from error
+        finally:
+            del self._answers[number]
+        if reply["type"] == "error":
+            raise BrowserFailed(f"{method}: {reply['error']}: {reply['message']}")
+        return dict(reply["result"])
+
+    async def _receive(self) -> None:
+        async for message in self._socket:
+            reply = json.loads(message.data)
+            answer = self._answers.get(reply.get("id"))
+            if answer is not None and not answer.done():
+                answer.set_result(reply)
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(BrowserFailed("Firefox went away."))
+
+    async def _first_tab(self) -> str:
+        tree = await self.command("browsingContext.getTree")
+        return str(tree["contexts"][0]["context"])
+
+    async def _appears(self, selector: str) -> bool:
+        try:
+            return bool(await self.evaluate(_APPEARS % json.dumps(selector)))
+        except BrowserFailed as error:
+            if self._socket.closed:
+                raise
+            # The page went away under the script; look at the next one.
+            logger.debug("waiting for %s: %s", selector, error)
+            return False
+
+
+def _profile(home: Path, preferences: Mapping[str, bool | int | str]) -> Path:
+    profile = home / "firefox-profile"
+    profile.mkdir(parents=True, exist_ok=True)
+    lines = [
+        f"user_pref({json.dumps(key)}, {json.dumps(value)});\n"
+        for key, value in preferences.items()
+    ]
+    (profile / "user.js").write_text("".join(lines), encoding="utf-8")
+    return profile
+
+
+async def _listening_address(errors: asyncio.StreamReader) -> str:
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            while line := await errors.readline():
+                if found := _LISTENING.search(line):
+                    return found[1].decode()
+                logger.debug("%s", line.decode(errors="replace").rstrip())
+    except TimeoutError:
+        pass
+    raise BrowserFailed("Firefox did not start.")
+
+
+async def _log(errors: asyncio.StreamReader) -> None:
+    while line := await errors.readline():
+        logger.debug("%s", line.decode(errors="replace").rstrip())

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Programs and tasks that the demo starts, and how they end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Coroutine
+
+__all__ = ["background", "end_process"]
+
+_GRACE_SECONDS = 5
+
+
+@contextlib.asynccontextmanager
+async def background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Let something run beside; it is cancelled when the context is left."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def end_process(process: asyncio.subprocess.Process) -> None:
+    """End a process that leads its own session, and whatever is left of its group.
+
+    It is asked first, and killed after five seconds.
+    """
+    if process.returncode is None:
+        _signal_group(process.pid, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE_SECONDS):
+                await process.wait()
+    _signal_group(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal_group(leader: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, number)
