@@ -1,1 +1,14 @@
 # SPDX-License-Identifier: MIT
+"""What an e-service installs: login with the Finnish Citizen Certificate.
+
+``validate`` checks one token; ``LoginService`` is login without any web framework;
+``relying_party.web`` puts it on the routes of an aiohttp application.
+"""
+
+from .errors import RelyingPartyError
+from .identity import Identity
+from .login import LoginService
+from .trust import Trust
+from .validation import validate
+
+__all__ = ["Identity", "LoginService", "RelyingPartyError", "Trust", "validate"]

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: MIT
+"""Which certificates a service accepts: exact issuing CAs, and nothing by name.
+
+No CA certificate comes with this package. A service gives the files it got from the
+authority, and production trust takes a file only when its SHA-256 fingerprint is one
+of ``PINS``.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from asn1crypto import pem, x509
+from cryptography import x509 as cryptography_x509
+from cryptography.exceptions import InvalidSignature
+
+from .errors import TrustConfigurationError
+
+__all__ = [
+    "PINS",
+    "PRODUCTION_POLICIES",
+    "TEST_POLICIES",
+    "IssuingCA",
+    "PinnedCertificate",
+    "Trust",
+]
+
+#: Certificate policies of Citizen Certificates, and of test cards (with all below).
+PRODUCTION_POLICIES = (
+    "1.2.246.517.1.10.352.1",  # DVV Citizen Certificates - G4E
+    "1.2.246.517.1.10.301.1",  # DVV Citizen Certificates - G4R
+    "1.2.246.517.1.10.201.1",  # VRK Gov. CA for Citizen Certificates - G3
+)
+TEST_POLICIES = ("1.2.246.517.99",)
+
+#: A CA certificate has about 2 KB; anything much longer is some other file.
+_MAX_FILE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class PinnedCertificate:
+    """A CA certificate of the authority, known by its fingerprint.
+
+    ``role`` is ``citizen`` for the issuers of Citizen Certificates, ``root`` for the
+    roots above them, and ``other`` for what never issues a Citizen Certificate.
+    """
+
+    name: str
+    sha256: str
+    role: Literal["citizen", "root", "other"]
+    test: bool = False
+
+
+PINS = (
+    PinnedCertificate(
+        "DVV Citizen Certificates - G4E",
+        "aad1beac4696102a88bf9d518d64f8b014f78f9b152579c959998313197924d7",
+        "citizen",
+    ),
+    PinnedCertificate(
+        "DVV Citizen Certificates - G4R",
+        "2176c05e69ee24946a140d13f9efa222b3f1e768e1e2a67b313969cc03b82064",
+        "citizen",
+    ),
+    PinnedCertificate(
+        "VRK Gov. CA for Citizen Certificates - G3",
+        "39a835b14b6b6313f778371c79cb434dd518c8fd325b749d9be669dff20384e8",
+        "citizen",
+    ),
+    PinnedCertificate(
+        "DVV Gov. Root CA - G3 ECC",
+        "5546a52504fba74f61ffd4890067529ade3b9c9d07e502592831ccda9b369fd3",
+        "root",
+    ),
+    PinnedCertificate(
+        "DVV Gov. Root CA - G3 RSA",
+        "d3ed3fc40ad26b52e001e1e18f4b9449529deb75a81d5eb680d7b62db23ba96d",
+        "root",
+    ),
+    PinnedCertificate(
+        "DVV Organisational Certificates - G4R",
+        "dfc3e965176f883a9cf0f68ceaeeab663edfd8e79de3294373c28a856984006f",
+        "other",
+    ),
+    PinnedCertificate(
+        "DVV TEST Certificates - G5E",
+        "3eabe1d1ef7bd30db09734b7de258f4c4b8b3d9bcba433b5e96cad84f914a58d",
+        "citizen",
+        test=True,
+    ),
+    PinnedCertificate(
+        "VRK TEST CA for Test Purposes - G4",
+        "6fb06170fcd733ac75c9e018bce199056dcdabb3777ecd25f84b51e81990fb22",
+        "citizen",
+        test=True,
+    ),
+)
+_PINNED = {pin.sha256: pin for pin in PINS}
+
+
+@dataclass(frozen=True)
+class IssuingCA:
+    """An issuing CA, and the root that signed it where that was given too."""
+
+    certificate: x509.Certificate
+    root: x509.Certificate | None
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The issuing CAs whose Citizen Certificates a service accepts.
+
+    Make it with ``from_files``, ``from_folder`` or ``from_certificates``. ``issuers``
+    are the only certificates that may have issued a leaf; a root beside them is used
+    for the validity of its issuing CA, and never accepts a leaf itself.
+    """
+
+    issuers: tuple[IssuingCA, ...]
+    test: bool
+
+    @classmethod
+    def from_folder(cls, folder: Path | str, *, test: bool = False) -> Self:
+        """Trust the CA certificates in a folder: ``*.der *.crt *.cer *.pem``."""
+        folder = Path(folder)
+        files = [
+            file
+            for file in sorted(folder.glob("*"))
+            if file.suffix.lower() in {".der", ".crt", ".cer", ".pem"}
+        ]
+        if not files:
+            raise TrustConfigurationError(
+                f"There is no certificate file (.der .crt .cer .pem) in {folder}."
+            )
+        return cls.from_files(files, test=test)
+
+    @classmethod
+    def from_files(cls, files: Iterable[Path | str], *, test: bool = False) -> Self:
+        """Trust the CA certificates in these DER or PEM files, one in each."""
+        contents = []
+        for file in files:
+            try:
+                content = Path(file).read_bytes()
+            except OSError as error:
+                raise TrustConfigurationError(
+                    f"The CA file {file} can't be read: {error.strerror}."
+                ) from error
+            contents.append((str(file), content))
+        return cls._build(contents, test=test)
+
+    @classmethod
+    def from_certificates(
+        cls, certificates: Iterable[bytes], *, test: bool = False
+    ) -> Self:
+        """Trust these CA certificates, DER or PEM.
+
+        Production trust demands a pinned fingerprint for each. With ``test`` any CA
+        may be given and test policies are accepted: never where real people log in.
+        Raises ``TrustConfigurationError``.
+        """
+        named = [(f"number {i}", c) for i, c in enumerate(certificates, start=1)]
+        return cls._build(named, test=test)
+
+    @classmethod
+    def _build(cls, contents: list[tuple[str, bytes]], *, test: bool) -> Self:
+        issuers: dict[bytes, x509.Certificate] = {}
+        roots: dict[bytes, x509.Certificate] = {}
+        for name, content in contents:
+            certificate = _load(name, content)
+            role = _role(name, certificate, test=test)
+            if role == "root":
+                roots[certificate.sha256] = certificate
+            elif role == "citizen":
+                issuers[certificate.sha256] = certificate
+        if not issuers:
+            raise TrustConfigurationError(
+                "None of the certificates is an issuing CA of Citizen Certificates; "
+                "a root alone accepts nobody."
+            )
+        return cls(
+            tuple(
+                IssuingCA(ca, _root_of(ca, roots.values())) for ca in issuers.values()
+            ),
+            test,
+        )
+
+    def allows_policies(self, policies: Iterable[str]) -> bool:
+        """Tell whether a leaf with these policies (dotted OIDs) may log in."""
+        policies = list(policies)
+        if self.test:
+            return any(
+                _below(policy, PRODUCTION_POLICIES + TEST_POLICIES)
+                for policy in policies
+            )
+        return any(_below(policy, PRODUCTION_POLICIES) for policy in policies) and (
+            not any(_below(policy, TEST_POLICIES) for policy in policies)
+        )
+
+    def issuing_ca(self, certificate: x509.Certificate) -> IssuingCA | None:
+        """Return the issuing CA whose certificate is exactly this one, or None."""
+        for issuer in self.issuers:
+            if issuer.certificate.sha256 == certificate.sha256:
+                return issuer
+        return None
+
+
+def _root_of(
+    issuer: x509.Certificate, roots: Iterable[x509.Certificate]
+) -> x509.Certificate | None:
+    child = cryptography_x509.load_der_x509_certificate(issuer.dump())
+    for root in roots:
+        parent = cryptography_x509.load_der_x509_certificate(root.dump())
+        try:
+            child.verify_directly_issued_by(parent)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return root
+    return None
+
+
+def _below(policy: str, roots: tuple[str, ...]) -> bool:
+    return any(policy == root or policy.startswith(root + ".") for root in roots)
+
+
+def _load(name: str, content: bytes) -> x509.Certificate:
+    try:
+        if len(content) > _MAX_FILE_BYTES:
+            raise ValueError("too long")
+        if pem.detect(content):
+            _, _, content = pem.unarmor(content)
+        certificate = x509.Certificate.load(content, strict=True)
+        # CA certificates are sound DER, unlike leaves: cryptography reads them whole.
+        cryptography_x509.load_der_x509_certificate(content).extensions  # noqa: B018 - reading is the check
+        is_ca = bool(certificate.ca)
+    except (ValueError, TypeError) as error:
+        raise TrustConfigurationError(
+            f"The CA file {name} is not one certificate in DER or PEM."
+        ) from error
+    if not is_ca:
+        raise TrustConfigurationError(f"The certificate {name} is not a CA's.")
+    return certificate
+
+
+def _role(
+    name: str, certificate: x509.Certificate, *, test: bool
+) -> Literal["citizen", "root", "other"]:
+    pin = _PINNED.get(hashlib.sha256(certificate.dump()).hexdigest())
+    if test:
+        self_issued = certificate.self_issued
+        return pin.role if pin else ("root" if self_issued else "citizen")
+    if pin is None:
+        raise TrustConfigurationError(
+            f"The certificate {name} is not one of the authority's: its SHA-256 "
+            "fingerprint is not pinned. A test CA needs test=True."
+        )
+    if pin.test:
+        raise TrustConfigurationError(
+            f"The certificate {name} is the test CA {pin.name}, which needs test=True."
+        )
+    return pin.role

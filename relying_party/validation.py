@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""Validation of a Web eID token, in the order of the Web eID validators.
+
+Leaves of FINEID cards are not strict DER (an explicit FALSE in basicConstraints, a
+NULL among the parameters of ecdsa-with-SHA384), so they are read with asn1crypto and
+their paths are validated with pyhanko-certvalidator.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from asn1crypto import x509
+from pyhanko_certvalidator import CertificateValidator, ValidationContext
+from pyhanko_certvalidator.errors import PathError, ValidationError
+
+from .challenge import utc_now
+from .errors import (
+    CertificateExpiredError,
+    CertificateNotTrustedError,
+    CertificateNotYetValidError,
+    UserCertificateDisallowedPolicyError,
+    UserCertificateMissingPurposeError,
+    UserCertificateParseError,
+    UserCertificateWrongPurposeError,
+)
+from .identity import Identity
+from .revocation import CertificatePath, RevocationChecker
+from .signature import verify_signature
+from .token import AuthToken, parse_token
+from .trust import Trust
+
+__all__ = ["validate"]
+
+
+async def validate(
+    token: AuthToken | Mapping[str, Any] | str | bytes,
+    *,
+    origin: str,
+    nonce: str,
+    trust: Trust,
+    at: datetime | None = None,
+    revocation: RevocationChecker | None = None,
+) -> Identity:
+    """Validate a token and return who made it.
+
+    ``origin`` is the service's own, as browsers write it (``https://service.example``,
+    ASCII), never something a request said. ``nonce`` is the text of the challenge that
+    this browser session had open and that has just been used up. ``at`` is the time to
+    judge by, with its zone; now, unless given. Without ``revocation`` a lost card is
+    accepted. Raises the errors of ``relying_party.errors``, each for its own fault.
+    """
+    at = (at or utc_now()).astimezone(UTC)
+    parsed = token if isinstance(token, AuthToken) else parse_token(token)
+    certificate = _load_leaf(parsed.certificate_der)
+    _check_validity(certificate, at)
+    _check_purpose(certificate)
+    _check_policies(certificate, trust)
+    path = await _build_path(certificate, trust, at)
+    if revocation is not None:
+        await revocation.check(path, at=at)
+    verify_signature(
+        certificate,
+        algorithm=parsed.algorithm,
+        signature=parsed.signature_bytes,
+        origin=origin,
+        nonce=nonce,
+    )
+    return Identity.from_certificate(certificate)
+
+
+def _load_leaf(der: bytes) -> x509.Certificate:
+    try:
+        certificate = x509.Certificate.load(der, strict=True)
+        # asn1crypto parses lazily: walk everything now, where a fault has its name.
+        certificate.native  # noqa: B018 - reading is the check
+        names = [
+            e["extn_id"].dotted for e in certificate["tbs_certificate"]["extensions"]
+        ]
+    except Exception as error:
+        # asn1crypto raises whatever Python raises on odd input (ValueError, TypeError,
+        # KeyError, IndexError, RecursionError, …) and documents none of it.
+        raise UserCertificateParseError(
+            "The token's certificate is not an X.509 certificate."
+        ) from error
+    if len(set(names)) != len(names):
+        raise UserCertificateParseError("An extension of the certificate occurs twice.")
+    return certificate
+
+
+def _check_validity(certificate: x509.Certificate, at: datetime) -> None:
+    if at < certificate.not_valid_before:
+        raise CertificateNotYetValidError("The certificate is not valid yet.")
+    if at > certificate.not_valid_after:
+        raise CertificateExpiredError("The certificate has expired.")
+
+
+def _check_purpose(certificate: x509.Certificate) -> None:
+    usage = certificate.key_usage_value
+    if usage is None:
+        raise UserCertificateMissingPurposeError(
+            "The certificate does not say what its key may be used for."
+        )
+    purposes = usage.native
+    if "digital_signature" not in purposes or "non_repudiation" in purposes:
+        raise UserCertificateWrongPurposeError(
+            "The certificate is not for authentication: its key usage is "
+            + (", ".join(sorted(purposes)) or "empty")
+            + "."
+        )
+    extended = certificate.extended_key_usage_value
+    if extended is not None and "client_auth" not in extended.native:
+        raise UserCertificateWrongPurposeError(
+            "The certificate's extended key usage does not include clientAuth."
+        )
+    if certificate.ca:
+        raise UserCertificateWrongPurposeError("The certificate is a CA's.")
+
+
+def _check_policies(certificate: x509.Certificate, trust: Trust) -> None:
+    policies = certificate.certificate_policies_value or ()
+    if not trust.allows_policies(p["policy_identifier"].dotted for p in policies):
+        raise UserCertificateDisallowedPolicyError(
+            "The certificate has no policy that this trust allows"
+            + ("." if trust.test else "; test cards need test trust.")
+        )
+
+
+async def _build_path(
+    certificate: x509.Certificate, trust: Trust, at: datetime
+) -> CertificatePath:
+    context = ValidationContext(
+        trust_roots=[issuer.certificate for issuer in trust.issuers],
+        moment=at,
+        allow_fetching=False,
+    )
+    try:
+        found = await CertificateValidator(
+            certificate, validation_context=context
+        ).async_validate_path()
+        certificates = list(found)
+    except (PathError, ValidationError, ValueError, TypeError) as error:
+        raise CertificateNotTrustedError(
+            "The certificate was not issued by a configured issuing CA."
+        ) from error
+    # The issuing CA is the anchor, and nothing may stand between it and the leaf.
+    issuer = trust.issuing_ca(certificates[0]) if len(certificates) == 2 else None
+    if issuer is None:
+        raise CertificateNotTrustedError(
+            "The certificate was not issued by a configured issuing CA directly."
+        )
+    for authority in (issuer.certificate, issuer.root):
+        if authority is not None:
+            _check_validity(authority, at)
+    return CertificatePath(certificate, issuer.certificate, issuer.root)
