@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: MIT
+"""The mock card's own test CA, and leaves encoded as FINEID encodes them.
+
+The CA certificates are sound. The leaves follow the profile of certificates.md with
+its encoding defects, so that whatever reads them would read a real card's too.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal, Self
+
+from asn1crypto import algos, core, keys
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
+
+from native_host.errors import InvalidArgument
+
+from .files import write_atomically
+
+__all__ = [
+    "DEFAULT_ADDRESS",
+    "TEST_POLICY",
+    "Authority",
+    "Person",
+    "PrivateKey",
+    "PublicKey",
+    "load_private_key",
+    "make_satu",
+    "private_key_der",
+]
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+#: Under the authority's test arc, which is refused outside test trust.
+TEST_POLICY = "1.2.246.517.99.10.1"
+
+#: Where the certificates say that CRLs, OCSP and issuers are. It answers nowhere.
+DEFAULT_ADDRESS = "http://mock-ca.kortilla.invalid"
+
+_CHECK_CHARACTERS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
+
+# As the real issuers', so that a leaf can be made older than its card's making.
+_CA_START = datetime(2021, 5, 25, tzinfo=UTC)
+_CA_END = datetime(2041, 5, 20, tzinfo=UTC)
+
+# keyUsage as DER BIT STRINGs, by purpose and kind of key.
+_KEY_USAGE = {
+    ("authentication", "ECC"): bytes.fromhex("03020388"),
+    ("authentication", "RSA"): bytes.fromhex("030204B0"),
+    ("signature", "ECC"): bytes.fromhex("03020640"),
+    ("signature", "RSA"): bytes.fromhex("03020640"),
+}
+
+# The first defect: `cA FALSE` written out, although DER leaves a default away.
+_BASIC_CONSTRAINTS = bytes.fromhex("3003010100")
+
+# qcStatements 0.4.0.1862.1.1, .1.4 (QSCD) and .1.6 with eSign (ETSI EN 319 412-5 §4).
+_QC_STATEMENTS = bytes.fromhex(
+    "3029"
+    "3008060604008E460101"
+    "3008060604008E460104"
+    "3013060604008E4601063009060704008E46010601"
+)
+
+
+def make_satu(number: int) -> str:
+    """Return the SATU of eight digits with its check character (certificates.md)."""
+    digits = f"{number:08d}"
+    if number < 0 or len(digits) != 8:
+        raise InvalidArgument("A SATU has eight digits before its check character.")
+    return digits + _CHECK_CHARACTERS[number % 31]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whom a mock card names. The surname begins with ``SPECIMEN-``, always."""
+
+    surname: str = "SPECIMEN-VIRTANEN"
+    given_name: str = "AINO"
+    satu: str = make_satu(99_955_512)
+
+    def __post_init__(self) -> None:
+        if not self.surname.startswith("SPECIMEN-"):
+            raise InvalidArgument("A mock card's surname begins with SPECIMEN-.")
+        if not self.given_name:
+            raise InvalidArgument("A mock card's given name is missing.")
+        if (
+            not self.satu[:-1].isdecimal()
+            or make_satu(int(self.satu[:-1])) != self.satu
+        ):
+            raise InvalidArgument("The SATU's check character does not fit.")
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A test root CA and the issuing CA under it, with both their private keys.
+
+    ``address`` is the URL, without a slash at its end, under which the certificates
+    say that CRLs (``/crl/issuing.crl``, ``/crl/root.crl``), OCSP (``/ocsp/issuing``,
+    ``/ocsp/root``) and issuers (``/ca/issuing.crt``, ``/ca/root.crt``) are.
+    """
+
+    root: x509.Certificate
+    issuing: x509.Certificate
+    root_key: PrivateKey
+    issuing_key: PrivateKey
+    address: str = DEFAULT_ADDRESS
+
+    @classmethod
+    def create(
+        cls,
+        kind: Literal["ECC", "RSA"] = "ECC",
+        *,
+        address: str = DEFAULT_ADDRESS,
+    ) -> Self:
+        """Make fresh keys, and certificates valid from 2021 to 2041."""
+        root_key, issuing_key = _ca_key(kind), _ca_key(kind)
+        root_name = _ca_name(f"SPECIMEN Kortilla Mock Root CA - {kind}")
+        root = _ca_certificate(root_name, root_key, root_name, root_key, address=None)
+        issuing = _ca_certificate(
+            _ca_name(f"SPECIMEN Kortilla Mock Issuing CA - {kind}"),
+            issuing_key,
+            root_name,
+            root_key,
+            address=address,
+        )
+        return cls(root, issuing, root_key, issuing_key, address)
+
+    @property
+    def root_der(self) -> bytes:
+        """The root CA's certificate."""
+        return self.root.public_bytes(serialization.Encoding.DER)
+
+    @property
+    def issuing_der(self) -> bytes:
+        """The issuing CA's certificate."""
+        return self.issuing.public_bytes(serialization.Encoding.DER)
+
+    def save(self, folder: Path) -> None:
+        """Write ``root.der``, ``issuing.der`` and the keys beside them (mode 0600)."""
+        write_atomically(folder / "root.der", self.root_der)
+        write_atomically(folder / "issuing.der", self.issuing_der)
+        write_atomically(folder / "root.key", private_key_der(self.root_key))
+        write_atomically(folder / "issuing.key", private_key_der(self.issuing_key))
+
+    @classmethod
+    def open(cls, folder: Path, *, address: str = DEFAULT_ADDRESS) -> Self:
+        """Read back what ``save`` wrote, to issue further leaves or revocations."""
+        return cls(
+            x509.load_der_x509_certificate((folder / "root.der").read_bytes()),
+            x509.load_der_x509_certificate((folder / "issuing.der").read_bytes()),
+            load_private_key((folder / "root.key").read_bytes()),
+            load_private_key((folder / "issuing.key").read_bytes()),
+            address,
+        )
+
+    def issue(
+        self,
+        public_key: PublicKey,
+        person: Person,
+        purpose: Literal["authentication", "signature"],
+        *,
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+        policy: str = TEST_POLICY,
+        null_parameters: bool = False,
+    ) -> bytes:
+        """Issue a leaf and return its DER, which is not quite DER.
+
+        It is valid for five years from yesterday unless told otherwise.
+        ``null_parameters`` adds the second defect to an ECC authority's signature.
+        """
+        start = not_before or datetime.now(UTC) - timedelta(days=1)
+        end = not_after or start + timedelta(days=5 * 365)
+        algorithm = self._signature_algorithm(null_parameters=null_parameters)
+        body = asn1_x509.TbsCertificate(
+            {
+                "version": "v3",
+                "serial_number": x509.random_serial_number(),
+                "signature": algorithm,
+                "issuer": asn1_x509.Name.load(self.issuing.subject.public_bytes()),
+                "validity": {"not_before": _time(start), "not_after": _time(end)},
+                "subject": _subject(person),
+                "subject_public_key_info": keys.PublicKeyInfo.load(
+                    public_key.public_bytes(
+                        serialization.Encoding.DER,
+                        serialization.PublicFormat.SubjectPublicKeyInfo,
+                    )
+                ),
+                "extensions": self._leaf_extensions(public_key, purpose, policy),
+            }
+        )
+        certificate = asn1_x509.Certificate(
+            {
+                "tbs_certificate": body,
+                "signature_algorithm": algorithm,
+                "signature_value": self._sign(body.dump()),
+            }
+        )
+        der: bytes = certificate.dump()
+        return der
+
+    def _signature_algorithm(
+        self, *, null_parameters: bool
+    ) -> algos.SignedDigestAlgorithm:
+        if isinstance(self.issuing_key, rsa.RSAPrivateKey):
+            return algos.SignedDigestAlgorithm(
+                {"algorithm": "sha256_rsa", "parameters": core.Null()}
+            )
+        fields: dict[str, object] = {"algorithm": "sha384_ecdsa"}
+        if null_parameters:
+            fields["parameters"] = core.Null()
+        return algos.SignedDigestAlgorithm(fields)
+
+    def _sign(self, data: bytes) -> bytes:
+        if isinstance(self.issuing_key, rsa.RSAPrivateKey):
+            return self.issuing_key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+        return self.issuing_key.sign(data, ec.ECDSA(hashes.SHA384()))
+
+    def _leaf_extensions(
+        self, public_key: PublicKey, purpose: str, policy: str
+    ) -> list[asn1_x509.Extension]:
+        kind = "RSA" if isinstance(public_key, rsa.RSAPublicKey) else "ECC"
+        subject_key = x509.SubjectKeyIdentifier.from_public_key(public_key)
+        policies = x509.CertificatePolicies(
+            [x509.PolicyInformation(x509.ObjectIdentifier(policy), None)]
+        )
+        extensions = [
+            _extension("2.5.29.35", _authority_key(self.issuing).public_bytes()),
+            _extension("2.5.29.14", subject_key.public_bytes()),
+            _extension("2.5.29.15", _KEY_USAGE[purpose, kind], critical=True),
+            _extension("2.5.29.32", policies.public_bytes()),
+            _extension("2.5.29.19", _BASIC_CONSTRAINTS),
+            _extension("2.5.29.31", _crl(self.address, "issuing").public_bytes()),
+            _extension(
+                "1.3.6.1.5.5.7.1.1", _access(self.address, "issuing").public_bytes()
+            ),
+        ]
+        if purpose == "signature":
+            extensions.append(_extension("1.3.6.1.5.5.7.1.3", _QC_STATEMENTS))
+        return extensions
+
+
+def load_private_key(der: bytes) -> PrivateKey:
+    """Load PKCS#8 DER of one of the kinds used here. Raises ``ValueError``."""
+    # The mock's own keys need no primality test, which would take tens of ms.
+    key = serialization.load_der_private_key(
+        der, password=None, unsafe_skip_rsa_key_validation=True
+    )
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise ValueError("neither an elliptic curve nor an RSA key")  # noqa: TRY004 - the file's content is wrong, not a caller's type
+    return key
+
+
+def private_key_der(key: PrivateKey) -> bytes:
+    """Return the key as unencrypted PKCS#8 DER."""
+    return key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def _ca_key(kind: Literal["ECC", "RSA"]) -> PrivateKey:
+    if kind == "ECC":
+        return ec.generate_private_key(ec.SECP384R1())
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _ca_name(common_name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.COUNTRY_NAME, "FI"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "SPECIMEN Kortilla"),
+            x509.NameAttribute(
+                NameOID.ORGANIZATIONAL_UNIT_NAME, "Mock cards, for testing only"
+            ),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+
+
+def _ca_certificate(
+    name: x509.Name,
+    key: PrivateKey,
+    issuer_name: x509.Name,
+    issuer_key: PrivateKey,
+    *,
+    address: str | None,
+) -> x509.Certificate:
+    """Make a CA certificate; the one with an address is the issuing CA's."""
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(issuer_name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(_CA_START)
+        .not_valid_after(_CA_END)
+        .add_extension(
+            x509.BasicConstraints(ca=True, path_length=0 if address else None),
+            critical=True,
+        )
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=False,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                key_cert_sign=True,
+                crl_sign=True,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
+        .add_extension(
+            x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+        )
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            critical=False,
+        )
+    )
+    if address:
+        builder = builder.add_extension(_crl(address, "root"), critical=False)
+        builder = builder.add_extension(_access(address, "root"), critical=False)
+    digest = hashes.SHA384() if isinstance(key, ec.EllipticCurvePrivateKey) else None
+    return builder.sign(issuer_key, digest or hashes.SHA256())
+
+
+def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+        identifier.value
+    )
+
+
+def _crl(address: str, issuer: str) -> x509.CRLDistributionPoints:
+    url = x509.UniformResourceIdentifier(f"{address}/crl/{issuer}.crl")
+    return x509.CRLDistributionPoints([x509.DistributionPoint([url], None, None, None)])
+
+
+def _access(address: str, issuer: str) -> x509.AuthorityInformationAccess:
+    return x509.AuthorityInformationAccess(
+        [
+            x509.AccessDescription(
+                AuthorityInformationAccessOID.OCSP,
+                x509.UniformResourceIdentifier(f"{address}/ocsp/{issuer}"),
+            ),
+            x509.AccessDescription(
+                AuthorityInformationAccessOID.CA_ISSUERS,
+                x509.UniformResourceIdentifier(f"{address}/ca/{issuer}.crt"),
+            ),
+        ]
+    )
+
+
+def _extension(
+    oid: str, value: bytes, *, critical: bool = False
+) -> asn1_x509.Extension:
+    return asn1_x509.Extension(
+        {
+            "extn_id": oid,
+            "critical": critical,
+            "extn_value": core.ParsableOctetString(value),
+        }
+    )
+
+
+def _time(moment: datetime) -> asn1_x509.Time:
+    """RFC 5280 §4.1.2.5: UTCTime through 2049, in whole seconds."""
+    name = "utc_time" if moment.year < 2050 else "general_time"
+    return asn1_x509.Time(name=name, value=moment.replace(microsecond=0))
+
+
+def _subject(person: Person) -> asn1_x509.Name:
+    """The subject in the order and string types of certificates.md, Profile."""
+    common_name = f"{person.surname} {person.given_name} {person.satu}"
+    attributes = (
+        ("country_name", "printable_string", "FI"),
+        ("serial_number", "printable_string", person.satu),
+        ("given_name", "utf8_string", person.given_name),
+        ("surname", "utf8_string", person.surname),
+        ("common_name", "utf8_string", common_name),
+    )
+    return asn1_x509.Name(
+        name="",
+        value=[
+            [
+                {
+                    "type": attribute,
+                    "value": asn1_x509.DirectoryString(name=string, value=text),
+                }
+            ]
+            for attribute, string, text in attributes
+        ],
+    )

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""The mock card as the rest of the host sees it: one reader, the card always in it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from native_host.card.connection import CardConnection
+from native_host.card.errors import CardBusy, CardRemoved
+from native_host.card.source import CardSource, Reader
+
+from .card import MockCard, Style
+from .files import locked
+from .state import MockCardState
+
+__all__ = ["READER_NAME", "MockCardConnection", "MockCardSource"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+READER_NAME = "Kortilla mock card"
+
+_PATIENCE = 3.0  # seconds, as for a real card that another program holds
+_LOOK_AGAIN = 0.02  # seconds; flock can't wait for a limited time
+
+
+class MockCardConnection(CardConnection):
+    """A connection to the mock card in a folder, held against other processes.
+
+    Raises ``CardBusy`` when another holds it for longer than ``patience`` seconds, and
+    ``MockCardBroken``.
+    """
+
+    def __init__(
+        self,
+        state: MockCardState,
+        *,
+        style: Style | str = Style.DIRECT,
+        patience: float = _PATIENCE,
+    ) -> None:
+        self._card = MockCard(state, style=style)
+        self._removed = False
+        self._held = ExitStack()
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                self._held.enter_context(
+                    locked(state.folder / "session.lock", wait=False)
+                )
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise CardBusy("Another program holds the mock card.") from None
+                time.sleep(_LOOK_AGAIN)
+            else:
+                return
+
+    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+        """Let the card answer. Raises ``CardRemoved`` and ``MockCardBroken``."""
+        if self._removed:
+            raise CardRemoved("The mock card was taken out of its reader.")
+        answer = self._card.transmit(apdu)
+        return answer[:-2], int.from_bytes(answer[-2:])
+
+    def remove(self) -> None:
+        """Cut the power, as when the card is pulled. It does not come back."""
+        self._removed = True
+        self._card.reset()
+
+    def close(self) -> None:
+        """Reset the card and let go of it. May be called twice."""
+        self._card.reset()
+        self._held.close()
+
+
+class MockCardSource(CardSource):
+    """A single reader with the mock card of a folder.
+
+    Raises ``MockCardBroken`` when there is no usable card in the folder. ``remove`` and
+    ``insert`` are for tests, and are called in the event loop's thread.
+    """
+
+    test_card = True
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        style: Style | str = Style.DIRECT,
+        patience: float = _PATIENCE,
+    ) -> None:
+        self._state = MockCardState.open(folder)
+        self._style = style
+        self._patience = patience
+        self._reader = Reader(READER_NAME, self._state.profile.atr, insertion=1)
+        self._changed = asyncio.Event()
+        self._worker = ThreadPoolExecutor(1, "mock-card")
+        self._connections: list[MockCardConnection] = []
+
+    async def readers(self) -> tuple[Reader, ...]:
+        """Return the one reader."""
+        return (self._reader,)
+
+    async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
+        """Wait until the card was inserted or removed."""
+        while (self._reader,) == known:
+            await self._changed.wait()
+        return (self._reader,)
+
+    async def connect(self, reader: Reader) -> CardConnection:
+        """Power the card. Raises ``CardBusy``, ``CardRemoved``, ``MockCardBroken``."""
+        connection = await self.run(
+            MockCardConnection,
+            self._state,
+            style=self._style,
+            patience=self._patience,
+        )
+        if reader != self._reader or self._reader.atr is None:
+            connection.close()
+            raise CardRemoved("The mock card was taken out of its reader.")
+        self._connections.append(connection)
+        return connection
+
+    async def run(
+        self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function on the card's thread, to its end in any case."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._worker, lambda: function(*args, **kwargs)
+        )
+
+    async def close(self) -> None:
+        """Wait for a command under way, reset the card, end the thread."""
+        for connection in self._connections:
+            await self.run(connection.close)
+        self._connections.clear()
+        self._worker.shutdown()
+
+    def remove(self) -> None:
+        """Take the card out of the reader."""
+        for connection in self._connections:
+            connection.remove()
+        self._change(replace(self._reader, atr=None))
+
+    def insert(self) -> None:
+        """Put the card into the reader."""
+        self._change(
+            replace(
+                self._reader,
+                atr=self._state.profile.atr,
+                insertion=self._reader.insertion + 1,
+            )
+        )
+
+    def _change(self, reader: Reader) -> None:
+        self._reader = reader
+        self._changed.set()
+        self._changed = asyncio.Event()

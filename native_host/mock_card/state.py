@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: MIT
+"""A mock card's folder: what stays when the power is off.
+
+``card.json`` holds the profile, PINs, tries, keys and certificates; the test CA stands
+beside it (see ``Authority.save``). Several processes may use one folder at a time: each
+change is made under a lock on ``card.lock`` and replaces the file whole.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core.core_schema import ValidationInfo
+
+from native_host.errors import InvalidArgument, KortillaError
+
+from .files import locked, write_atomically
+from .profiles import PROFILES, PinReference, Profile
+
+__all__ = [
+    "MAX_TRIES",
+    "CardData",
+    "KeyData",
+    "MockCardBroken",
+    "MockCardState",
+    "PinData",
+    "default_folder",
+]
+
+MAX_TRIES = 5
+
+
+class MockCardBroken(KortillaError):
+    """The mock card's folder can't be used; the message names the file and the key."""
+
+    code: ClassVar[str] = "MOCK_CARD_BROKEN"
+
+
+def default_folder() -> Path:
+    """Where the mock card lives when no folder is named."""
+    import platformdirs
+
+    return platformdirs.user_data_path("kortilla") / "mock-card"
+
+
+class _Model(BaseModel):
+    # Bytes stand as hexadecimal digits, so that testers can hold them against traces.
+    model_config = ConfigDict(
+        extra="forbid", strict=True, ser_json_bytes="hex", val_json_bytes="hex"
+    )
+
+
+class PinData(_Model):
+    """A PIN: its digits, the tries left, and whether it was changed since made."""
+
+    value: str = Field(pattern="^[0-9]{4,12}$", repr=False)
+    tries: int = Field(default=MAX_TRIES, ge=0, le=MAX_TRIES)
+    changed: bool
+
+
+class KeyData(_Model):
+    """A key (PKCS#8 DER) by its reference on the card, and its certificate (DER)."""
+
+    reference: int
+    private_key: bytes = Field(repr=False)
+    certificate: bytes
+
+
+class CardData(_Model):
+    """What ``card.json`` holds."""
+
+    version: Literal[1] = 1
+    profile: str
+    serial: str
+    surname: str
+    given_name: str
+    satu: str
+    pin1: PinData
+    pin2: PinData
+    puk: PinData
+    keys: tuple[KeyData, ...] = Field(strict=False)
+
+    @field_validator("profile")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in PROFILES:
+            raise ValueError(f"is none of {', '.join(PROFILES)}")
+        return value
+
+    @field_validator("keys")
+    @classmethod
+    def _fitting(
+        cls, value: tuple[KeyData, ...], info: ValidationInfo
+    ) -> tuple[KeyData, ...]:
+        profile = PROFILES.get(info.data.get("profile", ""))
+        wanted = [slot.reference for slot in profile.keys] if profile else []
+        if profile and [key.reference for key in value] != wanted:
+            raise ValueError(f"profile {profile.name} has the keys {wanted}")
+        return value
+
+    def pin(self, reference: PinReference) -> PinData:
+        """Return the PIN that commands name so."""
+        match reference:
+            case PinReference.PIN1:
+                return self.pin1
+            case PinReference.PIN2:
+                return self.pin2
+            case PinReference.PUK:
+                return self.puk
+
+
+class MockCardState:
+    """The folder of one mock card. It can be shared by threads and processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._file = folder / "card.json"
+
+    @classmethod
+    def open(cls, folder: Path | None = None) -> Self:
+        """Open a mock card that exists. Raises ``MockCardBroken``."""
+        state = cls(folder or default_folder())
+        state.read()
+        return state
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path | None = None,
+        *,
+        profile: str = "v5",
+        pin1: str = "1234",
+        pin2: str = "123456",
+        puk: str = "12345678",
+        surname: str | None = None,
+        given_name: str | None = None,
+        satu: str | None = None,
+        address: str | None = None,
+        not_before: datetime | None = None,
+        not_after: datetime | None = None,
+        replace: bool = False,
+    ) -> Self:
+        """Make a mock card with fresh keys and its own test CA.
+
+        ``address`` is where its certificates say that revocation is asked (see
+        ``Authority``); ``not_before`` and ``not_after`` bound the leaves. Raises
+        ``InvalidArgument`` for what no card can have, and when the folder holds a card
+        and ``replace`` does not say to throw it away.
+        """
+        from .issue import issue_card
+
+        if profile not in PROFILES:
+            raise InvalidArgument(f"The profile is none of {', '.join(PROFILES)}.")
+        for name, value, shortest in (
+            ("pin1", pin1, 4),
+            ("pin2", pin2, 6),
+            ("puk", puk, 8),
+        ):
+            digits = value.isascii() and value.isdecimal()
+            if not digits or not shortest <= len(value) <= 12:
+                raise InvalidArgument(f"{name} is not {shortest} to 12 digits.")
+        person = {"surname": surname, "given_name": given_name, "satu": satu}
+        authority, holder, keys = issue_card(
+            PROFILES[profile],
+            {name: value for name, value in person.items() if value is not None},
+            address=address,
+            not_before=not_before,
+            not_after=not_after,
+        )
+        data = CardData(
+            profile=profile,
+            serial=PROFILES[profile].serial_format.format(
+                f"{secrets.randbelow(10**9):09d}"
+            ),
+            surname=holder.surname,
+            given_name=holder.given_name,
+            satu=holder.satu,
+            pin1=PinData(value=pin1, changed=True),
+            pin2=PinData(value=pin2, changed=True),
+            puk=PinData(value=puk, changed=False),
+            keys=keys,
+        )
+        state = cls(folder or default_folder())
+        state.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with state._locked():
+            if state._file.exists() and not replace:
+                raise InvalidArgument(f"There is a mock card in {state.folder}.")
+            authority.save(state.folder)
+            state._write(data)
+        return state
+
+    @property
+    def profile(self) -> Profile:
+        """The generation that the card plays."""
+        return PROFILES[self.read().profile]
+
+    def read(self) -> CardData:
+        """Read the file as it is now. Raises ``MockCardBroken``."""
+        try:
+            content = self._file.read_bytes()
+        except FileNotFoundError:
+            raise MockCardBroken(
+                f"{self._file} is not there; `kortilla mock-card new` makes one."
+            ) from None
+        except OSError as error:
+            raise MockCardBroken(
+                f"{self._file} can't be read: {error.strerror}."
+            ) from None
+        try:
+            return CardData.model_validate_json(content)
+        except ValidationError as error:
+            # Without its input: that may be a PIN or a key.
+            first = error.errors(include_input=False, include_url=False)[0]
+            key = ".".join(str(part) for part in first["loc"])
+            raise MockCardBroken(
+                f"{self._file}: {key + ': ' if key else ''}{first['msg']}."
+            ) from None
+
+    def read_file(self, name: str) -> bytes:
+        """Read a file of the test CA in the folder. Raises ``MockCardBroken``."""
+        try:
+            return (self.folder / name).read_bytes()
+        except OSError as error:
+            raise MockCardBroken(
+                f"{self.folder / name} can't be read: {error.strerror}."
+            ) from None
+
+    @contextmanager
+    def update(self) -> Iterator[CardData]:
+        """Lock the card, yield what it holds, and store it if it was changed."""
+        with self._locked():
+            data = self.read()
+            before = data.model_copy(deep=True)
+            yield data
+            if data != before:
+                self._write(data)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what may be shown of the card: no PINs and no keys."""
+        from .issue import describe_certificate
+
+        data = self.read()
+        profile = PROFILES[data.profile]
+        return {
+            "folder": str(self.folder),
+            "profile": data.profile,
+            "atr": profile.atr.hex().upper(),
+            "serial": data.serial,
+            "surname": data.surname,
+            "givenName": data.given_name,
+            "satu": data.satu,
+            "tries": {
+                reference.name: data.pin(reference).tries for reference in PinReference
+            },
+            "certificates": [
+                {
+                    "key": key.reference,
+                    "purpose": slot.purpose,
+                    "keyType": str(slot.key_type),
+                    "file": "/".join(f"{part:04X}" for part in slot.certificate_path),
+                    **describe_certificate(key.certificate),
+                }
+                for slot, key in zip(profile.keys, data.keys, strict=True)
+            ],
+        }
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            with locked(self.folder / "card.lock"):
+                yield
+        except OSError as error:
+            raise MockCardBroken(
+                f"{self.folder} can't be written: {error.strerror}."
+            ) from error
+
+    def _write(self, data: CardData) -> None:
+        write_atomically(self._file, data.model_dump_json(indent=2).encode() + b"\n")
