@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""Starts the window's process.
+
+Apart, so that the host can start it before it imports anything else: the toolkit then
+loads on another core while the host gets ready.
+"""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+
+__all__ = ["spawn"]
+
+
+def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
+    """Start the window's process, which shows nothing until it is told to.
+
+    ``command`` stands in for the real one in tests. Raises ``OSError`` when it can't be
+    started. The process ends by itself when its standard input is closed.
+    """
+    return subprocess.Popen(  # noqa: S603 - our own program, or what a test names
+        command or [sys.executable, "-I", "-m", "native_host.pin_prompt"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        bufsize=0,
+    )

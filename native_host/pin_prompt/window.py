@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: MIT
+"""The PIN window, seen from the host: another process at the end of two pipes."""
+
+import asyncio
+import contextlib
+import io
+import json
+import subprocess
+import threading
+from collections.abc import Callable
+from typing import Any, BinaryIO, TypeVarTuple, Unpack, cast
+
+from native_host.errors import UserCancelled
+
+from .messages import (
+    MAX_ANSWER,
+    AskPin,
+    AskStarted,
+    Close,
+    Open,
+    Request,
+    Show,
+    encode_request,
+    read_pin,
+)
+from .prompt import Prompt, PromptFailed
+from .questions import Conversation, PinQuestion, Problem, Step
+
+__all__ = ["WindowPrompt"]
+
+Ts = TypeVarTuple("Ts")
+
+#: Seconds within which the window must be on the screen.
+_OPEN_WITHIN = 20.0
+#: Seconds that the window's process gets to end by itself, and again when told to.
+_END_WITHIN = 0.12
+
+
+class WindowPrompt(Prompt):
+    """Takes over a process that ``spawn`` started, for one conversation."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], *, open_within: float = _OPEN_WITHIN
+    ) -> None:
+        self._process = process
+        self._open_within = open_within
+        self._pump: threading.Thread | None = None
+        self._number = 0
+        self._wanted = ""
+        self._answer: asyncio.Future[bytearray] | None = None
+
+    async def open(self, conversation: Conversation) -> None:
+        self._start()
+        try:
+            async with asyncio.timeout(self._open_within):
+                await self._ask(Open(conversation), "visible")
+        except TimeoutError:
+            raise PromptFailed("The PIN window did not appear in time.") from None
+
+    async def ask_started(self) -> None:
+        await self._ask(AskStarted(), "started")
+
+    def show(self, step: Step, problem: Problem | None = None) -> None:
+        self._send(Show(step, problem))
+
+    async def ask_pin(self, question: PinQuestion) -> bytearray:
+        self._number += 1
+        return await self._ask(AskPin(self._number, question), "pin")
+
+    async def wait_for_cancel(self) -> None:
+        await asyncio.shield(self._over)
+
+    async def close(self) -> None:
+        self._start()
+        if not self._over.done():
+            self._over.set_exception(PromptFailed("The PIN window has been closed."))
+            self._over.exception()  # nobody need be waiting for it
+        if not self._stdin.closed:
+            self._send(Close())
+            with contextlib.suppress(OSError):
+                self._stdin.close()
+        for end in (self._process.terminate, self._process.kill):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_END_WITHIN):
+                    await self._ended.wait()
+                return
+            end()
+        await self._ended.wait()
+
+    @property
+    def _stdin(self) -> BinaryIO:
+        return cast(BinaryIO, self._process.stdin)
+
+    def _start(self) -> None:
+        if self._pump is not None:
+            return
+        self._loop = asyncio.get_running_loop()
+        #: Done when the person cancelled; failed when the process broke.
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._ended = asyncio.Event()
+        self._pump = threading.Thread(target=self._read, name="window", daemon=True)
+        self._pump.start()
+
+    def _send(self, request: Request) -> None:
+        try:
+            line = encode_request(request)
+        except ValueError:
+            raise PromptFailed("There is too much to be shown.") from None
+        # A broken pipe means that the process is gone, which the pump reports.
+        with contextlib.suppress(OSError):
+            self._stdin.write(line)
+
+    async def _ask(self, request: Request, wanted: str) -> bytearray:
+        """Send a request and return its answer's content, empty for all but a PIN."""
+        answer: asyncio.Future[bytearray] = self._loop.create_future()
+        self._answer, self._wanted = answer, wanted
+        taken = False
+        try:
+            self._send(request)
+            either: set[asyncio.Future[Any]] = {answer, self._over}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if self._over.done():
+                self._over.result()
+                raise UserCancelled
+            taken = True
+            return answer.result()
+        finally:
+            self._answer = None
+            if not taken and answer.done():
+                _wipe(answer.result())
+
+    def _read(self) -> None:
+        """Hand over line after line until the process ends (the pump's thread)."""
+        stdout = cast(io.FileIO, self._process.stdout)
+        # readinto, so that no copy of a PIN stays behind in a buffer of the library.
+        buffer = bytearray(MAX_ANSWER)
+        filled = 0
+        while count := stdout.readinto(memoryview(buffer)[filled:]):
+            filled += count
+            while (end := buffer.find(b"\n", 0, filled)) >= 0:
+                self._call(self._receive, buffer[:end])
+                filled -= end + 1
+                buffer[:] = buffer[end + 1 :] + bytes(end + 1)
+            if filled == MAX_ANSWER:
+                self._call(self._fail, "The PIN window sent a line that is too long.")
+                filled = 0
+        _wipe(buffer)
+        stdout.close()
+        status = self._process.wait()
+        self._call(self._fail, f"The PIN window ended by itself (status {status}).")
+        self._call(self._ended.set)
+
+    def _call(self, function: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has been closed
+            self._loop.call_soon_threadsafe(function, *args)
+
+    def _receive(self, line: bytearray) -> None:
+        answer = self._answer
+        waiting = answer is not None and not answer.done()
+        try:
+            if pin := read_pin(line):
+                number, digits = pin
+                wanted = self._wanted == "pin" and number == self._number
+                if answer is not None and waiting and wanted:
+                    answer.set_result(digits)
+                else:
+                    _wipe(digits)
+                return
+            kind = _kind(line)
+        finally:
+            _wipe(line)
+        if kind == "cancel":
+            if not self._over.done():
+                self._over.set_result(None)
+        elif kind not in ("visible", "started"):
+            self._fail("The PIN window sent something unknown.")
+        elif answer is not None and waiting and kind == self._wanted:
+            answer.set_result(bytearray())
+
+    def _fail(self, message: str) -> None:
+        if not self._over.done():
+            self._over.set_exception(PromptFailed(message))
+            self._over.exception()  # nobody need be waiting for it
+        if self._process.returncode is None:
+            self._process.kill()
+
+
+def _kind(line: bytearray) -> str:
+    """Return the type of a message without content, or nothing."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return ""
+    match message:
+        case {"type": str(kind), **rest} if not rest:
+            return kind
+    return ""
+
+
+def _wipe(buffer: bytearray) -> None:
+    buffer[:] = bytes(len(buffer))
