@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""What lands on a computer that installs Kortilla as a package."""
+
+import subprocess
+import sys
+import zipfile
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from native_host import VERSION
+
+
+@pytest.fixture(scope="module")
+def wheel(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[set[str], Message]:
+    """Build the wheel; return the names of its files and its metadata."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    subprocess.run([*command, "-d", folder], cwd=root, check=True, capture_output=True)
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
+        names = set(archive.namelist())
+        (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        return names, message_from_bytes(archive.read(metadata))
+
+
+def test_the_data_of_the_program_come_along(
+    texts: dict[str, str], wheel: tuple[set[str], Message]
+) -> None:
+    names, _ = wheel
+    packages = ("native_host/", "relying_party/")
+    assert {name for name in texts if name.startswith(packages)} <= names
+    manifests = {
+        name.replace("manifests/", "native_host/browsers/data/")
+        for name in texts
+        if name.startswith("manifests/")
+    }
+    assert manifests
+    assert manifests <= names
+
+
+def test_nothing_of_the_workshop_comes_along(wheel: tuple[set[str], Message]) -> None:
+    names, _ = wheel
+    folders = {name.split("/")[0] for name in names}
+    assert folders == {"native_host", "relying_party", f"kortilla-{VERSION}.dist-info"}
+
+
+def test_a_server_installs_neither_qt_nor_pcsc(
+    wheel: tuple[set[str], Message],
+) -> None:
+    _, metadata = wheel
+    requirements = metadata.get_all("Requires-Dist") or []
+    server = [line for line in requirements if "extra == 'relying-party'" in line]
+    assert any(line.startswith("aiohttp>=") for line in server)
+    assert not any(line.lower().startswith(("pyscard", "pyside")) for line in server)
+    assert all("extra ==" in line for line in requirements)
