@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from native_host.config import Config
-from native_host.errors import ConfigBroken
+from native_host.errors import ConfigBroken, InvalidArgument
 
 if TYPE_CHECKING:
     from native_host.card.source import CardSource
+    from native_host.mock_card.state import MockCardState
     from native_host.pin_prompt.prompt import Prompt
 
 __all__ = ["open_prompt", "open_source"]
@@ -26,7 +28,7 @@ def open_source(config: Config) -> CardSource:
     if config.card == "mock":
         from native_host.mock_card.source import MockCardSource
 
-        return MockCardSource()
+        return MockCardSource(_mock_card().folder)
     from native_host.card.pcsc import PcscSource
 
     return PcscSource()
@@ -53,11 +55,23 @@ def open_prompt(
                 "prompt = 'automatic' answers for the mock card only: card is "
                 f"{config.card!r}."
             )
-        from native_host.mock_card.state import default_pins
         from native_host.pin_prompt.automatic import AutomaticPrompt
 
-        return AutomaticPrompt(default_pins())
+        card = _mock_card().read()
+        return AutomaticPrompt({"PIN1": card.pin1.value, "PIN2": card.pin2.value})
     from native_host.pin_prompt.spawn import spawn
     from native_host.pin_prompt.window import WindowPrompt
 
     return WindowPrompt(window or spawn(command))
+
+
+def _mock_card() -> MockCardState:
+    """Open the mock card, making it first where a tester has not yet."""
+    from native_host.mock_card.state import MockCardState, default_folder
+
+    folder = default_folder()
+    if not (folder / "card.json").exists():
+        # Another process may make it at the same time: the one that is there counts.
+        with suppress(InvalidArgument):
+            return MockCardState.create(folder)
+    return MockCardState.open(folder)

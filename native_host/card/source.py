@@ -59,9 +59,11 @@ class CardSource(ABC):
         May be cancelled at any time. Raises ``PcscUnavailable`` when the service goes.
         """
 
-    @abstractmethod
     async def wait_for_service(self) -> None:
-        """Wait until the service that was unavailable can be reached."""
+        """Wait until the service that was unavailable can be reached.
+
+        A source that needs no service is never asked.
+        """
 
     @abstractmethod
     async def connect(self, reader: Reader) -> CardConnection:
