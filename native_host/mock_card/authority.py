@@ -20,21 +20,22 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 from native_host.errors import InvalidArgument
 
 from .files import write_atomically
+from .keys import (
+    PrivateKey,
+    PublicKey,
+    generate_key,
+    load_private_key,
+    private_key_der,
+)
+from .profiles import KeyType
 
 __all__ = [
     "DEFAULT_ADDRESS",
     "TEST_POLICY",
     "Authority",
     "Person",
-    "PrivateKey",
-    "PublicKey",
-    "load_private_key",
     "make_satu",
-    "private_key_der",
 ]
-
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 #: Under the authority's test arc, which is refused outside test trust.
 TEST_POLICY = "1.2.246.517.99.10.1"
@@ -119,7 +120,8 @@ class Authority:
         address: str = DEFAULT_ADDRESS,
     ) -> Self:
         """Make fresh keys, and certificates valid from 2021 to 2041."""
-        root_key, issuing_key = _ca_key(kind), _ca_key(kind)
+        key_type = KeyType.P384 if kind == "ECC" else KeyType.RSA2048
+        root_key, issuing_key = generate_key(key_type), generate_key(key_type)
         root_name = _ca_name(f"SPECIMEN Kortilla Mock Root CA - {kind}")
         root = _ca_certificate(root_name, root_key, root_name, root_key, address=None)
         issuing = _ca_certificate(
@@ -244,32 +246,6 @@ class Authority:
         if purpose == "signature":
             extensions.append(_extension("1.3.6.1.5.5.7.1.3", _QC_STATEMENTS))
         return extensions
-
-
-def load_private_key(der: bytes) -> PrivateKey:
-    """Load PKCS#8 DER of one of the kinds used here. Raises ``ValueError``."""
-    # The mock's own keys need no primality test, which would take tens of ms.
-    key = serialization.load_der_private_key(
-        der, password=None, unsafe_skip_rsa_key_validation=True
-    )
-    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise ValueError("neither an elliptic curve nor an RSA key")  # noqa: TRY004 - the file's content is wrong, not a caller's type
-    return key
-
-
-def private_key_der(key: PrivateKey) -> bytes:
-    """Return the key as unencrypted PKCS#8 DER."""
-    return key.private_bytes(
-        serialization.Encoding.DER,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-
-
-def _ca_key(kind: Literal["ECC", "RSA"]) -> PrivateKey:
-    if kind == "ECC":
-        return ec.generate_private_key(ec.SECP384R1())
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def _ca_name(common_name: str) -> x509.Name:

@@ -8,27 +8,25 @@ stricter one, so that a program which gets along with it does a real card no har
 import hmac
 import logging
 import re
-from dataclasses import dataclass
-from enum import IntEnum, StrEnum, unique
-from typing import Self
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives import serialization
 
-from .authority import PrivateKey, load_private_key
+from .apdu import SW, Command, Refused, Style, more_data, status
+from .keys import PrivateKey, load_private_key
 from .profiles import (
     APPLICATION,
     ISSUING_CA_FILE,
     MASTER_FILE,
+    PROFILES,
     ROOT_CA_FILE,
     TOKEN_INFO_FILE,
     KeySlot,
     PinReference,
 )
+from .signing import check_algorithm, digest_size, sign_digest
 from .state import MAX_TRIES, CardData, MockCardBroken, MockCardState, PinData
 
-__all__ = ["SW", "MockCard", "Style"]
+__all__ = ["MockCard", "Style"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,89 +37,7 @@ _STORED_PIN = re.compile(rb"([0-9]{1,12})\x00*")
 # The shortest new PIN that the card itself accepts; PUKs are not set by commands.
 _SHORTEST = {PinReference.PIN1: 4, PinReference.PIN2: 6}
 
-# MSE's algorithm byte: hash in the high nibble, scheme in the low one.
-_HASHES: dict[int, hashes.HashAlgorithm] = {
-    3: hashes.SHA224(),
-    4: hashes.SHA256(),
-    5: hashes.SHA384(),
-    6: hashes.SHA512(),
-}
-_SHA1 = 1
-_PKCS1, _ECDSA, _PSS = 2, 4, 5
-
 _APPLICATION_DF = -1  # stands for the application in paths; no file id can be that
-
-
-@unique
-class SW(IntEnum):
-    """The status words that the mock card gives (61xx, 63Cx, 6Cxx: the base)."""
-
-    OK = 0x9000
-    MORE_DATA = 0x6100
-    END_OF_FILE = 0x6282
-    WRONG_PIN = 0x63C0
-    WRONG_LENGTH = 0x6700
-    PIN_NOT_VERIFIED = 0x6982
-    BLOCKED = 0x6983
-    WRONG_ORDER = 0x6985
-    NOT_ALLOWED = 0x6986
-    WRONG_DATA = 0x6A80
-    NO_FILE = 0x6A82
-    WRONG_P1_P2 = 0x6A86
-    NO_REFERENCE = 0x6A88
-    WRONG_OFFSET = 0x6B00
-    WRONG_LE = 0x6C00
-    UNKNOWN_INS = 0x6D00
-    UNKNOWN_CLA = 0x6E00
-
-
-class Style(StrEnum):
-    """How answers to commands that carry data come: with the status, or fetched.
-
-    Real readers differ in it. ``FETCHED`` is T=0 as a plain reader passes it up: 61xx
-    first, then the answer to GET RESPONSE.
-    """
-
-    DIRECT = "direct"
-    FETCHED = "fetched"
-
-
-class _Refused(Exception):
-    """Ends a command with a status word; it never leaves the card."""
-
-    def __init__(self, status_word: int) -> None:
-        super().__init__(f"{status_word:04X}")
-        self.status_word = status_word
-
-
-@dataclass(frozen=True)
-class _Command:
-    """A command APDU. ``le`` is 1 to 256, or None where the field is absent."""
-
-    cla: int
-    ins: int
-    p1: int
-    p2: int
-    data: bytes
-    le: int | None
-
-    @classmethod
-    def parse(cls, apdu: bytes) -> Self:
-        """Take apart a short APDU (ISO/IEC 7816-4 §5.2); extended ones are refused."""
-        if len(apdu) < 4:
-            raise _Refused(SW.WRONG_LENGTH)
-        body = apdu[4:]
-        data, rest = b"", body
-        if len(body) > 1:
-            data, rest = body[1 : 1 + body[0]], body[1 + body[0] :]
-            if not data or len(data) < body[0] or len(rest) > 1:
-                raise _Refused(SW.WRONG_LENGTH)
-        le = (rest[0] or 256) if rest else None
-        return cls(apdu[0], apdu[1], apdu[2], apdu[3], data, le)
-
-    @property
-    def p1_p2(self) -> int:
-        return self.p1 << 8 | self.p2
 
 
 class MockCard:
@@ -136,7 +52,7 @@ class MockCard:
         self, state: MockCardState, *, style: Style | str = Style.DIRECT
     ) -> None:
         data = state.read()
-        self.profile = state.profile
+        self.profile = PROFILES[data.profile]
         self._state = state
         self._style = Style(style)
         self._keys = {
@@ -173,23 +89,23 @@ class MockCard:
     def transmit(self, apdu: bytes) -> bytes:
         """Answer a command APDU: data, then the status word in two bytes."""
         try:
-            command = _Command.parse(apdu)
+            command = Command.parse(apdu)
             answer = self._dispatch(command)
-        except _Refused as refused:
+        except Refused as refused:
             answer = refused.status_word.to_bytes(2)
         # The header and the status word alone: commands and answers may hold secrets.
         logger.debug("%s -> %s", apdu[:4].hex(), answer[-2:].hex())
         return answer
 
-    def _dispatch(self, command: _Command) -> bytes:
+    def _dispatch(self, command: Command) -> bytes:
         if command.ins != 0xC0:
             self._response = b""
         if command.cla != 0x00:
-            raise _Refused(SW.UNKNOWN_CLA)
+            raise Refused(SW.UNKNOWN_CLA)
         handler = self._commands.get(command.ins)
         outside = command.ins in {0xA4, 0xB0, 0xC0}
         if handler is None or not (outside or self._in_application):
-            raise _Refused(SW.UNKNOWN_INS)
+            raise Refused(SW.UNKNOWN_INS)
         return handler(command)
 
     @property
@@ -203,75 +119,75 @@ class MockCard:
 
     # -- Answers ----------------------------------------------------------------------
 
-    def _deliver(self, command: _Command, data: bytes) -> bytes:
+    def _deliver(self, command: Command, data: bytes) -> bytes:
         """Give an answer whose length the card alone decides."""
         exact = not command.data and command.le == len(data) < 256
         if self._style is Style.FETCHED and not exact:
             self._response = data
-            return _more(data)
+            return more_data(data)
         if command.le not in {None, 256, len(data)}:
-            raise _Refused(SW.WRONG_LE | len(data))
+            raise Refused(SW.WRONG_LE | len(data))
         return self._send(data, 256)
 
     def _send(self, data: bytes, le: int) -> bytes:
         self._response = data[le:]
-        return data[:le] + (_more(self._response) if data[le:] else _status(SW.OK))
+        return data[:le] + (more_data(self._response) if data[le:] else status(SW.OK))
 
-    def _get_response(self, command: _Command) -> bytes:
+    def _get_response(self, command: Command) -> bytes:
         if command.p1_p2 or command.data:
-            raise _Refused(SW.WRONG_P1_P2 if command.p1_p2 else SW.WRONG_LENGTH)
+            raise Refused(SW.WRONG_P1_P2 if command.p1_p2 else SW.WRONG_LENGTH)
         if not self._response:
-            raise _Refused(SW.WRONG_ORDER)
+            raise Refused(SW.WRONG_ORDER)
         le, left = command.le or 256, len(self._response)
         if left < le < 256:
-            raise _Refused(SW.WRONG_LE | left)
+            raise Refused(SW.WRONG_LE | left)
         return self._send(self._response, le)
 
     # -- Files ------------------------------------------------------------------------
 
-    def _select(self, command: _Command) -> bytes:
+    def _select(self, command: Command) -> bytes:
         if command.p2 not in {0x04, 0x0C}:
-            raise _Refused(SW.WRONG_P1_P2)
+            raise Refused(SW.WRONG_P1_P2)
         path = self._target(command)
         content = self._files.get(path)
         is_directory = any(known[: len(path)] == path for known in self._files)
         if content is None and not is_directory:
-            raise _Refused(SW.NO_FILE)
+            raise Refused(SW.NO_FILE)
         self._file = content
         self._enter(path if content is None else path[:-1])
         if command.p1 == 0x04:
             self._verified.clear()
             self._forget_environment()
         if command.p2 == 0x0C:
-            return _status(SW.OK)
+            return status(SW.OK)
         if content is None:
             return self._deliver(command, bytes.fromhex("6203820138"))
         return self._deliver(
             command, bytes.fromhex("62048102") + len(content).to_bytes(2)
         )
 
-    def _target(self, command: _Command) -> tuple[int, ...]:
+    def _target(self, command: Command) -> tuple[int, ...]:
         """Return the path that a SELECT asks for, from the master file."""
         if command.p1 == 0x04:
             if command.data != APPLICATION:
-                raise _Refused(SW.NO_FILE)
+                raise Refused(SW.NO_FILE)
             return (_APPLICATION_DF,)
         if len(command.data) % 2 or not command.data:
-            raise _Refused(SW.WRONG_LENGTH)
+            raise Refused(SW.WRONG_LENGTH)
         pairs = zip(command.data[::2], command.data[1::2], strict=True)
         ids = tuple(high << 8 | low for high, low in pairs)
         match command.p1:
             case 0x08 if self._in_application:
                 return (_APPLICATION_DF, *ids)
             case 0x08:
-                raise _Refused(SW.NO_FILE)
+                raise Refused(SW.NO_FILE)
             case 0x00 if ids == (MASTER_FILE,):
                 return ()
             case 0x00 | 0x02 if len(ids) == 1:
                 return (*self._directory, *ids)
             case 0x00 | 0x02:
-                raise _Refused(SW.WRONG_LENGTH)
-        raise _Refused(SW.WRONG_P1_P2)
+                raise Refused(SW.WRONG_LENGTH)
+        raise Refused(SW.WRONG_P1_P2)
 
     def _enter(self, directory: tuple[int, ...]) -> None:
         self._directory = directory
@@ -280,29 +196,29 @@ class MockCard:
             self._verified &= {PinReference.PIN1}
             self._forget_environment()
 
-    def _read_binary(self, command: _Command) -> bytes:
+    def _read_binary(self, command: Command) -> bytes:
         if command.data:
-            raise _Refused(SW.WRONG_LENGTH)
+            raise Refused(SW.WRONG_LENGTH)
         if command.p1 & 0x80:
-            raise _Refused(SW.WRONG_OFFSET)  # short file ids are not known
+            raise Refused(SW.WRONG_OFFSET)  # short file ids are not known
         if self._file is None:
-            raise _Refused(SW.NOT_ALLOWED)
+            raise Refused(SW.NOT_ALLOWED)
         rest = self._file[command.p1_p2 :]
         le = command.le or 256
         if not rest:
-            raise _Refused(SW.END_OF_FILE)
+            raise Refused(SW.END_OF_FILE)
         if len(rest) < le < 256:
-            raise _Refused(SW.WRONG_LE | len(rest))
-        return rest[: min(le, _READ_SIZE)] + _status(SW.OK)
+            raise Refused(SW.WRONG_LE | len(rest))
+        return rest[: min(le, _READ_SIZE)] + status(SW.OK)
 
     # -- PINs -------------------------------------------------------------------------
 
-    def _get_data(self, command: _Command) -> bytes:
+    def _get_data(self, command: Command) -> bytes:
         """PIN information, which costs nothing."""
         if command.p1_p2 != 0x00FF:
-            raise _Refused(SW.WRONG_P1_P2)
+            raise Refused(SW.WRONG_P1_P2)
         if len(command.data) != 5 or command.data[:4] != bytes.fromhex("A0038301"):
-            raise _Refused(SW.WRONG_DATA)
+            raise Refused(SW.WRONG_DATA)
         reference = _pin_reference(command.data[4])
         pin = self._state.read().pin(reference)
         return self._deliver(
@@ -315,24 +231,24 @@ class MockCard:
             + bytes((pin.changed,)),
         )
 
-    def _verify(self, command: _Command) -> bytes:
+    def _verify(self, command: Command) -> bytes:
         if command.p1:
-            raise _Refused(SW.WRONG_P1_P2)
+            raise Refused(SW.WRONG_P1_P2)
         reference = _pin_reference(command.p2)
         if not command.data:
             pin = self._state.read().pin(reference)
             if pin.tries and reference in self._verified:
-                return _status(SW.OK)
-            raise _Refused(SW.WRONG_PIN | pin.tries if pin.tries else SW.BLOCKED)
+                return status(SW.OK)
+            raise Refused(SW.WRONG_PIN | pin.tries if pin.tries else SW.BLOCKED)
         sent = _digits(command.data)
         self._verified.discard(reference)
         with self._state.update() as data:
             status_word = _try_pin(data.pin(reference), sent)
         if status_word == SW.OK:
             self._verified.add(reference)
-        return _status(status_word)
+        return status(status_word)
 
-    def _change_reference_data(self, command: _Command) -> bytes:
+    def _change_reference_data(self, command: Command) -> bytes:
         reference, old, new = _two_pins(command)
         self._verified.discard(reference)
         with self._state.update() as data:
@@ -340,9 +256,9 @@ class MockCard:
             status_word = _try_pin(pin, old)
             if status_word == SW.OK:
                 pin.value, pin.changed = new.decode("ascii"), True
-        return _status(status_word)
+        return status(status_word)
 
-    def _reset_retry_counter(self, command: _Command) -> bytes:
+    def _reset_retry_counter(self, command: Command) -> bytes:
         reference, puk, new = _two_pins(command)
         with self._state.update() as data:
             status_word = _try_pin(data.puk, puk)
@@ -351,53 +267,49 @@ class MockCard:
                 pin.value, pin.changed = new.decode("ascii"), True
                 pin.tries = MAX_TRIES
                 self._verified.discard(reference)
-        return _status(status_word)
+        return status(status_word)
 
     # -- Signatures -------------------------------------------------------------------
 
-    def _manage_security_environment(self, command: _Command) -> bytes:
+    def _manage_security_environment(self, command: Command) -> bytes:
         if command.p1_p2 != 0x41B6:
-            raise _Refused(SW.WRONG_P1_P2)
+            raise Refused(SW.WRONG_P1_P2)
         data = command.data
         if len(data) != 6 or data[:2] != b"\x80\x01" or data[3:5] != b"\x84\x01":
-            raise _Refused(SW.WRONG_DATA)
+            raise Refused(SW.WRONG_DATA)
         algorithm, reference = data[2], data[5]
         if reference not in self._keys:
-            raise _Refused(SW.NO_REFERENCE)
-        if algorithm >> 4 == _SHA1:
-            raise _Refused(SW.NOT_ALLOWED)
+            raise Refused(SW.NO_REFERENCE)
         slot, key = self._keys[reference]
-        schemes = {_PKCS1, _PSS} if isinstance(key, RSAPrivateKey) else {_ECDSA}
-        if algorithm >> 4 not in _HASHES or algorithm & 0x0F not in schemes:
-            raise _Refused(SW.WRONG_DATA)
+        check_algorithm(key, algorithm)
         self._slot, self._algorithm, self._digest = slot, algorithm, None
-        return _status(SW.OK)
+        return status(SW.OK)
 
-    def _perform_security_operation(self, command: _Command) -> bytes:
+    def _perform_security_operation(self, command: Command) -> bytes:
         match command.p1_p2:
             case 0x90A0:
                 return self._hash(command)
             case 0x9E9A:
                 return self._sign(command)
-        raise _Refused(SW.WRONG_P1_P2)
+        raise Refused(SW.WRONG_P1_P2)
 
-    def _hash(self, command: _Command) -> bytes:
+    def _hash(self, command: Command) -> bytes:
         if self._slot is None:
-            raise _Refused(SW.WRONG_ORDER)
-        size = _HASHES[self._algorithm >> 4].digest_size
+            raise Refused(SW.WRONG_ORDER)
+        size = digest_size(self._algorithm)
         if command.data[:2] != bytes((0x90, size)) or len(command.data) != 2 + size:
-            raise _Refused(SW.WRONG_DATA)
+            raise Refused(SW.WRONG_DATA)
         self._digest = command.data[2:]
-        return _status(SW.OK)
+        return status(SW.OK)
 
-    def _sign(self, command: _Command) -> bytes:
+    def _sign(self, command: Command) -> bytes:
         if command.data:
-            raise _Refused(SW.WRONG_LENGTH)
+            raise Refused(SW.WRONG_LENGTH)
         if self._slot is None or self._digest is None:
-            raise _Refused(SW.WRONG_ORDER)
+            raise Refused(SW.WRONG_ORDER)
         if self._slot.pin not in self._verified:
-            raise _Refused(SW.PIN_NOT_VERIFIED)
-        signature = _signature(
+            raise Refused(SW.PIN_NOT_VERIFIED)
+        signature = sign_digest(
             self._keys[self._slot.reference][1], self._algorithm, self._digest
         )
         # A wrong Le is noticed when the signature is there: it is made and paid for,
@@ -407,45 +319,37 @@ class MockCard:
             self._verified.discard(PinReference.PIN2)
         le = command.le or 256
         if le != min(len(signature), 256):
-            raise _Refused(SW.WRONG_LE | len(signature) % 256)
+            raise Refused(SW.WRONG_LE | len(signature) % 256)
         return self._deliver(command, signature)
-
-
-def _status(status_word: int) -> bytes:
-    return status_word.to_bytes(2)
-
-
-def _more(response: bytes) -> bytes:
-    return _status(SW.MORE_DATA | (len(response) if len(response) < 256 else 0))
 
 
 def _pin_reference(value: int) -> PinReference:
     try:
         return PinReference(value)
     except ValueError:
-        raise _Refused(SW.NO_REFERENCE) from None
+        raise Refused(SW.NO_REFERENCE) from None
 
 
 def _digits(stored: bytes) -> bytes:
     """Return the digits of a PIN that is padded with 00 to twelve bytes."""
     match = _STORED_PIN.fullmatch(stored)
     if match is None or len(stored) != _PIN_SIZE:
-        raise _Refused(SW.WRONG_DATA)
+        raise Refused(SW.WRONG_DATA)
     return match[1]
 
 
-def _two_pins(command: _Command) -> tuple[PinReference, bytes, bytes]:
+def _two_pins(command: Command) -> tuple[PinReference, bytes, bytes]:
     """Take apart CHANGE REFERENCE DATA or RESET RETRY COUNTER, before any try."""
     if command.p1:
-        raise _Refused(SW.WRONG_P1_P2)
+        raise Refused(SW.WRONG_P1_P2)
     reference = _pin_reference(command.p2)
     if reference not in _SHORTEST:
-        raise _Refused(SW.NO_REFERENCE)
+        raise Refused(SW.NO_REFERENCE)
     if len(command.data) != 2 * _PIN_SIZE:
-        raise _Refused(SW.WRONG_LENGTH)
+        raise Refused(SW.WRONG_LENGTH)
     old, new = _digits(command.data[:_PIN_SIZE]), _digits(command.data[_PIN_SIZE:])
     if len(new) < _SHORTEST[reference]:
-        raise _Refused(SW.WRONG_DATA)
+        raise Refused(SW.WRONG_DATA)
     return reference, old, new
 
 
@@ -458,22 +362,6 @@ def _try_pin(pin: PinData, sent: bytes) -> int:
         return SW.OK
     pin.tries -= 1
     return SW.WRONG_PIN | pin.tries
-
-
-def _signature(key: PrivateKey, algorithm: int, digest: bytes) -> bytes:
-    """Sign a digest: RSA as it is, ECDSA as raw r‖s."""
-    hash_algorithm = _HASHES[algorithm >> 4]
-    prehashed = utils.Prehashed(hash_algorithm)
-    if isinstance(key, RSAPrivateKey):
-        if algorithm & 0x0F == _PKCS1:
-            return key.sign(digest, padding.PKCS1v15(), prehashed)
-        mask = padding.MGF1(hash_algorithm)
-        return key.sign(
-            digest, padding.PSS(mask, hash_algorithm.digest_size), prehashed
-        )
-    r, s = utils.decode_dss_signature(key.sign(digest, ec.ECDSA(prehashed)))
-    size = (key.key_size + 7) // 8
-    return r.to_bytes(size) + s.to_bytes(size)
 
 
 def _load_key(state: MockCardState, index: int, data: CardData) -> PrivateKey:
@@ -498,7 +386,7 @@ def _files(state: MockCardState, data: CardData) -> dict[tuple[int, ...], bytes]
         (ISSUING_CA_FILE,): state.read_file("issuing.der"),
         (_APPLICATION_DF, TOKEN_INFO_FILE): _token_info(data.serial),
     }
-    for slot, key in zip(state.profile.keys, data.keys, strict=True):
+    for slot, key in zip(PROFILES[data.profile].keys, data.keys, strict=True):
         files[(_APPLICATION_DF, *slot.certificate_path)] = key.certificate
     return files
 

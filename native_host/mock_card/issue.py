@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from asn1crypto import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from .authority import DEFAULT_ADDRESS, Authority, Person, PrivateKey, private_key_der
-from .profiles import KeyType, Profile
+from .authority import DEFAULT_ADDRESS, Authority, Person
+from .keys import generate_key, private_key_der
+from .profiles import Profile
 from .state import KeyData
 
-__all__ = ["describe_certificate", "generate_key", "issue_card"]
+__all__ = ["describe_certificate", "issue_card"]
 
 
 def issue_card(
@@ -50,17 +50,6 @@ def issue_card(
             )
         )
     return authority, holder, tuple(keys)
-
-
-def generate_key(key_type: KeyType) -> PrivateKey:
-    """Make a private key of the kind."""
-    match key_type:
-        case KeyType.P256:
-            return ec.generate_private_key(ec.SECP256R1())
-        case KeyType.P384:
-            return ec.generate_private_key(ec.SECP384R1())
-        case KeyType.RSA2048:
-            return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def describe_certificate(der: bytes) -> dict[str, str]:

@@ -61,15 +61,14 @@ class MockCardConnection(CardConnection):
 
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
         """Let the card answer. Raises ``CardRemoved`` and ``MockCardBroken``."""
+        answer = b"" if self._removed else self._card.transmit(apdu)
         if self._removed:
             raise CardRemoved("The mock card was taken out of its reader.")
-        answer = self._card.transmit(apdu)
         return answer[:-2], int.from_bytes(answer[-2:])
 
     def remove(self) -> None:
-        """Cut the power, as when the card is pulled. It does not come back."""
+        """Pull the card, from any thread; a command under way is not answered."""
         self._removed = True
-        self._card.reset()
 
     def close(self) -> None:
         """Reset the card and let go of it. May be called twice."""
@@ -99,7 +98,7 @@ class MockCardSource(CardSource):
         self._reader = Reader(READER_NAME, self._state.profile.atr, insertion=1)
         self._changed = asyncio.Event()
         self._worker = ThreadPoolExecutor(1, "mock-card")
-        self._connections: list[MockCardConnection] = []
+        self._connection: MockCardConnection | None = None
 
     async def readers(self) -> tuple[Reader, ...]:
         """Return the one reader."""
@@ -113,38 +112,52 @@ class MockCardSource(CardSource):
 
     async def connect(self, reader: Reader) -> CardConnection:
         """Power the card. Raises ``CardBusy``, ``CardRemoved``, ``MockCardBroken``."""
-        connection = await self.run(
+        opening = self._submit(
             MockCardConnection,
             self._state,
             style=self._style,
             patience=self._patience,
         )
+        try:
+            connection = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # Nobody will have this connection: let go of the card once it is there.
+            opening.add_done_callback(self._abandon)
+            raise
+        self._connection = connection
         if reader != self._reader or self._reader.atr is None:
-            connection.close()
+            await self.run(connection.close)
             raise CardRemoved("The mock card was taken out of its reader.")
-        self._connections.append(connection)
         return connection
 
     async def run(
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a function on the card's thread, to its end in any case."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._worker, lambda: function(*args, **kwargs)
-        )
+        return await asyncio.shield(self._submit(function, *args, **kwargs))
 
     async def close(self) -> None:
         """Wait for a command under way, reset the card, end the thread."""
-        for connection in self._connections:
-            await self.run(connection.close)
-        self._connections.clear()
-        self._worker.shutdown()
+        if self._connection:
+            await self.run(self._connection.close)
+            self._connection = None
+        await asyncio.to_thread(self._worker.shutdown)
+
+    def _submit(
+        self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[T]:
+        return asyncio.get_running_loop().run_in_executor(
+            self._worker, lambda: function(*args, **kwargs)
+        )
+
+    def _abandon(self, opening: asyncio.Future[MockCardConnection]) -> None:
+        if not opening.cancelled() and not opening.exception():
+            opening.result().close()
 
     def remove(self) -> None:
         """Take the card out of the reader."""
-        for connection in self._connections:
-            connection.remove()
+        if self._connection:
+            self._connection.remove()
         self._change(replace(self._reader, atr=None))
 
     def insert(self) -> None:

@@ -75,7 +75,7 @@ class CardData(_Model):
 
     version: Literal[1] = 1
     profile: str
-    serial: str
+    serial: str = Field(pattern="^[0-9A-Z]{1,32}$")
     surname: str
     given_name: str
     satu: str

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""Command APDUs and status words as the mock card's side sees them.
+
+They are the mock's own: an error that the card engine shared with it would not show.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum, unique
+from typing import Self
+
+__all__ = ["SW", "Command", "Refused", "Style", "more_data", "status"]
+
+
+@unique
+class SW(IntEnum):
+    """The status words that the mock card gives (61xx, 63Cx, 6Cxx: the base)."""
+
+    OK = 0x9000
+    MORE_DATA = 0x6100
+    END_OF_FILE = 0x6282
+    WRONG_PIN = 0x63C0
+    WRONG_LENGTH = 0x6700
+    PIN_NOT_VERIFIED = 0x6982
+    BLOCKED = 0x6983
+    WRONG_ORDER = 0x6985
+    NOT_ALLOWED = 0x6986
+    WRONG_DATA = 0x6A80
+    NO_FILE = 0x6A82
+    WRONG_P1_P2 = 0x6A86
+    NO_REFERENCE = 0x6A88
+    WRONG_OFFSET = 0x6B00
+    WRONG_LE = 0x6C00
+    UNKNOWN_INS = 0x6D00
+    UNKNOWN_CLA = 0x6E00
+
+
+class Style(StrEnum):
+    """How answers to commands that carry data come: with the status, or fetched.
+
+    Real readers differ in it. ``FETCHED`` is T=0 as a plain reader passes it up: 61xx
+    first, then the answer to GET RESPONSE.
+    """
+
+    DIRECT = "direct"
+    FETCHED = "fetched"
+
+
+class Refused(Exception):
+    """Ends a command with a status word; it never leaves the card."""
+
+    def __init__(self, status_word: int) -> None:
+        super().__init__(f"{status_word:04X}")
+        self.status_word = status_word
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command APDU. ``le`` is 1 to 256, or None where the field is absent."""
+
+    cla: int
+    ins: int
+    p1: int
+    p2: int
+    data: bytes
+    le: int | None
+
+    @classmethod
+    def parse(cls, apdu: bytes) -> Self:
+        """Take apart a short APDU (ISO/IEC 7816-4 §5.2); extended ones are refused."""
+        if len(apdu) < 4:
+            raise Refused(SW.WRONG_LENGTH)
+        body = apdu[4:]
+        data, rest = b"", body
+        if len(body) > 1:
+            data, rest = body[1 : 1 + body[0]], body[1 + body[0] :]
+            if not data or len(data) < body[0] or len(rest) > 1:
+                raise Refused(SW.WRONG_LENGTH)
+        le = (rest[0] or 256) if rest else None
+        return cls(apdu[0], apdu[1], apdu[2], apdu[3], data, le)
+
+    @property
+    def p1_p2(self) -> int:
+        """Both parameters as one number, P1 in the high byte."""
+        return self.p1 << 8 | self.p2
+
+
+def status(status_word: int) -> bytes:
+    """Return a status word as an answer without data."""
+    return status_word.to_bytes(2)
+
+
+def more_data(response: bytes) -> bytes:
+    """Return the status word that says how much waits for GET RESPONSE."""
+    return status(SW.MORE_DATA | (len(response) if len(response) < 256 else 0))

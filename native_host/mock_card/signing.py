@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""What the mock card's keys can do, by MSE's algorithm byte (card.md, Commands)."""
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from .apdu import SW, Refused
+from .keys import PrivateKey
+
+__all__ = ["check_algorithm", "digest_size", "sign_digest"]
+
+# The algorithm byte: hash in the high nibble, scheme in the low one.
+_HASHES: dict[int, hashes.HashAlgorithm] = {
+    3: hashes.SHA224(),
+    4: hashes.SHA256(),
+    5: hashes.SHA384(),
+    6: hashes.SHA512(),
+}
+_SHA1 = 1
+_PKCS1, _ECDSA, _PSS = 2, 4, 5
+
+
+def check_algorithm(key: PrivateKey, algorithm: int) -> None:
+    """Raise ``Refused`` unless the key can do it."""
+    if algorithm >> 4 == _SHA1:
+        raise Refused(SW.NOT_ALLOWED)
+    schemes = {_PKCS1, _PSS} if isinstance(key, RSAPrivateKey) else {_ECDSA}
+    if algorithm >> 4 not in _HASHES or algorithm & 0x0F not in schemes:
+        raise Refused(SW.WRONG_DATA)
+
+
+def digest_size(algorithm: int) -> int:
+    """Return the length in bytes of the digest that the algorithm signs."""
+    return _HASHES[algorithm >> 4].digest_size
+
+
+def sign_digest(key: PrivateKey, algorithm: int, digest: bytes) -> bytes:
+    """Sign a digest: RSA as it is, ECDSA as raw r‖s."""
+    hash_algorithm = _HASHES[algorithm >> 4]
+    prehashed = utils.Prehashed(hash_algorithm)
+    if isinstance(key, RSAPrivateKey):
+        if algorithm & 0x0F == _PKCS1:
+            return key.sign(digest, padding.PKCS1v15(), prehashed)
+        mask = padding.MGF1(hash_algorithm)
+        return key.sign(
+            digest, padding.PSS(mask, hash_algorithm.digest_size), prehashed
+        )
+    r, s = utils.decode_dss_signature(key.sign(digest, ec.ECDSA(prehashed)))
+    size = (key.key_size + 7) // 8
+    return r.to_bytes(size) + s.to_bytes(size)
