@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+
+/**
+ * What a page is told for each code of PROTOCOL.md §5. The host's own sentences stay in the
+ * extension: they may name files, and with them the person.
+ *
+ * @type {Readonly<Record<string, string>>}
+ */
+const SENTENCES = Object.freeze({
+  ACTIVATION_REQUIRED: "The person has not touched this page yet.",
+  BUSY: "Another operation is under way.",
+  CALLER_REFUSED: "The host does not serve this extension.",
+  CARD_BUSY: "Another program holds the card.",
+  CARD_ERROR: "The card gave an unexpected answer.",
+  CARD_EXPIRED: "The card's certificate is not valid now.",
+  CARD_MUTE: "The card does not answer.",
+  CARD_REMOVED: "The card was taken out of the reader.",
+  CONFIG_BROKEN: "The configuration of the host can't be used.",
+  CONTEXT_INSECURE: "The document is not a secure context.",
+  EXTENSION_UNAVAILABLE: "The extension was updated or removed; reload the page.",
+  FRAME_REFUSED: "Only a top frame and frames of its own origin may ask.",
+  HOST_CRASHED: "The host program did not start, ended, or answered nonsense.",
+  HOST_MISSING: "The host program is not installed for this browser.",
+  HOST_TOO_OLD: "The host program is too old for this extension.",
+  INTERNAL: "The program has a fault.",
+  INVALID_ARGUMENT: "A field of the request is unknown, missing or wrong.",
+  INVALID_MESSAGE: "The message can't be read.",
+  MOCK_CARD_BROKEN: "The files of the mock card can't be used.",
+  ORIGIN_REFUSED: "This origin may not ask.",
+  PCSC_UNAVAILABLE: "The system's smart card service does not run.",
+  PIN_BLOCKED: "The PIN is locked.",
+  PIN_TRIES_UNREADABLE: "The card does not tell how many tries are left.",
+  PROMPT_FAILED: "The window of the host could not be shown.",
+  RATE_LIMITED: "Requests that no click preceded are passed on once a minute.",
+  REQUEST_CANCELLED: "The page called the request off.",
+  REQUEST_EXPIRED: "The page stopped waiting.",
+  SIGNATURE_INVALID: "The card's signature does not verify and was withheld.",
+  UNKNOWN_COMMAND: "This version does not know the action.",
+  UNSUPPORTED_CARD: "The card is not a Finnish citizen card.",
+  USER_CANCELLED: "The person cancelled.",
+  WRONG_PIN: "The card refused the PIN.",
+});
+
+/** An error with a code of PROTOCOL.md §5. */
+export class Fault extends Error {
+  /**
+   * @param {string} code
+   * @param {{detail?: string, reason?: string | undefined}} [more] `detail` says more than
+   *   the code's sentence, to developers of pages; `reason` is why a person cancelled.
+   */
+  constructor(code, { detail, reason } = {}) {
+    super(detail ?? SENTENCES[code] ?? "The host reported an error.");
+    this.name = "Fault";
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+/**
+ * Anything thrown, as a Fault. What is not one is a fault of this extension.
+ *
+ * @param {unknown} error
+ * @returns {Fault}
+ */
+export function toFault(error) {
+  if (error instanceof Fault) return error;
+  console.error(error);
+  return new Fault("INTERNAL");
+}
