@@ -131,8 +131,10 @@ def parse_token(token: str | bytes | Mapping[str, Any]) -> AuthToken:
             size = len(
                 json.dumps(dict(token), ensure_ascii=False, separators=(",", ":"))
             )
-        else:
+        elif isinstance(token, str | bytes):
             size = len(token)
+        else:
+            raise TypeError
     except (TypeError, ValueError, RecursionError):
         raise AuthTokenParseError("The token is not a JSON object.") from None
     if size > MAX_TOKEN_LENGTH:

@@ -74,15 +74,20 @@ def _load_leaf(der: bytes) -> x509.Certificate:
         certificate = x509.Certificate.load(der, strict=True)
         # asn1crypto parses lazily: walk everything now, where a fault has its name.
         certificate.native  # noqa: B018 - reading is the check
-        names = [
-            e["extn_id"].dotted for e in certificate["tbs_certificate"]["extensions"]
-        ]
+        tbs = certificate["tbs_certificate"]
+        names = [extension["extn_id"].dotted for extension in tbs["extensions"]]
     except Exception as error:
         # asn1crypto raises whatever Python raises on odd input (ValueError, TypeError,
         # KeyError, IndexError, RecursionError, …) and documents none of it.
         raise UserCertificateParseError(
             "The token's certificate is not an X.509 certificate."
         ) from error
+    outer, inner = certificate["signature_algorithm"], tbs["signature"]
+    if outer.dump() != inner.dump():
+        # RFC 5280 §4.1.1.2. The outer one is not signed, so it could be altered.
+        raise UserCertificateParseError(
+            "The certificate names two different signature algorithms."
+        )
     if len(set(names)) != len(names):
         raise UserCertificateParseError("An extension of the certificate occurs twice.")
     return certificate
