@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""Asks in the terminal that the program was started in.
+
+What ``getpass`` does, on the event loop: a thread that blocks in ``getpass`` can't be
+called back when the host cancels, and would leave the terminal without echo.
+"""
+
+import asyncio
+import os
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from native_host.errors import UserCancelled
+
+from . import texts
+from .prompt import Prompt, PromptFailed
+from .questions import Conversation, PinQuestion, Problem, Step
+from .site_name import SiteName
+
+__all__ = ["TerminalPrompt"]
+
+#: Longest answer in bytes; the terminal itself takes 4096.
+_MAX_LINE = 4096
+
+
+class TerminalPrompt(Prompt):
+    """A conversation on the terminal at standard input; words go to standard error."""
+
+    def __init__(self) -> None:
+        self._terminal = -1
+        self._shown: tuple[Step, Problem | None] | None = None
+        self._asking: asyncio.Future[bytearray] | None = None
+
+    async def open(self, conversation: Conversation) -> None:
+        if not _is_terminal():
+            raise PromptFailed(
+                "The terminal prompt needs a terminal as standard input. Start the "
+                "program in a terminal, or choose prompt = 'window'."
+            )
+        self._terminal = sys.stdin.fileno()
+        self._conversation = conversation
+        self._texts = texts.load(conversation.language)
+        text, operation = self._texts, conversation.operation
+        site = SiteName.of(conversation.origin)
+        if conversation.test_card:
+            mark, why = text("mark.test_card"), text("mark.test_card.explained")
+            self._say(f"*** {mark} *** {why}")
+        self._say(f"{text(f'{operation}.site')}\n\n    {site.origin}\n")
+        if site.international:
+            self._say(text("site.international", name=site.international))
+            self._say(text("site.international.warning"))
+
+    async def ask_started(self) -> None:
+        operation = self._conversation.operation
+        self._say(self._texts(f"{operation}.started.heading"))
+        self._say(self._texts(f"{operation}.started.body"))
+        await self._ask_to_go_on()
+
+    def show(self, step: Step, problem: Problem | None = None) -> None:
+        if (step, problem) == self._shown:
+            return
+        self._shown = step, problem
+        text = self._texts
+        if problem:
+            heading, body = text.problem(problem)
+        else:
+            heading, body = text(f"step.{step}.heading"), text(f"step.{step}.body")
+        self._say(f"{heading}. {body}")
+
+    async def ask_pin(self, question: PinQuestion) -> bytearray:
+        text = self._texts
+        self._shown = None
+        with self._hidden():
+            self._say_question(question)
+        if question.tries_left == 1:
+            await self._ask_to_go_on()
+        while True:
+            with self._hidden():
+                self._say(text("terminal.hidden"))
+                pin = await self._ask(f"{text(f'pin.{question.role}')}: ")
+                self._say("")
+            if not pin:
+                raise UserCancelled
+            if not pin.isdigit():
+                complaint = text("pin.digits_only")
+            elif len(pin) < question.min_length:
+                complaint = text("pin.too_short", min=question.min_length)
+            elif len(pin) > question.max_length:
+                complaint = text("pin.too_long", max=question.max_length)
+            else:
+                return pin
+            _wipe(pin)
+            self._say(complaint)
+
+    async def wait_for_cancel(self) -> None:
+        """Wait for ever: in a terminal people cancel with Ctrl-C."""
+        await asyncio.get_running_loop().create_future()
+
+    async def close(self) -> None:
+        if self._asking and not self._asking.done():
+            self._asking.set_exception(PromptFailed("The prompt has been closed."))
+
+    def _say_question(self, question: PinQuestion) -> None:
+        # The role's name stands in no text before the field itself, so that a program
+        # which drives the terminal can wait for it.
+        text, operation = self._texts, self._conversation.operation
+        name, satu = texts.printable(question.name), texts.printable(question.satu)
+        self._say(f"{text('person.name')}: {name}")
+        self._say(f"{text('person.satu')}: {satu}")
+        self._say(text(f"{operation}.consent"))
+        if question.repeated:
+            self._say(text("pin.repeated"))
+        elif question.wrong:
+            self._say(text("pin.wrong"))
+        if question.tries_left == 1:
+            self._say(text(f"{operation}.last_try"))
+        elif question.tries_left == 2:
+            self._say(text("pin.two_tries"))
+        elif question.tries_left != 5:
+            self._say(text("pin.tries", tries=question.tries_left))
+
+    async def _ask_to_go_on(self) -> None:
+        answer = await self._ask(self._texts("terminal.go_on"))
+        given = answer.decode(errors="replace").strip().casefold()
+        yes = {texts.load(code)("terminal.yes") for code in texts.languages()}
+        if given not in yes:
+            raise UserCancelled
+
+    def _say(self, words: str, end: str = "\n") -> None:
+        """Write to standard error, and to the terminal where that is not the same."""
+        print(words, end=end, file=sys.stderr, flush=True)
+        if not sys.stderr.isatty():
+            with suppress(OSError):  # a terminal that is open for reading only
+                os.write(self._terminal, (words + end).encode(errors="replace"))
+
+    async def _ask(self, words: str) -> bytearray:
+        """Return the next line of the terminal, without its end."""
+        loop = asyncio.get_running_loop()
+        answer = self._asking = loop.create_future()
+        line = bytearray(_MAX_LINE)
+
+        def read() -> None:
+            try:
+                count = os.readv(self._terminal, [line])
+            except OSError:
+                count = 0
+            if not answer.done():
+                answer.set_result(bytearray(line[:count].rstrip(b"\r\n")))
+            _wipe(line)
+
+        self._say(words, end="")
+        loop.add_reader(self._terminal, read)
+        try:
+            return await answer
+        finally:
+            loop.remove_reader(self._terminal)
+            self._asking = None
+
+    @contextmanager
+    def _hidden(self) -> Iterator[None]:
+        """Switch the terminal's echo off, and throw away what was typed before."""
+        before = termios.tcgetattr(self._terminal)
+        silent = [*before]
+        silent[3] &= ~termios.ECHO
+        termios.tcsetattr(self._terminal, termios.TCSAFLUSH, silent)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(self._terminal, termios.TCSADRAIN, before)
+
+
+def _is_terminal() -> bool:
+    try:
+        return sys.stdin.isatty()
+    except (AttributeError, ValueError):  # no standard input, or a closed one
+        return False
+
+
+def _wipe(buffer: bytearray) -> None:
+    buffer[:] = bytes(len(buffer))
