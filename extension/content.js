@@ -120,7 +120,7 @@
    */
   function send(key, text, fail) {
     const { isActive, hasBeenActive } = navigator.userActivation;
-    if (document.prerendering) {
+    if (Reflect.get(document, "prerendering")) {
       // Chromium counts a page that it loads ahead as a frame until it is shown.
       document.addEventListener("prerenderingchange", () => send(key, text, fail), {
         once: true,

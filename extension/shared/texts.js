@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// The words of the extension's own pages, in the browser's language.
+
+import { browser } from "./api.js";
+
+/**
+ * @param {string} name of a message in `_locales`
+ * @param {string[]} values that stand in it
+ * @returns {string}
+ */
+export const text = (name, ...values) => browser.i18n.getMessage(name, values);
+
+/** Fill each element that names its text in `data-text`, and tell the page's language. */
+export function fillTexts() {
+  document.documentElement.lang = text("languageCode");
+  for (const element of document.querySelectorAll("[data-text]")) {
+    element.textContent = text(element.getAttribute("data-text") ?? "");
+  }
+}
