@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""A HOME with a mock card for each test; the card's keys are made once."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from native_host.mock_card.state import MockCardState
+
+from .process import make_environment
+
+MOCK_FOLDER = Path(".local/share/kortilla/mock-card")
+
+
+@pytest.fixture(scope="session", params=["v5", "v4.2"])
+def each_card(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Make a card of each profile; copy it to use it."""
+    folder = tmp_path_factory.mktemp("card") / "mock-card"
+    MockCardState.create(folder, profile=request.param)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def a_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a card of the newer profile; copy it to use it."""
+    folder = tmp_path_factory.mktemp("card") / "mock-card"
+    MockCardState.create(folder)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path, a_card: Path) -> Path:
+    """Make a HOME that holds a mock card."""
+    return furnish(tmp_path / "home", a_card)
+
+
+@pytest.fixture
+def automatic(home: Path) -> dict[str, str]:
+    """The mock card and the prompt that answers by itself."""
+    return make_environment(home, 'card = "mock"\nprompt = "automatic"\n')
+
+
+@pytest.fixture
+def window(home: Path) -> dict[str, str]:
+    """The mock card and the window."""
+    return make_environment(home, 'card = "mock"\nlanguage = "en"\n')
+
+
+def furnish(home: Path, card: Path) -> Path:
+    """Put a copy of a mock card into a HOME."""
+    shutil.copytree(card, home / MOCK_FOLDER)
+    return home

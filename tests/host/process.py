@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""The host as a process of its own, spoken to as a browser speaks to it."""
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ORIGIN = "https://service.example"
+NONCE = "A" * 43 + "="
+OWN_CALLER = ("/somewhere/fi.kortilla.host.json", "kortilla@kortilla.example")
+WEB_EID_CALLER = ("chrome-extension://ncibgoaomkmdpilpocfeponihegamlic/",)
+
+#: Seconds after which a silent host is a failed test.
+PATIENCE = 20.0
+
+
+class HostProcess:
+    """One running host. Messages are read with a limit of time."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        caller: Sequence[str] = (),
+        *,
+        prompt_command: Sequence[str] | None = None,
+        prelude: str = "",
+    ) -> None:
+        command = None if prompt_command is None else list(prompt_command)
+        code = (
+            f"{prelude}\nimport sys; from native_host.__main__ import main; "
+            f"sys.exit(main(prompt_command={command!r}))"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-c", code, *caller],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            env=dict(environment),
+        )
+        assert self.process.stdin and self.process.stdout and self.process.stderr
+        self._in, self._out = self.process.stdin, self.process.stdout
+
+    def send(self, message: object) -> None:
+        """Send a message, or bytes as a frame's body."""
+        body = message if isinstance(message, bytes) else json.dumps(message).encode()
+        self.send_raw(len(body).to_bytes(4, sys.byteorder) + body)
+
+    def send_raw(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        self._in.write(data)
+
+    def receive(self) -> dict[str, Any] | None:
+        """Return the next message, or None at the end of the host's output."""
+        head = self._read(4)
+        if head is None:
+            return None
+        body = self._read(int.from_bytes(head, sys.byteorder))
+        assert body is not None
+        message: dict[str, Any] = json.loads(body)
+        return message
+
+    def answer(self) -> dict[str, Any]:
+        """Return the next message that is not progress."""
+        while (message := self.receive()) is not None:
+            if "progress" not in message:
+                return message
+        raise AssertionError("The host ended without an answer: " + self.log())
+
+    def ask(self, command: str, **arguments: object) -> dict[str, Any]:
+        """Send a request of our own protocol and return its answer."""
+        self.send({"id": "1", "command": command, "arguments": arguments})
+        return self.answer()
+
+    def authenticate(self, **changes: object) -> dict[str, Any]:
+        """Send our own ``authenticate`` with the given changes; None removes."""
+        return self.ask("authenticate", **own_arguments(**changes))
+
+    def end_input(self) -> None:
+        """Close the host's standard input, as a browser does."""
+        self._in.close()
+
+    def wait(self, seconds: float = PATIENCE) -> int:
+        """Wait for the end of the process; return its status."""
+        return self.process.wait(seconds)
+
+    def log(self) -> str:
+        """Return what the host wrote to standard error; it must have ended."""
+        assert self.process.stderr
+        return self.process.stderr.read().decode()
+
+    def _read(self, length: int) -> bytes | None:
+        data = b""
+        while len(data) < length:
+            ready, _, _ = select.select([self._out], [], [], PATIENCE)
+            assert ready, "The host says nothing."
+            part = self._out.read(length - len(data))
+            if not part:
+                assert not data, "The host's output ends in the middle of a message."
+                return None
+            data += part
+        return data
+
+
+@contextlib.contextmanager
+def running(
+    environment: Mapping[str, str],
+    caller: Sequence[str] = OWN_CALLER,
+    *,
+    prompt_command: Sequence[str] | None = None,
+    prelude: str = "",
+) -> Iterator[HostProcess]:
+    """Run a host whose hello has been read; nothing of it is left afterwards.
+
+    ``prelude`` is Python that runs in the host's process before it begins.
+    """
+    host = HostProcess(
+        environment, caller, prompt_command=prompt_command, prelude=prelude
+    )
+    try:
+        hello = host.receive()
+        assert hello is not None and set(hello) == {"version"}
+        yield host
+    finally:
+        host.process.kill()
+        host.process.communicate()
+
+
+def own_arguments(**changes: object) -> dict[str, object]:
+    """Return sound arguments of our ``authenticate``, changed; None removes one."""
+    arguments: dict[str, object] = {
+        "challengeNonce": NONCE,
+        "origin": ORIGIN,
+        "userActivation": True,
+        **changes,
+    }
+    return {name: value for name, value in arguments.items() if value is not None}
+
+
+def make_environment(home: Path, config: str) -> dict[str, str]:
+    """Return an environment with a HOME and configuration of its own."""
+    home.mkdir(exist_ok=True)
+    (home / "config.toml").write_text(config)
+    return {
+        "HOME": str(home),
+        "PATH": os.environ["PATH"],
+        "KORTILLA_CONFIG": str(home / "config.toml"),
+        "QT_QPA_PLATFORM": "offscreen",
+        "LANG": "C.UTF-8",
+    }

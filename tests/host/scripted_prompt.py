@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Stands in for the PIN window: answers from a script, and writes down what it is told.
+
+``python scripted_prompt.py LOG ANSWER…``: each question takes the next answer, which is
+digits, ``cancel``, ``die``, or ``wait`` to leave it unanswered. Without a click the
+first question is ``ask-started``, whose answer is ``started`` or one of those.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def main(log: Path, answers: list[str]) -> None:
+    """Converse until the end of input."""
+    with log.open("a", buffering=1) as file:
+        for line in sys.stdin:
+            message = json.loads(line)
+            file.write(line)
+            match message["type"]:
+                case "open":
+                    say({"type": "visible"})
+                case "ask-started":
+                    answer(answers.pop(0), 0)
+                case "ask-pin":
+                    answer(answers.pop(0), message["number"])
+                case "close":
+                    break
+        file.write('{"type": "gone"}\n')
+
+
+def answer(word: str, number: int) -> None:
+    """Answer one question."""
+    if word == "die":
+        os._exit(7)
+    if word in {"cancel", "started"}:
+        say({"type": word})
+    elif word != "wait":
+        say({"type": "pin", "number": number, "digits": word})
+
+
+def say(message: dict[str, object]) -> None:
+    """Write one line to the host."""
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

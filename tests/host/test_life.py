@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""The end of input ends everything, soon; nothing but frames is on standard output."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from .process import own_arguments, running
+from .test_own_protocol import Script, tries
+
+#: Chromium kills the host this many seconds after it closed the input; the window must
+#: have gone and the card been reset by then.
+KILLED_AFTER = 2.0
+
+STRAY = """
+import os, native_host.messaging.host as host
+serve = host.serve
+def chatty(*args, **kwargs):
+    print("stray", flush=True)
+    os.system("echo stray; cat")
+    return serve(*args, **kwargs)
+host.serve = chatty
+"""
+
+
+@pytest.mark.parametrize("when", ["window open", "asked for a PIN"])
+def test_the_end_of_input_closes_the_window_and_ends_the_host(
+    home: Path, window: dict[str, str], when: str
+) -> None:
+    script = Script(home, "wait")
+    with running(window, prompt_command=script.command) as host:
+        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
+        assert host.receive() == {"id": "1", "progress": "window-open"}
+        while when == "asked for a PIN" and not script.questions():
+            assert host.process.poll() is None
+        host.end_input()
+        assert host.wait(KILLED_AFTER) == 0
+    assert script.told()[-1]["type"] == "gone"
+    assert tries(home) == 5
+
+
+def test_sigterm_is_the_same_end(home: Path, window: dict[str, str]) -> None:
+    script = Script(home, "wait")
+    with running(window, prompt_command=script.command) as host:
+        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
+        assert host.receive() == {"id": "1", "progress": "window-open"}
+        host.process.send_signal(signal.SIGTERM)
+        assert host.wait(5) == 0
+    assert script.told()[-1]["type"] in {"close", "gone"}
+
+
+def test_a_window_that_clings_does_not_keep_the_host(
+    home: Path, window: dict[str, str]
+) -> None:
+    deaf = home / "deaf"
+    deaf.write_text(
+        "#!/bin/sh\ntrap '' TERM\nread line\n"
+        'echo \'{"type": "visible"}\'\nwhile :; do sleep 1; done\n'
+    )
+    with running(window, prompt_command=["/bin/sh", str(deaf)]) as host:
+        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
+        assert host.receive() == {"id": "1", "progress": "window-open"}
+        host.end_input()
+        assert host.wait(KILLED_AFTER) == 0
+
+
+def test_what_a_library_or_child_prints_or_reads_is_kept_from_the_browser(
+    automatic: dict[str, str],
+) -> None:
+    with running(automatic, prelude=STRAY) as host:
+        assert "result" in host.authenticate()
+        host.end_input()
+        assert host.wait() == 0
+        assert host.receive() is None
+        assert host.log().count("stray") == 2
+
+
+@pytest.mark.parametrize("level", ["debug", "traffic"])
+def test_no_log_holds_a_pin_a_name_or_the_environment(
+    home: Path, window: dict[str, str], level: str
+) -> None:
+    script = Script(home, "90817263", "1234")
+    environment = {**window, "KORTILLA_LOG": level, "SECRET_OF_SHELL": "hush"}
+    with running(environment, prompt_command=script.command) as host:
+        token = host.authenticate()["result"]
+        host.end_input()
+        host.wait()
+        log = host.log()
+    assert log
+    [question, *_] = script.questions()
+    for secret in (
+        "90817263",
+        b"90817263".hex(),
+        "3132333400",
+        question["satu"],
+        "SPECIMEN",
+        b"SPECIMEN".hex(),
+        token["unverifiedCertificate"][:40],
+        "hush",
+    ):
+        assert secret.lower() not in log.lower()
+
+
+def test_a_host_without_a_reader_of_its_output_ends_by_itself(
+    automatic: dict[str, str],
+) -> None:
+    with running(automatic) as host:
+        assert host.process.stdout
+        host.process.stdout.close()
+        host.send({"id": "1", "command": "prepare"})
+        host.end_input()
+        assert host.wait(5) == 0
