@@ -12,6 +12,12 @@ class CardConnection(ABC):
     Calls block, and come from one thread at a time.
     """
 
+    #: The transmission protocol, 0 or 1 for T=0 or T=1 (ISO/IEC 7816-3).
+    protocol: int = 0
+
+    #: The card's answer to reset, where the connection knows it.
+    atr: bytes | None = None
+
     @abstractmethod
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
         """Send one command APDU and return the answer's data and its status word.
@@ -21,5 +27,6 @@ class CardConnection(ABC):
         gone, ``CardMute`` when it does not answer.
         """
 
+    @abstractmethod
     def close(self) -> None:
         """Reset the card, so that no verified PIN stays behind, and let go of it."""

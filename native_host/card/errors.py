@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What can go wrong with a card, each with its stable code."""
 
+from enum import StrEnum
+
 from native_host.errors import KortillaError
 
 __all__ = [
     "CardBusy",
     "CardError",
     "CardExpired",
+    "CardKind",
     "CardMute",
     "CardNotActivated",
     "CardRemoved",
@@ -53,8 +56,24 @@ class CardBusy(CardError):
     code = "CARD_BUSY"
 
 
+class CardKind(StrEnum):
+    """What an unsupported card is. The values are its names in English."""
+
+    UNKNOWN = ""
+    UNKNOWN_GENERATION = "card of an unknown MultiApp generation"
+    MULTIAPP_V3 = "MultiApp v3 identity card of 2017 to 2021, all expired"
+    SETCOS = "SetCOS identity card of 1999 to 2016"
+    ORGANISATION = "S4-2 organisation or health care card"
+    BANK = "bank card"
+    CONTACTLESS = "identity card on the contactless side"
+    CONTACTLESS_OTHER = "contactless card"
+
+
 class UnsupportedCard(CardError):
-    """The card is not a FINEID citizen card; ``kind`` names it where known."""
+    """The card is not a FINEID citizen card that can be used.
+
+    ``kind`` names it where that is known; it is one of the values of ``CardKind``.
+    """
 
     code = "UNSUPPORTED_CARD"
 

@@ -62,8 +62,10 @@ class CardSource(ABC):
     async def wait_for_service(self) -> None:
         """Wait until the service that was unavailable can be reached.
 
-        A source that needs no service is never asked.
+        A source that needs no service never raises ``PcscUnavailable``, and is not
+        asked.
         """
+        raise NotImplementedError
 
     @abstractmethod
     async def connect(self, reader: Reader) -> CardConnection:

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""Command APDUs, status words, and answers that come in pieces (ISO/IEC 7816-4).
+
+Some readers fetch the rest of an answer (61xx) and repeat a command with the right
+length (6Cxx) by themselves, others pass both up. Above ``CommandChannel`` there is no
+difference.
+"""
+
+from dataclasses import dataclass, replace
+from enum import IntEnum, unique
+from typing import Protocol
+
+from .errors import CardError
+
+__all__ = [
+    "INS_CHANGE_REFERENCE_DATA",
+    "INS_GET_DATA",
+    "INS_GET_RESPONSE",
+    "INS_MANAGE_SECURITY_ENVIRONMENT",
+    "INS_PERFORM_SECURITY_OPERATION",
+    "INS_READ_BINARY",
+    "INS_RESET_RETRY_COUNTER",
+    "INS_SELECT",
+    "INS_VERIFY",
+    "PIN_INSTRUCTIONS",
+    "SW",
+    "Command",
+    "CommandChannel",
+    "Transport",
+    "tries_in",
+]
+
+INS_VERIFY = 0x20
+INS_MANAGE_SECURITY_ENVIRONMENT = 0x22
+INS_CHANGE_REFERENCE_DATA = 0x24
+INS_PERFORM_SECURITY_OPERATION = 0x2A
+INS_RESET_RETRY_COUNTER = 0x2C
+INS_SELECT = 0xA4
+INS_READ_BINARY = 0xB0
+INS_GET_RESPONSE = 0xC0
+INS_GET_DATA = 0xCB
+
+#: Commands that carry a PIN: never sent twice, never written down.
+PIN_INSTRUCTIONS = frozenset(
+    {INS_VERIFY, INS_CHANGE_REFERENCE_DATA, INS_RESET_RETRY_COUNTER}
+)
+
+# A signature that was asked for twice might be made twice, and PIN2 is used up by one.
+_NEVER_REPEATED = PIN_INSTRUCTIONS | {INS_PERFORM_SECURITY_OPERATION}
+
+# The longest answers are signatures of RSA-4096, 512 bytes. A reader that chains by
+# itself may hand over more than one APDU's worth at once.
+_MAX_ANSWER = 4096
+_MAX_PIECES = 64
+
+
+@unique
+class SW(IntEnum):
+    """Status words. For 61xx, 63Cx and 6Cxx the number is that of xx = 00."""
+
+    OK = 0x9000
+    MORE_DATA = 0x6100
+    END_OF_FILE = 0x6282
+    VERIFICATION_FAILED = 0x6300
+    TRIES_LEFT = 0x63C0
+    WRONG_LENGTH = 0x6700
+    SECURITY_STATUS = 0x6982
+    BLOCKED = 0x6983
+    INVALIDATED = 0x6984
+    CONDITIONS = 0x6985
+    NOT_ALLOWED = 0x6986
+    WRONG_DATA = 0x6A80
+    NOT_SUPPORTED = 0x6A81
+    FILE_NOT_FOUND = 0x6A82
+    WRONG_P1_P2 = 0x6A86
+    REFERENCE_NOT_FOUND = 0x6A88
+    WRONG_OFFSET = 0x6B00
+    WRONG_LE = 0x6C00
+    UNKNOWN_INS = 0x6D00
+    UNKNOWN_CLA = 0x6E00
+
+
+class Transport(Protocol):
+    """All that the card engine needs of a connection (see ``CardConnection``)."""
+
+    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+        """Send a command APDU; return the answer's data and its status word."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A short command APDU (ISO/IEC 7816-4 §5.2).
+
+    ``data`` has at most 255 bytes. ``le`` is how many bytes the answer may have at
+    most, 1 to 256, or None where the field is absent.
+    """
+
+    ins: int
+    p1: int
+    p2: int
+    data: bytes = b""
+    le: int | None = None
+    cla: int = 0x00
+
+    def encode(self) -> bytes:
+        """Return the bytes that go to the card; 256 in the Le field is 00."""
+        apdu = bytes([self.cla, self.ins, self.p1, self.p2])
+        if self.data:
+            apdu += bytes([len(self.data)]) + self.data
+        if self.le is not None:
+            apdu += bytes([self.le & 0xFF])
+        return apdu
+
+
+class CommandChannel:
+    """Sends commands over a connection and puts their answers together."""
+
+    def __init__(self, connection: Transport) -> None:
+        self._connection = connection
+
+    def send(self, command: Command, *, step: str) -> bytes:
+        """Send a command that must succeed and return the answer's data.
+
+        ``step`` names it in the ``CardError`` for any other status than 9000.
+        """
+        data, status = self.exchange(command)
+        if status != SW.OK:
+            raise CardError(
+                f"The card answered {status:04X} to {step}.", status_word=status
+            )
+        return data
+
+    def exchange(self, command: Command) -> tuple[bytes, int]:
+        """Send a command and return the whole answer's data and its status word.
+
+        After 6Cxx it is sent once more with that length, unless it carries a PIN or
+        signs; after 61xx the rest is fetched. Raises ``CardError`` for an answer that
+        has no end.
+        """
+        data, status = self._once(command)
+        pieces = 0
+        while status & 0xFF00 == SW.MORE_DATA:
+            pieces += 1
+            if pieces > _MAX_PIECES:
+                raise CardError("The card's answer has no end.", status_word=status)
+            fetch = Command(INS_GET_RESPONSE, 0, 0, le=status & 0xFF or 256)
+            more, status = self._once(fetch)
+            data += more
+            _check_size(data)
+        return data, status
+
+    def send_secret(self, apdu: bytearray) -> int:
+        """Send an APDU that carries a PIN, once, wipe it, and return its status word.
+
+        The connection gets a copy, which goes away with the call: what the layers
+        below copy is out of Python's hands.
+        """
+        try:
+            return self._receive(bytes(apdu))[1]
+        finally:
+            apdu[:] = bytes(len(apdu))
+
+    def _once(self, command: Command) -> tuple[bytes, int]:
+        data, status = self._receive(command.encode())
+        if status & 0xFF00 == SW.WRONG_LE and command.ins not in _NEVER_REPEATED:
+            repeated = replace(command, le=status & 0xFF or 256)
+            return self._receive(repeated.encode())
+        return data, status
+
+    def _receive(self, apdu: bytes) -> tuple[bytes, int]:
+        data, status = self._connection.send_and_receive(apdu)
+        _check_size(data)
+        return data, status
+
+
+def tries_in(status: int) -> int | None:
+    """Return x of 63Cx, the tries that are left, or None for any other status."""
+    return status & 0x0F if status & 0xFFF0 == SW.TRIES_LEFT else None
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > _MAX_ANSWER:
+        raise CardError(f"The card's answer is longer than {_MAX_ANSWER} bytes.")

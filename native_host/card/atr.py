@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Which card it is, by its answer to reset (ISO/IEC 7816-3 §8, card.md "Generations").
+
+FINEID cards are known by their historical bytes. An exact table of ATRs goes stale with
+each chip revision, and looking for a pattern anywhere in them finds wrong cards.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from .errors import CardError, CardKind, UnsupportedCard
+
+__all__ = ["Atr", "AtrError", "Generation", "identify", "parse_atr"]
+
+_MAX_ATR = 33  # TS and at most 32 more (ISO/IEC 7816-3 §8.2.1)
+
+# Historical bytes: category, then card service data and pre-issuing data of Thales
+# (formerly Gemalto) MultiApp cards, whose next byte is the generation.
+_MULTIAPP = bytes.fromhex("8031B865B085")
+_S4_2 = bytes.fromhex("0031B864")  # Idemia (formerly Oberthur)
+_SETCOS = bytes.fromhex("8062")
+
+# Interface bytes that PC/SC part 3 §3.1.3.2.3 makes up for a contactless card.
+_CONTACTLESS = bytes.fromhex("8001")
+
+
+class Generation(Enum):
+    """The FINEID citizen cards in circulation."""
+
+    MULTIAPP_V4 = 0x04
+    MULTIAPP_V5 = 0x05
+
+
+class AtrError(CardError):
+    """An answer to reset is not of the form of ISO/IEC 7816-3."""
+
+
+@dataclass(frozen=True)
+class Atr:
+    """An answer to reset, taken apart as far as it is needed.
+
+    ``interface`` holds the interface bytes TA1, TB1, … as they came, ``protocols``
+    the protocols offered, in order (T=0 alone where none is named).
+    """
+
+    interface: bytes
+    protocols: tuple[int, ...]
+    historical: bytes
+
+    @property
+    def contactless(self) -> bool:
+        """Whether PC/SC made the ATR up for a card on the contactless side."""
+        return self.interface == _CONTACTLESS
+
+
+def parse_atr(atr: bytes) -> Atr:
+    """Take an answer to reset apart. Raises ``AtrError``.
+
+    The check byte TCK is not looked at: the reader has done that, and a card that
+    answers is worth more than a sum.
+    """
+    if not 2 <= len(atr) <= _MAX_ATR:
+        raise AtrError(f"An answer to reset of {len(atr)} bytes is no such thing.")
+    if atr[0] not in {0x3B, 0x3F}:
+        raise AtrError(f"An answer to reset begins with {atr[0]:02X}.")
+    position, indicator = 2, atr[1]
+    protocols: list[int] = []
+    while True:
+        # Bits 5 to 8 of T0 and of each TDi say which of TA, TB, TC, TD follow.
+        position += (indicator >> 4).bit_count()
+        if position > len(atr):
+            raise AtrError("An answer to reset ends within its interface bytes.")
+        if not indicator & 0x80:
+            break
+        indicator = atr[position - 1]
+        protocols.append(indicator & 0x0F)
+    end = position + (atr[1] & 0x0F)
+    if end > len(atr):
+        raise AtrError("An answer to reset ends within its historical bytes.")
+    return Atr(atr[2:position], tuple(protocols) or (0,), atr[position:end])
+
+
+def identify(atr: bytes) -> Generation:
+    """Return the generation of a citizen card. Raises ``UnsupportedCard``.
+
+    The error's ``kind`` says what the card is, where that can be told from the ATR: a
+    bank card, for one, can't (see ``FineidCard``).
+    """
+    try:
+        parsed = parse_atr(atr)
+    except AtrError as error:
+        raise UnsupportedCard(
+            "This card is not a FINEID citizen card: its answer to reset is odd."
+        ) from error
+    historical = parsed.historical
+    if parsed.contactless:
+        if historical.startswith(_MULTIAPP):
+            raise UnsupportedCard(
+                "The card lies on the contactless side of the reader; it has to be put "
+                "into the slot.",
+                kind=CardKind.CONTACTLESS,
+            )
+        raise _unsupported(CardKind.CONTACTLESS_OTHER)
+    if historical.startswith(_MULTIAPP) and len(historical) > len(_MULTIAPP):
+        number = historical[len(_MULTIAPP)]
+        if number == 0x03:
+            raise _unsupported(CardKind.MULTIAPP_V3)
+        try:
+            return Generation(number)
+        except ValueError:
+            raise _unsupported(CardKind.UNKNOWN_GENERATION) from None
+    if historical.startswith(_S4_2):
+        raise _unsupported(CardKind.ORGANISATION)
+    if historical.startswith(_SETCOS) and historical[2:3] and historical[2] >> 4 == 1:
+        raise _unsupported(CardKind.SETCOS)
+    raise _unsupported(CardKind.UNKNOWN)
+
+
+def _unsupported(kind: CardKind) -> UnsupportedCard:
+    what = f": it is a {kind}" if kind else ""
+    return UnsupportedCard(f"This card is not a FINEID citizen card{what}.", kind=kind)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""The certificates on the card (FINEID S2 v5.2, certificates.md).
+
+Real FINEID leaves are not strict DER: basicConstraints spells out its default, and
+those of 2023 give ecdsa-with-SHA384 a NULL parameter. ``cryptography`` refuses both, so
+they are read with asn1crypto, and the public key alone goes on to ``cryptography``.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from asn1crypto import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from .errors import CardError
+
+__all__ = ["CardCertificate", "CertificateError", "PublicKey"]
+
+PublicKey = EllipticCurvePublicKey | RSAPublicKey
+
+# Algorithm of the token (JWA) by the curve of the key; RSA keys sign with PSS.
+_ECDSA = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_RSA = "PS256"
+_RSA_BITS = range(2048, 4097)
+
+_SERIAL_NUMBER = "2.5.4.5"
+_SURNAME = "2.5.4.4"
+_GIVEN_NAME = "2.5.4.42"
+
+
+class CertificateError(CardError):
+    """A certificate on the card can't be read."""
+
+
+@dataclass(frozen=True)
+class CardCertificate:
+    """A certificate on the card, and what it says about its holder.
+
+    ``der`` is the certificate byte for byte as it stands on the card. ``satu`` is the
+    electronic client identifier, eight digits and a check character. ``not_before``
+    and ``not_after`` carry their time zone, UTC. ``algorithm`` is the one that the key
+    signs with, in JWA's spelling (``ES384``, ``ES256``, ``PS256``).
+    """
+
+    der: bytes = field(repr=False)
+    surname: str = field(repr=False)
+    given_names: str = field(repr=False)
+    satu: str = field(repr=False)
+    not_before: datetime
+    not_after: datetime
+    algorithm: str
+    public_key: PublicKey = field(repr=False, compare=False)
+
+    @classmethod
+    def from_der(cls, der: bytes) -> Self:
+        """Read a certificate. Raises ``CertificateError``; no signature is checked."""
+        try:
+            return cls._read(der)
+        except CertificateError:
+            raise
+        except Exception as error:
+            # asn1crypto parses late and raises whatever it stumbles over.
+            raise CertificateError(
+                f"The certificate can't be read ({type(error).__name__})."
+            ) from error
+
+    @classmethod
+    def _read(cls, der: bytes) -> Self:
+        certificate = x509.Certificate.load(der, strict=True)
+        to_be_signed = certificate["tbs_certificate"]
+        subject: dict[str, str] = {}
+        for relative_name in to_be_signed["subject"].chosen:
+            for attribute in relative_name:
+                subject.setdefault(attribute["type"].dotted, attribute["value"].native)
+        satu = subject.get(_SERIAL_NUMBER)
+        if not satu:
+            raise CertificateError("The certificate names no client identifier.")
+        key, algorithm = _load_key(to_be_signed["subject_public_key_info"].dump())
+        validity = to_be_signed["validity"]
+        return cls(
+            der=bytes(der),
+            surname=subject.get(_SURNAME, ""),
+            given_names=subject.get(_GIVEN_NAME, ""),
+            satu=satu,
+            not_before=validity["not_before"].native,
+            not_after=validity["not_after"].native,
+            algorithm=algorithm,
+            public_key=key,
+        )
+
+    @property
+    def name(self) -> str:
+        """The holder's name for showing, given names first.
+
+        It is put together from the attributes made for it, never from the common name.
+        Characters that could garble a window's text are left out.
+        """
+        name = f"{self.given_names} {self.surname}".strip()
+        return "".join(character for character in name if character.isprintable())
+
+    @property
+    def hash_name(self) -> str:
+        """The hash of ``algorithm`` as ``hashlib`` names it, such as ``sha384``."""
+        return f"sha{self.algorithm[2:]}"
+
+
+def _load_key(der: bytes) -> tuple[PublicKey, str]:
+    """Return a public key and the algorithm it signs with."""
+    key = load_der_public_key(der)
+    if isinstance(key, EllipticCurvePublicKey) and key.curve.name in _ECDSA:
+        return key, _ECDSA[key.curve.name]
+    if isinstance(key, RSAPublicKey) and key.key_size in _RSA_BITS:
+        return key, _RSA
+    raise CertificateError("The certificate's key is of a kind that is not known.")

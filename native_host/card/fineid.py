@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: MIT
+"""A session with a FINEID citizen card (FINEID S1 v4.2 and S4-1, card.md).
+
+Every command stands here with the bytes that card.md gives. Nothing is sent twice that
+carries a PIN or signs, and no PIN is sent whose tries were not read before.
+"""
+
+import logging
+from dataclasses import dataclass
+from enum import Enum
+
+from native_host.errors import InvalidArgument
+
+from .apdu import (
+    INS_GET_DATA,
+    INS_MANAGE_SECURITY_ENVIRONMENT,
+    INS_PERFORM_SECURITY_OPERATION,
+    INS_READ_BINARY,
+    INS_SELECT,
+    INS_VERIFY,
+    SW,
+    Command,
+    CommandChannel,
+    Transport,
+    tries_in,
+)
+from .atr import identify
+from .certificate import CardCertificate
+from .errors import (
+    CardError,
+    CardKind,
+    CardNotActivated,
+    PinBlocked,
+    PinTriesUnreadable,
+    UnsupportedCard,
+    WrongPin,
+)
+from .signature import SignatureScheme
+from .tlv import Tlv, TlvError
+from .trace import TracingConnection
+
+__all__ = ["FineidCard", "KeyRole", "PinInfo", "PinRole"]
+
+logger = logging.getLogger(__name__)
+
+_APPLICATION = bytes.fromhex("A000000063504B43532D3135")
+_PAYMENT_SYSTEM = b"1PAY.SYS.DDF01"  # the directory that every EMV bank card has
+
+_STORED_PIN = 12  # PINs are padded with 00 to this length
+_MAX_TRIES = 15  # what 63Cx can say; FINEID gives five
+
+_MAX_OFFSET = 0x7FFF  # READ BINARY's offset has 15 bits
+_MAX_READS = 256
+
+_TAG_FILE_CONTROL = 0x62
+_TAG_FILE_SIZES = (0x81, 0x80)
+_TAG_PIN_INFO = 0xA0
+_TAG_PIN_REFERENCE = 0x83
+_TAG_TRIES = 0xDF21
+_TAG_CHANGED = 0xDF2F
+_TAG_DIGEST = 0x90
+_TAG_ALGORITHM = 0x80
+_TAG_KEY = 0x84
+
+
+class PinRole(Enum):
+    """The card's PINs, by the reference that commands name them with."""
+
+    PIN1 = 0x11
+    PIN2 = 0x82
+    PUK = 0x83
+
+
+class KeyRole(Enum):
+    """What a key is for."""
+
+    AUTHENTICATION = "authentication"
+    SIGNATURE = "signature"
+
+
+@dataclass(frozen=True)
+class PinInfo:
+    """What the card says about a PIN.
+
+    ``tries_left`` is 0 for a blocked one. ``changed`` tells whether it was set since
+    the card was made, and is None where the card does not say.
+    """
+
+    tries_left: int
+    changed: bool | None
+
+
+@dataclass(frozen=True)
+class _Key:
+    """Where a key and its certificate are, and which PIN guards it."""
+
+    reference: int
+    certificate_path: bytes
+    pin: PinRole
+
+
+# The table of card.md, "Files", which holds for both generations.
+_KEYS = {
+    KeyRole.AUTHENTICATION: _Key(0x01, bytes.fromhex("4331"), PinRole.PIN1),
+    KeyRole.SIGNATURE: _Key(0x02, bytes.fromhex("50164332"), PinRole.PIN2),
+}
+
+# How many digits the card accepts when a PIN is verified.
+_PIN_DIGITS = {PinRole.PIN1: range(4, 13), PinRole.PIN2: range(6, 13)}
+
+
+class FineidCard:
+    """A citizen card whose application is selected.
+
+    ``connection`` needs no more than ``send_and_receive``; its ``protocol`` (0 or 1)
+    and ``atr`` are used where it has them. All methods block and raise ``CardError``,
+    its subclasses, and what the connection raises. Raises ``UnsupportedCard`` when the
+    card is not a citizen card.
+    """
+
+    def __init__(self, connection: Transport) -> None:
+        self._channel = CommandChannel(TracingConnection(connection))
+        self._protocol: int = getattr(connection, "protocol", 0)
+        self._certificates: dict[KeyRole, CardCertificate] = {}
+        self._tries: dict[PinRole, int] = {}
+        atr: bytes | None = getattr(connection, "atr", None)
+        try:
+            #: The card's generation, or None where the connection knows no ATR.
+            self.generation = identify(atr) if atr else None
+            self._select_application()
+        except UnsupportedCard as error:
+            if error.kind == CardKind.UNKNOWN and self._is_bank_card():
+                raise UnsupportedCard(
+                    "This card is not a FINEID citizen card: it is a bank card.",
+                    kind=CardKind.BANK,
+                ) from error
+            raise
+
+    # -- Certificates -----------------------------------------------------------------
+
+    def certificate(self, role: KeyRole) -> CardCertificate:
+        """Return the certificate of a key. It is read once in a session.
+
+        Raises ``UnsupportedCard`` when the card has none, ``CertificateError`` when it
+        can't be read.
+        """
+        if role not in self._certificates:
+            content = self._read_file(_KEYS[role].certificate_path)
+            self._certificates[role] = CardCertificate.from_der(_der_object(content))
+        return self._certificates[role]
+
+    def certificates(self) -> dict[KeyRole, CardCertificate]:
+        """Return the certificates that the card has, by the role of their keys."""
+        found = {}
+        for role in KeyRole:
+            try:
+                found[role] = self.certificate(role)
+            except UnsupportedCard:
+                logger.info("The card has no %s certificate.", role.value)
+        return found
+
+    # -- PINs -------------------------------------------------------------------------
+
+    def pin_info(self, role: PinRole) -> PinInfo:
+        """Ask for a PIN's tries, which costs none. Raises ``PinTriesUnreadable``."""
+        self._tries.pop(role, None)
+        info = self._read_pin_info(role) or self._read_pin_status(role)
+        if info is None:
+            raise PinTriesUnreadable(
+                f"The card does not say how many tries {role.name} has left."
+            )
+        self._tries[role] = info.tries_left
+        return info
+
+    def verify_pin(self, role: PinRole, pin: bytearray) -> None:
+        """Present a PIN, ASCII digits, to the card, once.
+
+        The tries are asked for before, unless ``pin_info`` has just done so. The caller
+        wipes ``pin``. Raises ``InvalidArgument`` for what can't be a PIN and then sends
+        nothing, ``WrongPin``, ``PinBlocked``, ``CardNotActivated``,
+        ``PinTriesUnreadable``.
+        """
+        if role not in _PIN_DIGITS:
+            raise InvalidArgument("The PUK is not for verifying.")
+        if len(pin) not in _PIN_DIGITS[role] or not pin.isdigit():
+            digits = _PIN_DIGITS[role]
+            raise InvalidArgument(
+                f"{role.name} has {digits.start} to {digits.stop - 1} digits."
+            )
+        if role not in self._tries:
+            self.pin_info(role)
+        # Until the card has answered, nobody knows how many are left.
+        tries = self._tries.pop(role)
+        if tries == 0:
+            raise PinBlocked(f"{role.name} has no tries left.", status_word=SW.BLOCKED)
+        padded = pin.ljust(_STORED_PIN, b"\x00")
+        header = bytes([0x00, INS_VERIFY, 0x00, role.value, _STORED_PIN])
+        try:
+            status = self._channel.send_secret(bytearray(header) + padded)
+        finally:
+            padded[:] = bytes(len(padded))
+        if status == SW.OK:
+            self._tries[role] = tries
+            return
+        left = tries - 1 if status == SW.VERIFICATION_FAILED else tries_in(status)
+        if left is not None:
+            self._tries[role] = left
+        if left == 0 or status == SW.BLOCKED:
+            self._tries[role] = 0
+            raise PinBlocked(f"{role.name} has no tries left.", status_word=status)
+        if left is not None:
+            raise WrongPin(left)
+        if status == SW.INVALIDATED:
+            raise CardNotActivated(
+                f"{role.name} has not been activated.", status_word=status
+            )
+        raise CardError(
+            f"The card answered {status:04X} to VERIFY.", status_word=status
+        )
+
+    # -- Signatures -------------------------------------------------------------------
+
+    def sign(self, role: KeyRole, digest: bytes) -> bytes:
+        """Sign a digest with a key whose PIN was verified just before.
+
+        The digest's length tells its hash (28, 32, 48 or 64 bytes). Returns r‖s for an
+        EC key and the bytes of an RSASSA-PSS signature, whose salt is as long as the
+        hash, for an RSA key. Raises ``SignatureInvalid`` when the signature does not
+        verify with the card's own certificate, ``InvalidArgument``.
+        """
+        key = _KEYS[role]
+        scheme = SignatureScheme(self.certificate(role).public_key, len(digest))
+        algorithm = Tlv(_TAG_ALGORITHM, bytes([scheme.card_algorithm]))
+        environment = algorithm + Tlv(_TAG_KEY, bytes([key.reference]))
+        self._channel.send(
+            Command(INS_MANAGE_SECURITY_ENVIRONMENT, 0x41, 0xB6, environment),
+            step="the choice of the key",
+        )
+        self._channel.send(
+            Command(
+                INS_PERFORM_SECURITY_OPERATION, 0x90, 0xA0, Tlv(_TAG_DIGEST, digest)
+            ),
+            step="the digest",
+        )
+        signature = self._channel.send(
+            Command(
+                INS_PERFORM_SECURITY_OPERATION, 0x9E, 0x9A, le=min(scheme.size, 256)
+            ),
+            step="the signing",
+        )
+        scheme.verify(signature, digest)
+        return signature
+
+    # -- Files ------------------------------------------------------------------------
+
+    def _select_application(self) -> None:
+        command = Command(INS_SELECT, 0x04, 0x0C, _APPLICATION)
+        _, status = self._channel.exchange(command)
+        if status == SW.OK:
+            return
+        if status == SW.SECURITY_STATUS:
+            # What a card says to everything on its contactless side, before PACE.
+            raise UnsupportedCard(
+                "The card has to be put into the slot of the reader.",
+                kind=CardKind.CONTACTLESS,
+            )
+        if status in _NO_APPLICATION:
+            raise UnsupportedCard("This card is not a FINEID citizen card.")
+        raise CardError(
+            f"The card answered {status:04X} to the choice of its application.",
+            status_word=status,
+        )
+
+    def _is_bank_card(self) -> bool:
+        command = Command(INS_SELECT, 0x04, 0x00, _PAYMENT_SYSTEM, le=256)
+        try:
+            return self._channel.exchange(command)[1] == SW.OK
+        except CardError:
+            return False
+
+    def _read_file(self, path: bytes) -> bytes:
+        """Read a transparent file, as far as its control parameters say it goes."""
+        size = self._select_file(path)
+        content = b""
+        for _ in range(_MAX_READS):
+            offset = len(content)
+            if offset >= size or offset > _MAX_OFFSET:
+                return content[:size]
+            command = Command(INS_READ_BINARY, offset >> 8, offset & 0xFF, le=256)
+            data, status = self._channel.exchange(command)
+            content += data
+            if status in _PAST_END or (status == SW.OK and not data):
+                logger.info("A file ends after %d of %d bytes.", len(content), size)
+                return content
+            if status != SW.OK:
+                raise CardError(
+                    f"The card answered {status:04X} to reading.", status_word=status
+                )
+        raise CardError("The card gives a file in pieces that have no end.")
+
+    def _select_file(self, path: bytes) -> int:
+        """Select a file by its path in the application and return its size in bytes."""
+        command = Command(INS_SELECT, 0x08, 0x04, path, le=256)
+        data, status = self._channel.exchange(command)
+        if status == SW.FILE_NOT_FOUND:
+            raise UnsupportedCard("The card has no such certificate.")
+        if status != SW.OK:
+            raise CardError(
+                f"The card answered {status:04X} to the choice of a file.",
+                status_word=status,
+            )
+        control = Tlv.take(data)[0]
+        if control.tag == _TAG_FILE_CONTROL:
+            for child in Tlv.parse_all(control.value):
+                if child.tag in _TAG_FILE_SIZES:
+                    return int.from_bytes(child.value)
+        raise TlvError("The card does not say how long a file is.")
+
+    # -- PIN information --------------------------------------------------------------
+
+    def _read_pin_info(self, role: PinRole) -> PinInfo | None:
+        question = Tlv(_TAG_PIN_INFO, Tlv(_TAG_PIN_REFERENCE, bytes([role.value])))
+        le = 256 if self._protocol == 1 else None
+        command = Command(INS_GET_DATA, 0x00, 0xFF, question, le=le)
+        data, status = self._channel.exchange(command)
+        if status != SW.OK:
+            return None
+        try:
+            answer = Tlv.parse(data)
+            tries = answer.value_at(_TAG_TRIES)[:1]
+            if answer.tag != _TAG_PIN_INFO or not tries or tries[0] > _MAX_TRIES:
+                return None
+            if answer.value_at(_TAG_PIN_REFERENCE) != bytes([role.value]):
+                return None
+            return PinInfo(tries[0], _CHANGED.get(answer.value_at(_TAG_CHANGED)))
+        except TlvError:
+            return None
+
+    def _read_pin_status(self, role: PinRole) -> PinInfo | None:
+        """Ask by VERIFY without a PIN, which spends no try.
+
+        It says nothing about whether the PIN was ever changed, and is no command for a
+        PUK.
+        """
+        if role not in _PIN_DIGITS:
+            return None
+        logger.info("The card gives no information on %s; its status is asked.", role)
+        _, status = self._channel.exchange(Command(INS_VERIFY, 0x00, role.value))
+        tries = 0 if status == SW.BLOCKED else tries_in(status)
+        return None if tries is None else PinInfo(tries, None)
+
+
+_CHANGED = {b"\x00": False, b"\x01": True}
+
+# How cards without the application refuse to select it.
+_NO_APPLICATION = frozenset(
+    {
+        SW.FILE_NOT_FOUND,
+        SW.NOT_SUPPORTED,
+        SW.WRONG_P1_P2,
+        SW.REFERENCE_NOT_FOUND,
+        SW.UNKNOWN_INS,
+        SW.UNKNOWN_CLA,
+    }
+)
+
+_PAST_END = frozenset({SW.END_OF_FILE, SW.WRONG_OFFSET})
+
+
+def _der_object(content: bytes) -> bytes:
+    """Return the one DER object that a file begins with: files may be padded."""
+    return bytes(Tlv.take(content)[0])
