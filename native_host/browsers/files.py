@@ -38,10 +38,11 @@ def read(path: Path) -> bytes | None:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             return b""
         raise _failed(path, error) from error
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+        os.close(file)
+        return b""
     with os.fdopen(file, "rb") as stream:
-        status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            return b""
         return stream.read()
 
 

@@ -81,15 +81,17 @@ def _browser(name: str, entry: dict[str, Any], level: Level, root: Path) -> Brow
             f"Installing on this system ({sys.platform}, for the {level}) is not there "
             "yet."
         )
-    signs = entry.get("found_by" if level == "user" else "found_by_system")
-    if signs is None or sys.platform == "darwin":
-        signs = [str(place.parent)]
+    named = entry.get("found_by" if level == "user" else "found_by_system")
+    if named is None or sys.platform == "darwin":
+        signs = [place.parent]
+    else:
+        signs = [_path(sign, root) for sign in named]
     return Browser(
         name=name,
         title=entry["title"],
         family=entry["family"],
         place=place,
-        found=any(_path(sign, root).exists() for sign in signs),
+        found=any(sign.exists() for sign in signs),
         confined=_confined(entry, root) if level == "user" else (),
     )
 

@@ -1,1 +1,89 @@
 # SPDX-License-Identifier: MIT
+"""The ``kortilla`` command.
+
+Results are JSON on standard output, words for people on standard error; exit status 0
+done, 1 refused or failed (with ``{"error": {"code", "message"}}`` on standard output),
+2 wrong usage.
+"""
+
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+import click
+
+from native_host import VERSION
+from native_host.errors import InvalidArgument, KortillaError, UserCancelled
+
+from .output import error_result, print_result, say
+
+__all__ = ["main"]
+
+logger = logging.getLogger(__name__)
+
+#: Each command's module, imported when the command is asked for.
+_COMMANDS = {
+    "card": "card",
+    "demo": "demo.command",
+    "identify": "identify",
+    "install": "install",
+    "mock-card": "mock_card",
+    "uninstall": "install",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"{__name__}.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
+)
+@click.version_option(VERSION, message="%(version)s")
+def _kortilla() -> None:
+    """Identify on the web with the Citizen Certificate on the identity card."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status.
+
+    ``arguments`` are without the program's name (default: the command line's).
+    """
+    from native_host.log import set_up_log
+
+    set_up_log()
+    try:
+        status = _kortilla.main(
+            args=arguments, prog_name="kortilla", standalone_mode=False
+        )
+    except click.UsageError as error:
+        error.show(sys.stderr)
+        print_result(error_result(InvalidArgument.code, error.format_message()))
+        return 2
+    except KortillaError as error:
+        reason = error.reason if isinstance(error, UserCancelled) else None
+        return _fail(error.code, str(error), reason)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail(UserCancelled.code, "Cancelled from the keyboard.")
+    except click.ClickException as error:
+        return _fail(KortillaError.code, error.format_message())
+    except Exception as error:
+        logger.exception("a command failed")
+        return _fail(KortillaError.code, f"This should not happen ({type(error).__name__}); the log says where.")
+    return status if isinstance(status, int) else 0
+
+
+def _fail(code: str, message: str, reason: str | None = None) -> int:
+    say(message)
+    print_result(error_result(code, message, reason))
+    return 1

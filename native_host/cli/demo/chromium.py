@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""Chromium, driven by Playwright."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from playwright.async_api import BrowserContext, Error, Page, async_playwright
+
+from .errors import BrowserFailed, BrowserMissing
+
+__all__ = ["Chromium"]
+
+#: Starts quietly: no first-run pages, nothing fetched or sent home.
+_QUIET = (
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class Chromium:
+    """A running Chromium, and the one tab of it that is driven.
+
+    Made by ``launch``, which is an asynchronous context manager. Every method raises
+    ``BrowserFailed`` when the browser does not do what it was asked to. ``page`` and
+    ``context`` are Playwright's, for what goes further.
+    """
+
+    name = "chromium"
+
+    def __init__(self, context: BrowserContext, page: Page) -> None:
+        self.context = context
+        self.page = page
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def launch(
+        cls,
+        home: Path,
+        *,
+        environment: Mapping[str, str],
+        extension: Path | None = None,
+        headless: bool = True,
+        arguments: Sequence[str] = (),
+    ) -> AsyncIterator[Self]:
+        """Start Chromium; when the context is left, it and all its processes end.
+
+        ``home`` becomes its HOME, and ``home/chromium-profile`` its profile, in whose
+        ``NativeMessagingHosts`` it looks for manifests. ``environment`` is the rest of
+        its environment. ``extension`` is a folder to load as an unpacked extension.
+        Raises ``BrowserMissing``.
+        """
+        program = shutil.which("chromium")
+        if program is None:
+            raise BrowserMissing("Chromium", "chromium")
+        loading = (
+            ()
+            if extension is None
+            else (
+                f"--disable-extensions-except={extension}",
+                f"--load-extension={extension}",
+            )
+        )
+        async with async_playwright() as playwright:
+            with _explained():
+                context = await playwright.chromium.launch_persistent_context(
+                    home / "chromium-profile",
+                    executable_path=program,
+                    headless=headless,
+                    # Chromium's sandbox does not work for root.
+                    chromium_sandbox=os.geteuid() != 0,
+                    no_viewport=not headless,
+                    handle_sigint=False,
+                    env={**environment, "HOME": str(home)},
+                    args=[*_QUIET, *loading, *arguments],
+                )
+            try:
+                yield cls(context, context.pages[0])
+            finally:
+                with contextlib.suppress(Error):  # the person may have closed it
+                    await context.close()
+
+    async def goto(self, url: str) -> None:
+        """Load an address in the tab and wait until it has loaded."""
+        with _explained():
+            await self.page.goto(url)
+
+    async def evaluate(self, expression: str) -> Any:
+        """Return the (awaited) value of JavaScript in the page, as JSON knows it.
+
+        To the page this counts as a gesture of the user.
+        """
+        with _explained():
+            return await self.page.evaluate(expression)
+
+    async def wait_for(self, selector: str, *, seconds: float = 30) -> None:
+        """Wait until the page shows an element that matches the CSS selector.
+
+        The tab may go to other pages meanwhile.
+        """
+        with _explained():
+            await self.page.wait_for_selector(selector, timeout=seconds * 1000)
+
+    async def click(self, selector: str) -> None:
+        """Click the middle of an element as a mouse does, which pages can trust."""
+        with _explained():
+            await self.page.click(selector)
+
+    async def text(self, selector: str) -> str:
+        """Return the text of an element."""
+        await self.wait_for(selector)
+        with _explained():
+            return (await self.page.text_content(selector) or "").strip()
+
+    async def screenshot(self, path: Path) -> None:
+        """Save what the tab shows as PNG."""
+        with _explained():
+            await self.page.screenshot(path=path)
+
+    async def wait_closed(self) -> None:
+        """Wait until the person has closed the browser."""
+        closed = asyncio.Event()
+        self.context.on("close", lambda _: closed.set())
+        await closed.wait()
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except Error as error:
+        raise BrowserFailed(error.message.splitlines()[0]) from error

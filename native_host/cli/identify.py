@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla identify``: the Web eID token for an origin and a challenge."""
+
+import asyncio
+
+import click
+
+from native_host.config import Config
+
+from .options import Card, PromptKind, card_option, configured, prompt_option
+from .output import print_result
+
+__all__ = ["identify"]
+
+
+@click.command()
+@click.option("--origin", required=True, help="The service: https://host[:port].")
+@click.option("--nonce", required=True, help="Its challenge, 44 to 128 characters.")
+@click.option("--lang", help="The language to speak: fi, sv or en.")
+@prompt_option
+@card_option
+def identify(
+    origin: str,
+    nonce: str,
+    lang: str | None,
+    prompt: PromptKind | None,
+    card: Card | None,
+) -> None:
+    """Identify to a service and print the Web eID token."""
+    config = configured(card=card, prompt=prompt)
+    print_result(asyncio.run(_identify(config, origin, nonce, lang)))
+
+
+async def _identify(
+    config: Config, origin: str, nonce: str, lang: str | None
+) -> dict[str, str]:
+    from native_host.environment import open_prompt, open_source
+    from native_host.languages import choose_language
+    from native_host.messaging.models import WebEidAuthenticateArguments, check
+    from native_host.operations.authenticate import AuthenticateRequest, authenticate
+    from native_host.origin import check_origin
+
+    asked = check(
+        WebEidAuthenticateArguments,
+        {"challengeNonce": nonce, "origin": origin, "lang": lang},
+    )
+    request = AuthenticateRequest(
+        origin=check_origin(asked.origin, allow_localhost=config.allow_localhost),
+        challenge_nonce=asked.challengeNonce,
+        language=choose_language(config.language, asked.lang),
+    )
+    async with open_source(config) as source:
+        prompt = open_prompt(config)
+        try:
+            return await authenticate(request, source=source, prompt=prompt)
+        finally:
+            await prompt.close()

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla install`` and ``kortilla uninstall``: telling browsers about the host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from native_host.config import load_config
+
+from .output import print_result, say
+
+if TYPE_CHECKING:
+    from native_host.browsers.installation import Report
+    from native_host.browsers.table import Level
+
+__all__ = ["install", "uninstall"]
+
+
+def _browser_choice(
+    ctx: click.Context, parameter: click.Parameter, value: str
+) -> list[str] | None:
+    from native_host.browsers.table import browser_names
+
+    if value == "all":
+        return None
+    if value not in browser_names():
+        names = ", ".join(browser_names())
+        raise click.BadParameter(f"{value!r} is not all or one of {names}.")
+    return [value]
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--dry-run", is_flag=True, help="Only say what would be done."),
+        click.option(
+            "--system", is_flag=True, help="For everyone on the computer; as root."
+        ),
+        click.option(
+            "--browser",
+            default="all",
+            callback=_browser_choice,
+            help="chromium, firefox, … or all of those that are there.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_options
+def install(browser: list[str] | None, system: bool, dry_run: bool) -> None:
+    """Tell the browsers where the host is, so that the extension finds it."""
+    from native_host.browsers import installation
+
+    report = installation.install(
+        browser,
+        level=_level(system),
+        dry_run=dry_run,
+        extensions=load_config().extensions,
+    )
+    _show(report)
+
+
+@click.command()
+@_options
+def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
+    """Remove what install wrote, and nothing else."""
+    from native_host.browsers import installation
+
+    _show(installation.uninstall(browser, level=_level(system), dry_run=dry_run))
+
+
+def _level(system: bool) -> Level:
+    return "system" if system else "user"
+
+
+_WORDS = {
+    "written": ("Wrote {path}", "Would write {path}"),
+    "unchanged": ("Already there: {path}", "Already there: {path}"),
+    "removed": ("Removed {path}", "Would remove {path}"),
+    "kept": (
+        "Left alone: {path}, since another program answers to {host}",
+        "Would leave alone: {path}, since another program answers to {host}",
+    ),
+}
+
+_CONFINED = {
+    True: (
+        "{browser} is a {kind}; whether it may start the host is up to the system's "
+        "portal."
+    ),
+    False: (
+        "{browser} is a {kind} and can't start programs outside its sandbox: Kortilla "
+        "does not work in it. Use the system's own package of the browser."
+    ),
+}
+
+
+def _show(report: Report) -> None:
+    result: dict[str, Any] = report.as_json()
+    for change in result["changes"]:
+        say(_WORDS[change["action"]][report.dry_run].format(**change))
+    for each in report.confined:
+        say(_CONFINED[each["written"]].format(**each))
+    if not report.changes:
+        say("There is nothing to do.")
+    print_result(result)

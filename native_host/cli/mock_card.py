@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla mock-card``: the testers' card."""
+
+import click
+
+from .output import print_result, say
+
+__all__ = ["mock_card"]
+
+
+@click.group()
+def mock_card() -> None:
+    """Make and use the testers' card, which names SPECIMEN people only."""
+
+
+@mock_card.command()
+@click.option(
+    "--profile",
+    type=click.Choice(["v5", "v4.2"]),
+    default="v5",
+    show_default=True,
+    help="The generation of card to play.",
+)
+@click.option(
+    "--state",
+    type=click.Choice(["active"]),
+    default="active",
+    show_default=True,
+    expose_value=False,
+    help="The state that the card is in.",
+)
+@click.option("--force", is_flag=True, help="Throw away a mock card that is there.")
+def new(profile: str, force: bool) -> None:
+    """Make a mock card with keys, a test CA and the testers' PINs."""
+    from native_host.mock_card.state import MockCardState
+
+    card = MockCardState.create(profile=profile, replace=force)
+    say(f"Made a mock card in {card.folder}: PIN1 1234, PIN2 123456, PUK 12345678.")
+    print_result(card.describe())
+
+
+@mock_card.command()
+def show() -> None:
+    """Show the mock card: its holder, tries and certificates."""
+    from native_host.mock_card.state import MockCardState
+
+    print_result(MockCardState.open().describe())
+
+
+@mock_card.command()
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=35963,
+    show_default=True,
+    help="Where the virtual reader of vsmartcard listens.",
+)
+def serve(port: int) -> None:
+    """Put the mock card in a virtual PC/SC reader until Ctrl-C."""
+    from native_host.card.errors import PcscUnavailable
+    from native_host.mock_card.card import MockCard
+    from native_host.mock_card.state import MockCardState
+    from native_host.mock_card.vpcd import VirtualReader
+
+    card = MockCardState.open()
+    reader = VirtualReader(MockCard(card), port=port)
+    say("The mock card is in the virtual reader. Ctrl-C takes it out.")
+    print_result({"port": port, "folder": str(card.folder)})
+    try:
+        reader.run()
+    except KeyboardInterrupt:
+        say("The mock card was taken out.")
+        return
+    raise PcscUnavailable("The virtual reader went away.")

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""What a command prints: JSON for scripts, words for people."""
+
+import json
+from typing import Any
+
+import click
+
+__all__ = ["error_result", "print_result", "say"]
+
+
+def print_result(result: Any) -> None:
+    """Print a result on standard output as one line of JSON."""
+    click.echo(json.dumps(result, ensure_ascii=False))
+
+
+def error_result(code: str, message: str, reason: str | None = None) -> dict[str, Any]:
+    """Return an error as the object that scripts get."""
+    error = {"code": code, "message": message}
+    return {"error": error if reason is None else {**error, "reason": reason}}
+
+
+def say(words: str) -> None:
+    """Print words for people on standard error."""
+    click.echo(words, err=True)
