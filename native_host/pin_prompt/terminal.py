@@ -72,8 +72,7 @@ class TerminalPrompt(Prompt):
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         text = self._texts
         self._shown = None
-        with self._hidden():
-            self._say_question(question)
+        self._say_question(question)
         if question.tries_left == 1:
             await self._ask_to_go_on()
         while True:
@@ -103,8 +102,8 @@ class TerminalPrompt(Prompt):
             self._asking.set_exception(PromptFailed("The prompt has been closed."))
 
     def _say_question(self, question: PinQuestion) -> None:
-        # The role's name stands in no text before the field itself, so that a program
-        # which drives the terminal can wait for it.
+        # "PIN1" stands in no text before the field itself, but for the last try's, so
+        # that a program which drives the terminal can wait for it.
         text, operation = self._texts, self._conversation.operation
         name, satu = texts.printable(question.name), texts.printable(question.satu)
         self._say(f"{text('person.name')}: {name}")
@@ -138,7 +137,8 @@ class TerminalPrompt(Prompt):
     async def _ask(self, words: str) -> bytearray:
         """Return the next line of the terminal, without its end."""
         loop = asyncio.get_running_loop()
-        answer = self._asking = loop.create_future()
+        answer: asyncio.Future[bytearray] = loop.create_future()
+        self._asking = answer
         line = bytearray(_MAX_LINE)
 
         def read() -> None:

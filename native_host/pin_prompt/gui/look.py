@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""How an operation's window looks. Identifying and signing must never look alike.
+
+Colours are derived from the palette that the desktop sets, light, dark or of high
+contrast, and moved until they can be read on it (WCAG 2.2, 1.4.3 and 1.4.11).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPalette, QPen, QPixmap
+
+__all__ = [
+    "LOOKS",
+    "Look",
+    "button_palette",
+    "contrast",
+    "icon",
+    "mixed",
+    "readable",
+]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What sets an operation's window apart.
+
+    ``colour`` is the band's and the confirming button's, with ``text`` on it; ``draw``
+    paints the icon in a square of side 1.
+    """
+
+    colour: QColor
+    text: QColor
+    draw: Callable[[QPainter, QColor, QColor], None]
+
+
+def _draw_person_on_card(painter: QPainter, ink: QColor, paper: QColor) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(ink)
+    painter.drawRoundedRect(QRectF(0.04, 0.18, 0.92, 0.64), 0.09, 0.09)
+    painter.setBrush(paper)
+    painter.drawEllipse(QPointF(0.3, 0.42), 0.1, 0.1)
+    shoulders = QPainterPath(QPointF(0.13, 0.7))
+    shoulders.cubicTo(QPointF(0.13, 0.5), QPointF(0.47, 0.5), QPointF(0.47, 0.7))
+    painter.drawPath(shoulders)
+    painter.setPen(QPen(paper, 0.06, c=Qt.PenCapStyle.RoundCap))
+    painter.drawLine(QPointF(0.6, 0.42), QPointF(0.83, 0.42))
+    painter.drawLine(QPointF(0.6, 0.58), QPointF(0.76, 0.58))
+
+
+#: The look of each operation that has a window.
+LOOKS: Mapping[str, Look] = {
+    "authenticate": Look(QColor("#0b4f86"), QColor("#ffffff"), _draw_person_on_card),
+}
+
+
+def icon(look: Look) -> QIcon:
+    """Return an operation's icon for the title bar and the task bar."""
+    icon = QIcon()
+    for size in (32, 64, 128):
+        pixmap = QPixmap(size, size)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.scale(size, size)
+        look.draw(painter, look.colour, look.text)
+        painter.end()
+        icon.addPixmap(pixmap)
+    return icon
+
+
+def contrast(a: QColor, b: QColor) -> float:
+    """Return the contrast of two opaque colours, 1 to 21 (WCAG 2.2)."""
+    dark, light = sorted((_luminance(a), _luminance(b)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def readable(colour: QColor, on: QColor, at_least: float = 4.5) -> QColor:
+    """Return ``colour``, moved towards black or white until it can be read."""
+    goal = QColor("white" if _luminance(on) < 0.18 else "black")
+    for share in range(21):
+        moved = mixed(colour, goal, share / 20)
+        if contrast(moved, on) >= at_least:
+            return moved
+    return goal
+
+
+def mixed(colour: QColor, other: QColor, share: float) -> QColor:
+    """Return ``colour`` with a share, 0 to 1, of the other."""
+    parts = zip(_parts(colour), _parts(other), strict=True)
+    return QColor.fromRgbF(*(a + (b - a) * share for a, b in parts))
+
+
+def button_palette(palette: QPalette, look: Look) -> QPalette:
+    """Return the palette of the button that confirms."""
+    own = QPalette(palette)
+    for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
+        own.setColor(group, QPalette.ColorRole.Button, look.colour)
+        own.setColor(group, QPalette.ColorRole.ButtonText, look.text)
+    return own
+
+
+def _parts(colour: QColor) -> tuple[float, float, float]:
+    return colour.redF(), colour.greenF(), colour.blueF()
+
+
+def _luminance(colour: QColor) -> float:
+    def linear(part: float) -> float:
+        return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+
+    red, green, blue = map(linear, _parts(colour))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""A picture of what to do with the card, for those who read pictures first."""
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from native_host.pin_prompt.questions import Step
+
+from .look import readable
+from .widgets import em
+
+__all__ = ["Picture"]
+
+_WITH_CARD = (Step.WAITING_FOR_CARD, Step.READING, Step.SIGNING)
+
+
+class Picture(QWidget):
+    """A reader, and for some steps a card that goes into it. Says nothing by itself."""
+
+    def __init__(self, step: Step, colour: QColor) -> None:
+        super().__init__()
+        self._step, self._colour = step, colour
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 6), em(self, 5))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.scale(self.width() / 120, self.height() / 100)
+        ink = self.palette().windowText().color()
+        colour = readable(self._colour, self.palette().window().color(), 3.0)
+        if self._step in _WITH_CARD:
+            outside = self._step is Step.WAITING_FOR_CARD
+            self._draw_card(painter, 4 if outside else 22, colour)
+            if outside:
+                self._draw_arrow(painter, ink)
+        self._draw_reader(painter, ink)
+
+    def _draw_card(self, painter: QPainter, top: float, colour: QColor) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        painter.drawRoundedRect(QRectF(38, top, 44, 62), 5, 5)
+        painter.setBrush(QColor("#e8c14a"))
+        painter.drawRoundedRect(QRectF(52, top + 40, 16, 14), 3, 3)
+
+    def _draw_arrow(self, painter: QPainter, ink: QColor) -> None:
+        painter.setPen(QPen(ink, 3, c=Qt.PenCapStyle.RoundCap))
+        painter.drawLine(QPointF(98, 18), QPointF(98, 52))
+        painter.drawLine(QPointF(90, 44), QPointF(98, 53))
+        painter.drawLine(QPointF(106, 44), QPointF(98, 53))
+
+    def _draw_reader(self, painter: QPainter, ink: QColor) -> None:
+        painter.setPen(QPen(ink, 3))
+        painter.setBrush(self.palette().window())
+        painter.drawRoundedRect(QRectF(24, 68, 72, 26), 6, 6)
+        painter.drawLine(QPointF(32, 76), QPointF(88, 76))
+        if self._step is Step.WAITING_FOR_READER:
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            cable = QPainterPath(QPointF(60, 68))
+            cable.cubicTo(QPointF(60, 40), QPointF(92, 60), QPointF(92, 34))
+            painter.drawPath(cable)
+            painter.setBrush(ink)
+            painter.drawRect(QRectF(85, 20, 14, 14))
+            painter.drawRect(QRectF(88, 10, 8, 10))

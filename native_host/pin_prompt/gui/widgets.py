@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""The parts that the pages are put together from.
+
+Sizes are in ems of the desktop's font, so that everything grows with it.
+"""
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QTextCharFormat,
+    QTextLayout,
+    QTextOption,
+)
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
+
+from native_host.pin_prompt.site_name import SiteName
+
+from .look import Look, mixed, readable
+
+__all__ = ["Band", "MockCardMark", "Notice", "SiteLabel", "em", "label", "scaled"]
+
+#: The site's name against the desktop's font: the largest text in every window.
+SITE_SCALE = 1.75
+#: Headings against the desktop's font.
+HEADING_SCALE = 1.3
+
+
+def em(widget: QWidget, count: float = 1.0) -> int:
+    """Return a length in pixels, ``count`` times the height of a line of text."""
+    return round(widget.fontMetrics().height() * count)
+
+
+def scaled(widget: QWidget, scale: float, *, bold: bool = False) -> QFont:
+    """Return the widget's font made larger."""
+    font = QFont(widget.font())
+    font.setPointSizeF(font.pointSizeF() * scale)
+    font.setBold(bold)
+    return font
+
+
+def label(text: str, scale: float = 1.0, *, bold: bool = False) -> QLabel:
+    """Return a text that wraps and is never taken for markup."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setWordWrap(True)
+    made.setFont(scaled(made, scale, bold=bold))
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+    return made
+
+
+class SiteLabel(QLabel):
+    """An origin, whole however long it is, with the registrable domain emphasised.
+
+    ``QLabel`` wraps between words only, and an origin has none.
+    """
+
+    def __init__(self, site: SiteName) -> None:
+        super().__init__(site.origin)
+        self._site = site
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setFont(scaled(self, SITE_SCALE))
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 18), self.heightForWidth(em(self, 18)))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 6), em(self))
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        return round(self._lay_out(width).boundingRect().height()) + 2
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        self._lay_out(self.width()).draw(QPainter(self), QPointF(0, 0))
+
+    def _lay_out(self, width: int) -> QTextLayout:
+        site, layout = self._site, QTextLayout(self.text(), self.font())
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        option.setTextDirection(Qt.LayoutDirection.LeftToRight)
+        layout.setTextOption(option)
+        plain, strong = QTextCharFormat(), QTextCharFormat()
+        text, paper = self.palette().windowText().color(), self.palette().window()
+        plain.setForeground(readable(mixed(text, paper.color(), 0.4), paper.color()))
+        strong.setForeground(text)
+        strong.setFontWeight(QFont.Weight.Bold)
+        layout.setFormats(
+            [
+                _range(0, len(site.origin), plain),
+                _range(site.start, site.end - site.start, strong),
+            ]
+        )
+        layout.beginLayout()
+        top = 0.0
+        while (line := layout.createLine()).isValid():
+            line.setLineWidth(width)
+            line.setPosition(QPointF(0, top))
+            top += line.height()
+        layout.endLayout()
+        return layout
+
+
+def _range(start: int, length: int, form: QTextCharFormat) -> QTextLayout.FormatRange:
+    made = QTextLayout.FormatRange()
+    made.start, made.length, made.format = start, length, form
+    return made
+
+
+class Band(QWidget):
+    """The coloured heading that tells one operation from another at a glance."""
+
+    def __init__(self, look: Look, text: str) -> None:
+        super().__init__()
+        self._look = look
+        self.setAutoFillBackground(True)
+        palette = self.palette()
+        palette.setColor(QPalette.ColorRole.Window, look.colour)
+        palette.setColor(QPalette.ColorRole.WindowText, look.text)
+        self.setPalette(palette)
+        layout = QHBoxLayout(self)
+        gap = em(self, 0.7)
+        self._side = em(self, 2.4)
+        layout.setContentsMargins(gap * 2 + self._side, gap, gap, gap)
+        self.heading = label(text, HEADING_SCALE, bold=True)
+        layout.addWidget(self.heading)
+        self.setMinimumHeight(self._side + gap)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.translate(em(self, 0.7), (self.height() - self._side) / 2)
+        painter.scale(self._side, self._side)
+        self._look.draw(painter, self._look.text, self._look.colour)
+
+
+class MockCardMark(QLabel):
+    """The mark that no mock card's window is without, on every page."""
+
+    def __init__(self, mark: str, explained: str) -> None:
+        super().__init__(f"{mark}  –  {explained}")
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.setFont(scaled(self, 1.05, bold=True))
+        self.setAutoFillBackground(True)
+        self.setMargin(em(self, 0.35))
+        palette = self.palette()
+        palette.setColor(QPalette.ColorRole.Window, QColor("#ffd400"))
+        palette.setColor(QPalette.ColorRole.WindowText, QColor("#1a1a1a"))
+        self.setPalette(palette)
+
+
+class Notice(QFrame):
+    """A text in a frame with a sign beside it: something to be read first."""
+
+    def __init__(self, text: str, *, serious: bool = False) -> None:
+        super().__init__()
+        self._colour = QColor("#c22b2b" if serious else "#b26a00")
+        layout = QHBoxLayout(self)
+        gap = em(self, 0.6)
+        layout.setContentsMargins(em(self, 2.6), gap, gap, gap)
+        self.label = label(text)
+        layout.addWidget(self.label)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        paper = self.palette().window().color()
+        colour = readable(self._colour, paper, 3.0)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(colour, 1.5))
+        painter.setBrush(mixed(paper, colour, 0.08))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 5, 5)
+        side = em(self, 1.3)
+        sign = QRectF(em(self, 0.65), (self.height() - side) / 2, side, side)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        painter.drawEllipse(sign)
+        painter.setPen(readable(QColor("white"), colour))
+        painter.setFont(scaled(self, 1.0, bold=True))
+        painter.drawText(sign, Qt.AlignmentFlag.AlignCenter, "!")

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""The window: one conversation, page after page."""
+
+import json
+from collections.abc import Callable
+
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from native_host.pin_prompt import texts
+from native_host.pin_prompt.messages import AskPin, AskStarted, Close, Open, Request
+from native_host.pin_prompt.questions import Conversation
+
+from .guard import Guard
+from .look import LOOKS, icon
+from .pages import Page, PinPage, StartedPage, StepPage
+from .widgets import Band, MockCardMark, em
+
+__all__ = ["PromptWindow"]
+
+#: Milliseconds after which a window counts as visible though nothing was painted: it
+#: may have come up on another desktop.
+_VISIBLE_AFTER = 1000
+
+
+class PromptWindow(QDialog):
+    """Shows what the host says, and sends what the person answers.
+
+    ``send`` takes one line for the host.
+    """
+
+    def __init__(self, send: Callable[[bytes], None], guard: Guard) -> None:
+        super().__init__(None, Qt.WindowType.Window)
+        self._send = send
+        self._reported_visible = False
+        self._conversation: Conversation | None = None
+        self.page: Page | None = None
+        self.guard = guard
+        self._rows = QVBoxLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setSpacing(0)
+        self._scroll = QScrollArea(widgetResizable=True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._footer = QHBoxLayout()
+        self._footer.setContentsMargins(*[em(self, 0.8)] * 4)
+        self._footer.setSpacing(em(self, 0.8))
+
+    def handle(self, request: Request) -> None:
+        """Do what the host says. Raises ``ValueError`` when it is out of turn."""
+        if isinstance(request, Close):
+            self.hide()
+            QApplication.exit()
+        elif isinstance(request, Open):
+            self._open(request.conversation)
+        elif self._conversation is None:
+            raise ValueError("The window is not open.")
+        else:
+            self._turn_to(self._page_for(request, self._conversation))
+
+    def _open(self, conversation: Conversation) -> None:
+        if self._conversation is not None:
+            raise ValueError("The window is open already.")
+        self._conversation = conversation
+        self._text = texts.load(conversation.language)
+        look, operation = LOOKS[conversation.operation], conversation.operation
+        self.setWindowTitle(self._text(f"{operation}.title"))
+        self.setWindowIcon(icon(look))
+        self._rows.addWidget(Band(look, self._text(f"{operation}.heading")))
+        if conversation.test_card:
+            mark = self._text("mark.test_card")
+            why = self._text("mark.test_card.explained")
+            self._rows.addWidget(MockCardMark(mark, why))
+        self._rows.addWidget(self._scroll, 1)
+        self._rows.addLayout(self._footer)
+        self._turn_to(Page(conversation, self._text))
+        if not conversation.started_by_person:
+            self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
+        self.show()
+        self.raise_()
+        if conversation.started_by_person:
+            self.activateWindow()
+        QTimer.singleShot(_VISIBLE_AFTER, self._report_visible)
+
+    def _page_for(self, request: Request, conversation: Conversation) -> Page:
+        text = self._text
+        if isinstance(request, AskStarted):
+            started = StartedPage(conversation, text)
+            started.answered.connect(lambda: self._say(type="started"))
+            return started
+        if isinstance(request, AskPin):
+            pin = PinPage(conversation, text, request.question, self.guard)
+            number = request.number
+            pin.answered.connect(
+                lambda digits: self._say(type="pin", number=number, digits=digits)
+            )
+            return pin
+        assert not isinstance(request, Open | Close)
+        return StepPage(conversation, text, request.step, request.problem)
+
+    def _turn_to(self, page: Page) -> None:
+        old, self.page = self.page, page
+        if old is not None:
+            self.guard.changed.disconnect(old.guard)
+            for button in old.buttons:
+                button.deleteLater()
+        self._scroll.setWidget(page)  # deletes the old page
+        self._footer.addStretch()
+        for button in page.buttons:
+            self._footer.addWidget(button)
+        page.cancelled.connect(self.reject)
+        self.guard.changed.connect(page.guard)
+        self.guard.restart()
+        self._fit()
+        if page.focus:
+            page.focus.setFocus()
+        if isinstance(page, PinPage) and self.isVisible() and not self.isActiveWindow():
+            self.raise_()
+            QApplication.alert(self)
+        if page.spoken:
+            page.say(page.spoken)
+
+    def _fit(self) -> None:
+        """Grow so that the page can be seen whole, where the screen lets it."""
+        ...
+
+    def reject(self) -> None:
+        """Tell the host that the person wants out, and go away at once."""
+        self.hide()
+        self._say(type="cancel")
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        event.ignore()
+        self.reject()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.guard.restart()
+        super().changeEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        ...
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        super().paintEvent(event)
+        self._report_visible()
+
+    def _report_visible(self) -> None:
+        if not self._reported_visible:
+            self._reported_visible = True
+            self._say(type="visible")
+
+    def _say(self, **message: object) -> None:
+        self._send(json.dumps(message).encode() + b"\n")
