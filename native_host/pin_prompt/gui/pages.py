@@ -61,7 +61,8 @@ class Page(QWidget):
         button = QPushButton(words)
         button.setFont(scaled(button, 1.1))
         button.setMinimumSize(em(button, 6), em(button, 2.1))
-        button.clicked.connect(lambda: pressed())
+        button.setAutoDefault(False)
+        button.clicked.connect(lambda _checked: pressed())
         self.buttons.append(button)
         return button
 

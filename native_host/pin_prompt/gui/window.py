@@ -4,20 +4,28 @@
 import json
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QApplication,
     QDialog,
     QFrame,
     QHBoxLayout,
+    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.messages import AskPin, AskStarted, Close, Open, Request
+from native_host.pin_prompt.messages import (
+    AskPin,
+    AskStarted,
+    Close,
+    Open,
+    Request,
+    Show,
+)
 from native_host.pin_prompt.questions import Conversation
 
 from .guard import Guard
@@ -30,6 +38,8 @@ __all__ = ["PromptWindow"]
 #: Milliseconds after which a window counts as visible though nothing was painted: it
 #: may have come up on another desktop.
 _VISIBLE_AFTER = 1000
+#: Width of the window in ems.
+_WIDTH = 34
 
 
 class PromptWindow(QDialog):
@@ -45,6 +55,7 @@ class PromptWindow(QDialog):
         self._conversation: Conversation | None = None
         self.page: Page | None = None
         self.guard = guard
+        self._above: list[QWidget] = []  # stays above whatever page is scrolled
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(0)
@@ -55,6 +66,7 @@ class PromptWindow(QDialog):
         self._footer = QHBoxLayout()
         self._footer.setContentsMargins(*[em(self, 0.8)] * 4)
         self._footer.setSpacing(em(self, 0.8))
+        self._footer.addStretch()
 
     def handle(self, request: Request) -> None:
         """Do what the host says. Raises ``ValueError`` when it is out of turn."""
@@ -76,11 +88,13 @@ class PromptWindow(QDialog):
         look, operation = LOOKS[conversation.operation], conversation.operation
         self.setWindowTitle(self._text(f"{operation}.title"))
         self.setWindowIcon(icon(look))
-        self._rows.addWidget(Band(look, self._text(f"{operation}.heading")))
+        self._above.append(Band(look, self._text(f"{operation}.heading")))
         if conversation.test_card:
             mark = self._text("mark.test_card")
             why = self._text("mark.test_card.explained")
-            self._rows.addWidget(MockCardMark(mark, why))
+            self._above.append(MockCardMark(mark, why))
+        for above in self._above:
+            self._rows.addWidget(above)
         self._rows.addWidget(self._scroll, 1)
         self._rows.addLayout(self._footer)
         self._turn_to(Page(conversation, self._text))
@@ -92,7 +106,9 @@ class PromptWindow(QDialog):
             self.activateWindow()
         QTimer.singleShot(_VISIBLE_AFTER, self._report_visible)
 
-    def _page_for(self, request: Request, conversation: Conversation) -> Page:
+    def _page_for(
+        self, request: AskStarted | Show | AskPin, conversation: Conversation
+    ) -> Page:
         text = self._text
         if isinstance(request, AskStarted):
             started = StartedPage(conversation, text)
@@ -105,7 +121,6 @@ class PromptWindow(QDialog):
                 lambda digits: self._say(type="pin", number=number, digits=digits)
             )
             return pin
-        assert not isinstance(request, Open | Close)
         return StepPage(conversation, text, request.step, request.problem)
 
     def _turn_to(self, page: Page) -> None:
@@ -115,13 +130,12 @@ class PromptWindow(QDialog):
             for button in old.buttons:
                 button.deleteLater()
         self._scroll.setWidget(page)  # deletes the old page
-        self._footer.addStretch()
         for button in page.buttons:
             self._footer.addWidget(button)
         page.cancelled.connect(self.reject)
         self.guard.changed.connect(page.guard)
         self.guard.restart()
-        self._fit()
+        self._fit(page)
         if page.focus:
             page.focus.setFocus()
         if isinstance(page, PinPage) and self.isVisible() and not self.isActiveWindow():
@@ -130,9 +144,17 @@ class PromptWindow(QDialog):
         if page.spoken:
             page.say(page.spoken)
 
-    def _fit(self) -> None:
-        """Grow so that the page can be seen whole, where the screen lets it."""
-        ...
+    def _fit(self, page: Page) -> None:
+        """Grow so that the page can be seen whole, as far as the screen lets it."""
+        room = self.screen().availableSize()
+        width = min(em(self, _WIDTH), room.width())
+        self.setMinimumSize(min(em(self, 16), width), min(em(self, 16), room.height()))
+        height = page.heightForWidth(width) + self._footer.sizeHint().height() + 2
+        for above in self._above:
+            height += above.heightForWidth(width)
+        # Title bar and panels of the desktop want some of the screen too.
+        height = min(height, room.height() - em(self, 3))
+        self.resize(max(self.width(), width), max(self.height(), height))
 
     def reject(self) -> None:
         """Tell the host that the person wants out, and go away at once."""
@@ -149,7 +171,14 @@ class PromptWindow(QDialog):
         super().changeEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        ...
+        # Enter presses the button that has the focus and no other: a dialog's default
+        # button would agree, or give up, on a stray key.
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
+        elif self.guard.active:
+            self.guard.restart()
+        elif isinstance(focus := self.focusWidget(), QPushButton):
+            focus.click()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         super().paintEvent(event)

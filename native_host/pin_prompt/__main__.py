@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""The window's process: ``python -I -m native_host.pin_prompt``.
+
+With ``--render`` it shows nothing and saves a picture of what it would show.
+"""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run until the host ends the conversation, or draw one picture."""
+    if sys.argv[1:]:
+        _render()
+        return
+    # Nothing here is drawn by the graphics card; not looking for one saves time.
+    os.environ.setdefault("QT_XCB_GL_INTEGRATION", "none")
+    from native_host.pin_prompt.gui.application import run
+
+    run()
+
+
+def _render() -> None:
+    import argparse
+    from pathlib import Path
+
+    parser = argparse.ArgumentParser(prog="python -m native_host.pin_prompt")
+    parser.add_argument("--render", required=True, type=Path, metavar="PNG")
+    parser.add_argument("--text-scale", default=1.0, type=float)
+    parser.add_argument("--dark", action="store_true")
+    parser.add_argument("--digits", default=0, type=int, help="dots in the PIN field")
+    arguments = parser.parse_args()
+
+    from native_host.pin_prompt.gui.render import render
+
+    render(
+        arguments.render,
+        text_scale=arguments.text_scale,
+        dark=arguments.dark,
+        digits=arguments.digits,
+    )
+
+
+if __name__ == "__main__":
+    main()

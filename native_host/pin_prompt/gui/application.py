@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""The window's process: from the host's lines to the window and back."""
+
+import os
+import sys
+import threading
+from types import TracebackType
+from typing import NoReturn
+
+from PySide6.QtCore import (
+    QMessageLogContext,
+    QObject,
+    Qt,
+    QtMsgType,
+    Signal,
+    qInstallMessageHandler,
+)
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+
+from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
+
+from .guard import Guard
+from .window import PromptWindow
+
+__all__ = ["make_application", "run"]
+
+#: Smallest size of text in points, where the desktop's own is smaller.
+_SMALLEST_TEXT = 11.0
+
+
+def make_application(text_scale: float = 1.0) -> QApplication:
+    """Return the application, with the desktop's colours and size of text."""
+    qInstallMessageHandler(_log)
+    QGuiApplication.setDesktopFileName("fi.kortilla.host")
+    application = QApplication(["kortilla"])
+    application.setApplicationDisplayName("Kortilla")
+    application.setQuitOnLastWindowClosed(False)
+    # One style everywhere, since the colours of buttons are checked against it.
+    application.setStyle("Fusion")
+    font = application.font()
+    font.setPointSizeF(max(font.pointSizeF(), _SMALLEST_TEXT) * text_scale)
+    application.setFont(font)
+    return application
+
+
+def run() -> NoReturn:
+    """Speak with the host over standard input and output until it is over."""
+    sys.excepthook = _end_without_a_word
+    lines = os.dup(1)
+    os.dup2(2, 1)  # what a library prints must not get between the lines
+    application = make_application()
+
+    def send(line: bytes) -> None:
+        try:
+            os.write(lines, line)
+        except OSError:  # the host is gone
+            os._exit(0)
+
+    window = PromptWindow(send, Guard())
+    inbox = _Inbox()
+    inbox.received.connect(
+        lambda line: _handle(window, line), Qt.ConnectionType.QueuedConnection
+    )
+    inbox.start()
+    application.exec()
+    os._exit(0)  # nothing to save, and taking Qt apart takes time
+
+
+class _Inbox(QObject):
+    """Reads the host's lines on a thread of its own."""
+
+    received = Signal(bytes)
+
+    def start(self) -> None:
+        threading.Thread(target=self._read, name="inbox", daemon=True).start()
+
+    def _read(self) -> None:
+        while line := sys.stdin.buffer.readline(MAX_REQUEST + 1):
+            if len(line) > MAX_REQUEST:
+                _refuse("A request is too long.")
+            self.received.emit(line)
+        # The host is gone or done. Not by way of the event loop, which may be busy.
+        os._exit(0)
+
+
+def _handle(window: PromptWindow, line: bytes) -> None:
+    try:
+        window.handle(decode_request(line))
+    except ValueError as error:
+        _refuse(str(error))
+
+
+def _refuse(why: str) -> NoReturn:
+    print(f"PIN window: {why}", file=sys.stderr, flush=True)
+    os._exit(2)
+
+
+def _end_without_a_word(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Say where it broke, but not the error's text, which might hold what was typed."""
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    where = trace.tb_frame.f_code.co_qualname if trace else "?"
+    line = trace.tb_lineno if trace else 0
+    _refuse(f"{kind.__name__} in {where}, line {line}.")
+
+
+def _log(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+    # Qt can be told by the environment to log each key press: that is dropped.
+    if kind not in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg):
+        print(f"PIN window: {message}", file=sys.stderr, flush=True)

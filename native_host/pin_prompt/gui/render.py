@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Pictures of the window for documentation, drawn without a screen."""
+
+import os
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication
+
+from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
+
+from .application import make_application
+from .guard import Guard
+from .pages import PinPage
+from .window import PromptWindow
+
+__all__ = ["render"]
+
+
+def render(target: Path, *, text_scale: float, dark: bool, digits: int) -> None:
+    """Show what the lines on standard input say and save the window as a PNG.
+
+    ``digits`` dots are put into a PIN field. Raises ``ValueError`` for a line that the
+    window would not take, ``OSError`` when the picture can't be written.
+    """
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    application = make_application(text_scale)
+    if dark:
+        application.setPalette(dark_palette())
+    window = PromptWindow(lambda line: None, Guard())
+    while line := sys.stdin.buffer.readline(MAX_REQUEST + 1):
+        window.handle(decode_request(line))
+    _settle(application)
+    window.guard.end()
+    if isinstance(window.page, PinPage):
+        window.page.field.setText("0" * digits)
+    _settle(application)
+    if not window.grab().save(os.fspath(target), "PNG"):
+        raise OSError(f"The picture {target} can't be written.")
+
+
+def _settle(application: QApplication) -> None:
+    """Let layouts that depend on each other come to rest."""
+    for _ in range(5):
+        application.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
+        application.processEvents()
+
+
+def dark_palette() -> QPalette:
+    """Return a dark palette, as desktops set it, where there is no desktop."""
+    palette = QPalette(QColor("#32363b"), QColor("#26292d"))
+    palette.setColor(QPalette.ColorRole.Highlight, QColor("#4c9be0"))
+    palette.setColor(QPalette.ColorRole.HighlightedText, QColor("#101010"))
+    return palette
