@@ -23,8 +23,8 @@
     CONTEXT_INSECURE: "The document is not a secure context.",
     EXTENSION_UNAVAILABLE: "The extension was updated or removed; reload the page.",
     INVALID_ARGUMENT: "The id is in use, or a field is not known.",
-    INVALID_MESSAGE: "The message is too large or has no usable id.",
-    NATIVE_INVALID_ARGUMENT: "The message is too large.",
+    INVALID_MESSAGE: "The message is no object, too large, or without a usable id.",
+    NATIVE_INVALID_ARGUMENT: "The message is no object or too large.",
   };
 
   // A sandboxed document has no origin that could be named; it is only told off.
@@ -161,12 +161,12 @@
    * browsers.
    *
    * @param {unknown} data
-   * @returns {string | null} null when it is too large, or nothing that JSON can say
+   * @returns {string | null} null when it is too large, or no object that JSON can say
    */
   function asText(data) {
     try {
       const text = JSON.stringify(data);
-      return text.length > LONGEST_MESSAGE ? null : text;
+      return text.startsWith("{") && text.length <= LONGEST_MESSAGE ? text : null;
     } catch {
       return null;
     }

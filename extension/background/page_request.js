@@ -83,7 +83,10 @@ export function receiveRequest(port, onRequest) {
       return;
     }
     const body = received ? null : readBody(message["text"]);
-    if (!body) return;
+    if (!body) {
+      port.disconnect(); // not what our content script sends
+      return;
+    }
     received = true;
     const seen = {
       ancestorsAreOwn: message["ancestorsAreOwn"] === true,
