@@ -89,7 +89,7 @@ async def _sign(
     info = await prompt.watch(at_hand.run(card.pin_info, PinRole.PIN1))
     if info.tries_left == 0:
         raise PinBlocked("PIN1 has no tries left.")
-    if not info.changed:
+    if info.changed is False:
         raise CardNotActivated("The card has not been activated.")
     digest = _digest(request, certificate)
     tries_left, wrong, repeated = info.tries_left, False, False

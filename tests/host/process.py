@@ -7,7 +7,8 @@ import os
 import select
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,22 @@ class HostProcess:
         assert self.process.stderr
         return self.process.stderr.read().decode()
 
+    def put_away(self) -> None:
+        """End the process and let go of its pipes."""
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self._out, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+    def until(self, happened: Callable[[], object]) -> None:
+        """Look until something has happened, as long as the host lives."""
+        deadline = time.monotonic() + PATIENCE
+        while not happened():
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < deadline, "It does not happen."
+            os.sched_yield()
+
     def _read(self, length: int) -> bytes | None:
         data = b""
         while len(data) < length:
@@ -128,8 +145,7 @@ def running(
         assert hello is not None and set(hello) == {"version"}
         yield host
     finally:
-        host.process.kill()
-        host.process.communicate()
+        host.put_away()
 
 
 def own_arguments(**changes: object) -> dict[str, object]:

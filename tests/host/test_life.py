@@ -32,8 +32,8 @@ def test_the_end_of_input_closes_the_window_and_ends_the_host(
     with running(window, prompt_command=script.command) as host:
         host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
         assert host.receive() == {"id": "1", "progress": "window-open"}
-        while when == "asked for a PIN" and not script.questions():
-            assert host.process.poll() is None
+        if when == "asked for a PIN":
+            host.until(script.questions)
         host.end_input()
         assert host.wait(KILLED_AFTER) == 0
     assert script.told()[-1]["type"] == "gone"
