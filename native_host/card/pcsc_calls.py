@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""The calls of PC/SC (winscard) that are used, with errors instead of return codes.
+
+pyscard takes a while to import and needs the system's library, so it is imported at the
+first call and not with this module.
+"""
+
+import importlib
+import logging
+from enum import IntEnum, unique
+from functools import cache
+from typing import Any
+
+from .errors import CardBusy, CardError, CardMute, CardRemoved, PcscUnavailable
+
+__all__ = [
+    "Code",
+    "check",
+    "code_of",
+    "establish_context",
+    "scard",
+    "status_change",
+]
+
+logger = logging.getLogger(__name__)
+
+
+@unique
+class Code(IntEnum):
+    """Return codes, as PC/SC part 10 and winscard.h name and number them."""
+
+    OK = 0
+    CANCELLED = 0x80100002
+    INVALID_HANDLE = 0x80100003
+    UNKNOWN_READER = 0x80100009
+    TIMEOUT = 0x8010000A
+    SHARING_VIOLATION = 0x8010000B
+    NO_SMARTCARD = 0x8010000C
+    PROTO_MISMATCH = 0x8010000F
+    COMM_ERROR = 0x80100013
+    READER_UNAVAILABLE = 0x80100017
+    NO_SERVICE = 0x8010001D
+    SERVICE_STOPPED = 0x8010001E
+    NO_READERS_AVAILABLE = 0x8010002E
+    UNSUPPORTED_CARD = 0x80100065
+    UNRESPONSIVE_CARD = 0x80100066
+    UNPOWERED_CARD = 0x80100067
+    RESET_CARD = 0x80100068
+    REMOVED_CARD = 0x80100069
+
+
+_ERRORS: dict[int, tuple[type[CardError], str]] = {
+    Code.SHARING_VIOLATION: (CardBusy, "Another program holds the card."),
+    **dict.fromkeys(
+        (
+            Code.NO_SMARTCARD,
+            Code.REMOVED_CARD,
+            Code.UNKNOWN_READER,
+            Code.READER_UNAVAILABLE,
+        ),
+        (CardRemoved, "The card or its reader was taken away."),
+    ),
+    **dict.fromkeys(
+        (
+            Code.UNSUPPORTED_CARD,
+            Code.UNRESPONSIVE_CARD,
+            Code.UNPOWERED_CARD,
+            Code.PROTO_MISMATCH,
+        ),
+        (CardMute, "The card does not answer."),
+    ),
+    **dict.fromkeys(
+        (Code.NO_SERVICE, Code.SERVICE_STOPPED, Code.COMM_ERROR),
+        (PcscUnavailable, "The smart card service went away."),
+    ),
+}
+
+
+@cache
+def scard() -> Any:
+    """Return pyscard's module of low-level calls. Raises ``PcscUnavailable``."""
+    try:
+        return importlib.import_module("smartcard.scard")
+    except Exception as error:
+        # Without the system's PC/SC library its import fails in a way of its own.
+        raise PcscUnavailable(f"pyscard can't be loaded: {error}.") from error
+
+
+def code_of(result: int) -> int:
+    """Return a result as the unsigned number that ``Code`` has on every system."""
+    return result & 0xFFFFFFFF
+
+
+def check(result: int, step: str) -> None:
+    """Raise the error that a result of a PC/SC call stands for, if it is one."""
+    code = code_of(result)
+    if code == Code.OK:
+        return
+    kind, sentence = _ERRORS.get(code, (CardError, "PC/SC failed."))
+    raise kind(f"{sentence} ({step}: {code:08X})")
+
+
+def establish_context() -> int:
+    """Return a new context, which the caller releases. Raises ``PcscUnavailable``."""
+    result, context = scard().SCardEstablishContext(scard().SCARD_SCOPE_SYSTEM)
+    if code_of(result) != Code.OK:
+        raise PcscUnavailable(
+            "The smart card service can't be reached. "
+            f"(SCardEstablishContext: {code_of(result):08X})"
+        )
+    return int(context)
+
+
+def status_change(
+    context: int, timeout: int, states: list[tuple[str, int]]
+) -> tuple[int, list[tuple[str, int, bytes]]]:
+    """Wait until a reader's state is another than the one given with its name.
+
+    ``timeout`` is in milliseconds. Returns the code, and for each reader its name, its
+    event state and the ATR of the card in it.
+    """
+    result, found = scard().SCardGetStatusChange(context, timeout, states)
+    return code_of(result), [(name, state, bytes(atr)) for name, state, atr in found]

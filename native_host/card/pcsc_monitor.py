@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""The thread that waits for readers and cards to come and go. It never polls."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from .errors import CardError, PcscUnavailable
+from .pcsc_calls import Code, check, code_of, establish_context, scard, status_change
+from .source import Reader
+
+__all__ = ["ReaderMonitor", "Readers"]
+
+logger = logging.getLogger(__name__)
+
+Readers = tuple[Reader, ...]
+
+# A reader of this name "changes" when a reader is plugged in or pulled out; the high
+# half of its state is the number of readers known.
+_PLUG_AND_PLAY = "\\\\?PnP?\\Notification"
+
+# State bits, the same on all systems; the high half counts insertions and removals.
+_CHANGED = 0x0002
+_PRESENT = 0x0020
+
+_SECOND_LOOK = 1000  # milliseconds
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was last heard of a reader; ``state`` goes back into the next wait."""
+
+    state: int
+    reader: Reader
+
+    @property
+    def events(self) -> int:
+        return self.state >> 16
+
+
+class ReaderMonitor:
+    """Reports the readers at first, and then anew each time they differ.
+
+    ``report`` is called on the monitor's own thread, at last with an error when the
+    service goes; the monitor is then at its end. ``insertions`` gives the numbers of
+    ``Reader.insertion``.
+    """
+
+    def __init__(
+        self,
+        report: Callable[[Readers | PcscUnavailable], None],
+        insertions: Iterator[int],
+    ) -> None:
+        self._report = report
+        self._insertions = insertions
+        self._stopping = threading.Event()
+        self._context: int | None = None
+        self._thread = threading.Thread(
+            target=self._run, name="kortilla-readers", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread. Returns when it has ended, within some milliseconds.
+
+        A cancellation that comes just before the wait begins is lost, hence the loop.
+        """
+        self._stopping.set()
+        while self._thread.is_alive():
+            context = self._context
+            if context is not None:
+                scard().SCardCancel(context)
+            self._thread.join(0.02)
+
+    def _run(self) -> None:
+        try:
+            self._context = establish_context()
+            try:
+                self._watch(self._context)
+            finally:
+                context, self._context = self._context, None
+                scard().SCardReleaseContext(context)
+        except PcscUnavailable as error:
+            self._report(error)
+        except CardError as error:
+            self._report(PcscUnavailable(str(error)))
+
+    def _watch(self, context: int) -> None:
+        known: dict[str, _Known] = {}
+        reported: Readers | None = None
+        looked_again = False
+        while not self._stopping.is_set():
+            names = _list_readers(context)
+            known = {name: known[name] for name in names if name in known}
+            readers = tuple(item.reader for item in known.values())
+            if len(known) == len(names) and readers != reported:
+                reported = readers
+                self._report(readers)
+            # Readers that are not known yet have the state 0, "unaware", and are
+            # answered for at once. A service that is just starting has no readers yet,
+            # and one that is found between listing and waiting would be missed, hence
+            # a second look.
+            states = [
+                (name, known[name].state if name in known else 0) for name in names
+            ]
+            states.append((_PLUG_AND_PLAY, len(names) << 16))
+            first_without = not names and not looked_again
+            looked_again = first_without
+            timeout = _SECOND_LOOK if first_without else scard().INFINITE
+            code, found = status_change(context, timeout, states)
+            if code in {Code.CANCELLED, Code.TIMEOUT}:
+                continue
+            if code in {Code.UNKNOWN_READER, Code.READER_UNAVAILABLE}:
+                # Gone between listing and waiting; the next list will be without it.
+                self._stopping.wait(0.1)
+                continue
+            check(code, "SCardGetStatusChange")
+            for name, state, atr in found:
+                if name != _PLUG_AND_PLAY:
+                    known[name] = self._heard(name, state, atr, known.get(name))
+
+    def _heard(self, name: str, state: int, atr: bytes, last: _Known | None) -> _Known:
+        state &= ~_CHANGED
+        if not state & _PRESENT:
+            return _Known(state, Reader(name))
+        insertion = last.reader.insertion if last else 0
+        if not (last and insertion and last.events == state >> 16):
+            insertion = next(self._insertions)
+        return _Known(
+            state, Reader(name, atr or None, mute=not atr, insertion=insertion)
+        )
+
+
+def _list_readers(context: int) -> list[str]:
+    result, names = scard().SCardListReaders(context, [])
+    if code_of(result) == Code.NO_READERS_AVAILABLE:
+        return []
+    check(result, "SCardListReaders")
+    return list(names)
