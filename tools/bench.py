@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: MIT
+"""Measures the figures that Kortilla aims at, and prints each beside its goal.
+
+Each is the median of several runs on the mock card, which answers without delay. Run it
+on an idle machine: ``make bench``. No test depends on a time.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from native_host.card.fineid import FineidCard, KeyRole, PinRole
+from native_host.mock_card.source import MockCardConnection
+from native_host.mock_card.state import MockCardState
+from relying_party import Trust, validate
+
+RUNS = 15
+ORIGIN = "https://service.example"
+NONCE = "A" * 43 + "="
+REQUEST = {
+    "id": "1",
+    "command": "authenticate",
+    "arguments": {"challengeNonce": NONCE, "origin": ORIGIN, "userActivation": True},
+}
+
+#: Stands in for a person who types at once, and writes down when Enter was pressed.
+TYPIST = """
+import json, sys, time
+def say(**message):
+    sys.stdout.write(json.dumps(message) + chr(10)); sys.stdout.flush()
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["type"] == "open":
+        say(type="visible")
+    elif message["type"] == "ask-pin":
+        with open(sys.argv[1], "w") as file:
+            file.write(str(time.monotonic()))
+        say(type="pin", number=message["number"], digits="1234")
+"""
+
+
+class Host:
+    """A host in a process of its own."""
+
+    def __init__(self, home: Path, prompt_command: list[str] | None = None) -> None:
+        code = (
+            "import sys; from native_host.__main__ import main; "
+            f"sys.exit(main([], prompt_command={prompt_command!r}))"
+        )
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-I", "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            env={
+                "HOME": str(home),
+                "PATH": os.environ["PATH"],
+                "KORTILLA_CONFIG": str(home / "config.toml"),
+                "QT_QPA_PLATFORM": "offscreen",
+            },
+        )
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send one message."""
+        body = json.dumps(message).encode()
+        assert self.process.stdin  # noqa: S101 - for the type checker
+        self.process.stdin.write(len(body).to_bytes(4, sys.byteorder) + body)
+
+    def receive(self) -> dict[str, Any]:
+        """Return the next message."""
+        stream = self.process.stdout
+        assert stream  # noqa: S101 - for the type checker
+        length = int.from_bytes(stream.read(4), sys.byteorder)
+        body = b""
+        while len(body) < length:
+            body += stream.read(length - len(body))
+        message: dict[str, Any] = json.loads(body)
+        return message
+
+    def until(self, key: str) -> dict[str, Any]:
+        """Return the next message that has a key."""
+        while key not in (message := self.receive()):
+            if "error" in message:
+                raise SystemExit(f"bench: {message}")
+        return message
+
+    def end(self) -> None:
+        """End the host."""
+        assert self.process.stdin and self.process.stdout  # noqa: S101
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def main() -> None:
+    """Measure and print everything."""
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        (home / "config.toml").write_text('card = "mock"\nlanguage = "fi"\n')
+        folder = home / ".local/share/kortilla/mock-card"
+        state = MockCardState.create(folder)
+        show("start → version", hello(home), "70 ms")
+        show("request → window visible, host cold", window(home), "350 ms in the page")
+        warm = window(home, prepared=True)
+        show("request → window visible, host warmed", warm, "100 ms in the page")
+        show("Enter → token out of the host", enter(home), "40 ms in the page")
+        print(f"{'commands from Enter to token':44} {commands(state):7d}       goal 4")
+        memory(home)
+        asyncio.run(validations(home, folder))
+
+
+def show(what: str, seconds: list[float], goal: str) -> None:
+    """Print a median of times, and the spread."""
+    low, high = min(seconds) * 1000, max(seconds) * 1000
+    median = statistics.median(seconds) * 1000
+    print(
+        f"{what:44} {median:7.1f} ms    goal {goal}   ({low:.1f} to {high:.1f})",
+        flush=True,
+    )
+
+
+def hello(home: Path) -> list[float]:
+    """From the start of the process to its version."""
+    times = []
+    for _ in range(RUNS):
+        host = Host(home)
+        host.receive()
+        times.append(time.monotonic() - host.started)
+        host.end()
+    return times
+
+
+def window(home: Path, *, prepared: bool = False) -> list[float]:
+    """From the request (and the start, when cold) to the visible window."""
+    times = []
+    for _ in range(RUNS):
+        host = Host(home)
+        begun = host.started
+        if prepared:
+            host.send({"id": "0", "command": "prepare"})
+            host.until("result")
+            time.sleep(1)  # a person moves the pointer to the button
+            begun = time.monotonic()
+        host.send(REQUEST)
+        host.until("progress")
+        times.append(time.monotonic() - begun)
+        host.end()
+    return times
+
+
+def enter(home: Path) -> list[float]:
+    """From the typed PIN to the token."""
+    file = home / "enter"
+    typist = [sys.executable, "-I", "-c", TYPIST, str(file)]
+    times = []
+    host = Host(home, typist)
+    for _ in range(RUNS):
+        host.send(REQUEST)
+        host.until("result")
+        times.append(time.monotonic() - float(file.read_text()))
+    host.end()
+    return times
+
+
+def commands(state: MockCardState) -> int:
+    """Count the commands from the typed PIN to the signature."""
+
+    class Counting:
+        count = 0
+
+        def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+            self.count += 1
+            return connection.send_and_receive(apdu)
+
+    connection = MockCardConnection(state)
+    counting = Counting()
+    card = FineidCard(counting)
+    card.certificate(KeyRole.AUTHENTICATION)
+    card.pin_info(PinRole.PIN1)
+    counting.count = 0
+    card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
+    card.sign(KeyRole.AUTHENTICATION, hashlib.sha384(b"").digest())
+    connection.close()
+    return counting.count
+
+
+def memory(home: Path) -> None:
+    """Print the peak memory of host and window while the window asks for the PIN."""
+    host = Host(home)
+    host.send(REQUEST)
+    host.until("progress")
+    time.sleep(1)
+    pid = host.process.pid
+    children = [
+        child
+        for thread in Path(f"/proc/{pid}/task").iterdir()
+        for child in (thread / "children").read_text().split()
+    ]
+    peaks = [peak(Path(f"/proc/{each}")) for each in (str(pid), *children)]
+    parts = " + ".join(f"{each:.0f}" for each in peaks)
+    host.end()
+    print(
+        f"{'peak memory, host + window':44} {sum(peaks):7.0f} MB    goal 130 MB   "
+        f"({parts})"
+    )
+
+
+def peak(process: Path) -> float:
+    """Return a process's peak resident memory in MB."""
+    for line in (process / "status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+async def validations(home: Path, folder: Path) -> None:
+    """Print validations per second beside what two bare verifications allow."""
+    host = Host(home, [sys.executable, "-I", "-c", TYPIST, str(home / "enter")])
+    host.send(REQUEST)
+    token = json.dumps(host.until("result")["result"])
+    host.end()
+    trust = Trust.from_folder(folder, test=True)
+    rounds = 200
+    begun = time.process_time()
+    for _ in range(rounds):
+        await validate(token, origin=ORIGIN, nonce=NONCE, trust=trust)
+    rate = rounds / (time.process_time() - begun)
+    key = ec.generate_private_key(ec.SECP384R1())
+    algorithm = ec.ECDSA(hashes.SHA384())
+    signature, public = key.sign(b"x", algorithm), key.public_key()
+    begun = time.process_time()
+    for _ in range(2 * rounds):
+        public.verify(signature, b"x", algorithm)
+    bare = rounds / (time.process_time() - begun)
+    print(
+        f"{'validations per second and core':44} {rate:7.0f}       goal {bare / 2:.0f}"
+        f"   (half of {bare:.0f}: two bare P-384 verifications; no revocation yet)"
+    )
+
+
+if __name__ == "__main__":
+    main()
