@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPalette, QPen, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
 
 __all__ = [
     "LOOKS",
     "Look",
-    "button_palette",
     "contrast",
     "icon",
     "mixed",
@@ -90,15 +89,6 @@ def mixed(colour: QColor, other: QColor, share: float) -> QColor:
     """Return ``colour`` with a share, 0 to 1, of the other."""
     parts = zip(_parts(colour), _parts(other), strict=True)
     return QColor.fromRgbF(*(a + (b - a) * share for a, b in parts))
-
-
-def button_palette(palette: QPalette, look: Look) -> QPalette:
-    """Return the palette of the button that confirms."""
-    own = QPalette(palette)
-    for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
-        own.setColor(group, QPalette.ColorRole.Button, look.colour)
-        own.setColor(group, QPalette.ColorRole.ButtonText, look.text)
-    return own
 
 
 def _parts(colour: QColor) -> tuple[float, float, float]:

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import (
-    QCheckBox,
     QFormLayout,
     QFrame,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -22,10 +20,19 @@ from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts, printable
 
 from .guard import Guard
-from .look import LOOKS, button_palette
+from .look import LOOKS
 from .picture import Picture
 from .pin_field import PinField
-from .widgets import Notice, SiteLabel, em, label, scaled
+from .widgets import (
+    Band,
+    ConfirmButton,
+    Notice,
+    SiteLabel,
+    Understood,
+    em,
+    label,
+    scaled,
+)
 
 __all__ = ["Page", "PinPage", "StartedPage", "StepPage"]
 
@@ -47,7 +54,14 @@ class Page(QWidget):
         self.focus: QWidget | None = None
         #: What a screen reader says when the page comes up.
         self.spoken = ""
-        self.column = QVBoxLayout(self)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
+        # On a small screen with large text the band may scroll away; the mark of the
+        # test card, which is the window's, may not.
+        look = LOOKS[conversation.operation]
+        rows.addWidget(Band(look, self.operation_text("heading")))
+        self.column = QVBoxLayout()
+        rows.addLayout(self.column, 1)
         self.column.setSpacing(em(self, 0.7))
         self.column.setContentsMargins(*[em(self, 1.0)] * 4)
         self._add_site()
@@ -58,20 +72,19 @@ class Page(QWidget):
 
     def add_button(self, words: str, pressed: Callable[[], None]) -> QPushButton:
         """Add a button to the footer."""
-        button = QPushButton(words)
+        return self._add(QPushButton(words), pressed)
+
+    def add_confirming(self, words: str, pressed: Callable[[], None]) -> QPushButton:
+        """Add the button that agrees, in the operation's colour."""
+        look = LOOKS[self.conversation.operation]
+        return self._add(ConfirmButton(words, look), pressed)
+
+    def _add(self, button: QPushButton, pressed: Callable[[], None]) -> QPushButton:
         button.setFont(scaled(button, 1.1))
         button.setMinimumSize(em(button, 6), em(button, 2.1))
         button.setAutoDefault(False)
         button.clicked.connect(lambda _checked: pressed())
         self.buttons.append(button)
-        return button
-
-    def add_confirming(self, words: str, pressed: Callable[[], None]) -> QPushButton:
-        """Add the button that agrees, in the operation's colour."""
-        button = self.add_button(words, pressed)
-        look = LOOKS[self.conversation.operation]
-        button.setPalette(button_palette(button.palette(), look))
-        button.setFont(scaled(self, 1.1, bold=True))
         return button
 
     def say(self, words: str) -> None:
@@ -162,6 +175,7 @@ class StepPage(Page):
             bar = QProgressBar(minimum=0, maximum=0)
             bar.setAccessibleName(self.heading.text())
             bar.setTextVisible(False)
+            bar.setFixedHeight(em(self, 0.5))
             self.column.addWidget(bar)
 
 
@@ -181,7 +195,7 @@ class PinPage(Page):
         super().__init__(conversation, text)
         self._question = question
         self._guard = guard
-        self.understood: QCheckBox | None = None
+        self.understood: Understood | None = None
         self._add_person()
         consent = label(self.operation_text("consent"))
         self.column.addWidget(consent)
@@ -210,11 +224,11 @@ class PinPage(Page):
         form = QFormLayout()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.setHorizontalSpacing(em(self, 1.0))
+        form.setVerticalSpacing(em(self, 0.3))
         question = self._question
         for key, value in (("name", question.name), ("satu", question.satu)):
-            shown = label(printable(value), 1.1, bold=True)
+            shown = label(printable(value), bold=True)
             what = label(self.text(f"person.{key}"))
-            what.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
             what.setWordWrap(False)
             shown.setAccessibleName(f"{what.text()}: {shown.text()}")
             form.addRow(what, shown)
@@ -241,20 +255,9 @@ class PinPage(Page):
             self._add_understood()
 
     def _add_understood(self) -> None:
-        row = QHBoxLayout()
-        self.understood = QCheckBox()
-        words = label(self.operation_text("last_try.confirm"), bold=True)
-        words.setBuddy(self.understood)
-        words.mousePressEvent = lambda _: self._toggle()  # type: ignore[method-assign] # a check box can't wrap its own text
-        self.understood.setAccessibleName(words.text())
-        self.understood.toggled.connect(lambda: self.guard(self._guard.active))
-        row.addWidget(self.understood, 0)
-        row.addWidget(words, 1)
-        self.column.addLayout(row)
-
-    def _toggle(self) -> None:
-        if self.understood:
-            self.understood.toggle()
+        self.understood = Understood(self.operation_text("last_try.confirm"))
+        self.understood.toggled.connect(lambda _on: self.guard(self._guard.active))
+        self.column.addWidget(self.understood)
 
     def _add_field(self) -> None:
         question = self._question

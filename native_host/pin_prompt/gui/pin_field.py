@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: MIT
 """The field that a PIN is typed into."""
 
-from PySide6.QtCore import QRegularExpression, Qt, Signal
+from PySide6.QtCore import QRectF, QRegularExpression, Qt, Signal
 from PySide6.QtGui import (
     QInputMethodEvent,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
     QRegularExpressionValidator,
 )
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from .guard import Guard
+from .widgets import draw_focus
 
 __all__ = ["PinField"]
 
@@ -90,3 +94,15 @@ class PinField(QLineEdit):
             self.refused.emit("pin.no_paste")
         else:
             super().mouseReleaseEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        super().paintEvent(event)
+        # The style's own frame hardly shows, least of all in the dark.
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.hasFocus():
+            draw_focus(painter, self)
+        else:
+            painter.setPen(QPen(self.palette().windowText().color(), 1))
+            box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+            painter.drawRoundedRect(box, 3, 3)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Pictures of the window for documentation, drawn without a screen."""
 
+import json
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from PySide6.QtCore import QEvent
 from PySide6.QtGui import QColor, QPalette
@@ -25,8 +27,7 @@ def render(target: Path, *, text_scale: float, dark: bool, digits: int) -> None:
     ``digits`` dots are put into a PIN field. Raises ``ValueError`` for a line that the
     window would not take, ``OSError`` when the picture can't be written.
     """
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    application = make_application(text_scale)
+    application = _make_application(text_scale)
     if dark:
         application.setPalette(dark_palette())
     window = PromptWindow(lambda line: None, Guard())
@@ -41,6 +42,16 @@ def render(target: Path, *, text_scale: float, dark: bool, digits: int) -> None:
         raise OSError(f"The picture {target} can't be written.")
 
 
+def _make_application(text_scale: float) -> QApplication:
+    """Make the application on a small screen that is not there."""
+    screen = {"name": "screen", "x": 0, "y": 0, "width": 1024, "height": 768}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "screens.json"
+        path.write_text(json.dumps({"screens": [screen]}))
+        os.environ["QT_QPA_PLATFORM"] = f"offscreen:configfile={path}"
+        return make_application(text_scale)
+
+
 def _settle(application: QApplication) -> None:
     """Let layouts that depend on each other come to rest."""
     for _ in range(5):
@@ -50,7 +61,11 @@ def _settle(application: QApplication) -> None:
 
 def dark_palette() -> QPalette:
     """Return a dark palette, as desktops set it, where there is no desktop."""
-    palette = QPalette(QColor("#32363b"), QColor("#26292d"))
-    palette.setColor(QPalette.ColorRole.Highlight, QColor("#4c9be0"))
-    palette.setColor(QPalette.ColorRole.HighlightedText, QColor("#101010"))
+    palette = QPalette(QColor("#3a3f45"), QColor("#26292d"))
+    for role, colour in (
+        (QPalette.ColorRole.Base, "#1b1d20"),
+        (QPalette.ColorRole.Highlight, "#4c9be0"),
+        (QPalette.ColorRole.HighlightedText, "#101010"),
+    ):
+        palette.setColor(role, QColor(colour))
     return palette

@@ -4,7 +4,7 @@
 Sizes are in ems of the desktop's font, so that everything grows with it.
 """
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -16,13 +16,33 @@ from PySide6.QtGui import (
     QTextLayout,
     QTextOption,
 )
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
 
 from native_host.pin_prompt.site_name import SiteName
 
 from .look import Look, mixed, readable
 
-__all__ = ["Band", "MockCardMark", "Notice", "SiteLabel", "em", "label", "scaled"]
+__all__ = [
+    "Band",
+    "ConfirmButton",
+    "MockCardMark",
+    "Notice",
+    "SiteLabel",
+    "Understood",
+    "draw_focus",
+    "em",
+    "height_at",
+    "label",
+    "scaled",
+]
 
 #: The site's name against the desktop's font: the largest text in every window.
 SITE_SCALE = 1.75
@@ -49,14 +69,28 @@ def label(text: str, scale: float = 1.0, *, bold: bool = False) -> QLabel:
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWordWrap(True)
     made.setFont(scaled(made, scale, bold=bold))
-    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+    made.setSizePolicy(_wrapping())
     return made
+
+
+def height_at(widget: QWidget, width: int) -> int:
+    """Return the height in pixels that a widget wants at a width."""
+    if widget.hasHeightForWidth():
+        return max(widget.heightForWidth(width), widget.minimumHeight())
+    return widget.sizeHint().height()
+
+
+def _wrapping() -> QSizePolicy:
+    policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+    policy.setHeightForWidth(True)
+    return policy
 
 
 class SiteLabel(QLabel):
     """An origin, whole however long it is, with the registrable domain emphasised.
 
-    ``QLabel`` wraps between words only, and an origin has none.
+    ``QLabel`` wraps between words only, and an origin has none: this one wraps after
+    dots, and anywhere in a part that is too long for a line.
     """
 
     def __init__(self, site: SiteName) -> None:
@@ -65,9 +99,7 @@ class SiteLabel(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setFont(scaled(self, SITE_SCALE))
-        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        policy.setHeightForWidth(True)
-        self.setSizePolicy(policy)
+        self.setSizePolicy(_wrapping())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(em(self, 18), self.heightForWidth(em(self, 18)))
@@ -102,6 +134,10 @@ class SiteLabel(QLabel):
         top = 0.0
         while (line := layout.createLine()).isValid():
             line.setLineWidth(width)
+            end = line.textStart() + line.textLength()
+            dot = self.text().rfind(".", line.textStart(), end) + 1
+            if end < len(self.text()) and dot:
+                line.setNumColumns(dot - line.textStart(), width)
             line.setPosition(QPointF(0, top))
             top += line.height()
         layout.endLayout()
@@ -126,9 +162,9 @@ class Band(QWidget):
         palette.setColor(QPalette.ColorRole.WindowText, look.text)
         self.setPalette(palette)
         layout = QHBoxLayout(self)
-        gap = em(self, 0.7)
-        self._side = em(self, 2.4)
-        layout.setContentsMargins(gap * 2 + self._side, gap, gap, gap)
+        gap = em(self, 0.5)
+        self._side = em(self, 2.0)
+        layout.setContentsMargins(em(self, 1.6) + self._side, gap, gap, gap)
         self.heading = label(text, HEADING_SCALE, bold=True)
         layout.addWidget(self.heading)
         self.setMinimumHeight(self._side + gap)
@@ -136,7 +172,7 @@ class Band(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.translate(em(self, 0.7), (self.height() - self._side) / 2)
+        painter.translate(em(self, 0.8), (self.height() - self._side) / 2)
         painter.scale(self._side, self._side)
         self._look.draw(painter, self._look.text, self._look.colour)
 
@@ -151,11 +187,110 @@ class MockCardMark(QLabel):
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.setFont(scaled(self, 1.05, bold=True))
         self.setAutoFillBackground(True)
-        self.setMargin(em(self, 0.35))
+        self.setMargin(em(self, 0.25))
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Window, QColor("#ffd400"))
         palette.setColor(QPalette.ColorRole.WindowText, QColor("#1a1a1a"))
         self.setPalette(palette)
+
+
+class ConfirmButton(QPushButton):
+    """The button that agrees, in the operation's colour."""
+
+    def __init__(self, words: str, look: Look) -> None:
+        super().__init__(words)
+        self._look = look
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        text = self.fontMetrics().horizontalAdvance(self.text())
+        return QSize(text + em(self, 2), em(self, 2.1))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        paper = self.palette().window().color()
+        ground, text = self._look.colour, self._look.text
+        if not self.isEnabled():
+            ground = mixed(paper, self.palette().windowText().color(), 0.15)
+            text = readable(mixed(paper, text, 0.5), ground, 3.0)
+        elif self.isDown():
+            ground = mixed(ground, QColor("black"), 0.25)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5)
+        # In the dark the colour alone does not stand out from the window.
+        painter.setPen(QPen(readable(ground, paper, 3.0), 1.5))
+        painter.setBrush(ground)
+        painter.drawRoundedRect(box, 4, 4)
+        painter.setPen(QPen(text, 1.5))
+        if self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(box.adjusted(3, 3, -3, -3), 2, 2)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.text())
+
+
+class Understood(QCheckBox):
+    """A check box whose words wrap, and whose box is as large as the text."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.setFont(scaled(self, 1.0, bold=True))
+        self.setSizePolicy(_wrapping())
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 20), self.heightForWidth(em(self, 20)))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 6), em(self, 1.5))
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
+        return True
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        room = QRect(0, 0, width - em(self, 1.9), 0)
+        words = self.fontMetrics().boundingRect(room, _WRAPPED, self.text())
+        return max(words.height() + em(self, 0.4), em(self, 1.5))
+
+    def hitButton(self, pos: QPoint) -> bool:  # noqa: N802 - Qt's name
+        return self.rect().contains(pos)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        palette = self.palette()
+        ink = palette.windowText().color()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        side = em(self, 1.1)
+        box = QRectF(3, (self.height() - side) / 2, side, side)
+        painter.setBrush(palette.base())
+        painter.setPen(QPen(ink, 1.5))
+        painter.drawRoundedRect(box, 3, 3)
+        painter.setPen(QPen(palette.text().color(), side / 7))
+        if self.isChecked():
+            painter.drawPolyline(
+                [
+                    box.topLeft() + QPointF(side * x, side * y)
+                    for x, y in ((0.2, 0.55), (0.42, 0.77), (0.8, 0.25))
+                ]
+            )
+        painter.setPen(ink)
+        words = self.rect().adjusted(em(self, 1.9), 0, 0, 0)
+        painter.drawText(words, _WRAPPED, self.text())
+        if self.hasFocus():
+            draw_focus(painter, self)
+
+
+_WRAPPED = (
+    Qt.AlignmentFlag.AlignLeft
+    | Qt.AlignmentFlag.AlignVCenter
+    | Qt.TextFlag.TextWordWrap
+)
+
+
+def draw_focus(painter: QPainter, widget: QWidget) -> None:
+    """Draw a frame around a widget that has the focus."""
+    palette = widget.palette()
+    colour = readable(palette.highlight().color(), palette.window().color(), 3.0)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(colour, 2))
+    painter.drawRoundedRect(QRectF(widget.rect()).adjusted(1, 1, -1, -1), 3, 3)
 
 
 class Notice(QFrame):

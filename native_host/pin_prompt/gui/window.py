@@ -31,7 +31,7 @@ from native_host.pin_prompt.questions import Conversation
 from .guard import Guard
 from .look import LOOKS, icon
 from .pages import Page, PinPage, StartedPage, StepPage
-from .widgets import Band, MockCardMark, em
+from .widgets import MockCardMark, em, height_at
 
 __all__ = ["PromptWindow"]
 
@@ -40,6 +40,8 @@ __all__ = ["PromptWindow"]
 _VISIBLE_AFTER = 1000
 #: Width of the window in ems.
 _WIDTH = 34
+#: Pixels that the desktop's title bar may take.
+_TITLE_BAR = 40
 
 
 class PromptWindow(QDialog):
@@ -55,7 +57,7 @@ class PromptWindow(QDialog):
         self._conversation: Conversation | None = None
         self.page: Page | None = None
         self.guard = guard
-        self._above: list[QWidget] = []  # stays above whatever page is scrolled
+        self._mark: QWidget | None = None
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(0)
@@ -64,7 +66,7 @@ class PromptWindow(QDialog):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._footer = QHBoxLayout()
-        self._footer.setContentsMargins(*[em(self, 0.8)] * 4)
+        self._footer.setContentsMargins(*[em(self, 0.6)] * 4)
         self._footer.setSpacing(em(self, 0.8))
         self._footer.addStretch()
 
@@ -85,16 +87,14 @@ class PromptWindow(QDialog):
             raise ValueError("The window is open already.")
         self._conversation = conversation
         self._text = texts.load(conversation.language)
-        look, operation = LOOKS[conversation.operation], conversation.operation
+        operation = conversation.operation
         self.setWindowTitle(self._text(f"{operation}.title"))
-        self.setWindowIcon(icon(look))
-        self._above.append(Band(look, self._text(f"{operation}.heading")))
+        self.setWindowIcon(icon(LOOKS[operation]))
         if conversation.test_card:
             mark = self._text("mark.test_card")
             why = self._text("mark.test_card.explained")
-            self._above.append(MockCardMark(mark, why))
-        for above in self._above:
-            self._rows.addWidget(above)
+            self._mark = MockCardMark(mark, why)
+            self._rows.addWidget(self._mark)
         self._rows.addWidget(self._scroll, 1)
         self._rows.addLayout(self._footer)
         self._turn_to(Page(conversation, self._text))
@@ -128,10 +128,13 @@ class PromptWindow(QDialog):
         if old is not None:
             self.guard.changed.disconnect(old.guard)
             for button in old.buttons:
+                self._footer.removeWidget(button)
+                button.hide()
                 button.deleteLater()
         self._scroll.setWidget(page)  # deletes the old page
         for button in page.buttons:
             self._footer.addWidget(button)
+            button.show()
         page.cancelled.connect(self.reject)
         self.guard.changed.connect(page.guard)
         self.guard.restart()
@@ -149,11 +152,10 @@ class PromptWindow(QDialog):
         room = self.screen().availableSize()
         width = min(em(self, _WIDTH), room.width())
         self.setMinimumSize(min(em(self, 16), width), min(em(self, 16), room.height()))
-        height = page.heightForWidth(width) + self._footer.sizeHint().height() + 2
-        for above in self._above:
-            height += above.heightForWidth(width)
-        # Title bar and panels of the desktop want some of the screen too.
-        height = min(height, room.height() - em(self, 3))
+        height = height_at(page, width) + self._footer.sizeHint().height()
+        if self._mark:
+            height += height_at(self._mark, width)
+        height = min(height, room.height() - _TITLE_BAR)
         self.resize(max(self.width(), width), max(self.height(), height))
 
     def reject(self) -> None:
