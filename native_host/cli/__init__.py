@@ -79,7 +79,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(KortillaError.code, error.format_message())
     except Exception as error:
         logger.exception("a command failed")
-        return _fail(KortillaError.code, f"This should not happen ({type(error).__name__}); the log says where.")
+        return _fail(
+            KortillaError.code,
+            f"This should not happen ({type(error).__name__}); the log says where.",
+        )
     return status if isinstance(status, int) else 0
 
 

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla demo``: a demo service, a browser with the extension, a login."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import click
+
+from native_host.browsers.hosts import Family
+from native_host.cli.options import Card, card_option
+from native_host.cli.output import error_result, print_result, say
+from native_host.errors import KortillaError
+
+__all__ = ["demo"]
+
+logger = logging.getLogger(__name__)
+
+
+@click.command()
+@click.option(
+    "--browser",
+    type=click.Choice(["chromium", "firefox"]),
+    default="chromium",
+    show_default=True,
+)
+@click.option("--headless", is_flag=True, help="Log in by itself, without a screen.")
+@card_option
+@click.option(
+    "--trust",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of CA certificates; needed with --card pcsc.",
+)
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("build/demo"),
+    show_default=True,
+    help="The folder for the demo's own files and pictures.",
+)
+def demo(
+    browser: Family, headless: bool, card: Card | None, trust: Path | None, output: Path
+) -> int:
+    """Log in at a demo service with the extension in a browser of its own.
+
+    The browser, the mock card and all settings live in the output folder; yours are
+    left alone. With --headless the login runs by itself, and the last line is one of
+    JSON.
+    """
+    card = card or "mock"
+    if card == "pcsc" and headless:
+        raise click.UsageError("--headless types the mock card's PIN, and no other.")
+    if (card == "pcsc") != (trust is not None):
+        raise click.UsageError("--trust goes with --card pcsc, and the other way.")
+    try:
+        from .run import run_demo
+    except ImportError as error:
+        return _failed(
+            browser, f"{error.name} is missing: pip install 'kortilla[demo]'."
+        )
+    try:
+        result = asyncio.run(run_demo(browser, output, headless=headless, trust=trust))
+    except KortillaError as error:
+        return _failed(browser, str(error), error.code)
+    except KeyboardInterrupt:
+        if headless:
+            raise
+        say("The demo has ended.")
+        return 0
+    if result is not None:
+        print_result(result)
+    return 0
+
+
+def _failed(browser: Family, message: str, code: str = "DEMO_FAILED") -> int:
+    say(message)
+    print_result({"login": "failed", "browser": browser, **error_result(code, message)})
+    return 1

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""The folder that a demo plays in, so that the person's own things stay untouched."""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from native_host.browsers.hosts import Family, host_names, manifest
+from native_host.browsers.launcher import launcher, python_path
+
+from .errors import DemoFailed
+
+__all__ = ["Stage", "extension_folder"]
+
+#: Where each browser looks for manifests, below the demo's HOME.
+_PLACES = {
+    "chromium": "chromium-profile/NativeMessagingHosts",
+    "firefox": ".mozilla/native-messaging-hosts",
+}
+
+
+def extension_folder() -> Path:
+    """Return the folder of the extension. Raises ``DemoFailed`` outside a checkout."""
+    folder = Path(__file__).parents[3] / "extension"
+    if not (folder / "manifest.json").is_file():
+        raise DemoFailed(
+            "The demo needs the extension's folder: run it from a checkout."
+        )
+    return folder
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A HOME for the demo's browser and host, with nothing of the person's in it.
+
+    ``environment`` is for both: the person's own, so that the screen is found, but for
+    what leads out of ``home``.
+    """
+
+    home: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def build(
+        cls,
+        folder: Path,
+        browser: Family,
+        *,
+        card: Literal["mock", "pcsc"],
+        prompt: Literal["window", "automatic"],
+    ) -> "Stage":
+        """Make ``folder/home`` anew: configuration, launcher, manifests."""
+        home = folder.absolute() / "home"
+        shutil.rmtree(home, ignore_errors=True)
+        data = home / ".local" / "share"
+        data.mkdir(parents=True)
+        configuration = home / "kortilla.toml"
+        configuration.write_text(
+            f"card = {json.dumps(card)}\n"
+            f"prompt = {json.dumps(prompt)}\n"
+            "allow_localhost = true\n",
+            encoding="utf-8",
+        )
+        program = data / "kortilla" / "host" / "kortilla-host"
+        program.parent.mkdir(parents=True)
+        program.write_bytes(launcher(python_path()))
+        program.chmod(0o755)
+        place = home / _PLACES[browser]
+        place.mkdir(parents=True)
+        for host in host_names():
+            content = manifest(host, browser, program)
+            (place / f"{host.name}.json").write_bytes(content)
+        environment = os.environ | {
+            "HOME": str(home),
+            "KORTILLA_CONFIG": str(configuration),
+            "XDG_CACHE_HOME": str(home / ".cache"),
+            "XDG_CONFIG_HOME": str(home / ".config"),
+            "XDG_DATA_HOME": str(data),
+            "XDG_STATE_HOME": str(home / ".local" / "state"),
+        }
+        # X11 looks for its key in HOME, which is another one now.
+        key = Path.home() / ".Xauthority"
+        if "XAUTHORITY" not in environment and key.is_file():
+            environment["XAUTHORITY"] = str(key)
+        return cls(home, environment)
+
+    @property
+    def mock_card_folder(self) -> Path:
+        """Where the host finds the mock card."""
+        return self.home / ".local" / "share" / "kortilla" / "mock-card"
