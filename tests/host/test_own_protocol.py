@@ -231,7 +231,7 @@ def test_preparing_starts_the_window_and_shows_nothing(
     assert [each["type"] for each in script.told()].count("open") == 1
 
 
-BAD_ARGUMENTS = [
+BAD_ARGUMENTS: list[tuple[dict[str, object], str]] = [
     ({"challengeNonce": "A" * 43}, "challengeNonce"),
     ({"challengeNonce": "A" * 129}, "challengeNonce"),
     ({"challengeNonce": "A" * 43 + "\n"}, "challengeNonce"),
