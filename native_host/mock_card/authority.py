@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, Self
 
-from asn1crypto import algos, core, keys
+from asn1crypto import core
 from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -41,7 +41,10 @@ __all__ = [
 TEST_POLICY = "1.2.246.517.99.10.1"
 
 #: Where the certificates say that CRLs, OCSP and issuers are. It answers nowhere.
-DEFAULT_ADDRESS = "http://mock-ca.kortilla.invalid"
+#: With it no usual leaf has a length that ends in the byte 80, which asn1crypto takes
+#: for the indefinite one: it then re-encodes what it dumps, and the signature over it
+#: fails. Real leaves of such lengths exist; ``Person`` makes them on purpose.
+DEFAULT_ADDRESS = "http://revocation.mock-card.kortilla.invalid"
 
 _CHECK_CHARACTERS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 
@@ -56,6 +59,10 @@ _KEY_USAGE = {
     ("signature", "ECC"): bytes.fromhex("03020640"),
     ("signature", "RSA"): bytes.fromhex("03020640"),
 }
+
+_NULL = bytes.fromhex("0500")
+_ECDSA_WITH_SHA384 = bytes.fromhex("06082A8648CE3D040303")  # the identifier alone
+_SHA256_WITH_RSA = bytes.fromhex("300D06092A864886F70D01010B0500")
 
 # The first defect: `cA FALSE` written out, although DER leaves a default away.
 _BASIC_CONSTRAINTS = bytes.fromhex("3003010100")
@@ -180,44 +187,26 @@ class Authority:
         start = not_before or datetime.now(UTC) - timedelta(days=1)
         end = not_after or start + timedelta(days=5 * 365)
         algorithm = self._signature_algorithm(null_parameters=null_parameters)
-        body = asn1_x509.TbsCertificate(
-            {
-                "version": "v3",
-                "serial_number": x509.random_serial_number(),
-                "signature": algorithm,
-                "issuer": asn1_x509.Name.load(self.issuing.subject.public_bytes()),
-                "validity": {"not_before": _time(start), "not_after": _time(end)},
-                "subject": _subject(person),
-                "subject_public_key_info": keys.PublicKeyInfo.load(
-                    public_key.public_bytes(
-                        serialization.Encoding.DER,
-                        serialization.PublicFormat.SubjectPublicKeyInfo,
-                    )
-                ),
-                "extensions": self._leaf_extensions(public_key, purpose, policy),
-            }
+        body = _der(
+            0x30,
+            bytes.fromhex("A003020102"),  # version 3
+            core.Integer(x509.random_serial_number()).dump(),
+            algorithm,
+            self.issuing.subject.public_bytes(),
+            _der(0x30, _time(start), _time(end)),
+            _subject(person),
+            public_key.public_bytes(
+                serialization.Encoding.DER,
+                serialization.PublicFormat.SubjectPublicKeyInfo,
+            ),
+            _der(0xA3, _der(0x30, *self._leaf_extensions(public_key, purpose, policy))),
         )
-        certificate = asn1_x509.Certificate(
-            {
-                "tbs_certificate": body,
-                "signature_algorithm": algorithm,
-                "signature_value": self._sign(body.dump()),
-            }
-        )
-        der: bytes = certificate.dump()
-        return der
+        return _der(0x30, body, algorithm, _der(0x03, b"\0", self._sign(body)))
 
-    def _signature_algorithm(
-        self, *, null_parameters: bool
-    ) -> algos.SignedDigestAlgorithm:
+    def _signature_algorithm(self, *, null_parameters: bool) -> bytes:
         if isinstance(self.issuing_key, rsa.RSAPrivateKey):
-            return algos.SignedDigestAlgorithm(
-                {"algorithm": "sha256_rsa", "parameters": core.Null()}
-            )
-        fields: dict[str, object] = {"algorithm": "sha384_ecdsa"}
-        if null_parameters:
-            fields["parameters"] = core.Null()
-        return algos.SignedDigestAlgorithm(fields)
+            return _SHA256_WITH_RSA
+        return _der(0x30, _ECDSA_WITH_SHA384, _NULL if null_parameters else b"")
 
     def _sign(self, data: bytes) -> bytes:
         if isinstance(self.issuing_key, rsa.RSAPrivateKey):
@@ -226,7 +215,7 @@ class Authority:
 
     def _leaf_extensions(
         self, public_key: PublicKey, purpose: str, policy: str
-    ) -> list[asn1_x509.Extension]:
+    ) -> list[bytes]:
         kind = "RSA" if isinstance(public_key, rsa.RSAPublicKey) else "ECC"
         subject_key = x509.SubjectKeyIdentifier.from_public_key(public_key)
         policies = x509.CertificatePolicies(
@@ -338,25 +327,33 @@ def _access(address: str, issuer: str) -> x509.AuthorityInformationAccess:
     )
 
 
-def _extension(
-    oid: str, value: bytes, *, critical: bool = False
-) -> asn1_x509.Extension:
-    return asn1_x509.Extension(
-        {
-            "extn_id": oid,
-            "critical": critical,
-            "extn_value": core.ParsableOctetString(value),
-        }
+def _der(tag: int, *parts: bytes) -> bytes:
+    """Encode by hand what must keep its defects: asn1crypto at times re-encodes."""
+    content = b"".join(parts)
+    size = len(content)
+    if size < 0x80:
+        return bytes((tag, size)) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((tag, 0x80 | len(length))) + length + content
+
+
+def _extension(oid: str, value: bytes, *, critical: bool = False) -> bytes:
+    return _der(
+        0x30,
+        core.ObjectIdentifier(oid).dump(),
+        b"\x01\x01\xff" if critical else b"",
+        _der(0x04, value),
     )
 
 
-def _time(moment: datetime) -> asn1_x509.Time:
+def _time(moment: datetime) -> bytes:
     """RFC 5280 §4.1.2.5: UTCTime through 2049, in whole seconds."""
     name = "utc_time" if moment.year < 2050 else "general_time"
-    return asn1_x509.Time(name=name, value=moment.replace(microsecond=0))
+    der: bytes = asn1_x509.Time(name=name, value=moment.replace(microsecond=0)).dump()
+    return der
 
 
-def _subject(person: Person) -> asn1_x509.Name:
+def _subject(person: Person) -> bytes:
     """The subject in the order and string types of certificates.md, Profile."""
     common_name = f"{person.surname} {person.given_name} {person.satu}"
     attributes = (
@@ -366,7 +363,7 @@ def _subject(person: Person) -> asn1_x509.Name:
         ("surname", "utf8_string", person.surname),
         ("common_name", "utf8_string", common_name),
     )
-    return asn1_x509.Name(
+    der: bytes = asn1_x509.Name(
         name="",
         value=[
             [
@@ -377,4 +374,5 @@ def _subject(person: Person) -> asn1_x509.Name:
             ]
             for attribute, string, text in attributes
         ],
-    )
+    ).dump()
+    return der

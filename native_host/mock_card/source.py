@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 READER_NAME = "Kortilla mock card"
 
+_TAKEN_OUT = "The mock card was taken out of its reader."
+
 _PATIENCE = 3.0  # seconds, as for a real card that another program holds
 _LOOK_AGAIN = 0.02  # seconds; flock can't wait for a limited time
 
@@ -63,7 +65,7 @@ class MockCardConnection(CardConnection):
         """Let the card answer. Raises ``CardRemoved`` and ``MockCardBroken``."""
         answer = b"" if self._removed else self._card.transmit(apdu)
         if self._removed:
-            raise CardRemoved("The mock card was taken out of its reader.")
+            raise CardRemoved(_TAKEN_OUT)
         return answer[:-2], int.from_bytes(answer[-2:])
 
     def remove(self) -> None:
@@ -112,6 +114,8 @@ class MockCardSource(CardSource):
 
     async def connect(self, reader: Reader) -> CardConnection:
         """Power the card. Raises ``CardBusy``, ``CardRemoved``, ``MockCardBroken``."""
+        if reader != self._reader or reader.atr is None:
+            raise CardRemoved(_TAKEN_OUT)
         opening = self._submit(
             MockCardConnection,
             self._state,
@@ -125,9 +129,9 @@ class MockCardSource(CardSource):
             opening.add_done_callback(self._abandon)
             raise
         self._connection = connection
-        if reader != self._reader or self._reader.atr is None:
+        if reader != self._reader:  # pulled meanwhile
             await self.run(connection.close)
-            raise CardRemoved("The mock card was taken out of its reader.")
+            raise CardRemoved(_TAKEN_OUT)
         return connection
 
     async def run(

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Mock cards of both profiles; the keys are made once and copied for each test."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from native_host.mock_card.card import MockCard, Style
+from native_host.mock_card.state import MockCardState
+
+SELECT_APPLICATION = "00A4040C0C A000000063504B43532D3135"
+
+
+def send(card: MockCard, apdu: str) -> str:
+    """Send an APDU and return the answer, both in hexadecimal."""
+    return card.transmit(bytes.fromhex(apdu)).hex().upper()
+
+
+def pin_block(pin: str) -> str:
+    """A PIN as it stands in commands: ASCII digits, padded with 00 to twelve bytes."""
+    return pin.encode().ljust(12, b"\0").hex()
+
+
+def read_file(card: MockCard, path: str) -> bytes:
+    """Read a file inside the application, 181 bytes at a time."""
+    fcp = send(card, f"00A40804{len(path) // 2:02X}{path}00")
+    assert fcp.startswith("62048102"), fcp
+    size, content = int(fcp[8:12], 16), b""
+    while len(content) < size:
+        answer = card.transmit(bytes.fromhex(f"00B0{len(content):04X}00"))
+        assert answer[-2:] == b"\x90\x00"
+        content += answer[:-2]
+    assert len(content) == size
+    return content
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("templates")
+    for profile in ("v5", "v4.2"):
+        MockCardState.create(folder / profile, profile=profile)
+    return {profile: folder / profile for profile in ("v5", "v4.2")}
+
+
+@pytest.fixture
+def make_state(
+    templates: dict[str, Path], tmp_path: Path
+) -> Callable[[str], MockCardState]:
+    def make(profile: str) -> MockCardState:
+        folder = tmp_path / f"card-{profile}"
+        shutil.copytree(templates[profile], folder)
+        return MockCardState.open(folder)
+
+    return make
+
+
+@pytest.fixture
+def state(make_state: Callable[[str], MockCardState]) -> MockCardState:
+    """A v5 card."""
+    return make_state("v5")
+
+
+@pytest.fixture
+def card(state: MockCardState) -> MockCard:
+    """A v5 card with the application selected."""
+    card = MockCard(state)
+    assert send(card, SELECT_APPLICATION) == "9000"
+    return card
+
+
+@pytest.fixture
+def rsa_card(make_state: Callable[[str], MockCardState]) -> MockCard:
+    """A v4.2 card with the application selected."""
+    card = MockCard(make_state("v4.2"))
+    assert send(card, SELECT_APPLICATION) == "9000"
+    return card
+
+
+@pytest.fixture
+def fetching_card(state: MockCardState) -> MockCard:
+    """A v5 card whose answers are fetched with GET RESPONSE, as over plain T=0."""
+    card = MockCard(state, style=Style.FETCHED)
+    assert send(card, SELECT_APPLICATION) == "9000"
+    return card

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Whatever is sent, the card answers, and only commands with PINs move counters."""
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from native_host.mock_card.card import MockCard
+from native_host.mock_card.state import MockCardState
+
+from .conftest import SELECT_APPLICATION, pin_block
+
+_PINS = st.sampled_from(["1234", "123456", "12345678", "9999", "99999999"]).map(
+    lambda pin: bytes.fromhex(pin_block(pin))
+)
+_HEADERS = st.sampled_from(
+    [
+        *("00A4080C", "00A40804", "00A4000C", "00A4020C", "00A4040C"),
+        *("00B00000", "00B07FFF", "00C00000", "00CB00FF", "002241B6", "002A90A0"),
+        *("00200011", "00200082", "00200083", "00240011", "00240082"),
+        *("002C0011", "002C0082", "002C0083"),
+    ]
+).map(bytes.fromhex)
+_BODIES = st.one_of(
+    st.just(b""),
+    st.binary(max_size=255),
+    _PINS,
+    st.tuples(_PINS, _PINS).map(b"".join),
+    st.sampled_from(
+        [
+            *("3F00", "4331", "50164332", "4334", "A0038301" + "11"),
+            *("A000000063504B43532D3135", "800154840101", "800144840102"),
+            *("9030" + "AB" * 48, "9020" + "AB" * 32),
+        ]
+    ).map(bytes.fromhex),
+)
+_COMMANDS = st.one_of(
+    st.binary(max_size=300),
+    st.sampled_from(["002A9E9A60", "002A9E9A00", SELECT_APPLICATION]).map(
+        bytes.fromhex
+    ),
+    st.tuples(
+        _HEADERS,
+        _BODIES.map(lambda body: bytes((len(body),)) + body if body else b""),
+        st.sampled_from([b"", b"\x00", b"\x60"]),
+    ).map(b"".join),
+)
+_SPENDING = {0x20, 0x24, 0x2C}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    commands=st.lists(_COMMANDS, min_size=1, max_size=12),
+    profile=st.sampled_from(["v5", "v4.2"]),
+    style=st.sampled_from(["direct", "fetched"]),
+)
+def test_any_sequence_of_commands(
+    templates: dict[str, Path], commands: list[bytes], profile: str, style: str
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        state = MockCardState(Path(folder))
+        for file in templates[profile].iterdir():
+            (state.folder / file.name).write_bytes(file.read_bytes())
+        card = MockCard(state, style=style)
+        before = state.read()
+        for command in (bytes.fromhex(SELECT_APPLICATION), *commands):
+            answer = card.transmit(command)
+            assert 2 <= len(answer) <= 258
+            assert answer[0] >> 4 in {0x6, 0x9} or len(answer) > 2
+            after = state.read()
+            # One try at most, and none for anything but a PIN that was wrong.
+            spent = [
+                pin.tries - left.tries
+                for pin, left in (
+                    (before.pin1, after.pin1),
+                    (before.pin2, after.pin2),
+                    (before.puk, after.puk),
+                )
+            ]
+            assert sum(each for each in spent if each > 0) <= 1
+            if any(each > 0 for each in spent):
+                assert command[1] in _SPENDING
+                assert answer[0] == 0x63
+            if after != before:
+                assert command[:1] == b"\x00"
+                assert command[1] in _SPENDING
+            before = after

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""The card as a source for the host: one reader, held exclusively, reset at the end."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from native_host.card.errors import CardBusy, CardRemoved
+from native_host.mock_card.source import MockCardConnection, MockCardSource
+from native_host.mock_card.state import MockCardBroken, MockCardState
+
+from .conftest import SELECT_APPLICATION, pin_block
+
+SELECT = bytes.fromhex(SELECT_APPLICATION)
+STATUS = bytes.fromhex("00200011")
+VERIFY = bytes.fromhex("002000110C" + pin_block("1234"))
+
+
+@pytest.fixture
+async def source(state: MockCardState) -> AsyncIterator[MockCardSource]:
+    async with MockCardSource(state.folder, patience=0.1) as source:
+        yield source
+
+
+async def test_there_is_one_reader_with_a_test_card_in_it(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    assert source.test_card
+    [reader] = await source.readers()
+    assert reader.name == "Kortilla mock card"
+    assert reader.atr == state.profile.atr
+
+
+async def test_the_card_is_reset_when_a_connection_is_closed(
+    source: MockCardSource,
+) -> None:
+    [reader] = await source.readers()
+    connection = await source.connect(reader)
+    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
+    assert await source.run(connection.send_and_receive, VERIFY) == (b"", 0x9000)
+    await source.run(connection.close)
+    await source.run(connection.close)
+    connection = await source.connect(reader)
+    assert await source.run(connection.send_and_receive, STATUS) == (b"", 0x6D00)
+    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
+    assert await source.run(connection.send_and_receive, STATUS) == (b"", 0x63C5)
+
+
+async def test_the_style_of_answers_can_be_chosen(state: MockCardState) -> None:
+    select = bytes.fromhex("00A4080402433100")
+    for style, expected in (("direct", 0x9000), ("fetched", 0x6106)):
+        async with MockCardSource(state.folder, style=style) as source:
+            [reader] = await source.readers()
+            connection = await source.connect(reader)
+            await source.run(connection.send_and_receive, SELECT)
+            _, status_word = await source.run(connection.send_and_receive, select)
+            assert status_word == expected
+
+
+async def test_a_second_connection_finds_the_card_busy(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    [reader] = await source.readers()
+    connection = await source.connect(reader)
+    async with MockCardSource(state.folder, patience=0) as other:
+        with pytest.raises(CardBusy):
+            await other.connect(reader)
+        await source.run(connection.close)
+        await other.connect(reader)
+
+
+async def test_a_waiting_connection_comes_when_the_card_is_let_go(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    [reader] = await source.readers()
+    connection = await source.connect(reader)
+    async with MockCardSource(state.folder, patience=60) as other:
+        waiting = asyncio.create_task(other.connect(reader))
+        await asyncio.sleep(0)
+        await source.run(connection.close)
+        await waiting
+
+
+def test_another_process_keeps_the_card_until_it_ends(state: MockCardState) -> None:
+    program = """
+import sys
+from pathlib import Path
+from native_host.mock_card.source import MockCardConnection
+from native_host.mock_card.state import MockCardState
+connection = MockCardConnection(MockCardState.open(Path(sys.argv[1])))
+print("held", flush=True)
+sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program, state.folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(CardBusy):
+            MockCardConnection(state, patience=0)
+        process.kill()
+    MockCardConnection(state, patience=0).close()
+
+
+async def test_a_call_that_is_given_up_still_runs_to_its_end(
+    source: MockCardSource,
+) -> None:
+    started, go, done = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        started.set()
+        go.wait()
+        done.set()
+
+    task = asyncio.create_task(source.run(work))
+    await asyncio.to_thread(started.wait)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go.set()
+    await source.close()
+    assert done.is_set()
+
+
+async def test_a_connection_that_nobody_waits_for_lets_go_of_the_card(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    [reader] = await source.readers()
+    go = threading.Event()
+    blocker = asyncio.create_task(source.run(go.wait))
+    task = asyncio.create_task(source.connect(reader))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    go.set()
+    await blocker
+    await source.close()
+    MockCardConnection(state, patience=0).close()
+
+
+async def test_a_pulled_card_is_noticed_and_does_not_come_back(
+    source: MockCardSource,
+) -> None:
+    before = await source.readers()
+    connection = await source.connect(before[0])
+    await source.run(connection.send_and_receive, SELECT)
+    source.remove()
+    empty = await source.wait_for_change(before)
+    assert empty[0].atr is None
+    with pytest.raises(CardRemoved):
+        await source.connect(before[0])
+    with pytest.raises(CardRemoved):
+        await source.connect(empty[0])
+    source.insert()
+    after = await source.wait_for_change(empty)
+    assert after != before
+    assert after[0].insertion == before[0].insertion + 1
+    with pytest.raises(CardRemoved):
+        await source.run(connection.send_and_receive, STATUS)
+    await source.run(connection.close)
+    connection = await source.connect(after[0])
+    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
+
+
+async def test_waiting_ends_at_the_change_and_can_be_given_up(
+    source: MockCardSource,
+) -> None:
+    known = await source.readers()
+    waiting = [asyncio.create_task(source.wait_for_change(known)) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    source.remove()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(results[0], asyncio.CancelledError)
+    assert results[1] == results[2] == await source.readers()
+
+
+async def test_a_broken_folder_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(MockCardBroken, match=r"card\.json"):
+        MockCardSource(tmp_path)
