@@ -10,7 +10,7 @@ import click
 from native_host.browsers.hosts import Family
 from native_host.cli.options import Card, card_option
 from native_host.cli.output import error_result, print_result, say
-from native_host.errors import KortillaError
+from native_host.errors import KortillaError, UserCancelled
 
 __all__ = ["demo"]
 
@@ -62,9 +62,9 @@ def demo(
         result = asyncio.run(run_demo(browser, output, headless=headless, trust=trust))
     except KortillaError as error:
         return _failed(browser, str(error), error.code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         if headless:
-            raise
+            return _failed(browser, "The demo was ended.", UserCancelled.code)
         say("The demo has ended.")
         return 0
     if result is not None:

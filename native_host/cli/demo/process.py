@@ -7,7 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Coroutine
 
-__all__ = ["background", "end_process"]
+__all__ = ["background", "cancel_on_signals", "end_process"]
 
 _GRACE_SECONDS = 5
 
@@ -21,6 +21,17 @@ async def background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def cancel_on_signals() -> None:
+    """Have the running task cancelled when the program is told to end.
+
+    Ctrl-C does so by itself; without this, other ways would leave a browser behind.
+    """
+    task = asyncio.current_task()
+    if task is not None:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 async def end_process(process: asyncio.subprocess.Process) -> None:

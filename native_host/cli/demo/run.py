@@ -21,6 +21,7 @@ from relying_party.trust import Trust
 from .chromium import Chromium
 from .errors import BrowserFailed, DemoFailed
 from .firefox import Firefox
+from .process import cancel_on_signals
 from .stage import Stage, extension_folder
 
 __all__ = ["run_demo"]
@@ -41,6 +42,7 @@ async def run_demo(
     card. Raises ``DemoFailed``; nothing that was started is left running.
     """
     began = time.monotonic()
+    cancel_on_signals()
     stage = await asyncio.to_thread(
         Stage.build,
         folder,
