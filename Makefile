@@ -58,8 +58,11 @@ clean: ## Remove all that was installed or built here.
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The system's packages are looked for on each run, which takes no time to speak of.
-packages-demo packages-test packages-check: packages-%:
-	@PYTHON='$(PYTHON)' tools/system-packages $*
+packages-demo: SETS := demo $(filter firefox,$(BROWSER))
+packages-test: SETS := demo firefox test
+packages-check: SETS := demo firefox test check
+packages-demo packages-test packages-check:
+	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
 $(BIN)/python: | packages-demo
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
