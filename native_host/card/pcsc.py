@@ -32,6 +32,7 @@ _BUSY_PATIENCE = 3.0  # seconds that another program's use of the card is waited
 _BUSY_RETRY = 0.1
 _SERVICE_RETRY = 1.0  # seconds between looks for a service that is not there
 _STOP_PATIENCE = 0.4  # seconds that the reader thread is given to end
+_COMMAND_PATIENCE = 5.0  # seconds that a command under way is waited for at the end
 _REMOVAL_PATIENCE = 0.8  # seconds that a reader may take to notice a card is gone
 
 _STATE_PRESENT = 0x0020
@@ -215,9 +216,11 @@ class PcscSource(CardSource):
             self._watch.hear(PcscUnavailable(_CLOSED))
             stopped = _in_thread(self._watch.monitor.stop)
             await asyncio.wait({stopped}, timeout=_STOP_PATIENCE)
-        for connection in self._connections:
-            await self._worker.submit(connection.close)
-        self._worker.stop()
+        closing = [self._worker.submit(c.close) for c in self._connections]
+        closing.append(self._worker.stop())
+        _, left = await asyncio.wait(closing, timeout=_COMMAND_PATIENCE)
+        if left:
+            logger.warning("A command to the card does not end; it is left behind.")
 
     async def _begin_watch(self) -> "_Watch":
         """Return a watch that has heard something, begun anew if the last one ended."""
@@ -311,9 +314,11 @@ class _Worker:
             self._thread.start()
         return future
 
-    def stop(self) -> None:
-        """End the thread after what was submitted."""
+    def stop(self) -> asyncio.Future[None]:
+        """End the thread after what was submitted; the future is done just before."""
+        future = self.submit(lambda: None)
         self._tasks.put(None)
+        return future
 
     def _run(self) -> None:
         while task := self._tasks.get():

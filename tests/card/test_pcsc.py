@@ -1,0 +1,430 @@
+# SPDX-License-Identifier: MIT
+"""Real pcscd, a virtual reader and the mock card: what people and readers do to us."""
+
+import asyncio
+import hashlib
+import importlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from native_host.card.errors import (
+    CardBusy,
+    CardMute,
+    CardRemoved,
+    PcscUnavailable,
+    WrongPin,
+)
+from native_host.card.fineid import FineidCard, KeyRole, PinRole
+from native_host.card.pcsc import PcscSource
+from native_host.card.source import Reader
+from native_host.mock_card.card import MockCard
+from native_host.mock_card.state import MockCardState
+from tests import pcsc
+from tests.pcsc import READER, Room, isolated
+
+
+async def reader_where(
+    source: PcscSource, condition: Callable[[Reader], bool]
+) -> Reader:
+    """Wait by events until the virtual reader is as it should be."""
+    readers = await source.readers()
+    while True:
+        for reader in readers:
+            if reader.name == READER and condition(reader):
+                return reader
+        readers = await source.wait_for_change(readers)
+
+
+def has_card(reader: Reader) -> bool:
+    return reader.atr is not None
+
+
+def is_empty(reader: Reader) -> bool:
+    return reader.atr is None and not reader.mute
+
+
+async def log_in(source: PcscSource, *, pin: bytes = b"1234") -> bytes:
+    """Do what a login does and return the signature, which the session has verified."""
+    connection = await source.connect(await reader_where(source, has_card))
+    try:
+        card = await source.run(FineidCard, connection)
+        certificate = await source.run(card.certificate, KeyRole.AUTHENTICATION)
+        info = await source.run(card.pin_info, PinRole.PIN1)
+        assert (info.tries_left, info.changed) == (5, True)
+        await source.run(card.verify_pin, PinRole.PIN1, bytearray(pin))
+        digest = hashlib.new(certificate.hash_name, b"challenge").digest()
+        return await source.run(card.sign, KeyRole.AUTHENTICATION, digest)
+    finally:
+        await source.run(connection.close)
+
+
+def closing_in_time(started: float) -> None:
+    assert time.monotonic() - started < 0.5
+
+
+class Counting(MockCard):
+    """A mock card that counts its resets, and can be cut off or wait."""
+
+    def __init__(self, state: MockCardState) -> None:
+        self.resets = 0
+        self.commands = 0
+        self.cut_off = False
+        self.under_way = threading.Event()
+        self.hold = threading.Event()
+        self.hold.set()
+        super().__init__(state)
+
+    def reset(self) -> None:
+        self.resets += 1
+        super().reset()
+
+    def transmit(self, apdu: bytes) -> bytes:
+        self.commands += 1
+        self.under_way.set()
+        self.hold.wait(10)
+        return b"\x90" if self.cut_off else super().transmit(apdu)
+
+
+@isolated
+async def test_v5_is_read_and_signs(room: Room) -> None:
+    room.insert(MockCard(room.new_card("v5")))
+    async with PcscSource() as source:
+        assert len(await log_in(source)) == 96
+
+
+@isolated
+async def test_v4_2_is_read_and_signs(room: Room) -> None:
+    room.insert(MockCard(room.new_card("v4.2")))
+    async with PcscSource() as source:
+        assert len(await log_in(source)) == 256
+
+
+@isolated
+async def test_cards_that_have_their_answers_fetched_work(room: Room) -> None:
+    room.insert(MockCard(room.new_card("v4.2"), style="fetched"))
+    async with PcscSource() as source:
+        assert len(await log_in(source)) == 256
+
+
+@isolated
+async def test_a_wrong_pin_costs_one_try_and_the_right_one_restores(room: Room) -> None:
+    state = room.new_card()
+    room.insert(MockCard(state))
+    async with PcscSource() as source:
+        with pytest.raises(WrongPin) as caught:
+            await log_in(source, pin=b"4321")
+        assert caught.value.tries_left == 4
+        assert state.read().pin1.tries == 4
+        connection = await source.connect(await reader_where(source, has_card))
+        card = await source.run(FineidCard, connection)
+        await source.run(card.verify_pin, PinRole.PIN1, bytearray(b"1234"))
+        assert state.read().pin1.tries == 5
+
+
+@isolated
+async def test_closing_resets_the_card_so_that_no_pin_stays_verified(
+    room: Room,
+) -> None:
+    mock = Counting(room.new_card())
+    room.insert(mock)
+    async with PcscSource() as source:
+        connection = await source.connect(await reader_where(source, has_card))
+        card = await source.run(FineidCard, connection)
+        await source.run(card.verify_pin, PinRole.PIN1, bytearray(b"1234"))
+        resets = mock.resets
+        await source.run(connection.close)
+        assert mock.resets > resets
+        # Another program finds the card as new: no application, no PIN.
+        assert mock.transmit(bytes.fromhex("00200011")) == b"\x6d\x00"
+
+
+@isolated
+async def test_closing_the_source_closes_its_connections(room: Room) -> None:
+    mock = Counting(room.new_card())
+    room.insert(mock)
+    source = PcscSource()
+    connection = await source.connect(await reader_where(source, has_card))
+    await source.run(FineidCard, connection)
+    resets = mock.resets
+    await source.close()
+    assert mock.resets > resets
+    await source.close()
+
+
+@isolated
+async def test_a_card_pulled_and_put_back_shows_as_a_new_insertion(
+    room: Room,
+) -> None:
+    state = room.new_card()
+    async with PcscSource() as source:
+        assert await reader_where(source, is_empty) == Reader(READER)
+        room.insert(MockCard(state))
+        first = await reader_where(source, has_card)
+        assert first.atr == state.profile.atr
+        room.pull()
+        await reader_where(source, is_empty)
+        room.insert(MockCard(state))
+        second = await reader_where(source, has_card)
+        assert second.insertion != first.insertion
+
+
+@isolated
+async def test_a_card_pulled_within_a_session_is_said_at_the_next_command(
+    room: Room,
+) -> None:
+    room.insert(MockCard(room.new_card()))
+    async with PcscSource() as source:
+        connection = await source.connect(await reader_where(source, has_card))
+        card = await source.run(FineidCard, connection)
+        room.pull()
+        with pytest.raises(CardRemoved):
+            await source.run(card.pin_info, PinRole.PIN1)
+        with pytest.raises(CardRemoved):
+            await source.run(card.pin_info, PinRole.PIN1)
+        await source.run(connection.close)
+
+
+@isolated
+async def test_an_empty_reader_gives_no_connection(room: Room) -> None:
+    async with PcscSource() as source:
+        reader = await reader_where(source, is_empty)
+        with pytest.raises(CardRemoved):
+            await source.connect(reader)
+        with pytest.raises(CardRemoved):
+            await source.connect(Reader("No such reader"))
+
+
+@isolated
+async def test_a_card_whose_answer_is_cut_off_is_mute(room: Room) -> None:
+    mock = Counting(room.new_card())
+    room.insert(mock)
+    async with PcscSource() as source:
+        connection = await source.connect(await reader_where(source, has_card))
+        card = await source.run(FineidCard, connection)
+        mock.cut_off = True
+        with pytest.raises(CardMute):
+            await source.run(card.pin_info, PinRole.PIN1)
+        await source.run(connection.close)
+
+
+@isolated
+async def test_waiting_can_be_cancelled_and_closing_takes_no_time(room: Room) -> None:
+    source = PcscSource()
+    readers = await source.readers()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await source.wait_for_change(readers)
+    waiting = asyncio.ensure_future(source.wait_for_change(readers))
+    await asyncio.sleep(0)
+    started = time.monotonic()
+    await source.close()
+    closing_in_time(started)
+    with pytest.raises(PcscUnavailable):
+        await waiting
+    assert not [t for t in threading.enumerate() if t.name == "kortilla-readers"]
+
+
+@isolated
+async def test_a_service_that_is_not_there_is_said_and_waited_for(room: Room) -> None:
+    room.stop_service()
+    async with PcscSource() as source:
+        with pytest.raises(PcscUnavailable):
+            await source.readers()
+        with pytest.raises(PcscUnavailable):
+            await source.connect(Reader(READER))
+        waiting = asyncio.ensure_future(source.wait_for_service())
+        await asyncio.sleep(0)
+        room.start_service()
+        await waiting
+        assert READER in [reader.name for reader in await source.readers()]
+
+
+@isolated
+async def test_a_service_that_stops_wakes_who_waits_and_may_come_back(
+    room: Room,
+) -> None:
+    state = room.new_card()
+    async with PcscSource() as source:
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            room.insert(MockCard(state))
+            before = await reader_where(source, has_card)
+            readers = await source.readers()
+            waiting = asyncio.ensure_future(source.wait_for_change(readers))
+            await asyncio.sleep(0)
+            room.stop_service(sign)
+            with pytest.raises(PcscUnavailable):
+                await waiting
+            room.start_service()
+            await source.wait_for_service()
+            room.insert(MockCard(state))
+            after = await reader_where(source, has_card)
+            assert after.insertion != before.insertion
+            assert len(await log_in(source)) == 96
+
+
+@isolated
+async def test_a_service_that_stops_within_a_session_is_said(room: Room) -> None:
+    room.insert(MockCard(room.new_card()))
+    async with PcscSource() as source:
+        connection = await source.connect(await reader_where(source, has_card))
+        card = await source.run(FineidCard, connection)
+        room.stop_service()
+        with pytest.raises(PcscUnavailable):
+            await source.run(card.pin_info, PinRole.PIN1)
+        await source.run(connection.close)
+
+
+@isolated
+async def test_a_service_that_hangs_does_not_hold_up_closing(room: Room) -> None:
+    source = PcscSource()
+    await source.readers()
+    room.service.send_signal(signal.SIGSTOP)
+    started = time.monotonic()
+    await source.close()
+    closing_in_time(started)
+    room.service.send_signal(signal.SIGCONT)
+
+
+class OtherProgram:
+    """Another program with the card, by PC/SC's own calls."""
+
+    def __init__(self, *, exclusive: bool) -> None:
+        self.api = importlib.import_module("smartcard.scard")
+        self.context = self.api.SCardEstablishContext(0)[1]
+        mode = (
+            self.api.SCARD_SHARE_EXCLUSIVE if exclusive else self.api.SCARD_SHARE_SHARED
+        )
+        result, self.card, _ = self.api.SCardConnect(self.context, READER, mode, 3)
+        assert result == 0
+        if not exclusive:
+            assert self.api.SCardBeginTransaction(self.card) == 0
+
+    def close(self) -> None:
+        self.api.SCardDisconnect(self.card, self.api.SCARD_LEAVE_CARD)
+        self.api.SCardReleaseContext(self.context)
+
+
+async def waits_for_another_program(room: Room, *, exclusive: bool) -> None:
+    mock = Counting(room.new_card())
+    room.insert(mock)
+    async with PcscSource() as source:
+        reader = await reader_where(source, has_card)
+        other = OtherProgram(exclusive=exclusive)
+        started = time.monotonic()
+        with pytest.raises(CardBusy):
+            await source.connect(reader)
+        assert 2.5 < time.monotonic() - started < 4
+        waiting = asyncio.ensure_future(source.connect(reader))
+        await asyncio.sleep(0)
+        with pytest.raises(CardBusy):
+            await source.connect(reader)
+        other.close()
+        connection = await waiting
+        await source.run(FineidCard, connection)
+
+
+@isolated
+async def test_an_exclusive_program_is_waited_for_briefly_and_then_said(
+    room: Room,
+) -> None:
+    await waits_for_another_program(room, exclusive=True)
+
+
+@isolated
+async def test_another_transaction_is_waited_for_briefly_and_then_said(
+    room: Room,
+) -> None:
+    await waits_for_another_program(room, exclusive=False)
+
+
+@isolated
+async def test_a_connection_that_nobody_waits_for_any_more_is_let_go(
+    room: Room,
+) -> None:
+    mock = Counting(room.new_card())
+    room.insert(mock)
+    async with PcscSource() as source:
+        reader = await reader_where(source, has_card)
+        other = OtherProgram(exclusive=False)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await source.connect(reader)
+        resets = mock.resets
+        other.close()
+        other = OtherProgram(exclusive=False)
+        other.close()
+        # Nothing was sent over it, so the other program's card was not reset either.
+        assert mock.resets == resets
+        assert len(await log_in(source)) == 96
+
+
+@isolated
+async def test_closing_is_not_held_up_by_another_program(room: Room) -> None:
+    room.insert(MockCard(room.new_card()))
+    source = PcscSource()
+    reader = await reader_where(source, has_card)
+    other = OtherProgram(exclusive=False)
+    waiting = asyncio.ensure_future(source.connect(reader))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    started = time.monotonic()
+    await source.close()
+    closing_in_time(started)
+    other.close()
+    OtherProgram(exclusive=True).close()
+
+
+@isolated
+async def test_a_command_under_way_runs_to_its_end_when_its_caller_is_cancelled(
+    room: Room,
+) -> None:
+    mock = Counting(room.new_card())
+    room.insert(mock)
+    source = PcscSource()
+    connection = await source.connect(await reader_where(source, has_card))
+    card = await source.run(FineidCard, connection)
+    mock.hold.clear()
+    mock.under_way.clear()
+    before = mock.commands
+    info = asyncio.ensure_future(source.run(card.pin_info, PinRole.PIN1))
+    await asyncio.to_thread(mock.under_way.wait)
+    info.cancel()
+    closing = asyncio.ensure_future(source.close())
+    await asyncio.sleep(0.05)
+    assert not closing.done()
+    mock.hold.set()
+    await closing
+    assert mock.commands == before + 1
+
+
+def test_a_program_finds_the_card_beside_a_service_of_its_own(tmp_path: Path) -> None:
+    MockCardState.create(tmp_path)
+    look = (
+        "from smartcard.System import readers\n"
+        "connection = readers()[0].createConnection()\n"
+        "connection.connect()\n"
+        "print(bytes(connection.getATR()).hex())\n"
+    )
+    result = pcsc.run([sys.executable, "-c", look], card=tmp_path)
+    assert result.stdout.strip() == MockCardState.open(tmp_path).profile.atr.hex()
+    assert pcsc.run([sys.executable, "-c", "raise SystemExit(3)"]).returncode == 3
+
+
+def test_nothing_is_left_running_when_the_command_is_killed(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        pcsc.within(["sh", "-c", "echo ready; exec sleep 60"]),
+        cwd=Path(pcsc.__file__).parent.parent,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        process.kill()
+        # The pipe ends when everybody who held it has gone.
+        assert process.stdout.read() == b""

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: MIT
+"""A pcscd with a virtual reader for one test, out of the machine's sight.
+
+pcscd has one socket per machine, so it gets a namespace of its own, with an empty /run
+and a loopback of its own. ``run`` runs a command there, ``isolated`` a test:
+
+    result = pcsc.run(["kortilla", "card", "status"], card=folder)
+
+    @isolated
+    async def test_something(room: Room) -> None: ...
+"""
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import importlib
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from native_host.mock_card.card import MockCard
+from native_host.mock_card.state import MockCardState
+from native_host.mock_card.vpcd import DEFAULT_PORT, VirtualReader
+
+__all__ = ["READER", "Room", "isolated", "run", "within"]
+
+#: The first slot of the virtual reader, where ``Room.insert`` puts the card.
+READER = "Virtual PCD 00 00"
+
+_ROOT = Path(__file__).parent.parent
+_SOCKET = Path("/run/pcscd/pcscd.comm")
+_READERS = Path("/run/readers")
+_DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
+_READER_FILE = f"""\
+FRIENDLYNAME "Virtual PCD"
+DEVICENAME   /dev/null:{DEFAULT_PORT:#X}
+LIBPATH      {_DRIVER}
+CHANNELID    {DEFAULT_PORT:#X}
+"""
+_DYING_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
+_TIMEOUT = 60  # seconds
+
+
+def within(command: Sequence[str], *, card: Path | None = None) -> list[str]:
+    """Return the command that runs another one beside a pcscd of its own.
+
+    ``card`` is the folder of the mock card that lies in the reader. When it is killed,
+    pcscd and the command end with it.
+    """
+    folder = ["--card", str(card)] if card else []
+    return _namespace(["run", *folder, "--", *command])
+
+
+def run(
+    command: Sequence[str],
+    *,
+    card: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float = _TIMEOUT,
+    **options: Any,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command beside a pcscd of its own and return its output and exit code.
+
+    ``env`` stands instead of the environment, ``options`` go to ``subprocess.run``.
+    """
+    return subprocess.run(
+        within(command, card=card),
+        cwd=_ROOT,
+        env=None if env is None else dict(env),
+        timeout=timeout,
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+
+
+def isolated(scenario: Callable[["Room"], Awaitable[None]]) -> Callable[[Path], None]:
+    """Make a test of a coroutine that is run beside a pcscd of its own.
+
+    It gets the ``Room``, and runs in a process of its own whose HOME is ``tmp_path``.
+    """
+
+    def test(tmp_path: Path) -> None:
+        name = f"{scenario.__module__}:{scenario.__name__}"
+        result = subprocess.run(
+            _namespace(["scenario", name, str(tmp_path)]),
+            cwd=_ROOT,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+            timeout=_TIMEOUT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+
+    test.__name__ = scenario.__name__
+    test.__doc__ = scenario.__doc__
+    test.__module__ = scenario.__module__
+    test.scenario = scenario  # type: ignore[attr-defined]  # found again by name
+    return test
+
+
+class Room:
+    """A pcscd, its virtual reader and the mock card, inside the namespace."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._pcscd: subprocess.Popen[bytes] | None = None
+        self._reader: VirtualReader | None = None
+
+    def start_service(self) -> None:
+        """Start pcscd and wait until it can be reached."""
+        _READERS.mkdir(exist_ok=True)
+        (_READERS / "vpcd").write_text(_READER_FILE)
+        self._pcscd = subprocess.Popen(
+            [*_DYING_WITH_PARENT, "pcscd", "--foreground", "--disable-polkit"]
+            + ["-c", str(_READERS)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        with _patience() as left, socket.socket(socket.AF_UNIX) as client:
+            while client.connect_ex(str(_SOCKET)):
+                assert self._pcscd.poll() is None, "pcscd did not start"
+                left()
+
+    def stop_service(self, sign: signal.Signals = signal.SIGTERM) -> None:
+        """End pcscd and wait until it has gone; the card goes out with the reader."""
+        if self._pcscd:
+            self._pcscd.send_signal(sign)
+            self._pcscd.wait()
+            self._pcscd = None
+        self.pull()
+
+    @property
+    def service(self) -> subprocess.Popen[bytes]:
+        """The pcscd that runs."""
+        assert self._pcscd
+        return self._pcscd
+
+    def new_card(self, profile: str = "v5") -> MockCardState:
+        """Make a mock card in the room's folder."""
+        return MockCardState.create(self.folder / profile, profile=profile)
+
+    def insert(self, card: MockCard) -> None:
+        """Put a card into the reader."""
+        self.pull()
+        self._reader = VirtualReader(card).__enter__()
+
+    def pull(self) -> None:
+        """Take the card out of the reader."""
+        if self._reader:
+            self._reader.__exit__(None, None, None)
+            self._reader = None
+
+    def close(self) -> None:
+        """Take everything away."""
+        self.pull()
+        self.stop_service()
+
+
+def _namespace(arguments: Sequence[str]) -> list[str]:
+    """Return the command that runs this module in a namespace, as root or as anyone."""
+    flags = "-mn" if os.geteuid() == 0 else "-Urmn"
+    python = [sys.executable, "-m", "tests.pcsc"]
+    return ["unshare", flags, "--kill-child", *python, *arguments]
+
+
+def _furnish() -> None:
+    """Give the namespace an empty /run and bring its loopback up."""
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        up_and_running = struct.pack("16sH14x", b"lo", 0x41)
+        fcntl.ioctl(any_socket, 0x8914, up_and_running)  # SIOCSIFFLAGS
+
+
+@contextlib.contextmanager
+def _patience(seconds: float = 10) -> Iterator[Callable[[], None]]:
+    """Bound a wait for something that gives no sign of itself."""
+    deadline = time.monotonic() + seconds
+
+    def left() -> None:
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.005)
+
+    yield left
+
+
+def _wait_for_card() -> None:
+    """Wait until pcscd has seen the card, for programs that look once."""
+    scard = importlib.import_module("smartcard.scard")
+    context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)[1]
+    state = 0
+    while not state & scard.SCARD_STATE_PRESENT:
+        result, found = scard.SCardGetStatusChange(context, 10_000, [(READER, state)])
+        assert result == scard.SCARD_S_SUCCESS, "the card does not show"
+        state = found[0][1] & ~scard.SCARD_STATE_CHANGED
+    scard.SCardReleaseContext(context)
+
+
+def _run_command(command: Sequence[str], card: Path | None) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        room = Room(Path(folder))
+        room.start_service()
+        try:
+            if card:
+                room.insert(MockCard(MockCardState.open(card)))
+                _wait_for_card()
+            whole = [*_DYING_WITH_PARENT, *command]
+            return subprocess.run(whole, check=False).returncode
+        finally:
+            room.close()
+
+
+def _run_scenario(name: str, folder: Path) -> None:
+    module, _, function = name.partition(":")
+    scenario = getattr(importlib.import_module(module), function).scenario
+    room = Room(folder)
+    room.start_service()
+    try:
+        asyncio.run(asyncio.wait_for(scenario(room), _TIMEOUT / 2), debug=False)
+    finally:
+        room.close()
+
+
+def _main() -> int:
+    parser = argparse.ArgumentParser()
+    commands = parser.add_subparsers(dest="what", required=True)
+    run_parser = commands.add_parser("run")
+    run_parser.add_argument("--card", type=Path)
+    run_parser.add_argument("command", nargs="+")
+    scenario_parser = commands.add_parser("scenario")
+    scenario_parser.add_argument("name")
+    scenario_parser.add_argument("folder", type=Path)
+    arguments = parser.parse_args()
+    _furnish()
+    if arguments.what == "run":
+        return _run_command(arguments.command, arguments.card)
+    _run_scenario(arguments.name, arguments.folder)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())
