@@ -43,7 +43,7 @@ TEST_POLICY = "1.2.246.517.99.10.1"
 #: Where the certificates say that CRLs, OCSP and issuers are. It answers nowhere.
 #: With it no usual leaf has a length that ends in the byte 80, which asn1crypto takes
 #: for the indefinite one: it then re-encodes what it dumps, and the signature over it
-#: fails. Real leaves of such lengths exist; ``Person`` makes them on purpose.
+#: fails. Real leaves may have such a length; a longer name makes one on purpose.
 DEFAULT_ADDRESS = "http://revocation.mock-card.kortilla.invalid"
 
 _CHECK_CHARACTERS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
