@@ -69,9 +69,36 @@ async def validate(
     return Identity.from_certificate(certificate)
 
 
+class _AsReceived:
+    """Gives back the bytes that were parsed, and never encodes them anew.
+
+    asn1crypto takes a definite length that ends in the octet 80 for an indefinite one
+    and then re-encodes what it dumps: the explicit FALSE of a FINEID leaf would be
+    lost, and with it the issuer's signature, on one leaf in 128.
+    """
+
+    _header: bytes
+    _contents: bytes
+    _trailer: bytes
+
+    def dump(self, force: bool = False) -> bytes:
+        return self._header + self._contents + self._trailer
+
+
+class _ExactTbsCertificate(_AsReceived, x509.TbsCertificate):  # type: ignore[misc] # asn1crypto has no types
+    pass
+
+
+class _ExactCertificate(_AsReceived, x509.Certificate):  # type: ignore[misc] # asn1crypto has no types
+    _fields = (
+        ("tbs_certificate", _ExactTbsCertificate),
+        *x509.Certificate._fields[1:],
+    )
+
+
 def _load_leaf(der: bytes) -> x509.Certificate:
     try:
-        certificate = x509.Certificate.load(der, strict=True)
+        certificate = _ExactCertificate.load(der, strict=True)
         # asn1crypto parses lazily: walk everything now, where a fault has its name.
         certificate.native  # noqa: B018 - reading is the check
         tbs = certificate["tbs_certificate"]
