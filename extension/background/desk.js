@@ -131,10 +131,11 @@ export class Desk {
    * @param {AbortSignal} gone the end of the document that asks
    * @returns {Promise<{released: Promise<void>}>} once the host is warm; `released` when
    *   it no longer needs the document
-   * @throws {Fault} BUSY, or whatever keeps the host from starting
+   * @throws {Fault} BUSY, REQUEST_CANCELLED, or whatever keeps the host from starting
    */
   async prepare(gone) {
     this.#refuseIfBusy();
+    if (gone.aborted) throw new Fault("REQUEST_CANCELLED");
     const host = this.#takeWarmHost() ?? connectHost();
     let announce = () => {};
     /** @type {Promise<void>} */

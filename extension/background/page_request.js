@@ -84,7 +84,9 @@ export function receiveRequest(port, onRequest) {
     }
     const body = received ? null : readBody(message["text"]);
     if (!body) {
-      port.disconnect(); // not what our content script sends
+      // Not what our content script sends.
+      gone.abort();
+      port.disconnect();
       return;
     }
     received = true;
@@ -104,6 +106,10 @@ export function receiveRequest(port, onRequest) {
  */
 function readBody(text) {
   if (!isText(text, 2, LONGEST_MESSAGE)) return null;
-  const body = JSON.parse(text);
-  return isRecord(body) && typeof body["action"] === "string" ? body : null;
+  try {
+    const body = JSON.parse(text);
+    return isRecord(body) && typeof body["action"] === "string" ? body : null;
+  } catch {
+    return null;
+  }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 
 import { showHost } from "../shared/host_report.js";
-import { knownHost, probeHost } from "../shared/host_state.js";
+import { probeHost } from "../shared/host_state.js";
 import { fillTexts, text } from "../shared/texts.js";
 import { extensionVersion } from "../shared/versions.js";
 
@@ -11,5 +11,9 @@ const again = /** @type {HTMLElement} */ (document.getElementById("again"));
 
 fillTexts();
 extension.textContent = text("extensionVersion", extensionVersion());
-again.addEventListener("click", async () => showHost(host, await probeHost()));
-showHost(host, await knownHost());
+again.addEventListener("click", look);
+await look();
+
+async function look() {
+  showHost(host, await probeHost());
+}

@@ -14,6 +14,7 @@ const SENTENCES = Object.freeze({
   CARD_ERROR: "The card gave an unexpected answer.",
   CARD_EXPIRED: "The card's certificate is not valid now.",
   CARD_MUTE: "The card does not answer.",
+  CARD_NOT_ACTIVATED: "The card is new; its PINs were never set.",
   CARD_REMOVED: "The card was taken out of the reader.",
   CONFIG_BROKEN: "The configuration of the host can't be used.",
   CONTEXT_INSECURE: "The document is not a secure context.",

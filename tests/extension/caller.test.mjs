@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+// Who may ask: what the browser says of the sender decides (security.md 2, 3).
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { FakePort, TOKEN, fake, settle } from "./fake_browser.mjs";
+import { NONCE, Page, authenticate, freshBrowser, webEidAuthenticate } from "./pages.mjs";
+
+beforeEach(async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  await freshBrowser();
+});
+
+afterEach(() => mock.timers.reset());
+
+const SITE = "https://service.example";
+
+/** @param {Page} page */
+function beOnTop(page) {
+  fake.topFrames.set(page.sender.tab.id, page.sender);
+}
+
+/**
+ * @param {string} name
+ * @param {Page} page
+ * @param {string} code
+ */
+async function assertRefused(name, page, code) {
+  const reply = await page.get(authenticate());
+  assert.equal(reply?.error?.code, code, name);
+  assert.equal(fake.hosts.length, 0, name);
+}
+
+test("a frame of the top frame's origin is served", async () => {
+  beOnTop(new Page());
+  const reply = await new Page({ frameId: 7 }).get(authenticate());
+  assert.equal(reply.signature, TOKEN.signature);
+});
+
+test("a foreign frame is refused, in both protocols, whatever it asks", async () => {
+  beOnTop(new Page({ origin: "https://top.example" }));
+  const frame = new Page({ frameId: 7 });
+  await assertRefused("foreign", frame, "FRAME_REFUSED");
+  const status = await frame.get({ action: "kortilla:status", id: "s1" });
+  assert.equal(status.error.code, "FRAME_REFUSED");
+  const webEid = await frame.get(webEidAuthenticate());
+  assert.equal(webEid.error.code, "ERR_WEBEID_CONTEXT_INSECURE");
+});
+
+test("a frame with a foreign frame above it is refused", async () => {
+  beOnTop(new Page());
+  const frame = new Page({ frameId: 7, ancestorsAreOwn: false });
+  await assertRefused("sandwiched", frame, "FRAME_REFUSED");
+});
+
+test("nobody else can answer for the top frame", async () => {
+  /** @type {object[]} */
+  const impostors = [
+    { origin: SITE, frameId: 8, tab: { id: 1 } },
+    { origin: SITE, frameId: 0, tab: { id: 2 } },
+    { origin: SITE },
+  ];
+  for (const impostor of impostors) {
+    fake.topFrames.set(1, impostor);
+    const port = new Page({ frameId: 7 }).ask(authenticate());
+    await settle();
+    mock.timers.tick(1000);
+    await settle();
+    assert.equal(port.sent[0].error.code, "FRAME_REFUSED");
+  }
+  assert.equal(fake.hosts.length, 0);
+});
+
+test("a top frame that can't be asked refuses its frames after a second", async () => {
+  const port = new Page({ frameId: 7 }).ask(authenticate());
+  await settle();
+  mock.timers.tick(1000);
+  await settle();
+  assert.equal(port.sent[0].error.code, "FRAME_REFUSED");
+});
+
+test("sandboxed documents, and those that are no page in a tab, are refused", async () => {
+  await assertRefused("sandboxed", new Page({ origin: "null" }), "FRAME_REFUSED");
+  for (const sender of [{ origin: SITE, frameId: 0 }, { frameId: 0, tab: { id: 1 } }, {}]) {
+    const port = new FakePort(sender);
+    fake.onConnect.emit(port);
+    port.say({ text: JSON.stringify(authenticate()), isActive: true });
+    await settle();
+    assert.equal(port.sent[0].error.code, "FRAME_REFUSED");
+  }
+});
+
+test("only https and http on loopback may ask, with an origin as it is signed", async () => {
+  for (const origin of [
+    "http://service.example",
+    "ftp://service.example",
+    "https://service.example/path",
+    "https://user@service.example",
+    "https://SERVICE.example",
+    "https://palvelu-ä.example",
+    "https://service.example:443",
+    `https://${"a.".repeat(130)}example`,
+    "chrome-extension://abc",
+    "https://",
+  ]) {
+    await assertRefused(origin, new Page({ origin }), "ORIGIN_REFUSED");
+  }
+  for (const origin of [
+    "https://service.example:8443",
+    "https://xn--palvelu--1za.example",
+    "http://localhost:8080",
+    "http://127.0.0.1:8080",
+    "http://[::1]:8080",
+  ]) {
+    await new Page({ origin }).get(authenticate());
+    assert.equal(fake.hosts.at(-1)?.sent[0].arguments.origin, origin);
+  }
+});
+
+test("an origin in the body is not believed but refused", async () => {
+  const reply = await new Page().get(authenticate({ origin: "https://bank.example" }));
+  assert.equal(reply.error.code, "INVALID_ARGUMENT");
+});
+
+test("what is not sent by our content script is cut off, and wakes nothing", async () => {
+  for (const message of [
+    { text: "[1]" },
+    { text: "{}" },
+    { text: `{"action":"kortilla:status","pad":"${"x".repeat(8192)}"}` },
+    { text: "{" },
+    { text: 5 },
+    {},
+  ]) {
+    const port = new FakePort(new Page().sender);
+    fake.onConnect.emit(port);
+    port.say(message);
+    await settle();
+    assert.ok(port.disconnected);
+    assert.deepEqual(port.sent, []);
+  }
+  assert.equal(fake.hosts.length, 0);
+});
+
+test("a second request on the same port ends it", async () => {
+  const port = new Page().ask(authenticate());
+  port.say({ text: JSON.stringify(authenticate({ challengeNonce: NONCE })) });
+  await settle();
+  assert.ok(port.disconnected);
+  assert.equal(fake.hosts.length, 0);
+});

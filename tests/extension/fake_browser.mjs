@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+/**
+ * As much of a browser as the extension uses. Importing this file puts it in place, so it
+ * comes before any module of the extension.
+ */
+
+/** @template {unknown[]} A */
+class FakeEvent {
+  /** @type {((...args: A) => void)[]} */
+  #listeners = [];
+
+  /** @param {(...args: A) => void} listener */
+  addListener(listener) {
+    this.#listeners.push(listener);
+  }
+
+  /** @param {A} args */
+  emit(...args) {
+    for (const listener of this.#listeners) listener(...args);
+  }
+}
+
+/** One end of a port, the extension's. Tests speak and listen at the other. */
+export class FakePort {
+  onMessage = /** @type {FakeEvent<[unknown]>} */ (new FakeEvent());
+  onDisconnect = /** @type {FakeEvent<[FakePort]>} */ (new FakeEvent());
+  /** What the extension has sent. @type {any[]} */
+  sent = [];
+  /** Whether the extension has disconnected. */
+  disconnected = false;
+  /** @type {{message: string} | null} */
+  error = null;
+  /** What a test does with each message sent. @type {(message: any) => void} */
+  onSent = () => {};
+
+  /** @param {object} [sender] */
+  constructor(sender) {
+    this.sender = sender;
+  }
+
+  /** @param {unknown} message */
+  postMessage(message) {
+    if (this.disconnected) throw new Error("The port is disconnected.");
+    const copy = JSON.parse(JSON.stringify(message));
+    this.sent.push(copy);
+    queueMicrotask(() => this.onSent(copy));
+  }
+
+  disconnect() {
+    this.disconnected = true;
+  }
+
+  /** The other end speaks. @param {unknown} message */
+  say(message) {
+    this.onMessage.emit(JSON.parse(JSON.stringify(message)));
+  }
+
+  /** The other end goes. @param {string} [sentence] of the browser, why */
+  leave(sentence) {
+    if (sentence !== undefined) this.error = { message: sentence };
+    this.onDisconnect.emit(this);
+  }
+}
+
+class FakeStorage {
+  /** @type {Record<string, unknown>} */
+  content = {};
+
+  /** @param {string} key */
+  async get(key) {
+    return key in this.content ? { [key]: this.content[key] } : {};
+  }
+
+  /** @param {Record<string, unknown>} items */
+  async set(items) {
+    Object.assign(this.content, JSON.parse(JSON.stringify(items)));
+  }
+}
+
+export const TOKEN = Object.freeze({
+  unverifiedCertificate: "MIIBAAAA",
+  algorithm: "ES384",
+  signature: "c2lnbmF0dXJl",
+  format: "web-eid:1.0",
+  appVersion: "https://kortilla.example/releases/0.1.0",
+});
+
+export const HELLO = Object.freeze({ version: "2.9.0+kortilla.0.1.0" });
+
+/** A host that does what it should. @param {FakePort} port */
+export function goodHost(port) {
+  port.onSent = ({ id, command }) => {
+    if (command === "prepare") port.say({ id, result: {} });
+    if (command === "authenticate") port.say({ id, result: TOKEN });
+  };
+  queueMicrotask(() => port.say(HELLO));
+}
+
+/** A host whose person never gets around to it. @param {FakePort} port */
+export function slowHost(port) {
+  port.onSent = ({ id, command }) => {
+    if (command === "prepare") port.say({ id, result: {} });
+  };
+  queueMicrotask(() => port.say(HELLO));
+}
+
+/**
+ * A browser finds no such host. @param {FakePort} port
+ */
+export function missingHost(port) {
+  queueMicrotask(() => port.leave("No such native application fi.kortilla.host"));
+}
+
+/** What tests look at and set. */
+export const fake = {
+  /** The native ports that were opened. @type {FakePort[]} */
+  hosts: [],
+  /** What a host does once it is started. @type {(port: FakePort) => void} */
+  onHost: goodHost,
+  /**
+   * What the content script at the top of a tab is, by tab: a test puts a sender there.
+   *
+   * @type {Map<number, object>}
+   */
+  topFrames: new Map(),
+  local: new FakeStorage(),
+  session: new FakeStorage(),
+  onConnect: /** @type {FakeEvent<[FakePort]>} */ (new FakeEvent()),
+  onMessage: /** @type {FakeEvent<[unknown, object]>} */ (new FakeEvent()),
+  onInstalled: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
+  onStartup: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
+  onFocusChanged: /** @type {FakeEvent<[number]>} */ (new FakeEvent()),
+};
+
+Reflect.set(globalThis, "browser", {
+  runtime: {
+    getManifest: () => ({ version: "0.1.0" }),
+    onConnect: fake.onConnect,
+    onMessage: fake.onMessage,
+    onInstalled: fake.onInstalled,
+    onStartup: fake.onStartup,
+    /** @param {string} name */
+    connectNative(name) {
+      if (name !== "fi.kortilla.host") throw new Error(`Not our host: ${name}`);
+      const port = new FakePort();
+      fake.hosts.push(port);
+      fake.onHost(port);
+      return port;
+    },
+  },
+  storage: { local: fake.local, session: fake.session },
+  tabs: {
+    /**
+     * @param {number} tab
+     * @param {object} message
+     */
+    async sendMessage(tab, message) {
+      const sender = fake.topFrames.get(tab);
+      if (!sender) throw new Error("Receiving end does not exist.");
+      queueMicrotask(() => fake.onMessage.emit(message, sender));
+    },
+  },
+  windows: { WINDOW_ID_NONE: -1, onFocusChanged: fake.onFocusChanged },
+});
+
+/** Let everything happen that needs no time. */
+export async function settle() {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+// Whatever a host does wrong gives one clear code, and never stays in the way.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import {
+  FakePort,
+  HELLO,
+  TOKEN,
+  fake,
+  goodHost,
+  settle,
+  slowHost,
+} from "./fake_browser.mjs";
+import { Page, authenticate, freshBrowser } from "./pages.mjs";
+
+beforeEach(async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  await freshBrowser();
+});
+
+afterEach(() => mock.timers.reset());
+
+/**
+ * @param {string} name
+ * @param {(port: FakePort) => void} host
+ * @param {string} code
+ * @param {number} [ms] that have to pass
+ */
+function promise(name, host, code, ms = 0) {
+  test(`${name}: ${code}, and the next request is served`, async () => {
+    fake.onHost = host;
+    const port = new Page().ask(authenticate());
+    await settle();
+    if (ms > 0) {
+      assert.deepEqual(port.sent, []);
+      mock.timers.tick(ms);
+      await settle();
+    }
+    assert.equal(port.sent.length, 1);
+    assert.equal(port.sent[0].error.code, code);
+    assert.ok(port.disconnected);
+    fake.onHost = goodHost;
+    const { signature } = await new Page().get(authenticate());
+    assert.equal(signature, TOKEN.signature);
+  });
+}
+
+/** @param {unknown} message @returns {(port: FakePort) => void} */
+const says = (message) => (port) => queueMicrotask(() => port.say(message));
+
+/** @param {string} sentence @returns {(port: FakePort) => void} */
+const ends = (sentence) => (port) => queueMicrotask(() => port.leave(sentence));
+
+/** @param {unknown} reply @returns {(port: FakePort) => void} */
+const answers = (reply) => (port) => {
+  port.onSent = () => port.say(reply);
+  queueMicrotask(() => port.say(HELLO));
+};
+
+/** @param {object} change @returns {(port: FakePort) => void} */
+const givesToken = (change) => answers({ id: "1", result: { ...TOKEN, ...change } });
+
+// The browsers' own sentences, as seen in Chromium 156 and Firefox 153.
+const CHROMIUM = "native messaging host";
+promise("no manifest (Chromium)", ends(`Specified ${CHROMIUM} not found.`), "HOST_MISSING");
+promise(
+  "a manifest without us (Chromium)",
+  ends(`Access to the specified ${CHROMIUM} is forbidden.`),
+  "HOST_MISSING",
+);
+promise("no launcher (Chromium)", ends(`Failed to start ${CHROMIUM}.`), "HOST_MISSING");
+promise(
+  "no manifest (Firefox)",
+  ends("No such native application fi.kortilla.host"),
+  "HOST_MISSING",
+);
+promise("ends at once", ends("Native host has exited."), "HOST_CRASHED");
+promise("ends at once, unexplained", (port) => queueMicrotask(() => port.leave()), "HOST_CRASHED");
+
+promise("never says hello", () => {}, "HOST_CRASHED", 5000);
+promise("answers before its hello", says({ id: "1", result: TOKEN }), "HOST_CRASHED");
+promise("says hello in no words", says([HELLO]), "HOST_CRASHED");
+promise("says hello with a number", says({ version: 2 }), "HOST_CRASHED");
+promise("says hello with no version", says({ version: "v2" }), "HOST_CRASHED");
+promise("is another program", says({ version: "2.9.0+0" }), "HOST_TOO_OLD");
+promise("is older than we need", says({ version: "2.9.0+kortilla.0.0.9" }), "HOST_TOO_OLD");
+
+promise(
+  "dies midway",
+  (port) => {
+    port.onSent = () => port.leave();
+    queueMicrotask(() => port.say(HELLO));
+  },
+  "HOST_CRASHED",
+);
+promise("says hello twice", answers(HELLO), "HOST_CRASHED");
+promise("answers another id", answers({ id: "2", result: TOKEN }), "HOST_CRASHED");
+promise("answers without an id", answers({ result: TOKEN }), "HOST_CRASHED");
+promise("answers with no kind", answers({ id: "1" }), "HOST_CRASHED");
+promise("answers in two ways", answers({ id: "1", result: TOKEN, progress: "x" }), "HOST_CRASHED");
+promise("answers with more", answers({ id: "1", result: TOKEN, tries: 3 }), "HOST_CRASHED");
+promise("answers text", answers("done"), "HOST_CRASHED");
+promise("answers nothing", answers(null), "HOST_CRASHED");
+promise("tells long progress", answers({ id: "1", progress: "x".repeat(33) }), "HOST_CRASHED");
+promise("fails without a code", answers({ id: "1", error: {} }), "HOST_CRASHED");
+promise("fails with prose", answers({ id: "1", error: { code: "Sorry, Maija" } }), "HOST_CRASHED");
+promise(
+  "cancels with prose",
+  answers({ id: "1", error: { code: "USER_CANCELLED", reason: "Maija said no" } }),
+  "HOST_CRASHED",
+);
+promise(
+  "can't tell what it failed",
+  answers({ id: null, error: { code: "INVALID_MESSAGE", message: "" } }),
+  "INVALID_MESSAGE",
+);
+
+promise("gives no token", answers({ id: "1", result: {} }), "HOST_CRASHED");
+promise("gives a token with more", givesToken({ name: "SPECIMEN" }), "HOST_CRASHED");
+promise("gives text as certificate", givesToken({ unverifiedCertificate: "å" }), "HOST_CRASHED");
+promise(
+  "gives a huge certificate",
+  givesToken({ unverifiedCertificate: "A".repeat(8196) }),
+  "HOST_CRASHED",
+);
+promise("gives a huge signature", givesToken({ signature: "A".repeat(1028) }), "HOST_CRASHED");
+promise("gives no signature", givesToken({ signature: null }), "HOST_CRASHED");
+promise("gives another algorithm", givesToken({ algorithm: "HS256" }), "HOST_CRASHED");
+promise("gives another format", givesToken({ format: "web-eid:2" }), "HOST_CRASHED");
+promise("gives another address", givesToken({ appVersion: "javascript:0" }), "HOST_CRASHED");
+
+test("a newer host is taken as it is", async () => {
+  for (const version of ["2.10.0+kortilla.0.1.1", "2.9.0+kortilla.1.0.0"]) {
+    fake.onHost = (port) => {
+      port.onSent = ({ id }) => port.say({ id, result: TOKEN });
+      queueMicrotask(() => port.say({ version, more: "words" }));
+    };
+    const { signature } = await new Page().get(authenticate());
+    assert.equal(signature, TOKEN.signature, version);
+  }
+});
+
+test("what a host says after its end is not heard", async () => {
+  fake.onHost = slowHost;
+  const page = new Page();
+  const port = page.ask(authenticate());
+  await settle();
+  await page.leave();
+  fake.hosts[0]?.say({ id: "1", result: TOKEN });
+  await settle();
+  assert.deepEqual(port.sent, []);
+});
+
+test("a crash midway does not make a host that is there a missing one", async () => {
+  fake.onHost = answers("nonsense");
+  await new Page().get(authenticate());
+  const { host } = await new Page().get({ action: "kortilla:status", id: "s1" });
+  assert.equal(host, "0.1.0");
+});
+
+test("a host that was too old is told of in the status that follows", async () => {
+  fake.onHost = says({ version: "2.9.0+0" });
+  await new Page().get(authenticate());
+  const reply = await new Page().get({ action: "kortilla:status", id: "s1" });
+  assert.deepEqual([reply.host, reply.problem], [null, "HOST_TOO_OLD"]);
+});

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: MIT
+// What the background promises to pages that speak `kortilla:` (PROTOCOL.md §1).
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { TOKEN, fake, missingHost, settle, slowHost } from "./fake_browser.mjs";
+import { NONCE, Page, authenticate, freshBrowser } from "./pages.mjs";
+
+beforeEach(async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
+  await freshBrowser();
+});
+
+afterEach(() => mock.timers.reset());
+
+const status = { action: "kortilla:status", id: "s1" };
+const prepare = { action: "kortilla:prepare", id: "p1" };
+
+/** @param {any} reply */
+const codeOf = (reply) => reply.error.code;
+
+test("a status tells both versions and starts no process", async () => {
+  assert.deepEqual(await new Page().get(status), {
+    action: "kortilla:status-success",
+    id: "s1",
+    extension: "0.1.0",
+    host: "0.1.0",
+  });
+  assert.equal(fake.hosts.length, 0);
+});
+
+test("a status says that the host is missing, and why it may not be used", async () => {
+  fake.onHost = missingHost;
+  fake.onStartup.emit();
+  await settle();
+  const reply = await new Page().get(status);
+  assert.equal(reply.host, null);
+  assert.equal(reply.problem, "HOST_MISSING");
+  assert.equal(fake.hosts.length, 1);
+});
+
+test("a missing host is looked for when a window gets the focus, a good one not", async () => {
+  fake.onFocusChanged.emit(1);
+  await settle();
+  assert.equal(fake.hosts.length, 0);
+  fake.local.content = { host: { kortilla: null, webEid: null, problem: "HOST_MISSING" } };
+  fake.onFocusChanged.emit(-1);
+  await settle();
+  assert.equal(fake.hosts.length, 0);
+  fake.onFocusChanged.emit(1);
+  await settle();
+  assert.equal((await new Page().get(status)).host, "0.1.0");
+  assert.equal(fake.hosts.length, 1);
+  assert.ok(fake.hosts[0]?.disconnected);
+});
+
+test("where nothing was ever learned, many pages together look once", async () => {
+  fake.local.content = {};
+  const replies = await Promise.all([1, 2, 3].map(() => new Page().get(status)));
+  assert.deepEqual(
+    replies.map(({ host }) => host),
+    ["0.1.0", "0.1.0", "0.1.0"],
+  );
+  assert.equal(fake.hosts.length, 1);
+});
+
+test("authenticate hands on what the browser says of the page, and the token", async () => {
+  const reply = await new Page().get(authenticate({ options: { lang: "sv" } }));
+  assert.deepEqual(reply, { action: "kortilla:authenticate-success", id: "a1", ...TOKEN });
+  assert.deepEqual(fake.hosts[0]?.sent, [
+    {
+      id: "1",
+      command: "authenticate",
+      arguments: {
+        challengeNonce: NONCE,
+        origin: "https://service.example",
+        lang: "sv",
+        userActivation: true,
+      },
+    },
+  ]);
+  assert.ok(fake.hosts[0]?.disconnected);
+});
+
+test("progress reaches the page with its id", async () => {
+  fake.onHost = slowHost;
+  const port = new Page().ask(authenticate());
+  await settle();
+  fake.hosts[0]?.say({ id: "1", progress: "window-open" });
+  assert.deepEqual(port.sent, [
+    { action: "kortilla:authenticate-progress", id: "a1", progress: "window-open" },
+  ]);
+  fake.hosts[0]?.say({ id: "1", result: TOKEN });
+  await settle();
+  assert.ok(port.disconnected);
+});
+
+test("a cancellation carries its reason, and never the host's own sentence", async () => {
+  fake.onHost = slowHost;
+  const port = new Page().ask(authenticate());
+  await settle();
+  const error = { code: "USER_CANCELLED", message: "/home/maija", reason: "NO_CARD" };
+  fake.hosts[0]?.say({ id: "1", error });
+  await settle();
+  assert.deepEqual(port.sent.at(-1), {
+    action: "kortilla:authenticate-failure",
+    id: "a1",
+    error: {
+      code: "USER_CANCELLED",
+      message: "The person cancelled.",
+      reason: "NO_CARD",
+    },
+  });
+});
+
+test("a code that the extension does not know is kept", async () => {
+  fake.onHost = slowHost;
+  const port = new Page().ask(authenticate());
+  await settle();
+  fake.hosts[0]?.say({ id: "1", error: { code: "MOON_FULL", message: "…" } });
+  await settle();
+  assert.equal(codeOf(port.sent.at(-1)), "MOON_FULL");
+});
+
+test("wrong requests are refused by name, and no host is started", async () => {
+  const page = new Page();
+  /** @type {[object, string, RegExp][]} */
+  const wrong = [
+    [{ ...status, origin: "https://x.example" }, "INVALID_ARGUMENT", /^origin /],
+    [{ ...prepare, force: true }, "INVALID_ARGUMENT", /^force /],
+    [authenticate({ pin: "1234" }), "INVALID_ARGUMENT", /^pin /],
+    [authenticate({ options: { pin: 1 } }), "INVALID_ARGUMENT", /^options\.pin /],
+    [authenticate({ options: [] }), "INVALID_ARGUMENT", /^options /],
+    [authenticate({ options: { lang: "fin" } }), "INVALID_ARGUMENT", /^lang /],
+    [authenticate({ options: { lang: 5 } }), "INVALID_ARGUMENT", /^lang /],
+    [authenticate({ challengeNonce: "n".repeat(43) }), "INVALID_ARGUMENT", /^challengeNonce /],
+    [authenticate({ challengeNonce: "n".repeat(129) }), "INVALID_ARGUMENT", /^challengeNonce /],
+    [authenticate({ challengeNonce: null }), "INVALID_ARGUMENT", /^challengeNonce /],
+    [{ action: "kortilla:sign", id: "x" }, "UNKNOWN_COMMAND", /does not know/],
+    [{ action: "kortilla:constructor", id: "x" }, "UNKNOWN_COMMAND", /does not know/],
+  ];
+  for (const [message, code, sentence] of wrong) {
+    const { error } = await page.get(message);
+    assert.equal(error.code, code, JSON.stringify(message));
+    assert.match(error.message, sentence);
+  }
+  assert.equal(fake.hosts.length, 0);
+});
+
+test("one operation at a time, whatever the tab", async () => {
+  fake.onHost = slowHost;
+  const first = new Page({ tab: 1 });
+  first.ask(authenticate());
+  await settle();
+  const second = new Page({ tab: 2, origin: "https://other.example" });
+  assert.equal(codeOf(await second.get(authenticate())), "BUSY");
+  assert.equal(codeOf(await second.get(prepare)), "BUSY");
+  assert.equal((await second.get(status)).host, "0.1.0");
+  await first.leave();
+  fake.hosts.length = 0;
+  second.ask(authenticate());
+  await settle();
+  assert.equal(fake.hosts.length, 1);
+  await second.leave();
+});
+
+test("the host goes with the document", async () => {
+  fake.onHost = slowHost;
+  const page = new Page();
+  page.ask(authenticate());
+  await settle();
+  assert.equal(fake.hosts[0]?.disconnected, false);
+  await page.leave();
+  assert.ok(fake.hosts[0]?.disconnected);
+});
+
+test("a document that goes before its host has said hello leaves nothing behind", async () => {
+  fake.onHost = () => {};
+  const page = new Page();
+  page.ask(authenticate());
+  await settle();
+  await page.leave();
+  assert.ok(fake.hosts[0]?.disconnected);
+  assert.equal((await new Page().get(status)).host, "0.1.0");
+});
+
+test("the page's cancel reaches the host, whose answer is waited for", async () => {
+  fake.onHost = slowHost;
+  const port = new Page().ask(authenticate());
+  await settle();
+  port.say({ cancel: true });
+  assert.deepEqual(fake.hosts[0]?.sent.at(-1), { id: "1", command: "cancel" });
+  fake.hosts[0]?.say({ id: "1", error: { code: "REQUEST_CANCELLED", message: "" } });
+  await settle();
+  assert.equal(codeOf(port.sent.at(-1)), "REQUEST_CANCELLED");
+});
+
+test("a host that does not heed a cancel is left after two seconds", async () => {
+  fake.onHost = slowHost;
+  const port = new Page().ask(authenticate());
+  await settle();
+  port.say({ cancel: true });
+  mock.timers.tick(1999);
+  await settle();
+  assert.equal(port.sent.length, 0);
+  mock.timers.tick(1);
+  await settle();
+  assert.equal(codeOf(port.sent.at(-1)), "REQUEST_CANCELLED");
+  assert.ok(fake.hosts[0]?.disconnected);
+});
+
+test("a cancel before the host has said hello ends it at once", async () => {
+  fake.onHost = () => {};
+  const port = new Page().ask(authenticate());
+  await settle();
+  port.say({ cancel: true });
+  await settle();
+  assert.equal(codeOf(port.sent.at(-1)), "REQUEST_CANCELLED");
+});
+
+test("a request without a click says so, and a site may do it once a minute", async () => {
+  const page = new Page({ isActive: false });
+  await page.get(authenticate());
+  assert.equal(fake.hosts[0]?.sent[0].arguments.userActivation, false);
+  assert.equal(codeOf(await page.get(authenticate())), "RATE_LIMITED");
+  const other = new Page({ isActive: false, origin: "https://other.example" });
+  assert.equal((await other.get(authenticate())).signature, TOKEN.signature);
+  assert.equal((await new Page().get(authenticate())).signature, TOKEN.signature);
+  mock.timers.tick(59_000);
+  assert.equal(codeOf(await page.get(authenticate())), "RATE_LIMITED");
+  mock.timers.tick(1000);
+  assert.equal((await page.get(authenticate())).signature, TOKEN.signature);
+  assert.deepEqual(Object.keys(Object(fake.session.content["unprompted"])), [
+    "https://service.example",
+  ]);
+});
+
+test("a rate-limited request does not stay in the way", async () => {
+  const page = new Page({ isActive: false });
+  await page.get(authenticate());
+  await page.get(authenticate());
+  assert.equal((await new Page().get(authenticate())).signature, TOKEN.signature);
+});
+
+test("a prepared host serves the authenticate that follows", async () => {
+  const page = new Page();
+  const prepared = page.ask(prepare);
+  await settle();
+  assert.deepEqual(prepared.sent, [{ action: "kortilla:prepare-success", id: "p1" }]);
+  assert.equal((await page.get(authenticate())).signature, TOKEN.signature);
+  assert.deepEqual(
+    fake.hosts.map(({ sent }) => sent.map(({ id, command }) => `${id} ${command}`)),
+    [["1 prepare", "2 authenticate"]],
+  );
+  assert.ok(prepared.disconnected);
+});
+
+test("preparing again, anywhere, keeps the one host", async () => {
+  const first = new Page();
+  await first.get(prepare);
+  const second = new Page({ tab: 2 });
+  await second.get(prepare);
+  await first.leave();
+  assert.equal(fake.hosts.length, 1);
+  assert.equal(fake.hosts[0]?.disconnected, false);
+  await second.leave();
+  assert.ok(fake.hosts[0]?.disconnected);
+});
+
+test("a prepared host that nobody uses goes after two minutes", async () => {
+  const page = new Page();
+  await page.get(prepare);
+  mock.timers.tick(119_999);
+  assert.equal(fake.hosts[0]?.disconnected, false);
+  mock.timers.tick(1);
+  assert.ok(fake.hosts[0]?.disconnected);
+  assert.equal((await page.get(authenticate())).signature, TOKEN.signature);
+});
+
+test("a prepared host that has ended meanwhile is replaced", async () => {
+  const page = new Page();
+  await page.get(prepare);
+  fake.hosts[0]?.leave();
+  assert.equal((await page.get(authenticate())).signature, TOKEN.signature);
+  assert.equal(fake.hosts.length, 2);
+});
+
+test("a document that goes at once has nothing prepared", async () => {
+  const page = new Page();
+  page.ask(prepare);
+  await page.leave();
+  assert.equal(fake.hosts.filter(({ disconnected }) => !disconnected).length, 0);
+});
+
+test("prepare needs a document that a person has touched", async () => {
+  const page = new Page({ hasBeenActive: false });
+  assert.equal(codeOf(await page.get(prepare)), "ACTIVATION_REQUIRED");
+  assert.equal(fake.hosts.length, 0);
+});
+
+test("prepare tells of a missing host, and the next authenticate too", async () => {
+  fake.onHost = missingHost;
+  const page = new Page();
+  assert.equal(codeOf(await page.get(prepare)), "HOST_MISSING");
+  assert.equal(codeOf(await page.get(authenticate())), "HOST_MISSING");
+});

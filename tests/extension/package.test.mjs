@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// What the extension is made of: manifest, words, pages.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFile, readdir } from "node:fs/promises";
+import { test } from "node:test";
+
+const ROOT = new URL("../../extension/", import.meta.url);
+
+/** @param {string} name */
+const read = (name) => readFile(new URL(name, ROOT), "utf8");
+
+/** @param {string} name @returns {Promise<any>} */
+const readJson = async (name) => JSON.parse(await read(name));
+
+const manifest = await readJson("manifest.json");
+const languages = await readdir(new URL("_locales/", ROOT));
+/** @type {Record<string, Record<string, {message: string, placeholders?: object}>>} */
+const catalogues = Object.fromEntries(
+  await Promise.all(
+    languages.map(async (language) => [
+      language,
+      await readJson(`_locales/${language}/messages.json`),
+    ]),
+  ),
+);
+const files = (await readdir(ROOT, { recursive: true })).filter((name) =>
+  /\.[a-z]+$/.test(name),
+);
+
+test("the manifest asks for no more than native messaging and storage", () => {
+  assert.deepEqual(manifest.permissions, ["nativeMessaging", "storage"]);
+  for (const key of [
+    "host_permissions",
+    "optional_permissions",
+    "web_accessible_resources",
+    "externally_connectable",
+  ]) {
+    assert.ok(!(key in manifest), key);
+  }
+  assert.equal(
+    manifest.content_security_policy.extension_pages,
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'",
+  );
+});
+
+test("the manifest serves both browsers with one background", () => {
+  const { service_worker, scripts, type } = manifest.background;
+  assert.deepEqual([service_worker], scripts);
+  assert.equal(type, "module");
+  assert.equal(manifest.browser_specific_settings.gecko.id, "kortilla@kortilla.example");
+});
+
+test("the content script runs on secure pages and on loopback only", () => {
+  const [script, ...more] = manifest.content_scripts;
+  assert.deepEqual(more, []);
+  assert.deepEqual(script.matches, [
+    "https://*/*",
+    "http://localhost/*",
+    "http://127.0.0.1/*",
+    "http://[::1]/*",
+  ]);
+});
+
+test("the key is a public one, and fixes Chromium's id", () => {
+  const der = Buffer.from(manifest.key, "base64");
+  const digest = createHash("sha256").update(der).digest("hex").slice(0, 32);
+  const id = digest.replace(/[0-9a-f]/g, (digit) =>
+    String.fromCharCode(97 + Number.parseInt(digit, 16)),
+  );
+  assert.equal(id, "eeofbendeddpgakkpoeccckfnfplkhcb");
+});
+
+test("each file that the manifest names exists", async () => {
+  const named = JSON.stringify(manifest).matchAll(/"([\w/-]+\.(?:js|html|png))"/g);
+  for (const [, name = ""] of named) assert.ok(files.includes(name), name);
+});
+
+test("Finnish, Swedish and English say the same things", () => {
+  assert.deepEqual([...languages].sort(), ["en", "fi", "sv"]);
+  const { en = {}, ...others } = catalogues;
+  for (const [language, catalogue] of Object.entries(others)) {
+    assert.deepEqual(Object.keys(catalogue).sort(), Object.keys(en).sort());
+    assert.equal(catalogue["languageCode"]?.message, language);
+    for (const [name, { message, placeholders }] of Object.entries(catalogue)) {
+      assert.ok(message.trim(), name);
+      assert.deepEqual(placeholders, en[name]?.placeholders, name);
+      assert.deepEqual(message.match(/\$\w+\$/g), en[name]?.message.match(/\$\w+\$/g));
+    }
+  }
+});
+
+test("the words are the authority's, and never promise a personal identity code", () => {
+  const words = JSON.stringify(catalogues);
+  assert.doesNotMatch(words, /henkilötunnus|personbeteckning|personal identity code/i);
+  for (const [language, term] of [
+    ["fi", "perustunnusluku (PIN1)"],
+    ["sv", "grundläggande koden (PIN1)"],
+    ["en", "basic PIN (PIN1)"],
+  ]) {
+    assert.ok(JSON.stringify(catalogues[String(language)]).includes(String(term)), term);
+  }
+});
+
+test("each text that is asked for exists, and each that exists is used", async () => {
+  const sources = await Promise.all(
+    files.filter((name) => /\.(?:js|html)$|^manifest\.json$/.test(name)).map(read),
+  );
+  const source = sources.join("\n");
+  const asked = [
+    ...source.matchAll(/data-text="(\w+)"/g),
+    ...source.matchAll(/__MSG_(\w+)__/g),
+    ...source.matchAll(/\btext\("(\w+)"/g),
+  ].map(([, name = ""]) => name);
+  const names = Object.keys(catalogues["en"] ?? {});
+  assert.deepEqual(asked.filter((name) => !names.includes(name)), []);
+  assert.deepEqual(
+    names.filter((name) => !asked.includes(name) && !source.includes(`"${name}"`)),
+    [],
+  );
+});
+
+test("nothing is loaded from elsewhere, and nothing is built from text", async () => {
+  for (const name of files.filter((file) => /\.(?:js|html|css)$/.test(file))) {
+    const source = await read(name);
+    assert.doesNotMatch(source, /(?:src|href)="(?:https?:)?\/\//, name);
+    assert.doesNotMatch(source, /innerHTML|insertAdjacentHTML|\beval\b|new Function/, name);
+    assert.doesNotMatch(source, /@import url|url\(http/, name);
+  }
+});
+
+test("each code that the extension gives by itself has its sentence", async () => {
+  const protocol = await readFile(new URL("../PROTOCOL.md", ROOT), "utf8");
+  const rows = protocol.matchAll(/^\| (`[A-Z_`, ]+`) \| ([A-Z ]+) \|/gm);
+  const sentences = await read("shared/fault.js");
+  for (const [, codes = "", givers = ""] of rows) {
+    if (!/[EH]/.test(givers)) continue;
+    for (const [code] of codes.matchAll(/[A-Z_]+/g)) {
+      // Two are only ever reasons, which have no sentence.
+      if (!["NO_READER", "NO_CARD"].includes(code)) {
+        assert.match(sentences, new RegExp(`^  ${code}: "`, "m"));
+      }
+    }
+  }
+});

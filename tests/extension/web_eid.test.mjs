@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+// What the background promises to pages written for the Web eID library (PROTOCOL.md §2).
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { HELLO, TOKEN, fake, missingHost, settle, slowHost } from "./fake_browser.mjs";
+import { Page, authenticate, freshBrowser, webEidAuthenticate } from "./pages.mjs";
+
+beforeEach(async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  await freshBrowser();
+});
+
+afterEach(() => mock.timers.reset());
+
+const status = { action: "web-eid:status", libraryVersion: "2.0.2" };
+
+/** @param {any} reply */
+const codeOf = (reply) => reply.error.code;
+
+test("a status gives the three versions and starts no process", async () => {
+  assert.deepEqual(await new Page().get(status), {
+    action: "web-eid:status-success",
+    library: "2.0.2",
+    extension: "2.9.0",
+    nativeApp: "2.9.0+kortilla.0.1.0",
+  });
+  assert.equal(fake.hosts.length, 0);
+});
+
+test("a status without a host names the versions that there are", async () => {
+  fake.onHost = missingHost;
+  fake.onStartup.emit();
+  await settle();
+  const reply = await new Page().get(status);
+  const { message, ...error } = reply.error;
+  assert.equal(reply.action, "web-eid:status-failure");
+  assert.equal(typeof message, "string");
+  assert.deepEqual(error, {
+    code: "ERR_WEBEID_NATIVE_UNAVAILABLE",
+    library: "2.0.2",
+    extension: "2.9.0",
+  });
+});
+
+test("authenticate gives the token, and nothing else", async () => {
+  const options = { lang: "fi", userInteractionTimeout: 5000 };
+  const reply = await new Page().get(webEidAuthenticate({ options, unknown: "field" }));
+  assert.deepEqual(reply, { action: "web-eid:authenticate-success", ...TOKEN });
+  assert.equal(fake.hosts[0]?.sent[0].arguments.lang, "fi");
+});
+
+test("what is wrong with a request has Web eID's code for it", async () => {
+  const page = new Page();
+  /** @type {[object, string][]} */
+  const wrong = [
+    [{ action: "web-eid:status" }, "VERSION_INVALID"],
+    [{ ...status, libraryVersion: 2 }, "VERSION_INVALID"],
+    [{ ...status, libraryVersion: "two" }, "VERSION_INVALID"],
+    [webEidAuthenticate({ libraryVersion: "" }), "VERSION_INVALID"],
+    [webEidAuthenticate({ challengeNonce: undefined }), "MISSING_PARAMETER"],
+    [webEidAuthenticate({ challengeNonce: "short" }), "NATIVE_INVALID_ARGUMENT"],
+    [webEidAuthenticate({ challengeNonce: 5 }), "NATIVE_INVALID_ARGUMENT"],
+    [webEidAuthenticate({ options: { lang: "suomi" } }), "NATIVE_INVALID_ARGUMENT"],
+  ];
+  for (const [message, code] of wrong) {
+    assert.equal(codeOf(await page.get(message)), `ERR_WEBEID_${code}`);
+  }
+  assert.equal(fake.hosts.length, 0);
+});
+
+test("a library of the next generation is told what has to be newer", async () => {
+  for (const message of [status, webEidAuthenticate()]) {
+    const { error } = await new Page().get({ ...message, libraryVersion: "3.1.0" });
+    assert.equal(error.code, "ERR_WEBEID_VERSION_MISMATCH");
+    assert.equal(error.library, "3.1.0");
+    assert.equal(error.extension, "2.9.0");
+    assert.equal(error.nativeApp, HELLO.version);
+    assert.deepEqual(error.requiresUpdate, { extension: true, nativeApp: true });
+  }
+});
+
+test("an older library is served", async () => {
+  const reply = await new Page().get({ ...status, libraryVersion: "1.0.0-beta.1" });
+  assert.equal(reply.library, "1.0.0-beta.1");
+});
+
+test("a host that is too old is a mismatch on its side only", async () => {
+  fake.onHost = (port) => queueMicrotask(() => port.say({ version: "2.9.0+0" }));
+  for (const message of [webEidAuthenticate(), status]) {
+    const { error } = await new Page().get(message);
+    assert.equal(error.code, "ERR_WEBEID_VERSION_MISMATCH");
+    assert.deepEqual(error.requiresUpdate, { extension: false, nativeApp: true });
+  }
+});
+
+test("signing is refused at once, in words", async () => {
+  for (const action of ["web-eid:sign", "web-eid:get-signing-certificate"]) {
+    const { error } = await new Page().get({ action, libraryVersion: "2.0.2" });
+    assert.equal(error.code, "ERR_WEBEID_UNKNOWN_ERROR");
+    assert.match(error.message, /sign/);
+  }
+});
+
+test("when its time is over the page hears it at once, and the host is told", async () => {
+  fake.onHost = slowHost;
+  const page = new Page();
+  const port = page.ask(webEidAuthenticate({ options: { userInteractionTimeout: 3000 } }));
+  await settle();
+  mock.timers.tick(2999);
+  await settle();
+  assert.deepEqual(port.sent, []);
+  mock.timers.tick(1);
+  await settle();
+  assert.equal(codeOf(port.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
+  const host = fake.hosts[0];
+  assert.deepEqual(host?.sent.at(-1), { id: "1", command: "expire" });
+  assert.equal(host?.disconnected, false, "the person may still read the window");
+  host?.say({ id: "1", error: { code: "REQUEST_EXPIRED", message: "" } });
+  await settle();
+  assert.ok(host?.disconnected);
+  assert.equal(port.sent.length, 1);
+});
+
+test("the time is two minutes unless the page says otherwise, and at most an hour", async () => {
+  fake.onHost = slowHost;
+  /** @type {[unknown, number][]} */
+  const patience = [
+    [undefined, 120_000],
+    [0, 120_000],
+    ["5", 120_000],
+    [1e12, 3_600_000],
+  ];
+  for (const [userInteractionTimeout, ms] of patience) {
+    const page = new Page();
+    const port = page.ask(webEidAuthenticate({ options: { userInteractionTimeout } }));
+    await settle();
+    mock.timers.tick(ms - 1);
+    await settle();
+    assert.equal(port.sent.length, 0);
+    mock.timers.tick(1);
+    await settle();
+    assert.equal(codeOf(port.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
+    await page.leave();
+  }
+});
+
+test("a window that only says that time is over makes room for the next request", async () => {
+  fake.onHost = slowHost;
+  const options = { userInteractionTimeout: 10 };
+  const page = new Page();
+  page.ask(webEidAuthenticate({ options }));
+  await settle();
+  mock.timers.tick(10);
+  await settle();
+  page.ask(webEidAuthenticate());
+  await settle();
+  assert.deepEqual(
+    fake.hosts.map(({ disconnected }) => disconnected),
+    [true, false],
+  );
+  await page.leave();
+});
+
+test("a window that only says that time is over goes with the document", async () => {
+  fake.onHost = slowHost;
+  const page = new Page();
+  page.ask(webEidAuthenticate({ options: { userInteractionTimeout: 10 } }));
+  await settle();
+  mock.timers.tick(10);
+  await settle();
+  await page.leave();
+  assert.ok(fake.hosts[0]?.disconnected);
+});
+
+test("an operation of another page is pending for this one too", async () => {
+  fake.onHost = slowHost;
+  const other = new Page({ tab: 2 });
+  other.ask(authenticate());
+  await settle();
+  assert.equal(codeOf(await new Page().get(webEidAuthenticate())), "ERR_WEBEID_ACTION_PENDING");
+  await other.leave();
+});
+
+/** The table of PROTOCOL.md §2. */
+async function tableOfCodes() {
+  const text = await readFile(new URL("../../PROTOCOL.md", import.meta.url), "utf8");
+  const rows = text.matchAll(/^\| (`[A-Z_`, ]+`) \| `(ERR_WEBEID_[A-Z_]+)`/gm);
+  return [...rows].flatMap(([, ours = "", theirs = ""]) =>
+    [...ours.matchAll(/[A-Z_]+/g)].map(([code]) => ({ code, theirs })),
+  );
+}
+
+const table = await tableOfCodes();
+
+test("there is a table of codes", () => assert.ok(table.length >= 12));
+
+for (const { code, theirs } of [
+  ...table,
+  { code: "PIN_BLOCKED", theirs: "ERR_WEBEID_NATIVE_FATAL" },
+  { code: "CODE_OF_TOMORROW", theirs: "ERR_WEBEID_NATIVE_FATAL" },
+]) {
+  test(`${code} becomes ${theirs}, without a reason`, async () => {
+    fake.onHost = slowHost;
+    const port = new Page().ask(webEidAuthenticate());
+    await settle();
+    fake.hosts[0]?.say({ id: "1", error: { code, message: "", reason: "NO_CARD" } });
+    await settle();
+    const { error } = port.sent[0];
+    assert.equal(error.code, theirs);
+    assert.ok(!("reason" in error));
+  });
+}
