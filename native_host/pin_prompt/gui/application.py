@@ -34,7 +34,7 @@ def make_application(text_scale: float = 1.0) -> QApplication:
     qInstallMessageHandler(_log)
     QGuiApplication.setDesktopFileName("fi.kortilla.host")
     application = QApplication(["kortilla"])
-    application.setApplicationDisplayName("Kortilla")
+    application.setApplicationName("Kortilla")
     application.setQuitOnLastWindowClosed(False)
     # One style everywhere, since the colours of buttons are checked against it.
     application.setStyle("Fusion")

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import (
     QFormLayout,
@@ -45,6 +45,8 @@ class Page(QWidget):
 
     #: The person wants out.
     cancelled = Signal()
+    #: The page needs more room than before; the widget that must be seen.
+    grown = Signal(QWidget)
 
     def __init__(self, conversation: Conversation, text: Texts) -> None:
         super().__init__()
@@ -56,6 +58,7 @@ class Page(QWidget):
         self.spoken = ""
         rows = QVBoxLayout(self)
         rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
         # On a small screen with large text the band may scroll away; the mark of the
         # test card, which is the window's, may not.
         look = LOOKS[conversation.operation]
@@ -65,6 +68,11 @@ class Page(QWidget):
         self.column.setSpacing(em(self, 0.7))
         self.column.setContentsMargins(*[em(self, 1.0)] * 4)
         self._add_site()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        # The height follows from the width. Qt's own hint would be the height at the
+        # smallest width, and would have a window scroll that has room enough.
+        return QSize(em(self, 12), 0)
 
     def operation_text(self, key: str) -> str:
         """Return a text of which each operation has its own."""
@@ -219,6 +227,7 @@ class PinPage(Page):
         self.complaint.setVisible(True)
         self._describe_field(words)
         self.say(words)
+        self.grown.emit(self.complaint)
 
     def _add_person(self) -> None:
         form = QFormLayout()

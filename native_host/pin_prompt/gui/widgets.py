@@ -4,10 +4,13 @@
 Sizes are in ems of the desktop's font, so that everything grows with it.
 """
 
+import re
+
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QFont,
+    QFontMetrics,
     QPainter,
     QPaintEvent,
     QPalette,
@@ -114,9 +117,10 @@ class SiteLabel(QLabel):
         self._lay_out(self.width()).draw(QPainter(self), QPointF(0, 0))
 
     def _lay_out(self, width: int) -> QTextLayout:
-        site, layout = self._site, QTextLayout(self.text(), self.font())
+        lines, site = self._lines(width), self._site
+        layout = QTextLayout(_LINE_END.join(lines), self.font())
         option = QTextOption()
-        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        option.setWrapMode(QTextOption.WrapMode.WrapAnywhere)
         option.setTextDirection(Qt.LayoutDirection.LeftToRight)
         layout.setTextOption(option)
         plain, strong = QTextCharFormat(), QTextCharFormat()
@@ -124,24 +128,44 @@ class SiteLabel(QLabel):
         plain.setForeground(readable(mixed(text, paper.color(), 0.4), paper.color()))
         strong.setForeground(text)
         strong.setFontWeight(QFont.Weight.Bold)
+        start, end = _shifted(site.start, lines), _shifted(site.end, lines)
         layout.setFormats(
             [
-                _range(0, len(site.origin), plain),
-                _range(site.start, site.end - site.start, strong),
+                _range(0, len(layout.text()), plain),
+                _range(start, end - start, strong),
             ]
         )
         layout.beginLayout()
         top = 0.0
         while (line := layout.createLine()).isValid():
             line.setLineWidth(width)
-            end = line.textStart() + line.textLength()
-            dot = self.text().rfind(".", line.textStart(), end) + 1
-            if end < len(self.text()) and dot:
-                line.setNumColumns(dot - line.textStart(), width)
             line.setPosition(QPointF(0, top))
             top += line.height()
         layout.endLayout()
         return layout
+
+    def _lines(self, width: int) -> list[str]:
+        """Break after dots, as if all were bold, which is the widest it can be."""
+        metrics = QFontMetrics(scaled(self, 1.0, bold=True))
+        lines = [""]
+        for part in re.split(r"(?<=\.)", self.text()):
+            if lines[-1] and metrics.horizontalAdvance(lines[-1] + part) > width:
+                lines.append("")
+            lines[-1] += part
+        return lines
+
+
+_LINE_END = "\N{LINE SEPARATOR}"
+
+
+def _shifted(position: int, lines: list[str]) -> int:
+    """Return where a position of the origin is when there are line ends in it."""
+    passed = 0
+    for index, line in enumerate(lines):
+        passed += len(line)
+        if position <= passed:
+            return position + index
+    return position + len(lines) - 1
 
 
 def _range(start: int, length: int, form: QTextCharFormat) -> QTextLayout.FormatRange:

@@ -4,7 +4,7 @@
 import json
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, Qt, QTimer
+from PySide6.QtCore import QEvent, QEventLoop, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -136,6 +136,7 @@ class PromptWindow(QDialog):
             self._footer.addWidget(button)
             button.show()
         page.cancelled.connect(self.reject)
+        page.grown.connect(self._make_room)
         self.guard.changed.connect(page.guard)
         self.guard.restart()
         self._fit(page)
@@ -157,6 +158,12 @@ class PromptWindow(QDialog):
             height += height_at(self._mark, width)
         height = min(height, room.height() - _TITLE_BAR)
         self.resize(max(self.width(), width), max(self.height(), height))
+
+    def _make_room(self, part: QWidget) -> None:
+        if self.page:
+            self._fit(self.page)
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
+        self._scroll.ensureWidgetVisible(part)
 
     def reject(self) -> None:
         """Tell the host that the person wants out, and go away at once."""

@@ -31,16 +31,16 @@ class Texts:
     def problem(self, problem: Problem) -> tuple[str, str]:
         """Return the heading and the body for a problem.
 
-        A code without a text of its own gets a general one.
+        Some cards have texts of their own under ``problem.CODE.DETAIL``; a code without
+        any gets a general text.
         """
-        key = f"problem.{problem.code}"
-        if f"{key}.heading" not in self._catalogue:
-            key = "problem.other"
-        body = f"{key}.body"
-        if problem.detail and f"{key}.named" in self._catalogue:
-            body = f"{key}.named"
+        general = f"problem.{problem.code}"
+        keys = (f"{general}.{problem.detail}", general, "problem.other")
+        key = next(key for key in keys if f"{key}.heading" in self._catalogue)
+        named = bool(problem.detail) and f"{key}.named" in self._catalogue
         kind = self._catalogue.get(f"kind.{problem.detail}", problem.detail)
-        return self(f"{key}.heading"), self(body, kind=printable(kind))
+        body = self(f"{key}.{'named' if named else 'body'}", kind=printable(kind))
+        return self(f"{key}.heading"), body
 
 
 def languages() -> tuple[str, ...]:

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""A window in the test's own process, and what it says to the host."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+
+from native_host.pin_prompt.gui.application import make_application
+from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.pages import PinPage
+from native_host.pin_prompt.gui.window import PromptWindow
+from native_host.pin_prompt.messages import AskPin, Open, Request
+from native_host.pin_prompt.questions import Conversation, PinQuestion
+
+#: A day: no guard ends by itself while a test runs.
+NEVER = 24 * 3600 * 1000
+
+
+def a_conversation(**changes: Any) -> Conversation:
+    """Return a conversation in English with the mock card."""
+    values: dict[str, Any] = {
+        "operation": "authenticate",
+        "origin": "https://login.service.example",
+        "language": "en",
+        "test_card": True,
+    }
+    return Conversation(**values | changes)
+
+
+def a_question(**changes: Any) -> PinQuestion:
+    """Return a question for PIN1 with all five tries left."""
+    values: dict[str, Any] = {
+        "role": "PIN1",
+        "name": "SPECIMEN-POHJALAINEN Aino",
+        "satu": "99902038C",
+        "tries_left": 5,
+    }
+    return PinQuestion(**values | changes)
+
+
+@dataclass
+class Stage:
+    """A window that takes requests as from the host, and keeps what it answers."""
+
+    said: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.window = PromptWindow(
+            lambda line: self.said.append(json.loads(line)), Guard(NEVER)
+        )
+
+    def open(self, **changes: Any) -> None:
+        """Open the window, and wait until it can be typed into."""
+        self.handle(Open(a_conversation(**changes)))
+        self.window.activateWindow()
+        self.settle()
+
+    def ask(self, **changes: Any) -> PinPage:
+        """Open the window at the page for the PIN, with the guard gone."""
+        self.open()
+        self.handle(AskPin(1, a_question(**changes)))
+        self.window.guard.end()
+        return self.pin_page
+
+    def handle(self, request: Request) -> None:
+        """Take a request as from the host."""
+        self.window.handle(request)
+        self.settle()
+
+    def settle(self) -> None:
+        """Let the toolkit do what it has put off."""
+        QApplication.processEvents()
+
+    @property
+    def pin_page(self) -> PinPage:
+        """The page that asks for the PIN."""
+        assert isinstance(self.window.page, PinPage)
+        return self.window.page
+
+    @property
+    def answers(self) -> list[dict[str, Any]]:
+        """What was said after the window had become visible."""
+        return [answer for answer in self.said if answer != {"type": "visible"}]
+
+    @property
+    def words(self) -> str:
+        """All words that can be seen."""
+        labels = self.window.findChildren(QLabel)
+        return "\n".join(label.text() for label in labels if label.isVisible())
+
+    def button(self, words: str) -> QPushButton:
+        """The visible button with these words."""
+        buttons = self.window.findChildren(QPushButton)
+        return next(b for b in buttons if b.text() == words and b.isVisible())
+
+
+@pytest.fixture(scope="session")
+def application() -> QApplication:
+    """The one application of the process, without a screen."""
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    return make_application()
+
+
+@pytest.fixture
+def stage(application: QApplication) -> Iterator[Stage]:
+    """A window that has not been opened yet."""
+    palette = application.palette()
+    stage = Stage()
+    yield stage
+    stage.window.hide()
+    stage.window.deleteLater()
+    application.setPalette(palette)
+    stage.settle()
+
+
+@pytest.fixture
+def spoken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a screen reader is told to say."""
+    heard: list[str] = []
+    keep: Callable[[object], None] = lambda event: heard.append(event.message())  # type: ignore[attr-defined] # noqa: E731
+    monkeypatch.setattr(
+        "native_host.pin_prompt.gui.pages.QAccessible.updateAccessibility", keep
+    )
+    return heard

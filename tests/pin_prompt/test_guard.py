@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Keys that were meant for another program never end up in the PIN field."""
+
+import pytest
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QInputMethodEvent
+from PySide6.QtTest import QSignalSpy, QTest
+from PySide6.QtWidgets import QApplication
+
+from native_host.pin_prompt.gui.guard import GUARD_MILLISECONDS, Guard
+from native_host.pin_prompt.messages import AskPin, AskStarted
+
+from .conftest import Stage, a_question
+
+
+def test_the_guard_stands_for_half_a_second() -> None:
+    assert GUARD_MILLISECONDS == 500
+    assert Guard()._timer.interval() == 500
+    assert Guard()._timer.isSingleShot()
+
+
+def test_the_guard_goes_by_itself(application: QApplication) -> None:
+    guard = Guard(1)
+    spy = QSignalSpy(guard.changed)
+    guard.restart()
+    assert guard.active
+    while spy.count() < 2:
+        assert spy.wait(5000)
+    assert [spy.at(0), spy.at(1)] == [[True], [False]]
+    assert not guard.active
+
+
+def test_a_new_page_takes_no_digits_and_no_confirmation(stage: Stage) -> None:
+    stage.ask()
+    stage.handle(AskPin(2, a_question()))
+    page = stage.pin_page
+    assert not page.confirm.isEnabled()
+    QTest.keyClicks(page.field, "1234\r")
+    assert page.field.text() == ""
+    assert stage.answers == []
+
+
+def test_what_was_not_taken_is_said(stage: Stage, spoken: list[str]) -> None:
+    stage.open()
+    stage.handle(AskPin(1, a_question()))
+    QTest.keyClicks(stage.pin_page.field, "1")
+    assert "what you typed was not taken" in stage.words
+    assert "what you typed was not taken" in spoken[-1]
+
+
+def test_after_the_guard_digits_and_confirmation_are_taken(stage: Stage) -> None:
+    stage.open()
+    stage.handle(AskPin(1, a_question()))
+    stage.window.guard.end()
+    assert stage.pin_page.confirm.isEnabled()
+    QTest.keyClicks(stage.pin_page.field, "1234\r")
+    assert [answer["digits"] for answer in stage.answers] == ["1234"]
+
+
+def test_coming_back_to_the_window_puts_the_guard_up_again(stage: Stage) -> None:
+    page = stage.ask()
+    QTest.keyClicks(page.field, "12")
+    QApplication.sendEvent(stage.window, QEvent(QEvent.Type.ActivationChange))
+    assert stage.window.guard.active
+    assert not page.confirm.isEnabled()
+
+
+def test_half_a_pin_is_forgotten_when_the_other_half_was_not_taken(
+    stage: Stage,
+) -> None:
+    page = stage.ask()
+    QTest.keyClicks(page.field, "12")
+    stage.window.guard.restart()
+    QTest.keyClicks(page.field, "3")
+    assert page.field.text() == ""
+
+
+def test_somebody_who_goes_on_typing_is_not_taken_for_somebody_who_begins(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.open()
+    stage.handle(AskPin(1, a_question()))
+    spy = QSignalSpy(stage.window.guard.changed)
+    QTest.keyClicks(stage.pin_page.field, "12\r")
+    assert [spy.at(i) for i in range(spy.count())] == [[True]] * 3
+
+
+def test_an_input_method_waits_for_the_guard_too(stage: Stage) -> None:
+    page = stage.ask()
+    stage.window.guard.restart()
+    event = QInputMethodEvent()
+    event.setCommitString("1234")
+    QApplication.sendEvent(page.field, event)
+    assert page.field.text() == ""
+
+
+def test_enter_does_not_answer_for_the_person_who_started(stage: Stage) -> None:
+    stage.open(started_by_person=False)
+    stage.handle(AskStarted())
+    yes = stage.button("Yes, go on")
+    assert not yes.isEnabled()
+    QTest.keyClick(stage.window, Qt.Key.Key_Return)
+    assert stage.answers == []
+    stage.window.guard.end()
+    assert yes.isEnabled()
+
+
+def test_the_last_try_needs_both_the_guard_gone_and_the_box_ticked(
+    stage: Stage,
+) -> None:
+    page = stage.ask(tries_left=1)
+    assert page.understood is not None
+    stage.window.guard.restart()
+    page.understood.setChecked(True)
+    assert not page.confirm.isEnabled()
+    stage.window.guard.end()
+    assert page.confirm.isEnabled()

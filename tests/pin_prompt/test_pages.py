@@ -1,0 +1,397 @@
+# SPDX-License-Identifier: MIT
+"""What the window shows, and what it makes of keys and clicks."""
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QFont
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QWidget
+
+from native_host.pin_prompt import texts
+from native_host.pin_prompt.messages import AskPin, AskStarted, Close, Show
+from native_host.pin_prompt.questions import Problem, Step
+
+from .conftest import Stage, a_question
+
+ENTER, ESCAPE, TAB = Qt.Key.Key_Return, Qt.Key.Key_Escape, Qt.Key.Key_Tab
+SPACE, BACKTAB = Qt.Key.Key_Space, Qt.Key.Key_Backtab
+
+
+def pin(digits: str, number: int = 1) -> dict[str, object]:
+    return {"type": "pin", "number": number, "digits": digits}
+
+
+def press(widget: QWidget, key: Qt.Key) -> None:
+    QTest.keyClick(widget, key)
+
+
+# What is shown
+
+
+def test_the_page_for_the_pin_shows_whom_what_and_to_whom(stage: Stage) -> None:
+    stage.ask()
+    for shown in (
+        "https://login.service.example",
+        "SPECIMEN-POHJALAINEN Aino",
+        "99902038C",
+        "you hand over your name and your electronic client identifier",
+        "Basic PIN (PIN1)",
+    ):
+        assert shown in stage.words
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_the_origin_is_the_largest_text(stage: Stage, scale: int) -> None:
+    font = QApplication.font()
+    larger = QFont(font)
+    larger.setPointSizeF(font.pointSizeF() * scale)
+    QApplication.setFont(larger)
+    try:
+        page = stage.ask()
+        labels = [w for w in stage.window.findChildren(QLabel) if w.isVisible()]
+        others = [w.font().pointSizeF() for w in labels if w is not page.site]
+        buttons = [b.font().pointSizeF() for b in page.buttons]
+        size = page.site.font().pointSizeF()
+        assert size > max([*others, *buttons, page.field.font().pointSizeF()])
+    finally:
+        QApplication.setFont(font)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://service.example",
+        "https://xn--mller-kva.example:8443",
+        "https://" + "a" * 60 + ".",
+        ("https://" + "label-which-is-long.suomi.fi." * 9)[:247] + ".example",
+    ],
+)
+def test_the_origin_stands_there_byte_for_byte_and_whole(
+    stage: Stage, origin: str
+) -> None:
+    stage.open(origin=origin)
+    page = stage.window.page
+    assert page is not None
+    assert page.site.text() == origin
+    drawn = page.site._lay_out(page.site.width())
+    assert drawn.text().replace("\N{LINE SEPARATOR}", "") == origin
+    assert drawn.boundingRect().height() <= page.site.height()
+    for index in range(drawn.lineCount()):
+        assert drawn.lineAt(index).naturalTextWidth() <= page.site.width()
+
+
+def test_an_international_name_is_shown_in_both_forms(stage: Stage) -> None:
+    stage.open(origin="https://www.xn--mller-kva.example")
+    assert "https://www.xn--mller-kva.example" in stage.words
+    assert "www.müller.example" in stage.words
+
+
+@pytest.mark.parametrize(
+    ("language", "mark"),
+    [("fi", "TESTIKORTTI"), ("sv", "TESTKORT"), ("en", "TEST CARD")],
+)
+def test_the_mark_of_the_test_card_is_on_every_page(
+    stage: Stage, language: str, mark: str
+) -> None:
+    stage.open(language=language)
+    assert mark in stage.words
+    requests = [AskStarted(), AskPin(1, a_question()), *(Show(step) for step in Step)]
+    for request in requests:
+        stage.handle(request)
+        assert mark in stage.words
+
+
+def test_a_real_card_has_no_mark(stage: Stage) -> None:
+    stage.open(test_card=False)
+    assert "TEST" not in stage.words
+
+
+@pytest.mark.parametrize("language", texts.languages())
+def test_the_title_names_the_program_and_the_operation(
+    stage: Stage, language: str
+) -> None:
+    stage.open(language=language)
+    assert stage.window.windowTitle() == texts.load(language)("authenticate.title")
+    assert "Kortilla" in stage.window.windowTitle()
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_each_step_says_what_goes_on_and_can_be_left(stage: Stage, step: Step) -> None:
+    stage.open()
+    stage.handle(Show(step))
+    text = texts.load("en")
+    assert text(f"step.{step}.heading") in stage.words
+    assert text(f"step.{step}.body") in stage.words
+    over = step in (Step.EXPIRED, Step.DONE)
+    stage.button("Close the window" if over else "Cancel").click()
+    assert stage.answers == [{"type": "cancel"}]
+    assert not stage.window.isVisible()
+
+
+def test_a_problem_stands_where_the_step_would(stage: Stage) -> None:
+    stage.open()
+    stage.handle(Show(Step.WAITING_FOR_CARD, Problem("UNSUPPORTED_CARD", "bank card")))
+    assert "This card can't be used" in stage.words
+    assert "a bank card" in stage.words
+    assert "Error code: UNSUPPORTED_CARD" in stage.words
+
+
+def test_names_from_the_card_cannot_garble_what_is_shown(stage: Stage) -> None:
+    stage.open()
+    stage.handle(AskPin(1, a_question(name="SPECIMEN\u202eNIMI\x1b[2J <b>x</b>")))
+    assert "SPECIMEN\ufffdNIMI\ufffd[2J <b>x</b>" in stage.words
+
+
+@pytest.mark.parametrize(
+    ("tries", "said"),
+    [
+        (4, "You have 4 tries left."),
+        (3, "You have 3 tries left."),
+        (2, "You have only two tries left."),
+        (1, "This is the last try."),
+    ],
+)
+def test_tries_are_told_before_the_first_key(
+    stage: Stage, tries: int, said: str
+) -> None:
+    stage.ask(tries_left=tries)
+    assert said in stage.words
+
+
+def test_tries_are_not_told_when_all_are_left(stage: Stage) -> None:
+    stage.ask()
+    assert "left" not in stage.words
+
+
+def test_a_wrong_pin_and_a_repeated_one_are_told_apart(stage: Stage) -> None:
+    stage.ask(tries_left=4, wrong=True)
+    assert "The PIN was wrong." in stage.words
+    stage.handle(AskPin(2, a_question(tries_left=4, wrong=True, repeated=True)))
+    assert "It was not sent to the card, and no try was used." in stage.words
+    assert "The PIN was wrong." not in stage.words
+
+
+@pytest.mark.parametrize("language", texts.languages())
+@pytest.mark.parametrize("scale", [1, 2])
+def test_everything_fits_a_small_screen(
+    stage: Stage, language: str, scale: int
+) -> None:
+    font = QApplication.font()
+    larger = QFont(font)
+    larger.setPointSizeF(font.pointSizeF() * scale)
+    QApplication.setFont(larger)
+    try:
+        stage.open(language=language)
+        stage.handle(AskPin(1, a_question(tries_left=1, wrong=True)))
+        room = stage.window.screen().availableSize()
+        assert stage.window.width() <= room.width()
+        assert stage.window.height() <= room.height()
+        page = stage.pin_page
+        for part in page.findChildren(QWidget):
+            assert part.mapTo(page, QPoint(part.width(), 0)).x() <= page.width()
+        for button in page.buttons:
+            right = button.mapTo(stage.window, QPoint(button.width(), button.height()))
+            assert stage.window.rect().contains(right - QPoint(1, 1))
+    finally:
+        QApplication.setFont(font)
+
+
+# What is typed
+
+
+def test_digits_and_enter_answer(stage: Stage) -> None:
+    field = stage.ask().field
+    QTest.keyClicks(field, "1234")
+    press(field, ENTER)
+    assert stage.answers == [pin("1234")]
+    assert field.text() == ""
+
+
+def test_the_button_answers_too_and_only_once(stage: Stage) -> None:
+    page = stage.ask()
+    QTest.keyClicks(page.field, "123456789012")
+    page.confirm.click()
+    page.confirm.click()
+    press(page.field, ENTER)
+    assert stage.answers == [pin("123456789012")]
+
+
+def test_the_answer_carries_the_number_of_its_question(stage: Stage) -> None:
+    stage.ask()
+    stage.handle(AskPin(7, a_question()))
+    stage.window.guard.end()
+    QTest.keyClicks(stage.pin_page.field, "1234\r")
+    assert stage.answers == [pin("1234", number=7)]
+
+
+def test_digits_are_never_readable(stage: Stage) -> None:
+    field = stage.ask().field
+    QTest.keyClicks(field, "1234")
+    assert "1234" not in stage.words
+    assert not set("1234") & set(field.displayText())
+
+
+def test_a_pin_that_is_too_short_is_not_sent(stage: Stage) -> None:
+    field = stage.ask().field
+    QTest.keyClicks(field, "123\r")
+    assert stage.answers == []
+    assert "Nothing was sent to the card." in stage.words
+
+
+def test_letters_and_the_thirteenth_digit_are_refused_aloud(
+    stage: Stage, spoken: list[str]
+) -> None:
+    field = stage.ask().field
+    QTest.keyClicks(field, "12a")
+    assert field.text() == "12"
+    assert spoken[-1] == "The PIN has digits only."
+    QTest.keyClicks(field, "34567890123")
+    assert field.text() == "123456789012"
+    assert spoken[-1] == "The PIN has at most 12 digits."
+
+
+def test_the_clipboard_neither_gives_nor_gets_a_pin(stage: Stage) -> None:
+    field = stage.ask().field
+    clipboard = QApplication.clipboard()
+    clipboard.setText("4321")
+    for key in (Qt.Key.Key_V, Qt.Key.Key_Insert):
+        control = Qt.KeyboardModifier.ControlModifier
+        shift = Qt.KeyboardModifier.ShiftModifier
+        QTest.keyClick(field, key, control if key == Qt.Key.Key_V else shift)
+    QTest.mouseClick(field, Qt.MouseButton.MiddleButton)
+    assert field.text() == ""
+    assert "can't be pasted" in stage.words
+    QTest.keyClicks(field, "1234")
+    field.selectAll()
+    for key in (Qt.Key.Key_C, Qt.Key.Key_X):
+        QTest.keyClick(field, key, Qt.KeyboardModifier.ControlModifier)
+    assert field.text() == "1234"
+    assert clipboard.text() == "4321"
+
+
+def test_at_the_last_try_nothing_goes_before_it_is_understood(stage: Stage) -> None:
+    page = stage.ask(tries_left=1)
+    assert page.understood is not None
+    assert not page.confirm.isEnabled()
+    QTest.keyClicks(page.field, "1234\r")
+    assert stage.answers == []
+    assert "First tick" in stage.words
+    press(page.understood, SPACE)
+    assert page.confirm.isEnabled()
+    press(page.field, ENTER)
+    assert stage.answers == [pin("1234")]
+
+
+# The keyboard alone
+
+
+def test_tab_goes_through_the_page_in_order_and_back(stage: Stage) -> None:
+    page = stage.ask(tries_left=1)
+    assert page.understood is not None
+    cancel, confirm = page.buttons
+    press(page.understood, SPACE)
+    order = [page.understood, page.field, cancel, confirm]
+    page.understood.setFocus()
+    seen = []
+    for _ in order:
+        seen.append(stage.window.focusWidget())
+        press(stage.window.focusWidget(), TAB)
+    assert seen == order
+    press(confirm, BACKTAB)
+    assert stage.window.focusWidget() is not confirm
+
+
+def test_the_field_has_the_focus_unless_it_is_the_last_try(stage: Stage) -> None:
+    assert stage.ask().field is stage.window.focusWidget()
+    stage.handle(AskPin(2, a_question(tries_left=1)))
+    assert stage.pin_page.understood is stage.window.focusWidget()
+
+
+@pytest.mark.parametrize("request_", [AskStarted(), AskPin(1, a_question())])
+def test_escape_cancels_everywhere(stage: Stage, request_: AskStarted | AskPin) -> None:
+    stage.open()
+    stage.handle(request_)
+    press(stage.window.focusWidget(), ESCAPE)
+    assert stage.answers == [{"type": "cancel"}]
+    assert not stage.window.isVisible()
+
+
+def test_closing_the_window_cancels(stage: Stage) -> None:
+    stage.ask()
+    stage.window.close()
+    assert stage.answers == [{"type": "cancel"}]
+
+
+def test_enter_on_cancel_cancels_and_elsewhere_does_nothing(stage: Stage) -> None:
+    page = stage.ask(tries_left=1)
+    assert page.understood is not None
+    press(page.understood, ENTER)
+    assert stage.answers == []
+    press(page.buttons[0], ENTER)
+    assert stage.answers == [{"type": "cancel"}]
+
+
+# Did you start this?
+
+
+def test_the_question_who_started_names_the_site_and_takes_no_focus(
+    stage: Stage,
+) -> None:
+    stage.open(started_by_person=False)
+    stage.handle(AskStarted())
+    assert stage.window.testAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
+    assert "https://login.service.example" in stage.words
+    assert "Nothing has been read from your card yet." in stage.words
+    assert stage.window.focusWidget() is stage.button("No, cancel")
+
+
+def test_yes_answers_the_question(stage: Stage) -> None:
+    stage.open(started_by_person=False)
+    stage.handle(AskStarted())
+    stage.window.guard.end()
+    stage.button("Yes, go on").click()
+    assert stage.answers == [{"type": "started"}]
+
+
+def test_no_cancels(stage: Stage) -> None:
+    stage.open(started_by_person=False)
+    stage.handle(AskStarted())
+    stage.button("No, cancel").click()
+    assert stage.answers == [{"type": "cancel"}]
+
+
+# Order of the conversation
+
+
+@pytest.mark.parametrize("request_", [AskStarted(), Show(Step.READING)])
+def test_nothing_is_shown_before_the_window_is_opened(
+    stage: Stage, request_: AskStarted | Show
+) -> None:
+    with pytest.raises(ValueError, match="not open"):
+        stage.window.handle(request_)
+
+
+def test_a_window_is_opened_once(stage: Stage) -> None:
+    stage.open()
+    with pytest.raises(ValueError, match="open already"):
+        stage.open()
+
+
+def test_visible_is_said_once(stage: Stage) -> None:
+    stage.ask()
+    stage.window.repaint()
+    assert stage.said.count({"type": "visible"}) == 1
+
+
+def test_close_takes_the_window_away(stage: Stage) -> None:
+    stage.open()
+    stage.handle(Close())
+    assert not stage.window.isVisible()
+    assert stage.answers == []
+
+
+def test_reading_shows_that_something_goes_on(stage: Stage) -> None:
+    stage.open()
+    stage.handle(Show(Step.READING))
+    bars = stage.window.findChildren(QProgressBar)
+    assert [bar.accessibleName() for bar in bars] == ["The card is being read"]
