@@ -90,10 +90,10 @@ class _ExactTbsCertificate(_AsReceived, x509.TbsCertificate):  # type: ignore[mi
 
 
 class _ExactCertificate(_AsReceived, x509.Certificate):  # type: ignore[misc] # asn1crypto has no types
-    _fields = (
+    _fields = [
         ("tbs_certificate", _ExactTbsCertificate),
         *x509.Certificate._fields[1:],
-    )
+    ]
 
 
 def _load_leaf(der: bytes) -> x509.Certificate:
