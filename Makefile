@@ -36,7 +36,7 @@ test: $(VENV)/dev.stamp bytecode ## Run the tests.
 	@status=0; \
 	$(BIN)/python -m pytest -n 2 || status=1; \
 	tests=$$(find tests -name '*.test.js' -o -name '*.test.mjs'); \
-	if [ -n "$$tests" ]; then node --test $$tests || status=1; fi; \
+	if [ -n "$$tests" ]; then node --test --test-reporter=spec $$tests || status=1; fi; \
 	exit $$status
 
 check: packages-check $(VENV)/dev.stamp node_modules/stamp ## Check style, types and the extension.
