@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""End to end: real browsers, the extension, the host as its own process."""

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""Chromium and Firefox behind one interface, on top of the demo's drivers.
+
+Clicks are real. ``evaluate`` is none in either browser: pages see no gesture in it.
+"""
+
+import contextlib
+import json
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from typing import Any, Self
+
+from playwright.async_api import BrowserContext, CDPSession, Error, Page
+
+from native_host.browsers.hosts import host_names
+from native_host.cli.demo.chromium import Chromium
+from native_host.cli.demo.errors import BrowserFailed
+from native_host.cli.demo.firefox import Firefox
+from native_host.cli.demo.stage import extension_folder
+
+from .house import House
+from .tls import Authority
+
+__all__ = ["Browser", "Tab", "open_browser"]
+
+#: Names that lead to this computer, for realistic origins.
+SITES = ("service.example", "other.example")
+
+
+class Tab(ABC):
+    """One tab of a browser."""
+
+    closed = False
+
+    @abstractmethod
+    async def goto(self, url: str) -> None:
+        """Load an address and wait until it has loaded."""
+
+    @abstractmethod
+    async def evaluate(self, expression: str) -> Any:
+        """Return the (awaited) value of JavaScript in the page, as JSON knows it."""
+
+    @abstractmethod
+    async def click(self, selector: str) -> None:
+        """Click an element with the mouse."""
+
+    @abstractmethod
+    async def wait_for(self, selector: str) -> None:
+        """Wait until an element is visible."""
+
+    @abstractmethod
+    async def text(self, selector: str) -> str:
+        """Wait for an element and return its text."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close the tab."""
+
+
+class Browser(ABC):
+    """A browser with the extension; ``house`` is its HOME."""
+
+    house: House
+
+    @abstractmethod
+    async def new_tab(self) -> Tab:
+        """Open a tab and turn to it."""
+
+    @abstractmethod
+    def extension_page(self, path: str) -> str:
+        """Return the address of one of the extension's own pages."""
+
+
+class ChromiumTab(Tab):
+    """A page of Playwright's."""
+
+    def __init__(self, driver: Chromium, session: CDPSession) -> None:
+        self._driver, self._session = driver, session
+
+    @classmethod
+    async def open(cls, context: BrowserContext) -> Self:
+        """Open a tab."""
+        page: Page = await context.new_page()
+        return cls(Chromium(context, page), await context.new_cdp_session(page))
+
+    async def goto(self, url: str) -> None:
+        await self._driver.goto(url)
+
+    async def evaluate(self, expression: str) -> Any:
+        # Playwright's own evaluate counts as a gesture of the user.
+        try:
+            answer = await self._session.send(
+                "Runtime.evaluate",
+                {
+                    "expression": f"Promise.resolve({expression})"
+                    ".then((value) => JSON.stringify(value))",
+                    "awaitPromise": True,
+                    "userGesture": False,
+                },
+            )
+        except Error as error:
+            raise BrowserFailed(error.message) from error
+        if fault := answer.get("exceptionDetails"):
+            raise BrowserFailed(f"Script: {fault['exception'].get('description')}")
+        value = answer["result"].get("value")
+        return None if value is None else json.loads(value)
+
+    async def click(self, selector: str) -> None:
+        await self._driver.click(selector)
+
+    async def wait_for(self, selector: str) -> None:
+        await self._driver.wait_for(selector)
+
+    async def text(self, selector: str) -> str:
+        return await self._driver.text(selector)
+
+    async def close(self) -> None:
+        self.closed = True
+        await self._driver.page.close()
+
+
+class ChromiumBrowser(Browser):
+    """Chromium through Playwright."""
+
+    def __init__(self, driver: Chromium, house: House) -> None:
+        self._driver, self.house = driver, house
+
+    async def new_tab(self) -> Tab:
+        return await ChromiumTab.open(self._driver.context)
+
+    def extension_page(self, path: str) -> str:
+        return f"chrome-extension://{host_names()[0].chromium[0]}/{path}"
+
+
+class FirefoxTab(Tab):
+    """A tab of Firefox, which comes to the front before something happens in it."""
+
+    def __init__(self, driver: Firefox, handle: str) -> None:
+        self._driver, self._handle = driver, handle
+
+    async def goto(self, url: str) -> None:
+        await (await self._front()).goto(url)
+
+    async def evaluate(self, expression: str) -> Any:
+        return await (await self._front()).evaluate(expression)
+
+    async def click(self, selector: str) -> None:
+        await (await self._front()).click(selector)
+
+    async def wait_for(self, selector: str) -> None:
+        await (await self._front()).wait_for(selector)
+
+    async def text(self, selector: str) -> str:
+        return await (await self._front()).text(selector)
+
+    async def close(self) -> None:
+        self.closed = True
+        await (await self._front()).close_tab()
+
+    async def _front(self) -> Firefox:
+        await self._driver.switch_to(self._handle)
+        return self._driver
+
+
+class FirefoxBrowser(Browser):
+    """Firefox through WebDriver BiDi."""
+
+    def __init__(self, driver: Firefox, house: House, extension: str) -> None:
+        self._driver, self.house = driver, house
+        self._extension = extension
+
+    async def new_tab(self) -> Tab:
+        return FirefoxTab(self._driver, await self._driver.new_tab())
+
+    def extension_page(self, path: str) -> str:
+        return f"moz-extension://{self._extension}/{path}"
+
+
+@contextlib.asynccontextmanager
+async def open_browser(
+    house: House, authority: Authority | None = None
+) -> AsyncIterator[Browser]:
+    """Start the browser of a house, which then trusts the authority's sites.
+
+    A browser that is not installed is an error that names Debian's package.
+    """
+    if house.family == "chromium":
+        if authority is not None:
+            authority.trust_in(house.home / ".pki/nssdb")
+        rules = ", ".join(f"MAP {s} 127.0.0.1, MAP *.{s} 127.0.0.1" for s in SITES)
+        async with Chromium.launch(
+            house.home,
+            environment=house.environment,
+            extension=extension_folder(),
+            arguments=[f"--host-resolver-rules={rules}"],
+        ) as chromium:
+            yield ChromiumBrowser(chromium, house)
+        return
+    if authority is not None:
+        authority.trust_in(house.home / "firefox-profile")
+    extension = str(uuid.uuid4())
+    gecko = host_names()[0].firefox[0]
+    async with Firefox.launch(
+        house.home,
+        environment=house.environment,
+        extension=extension_folder(),
+        preferences={
+            "dom.security.https_first": False,
+            "extensions.webextensions.uuids": json.dumps({gecko: extension}),
+            "network.dns.localDomains": ",".join(
+                f"{name}{site}"
+                for site in SITES
+                for name in ("", *(f"n{number}." for number in range(200)))
+            ),
+        },
+    ) as firefox:
+        yield FirefoxBrowser(firefox, house, extension)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""Each browser is started once a worker; each test has its own tabs and origins."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from native_host.browsers.hosts import Family
+from native_host.mock_card.state import MockCardState
+from relying_party import Trust
+from tests.screen import Screen, open_screen
+
+from .browsers import SITES, Browser, Tab, open_browser
+from .house import House
+from .site import Page, Site
+from .tls import Authority
+from .window import Door
+
+Visit = Callable[..., Awaitable[Page]]
+OpenTab = Callable[[], Awaitable[Tab]]
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Make the authority that all sites have their certificate from."""
+    names = [name for site in SITES for name in (site, f"*.{site}")]
+    return Authority(tmp_path_factory.mktemp("authority"), names)
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the mock card that every house gets a copy of."""
+    folder = tmp_path_factory.mktemp("card") / "mock-card"
+    MockCardState.create(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trust(pristine: Path) -> Trust:
+    """Trust the mock card's authority, as test services do."""
+    return Trust.from_folder(pristine, test=True)
+
+
+@pytest.fixture(scope="session", params=["chromium", "firefox"])
+def family(request: pytest.FixtureRequest) -> Family:
+    """Name the browser."""
+    name: Family = request.param
+    return name
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def site(authority: Authority) -> AsyncIterator[Site]:
+    """Serve the pages that ask."""
+    async with Site(authority.server_context) as site:
+        yield site
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_browser(
+    family: Family,
+    tmp_path_factory: pytest.TempPathFactory,
+    authority: Authority,
+    pristine: Path,
+    site: Site,
+) -> AsyncIterator[Browser]:
+    """Start the browser that tests share, and let it find the host."""
+    house = House(tmp_path_factory.mktemp(family), family, pristine)
+    house.serve()
+    async with open_browser(house, authority) as browser:
+        page = await Page.open(await browser.new_tab(), site.fresh())
+        # The extension looks for the host when it is new; this waits for that.
+        await page.send({"action": "kortilla:status", "id": "0"})
+        await page.heard("kortilla:status-success")
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(shared_browser: Browser) -> AsyncIterator[Browser]:
+    """The browser with a new card, the host as installed, and no tab of another test."""
+    house = shared_browser.house
+    await house.empty()
+    house.card.renew()
+    house.configure()
+    house.serve()
+    yield shared_browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
+    """Open tabs, which are closed in the end."""
+    tabs: list[Tab] = []
+
+    async def open_tab() -> Tab:
+        tab = await browser.new_tab()
+        tabs.append(tab)
+        return tab
+
+    yield open_tab
+    for tab in tabs:
+        if not tab.closed:
+            await tab.close()
+    await browser.house.empty()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def door(browser: Browser) -> AsyncIterator[Door]:
+    """Stand in for the PIN window."""
+    async with Door() as door:
+        browser.house.serve(prompt_command=door.command)
+        yield door
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit(door: Door, open_tab: OpenTab, site: Site) -> Visit:
+    """Open the page that asks in a new tab, at an origin of its own."""
+
+    async def visit(origin: str | None = None, *, asking: object = None) -> Page:
+        return await Page.open(await open_tab(), origin or site.fresh(), asking=asking)
+
+    return visit
+
+
+@pytest.fixture
+def screen() -> Iterator[Screen]:
+    """A screen with a window manager."""
+    with open_screen() as screen:
+        yield screen
+
+
+async def identity_of(token: dict[str, Any], origin: str, nonce: str, trust: Trust) -> str:
+    """Validate a token as a service does, and return the SATU in it."""
+    from relying_party import validate
+
+    fields = ("unverifiedCertificate", "algorithm", "signature", "format", "appVersion")
+    text = json.dumps({name: token[name] for name in fields})
+    identity = await validate(text, origin=origin, nonce=nonce, trust=trust)
+    return identity.satu

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""A HOME for one browser and the host: manifests, launcher, settings, mock card."""
+
+import asyncio
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from native_host.browsers.hosts import OWN_HOST, Family
+from native_host.browsers.launcher import launcher, python_path
+from native_host.cli.demo.stage import Stage
+from native_host.mock_card.files import locked
+from native_host.mock_card.state import MockCardState
+
+__all__ = ["Card", "House", "end_of"]
+
+#: Seconds that the host has for its end: Chromium kills it at about 2 s.
+HOST_GONE_WITHIN = 1.5
+
+
+class Card:
+    """The mock card in a HOME; ``pristine`` is what it looks like when it is new."""
+
+    def __init__(self, folder: Path, pristine: Path) -> None:
+        self.folder = folder
+        self._pristine = pristine
+        self.renew()
+
+    def renew(self) -> None:
+        """Put a new card in the place of the old one."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.copytree(self._pristine, self.folder)
+
+    @property
+    def tries(self) -> int:
+        """How many wrong PIN1s are left."""
+        return MockCardState.open(self.folder).read().pin1.tries
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nobody talks to the card."""
+        try:
+            with locked(self.folder / "session.lock", wait=False):
+                return True
+        except BlockingIOError:
+            return False
+
+
+class House:
+    """What a browser of one family finds in its HOME.
+
+    The manifests are those of ``native_host.browsers``; the program that they name can
+    be changed while the browser runs, which asks for it anew each time.
+    """
+
+    def __init__(self, folder: Path, family: Family, pristine: Path) -> None:
+        self.family = family
+        stage = Stage.build(folder, family, card="mock", prompt="window")
+        self.home, self.environment = stage.home, stage.environment
+        # The window and the browser speak the language of this, unless told another.
+        self.environment |= {"LANG": "C.UTF-8", "LANGUAGE": "en", "LC_ALL": "C.UTF-8"}
+        self.card = Card(stage.mock_card_folder, pristine)
+        [self._manifest] = self.home.rglob(f"{OWN_HOST}.json")
+        self._program = Path(json.loads(self._manifest.read_text())["path"])
+        self._launches = self.home / "launches"
+        self.configure()
+        self.install_host()
+
+    def configure(
+        self, *, card: str = "mock", prompt: str = "window", localhost: bool = False
+    ) -> None:
+        """Write the host's settings, which it reads at each start."""
+        (self.home / "kortilla.toml").write_text(
+            f'card = "{card}"\nprompt = "{prompt}"\n'
+            f"allow_localhost = {str(localhost).lower()}\n"
+        )
+
+    def install_host(self) -> None:
+        """Put the launcher in place, byte for byte as ``kortilla install`` does."""
+        self._put(launcher(python_path()))
+
+    def put_host(self, code: str) -> None:
+        """Have Python code started for the host; each start is noted."""
+        python = shlex.quote(str(python_path()))
+        self._put(
+            f"#!/bin/sh\necho $$ >> {shlex.quote(str(self._launches))}\n"
+            f'exec {python} -I -c {shlex.quote(code)} "$@"\n'.encode()
+        )
+
+    def serve(
+        self,
+        *,
+        prompt_command: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Have the host started, with another program for its window if need be."""
+        self.put_host(
+            f"import os, sys; os.environ.update({dict(environment or {})!r}); "
+            "from native_host.__main__ import main; "
+            f"sys.exit(main(prompt_command={prompt_command!r}))"
+        )
+
+    def remove_manifest(self) -> None:
+        """Have the browser know of no host."""
+        self._manifest.unlink()
+
+    def launches(self) -> list[int]:
+        """Return the process of each start that ``put_host`` has noted."""
+        if not self._launches.exists():
+            return []
+        return [int(line) for line in self._launches.read_text().split()]
+
+    async def host_gone(self) -> None:
+        """Wait for the end of the host that was started last."""
+        await end_of(self.launches()[-1], HOST_GONE_WITHIN)
+
+    async def empty(self) -> None:
+        """Wait for the end of all hosts, and forget them."""
+        for process in self.launches():
+            await end_of(process, 5)
+        self._launches.unlink(missing_ok=True)
+
+    def _put(self, content: bytes) -> None:
+        # Another file each time: one that is being run can't be written to.
+        new = self._program.with_suffix(".new")
+        new.write_bytes(content)
+        new.chmod(0o755)
+        new.replace(self._program)
+
+
+async def end_of(process: int, seconds: float) -> None:
+    """Wait for the end of any process; one that lives longer is a failed test."""
+    try:
+        handle = os.pidfd_open(process)
+    except ProcessLookupError:
+        return
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(handle, ended.set)
+    try:
+        async with asyncio.timeout(seconds):
+            await ended.wait()
+    except TimeoutError:
+        raise AssertionError(f"The host still runs after {seconds} s.") from None
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)

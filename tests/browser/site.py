@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""A web site whose pages ask the extension, and write down all that they are told."""
+
+import itertools
+import json
+import ssl
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from .browsers import Tab
+
+__all__ = ["NONCE", "Page", "Site"]
+
+NONCE = "A" * 43 + "="
+
+# `received` is every answer of the extension; `heard` takes them one after the other.
+# A frame tells the page around it what it was told, under a name of its own.
+_PAGE = """<!doctype html>
+<meta charset="utf-8"><title>Page of a test</title>
+<button id="ask">Ask</button>
+<script>
+const received = [], reports = [], untaken = [], waiting = [];
+let next = null, askedAt = 0;
+addEventListener("message", ({ data, source }) => {
+  if (data?.report) reports.push(data.report) && settle();
+  const isAnswer = /-(ack|progress|success|failure)$/.test(data?.action ?? "");
+  if (source !== window || !isAnswer) return;
+  received.push(data);
+  untaken.push({ ...data, after: performance.now() - askedAt });
+  if (parent !== window) parent.postMessage({ report: data }, "*");
+  settle();
+});
+function settle() {
+  for (const { look } of [...waiting]) look();
+}
+function first(list, fits) {
+  return new Promise((resolve, reject) => {
+    const entry = {
+      look() {
+        const place = list.findIndex(fits);
+        if (place < 0) return;
+        waiting.splice(waiting.indexOf(entry), 1);
+        resolve(list.splice(place, 1)[0]);
+      },
+    };
+    waiting.push(entry);
+    setTimeout(() => reject(new Error(JSON.stringify({ received, reports }))), 15000);
+    entry.look();
+  });
+}
+const fitting = (action, id) => (message) =>
+  message.action === action && (id === null || message.id === id);
+const heard = (action, id) => first(untaken, fitting(action, id));
+const reported = (action) => first(reports, fitting(action, null));
+function ask(message) {
+  askedAt = performance.now();
+  postMessage(message, "*");
+}
+function addFrame(source, sandbox) {
+  const frame = document.createElement("iframe");
+  if (sandbox !== null) frame.sandbox = sandbox;
+  frame.src = source;
+  document.body.append(frame);
+}
+document.getElementById("ask").addEventListener("click", () => ask(next));
+const atOnce = new URLSearchParams(location.search).get("ask");
+if (atOnce) ask(JSON.parse(atOnce));
+</script>
+"""
+
+
+class Site:
+    """Serves the page on 127.0.0.1, under any name: https, and http beside it."""
+
+    def __init__(self, server_context: ssl.SSLContext) -> None:
+        self._context = server_context
+        self._numbers = itertools.count()
+        self._ports: dict[str, int] = {}
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_get("/", _answer)
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        for scheme, context in (("https", self._context), ("http", None)):
+            site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context)
+            await site.start()
+            self._ports[scheme] = self._runner.addresses[-1][1]
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._runner.cleanup()
+
+    def fresh(self, site: str = "service.example") -> str:
+        """Return an https origin that no test has used yet."""
+        return self.origin(f"n{next(self._numbers)}.{site}")
+
+    def origin(self, name: str, scheme: str = "https") -> str:
+        """Return the origin of a name."""
+        return f"{scheme}://{name}:{self._ports[scheme]}"
+
+
+async def _answer(_request: web.Request) -> web.Response:
+    return web.Response(text=_PAGE, content_type="text/html")
+
+
+class Page:
+    """The page in a tab."""
+
+    def __init__(self, tab: Tab, origin: str) -> None:
+        self.tab, self.origin = tab, origin
+
+    @classmethod
+    async def open(cls, tab: Tab, origin: str, *, asking: object = None) -> Self:
+        """Load the page; with ``asking`` it sends this at once, and by itself."""
+        await tab.goto(address(origin, asking))
+        return cls(tab, origin)
+
+    async def ask(self, message: object) -> None:
+        """Click the button that sends a message."""
+        await self.tab.evaluate(f"next = {json.dumps(message)}")
+        await self.tab.click("#ask")
+
+    async def send(self, message: object) -> None:
+        """Have the page send a message by itself."""
+        await self.tab.evaluate(f"ask({json.dumps(message)})")
+
+    async def heard(self, action: str, id: str | None = None) -> dict[str, Any]:
+        """Return the next answer of this name, without action and id.
+
+        ``after`` is how many milliseconds after asking it came.
+        """
+        answer = await self.tab.evaluate(
+            f"heard({json.dumps(action)}, {json.dumps(id)})"
+        )
+        return {k: v for k, v in answer.items() if k not in {"action", "id"}}
+
+    async def failure(self, action: str, id: str | None = None) -> dict[str, Any]:
+        """Return the error that a request ends with."""
+        return dict((await self.heard(f"{action}-failure", id))["error"])
+
+    async def received(self) -> list[dict[str, Any]]:
+        """Return all answers so far, as they came."""
+        return list(await self.tab.evaluate("received"))
+
+    async def add_frame(
+        self, origin: str, asking: object, *, sandbox: str | None = None
+    ) -> None:
+        """Add a frame with such a page, which asks at once."""
+        source = json.dumps(address(origin, asking))
+        await self.tab.evaluate(f"addFrame({source}, {json.dumps(sandbox)})")
+
+    async def reported(self, action: str) -> dict[str, Any]:
+        """Return the next answer of this name that a frame got."""
+        return dict(await self.tab.evaluate(f"reported({json.dumps(action)})"))
+
+
+def address(origin: str, asking: object = None) -> str:
+    """Return the page's address."""
+    return f"{origin}/" + (
+        "" if asking is None else "?" + urlencode({"ask": json.dumps(asking)})
+    )
+
+
+def authenticate(id: str = "1", **more: object) -> dict[str, object]:
+    """Return a sound request of our own protocol."""
+    return {
+        "action": "kortilla:authenticate",
+        "id": id,
+        "challengeNonce": NONCE,
+        **more,
+    }

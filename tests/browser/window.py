@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""The test in the place of the PIN window: it sees and answers all that a person would.
+
+The host starts ``window_bridge.py`` for its window, which calls the test's ``Door``.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["Door", "Window"]
+
+BRIDGE = Path(__file__).with_name("window_bridge.py")
+
+#: Seconds after which a window that says nothing is a failed test.
+PATIENCE = 15.0
+#: Seconds in which a window must be gone that nobody needs any more.
+GONE_WITHIN = 1.0
+
+
+class Window:
+    """One conversation. ``told`` is all that the host has said so far."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._reader, self._writer = reader, writer
+        self.told: list[dict[str, Any]] = []
+
+    async def hear(self, kind: str) -> dict[str, Any]:
+        """Return the next message of a type; all before it is in ``told``."""
+        while (message := await self.read()) is not None:
+            if message["type"] == kind:
+                return message
+        raise AssertionError(f"The window ended before {kind}: {self.told}")
+
+    async def hear_step(self, step: str) -> dict[str, Any]:
+        """Return the next ``show`` of a step."""
+        while (message := await self.hear("show"))["step"] != step:
+            pass
+        return message
+
+    async def gone(self) -> None:
+        """Wait until the window has gone, which may not take long."""
+        try:
+            async with asyncio.timeout(GONE_WITHIN):
+                while await self.read() is not None:
+                    pass
+        except TimeoutError:
+            raise AssertionError("The window is still there.") from None
+
+    def say(self, kind: str) -> None:
+        """Answer as a person does who presses a button: ``started`` or ``cancel``."""
+        self._write({"type": kind})
+
+    async def type_pin(self, digits: str) -> dict[str, Any]:
+        """Wait for the question, answer it, and return it."""
+        message = await self.hear("ask-pin")
+        self._write({"type": "pin", "number": message["number"], "digits": digits})
+        return dict(message["question"])
+
+    async def read(self) -> dict[str, Any] | None:
+        """Return the next message, or None when the window has gone."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                line = await self._reader.readline()
+        except TimeoutError:
+            raise AssertionError(f"The host is silent: {self.told}") from None
+        except ConnectionError:
+            return None
+        if not line:
+            return None
+        message: dict[str, Any] = json.loads(line)
+        self.told.append(message)
+        return message
+
+    def _write(self, message: object) -> None:
+        self._writer.write(json.dumps(message).encode() + b"\n")
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._writer.close()
+
+
+class Door:
+    """Where windows come in. ``command`` is what the host has to start for one."""
+
+    def __init__(self) -> None:
+        self._come: asyncio.Queue[Window] = asyncio.Queue()
+        self._all: list[Window] = []
+        self.command: list[str] = []
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._receive, "127.0.0.1")
+        port = self._server.sockets[0].getsockname()[1]
+        self.command = [sys.executable, "-I", str(BRIDGE), str(port)]
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.close()
+        for window in self._all:
+            window.close()
+        await self._server.wait_closed()
+
+    async def opened(self) -> Window:
+        """Wait until the host opens a window, and say that it is visible.
+
+        Those that the host had started ahead and did not need are passed over.
+        """
+        while True:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    window = await self._come.get()
+            except TimeoutError:
+                raise AssertionError("No window was opened.") from None
+            if await window.read() is not None:
+                assert window.told[0]["type"] == "open"
+                window.say("visible")
+                return window
+
+    @property
+    def count(self) -> int:
+        """How many windows have come in."""
+        return len(self._all)
+
+    def _receive(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        window = Window(reader, writer)
+        self._all.append(window)
+        self._come.put_nowait(window)
