@@ -68,7 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except click.UsageError as error:
         error.show(sys.stderr)
-        print_result(error_result(InvalidArgument.code, error.format_message()))
+        bare = isinstance(error, click.exceptions.NoArgsIsHelpError)
+        message = "A command is missing." if bare else error.format_message()
+        print_result(error_result(InvalidArgument.code, message))
         return 2
     except KortillaError as error:
         reason = error.reason if isinstance(error, UserCancelled) else None
@@ -79,10 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(KortillaError.code, error.format_message())
     except Exception as error:
         logger.exception("a command failed")
-        return _fail(
-            KortillaError.code,
-            f"This should not happen ({type(error).__name__}); the log says where.",
-        )
+        name = type(error).__name__
+        return _fail(KortillaError.code, f"This should not happen: {name}.")
     return status if isinstance(status, int) else 0
 
 

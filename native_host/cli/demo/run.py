@@ -15,7 +15,7 @@ from native_host.mock_card.state import MockCardState
 from native_host.pin_prompt.messages import AskPin, Open, encode_request
 from native_host.pin_prompt.questions import Conversation, PinQuestion
 from relying_party.demo import DemoServer
-from relying_party.errors import RelyingPartyError
+from relying_party.errors import TrustConfigurationError
 from relying_party.trust import Trust
 
 from .chromium import Chromium
@@ -57,7 +57,7 @@ async def run_demo(
             trusted = Trust.from_folder(card.folder, test=True)
         else:
             trusted = Trust.from_folder(trust, test=True)
-    except RelyingPartyError as error:
+    except TrustConfigurationError as error:
         raise DemoFailed(str(error)) from error
     async with DemoServer(trusted) as server:
         say(f"The demo service is at {server.origin}")

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""The command line in a HOME of its own, with a mock card whose keys are made once."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from native_host.cli import main
+from native_host.mock_card.state import MockCardState
+
+ORIGIN = "https://service.example"
+NONCE = "A" * 43 + "="
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did: its exit status, its results, its words."""
+
+    status: int
+    lines: list[str]
+    words: str
+
+    @property
+    def result(self) -> Any:
+        """The one result on standard output."""
+        (line,) = self.lines
+        return json.loads(line)
+
+    @property
+    def error(self) -> str:
+        """The code of the error."""
+        return str(self.result["error"]["code"])
+
+
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A person's home with nothing in it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name in list(os.environ):
+        if name.startswith(("XDG_", "KORTILLA_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return home
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process."""
+
+    def run(*arguments: str) -> Outcome:
+        capsys.readouterr()
+        status = main(arguments)
+        out, err = capsys.readouterr()
+        return Outcome(status, out.splitlines(), err)
+
+    return run
+
+
+@pytest.fixture(scope="session", params=["v5", "v4.2"])
+def each_card(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A mock card of each generation, to be copied."""
+    folder = tmp_path_factory.mktemp("card") / "mock-card"
+    MockCardState.create(folder, profile=request.param)
+    return folder
+
+
+@pytest.fixture
+def mock_card(home: Path, each_card: Path) -> MockCardState:
+    """The mock card in its usual place."""
+    folder = home / ".local/share/kortilla/mock-card"
+    shutil.copytree(each_card, folder)
+    return MockCardState.open(folder)
+
+
+@pytest.fixture
+def configure(home: Path) -> Callable[[str], Path]:
+    """Write the person's configuration."""
+
+    def configure(text: str) -> Path:
+        path = home / ".config/kortilla/config.toml"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        return path
+
+    return configure

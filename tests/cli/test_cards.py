@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla card status`` and ``kortilla mock-card``."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from native_host.mock_card.state import MockCardState
+
+from .conftest import Run
+
+HOLDER = {"name": "AINO SPECIMEN-VIRTANEN", "satu": "99955512B"}
+
+
+def test_card_status_tells_all_that_can_be_read_without_a_pin(
+    run: Run, mock_card: MockCardState
+) -> None:
+    data = mock_card.read()
+    outcome = run("card", "status", "--card", "mock")
+    assert outcome.status == 0
+    (reader,) = outcome.result["readers"]
+    assert reader["reader"] == "Kortilla mock card"
+    assert reader["atr"] == mock_card.profile.atr.hex().upper()
+    assert reader["testCard"] is True
+    card = reader["card"]
+    generation = {"v5": "MULTIAPP_V5", "v4.2": "MULTIAPP_V4"}[data.profile]
+    assert card["generation"] == generation
+    assert card["holder"] == HOLDER
+    assert card["tries"] == {"PIN1": 5, "PIN2": 5, "PUK": 5}
+    assert card["activation"] == "active"
+    algorithm = {"v5": "ES384", "v4.2": "PS256"}[data.profile]
+    assert [(c["role"], c["algorithm"]) for c in card["certificates"]] == [
+        ("authentication", algorithm),
+        ("signature", algorithm),
+    ]
+    assert "It has been activated." in outcome.words
+    assert "Test card." in outcome.words
+
+
+def test_card_status_changes_nothing_on_the_card(
+    run: Run, mock_card: MockCardState
+) -> None:
+    before = (mock_card.folder / "card.json").read_bytes()
+    run("card", "status", "--card", "mock")
+    assert (mock_card.folder / "card.json").read_bytes() == before
+
+
+def test_card_status_for_scripts_says_no_words(
+    run: Run, mock_card: MockCardState
+) -> None:
+    with mock_card.update() as data:
+        data.pin1.tries = 0
+        data.pin2.tries = 2
+    outcome = run("card", "status", "--json", "--card", "mock")
+    assert outcome.words == ""
+    (reader,) = outcome.result["readers"]
+    assert reader["card"]["tries"] == {"PIN1": 0, "PIN2": 2, "PUK": 5}
+
+
+@pytest.mark.parametrize(
+    ("pin1", "pin2", "activation"),
+    [
+        (False, False, "new"),
+        (True, False, "partly"),
+        (False, True, "partly"),
+        (True, True, "active"),
+    ],
+)
+def test_activation_is_judged_by_each_pins_own_state(
+    run: Run, mock_card: MockCardState, pin1: bool, pin2: bool, activation: str
+) -> None:
+    with mock_card.update() as data:
+        data.pin1.changed = pin1
+        data.pin2.changed = pin2
+    (reader,) = run("card", "status", "--card", "mock").result["readers"]
+    assert reader["card"]["activation"] == activation
+
+
+@pytest.mark.parametrize("profile", ["v5", "v4.2"])
+def test_a_new_mock_card_is_made_and_shown(run: Run, home: Path, profile: str) -> None:
+    made = run("mock-card", "new", "--profile", profile, "--state", "active")
+    assert made.status == 0
+    assert made.result["profile"] == profile
+    assert made.result["satu"] == HOLDER["satu"]
+    assert made.result["folder"] == str(home / ".local/share/kortilla/mock-card")
+    shown = run("mock-card", "show")
+    assert shown.status == 0
+    assert shown.result == made.result
+
+
+def test_what_is_shown_of_a_mock_card_holds_no_pin(
+    run: Run, mock_card: MockCardState
+) -> None:
+    with mock_card.update() as data:
+        data.pin1.value = "73915"
+    outcome = run("mock-card", "show")
+    assert "73915" not in "\n".join([*outcome.lines, outcome.words])
+
+
+def test_a_mock_card_is_not_thrown_away_unless_told_to(
+    run: Run, mock_card: MockCardState
+) -> None:
+    before = mock_card.read()
+    outcome = run("mock-card", "new")
+    assert (outcome.status, outcome.error) == (1, "INVALID_ARGUMENT")
+    assert mock_card.read() == before
+    assert run("mock-card", "new", "--force").status == 0
+    assert mock_card.read() != before
+
+
+@pytest.mark.parametrize("command", [["show"], ["serve"]], ids=lambda c: c[0])
+def test_without_a_mock_card_the_file_is_named(
+    run: Run, home: Path, command: list[str]
+) -> None:
+    outcome = run("mock-card", *command)
+    assert (outcome.status, outcome.error) == (1, "MOCK_CARD_BROKEN")
+    assert str(home) in outcome.result["error"]["message"]
+
+
+def test_serving_needs_a_virtual_reader(run: Run, mock_card: MockCardState) -> None:
+    assert mock_card.folder.is_dir()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    outcome = run("mock-card", "serve", "--port", str(port))
+    assert (outcome.status, outcome.error) == (1, "PCSC_UNAVAILABLE")
+
+
+@pytest.mark.parametrize("ending", ["Ctrl-C", "the reader goes away"])
+def test_a_mock_card_is_served_to_the_virtual_reader_until_it_is_taken_out(
+    mock_card: MockCardState, ending: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-I", "-m", "native_host.cli"),
+                *("mock-card", "serve", "--port", str(port)),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        with process:
+            listener.settimeout(30)
+            reader, _ = listener.accept()
+            with reader:
+                reader.sendall(b"\x00\x01\x04")  # "send the ATR"
+                frame = reader.makefile("rb").read(2 + len(mock_card.profile.atr))
+                assert frame[2:] == mock_card.profile.atr
+                assert process.stdout is not None
+                assert json.loads(process.stdout.readline())["port"] == port
+                if ending == "Ctrl-C":
+                    process.send_signal(signal.SIGINT)
+                    assert process.wait(timeout=30) == 0
+            out, _ = process.communicate(timeout=30)
+    if ending == "Ctrl-C":
+        assert out == b""
+    else:
+        assert process.returncode == 1
+        assert json.loads(out)["error"]["code"] == "PCSC_UNAVAILABLE"

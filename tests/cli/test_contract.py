@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""What scripts may rely on: JSON on standard output, and the exit status."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from native_host import VERSION, cli
+from native_host.cli import mock_card as mock_card_command
+
+from .conftest import NONCE, ORIGIN, Run
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["--fly"],
+        ["identify"],
+        ["identify", "--origin", ORIGIN],
+        ["identify", "--origin", ORIGIN, "--nonce", NONCE, "--card", "paper"],
+        ["identify", "--origin", ORIGIN, "--nonce", NONCE, "--prompt", "voice"],
+        ["identify", "--origin", ORIGIN, "--nonce", NONCE, "--fly"],
+        ["card"],
+        ["card", "eat"],
+        ["mock-card", "new", "--profile", "v3"],
+        ["mock-card", "serve", "--port", "0"],
+        ["install", "--browser", "lynx"],
+        ["demo", "--browser", "lynx"],
+        ["demo", "--card", "pcsc", "--headless"],
+        ["demo", "--card", "pcsc"],
+        ["demo", "--trust", "."],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_status_2(run: Run, home: Path, arguments: list[str]) -> None:
+    outcome = run(*arguments)
+    assert outcome.status == 2
+    assert outcome.error == "INVALID_ARGUMENT"
+    assert "Usage: kortilla" in outcome.words
+    assert list(home.iterdir()) == []
+
+
+def test_help_is_status_0_and_names_each_command(run: Run) -> None:
+    outcome = run("--help")
+    assert outcome.status == 0
+    text = "\n".join(outcome.lines)
+    for command in ("card", "demo", "identify", "install", "mock-card", "uninstall"):
+        assert f"  {command} " in text
+
+
+def test_the_version_is_the_packages(run: Run) -> None:
+    assert run("--version").lines == [VERSION]
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys; from native_host.cli import main; main(['--help']);"
+        "sys.exit(' '.join({'aiohttp', 'cryptography', 'playwright', 'pydantic',"
+        "'PySide6', 'smartcard'} & set(sys.modules)) or 0)"
+    )
+    subprocess.run([sys.executable, "-I", "-c", script], check=True, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("colour = 'red'", "'colour'"),
+        ("card = 'paper'", "'card'"),
+        ("allow_localhost = 1", "'allow_localhost'"),
+        ("card", "is not TOML"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["identify", "--origin", ORIGIN, "--nonce", NONCE],
+        ["card", "status"],
+        ["install"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_broken_configuration_is_named(
+    run: Run,
+    configure: Callable[[str], Path],
+    command: list[str],
+    text: str,
+    named: str,
+) -> None:
+    path = configure(text)
+    outcome = run(*command)
+    assert outcome.status == 1
+    assert outcome.error == "CONFIG_BROKEN"
+    message = outcome.result["error"]["message"]
+    assert str(path) in message
+    assert named in message
+    assert message in outcome.words
+
+
+def test_a_configuration_that_is_named_must_be_there(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KORTILLA_CONFIG", "/nowhere/config.toml")
+    assert run("card", "status").error == "CONFIG_BROKEN"
+
+
+def test_a_fault_of_ours_is_an_error_too_and_tells_no_values(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(profile: str, force: bool) -> None:
+        raise ValueError(f"{profile} {force} and a secret")
+
+    monkeypatch.setattr(mock_card_command.new, "callback", fail)
+    outcome = run("mock-card", "new")
+    assert outcome.status == 1
+    assert outcome.result == {
+        "error": {"code": "INTERNAL", "message": "This should not happen: ValueError."}
+    }
+
+
+def test_every_command_explains_itself(run: Run) -> None:
+    def walk(command: click.Command, path: list[str]) -> None:
+        outcome = run(*path, "--help")
+        assert outcome.status == 0
+        assert command.help
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                below = command.get_command(context, name)
+                assert below is not None
+                walk(below, [*path, name])
+
+    walk(cli._kortilla, [])
+
+
+def test_the_installed_program_is_the_same() -> None:
+    finished = subprocess.run(
+        [Path(sys.executable).with_name("kortilla"), "fly"],
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+    assert finished.returncode == 2
+    assert json.loads(finished.stdout)["error"]["code"] == "INVALID_ARGUMENT"

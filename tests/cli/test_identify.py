@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla identify``."""
+
+import asyncio
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from native_host.mock_card.state import MockCardState
+from relying_party import Trust, validate
+from relying_party.errors import AuthTokenSignatureValidationError
+
+from .conftest import NONCE, ORIGIN, Outcome, Run
+
+ASKED = ("identify", "--origin", ORIGIN, "--nonce", NONCE, "--card", "mock")
+
+
+def test_the_token_is_one_that_a_service_accepts(
+    run: Run, mock_card: MockCardState
+) -> None:
+    outcome = run(*ASKED, "--prompt", "automatic")
+    assert outcome.status == 0
+    trust = Trust.from_folder(mock_card.folder, test=True)
+    identity = asyncio.run(
+        validate(outcome.result, origin=ORIGIN, nonce=NONCE, trust=trust)
+    )
+    assert identity.satu == mock_card.read().satu
+    with pytest.raises(AuthTokenSignatureValidationError):
+        asyncio.run(
+            validate(
+                outcome.result,
+                origin="https://another.example",
+                nonce=NONCE,
+                trust=trust,
+            )
+        )
+
+
+def test_card_and_prompt_may_stand_in_the_configuration(
+    run: Run, configure: Callable[[str], Path], mock_card: MockCardState
+) -> None:
+    configure('card = "mock"\nprompt = "automatic"\n')
+    outcome = run("identify", "--origin", ORIGIN, "--nonce", NONCE)
+    assert outcome.status == 0
+    assert outcome.result["format"] == "web-eid:1.0"
+    assert mock_card.read().pin1.tries == 5
+
+
+@pytest.mark.parametrize(
+    ("origin", "nonce", "code"),
+    [
+        ("http://service.example", NONCE, "ORIGIN_REFUSED"),
+        ("https://service.example/login", NONCE, "ORIGIN_REFUSED"),
+        ("http://localhost:8080", NONCE, "ORIGIN_REFUSED"),
+        (ORIGIN, "A" * 43, "INVALID_ARGUMENT"),
+        (ORIGIN, "A" * 129, "INVALID_ARGUMENT"),
+        (ORIGIN, "ä" * 44, "INVALID_ARGUMENT"),
+    ],
+)
+def test_what_no_service_may_ask_is_refused(
+    run: Run, home: Path, origin: str, nonce: str, code: str
+) -> None:
+    outcome = run("identify", "--origin", origin, "--nonce", nonce, "--card", "mock")
+    assert (outcome.status, outcome.error) == (1, code)
+    assert list(home.iterdir()) == []
+
+
+def test_localhost_may_ask_when_the_developer_says_so(
+    run: Run, configure: Callable[[str], Path], mock_card: MockCardState
+) -> None:
+    configure("allow_localhost = true")
+    outcome = run(
+        *("identify", "--origin", "http://localhost:8080", "--nonce", NONCE),
+        *("--card", "mock", "--prompt", "automatic"),
+    )
+    assert outcome.status == 0
+    assert mock_card.read().pin1.tries == 5
+
+
+def test_no_card_but_the_mock_is_answered_for_automatically(run: Run) -> None:
+    outcome = run(*ASKED[:-1], "pcsc", "--prompt", "automatic")
+    assert (outcome.status, outcome.error) == (1, "CONFIG_BROKEN")
+
+
+def test_a_broken_mock_card_is_named_and_not_reset(
+    run: Run, mock_card: MockCardState
+) -> None:
+    file = mock_card.folder / "card.json"
+    file.write_text("{}")
+    outcome = run(*ASKED, "--prompt", "automatic")
+    assert (outcome.status, outcome.error) == (1, "MOCK_CARD_BROKEN")
+    assert str(file) in outcome.result["error"]["message"]
+    assert file.read_text() == "{}"
+
+
+class Terminal:
+    """``kortilla identify`` with its words and its person on a terminal."""
+
+    def __init__(self) -> None:
+        self._master, slave = pty.openpty()
+        self._seen = b""
+        self._process = subprocess.Popen(
+            [
+                *("setsid", "--ctty"),  # so that Ctrl-C reaches it
+                *(sys.executable, "-I", "-m", "native_host.cli"),
+                *(*ASKED, "--prompt", "terminal", "--lang", "en"),
+            ],
+            stdin=slave,
+            stdout=subprocess.PIPE,
+            stderr=slave,
+        )
+        os.close(slave)
+
+    def wait_for(self, words: str) -> None:
+        """Read what the terminal shows until it holds these words."""
+        while words.encode() not in self._seen:
+            self._seen += os.read(self._master, 4096)
+        self._seen = self._seen.split(words.encode(), 1)[1]
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def end(self) -> Outcome:
+        """Wait for the command's end. What was typed hidden must not have shown."""
+        out, _ = self._process.communicate(timeout=30)
+        shown = self._seen.decode()
+        return Outcome(self._process.returncode, out.decode().splitlines(), shown)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+        os.close(self._master)
+
+
+@pytest.fixture
+def terminal(mock_card: MockCardState) -> Iterator[Terminal]:
+    assert mock_card.folder.is_dir()
+    terminal = Terminal()
+    yield terminal
+    terminal.close()
+
+
+def test_the_pin_may_be_typed_in_the_terminal(
+    terminal: Terminal, mock_card: MockCardState
+) -> None:
+    terminal.wait_for(ORIGIN)
+    terminal.wait_for(mock_card.read().satu)
+    terminal.wait_for("PIN1")
+    terminal.type("9999\r")
+    terminal.wait_for("PIN1")
+    assert mock_card.read().pin1.tries == 4
+    terminal.type("1234\r")
+    outcome = terminal.end()
+    assert outcome.status == 0
+    identity = asyncio.run(
+        validate(
+            outcome.result,
+            origin=ORIGIN,
+            nonce=NONCE,
+            trust=Trust.from_folder(mock_card.folder, test=True),
+        )
+    )
+    assert identity.satu == mock_card.read().satu
+    assert mock_card.read().pin1.tries == 5
+
+
+@pytest.mark.parametrize("keys", ["\x03", "\r"], ids=["Ctrl-C", "Enter alone"])
+def test_a_person_can_cancel_in_the_terminal(
+    terminal: Terminal, mock_card: MockCardState, keys: str
+) -> None:
+    terminal.wait_for("PIN1")
+    terminal.type(keys)
+    outcome = terminal.end()
+    assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
+    assert mock_card.read().pin1.tries == 5
+
+
+def test_a_terminal_prompt_needs_a_terminal(mock_card: MockCardState) -> None:
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-I", "-m", "native_host.cli"),
+            *(*ASKED, "--prompt", "terminal"),
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+    assert finished.returncode == 1
+    assert json.loads(finished.stdout)["error"]["code"] == "PROMPT_FAILED"
+    assert mock_card.read().pin1.tries == 5
