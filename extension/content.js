@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Runs in each frame, in a world of its own, and passes messages on (PROTOCOL.md §1, §2).
-// It decides nothing but what only it can see: whether an event is real, whether a person
-// has just clicked, and whose the frames above are. One plain file: content scripts can't
-// be modules.
+// Runs in each frame, in a world of its own, and passes messages on (PROTOCOL.md §1,
+// §2). It decides nothing but what only it can see: whether an event is real, whether a
+// person has just clicked, and whose the frames above are. One plain file: content
+// scripts can't be modules.
 "use strict";
 
 (() => {
@@ -11,29 +11,42 @@
 
   const LONGEST_MESSAGE = 8192;
   const MOST_PENDING = 16;
-  const WEB_EID =
-    /^web-eid:(?:status|authenticate|get-signing-certificate|sign)$/;
+  const WEB_EID = /^web-eid:(?:status|authenticate|get-signing-certificate|sign)$/;
   const REPLY = /-(?:ack|progress|success|failure)$/;
   const ID = /^[A-Za-z0-9_-]{1,64}$/;
 
   /** What this file itself may have to say, by code. @type {Record<string, string>} */
   const SENTENCES = {
-    ACTION_PENDING: "The same action is already pending.",
-    BUSY: "Too many requests of this document are pending.",
+    BUSY: "The same action, or too many requests of this document, are pending.",
     CONTEXT_INSECURE: "The document is not a secure context.",
     EXTENSION_UNAVAILABLE: "The extension was updated or removed; reload the page.",
     INVALID_ARGUMENT: "The id is in use, or a field is not known.",
     INVALID_MESSAGE: "The message is no object, too large, or without a usable id.",
-    NATIVE_INVALID_ARGUMENT: "The message is no object or too large.",
+    REQUEST_CANCELLED: "The page was left.",
+  };
+
+  /** Web eID's names for those that it calls differently. @type {Record<string, string>} */
+  const WEB_EID_CODES = {
+    BUSY: "ACTION_PENDING",
+    INVALID_MESSAGE: "NATIVE_INVALID_ARGUMENT",
+    REQUEST_CANCELLED: "USER_CANCELLED",
   };
 
   // A sandboxed document has no origin that could be named; it is only told off.
   const target = self.origin === "null" ? "*" : self.origin;
 
-  /** Requests under way, by id (Web eID has none: by action). @type {Map<string, chrome.runtime.Port>} */
+  /**
+   * Requests under way, by id (Web eID has none: by action).
+   *
+   * @type {Map<string, {port: chrome.runtime.Port, fail: (code: string) => void}>}
+   */
   const pending = new Map();
 
-  /** Ports whose request is answered, but which tell of this document's end. @type {Set<chrome.runtime.Port>} */
+  /**
+   * Ports whose request is answered, but which tell of this document's end.
+   *
+   * @type {Set<chrome.runtime.Port>}
+   */
   const lingering = new Set();
 
   window.addEventListener("message", (event) => {
@@ -49,10 +62,14 @@
     }
   });
 
-  // The browser closes the ports of a document that goes; of one that is kept for "back",
-  // not each browser does.
+  // The browser closes the ports of a document that goes; of one that is kept for
+  // "back", not each browser does, and such a document may come back to wait.
   window.addEventListener("pagehide", () => {
-    for (const port of [...pending.values(), ...lingering]) port.disconnect();
+    for (const { port, fail } of pending.values()) {
+      port.disconnect();
+      fail("REQUEST_CANCELLED");
+    }
+    for (const port of lingering) port.disconnect();
     pending.clear();
     lingering.clear();
   });
@@ -71,13 +88,14 @@
     const text = asText(data);
     /** @param {string} code */
     const fail = (code) => {
-      const error = { code: `ERR_WEBEID_${code}`, message: SENTENCES[code] };
+      const name = WEB_EID_CODES[code] ?? code;
+      const error = { code: `ERR_WEBEID_${name}`, message: SENTENCES[code] };
       reply({ action: `${action}-failure`, error });
     };
     reply({ action: `${action}-ack` });
-    if (text === null) fail("NATIVE_INVALID_ARGUMENT");
+    if (text === null) fail("INVALID_MESSAGE");
     else if (!window.isSecureContext) fail("CONTEXT_INSECURE");
-    else if (pending.has(action)) fail("ACTION_PENDING");
+    else if (pending.has(action)) fail("BUSY");
     else send(action, text, fail);
   }
 
@@ -103,7 +121,7 @@
         fail("INVALID_ARGUMENT");
         return;
       }
-      pending.get(id)?.postMessage({ cancel: true });
+      pending.get(id)?.port.postMessage({ cancel: true });
       reply({ action: `${action}-success`, id });
     } else if (!window.isSecureContext) fail("CONTEXT_INSECURE");
     else if (pending.has(id)) fail("INVALID_ARGUMENT");
@@ -112,7 +130,8 @@
   }
 
   /**
-   * Hand a request to the background, on a port of its own, and its answers to the page.
+   * Hand a request to the background, on a port of its own, and its answers to the
+   * page.
    *
    * @param {string} key
    * @param {string} text
@@ -136,7 +155,7 @@
       fail("EXTENSION_UNAVAILABLE");
       return;
     }
-    pending.set(key, port);
+    pending.set(key, { port, fail });
     port.onMessage.addListener((message) => {
       reply(message);
       if (message.action.endsWith("-progress")) return;
@@ -157,8 +176,8 @@
   }
 
   /**
-   * The message as JSON: a copy that the page can't change any more, and the same in both
-   * browsers.
+   * The message as JSON: a copy that the page can't change any more, and the same in
+   * both browsers.
    *
    * @param {unknown} data
    * @returns {string | null} null when it is too large, or no object that JSON can say

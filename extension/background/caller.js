@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who asks. The browser says so; nothing that a page wrote is believed (security.md 2, 3).
+// Who asks. The browser says so; nothing that a page wrote is believed (security.md 2,
+// 3).
 
 import { browser } from "../shared/api.js";
 import { Fault } from "../shared/fault.js";
@@ -10,7 +11,11 @@ import { isRecord } from "../shared/values.js";
 const TOP_FRAME = 0;
 const TOP_FRAME_MS = 1000;
 
-/** Top frames that have been asked to come forward. @type {Map<string, (sender: Sender) => void>} */
+/**
+ * Top frames that have been asked to come forward.
+ *
+ * @type {Map<string, (sender: Sender) => void>}
+ */
 const asked = new Map();
 
 /**
@@ -47,8 +52,9 @@ export function hearTopFrame(message, sender) {
 }
 
 /**
- * Which origin is at the top of a tab? Without the `tabs` permission the browser tells an
- * extension only who sent a message, so the content script there is made to send one.
+ * Which origin is at the top of a tab? Without the `tabs` permission the browser tells
+ * an extension only who sent a message, so the content script there is made to send
+ * one.
  *
  * @param {number} tabId
  * @returns {Promise<string | null>} null when nobody answers there
@@ -76,14 +82,15 @@ async function originOfTopFrame(tabId) {
 
 /**
  * @param {string} origin
- * @returns {boolean} https anywhere, http on loopback; whether that is allowed, the host
- *   knows
+ * @returns {boolean} https anywhere, http on loopback; the host knows whether the
+ *   latter is allowed
  */
 function isAskable(origin) {
   const url = URL.canParse(origin) ? new URL(origin) : null;
   if (url?.origin !== origin || origin.length > 255) return false;
   return (
     url.protocol === "https:" ||
-    (url.protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname))
+    (url.protocol === "http:" &&
+      ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname))
   );
 }

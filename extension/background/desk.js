@@ -129,8 +129,8 @@ export class Desk {
    * Start the host for the operation to come.
    *
    * @param {AbortSignal} gone the end of the document that asks
-   * @returns {Promise<{released: Promise<void>}>} once the host is warm; `released` when
-   *   it no longer needs the document
+   * @returns {Promise<{released: Promise<void>}>} once the host is warm; `released`
+   *   when it no longer needs the document
    * @throws {Fault} BUSY, REQUEST_CANCELLED, or whatever keeps the host from starting
    */
   async prepare(gone) {

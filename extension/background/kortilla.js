@@ -11,7 +11,10 @@ import { originOf } from "./caller.js";
 /** @import { Desk } from "./desk.js" */
 /** @import { PageRequest } from "./page_request.js" */
 
-/** @typedef {(request: PageRequest, desk: Desk, origin: string) => Promise<object>} Action */
+/**
+ * @typedef {(request: PageRequest, desk: Desk, origin: string) =>
+ *   Promise<object>} Action
+ */
 
 /** @type {Readonly<Record<string, Action>>} */
 const ACTIONS = Object.freeze({

@@ -5,6 +5,12 @@ import { isRecord, isText } from "../shared/values.js";
 
 /** @typedef {chrome.runtime.Port} Port */
 
+/**
+ * What the content script saw when the page's message came.
+ *
+ * @typedef {{ancestorsAreOwn: boolean, isActive: boolean, hasBeenActive: boolean}} Seen
+ */
+
 const LONGEST_MESSAGE = 8192;
 
 /** What the content script sends first, and how the page is answered. */
@@ -16,10 +22,9 @@ export class PageRequest {
   /**
    * @param {Port} port
    * @param {Record<string, unknown>} message the page's own
-   * @param {{ancestorsAreOwn: boolean, isActive: boolean, hasBeenActive: boolean}} seen what
-   *   the content script saw when the page's message came
-   * @param {{gone: AbortSignal, cancelled: AbortSignal}} signals the end of the document,
-   *   and the page's own cancel
+   * @param {Seen} seen
+   * @param {{gone: AbortSignal, cancelled: AbortSignal}} signals the end of the
+   *   document, and the page's own cancel
    */
   constructor(port, message, seen, signals) {
     this.#port = port;

@@ -16,7 +16,8 @@ import { isBase64, isRecord, isText } from "../shared/values.js";
 /** @type {Readonly<Record<keyof Token, (value: unknown) => boolean>>} */
 const FIELDS = Object.freeze({
   unverifiedCertificate: (value) => isBase64(value, 8192),
-  algorithm: (value) => isText(value, 5, 5) && /^(?:[EPR]S)(?:256|384|512)$/.test(value),
+  algorithm: (value) =>
+    isText(value, 5, 5) && /^(?:[EPR]S)(?:256|384|512)$/.test(value),
   signature: (value) => isBase64(value, 1024),
   format: (value) => value === "web-eid:1.0",
   appVersion: (value) => isText(value, 9, 255) && /^https:\/\/[!-~]+$/.test(value),

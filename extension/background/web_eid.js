@@ -49,7 +49,10 @@ class WebEidFault extends Fault {
   }
 }
 
-/** @typedef {(request: PageRequest, desk: Desk, origin: string) => Promise<object>} Action */
+/**
+ * @typedef {(request: PageRequest, desk: Desk, origin: string) =>
+ *   Promise<object>} Action
+ */
 
 /** @type {Readonly<Record<string, Action>>} */
 const ACTIONS = Object.freeze({

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 
 /**
- * What a page is told for each code of PROTOCOL.md §5. The host's own sentences stay in the
- * extension: they may name files, and with them the person.
+ * What a page is told for each code of PROTOCOL.md §5. The host's own sentences stay in
+ * the extension: they may name files, and with them the person.
  *
  * @type {Readonly<Record<string, string>>}
  */
@@ -46,8 +46,9 @@ const SENTENCES = Object.freeze({
 export class Fault extends Error {
   /**
    * @param {string} code
-   * @param {{detail?: string, reason?: string | undefined}} [more] `detail` says more than
-   *   the code's sentence, to developers of pages; `reason` is why a person cancelled.
+   * @param {{detail?: string, reason?: string | undefined}} [more] `detail` says more
+   *   than the code's sentence, to developers of pages; `reason` is why a person
+   *   cancelled.
    */
   constructor(code, { detail, reason } = {}) {
     super(detail ?? SENTENCES[code] ?? "The host reported an error.");

@@ -49,14 +49,17 @@ export function probeHost() {
 }
 
 /**
- * What was learned last. Starts nothing, except once where nothing has ever been learned.
+ * What was learned last. Starts nothing, except once where nothing has ever been
+ * learned.
  *
  * @returns {Promise<HostState>}
  */
 export async function knownHost() {
   if (probe) return probe;
   const { [KEY]: stored } = await browser.storage.local.get(KEY);
-  return isRecord(stored) ? /** @type {HostState} */ (/** @type {unknown} */ (stored)) : probeHost();
+  return isRecord(stored)
+    ? /** @type {HostState} */ (/** @type {unknown} */ (stored))
+    : probeHost();
 }
 
 /** Look again for a host that was not usable when last heard of. */

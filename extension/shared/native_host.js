@@ -29,8 +29,9 @@ const CANCEL_MS = 2000;
  */
 
 /**
- * A connection goes from connecting over ready (the hello came) to ended, and never back.
- * Whatever the host does wrong ends it: all that waits is rejected with one Fault.
+ * A connection goes from connecting over ready (the hello came) to ended, and never
+ * back. Whatever the host does wrong ends it: all that waits is rejected with one
+ * Fault.
  */
 export class NativeHost {
   /**
@@ -227,8 +228,8 @@ function isCode(value) {
 }
 
 /**
- * Why a host went before its hello. Only the browser's sentence tells the program that is
- * not installed from the one that does not start.
+ * Why a host went before its hello. Only the browser's sentence tells the program that
+ * is not installed from the one that does not start.
  *
  * @param {chrome.runtime.Port & {error?: {message: string} | null}} port
  * @returns {"HOST_MISSING" | "HOST_CRASHED"}

@@ -10,7 +10,7 @@ import { browser } from "./api.js";
  */
 export const text = (name, ...values) => browser.i18n.getMessage(name, values);
 
-/** Fill each element that names its text in `data-text`, and tell the page's language. */
+/** Fill each element that names its text in `data-text`; tell the page's language. */
 export function fillTexts() {
   document.documentElement.lang = text("languageCode");
   for (const element of document.querySelectorAll("[data-text]")) {

@@ -4,8 +4,9 @@
 import { browser } from "./api.js";
 
 /**
- * The version of Web eID's protocols that this extension speaks, and so what pages written
- * for the Web eID library are told. They compare the major number only (web-eid.md).
+ * The version of Web eID's protocols that this extension speaks, and so what pages
+ * written for the Web eID library are told. They compare the major number only
+ * (web-eid.md).
  */
 export const WEB_EID_VERSION = "2.9.0";
 
@@ -51,6 +52,8 @@ export function isRecentEnough({ kortilla }) {
  * @returns {number | null} the major number; null when it is not SemVer
  */
 export function majorOf(version) {
-  const parts = /^(\d{1,9})\.\d{1,9}\.\d{1,9}(?:[-+][0-9A-Za-z.+-]{1,64})?$/.exec(version);
+  const parts = /^(\d{1,9})\.\d{1,9}\.\d{1,9}(?:[-+][0-9A-Za-z.+-]{1,64})?$/.exec(
+    version,
+  );
   return parts ? Number(parts[1]) : null;
 }

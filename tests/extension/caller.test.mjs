@@ -5,7 +5,13 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { FakePort, TOKEN, fake, settle } from "./fake_browser.mjs";
-import { NONCE, Page, authenticate, freshBrowser, webEidAuthenticate } from "./pages.mjs";
+import {
+  NONCE,
+  Page,
+  authenticate,
+  freshBrowser,
+  webEidAuthenticate,
+} from "./pages.mjs";
 
 beforeEach(async () => {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
@@ -80,9 +86,13 @@ test("a top frame that can't be asked refuses its frames after a second", async 
   assert.equal(port.sent[0].error.code, "FRAME_REFUSED");
 });
 
-test("sandboxed documents, and those that are no page in a tab, are refused", async () => {
+test("sandboxed documents, and those in no tab, are refused", async () => {
   await assertRefused("sandboxed", new Page({ origin: "null" }), "FRAME_REFUSED");
-  for (const sender of [{ origin: SITE, frameId: 0 }, { frameId: 0, tab: { id: 1 } }, {}]) {
+  for (const sender of [
+    { origin: SITE, frameId: 0 },
+    { frameId: 0, tab: { id: 1 } },
+    {},
+  ]) {
     const port = new FakePort(sender);
     fake.onConnect.emit(port);
     port.say({ text: JSON.stringify(authenticate()), isActive: true });
@@ -91,7 +101,7 @@ test("sandboxed documents, and those that are no page in a tab, are refused", as
   }
 });
 
-test("only https and http on loopback may ask, with an origin as it is signed", async () => {
+test("only https and http on loopback may ask, by an origin in ASCII", async () => {
   for (const origin of [
     "http://service.example",
     "ftp://service.example",
@@ -123,7 +133,7 @@ test("an origin in the body is not believed but refused", async () => {
   assert.equal(reply.error.code, "INVALID_ARGUMENT");
 });
 
-test("what is not sent by our content script is cut off, and wakes nothing", async () => {
+test("what our content script does not send is cut off", async () => {
   for (const message of [
     { text: "[1]" },
     { text: "{}" },

@@ -110,7 +110,7 @@ class Frame {
 const status = { action: "kortilla:status", id: "s1" };
 const webEidStatus = { action: "web-eid:status", libraryVersion: "2.0.2" };
 
-test("a request is acknowledged at once, and handed on as text with what was seen", () => {
+test("a request is acknowledged at once, and handed on with what was seen", () => {
   const frame = new Frame().hear(status);
   assert.deepEqual(frame.replies, [
     { action: "kortilla:status-ack", id: "s1", target: ORIGIN },
@@ -212,7 +212,8 @@ test("an id in use is refused, and so is a second action of Web eID", () => {
 
 test("a document has at most sixteen requests pending", () => {
   const frame = new Frame();
-  for (let count = 0; count <= 16; count += 1) frame.hear({ ...status, id: `s${count}` });
+  for (let count = 0; count <= 16; count += 1)
+    frame.hear({ ...status, id: `s${count}` });
   assert.equal(frame.replies.at(-1).error.code, "BUSY");
   assert.equal(frame.ports.length, 16);
 });
@@ -223,7 +224,10 @@ test("a cancel goes the way of its own request, and is fine without one", () => 
   assert.deepEqual(frame.ports[1]?.sent.at(-1), { cancel: true });
   assert.equal(frame.ports[0]?.sent.length, 1);
   frame.hear({ action: "kortilla:cancel", id: "of-another-page" });
-  assert.deepEqual(frame.actions.slice(-2), ["kortilla:cancel-ack", "kortilla:cancel-success"]);
+  assert.deepEqual(frame.actions.slice(-2), [
+    "kortilla:cancel-ack",
+    "kortilla:cancel-success",
+  ]);
   frame.hear({ action: "kortilla:cancel", id: "s1", all: true });
   assert.equal(frame.replies.at(-1).error.code, "INVALID_ARGUMENT");
   assert.equal(frame.ports[0]?.sent.length, 1);
@@ -237,6 +241,16 @@ test("when the document goes, each of its ports goes, also after the answer", ()
     frame.ports.map(({ disconnected }) => disconnected),
     [true, true],
   );
+});
+
+test("a document that comes back by the back button does not wait for ever", () => {
+  const frame = new Frame().hear(status).hear(webEidStatus);
+  frame.leave();
+  const [own, webEid] = frame.replies.slice(-2);
+  assert.deepEqual([own.id, own.error.code], ["s1", "REQUEST_CANCELLED"]);
+  assert.equal(webEid.error.code, "ERR_WEBEID_USER_CANCELLED");
+  frame.hear(status);
+  assert.equal(frame.ports.length, 3);
 });
 
 test("an extension that has gone, or goes meanwhile, is told of", () => {
@@ -280,7 +294,7 @@ test("frames above are looked at, each of them", () => {
   assert.equal(seenIn(new Frame({ origin: "https://other.example" }).window), false);
 });
 
-test("a sandboxed document, which has no origin to be named, still gets its answer", () => {
+test("a sandboxed document, which has no origin, still gets its answer", () => {
   const frame = new Frame({ origin: "null" }).hear(status);
   assert.equal(frame.replies[0].target, "*");
 });
@@ -289,7 +303,9 @@ test("only the top frame comes forward when the background asks who is on top", 
   const top = new Frame();
   const frame = new Frame({ parent: top.window });
   for (const each of [top, frame]) each.question({ topFrame: "question-1" });
-  assert.deepEqual(JSON.parse(JSON.stringify(top.messages)), [{ topFrame: "question-1" }]);
+  assert.deepEqual(JSON.parse(JSON.stringify(top.messages)), [
+    { topFrame: "question-1" },
+  ]);
   assert.deepEqual(frame.messages, []);
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * As much of a browser as the extension uses. Importing this file puts it in place, so it
- * comes before any module of the extension.
+ * As much of a browser as the extension uses. Importing this file puts it in place, so
+ * it comes before any module of the extension.
  */
 
 /** @template {unknown[]} A */

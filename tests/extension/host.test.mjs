@@ -64,7 +64,11 @@ const givesToken = (change) => answers({ id: "1", result: { ...TOKEN, ...change 
 
 // The browsers' own sentences, as seen in Chromium 156 and Firefox 153.
 const CHROMIUM = "native messaging host";
-promise("no manifest (Chromium)", ends(`Specified ${CHROMIUM} not found.`), "HOST_MISSING");
+promise(
+  "no manifest (Chromium)",
+  ends(`Specified ${CHROMIUM} not found.`),
+  "HOST_MISSING",
+);
 promise(
   "a manifest without us (Chromium)",
   ends(`Access to the specified ${CHROMIUM} is forbidden.`),
@@ -77,7 +81,11 @@ promise(
   "HOST_MISSING",
 );
 promise("ends at once", ends("Native host has exited."), "HOST_CRASHED");
-promise("ends at once, unexplained", (port) => queueMicrotask(() => port.leave()), "HOST_CRASHED");
+promise(
+  "ends at once, unexplained",
+  (port) => queueMicrotask(() => port.leave()),
+  "HOST_CRASHED",
+);
 
 promise("never says hello", () => {}, "HOST_CRASHED", 5000);
 promise("answers before its hello", says({ id: "1", result: TOKEN }), "HOST_CRASHED");
@@ -85,7 +93,11 @@ promise("says hello in no words", says([HELLO]), "HOST_CRASHED");
 promise("says hello with a number", says({ version: 2 }), "HOST_CRASHED");
 promise("says hello with no version", says({ version: "v2" }), "HOST_CRASHED");
 promise("is another program", says({ version: "2.9.0+0" }), "HOST_TOO_OLD");
-promise("is older than we need", says({ version: "2.9.0+kortilla.0.0.9" }), "HOST_TOO_OLD");
+promise(
+  "is older than we need",
+  says({ version: "2.9.0+kortilla.0.0.9" }),
+  "HOST_TOO_OLD",
+);
 
 promise(
   "dies midway",
@@ -99,13 +111,29 @@ promise("says hello twice", answers(HELLO), "HOST_CRASHED");
 promise("answers another id", answers({ id: "2", result: TOKEN }), "HOST_CRASHED");
 promise("answers without an id", answers({ result: TOKEN }), "HOST_CRASHED");
 promise("answers with no kind", answers({ id: "1" }), "HOST_CRASHED");
-promise("answers in two ways", answers({ id: "1", result: TOKEN, progress: "x" }), "HOST_CRASHED");
-promise("answers with more", answers({ id: "1", result: TOKEN, tries: 3 }), "HOST_CRASHED");
+promise(
+  "answers in two ways",
+  answers({ id: "1", result: TOKEN, progress: "x" }),
+  "HOST_CRASHED",
+);
+promise(
+  "answers with more",
+  answers({ id: "1", result: TOKEN, tries: 3 }),
+  "HOST_CRASHED",
+);
 promise("answers text", answers("done"), "HOST_CRASHED");
 promise("answers nothing", answers(null), "HOST_CRASHED");
-promise("tells long progress", answers({ id: "1", progress: "x".repeat(33) }), "HOST_CRASHED");
+promise(
+  "tells long progress",
+  answers({ id: "1", progress: "x".repeat(33) }),
+  "HOST_CRASHED",
+);
 promise("fails without a code", answers({ id: "1", error: {} }), "HOST_CRASHED");
-promise("fails with prose", answers({ id: "1", error: { code: "Sorry, Maija" } }), "HOST_CRASHED");
+promise(
+  "fails with prose",
+  answers({ id: "1", error: { code: "Sorry, Maija" } }),
+  "HOST_CRASHED",
+);
 promise(
   "cancels with prose",
   answers({ id: "1", error: { code: "USER_CANCELLED", reason: "Maija said no" } }),
@@ -119,17 +147,29 @@ promise(
 
 promise("gives no token", answers({ id: "1", result: {} }), "HOST_CRASHED");
 promise("gives a token with more", givesToken({ name: "SPECIMEN" }), "HOST_CRASHED");
-promise("gives text as certificate", givesToken({ unverifiedCertificate: "å" }), "HOST_CRASHED");
+promise(
+  "gives text as certificate",
+  givesToken({ unverifiedCertificate: "å" }),
+  "HOST_CRASHED",
+);
 promise(
   "gives a huge certificate",
   givesToken({ unverifiedCertificate: "A".repeat(8196) }),
   "HOST_CRASHED",
 );
-promise("gives a huge signature", givesToken({ signature: "A".repeat(1028) }), "HOST_CRASHED");
+promise(
+  "gives a huge signature",
+  givesToken({ signature: "A".repeat(1028) }),
+  "HOST_CRASHED",
+);
 promise("gives no signature", givesToken({ signature: null }), "HOST_CRASHED");
 promise("gives another algorithm", givesToken({ algorithm: "HS256" }), "HOST_CRASHED");
 promise("gives another format", givesToken({ format: "web-eid:2" }), "HOST_CRASHED");
-promise("gives another address", givesToken({ appVersion: "javascript:0" }), "HOST_CRASHED");
+promise(
+  "gives another address",
+  givesToken({ appVersion: "javascript:0" }),
+  "HOST_CRASHED",
+);
 
 test("a newer host is taken as it is", async () => {
   for (const version of ["2.10.0+kortilla.0.1.1", "2.9.0+kortilla.1.0.0"]) {

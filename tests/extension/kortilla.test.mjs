@@ -40,11 +40,13 @@ test("a status says that the host is missing, and why it may not be used", async
   assert.equal(fake.hosts.length, 1);
 });
 
-test("a missing host is looked for when a window gets the focus, a good one not", async () => {
+test("only a missing host is looked for when a window gets the focus", async () => {
   fake.onFocusChanged.emit(1);
   await settle();
   assert.equal(fake.hosts.length, 0);
-  fake.local.content = { host: { kortilla: null, webEid: null, problem: "HOST_MISSING" } };
+  fake.local.content = {
+    host: { kortilla: null, webEid: null, problem: "HOST_MISSING" },
+  };
   fake.onFocusChanged.emit(-1);
   await settle();
   assert.equal(fake.hosts.length, 0);
@@ -65,9 +67,13 @@ test("where nothing was ever learned, many pages together look once", async () =
   assert.equal(fake.hosts.length, 1);
 });
 
-test("authenticate hands on what the browser says of the page, and the token", async () => {
+test("authenticate hands on what the browser says, and the token", async () => {
   const reply = await new Page().get(authenticate({ options: { lang: "sv" } }));
-  assert.deepEqual(reply, { action: "kortilla:authenticate-success", id: "a1", ...TOKEN });
+  assert.deepEqual(reply, {
+    action: "kortilla:authenticate-success",
+    id: "a1",
+    ...TOKEN,
+  });
   assert.deepEqual(fake.hosts[0]?.sent, [
     {
       id: "1",
@@ -96,7 +102,7 @@ test("progress reaches the page with its id", async () => {
   assert.ok(port.disconnected);
 });
 
-test("a cancellation carries its reason, and never the host's own sentence", async () => {
+test("a cancellation has its reason, and never the host's own sentence", async () => {
   fake.onHost = slowHost;
   const port = new Page().ask(authenticate());
   await settle();
@@ -134,8 +140,16 @@ test("wrong requests are refused by name, and no host is started", async () => {
     [authenticate({ options: [] }), "INVALID_ARGUMENT", /^options /],
     [authenticate({ options: { lang: "fin" } }), "INVALID_ARGUMENT", /^lang /],
     [authenticate({ options: { lang: 5 } }), "INVALID_ARGUMENT", /^lang /],
-    [authenticate({ challengeNonce: "n".repeat(43) }), "INVALID_ARGUMENT", /^challengeNonce /],
-    [authenticate({ challengeNonce: "n".repeat(129) }), "INVALID_ARGUMENT", /^challengeNonce /],
+    [
+      authenticate({ challengeNonce: "n".repeat(43) }),
+      "INVALID_ARGUMENT",
+      /^challengeNonce /,
+    ],
+    [
+      authenticate({ challengeNonce: "n".repeat(129) }),
+      "INVALID_ARGUMENT",
+      /^challengeNonce /,
+    ],
     [authenticate({ challengeNonce: null }), "INVALID_ARGUMENT", /^challengeNonce /],
     [{ action: "kortilla:sign", id: "x" }, "UNKNOWN_COMMAND", /does not know/],
     [{ action: "kortilla:constructor", id: "x" }, "UNKNOWN_COMMAND", /does not know/],
@@ -175,7 +189,7 @@ test("the host goes with the document", async () => {
   assert.ok(fake.hosts[0]?.disconnected);
 });
 
-test("a document that goes before its host has said hello leaves nothing behind", async () => {
+test("a document that goes before the hello leaves nothing behind", async () => {
   fake.onHost = () => {};
   const page = new Page();
   page.ask(authenticate());
@@ -219,7 +233,7 @@ test("a cancel before the host has said hello ends it at once", async () => {
   assert.equal(codeOf(port.sent.at(-1)), "REQUEST_CANCELLED");
 });
 
-test("a request without a click says so, and a site may do it once a minute", async () => {
+test("a request without a click says so; a site may once a minute", async () => {
   const page = new Page({ isActive: false });
   await page.get(authenticate());
   assert.equal(fake.hosts[0]?.sent[0].arguments.userActivation, false);

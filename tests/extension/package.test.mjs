@@ -49,7 +49,10 @@ test("the manifest serves both browsers with one background", () => {
   const { service_worker, scripts, type } = manifest.background;
   assert.deepEqual([service_worker], scripts);
   assert.equal(type, "module");
-  assert.equal(manifest.browser_specific_settings.gecko.id, "kortilla@kortilla.example");
+  assert.equal(
+    manifest.browser_specific_settings.gecko.id,
+    "kortilla@kortilla.example",
+  );
 });
 
 test("the content script runs on secure pages and on loopback only", () => {
@@ -91,7 +94,7 @@ test("Finnish, Swedish and English say the same things", () => {
   }
 });
 
-test("the words are the authority's, and never promise a personal identity code", () => {
+test("the words are the authority's, and promise no personal identity code", () => {
   const words = JSON.stringify(catalogues);
   assert.doesNotMatch(words, /henkilötunnus|personbeteckning|personal identity code/i);
   for (const [language, term] of [
@@ -99,7 +102,10 @@ test("the words are the authority's, and never promise a personal identity code"
     ["sv", "grundläggande koden (PIN1)"],
     ["en", "basic PIN (PIN1)"],
   ]) {
-    assert.ok(JSON.stringify(catalogues[String(language)]).includes(String(term)), term);
+    assert.ok(
+      JSON.stringify(catalogues[String(language)]).includes(String(term)),
+      term,
+    );
   }
 });
 
@@ -114,7 +120,10 @@ test("each text that is asked for exists, and each that exists is used", async (
     ...source.matchAll(/\btext\("(\w+)"/g),
   ].map(([, name = ""]) => name);
   const names = Object.keys(catalogues["en"] ?? {});
-  assert.deepEqual(asked.filter((name) => !names.includes(name)), []);
+  assert.deepEqual(
+    asked.filter((name) => !names.includes(name)),
+    [],
+  );
   assert.deepEqual(
     names.filter((name) => !asked.includes(name) && !source.includes(`"${name}"`)),
     [],
@@ -125,7 +134,11 @@ test("nothing is loaded from elsewhere, and nothing is built from text", async (
   for (const name of files.filter((file) => /\.(?:js|html|css)$/.test(file))) {
     const source = await read(name);
     assert.doesNotMatch(source, /(?:src|href)="(?:https?:)?\/\//, name);
-    assert.doesNotMatch(source, /innerHTML|insertAdjacentHTML|\beval\b|new Function/, name);
+    assert.doesNotMatch(
+      source,
+      /innerHTML|insertAdjacentHTML|\beval\b|new Function/,
+      name,
+    );
     assert.doesNotMatch(source, /@import url|url\(http/, name);
   }
 });

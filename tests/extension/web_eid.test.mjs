@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the background promises to pages written for the Web eID library (PROTOCOL.md §2).
+// What the background promises to pages written for the Web eID library (PROTOCOL.md
+// §2).
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -104,10 +105,12 @@ test("signing is refused at once, in words", async () => {
   }
 });
 
-test("when its time is over the page hears it at once, and the host is told", async () => {
+test("when its time is over the page hears it, and the host is told", async () => {
   fake.onHost = slowHost;
   const page = new Page();
-  const port = page.ask(webEidAuthenticate({ options: { userInteractionTimeout: 3000 } }));
+  const port = page.ask(
+    webEidAuthenticate({ options: { userInteractionTimeout: 3000 } }),
+  );
   await settle();
   mock.timers.tick(2999);
   await settle();
@@ -124,7 +127,7 @@ test("when its time is over the page hears it at once, and the host is told", as
   assert.equal(port.sent.length, 1);
 });
 
-test("the time is two minutes unless the page says otherwise, and at most an hour", async () => {
+test("the time is the page's choice, else two minutes, at most an hour", async () => {
   fake.onHost = slowHost;
   /** @type {[unknown, number][]} */
   const patience = [
@@ -147,7 +150,7 @@ test("the time is two minutes unless the page says otherwise, and at most an hou
   }
 });
 
-test("a window that only says that time is over makes room for the next request", async () => {
+test("a window that only says that time is over makes room", async () => {
   fake.onHost = slowHost;
   const options = { userInteractionTimeout: 10 };
   const page = new Page();
@@ -180,7 +183,10 @@ test("an operation of another page is pending for this one too", async () => {
   const other = new Page({ tab: 2 });
   other.ask(authenticate());
   await settle();
-  assert.equal(codeOf(await new Page().get(webEidAuthenticate())), "ERR_WEBEID_ACTION_PENDING");
+  assert.equal(
+    codeOf(await new Page().get(webEidAuthenticate())),
+    "ERR_WEBEID_ACTION_PENDING",
+  );
   await other.leave();
 });
 
