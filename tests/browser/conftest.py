@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from native_host.browsers.hosts import Family
 from native_host.mock_card.state import MockCardState
-from relying_party import Trust
+from relying_party import Trust, validate
 from tests.screen import Screen, open_screen
 
 from .browsers import SITES, Browser, Tab, open_browser
@@ -131,10 +131,10 @@ def screen() -> Iterator[Screen]:
         yield screen
 
 
-async def identity_of(token: dict[str, Any], origin: str, nonce: str, trust: Trust) -> str:
+async def identity_of(
+    token: dict[str, Any], origin: str, nonce: str, trust: Trust
+) -> str:
     """Validate a token as a service does, and return the SATU in it."""
-    from relying_party import validate
-
     fields = ("unverifiedCertificate", "algorithm", "signature", "format", "appVersion")
     text = json.dumps({name: token[name] for name in fields})
     identity = await validate(text, origin=origin, nonce=nonce, trust=trust)

@@ -25,7 +25,12 @@ _PAGE = """<!doctype html>
 const received = [], reports = [], untaken = [], waiting = [];
 let next = null, askedAt = 0;
 addEventListener("message", ({ data, source }) => {
-  if (data?.report) reports.push(data.report) && settle();
+  if (data?.grandchild) addFrame(data.grandchild, null);
+  if (data?.report) {
+    reports.push(data.report);
+    settle();
+    if (parent !== window) parent.postMessage(data, "*");
+  }
   const isAnswer = /-(ack|progress|success|failure)$/.test(data?.action ?? "");
   if (source !== window || !isAnswer) return;
   received.push(data);
@@ -59,15 +64,34 @@ function ask(message) {
   askedAt = performance.now();
   postMessage(message, "*");
 }
+// A foreign frame that adds a frame of this origin, which asks.
+function addGrandchild(source, request) {
+  const child = document.querySelector("iframe");
+  const grandchild = `${source}?ask=${encodeURIComponent(request)}`;
+  child.contentWindow.postMessage({ grandchild }, "*");
+}
+// A foreign frame that posts a request to this window, and then says that it has.
+function forwardFrom(source, request) {
+  addFrame(`${source}/?forward=${encodeURIComponent(request)}`, null);
+  return first(reports, ({ forwarded }) => forwarded);
+}
 function addFrame(source, sandbox) {
   const frame = document.createElement("iframe");
   if (sandbox !== null) frame.sandbox = sandbox;
   frame.src = source;
   document.body.append(frame);
+  return new Promise((resolve) => {
+    frame.onload = () => resolve(null);
+  });
 }
 document.getElementById("ask").addEventListener("click", () => ask(next));
 const atOnce = new URLSearchParams(location.search).get("ask");
 if (atOnce) ask(JSON.parse(atOnce));
+const forward = new URLSearchParams(location.search).get("forward");
+if (forward) {
+  parent.postMessage(JSON.parse(forward), "*");
+  parent.postMessage({ report: { forwarded: true } }, "*");
+}
 </script>
 """
 

@@ -25,6 +25,74 @@ async def test_the_page_gets_a_token_for_its_own_origin(
     assert await identity_of(token, page.origin, NONCE, trust) == question["satu"]
 
 
+async def test_nothing_personal_reaches_the_page_before_the_pin_is_typed(
+    visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.ask(authenticate())
+    window = await door.opened()
+    question = (await window.hear("ask-pin"))["question"]
+    assert question["name"] and question["satu"], "the person sees who they are"
+    # A status goes the whole way and back: whatever the page is told has come by now.
+    await page.send({"action": "kortilla:status", "id": "2"})
+    await page.heard("kortilla:status-success", "2")
+    assert [each for each in await page.received() if each["id"] == "1"] == [
+        {"action": "kortilla:authenticate-ack", "id": "1"},
+        {
+            "action": "kortilla:authenticate-progress",
+            "id": "1",
+            "progress": "window-open",
+        },
+    ]
+
+
+async def test_a_wrong_pin_is_told_to_the_person_and_not_to_the_page(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.ask(authenticate())
+    window = await door.opened()
+    await window.type_pin("9999")
+    question = await window.type_pin("1234")
+    assert (question["wrong"], question["tries_left"]) == (True, 4)
+    await page.heard("kortilla:authenticate-success", "1")
+    progress = [each.get("progress") for each in await page.received()]
+    assert progress == [None, "window-open", "signing", "signing", None]
+    assert browser.house.card.tries == 5
+
+
+async def test_a_person_who_cancels_is_said_to_the_page(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.ask(authenticate())
+    window = await door.opened()
+    await window.hear("ask-pin")
+    window.say("cancel")
+    failure = await page.failure("kortilla:authenticate", "1")
+    assert failure["code"] == "USER_CANCELLED"
+    assert "reason" not in failure
+    await window.gone()
+    await browser.house.host_gone()
+    assert browser.house.card.tries == 5
+
+
+async def test_the_page_can_call_it_off_and_the_window_goes(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.ask(authenticate())
+    window = await door.opened()
+    await window.hear("ask-pin")
+    await page.send({"action": "kortilla:cancel", "id": "1"})
+    await page.heard("kortilla:cancel-success", "1")
+    failure = await page.failure("kortilla:authenticate", "1")
+    assert failure["code"] == "REQUEST_CANCELLED"
+    await window.gone()
+    await browser.house.host_gone()
+    assert browser.house.card.is_free
+
+
 async def test_a_closed_tab_takes_window_host_and_card_along(
     browser: Browser, visit: Visit, door: Door
 ) -> None:
@@ -33,6 +101,76 @@ async def test_a_closed_tab_takes_window_host_and_card_along(
     window = await door.opened()
     await window.hear("ask-pin")
     assert not browser.house.card.is_free
+    await page.tab.close()
+    await window.gone()
+    await browser.house.host_gone()
+    assert browser.house.card.is_free
+
+
+async def test_a_page_that_is_left_takes_window_and_host_along(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.ask(authenticate())
+    window = await door.opened()
+    await page.tab.goto(f"{page.origin}/?elsewhere")
+    await window.gone()
+    await browser.house.host_gone()
+    assert browser.house.card.is_free
+
+
+async def test_a_second_tab_hears_that_it_is_busy_and_can_ask_afterwards(
+    visit: Visit, door: Door
+) -> None:
+    first, second = await visit(), await visit()
+    await first.ask(authenticate())
+    window = await door.opened()
+    await second.ask(authenticate())
+    assert (await second.failure("kortilla:authenticate", "1"))["code"] == "BUSY"
+    await window.type_pin("1234")
+    await first.heard("kortilla:authenticate-success", "1")
+    await second.ask(authenticate("2"))
+    again = await door.opened()
+    assert again.told[0]["conversation"]["origin"] == second.origin
+    await again.type_pin("1234")
+    await second.heard("kortilla:authenticate-success", "2")
+
+
+async def test_the_window_is_ready_before_the_click_where_the_page_prepares(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.send({"action": "kortilla:prepare", "id": "1"})
+    code = (await page.failure("kortilla:prepare", "1"))["code"]
+    assert code == "ACTIVATION_REQUIRED"
+    assert browser.house.launches() == []
+    await page.ask({"action": "kortilla:prepare", "id": "2"})
+    await page.heard("kortilla:prepare-success", "2")
+    await page.ask(authenticate("3"))
+    window = await door.opened()
+    await window.type_pin("1234")
+    await page.heard("kortilla:authenticate-success", "3")
+    assert len(browser.house.launches()) == 1, "the prepared host was taken"
+
+
+async def test_what_was_prepared_goes_with_the_page(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.ask({"action": "kortilla:prepare", "id": "1"})
+    await page.heard("kortilla:prepare-success", "1")
+    await page.tab.close()
+    await browser.house.host_gone()
+
+
+async def test_an_answered_request_whose_page_has_gone_leaves_nothing(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.ask(authenticate())
+    window = await door.opened()
+    await window.type_pin("1234")
+    await page.heard("kortilla:authenticate-success", "1")
     await page.tab.close()
     await window.gone()
     await browser.house.host_gone()

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""Pages written for the Web eID library: its messages, answered as web-eid.md says."""
+
+from typing import Any
+
+import pytest
+
+from native_host import WEB_EID_VERSION
+from relying_party import Trust
+
+from .browsers import Browser
+from .conftest import Visit, identity_of
+from .site import NONCE, Page
+from .window import Door
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ACTION = "web-eid:authenticate"
+
+
+def request(**changes: object) -> dict[str, Any]:
+    """Return the library's message, changed; None removes a field."""
+    message = {
+        "action": ACTION,
+        "libraryVersion": "2.0.2",
+        "challengeNonce": NONCE,
+        "options": {},
+        **changes,
+    }
+    return {name: value for name, value in message.items() if value is not None}
+
+
+async def test_a_status_tells_versions_and_starts_nothing(
+    browser: Browser, visit: Visit
+) -> None:
+    page = await visit()
+    await page.send({"action": "web-eid:status", "libraryVersion": "2.0.2"})
+    ack = await page.heard("web-eid:status-ack")
+    assert set(ack) == {"after"} and ack["after"] < 1000
+    status = await page.heard("web-eid:status-success")
+    assert set(status) == {"library", "extension", "nativeApp", "after"}
+    assert status["library"] == "2.0.2"
+    assert status["extension"].split(".")[0] == "2"
+    assert status["nativeApp"] == WEB_EID_VERSION
+    assert browser.house.launches() == []
+
+
+async def test_authenticate_gives_the_token(
+    visit: Visit, door: Door, trust: Trust
+) -> None:
+    page = await visit()
+    await page.ask(request(options={"lang": "sv"}))
+    assert (await page.heard(f"{ACTION}-ack"))["after"] < 1000
+    window = await door.opened()
+    assert window.told[0]["conversation"]["language"] == "sv"
+    assert window.told[0]["conversation"]["started_by_person"] is True
+    await window.type_pin("1234")
+    token = await page.heard(f"{ACTION}-success")
+    await identity_of(token, page.origin, NONCE, trust)
+    assert set(token) == {
+        "unverifiedCertificate",
+        "algorithm",
+        "signature",
+        "format",
+        "appVersion",
+        "after",
+    }
+    # There is no progress in this protocol.
+    received = [each["action"] for each in await page.received()]
+    assert received == [f"{ACTION}-ack", f"{ACTION}-success"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"challengeNonce": None}, "MISSING_PARAMETER"),
+        ({"challengeNonce": "A" * 43}, "NATIVE_INVALID_ARGUMENT"),
+        ({"challengeNonce": "A" * 129}, "NATIVE_INVALID_ARGUMENT"),
+        ({"challengeNonce": 44}, "NATIVE_INVALID_ARGUMENT"),
+        ({"options": {"lang": "svenska"}}, "NATIVE_INVALID_ARGUMENT"),
+        ({"libraryVersion": None}, "VERSION_INVALID"),
+        ({"libraryVersion": "two"}, "VERSION_INVALID"),
+        ({"libraryVersion": "3.0.0"}, "VERSION_MISMATCH"),
+        ({"padding": "A" * 8192}, "NATIVE_INVALID_ARGUMENT"),
+    ],
+    ids=str,
+)
+async def test_what_is_wrong_is_named_at_once_and_without_a_host(
+    browser: Browser, visit: Visit, changes: dict[str, object], code: str
+) -> None:
+    page = await visit()
+    await page.ask(request(**changes))
+    await page.heard(f"{ACTION}-ack")
+    answer = await page.heard(f"{ACTION}-failure")
+    assert set(answer) == {"error", "after"} and answer["after"] < 1000
+    assert answer["error"]["code"] == f"ERR_WEBEID_{code}"
+    assert answer["error"]["message"]
+    assert browser.house.launches() == []
+
+
+async def test_a_library_of_the_future_hears_what_to_update(visit: Visit) -> None:
+    page = await visit()
+    await page.send({"action": "web-eid:status", "libraryVersion": "3.1.0"})
+    error = await page.failure("web-eid:status")
+    assert error["code"] == "ERR_WEBEID_VERSION_MISMATCH"
+    assert error["library"] == "3.1.0"
+    assert error["nativeApp"] == WEB_EID_VERSION
+    assert error["requiresUpdate"] == {"extension": True, "nativeApp": True}
+
+
+@pytest.mark.parametrize("action", ["get-signing-certificate", "sign"])
+async def test_what_is_not_there_yet_is_said_at_once(
+    browser: Browser, visit: Visit, action: str
+) -> None:
+    page = await visit()
+    await page.ask({"action": f"web-eid:{action}", "libraryVersion": "2.0.2"})
+    await page.heard(f"web-eid:{action}-ack")
+    error = await page.failure(f"web-eid:{action}")
+    assert error["code"] == "ERR_WEBEID_UNKNOWN_ERROR"
+    assert browser.house.launches() == []
+
+
+async def test_a_person_who_cancels(visit: Visit, door: Door) -> None:
+    page = await visit()
+    await page.ask(request())
+    (await door.opened()).say("cancel")
+    assert (await page.failure(ACTION))["code"] == "ERR_WEBEID_USER_CANCELLED"
+
+
+async def test_the_same_action_twice_in_a_page(visit: Visit, door: Door) -> None:
+    page = await visit()
+    await page.ask(request())
+    window = await door.opened()
+    await page.ask(request())
+    assert (await page.failure(ACTION))["code"] == "ERR_WEBEID_ACTION_PENDING"
+    await window.type_pin("1234")
+    await page.heard(f"{ACTION}-success")
+
+
+async def test_two_pages_at_once(visit: Visit, door: Door) -> None:
+    first, second = await visit(), await visit()
+    await first.ask(request())
+    window = await door.opened()
+    await second.ask(request())
+    assert (await second.failure(ACTION))["code"] == "ERR_WEBEID_ACTION_PENDING"
+    window.say("cancel")
+    await first.failure(ACTION)
+    await second.ask(request())
+    await (await door.opened()).type_pin("1234")
+    await second.heard(f"{ACTION}-success")
+
+
+async def test_a_page_that_stops_waiting_hears_so_and_the_window_stays_to_say_so(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page, window = await _expired(visit, door)
+    await window.hear_step("expired")
+    assert browser.house.card.is_free
+    # It is there still after a whole round trip, and goes when the person closes it.
+    await page.send({"action": "web-eid:status", "libraryVersion": "2.0.2"})
+    await page.heard("web-eid:status-success")
+    assert len(browser.house.launches()) == 1
+    window.say("cancel")
+    await window.gone()
+    await browser.house.host_gone()
+
+
+async def test_a_new_request_takes_the_place_of_an_expired_one(
+    visit: Visit, door: Door
+) -> None:
+    page, old = await _expired(visit, door)
+    await old.hear_step("expired")
+    await page.ask(request())
+    window = await door.opened()
+    await old.gone()
+    await window.type_pin("1234")
+    await page.heard(f"{ACTION}-success")
+
+
+async def test_the_window_of_an_expired_request_goes_with_its_page(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page, window = await _expired(visit, door)
+    await window.hear_step("expired")
+    await page.tab.close()
+    await window.gone()
+    await browser.house.host_gone()
+
+
+async def _expired(visit: Visit, door: Door) -> tuple[Page, Any]:
+    page = await visit()
+    await page.ask(request(options={"userInteractionTimeout": 600}))
+    window = await door.opened()
+    error = await page.heard(f"{ACTION}-failure")
+    assert error["error"]["code"] == "ERR_WEBEID_USER_TIMEOUT"
+    assert 500 < error["after"] < 2000
+    return page, window
