@@ -122,9 +122,9 @@ class Room:
         """Start pcscd and wait until it can be reached."""
         _READERS.mkdir(exist_ok=True)
         (_READERS / "vpcd").write_text(_READER_FILE)
+        pcscd = ["pcscd", "--foreground", "--disable-polkit", "-c", str(_READERS)]
         self._pcscd = subprocess.Popen(
-            [*_DYING_WITH_PARENT, "pcscd", "--foreground", "--disable-polkit"]
-            + ["-c", str(_READERS)],
+            [*_DYING_WITH_PARENT, *pcscd],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -88,6 +88,11 @@ class PcscConnection(CardConnection):
         result, _, _, _, atr = api.SCardStatus(card)
         self.atr = bytes(atr) if code_of(result) == Code.OK and atr else None
 
+    @property
+    def open(self) -> bool:
+        """Whether ``close`` has not been called."""
+        return self._card is not None
+
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
         """Send a command APDU; return the answer's data and its status word."""
         if self._card is None:
@@ -196,6 +201,7 @@ class PcscSource(CardSource):
             raise CardBusy("Another program holds the card.")
         del self._attempts[reader.name]
         connection = attempt.future.result()
+        self._connections = [c for c in self._connections if c.open]
         self._connections.append(connection)
         return connection
 

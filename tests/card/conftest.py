@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+"""Keys and certificates, made once for all tests of this folder."""
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from .scripted import make_certificate
+
+
+@pytest.fixture(scope="session")
+def p384() -> ec.EllipticCurvePrivateKey:
+    """The authentication key of a v5 card."""
+    return ec.generate_private_key(ec.SECP384R1())
+
+
+@pytest.fixture(scope="session")
+def rsa3072() -> rsa.RSAPrivateKey:
+    """The authentication key of a v4.2 card, as long as measured."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=3072)
+
+
+@pytest.fixture(scope="session")
+def v5_certificate(p384: ec.EllipticCurvePrivateKey) -> bytes:
+    return make_certificate(p384)
+
+
+@pytest.fixture(scope="session")
+def v4_2_certificate(rsa3072: rsa.RSAPrivateKey) -> bytes:
+    return make_certificate(rsa3072, null_parameters=False)

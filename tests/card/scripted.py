@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""A connection that expects exact bytes, and certificates as real cards have them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from asn1crypto import algos, core, keys, x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    Prehashed,
+    decode_dss_signature,
+)
+
+Answer = str | Callable[[bytes], bytes]
+
+SELECT = "00A4040C0CA000000063504B43532D3135"
+SELECT_AUTHENTICATION = "00A4080402433100"
+PIN_INFO = "00CB00FF05A003830111"
+VERIFY_1234 = "002000110C313233340000000000000000"
+
+
+def pin_information(*, tries: int = 5, changed: str = "01", ref: str = "11") -> str:
+    """Return the answer to PIN information, as card.md gives it."""
+    return (
+        f"A0238301{ref}8C04F00000009C04F0000000DF2104{tries:02X}FFA503"
+        f"DF2702FFFFDF28010CDF2F01{changed}9000"
+    )
+
+
+class Script:
+    """A card that is asked exactly what the script says, and answers what it says.
+
+    An answer is hexadecimal digits that end with the status word, or a function of the
+    command that returns such bytes. An exception is raised as the connection would.
+    """
+
+    def __init__(self, *exchanges: tuple[str, Answer | Exception]) -> None:
+        self.exchanges = list(exchanges)
+        self.position = 0
+
+    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+        assert type(apdu) is bytes
+        assert self.position < len(self.exchanges), f"unexpected {apdu.hex().upper()}"
+        expected, answer = self.exchanges[self.position]
+        assert apdu.hex().upper() == expected.replace(" ", "")
+        self.position += 1
+        if isinstance(answer, Exception):
+            raise answer
+        reply = answer(apdu) if callable(answer) else bytes.fromhex(answer)
+        return reply[:-2], int.from_bytes(reply[-2:])
+
+    def add(self, *exchanges: tuple[str, Answer | Exception]) -> None:
+        """Continue the script."""
+        self.exchanges += exchanges
+
+    def assert_done(self) -> None:
+        """Nothing of the script is left."""
+        assert self.position == len(self.exchanges)
+
+
+class ScriptT1(Script):
+    """The same over T=1."""
+
+    protocol = 1
+
+
+def file_exchanges(content: bytes, *, step: int = 181) -> list[tuple[str, Answer]]:
+    """Return the reading of a file whose control parameters were just answered."""
+    return [
+        (f"00B0{offset:04X}00", content[offset : offset + step].hex() + "9000")
+        for offset in range(0, len(content), step)
+    ]
+
+
+def control_parameters(size: int) -> str:
+    """Return the answer to SELECT of a file of ``size`` bytes."""
+    return f"62048102{size:04X}9000"
+
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+def card_signature(
+    key: PrivateKey, digest: bytes, algorithm: hashes.HashAlgorithm
+) -> bytes:
+    """Sign a digest as the card does: r‖s, or PSS with a salt as long as the hash."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        size = (key.key_size + 7) // 8
+        r, s = decode_dss_signature(key.sign(digest, ec.ECDSA(Prehashed(algorithm))))
+        return r.to_bytes(size) + s.to_bytes(size)
+    pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
+    return key.sign(digest, pss, Prehashed(algorithm))
+
+
+def make_certificate(
+    key: PrivateKey,
+    *,
+    null_parameters: bool = True,
+    surname: str = "SPECIMEN-KORHONEN",
+    given_name: str = "Aino",
+    satu: str | None = "99900111N",
+    common_name: str = "SPECIMEN-WRONG NAME 00000000X",
+) -> bytes:
+    """Make a leaf with the encoding defects of real ones (certificates.md, "The trap").
+
+    basicConstraints spells out its default; with ``null_parameters`` the algorithm
+    carries a NULL. The common name differs from the attributes on purpose. The
+    signature is by another key, whose certificate is of no interest here.
+    """
+    issuer_key = ec.generate_private_key(ec.SECP384R1())
+    algorithm = algos.SignedDigestAlgorithm(
+        {
+            "algorithm": "sha384_ecdsa",
+            "parameters": core.Null() if null_parameters else None,
+        }
+    )
+    public_key = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    to_be_signed = x509.TbsCertificate(
+        {
+            "version": "v3",
+            "serial_number": 1,
+            "signature": algorithm,
+            "issuer": _name(("common_name", "SPECIMEN CA")),
+            "validity": {
+                "not_before": x509.Time({"utc_time": datetime(2024, 1, 1, tzinfo=UTC)}),
+                "not_after": x509.Time(
+                    {"utc_time": datetime(2028, 12, 31, 23, 59, 59, tzinfo=UTC)}
+                ),
+            },
+            "subject": _name(
+                ("country_name", "FI"),
+                ("serial_number", satu),
+                ("given_name", given_name),
+                ("surname", surname),
+                ("common_name", common_name),
+            ),
+            "subject_public_key_info": keys.PublicKeyInfo.load(public_key),
+            "extensions": [
+                {
+                    "extn_id": "basic_constraints",
+                    "critical": False,
+                    "extn_value": core.ParsableOctetString(bytes.fromhex("3003010100")),
+                },
+                {
+                    "extn_id": "key_usage",
+                    "critical": True,
+                    "extn_value": core.ParsableOctetString(bytes.fromhex("03020388")),
+                },
+            ],
+        }
+    )
+    signature = issuer_key.sign(to_be_signed.dump(), ec.ECDSA(hashes.SHA384()))
+    certificate = x509.Certificate(
+        {
+            "tbs_certificate": to_be_signed,
+            "signature_algorithm": algorithm,
+            "signature_value": core.OctetBitString(signature),
+        }
+    )
+    return bytes(certificate.dump())
+
+
+def _name(*attributes: tuple[str, str | None]) -> x509.Name:
+    printable = {"country_name", "serial_number"}
+    return x509.Name(
+        name="",
+        value=x509.RDNSequence(
+            [
+                x509.RelativeDistinguishedName(
+                    [
+                        x509.NameTypeAndValue(
+                            {
+                                "type": kind,
+                                "value": core.PrintableString(value)
+                                if kind in printable
+                                else x509.DirectoryString(
+                                    name="utf8_string", value=value
+                                ),
+                            }
+                        )
+                    ]
+                )
+                for kind, value in attributes
+                if value is not None
+            ]
+        ),
+    )

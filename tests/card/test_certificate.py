@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""Certificates are read as they really are, and never trip the host."""
+
+import hashlib
+from datetime import UTC, datetime
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from native_host.card.certificate import CardCertificate, CertificateError
+
+from .scripted import PrivateKey, make_certificate
+
+TOO_SHORT = 1024  # bits of an RSA key
+P384 = ec.generate_private_key(ec.SECP384R1())
+SPECIMEN = make_certificate(P384)
+
+
+def test_both_encoding_defects_are_read_all_the_same() -> None:
+    with pytest.raises(ValueError, match="asn1"):
+        x509.load_der_x509_certificate(SPECIMEN)
+    certificate = CardCertificate.from_der(SPECIMEN)
+    assert certificate.der == SPECIMEN
+    assert certificate.public_key == P384.public_key()
+    assert (certificate.surname, certificate.given_names, certificate.satu) == (
+        "SPECIMEN-KORHONEN",
+        "Aino",
+        "99900111N",
+    )
+    assert certificate.not_before == datetime(2024, 1, 1, tzinfo=UTC)
+    assert certificate.not_after == datetime(2028, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+def test_the_name_is_put_together_and_not_parsed_from_the_common_name() -> None:
+    certificate = CardCertificate.from_der(
+        make_certificate(
+            P384,
+            surname="SPECIMEN-ÅKERLUND VON ALM",
+            given_name="Märta Sofia",
+            common_name="SPECIMEN-OTHER PERSON 99900111N",
+        )
+    )
+    assert certificate.name == "Märta Sofia SPECIMEN-ÅKERLUND VON ALM"
+
+
+def test_a_person_with_one_name_has_one_name() -> None:
+    der = make_certificate(P384, given_name="")
+    assert CardCertificate.from_der(der).name == "SPECIMEN-KORHONEN"
+
+
+def test_characters_that_garble_a_window_are_not_shown() -> None:
+    der = make_certificate(P384, given_name="Aino\u202e\n\x07")
+    assert CardCertificate.from_der(der).name == "Aino SPECIMEN-KORHONEN"
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm", "hash_name"),
+    [
+        (P384, "ES384", "sha384"),
+        (ec.generate_private_key(ec.SECP256R1()), "ES256", "sha256"),
+        (ec.generate_private_key(ec.SECP521R1()), "ES512", "sha512"),
+        (rsa.generate_private_key(65537, 2048), "PS256", "sha256"),
+    ],
+)
+def test_the_key_decides_the_algorithm(
+    key: PrivateKey, algorithm: str, hash_name: str
+) -> None:
+    certificate = CardCertificate.from_der(make_certificate(key))
+    assert (certificate.algorithm, certificate.hash_name) == (algorithm, hash_name)
+    assert hashlib.new(certificate.hash_name)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ec.generate_private_key(ec.SECP256K1()),
+        rsa.generate_private_key(65537, TOO_SHORT),
+    ],
+)
+def test_keys_that_no_citizen_card_has_are_refused(key: PrivateKey) -> None:
+    with pytest.raises(CertificateError, match="key"):
+        CardCertificate.from_der(make_certificate(key))
+
+
+def test_a_key_that_does_not_sign_so_is_refused() -> None:
+    edwards = ed25519.Ed25519PrivateKey.generate()
+    with pytest.raises(CertificateError, match="key"):
+        CardCertificate.from_der(
+            make_certificate(edwards)  # type: ignore[arg-type]  # the point of it
+        )
+
+
+def test_a_certificate_without_the_client_identifier_is_refused() -> None:
+    with pytest.raises(CertificateError, match="identifier"):
+        CardCertificate.from_der(make_certificate(P384, satu=None))
+
+
+def test_no_person_shows_in_a_log() -> None:
+    shown = repr(CardCertificate.from_der(SPECIMEN))
+    for secret in ("KORHONEN", "Aino", "99900111N", SPECIMEN.hex()[:20]):
+        assert secret not in shown
+
+
+def read_or_refuse(der: bytes) -> None:
+    try:
+        certificate = CardCertificate.from_der(der)
+    except CertificateError as error:
+        assert "KORHONEN" not in str(error)
+    else:
+        assert certificate.der == der
+        assert isinstance(certificate.name, str)
+        assert certificate.not_before.tzinfo
+        assert certificate.not_after.tzinfo
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(der: bytes) -> None:
+    read_or_refuse(der)
+
+
+@given(st.integers(0, len(SPECIMEN) - 1), st.integers(0, 255))
+def test_any_byte_may_be_wrong(position: int, value: int) -> None:
+    changed = bytearray(SPECIMEN)
+    changed[position] = value
+    read_or_refuse(bytes(changed))
+
+
+@given(st.integers(0, len(SPECIMEN)), st.binary(max_size=3))
+def test_any_end_may_be_cut_off_or_added(end: int, more: bytes) -> None:
+    read_or_refuse(SPECIMEN[:end] + more)

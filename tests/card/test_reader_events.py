@@ -1,0 +1,368 @@
+# SPDX-License-Identifier: MIT
+# ruff: noqa: N802  # the stand-in has winscard's names
+"""Readers and cards that come, go and fail in ways that no virtual reader can play."""
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from native_host.card.errors import (
+    CardBusy,
+    CardError,
+    CardMute,
+    CardRemoved,
+    PcscUnavailable,
+)
+from native_host.card.pcsc import PcscSource
+from native_host.card.pcsc_calls import Code, scard
+from native_host.card.source import Reader
+
+ATR = bytes.fromhex("3B7F9600008031B865B085050011122460829000")
+PNP = "\\\\?PnP?\\Notification"
+CHANGED, UNKNOWN, EMPTY, PRESENT, IN_USE, MUTE = 0x2, 0x4, 0x10, 0x20, 0x100, 0x200
+NOT_TRANSACTED = 0x80100016
+
+Handle = tuple[int, int]
+
+
+class FakePcsc:
+    """PC/SC's calls over readers that the test sets: name, state bits, ATR."""
+
+    SCARD_SCOPE_SYSTEM = 2
+    SCARD_SHARE_SHARED = 2
+    SCARD_PROTOCOL_T0, SCARD_PROTOCOL_T1 = 1, 2
+    SCARD_PCI_T0, SCARD_PCI_T1 = "T0", "T1"
+    SCARD_LEAVE_CARD, SCARD_RESET_CARD = 0, 1
+    INFINITE = 0x7FFFFFFF
+
+    def __init__(self) -> None:
+        self.readers: dict[str, tuple[int, bytes]] = {}
+        self.news = threading.Condition()
+        self.cancelled = False
+        self.waiting = 0
+        self.waits = 0
+        self.listed_once: list[str] = []
+        self.connect_codes: list[int] = []
+        self.transaction_codes: list[int] = []
+        self.answer: tuple[int, list[int]] = (0, [0x90, 0x00])
+        self.protocol = 1
+        self.sent: list[tuple[str, bytes]] = []
+        self.endings: list[tuple[str, int]] = []
+        self.lost_cancellations = 0
+
+    def set(self, **readers: tuple[int, bytes]) -> None:
+        with self.news:
+            self.readers = dict(readers)
+            self.news.notify_all()
+
+    def SCardEstablishContext(self, scope: int) -> Handle:
+        return 0, 7
+
+    def SCardReleaseContext(self, context: int) -> int:
+        return 0
+
+    def SCardListReaders(
+        self, context: int, groups: list[str]
+    ) -> tuple[int, list[str]]:
+        with self.news:
+            names, self.listed_once = self.listed_once + list(self.readers), []
+        return (0, names) if names else (Code.NO_READERS_AVAILABLE, [])
+
+    def _states(
+        self, asked: list[tuple[str, int]]
+    ) -> list[tuple[str, int, list[int]]] | None:
+        found = []
+        for name, known in asked:
+            if name == PNP:
+                state, atr = len(self.readers) << 16, b""
+            elif name in self.readers:
+                state, atr = self.readers[name]
+            else:
+                return None
+            changed = CHANGED if state != known else 0
+            found.append((name, state | changed, list(atr)))
+        return found
+
+    def SCardGetStatusChange(
+        self, context: int, timeout: int, asked: list[tuple[str, int]]
+    ) -> tuple[int, list[tuple[str, int, list[int]]]]:
+        with self.news:
+            self.waits += 1
+            self.cancelled = False
+            end = time.monotonic() + timeout / 1000
+            while True:
+                found = self._states(asked)
+                if found is None:
+                    return Code.UNKNOWN_READER, []
+                if any(state & CHANGED for _, state, _ in found):
+                    return 0, found
+                self.waiting += 1
+                self.news.notify_all()
+                self.news.wait(min(end - time.monotonic(), 60))
+                self.waiting -= 1
+                if self.cancelled:
+                    return Code.CANCELLED, []
+                if time.monotonic() >= end:
+                    return Code.TIMEOUT, found
+
+    def SCardCancel(self, context: int) -> int:
+        with self.news:
+            if self.lost_cancellations:
+                self.lost_cancellations -= 1
+            elif self.waiting:
+                self.cancelled = True
+                self.news.notify_all()
+        return 0
+
+    def SCardConnect(
+        self, context: int, reader: str, mode: int, protocols: int
+    ) -> tuple[int, int, int]:
+        code = self.connect_codes.pop(0) if self.connect_codes else 0
+        return code, 0 if code else 9, self.protocol
+
+    def SCardBeginTransaction(self, card: int) -> int:
+        return self.transaction_codes.pop(0) if self.transaction_codes else 0
+
+    def SCardStatus(self, card: int) -> tuple[int, str, int, int, list[int]]:
+        return 0, "reader", 0, self.protocol, list(ATR)
+
+    def SCardTransmit(
+        self, card: int, pci: str, apdu: list[int]
+    ) -> tuple[int, list[int]]:
+        self.sent.append((pci, bytes(apdu)))
+        return self.answer
+
+    def SCardEndTransaction(self, card: int, ending: int) -> int:
+        self.endings.append(("end", ending))
+        return 0
+
+    def SCardDisconnect(self, card: int, ending: int) -> int:
+        self.endings.append(("disconnect", ending))
+        return 0
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakePcsc]:
+    fake = FakePcsc()
+    monkeypatch.setitem(sys.modules, "smartcard.scard", fake)
+    scard.cache_clear()
+    yield fake
+    scard.cache_clear()
+
+
+async def test_readers_plugged_in_and_pulled_out_are_noticed(fake: FakePcsc) -> None:
+    async with PcscSource() as source:
+        assert await source.readers() == ()
+        fake.set(one=(EMPTY, b""))
+        one = await source.wait_for_change(())
+        assert one == (Reader("one"),)
+        fake.set(one=(EMPTY, b""), two=(1 << 16 | PRESENT, ATR))
+        both = await source.wait_for_change(one)
+        assert both[0] == Reader("one")
+        assert (both[1].name, both[1].atr, both[1].mute) == ("two", ATR, False)
+        fake.set(one=(EMPTY, b""))
+        assert await source.wait_for_change(both) == one
+        fake.set()
+        assert await source.wait_for_change(one) == ()
+
+
+async def test_a_card_that_does_not_answer_its_reset_is_mute(fake: FakePcsc) -> None:
+    fake.set(one=(1 << 16 | PRESENT | MUTE, b""))
+    async with PcscSource() as source:
+        (reader,) = await source.readers()
+        assert (reader.atr, reader.mute) == (None, True)
+        fake.set(one=(2 << 16 | EMPTY, b""))
+        assert await source.wait_for_change((reader,)) == (Reader("one"),)
+
+
+async def test_a_card_swapped_between_two_looks_is_another_insertion(
+    fake: FakePcsc,
+) -> None:
+    fake.set(one=(1 << 16 | PRESENT, ATR))
+    async with PcscSource() as source:
+        before = await source.readers()
+        fake.set(one=(3 << 16 | PRESENT, ATR))
+        after = await source.wait_for_change(before)
+        assert after[0].atr == before[0].atr
+        assert after[0].insertion != before[0].insertion
+
+
+async def test_other_programs_coming_and_going_are_no_change(fake: FakePcsc) -> None:
+    fake.set(one=(1 << 16 | PRESENT, ATR))
+    async with PcscSource() as source:
+        before = await source.readers()
+        waiting = asyncio.ensure_future(source.wait_for_change(before))
+        for state in (PRESENT | IN_USE, PRESENT):
+            before_it = fake.waits
+            fake.set(one=(1 << 16 | state, ATR))
+            await asyncio.to_thread(wait_for_another_wait, fake, before_it)
+        assert not waiting.done()
+        assert await source.readers() == before
+        waiting.cancel()
+
+
+def wait_for_another_wait(fake: FakePcsc, before: int) -> None:
+    wait_until(fake, lambda: fake.waits > before)
+
+
+def wait_until(fake: FakePcsc, condition: Callable[[], object]) -> None:
+    with fake.news:
+        assert fake.news.wait_for(condition, 10)
+
+
+async def test_a_reader_that_goes_between_listing_and_waiting_is_left_out(
+    fake: FakePcsc,
+) -> None:
+    fake.listed_once = ["gone"]
+    fake.set(one=(EMPTY, b""))
+    async with PcscSource() as source:
+        assert await source.readers() == (Reader("one"),)
+
+
+async def test_nothing_happens_while_nothing_happens(fake: FakePcsc) -> None:
+    fake.set(one=(EMPTY, b""))
+    async with PcscSource() as source:
+        await source.readers()
+        await asyncio.to_thread(wait_until, fake, lambda: fake.waiting)
+        waits = fake.waits
+        await asyncio.sleep(0.2)
+        assert fake.waits == waits
+
+
+async def test_closing_does_not_hang_on_a_cancellation_that_is_lost(
+    fake: FakePcsc,
+) -> None:
+    fake.set(one=(EMPTY, b""))
+    source = PcscSource()
+    await source.readers()
+    fake.lost_cancellations = 3
+    started = time.monotonic()
+    await source.close()
+    assert time.monotonic() - started < 0.4
+    assert "kortilla-readers" not in [thread.name for thread in threading.enumerate()]
+
+
+async def test_a_source_that_was_never_used_closes(fake: FakePcsc) -> None:
+    source = PcscSource()
+    await source.close()
+    with pytest.raises(PcscUnavailable):
+        await source.readers()
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (0x8010000C, CardRemoved),
+        (0x80100009, CardRemoved),
+        (0x80100069, CardRemoved),
+        (0x80100066, CardMute),
+        (0x80100067, CardMute),
+        (0x8010000F, CardMute),
+        (0x8010001D, PcscUnavailable),
+        (0x80100013, PcscUnavailable),
+        (0x8010FFFF, CardError),
+        # The same code where numbers of 32 bits have a sign.
+        (0x80100069 - (1 << 32), CardRemoved),
+    ],
+)
+async def test_a_connection_that_fails_says_why(
+    fake: FakePcsc, code: int, error: type[CardError]
+) -> None:
+    fake.connect_codes = [code]
+    async with PcscSource() as source:
+        with pytest.raises(error) as caught:
+            await source.connect(Reader("one"))
+        assert type(caught.value) is error
+
+
+async def test_a_moment_of_another_program_is_waited_out(fake: FakePcsc) -> None:
+    fake.connect_codes = [Code.SHARING_VIOLATION]
+    fake.transaction_codes = [Code.RESET_CARD]
+    async with PcscSource() as source:
+        connection = await source.connect(Reader("one"))
+        assert connection.atr == ATR
+
+
+async def test_a_card_is_reset_before_another_program_has_its_turn(
+    fake: FakePcsc,
+) -> None:
+    async with PcscSource() as source:
+        connection = await source.connect(Reader("one"))
+        assert await source.run(connection.send_and_receive, b"\x00\xa4") == (
+            b"",
+            0x9000,
+        )
+        await source.run(connection.close)
+        await source.run(connection.close)
+        assert fake.endings == [("end", 1), ("disconnect", 0)]
+        with pytest.raises(CardError, match="closed"):
+            await source.run(connection.send_and_receive, b"\x00\xa4")
+
+
+@pytest.mark.parametrize("protocol", [0, 1])
+async def test_the_protocol_is_the_one_that_was_agreed_on(
+    fake: FakePcsc, protocol: int
+) -> None:
+    fake.protocol = protocol + 1
+    async with PcscSource() as source:
+        connection = await source.connect(Reader("one"))
+        assert connection.protocol == protocol
+        await source.run(connection.send_and_receive, b"\x00\xa4")
+        assert fake.sent == [(f"T{protocol}", b"\x00\xa4")]
+
+
+@pytest.mark.parametrize(
+    ("code", "reader", "error"),
+    [
+        (NOT_TRANSACTED, (EMPTY, b""), CardRemoved),
+        (NOT_TRANSACTED, (PRESENT, ATR), CardMute),
+        (NOT_TRANSACTED, None, CardRemoved),
+        (Code.UNPOWERED_CARD, (PRESENT, ATR), CardMute),
+        (Code.INVALID_HANDLE, None, CardRemoved),
+        (Code.REMOVED_CARD, (PRESENT, ATR), CardRemoved),
+        (Code.NO_SERVICE, (PRESENT, ATR), PcscUnavailable),
+        (Code.RESET_CARD, (PRESENT, ATR), CardError),
+    ],
+)
+async def test_a_command_that_fails_is_explained_by_a_look_at_the_reader(
+    fake: FakePcsc,
+    code: int,
+    reader: tuple[int, bytes] | None,
+    error: type[CardError],
+) -> None:
+    async with PcscSource() as source:
+        connection = await source.connect(Reader("one"))
+        fake.set(**({"one": reader} if reader else {}))
+        fake.answer = (code, [])
+        with pytest.raises(error) as caught:
+            await source.run(connection.send_and_receive, b"\x00\xa4")
+        assert type(caught.value) is error
+        # Whatever it was, it was sent once.
+        assert len(fake.sent) == 1
+
+
+async def test_two_connections_to_one_card_are_refused_at_once(fake: FakePcsc) -> None:
+    fake.connect_codes = [Code.SHARING_VIOLATION]
+    async with PcscSource() as source:
+        first = asyncio.ensure_future(source.connect(Reader("one")))
+        await asyncio.sleep(0)
+        with pytest.raises(CardBusy):
+            await source.connect(Reader("one"))
+        await first
+
+
+async def test_a_missing_library_is_said_as_an_absent_service(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "smartcard.scard", None)
+    scard.cache_clear()
+    async with PcscSource() as source:
+        with pytest.raises(PcscUnavailable, match="pyscard"):
+            await source.readers()
+        with pytest.raises(PcscUnavailable, match="pyscard"):
+            await source.connect(Reader("one"))
+    scard.cache_clear()
