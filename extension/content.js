@@ -25,7 +25,7 @@
     REQUEST_CANCELLED: "The page was left.",
   };
 
-  /** Web eID's names for those that it calls differently. @type {Record<string, string>} */
+  /** What Web eID calls differently. @type {Record<string, string>} */
   const WEB_EID_CODES = {
     BUSY: "ACTION_PENDING",
     INVALID_MESSAGE: "NATIVE_INVALID_ARGUMENT",
@@ -49,6 +49,9 @@
    */
   const lingering = new Set();
 
+  /** How to tell of requests that ended when the document was left. */
+  const left = /** @type {((code: string) => void)[]} */ ([]);
+
   window.addEventListener("message", (event) => {
     // A page can forge origin and source of an event that it makes up, not isTrusted.
     if (!event.isTrusted || event.source !== window) return;
@@ -63,15 +66,19 @@
   });
 
   // The browser closes the ports of a document that goes; of one that is kept for
-  // "back", not each browser does, and such a document may come back to wait.
+  // "back", not each browser does. Such a document is told when it comes back: Firefox
+  // delivers nothing to one that goes.
   window.addEventListener("pagehide", () => {
     for (const { port, fail } of pending.values()) {
       port.disconnect();
-      fail("REQUEST_CANCELLED");
+      left.push(fail);
     }
     for (const port of lingering) port.disconnect();
     pending.clear();
     lingering.clear();
+  });
+  window.addEventListener("pageshow", () => {
+    for (const fail of left.splice(0)) fail("REQUEST_CANCELLED");
   });
 
   if (window === window.top) {

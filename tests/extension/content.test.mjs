@@ -96,6 +96,11 @@ class Frame {
     this.#listeners.get("pagehide")?.({});
   }
 
+  /** The document comes back. */
+  comeBack() {
+    this.#listeners.get("pageshow")?.({ persisted: true });
+  }
+
   /** The background asks. @param {unknown} message */
   question(message) {
     for (const listener of this.#questions) listener(message);
@@ -246,6 +251,7 @@ test("when the document goes, each of its ports goes, also after the answer", ()
 test("a document that comes back by the back button does not wait for ever", () => {
   const frame = new Frame().hear(status).hear(webEidStatus);
   frame.leave();
+  frame.comeBack();
   const [own, webEid] = frame.replies.slice(-2);
   assert.deepEqual([own.id, own.error.code], ["s1", "REQUEST_CANCELLED"]);
   assert.equal(webEid.error.code, "ERR_WEBEID_USER_CANCELLED");
