@@ -115,6 +115,14 @@ def _load_leaf(der: bytes) -> x509.Certificate:
         raise UserCertificateParseError(
             "The certificate names two different signature algorithms."
         )
+    if certificate["signature_value"].contents[:1] != b"\x00":
+        # X.690 §8.6.2. Not signed either, and otherwise ignored by what verifies.
+        raise UserCertificateParseError(
+            "The certificate's signature is not a whole number of octets."
+        )
+    if certificate["signature_value"].contents[0] != 0:
+        # The count of unused bits, outside of what is signed; DER signatures have none.
+        raise UserCertificateParseError("The certificate's signature is not whole bytes.")
     if len(set(names)) != len(names):
         raise UserCertificateParseError("An extension of the certificate occurs twice.")
     return certificate
