@@ -105,6 +105,8 @@ class Dispatcher:
             while (frame := await frames.get()) is not None:
                 if not self._take(frame, frames):
                     break
+                # What was begun begins: a task that is cancelled before answers nobody.
+                await asyncio.sleep(0)
         finally:
             await self._end_operation()
         return 0

@@ -49,20 +49,24 @@ class Authentication:
         self._previous = previous
         self._work: asyncio.Task[None] | None = None
         self._expired = False
+        self._visible = False
         #: True once the token has left.
         self.answered = False
 
     def expire(self) -> None:
         """The page has stopped waiting: let go of the card, and say so."""
-        if self._work is not None and not self.answered:
+        if not self.answered:
             self._expired = True
-            self._work.cancel()
+            if self._work is not None:
+                self._work.cancel()
 
     async def run(self) -> None:
         """Do it. Raises the errors of the operation and ``RequestExpired``."""
         if self._previous is not None:
             self._previous.cancel()
             await asyncio.wait({self._previous})
+        if self._expired:
+            raise _expired()
         config = load_config()
         origin = check_origin(
             self._arguments.origin, allow_localhost=config.allow_localhost
@@ -76,10 +80,14 @@ class Authentication:
         window = self._window() if config.prompt == "window" else None
         prompt = open_prompt(config, window=window, command=self._prompt_command)
 
+        def progress(word: str) -> None:
+            self._visible = True  # the first word comes with the window
+            self._progress(word)
+
         async def work() -> None:
             async with open_source(config) as source:
                 token = await authenticate(
-                    request, source=source, prompt=prompt, progress=self._progress
+                    request, source=source, prompt=prompt, progress=progress
                 )
                 self.answered = True
                 self._answer(token)
@@ -96,9 +104,15 @@ class Authentication:
         except asyncio.CancelledError:
             if not self._expired:
                 raise
+            if not self._visible:
+                raise _expired() from None  # there is no window yet to say it in
             prompt.show(Step.EXPIRED)
             await prompt.wait_for_cancel()
-            raise RequestExpired("The page stopped waiting for an answer.") from None
+            raise _expired() from None
         prompt.show(Step.DONE)
         with suppress(TimeoutError):
             await asyncio.wait_for(prompt.wait_for_cancel(), _DONE_SHOWN)
+
+
+def _expired() -> RequestExpired:
+    return RequestExpired("The page stopped waiting for an answer.")

@@ -156,6 +156,28 @@ def test_a_second_request_meanwhile_is_told_busy(
         assert host.answer()["id"] == "1"
 
 
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("cancel", "REQUEST_CANCELLED"), ("expire", "REQUEST_EXPIRED")],
+)
+def test_a_request_that_is_called_off_in_the_same_breath_is_answered(
+    home: Path, window: dict[str, str], command: str, code: str
+) -> None:
+    script = Script(home, "wait")
+    request = {"id": "1", "command": "authenticate", "arguments": own_arguments()}
+    bodies = [json.dumps(each).encode() for each in (request, off(command))]
+    with running(window, prompt_command=script.command) as host:
+        # In one piece, so that the host finds both when it first looks.
+        host.send_raw(b"".join(len(b).to_bytes(4, sys.byteorder) + b for b in bodies))
+        assert host.answer()["error"]["code"] == code
+        host.send({"id": "2", "command": "authenticate", "arguments": own_arguments()})
+        assert host.receive() == {"id": "2", "progress": "window-open"}
+
+
+def off(command: str) -> dict[str, str]:
+    return {"id": "1", "command": command}
+
+
 def test_an_expired_request_keeps_its_window_until_it_is_closed(
     home: Path, window: dict[str, str]
 ) -> None:
