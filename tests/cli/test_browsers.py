@@ -90,7 +90,29 @@ def test_a_missing_browser_is_named_with_its_package(
     assert f"apt install {package}" in last["error"]["message"]
 
 
-def test_a_folder_without_ca_certificates_is_named(run: Run, tmp_path: Path) -> None:
+def test_without_a_screen_the_way_without_one_is_named(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    outcome = run("demo", "--output", "demo")
+    assert outcome.status == 1
+    assert "--headless" in json.loads(outcome.lines[-1])["error"]["message"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    outcome = run("demo", "--headless", "--output", "file/demo")
+    assert outcome.status == 1
+    last = json.loads(outcome.lines[-1])
+    assert (last["login"], last["error"]["code"]) == ("failed", "DEMO_FAILED")
+    assert str(tmp_path / "file") in last["error"]["message"]
+
+
+def test_a_folder_without_ca_certificates_is_named(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", ":7")
     outcome = run(
         *("demo", "--card", "pcsc", "--trust", str(tmp_path)),
         *("--output", str(tmp_path / "demo")),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from native_host.mock_card.state import MockCardState
+from tests import pcsc
 
 from .conftest import Run
 
@@ -79,6 +80,27 @@ def test_activation_is_judged_by_each_pins_own_state(
         data.pin2.changed = pin2
     (reader,) = run("card", "status", "--card", "mock").result["readers"]
     assert reader["card"]["activation"] == activation
+
+
+def test_card_status_of_a_card_in_a_reader(mock_card: MockCardState) -> None:
+    finished = pcsc.run(
+        [sys.executable, "-I", "-m", "native_host.cli", "card", "status"],
+        card=mock_card.folder,
+    )
+    assert finished.returncode == 0, finished.stderr
+    with_card, *others = json.loads(finished.stdout)["readers"]
+    assert with_card["reader"] == pcsc.READER
+    assert with_card["testCard"] is False
+    assert with_card["card"]["holder"] == HOLDER
+    assert all(each["card"] is None for each in others)
+
+
+def test_card_status_without_the_smart_card_service_says_so(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PCSCLITE_CSOCK_NAME", "/nowhere/pcscd.comm")
+    outcome = run("card", "status")
+    assert (outcome.status, outcome.error) == (1, "PCSC_UNAVAILABLE")
 
 
 @pytest.mark.parametrize("profile", ["v5", "v4.2"])

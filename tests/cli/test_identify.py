@@ -7,7 +7,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from native_host.mock_card.state import MockCardState
 from relying_party import Trust, validate
 from relying_party.errors import AuthTokenSignatureValidationError
+from tests import pcsc
 
 from .conftest import NONCE, ORIGIN, Outcome, Run
 
@@ -99,18 +100,20 @@ def test_a_broken_mock_card_is_named_and_not_reset(
     assert file.read_text() == "{}"
 
 
+IN_TERMINAL = (
+    *(sys.executable, "-I", "-m", "native_host.cli"),
+    *(*ASKED, "--prompt", "terminal", "--lang", "en"),
+)
+
+
 class Terminal:
     """``kortilla identify`` with its words and its person on a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str]) -> None:
         self._master, slave = pty.openpty()
         self._seen = b""
         self._process = subprocess.Popen(
-            [
-                *("setsid", "--ctty"),  # so that Ctrl-C reaches it
-                *(sys.executable, "-I", "-m", "native_host.cli"),
-                *(*ASKED, "--prompt", "terminal", "--lang", "en"),
-            ],
+            ["setsid", "--ctty", *command],  # so that Ctrl-C reaches it
             stdin=slave,
             stdout=subprocess.PIPE,
             stderr=slave,
@@ -141,7 +144,16 @@ class Terminal:
 @pytest.fixture
 def terminal(mock_card: MockCardState) -> Iterator[Terminal]:
     assert mock_card.folder.is_dir()
-    terminal = Terminal()
+    terminal = Terminal(IN_TERMINAL)
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture
+def terminal_with_reader(mock_card: MockCardState) -> Iterator[Terminal]:
+    """The same with the mock card in a PC/SC reader."""
+    command = [*IN_TERMINAL, "--card", "pcsc"]
+    terminal = Terminal(pcsc.within(command, card=mock_card.folder))
     yield terminal
     terminal.close()
 
@@ -170,6 +182,26 @@ def test_the_pin_may_be_typed_in_the_terminal(
     assert mock_card.read().pin1.tries == 5
 
 
+def test_a_card_in_a_reader_identifies_as_well(
+    terminal_with_reader: Terminal, mock_card: MockCardState
+) -> None:
+    terminal = terminal_with_reader
+    terminal.wait_for(mock_card.read().satu)
+    terminal.wait_for("PIN1")
+    terminal.type("1234\r")
+    outcome = terminal.end()
+    assert outcome.status == 0
+    identity = asyncio.run(
+        validate(
+            outcome.result,
+            origin=ORIGIN,
+            nonce=NONCE,
+            trust=Trust.from_folder(mock_card.folder, test=True),
+        )
+    )
+    assert identity.satu == mock_card.read().satu
+
+
 @pytest.mark.parametrize("keys", ["\x03", "\r"], ids=["Ctrl-C", "Enter alone"])
 def test_a_person_can_cancel_in_the_terminal(
     terminal: Terminal, mock_card: MockCardState, keys: str
@@ -183,10 +215,7 @@ def test_a_person_can_cancel_in_the_terminal(
 
 def test_a_terminal_prompt_needs_a_terminal(mock_card: MockCardState) -> None:
     finished = subprocess.run(
-        [
-            *(sys.executable, "-I", "-m", "native_host.cli"),
-            *(*ASKED, "--prompt", "terminal"),
-        ],
+        IN_TERMINAL,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,

@@ -67,6 +67,11 @@ def demo(
             return _failed(browser, "The demo was ended.", UserCancelled.code)
         say("The demo has ended.")
         return 0
+    except Exception as error:
+        # Whoever waits for the last line gets one, whatever happened.
+        logger.exception("the demo failed")
+        name = type(error).__name__
+        return _failed(browser, f"This should not happen: {name}.", KortillaError.code)
     if result is not None:
         print_result(result)
     return 0

@@ -3,6 +3,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 import time
 from contextlib import AbstractAsyncContextManager
@@ -43,21 +44,23 @@ async def run_demo(
     """
     began = time.monotonic()
     cancel_on_signals()
-    stage = await asyncio.to_thread(
-        Stage.build,
-        folder,
-        browser,
-        card="mock" if trust is None else "pcsc",
-        prompt="automatic" if headless else "window",
-    )
+    if not headless and not _has_screen():
+        raise DemoFailed("There is no screen; --headless logs in without one.")
     card = None
     try:
+        stage = await asyncio.to_thread(
+            Stage.build,
+            folder,
+            browser,
+            card="mock" if trust is None else "pcsc",
+            prompt="automatic" if headless else "window",
+        )
         if trust is None:
             card = await asyncio.to_thread(MockCardState.create, stage.mock_card_folder)
             trusted = Trust.from_folder(card.folder, test=True)
         else:
             trusted = Trust.from_folder(trust, test=True)
-    except TrustConfigurationError as error:
+    except (OSError, TrustConfigurationError) as error:
         raise DemoFailed(str(error)) from error
     async with DemoServer(trusted) as server:
         say(f"The demo service is at {server.origin}")
@@ -80,6 +83,12 @@ async def run_demo(
             }
             await _draw_window(folder / "pin-window.png", server.origin, result)
             return result
+
+
+def _has_screen() -> bool:
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _launch(
