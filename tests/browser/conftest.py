@@ -21,6 +21,8 @@ from .tls import Authority
 from .window import Door
 
 Visit = Callable[..., Awaitable[Page]]
+#: Name and SATU.
+Holder = tuple[str, str]
 OpenTab = Callable[[], Awaitable[Tab]]
 
 
@@ -43,6 +45,13 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trust(pristine: Path) -> Trust:
     """Trust the mock card's authority, as test services do."""
     return Trust.from_folder(pristine, test=True)
+
+
+@pytest.fixture(scope="session")
+def holder(pristine: Path) -> Holder:
+    """Name the person whose card it is."""
+    card = MockCardState.open(pristine).read()
+    return f"{card.given_name} {card.surname}", card.satu
 
 
 @pytest.fixture(scope="session", params=["chromium", "firefox"])
@@ -80,7 +89,7 @@ async def shared_browser(
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def browser(shared_browser: Browser) -> AsyncIterator[Browser]:
-    """The browser with a new card, the host as installed, and no tab of another test."""
+    """The browser with a new card and host, and no tab of another test."""
     house = shared_browser.house
     await house.empty()
     house.card.renew()

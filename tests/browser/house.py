@@ -2,11 +2,12 @@
 """A HOME for one browser and the host: manifests, launcher, settings, mock card."""
 
 import asyncio
+import contextlib
 import json
 import os
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from native_host.browsers.hosts import OWN_HOST, Family
@@ -103,9 +104,15 @@ class House:
             f"sys.exit(main(prompt_command={prompt_command!r}))"
         )
 
-    def remove_manifest(self) -> None:
-        """Have the browser know of no host."""
-        self._manifest.unlink()
+    @contextlib.contextmanager
+    def without_manifest(self) -> Iterator[None]:
+        """Have the browser know of no host meanwhile."""
+        elsewhere = self.home / "manifest.json"
+        self._manifest.rename(elsewhere)
+        try:
+            yield
+        finally:
+            elsewhere.rename(self._manifest)
 
     def launches(self) -> list[int]:
         """Return the process of each start that ``put_host`` has noted."""

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""From the demo service's button to the page that shows who logged in."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import pytest_asyncio
+
+from relying_party import Trust
+from relying_party.demo import DemoServer
+from tests.screen import Screen
+
+from .browsers import Browser, Tab
+from .conftest import Holder, OpenTab
+from .tls import Authority
+from .window import Door
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+#: What the PIN window is called in English.
+TITLE = "^Kortilla: identify yourself"
+#: Seconds after which keys that the window did not take are pressed again.
+AGAIN_AFTER = 0.8
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def demo(trust: Trust, authority: Authority) -> AsyncIterator[DemoServer]:
+    """Run the demo service at an https address."""
+    context = authority.server_context
+    async with DemoServer(
+        trust, host="n0.service.example", ssl_context=context
+    ) as demo:
+        yield demo
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tab(open_tab: OpenTab, demo: DemoServer) -> Tab:
+    """Open the demo's front page in English."""
+    tab = await open_tab()
+    await tab.goto(f"{demo.origin}/en/")
+    return tab
+
+
+async def test_the_button_leads_to_the_page_of_the_session(
+    browser: Browser, tab: Tab, holder: Holder
+) -> None:
+    """With the launcher as it is installed, and the prompt that answers by itself."""
+    browser.house.install_host()
+    browser.house.configure(prompt="automatic")
+    await tab.click("#identify")
+    await tab.wait_for("#logout")
+    assert (await tab.text("#name"), await tab.text("#satu")) == holder
+    await tab.click("#logout")
+    await tab.wait_for("#identify")
+
+
+async def test_the_demo_may_run_on_http_on_this_computer(
+    browser: Browser,
+    open_tab: OpenTab,
+    trust: Trust,
+    holder: Holder,
+) -> None:
+    browser.house.configure(prompt="automatic", localhost=True)
+    async with DemoServer(trust) as demo:
+        assert demo.origin.startswith("http://localhost:")
+        tab = await open_tab()
+        await tab.goto(demo.origin)
+        await tab.click("#identify")
+        await tab.wait_for("#logout")
+        assert (await tab.text("#name"), await tab.text("#satu")) == holder
+
+
+async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
+    browser: Browser, tab: Tab, screen: Screen, holder: Holder
+) -> None:
+    """The real window on a real screen, and nothing but keys pressed."""
+    card = browser.house.card
+    browser.house.serve(environment=on(screen))
+    await tab.click("#identify")
+    window = await asyncio.to_thread(screen.find, TITLE)
+    await asyncio.to_thread(screen.wait_for_focus, window)
+    await asyncio.to_thread(type_pin, screen, "9999", lambda: card.tries == 4)
+    await asyncio.to_thread(type_pin, screen, "1234", lambda: card.tries == 5)
+    await tab.wait_for("#logout")
+    assert (await tab.text("#name"), await tab.text("#satu")) == holder
+    await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
+
+
+async def test_a_person_closes_the_window_with_a_key(
+    browser: Browser, tab: Tab, screen: Screen
+) -> None:
+    browser.house.serve(environment=on(screen))
+    await tab.click("#identify")
+    window = await asyncio.to_thread(screen.find, TITLE)
+    await asyncio.to_thread(screen.wait_for_focus, window)
+    await asyncio.to_thread(screen.press, "Escape")
+    assert "USER_CANCELLED" in await tab.text("#problem-code")
+    assert not await asyncio.to_thread(screen.ids, TITLE)
+    assert browser.house.card.tries == 5
+
+
+async def test_cancelling_in_the_window_is_said_on_the_page(
+    browser: Browser, tab: Tab, door: Door, holder: Holder
+) -> None:
+    await tab.click("#identify")
+    window = await door.opened()
+    await window.hear("ask-pin")
+    window.say("cancel")
+    assert await tab.text("#problem-code") == "USER_CANCELLED"
+    assert await tab.text("#problem-text")
+    # The page is ready for another try at once.
+    await tab.click("#identify")
+    await (await door.opened()).type_pin("1234")
+    await tab.wait_for("#logout")
+    assert await tab.text("#name") == holder[0]
+
+
+async def test_cancelling_on_the_page_takes_the_window_away(
+    browser: Browser, tab: Tab, door: Door
+) -> None:
+    await tab.click("#identify")
+    window = await door.opened()
+    await window.hear("ask-pin")
+    await tab.click("#cancel")
+    assert await tab.text("#problem-code") == "REQUEST_CANCELLED"
+    await window.gone()
+    await browser.house.host_gone()
+    assert browser.house.card.is_free
+
+
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+async def test_the_window_speaks_the_language_of_the_page(
+    tab: Tab, demo: DemoServer, door: Door, language: str
+) -> None:
+    await tab.goto(f"{demo.origin}/{language}/")
+    await tab.click("#identify")
+    window = await door.opened()
+    assert window.told[0]["conversation"]["language"] == language
+
+
+async def test_without_the_program_the_page_says_what_to_do(
+    browser: Browser, tab: Tab
+) -> None:
+    with browser.house.without_manifest():
+        await tab.click("#identify")
+        assert await tab.text("#problem-code") == "HOST_MISSING"
+        assert "Kortilla" in await tab.text("#problem-text")
+
+
+def on(screen: Screen) -> dict[str, str]:
+    """Return what makes the window come up on a screen."""
+    return {"DISPLAY": screen.display, "QT_QPA_PLATFORM": "xcb"}
+
+
+def type_pin(screen: Screen, digits: str, arrived: Callable[[], bool]) -> None:
+    """Type a PIN and press Enter, until the card has seen it.
+
+    The window takes no key in its first half second and says nothing to programs, so
+    the person at this keyboard tries again, and begins from an empty field.
+    """
+
+    def attempt() -> bool:
+        screen.press("ctrl+a")
+        screen.type(digits)
+        screen.press("Return")
+        again = time.monotonic() + AGAIN_AFTER
+        while not arrived() and time.monotonic() < again:
+            time.sleep(0.01)
+        return arrived()
+
+    screen.wait_until(attempt)
