@@ -52,28 +52,16 @@ def write(path: Path, content: bytes, *, mode: int, folder_mode: int) -> list[Pa
     Returns the folders that were made, outermost first. Raises ``InstallFailed``.
     """
     made: list[Path] = []
-    temporary = f".{path.name}.{secrets.token_hex(8)}"
-    with (
-        _explained(path),
-        _folder(path.parent, made=made, folder_mode=folder_mode) as folder,
-    ):
-        try:
-            file = os.open(
-                temporary,
-                os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
-                0o600,
-                dir_fd=folder,
-            )
-            with os.fdopen(file, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fchmod(file, mode)
-                os.fsync(file)
-            os.rename(temporary, path.name, src_dir_fd=folder, dst_dir_fd=folder)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary, dir_fd=folder)
-            raise
+    try:
+        with (
+            _explained(path),
+            _folder(path.parent, made=made, folder_mode=folder_mode) as folder,
+        ):
+            _replace(folder, path.name, content, mode)
+    except BaseException:
+        for each in reversed(made):
+            remove_empty_folder(each)
+        raise
     return made
 
 
@@ -122,6 +110,23 @@ def only_root_writes(path: Path) -> bool:
         else:
             where = here
     return True
+
+
+def _replace(folder: int, name: str, content: bytes, mode: int) -> None:
+    temporary = f".{name}.{secrets.token_hex(8)}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        file = os.open(temporary, flags, 0o600, dir_fd=folder)
+        with os.fdopen(file, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchmod(file, mode)
+            os.fsync(file)
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
 
 
 @contextlib.contextmanager

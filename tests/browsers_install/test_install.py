@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """``install`` and ``uninstall`` for one person."""
 
+import errno
 import json
 import os
 import stat
@@ -227,6 +228,18 @@ def test_a_file_in_a_folders_place_is_named(home: Path) -> None:
     with pytest.raises(InstallFailed, match=r"\.mozilla"):
         install()
     assert (home / ".mozilla").read_text() == "not a folder"
+
+
+def test_a_full_disk_is_named_and_nothing_half_written_stays(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InstallFailed, match="No space left"):
+        install(["firefox"])
+    assert tree(home) == {}
 
 
 def test_a_broken_record_is_named_and_not_reset(home: Path) -> None:
