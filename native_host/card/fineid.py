@@ -62,6 +62,22 @@ _TAG_DIGEST = 0x90
 _TAG_ALGORITHM = 0x80
 _TAG_KEY = 0x84
 
+_CHANGED = {b"\x00": False, b"\x01": True}
+
+# How cards without the application refuse to select it.
+_NO_APPLICATION = frozenset(
+    {
+        SW.FILE_NOT_FOUND,
+        SW.NOT_SUPPORTED,
+        SW.WRONG_P1_P2,
+        SW.REFERENCE_NOT_FOUND,
+        SW.UNKNOWN_INS,
+        SW.UNKNOWN_CLA,
+    }
+)
+
+_PAST_END = frozenset({SW.END_OF_FILE, SW.WRONG_OFFSET})
+
 
 class PinRole(Enum):
     """The card's PINs, by the reference that commands name them with."""
@@ -344,27 +360,12 @@ class FineidCard:
         """
         if role not in _PIN_DIGITS:
             return None
-        logger.info("The card gives no information on %s; its status is asked.", role)
+        logger.info(
+            "The card gives no information on %s; its status is asked.", role.name
+        )
         _, status = self._channel.exchange(Command(INS_VERIFY, 0x00, role.value))
         tries = 0 if status == SW.BLOCKED else tries_in(status)
         return None if tries is None else PinInfo(tries, None)
-
-
-_CHANGED = {b"\x00": False, b"\x01": True}
-
-# How cards without the application refuse to select it.
-_NO_APPLICATION = frozenset(
-    {
-        SW.FILE_NOT_FOUND,
-        SW.NOT_SUPPORTED,
-        SW.WRONG_P1_P2,
-        SW.REFERENCE_NOT_FOUND,
-        SW.UNKNOWN_INS,
-        SW.UNKNOWN_CLA,
-    }
-)
-
-_PAST_END = frozenset({SW.END_OF_FILE, SW.WRONG_OFFSET})
 
 
 def _der_object(content: bytes) -> bytes:
