@@ -75,9 +75,9 @@ class LoginService:
         self._trust = trust
         self._revocation = revocation
         self._clock = clock
-        self._challenges = Challenges(
-            challenges or MemoryChallengeStore(clock=clock), clock=clock
-        )
+        if challenges is None:
+            challenges = MemoryChallengeStore(clock=clock)
+        self._challenges = Challenges(challenges, clock=clock)
 
     async def challenge(self, session: MutableMapping[str, Any]) -> str:
         """Return a new challenge nonce, bound to this session."""

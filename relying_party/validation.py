@@ -120,9 +120,6 @@ def _load_leaf(der: bytes) -> x509.Certificate:
         raise UserCertificateParseError(
             "The certificate's signature is not a whole number of octets."
         )
-    if certificate["signature_value"].contents[0] != 0:
-        # The count of unused bits, outside of what is signed; DER signatures have none.
-        raise UserCertificateParseError("The certificate's signature is not whole bytes.")
     if len(set(names)) != len(names):
         raise UserCertificateParseError("An extension of the certificate occurs twice.")
     return certificate

@@ -23,23 +23,15 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from aiohttp_session import (
-    STORAGE_KEY,
-    AbstractStorage,
-    Session,
-    get_session,
-    new_session,
-    session_middleware,
-)
 
 from . import strict_json
 from .errors import AuthTokenParseError, RelyingPartyError, UserCertificateParseError
 from .identity import Identity
 from .login import LoginService
-from .sessions import MemoryStorage
+from .sessions import BrowserSessions, MemorySessionStore, SessionStore
 from .texts import catalogue, choose_language
 
-__all__ = ["current_identity", "is_same_origin", "login_app", "logout", "setup"]
+__all__ = ["current_identity", "end_session", "is_same_origin", "setup"]
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +41,9 @@ _BODY_SECONDS = 10
 _STATIC = Path(str(resources.files("relying_party") / "static"))
 
 _SERVICE: web.AppKey[LoginService] = web.AppKey("kortilla_service", LoginService)
+_SESSIONS: web.AppKey[BrowserSessions] = web.AppKey(
+    "kortilla_sessions", BrowserSessions
+)
 
 _HTTP_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}
 
@@ -67,38 +62,37 @@ def setup(
     service: LoginService,
     *,
     prefix: str = "/auth",
-    sessions: AbstractStorage | None = None,
+    sessions: SessionStore | None = None,
 ) -> None:
     """Give an application card login below ``prefix``, and sessions to hold it.
 
-    ``sessions`` is a storage of ``aiohttp-session``; sessions in memory, unless given.
-    An application that has sessions already adds ``login_app`` itself instead.
+    ``sessions`` is where the sessions are; in memory, unless given. Their cookie is
+    card login's own, beside whatever sessions the application has.
     """
-    storage = sessions or MemoryStorage(secure=service.origin.startswith("https:"))
-    app.middlewares.append(session_middleware(storage))
-    app.add_subapp(prefix, login_app(service))
-
-
-def login_app(service: LoginService) -> web.Application:
-    """Return the sub-application with the routes of card login."""
-    app = web.Application(middlewares=[_answer_errors])
     app[_SERVICE] = service
-    app.router.add_post("/challenge", _challenge)
-    app.router.add_post("/login", _login)
-    app.router.add_post("/logout", _logout)
-    app.router.add_static("/static", _STATIC)
-    app.on_response_prepare.append(_harden)
-    return app
+    app[_SESSIONS] = BrowserSessions(
+        MemorySessionStore() if sessions is None else sessions,
+        secure=service.origin.startswith("https:"),
+    )
+    login = web.Application(middlewares=[_answer_errors])
+    login.router.add_post("/challenge", _challenge)
+    login.router.add_post("/login", _login)
+    login.router.add_post("/logout", _logout)
+    login.router.add_static("/static", _STATIC)
+    login.on_response_prepare.append(_harden)
+    app.add_subapp(prefix, login)
 
 
 async def current_identity(request: web.Request) -> Identity | None:
     """Return who is logged in in the request's browser session, or None."""
-    return LoginService.identity(await get_session(request))
+    session = await request.config_dict[_SESSIONS].load(request)
+    return LoginService.identity(session.data)
 
 
-async def logout(request: web.Request) -> None:
-    """End the request's browser session."""
-    await _rotate(request)
+async def end_session(request: web.Request, response: web.StreamResponse) -> None:
+    """End the request's browser session; ``response`` takes its cookie away."""
+    sessions = request.config_dict[_SESSIONS]
+    await sessions.end(response, await sessions.load(request))
 
 
 def is_same_origin(request: web.Request, origin: str) -> bool:
@@ -116,8 +110,12 @@ def is_same_origin(request: web.Request, origin: str) -> bool:
 
 async def _challenge(request: web.Request) -> web.Response:
     await _read_json(request, allowed=set())
-    session = await get_session(request)
-    return _json({"nonce": await request.app[_SERVICE].challenge(session)})
+    sessions = request.config_dict[_SESSIONS]
+    session = await sessions.load(request)
+    nonce = await request.config_dict[_SERVICE].challenge(session.data)
+    response = _json({"nonce": nonce})
+    await sessions.save(response, session)
+    return response
 
 
 async def _login(request: web.Request) -> web.Response:
@@ -125,36 +123,28 @@ async def _login(request: web.Request) -> web.Response:
     nonce = body.get("nonce")
     if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
         raise _RequestRefusedError(400, "INVALID_REQUEST")
-    service = request.app[_SERVICE]
-    session = await get_session(request)
-    identity = await service.login(session, body["authToken"], nonce=nonce)
-    service.set_identity(await _rotate(request), identity)
-    return _json(
+    service = request.config_dict[_SERVICE]
+    sessions = request.config_dict[_SESSIONS]
+    session = await sessions.load(request)
+    identity = await service.login(session.data, body["authToken"], nonce=nonce)
+    response = _json(
         {"name": f"{identity.given_names} {identity.surname}", "satu": identity.satu}
     )
+    data: dict[str, Any] = {}
+    service.set_identity(data, identity)
+    await sessions.replace(response, session, data)
+    return response
 
 
 async def _logout(request: web.Request) -> web.Response:
     await _read_json(request, allowed=set())
-    await _rotate(request)
-    return _json({})
-
-
-async def _rotate(request: web.Request) -> Session:
-    """End the session for good, under its id, and return a new one."""
-    session = await get_session(request)
-    session.invalidate()
-    # The middleware saves the last session only; this one goes to the same storage
-    # with an answer that nobody gets, since the new cookie belongs on the real one.
-    storage: AbstractStorage = request[STORAGE_KEY]
-    await storage.save_session(request, web.Response(), session)
-    fresh = await new_session(request)
-    fresh.changed()
-    return fresh
+    response = _json({})
+    await end_session(request, response)
+    return response
 
 
 async def _read_json(request: web.Request, *, allowed: set[str]) -> dict[str, Any]:
-    if not is_same_origin(request, request.app[_SERVICE].origin):
+    if not is_same_origin(request, request.config_dict[_SERVICE].origin):
         raise _RequestRefusedError(403, "ORIGIN_REFUSED")
     if request.content_type != "application/json":
         raise _RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE")

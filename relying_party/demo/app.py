@@ -11,7 +11,7 @@ from relying_party import texts
 from relying_party.login import LoginService
 from relying_party.revocation import RevocationChecker
 from relying_party.trust import Trust
-from relying_party.web import current_identity, is_same_origin, logout, setup
+from relying_party.web import current_identity, end_session, is_same_origin, setup
 
 from . import pages
 
@@ -77,9 +77,11 @@ async def _session(request: web.Request) -> web.Response:
 async def _logout(request: web.Request) -> web.Response:
     if not is_same_origin(request, request.app[_ORIGIN]):
         return _error(request, 403, "ORIGIN_REFUSED")
-    await logout(request)
-    # Not raised: the session is saved, and its cookie goes, with an ordinary answer.
-    return web.Response(status=303, headers={"Location": f"/{_language(request)}/"})
+    # Returned, not raised: an exception would not take the cookie away.
+    location = f"/{_language(request)}/"
+    response = web.Response(status=303, headers={"Location": location})
+    await end_session(request, response)
+    return response
 
 
 @web.middleware

@@ -26,6 +26,8 @@ export default {
   CARD_MUTE: "The card does not answer. Check that it is the right way round and try again.",
   CARD_BUSY: "Another program is using the card. Close that program and try again.",
   CARD_EXPIRED: "The card's certificate is not valid. Use a card whose certificate is valid.",
+  CARD_NOT_ACTIVATED:
+    "The card's PINs have not been set yet. Activate the card with the activation code in your letter and try again.",
   UNSUPPORTED_CARD:
     "The card has no Citizen Certificate. Use a Finnish identity card and try again.",
   CARD_ERROR: "The card answered in an unexpected way. Take it out, put it back and try again.",

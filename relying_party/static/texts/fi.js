@@ -31,6 +31,8 @@ export default {
   CARD_BUSY: "Toinen ohjelma käyttää korttia. Sulje se ohjelma ja yritä uudelleen.",
   CARD_EXPIRED:
     "Kortin varmenne ei ole voimassa. Käytä korttia, jonka varmenne on voimassa.",
+  CARD_NOT_ACTIVATED:
+    "Kortin tunnuslukuja ei ole vielä asetettu. Aktivoi kortti kirjeen aktivointitunnusluvulla ja yritä uudelleen.",
   UNSUPPORTED_CARD:
     "Kortilla ei ole kansalaisvarmennetta. Käytä suomalaista henkilökorttia ja yritä uudelleen.",
   CARD_ERROR:

@@ -30,6 +30,8 @@ export default {
   CARD_BUSY: "Ett annat program använder kortet. Stäng det programmet och försök igen.",
   CARD_EXPIRED:
     "Kortets certifikat är inte giltigt. Använd ett kort med ett giltigt certifikat.",
+  CARD_NOT_ACTIVATED:
+    "Kortets koder har inte valts ännu. Aktivera kortet med aktiveringskoden i brevet och försök igen.",
   UNSUPPORTED_CARD:
     "Kortet har inget medborgarcertifikat. Använd ett finländskt identitetskort och försök igen.",
   CARD_ERROR:
