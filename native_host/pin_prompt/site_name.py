@@ -76,4 +76,5 @@ def _decode(label: str) -> str:
         return label
     plain = all(unicodedata.category(c)[0] in "LMN" or c in "-·" for c in decoded)
     normal = unicodedata.normalize("NFC", decoded.lower()) == decoded
-    return decoded if plain and normal and again == encoded else label
+    own = not decoded.isascii() and again == encoded
+    return decoded if plain and normal and own else label

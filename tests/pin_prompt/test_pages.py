@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QWidget
 
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.messages import AskPin, AskStarted, Close, Show
+from native_host.pin_prompt.messages import AskPin, AskStarted, Close, Request, Show
 from native_host.pin_prompt.questions import Problem, Step
 
 from .conftest import Stage, a_question
@@ -95,7 +95,11 @@ def test_the_mark_of_the_test_card_is_on_every_page(
 ) -> None:
     stage.open(language=language)
     assert mark in stage.words
-    requests = [AskStarted(), AskPin(1, a_question()), *(Show(step) for step in Step)]
+    requests: list[Request] = [
+        AskStarted(),
+        AskPin(1, a_question()),
+        *(Show(step) for step in Step),
+    ]
     for request in requests:
         stage.handle(request)
         assert mark in stage.words

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""What a screen reader gets: names, descriptions, and errors as they come."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible, QAccessibleInterface
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel, QWidget
+
+from native_host.pin_prompt.messages import AskPin, AskStarted, Show
+from native_host.pin_prompt.questions import Problem, Step
+
+from .conftest import Stage, a_question
+
+NAME, DESCRIPTION = QAccessible.Text.Name, QAccessible.Text.Description
+
+
+def interface(widget: QWidget) -> QAccessibleInterface:
+    found = QAccessible.queryAccessibleInterface(widget)
+    assert found is not None
+    return found
+
+
+def test_all_that_can_have_the_focus_has_a_name(stage: Stage) -> None:
+    stage.open()
+    for request in (
+        AskStarted(),
+        AskPin(1, a_question(tries_left=1)),
+        Show(Step.WAITING_FOR_CARD, Problem("CARD_MUTE")),
+    ):
+        stage.handle(request)
+        widget = stage.window.focusWidget()
+        first = widget
+        while True:
+            assert interface(widget).text(NAME), widget
+            QTest.keyClick(widget, Qt.Key.Key_Tab)
+            widget = stage.window.focusWidget()
+            if widget is first:
+                break
+
+
+def test_the_field_is_a_password_field_with_the_name_of_the_pin(stage: Stage) -> None:
+    page = stage.ask()
+    field = interface(page.field)
+    assert field.text(NAME) == "Basic PIN (PIN1)"
+    assert "4 to 12 digits" in field.text(DESCRIPTION)
+    assert field.state().passwordEdit
+    QTest.keyClicks(page.field, "1234")
+    assert "1" not in field.text(QAccessible.Text.Value)
+
+
+def test_the_field_tells_how_many_tries_are_left(stage: Stage) -> None:
+    page = stage.ask(tries_left=3, wrong=True)
+    description = interface(page.field).text(DESCRIPTION)
+    assert "The PIN was wrong." in description
+    assert "You have 3 tries left." in description
+
+
+def test_the_box_to_tick_is_a_check_box_with_its_words(stage: Stage) -> None:
+    page = stage.ask(tries_left=1)
+    assert page.understood is not None
+    box = interface(page.understood)
+    assert box.role() == QAccessible.Role.CheckBox
+    assert box.text(NAME).startswith("I understand that a wrong PIN")
+
+
+def test_the_window_is_a_dialog_with_a_title(stage: Stage) -> None:
+    stage.open()
+    window = interface(stage.window)
+    assert window.role() == QAccessible.Role.Dialog
+    assert "Kortilla" in window.text(NAME)
+
+
+def test_all_words_can_be_read_by_a_screen_reader(stage: Stage) -> None:
+    stage.ask(tries_left=2, wrong=True)
+    for label in stage.window.findChildren(QLabel):
+        if label.isVisible():
+            assert interface(label).role() == QAccessible.Role.StaticText
+            assert label.text() in interface(label).text(NAME)
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_each_step_is_announced(stage: Stage, spoken: list[str], step: Step) -> None:
+    stage.open()
+    stage.handle(Show(step))
+    heading, body = (stage.window.page.text(f"step.{step}.{part}") for part in PARTS)  # type: ignore[union-attr] # the window is open
+    assert spoken == [f"{heading}. {body}"]
+
+
+PARTS = ("heading", "body")
+
+
+def test_a_problem_is_announced(stage: Stage, spoken: list[str]) -> None:
+    stage.open()
+    stage.handle(Show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED")))
+    assert spoken[-1].startswith("The card was taken out of the reader. Put the card")
+
+
+def test_a_question_is_announced_with_what_happened_before(
+    stage: Stage, spoken: list[str]
+) -> None:
+    stage.open()
+    stage.handle(AskPin(1, a_question(tries_left=2, wrong=True)))
+    assert spoken[-1].startswith("The PIN was wrong. You have only two tries left.")
+    assert "https://login.service.example" in spoken[-1]
+
+
+def test_a_complaint_is_announced_and_described(
+    stage: Stage, spoken: list[str]
+) -> None:
+    page = stage.ask()
+    QTest.keyClicks(page.field, "1\r")
+    assert spoken[-1].startswith("The PIN is too short")
+    assert spoken[-1] in interface(page.field).text(DESCRIPTION)

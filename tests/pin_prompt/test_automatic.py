@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""The prompt that answers by itself does so for the mock card, and never hangs."""
+
+import asyncio
+
+import pytest
+
+from native_host.pin_prompt.automatic import AutomaticPrompt
+from native_host.pin_prompt.prompt import PromptFailed
+from native_host.pin_prompt.questions import Problem, Step
+
+from .conftest import a_conversation, a_question
+
+
+async def test_the_pin_is_typed() -> None:
+    prompt = AutomaticPrompt({"PIN1": "1234", "PIN2": "123456"})
+    await prompt.open(a_conversation())
+    await prompt.ask_started()
+    prompt.show(Step.READING)
+    assert await prompt.ask_pin(a_question()) == bytearray(b"1234")
+    await prompt.close()
+    await prompt.close()
+
+
+async def test_a_real_card_is_refused() -> None:
+    prompt = AutomaticPrompt({"PIN1": "1234"})
+    with pytest.raises(PromptFailed, match="mock card only"):
+        await prompt.open(a_conversation(test_card=False))
+
+
+@pytest.mark.parametrize("change", [{"wrong": True}, {"repeated": True}])
+async def test_a_refused_pin_is_not_typed_again(change: dict[str, bool]) -> None:
+    prompt = AutomaticPrompt({"PIN1": "1234"})
+    await prompt.open(a_conversation())
+    with pytest.raises(PromptFailed, match="refused"):
+        await prompt.ask_pin(a_question(tries_left=4, **change))
+
+
+async def test_a_pin_that_was_not_set_up_is_said() -> None:
+    with pytest.raises(PromptFailed, match="PIN2"):
+        await AutomaticPrompt({"PIN1": "1234"}).ask_pin(a_question(role="PIN2"))
+
+
+async def test_a_problem_ends_the_waiting_for_a_person() -> None:
+    prompt = AutomaticPrompt({"PIN1": "1234"})
+    await prompt.open(a_conversation())
+    waiting = asyncio.ensure_future(prompt.watch(asyncio.Event().wait()))
+    await asyncio.sleep(0)
+    prompt.show(Step.WAITING_FOR_CARD, Problem("PIN_BLOCKED"))
+    with pytest.raises(PromptFailed, match="PIN_BLOCKED"):
+        await waiting
+
+
+async def test_waiting_without_a_problem_goes_on() -> None:
+    prompt = AutomaticPrompt({})
+    prompt.show(Step.WAITING_FOR_CARD)
+    inserted = asyncio.Event()
+    waiting = asyncio.ensure_future(prompt.watch(inserted.wait()))
+    await asyncio.sleep(0)
+    inserted.set()
+    assert await waiting

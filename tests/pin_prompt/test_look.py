@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Everything can be read in the light, in the dark, and at high contrast."""
+
+import pytest
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication, QLabel
+
+from native_host.pin_prompt.gui.look import LOOKS, contrast, mixed, readable
+from native_host.pin_prompt.gui.render import dark_palette
+from native_host.pin_prompt.messages import AskPin, Show
+from native_host.pin_prompt.questions import Problem, Step
+
+from .conftest import Stage, a_question
+
+
+def palettes() -> dict[str, QPalette]:
+    high = QPalette(QColor("black"), QColor("black"))
+    return {
+        "light": QPalette(QColor("#efefef"), QColor("#efefef")),
+        "dark": dark_palette(),
+        "high contrast": high,
+    }
+
+
+EACH = pytest.mark.parametrize("name", ["light", "dark", "high contrast"])
+
+
+def test_contrast_is_that_of_the_guidelines() -> None:
+    assert contrast(QColor("black"), QColor("white")) == pytest.approx(21)
+    assert contrast(QColor("#777777"), QColor("white")) == pytest.approx(4.48, abs=0.01)
+
+
+@EACH
+def test_all_words_stand_out_from_what_they_stand_on(
+    application: QApplication, stage: Stage, name: str
+) -> None:
+    application.setPalette(palettes()[name])
+    stage.open()
+    for request in (
+        AskPin(1, a_question(tries_left=1, wrong=True)),
+        Show(Step.WAITING_FOR_CARD, Problem("CARD_MUTE")),
+    ):
+        stage.handle(request)
+        for label in stage.window.findChildren(QLabel):
+            paper = label.palette().window().color()
+            assert contrast(label.palette().windowText().color(), paper) >= 4.5
+
+
+@EACH
+@pytest.mark.parametrize("colour", ["#c22b2b", "#b26a00"])
+def test_words_in_a_notice_stand_out_from_its_tint(name: str, colour: str) -> None:
+    palette = palettes()[name]
+    paper = palette.window().color()
+    tint = mixed(paper, readable(QColor(colour), paper, 3.0), 0.08)
+    assert contrast(palette.windowText().color(), tint) >= 4.5
+
+
+@EACH
+def test_the_less_important_part_of_the_origin_can_be_read_too(name: str) -> None:
+    text, paper = palettes()[name].windowText(), palettes()[name].window().color()
+    shown = readable(mixed(text.color(), paper, 0.4), paper)
+    assert contrast(shown, paper) >= 4.5
+
+
+@EACH
+def test_field_and_typed_dots_stand_out(name: str) -> None:
+    palette = palettes()[name]
+    window, text = palette.window().color(), palette.windowText().color()
+    assert contrast(palette.text().color(), palette.base().color()) >= 4.5
+    assert contrast(text, window) >= 3
+    assert contrast(readable(palette.highlight().color(), window, 3.0), window) >= 3
+
+
+@pytest.mark.parametrize("operation", sorted(LOOKS))
+def test_band_and_button_of_each_operation_can_be_read(operation: str) -> None:
+    look = LOOKS[operation]
+    assert contrast(look.text, look.colour) >= 4.5
+
+
+@EACH
+def test_the_window_is_as_light_or_dark_as_the_desktop(
+    application: QApplication, stage: Stage, name: str
+) -> None:
+    application.setPalette(palettes()[name])
+    stage.open()
+    shot = stage.window.grab().toImage()
+    corner = shot.pixelColor(shot.width() - 2, shot.height() - 2)
+    assert corner == palettes()[name].window().color()
+
+
+def test_operations_do_not_look_alike() -> None:
+    colours = [look.colour.name() for look in LOOKS.values()]
+    assert len(set(colours)) == len(colours)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""The lines between host and window: what fits goes through, all else is refused."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from native_host.pin_prompt.messages import (
+    MAX_REQUEST,
+    AskPin,
+    AskStarted,
+    Close,
+    Open,
+    Request,
+    Show,
+    decode_request,
+    encode_request,
+    read_pin,
+)
+from native_host.pin_prompt.questions import Problem, Step
+
+from .conftest import a_conversation, a_question
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Open(a_conversation(origin="https://" + "a" * 247)),
+        AskStarted(),
+        Show(Step.READING),
+        Show(Step.WAITING_FOR_CARD, Problem("UNSUPPORTED_CARD", "kortti ääni")),
+        AskPin(3, a_question(name="Åsa", wrong=True, tries_left=1)),
+        Close(),
+    ],
+)
+def test_what_is_sent_is_what_arrives(request_: Request) -> None:
+    line = encode_request(request_)
+    assert line.endswith(b"\n")
+    assert line.count(b"\n") == 1
+    assert decode_request(line) == request_
+
+
+def an_opening(**changes: Any) -> dict[str, Any]:
+    line: dict[str, Any] = json.loads(encode_request(Open(a_conversation())))
+    line["conversation"].update(changes)
+    return line
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"open"',
+        b"{}",
+        b'{"type": null}',
+        b'{"type": ["open"]}',
+        b'{"type": "sing"}',
+        b'{"type": "open"}',
+        b'{"type": "close", "now": true}',
+        b'{"type": "show", "step": "dancing"}',
+        b'{"type": "show", "step": ["reading"]}',
+        b'{"type": "show", "step": "reading", "problem": "X"}',
+        b'{"type": "show", "step": "reading", "problem": {"code": 1}}',
+        b'{"type": "ask-pin", "number": "1", "question": {}}',
+        b"\xff\xfe",
+        *(
+            json.dumps(an_opening(**change)).encode()
+            for change in (
+                {"operation": "sing"},
+                {"origin": None},
+                {"test_card": 1},
+                {"test_card": "false"},
+                {"colour": "red"},
+            )
+        ),
+    ],
+)
+def test_a_line_that_does_not_fit_is_refused(line: bytes) -> None:
+    with pytest.raises(ValueError):
+        decode_request(line)
+
+
+@given(st.binary(max_size=200))
+def test_no_line_does_more_than_be_refused(line: bytes) -> None:
+    with pytest.raises(ValueError):
+        decode_request(line)
+
+
+def test_an_error_never_repeats_what_was_sent() -> None:
+    with pytest.raises(ValueError) as caught:
+        decode_request(b'{"type": "pin", "digits": "4711"}')
+    assert "4711" not in str(caught.value)
+
+
+def test_a_request_that_is_too_long_is_not_sent() -> None:
+    with pytest.raises(ValueError, match="too long"):
+        encode_request(AskPin(1, a_question(name="A" * MAX_REQUEST)))
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        (b'{"type": "pin", "number": 12, "digits": "1234"}', (12, bytearray(b"1234"))),
+        (b'{"type":"pin","number":1,"digits":"0"}', (1, bytearray(b"0"))),
+        (b'{"type": "pin", "number": 1, "digits": ""}', None),
+        (b'{"type": "pin", "number": 1, "digits": "12a4"}', None),
+        (b'{"type": "pin", "number": 1, "digits": "1234567890123"}', None),
+        (b'{"type": "pin", "digits": "1234"}', None),
+        (b'{"type": "cancel"}', None),
+    ],
+)
+def test_a_pin_is_read_without_becoming_a_str(
+    line: bytes, read: tuple[int, bytearray] | None
+) -> None:
+    assert read_pin(bytearray(line)) == read

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""One pass on a real screen: real window, real window manager, real keys."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from native_host.errors import UserCancelled
+from native_host.pin_prompt.questions import Step
+from native_host.pin_prompt.spawn import spawn
+from native_host.pin_prompt.window import WindowPrompt
+from tests.screen import Screen, open_screen
+
+from .conftest import a_conversation, a_question
+
+TITLE = "Kortilla: identify yourself"
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Screen]:
+    """A screen with a window manager."""
+    with open_screen() as screen:
+        yield screen
+
+
+@pytest.fixture
+def window(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[bytes]:
+    """The window's process, on that screen."""
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.setenv("DISPLAY", screen.display)
+    return spawn()
+
+
+async def type_pin(
+    screen: Screen, asking: "asyncio.Future[bytearray]", pin: str
+) -> None:
+    """Type a PIN, and again for as long as the window does not take it yet."""
+    while not asking.done():
+        # Escape would cancel; what a guarded field did not take is not there anyway.
+        await asyncio.to_thread(screen.press, "BackSpace", "Home", "shift+End")
+        await asyncio.to_thread(screen.type, f"{pin}\r")
+        await asyncio.wait({asking}, timeout=0.6)
+
+
+async def test_a_wrong_pin_and_then_the_right_one(
+    screen: Screen, window: subprocess.Popen[bytes]
+) -> None:
+    prompt = WindowPrompt(window)
+    await prompt.open(a_conversation())
+    shown = await asyncio.to_thread(screen.find, TITLE)
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    for digits, question in (
+        ("9999", a_question()),
+        ("1234", a_question(tries_left=4, wrong=True)),
+    ):
+        asking = asyncio.ensure_future(prompt.ask_pin(question))
+        await type_pin(screen, asking, digits)
+        assert await asking == digits.encode()
+        prompt.show(Step.SIGNING)
+    await prompt.close()
+    assert window.returncode == 0
+    await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
+
+
+@pytest.mark.parametrize("keys", ["Escape", "alt+F4"])
+async def test_escape_and_closing_cancel(
+    screen: Screen, window: subprocess.Popen[bytes], keys: str
+) -> None:
+    prompt = WindowPrompt(window)
+    await prompt.open(a_conversation())
+    shown = await asyncio.to_thread(screen.find, TITLE)
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(screen.press, keys)
+    with pytest.raises(UserCancelled):
+        await asking
+    await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
+    await prompt.close()
+
+
+async def test_a_window_nobody_asked_for_takes_no_keys(
+    screen: Screen, window: subprocess.Popen[bytes]
+) -> None:
+    # Another program, in which somebody is typing.
+    editor = subprocess.Popen(
+        [sys.executable, "-I", "-c", EDITOR],
+        env=screen.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    prompt = WindowPrompt(window)
+    try:
+        other = await asyncio.to_thread(screen.find, "Another program")
+        await asyncio.to_thread(screen.activate, other)
+        await prompt.open(a_conversation(started_by_person=False))
+        asking = asyncio.ensure_future(prompt.ask_started())
+        await asyncio.to_thread(screen.find, TITLE)
+        await asyncio.to_thread(screen.type, "1234\r")
+        assert editor.stdout is not None
+        assert await asyncio.to_thread(editor.stdout.readline) == "1234\n"
+        assert screen.focused() == other
+        assert not asking.done()
+        shown = await asyncio.to_thread(screen.find, TITLE)
+        await asyncio.to_thread(screen.activate, shown)
+        while not asking.done():
+            await asyncio.to_thread(screen.press, "Tab", "Return")
+            await asyncio.wait({asking}, timeout=0.6)
+            break
+    finally:
+        await prompt.close()
+        editor.kill()
+        editor.communicate()
+
+
+EDITOR = """
+from PySide6.QtWidgets import QApplication, QLineEdit
+application = QApplication([])
+line = QLineEdit()
+line.setWindowTitle("Another program")
+line.returnPressed.connect(lambda: print(line.text(), flush=True))
+line.show()
+application.exec()
+"""

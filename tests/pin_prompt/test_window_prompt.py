@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: MIT
+"""The host's side of the window, with a scripted process and with the real one."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from native_host.errors import UserCancelled
+from native_host.pin_prompt.messages import MAX_REQUEST, AskStarted, encode_request
+from native_host.pin_prompt.prompt import PromptFailed
+from native_host.pin_prompt.questions import Step
+from native_host.pin_prompt.spawn import spawn
+from native_host.pin_prompt.window import WindowPrompt
+
+from .conftest import a_conversation, a_question
+
+#: What each script begins with: ``hear`` reads a request, ``say`` answers.
+HEAD = """
+import json, sys, time, os, signal
+def hear(): return json.loads(sys.stdin.readline())
+def say(**message): print(json.dumps(message), flush=True)
+"""
+VISIBLE = "assert hear()['type'] == 'open'; say(type='visible')\n"
+TO_THE_END = "sys.stdin.read()"
+
+
+@asynccontextmanager
+async def scripted(
+    script: str, **options: float
+) -> AsyncIterator[tuple[WindowPrompt, subprocess.Popen[bytes]]]:
+    """Converse with a script in place of the window, and put it away."""
+    process = spawn([sys.executable, "-I", "-c", HEAD + script])
+    prompt = WindowPrompt(process, **options)
+    try:
+        yield prompt, process
+    finally:
+        await prompt.close()
+        assert process.returncode is not None
+
+
+async def test_a_pin_comes_in_a_buffer_that_can_be_wiped() -> None:
+    answer = "say(type='pin', number=hear()['number'], digits='1234')\n"
+    async with scripted(VISIBLE + answer + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        pin = await prompt.ask_pin(a_question())
+        assert type(pin) is bytearray
+        assert pin == b"1234"
+
+
+async def test_what_was_said_is_what_the_window_hears() -> None:
+    script = """
+opened = hear()
+say(type='visible')
+assert opened['conversation']['origin'] == 'https://login.service.example'
+assert hear() == {'type': 'ask-started'}
+say(type='started')
+assert hear() == {'type': 'show', 'step': 'reading', 'problem': None}
+asked = hear()
+assert asked['question']['satu'] == '99902038C'
+say(type='pin', number=asked['number'], digits='1234')
+"""
+    async with scripted(script + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        await prompt.ask_started()
+        prompt.show(Step.READING)
+        assert await prompt.ask_pin(a_question()) == b"1234"
+
+
+@pytest.mark.parametrize("ask", ["started", "pin", "watch", "wait"])
+async def test_cancelling_is_heard_whatever_goes_on(ask: str) -> None:
+    cancel = "say(type='cancel')\n"
+    async with scripted(VISIBLE + cancel + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        if ask == "wait":
+            await prompt.wait_for_cancel()
+            return
+        with pytest.raises(UserCancelled):
+            if ask == "started":
+                await prompt.ask_started()
+            elif ask == "pin":
+                await prompt.ask_pin(a_question())
+            else:
+                await prompt.watch(asyncio.Event().wait())
+
+
+async def test_work_that_is_done_counts_though_the_person_cancels() -> None:
+    async with scripted(VISIBLE + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        assert await prompt.watch(asyncio.sleep(0, "done")) == "done"
+
+
+async def test_a_late_answer_is_not_taken_for_the_next_question() -> None:
+    script = """
+first, second = hear(), hear()
+say(type='pin', number=first['number'], digits='1111')
+say(type='pin', number=second['number'], digits='2222')
+"""
+    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        given_up = asyncio.ensure_future(prompt.ask_pin(a_question()))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        assert await prompt.ask_pin(a_question()) == b"2222"
+
+
+@pytest.mark.parametrize(
+    "last_words",
+    [
+        "os._exit(3)",
+        "os.kill(os.getpid(), signal.SIGSEGV)",
+        "say(type='sing')",
+        "say(type='cancel', why='so')",
+        "print('no json', flush=True)",
+        "print('x' * 300, flush=True)",
+        "print('x' * 300_000, flush=True)",
+        "say(type='pin', number=hear()['number'], digits='12a4')",
+    ],
+)
+async def test_a_window_that_dies_or_talks_nonsense_fails(last_words: str) -> None:
+    async with scripted(VISIBLE + last_words + "\n" + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        with pytest.raises(PromptFailed):
+            await prompt.ask_pin(a_question())
+        with pytest.raises(PromptFailed):
+            await prompt.watch(asyncio.Event().wait())
+
+
+async def test_a_process_that_was_dead_before_it_was_opened_fails() -> None:
+    process = spawn([sys.executable, "-I", "-c", ""])
+    process.wait()
+    prompt = WindowPrompt(process)
+    with pytest.raises(PromptFailed):
+        await prompt.open(a_conversation())
+    await prompt.close()
+
+
+async def test_a_window_that_never_appears_fails() -> None:
+    async with scripted(TO_THE_END, open_within=0.05) as (prompt, _):
+        with pytest.raises(PromptFailed, match="in time"):
+            await prompt.open(a_conversation())
+
+
+async def test_what_is_too_long_to_be_shown_fails() -> None:
+    async with scripted(VISIBLE + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        with pytest.raises(PromptFailed, match="too much"):
+            await prompt.ask_pin(a_question(name="A" * MAX_REQUEST))
+
+
+async def test_closing_ends_whoever_still_waits() -> None:
+    async with scripted(VISIBLE + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+        await asyncio.sleep(0)
+        await prompt.close()
+        with pytest.raises(PromptFailed, match="closed"):
+            await asking
+        await prompt.close()
+
+
+async def test_a_window_that_does_not_listen_is_ended_anyway() -> None:
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + VISIBLE
+    async with scripted(deaf + "time.sleep(600)") as (prompt, process):
+        await prompt.open(a_conversation())
+        start = time.monotonic()
+        await prompt.close()
+        assert process.returncode == -signal.SIGKILL
+        assert time.monotonic() - start < 1  # 0.24 s by design; the machine is shared
+
+
+async def test_a_window_that_was_never_opened_is_put_away() -> None:
+    process = spawn([sys.executable, "-I", "-c", HEAD + TO_THE_END])
+    await WindowPrompt(process).close()
+    assert process.returncode == 0
+
+
+# The real window, without a screen
+
+
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch) -> Callable[[], subprocess.Popen[bytes]]:
+    """Start the real window's process."""
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    return spawn
+
+
+async def test_the_real_window_appears_and_goes(
+    real: Callable[[], subprocess.Popen[bytes]],
+) -> None:
+    process = real()
+    prompt = WindowPrompt(process)
+    await prompt.open(a_conversation(language="fi"))
+    for step in Step:
+        prompt.show(step)
+    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+    done, _ = await asyncio.wait({asking}, timeout=0.05)
+    assert not done
+    await prompt.close()
+    assert process.returncode == 0
+    with pytest.raises(PromptFailed):
+        await asking
+
+
+async def test_the_real_window_ends_with_the_host(
+    real: Callable[[], subprocess.Popen[bytes]],
+) -> None:
+    process = real()
+    prompt = WindowPrompt(process)
+    await prompt.open(a_conversation())
+    assert process.stdin is not None
+    start = time.monotonic()
+    process.stdin.close()
+    assert await asyncio.to_thread(process.wait) == 0
+    assert time.monotonic() - start < 1  # some milliseconds; the machine is shared
+    await prompt.close()
+
+
+async def test_the_real_window_ends_when_the_host_is_killed() -> None:
+    script = (
+        "import asyncio, sys, time; from native_host.pin_prompt.spawn import spawn; "
+        "p = spawn(); print(p.pid, flush=True); time.sleep(600)"
+    )
+    host = subprocess.Popen(
+        [sys.executable, "-I", "-c", script],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+    )
+    assert host.stdout is not None
+    window = int(host.stdout.readline())
+    watch = os.pidfd_open(window)
+    try:
+        host.kill()
+        host.wait()
+        loop, gone = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(watch, gone.set)
+        async with asyncio.timeout(10):
+            await gone.wait()
+        loop.remove_reader(watch)
+    finally:
+        os.close(watch)
+        host.stdout.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(window, signal.SIGKILL)
+
+
+async def test_the_real_window_without_a_screen_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    prompt = WindowPrompt(spawn())
+    with pytest.raises(PromptFailed, match="ended by itself"):
+        await prompt.open(a_conversation())
+    await prompt.close()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"type": "pin", "digits": "4711"}\n',
+        b"4711\n",
+        b"4711" * MAX_REQUEST,
+        encode_request(AskStarted()),
+    ],
+)
+def test_the_real_window_ends_at_nonsense_without_repeating_it(line: bytes) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-m", "native_host.pin_prompt"],
+        input=line,
+        capture_output=True,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        timeout=30,
+        check=False,
+    )
+    # The end of input ends the window too, and may come first.
+    assert done.returncode in (0, 2)
+    assert b"4711" not in done.stderr + done.stdout
+
+
+def test_the_host_pays_for_no_toolkit() -> None:
+    script = (
+        "import sys, native_host.pin_prompt.window, native_host.pin_prompt.spawn; "
+        "print([m for m in sys.modules if m.split('.')[0] in "
+        "('PySide6', 'shiboken6', 'pydantic', 'publicsuffixlist')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script], capture_output=True, check=True
+    )
+    assert done.stdout == b"[]\n"
