@@ -9,6 +9,9 @@ import { readToken } from "./token.js";
 /** @import { HostRequest, NativeHost } from "../shared/native_host.js" */
 /** @import { Token } from "./token.js" */
 
+/** How long the window says that it is done. */
+const DONE_MS = 1000;
+
 /** How long a prepared host waits for its operation. */
 const WARM_MS = 120_000;
 
@@ -81,9 +84,13 @@ export class Operation {
         { ...authentication },
         onProgress,
       );
-      return readToken(await this.#request.answer);
-    } finally {
+      const token = readToken(await this.#request.answer);
+      // The window tells the person that it is done, and then goes with its host.
+      setTimeout(() => this.#host?.close(), DONE_MS);
+      return token;
+    } catch (error) {
       this.#host.close();
+      throw error;
     }
   }
 }

@@ -18,7 +18,7 @@ from native_host.pin_prompt.prompt import Prompt, Step
 __all__ = ["Authentication"]
 
 #: Seconds for which the window says that it is done, unless the browser ends it.
-_DONE_SHOWN = 1.5
+_DONE_SHOWN = 1.0
 
 
 class Authentication:
