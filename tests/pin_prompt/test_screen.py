@@ -82,38 +82,41 @@ async def test_escape_and_closing_cancel(
     await prompt.close()
 
 
-async def test_a_window_nobody_asked_for_takes_no_keys(
-    screen: Screen, window: subprocess.Popen[bytes]
-) -> None:
-    # Another program, in which somebody is typing.
+@pytest.fixture
+def editor(screen: Screen) -> Iterator[subprocess.Popen[str]]:
+    """Another program, in which somebody is typing; it prints what was typed."""
     editor = subprocess.Popen(
         [sys.executable, "-I", "-c", EDITOR],
         env=screen.environment,
         stdout=subprocess.PIPE,
         text=True,
     )
+    yield editor
+    editor.kill()
+    editor.communicate()
+
+
+async def test_a_window_nobody_asked_for_takes_no_keys(
+    screen: Screen, window: subprocess.Popen[bytes], editor: subprocess.Popen[str]
+) -> None:
     prompt = WindowPrompt(window)
-    try:
-        other = await asyncio.to_thread(screen.find, "Another program")
-        await asyncio.to_thread(screen.activate, other)
-        await prompt.open(a_conversation(started_by_person=False))
-        asking = asyncio.ensure_future(prompt.ask_started())
-        await asyncio.to_thread(screen.find, TITLE)
-        await asyncio.to_thread(screen.type, "1234\r")
-        assert editor.stdout is not None
-        assert await asyncio.to_thread(editor.stdout.readline) == "1234\n"
-        assert screen.focused() == other
-        assert not asking.done()
-        shown = await asyncio.to_thread(screen.find, TITLE)
-        await asyncio.to_thread(screen.activate, shown)
-        while not asking.done():
-            await asyncio.to_thread(screen.press, "Tab", "Return")
-            await asyncio.wait({asking}, timeout=0.6)
-            break
-    finally:
-        await prompt.close()
-        editor.kill()
-        editor.communicate()
+    other = await asyncio.to_thread(screen.find, "Another program")
+    await asyncio.to_thread(screen.activate, other)
+    await prompt.open(a_conversation(started_by_person=False))
+    asking = asyncio.ensure_future(prompt.ask_started())
+    shown = await asyncio.to_thread(screen.find, TITLE)
+    await asyncio.to_thread(screen.type, "1234\r")
+    assert editor.stdout is not None
+    assert await asyncio.to_thread(editor.stdout.readline) == "1234\n"
+    assert screen.focused() == other
+    assert not asking.done()
+    # Only when the person turns to it does it take an answer.
+    await asyncio.to_thread(screen.activate, shown)
+    while not asking.done():
+        await asyncio.wait({asking}, timeout=0.6)
+        await asyncio.to_thread(screen.press, "Tab", "Return")
+    await asking
+    await prompt.close()
 
 
 EDITOR = """

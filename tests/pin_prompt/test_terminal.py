@@ -2,6 +2,8 @@
 """The terminal prompt, driven over a real terminal by what a program would send."""
 
 import asyncio
+import contextlib
+import json
 import os
 import pty
 import signal
@@ -26,56 +28,61 @@ from native_host.errors import KortillaError
 from native_host.pin_prompt.prompt import Conversation, PinQuestion, Problem, Step
 from native_host.pin_prompt.terminal import TerminalPrompt
 
-async def main(asked):
+async def main(origin, language, started, close_after, **asked):
     prompt = TerminalPrompt()
     try:
-        await prompt.open(Conversation("authenticate", asked.pop("origin"), asked.pop("language"), True))
-        if asked.pop("started"):
+        await prompt.open(Conversation("authenticate", origin, language, True))
+        if started:
             await prompt.ask_started()
         prompt.show(Step.READING)
         prompt.show(Step.READING)
-        if seconds := asked.pop("close_after"):
-            asyncio.get_running_loop().call_later(seconds, lambda: asyncio.ensure_future(prompt.close()))
-        question = PinQuestion("PIN1", "SPECIMEN-POHJALAINEN Aino", "99902038C", **asked)
-        print(bytes(await prompt.ask_pin(question)).decode(), flush=True)
+        if close_after:
+            loop = asyncio.get_running_loop()
+            loop.call_later(close_after, lambda: loop.create_task(prompt.close()))
+        who = {"name": "SPECIMEN-POHJALAINEN Aino", "satu": "99902038C"}
+        pin = await prompt.ask_pin(PinQuestion("PIN1", **who, **asked))
+        print(bytes(pin).decode(), flush=True)
     except KortillaError as error:
         print(error.code, flush=True)
     finally:
         await prompt.close()
 
-asyncio.run(main(json.loads(sys.argv[1])))
+asyncio.run(main(**json.loads(sys.argv[1])))
 """
+
+#: What is asked when a test does not say otherwise.
+ASKED: dict[str, Any] = {
+    "origin": "https://login.service.example",
+    "language": "en",
+    "started": False,
+    "close_after": 0,
+    "tries_left": 5,
+}
 
 
 class Terminal:
     """A program that asks at a terminal, and what stands on it."""
 
     def __init__(self, *, separate_errors: bool = False, **asked: Any) -> None:
-        import json
-
-        values = {
-            "origin": "https://login.service.example",
-            "language": "en",
-            "started": False,
-            "close_after": 0,
-            "tries_left": 5,
-        }
         self.ours, self.theirs = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", PROGRAM, json.dumps(values | asked)],
+            [sys.executable, "-I", "-c", PROGRAM, json.dumps(ASKED | asked)],
             stdin=self.theirs,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if separate_errors else self.theirs,
             start_new_session=True,
         )
         self.seen = ""
+        self._come = ""
 
     def expect(self, words: str) -> None:
-        """Read until these words have come."""
+        """Read until these words have come; ``seen`` is all up to there."""
         end = time.monotonic() + 20
-        while words not in self.seen:
-            assert time.monotonic() < end, self.seen
-            self.seen += os.read(self.ours, 4096).decode()
+        while words not in self._come:
+            assert time.monotonic() < end, self._come
+            self._come += os.read(self.ours, 4096).decode()
+        before, _, self._come = self._come.partition(words)
+        self.seen += before + words
 
     def send(self, text: str) -> None:
         """Type."""
@@ -90,10 +97,9 @@ class Terminal:
         """Wait for the program's end and return what it printed."""
         out, _ = self.process.communicate(timeout=20)
         os.set_blocking(self.ours, False)
-        try:
-            self.seen += os.read(self.ours, 65536).decode()
-        except BlockingIOError:
-            pass
+        with contextlib.suppress(BlockingIOError):
+            self._come += os.read(self.ours, 65536).decode()
+        self.seen += self._come
         return out.decode().strip()
 
     def close(self) -> None:
@@ -255,10 +261,7 @@ def test_the_host_can_close_it_while_it_asks(terminals: list[Terminal]) -> None:
 
 def test_without_a_terminal_it_fails_clearly() -> None:
     done = subprocess.run(
-        [
-            *(sys.executable, "-I", "-c", PROGRAM),
-            '{"origin": "https://a.example", "language": "en", "started": false}',
-        ],
+        [sys.executable, "-I", "-c", PROGRAM, json.dumps(ASKED)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=30,

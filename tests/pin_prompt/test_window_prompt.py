@@ -2,13 +2,12 @@
 """The host's side of the window, with a scripted process and with the real one."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -76,9 +75,10 @@ say(type='pin', number=asked['number'], digits='1234')
 
 @pytest.mark.parametrize("ask", ["started", "pin", "watch", "wait"])
 async def test_cancelling_is_heard_whatever_goes_on(ask: str) -> None:
-    cancel = "say(type='cancel')\n"
+    cancel = "hear(); say(type='cancel')\n"
     async with scripted(VISIBLE + cancel + TO_THE_END) as (prompt, _):
         await prompt.open(a_conversation())
+        prompt.show(Step.READING)
         if ask == "wait":
             await prompt.wait_for_cancel()
             return
@@ -89,6 +89,17 @@ async def test_cancelling_is_heard_whatever_goes_on(ask: str) -> None:
                 await prompt.ask_pin(a_question())
             else:
                 await prompt.watch(asyncio.Event().wait())
+
+
+async def test_cancelling_counts_though_the_pin_has_come() -> None:
+    async with scripted(VISIBLE + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+        await asyncio.sleep(0)
+        prompt._receive(bytearray(b'{"type": "pin", "number": 1, "digits": "1234"}'))
+        prompt._receive(bytearray(b'{"type": "cancel"}'))
+        with pytest.raises(UserCancelled):
+            await asking
 
 
 async def test_work_that_is_done_counts_though_the_person_cancels() -> None:
@@ -123,11 +134,12 @@ say(type='pin', number=second['number'], digits='2222')
         "print('no json', flush=True)",
         "print('x' * 300, flush=True)",
         "print('x' * 300_000, flush=True)",
-        "say(type='pin', number=hear()['number'], digits='12a4')",
+        "say(type='pin', number=asked['number'], digits='12a4')",
     ],
 )
 async def test_a_window_that_dies_or_talks_nonsense_fails(last_words: str) -> None:
-    async with scripted(VISIBLE + last_words + "\n" + TO_THE_END) as (prompt, _):
+    script = f"{VISIBLE}asked = hear()\n{last_words}\n{TO_THE_END}"
+    async with scripted(script) as (prompt, _):
         await prompt.open(a_conversation())
         with pytest.raises(PromptFailed):
             await prompt.ask_pin(a_question())
@@ -225,32 +237,37 @@ async def test_the_real_window_ends_with_the_host(
     await prompt.close()
 
 
-async def test_the_real_window_ends_when_the_host_is_killed() -> None:
+@pytest.fixture
+def host() -> Iterator[subprocess.Popen[bytes]]:
+    """A host with a window, whose process id it prints."""
     script = (
-        "import asyncio, sys, time; from native_host.pin_prompt.spawn import spawn; "
-        "p = spawn(); print(p.pid, flush=True); time.sleep(600)"
+        "import time; from native_host.pin_prompt.spawn import spawn; "
+        "print(spawn().pid, flush=True); time.sleep(600)"
     )
     host = subprocess.Popen(
         [sys.executable, "-I", "-c", script],
         stdout=subprocess.PIPE,
         env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
     )
+    yield host
+    host.kill()
+    host.communicate()
+
+
+async def test_the_real_window_ends_when_the_host_is_killed(
+    host: subprocess.Popen[bytes],
+) -> None:
     assert host.stdout is not None
-    window = int(host.stdout.readline())
-    watch = os.pidfd_open(window)
+    window = os.pidfd_open(int(host.stdout.readline()))
+    loop, gone = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(window, gone.set)
     try:
         host.kill()
-        host.wait()
-        loop, gone = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(watch, gone.set)
         async with asyncio.timeout(10):
             await gone.wait()
-        loop.remove_reader(watch)
     finally:
-        os.close(watch)
-        host.stdout.close()
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(window, signal.SIGKILL)
+        loop.remove_reader(window)
+        os.close(window)
 
 
 async def test_the_real_window_without_a_screen_fails(
