@@ -86,6 +86,8 @@ test("authenticate hands on what the browser says, and the token", async () => {
       },
     },
   ]);
+  assert.ok(!fake.hosts[0]?.disconnected, "its window says that it is done");
+  mock.timers.tick(1000);
   assert.ok(fake.hosts[0]?.disconnected);
 });
 
