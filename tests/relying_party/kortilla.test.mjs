@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: MIT
+// What the page client promises, with a fake window and extensions that are played.
+
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+
+const ORIGIN = "https://service.example";
+const NONCE = "A".repeat(43) + "=";
+const TOKEN = {
+  unverifiedCertificate: "AAAA",
+  algorithm: "ES384",
+  signature: "AAAA",
+  format: "web-eid:1.0",
+  appVersion: "https://kortilla.example/releases/0.1.0",
+};
+
+/** @typedef {Record<string, any>} Message */
+
+/** The page's window, with whatever extension listens in it. */
+class FakeWindow extends EventTarget {
+  isSecureContext = true;
+  /** Everything the page asked. @type {Message[]} */
+  asked = [];
+  /** The extension: is given each message of the page. @type {(message: Message) => void} */
+  extension = () => {};
+
+  /**
+   * @param {Message} message
+   * @param {string} target
+   */
+  postMessage(message, target) {
+    assert.equal(target, ORIGIN);
+    this.asked.push(message);
+    this.extension(message);
+  }
+
+  /**
+   * What a content script posts. Comes later, as in a browser.
+   *
+   * @param {unknown} data
+   * @param {unknown} [source]
+   */
+  answer(data, source = this) {
+    queueMicrotask(() => {
+      const event = new Event("message");
+      Object.assign(event, { data, source });
+      this.dispatchEvent(event);
+    });
+  }
+}
+
+/** @type {FakeWindow} */
+let page;
+/** @type {typeof import("../../relying_party/static/kortilla.js")["kortilla"]} */
+let kortilla;
+let copies = 0;
+
+beforeEach(async () => {
+  mock.timers.reset();
+  mock.restoreAll();
+  page = new FakeWindow();
+  Object.assign(globalThis, {
+    window: page,
+    location: { origin: ORIGIN, href: `${ORIGIN}/fi/` },
+    document: { documentElement: { lang: "fi" } },
+  });
+  // Each test has a module of its own, as each page has.
+  const copy = `../../relying_party/static/kortilla.js?${copies++}`;
+  ({ kortilla } = await import(copy));
+  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+});
+
+/** Let everything run that is not waiting for the clock. */
+async function settle() {
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/**
+ * Let the clock run, in steps, as each may begin another wait.
+ *
+ * @param {number} milliseconds
+ */
+async function wait(milliseconds) {
+  await settle();
+  for (let passed = 0; passed < milliseconds; passed += 100) {
+    mock.timers.tick(100);
+    await settle();
+  }
+}
+
+/**
+ * Kortilla's extension: acknowledges, and hands the request to `handle`.
+ *
+ * @param {(message: Message) => void} handle
+ */
+function playKortilla(handle) {
+  page.extension = (message) => {
+    if (!message.action.startsWith("kortilla:")) return;
+    page.answer({ action: `${message.action}-ack`, id: message.id });
+    handle(message);
+  };
+}
+
+/**
+ * @param {Message} message
+ * @param {string} kind
+ * @param {Message} fields
+ */
+function reply({ action, id }, kind, fields) {
+  page.answer({ action: `${action}-${kind}`, ...(id ? { id } : {}), ...fields });
+}
+
+/** @param {string} action */
+function asked(action) {
+  return page.asked.filter((message) => message.action === action);
+}
+
+/**
+ * @param {string} code
+ * @param {RegExp} [text]
+ * @returns {(error: any) => boolean}
+ */
+function fault(code, text = /\.$/) {
+  return (error) => {
+    assert.equal(error.name, "KortillaError");
+    assert.equal(error.code, code);
+    assert.match(error.message, text);
+    return true;
+  };
+}
+
+test("authenticate returns the token and tells the progress", async () => {
+  playKortilla((message) => {
+    if (message.action !== "kortilla:authenticate") return;
+    reply(message, "progress", { progress: "window-open" });
+    reply(message, "progress", { progress: "signing" });
+    reply(message, "success", TOKEN);
+  });
+  /** @type {string[]} */
+  const progress = [];
+  const token = await kortilla.authenticate({
+    nonce: NONCE,
+    lang: "sv",
+    onProgress: (word) => progress.push(word),
+  });
+  assert.deepEqual(token, TOKEN);
+  assert.deepEqual(progress, ["window-open", "signing"]);
+  const [request] = asked("kortilla:authenticate");
+  assert.deepEqual(Object.keys(request).sort(), [
+    "action",
+    "challengeNonce",
+    "id",
+    "options",
+  ]);
+  assert.equal(request.challengeNonce, NONCE);
+  assert.deepEqual(request.options, { lang: "sv" });
+  assert.match(request.id, /^[A-Za-z0-9_-]{1,64}$/);
+});
+
+test("the page's language is taken where none is given", async () => {
+  playKortilla((message) => reply(message, "success", TOKEN));
+  await kortilla.authenticate({ nonce: NONCE });
+  assert.deepEqual(asked("kortilla:authenticate")[0].options, { lang: "fi" });
+});
+
+test("a failure has the extension's code and a text in the language", async () => {
+  playKortilla((message) =>
+    reply(message, "failure", { error: { code: "HOST_MISSING", message: "x" } }),
+  );
+  for (const [lang, text] of /** @type {[string, RegExp][]} */ ([
+    ["fi", /^Selainlaajennus on asennettu/],
+    ["sv", /^Webbläsartillägget finns/],
+    ["en", /^The browser extension is there/],
+    ["de", /^The browser extension is there/],
+  ])) {
+    await assert.rejects(
+      kortilla.authenticate({ nonce: NONCE, lang }),
+      fault("HOST_MISSING", text),
+    );
+  }
+});
+
+test("the reason of a cancellation is told too", async () => {
+  playKortilla((message) =>
+    reply(message, "failure", {
+      error: { code: "USER_CANCELLED", message: "x", reason: "NO_READER" },
+    }),
+  );
+  await assert.rejects(kortilla.authenticate({ nonce: NONCE, lang: "en" }), (error) => {
+    assert.equal(/** @type {any} */ (error).reason, "NO_READER");
+    return fault("USER_CANCELLED", /You cancelled.*No card reader was found/)(error);
+  });
+});
+
+test("a code that a later version gives is kept", async () => {
+  playKortilla((message) =>
+    reply(message, "failure", { error: { code: "FROM_THE_FUTURE", message: "x" } }),
+  );
+  await assert.rejects(
+    kortilla.authenticate({ nonce: NONCE, lang: "en" }),
+    fault("FROM_THE_FUTURE", /unexpected/),
+  );
+});
+
+test("answers to others, and of other windows, are not taken", async () => {
+  playKortilla((message) => {
+    if (message.action !== "kortilla:authenticate") return;
+    reply({ ...message, id: "other" }, "success", { algorithm: "of another id" });
+    page.answer(
+      { action: `${message.action}-success`, id: message.id, algorithm: "of a frame" },
+      {},
+    );
+    reply(message, "success", TOKEN);
+  });
+  assert.deepEqual(await kortilla.authenticate({ nonce: NONCE }), TOKEN);
+});
+
+test("no extension: said after two seconds", async () => {
+  const rejected = assert.rejects(
+    kortilla.authenticate({ nonce: NONCE, lang: "en" }),
+    fault("EXTENSION_MISSING", /no extension/),
+  );
+  await wait(2000);
+  await rejected;
+  assert.equal(asked("kortilla:authenticate").length, 0);
+});
+
+test("a content script that comes late is found", async () => {
+  const token = kortilla.authenticate({ nonce: NONCE });
+  await wait(700);
+  playKortilla((message) => reply(message, "success", TOKEN));
+  await wait(300);
+  assert.deepEqual(await token, TOKEN);
+  assert.equal(asked("kortilla:authenticate").length, 1);
+});
+
+test("an extension that falls silent is noticed", async () => {
+  page.extension = (message) => {
+    if (message.action === "kortilla:status") reply(message, "ack", {});
+  };
+  const rejected = assert.rejects(
+    kortilla.authenticate({ nonce: NONCE }),
+    fault("EXTENSION_UNAVAILABLE"),
+  );
+  await wait(1000);
+  await rejected;
+});
+
+test("nobody waits longer than the challenge is valid", async () => {
+  playKortilla(() => {});
+  const rejected = assert.rejects(
+    kortilla.authenticate({ nonce: NONCE }),
+    fault("REQUEST_EXPIRED"),
+  );
+  await settle();
+  mock.timers.tick(300_000);
+  await rejected;
+  assert.equal(asked("kortilla:cancel")[0].id, asked("kortilla:authenticate")[0].id);
+});
+
+test("the signal calls a request off", async () => {
+  playKortilla(() => {});
+  const controller = new AbortController();
+  const rejected = assert.rejects(
+    kortilla.authenticate({ nonce: NONCE, signal: controller.signal }),
+    fault("REQUEST_CANCELLED"),
+  );
+  await settle();
+  controller.abort();
+  await rejected;
+  assert.deepEqual(asked("kortilla:cancel"), [
+    { action: "kortilla:cancel", id: asked("kortilla:authenticate")[0].id },
+  ]);
+});
+
+test("a signal that was used before asks nobody", async () => {
+  playKortilla(() => {});
+  await assert.rejects(
+    kortilla.authenticate({ nonce: NONCE, signal: AbortSignal.abort() }),
+    fault("REQUEST_CANCELLED"),
+  );
+  assert.deepEqual(page.asked, []);
+});
+
+test("a page without https is told so", async () => {
+  page.isSecureContext = false;
+  await assert.rejects(
+    kortilla.authenticate({ nonce: NONCE }),
+    fault("CONTEXT_INSECURE"),
+  );
+  assert.deepEqual(page.asked, []);
+});
+
+// Where only the published Web eID extension is there
+
+/** @param {(message: Message) => void} handle */
+function playWebEid(handle) {
+  page.extension = (message) => {
+    if (!message.action.startsWith("web-eid:")) return;
+    reply(message, "ack", {});
+    handle(message);
+  };
+}
+
+test("the Web eID extension is asked where Kortilla's is not there", async () => {
+  playWebEid((message) => reply(message, "success", TOKEN));
+  /** @type {string[]} */
+  const progress = [];
+  const token = kortilla.authenticate({
+    nonce: NONCE,
+    lang: "fi",
+    onProgress: (word) => progress.push(word),
+  });
+  await wait(1000);
+  assert.deepEqual(await token, TOKEN);
+  assert.deepEqual(progress, ["window-open"]);
+  assert.deepEqual(asked("web-eid:authenticate"), [
+    {
+      action: "web-eid:authenticate",
+      libraryVersion: "2.0.2",
+      challengeNonce: NONCE,
+      options: { lang: "fi", userInteractionTimeout: 300_000 },
+    },
+  ]);
+});
+
+for (const [theirs, ours] of [
+  ["USER_CANCELLED", "USER_CANCELLED"],
+  ["USER_TIMEOUT", "REQUEST_EXPIRED"],
+  ["NATIVE_UNAVAILABLE", "HOST_MISSING"],
+  ["VERSION_MISMATCH", "HOST_TOO_OLD"],
+  ["ACTION_PENDING", "BUSY"],
+  ["NATIVE_FATAL", "INTERNAL"],
+]) {
+  test(`its ERR_WEBEID_${theirs} is our ${ours}`, async () => {
+    playWebEid((message) =>
+      reply(message, "failure", { error: { code: `ERR_WEBEID_${theirs}` } }),
+    );
+    const rejected = assert.rejects(
+      kortilla.authenticate({ nonce: NONCE }),
+      fault(ours),
+    );
+    await wait(1000);
+    await rejected;
+  });
+}
+
+// prepare and status
+
+test("prepare starts the host, and is no error where nothing is there", async () => {
+  const nothing = kortilla.prepare();
+  await wait(1000);
+  assert.equal(await nothing, false);
+  playKortilla((message) => reply(message, "success", {}));
+  assert.equal(await kortilla.prepare(), true);
+  assert.equal(asked("kortilla:prepare").length, 1);
+});
+
+test("a prepare that the extension refuses is no error", async () => {
+  playKortilla((message) =>
+    reply(message, "failure", { error: { code: "ACTIVATION_REQUIRED" } }),
+  );
+  assert.equal(await kortilla.prepare(), false);
+});
+
+test("a person who comes near a button prepares once", async () => {
+  playKortilla((message) => reply(message, "success", {}));
+  const button = new EventTarget();
+  const detach = kortilla.prepareOn(button);
+  for (const name of ["pointerenter", "focus", "pointerdown"]) {
+    button.dispatchEvent(new Event(name));
+    await settle();
+  }
+  assert.equal(asked("kortilla:prepare").length, 1);
+  detach();
+});
+
+test("a prepare that was refused is tried again at the next sign", async () => {
+  let refuse = true;
+  playKortilla((message) => {
+    if (message.action !== "kortilla:prepare") return;
+    if (refuse) reply(message, "failure", { error: { code: "ACTIVATION_REQUIRED" } });
+    else reply(message, "success", {});
+  });
+  const button = new EventTarget();
+  kortilla.prepareOn(button);
+  button.dispatchEvent(new Event("pointerenter"));
+  await settle();
+  refuse = false;
+  button.dispatchEvent(new Event("pointerdown"));
+  await settle();
+  assert.equal(asked("kortilla:prepare").length, 2);
+});
+
+test("status says what is there", async () => {
+  const nothing = kortilla.status();
+  await wait(1000);
+  assert.deepEqual(await nothing, { extension: null, host: null });
+  playKortilla((message) =>
+    reply(message, "success", {
+      extension: "0.1.0",
+      host: null,
+      problem: "HOST_MISSING",
+    }),
+  );
+  assert.deepEqual(await kortilla.status(), {
+    extension: "0.1.0",
+    host: null,
+    problem: "HOST_MISSING",
+  });
+});
+
+// login: with the service's routes
+
+/** @param {(path: string, body: any, init: RequestInit) => Response | Promise<Response>} serve */
+function playService(serve) {
+  mock.method(
+    globalThis,
+    "fetch",
+    async (/** @type {URL} */ url, /** @type {RequestInit} */ init) =>
+      serve(url.pathname, JSON.parse(String(init.body)), init),
+  );
+}
+
+const login = () => kortilla.login({ lang: "sv", base: "/auth/" });
+
+test("login fetches the challenge and hands the token over", async () => {
+  playKortilla((message) => reply(message, "success", TOKEN));
+  /** @type {any[]} */
+  const served = [];
+  playService((path, body, { headers, method, credentials }) => {
+    served.push([path, body]);
+    assert.equal(method, "POST");
+    assert.equal(credentials, "same-origin");
+    assert.deepEqual(headers, {
+      "Content-Type": "application/json",
+      Accept: "application/json",
+      "Accept-Language": "sv",
+    });
+    return Response.json(
+      path === "/auth/challenge" ? { nonce: NONCE } : { name: "A B", satu: "X" },
+    );
+  });
+  assert.deepEqual(await login(), { name: "A B", satu: "X" });
+  assert.deepEqual(served, [
+    ["/auth/challenge", {}],
+    ["/auth/login", { authToken: TOKEN, nonce: NONCE }],
+  ]);
+});
+
+test("what the service says is told to the person", async () => {
+  playKortilla((message) => reply(message, "success", TOKEN));
+  playService((path) =>
+    path === "/auth/challenge"
+      ? Response.json({ nonce: NONCE })
+      : Response.json(
+          { error: { code: "CERTIFICATE_EXPIRED", message: "Certifikatet har gått ut." } },
+          { status: 403 },
+        ),
+  );
+  await assert.rejects(login(), fault("CERTIFICATE_EXPIRED", /^Certifikatet har gått ut\.$/));
+});
+
+test("a service that is not there, or broken", async () => {
+  playKortilla((message) => reply(message, "success", TOKEN));
+  playService(() => Promise.reject(new TypeError("no network")));
+  await assert.rejects(login(), fault("NETWORK_FAILED"));
+  playService(() => new Response("<h1>Bad gateway</h1>", { status: 502 }));
+  await assert.rejects(login(), fault("SERVICE_FAILED"));
+  playService(() => new Response("not JSON"));
+  await assert.rejects(login(), fault("SERVICE_FAILED"));
+});
+
+test("a service that never answers", async () => {
+  playService(
+    (_path, _body, { signal }) =>
+      new Promise((_resolve, reject) => {
+        signal?.addEventListener("abort", () => reject(signal.reason));
+      }),
+  );
+  const rejected = assert.rejects(login(), fault("NETWORK_FAILED"));
+  await settle();
+  mock.timers.tick(15_000);
+  await rejected;
+});
