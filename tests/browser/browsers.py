@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chromium and Firefox behind one interface, on top of the demo's drivers.
+"""Chromium and Firefox behind one interface, for tests.
 
 Clicks are real. ``evaluate`` is none in either browser: pages see no gesture in it.
 """
@@ -16,10 +16,10 @@ from playwright.async_api import BrowserContext, CDPSession, Error, Page
 from native_host.browsers.hosts import host_names
 from native_host.cli.demo.chromium import Chromium
 from native_host.cli.demo.errors import BrowserFailed
-from native_host.cli.demo.firefox import Firefox
 from native_host.cli.demo.stage import extension_folder
 
 from .house import House
+from .marionette import Marionette
 from .tls import Authority
 
 __all__ = ["Browser", "Tab", "open_browser"]
@@ -68,8 +68,8 @@ class Browser(ABC):
         """Open a tab and turn to it."""
 
     @abstractmethod
-    def extension_page(self, path: str) -> str:
-        """Return the address of one of the extension's own pages."""
+    async def open_view(self, path: str) -> Tab:
+        """Open one of the extension's own views in a tab."""
 
 
 class ChromiumTab(Tab):
@@ -129,52 +129,91 @@ class ChromiumBrowser(Browser):
     async def new_tab(self) -> Tab:
         return await ChromiumTab.open(self._driver.context)
 
-    def extension_page(self, path: str) -> str:
-        return f"chrome-extension://{host_names()[0].chromium[0]}/{path}"
+    async def open_view(self, path: str) -> Tab:
+        tab = await self.new_tab()
+        await tab.goto(f"chrome-extension://{host_names()[0].chromium[0]}/{path}")
+        return tab
+
+
+# Resolves once the element is visible.
+_APPEARS = """new Promise((resolve) => {
+  const observer = new MutationObserver(() => look());
+  const look = () => {
+    if (!document.querySelector(%s)?.checkVisibility()) return;
+    observer.disconnect();
+    resolve(true);
+  };
+  observer.observe(document, { subtree: true, childList: true, attributes: true });
+  look();
+})"""
 
 
 class FirefoxTab(Tab):
     """A tab of Firefox, which comes to the front before something happens in it."""
 
-    def __init__(self, driver: Firefox, handle: str) -> None:
+    def __init__(self, driver: Marionette, handle: str) -> None:
         self._driver, self._handle = driver, handle
 
     async def goto(self, url: str) -> None:
-        await (await self._front()).goto(url)
+        await self._command("WebDriver:Navigate", url=url)
 
     async def evaluate(self, expression: str) -> Any:
-        return await (await self._front()).evaluate(expression)
+        text = await self._command(
+            "WebDriver:ExecuteAsyncScript",
+            script=f"""const done = arguments[0];
+            Promise.resolve({expression}).then((value) => done(JSON.stringify(value)))
+            """,
+            args=[],
+        )
+        return None if text is None else json.loads(text)
 
     async def click(self, selector: str) -> None:
-        await (await self._front()).click(selector)
+        element = await self._command(
+            "WebDriver:FindElement", using="css selector", value=selector
+        )
+        await self._command("WebDriver:ElementClick", id=next(iter(element.values())))
 
     async def wait_for(self, selector: str) -> None:
-        await (await self._front()).wait_for(selector)
+        while True:
+            try:
+                await self.evaluate(_APPEARS % json.dumps(selector))
+            except BrowserFailed as error:
+                if "unloaded" not in str(error):
+                    raise
+                # The tab goes on to another page, which may have it.
+            else:
+                return
 
     async def text(self, selector: str) -> str:
-        return await (await self._front()).text(selector)
+        await self.wait_for(selector)
+        where = f"document.querySelector({json.dumps(selector)})"
+        return str(await self.evaluate(f"{where}.textContent.trim()"))
 
     async def close(self) -> None:
         self.closed = True
-        await (await self._front()).close_tab()
+        [first, *_] = await self._command("WebDriver:CloseWindow")
+        await self._driver.command("WebDriver:SwitchToWindow", handle=first)
 
-    async def _front(self) -> Firefox:
-        await self._driver.switch_to(self._handle)
-        return self._driver
+    async def _command(self, name: str, **parameters: Any) -> Any:
+        await self._driver.command("WebDriver:SwitchToWindow", handle=self._handle)
+        return await self._driver.command(name, **parameters)
 
 
 class FirefoxBrowser(Browser):
-    """Firefox through WebDriver BiDi."""
+    """Firefox through Marionette."""
 
-    def __init__(self, driver: Firefox, house: House, extension: str) -> None:
+    def __init__(self, driver: Marionette, house: House, extension: str) -> None:
         self._driver, self.house = driver, house
         self._extension = extension
 
     async def new_tab(self) -> Tab:
-        return FirefoxTab(self._driver, await self._driver.new_tab())
+        opened = await self._driver.command("WebDriver:NewWindow", type="tab")
+        return FirefoxTab(self._driver, opened["handle"])
 
-    def extension_page(self, path: str) -> str:
-        return f"moz-extension://{self._extension}/{path}"
+    async def open_view(self, path: str) -> Tab:
+        tab = await self.new_tab()
+        await tab.goto(f"moz-extension://{self._extension}/{path}")
+        return tab
 
 
 @contextlib.asynccontextmanager
@@ -201,7 +240,7 @@ async def open_browser(
         authority.trust_in(house.home / "firefox-profile")
     extension = str(uuid.uuid4())
     gecko = host_names()[0].firefox[0]
-    async with Firefox.launch(
+    async with Marionette.launch(
         house.home,
         environment=house.environment,
         extension=extension_folder(),

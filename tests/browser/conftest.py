@@ -23,7 +23,7 @@ from .window import Door
 Visit = Callable[..., Awaitable[Page]]
 #: Name and SATU.
 Holder = tuple[str, str]
-OpenTab = Callable[[], Awaitable[Tab]]
+OpenTab = Callable[..., Awaitable[Tab]]
 
 
 @pytest.fixture(scope="session")
@@ -100,13 +100,13 @@ async def browser(shared_browser: Browser) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
-    """Open tabs, which are closed in the end."""
+    """Open tabs, or the extension's views in tabs, which are closed in the end."""
     tabs: list[Tab] = []
 
-    async def open_tab() -> Tab:
-        tab = await browser.new_tab()
-        tabs.append(tab)
-        return tab
+    async def open_tab(view: str | None = None) -> Tab:
+        opening = browser.open_view(view) if view else browser.new_tab()
+        tabs.append(await opening)
+        return tabs[-1]
 
     yield open_tab
     for tab in tabs:
@@ -138,6 +138,11 @@ def screen() -> Iterator[Screen]:
     """A screen with a window manager."""
     with open_screen() as screen:
         yield screen
+
+
+async def ready(tab: Tab) -> None:
+    """Wait until one of the extension's views says that the program is there."""
+    await tab.wait_for("#host[data-state=ready]")
 
 
 async def identity_of(

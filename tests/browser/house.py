@@ -66,6 +66,7 @@ class House:
         self.card = Card(stage.mock_card_folder, pristine)
         [self._manifest] = self.home.rglob(f"{OWN_HOST}.json")
         self._program = Path(json.loads(self._manifest.read_text())["path"])
+        self._put_aside = self.home / "manifest.json"
         self._launches = self.home / "launches"
         self.configure()
         self.install_host()
@@ -106,13 +107,17 @@ class House:
 
     @contextlib.contextmanager
     def without_manifest(self) -> Iterator[None]:
-        """Have the browser know of no host meanwhile."""
-        elsewhere = self.home / "manifest.json"
-        self._manifest.rename(elsewhere)
+        """Have the browser know of no host, until the end or ``put_manifest``."""
+        self._manifest.rename(self._put_aside)
         try:
             yield
         finally:
-            elsewhere.rename(self._manifest)
+            self.put_manifest()
+
+    def put_manifest(self) -> None:
+        """Put the manifest in its place."""
+        if self._put_aside.exists():
+            self._put_aside.rename(self._manifest)
 
     def launches(self) -> list[int]:
         """Return the process of each start that ``put_host`` has noted."""

@@ -22,7 +22,9 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8"><title>Page of a test</title>
 <button id="ask">Ask</button>
 <script>
-const received = [], reports = [], untaken = [], waiting = [];
+// What a test may name is a property of the window, not a constant.
+var received = [];
+const reports = [], untaken = [], waiting = [];
 let next = null, askedAt = 0;
 addEventListener("message", ({ data, source }) => {
   if (data?.grandchild) addFrame(data.grandchild, null);
@@ -58,8 +60,15 @@ function first(list, fits) {
 }
 const fitting = (action, id) => (message) =>
   message.action === action && (id === null || message.id === id);
-const heard = (action, id) => first(untaken, fitting(action, id));
-const reported = (action) => first(reports, fitting(action, null));
+function heard(action, id) {
+  return first(untaken, fitting(action, id));
+}
+function reported(action) {
+  return first(reports, fitting(action, null));
+}
+function setNext(message) {
+  next = message;
+}
 function ask(message) {
   askedAt = performance.now();
   postMessage(message, "*");
@@ -150,7 +159,7 @@ class Page:
 
     async def ask(self, message: object) -> None:
         """Click the button that sends a message."""
-        await self.tab.evaluate(f"next = {json.dumps(message)}")
+        await self.tab.evaluate(f"setNext({json.dumps(message)})")
         await self.tab.click("#ask")
 
     async def send(self, message: object) -> None:

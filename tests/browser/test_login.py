@@ -140,15 +140,6 @@ async def test_the_window_speaks_the_language_of_the_page(
     assert window.told[0]["conversation"]["language"] == language
 
 
-async def test_without_the_program_the_page_says_what_to_do(
-    browser: Browser, tab: Tab
-) -> None:
-    with browser.house.without_manifest():
-        await tab.click("#identify")
-        assert await tab.text("#problem-code") == "HOST_MISSING"
-        assert "Kortilla" in await tab.text("#problem-text")
-
-
 def on(screen: Screen) -> dict[str, str]:
     """Return what makes the window come up on a screen."""
     return {"DISPLAY": screen.display, "QT_QPA_PLATFORM": "xcb"}

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""Firefox over Marionette, which reaches the extension's own views as well.
+
+WebDriver BiDi, which the demo speaks, can't look into them. Marionette is
+``length:[0, id, command, parameters]`` over TCP, answered by
+``length:[1, id, error, result]``.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from native_host.cli.demo.errors import BrowserFailed, BrowserMissing
+from native_host.cli.demo.process import background, end_process
+
+__all__ = ["Marionette"]
+
+#: Seconds that a start or a command may take.
+_SECONDS = 60
+_LISTENING = re.compile(rb"Listening on port ([0-9]+)")
+
+_PREFERENCES: Mapping[str, bool | int | str] = {
+    "app.update.disabledForTesting": True,
+    "browser.aboutwelcome.enabled": False,
+    "browser.shell.checkDefaultBrowser": False,
+    "browser.startup.page": 0,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "extensions.getAddons.cache.enabled": False,
+    "extensions.update.enabled": False,
+    "marionette.port": 0,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+}
+
+
+class Marionette:
+    """A Firefox, with one session."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._reader, self._writer = reader, writer
+        self._numbers = itertools.count(1)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def launch(
+        cls,
+        home: Path,
+        *,
+        environment: Mapping[str, str],
+        extension: Path,
+        preferences: Mapping[str, bool | int | str],
+    ) -> AsyncIterator[Self]:
+        """Start Firefox; when the context is left, it and all its processes end.
+
+        The profile is ``home/firefox-profile``. Raises ``BrowserMissing``.
+        """
+        program = shutil.which("firefox-esr") or shutil.which("firefox")
+        if program is None:
+            raise BrowserMissing("Firefox", "firefox-esr")
+        profile = home / "firefox-profile"
+        profile.mkdir(exist_ok=True)
+        lines = [
+            f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
+            for name, value in {**_PREFERENCES, **preferences}.items()
+        ]
+        (profile / "user.js").write_text("".join(lines))
+        async with contextlib.AsyncExitStack() as stack:
+            process = await asyncio.create_subprocess_exec(
+                *(program, "--marionette", "--remote-allow-system-access"),
+                *("--headless", "--no-remote", "--profile", str(profile)),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                env=dict(environment),
+                start_new_session=True,
+            )
+            stack.push_async_callback(end_process, process)
+            assert process.stdout
+            port = await _port(process.stdout)
+            await stack.enter_async_context(background(_drain(process.stdout)))
+            self = cls(*await asyncio.open_connection("127.0.0.1", port))
+            stack.callback(self._writer.close)
+            await self._read()
+            await self.command("WebDriver:NewSession")
+            await self.command("Addon:Install", path=str(extension), temporary=True)
+            yield self
+
+    async def command(self, name: str, **parameters: Any) -> Any:
+        """Send a command and return its result. Raises ``BrowserFailed``."""
+        body = json.dumps([0, next(self._numbers), name, parameters])
+        self._writer.write(f"{len(body)}:{body}".encode())
+        async with asyncio.timeout(_SECONDS):
+            _, _, error, result = await self._read()
+        if error is not None:
+            raise BrowserFailed(f"{name}: {error['error']}: {error['message']}")
+        if isinstance(result, dict) and set(result) == {"value"}:
+            return result["value"]
+        return result
+
+    async def _read(self) -> Any:
+        length = int((await self._reader.readuntil(b":"))[:-1])
+        return json.loads(await self._reader.readexactly(length))
+
+
+async def _port(output: asyncio.StreamReader) -> int:
+    said = b""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SECONDS):
+            while line := await output.readline():
+                if found := _LISTENING.search(line):
+                    return int(found[1])
+                said += line
+    raise BrowserFailed(f"Firefox did not start: {said.decode(errors='replace')}")
+
+
+async def _drain(output: asyncio.StreamReader) -> None:
+    while await output.read(65536):
+        pass

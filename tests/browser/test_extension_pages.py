@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""The extension's own views: is the program there, which version, and what to do."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from native_host import VERSION
+from native_host.browsers.hosts import Family
+from native_host.cli.demo.stage import extension_folder
+
+from .browsers import Browser, open_browser
+from .conftest import OpenTab, ready
+from .house import House
+from .site import Page, Site
+from .test_host_trouble import speak
+from .tls import Authority
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def text(name: str) -> str:
+    """Return one of the extension's English texts."""
+    catalogue = extension_folder() / "_locales/en/messages.json"
+    return str(json.loads(catalogue.read_text())[name]["message"])
+
+
+@pytest.mark.parametrize("view", ["popup/popup.html", "options/options.html"])
+async def test_a_view_says_that_the_program_is_there_and_which_version(
+    browser: Browser, open_tab: OpenTab, view: str
+) -> None:
+    tab = await open_tab(view)
+    await ready(tab)
+    assert await tab.text("#host h2") == text("readyHeading")
+    assert VERSION in await tab.text("#host p")
+    assert await tab.evaluate("document.documentElement.lang") == "en"
+    role = await tab.evaluate("document.querySelector('#host').getAttribute('role')")
+    assert role == "status", "what is found out is read aloud"
+
+
+@pytest.mark.parametrize("view", ["popup/popup.html", "options/options.html"])
+async def test_each_control_and_picture_of_a_view_has_a_name(
+    browser: Browser, open_tab: OpenTab, view: str
+) -> None:
+    tab = await open_tab(view)
+    await ready(tab)
+    names = await tab.evaluate(
+        "[...document.querySelectorAll('button, a, h1, h2, p, li')]"
+        ".map((each) => each.textContent.trim())"
+    )
+    assert names and all(names)
+    without = "[...document.images].filter((each) => !each.hasAttribute('alt')).length"
+    assert await tab.evaluate(without) == 0
+
+
+async def test_the_popup_leads_to_the_options(
+    browser: Browser, open_tab: OpenTab
+) -> None:
+    tab = await open_tab("popup/popup.html")
+    await ready(tab)
+    assert await tab.text("#more") == text("more")
+
+
+async def test_the_options_can_look_again(browser: Browser, open_tab: OpenTab) -> None:
+    tab = await open_tab("options/options.html")
+    await ready(tab)
+    with browser.house.without_manifest():
+        await tab.click("#again")
+        await tab.wait_for("#host[data-state=problem]")
+        assert await tab.text("#host h2") == text("missingHeading")
+    await tab.click("#again")
+    await ready(tab)
+
+
+@pytest.mark.parametrize(
+    ("program", "heading"),
+    [
+        (None, "missingHeading"),
+        ("import sys; sys.exit(3)", "crashedHeading"),
+        (speak({"version": "2.9.0+kortilla.0.0.9"}), "tooOldHeading"),
+    ],
+    ids=["missing", "crashes", "too old"],
+)
+async def test_the_popup_says_what_to_do(
+    browser: Browser, open_tab: OpenTab, program: str | None, heading: str
+) -> None:
+    house = browser.house
+    with house.without_manifest():
+        if program is not None:
+            house.put_host(program)
+            house.put_manifest()
+        tab = await open_tab("popup/popup.html")
+        await tab.wait_for("#host[data-state=problem]")
+    assert await tab.text("#host h2") == text(heading)
+    assert await tab.text("#host code") == "kortilla install"
+    house.serve()  # opening it again is how to look again
+    await ready(await open_tab("popup/popup.html"))
+
+
+async def test_a_program_that_is_installed_later_is_found_by_the_popup(
+    family: Family,
+    tmp_path_factory: pytest.TempPathFactory,
+    pristine: Path,
+    authority: Authority,
+    site: Site,
+) -> None:
+    house = House(tmp_path_factory.mktemp("later"), family, pristine)
+    house.serve()
+    with house.without_manifest():
+        async with open_browser(house, authority) as browser:
+            page = await Page.open(await browser.new_tab(), site.fresh())
+            await page.send({"action": "kortilla:status", "id": "1"})
+            status = await page.heard("kortilla:status-success", "1")
+            assert (status["host"], status["problem"]) == (None, "HOST_MISSING")
+            await page.send({"action": "web-eid:status", "libraryVersion": "2.0.2"})
+            error = await page.failure("web-eid:status")
+            assert error["code"] == "ERR_WEBEID_NATIVE_UNAVAILABLE"
+            assert error["extension"].startswith("2.")
+            house.put_manifest()
+            popup = await browser.open_view("popup/popup.html")
+            await ready(popup)
+            looked = house.launches()
+            await page.send({"action": "kortilla:status", "id": "2"})
+            status = await page.heard("kortilla:status-success", "2")
+            assert status["host"] == VERSION and "problem" not in status
+            assert house.launches() == looked, "a status starts nothing"

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""A program that is missing, broken or old is named soon, with what to do about it."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from native_host import WEB_EID_VERSION
+from relying_party import Trust
+from relying_party.demo import DemoServer
+
+from .browsers import Browser
+from .conftest import OpenTab, Visit, ready
+from .site import NONCE, authenticate
+from .tls import Authority
+from .window import Door
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+#: Milliseconds in which a page hears that there is no usable program.
+SOON = 2000
+
+WEB_EID = {
+    "action": "web-eid:authenticate",
+    "libraryVersion": "2.0.2",
+    "challengeNonce": NONCE,
+}
+
+
+def speak(*messages: object, then: str = "sys.stdin.buffer.read()") -> str:
+    """Return a program that says something, and then does something."""
+    bodies = [json.dumps(each).encode() for each in messages]
+    data = b"".join(len(body).to_bytes(4, "little") + body for body in bodies)
+    return f"import sys; sys.stdout.buffer.write({data!r}); sys.stdout.flush(); {then}"
+
+
+HELLO = {"version": WEB_EID_VERSION}
+READ_ONE = (
+    "n = int.from_bytes(sys.stdin.buffer.read(4), 'little'); sys.stdin.buffer.read(n)"
+)
+
+TROUBLES = {
+    "ends at once": ("import sys; sys.exit(3)", "HOST_CRASHED", "NATIVE_FATAL"),
+    "ends when asked": (speak(HELLO, then=READ_ONE), "HOST_CRASHED", "NATIVE_FATAL"),
+    "says nonsense": (speak({"hello": 1}), "HOST_CRASHED", "NATIVE_FATAL"),
+    "answers nonsense": (
+        speak(HELLO, {"id": "1", "result": {"unverifiedCertificate": "x"}}),
+        "HOST_CRASHED",
+        "NATIVE_FATAL",
+    ),
+    "is too old": (
+        speak({"version": "2.9.0+kortilla.0.0.9"}),
+        "HOST_TOO_OLD",
+        "VERSION_MISMATCH",
+    ),
+    "is another program": (
+        speak({"version": "2.9.0+0"}),
+        "HOST_TOO_OLD",
+        "VERSION_MISMATCH",
+    ),
+}
+
+
+@pytest_asyncio.fixture(loop_scope="session", autouse=True)
+async def recovery(browser: Browser, open_tab: OpenTab) -> AsyncIterator[None]:
+    """Have the extension find a sound program again in the end."""
+    yield
+    browser.house.serve()
+    tab = await open_tab("popup/popup.html")
+    await ready(tab)
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+async def test_a_program_that(browser: Browser, visit: Visit, trouble: str) -> None:
+    code, own, web_eid = TROUBLES[trouble]
+    browser.house.put_host(code)
+    page = await visit()
+    await page.ask(authenticate())
+    answer = await page.heard("kortilla:authenticate-failure", "1")
+    assert answer["error"]["code"] == own
+    assert answer["after"] < SOON
+    await page.ask(WEB_EID)
+    answer = await page.heard("web-eid:authenticate-failure")
+    assert answer["error"]["code"] == f"ERR_WEBEID_{web_eid}"
+    assert answer["after"] < SOON
+    if own == "HOST_TOO_OLD":
+        update = {"extension": False, "nativeApp": True}
+        assert answer["error"]["requiresUpdate"] == update
+
+
+async def test_a_program_that_is_missing(browser: Browser, visit: Visit) -> None:
+    page = await visit()
+    with browser.house.without_manifest():
+        await page.ask(authenticate())
+        answer = await page.heard("kortilla:authenticate-failure", "1")
+        assert answer["error"]["code"] == "HOST_MISSING"
+        assert answer["after"] < SOON
+        await page.ask(WEB_EID)
+        answer = await page.heard("web-eid:authenticate-failure")
+        assert answer["error"]["code"] == "ERR_WEBEID_NATIVE_UNAVAILABLE"
+        assert answer["after"] < SOON
+
+
+async def test_a_program_that_is_there_again_is_used_at_once(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    with browser.house.without_manifest():
+        await page.ask(authenticate())
+        await page.failure("kortilla:authenticate", "1")
+    await page.ask(authenticate("2"))
+    await (await door.opened()).type_pin("1234")
+    await page.heard("kortilla:authenticate-success", "2")
+
+
+async def test_the_demo_says_what_to_do(
+    browser: Browser, open_tab: OpenTab, trust: Trust, authority: Authority
+) -> None:
+    context = authority.server_context
+    async with DemoServer(
+        trust, host="n0.service.example", ssl_context=context
+    ) as demo:
+        tab = await open_tab()
+        await tab.goto(f"{demo.origin}/en/")
+        with browser.house.without_manifest():
+            await tab.click("#identify")
+            assert await tab.text("#problem-code") == "HOST_MISSING"
+            assert "program" in await tab.text("#problem-text")
+
+
+async def test_a_broken_setting_is_no_crash_and_its_path_is_not_told(
+    browser: Browser, visit: Visit
+) -> None:
+    page = await visit()
+    browser.house.configure(card="imaginary")
+    await page.ask(authenticate())
+    error = await page.failure("kortilla:authenticate", "1")
+    assert error["code"] == "CONFIG_BROKEN"
+    assert str(browser.house.home) not in json.dumps(await page.received())

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""The login with a card in a reader of the system: pcscd, vpcd and pyscard."""
+
+import asyncio
+
+from native_host.browsers.hosts import Family
+from native_host.mock_card.card import MockCard
+from relying_party import Trust
+from relying_party.demo import DemoServer
+from tests.pcsc import Room, isolated
+
+from .browsers import SITES, open_browser
+from .house import House
+from .tls import Authority
+from .window import Door
+
+
+@isolated
+async def test_login_in_chromium_with_a_card_in_a_reader(room: Room) -> None:
+    await _log_in(room, "chromium")
+
+
+@isolated
+async def test_login_in_firefox_with_a_card_in_a_reader(room: Room) -> None:
+    await _log_in(room, "firefox")
+
+
+async def _log_in(room: Room, family: Family) -> None:
+    card = room.new_card()
+    holder = card.read()
+    names = [name for site in SITES for name in (site, f"*.{site}")]
+    authority = Authority(room.folder, names)
+    house = House(room.folder / "house", family, card.folder)
+    house.configure(card="pcsc")
+    async with (
+        Door() as door,
+        DemoServer(
+            Trust.from_folder(card.folder, test=True),
+            host="service.example",
+            ssl_context=authority.server_context,
+        ) as demo,
+        open_browser(house, authority) as browser,
+    ):
+        house.serve(prompt_command=door.command)
+        tab = await browser.new_tab()
+        await tab.goto(demo.origin)
+        await tab.click("#identify")
+        window = await door.opened()
+        assert window.told[0]["conversation"]["test_card"] is False
+        await window.hear_step("waiting-for-card")
+        await asyncio.to_thread(room.insert, MockCard(card))
+        question = await window.type_pin("1234")
+        assert question["satu"] == holder.satu
+        await tab.wait_for("#logout")
+        assert await tab.text("#satu") == holder.satu
+        await house.host_gone()
