@@ -117,6 +117,8 @@ async def _sign(
                 at_hand.run(_verify_and_sign, card, pin, digest)
             )
         except WrongPin as error:
+            if not prompt.attended:
+                raise
             refused.add(attempt)
             tries_left, wrong = error.tries_left, True
             continue

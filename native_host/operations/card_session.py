@@ -76,7 +76,8 @@ async def with_card(
 
     Whatever is wrong with a card is said in the prompt, which waits for another card or
     for the same one put in anew. Ends only with a result, ``UserCancelled`` (whose
-    reason says what stood in the way), or an error that is not the card's.
+    reason says what stood in the way), or an error that is not the card's; where the
+    prompt is not attended, with the card's error too.
     """
     search = _Search(source, prompt)
     while True:
@@ -85,6 +86,8 @@ async def with_card(
             async with _card_in(source, prompt, reader) as at_hand:
                 return await work(at_hand)
         except CardError as error:
+            if not prompt.attended:
+                raise
             logger.info("The card can't be used: %s", error.code)
             search.reject(reader, error)
 

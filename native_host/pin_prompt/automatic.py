@@ -18,6 +18,8 @@ class AutomaticPrompt(Prompt):
     person who is not there.
     """
 
+    attended = False
+
     def __init__(self, pins: Mapping[str, str]) -> None:
         self._pins = dict(pins)
         self._stuck = asyncio.Event()

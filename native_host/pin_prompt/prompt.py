@@ -31,6 +31,10 @@ class PromptFailed(KortillaError):
 class Prompt(ABC):
     """One conversation with one person."""
 
+    #: False where nobody is there who could do anything about a problem: what would be
+    #: said and waited for is then an error at once.
+    attended: bool = True
+
     @abstractmethod
     async def open(self, conversation: Conversation) -> None:
         """Begin. Returns once the window is visible. Raises ``PromptFailed``."""

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+"""A mock card for each test, whose keys are made once."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("card") / "mock-card"
+    MockCardState.create(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path, made_once: Path) -> Path:
+    """Return the folder of a fresh copy of the card."""
+    return Path(shutil.copytree(made_once, tmp_path / "mock-card"))
+
+
+@pytest.fixture
+async def source(folder: Path) -> AsyncIterator[MockCardSource]:
+    """A reader with the card in it."""
+    async with MockCardSource(folder) as source:
+        yield source

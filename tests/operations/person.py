@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""A person at a prompt, played by the test step by step."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from native_host.errors import UserCancelled
+from native_host.pin_prompt.prompt import (
+    Conversation,
+    PinQuestion,
+    Problem,
+    Prompt,
+    Step,
+)
+
+
+@dataclass
+class Person(Prompt):
+    """Answers when the test says so.
+
+    ``shown`` and ``questions`` keep all that was shown and asked; ``pins`` are answered
+    at once, in order, and where there are none the question stands.
+    """
+
+    pins: list[str] = field(default_factory=list)
+    conversation: Conversation | None = None
+    shown: list[tuple[Step, Problem | None]] = field(default_factory=list)
+    questions: list[PinQuestion] = field(default_factory=list)
+    started: bool = True
+    _cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def open(self, conversation: Conversation) -> None:
+        self.conversation = conversation
+
+    async def ask_started(self) -> None:
+        if not self.started:
+            raise UserCancelled
+
+    def show(self, step: Step, problem: Problem | None = None) -> None:
+        self.shown.append((step, problem))
+
+    async def ask_pin(self, question: PinQuestion) -> bytearray:
+        self.questions.append(question)
+        if self.pins:
+            return bytearray(self.pins.pop(0), "ascii")
+        await self._cancelled.wait()
+        raise UserCancelled
+
+    async def wait_for_cancel(self) -> None:
+        await self._cancelled.wait()
+
+    async def close(self) -> None:
+        """There is no window."""
+
+    def cancel(self) -> None:
+        """Press cancel."""
+        self._cancelled.set()
+
+    def problems(self) -> list[str]:
+        """Return the codes of all problems that were shown, in order."""
+        return [problem.code for _, problem in self.shown if problem]
+
+
+async def until(happened: Callable[[], object]) -> None:
+    """Let the loop run until something is so."""
+    async with asyncio.timeout(20):
+        while not happened():  # noqa: ASYNC110 - a state of anything, not an event
+            await asyncio.sleep(0)

@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: MIT
+"""What a login does when people and cards do what people and cards do."""
+
+import asyncio
+import base64
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from asn1crypto import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from native_host.card.connection import CardConnection
+from native_host.card.errors import CardBusy, CardRemoved, PcscUnavailable
+from native_host.card.source import Reader
+from native_host.errors import UserCancelled
+from native_host.mock_card.source import READER_NAME, MockCardSource
+from native_host.mock_card.state import MockCardState, PinData
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.pin_prompt.prompt import Step
+
+from .person import Person, until
+
+NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
+REQUEST = AuthenticateRequest("https://service.example", NONCE, "fi")
+
+BANK_CARD = bytes.fromhex("3B6500002063CB6800")
+ORGANISATION_CARD = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
+CONTACTLESS = bytes.fromhex("3B8F80018031B865B08505102412246082900022")
+
+
+def tries(folder: Path) -> int:
+    return MockCardState.open(folder).read().pin1.tries
+
+
+def begin(
+    person: Person, source: MockCardSource, request: AuthenticateRequest = REQUEST
+) -> "asyncio.Task[dict[str, str]]":
+    return asyncio.create_task(authenticate(request, source=source, prompt=person))
+
+
+async def cancelled(login: "asyncio.Task[dict[str, str]]") -> str | None:
+    """Return the reason of the cancellation that a login ends with."""
+    with pytest.raises(UserCancelled) as caught:
+        await login
+    return caught.value.reason
+
+
+async def test_the_signature_is_over_origin_and_challenge_and_nothing_else(
+    source: MockCardSource,
+) -> None:
+    token = await begin(Person(["1234"]), source)
+    certificate = x509.Certificate.load(
+        base64.b64decode(token["unverifiedCertificate"])
+    )
+    key = load_der_public_key(certificate.public_key.dump())
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    raw = base64.b64decode(token["signature"])
+    signature = encode_dss_signature(int.from_bytes(raw[:48]), int.from_bytes(raw[48:]))
+    parts = (REQUEST.origin.encode(), NONCE.encode())
+    message = b"".join(hashlib.sha384(part).digest() for part in parts)
+    key.verify(signature, message, ec.ECDSA(hashes.SHA384()))
+    assert (token["algorithm"], token["format"]) == ("ES384", "web-eid:1.0")
+
+
+async def test_a_card_pulled_while_the_person_types_is_waited_for(
+    source: MockCardSource, folder: Path
+) -> None:
+    person = Person()
+    login = begin(person, source)
+    await until(lambda: person.questions)
+    source.remove()
+    await until(lambda: "CARD_REMOVED" in person.problems())
+    assert person.shown[-1][0] is Step.WAITING_FOR_CARD
+    person.pins.append("1234")
+    source.insert()
+    assert (await login)["algorithm"] == "ES384"
+    assert tries(folder) == 5
+
+
+async def test_a_pin_that_the_card_refused_is_remembered_across_a_removal(
+    source: MockCardSource, folder: Path
+) -> None:
+    person = Person(["9999"])
+    login = begin(person, source)
+    await until(lambda: len(person.questions) == 2)
+    source.remove()
+    await until(lambda: "CARD_REMOVED" in person.problems())
+    person.pins += ["9999", "1234"]
+    source.insert()
+    await login
+    assert [q.tries_left for q in person.questions] == [5, 4, 4, 4]
+    assert [q.repeated for q in person.questions] == [False, False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("atr", "kind"),
+    [
+        (BANK_CARD, ""),
+        (ORGANISATION_CARD, "organisation"),
+        (CONTACTLESS, "contactless"),
+        (b"\x3b", ""),
+    ],
+)
+async def test_a_card_of_another_kind_is_named_and_gets_no_command(
+    source: MockCardSource, atr: bytes, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: Reader) -> CardConnection:
+        raise AssertionError("a command for a card that is not ours")
+
+    monkeypatch.setattr(source, "connect", never)
+    source._change(Reader(READER_NAME, atr))
+    person = Person()
+    login = begin(person, source)
+    await until(person.problems)
+    person.cancel()
+    assert await cancelled(login) == person.problems()[-1]
+    problem = person.shown[-1][1]
+    assert problem is not None
+    assert kind in problem.detail.lower()
+
+
+async def test_after_a_card_that_will_not_do_another_one_is_taken(
+    source: MockCardSource,
+) -> None:
+    source._change(Reader(READER_NAME, ORGANISATION_CARD))
+    person = Person(["1234"])
+    login = begin(person, source)
+    await until(person.problems)
+    source.insert()
+    assert "signature" in await login
+
+
+@pytest.mark.parametrize(
+    ("readers", "reason", "step"),
+    [
+        ((), "NO_READER", Step.WAITING_FOR_READER),
+        ((Reader("A"), Reader("B")), "NO_CARD", Step.WAITING_FOR_CARD),
+        ((Reader("A", mute=True),), "CARD_MUTE", Step.WAITING_FOR_CARD),
+    ],
+)
+async def test_what_stood_in_the_way_is_the_reason_of_the_cancellation(
+    source: MockCardSource,
+    monkeypatch: pytest.MonkeyPatch,
+    readers: tuple[Reader, ...],
+    reason: str,
+    step: Step,
+) -> None:
+    async def as_given() -> tuple[Reader, ...]:
+        return readers
+
+    async def for_ever(_: object) -> tuple[Reader, ...]:
+        await asyncio.Event().wait()
+        return readers
+
+    monkeypatch.setattr(source, "readers", as_given)
+    monkeypatch.setattr(source, "wait_for_change", for_ever)
+    person = Person()
+    login = begin(person, source)
+    await until(lambda: person.shown)
+    person.cancel()
+    assert await cancelled(login) == reason
+    assert person.shown[-1][0] is step
+
+
+async def test_a_service_that_does_not_run_is_said_and_waited_for(
+    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = asyncio.Event()
+    readers = source.readers
+
+    async def unless_stopped() -> tuple[Reader, ...]:
+        if not there.is_set():
+            raise PcscUnavailable("stopped")
+        return await readers()
+
+    monkeypatch.setattr(source, "readers", unless_stopped)
+    monkeypatch.setattr(source, "wait_for_service", there.wait)
+    person = Person(["1234"])
+    login = begin(person, source)
+    await until(person.problems)
+    assert person.shown[-1][0] is Step.WAITING_FOR_READER
+    there.set()
+    assert "signature" in await login
+
+
+async def test_a_card_that_another_program_holds_is_tried_again(
+    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect, refusals = source.connect, [CardBusy("held"), CardBusy("held")]
+
+    async def when_free(reader: Reader) -> CardConnection:
+        if refusals:
+            raise refusals.pop()
+        return await connect(reader)
+
+    monkeypatch.setattr(source, "connect", when_free)
+    assert "signature" in await begin(Person(["1234"]), source)
+
+
+def spoilt(folder: Path, change: Callable[[PinData], None]) -> None:
+    with MockCardState.open(folder).update() as card:
+        change(card.pin1)
+
+
+async def test_a_locked_pin_is_said_and_no_pin_is_asked_for(
+    source: MockCardSource, folder: Path
+) -> None:
+    spoilt(folder, lambda pin: setattr(pin, "tries", 0))
+    person = Person()
+    login = begin(person, source)
+    await until(person.problems)
+    person.cancel()
+    assert await cancelled(login) == "PIN_BLOCKED"
+    assert not person.questions
+
+
+async def test_a_card_that_is_not_activated_is_said_and_no_try_is_spent(
+    source: MockCardSource, folder: Path
+) -> None:
+    spoilt(folder, lambda pin: setattr(pin, "changed", False))
+    person = Person()
+    login = begin(person, source)
+    await until(person.problems)
+    person.cancel()
+    assert await cancelled(login) == "CARD_NOT_ACTIVATED"
+    assert not person.questions
+
+
+@pytest.mark.parametrize("days", [(-10, -1), (1, 10)])
+async def test_a_card_that_is_not_valid_today_is_said(
+    tmp_path: Path, days: tuple[int, int]
+) -> None:
+    now = datetime.now(UTC)
+    start, end = (now + timedelta(days=each) for each in days)
+    folder = tmp_path / "card"
+    MockCardState.create(folder, not_before=start, not_after=end)
+    person = Person()
+    async with MockCardSource(folder) as source:
+        login = begin(person, source)
+        await until(person.problems)
+        person.cancel()
+        assert await cancelled(login) == "CARD_EXPIRED"
+    assert not person.questions
+
+
+@pytest.mark.parametrize("step", range(16))
+@pytest.mark.parametrize("executed", [False, True])
+async def test_a_card_pulled_at_any_command_is_waited_for_and_costs_no_try(
+    source: MockCardSource,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: int,
+    executed: bool,
+) -> None:
+    connect = source.connect
+    pulled = False
+
+    async def connect_once_badly(reader: Reader) -> CardConnection:
+        nonlocal pulled
+        connection = await connect(reader)
+        if pulled:
+            return connection
+        pulled = True
+        return Pulled(connection, step, executed=executed)
+
+    monkeypatch.setattr(source, "connect", connect_once_badly)
+    person = Person(["1234", "1234"])
+    login = begin(person, source)
+    await until(lambda: login.done() or "CARD_REMOVED" in person.problems())
+    if not login.done():
+        source.remove()
+        source.insert()
+    assert "signature" in await login
+    assert tries(folder) == 5
+
+
+class Pulled(CardConnection):
+    """A connection whose card goes at a command, before or after it is executed."""
+
+    def __init__(self, inner: CardConnection, step: int, *, executed: bool) -> None:
+        self._inner, self._step, self._executed = inner, step, executed
+
+    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+        self._step -= 1
+        if self._step >= 0:
+            return self._inner.send_and_receive(apdu)
+        if self._executed:
+            self._inner.send_and_receive(apdu)
+            self._executed = False
+        raise CardRemoved("pulled")
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+async def test_a_login_called_off_while_the_pin_is_on_its_way_sends_it_whole(
+    source: MockCardSource, folder: Path
+) -> None:
+    """A PIN wiped too early would be sent as zeros, and spend a try."""
+    for _ in range(6):
+        person = Person(["1234"])
+        login = begin(person, source)
+        await until(lambda person=person: (Step.SIGNING, None) in person.shown)
+        login.cancel()
+        await asyncio.wait({login})
+        assert tries(folder) == 5
+
+
+async def test_nothing_is_read_from_the_card_before_the_person_says_it_was_them(
+    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(_: Reader) -> CardConnection:
+        raise AssertionError("the card is read")
+
+    monkeypatch.setattr(source, "connect", never)
+    request = AuthenticateRequest(REQUEST.origin, NONCE, "fi", started_by_person=False)
+    assert await cancelled(begin(Person(started=False), source, request)) is None
+
+
+async def test_no_verified_pin_stays_on_the_card(
+    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connections: list[CardConnection] = []
+    connect = source.connect
+
+    async def kept(reader: Reader) -> CardConnection:
+        connections.append(await connect(reader))
+        return connections[-1]
+
+    monkeypatch.setattr(source, "connect", kept)
+    await begin(Person(["1234"]), source)
+    [connection] = connections
+    select = bytes.fromhex("00A4040C0CA000000063504B43532D3135")
+    assert connection.send_and_receive(select)[1] == 0x9000
+    assert connection.send_and_receive(bytes.fromhex("00200011"))[1] == 0x63C5
