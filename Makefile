@@ -75,12 +75,13 @@ $(VENV)/build.stamp: $(LOCKS)/build.txt | $(BIN)/python
 	$(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
+# What the demo needs is part of what the tests need.
 $(VENV)/demo.stamp: | packages-demo
 $(VENV)/dev.stamp: | packages-test
 $(VENV)/demo.stamp $(VENV)/dev.stamp: $(VENV)/%.stamp: $(LOCKS)/%.txt pyproject.toml $(VENV)/build.stamp
 	$(PIP_INSTALL) --require-hashes --no-build-isolation -r $<
 	$(PIP_INSTALL) --no-deps --no-build-isolation --no-index --editable .
-	@touch $@
+	@touch $(VENV)/demo.stamp $@
 
 # Python compiles nothing where PYTHONDONTWRITEBYTECODE is set, and a host without
 # bytecode takes a second to start.
