@@ -102,7 +102,9 @@ def open_screen(width: int = 1024, height: int = 768) -> Iterator[Screen]:
     receiving, sending = os.pipe()
     server = subprocess.Popen(
         [
-            *("Xvfb", "-displayfd", str(sending), "-nolisten", "tcp"),
+            # Without -noreset it drops everybody when the last client goes, which may
+            # be while the window manager is just coming.
+            *("Xvfb", "-displayfd", str(sending), "-nolisten", "tcp", "-noreset"),
             *("-screen", "0", f"{width}x{height}x24"),
         ],
         pass_fds=[sending],

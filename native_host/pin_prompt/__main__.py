@@ -15,6 +15,8 @@ def main() -> None:
         return
     # Nothing here is drawn by the graphics card; not looking for one saves time.
     os.environ.setdefault("QT_XCB_GL_INTEGRATION", "none")
+    # On Linux Qt learns from the desktop's portal alone whether the desktop is dark.
+    os.environ.setdefault("QT_QPA_PLATFORMTHEME", "xdgdesktopportal")
     from native_host.pin_prompt.gui.application import run
 
     run()

@@ -2,11 +2,18 @@
 """Everything can be read in the light, in the dark, and at high contrast."""
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication, QLabel
 
-from native_host.pin_prompt.gui.look import LOOKS, contrast, mixed, readable
-from native_host.pin_prompt.gui.render import dark_palette
+from native_host.pin_prompt.gui.application import follow
+from native_host.pin_prompt.gui.look import (
+    LOOKS,
+    contrast,
+    dark_palette,
+    mixed,
+    readable,
+)
 from native_host.pin_prompt.messages import AskPin, Show
 from native_host.pin_prompt.questions import Problem, Step
 
@@ -86,6 +93,27 @@ def test_the_window_is_as_light_or_dark_as_the_desktop(
     shot = stage.window.grab().toImage()
     corner = shot.pixelColor(shot.width() - 2, shot.height() - 2)
     assert corner == palettes()[name].window().color()
+
+
+def test_a_desktop_that_only_says_dark_gets_dark_colours_and_back(
+    application: QApplication, stage: Stage
+) -> None:
+    light = application.palette().window().color()
+    follow(application, Qt.ColorScheme.Dark)
+    stage.open()
+    assert stage.window.palette().window().color() == dark_palette().window().color()
+    follow(application, Qt.ColorScheme.Light)
+    stage.settle()
+    assert stage.window.palette().window().color() == light
+
+
+def test_a_desktop_with_its_own_dark_colours_keeps_them(
+    application: QApplication, stage: Stage
+) -> None:
+    high = palettes()["high contrast"]
+    application.setPalette(high)
+    follow(application, Qt.ColorScheme.Dark)
+    assert application.palette().window().color() == high.window().color()
 
 
 def test_operations_do_not_look_alike() -> None:

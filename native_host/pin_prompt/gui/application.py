@@ -15,15 +15,16 @@ from PySide6.QtCore import (
     Signal,
     qInstallMessageHandler,
 )
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QPalette
 from PySide6.QtWidgets import QApplication
 
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
 from .guard import Guard
+from .look import dark_palette
 from .window import PromptWindow
 
-__all__ = ["make_application", "run"]
+__all__ = ["follow", "make_application", "run"]
 
 #: Smallest size of text in points, where the desktop's own is smaller.
 _SMALLEST_TEXT = 11.0
@@ -41,7 +42,24 @@ def make_application(text_scale: float = 1.0) -> QApplication:
     font = application.font()
     font.setPointSizeF(max(font.pointSizeF(), _SMALLEST_TEXT) * text_scale)
     application.setFont(font)
+    hints = application.styleHints()
+    hints.colorSchemeChanged.connect(lambda scheme: follow(application, scheme))
+    follow(application, hints.colorScheme())
     return application
+
+
+def follow(application: QApplication, scheme: Qt.ColorScheme) -> None:
+    """Be dark when the desktop is.
+
+    GNOME says that it is dark and leaves the colours to each program; others set a
+    dark palette themselves, which stays, high contrast above all.
+    """
+    own = dark_palette()
+    if scheme is Qt.ColorScheme.Dark:
+        if application.palette().window().color().lightness() > 127:
+            application.setPalette(own)
+    elif application.palette().window().color() == own.window().color():
+        application.setPalette(QPalette())
 
 
 def run() -> NoReturn:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap
+from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPalette, QPen, QPixmap
 
 __all__ = [
     "LOOKS",
     "Look",
     "contrast",
+    "dark_palette",
     "icon",
     "mixed",
     "readable",
@@ -67,6 +68,18 @@ def icon(look: Look) -> QIcon:
         painter.end()
         icon.addPixmap(pixmap)
     return icon
+
+
+def dark_palette() -> QPalette:
+    """Return the dark palette for desktops that name the scheme but set no colours."""
+    palette = QPalette(QColor("#3a3f45"), QColor("#26292d"))
+    for role, colour in (
+        (QPalette.ColorRole.Base, "#1b1d20"),
+        (QPalette.ColorRole.Highlight, "#4c9be0"),
+        (QPalette.ColorRole.HighlightedText, "#101010"),
+    ):
+        palette.setColor(role, QColor(colour))
+    return palette
 
 
 def contrast(a: QColor, b: QColor) -> float:

@@ -8,13 +8,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PySide6.QtCore import QEvent
-from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
 from .application import make_application
 from .guard import Guard
+from .look import dark_palette
 from .pages import PinPage
 from .window import PromptWindow
 
@@ -57,15 +57,3 @@ def _settle(application: QApplication) -> None:
     for _ in range(5):
         application.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
         application.processEvents()
-
-
-def dark_palette() -> QPalette:
-    """Return a dark palette, as desktops set it, where there is no desktop."""
-    palette = QPalette(QColor("#3a3f45"), QColor("#26292d"))
-    for role, colour in (
-        (QPalette.ColorRole.Base, "#1b1d20"),
-        (QPalette.ColorRole.Highlight, "#4c9be0"),
-        (QPalette.ColorRole.HighlightedText, "#101010"),
-    ):
-        palette.setColor(role, QColor(colour))
-    return palette
