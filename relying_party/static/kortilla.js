@@ -188,6 +188,8 @@ function exchange({ action, fields, id, limit, signal, onProgress, onAck }) {
  */
 function discover(signal) {
   if (found) return Promise.resolve(true);
+  // No extension is in such a page, nor what makes ids.
+  if (!window.isSecureContext) return Promise.resolve(false);
   return new Promise((resolve, reject) => {
     const action = "kortilla:status";
     /** @type {Set<string>} */
