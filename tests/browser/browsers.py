@@ -159,10 +159,9 @@ class FirefoxTab(Tab):
 
     async def evaluate(self, expression: str) -> Any:
         text = await self._command(
-            "WebDriver:ExecuteAsyncScript",
-            script=f"""const done = arguments[0];
-            Promise.resolve({expression}).then((value) => done(JSON.stringify(value)))
-            """,
+            "WebDriver:ExecuteScript",
+            script=f"return Promise.resolve({expression})"
+            ".then((value) => JSON.stringify(value))",
             args=[],
         )
         return None if text is None else json.loads(text)

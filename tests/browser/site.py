@@ -4,15 +4,21 @@
 import itertools
 import json
 import ssl
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
 from aiohttp import web
 
+import relying_party
+
 from .browsers import Tab
 
 __all__ = ["NONCE", "Page", "Site"]
+
+#: The page client that services serve.
+_CLIENT = Path(relying_party.__file__).with_name("static")
 
 NONCE = "A" * 43 + "="
 
@@ -85,13 +91,24 @@ function forwardFrom(source, request) {
   return first(reports, ({ forwarded }) => forwarded);
 }
 function addFrame(source, sandbox) {
-  const frame = document.createElement("iframe");
-  if (sandbox !== null) frame.sandbox = sandbox;
-  frame.src = source;
+  return insert({ src: source, ...(sandbox !== null && { sandbox }) });
+}
+function addDocument(content) {
+  return insert({ srcdoc: content });
+}
+function insert(properties) {
+  const frame = Object.assign(document.createElement("iframe"), properties);
   document.body.append(frame);
   return new Promise((resolve) => {
     frame.onload = () => resolve(null);
   });
+}
+async function clientStatus() {
+  return (await import("/client/kortilla.js")).kortilla.status();
+}
+async function clientFailure() {
+  const { kortilla } = await import("/client/kortilla.js");
+  return kortilla.authenticate({ nonce: "A".repeat(44) }).catch(({ code }) => code);
 }
 document.getElementById("ask").addEventListener("click", () => ask(next));
 const atOnce = new URLSearchParams(location.search).get("ask");
@@ -116,6 +133,7 @@ class Site:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_get("/", _answer)
+        app.router.add_static("/client", _CLIENT)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         for scheme, context in (("https", self._context), ("http", None)):

@@ -54,14 +54,6 @@ async def test_each_control_and_picture_of_a_view_has_a_name(
     assert await tab.evaluate(without) == 0
 
 
-async def test_the_popup_leads_to_the_options(
-    browser: Browser, open_tab: OpenTab
-) -> None:
-    tab = await open_tab("popup/popup.html")
-    await ready(tab)
-    assert await tab.text("#more") == text("more")
-
-
 async def test_the_options_can_look_again(browser: Browser, open_tab: OpenTab) -> None:
     tab = await open_tab("options/options.html")
     await ready(tab)

@@ -64,6 +64,17 @@ async def test_a_sandboxed_frame_is_refused(browser: Browser, visit: Visit) -> N
     assert browser.house.launches() == []
 
 
+async def test_a_frame_without_an_address_gets_no_answer(
+    browser: Browser, visit: Visit
+) -> None:
+    page = await visit()
+    script = f"<script>postMessage({json.dumps(authenticate())}, '*')</script>"
+    await page.tab.evaluate(f"addDocument({json.dumps(script)})")
+    await page.ask(STATUS)
+    await page.heard("kortilla:status-success")
+    assert browser.house.launches() == []
+
+
 async def test_a_frame_of_the_same_origin_may_ask(visit: Visit, door: Door) -> None:
     page = await visit()
     await page.add_frame(page.origin, authenticate())
@@ -144,3 +155,14 @@ async def test_http_anywhere_else_meets_no_extension(
     await page.tab.evaluate("new Promise((resolve) => setTimeout(resolve, 1000))")
     assert await page.received() == []
     assert browser.house.launches() == []
+
+
+async def test_the_page_client_says_that_http_is_not_secure(
+    open_tab: OpenTab, site: Site
+) -> None:
+    page = await Page.open(await open_tab(), site.origin("n0.service.example", "http"))
+    assert await page.tab.evaluate("clientStatus()") == {
+        "extension": None,
+        "host": None,
+    }
+    assert await page.tab.evaluate("clientFailure()") == "CONTEXT_INSECURE"

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The window comes and goes with what the page and the person do."""
 
+from pathlib import Path
+
 import pytest
 
+from native_host.browsers.hosts import Family
 from relying_party import Trust
 
-from .browsers import Browser
+from .browsers import Browser, open_browser
 from .conftest import Visit, identity_of
-from .site import NONCE, authenticate
+from .house import House
+from .site import NONCE, Page, Site, authenticate
+from .tls import Authority
 from .window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -175,3 +180,23 @@ async def test_an_answered_request_whose_page_has_gone_leaves_nothing(
     await window.gone()
     await browser.house.host_gone()
     assert browser.house.card.is_free
+
+
+async def test_a_browser_that_ends_takes_window_host_and_card_along(
+    family: Family,
+    tmp_path: Path,
+    pristine: Path,
+    authority: Authority,
+    site: Site,
+) -> None:
+    house = House(tmp_path, family, pristine)
+    async with Door() as door:
+        house.serve(prompt_command=door.command)
+        async with open_browser(house, authority) as browser:
+            page = await Page.open(await browser.new_tab(), site.fresh())
+            await page.ask(authenticate())
+            window = await door.opened()
+            await window.hear("ask-pin")
+        await window.gone()
+        await house.host_gone()
+    assert house.card.is_free

@@ -80,6 +80,11 @@ class Window:
     def _write(self, message: object) -> None:
         self._writer.write(json.dumps(message).encode() + b"\n")
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the window has not gone, as far as has been heard."""
+        return not self._reader.at_eof()
+
     def close(self) -> None:
         """Let go of the connection."""
         self._writer.close()
