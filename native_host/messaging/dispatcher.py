@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from native_host.browsers.hosts import OWN_HOST, host_names, known_extensions
 from native_host.config import load_config
@@ -32,9 +32,7 @@ from native_host.messaging.models import (
     check,
 )
 from native_host.messaging.operation import Authentication
-
-if TYPE_CHECKING:
-    from native_host.messaging.host import WindowAhead
+from native_host.messaging.window_ahead import WindowAhead
 
 __all__ = ["Dispatcher", "InvalidMessage", "UnknownCommand", "web_eid_error"]
 
@@ -75,7 +73,7 @@ class Dispatcher:
         writer: FrameWriter,
         arguments: Sequence[str],
         *,
-        window: "WindowAhead",
+        window: WindowAhead,
         prompt_command: Sequence[str] | None = None,
     ) -> None:
         self._writer = writer

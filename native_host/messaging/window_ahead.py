@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""The window's process, started ahead of the check of the request that needs it.
+
+Standard library only: this runs before anything heavy is imported.
+"""
+
+import subprocess
+import threading
+from collections.abc import Sequence
+
+from native_host.messaging.framing import Frame, parse
+
+__all__ = ["WindowAhead"]
+
+_NEEDS_WINDOW = {"authenticate", "prepare"}
+
+
+class WindowAhead:
+    """Starts the window's process while the host still imports its own modules.
+
+    Nothing of it is visible until the request has been checked.
+    """
+
+    def __init__(self, command: Sequence[str] | None) -> None:
+        self._command = command
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def first_look(self, frame: Frame) -> None:
+        """Start the process when a frame looks like a request that will need it."""
+        message = parse(frame)
+        if isinstance(message, dict) and message.get("command") in _NEEDS_WINDOW:
+            from native_host.config import load_config
+            from native_host.errors import ConfigBroken
+
+            try:
+                needed = load_config().prompt == "window"
+            except ConfigBroken:
+                return  # said by the dispatcher, in answer to the request
+            if needed:
+                self.start()
+
+    def start(self) -> None:
+        """Start the process unless one is waiting already."""
+        from native_host.pin_prompt.spawn import spawn
+
+        with self._lock:
+            if self._process is None:
+                self._process = spawn(self._command)
+
+    def take(self) -> subprocess.Popen[bytes] | None:
+        """Hand over the waiting process, if there is one."""
+        with self._lock:
+            process, self._process = self._process, None
+        return process
+
+    def discard(self) -> None:
+        """End a process that was not needed."""
+        process = self.take()
+        if process is not None:
+            process.kill()
+            process.communicate()
