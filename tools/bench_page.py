@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""Measures, in headless Chromium, what a person waits for: the window, and the token.
+
+Used by ``bench.py``.
+"""
+
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from native_host.browsers.launcher import python_path
+from native_host.cli.demo.chromium import Chromium
+from native_host.cli.demo.stage import Stage, extension_folder
+from native_host.mock_card.state import MockCardState
+from relying_party import Trust
+from relying_party.demo import DemoServer
+
+__all__ = ["measure"]
+
+#: Writes down in the page when the click came and when each answer did.
+_WATCH = """
+sessionStorage.clear();
+const note = (name) => sessionStorage.setItem(name, Date.now());
+document.querySelector("#identify").addEventListener(
+  "click", () => note("click"), {capture: true});
+addEventListener("message", ({data}) => {
+  if (data?.progress === "window-open") {
+    note("window");
+    document.body.dataset.window = "open";
+  }
+  if (data?.action === "kortilla:authenticate-success") note("token");
+}, {capture: true});
+"""
+
+
+async def measure(runs: int, typist: str) -> dict[str, list[float]]:
+    """Return seconds by name: ``cold``, ``warm`` and ``enter``.
+
+    ``typist`` is Python that stands in for the window in the last of them, and writes
+    the time of Enter, in seconds since the epoch, to the file of its first argument.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        stage = Stage.build(folder, "chromium", card="mock", prompt="window")
+        card = MockCardState.create(stage.mock_card_folder)
+        trust = Trust.from_folder(card.folder, test=True)
+        environment = stage.environment | {"QT_QPA_PLATFORM": "offscreen"}
+        times: dict[str, list[float]] = {"cold": [], "warm": [], "enter": []}
+        async with (
+            DemoServer(trust) as server,
+            Chromium.launch(
+                stage.home, environment=environment, extension=extension_folder()
+            ) as browser,
+        ):
+            for kind in ["cold"] * runs + ["warm"] * runs:
+                times[kind].append(await _window(browser, server.origin, kind))
+            file = folder / "enter"
+            _put_typist(stage, typist, file)
+            for _ in range(runs):
+                times["enter"].append(await _enter(browser, server.origin, file))
+        return times
+
+
+async def _window(browser: Chromium, origin: str, kind: str) -> float:
+    await browser.goto(origin)
+    await browser.page.evaluate(_WATCH)
+    if kind == "warm":
+        await browser.click("h1")  # a page that was never touched may not prepare
+        await browser.page.hover("#identify")
+        await browser.page.wait_for_timeout(1000)  # a person reads the button
+    await browser.click("#identify")
+    await browser.wait_for("body[data-window]")
+    await browser.click("#cancel")
+    await browser.wait_for("#problem:not([hidden])")
+    return await _between(browser, "click", "window")
+
+
+async def _enter(browser: Chromium, origin: str, file: Path) -> float:
+    await browser.page.context.clear_cookies()
+    await browser.goto(origin)
+    await browser.page.evaluate(_WATCH)
+    await browser.click("#identify")
+    await browser.wait_for("#logout")
+    token = float(await browser.page.evaluate("sessionStorage.token"))
+    return token / 1000 - float(await asyncio.to_thread(file.read_text))
+
+
+async def _between(browser: Chromium, begin: str, end: str) -> float:
+    times = await browser.page.evaluate("({...sessionStorage})")
+    return (float(times[end]) - float(times[begin])) / 1000
+
+
+def _put_typist(stage: Stage, typist: str, file: Path) -> None:
+    program = stage.home / ".local/share/kortilla/host/kortilla-host"
+    command = [sys.executable, "-I", "-c", typist, str(file)]
+    program.write_text(
+        f"#!{python_path()} -I\n"
+        "from native_host.__main__ import main\n"
+        f"main(prompt_command={command!r})\n"
+    )
