@@ -2,7 +2,6 @@
 """A window in the test's own process, and what it says to the host."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
-from native_host.pin_prompt.gui.application import make_application
 from native_host.pin_prompt.gui.guard import Guard
 from native_host.pin_prompt.gui.pages import PinPage
+from native_host.pin_prompt.gui.render import offscreen_application
+from native_host.pin_prompt.gui.widgets import SiteLabel
 from native_host.pin_prompt.gui.window import PromptWindow
 from native_host.pin_prompt.messages import AskPin, Open, Request
 from native_host.pin_prompt.questions import Conversation, PinQuestion
@@ -83,6 +83,12 @@ class Stage:
         return self.window.page
 
     @property
+    def site(self) -> SiteLabel:
+        """The origin as it is shown."""
+        sites = self.window.findChildren(SiteLabel)
+        return next(site for site in sites if site.isVisible())
+
+    @property
     def answers(self) -> list[dict[str, Any]]:
         """What was said after the window had become visible."""
         return [answer for answer in self.said if answer != {"type": "visible"}]
@@ -102,8 +108,7 @@ class Stage:
 @pytest.fixture(scope="session")
 def application() -> QApplication:
     """The one application of the process, without a screen."""
-    os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    return make_application()
+    return offscreen_application()
 
 
 @pytest.fixture

@@ -49,9 +49,9 @@ def test_the_origin_is_the_largest_text(stage: Stage, scale: int) -> None:
     try:
         page = stage.ask()
         labels = [w for w in stage.window.findChildren(QLabel) if w.isVisible()]
-        others = [w.font().pointSizeF() for w in labels if w is not page.site]
+        others = [w.font().pointSizeF() for w in labels if w is not stage.site]
         buttons = [b.font().pointSizeF() for b in page.buttons]
-        size = page.site.font().pointSizeF()
+        size = stage.site.font().pointSizeF()
         assert size > max([*others, *buttons, page.field.font().pointSizeF()])
     finally:
         QApplication.setFont(font)
@@ -70,14 +70,13 @@ def test_the_origin_stands_there_byte_for_byte_and_whole(
     stage: Stage, origin: str
 ) -> None:
     stage.open(origin=origin)
-    page = stage.window.page
-    assert page is not None
-    assert page.site.text() == origin
-    drawn = page.site._lay_out(page.site.width())
+    site = stage.site
+    assert site.text() == origin
+    drawn = site._lay_out(site.width())
     assert drawn.text().replace("\N{LINE SEPARATOR}", "") == origin
-    assert drawn.boundingRect().height() <= page.site.height()
+    assert drawn.boundingRect().height() <= site.height()
     for index in range(drawn.lineCount()):
-        assert drawn.lineAt(index).naturalTextWidth() <= page.site.width()
+        assert drawn.lineAt(index).naturalTextWidth() <= site.width()
 
 
 def test_an_international_name_is_shown_in_both_forms(stage: Stage) -> None:
@@ -173,6 +172,20 @@ def test_a_wrong_pin_and_a_repeated_one_are_told_apart(stage: Stage) -> None:
     stage.handle(AskPin(2, a_question(tries_left=4, wrong=True, repeated=True)))
     assert "It was not sent to the card, and no try was used." in stage.words
     assert "The PIN was wrong." not in stage.words
+
+
+def test_site_and_field_are_in_view_together_on_a_small_screen(stage: Stage) -> None:
+    font = QApplication.font()
+    larger = QFont(font)
+    larger.setPointSizeF(font.pointSizeF() * 2)
+    QApplication.setFont(larger)
+    try:
+        page = stage.ask(tries_left=2, wrong=True)
+        stage.settle()
+        for part in (stage.site, page.field):
+            assert part.visibleRegion().boundingRect() == part.rect()
+    finally:
+        QApplication.setFont(font)
 
 
 @pytest.mark.parametrize("language", texts.languages())

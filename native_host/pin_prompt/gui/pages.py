@@ -7,7 +7,6 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import (
     QFormLayout,
-    QFrame,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
@@ -16,7 +15,6 @@ from PySide6.QtWidgets import (
 )
 
 from native_host.pin_prompt.questions import Conversation, PinQuestion, Problem, Step
-from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts, printable
 
 from .guard import Guard
@@ -24,10 +22,8 @@ from .look import LOOKS
 from .picture import Picture
 from .pin_field import PinField
 from .widgets import (
-    Band,
     ConfirmButton,
     Notice,
-    SiteLabel,
     Understood,
     em,
     label,
@@ -41,7 +37,7 @@ _AT_WORK = (Step.READING, Step.SIGNING)
 
 
 class Page(QWidget):
-    """One page: the site on top, what there is to say, and buttons for the footer."""
+    """One page: what there is to say, and buttons for the footer."""
 
     #: The person wants out.
     cancelled = Signal()
@@ -56,18 +52,13 @@ class Page(QWidget):
         self.focus: QWidget | None = None
         #: What a screen reader says when the page comes up.
         self.spoken = ""
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
-        # On a small screen with large text the band may scroll away; the mark of the
-        # test card, which is the window's, may not.
-        look = LOOKS[conversation.operation]
-        rows.addWidget(Band(look, self.operation_text("heading")))
+        self.rows = QVBoxLayout(self)
+        self.rows.setContentsMargins(0, 0, 0, 0)
         self.column = QVBoxLayout()
-        rows.addLayout(self.column, 1)
+        self.rows.addLayout(self.column, 1)
         self.column.setSpacing(em(self, 0.7))
-        self.column.setContentsMargins(*[em(self, 1.0)] * 4)
-        self._add_site()
+        side = em(self, 1.0)
+        self.column.setContentsMargins(side, em(self, 0.5), side, side)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         # The height follows from the width. Qt's own hint would be the height at the
@@ -103,21 +94,6 @@ class Page(QWidget):
 
     def guard(self, active: bool) -> None:
         """Hear whether the guard stands in the way of agreeing."""
-
-    def _add_site(self) -> None:
-        site = SiteName.of(self.conversation.origin)
-        frame = QFrame()
-        frame.setFrameShape(QFrame.Shape.StyledPanel)
-        rows = QVBoxLayout(frame)
-        rows.setContentsMargins(*[em(self, 0.7)] * 4)
-        rows.addWidget(label(self.operation_text("site")))
-        self.site = SiteLabel(site)
-        rows.addWidget(self.site)
-        if site.international:
-            name = site.international
-            rows.addWidget(label(self.text("site.international", name=name)))
-            rows.addWidget(label(self.text("site.international.warning")))
-        self.column.addWidget(frame)
 
 
 class StartedPage(Page):

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from PySide6.QtCore import QEvent
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
@@ -18,16 +19,16 @@ from .look import dark_palette
 from .pages import PinPage
 from .window import PromptWindow
 
-__all__ = ["render"]
+__all__ = ["offscreen_application", "render"]
 
 
 def render(target: Path, *, text_scale: float, dark: bool, digits: int) -> None:
-    """Show what the lines on standard input say and save the window as a PNG.
+    """Show what the lines on standard input say and save the window as a picture.
 
     ``digits`` dots are put into a PIN field. Raises ``ValueError`` for a line that the
     window would not take, ``OSError`` when the picture can't be written.
     """
-    application = _make_application(text_scale)
+    application = offscreen_application(text_scale)
     if dark:
         application.setPalette(dark_palette())
     window = PromptWindow(lambda line: None, Guard())
@@ -38,12 +39,13 @@ def render(target: Path, *, text_scale: float, dark: bool, digits: int) -> None:
     if isinstance(window.page, PinPage):
         window.page.field.setText("0" * digits)
     _settle(application)
-    if not window.grab().save(os.fspath(target), "PNG"):
+    picture = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    if not picture.save(os.fspath(target), quality=0):  # the smallest file
         raise OSError(f"The picture {target} can't be written.")
 
 
-def _make_application(text_scale: float) -> QApplication:
-    """Make the application on a small screen that is not there."""
+def offscreen_application(text_scale: float = 1.0) -> QApplication:
+    """Make the application, on a screen of 1024 by 768 that is not there."""
     screen = {"name": "screen", "x": 0, "y": 0, "width": 1024, "height": 768}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "screens.json"

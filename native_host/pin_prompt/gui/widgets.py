@@ -26,10 +26,13 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
+    QVBoxLayout,
     QWidget,
 )
 
+from native_host.pin_prompt.questions import Conversation
 from native_host.pin_prompt.site_name import SiteName
+from native_host.pin_prompt.texts import Texts
 
 from .look import Look, mixed, readable
 
@@ -38,6 +41,7 @@ __all__ = [
     "ConfirmButton",
     "MockCardMark",
     "Notice",
+    "SiteFrame",
     "SiteLabel",
     "Understood",
     "draw_focus",
@@ -155,6 +159,24 @@ class SiteLabel(QLabel):
         return lines
 
 
+class SiteFrame(QFrame):
+    """Who asks: the origin, and how it reads in other letters."""
+
+    def __init__(self, conversation: Conversation, text: Texts) -> None:
+        super().__init__()
+        site = SiteName.of(conversation.origin)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setSizePolicy(_wrapping())
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(*[em(self, 0.7)] * 4)
+        rows.addWidget(label(text(f"{conversation.operation}.site")))
+        rows.addWidget(SiteLabel(site))
+        if site.international:
+            name = site.international
+            rows.addWidget(label(text("site.international", name=name)))
+            rows.addWidget(label(text("site.international.warning")))
+
+
 _LINE_END = "\N{LINE SEPARATOR}"
 
 
@@ -269,7 +291,7 @@ class Understood(QCheckBox):
         return True
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        room = QRect(0, 0, width - em(self, 1.9), 0)
+        room = QRect(0, 0, width - em(self, 2.0), 0)
         words = self.fontMetrics().boundingRect(room, _WRAPPED, self.text())
         return max(words.height() + em(self, 0.4), em(self, 1.5))
 
@@ -282,7 +304,7 @@ class Understood(QCheckBox):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         side = em(self, 1.1)
-        box = QRectF(3, (self.height() - side) / 2, side, side)
+        box = QRectF(em(self, 0.3), (self.height() - side) / 2, side, side)
         painter.setBrush(palette.base())
         painter.setPen(QPen(ink, 1.5))
         painter.drawRoundedRect(box, 3, 3)
@@ -295,7 +317,7 @@ class Understood(QCheckBox):
                 ]
             )
         painter.setPen(ink)
-        words = self.rect().adjusted(em(self, 1.9), 0, 0, 0)
+        words = self.rect().adjusted(em(self, 2.0), 0, 0, 0)
         painter.drawText(words, _WRAPPED, self.text())
         if self.hasFocus():
             draw_focus(painter, self)

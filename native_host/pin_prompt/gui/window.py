@@ -31,7 +31,7 @@ from native_host.pin_prompt.questions import Conversation
 from .guard import Guard
 from .look import LOOKS, icon
 from .pages import Page, PinPage, StartedPage, StepPage
-from .widgets import MockCardMark, em, height_at
+from .widgets import Band, MockCardMark, SiteFrame, em, height_at
 
 __all__ = ["PromptWindow"]
 
@@ -40,6 +40,8 @@ __all__ = ["PromptWindow"]
 _VISIBLE_AFTER = 1000
 #: Width of the window in ems.
 _WIDTH = 34
+#: Share of the screen's height that the site may keep for itself.
+_SITE_AT_MOST = 0.4
 #: Pixels that the desktop's title bar may take.
 _TITLE_BAR = 40
 
@@ -57,7 +59,8 @@ class PromptWindow(QDialog):
         self._conversation: Conversation | None = None
         self.page: Page | None = None
         self.guard = guard
-        self._mark: QWidget | None = None
+        #: What stays in view above the page.
+        self._head: list[QWidget] = []
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(0)
@@ -93,8 +96,18 @@ class PromptWindow(QDialog):
         if conversation.test_card:
             mark = self._text("mark.test_card")
             why = self._text("mark.test_card.explained")
-            self._mark = MockCardMark(mark, why)
-            self._rows.addWidget(self._mark)
+            self._head.append(MockCardMark(mark, why))
+            self._rows.addWidget(self._head[0])
+        self._band = Band(LOOKS[operation], self._text(f"{operation}.heading"))
+        self._rows.addWidget(self._band)
+        site = self._make_site(conversation)
+        # However far a page is scrolled, the site stays in view; unless its name is so
+        # long that it would leave no room for anything else.
+        room = self.screen().availableSize().height()
+        self._site_stays = height_at(site, em(self, _WIDTH)) < room * _SITE_AT_MOST
+        if self._site_stays:
+            self._head.append(site)
+            self._rows.addWidget(site)
         self._rows.addWidget(self._scroll, 1)
         self._rows.addLayout(self._footer)
         self._turn_to(Page(conversation, self._text))
@@ -105,6 +118,13 @@ class PromptWindow(QDialog):
         if conversation.started_by_person:
             self.activateWindow()
         QTimer.singleShot(_VISIBLE_AFTER, self._report_visible)
+
+    def _make_site(self, conversation: Conversation) -> QWidget:
+        holder = QWidget()
+        layout = QVBoxLayout(holder)
+        layout.setContentsMargins(em(self, 1), em(self, 1), em(self, 1), em(self, 0.3))
+        layout.addWidget(SiteFrame(conversation, self._text))
+        return holder
 
     def _page_for(
         self, request: AskStarted | Show | AskPin, conversation: Conversation
@@ -131,6 +151,8 @@ class PromptWindow(QDialog):
                 self._footer.removeWidget(button)
                 button.hide()
                 button.deleteLater()
+        if not self._site_stays:
+            page.rows.insertWidget(0, self._make_site(page.conversation))
         self._scroll.setWidget(page)  # deletes the old page
         for button in page.buttons:
             self._footer.addWidget(button)
@@ -142,6 +164,7 @@ class PromptWindow(QDialog):
         self._fit(page)
         if page.focus:
             page.focus.setFocus()
+            QTimer.singleShot(0, self._reveal_focus)
         if isinstance(page, PinPage) and self.isVisible() and not self.isActiveWindow():
             self.raise_()
             QApplication.alert(self)
@@ -153,11 +176,18 @@ class PromptWindow(QDialog):
         room = self.screen().availableSize()
         width = min(em(self, _WIDTH), room.width())
         self.setMinimumSize(min(em(self, 16), width), min(em(self, 16), room.height()))
-        height = height_at(page, width) + self._footer.sizeHint().height()
-        if self._mark:
-            height += height_at(self._mark, width)
-        height = min(height, room.height() - _TITLE_BAR)
-        self.resize(max(self.width(), width), max(self.height(), height))
+        height = self._footer.sizeHint().height()
+        height += sum(
+            height_at(part, width) for part in (*self._head, self._band, page)
+        )
+        most = room.height() - _TITLE_BAR
+        # On a small screen with large text, what is asked counts more than the band.
+        self._band.setVisible(height <= most)
+        self.resize(max(self.width(), width), max(self.height(), min(height, most)))
+
+    def _reveal_focus(self) -> None:
+        if self.page and self.page.focus:
+            self._scroll.ensureWidgetVisible(self.page.focus, 0, em(self, 2.5))
 
     def _make_room(self, part: QWidget) -> None:
         if self.page:
