@@ -215,7 +215,6 @@ class PinPage(Page):
             shown = label(printable(value), bold=True)
             what = label(self.text(f"person.{key}"))
             what.setWordWrap(False)
-            shown.setAccessibleName(f"{what.text()}: {shown.text()}")
             form.addRow(what, shown)
         self.column.addLayout(form)
 
