@@ -3,11 +3,11 @@
 
 import unicodedata
 from dataclasses import dataclass
-from importlib.resources import files
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from publicsuffixlist import PublicSuffixList
+from publicsuffixlist import PSLFILE, PublicSuffixList
 
 __all__ = ["SiteName"]
 
@@ -50,9 +50,8 @@ def _suffixes(name: str) -> PublicSuffixList:
     Reading the whole list would cost a tenth of the time until the window is there.
     """
     top = _decode(name.rpartition(".")[2])
-    data = (files("publicsuffixlist") / "public_suffix_list.dat").read_text("utf-8")
-    rules = (line for line in data.splitlines() if line.split(".")[-1].strip() == top)
-    return PublicSuffixList(source=rules)
+    lines = Path(PSLFILE).read_text("utf-8").splitlines()
+    return PublicSuffixList(line for line in lines if line.rpartition(".")[2] == top)
 
 
 def _international(host: str) -> str | None:
