@@ -61,7 +61,9 @@ def load_config() -> Config:
         raise ConfigBroken(
             f"{path}: can't be read ({type(error).__name__})."
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise ConfigBroken(f"{path}: is nested too deeply.") from error
+    except ValueError as error:  # also a number that is too long to be converted
         raise ConfigBroken(f"{path}: is not TOML: {error}.") from error
     return Config(**{key: _check(path, key, value) for key, value in values.items()})
 

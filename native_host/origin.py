@@ -16,8 +16,9 @@ __all__ = ["MAX_LENGTH", "check_origin"]
 #: Longest origin in characters (Web eID's limit).
 MAX_LENGTH = 255
 
+# No zone (%) in an IPv6 address: browsers write none, and it could hold any text.
 _ORIGIN = re.compile(
-    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[^\]/]*\]|[^:/?#@\[\]]*)(?P<port>:[0-9]*)?"
+    r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[^\]/%]*\]|[^:/?#@\[\]]*)(?P<port>:[0-9]*)?"
 )
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _DEFAULT_PORT = {"https": ":443", "http": ":80"}

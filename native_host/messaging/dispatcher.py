@@ -31,7 +31,7 @@ from native_host.messaging.models import (
     WebEidRequest,
     check,
 )
-from native_host.messaging.operation import Authentication
+from native_host.messaging.operation import Authentication, call_off
 from native_host.messaging.window_ahead import WindowAhead
 
 __all__ = ["Dispatcher", "InvalidMessage", "UnknownCommand", "web_eid_error"]
@@ -162,7 +162,7 @@ class Dispatcher:
                 # It may have been answered while this was on its way: no fault.
                 if active is not None and active.id == request.id:
                     if request.command == "cancel":
-                        active.task.cancel()
+                        call_off(active.task)
                     else:
                         active.operation.expire()
             case _:
@@ -261,7 +261,7 @@ class Dispatcher:
 
     async def _end_operation(self) -> None:
         if self._active is not None:
-            self._active.task.cancel()
+            call_off(self._active.task)
             with suppress(asyncio.CancelledError):
                 await self._active.task
 

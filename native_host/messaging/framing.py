@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +64,10 @@ class Pump:
         while True:
             frame = self._read_frame()
             if frame is not None:
-                self._first_look(frame)
+                # Only ever a head start. What fails here fails again, and is said,
+                # where the frame is taken; this thread alone hears the end of input.
+                with suppress(Exception):
+                    self._first_look(frame)
             with self._lock:
                 if self._deliver is None:
                     self._kept.append(frame)

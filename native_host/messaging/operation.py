@@ -15,7 +15,7 @@ from native_host.operations.authenticate import AuthenticateRequest, authenticat
 from native_host.origin import check_origin
 from native_host.pin_prompt.prompt import Prompt, Step
 
-__all__ = ["Authentication"]
+__all__ = ["Authentication", "call_off"]
 
 #: Seconds for which the window says that it is done, unless the browser ends it.
 _DONE_SHOWN = 1.0
@@ -58,12 +58,12 @@ class Authentication:
         if not self.answered:
             self._expired = True
             if self._work is not None:
-                self._work.cancel()
+                call_off(self._work)
 
     async def run(self) -> None:
         """Do it. Raises the errors of the operation and ``RequestExpired``."""
         if self._previous is not None:
-            self._previous.cancel()
+            call_off(self._previous)
             await asyncio.wait({self._previous})
         if self._expired:
             raise _expired()
@@ -100,9 +100,13 @@ class Authentication:
 
     async def _finish(self, work: asyncio.Task[None], prompt: Prompt) -> None:
         try:
-            await work
+            await asyncio.shield(work)
         except asyncio.CancelledError:
-            if not self._expired:
+            if not work.done():  # the whole request is called off
+                call_off(work)
+                await asyncio.wait({work})
+            # An expired request can be called off too, while its card is let go.
+            if not self._expired or _is_called_off():
                 raise
             if not self._visible:
                 raise _expired() from None  # there is no window yet to say it in
@@ -112,6 +116,17 @@ class Authentication:
         prompt.show(Step.DONE)
         with suppress(TimeoutError):
             await asyncio.wait_for(prompt.wait_for_cancel(), _DONE_SHOWN)
+
+
+def call_off(task: "asyncio.Task[None]") -> None:
+    """Cancel a task, once: a second time would cut short its putting away."""
+    if not task.cancelling():
+        task.cancel()
+
+
+def _is_called_off() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _expired() -> RequestExpired:

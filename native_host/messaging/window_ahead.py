@@ -12,7 +12,7 @@ from native_host.messaging.framing import Frame, parse
 
 __all__ = ["WindowAhead"]
 
-_NEEDS_WINDOW = {"authenticate", "prepare"}
+_NEEDS_WINDOW = ("authenticate", "prepare")
 
 
 class WindowAhead:
@@ -27,21 +27,20 @@ class WindowAhead:
         self._process: subprocess.Popen[bytes] | None = None
 
     def first_look(self, frame: Frame) -> None:
-        """Start the process when a frame looks like a request that will need it."""
+        """Start the process when a frame looks like a request that will need it.
+
+        Whatever keeps it from starting is raised here, and again, to be said, where the
+        request is taken.
+        """
         message = parse(frame)
         if isinstance(message, dict) and message.get("command") in _NEEDS_WINDOW:
             from native_host.config import load_config
-            from native_host.errors import ConfigBroken
 
-            try:
-                needed = load_config().prompt == "window"
-            except ConfigBroken:
-                return  # said by the dispatcher, in answer to the request
-            if needed:
+            if load_config().prompt == "window":
                 self.start()
 
     def start(self) -> None:
-        """Start the process unless one is waiting already."""
+        """Start the process unless one is waiting already. Raises ``PromptFailed``."""
         from native_host.pin_prompt.spawn import spawn
 
         with self._lock:

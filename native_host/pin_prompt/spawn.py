@@ -15,12 +15,19 @@ __all__ = ["spawn"]
 def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
     """Start the window's process, which shows nothing until it is told to.
 
-    ``command`` stands in for the real one in tests. Raises ``OSError`` when it can't be
-    started. The process ends by itself when its standard input is closed.
+    ``command`` stands in for the real one in tests. Raises ``PromptFailed`` when it
+    can't be started. The process ends by itself when its standard input is closed.
     """
-    return subprocess.Popen(  # noqa: S603 - our own program, or what a test names
-        command or [sys.executable, "-I", "-m", "native_host.pin_prompt"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        bufsize=0,
-    )
+    try:
+        return subprocess.Popen(  # noqa: S603 - our own program, or what a test names
+            command or [sys.executable, "-I", "-m", "native_host.pin_prompt"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+    except OSError as error:
+        from .prompt import PromptFailed  # heavy, and seldom needed
+
+        raise PromptFailed(
+            f"The PIN window can't be started: {error.strerror}."
+        ) from error

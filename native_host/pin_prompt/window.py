@@ -100,6 +100,7 @@ class WindowPrompt(Prompt):
         self._ended = asyncio.Event()
         self._pump = threading.Thread(target=self._read, name="window", daemon=True)
         self._pump.start()
+        threading.Thread(target=self._see_end, name="window-end", daemon=True).start()
 
     def _send(self, request: Request) -> None:
         try:
@@ -148,6 +149,10 @@ class WindowPrompt(Prompt):
         stdout.close()
         status = self._process.wait()
         self._call(self._fail, f"The PIN window ended by itself (status {status}).")
+
+    def _see_end(self) -> None:
+        """Wait for the process itself: a child of its own may still hold the pipe."""
+        self._process.wait()
         self._call(self._ended.set)
 
     def _call(self, function: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:

@@ -50,6 +50,8 @@ def test_an_origin_is_returned_byte_for_byte(origin: str) -> None:
         ("https://010.2.3.4", "not a name"),
         ("https://[::1", "more than scheme"),
         ("https://[2001:DB8::1]", "not a name"),
+        ("https://[fe80::1%eth0]", "more than scheme"),
+        ("https://[::1%\nbank.example]", "more than scheme"),
         ("https://service.example:443", "port"),
         ("https://service.example:", "port"),
         ("https://service.example:0", "port"),
