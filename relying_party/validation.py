@@ -12,7 +12,6 @@ from typing import Any
 
 from asn1crypto import x509
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
-from pyhanko_certvalidator.errors import PathError, ValidationError
 
 from .challenge import utc_now
 from .errors import (
@@ -48,9 +47,14 @@ async def validate(
     ASCII), never something a request said. ``nonce`` is the text of the challenge that
     this browser session had open and that has just been used up. ``at`` is the time to
     judge by, with its zone; now, unless given. Without ``revocation`` a lost card is
-    accepted. Raises the errors of ``relying_party.errors``, each for its own fault.
+    accepted. Raises the errors of ``relying_party.errors``, each for its own fault, and
+    ``ValueError`` for an ``at`` without a zone.
     """
-    at = (at or utc_now()).astimezone(UTC)
+    at = at or utc_now()
+    if at.tzinfo is None:
+        # Taken for local time it would let expired certificates pass for hours.
+        raise ValueError("The time to judge by has no time zone.")
+    at = at.astimezone(UTC)
     parsed = token if isinstance(token, AuthToken) else parse_token(token)
     certificate = _load_leaf(parsed.certificate_der)
     _check_validity(certificate, at)
@@ -103,6 +107,9 @@ def _load_leaf(der: bytes) -> x509.Certificate:
         certificate.native  # noqa: B018 - reading is the check
         tbs = certificate["tbs_certificate"]
         names = [extension["extn_id"].dotted for extension in tbs["extensions"]]
+        for time in (certificate.not_valid_before, certificate.not_valid_after):
+            if time.tzinfo is None:  # RFC 5280 §4.1.2.5.2 demands Z
+                raise ValueError("a time without its zone")
     except Exception as error:
         # asn1crypto raises whatever Python raises on odd input (ValueError, TypeError,
         # KeyError, IndexError, RecursionError, …) and documents none of it.
@@ -176,7 +183,9 @@ async def _build_path(
             certificate, validation_context=context
         ).async_validate_path()
         certificates = list(found)
-    except (PathError, ValidationError, ValueError, TypeError) as error:
+    except Exception as error:
+        # Besides its own errors, certvalidator meets algorithms that do not fit the
+        # issuer's key with AssertionError, AttributeError and whatever comes.
         raise CertificateNotTrustedError(
             "The certificate was not issued by a configured issuing CA."
         ) from error

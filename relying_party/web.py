@@ -31,7 +31,13 @@ from .login import LoginService
 from .sessions import BrowserSessions, MemorySessionStore, SessionStore
 from .texts import catalogue, choose_language
 
-__all__ = ["current_identity", "end_session", "is_same_origin", "setup"]
+__all__ = [
+    "add_files",
+    "current_identity",
+    "end_session",
+    "is_same_origin",
+    "setup",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -78,9 +84,23 @@ def setup(
     login.router.add_post("/challenge", _challenge)
     login.router.add_post("/login", _login)
     login.router.add_post("/logout", _logout)
-    login.router.add_static("/static", _STATIC)
+    add_files(login, "/static", _STATIC)
     login.on_response_prepare.append(_harden)
     app.add_subapp(prefix, login)
+
+
+def add_files(app: web.Application, prefix: str, folder: Path) -> None:
+    """Serve the files of a folder, each at its own route.
+
+    Unlike aiohttp's static route it makes no path of what a request says: a name that
+    is too long for the file system is not an error of the server.
+    """
+    for file in folder.rglob("*.*"):
+
+        async def serve(_: web.Request, file: Path = file) -> web.FileResponse:
+            return web.FileResponse(file)
+
+        app.router.add_get(f"{prefix}/{file.relative_to(folder).as_posix()}", serve)
 
 
 async def current_identity(request: web.Request) -> Identity | None:

@@ -80,13 +80,18 @@ class CardCertificate:
             raise CertificateError("The certificate names no client identifier.")
         key, algorithm = _load_key(to_be_signed["subject_public_key_info"].dump())
         validity = to_be_signed["validity"]
+        not_before, not_after = (
+            validity[end].native for end in ("not_before", "not_after")
+        )
+        if None in (not_before.tzinfo, not_after.tzinfo):
+            raise CertificateError("The certificate's validity has no time zone.")
         return cls(
             der=bytes(der),
             surname=subject.get(_SURNAME, ""),
             given_names=subject.get(_GIVEN_NAME, ""),
             satu=satu,
-            not_before=validity["not_before"].native,
-            not_after=validity["not_after"].native,
+            not_before=not_before,
+            not_after=not_after,
             algorithm=algorithm,
             public_key=key,
         )

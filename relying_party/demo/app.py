@@ -11,7 +11,13 @@ from relying_party import texts
 from relying_party.login import LoginService
 from relying_party.revocation import RevocationChecker
 from relying_party.trust import Trust
-from relying_party.web import current_identity, end_session, is_same_origin, setup
+from relying_party.web import (
+    add_files,
+    current_identity,
+    end_session,
+    is_same_origin,
+    setup,
+)
 
 from . import pages
 
@@ -51,7 +57,7 @@ def create_demo(
         app.router.add_get(f"/{language}/", _start)
         app.router.add_get(f"/{language}/session", _session)
         app.router.add_post(f"/{language}/logout", _logout)
-    app.router.add_static("/static", _STATIC)
+    add_files(app, "/static", _STATIC)
     return app
 
 
@@ -115,7 +121,8 @@ def _catalogues() -> dict[str, Mapping[str, str]]:
 
 
 def _language(request: web.Request) -> str:
-    first = request.path.split("/")[1]
+    # The target of OPTIONS and CONNECT may be no path at all.
+    first = request.path.removeprefix("/").partition("/")[0]
     return first if first in texts.languages(_TEXTS) else _preferred_language(request)
 
 

@@ -98,6 +98,15 @@ def test_a_certificate_without_the_client_identifier_is_refused() -> None:
         CardCertificate.from_der(make_certificate(P384, satu=None))
 
 
+@pytest.mark.parametrize("end", [b"240101000000Z", b"281231235959Z"])
+def test_a_validity_without_a_zone_is_refused(end: bytes) -> None:
+    without = b"\x18\x0d2026010100.00"
+    der = SPECIMEN.replace(b"\x17\x0d" + end, without)
+    assert without in der
+    with pytest.raises(CertificateError, match="time zone"):
+        CardCertificate.from_der(der)
+
+
 def test_no_person_shows_in_a_log() -> None:
     shown = repr(CardCertificate.from_der(SPECIMEN))
     for secret in ("KORHONEN", "Aino", "99900111N", SPECIMEN.hex()[:20]):

@@ -12,7 +12,7 @@ from .test_own_protocol import Script, off
 
 AUTHENTICATE = {"id": "1", "command": "authenticate", "arguments": own_arguments()}
 
-#: A window that neither the end of its input nor SIGTERM ends, with a child at its pipe.
+#: A window that no end of input or SIGTERM ends, and whose child holds its pipe too.
 DEAF = """#!/bin/sh
 echo $$ > "$0.pid"
 trap '' TERM

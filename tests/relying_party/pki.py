@@ -159,6 +159,7 @@ class CA:
         basic_constraints: bytes | None = EXPLICIT_FALSE,
         policies: Sequence[str] = (TEST_POLICY,),
         null_parameter: bool = True,
+        signature_algorithm: str = "sha384_ecdsa",
         extra: Sequence[tuple[str, bytes]] = (),
     ) -> Leaf:
         """Issue a certificate; every part of it may be another than it should be."""
@@ -182,7 +183,7 @@ class CA:
             extensions.append(("certificate_policies", False, der))
         extensions += [(oid, False, der) for oid, der in extra]
         # The second defect: ecdsa-with-SHA384 carries NULL.
-        algorithm = algos.SignedDigestAlgorithm({"algorithm": "sha384_ecdsa"})
+        algorithm = algos.SignedDigestAlgorithm({"algorithm": signature_algorithm})
         if null_parameter:
             algorithm["parameters"] = core.Null()
         tbs = x509.TbsCertificate(

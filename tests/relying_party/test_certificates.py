@@ -29,6 +29,9 @@ from .test_validation import check
 
 # --- the certificate
 
+#: The ends of a leaf's validity as UTCTime.
+NOT_BEFORE, NOT_AFTER = b"\x17\x0d250601120000Z", b"\x17\x0d300531120000Z"
+
 
 async def test_a_certificate_is_judged_at_the_given_time(
     leaf: Leaf, trust: Trust
@@ -48,6 +51,35 @@ async def test_a_time_in_another_zone_is_the_same_time(
 ) -> None:
     helsinki = NOW.astimezone(tz=None)
     assert await check(leaf.token(), trust, at=helsinki)
+
+
+async def test_a_time_without_a_zone_is_the_callers_mistake(
+    leaf: Leaf, trust: Trust
+) -> None:
+    with pytest.raises(ValueError, match="no time zone"):
+        await check(leaf.token(), trust, at=NOW.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize("end", [NOT_BEFORE, NOT_AFTER])
+async def test_a_validity_without_a_zone_is_no_certificate(
+    leaf: Leaf, trust: Trust, end: bytes
+) -> None:
+    assert end in leaf.der
+    der = leaf.der.replace(end, b"\x18\x0d2026010100.00")
+    with pytest.raises(UserCertificateParseError):
+        await check(replace(leaf, der=der).token(), trust)
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    ["ed25519", "ed448", "sha3_384_ecdsa", "ecdsa", "sha256_rsa", "md5_rsa"],
+)
+async def test_a_signature_that_the_issuers_key_can_not_make_is_not_trusted(
+    ca: CA, trust: Trust, algorithm: str
+) -> None:
+    leaf = ca.issue(key("P-384"), signature_algorithm=algorithm, null_parameter=False)
+    with pytest.raises(CertificateNotTrustedError):
+        await check(leaf.token(), trust)
 
 
 @pytest.mark.parametrize(

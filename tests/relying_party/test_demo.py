@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The demo service over HTTP: its pages, languages and protection."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -150,6 +151,18 @@ async def test_nothing_inline_and_nothing_from_elsewhere(
             assert address.startswith(("/", "#"))
         assert not re.search(r"<script(?![^>]* src=)|<style| style=| on[a-z]+=", page)
     await other.http.close()
+
+
+@pytest.mark.parametrize("line", ["OPTIONS *", "CONNECT service.example:443"])
+async def test_a_request_for_no_path_is_an_error_of_the_client(
+    visitor: Visitor, line: str
+) -> None:
+    host = visitor.demo.origin.removeprefix("http://")
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    writer.write(f"{line} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    assert (await reader.readline()).startswith(b"HTTP/1.1 40")
+    writer.close()
+    await writer.wait_closed()
 
 
 class Outline(HTMLParser):

@@ -375,7 +375,12 @@ async def test_an_error_tells_what_to_do_in_the_persons_language(
 
 
 async def test_an_address_that_is_opened_by_hand(browser: Browser) -> None:
-    for path, status in [("login", 405), ("nowhere", 404), ("static/../x", 404)]:
+    for path, status in [
+        ("login", 405),
+        ("nowhere", 404),
+        ("static/../x", 404),
+        ("static/" + 5000 * "a", 404),
+    ]:
         async with browser.http.get(
             browser.server.make_url(f"/auth/{path}"), headers={"Accept": "text/html"}
         ) as response:
