@@ -261,10 +261,12 @@ def test_letters_and_the_thirteenth_digit_are_refused_aloud(
     field = stage.ask().field
     QTest.keyClicks(field, "12a")
     assert field.text() == "12"
-    assert spoken[-1] == "The PIN has digits only."
+    assert spoken[-1] == "Type digits only. The PIN has no other characters."
     QTest.keyClicks(field, "34567890123")
     assert field.text() == "123456789012"
-    assert spoken[-1] == "The PIN has at most 12 digits."
+    assert spoken[-1] == (
+        "The PIN has at most 12 digits. Type the PIN from the beginning."
+    )
 
 
 def test_the_clipboard_neither_gives_nor_gets_a_pin(stage: Stage) -> None:
