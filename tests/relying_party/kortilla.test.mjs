@@ -169,9 +169,9 @@ test("a failure has the extension's code and a text in the language", async () =
   );
   for (const [lang, text] of /** @type {[string, RegExp][]} */ ([
     ["fi", /^Selainlaajennus on asennettu/],
-    ["sv", /^Webbläsartillägget finns/],
-    ["en", /^The browser extension is there/],
-    ["de", /^The browser extension is there/],
+    ["sv", /^Webbläsartillägget är installerat/],
+    ["en", /^The browser extension is installed/],
+    ["de", /^The browser extension is installed/],
   ])) {
     await assert.rejects(
       kortilla.authenticate({ nonce: NONCE, lang }),
@@ -218,7 +218,7 @@ test("answers to others, and of other windows, are not taken", async () => {
 test("no extension: said after two seconds", async () => {
   const rejected = assert.rejects(
     kortilla.authenticate({ nonce: NONCE, lang: "en" }),
-    fault("EXTENSION_MISSING", /no extension/),
+    fault("EXTENSION_MISSING", /does not have Kortilla/),
   );
   await wait(2000);
   await rejected;

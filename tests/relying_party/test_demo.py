@@ -80,9 +80,9 @@ async def test_the_browsers_language_is_chosen(
 @pytest.mark.parametrize(
     ("language", "button"),
     [
-        ("fi", "Tunnistaudu kortilla"),
-        ("sv", "Identifiera dig med kort"),
-        ("en", "Identify yourself with your card"),
+        ("fi", "Tunnistaudu henkilökortilla"),
+        ("sv", "Identifiera dig med identitetskortet"),
+        ("en", "Identify yourself with your identity card"),
     ],
 )
 async def test_the_start_page_has_one_clear_button(

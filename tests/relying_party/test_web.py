@@ -348,11 +348,11 @@ async def test_a_card_that_is_not_trusted(browser: Browser) -> None:
 @pytest.mark.parametrize(
     ("header", "language", "begins"),
     [
-        ("fi-FI,fi;q=0.9,en;q=0.5", "fi", "Tämä yritys"),
-        ("sv", "sv", "Försöket"),
-        ("de, en;q=0.3, sv;q=0.7", "sv", "Försöket"),
-        ("de", "en", "This attempt"),
-        (";;q=,,fi;q=x,fi;q=9", "en", "This attempt"),
+        ("fi-FI,fi;q=0.9,en;q=0.5", "fi", "Tämä tunnistautuminen"),
+        ("sv", "sv", "Den här identifieringen"),
+        ("de, en;q=0.3, sv;q=0.7", "sv", "Den här identifieringen"),
+        ("de", "en", "This identification"),
+        (";;q=,,fi;q=x,fi;q=9", "en", "This identification"),
     ],
 )
 async def test_an_error_tells_what_to_do_in_the_persons_language(

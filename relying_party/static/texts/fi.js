@@ -2,65 +2,64 @@
 /** Mitä ihminen lukee, kun jokin on esteenä. @type {Record<string, string>} */
 export default {
   EXTENSION_MISSING:
-    "Selaimessa ei ole henkilökortin laajennusta. Asenna Kortilla ja sen selainlaajennus, avaa tämä sivu uudelleen ja yritä uudelleen.",
+    "Selaimessa ei ole Kortillan selainlaajennusta. Asenna Kortilla-ohjelma ja sen selainlaajennus, lataa tämä sivu uudelleen ja yritä vielä kerran.",
   EXTENSION_UNAVAILABLE:
-    "Selainlaajennus on päivitetty tai poistettu. Lataa sivu uudelleen ja yritä uudelleen.",
+    "Selainlaajennus on päivitetty tai poistettu. Lataa sivu uudelleen ja yritä vielä kerran.",
   HOST_MISSING:
-    "Selainlaajennus on asennettu, mutta Kortilla-ohjelma puuttuu. Asenna Kortilla tälle tietokoneelle ja yritä uudelleen.",
+    "Selainlaajennus on asennettu, mutta Kortilla-ohjelma puuttuu. Asenna Kortilla-ohjelma tälle tietokoneelle ja yritä uudelleen.",
   HOST_TOO_OLD:
     "Tietokoneen Kortilla-ohjelma on liian vanha. Päivitä se ja yritä uudelleen.",
   HOST_CRASHED:
-    "Kortilla-ohjelma päättyi odottamatta. Yritä uudelleen. Jos virhe toistuu, asenna Kortilla uudelleen.",
-  USER_CANCELLED: "Peruutit tunnistautumisen. Voit yrittää uudelleen milloin tahansa.",
+    "Kortilla-ohjelma päättyi odottamatta. Yritä uudelleen. Jos virhe toistuu, asenna Kortilla-ohjelma uudelleen.",
+  USER_CANCELLED: "Peruutit tunnistautumisen. Voit aloittaa sen uudelleen tällä sivulla.",
   REQUEST_CANCELLED:
-    "Tunnistautuminen peruutettiin. Voit yrittää uudelleen milloin tahansa.",
+    "Tunnistautuminen peruutettiin. Voit aloittaa sen uudelleen tällä sivulla.",
   REQUEST_EXPIRED:
-    "Aikaa kului yli viisi minuuttia, joten yritys päättyi. Yritä uudelleen.",
-  BUSY: "Toinen pyyntö on jo auki. Vie se loppuun tai sulje Kortillan toinen ikkuna ja yritä uudelleen.",
-  RATE_LIMITED: "Tämä sivu pyysi samaa juuri äsken. Odota minuutti ja yritä uudelleen.",
+    "Tunnistautuminen kesti yli viisi minuuttia, joten se keskeytyi. Yritä uudelleen.",
+  BUSY:
+    "Kortilla-ohjelma käsittelee jo toista pyyntöä. Vie se loppuun tai sulje avoinna oleva Kortillan ikkuna ja yritä uudelleen.",
+  RATE_LIMITED: "Tämä sivu pyysi tunnistautumista juuri äsken. Odota minuutti ja yritä uudelleen.",
   ACTIVATION_REQUIRED: "Jatka painamalla sivulla olevaa painiketta.",
-  NO_READER: "Kortinlukijaa ei löytynyt. Kytke kortinlukija ja yritä uudelleen.",
+  NO_READER: "Kortinlukijaa ei löytynyt. Liitä kortinlukija tietokoneeseen ja yritä uudelleen.",
   NO_CARD:
     "Kortinlukijassa ei ollut korttia. Aseta henkilökorttisi kortinlukijaan ja yritä uudelleen.",
   PIN_BLOCKED:
-    "Kortin perustunnusluku (PIN1) on lukkiutunut. Avaa lukitus PUK-tunnusluvulla ja yritä uudelleen.",
+    "Kortin perustunnusluku (PIN1) on lukkiutunut. Avaa lukitus Digi- ja väestötietoviraston (DVV) kortinlukijaohjelmistolla ja yritä sen jälkeen uudelleen. Tarvitset kirjeessä saamasi kahdeksannumeroisen aktivointitunnusluvun tai PUK-tunnusluvun.",
   WRONG_PIN: "Perustunnusluku (PIN1) oli väärä. Tarkista se ja yritä uudelleen.",
   CARD_REMOVED:
-    "Kortti poistettiin liian aikaisin. Pidä kortti kortinlukijassa ja yritä uudelleen.",
-  CARD_MUTE: "Kortti ei vastaa. Tarkista, että se on oikein päin, ja yritä uudelleen.",
+    "Kortti otettiin pois lukijasta liian aikaisin. Pidä kortti lukijassa koko ajan ja yritä uudelleen.",
+  CARD_MUTE: "Kortti ei vastaa. Tarkista, että se on lukijassa oikein päin, ja yritä uudelleen.",
   CARD_BUSY: "Toinen ohjelma käyttää korttia. Sulje se ohjelma ja yritä uudelleen.",
   CARD_EXPIRED:
-    "Kortin varmenne ei ole voimassa. Käytä korttia, jonka varmenne on voimassa.",
+    "Kortin varmenne ei ole voimassa. Käytä korttia, jonka varmenne on voimassa. Uuden henkilökortin saat poliisilta.",
   CARD_NOT_ACTIVATED:
-    "Kortin tunnuslukuja ei ole vielä asetettu. Aktivoi kortti kirjeen aktivointitunnusluvulla ja yritä uudelleen.",
+    "Korttia ei ole vielä aktivoitu. Aktivoi se Digi- ja väestötietoviraston (DVV) kortinlukijaohjelmistolla ja yritä sen jälkeen uudelleen. Tarvitset kirjeessä saamasi aktivointitunnusluvun.",
   UNSUPPORTED_CARD:
-    "Kortilla ei ole kansalaisvarmennetta. Käytä suomalaista henkilökorttia ja yritä uudelleen.",
+    "Kortissa ei ole kansalaisvarmennetta, jota Kortilla-ohjelma osaa käyttää. Käytä voimassa olevaa suomalaista henkilökorttia ja yritä uudelleen.",
   CARD_ERROR:
-    "Kortti vastasi odottamattomalla tavalla. Ota kortti pois, aseta se takaisin ja yritä uudelleen.",
+    "Kortti vastasi odottamattomalla tavalla. Ota kortti pois lukijasta, aseta se takaisin ja yritä uudelleen.",
   PIN_TRIES_UNREADABLE:
-    "Kortti ei kerro, montako yritystä on jäljellä, joten tunnuslukua ei lähetetty. Ota kortti pois, aseta se takaisin ja yritä uudelleen.",
+    "Kortti ei kertonut, montako yritystä on jäljellä, joten tunnuslukua ei lähetetty. Ota kortti pois lukijasta, aseta se takaisin ja yritä uudelleen.",
   SIGNATURE_INVALID:
-    "Kortin vastaus oli virheellinen, eikä sitä luovutettu. Ota kortti pois, aseta se takaisin ja yritä uudelleen.",
+    "Kortin vastaus oli virheellinen, eikä sitä luovutettu palvelulle. Ota kortti pois lukijasta, aseta se takaisin ja yritä uudelleen.",
   PCSC_UNAVAILABLE:
-    "Tietokoneen älykorttipalvelu ei ole käynnissä. Käynnistä tietokone uudelleen tai kysy sen ylläpitäjältä ja yritä uudelleen.",
+    "Tietokoneen kortinlukijapalvelu ei ole käynnissä. Käynnistä tietokone uudelleen ja yritä uudelleen. Jos se ei auta, pyydä apua tietokoneen ylläpitäjältä.",
   PROMPT_FAILED:
-    "Tunnuslukuikkunaa ei voitu näyttää. Käynnistä selain uudelleen ja yritä uudelleen.",
+    "Kortillan ikkunaa ei voitu näyttää. Käynnistä selain uudelleen ja yritä vielä kerran.",
   CONFIG_BROKEN:
     "Kortilla-ohjelman asetuksissa on virhe. Korjaa asetustiedosto ja yritä uudelleen.",
   MOCK_CARD_BROKEN:
     "Testikortin tiedostossa on virhe. Tee uusi testikortti ja yritä uudelleen.",
   ORIGIN_REFUSED:
-    "Kortilla ei hyväksy tämän sivun osoitetta. Tarkista, että osoite on oikea ja alkaa https.",
+    "Kortilla-ohjelma ei hyväksy tämän sivun osoitetta. Tarkista, että osoite on oikea ja että sen alussa on https.",
   CONTEXT_INSECURE:
-    "Yhteys tähän sivuun ei ole suojattu. Avaa sivu osoitteella, joka alkaa https.",
+    "Yhteys tähän sivuun ei ole suojattu. Avaa sivu osoitteella, jonka alussa on https.",
   FRAME_REFUSED:
     "Tunnistautuminen ei onnistu toisen sivun sisällä. Avaa palvelu omaan välilehteensä.",
   CALLER_REFUSED:
     "Kortilla-ohjelma ei hyväksynyt selainlaajennusta. Asenna molemmat uudelleen samasta lähteestä.",
-  INVALID_MESSAGE:
-    "Sivun pyyntöä ei voitu ymmärtää. Lataa sivu uudelleen ja yritä uudelleen.",
-  INVALID_ARGUMENT:
-    "Sivun pyyntöä ei voitu ymmärtää. Lataa sivu uudelleen ja yritä uudelleen.",
+  INVALID_MESSAGE: "Sivun pyyntöä ei voitu ymmärtää. Lataa sivu uudelleen ja yritä vielä kerran.",
+  INVALID_ARGUMENT: "Sivun pyyntöä ei voitu ymmärtää. Lataa sivu uudelleen ja yritä vielä kerran.",
   UNKNOWN_COMMAND:
     "Selainlaajennus on liian vanha tälle sivulle. Päivitä se ja yritä uudelleen.",
   NETWORK_FAILED:

@@ -2,54 +2,53 @@
 /** Vad en människa läser när något är i vägen. @type {Record<string, string>} */
 export default {
   EXTENSION_MISSING:
-    "Webbläsaren har inget tillägg för identitetskortet. Installera Kortilla och dess webbläsartillägg, öppna sidan på nytt och försök igen.",
+    "I webbläsaren finns inte Kortillas webbläsartillägg. Installera programmet Kortilla och dess webbläsartillägg, ladda om den här sidan och försök igen.",
   EXTENSION_UNAVAILABLE:
     "Webbläsartillägget har uppdaterats eller tagits bort. Ladda om sidan och försök igen.",
   HOST_MISSING:
-    "Webbläsartillägget finns, men programmet Kortilla saknas. Installera Kortilla på den här datorn och försök igen.",
+    "Webbläsartillägget är installerat, men programmet Kortilla saknas. Installera programmet Kortilla på den här datorn och försök igen.",
   HOST_TOO_OLD:
     "Programmet Kortilla på den här datorn är för gammalt. Uppdatera det och försök igen.",
   HOST_CRASHED:
-    "Programmet Kortilla avslutades oväntat. Försök igen. Om felet upprepas, installera Kortilla på nytt.",
-  USER_CANCELLED: "Du avbröt identifieringen. Du kan försöka igen när som helst.",
-  REQUEST_CANCELLED: "Identifieringen avbröts. Du kan försöka igen när som helst.",
-  REQUEST_EXPIRED: "Det gick mer än fem minuter, så försöket avslutades. Försök igen.",
-  BUSY: "En annan begäran är redan öppen. Slutför den eller stäng Kortillas andra fönster och försök igen.",
-  RATE_LIMITED: "Sidan frågade alldeles nyss. Vänta en minut och försök igen.",
+    "Programmet Kortilla avslutades oväntat. Försök igen. Om felet upprepas, installera programmet Kortilla på nytt.",
+  USER_CANCELLED: "Du avbröt identifieringen. Du kan börja om på den här sidan.",
+  REQUEST_CANCELLED: "Identifieringen avbröts. Du kan börja om på den här sidan.",
+  REQUEST_EXPIRED: "Identifieringen tog mer än fem minuter, så den avbröts. Försök igen.",
+  BUSY:
+    "Programmet Kortilla behandlar redan en annan begäran. Slutför den eller stäng Kortillas öppna fönster och försök igen.",
+  RATE_LIMITED: "Den här sidan bad om identifiering alldeles nyss. Vänta en minut och försök igen.",
   ACTIVATION_REQUIRED: "Tryck på knappen på sidan för att fortsätta.",
-  NO_READER: "Ingen kortläsare hittades. Anslut kortläsaren och försök igen.",
+  NO_READER: "Ingen kortläsare hittades. Anslut kortläsaren till datorn och försök igen.",
   NO_CARD:
     "Det fanns inget kort i kortläsaren. Sätt ditt identitetskort i kortläsaren och försök igen.",
   PIN_BLOCKED:
-    "Kortets grundläggande kod (PIN1) är låst. Lås upp den med PUK-koden och försök igen.",
+    "Kortets grundläggande kod (PIN1) är låst. Lås upp den med kortläsarprogrammet från Myndigheten för digitalisering och befolkningsdata (MDB) och försök sedan igen. Du behöver den åttasiffriga aktiveringskoden i brevet som du fått eller en PUK-kod.",
   WRONG_PIN: "Den grundläggande koden (PIN1) var fel. Kontrollera den och försök igen.",
   CARD_REMOVED:
-    "Kortet togs ut för tidigt. Låt kortet vara kvar i kortläsaren och försök igen.",
-  CARD_MUTE:
-    "Kortet svarar inte. Kontrollera att det är vänt åt rätt håll och försök igen.",
+    "Kortet togs ut ur läsaren för tidigt. Låt kortet sitta kvar i läsaren hela tiden och försök igen.",
+  CARD_MUTE: "Kortet svarar inte. Kontrollera att det är rättvänt i läsaren och försök igen.",
   CARD_BUSY: "Ett annat program använder kortet. Stäng det programmet och försök igen.",
   CARD_EXPIRED:
-    "Kortets certifikat är inte giltigt. Använd ett kort med ett giltigt certifikat.",
+    "Kortets certifikat är inte giltigt. Använd ett kort med ett giltigt certifikat. Ett nytt identitetskort får du av polisen.",
   CARD_NOT_ACTIVATED:
-    "Kortets koder har inte valts ännu. Aktivera kortet med aktiveringskoden i brevet och försök igen.",
+    "Kortet har ännu inte aktiverats. Aktivera det med kortläsarprogrammet från Myndigheten för digitalisering och befolkningsdata (MDB) och försök sedan igen. Du behöver aktiveringskoden i brevet som du fått.",
   UNSUPPORTED_CARD:
-    "Kortet har inget medborgarcertifikat. Använd ett finländskt identitetskort och försök igen.",
+    "Kortet har inget medborgarcertifikat som programmet Kortilla kan använda. Använd ett giltigt finländskt identitetskort och försök igen.",
   CARD_ERROR:
-    "Kortet svarade på ett oväntat sätt. Ta ut kortet, sätt tillbaka det och försök igen.",
+    "Kortet svarade på ett oväntat sätt. Ta ut kortet ur läsaren, sätt tillbaka det och försök igen.",
   PIN_TRIES_UNREADABLE:
-    "Kortet berättar inte hur många försök som återstår, så ingen kod skickades. Ta ut kortet, sätt tillbaka det och försök igen.",
+    "Kortet meddelade inte hur många försök som är kvar, så ingen kod skickades. Ta ut kortet ur läsaren, sätt tillbaka det och försök igen.",
   SIGNATURE_INVALID:
-    "Kortets svar var felaktigt och lämnades inte ut. Ta ut kortet, sätt tillbaka det och försök igen.",
+    "Kortets svar var felaktigt och lämnades inte ut till tjänsten. Ta ut kortet ur läsaren, sätt tillbaka det och försök igen.",
   PCSC_UNAVAILABLE:
-    "Datorns smartkortstjänst är inte i gång. Starta om datorn, eller fråga den som sköter den, och försök igen.",
-  PROMPT_FAILED:
-    "Kodfönstret kunde inte visas. Starta om webbläsaren och försök igen.",
+    "Datorns kortläsartjänst är inte i gång. Starta om datorn och försök igen. Om det inte hjälper, be den som sköter datorn om hjälp.",
+  PROMPT_FAILED: "Kortillas fönster kunde inte visas. Starta om webbläsaren och försök igen.",
   CONFIG_BROKEN:
     "Det finns ett fel i inställningarna för programmet Kortilla. Rätta inställningsfilen och försök igen.",
   MOCK_CARD_BROKEN:
     "Det finns ett fel i testkortets fil. Gör ett nytt testkort och försök igen.",
   ORIGIN_REFUSED:
-    "Kortilla godkänner inte sidans adress. Kontrollera att adressen är rätt och börjar med https.",
+    "Programmet Kortilla godkänner inte sidans adress. Kontrollera att adressen är rätt och börjar med https.",
   CONTEXT_INSECURE:
     "Förbindelsen till sidan är inte skyddad. Öppna sidan med en adress som börjar med https.",
   FRAME_REFUSED:
@@ -61,7 +60,7 @@ export default {
   INVALID_ARGUMENT:
     "Sidans begäran kunde inte förstås. Ladda om sidan och försök igen.",
   UNKNOWN_COMMAND:
-    "Webbläsartillägget är för gammalt för den här sidan. Uppdatera det och försök igen.",
+    "Webbläsartillägget är för gammalt för den här sidan. Uppdatera tillägget och försök igen.",
   NETWORK_FAILED:
     "Tjänsten kunde inte nås. Kontrollera internetanslutningen och försök igen.",
   SERVICE_FAILED: "Tjänsten har ett fel just nu. Vänta en stund och försök igen.",
