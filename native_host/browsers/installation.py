@@ -92,7 +92,7 @@ def install(
     targets = list(_targets(chosen, named=names is not None))
     if not targets:
         raise InstallFailed(
-            "None of the known browsers was found; name the one to install for."
+            "None of the known browsers was found. Name yours with --browser."
         )
     python = python_path()
     if level == "system":

@@ -117,10 +117,10 @@ def _activation(*pins: PinInfo | None) -> str:
 
 
 _ACTIVATION = {
-    "active": "It has been activated.",
-    "new": "It has not been activated yet.",
-    "partly": "One of its two PINs has not been activated yet.",
-    "unknown": "It does not say whether it has been activated.",
+    "active": "The card has been activated.",
+    "new": "The card has not been activated yet.",
+    "partly": "One of the card's two PINs has not been activated yet.",
+    "unknown": "The card does not say whether it has been activated.",
 }
 
 

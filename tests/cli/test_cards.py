@@ -39,7 +39,7 @@ def test_card_status_tells_all_that_can_be_read_without_a_pin(
         ("authentication", algorithm),
         ("signature", algorithm),
     ]
-    assert "It has been activated." in outcome.words
+    assert "The card has been activated." in outcome.words
     assert "Test card." in outcome.words
 
 
