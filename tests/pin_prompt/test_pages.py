@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QWidget
 
 from native_host.pin_prompt import texts
+from native_host.pin_prompt.gui.picture import Picture
 from native_host.pin_prompt.messages import AskPin, AskStarted, Close, Request, Show
 from native_host.pin_prompt.questions import Problem, Step
 
@@ -139,6 +140,16 @@ def test_a_problem_stands_where_the_step_would(stage: Stage) -> None:
     assert "Error code: UNSUPPORTED_CARD" in stage.words
 
 
+def test_no_picture_invites_to_put_in_a_card_that_must_be_mended_elsewhere(
+    stage: Stage,
+) -> None:
+    stage.open()
+    for code, pictures in (("CARD_REMOVED", 1), ("PIN_BLOCKED", 0)):
+        stage.handle(Show(Step.WAITING_FOR_CARD, Problem(code)))
+        assert stage.window.page is not None
+        assert len(stage.window.page.findChildren(Picture)) == pictures
+
+
 def test_names_from_the_card_cannot_garble_what_is_shown(stage: Stage) -> None:
     stage.open()
     stage.handle(AskPin(1, a_question(name="SPECIMEN\u202eNIMI\x1b[2J <b>x</b>")))
@@ -174,7 +185,9 @@ def test_a_wrong_pin_and_a_repeated_one_are_told_apart(stage: Stage) -> None:
     assert "The PIN was wrong." not in stage.words
 
 
-def test_site_and_field_are_in_view_together_on_a_small_screen(stage: Stage) -> None:
+def test_site_news_and_field_are_in_view_together_on_a_small_screen(
+    stage: Stage,
+) -> None:
     font = QApplication.font()
     larger = QFont(font)
     larger.setPointSizeF(font.pointSizeF() * 2)
@@ -182,7 +195,8 @@ def test_site_and_field_are_in_view_together_on_a_small_screen(stage: Stage) -> 
     try:
         page = stage.ask(tries_left=2, wrong=True)
         stage.settle()
-        for part in (stage.site, page.field):
+        assert page.news is not None
+        for part in (stage.site, page.news, page.field):
             assert part.visibleRegion().boundingRect() == part.rect()
     finally:
         QApplication.setFont(font)

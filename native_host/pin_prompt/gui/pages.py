@@ -34,6 +34,8 @@ __all__ = ["Page", "PinPage", "StartedPage", "StepPage"]
 
 _MORE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 _AT_WORK = (Step.READING, Step.SIGNING)
+#: What putting the card in again does not mend: no picture invites to do so.
+_ELSEWHERE = ("PIN_BLOCKED", "CARD_NOT_ACTIVATED")
 
 
 class Page(QWidget):
@@ -50,6 +52,8 @@ class Page(QWidget):
         self.conversation = conversation
         self.buttons: list[QPushButton] = []
         self.focus: QWidget | None = None
+        #: What happened, to be seen with the focus, as much of it as there is room for.
+        self.news: QWidget | None = None
         #: What a screen reader says when the page comes up.
         self.spoken = ""
         self.rows = QVBoxLayout(self)
@@ -137,7 +141,7 @@ class StepPage(Page):
             heading, body = text(f"step.{step}.heading"), text(f"step.{step}.body")
         self.heading = label(heading, 1.3, bold=True)
         self.column.addWidget(self.heading)
-        self._add_body(step, body, serious=problem is not None)
+        self._add_body(step, body, problem)
         if problem:
             code = label(text("code", code=printable(problem.code)), 0.85)
             self.column.addWidget(code)
@@ -147,13 +151,14 @@ class StepPage(Page):
         self.focus = self.add_button(words, self.cancelled.emit)
         self.spoken = f"{heading}. {body}"
 
-    def _add_body(self, step: Step, body: str, *, serious: bool) -> None:
+    def _add_body(self, step: Step, body: str, problem: Problem | None) -> None:
         row = QHBoxLayout()
         row.setSpacing(em(self, 1.0))
-        if step not in (Step.EXPIRED, Step.DONE):
+        elsewhere = problem is not None and problem.code in _ELSEWHERE
+        if step not in (Step.EXPIRED, Step.DONE) and not elsewhere:
             look = LOOKS[self.conversation.operation]
             row.addWidget(Picture(step, look.colour), 0, _MORE)
-        row.addWidget(Notice(body) if serious else label(body), 1)
+        row.addWidget(Notice(body) if problem else label(body), 1)
         self.column.addLayout(row)
         if step in _AT_WORK:
             bar = QProgressBar(minimum=0, maximum=0)
@@ -234,7 +239,8 @@ class PinPage(Page):
         self.spoken = " ".join(said)
         if said:
             serious = question.wrong or question.tries_left <= 2
-            self.column.addWidget(Notice(self.spoken, serious=serious))
+            self.news = Notice(self.spoken, serious=serious)
+            self.column.addWidget(self.news)
         if question.tries_left == 1:
             self._add_understood()
 

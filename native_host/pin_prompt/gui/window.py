@@ -4,7 +4,7 @@
 import json
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QEventLoop, Qt, QTimer
+from PySide6.QtCore import QEvent, QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -186,8 +186,17 @@ class PromptWindow(QDialog):
         self.resize(max(self.width(), width), max(self.height(), min(height, most)))
 
     def _reveal_focus(self) -> None:
-        if self.page and self.page.focus:
-            self._scroll.ensureWidgetVisible(self.page.focus, 0, em(self, 2.5))
+        page = self.page
+        if page is None or page.focus is None:
+            return
+        self._scroll.ensureWidgetVisible(page.focus, 0, em(self, 2.5))
+        if page.news:
+            # What happened to the last PIN is worth more than the hint under the field.
+            top = page.news.mapTo(page, QPoint(0, 0)).y()
+            bottom = page.focus.mapTo(page, QPoint(0, page.focus.height())).y()
+            bar = self._scroll.verticalScrollBar()
+            highest = max(top, bottom - self._scroll.viewport().height())
+            bar.setValue(min(bar.value(), highest))
 
     def _make_room(self, part: QWidget) -> None:
         if self.page:
