@@ -47,7 +47,7 @@ def serve(
 
         if sys.platform != "win32":
             # Firefox sends SIGTERM after closing the input; the answer is the same.
-            loop.add_signal_handler(signal.SIGTERM, frames.put_nowait, None)
+            loop.add_signal_handler(signal.SIGTERM, deliver, None)
         pump.attach(deliver)
         dispatcher = Dispatcher(
             FrameWriter(fd_out), arguments, window=ahead, prompt_command=prompt_command

@@ -16,7 +16,7 @@ from native_host.card.source import CardSource, Reader
 
 from .card import MockCard, Style
 from .files import locked
-from .state import MockCardState
+from .state import MockCardBroken, MockCardState
 
 __all__ = ["READER_NAME", "MockCardConnection", "MockCardSource"]
 
@@ -58,6 +58,10 @@ class MockCardConnection(CardConnection):
                 if time.monotonic() >= deadline:
                     raise CardBusy("Another program holds the mock card.") from None
                 time.sleep(_LOOK_AGAIN)
+            except OSError as error:
+                raise MockCardBroken(
+                    f"{state.folder / 'session.lock'} can't be used: {error.strerror}."
+                ) from None
             else:
                 return
 

@@ -155,7 +155,8 @@ class MockCardState:
         ``address`` is where its certificates say that revocation is asked (see
         ``Authority``); ``not_before`` and ``not_after`` bound the leaves. Raises
         ``InvalidArgument`` for what no card can have, and when the folder holds a card
-        and ``replace`` does not say to throw it away.
+        and ``replace`` does not say to throw it away, ``MockCardBroken`` when nothing
+        can be written there.
         """
         from .issue import issue_card
 
@@ -191,7 +192,12 @@ class MockCardState:
             keys=keys,
         )
         state = cls(folder or default_folder())
-        state.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            state.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise MockCardBroken(
+                f"{state.folder} can't be made: {error.strerror}."
+            ) from None
         with state._locked():
             if state._file.exists() and not replace:
                 raise InvalidArgument(f"There is a mock card in {state.folder}.")

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from native_host.card.atr import identify
 from native_host.card.certificate import CardCertificate
+from native_host.card.connection import CardConnection
 from native_host.card.errors import (
     CardBusy,
     CardError,
@@ -83,7 +84,7 @@ async def with_card(
     while True:
         reader = await search.next_reader()
         try:
-            async with _card_in(source, prompt, reader) as at_hand:
+            async with _card_in(source, prompt, reader, search) as at_hand:
                 return await work(at_hand)
         except CardError as error:
             if not prompt.attended:
@@ -100,6 +101,7 @@ class _Search:
         self._prompt = prompt
         self._rejected: set[Reader] = set()
         self._problem: Problem | None = None
+        self._said_busy = False
 
     def reject(self, reader: Reader, error: CardError) -> None:
         detail = error.kind if isinstance(error, UnsupportedCard) else ""
@@ -107,6 +109,21 @@ class _Search:
         # A card that another program holds may be free a moment later.
         if not isinstance(error, CardBusy):
             self._rejected.add(reader)
+
+    async def connect(self, reader: Reader) -> CardConnection:
+        """Connect to a card; while another program holds it, that is said."""
+        busy = self._problem
+        if busy is None or busy.code != CardBusy.code:
+            self._said_busy = False
+            self._prompt.show(Step.READING)
+            return await self._prompt.watch(self._source.connect(reader))
+        if not self._said_busy:
+            self._prompt.show(Step.WAITING_FOR_CARD, busy)
+            self._said_busy = True
+        connection = await self._cancellable(self._source.connect(reader), busy.code)
+        self._prompt.show(Step.READING)
+        self._said_busy = False
+        return connection
 
     async def next_reader(self) -> Reader:
         """Wait for a reader with a card in it that has not been rejected."""
@@ -158,13 +175,12 @@ def _same_card(reader: Reader, readers: tuple[Reader, ...]) -> bool:
 
 @asynccontextmanager
 async def _card_in(
-    source: CardSource, prompt: Prompt, reader: Reader
+    source: CardSource, prompt: Prompt, reader: Reader, search: _Search
 ) -> AsyncIterator[CardAtHand]:
     if reader.atr is None:
         raise CardRemoved("The card was taken out of the reader.")
     identify(reader.atr)
-    prompt.show(Step.READING)
-    connection = await prompt.watch(source.connect(reader))
+    connection = await search.connect(reader)
     try:
         card = await prompt.watch(source.run(FineidCard, connection))
         yield CardAtHand(source, reader, card)

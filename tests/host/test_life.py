@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from native_host.mock_card.files import locked
+
+from .conftest import MOCK_FOLDER
 from .process import own_arguments, running
 from .test_own_protocol import Script, tries
 
@@ -48,6 +51,24 @@ def test_sigterm_is_the_same_end(home: Path, window: dict[str, str]) -> None:
         host.process.send_signal(signal.SIGTERM)
         assert host.wait(5) == 0
     assert script.told()[-1]["type"] in {"close", "gone"}
+
+
+@pytest.mark.parametrize("end", ["end of input", "SIGTERM"])
+def test_a_card_that_another_program_holds_does_not_keep_the_host(
+    home: Path, window: dict[str, str], end: str
+) -> None:
+    script = Script(home)
+    with (
+        locked(home / MOCK_FOLDER / "session.lock"),
+        running(window, prompt_command=script.command) as host,
+    ):
+        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
+        host.until(lambda: script.told()[-1:] and script.told()[-1]["type"] == "show")
+        if end == "SIGTERM":
+            host.process.send_signal(signal.SIGTERM)
+        else:
+            host.end_input()
+        assert host.wait(KILLED_AFTER) == 0
 
 
 def test_a_window_that_clings_does_not_keep_the_host(

@@ -183,6 +183,12 @@ async def test_waiting_ends_at_the_change_and_can_be_given_up(
     assert results[1] == results[2] == await source.readers()
 
 
+def test_a_lock_that_can_not_be_taken_is_named(state: MockCardState) -> None:
+    (state.folder / "session.lock").mkdir()
+    with pytest.raises(MockCardBroken, match=r"session\.lock can't be used"):
+        MockCardConnection(state)
+
+
 async def test_a_broken_folder_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(MockCardBroken, match=r"card\.json"):
         MockCardSource(tmp_path)

@@ -107,6 +107,12 @@ def test_a_card_is_thrown_away_only_when_told_so(state: MockCardState) -> None:
     assert state.read() != before
 
 
+def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MockCardBroken, match="file/card can't be made"):
+        MockCardState.create(tmp_path / "file" / "card")
+
+
 def test_a_folder_without_a_card_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(MockCardBroken, match=r"card\.json.*kortilla mock-card new"):
         MockCardState.open(tmp_path)

@@ -190,7 +190,7 @@ async def test_a_service_that_does_not_run_is_said_and_waited_for(
     assert "signature" in await login
 
 
-async def test_a_card_that_another_program_holds_is_tried_again(
+async def test_a_card_that_another_program_holds_is_said_and_tried_again(
     source: MockCardSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect, refusals = source.connect, [CardBusy("held"), CardBusy("held")]
@@ -201,7 +201,26 @@ async def test_a_card_that_another_program_holds_is_tried_again(
         return await connect(reader)
 
     monkeypatch.setattr(source, "connect", when_free)
-    assert "signature" in await begin(Person(["1234"]), source)
+    person = Person(["1234"])
+    assert "signature" in await begin(person, source)
+    assert person.problems() == ["CARD_BUSY"]
+
+
+async def test_whoever_gives_up_on_a_card_that_is_held_says_so(
+    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = Person()
+
+    async def never_free(_: Reader) -> CardConnection:
+        if person.problems():
+            await asyncio.Event().wait()  # patience, this time without an end
+        raise CardBusy("held")
+
+    monkeypatch.setattr(source, "connect", never_free)
+    login = begin(person, source)
+    await until(person.problems)
+    person.cancel()
+    assert await cancelled(login) == "CARD_BUSY"
 
 
 def spoilt(folder: Path, change: Callable[[PinData], None]) -> None:
