@@ -5,7 +5,13 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QWidget
+from PySide6.QtWidgets import (
+    QApplication,
+    QLabel,
+    QProgressBar,
+    QScrollArea,
+    QWidget,
+)
 
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.picture import Picture
@@ -430,3 +436,26 @@ def test_reading_shows_that_something_goes_on(stage: Stage) -> None:
     stage.handle(Show(Step.READING))
     bars = stage.window.findChildren(QProgressBar)
     assert [bar.accessibleName() for bar in bars] == ["The card is being read"]
+
+
+def test_a_page_that_does_not_fit_is_scrolled_by_keys(stage: Stage) -> None:
+    font = QApplication.font()
+    larger = QFont(font)
+    larger.setPointSizeF(font.pointSizeF() * 3)
+    QApplication.setFont(larger)
+    try:
+        stage.open()
+        stage.handle(Show(Step.WAITING_FOR_CARD, Problem("PIN_BLOCKED")))
+        stage.settle()
+        page = stage.window.page
+        assert page is not None
+        bar = stage.window.findChildren(QScrollArea)[0].verticalScrollBar()
+        assert bar.maximum() > 0
+        press(page.buttons[0], Qt.Key.Key_PageUp)
+        before = bar.value()
+        press(page.buttons[0], Qt.Key.Key_PageDown)
+        assert bar.value() > before
+        press(page.buttons[0], Qt.Key.Key_PageUp)
+        assert bar.value() == before
+    finally:
+        QApplication.setFont(font)

@@ -2,11 +2,12 @@
 """The window: one conversation, page after page."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QEvent, QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
+    QAbstractSlider,
     QApplication,
     QDialog,
     QFrame,
@@ -44,6 +45,10 @@ _WIDTH = 34
 _SITE_AT_MOST = 0.4
 #: Pixels that the desktop's title bar may take.
 _TITLE_BAR = 40
+_SCROLLING: Mapping[int, QAbstractSlider.SliderAction] = {
+    Qt.Key.Key_PageUp: QAbstractSlider.SliderAction.SliderPageStepSub,
+    Qt.Key.Key_PageDown: QAbstractSlider.SliderAction.SliderPageStepAdd,
+}
 
 
 class PromptWindow(QDialog):
@@ -221,7 +226,10 @@ class PromptWindow(QDialog):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         # Enter presses the button that has the focus and no other: a dialog's default
         # button would agree, or give up, on a stray key.
-        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+        if (scrolling := _SCROLLING.get(event.key())) is not None:
+            # The scroll area takes no focus, so whoever has no mouse scrolls here.
+            self._scroll.verticalScrollBar().triggerAction(scrolling)
+        elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             super().keyPressEvent(event)
         elif self.guard.active:
             self.guard.restart()
