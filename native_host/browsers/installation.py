@@ -217,11 +217,12 @@ def _points_to(path: Path, launchers: set[Path]) -> bool:
     content = files.read(path)
     try:
         fields = json.loads(content or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
-    return isinstance(fields, dict) and fields.get("path") in {
+    # Another program's manifest may hold anything where the path should stand.
+    return isinstance(fields, dict) and fields.get("path") in [
         str(each) for each in launchers
-    }
+    ]
 
 
 def _own_folder(level: Level, root: Path) -> Path:
@@ -248,7 +249,7 @@ def _record(level: Level, root: Path) -> Path:
 def _noted_folders(level: Level, root: Path) -> list[str]:
     try:
         noted = json.loads(files.read(_record(level, root)) or b"[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         noted = None
     if not isinstance(noted, list) or not all(isinstance(n, str) for n in noted):
         raise InstallFailed(f"{_record(level, root)}: is not a list of folders.")

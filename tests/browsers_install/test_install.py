@@ -158,7 +158,9 @@ def test_uninstall_without_an_installation_does_nothing(home: Path) -> None:
     assert tree(home) == {}
 
 
-@pytest.mark.parametrize("content", [OTHERS_MANIFEST, "not JSON", "[]", "{}"])
+@pytest.mark.parametrize(
+    "content", [OTHERS_MANIFEST, "not JSON", "[]", "{}", '{"path": {}}', "[" * 5000]
+)
 def test_another_programs_manifest_is_never_touched(home: Path, content: str) -> None:
     theirs = home / FIREFOX / "eu.webeid.json"
     theirs.parent.mkdir(parents=True)
