@@ -130,11 +130,22 @@ class Dispatcher:
         if self._refusal is not None:
             self._fail(request.id, self._refusal)
             return not isinstance(self._refusal, CallerRefused)
+        if request.command not in {"cancel", "expire"} and self._is_pending(request.id):
+            # Under that id it would be taken for the first request's answer.
+            return self._fault(InvalidArgument("id: it is in use by another request."))
         try:
             self._begin(request)
         except KortillaError as error:
             self._fail(request.id, error)
         return True
+
+    def _is_pending(self, request_id: str) -> bool:
+        active = self._active
+        return (
+            active is not None
+            and active.id == request_id
+            and not active.operation.answered
+        )
 
     def _fault(self, error: KortillaError) -> bool:
         """Answer what could not be read. Web eID's port ends with that."""

@@ -156,6 +156,20 @@ def test_a_second_request_meanwhile_is_told_busy(
         assert host.answer()["id"] == "1"
 
 
+def test_an_id_that_is_in_use_is_refused_under_no_id(
+    home: Path, window: dict[str, str]
+) -> None:
+    script = Script(home, "wait")
+    request = {"id": "1", "command": "authenticate", "arguments": own_arguments()}
+    with running(window, prompt_command=script.command) as host:
+        host.send(request)
+        host.send(request)
+        answer = host.answer()
+        assert (answer["id"], answer["error"]["code"]) == (None, "INVALID_ARGUMENT")
+        host.send({"id": "1", "command": "cancel"})
+        assert host.answer()["error"]["code"] == "REQUEST_CANCELLED"
+
+
 @pytest.mark.parametrize(
     ("command", "code"),
     [("cancel", "REQUEST_CANCELLED"), ("expire", "REQUEST_EXPIRED")],
