@@ -130,13 +130,12 @@ class Dispatcher:
         if self._refusal is not None:
             self._fail(request.id, self._refusal)
             return not isinstance(self._refusal, CallerRefused)
-        if request.command not in {"cancel", "expire"} and self._is_pending(request.id):
-            # Under that id it would be taken for the first request's answer.
-            return self._fault(InvalidArgument("id: it is in use by another request."))
         try:
             self._begin(request)
         except KortillaError as error:
-            self._fail(request.id, error)
+            # Under an id in use it would be taken for the first request's answer.
+            in_use = self._is_pending(request.id)
+            self._fail(None if in_use else request.id, error)
         return True
 
     def _is_pending(self, request_id: str) -> bool:
@@ -158,6 +157,8 @@ class Dispatcher:
     # Our own protocol
 
     def _begin(self, request: Request) -> None:
+        if request.command not in {"cancel", "expire"} and self._is_pending(request.id):
+            raise InvalidArgument("id: it is in use by another request.")
         match request.command:
             case "authenticate":
                 arguments = check(AuthenticateArguments, request.arguments)
