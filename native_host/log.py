@@ -4,8 +4,9 @@
 import logging
 import os
 import sys
+import traceback
 
-__all__ = ["TRAFFIC", "set_up_log"]
+__all__ = ["TRAFFIC", "log_unexpected", "set_up_log"]
 
 #: Below DEBUG: the commands to the card, with PINs and personal data left out.
 TRAFFIC = 5
@@ -28,3 +29,12 @@ def set_up_log() -> None:
     # Libraries keep to themselves what they would say of messages and of asyncio.
     for name in ("asyncio", "smartcard"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def log_unexpected(logger: logging.Logger, error: Exception) -> None:
+    """Log where an error that nobody foresaw came from, without its own text.
+
+    That could hold what a person typed or who they are.
+    """
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("unexpected %s\n%s", type(error).__name__, frames)

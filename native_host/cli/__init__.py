@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     ``arguments`` are without the program's name (default: the command line's).
     """
-    from native_host.log import set_up_log
+    from native_host.log import log_unexpected, set_up_log
 
     set_up_log()
     try:
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return _fail(KortillaError.code, error.format_message())
     except Exception as error:
-        logger.exception("a command failed")
+        log_unexpected(logger, error)
         name = type(error).__name__
         return _fail(KortillaError.code, f"This should not happen: {name}.")
     return status if isinstance(status, int) else 0

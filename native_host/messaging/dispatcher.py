@@ -7,7 +7,6 @@ eID's, of which a process answers one request and ends.
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from native_host.errors import (
     KortillaError,
     RequestCancelled,
 )
+from native_host.log import log_unexpected
 from native_host.messaging.caller import Caller, CallerRefused, identify_caller
 from native_host.messaging.framing import Frame, FrameWriter, parse
 from native_host.messaging.models import (
@@ -287,12 +287,7 @@ async def _outcome(work: Coroutine[Any, Any, None]) -> KortillaError | None:
     except asyncio.CancelledError:
         return RequestCancelled("The request was called off.")
     except Exception as error:
-        # The error's own text could hold what a person typed or who they are.
-        logger.error(
-            "unexpected %s\n%s",
-            type(error).__name__,
-            "".join(traceback.format_tb(error.__traceback__)),
-        )
+        log_unexpected(logger, error)
         return KortillaError("Something unexpected went wrong in the program.")
     return None
 

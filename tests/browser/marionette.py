@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from native_host.cli.demo.errors import BrowserFailed, BrowserMissing
+from native_host.cli.demo.firefox import QUIET
 from native_host.cli.demo.process import background, end_process
 
 __all__ = ["Marionette"]
@@ -24,19 +25,6 @@ __all__ = ["Marionette"]
 #: Seconds that a start or a command may take.
 _SECONDS = 60
 _LISTENING = re.compile(rb"Listening on port ([0-9]+)")
-
-_PREFERENCES: Mapping[str, bool | int | str] = {
-    "app.update.disabledForTesting": True,
-    "browser.aboutwelcome.enabled": False,
-    "browser.shell.checkDefaultBrowser": False,
-    "browser.startup.page": 0,
-    "datareporting.policy.dataSubmissionEnabled": False,
-    "extensions.getAddons.cache.enabled": False,
-    "extensions.update.enabled": False,
-    "marionette.port": 0,
-    "network.captive-portal-service.enabled": False,
-    "network.connectivity-service.enabled": False,
-}
 
 
 class Marionette:
@@ -69,7 +57,7 @@ class Marionette:
         profile.mkdir(exist_ok=True)
         lines = [
             f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
-            for name, value in {**_PREFERENCES, **preferences}.items()
+            for name, value in {**QUIET, "marionette.port": 0, **preferences}.items()
         ]
         (profile / "user.js").write_text("".join(lines))
         async with contextlib.AsyncExitStack() as stack:

@@ -22,7 +22,7 @@ import aiohttp
 from .errors import BrowserFailed, BrowserMissing
 from .process import background, end_process
 
-__all__ = ["Firefox"]
+__all__ = ["QUIET", "Firefox"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ _START_SECONDS = 60
 _COMMAND_SECONDS = 30
 
 #: A profile that starts quietly: no first-run pages, no updates, nothing sent home.
-_PREFERENCES: Mapping[str, bool | int | str] = {
+QUIET: Mapping[str, bool | int | str] = {
     "app.update.disabledForTesting": True,
     "browser.aboutwelcome.enabled": False,
     "browser.shell.checkDefaultBrowser": False,
@@ -113,7 +113,7 @@ class Firefox:
                 "--remote-debugging-port=0",
                 "--no-remote",
                 "--profile",
-                str(_profile(home, {**_PREFERENCES, **(preferences or {})})),
+                str(_profile(home, {**QUIET, **(preferences or {})})),
                 *(["--headless"] if headless else []),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
