@@ -136,7 +136,10 @@ def test_the_signature_is_right_over_what_is_written_whatever_its_length(
     authority = Authority.create(kind)
     issuer = authority.issuing.public_key()
     lengths = set()
-    for extra in range(256):
+    for extra in range(1024):
+        # Serial numbers are of random length, so that 256 steps may leave one out.
+        if extra >= 256 and 0x80 in lengths:
+            break
         there = replace(authority, address="http://" + "a" * extra)
         der = there.issue(public_key, AINO, "authentication", null_parameters=True)
         size = 4 + int.from_bytes(der[6:8])
