@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
+from native_host.card.signature import token_algorithm
 from native_host.mock_card.source import MockCardConnection
 from native_host.mock_card.state import MockCardState
 from relying_party import Trust, validate
@@ -192,11 +193,12 @@ def commands(state: MockCardState) -> int:
     connection = MockCardConnection(state)
     counting = Counting()
     card = FineidCard(counting)
-    card.certificate(KeyRole.AUTHENTICATION)
+    key = card.key(KeyRole.AUTHENTICATION)
+    algorithm = token_algorithm(card.certificate(key).public_key)
     card.pin_info(PinRole.PIN1)
     counting.count = 0
     card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    card.sign(KeyRole.AUTHENTICATION, hashlib.sha384(b"").digest())
+    card.sign(key, hashlib.sha384(b"").digest(), algorithm)
     connection.close()
     return counting.count
 

@@ -22,7 +22,7 @@ __all__ = ["CardCertificate", "CertificateError", "PublicKey"]
 PublicKey = EllipticCurvePublicKey | RSAPublicKey
 
 # Algorithm of the token (JWA) by the curve of the key; RSA keys sign with PSS.
-_ECDSA = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_ECDSA = {"secp256r1": "ES256", "secp384r1": "ES384"}
 _RSA = "PS256"
 _RSA_BITS = range(2048, 4097)
 

@@ -15,6 +15,7 @@ __all__ = [
     "CardRemoved",
     "PcscUnavailable",
     "PinBlocked",
+    "PinNotEntered",
     "PinTriesUnreadable",
     "SignatureInvalid",
     "UnsupportedCard",
@@ -108,6 +109,21 @@ class PinBlocked(CardError):
     """The PIN has no tries left."""
 
     code = "PIN_BLOCKED"
+
+
+class PinNotEntered(CardError):
+    """No PIN was typed on the reader's pad, and no try was spent.
+
+    ``why`` is ``timed-out``, ``cancelled``, or ``length`` for too few or many digits.
+    """
+
+    code = "PIN_NOT_ENTERED"
+
+    def __init__(self, why: str, *, status_word: int | None = None) -> None:
+        super().__init__(
+            f"No PIN was typed on the reader: {why}.", status_word=status_word
+        )
+        self.why = why
 
 
 class PinTriesUnreadable(CardError):

@@ -24,7 +24,7 @@ from .apdu import (
     Transport,
     tries_in,
 )
-from .atr import identify
+from .atr import Generation, identify
 from .certificate import CardCertificate
 from .errors import (
     CardError,
@@ -35,11 +35,11 @@ from .errors import (
     UnsupportedCard,
     WrongPin,
 )
-from .signature import SignatureScheme
+from .signature import KeyType, SignatureAlgorithm, SignatureScheme
 from .tlv import Tlv, TlvError
 from .trace import TracingConnection
 
-__all__ = ["FineidCard", "KeyRole", "PinInfo", "PinRole"]
+__all__ = ["CardKey", "FineidCard", "KeyRole", "PinInfo", "PinRole"]
 
 logger = logging.getLogger(__name__)
 
@@ -107,18 +107,37 @@ class PinInfo:
 
 
 @dataclass(frozen=True)
-class _Key:
-    """Where a key and its certificate are, and which PIN guards it."""
+class CardKey:
+    """A key on the card: what for, which PIN guards it, and where its certificate is.
 
+    ``reference`` is what MSE names it with; ``certificate_path`` is inside the
+    application, two bytes for each file.
+    """
+
+    role: KeyRole
+    key_type: KeyType
     reference: int
     certificate_path: bytes
-    pin: PinRole
+
+    @property
+    def pin(self) -> PinRole:
+        """The PIN that guards the key."""
+        return PinRole.PIN1 if self.role is KeyRole.AUTHENTICATION else PinRole.PIN2
 
 
-# The table of card.md, "Files", which holds for both generations.
-_KEYS = {
-    KeyRole.AUTHENTICATION: _Key(0x01, bytes.fromhex("4331"), PinRole.PIN1),
-    KeyRole.SIGNATURE: _Key(0x02, bytes.fromhex("50164332"), PinRole.PIN2),
+# The table of card.md, "Files": what each generation has where its directories can't
+# be read. The preferred key of a role stands first.
+_AUTHENTICATION = bytes.fromhex("4331")
+_FALLBACK = {
+    Generation.MULTIAPP_V5: (
+        CardKey(KeyRole.AUTHENTICATION, KeyType.ECC, 0x01, _AUTHENTICATION),
+        CardKey(KeyRole.SIGNATURE, KeyType.ECC, 0x02, bytes.fromhex("50164332")),
+    ),
+    Generation.MULTIAPP_V4: (
+        CardKey(KeyRole.AUTHENTICATION, KeyType.RSA, 0x01, _AUTHENTICATION),
+        CardKey(KeyRole.SIGNATURE, KeyType.ECC, 0x03, bytes.fromhex("50164335")),
+        CardKey(KeyRole.SIGNATURE, KeyType.RSA, 0x02, bytes.fromhex("50164332")),
+    ),
 }
 
 # How many digits the card accepts when a PIN is verified.
@@ -137,7 +156,7 @@ class FineidCard:
     def __init__(self, connection: Transport) -> None:
         self._channel = CommandChannel(TracingConnection(connection))
         self._protocol: int = getattr(connection, "protocol", 0)
-        self._certificates: dict[KeyRole, CardCertificate] = {}
+        self._certificates: dict[bytes, CardCertificate] = {}
         self._tries: dict[PinRole, int] = {}
         atr: bytes | None = getattr(connection, "atr", None)
         try:
@@ -154,25 +173,40 @@ class FineidCard:
 
     # -- Certificates -----------------------------------------------------------------
 
-    def certificate(self, role: KeyRole) -> CardCertificate:
+    def keys(self) -> tuple[CardKey, ...]:
+        """Return the card's keys, the preferred one of each role first."""
+        return _FALLBACK[self.generation or Generation.MULTIAPP_V5]
+
+    def key(self, role: KeyRole, key_type: KeyType | None = None) -> CardKey:
+        """Return the preferred key of a role, or its first one of a type.
+
+        Raises ``UnsupportedCard`` when the card has none.
+        """
+        for key in self.keys():
+            if key.role is role and key_type in {None, key.key_type}:
+                return key
+        raise UnsupportedCard(f"The card has no such key for {role.value}.")
+
+    def certificate(self, key: CardKey) -> CardCertificate:
         """Return the certificate of a key. It is read once in a session.
 
         Raises ``UnsupportedCard`` when the card has none, ``CertificateError`` when it
         can't be read.
         """
-        if role not in self._certificates:
-            content = self._read_file(_KEYS[role].certificate_path)
-            self._certificates[role] = CardCertificate.from_der(_der_object(content))
-        return self._certificates[role]
+        path = key.certificate_path
+        if path not in self._certificates:
+            content = self._read_file(path)
+            self._certificates[path] = CardCertificate.from_der(_der_object(content))
+        return self._certificates[path]
 
-    def certificates(self) -> dict[KeyRole, CardCertificate]:
-        """Return the certificates that the card has, by the role of their keys."""
+    def certificates(self) -> dict[CardKey, CardCertificate]:
+        """Return the certificates that the card has, by their keys."""
         found = {}
-        for role in KeyRole:
+        for key in self.keys():
             try:
-                found[role] = self.certificate(role)
+                found[key] = self.certificate(key)
             except UnsupportedCard:
-                logger.info("The card has no %s certificate.", role.value)
+                logger.info("The card has no %s certificate.", key.role.value)
         return found
 
     # -- PINs -------------------------------------------------------------------------
@@ -236,25 +270,29 @@ class FineidCard:
 
     # -- Signatures -------------------------------------------------------------------
 
-    def sign(self, role: KeyRole, digest: bytes) -> bytes:
+    def sign(self, key: CardKey, digest: bytes, algorithm: SignatureAlgorithm) -> bytes:
         """Sign a digest with a key whose PIN was verified just before.
 
-        The digest's length tells its hash (28, 32, 48 or 64 bytes). Returns r‖s for an
-        EC key and the bytes of an RSASSA-PSS signature, whose salt is as long as the
-        hash, for an RSA key. Raises ``SignatureInvalid`` when the signature does not
-        verify with the card's own certificate, ``InvalidArgument``.
+        Returns r‖s for an EC key and the bytes of the signature for an RSA key. Raises
+        ``InvalidArgument`` for a digest of the wrong length or what the key can't sign,
+        ``SignatureInvalid`` when the signature does not verify with the card's own
+        certificate.
         """
-        key = _KEYS[role]
-        scheme = SignatureScheme(self.certificate(role).public_key, len(digest))
-        algorithm = Tlv(_TAG_ALGORITHM, bytes([scheme.card_algorithm]))
-        environment = algorithm + Tlv(_TAG_KEY, bytes([key.reference]))
+        scheme = SignatureScheme(self.certificate(key).public_key, algorithm)
+        card_digest = scheme.card_digest(digest)
+        environment = Tlv(_TAG_ALGORITHM, bytes([scheme.card_algorithm])) + Tlv(
+            _TAG_KEY, bytes([key.reference])
+        )
         self._channel.send(
             Command(INS_MANAGE_SECURITY_ENVIRONMENT, 0x41, 0xB6, environment),
             step="the choice of the key",
         )
         self._channel.send(
             Command(
-                INS_PERFORM_SECURITY_OPERATION, 0x90, 0xA0, Tlv(_TAG_DIGEST, digest)
+                INS_PERFORM_SECURITY_OPERATION,
+                0x90,
+                0xA0,
+                Tlv(_TAG_DIGEST, card_digest),
             ),
             step="the digest",
         )

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Which signature a key makes of a digest, and whether the card made a good one."""
+"""Which signatures a key makes, and whether the card made a good one."""
+
+from dataclasses import dataclass
+from enum import StrEnum
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -14,37 +17,136 @@ from native_host.errors import InvalidArgument
 from .certificate import PublicKey
 from .errors import SignatureInvalid
 
-__all__ = ["SignatureScheme"]
+__all__ = [
+    "HASH_SIZES",
+    "KeyType",
+    "Padding",
+    "SignatureAlgorithm",
+    "SignatureScheme",
+    "supported_algorithms",
+    "token_algorithm",
+]
 
-# By the digest's length in bytes: the hash, and its nibble in the algorithm byte.
-_HASHES: dict[int, tuple[int, hashes.HashAlgorithm]] = {
-    28: (3, hashes.SHA224()),
-    32: (4, hashes.SHA256()),
-    48: (5, hashes.SHA384()),
-    64: (6, hashes.SHA512()),
+_HASHES: dict[str, hashes.HashAlgorithm] = {
+    "SHA-224": hashes.SHA224(),
+    "SHA-256": hashes.SHA256(),
+    "SHA-384": hashes.SHA384(),
+    "SHA-512": hashes.SHA512(),
+    "SHA3-224": hashes.SHA3_224(),
+    "SHA3-256": hashes.SHA3_256(),
+    "SHA3-384": hashes.SHA3_384(),
+    "SHA3-512": hashes.SHA3_512(),
 }
 
-_ECDSA, _PSS = 4, 5  # scheme nibbles of the algorithm byte
+#: The hash functions that can be signed, by Web eID's names: their digests' bytes.
+HASH_SIZES = {name: hash_.digest_size for name, hash_ in _HASHES.items()}
+
+# Nibbles of the card's algorithm byte (card.md, "Commands").
+_HASH_NIBBLES = {"SHA-224": 3, "SHA-256": 4, "SHA-384": 5, "SHA-512": 6}
+_ECDSA = 4
+
+
+class KeyType(StrEnum):
+    """The kind of a key, as Web eID's ``cryptoAlgorithm`` names it."""
+
+    ECC = "ECC"
+    RSA = "RSA"
+
+
+class Padding(StrEnum):
+    """Web eID's ``paddingScheme``."""
+
+    NONE = "NONE"
+    PKCS1 = "PKCS1.5"
+    PSS = "PSS"
+
+
+_PADDING_NIBBLES = {Padding.PKCS1: 2, Padding.PSS: 5}
+
+
+@dataclass(frozen=True)
+class SignatureAlgorithm:
+    """How a digest is signed. ``hash_function`` is a key of ``HASH_SIZES``."""
+
+    key_type: KeyType
+    hash_function: str
+    padding: Padding = Padding.NONE
+
+    @property
+    def name(self) -> str:
+        """JWA's name (``ES384``, ``PS256``, ``RS256``), whatever the curve is.
+
+        JWA knows no SHA-3 and no SHA-224: ``SHA3-384withECDSA``.
+        """
+        if self.hash_function not in {"SHA-256", "SHA-384", "SHA-512"}:
+            kind = {Padding.NONE: "ECDSA", Padding.PKCS1: "RSA"}
+            return f"{self.hash_function}with{kind.get(self.padding, 'RSASSA-PSS')}"
+        prefix = {Padding.NONE: "ES", Padding.PKCS1: "RS", Padding.PSS: "PS"}
+        return prefix[self.padding] + self.hash_function.removeprefix("SHA-")
+
+
+def supported_algorithms(key: PublicKey) -> tuple[SignatureAlgorithm, ...]:
+    """Return what a key can sign, what the key was made for first.
+
+    ECDSA does not care which function made a digest. RSA's paddings name it, and the
+    card knows SHA-2 alone.
+    """
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        first = ("SHA-384", "SHA-256") if key.key_size > 256 else ("SHA-256", "SHA-384")
+        names = dict.fromkeys((*first, "SHA-512", "SHA-224", *HASH_SIZES))
+        return tuple(SignatureAlgorithm(KeyType.ECC, name) for name in names)
+    return tuple(
+        SignatureAlgorithm(KeyType.RSA, name, scheme)
+        for scheme in (Padding.PKCS1, Padding.PSS)
+        for name in ("SHA-256", "SHA-384", "SHA-512", "SHA-224")
+    )
+
+
+def token_algorithm(key: PublicKey) -> SignatureAlgorithm:
+    """Return what a key signs a token of web-eid:1.0 with: ES384, ES256 or PS256."""
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return supported_algorithms(key)[0]
+    return SignatureAlgorithm(KeyType.RSA, "SHA-256", Padding.PSS)
 
 
 class SignatureScheme:
-    """ECDSA or RSASSA-PSS over a digest of ``digest_size`` bytes, as the key decides.
+    """One algorithm with one public key: what the card is told, and what it answers.
 
     ``card_algorithm`` is the algorithm byte of MSE (card.md, "Commands"), ``size`` the
-    length of a signature in bytes. Raises ``InvalidArgument`` for a length that no
-    hash has.
+    length of a signature in bytes. Raises ``InvalidArgument`` for what the key can't
+    sign.
     """
 
-    def __init__(self, key: PublicKey, digest_size: int) -> None:
-        if digest_size not in _HASHES:
-            raise InvalidArgument(f"No hash gives a digest of {digest_size} bytes.")
-        nibble, self._hash = _HASHES[digest_size]
+    def __init__(self, key: PublicKey, algorithm: SignatureAlgorithm) -> None:
+        if algorithm not in supported_algorithms(key):
+            raise InvalidArgument(f"The key can't sign with {algorithm.name}.")
         self._key = key
+        self._padding = algorithm.padding
+        self._hash = _HASHES[algorithm.hash_function]
         key_bytes = (key.key_size + 7) // 8
+        self._card_digest_size: int | None = None
         if isinstance(key, ec.EllipticCurvePublicKey):
-            self.card_algorithm, self.size = nibble << 4 | _ECDSA, 2 * key_bytes
+            # ECDSA signs the leftmost bits that the curve has room for, as a number
+            # (FIPS 186-5 §6.4.1). So each digest is one of the two kinds that real
+            # cards have been seen to sign: 32 bytes, or 48 with a P-384 key.
+            large = key_bytes >= 48 and self._hash.digest_size >= 48
+            self._card_digest_size = 48 if large else 32
+            self.size = 2 * key_bytes
+            self.card_algorithm = (5 if large else 4) << 4 | _ECDSA
         else:
-            self.card_algorithm, self.size = nibble << 4 | _PSS, key_bytes
+            self.size = key_bytes
+            nibble = _HASH_NIBBLES[algorithm.hash_function]
+            self.card_algorithm = nibble << 4 | _PADDING_NIBBLES[algorithm.padding]
+
+    def card_digest(self, digest: bytes) -> bytes:
+        """Return a digest as the card is to get it. Raises ``InvalidArgument``."""
+        if len(digest) != self._hash.digest_size:
+            raise InvalidArgument(
+                f"A digest of {self._hash.name} has {self._hash.digest_size} bytes, "
+                f"not {len(digest)}."
+            )
+        size = self._card_digest_size
+        return digest if size is None else digest[:size].rjust(size, b"\x00")
 
     def verify(self, signature: bytes, digest: bytes) -> None:
         """Verify a signature as the card gives it. Raises ``SignatureInvalid``."""
@@ -52,17 +154,19 @@ class SignatureScheme:
             raise SignatureInvalid(
                 f"The card's signature has {len(signature)} bytes, not {self.size}."
             )
-        algorithm = Prehashed(self._hash)
+        prehashed = Prehashed(self._hash)
         try:
             if isinstance(self._key, ec.EllipticCurvePublicKey):
                 half = self.size // 2
                 der = encode_dss_signature(
                     int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
                 )
-                self._key.verify(der, digest, ec.ECDSA(algorithm))
-            else:
+                self._key.verify(der, digest, ec.ECDSA(prehashed))
+            elif self._padding is Padding.PSS:
                 pss = padding.PSS(padding.MGF1(self._hash), self._hash.digest_size)
-                self._key.verify(signature, digest, pss, algorithm)
+                self._key.verify(signature, digest, pss, prehashed)
+            else:
+                self._key.verify(signature, digest, padding.PKCS1v15(), prehashed)
         except InvalidSignature:
             raise SignatureInvalid(
                 "The card's signature does not verify with its own certificate."

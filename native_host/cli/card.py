@@ -79,11 +79,11 @@ async def _look(source: CardSource, reader: Reader) -> dict[str, Any]:
 
 def _read(connection: CardConnection) -> dict[str, Any]:
     from native_host.card.errors import PinTriesUnreadable
-    from native_host.card.fineid import FineidCard, KeyRole, PinRole
+    from native_host.card.fineid import FineidCard, PinRole
 
     session = FineidCard(connection)
     certificates = session.certificates()
-    holder = certificates.get(KeyRole.AUTHENTICATION)
+    holder = next(iter(certificates.values()), None)
     pins: dict[str, PinInfo | None] = {}
     for role in PinRole:
         try:
@@ -94,12 +94,13 @@ def _read(connection: CardConnection) -> dict[str, Any]:
         "holder": holder and {"name": holder.name, "satu": holder.satu},
         "certificates": [
             {
-                "role": role.value,
+                "role": key.role.value,
+                "keyType": str(key.key_type),
                 "algorithm": certificate.algorithm,
                 "notBefore": certificate.not_before.isoformat(),
                 "notAfter": certificate.not_after.isoformat(),
             }
-            for role, certificate in certificates.items()
+            for key, certificate in certificates.items()
         ],
         "tries": {name: info and info.tries_left for name, info in pins.items()},
         "activation": _activation(pins["PIN1"], pins["PIN2"]),

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from native_host import VERSION
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardNotActivated, PinBlocked, WrongPin
-from native_host.card.fineid import FineidCard, KeyRole, PinRole
+from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
+from native_host.card.signature import token_algorithm
 from native_host.card.source import CardSource
 from native_host.operations.card_session import CardAtHand, check_validity, with_card
 from native_host.pin_prompt.prompt import Conversation, PinQuestion, Prompt, Step
@@ -82,9 +83,8 @@ async def _sign(
     refused: set[bytes],
 ) -> dict[str, str]:
     card = at_hand.card
-    certificate = await prompt.watch(
-        at_hand.run(card.certificate, KeyRole.AUTHENTICATION)
-    )
+    key = await prompt.watch(at_hand.run(card.key, KeyRole.AUTHENTICATION))
+    certificate = await prompt.watch(at_hand.run(card.certificate, key))
     check_validity(certificate)
     info = await prompt.watch(at_hand.run(card.pin_info, PinRole.PIN1))
     if info.tries_left == 0:
@@ -114,7 +114,7 @@ async def _sign(
         progress("signing")
         try:
             signature = await prompt.watch(
-                at_hand.run(_verify_and_sign, card, pin, digest)
+                at_hand.run(_verify_and_sign, card, key, pin, digest)
             )
         except WrongPin as error:
             if not prompt.attended:
@@ -131,7 +131,9 @@ async def _sign(
         }
 
 
-def _verify_and_sign(card: FineidCard, pin: bytearray, digest: bytes) -> bytes:
+def _verify_and_sign(
+    card: FineidCard, key: CardKey, pin: bytearray, digest: bytes
+) -> bytes:
     """Send the four commands in one go, VERIFY, MSE, HASH and SIGN; wipe the PIN.
 
     The PIN is wiped here and not by the caller: a cancelled caller would wipe it while
@@ -139,7 +141,8 @@ def _verify_and_sign(card: FineidCard, pin: bytearray, digest: bytes) -> bytes:
     """
     try:
         card.verify_pin(PinRole.PIN1, pin)
-        return card.sign(KeyRole.AUTHENTICATION, digest)
+        algorithm = token_algorithm(card.certificate(key).public_key)
+        return card.sign(key, digest, algorithm)
     finally:
         pin[:] = bytes(len(pin))
 

@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Mapping
 
 from .prompt import Prompt, PromptFailed
-from .questions import Conversation, PinQuestion, Problem, Step
+from .questions import Conversation, PinQuestion, Problem, Progress, Step
 
 __all__ = ["AutomaticPrompt"]
 
@@ -32,7 +32,12 @@ class AutomaticPrompt(Prompt):
     async def ask_started(self) -> None:
         """Answer yes."""
 
-    def show(self, step: Step, problem: Problem | None = None) -> None:
+    def show(
+        self,
+        step: Step,
+        problem: Problem | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         if problem is not None:
             self._problem = problem
             self._stuck.set()

@@ -3,17 +3,30 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from native_host.errors import KortillaError, UserCancelled
 
-from .questions import Conversation, PinQuestion, Problem, Step
+from .questions import (
+    CardChoice,
+    ConsentQuestion,
+    Conversation,
+    Document,
+    PinQuestion,
+    Problem,
+    Progress,
+    Step,
+)
 
 __all__ = [
+    "CardChoice",
+    "ConsentQuestion",
     "Conversation",
+    "Document",
     "PinQuestion",
     "Problem",
+    "Progress",
     "Prompt",
     "PromptFailed",
     "Step",
@@ -44,16 +57,35 @@ class Prompt(ABC):
         """Ask "did you start this?", naming the site. Raises ``UserCancelled``."""
 
     @abstractmethod
-    def show(self, step: Step, problem: Problem | None = None) -> None:
-        """Show a step; it stays until the next call."""
+    def show(
+        self,
+        step: Step,
+        problem: Problem | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Show a step; it stays until the next call.
+
+        A call that differs from the last in nothing but the progress moves the bar.
+        """
+
+    async def choose_card(self, choices: Sequence[CardChoice]) -> int:
+        """Ask which of several cards to use; return its index.
+
+        Raises ``UserCancelled``.
+        """
+        raise NotImplementedError
+
+    async def ask_consent(self, question: ConsentQuestion) -> None:
+        """Ask for consent where no PIN is needed. Raises ``UserCancelled``."""
+        raise NotImplementedError
 
     @abstractmethod
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         """Ask for consent and PIN in one.
 
-        Returns the ASCII digits in a buffer which the caller wipes. With one try left
-        the person has confirmed explicitly that it is the last. Raises
-        ``UserCancelled``.
+        Returns the ASCII digits in a buffer which the caller wipes; an empty one when
+        the PIN is to be typed on the reader. With one try left the person has confirmed
+        explicitly that it is the last. Raises ``UserCancelled``.
         """
 
     @abstractmethod

@@ -8,7 +8,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-__all__ = ["Conversation", "PinQuestion", "Problem", "Step"]
+__all__ = [
+    "CardChoice",
+    "ConsentQuestion",
+    "Conversation",
+    "Document",
+    "Operation",
+    "PinQuestion",
+    "Problem",
+    "Progress",
+    "Step",
+]
+
+#: What a window is for; each has texts and looks of its own.
+Operation = Literal["authenticate", "signing-certificate", "sign"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +34,7 @@ class Conversation:
     window then takes no focus. ``test_card`` puts up the visible test-card mark.
     """
 
-    operation: Literal["authenticate"]
+    operation: Operation
     origin: str
     language: str
     test_card: bool
@@ -33,9 +46,12 @@ class Step(StrEnum):
 
     WAITING_FOR_READER = "waiting-for-reader"
     WAITING_FOR_CARD = "waiting-for-card"
+    RECEIVING = "receiving"  # the page hands documents over; has progress in bytes
     READING = "reading"
-    SIGNING = "signing"
+    PIN_PAD = "pin-pad"  # the person types on the reader
+    SIGNING = "signing"  # has progress in signatures where there are several
     EXPIRED = "expired"  # the page stopped waiting; the window stays readable
+    FAILED = "failed"  # the page has its answer; the window stays readable
     DONE = "done"
 
 
@@ -54,12 +70,64 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far a step has got: ``done`` of ``total`` bytes or signatures."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class CardChoice:
+    """One of several cards to choose from, by its reader and its holder."""
+
+    reader: str
+    name: str
+    satu: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """One thing to be signed, as it is shown.
+
+    ``name`` is the site's. ``digest`` is in hexadecimal digits, ``hash_function`` in
+    Web eID's spelling (``SHA-384``). A document that was handed over has its ``size``
+    in bytes, its ``media_type`` as the site names it, and the ``path`` of a private
+    copy; of a bare hash nothing but the name is known, and that is the site's claim.
+    """
+
+    name: str
+    hash_function: str
+    digest: str
+    size: int | None = None
+    media_type: str = ""
+    path: str | None = None
+
+
+@dataclass(frozen=True)
+class ConsentQuestion:
+    """One asking for consent without a PIN: to hand over the signing certificate.
+
+    ``test_card`` puts up the test-card mark where the conversation has not.
+    """
+
+    name: str
+    satu: str
+    test_card: bool = False
+
+
+@dataclass(frozen=True)
 class PinQuestion:
     """One asking for a PIN, which is also the consent to what the window shows.
 
     ``tries_left`` is what the card said just before. ``wrong`` says that the card has
     refused the PIN typed before; ``repeated`` that the very PIN it had refused was
     typed again and was not sent. ``min_length`` and ``max_length`` are in digits.
+    ``documents`` are what PIN2 signs. With ``pin_pad`` the PIN is typed on the reader
+    after the person has agreed in the prompt, and ``pad_problem`` says why the reader
+    gave none the last time (``timed-out``, ``length``). ``test_card`` puts up the
+    test-card mark where the conversation has not: a mock card in a reader of the system
+    is known by its certificate alone.
     """
 
     role: Literal["PIN1", "PIN2"]
@@ -70,3 +138,7 @@ class PinQuestion:
     repeated: bool = False
     min_length: int = 4
     max_length: int = 12
+    documents: tuple[Document, ...] = ()
+    pin_pad: bool = False
+    pad_problem: Literal["", "timed-out", "length"] = ""
+    test_card: bool = False

@@ -16,7 +16,7 @@ from native_host.errors import UserCancelled
 
 from . import texts
 from .prompt import Prompt, PromptFailed
-from .questions import Conversation, PinQuestion, Problem, Step
+from .questions import Conversation, PinQuestion, Problem, Progress, Step
 from .site_name import SiteName
 
 __all__ = ["TerminalPrompt"]
@@ -58,7 +58,12 @@ class TerminalPrompt(Prompt):
         self._say(self._texts(f"{operation}.started.body"))
         await self._ask_to_go_on()
 
-    def show(self, step: Step, problem: Problem | None = None) -> None:
+    def show(
+        self,
+        step: Step,
+        problem: Problem | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         if (step, problem) == self._shown:
             return
         self._shown = step, problem

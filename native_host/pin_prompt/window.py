@@ -24,7 +24,7 @@ from .messages import (
     read_pin,
 )
 from .prompt import Prompt, PromptFailed
-from .questions import Conversation, PinQuestion, Problem, Step
+from .questions import Conversation, PinQuestion, Problem, Progress, Step
 
 __all__ = ["WindowPrompt"]
 
@@ -60,7 +60,12 @@ class WindowPrompt(Prompt):
     async def ask_started(self) -> None:
         await self._ask(AskStarted(), "started")
 
-    def show(self, step: Step, problem: Problem | None = None) -> None:
+    def show(
+        self,
+        step: Step,
+        problem: Problem | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         self._send(Show(step, problem))
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:

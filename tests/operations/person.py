@@ -10,6 +10,7 @@ from native_host.pin_prompt.prompt import (
     Conversation,
     PinQuestion,
     Problem,
+    Progress,
     Prompt,
     Step,
 )
@@ -37,7 +38,12 @@ class Person(Prompt):
         if not self.started:
             raise UserCancelled
 
-    def show(self, step: Step, problem: Problem | None = None) -> None:
+    def show(
+        self,
+        step: Step,
+        problem: Problem | None = None,
+        progress: Progress | None = None,
+    ) -> None:
         self.shown.append((step, problem))
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
