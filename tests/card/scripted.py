@@ -12,7 +12,18 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
 )
 
+from native_host.card.fineid import CardKey, KeyRole
+from native_host.card.signature import KeyType, Padding, SignatureAlgorithm
+
 Answer = str | Callable[[bytes], bytes]
+
+# The keys of the table of card.md, "Files".
+AUTHENTICATION = CardKey(KeyRole.AUTHENTICATION, KeyType.ECC, 1, b"\x43\x31")
+AUTHENTICATION_RSA = CardKey(KeyRole.AUTHENTICATION, KeyType.RSA, 1, b"\x43\x31")
+SIGNATURE = CardKey(KeyRole.SIGNATURE, KeyType.ECC, 2, b"\x50\x16\x43\x32")
+
+ES384 = SignatureAlgorithm(KeyType.ECC, "SHA-384")
+PS256 = SignatureAlgorithm(KeyType.RSA, "SHA-256", Padding.PSS)
 
 SELECT = "00A4040C0CA000000063504B43532D3135"
 SELECT_AUTHENTICATION = "00A4080402433100"

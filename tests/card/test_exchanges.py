@@ -16,13 +16,18 @@ from native_host.card.errors import (
     UnsupportedCard,
     WrongPin,
 )
-from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
+from native_host.card.fineid import FineidCard, PinInfo, PinRole
 from native_host.errors import InvalidArgument
 
 from .scripted import (
+    AUTHENTICATION,
+    AUTHENTICATION_RSA,
+    ES384,
     PIN_INFO,
+    PS256,
     SELECT,
     SELECT_AUTHENTICATION,
+    SIGNATURE,
     VERIFY_1234,
     Answer,
     Script,
@@ -63,7 +68,7 @@ def test_a_login_on_v5(p384: ec.EllipticCurvePrivateKey, v5_certificate: bytes) 
         (PIN_INFO, pin_information()),
     )
     card = FineidCard(script)
-    certificate = card.certificate(KeyRole.AUTHENTICATION)
+    certificate = card.certificate(AUTHENTICATION)
     assert certificate.der == v5_certificate
     assert certificate.algorithm == "ES384"
     assert card.pin_info(PinRole.PIN1) == PinInfo(tries_left=5, changed=True)
@@ -77,7 +82,7 @@ def test_a_login_on_v5(p384: ec.EllipticCurvePrivateKey, v5_certificate: bytes) 
         ("002A9E9A60", signature.hex() + "9000"),
     )
     card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    assert card.sign(KeyRole.AUTHENTICATION, DIGEST_384) == signature
+    assert card.sign(AUTHENTICATION, DIGEST_384, ES384) == signature
     script.assert_done()
 
 
@@ -96,10 +101,10 @@ def test_a_login_on_v4_2(rsa3072: rsa.RSAPrivateKey, v4_2_certificate: bytes) ->
         ("00C0000080", signature[256:].hex() + "9000"),
     )
     card = FineidCard(script)
-    assert card.certificate(KeyRole.AUTHENTICATION).algorithm == "PS256"
+    assert card.certificate(AUTHENTICATION_RSA).algorithm == "PS256"
     assert card.pin_info(PinRole.PIN1) == PinInfo(tries_left=5, changed=False)
     card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    assert card.sign(KeyRole.AUTHENTICATION, DIGEST_256) == signature
+    assert card.sign(AUTHENTICATION_RSA, DIGEST_256, PS256) == signature
     script.assert_done()
 
 
@@ -115,7 +120,7 @@ def test_a_reader_that_chains_by_itself_makes_no_difference(
         ("002A9E9A00", signature.hex() + "9000"),
     )
     card = FineidCard(script)
-    assert card.sign(KeyRole.AUTHENTICATION, DIGEST_256) == signature
+    assert card.sign(AUTHENTICATION_RSA, DIGEST_256, PS256) == signature
     script.assert_done()
 
 
@@ -133,8 +138,8 @@ def test_a_certificate_is_read_once_and_each_by_its_path(v5_certificate: bytes) 
         *file_exchanges(v5_certificate),
     )
     card = FineidCard(script)
-    assert set(card.certificates()) == {KeyRole.AUTHENTICATION, KeyRole.SIGNATURE}
-    assert set(card.certificates()) == {KeyRole.AUTHENTICATION, KeyRole.SIGNATURE}
+    assert set(card.certificates()) == {AUTHENTICATION, SIGNATURE}
+    assert set(card.certificates()) == {AUTHENTICATION, SIGNATURE}
     script.assert_done()
 
 
@@ -144,7 +149,7 @@ def test_a_card_may_lack_its_signature_certificate(v5_certificate: bytes) -> Non
         *certificate_exchanges(v5_certificate),
         ("00A40804045016433200", "6A82"),
     )
-    assert set(FineidCard(script).certificates()) == {KeyRole.AUTHENTICATION}
+    assert set(FineidCard(script).certificates()) == {AUTHENTICATION}
 
 
 @pytest.mark.parametrize(
@@ -316,7 +321,7 @@ def signing_card(
 def test_a_signature_is_never_asked_for_twice(v5_certificate: bytes) -> None:
     card, script = signing_card(v5_certificate, ("002A9E9A60", "6C60"))
     with pytest.raises(CardError) as caught:
-        card.sign(KeyRole.AUTHENTICATION, DIGEST_384)
+        card.sign(AUTHENTICATION, DIGEST_384, ES384)
     assert caught.value.status_word == 0x6C60
     script.assert_done()
 
@@ -327,7 +332,7 @@ def test_a_refused_signature_says_the_status(
 ) -> None:
     card, _ = signing_card(v5_certificate, ("002A9E9A60", status))
     with pytest.raises(CardError, match=status):
-        card.sign(KeyRole.AUTHENTICATION, DIGEST_384)
+        card.sign(AUTHENTICATION, DIGEST_384, ES384)
 
 
 def test_a_signature_that_does_not_verify_never_leaves(
@@ -342,7 +347,7 @@ def test_a_signature_that_does_not_verify_never_leaves(
     for bad in (other, stranger, short, doubled, zeros, b"", b"\xff" * 96):
         card, _ = signing_card(v5_certificate, ("002A9E9A60", bad.hex() + "9000"))
         with pytest.raises(SignatureInvalid):
-            card.sign(KeyRole.AUTHENTICATION, DIGEST_384)
+            card.sign(AUTHENTICATION, DIGEST_384, ES384)
 
 
 def test_an_rsa_signature_that_does_not_verify_never_leaves(
@@ -356,7 +361,7 @@ def test_an_rsa_signature_that_does_not_verify_never_leaves(
         ("002A9E9A00", "5A" * 384 + "9000"),
     )
     with pytest.raises(SignatureInvalid):
-        FineidCard(script).sign(KeyRole.AUTHENTICATION, DIGEST_256)
+        FineidCard(script).sign(AUTHENTICATION_RSA, DIGEST_256, PS256)
 
 
 @pytest.mark.parametrize("size", [0, 20, 47, 49, 65])
@@ -365,7 +370,7 @@ def test_a_digest_that_no_hash_gives_is_not_signed(
 ) -> None:
     script = Script((SELECT, "9000"), *certificate_exchanges(v5_certificate))
     with pytest.raises(InvalidArgument):
-        FineidCard(script).sign(KeyRole.AUTHENTICATION, bytes(size))
+        FineidCard(script).sign(AUTHENTICATION, bytes(size), ES384)
     script.assert_done()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from native_host.card.errors import CardError, CardMute, CardRemoved
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
+from native_host.card.signature import token_algorithm
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
 
@@ -77,11 +78,12 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> MockCardState:
 
 def log_in(connection: FaultyCard) -> None:
     card = FineidCard(connection)
-    certificate = card.certificate(KeyRole.AUTHENTICATION)
+    key = card.key(KeyRole.AUTHENTICATION)
+    certificate = card.certificate(key)
     assert card.pin_info(PinRole.PIN1).tries_left == 5
     card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
     digest = hashlib.new(certificate.hash_name, b"challenge").digest()
-    card.sign(KeyRole.AUTHENTICATION, digest)
+    card.sign(key, digest, token_algorithm(certificate.public_key))
 
 
 @pytest.fixture(scope="module")
@@ -123,20 +125,24 @@ def test_both_generations_log_in_whatever_the_reader_handles(
     connection.card = MockCard(state, style=style)
     card = FineidCard(connection)
     certificates = card.certificates()
-    assert certificates[KeyRole.AUTHENTICATION].name.endswith(state.read().surname)
-    assert certificates[KeyRole.SIGNATURE].satu == state.read().satu
+    assert {key.role for key in certificates} == set(KeyRole)
+    for certificate in certificates.values():
+        assert certificate.name.endswith(state.read().surname)
+        assert certificate.satu == state.read().satu
     card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    certificate = certificates[KeyRole.AUTHENTICATION]
+    key = card.key(KeyRole.AUTHENTICATION)
+    certificate = certificates[key]
     digest = hashlib.new(certificate.hash_name, b"challenge").digest()
-    card.sign(KeyRole.AUTHENTICATION, digest)
+    card.sign(key, digest, token_algorithm(certificate.public_key))
 
 
 def test_commands_between_enter_and_token_are_four(state: MockCardState) -> None:
     connection = FaultyCard(state, mute, step=1000, lasting=False)
     card = FineidCard(connection)
-    card.certificate(KeyRole.AUTHENTICATION)
+    key = card.key(KeyRole.AUTHENTICATION)
+    algorithm = token_algorithm(card.certificate(key).public_key)
     card.pin_info(PinRole.PIN1)
     before = len(connection.sent)
     card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    card.sign(KeyRole.AUTHENTICATION, bytes(48))
+    card.sign(key, bytes(48), algorithm)
     assert [apdu[1] for apdu in connection.sent[before:]] == [0x20, 0x22, 0x2A, 0x2A]

@@ -4,9 +4,10 @@
 import pytest
 
 from native_host.card.errors import CardError, CardMute, CardRemoved, UnsupportedCard
-from native_host.card.fineid import FineidCard, KeyRole
+from native_host.card.fineid import FineidCard
 
 from .scripted import (
+    AUTHENTICATION,
     SELECT,
     SELECT_AUTHENTICATION,
     Script,
@@ -16,7 +17,7 @@ from .scripted import (
 
 
 def read(script: Script) -> bytes:
-    return FineidCard(script).certificate(KeyRole.AUTHENTICATION).der
+    return FineidCard(script).certificate(AUTHENTICATION).der
 
 
 @pytest.mark.parametrize("step", [1024, 256, 181, 100, 7])
@@ -174,7 +175,7 @@ class Endless:
 def test_no_answer_keeps_the_host_busy_for_ever(answer: str, after: int) -> None:
     card = Endless(answer, after=after)
     with pytest.raises(CardError):
-        FineidCard(card).certificate(KeyRole.AUTHENTICATION)
+        FineidCard(card).certificate(AUTHENTICATION)
     assert card.commands < 300
 
 

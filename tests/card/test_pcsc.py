@@ -23,6 +23,7 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
+from native_host.card.signature import token_algorithm
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
@@ -55,12 +56,14 @@ async def log_in(source: PcscSource, *, pin: bytes = b"1234") -> bytes:
     connection = await source.connect(await reader_where(source, has_card))
     try:
         card = await source.run(FineidCard, connection)
-        certificate = await source.run(card.certificate, KeyRole.AUTHENTICATION)
+        key = await source.run(card.key, KeyRole.AUTHENTICATION)
+        certificate = await source.run(card.certificate, key)
         info = await source.run(card.pin_info, PinRole.PIN1)
         assert (info.tries_left, info.changed) == (5, True)
         await source.run(card.verify_pin, PinRole.PIN1, bytearray(pin))
         digest = hashlib.new(certificate.hash_name, b"challenge").digest()
-        return await source.run(card.sign, KeyRole.AUTHENTICATION, digest)
+        algorithm = token_algorithm(certificate.public_key)
+        return await source.run(card.sign, key, digest, algorithm)
     finally:
         await source.run(connection.close)
 

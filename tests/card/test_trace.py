@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from native_host.card.apdu import PIN_INSTRUCTIONS
 from native_host.card.errors import WrongPin
-from native_host.card.fineid import FineidCard, KeyRole, PinRole
+from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.trace import TRAFFIC, TracingConnection
 
 from .scripted import (
+    AUTHENTICATION,
     PIN_INFO,
     SELECT,
     SELECT_AUTHENTICATION,
@@ -45,7 +46,7 @@ def test_a_whole_login_is_traced_without_pin_and_person(
     )
     with caplog.at_level(TRAFFIC):
         card = FineidCard(script)
-        card.certificate(KeyRole.AUTHENTICATION)
+        card.certificate(AUTHENTICATION)
         card.pin_info(PinRole.PIN1)
         with pytest.raises(WrongPin):
             card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
