@@ -16,7 +16,7 @@ def mock_card() -> None:
 @mock_card.command()
 @click.option(
     "--profile",
-    type=click.Choice(["v5", "v4.2"]),
+    type=click.Choice(["v5", "v5-2026", "v4.2"]),
     default="v5",
     show_default=True,
     help="The generation of card to play.",

@@ -19,6 +19,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from native_host.errors import InvalidArgument
 
+from .ber import encode, sequence
 from .files import write_atomically
 from .keys import (
     PrivateKey,
@@ -187,26 +188,26 @@ class Authority:
         start = not_before or datetime.now(UTC) - timedelta(days=1)
         end = not_after or start + timedelta(days=5 * 365)
         algorithm = self._signature_algorithm(null_parameters=null_parameters)
-        body = _der(
-            0x30,
+        # By hand, so that the defects stay: asn1crypto at times re-encodes.
+        body = sequence(
             bytes.fromhex("A003020102"),  # version 3
             core.Integer(x509.random_serial_number()).dump(),
             algorithm,
             self.issuing.subject.public_bytes(),
-            _der(0x30, _time(start), _time(end)),
+            sequence(_time(start), _time(end)),
             _subject(person),
             public_key.public_bytes(
                 serialization.Encoding.DER,
                 serialization.PublicFormat.SubjectPublicKeyInfo,
             ),
-            _der(0xA3, _der(0x30, *self._leaf_extensions(public_key, purpose, policy))),
+            encode(0xA3, sequence(*self._leaf_extensions(public_key, purpose, policy))),
         )
-        return _der(0x30, body, algorithm, _der(0x03, b"\0", self._sign(body)))
+        return sequence(body, algorithm, encode(0x03, b"\0", self._sign(body)))
 
     def _signature_algorithm(self, *, null_parameters: bool) -> bytes:
         if isinstance(self.issuing_key, rsa.RSAPrivateKey):
             return _SHA256_WITH_RSA
-        return _der(0x30, _ECDSA_WITH_SHA384, _NULL if null_parameters else b"")
+        return sequence(_ECDSA_WITH_SHA384, _NULL if null_parameters else b"")
 
     def _sign(self, data: bytes) -> bytes:
         if isinstance(self.issuing_key, rsa.RSAPrivateKey):
@@ -327,22 +328,11 @@ def _access(address: str, issuer: str) -> x509.AuthorityInformationAccess:
     )
 
 
-def _der(tag: int, *parts: bytes) -> bytes:
-    """Encode by hand what must keep its defects: asn1crypto at times re-encodes."""
-    content = b"".join(parts)
-    size = len(content)
-    if size < 0x80:
-        return bytes((tag, size)) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8)
-    return bytes((tag, 0x80 | len(length))) + length + content
-
-
 def _extension(oid: str, value: bytes, *, critical: bool = False) -> bytes:
-    return _der(
-        0x30,
+    return sequence(
         core.ObjectIdentifier(oid).dump(),
         b"\x01\x01\xff" if critical else b"",
-        _der(0x04, value),
+        encode(0x04, value),
     )
 
 

@@ -9,22 +9,11 @@ import hmac
 import logging
 import re
 
-from cryptography.hazmat.primitives import serialization
-
 from .apdu import SW, Command, Refused, Style, more_data, status
-from .keys import PrivateKey, load_private_key
-from .profiles import (
-    APPLICATION,
-    ISSUING_CA_FILE,
-    MASTER_FILE,
-    PROFILES,
-    ROOT_CA_FILE,
-    TOKEN_INFO_FILE,
-    KeySlot,
-    PinReference,
-)
+from .content import APPLICATION_DF, card_files, card_keys
+from .profiles import APPLICATION, MASTER_FILE, PROFILES, KeySlot, PinReference
 from .signing import check_algorithm, digest_size, sign_digest
-from .state import MAX_TRIES, CardData, MockCardBroken, MockCardState, PinData
+from .state import MAX_TRIES, MockCardState, PinData
 
 __all__ = ["MockCard", "Style"]
 
@@ -36,8 +25,6 @@ _STORED_PIN = re.compile(rb"([0-9]{1,12})\x00*")
 
 # The shortest new PIN that the card itself accepts; PUKs are not set by commands.
 _SHORTEST = {PinReference.PIN1: 4, PinReference.PIN2: 6}
-
-_APPLICATION_DF = -1  # stands for the application in paths; no file id can be that
 
 
 class MockCard:
@@ -55,11 +42,8 @@ class MockCard:
         self.profile = PROFILES[data.profile]
         self._state = state
         self._style = Style(style)
-        self._keys = {
-            slot.reference: (slot, _load_key(state, index, data))
-            for index, slot in enumerate(self.profile.keys)
-        }
-        self._files = _files(state, data)
+        self._keys = card_keys(state, data)
+        self._files = card_files(state, data)
         self._commands = {
             0xA4: self._select,
             0xB0: self._read_binary,
@@ -110,7 +94,7 @@ class MockCard:
 
     @property
     def _in_application(self) -> bool:
-        return self._directory[:1] == (_APPLICATION_DF,)
+        return self._directory[:1] == (APPLICATION_DF,)
 
     def _forget_environment(self) -> None:
         self._slot: KeySlot | None = None
@@ -171,14 +155,14 @@ class MockCard:
         if command.p1 == 0x04:
             if command.data != APPLICATION:
                 raise Refused(SW.NO_FILE)
-            return (_APPLICATION_DF,)
+            return (APPLICATION_DF,)
         if len(command.data) % 2 or not command.data:
             raise Refused(SW.WRONG_LENGTH)
         pairs = zip(command.data[::2], command.data[1::2], strict=True)
         ids = tuple(high << 8 | low for high, low in pairs)
         match command.p1:
             case 0x08 if self._in_application:
-                return (_APPLICATION_DF, *ids)
+                return (APPLICATION_DF, *ids)
             case 0x08:
                 raise Refused(SW.NO_FILE)
             case 0x00 if ids == (MASTER_FILE,):
@@ -362,37 +346,3 @@ def _try_pin(pin: PinData, sent: bytes) -> int:
         return SW.OK
     pin.tries -= 1
     return SW.WRONG_PIN | pin.tries
-
-
-def _load_key(state: MockCardState, index: int, data: CardData) -> PrivateKey:
-    """Load a key and see that its certificate is this key's."""
-    where = f"{state.folder / 'card.json'}: keys.{index}"
-    try:
-        key = load_private_key(data.keys[index].private_key)
-    except (ValueError, TypeError):
-        raise MockCardBroken(f"{where}.private_key is not a key.") from None
-    public = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    if public not in data.keys[index].certificate:
-        raise MockCardBroken(f"{where}.certificate is not of the private key.")
-    return key
-
-
-def _files(state: MockCardState, data: CardData) -> dict[tuple[int, ...], bytes]:
-    """The card's files by their paths; what stands before another is a directory."""
-    files = {
-        (ROOT_CA_FILE,): state.read_file("root.der"),
-        (ISSUING_CA_FILE,): state.read_file("issuing.der"),
-        (_APPLICATION_DF, TOKEN_INFO_FILE): _token_info(data.serial),
-    }
-    for slot, key in zip(PROFILES[data.profile].keys, data.keys, strict=True):
-        files[(_APPLICATION_DF, *slot.certificate_path)] = key.certificate
-    return files
-
-
-def _token_info(serial: str) -> bytes:
-    """EF.TokenInfo (PKCS#15 §6.9): version 0, serial number, flags."""
-    content = b"\x02\x01\x00\x04" + bytes((len(serial),)) + serial.encode("ascii")
-    content += bytes.fromhex("03020410")
-    return b"\x30" + bytes((len(content),)) + content

@@ -25,8 +25,7 @@ def generate_key(key_type: KeyType) -> PrivateKey:
             return ec.generate_private_key(ec.SECP256R1())
         case KeyType.P384:
             return ec.generate_private_key(ec.SECP384R1())
-        case KeyType.RSA2048:
-            return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return rsa.generate_private_key(public_exponent=65537, key_size=key_type.rsa_bits)
 
 
 def load_private_key(der: bytes) -> PrivateKey:

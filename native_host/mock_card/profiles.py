@@ -2,6 +2,7 @@
 """The card generations that the mock card plays, as data (card.md, Generations)."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Literal
 
@@ -9,6 +10,8 @@ __all__ = [
     "APPLICATION",
     "ISSUING_CA_FILE",
     "MASTER_FILE",
+    "NEW_SCHEME",
+    "OBJECT_DIRECTORY_FILE",
     "PROFILES",
     "ROOT_CA_FILE",
     "TOKEN_INFO_FILE",
@@ -24,7 +27,12 @@ APPLICATION = bytes.fromhex("A000000063504B43532D3135")
 MASTER_FILE = 0x3F00
 ROOT_CA_FILE = 0x4334  # in the master file
 ISSUING_CA_FILE = 0x4336  # in the master file
+OBJECT_DIRECTORY_FILE = 0x5031  # in the application
 TOKEN_INFO_FILE = 0x5032  # in the application
+
+#: Cards granted from this day on are activated with a code of seven digits that both
+#: PINs are set to (card.md, PINs and the activation code).
+NEW_SCHEME = datetime(2026, 1, 13, tzinfo=UTC)
 
 
 class PinReference(IntEnum):
@@ -41,12 +49,25 @@ class KeyType(StrEnum):
     P256 = "P-256"
     P384 = "P-384"
     RSA2048 = "RSA-2048"
+    RSA3072 = "RSA-3072"
+    RSA4096 = "RSA-4096"
+
+    @property
+    def rsa_bits(self) -> int:
+        """The length of an RSA modulus in bits, 0 for a key on a curve."""
+        kind, bits = self.split("-")
+        return int(bits) if kind == "RSA" else 0
 
 
 @dataclass(frozen=True)
 class KeySlot:
-    """A key on the card, and the path of its certificate inside the application."""
+    """A key on the card, and the path of its certificate inside the application.
 
+    ``reference`` is what MSE names the key with, ``identifier`` what pairs it with its
+    certificate in the directories (iD in PKCS#15).
+    """
+
+    identifier: int
     reference: int
     key_type: KeyType
     pin: PinReference
@@ -64,40 +85,68 @@ class Profile:
 
     ``issuer`` is the kind of the issuing CA's key. ``null_parameters`` says that the
     leaves' ecdsa-with-SHA384 carries NULL parameters, the second encoding defect of
-    certificates.md. ``serial_format`` makes the serial number in EF.TokenInfo out of
-    nine digits.
+    certificates.md. ``new_scheme`` says that such cards are granted from ``NEW_SCHEME``
+    on, and not before it. ``ca_files`` are the test CA's certificates in the master
+    file. ``serial_format`` makes the serial number in EF.TokenInfo out of nine digits.
     """
 
     name: str
     atr: bytes
     issuer: Literal["ECC", "RSA"]
     null_parameters: bool
+    new_scheme: bool
+    ca_files: tuple[int, ...]
     serial_format: str
     keys: tuple[KeySlot, ...]
 
 
+_AUTHENTICATION = (0x4331,)
+
 _PROFILES = (
+    # S4-1 v4.0: chip 1.0.0.
     Profile(
         name="v5",
         atr=bytes.fromhex("3B7F9600008031B865B085050011122460829000"),
         issuer="ECC",
         null_parameters=True,
+        new_scheme=False,
+        ca_files=(ROOT_CA_FILE, ISSUING_CA_FILE),
         serial_format="MOCK{}",
         keys=(
-            KeySlot(1, KeyType.P384, PinReference.PIN1, (0x4331,)),
-            KeySlot(2, KeyType.P384, PinReference.PIN2, (0x5016, 0x4332)),
+            KeySlot(0x45, 0x01, KeyType.P384, PinReference.PIN1, _AUTHENTICATION),
+            KeySlot(0x46, 0x02, KeyType.P384, PinReference.PIN2, (0x5016, 0x4332)),
         ),
     ),
+    # S4-1 v4.1 and v4.2: chip 2.0.0. Nobody has published what the RSA keys' references
+    # are; these are unlike any other, so that they are known from EF.PrKD alone.
+    Profile(
+        name="v5-2026",
+        atr=bytes.fromhex("3B7F9600008031B865B085051024122460829000"),
+        issuer="ECC",
+        null_parameters=False,
+        new_scheme=True,
+        ca_files=(ROOT_CA_FILE,),
+        serial_format="MOCK{}",
+        keys=(
+            KeySlot(0x45, 0x01, KeyType.P384, PinReference.PIN1, _AUTHENTICATION),
+            KeySlot(0x46, 0x02, KeyType.P384, PinReference.PIN2, (0x5016, 0x4332)),
+            KeySlot(0x47, 0x1B, KeyType.RSA3072, PinReference.PIN1, (0x5016, 0x4333)),
+            KeySlot(0x48, 0x1C, KeyType.RSA4096, PinReference.PIN2, (0x5016, 0x4335)),
+        ),
+    ),
+    # S4-1 v3.1.
     Profile(
         name="v4.2",
         atr=bytes.fromhex("3B7F9600008031B865B08504021B1200F6829000"),
         issuer="RSA",
         null_parameters=False,
+        new_scheme=False,
+        ca_files=(ROOT_CA_FILE, ISSUING_CA_FILE),
         serial_format="0000000000{}0",
         keys=(
-            KeySlot(1, KeyType.RSA2048, PinReference.PIN1, (0x4331,)),
-            KeySlot(2, KeyType.RSA2048, PinReference.PIN2, (0x5016, 0x4332)),
-            KeySlot(3, KeyType.P256, PinReference.PIN2, (0x5016, 0x4335)),
+            KeySlot(0x45, 0x01, KeyType.RSA2048, PinReference.PIN1, _AUTHENTICATION),
+            KeySlot(0x46, 0x02, KeyType.RSA2048, PinReference.PIN2, (0x5016, 0x4332)),
+            KeySlot(0x47, 0x03, KeyType.P256, PinReference.PIN2, (0x5016, 0x4335)),
         ),
     ),
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Mock cards of both profiles; the keys are made once and copied for each test."""
+"""Mock cards of each profile; the keys are made once and copied for each test."""
 
 import shutil
 from collections.abc import Callable
@@ -36,18 +36,26 @@ def read_file(card: MockCard, path: str) -> bytes:
     return content
 
 
+class Templates(dict[str, Path]):
+    """The folder of a card of each profile, made when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def __missing__(self, profile: str) -> Path:
+        folder = self[profile] = self._folder / profile
+        MockCardState.create(folder, profile=profile)
+        return folder
+
+
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("templates")
-    for profile in ("v5", "v4.2"):
-        MockCardState.create(folder / profile, profile=profile)
-    return {profile: folder / profile for profile in ("v5", "v4.2")}
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
+    return Templates(tmp_path_factory.mktemp("templates"))
 
 
 @pytest.fixture
-def make_state(
-    templates: dict[str, Path], tmp_path: Path
-) -> Callable[[str], MockCardState]:
+def make_state(templates: Templates, tmp_path: Path) -> Callable[[str], MockCardState]:
     def make(profile: str) -> MockCardState:
         folder = tmp_path / f"card-{profile}"
         shutil.copytree(templates[profile], folder)

@@ -50,6 +50,7 @@ def test_the_whole_exchange_of_a_real_card(state: MockCardState) -> None:
     ("profile", "atr"),
     [
         ("v5", "3B7F9600008031B865B085050011122460829000"),
+        ("v5-2026", "3B7F9600008031B865B085051024122460829000"),
         ("v4.2", "3B7F9600008031B865B08504021B1200F6829000"),
     ],
 )
@@ -64,6 +65,7 @@ def test_each_certificate_is_where_the_generation_has_it(
 ) -> None:
     for profile, paths in (
         ("v5", ["4331", "50164332"]),
+        ("v5-2026", ["4331", "50164332", "50164333", "50164335"]),
         ("v4.2", ["4331", "50164332", "50164335"]),
     ):
         state = make_state(profile)
@@ -85,6 +87,17 @@ def test_ca_certificates_are_in_the_master_file(
         assert send(card, "00A4000C023F00") == "9000"
         assert send(card, f"00A4020402{file}00") == f"62048102{size:04X}9000"
         assert send(card, "00B0000001") == "309000"
+
+
+def test_a_card_of_2026_holds_the_root_alone(
+    make_state: Callable[[str], MockCardState],
+) -> None:
+    state = make_state("v5-2026")
+    root = x509.Certificate.load((state.folder / "root.der").read_bytes())
+    assert root.public_key.algorithm == "ec"
+    card = MockCard(state)
+    assert send(card, "00A4020402433400") == f"62048102{len(root.dump()):04X}9000"
+    assert send(card, "00A4020402433600") == "6A82"
 
 
 def test_files_by_their_id_are_looked_for_in_the_current_directory(
@@ -114,19 +127,9 @@ def test_reading_stops_at_the_end_of_the_file(
     assert len(send(card, "00B0000010")) == 2 * (16 + 2)
 
 
-def test_the_token_info_holds_the_serial_number(
-    card: MockCard, state: MockCardState
-) -> None:
-    content = read_file(card, "5032")
-    serial = state.read().serial.encode()
-    assert content[:5] == bytes((0x30, len(content) - 2, 0x02, 0x01, 0x00))
-    assert content[5:7] + serial == b"\x04" + bytes((len(serial),)) + serial
-    assert serial in content
-
-
-@pytest.mark.parametrize("directory", ["5031", "4401", "4332", "3F00", "FFFF"])
-def test_what_is_not_there_is_not_found(card: MockCard, directory: str) -> None:
-    assert send(card, f"00A4080402{directory}00") == "6A82"
+@pytest.mark.parametrize("file", ["4332", "4402", "5033", "3F00", "FFFF"])
+def test_what_is_not_there_is_not_found(card: MockCard, file: str) -> None:
+    assert send(card, f"00A4080402{file}00") == "6A82"
 
 
 def test_nothing_but_files_is_known_before_the_application_is_selected(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
 
-from .conftest import SELECT_APPLICATION, pin_block
+from .conftest import SELECT_APPLICATION, Templates, pin_block
 
 _PINS = st.sampled_from(["1234", "123456", "12345678", "9999", "99999999"]).map(
     lambda pin: bytes.fromhex(pin_block(pin))
@@ -57,7 +57,7 @@ _SPENDING = {0x20, 0x24, 0x2C}
     style=st.sampled_from(["direct", "fetched"]),
 )
 def test_any_sequence_of_commands(
-    templates: dict[str, Path], commands: list[bytes], profile: str, style: str
+    templates: Templates, commands: list[bytes], profile: str, style: str
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         state = MockCardState(Path(folder))

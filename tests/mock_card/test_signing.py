@@ -28,7 +28,7 @@ def prepare(card: MockCard, algorithm: int, key: int) -> bytes:
     """Verify, MSE and HASH; return the digest."""
     name = HASHES[algorithm >> 4].name
     digest = hashlib.new(name, b"what is signed").digest()
-    assert send(card, VERIFY[1 if key == 1 else 2]) == "9000"
+    assert send(card, VERIFY[1 if key in {0x01, 0x1B} else 2]) == "9000"
     assert send(card, f"002241B6068001{algorithm:02X}8401{key:02X}") == "9000"
     size = len(digest)
     assert send(card, f"002A90A0{size + 2:02X}90{size:02X}{digest.hex()}") == "9000"
@@ -88,6 +88,38 @@ def test_rsa_keys_sign_with_both_paddings(
         mask = padding.MGF1(hash_algorithm)
         scheme = padding.PSS(mask, hash_algorithm.digest_size)
     verifier.verify(answer[:-2], digest, scheme, utils.Prehashed(hash_algorithm))
+
+
+@pytest.mark.parametrize("style", ["direct", "fetched"])
+@pytest.mark.parametrize("algorithm", [0x42, 0x45])
+@pytest.mark.parametrize(
+    ("key", "path", "left"), [(0x1B, "50164333", "6180"), (0x1C, "50164335", "6100")]
+)
+def test_signatures_longer_than_an_answer_come_in_pieces(
+    make_state: Callable[[str], MockCardState],
+    style: str,
+    algorithm: int,
+    key: int,
+    path: str,
+    left: str,
+) -> None:
+    card = MockCard(make_state("v5-2026"), style=style)
+    assert send(card, SELECT_APPLICATION) == "9000"
+    verifier = public_key(card, path)
+    digest = prepare(card, algorithm, key)
+    answer = card.transmit(bytes.fromhex("002A9E9A00"))
+    if style == "fetched":
+        assert answer == b"\x61\x00"
+        answer = card.transmit(bytes.fromhex("00C0000000"))
+    assert (len(answer), answer[-2:].hex()) == (258, left)
+    rest = card.transmit(bytes.fromhex("00C00000" + left[2:]))
+    assert rest[-2:] == b"\x90\x00"
+    assert isinstance(verifier, rsa.RSAPublicKey)
+    scheme: padding.AsymmetricPadding = padding.PKCS1v15()
+    if algorithm == 0x45:
+        scheme = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    signature = answer[:-2] + rest[:-2]
+    verifier.verify(signature, digest, scheme, utils.Prehashed(hashes.SHA256()))
 
 
 def check_ecdsa(

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""What is stored on the card: its keys, and its files by their paths."""
+
+from cryptography.hazmat.primitives import serialization
+
+from .directories import directory_files
+from .keys import PrivateKey, load_private_key
+from .profiles import ISSUING_CA_FILE, PROFILES, ROOT_CA_FILE, KeySlot
+from .state import CardData, MockCardBroken, MockCardState
+
+__all__ = ["APPLICATION_DF", "card_files", "card_keys"]
+
+#: Stands for the application in paths; no file id can be that.
+APPLICATION_DF = -1
+
+_CA_NAMES = {ROOT_CA_FILE: "root.der", ISSUING_CA_FILE: "issuing.der"}
+
+
+def card_keys(
+    state: MockCardState, data: CardData
+) -> dict[int, tuple[KeySlot, PrivateKey]]:
+    """Return the keys by their references. Raises ``MockCardBroken``."""
+    return {
+        slot.reference: (slot, _load_key(state, index, data))
+        for index, slot in enumerate(PROFILES[data.profile].keys)
+    }
+
+
+def card_files(state: MockCardState, data: CardData) -> dict[tuple[int, ...], bytes]:
+    """Return the files by their paths from the master file.
+
+    What stands before another file in a path is a directory. Raises ``MockCardBroken``.
+    """
+    profile = PROFILES[data.profile]
+    files: dict[tuple[int, ...], bytes] = {
+        (file,): state.read_file(_CA_NAMES[file]) for file in profile.ca_files
+    }
+    for file, content in directory_files(profile, data.serial).items():
+        files[(APPLICATION_DF, file)] = content
+    for slot, key in zip(profile.keys, data.keys, strict=True):
+        files[(APPLICATION_DF, *slot.certificate_path)] = key.certificate
+    return files
+
+
+def _load_key(state: MockCardState, index: int, data: CardData) -> PrivateKey:
+    """Load a key and see that its certificate is this key's."""
+    where = f"{state.folder / 'card.json'}: keys.{index}"
+    try:
+        key = load_private_key(data.keys[index].private_key)
+    except (ValueError, TypeError):
+        raise MockCardBroken(f"{where}.private_key is not a key.") from None
+    public = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    if public not in data.keys[index].certificate:
+        raise MockCardBroken(f"{where}.certificate is not of the private key.")
+    return key

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""What the card says about itself: EF.OD, EF.PrKD, EF.CD, EF.AOD and EF.TokenInfo.
+
+The structures are those of PKCS#15 v1.1 §6 (ISO/IEC 7816-15). The real cards' bytes are
+not public (card.md, Files), and neither are their file ids: those of PrKD, CD and AOD
+here are the mock's own, so that only a program which reads EF.OD finds them.
+"""
+
+from .ber import bit_string, encode, integer, octets, sequence, text
+from .profiles import (
+    OBJECT_DIRECTORY_FILE,
+    TOKEN_INFO_FILE,
+    KeySlot,
+    PinReference,
+    Profile,
+)
+
+__all__ = ["TOKEN_LABEL", "directory_files"]
+
+#: EF.TokenInfo's label: with it no program can take the card for a real one.
+TOKEN_LABEL = "KORTILLA MOCK CARD - NOT A REAL CARD"  # noqa: S105 - names a smart card
+
+_PRIVATE_KEYS_FILE, _CERTIFICATES_FILE, _AUTHENTICATION_FILE = 0x4401, 0x4404, 0x4408
+
+# What EF.OD calls them (PKCS15Objects, §6.2).
+_OBJECTS = {
+    0xA0: _PRIVATE_KEYS_FILE,
+    0xA4: _CERTIFICATES_FILE,
+    0xA8: _AUTHENTICATION_FILE,
+}
+
+# Identifiers in EF.AOD, which keys and PINs name as what guards them.
+_PIN_IDS = {
+    PinReference.PIN1: b"\x01",
+    PinReference.PIN2: b"\x02",
+    PinReference.PUK: b"\x03",
+}
+_PIN_LABELS = {
+    PinReference.PIN1: "perustunnusluku",
+    PinReference.PIN2: "allekirjoitustunnusluku",
+    PinReference.PUK: "PUK-tunnusluku",
+}
+_SHORTEST_PIN = {PinReference.PIN1: 4, PinReference.PIN2: 6, PinReference.PUK: 8}
+_PIN_SIZE = 12
+_ASCII_DIGITS = b"\x0a\x01\x01"  # PinType: ENUMERATED ascii-numeric
+
+# Bits of PinFlags (§6.8.2), CommonObjectFlags (§6.1.8), KeyUsageFlags and
+# KeyAccessFlags (§6.1.9).
+_LOCAL, _UNBLOCK_DISABLED, _CHANGE_DISABLED = 1, 3, 2
+_INITIALIZED, _NEEDS_PADDING, _UNBLOCKING_PIN = 4, 5, 6
+_PRIVATE, _MODIFIABLE = 0, 1
+_DECRYPT, _SIGN, _UNWRAP, _DERIVE, _NON_REPUDIATION = 1, 2, 5, 8, 9
+_KEY_ACCESS = bit_string(0, 2, 3, 4)  # made on the card, and never left it
+
+_EID_COMPLIANT = 3  # bit of TokenFlags
+
+
+def directory_files(profile: Profile, serial: str) -> dict[int, bytes]:
+    """Return the files that describe the card, by their ids inside the application."""
+    return {
+        OBJECT_DIRECTORY_FILE: b"".join(
+            encode(tag, _path(file)) for tag, file in _OBJECTS.items()
+        ),
+        _PRIVATE_KEYS_FILE: b"".join(_private_key(slot) for slot in profile.keys),
+        _CERTIFICATES_FILE: b"".join(_certificate(slot) for slot in profile.keys),
+        _AUTHENTICATION_FILE: b"".join(_pin(reference) for reference in PinReference),
+        TOKEN_INFO_FILE: _token_info(serial),
+    }
+
+
+def _path(*files: int) -> bytes:
+    return sequence(octets(b"".join(file.to_bytes(2) for file in files)))
+
+
+def _object(common: bytes, of_class: bytes, of_type: bytes, tag: int = 0x30) -> bytes:
+    """PKCS15Object (§6.1.4): common, class and type attributes."""
+    return encode(tag, sequence(common), sequence(of_class), encode(0xA1, of_type))
+
+
+def _private_key(slot: KeySlot) -> bytes:
+    """PrivateKeyType (§6.3): RSA keys stand as they are, EC keys under [0]."""
+    rsa_bits = slot.key_type.rsa_bits
+    if slot.pin is PinReference.PIN2:
+        usage = bit_string(_NON_REPUDIATION)
+    elif rsa_bits:
+        usage = bit_string(_DECRYPT, _SIGN, _UNWRAP)
+    else:
+        usage = bit_string(_SIGN, _DERIVE)
+    # PIN2 is used up by a signature: userConsent 1.
+    consent = integer(1) if slot.pin is PinReference.PIN2 else b""
+    # The key itself lies in no file that could be selected.
+    where = _path(*slot.certificate_path[:-1])
+    return _object(
+        text(f"{slot.purpose} key {slot.key_type}")
+        + bit_string(_PRIVATE)
+        + octets(_PIN_IDS[slot.pin])
+        + consent,
+        octets(bytes((slot.identifier,)))
+        + usage
+        + _KEY_ACCESS
+        + integer(slot.reference),
+        sequence(where, integer(rsa_bits) if rsa_bits else b""),
+        tag=0x30 if rsa_bits else 0xA0,
+    )
+
+
+def _certificate(slot: KeySlot) -> bytes:
+    """X509 CertificateObject (§6.6); the path is relative to the application."""
+    return _object(
+        text(f"{slot.purpose} certificate {slot.key_type}") + bit_string(),
+        octets(bytes((slot.identifier,))),
+        sequence(_path(*slot.certificate_path)),
+    )
+
+
+def _pin(reference: PinReference) -> bytes:
+    """AuthenticationObject with PinAttributes (§6.8.2)."""
+    flags = [_INITIALIZED, _NEEDS_PADDING]
+    # In an INTEGER's form 82 takes a leading zero byte.
+    if reference & 0x80:
+        flags.append(_LOCAL)
+    if reference is PinReference.PUK:
+        flags += [_CHANGE_DISABLED, _UNBLOCK_DISABLED, _UNBLOCKING_PIN]
+        common = bit_string(_PRIVATE)
+    else:
+        common = bit_string(_PRIVATE, _MODIFIABLE) + octets(_PIN_IDS[PinReference.PUK])
+    return _object(
+        text(_PIN_LABELS[reference]) + common,
+        octets(_PIN_IDS[reference]),
+        sequence(
+            bit_string(*flags),
+            _ASCII_DIGITS,
+            integer(_SHORTEST_PIN[reference]),
+            integer(_PIN_SIZE),
+            integer(_PIN_SIZE),
+            integer(reference, tag=0x80),
+            octets(b"\x00"),
+        ),
+    )
+
+
+def _token_info(serial: str) -> bytes:
+    """TokenInfo (§6.9): version 0, serial number, manufacturer, label, flags."""
+    return sequence(
+        integer(0),
+        octets(serial.encode("ascii")),
+        text("Kortilla"),
+        text(TOKEN_LABEL, tag=0x80),
+        bit_string(_EID_COMPLIANT),
+    )
