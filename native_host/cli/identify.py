@@ -46,7 +46,7 @@ async def _identify(
     )
     request = AuthenticateRequest(
         origin=check_origin(asked.origin, allow_localhost=config.allow_localhost),
-        challenge_nonce=asked.challengeNonce,
+        challenge_nonce=asked.challenge_nonce,
         language=choose_language(config.language, asked.lang),
     )
     async with open_source(config) as source:

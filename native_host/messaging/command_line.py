@@ -8,14 +8,11 @@ from collections.abc import Sequence
 
 from native_host.errors import InvalidArgument, KortillaError
 from native_host.log import set_up_log
-from native_host.messaging.dispatcher import UnknownCommand, web_eid_error
 from native_host.messaging.framing import Frame, parse
-from native_host.messaging.models import (
-    NoArguments,
-    WebEidAuthenticateArguments,
-    check,
-)
-from native_host.messaging.operation import Authentication
+from native_host.messaging.jobs import web_eid_job
+from native_host.messaging.models import NoArguments, check
+from native_host.messaging.operation import Operation
+from native_host.messaging.results import Reply, web_eid_error
 
 __all__ = ["answer"]
 
@@ -35,7 +32,7 @@ def answer(words: Sequence[str]) -> int:
     return 1 if "error" in reply else 0
 
 
-async def _reply(words: Sequence[str]) -> dict[str, object]:
+async def _reply(words: Sequence[str]) -> Reply:
     if len(words) != 2:
         raise InvalidArgument("-c takes a command and its arguments as JSON.")
     command, text = words
@@ -45,14 +42,12 @@ async def _reply(words: Sequence[str]) -> dict[str, object]:
     if command == "quit":
         check(NoArguments, values)
         return {}
-    if command != "authenticate":
-        raise UnknownCommand("The command is not known.")
-    reply: dict[str, object] = {}
-    operation = Authentication(
-        check(WebEidAuthenticateArguments, values),
-        started_by_person=True,
-        progress=lambda _: None,
+    reply: Reply = {}
+    operation = Operation(
+        web_eid_job(command, values),
+        progress=lambda _word, _progress: None,
         answer=reply.update,
+        refuse=lambda error: reply.update(web_eid_error(error)),
         window=lambda: None,
     )
     await operation.run()

@@ -7,9 +7,10 @@ eID's, of which a process answers one request and ends.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from native_host.browsers.hosts import OWN_HOST, host_names, known_extensions
@@ -23,25 +24,28 @@ from native_host.errors import (
 from native_host.log import log_unexpected
 from native_host.messaging.caller import Caller, CallerRefused, identify_caller
 from native_host.messaging.framing import Frame, FrameWriter, parse
+from native_host.messaging.jobs import Job, own_job, web_eid_job
 from native_host.messaging.models import (
-    AuthenticateArguments,
+    ChunkArguments,
     NoArguments,
     Request,
-    WebEidAuthenticateArguments,
     WebEidRequest,
     check,
 )
-from native_host.messaging.operation import Authentication, call_off
+from native_host.messaging.operation import Operation, call_off
+from native_host.messaging.results import Reply, error_fields, web_eid_error
 from native_host.messaging.window_ahead import WindowAhead
+from native_host.pin_prompt.prompt import Progress
 
-__all__ = ["Dispatcher", "InvalidMessage", "UnknownCommand", "web_eid_error"]
+__all__ = ["Dispatcher", "InvalidMessage"]
 
 logger = logging.getLogger(__name__)
 
 #: Longest message of Web eID's protocol, in bytes.
 _WEB_EID_MAX_LENGTH = 8192
 
-Reply = dict[str, Any]
+#: Commands that are about a request under way, and carry its id.
+_ABOUT_A_REQUEST = {"cancel", "chunk", "expire"}
 
 
 class InvalidMessage(KortillaError):
@@ -50,33 +54,33 @@ class InvalidMessage(KortillaError):
     code = "INVALID_MESSAGE"
 
 
-class UnknownCommand(KortillaError):
-    """The command is not one of PROTOCOL.md's."""
-
-    code = "UNKNOWN_COMMAND"
-
-
 @dataclass
 class _Active:
     """The one operation under way, and the request that it answers."""
 
     id: str
-    operation: Authentication
+    operation: Operation
     task: asyncio.Task[None]
+
+    def call_off(self) -> None:
+        self.operation.forget_documents()
+        call_off(self.task)
 
 
 class Dispatcher:
-    """Answers what one browser port sends, until its end."""
+    """Answers what one browser port sends, until None comes in ``frames``."""
 
     def __init__(
         self,
         writer: FrameWriter,
         arguments: Sequence[str],
+        frames: "asyncio.Queue[Frame | None]",
         *,
         window: WindowAhead,
         prompt_command: Sequence[str] | None = None,
     ) -> None:
         self._writer = writer
+        self._frames = frames
         self._window = window
         self._prompt_command = prompt_command
         self._active: _Active | None = None
@@ -97,11 +101,11 @@ class Dispatcher:
         [own] = (host for host in host_names() if host.name == OWN_HOST)
         self._own = caller.extension in (*own.chromium, *own.firefox)
 
-    async def run(self, frames: "asyncio.Queue[Frame | None]") -> int:
+    async def run(self) -> int:
         """Answer frames until None comes; return the exit status."""
         try:
-            while (frame := await frames.get()) is not None:
-                if not self._take(frame, frames):
+            while (frame := await self._frames.get()) is not None:
+                if not self._take(frame):
                     break
                 # What was begun begins: a task that is cancelled before answers nobody.
                 await asyncio.sleep(0)
@@ -109,7 +113,7 @@ class Dispatcher:
             await self._end_operation()
         return 0
 
-    def _take(self, frame: Frame, frames: "asyncio.Queue[Frame | None]") -> bool:
+    def _take(self, frame: Frame) -> bool:
         """Take one frame; return whether the port goes on."""
         message = parse(frame)
         if isinstance(message, str):
@@ -121,7 +125,7 @@ class Dispatcher:
                         f"The message is longer than {_WEB_EID_MAX_LENGTH} bytes."
                     )
                 )
-            return self._take_web_eid(message, frames)
+            return self._take_web_eid(message)
         self._own = True
         try:
             request = check(Request, message)
@@ -157,12 +161,9 @@ class Dispatcher:
     # Our own protocol
 
     def _begin(self, request: Request) -> None:
-        if request.command not in {"cancel", "expire"} and self._is_pending(request.id):
+        if request.command not in _ABOUT_A_REQUEST and self._is_pending(request.id):
             raise InvalidArgument("id: it is in use by another request.")
         match request.command:
-            case "authenticate":
-                arguments = check(AuthenticateArguments, request.arguments)
-                self._begin_authentication(request.id, arguments)
             case "prepare":
                 check(NoArguments, request.arguments)
                 if load_config().prompt == "window":
@@ -174,26 +175,42 @@ class Dispatcher:
                 # It may have been answered while this was on its way: no fault.
                 if active is not None and active.id == request.id:
                     if request.command == "cancel":
-                        call_off(active.task)
+                        active.call_off()
                     else:
                         active.operation.expire()
+            case "chunk":
+                self._take_chunk(request)
             case _:
-                raise UnknownCommand("The command is not known.")
+                self._begin_operation(
+                    request.id, own_job(request.command, request.arguments)
+                )
 
-    def _begin_authentication(
-        self, request_id: str, arguments: AuthenticateArguments
-    ) -> None:
+    def _take_chunk(self, request: Request) -> None:
+        """Hand on a piece of a document. A wrong one ends the request that it is of."""
+        # It may have been answered while this was on its way: no fault.
+        if self._active is None or not self._is_pending(request.id):
+            return
+        operation = self._active.operation
+        try:
+            received = operation.take_chunk(check(ChunkArguments, request.arguments))
+        except KortillaError as error:
+            operation.fail(error)
+        else:
+            if received is not None:
+                self._progress(request.id, "receiving", received)
+
+    def _begin_operation(self, request_id: str, job: Job) -> None:
         if self._active is not None and not self._active.operation.answered:
             raise Busy("Another request is under way on this port.")
-        operation = self._authentication(
-            arguments,
-            started_by_person=arguments.userActivation,
-            progress=lambda step: self._writer.write(
-                {"id": request_id, "progress": step}
+        operation = Operation(
+            job,
+            progress=partial(self._progress, request_id),
+            answer=lambda result: self._writer.write(
+                {"id": request_id, "result": result}
             ),
-            answer=lambda token: self._writer.write(
-                {"id": request_id, "result": token}
-            ),
+            refuse=partial(self._fail, request_id, shown=True),
+            window=self._window.take,
+            prompt_command=self._prompt_command,
             previous=self._active.task if self._active else None,
         )
 
@@ -203,77 +220,66 @@ class Dispatcher:
                 self._fail(request_id, error)
             if self._active is not None and self._active.operation is operation:
                 self._active = None
+                # The browser has left the port open for the window's sake alone.
+                if operation.refused and error is None:
+                    self._frames.put_nowait(None)
 
         self._active = _Active(request_id, operation, asyncio.create_task(run()))
 
-    def _authentication(
-        self,
-        arguments: WebEidAuthenticateArguments,
-        *,
-        started_by_person: bool,
-        progress: Callable[[str], None] = lambda _: None,
-        answer: Callable[[Reply], None],
-        previous: asyncio.Task[None] | None = None,
-    ) -> Authentication:
-        return Authentication(
-            arguments,
-            started_by_person=started_by_person,
-            progress=progress,
-            answer=answer,
-            window=self._window.take,
-            prompt_command=self._prompt_command,
-            previous=previous,
-        )
+    def _progress(self, request_id: str, word: str, progress: Progress | None) -> None:
+        numbers = {} if progress is None else asdict(progress)
+        self._writer.write({"id": request_id, "progress": word, **numbers})
 
-    def _fail(self, request_id: str | None, error: KortillaError) -> None:
+    def _fail(
+        self, request_id: str | None, error: KortillaError, *, shown: bool = False
+    ) -> None:
         # A window that was started ahead for this request is not needed.
         if self._active is None:
             self._window.discard()
-        body: Reply = {"code": error.code, "message": str(error)}
-        if (reason := getattr(error, "reason", None)) is not None:
-            body["reason"] = reason
-        self._writer.write({"id": request_id, "error": body})
+        fields = error_fields(error)
+        if shown:
+            fields["shown"] = True
+        self._writer.write({"id": request_id, "error": fields})
 
     # Web eID's protocol
 
-    def _take_web_eid(
-        self, message: Reply, frames: "asyncio.Queue[Frame | None]"
-    ) -> bool:
+    def _take_web_eid(self, message: Reply) -> bool:
         if self._active is not None:
             return True  # one request a process: what follows it is not read
         try:
             if self._refusal is not None:
                 raise self._refusal
             request = check(WebEidRequest, message)
-            match request.command:
-                case "quit":
-                    check(NoArguments, request.arguments)
-                    self._writer.write({})
-                    return False
-                case "authenticate":
-                    arguments = check(WebEidAuthenticateArguments, request.arguments)
-                case _:
-                    raise UnknownCommand("The command is not known.")
+            if request.command == "quit":
+                check(NoArguments, request.arguments)
+                self._writer.write({})
+                return False
+            job = web_eid_job(request.command, request.arguments)
         except KortillaError as error:
             self._window.discard()
             self._writer.write(web_eid_error(error))
             return False
-        operation = self._authentication(
-            arguments, started_by_person=True, answer=self._writer.write
+        operation = Operation(
+            job,
+            progress=lambda _word, _progress: None,
+            answer=self._writer.write,
+            refuse=lambda error: self._writer.write(web_eid_error(error)),
+            window=self._window.take,
+            prompt_command=self._prompt_command,
         )
 
         async def run() -> None:
             error = await _outcome(operation.run())
             if error is not None and not operation.answered:
                 self._writer.write(web_eid_error(error))
-            frames.put_nowait(None)
+            self._frames.put_nowait(None)
 
         self._active = _Active("", operation, asyncio.create_task(run()))
         return True
 
     async def _end_operation(self) -> None:
         if self._active is not None:
-            call_off(self._active.task)
+            self._active.call_off()
             with suppress(asyncio.CancelledError):
                 await self._active.task
 
@@ -290,10 +296,3 @@ async def _outcome(work: Coroutine[Any, Any, None]) -> KortillaError | None:
         log_unexpected(logger, error)
         return KortillaError("Something unexpected went wrong in the program.")
     return None
-
-
-def web_eid_error(error: KortillaError) -> Reply:
-    """Return an error as Web eID's protocol has it: cancelled, or fatal."""
-    cancelled = error.code in {"USER_CANCELLED", "REQUEST_CANCELLED"}
-    code = "ERR_WEBEID_USER_CANCELLED" if cancelled else "ERR_WEBEID_NATIVE_FATAL"
-    return {"error": {"code": code, "message": str(error)}}

@@ -50,9 +50,13 @@ def serve(
             loop.add_signal_handler(signal.SIGTERM, deliver, None)
         pump.attach(deliver)
         dispatcher = Dispatcher(
-            FrameWriter(fd_out), arguments, window=ahead, prompt_command=prompt_command
+            FrameWriter(fd_out),
+            arguments,
+            frames,
+            window=ahead,
+            prompt_command=prompt_command,
         )
-        return await dispatcher.run(frames)
+        return await dispatcher.run()
 
     try:
         return asyncio.run(run())

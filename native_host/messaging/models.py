@@ -1,24 +1,75 @@
 # SPDX-License-Identifier: MIT
-"""What may be on the wire between browser and host, as PROTOCOL.md says it.
+"""What may be on the wire from browser to host, as PROTOCOL.md says it.
 
-Unknown fields are refused, and types are not converted.
+Unknown fields are refused, and types are not converted. On the wire the names of the
+fields are written in camel case.
 """
 
+import base64
+import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
+from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import InvalidArgument
+from native_host.operations.documents import MAX_DOCUMENTS, MAX_NAME, MAX_TOTAL_SIZE
 
 __all__ = [
+    "MAX_CHUNK",
     "AuthenticateArguments",
+    "CertificateArguments",
+    "ChunkArguments",
+    "DocumentArgument",
+    "HashArgument",
     "NoArguments",
+    "OriginArguments",
     "Request",
+    "SignArguments",
     "WebEidAuthenticateArguments",
     "WebEidRequest",
+    "WebEidSignArguments",
     "check",
 ]
+
+#: Bytes of a document that one chunk may hold.
+MAX_CHUNK = 32 * 1024
+#: Bytes that a certificate may have; those of real cards have less than 2048.
+_MAX_CERTIFICATE = 8192
+
+
+def _wrong(message: str) -> PydanticCustomError:
+    return PydanticCustomError("wrong", "{message}", {"message": message})
+
+
+def _decode(text: object) -> bytes:
+    """Take base64 in its one spelling, so that no two texts mean the same bytes."""
+    try:
+        if isinstance(text, str):
+            data = base64.b64decode(text, validate=True)
+            if base64.b64encode(data).decode() == text:
+                return data
+    except ValueError:
+        pass
+    raise _wrong("It is not base64")
+
+
+def _known_hash_function(name: str) -> str:
+    if name not in HASH_SIZES:
+        raise _wrong(f"It is not one of {', '.join(HASH_SIZES)}")
+    return name
+
 
 #: A challenge as its base64 text (Web eID: 44 to 128 characters).
 ChallengeNonce = Annotated[
@@ -30,10 +81,21 @@ Language = Annotated[
 ]
 #: The origin is checked by ``native_host.origin``; here it only has to be a text.
 OriginText = Annotated[str, Field(max_length=4096)]
+Base64 = Annotated[bytes, BeforeValidator(_decode)]
+Certificate = Annotated[Base64, Field(min_length=1, max_length=_MAX_CERTIFICATE)]
+HashFunction = Annotated[str, AfterValidator(_known_hash_function)]
+#: Any characters but those that are none; they are shown escaped where they could lie.
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+MediaType = Annotated[
+    str, Field(max_length=127, pattern=r"^[A-Za-z0-9_.+-]+/[A-Za-z0-9_.+-]+$")
+]
+Index = Annotated[int, Field(ge=0)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", strict=True, frozen=True
+    )
 
 
 class Request(_Model):
@@ -55,21 +117,113 @@ class NoArguments(_Model):
     """The arguments of a command that takes none."""
 
 
-class WebEidAuthenticateArguments(_Model):
-    """The arguments of Web eID's ``authenticate``."""
+class OriginArguments(_Model):
+    """Who asks, and in which language: what every operation is told.
 
-    challengeNonce: ChallengeNonce  # noqa: N815 - the name on the wire
+    These alone are the arguments of Web eID's ``get-signing-certificate``.
+    """
+
     origin: OriginText
     lang: Language | None = None
+
+
+class WebEidAuthenticateArguments(OriginArguments):
+    """The arguments of Web eID's ``authenticate``."""
+
+    challenge_nonce: ChallengeNonce
 
 
 class AuthenticateArguments(WebEidAuthenticateArguments):
     """The arguments of our ``authenticate``.
 
-    ``userActivation`` says that a click or key press in the page preceded it.
+    ``user_activation`` says that a click or key press in the page preceded it, here and
+    in our other operations.
     """
 
-    userActivation: bool  # noqa: N815 - the name on the wire
+    user_activation: bool
+
+
+class CertificateArguments(OriginArguments):
+    """The arguments of our ``get-signing-certificate``."""
+
+    user_activation: bool
+
+
+class _Hash(_Model):
+    hash: Base64
+    hash_function: HashFunction
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Self:
+        size = HASH_SIZES[self.hash_function]
+        if len(self.hash) != size:
+            raise _wrong(f"A hash of {self.hash_function} has {size} bytes")
+        return self
+
+
+class WebEidSignArguments(OriginArguments, _Hash):
+    """The arguments of Web eID's ``sign``."""
+
+    certificate: Certificate
+
+
+class HashArgument(_Hash):
+    """A hash that the page computed, and its name for it."""
+
+    name: Name
+
+
+class DocumentArgument(_Model):
+    """A document whose bytes follow in chunks; ``size`` is in bytes."""
+
+    name: Name
+    media_type: MediaType
+    size: Annotated[int, Field(ge=0, le=MAX_TOTAL_SIZE)]
+
+
+class SignArguments(OriginArguments):
+    """The arguments of our ``sign``: documents, or else hashes.
+
+    ``hash_function`` is for documents; a hash has its own.
+    """
+
+    user_activation: bool
+    documents: Annotated[
+        list[DocumentArgument] | None, Field(min_length=1, max_length=MAX_DOCUMENTS)
+    ] = None
+    hashes: Annotated[
+        list[HashArgument] | None, Field(min_length=1, max_length=MAX_DOCUMENTS)
+    ] = None
+    hash_function: HashFunction | None = None
+    certificate: Certificate | None = None
+    crypto_algorithm: Annotated[KeyType | None, Field(strict=False)] = None
+    padding_scheme: Annotated[Padding | None, Field(strict=False)] = None
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if (self.documents is None) == (self.hashes is None):
+            raise _wrong("There must be either documents or hashes")
+        if self.hashes is not None and self.hash_function is not None:
+            raise _wrong("hashFunction is for documents; each of the hashes has its")
+        if self.padding_scheme is not None and (
+            self.padding_scheme is Padding.NONE or self.crypto_algorithm is KeyType.ECC
+        ):
+            raise _wrong("paddingScheme is PKCS1.5 or PSS, and for RSA alone")
+        if sum(each.size for each in self.documents or ()) > MAX_TOTAL_SIZE:
+            raise _wrong(f"The documents have more than {MAX_TOTAL_SIZE} bytes")
+        # Two names that look the same are the same.
+        names = [each.name for each in self.documents or self.hashes or ()]
+        if len({unicodedata.normalize("NFC", name) for name in names}) < len(names):
+            raise _wrong("Two of the names are the same")
+        return self
+
+
+class ChunkArguments(_Model):
+    """A piece of a document: the ``number``-th of the ``document``-th, from 0."""
+
+    document: Index
+    number: Index
+    data: Annotated[Base64, Field(min_length=1, max_length=MAX_CHUNK)]
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -85,4 +239,5 @@ def check(model: type[M], values: Mapping[str, Any]) -> M:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])[:80]
-        raise InvalidArgument(f"{field}: {first['msg']}.") from None
+        prefix = f"{field}: " if field else ""
+        raise InvalidArgument(f"{prefix}{first['msg']}.") from None

@@ -8,111 +8,167 @@ from contextlib import suppress
 
 from native_host.config import load_config
 from native_host.environment import open_prompt, open_source
-from native_host.errors import RequestExpired
+from native_host.errors import InvalidArgument, KortillaError, RequestExpired
 from native_host.languages import choose_language
-from native_host.messaging.models import WebEidAuthenticateArguments
-from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.messaging.jobs import Job, Setting
+from native_host.messaging.models import ChunkArguments
+from native_host.messaging.results import Reply
+from native_host.operations.documents import DocumentInbox
+from native_host.operations.sign import CertificateMismatch, SigningInterrupted
 from native_host.origin import check_origin
-from native_host.pin_prompt.prompt import Prompt, Step
+from native_host.pin_prompt.prompt import (
+    Problem,
+    Progress,
+    Prompt,
+    PromptFailed,
+    Step,
+)
 
-__all__ = ["Authentication", "call_off"]
+__all__ = ["Operation", "call_off"]
 
 #: Seconds for which the window says that it is done, unless the browser ends it.
 _DONE_SHOWN = 1.0
 
 
-class Authentication:
-    """Authenticates for one request.
+class Operation:
+    """Does the job of one request.
 
-    ``answer`` gets the token as soon as there is one, before the window has gone and
-    the card has been reset. ``previous`` is an operation that has been answered and
-    whose window may still say so: it is ended first.
+    ``answer`` gets the fields of the result as soon as there are any, before the window
+    has gone. ``refuse`` gets an error that the window goes on to explain until the
+    person closes it; all other errors are raised. ``previous`` is an operation that has
+    been answered and whose window may still say so: it is ended first.
     """
 
     def __init__(
         self,
-        arguments: WebEidAuthenticateArguments,
+        job: Job,
         *,
-        started_by_person: bool,
-        progress: Callable[[str], None],
-        answer: Callable[[dict[str, str]], None],
+        progress: Callable[[str, Progress | None], None],
+        answer: Callable[[Reply], None],
+        refuse: Callable[[KortillaError], None],
         window: Callable[[], "subprocess.Popen[bytes] | None"],
         prompt_command: Sequence[str] | None = None,
-        previous: asyncio.Task[None] | None = None,
+        previous: "asyncio.Task[None] | None" = None,
     ) -> None:
-        self._arguments = arguments
-        self._started_by_person = started_by_person
+        self._job = job
         self._progress = progress
         self._answer = answer
+        self._refuse = refuse
         self._window = window
         self._prompt_command = prompt_command
         self._previous = previous
+        self._inbox = DocumentInbox(job.documents) if job.documents else None
         self._work: asyncio.Task[None] | None = None
-        self._expired = False
+        self._end: KortillaError | None = None
         self._visible = False
-        #: True once the token has left.
+        #: True once the result has left, or the error that the window explains.
         self.answered = False
+        #: True once it was such an error.
+        self.refused = False
 
-    def expire(self) -> None:
-        """The page has stopped waiting: let go of the card, and say so."""
-        if not self.answered:
-            self._expired = True
+    def take_chunk(self, chunk: ChunkArguments) -> Progress | None:
+        """Take a piece of a document; return how many bytes there are now.
+
+        Returns None for an operation that is about to end. Raises ``InvalidArgument``
+        for a piece that is not the next one.
+        """
+        if self.answered or self._end is not None:
+            return None
+        if self._inbox is None:
+            raise InvalidArgument("The request announced no documents.")
+        done = self._inbox.put(chunk.document, chunk.number, chunk.data)
+        return Progress(done, sum(header.size for header in self._job.documents))
+
+    def fail(self, error: KortillaError) -> None:
+        """End with an error, unless there is an answer already."""
+        if not self.answered and self._end is None:
+            self._end = error
             if self._work is not None:
                 call_off(self._work)
 
+    def expire(self) -> None:
+        """The page has stopped waiting: let go of the card, and say so."""
+        self.fail(RequestExpired("The page stopped waiting for an answer."))
+
+    def forget_documents(self) -> None:
+        """Delete the documents at once, whatever the card is still busy with."""
+        if self._inbox is not None:
+            self._inbox.close()
+
     async def run(self) -> None:
-        """Do it. Raises the errors of the operation and ``RequestExpired``."""
+        """Do it. Raises the errors of the job and ``RequestExpired``."""
+        try:
+            await self._run()
+        finally:
+            self.forget_documents()
+
+    async def _run(self) -> None:
         if self._previous is not None:
             call_off(self._previous)
             await asyncio.wait({self._previous})
-        if self._expired:
-            raise _expired()
+        if self._end is not None:
+            raise self._end
         config = load_config()
-        origin = check_origin(
-            self._arguments.origin, allow_localhost=config.allow_localhost
-        )
-        request = AuthenticateRequest(
-            origin=origin,
-            challenge_nonce=self._arguments.challengeNonce,
-            language=choose_language(config.language, self._arguments.lang),
-            started_by_person=self._started_by_person,
-        )
-        window = self._window() if config.prompt == "window" else None
+        asked = self._job.arguments
+        origin = check_origin(asked.origin, allow_localhost=config.allow_localhost)
+        has_window = config.prompt == "window"
+        window = self._window() if has_window else None
         prompt = open_prompt(config, window=window, command=self._prompt_command)
-
-        def progress(word: str) -> None:
-            self._visible = True  # the first word comes with the window
-            self._progress(word)
 
         async def work() -> None:
             async with open_source(config) as source:
-                token = await authenticate(
-                    request, source=source, prompt=prompt, progress=progress
+                setting = Setting(
+                    origin=origin,
+                    language=choose_language(config.language, asked.lang),
+                    source=source,
+                    prompt=prompt,
+                    progress=self._tell,
+                    inbox=self._inbox,
                 )
+                try:
+                    result = await self._job.work(setting)
+                finally:
+                    self.forget_documents()
                 self.answered = True
-                self._answer(token)
+                self._answer(result)
 
         try:
             self._work = asyncio.create_task(work())
-            await self._finish(self._work, prompt)
+            await self._finish(self._work, prompt, has_window=has_window)
         finally:
             await prompt.close()
 
-    async def _finish(self, work: asyncio.Task[None], prompt: Prompt) -> None:
+    def _tell(self, word: str, progress: Progress | None = None) -> None:
+        self._visible = True  # the first word comes with the window
+        if word != "receiving":  # each chunk has been answered as it came
+            self._progress(word, progress)
+
+    async def _finish(
+        self, work: "asyncio.Task[None]", prompt: Prompt, *, has_window: bool
+    ) -> None:
         try:
             await asyncio.shield(work)
+        except (CertificateMismatch, SigningInterrupted) as error:
+            if not has_window:
+                raise
+            self.answered = self.refused = True
+            self._refuse(error)
+            prompt.show(Step.FAILED, Problem(error.code))
+            with suppress(PromptFailed):
+                await prompt.wait_for_cancel()
+            return
         except asyncio.CancelledError:
             if not work.done():  # the whole request is called off
                 call_off(work)
                 await asyncio.wait({work})
-            # An expired request can be called off too, while its card is let go.
-            if not self._expired or _is_called_off():
+            # An ended request can be called off too, while its card is let go.
+            if self._end is None or _is_called_off():
                 raise
-            if not self._visible:
-                raise _expired() from None  # there is no window yet to say it in
-            prompt.show(Step.EXPIRED)
-            await prompt.wait_for_cancel()
-            raise _expired() from None
+            # It may have ended before there was a window to say it in.
+            if self._visible and isinstance(self._end, RequestExpired):
+                prompt.show(Step.EXPIRED)
+                await prompt.wait_for_cancel()
+            raise self._end from None
         prompt.show(Step.DONE)
         with suppress(TimeoutError):
             await asyncio.wait_for(prompt.wait_for_cancel(), _DONE_SHOWN)
@@ -127,7 +183,3 @@ def call_off(task: "asyncio.Task[None]") -> None:
 def _is_called_off() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _expired() -> RequestExpired:
-    return RequestExpired("The page stopped waiting for an answer.")

@@ -12,7 +12,7 @@ from native_host.messaging.framing import Frame, parse
 
 __all__ = ["WindowAhead"]
 
-_NEEDS_WINDOW = ("authenticate", "prepare")
+_NEEDS_WINDOW = ("authenticate", "get-signing-certificate", "prepare", "sign")
 
 
 class WindowAhead:
