@@ -29,6 +29,7 @@ _COMMANDS = {
     "identify": "identify",
     "install": "install",
     "mock-card": "mock_card",
+    "sign": "sign",
     "uninstall": "install",
 }
 
@@ -51,7 +52,7 @@ class _Commands(click.Group):
 )
 @click.version_option(VERSION, message="%(version)s")
 def _kortilla() -> None:
-    """Identify on the web with the Citizen Certificate on the identity card."""
+    """Identify and sign with the Citizen Certificate on the identity card."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

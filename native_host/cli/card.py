@@ -72,6 +72,8 @@ async def _look(source: CardSource, reader: Reader) -> dict[str, Any]:
             finally:
                 await source.run(connection.close)
             found["card"] = {"generation": generation, **content}
+            # A mock card in a reader of the system shows in its certificates alone.
+            found["testCard"] |= any(each["test"] for each in content["certificates"])
     except CardError as error:
         found |= error_result(error.code, str(error))
     return found
@@ -97,10 +99,14 @@ def _read(connection: CardConnection) -> dict[str, Any]:
                 "role": key.role.value,
                 "keyType": str(key.key_type),
                 "algorithm": certificate.algorithm,
+                "forSigning": certificate.for_signing,
+                "test": certificate.test,
                 "notBefore": certificate.not_before.isoformat(),
                 "notAfter": certificate.not_after.isoformat(),
             }
-            for key, certificate in certificates.items()
+            for key, certificate in sorted(
+                certificates.items(), key=lambda item: item[0].role.value
+            )
         ],
         "tries": {name: info and info.tries_left for name, info in pins.items()},
         "activation": _activation(pins["PIN1"], pins["PIN2"]),
@@ -145,7 +151,9 @@ def _card_words(reader: dict[str, Any]) -> list[str]:
         lines.append(f"{found['holder']['name']}, SATU {found['holder']['satu']}")
     for each in found["certificates"]:
         start, end = each["notBefore"][:10], each["notAfter"][:10]
-        lines.append(f"Certificate for {each['role']}: {start} to {end}")
+        lines.append(
+            f"Certificate for {each['role']}, {each['keyType']}: {start} to {end}"
+        )
     tries = [
         f"{name} {'unknown' if left is None else left}"
         for name, left in found["tries"].items()

@@ -6,7 +6,6 @@ fields are written in camel case.
 """
 
 import base64
-import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Self, TypeVar
 
@@ -24,10 +23,15 @@ from pydantic_core import PydanticCustomError
 
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import InvalidArgument
-from native_host.operations.documents import MAX_DOCUMENTS, MAX_NAME, MAX_TOTAL_SIZE
+from native_host.operations.documents import (
+    MAX_CHUNK,
+    MAX_DOCUMENTS,
+    MAX_NAME,
+    MAX_TOTAL_SIZE,
+    check_names,
+)
 
 __all__ = [
-    "MAX_CHUNK",
     "AuthenticateArguments",
     "CertificateArguments",
     "ChunkArguments",
@@ -43,8 +47,6 @@ __all__ = [
     "check",
 ]
 
-#: Bytes of a document that one chunk may hold.
-MAX_CHUNK = 32 * 1024
 #: Bytes that a certificate may have; those of real cards have less than 2048.
 _MAX_CERTIFICATE = 8192
 
@@ -211,10 +213,7 @@ class SignArguments(OriginArguments):
             raise _wrong("paddingScheme is PKCS1.5 or PSS, and for RSA alone")
         if sum(each.size for each in self.documents or ()) > MAX_TOTAL_SIZE:
             raise _wrong(f"The documents have more than {MAX_TOTAL_SIZE} bytes")
-        # Two names that look the same are the same.
-        names = [each.name for each in self.documents or self.hashes or ()]
-        if len({unicodedata.normalize("NFC", name) for name in names}) < len(names):
-            raise _wrong("Two of the names are the same")
+        check_names([each.name for each in self.documents or self.hashes or ()])
         return self
 
 

@@ -153,7 +153,7 @@ class Operation:
                 raise
             self.answered = self.refused = True
             self._refuse(error)
-            prompt.show(Step.FAILED, Problem(error.code))
+            prompt.show(Step.FAILED, Problem(error.code), _how_far(error))
             with suppress(PromptFailed):
                 await prompt.wait_for_cancel()
             return
@@ -178,6 +178,12 @@ def call_off(task: "asyncio.Task[None]") -> None:
     """Cancel a task, once: a second time would cut short its putting away."""
     if not task.cancelling():
         task.cancel()
+
+
+def _how_far(error: KortillaError) -> Progress | None:
+    if isinstance(error, SigningInterrupted):
+        return Progress(len(error.done.signatures), error.total)
+    return None
 
 
 def _is_called_off() -> bool:

@@ -17,6 +17,18 @@ from .conftest import Run
 
 HOLDER = {"name": "AINO SPECIMEN-VIRTANEN", "satu": "99955512B"}
 
+CERTIFICATES = {
+    "v5": [
+        ("authentication", "ECC", "ES384", False),
+        ("signature", "ECC", "ES384", True),
+    ],
+    "v4.2": [
+        ("authentication", "RSA", "PS256", False),
+        ("signature", "ECC", "ES256", True),
+        ("signature", "RSA", "PS256", True),
+    ],
+}
+
 
 def test_card_status_tells_all_that_can_be_read_without_a_pin(
     run: Run, mock_card: MockCardState
@@ -34,11 +46,11 @@ def test_card_status_tells_all_that_can_be_read_without_a_pin(
     assert card["holder"] == HOLDER
     assert card["tries"] == {"PIN1": 5, "PIN2": 5, "PUK": 5}
     assert card["activation"] == "active"
-    algorithm = {"v5": "ES384", "v4.2": "PS256"}[data.profile]
-    assert [(c["role"], c["algorithm"]) for c in card["certificates"]] == [
-        ("authentication", algorithm),
-        ("signature", algorithm),
-    ]
+    assert [
+        (c["role"], c["keyType"], c["algorithm"], c["forSigning"])
+        for c in card["certificates"]
+    ] == CERTIFICATES[data.profile]
+    assert all(c["test"] for c in card["certificates"])
     assert "The card has been activated." in outcome.words
     assert "Test card." in outcome.words
 
@@ -90,7 +102,7 @@ def test_card_status_of_a_card_in_a_reader(mock_card: MockCardState) -> None:
     assert finished.returncode == 0, finished.stderr
     with_card, *others = json.loads(finished.stdout)["readers"]
     assert with_card["reader"] == pcsc.READER
-    assert with_card["testCard"] is False
+    assert with_card["testCard"] is True
     assert with_card["card"]["holder"] == HOLDER
     assert all(each["card"] is None for each in others)
 

@@ -92,15 +92,18 @@ BAD_SIGN: list[tuple[dict[str, object], str]] = [
     ({**DOCUMENTS, "documents": [{**DOCUMENT, "name": ""}]}, "documents.0.name"),
     ({**DOCUMENTS, "documents": [{**DOCUMENT, "name": "x" * 256}]}, "documents.0.name"),
     ({**DOCUMENTS, "documents": [{**DOCUMENT, "name": "\ud800"}]}, "documents.0.name"),
-    ({**DOCUMENTS, "documents": named(2, name="") + [DOCUMENT] * 2}, "Two of the"),
+    (
+        {**DOCUMENTS, "documents": named(2, name="") + [DOCUMENT] * 2},
+        "Two things to be signed",
+    ),
     (
         {
             **DOCUMENTS,
             "documents": [{**DOCUMENT, "name": name} for name in ("\xe9", "e\u0301")],
         },
-        "Two of the names",
+        "Two things to be signed",
     ),
-    ({**HASHES, "hashes": [HASH, HASH]}, "Two of the names"),
+    ({**HASHES, "hashes": [HASH, HASH]}, "Two things to be signed"),
     ({**DOCUMENTS, "documents": named(1, mediaType="text")}, "documents.0.mediaType"),
     ({**DOCUMENTS, "documents": named(1, mediaType="a/b\n")}, "documents.0.mediaType"),
     ({**DOCUMENTS, "documents": named(1, mediaType="ä/b")}, "documents.0.mediaType"),

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla sign``: signatures with PIN2 of files, or of hashes made elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import mimetypes
+import os
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from native_host.config import Config
+from native_host.errors import InvalidArgument
+
+from .options import Card, PromptKind, card_option, configured, prompt_option
+from .output import print_result, say
+
+if TYPE_CHECKING:
+    from native_host.messaging.models import SignArguments
+    from native_host.operations.documents import DocumentInbox
+    from native_host.operations.sign import Signature, Signatures
+
+__all__ = ["sign"]
+
+
+@click.command()
+@click.argument(
+    "files",
+    metavar="[FILE]...",
+    nargs=-1,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option("--origin", required=True, help="The service: https://host[:port].")
+@click.option(
+    "--hash", "hashes", multiple=True, help="A hash in base64, in place of files."
+)
+@click.option("--name", "names", multiple=True, help="What a hash is called.")
+@click.option("--hash-function", help="SHA-256, SHA-384, …; needed with --hash.")
+@click.option("--key", help="Which of the card's keys: ECC or RSA.")
+@click.option("--padding", help="How an RSA key signs: PKCS1.5 or PSS.")
+@click.option(
+    "--certificate",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The certificate (DER or PEM) that must sign.",
+)
+@click.option("--lang", help="The language to speak: fi, sv or en.")
+@prompt_option
+@card_option
+def sign(
+    *,
+    files: tuple[Path, ...],
+    origin: str,
+    hashes: tuple[str, ...],
+    names: tuple[str, ...],
+    hash_function: str | None,
+    key: str | None,
+    padding: str | None,
+    certificate: Path | None,
+    lang: str | None,
+    prompt: PromptKind | None,
+    card: Card | None,
+) -> int:
+    """Show files or hashes, sign them with PIN2 and print the signatures."""
+    if bool(files) == bool(hashes):
+        raise click.UsageError("Give either files or --hash.")
+    if hashes and hash_function is None:
+        raise click.UsageError("--hash needs --hash-function.")
+    if names and len(names) != len(hashes):
+        raise click.UsageError("Give one --name for each --hash, or none.")
+    config = configured(card=card, prompt=prompt)
+    values: dict[str, Any] = {
+        "origin": origin,
+        "lang": lang,
+        "userActivation": True,
+        "cryptoAlgorithm": key,
+        "paddingScheme": padding,
+        "certificate": certificate and _base64_der(certificate),
+    }
+    if hashes:
+        values["hashes"] = [
+            {"name": name, "hash": hash_, "hashFunction": hash_function}
+            for name, hash_ in zip(names or _numbered(hashes), hashes, strict=True)
+        ]
+    else:
+        values["hashFunction"] = hash_function
+        values["documents"] = [
+            {"name": name, "mediaType": _media_type(file), "size": _size(file)}
+            for name, file in zip(_names(files), files, strict=True)
+        ]
+    return asyncio.run(_sign(config, values, files))
+
+
+async def _sign(config: Config, values: dict[str, Any], files: Sequence[Path]) -> int:
+    from native_host.messaging.jobs import document_headers
+    from native_host.messaging.models import SignArguments, check
+    from native_host.messaging.results import error_fields
+    from native_host.operations.documents import DocumentInbox
+    from native_host.operations.sign import SigningInterrupted
+
+    asked = check(SignArguments, values)
+    inbox = DocumentInbox(document_headers(asked)) if files else None
+    try:
+        if inbox is not None:
+            for number, file in enumerate(files):
+                _hand_over(inbox, number, file)
+        made = await _ask_and_sign(config, asked, inbox)
+    except SigningInterrupted as error:
+        say(str(error))
+        done = _fields(error.done)
+        print_result({"error": {**error_fields(error), **done}})
+        return 1
+    finally:
+        if inbox is not None:
+            inbox.close()
+    result = _fields(made)
+    if len(made.signatures) == 1:
+        [only] = result["signatures"]
+        result |= {name: only[name] for name in ("signature", "algorithm")}
+    print_result(result)
+    return 0
+
+
+async def _ask_and_sign(
+    config: Config, asked: SignArguments, inbox: DocumentInbox | None
+) -> Signatures:
+    from native_host.environment import open_prompt, open_source
+    from native_host.languages import choose_language
+    from native_host.messaging.jobs import sign_request
+    from native_host.operations.sign import sign as sign_with_card
+    from native_host.origin import check_origin
+
+    request = sign_request(
+        asked,
+        origin=check_origin(asked.origin, allow_localhost=config.allow_localhost),
+        language=choose_language(config.language, asked.lang),
+        inbox=inbox,
+    )
+    async with open_source(config) as source:
+        prompt = open_prompt(config)
+        try:
+            return await sign_with_card(request, source=source, prompt=prompt)
+        finally:
+            await prompt.close()
+
+
+def _fields(made: Signatures) -> dict[str, Any]:
+    """Return the wire's fields, and JWA's name for how each was signed."""
+    from native_host.messaging.results import signature_fields, signatures_fields
+
+    def with_name(signature: Signature) -> dict[str, Any]:
+        fields = signature_fields(signature)
+        return {**fields, "algorithm": signature.algorithm.name}
+
+    signatures = [with_name(each) for each in made.signatures]
+    return {**signatures_fields(made), "signatures": signatures}
+
+
+def _hand_over(inbox: DocumentInbox, number: int, file: Path) -> None:
+    from native_host.operations.documents import MAX_CHUNK
+
+    size = 0
+    try:
+        with file.open("rb") as stream:
+            while data := stream.read(MAX_CHUNK):
+                inbox.put(number, size // MAX_CHUNK, data)
+                size += len(data)
+    except OSError as error:
+        raise InvalidArgument(f"{file} can't be read: {error.strerror}.") from error
+    if size < inbox.headers[number].size:
+        raise InvalidArgument(f"{file} has become shorter while it was read.")
+
+
+def _numbered(hashes: Sequence[str]) -> list[str]:
+    return [f"hash {number}" for number in range(1, len(hashes) + 1)]
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """Return the files' names, with their folders where those tell them apart."""
+    short = [file.name for file in files]
+    names = short if len(set(short)) == len(short) else [str(file) for file in files]
+    return [os.fsencode(name).decode(errors="replace") for name in names]
+
+
+def _media_type(file: Path) -> str:
+    return mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+
+
+def _size(file: Path) -> int:
+    if not file.is_file():
+        raise click.UsageError(f"{file} is not a file with bytes of its own.")
+    return file.stat().st_size
+
+
+def _base64_der(file: Path) -> str:
+    content = file.read_bytes()
+    if content.startswith(b"-----"):
+        try:
+            content = ssl.PEM_cert_to_DER_cert(content.decode("ascii"))
+        except ValueError as error:
+            raise click.UsageError(f"{file} is not a certificate in PEM.") from error
+    return base64.b64encode(content).decode()
