@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 // Runs in each frame, in a world of its own, and passes messages on (PROTOCOL.md §1,
 // §2). It decides nothing but what only it can see: whether an event is real, whether a
-// person has just clicked, and whose the frames above are. One plain file: content
-// scripts can't be modules.
+// person has just clicked, whose the frames above are, and what the documents hold that
+// are to be signed. One plain file: content scripts can't be modules.
 "use strict";
 
 (() => {
   /** @type {typeof chrome} */
   const browser = Reflect.get(globalThis, "browser") ?? chrome;
 
-  const LONGEST_MESSAGE = 8192;
+  const LONGEST_MESSAGE = 32_768;
   const MOST_PENDING = 16;
+  const MOST_DOCUMENTS = 20;
+  const MOST_BYTES = 20_000_000;
+  const CHUNK_BYTES = 32_768;
+  const MOST_UNANSWERED = 8;
   const WEB_EID = /^web-eid:(?:status|authenticate|get-signing-certificate|sign)$/;
   const REPLY = /-(?:ack|progress|success|failure)$/;
   const ID = /^[A-Za-z0-9_-]{1,64}$/;
@@ -19,8 +23,9 @@
   const SENTENCES = {
     BUSY: "The same action, or too many requests of this document, are pending.",
     CONTEXT_INSECURE: "The document is not a secure context.",
+    DOCUMENT_UNREADABLE: "A document could not be read, or has changed meanwhile.",
     EXTENSION_UNAVAILABLE: "The extension was updated or removed; reload the page.",
-    INVALID_ARGUMENT: "The id is in use, or a field is not known.",
+    INVALID_ARGUMENT: "The id is in use, or a field is unknown, too large or no Blob.",
     INVALID_MESSAGE: "The message is no object, too large, or without a usable id.",
     REQUEST_CANCELLED: "The page was left.",
   };
@@ -36,9 +41,16 @@
   const target = self.origin === "null" ? "*" : self.origin;
 
   /**
+   * @typedef {object} Pending
+   * @property {chrome.runtime.Port} port
+   * @property {Upload} upload
+   * @property {(code: string) => void} fail
+   */
+
+  /**
    * Requests under way, by id (Web eID has none: by action).
    *
-   * @type {Map<string, {port: chrome.runtime.Port, fail: (code: string) => void}>}
+   * @type {Map<string, Pending>}
    */
   const pending = new Map();
 
@@ -69,7 +81,8 @@
   // "back", not each browser does. Such a document is told when it comes back: Firefox
   // delivers nothing to one that goes.
   window.addEventListener("pagehide", () => {
-    for (const { port, fail } of pending.values()) {
+    for (const { port, upload, fail } of pending.values()) {
+      upload.stop();
       port.disconnect();
       left.push(fail);
     }
@@ -103,7 +116,7 @@
     if (text === null) fail("INVALID_MESSAGE");
     else if (!window.isSecureContext) fail("CONTEXT_INSECURE");
     else if (pending.has(action)) fail("BUSY");
-    else send(action, text, fail);
+    else send(action, text, [], fail);
   }
 
   /**
@@ -111,7 +124,8 @@
    * @param {{id: unknown}} data
    */
   function receiveKortilla(action, data) {
-    const text = asText(data);
+    const taken = action === "kortilla:sign" ? takeDocuments(data) : null;
+    const text = asText(taken?.message ?? data);
     const id = typeof data.id === "string" && ID.test(data.id) ? data.id : null;
     /** @param {string} code */
     const fail = (code) => {
@@ -128,12 +142,13 @@
         fail("INVALID_ARGUMENT");
         return;
       }
+      pending.get(id)?.upload.stop();
       pending.get(id)?.port.postMessage({ cancel: true });
       reply({ action: `${action}-success`, id });
     } else if (!window.isSecureContext) fail("CONTEXT_INSECURE");
-    else if (pending.has(id)) fail("INVALID_ARGUMENT");
+    else if (pending.has(id) || taken?.isWrong) fail("INVALID_ARGUMENT");
     else if (pending.size >= MOST_PENDING) fail("BUSY");
-    else send(id, text, fail);
+    else send(id, text, taken?.blobs ?? [], fail);
   }
 
   /**
@@ -142,15 +157,15 @@
    *
    * @param {string} key
    * @param {string} text
+   * @param {Blob[]} blobs what follows the text, in chunks
    * @param {(code: string) => void} fail
    */
-  function send(key, text, fail) {
+  function send(key, text, blobs, fail) {
     const { isActive, hasBeenActive } = navigator.userActivation;
     if (Reflect.get(document, "prerendering")) {
       // Chromium counts a page that it loads ahead as a frame until it is shown.
-      document.addEventListener("prerenderingchange", () => send(key, text, fail), {
-        once: true,
-      });
+      const again = () => send(key, text, blobs, fail);
+      document.addEventListener("prerenderingchange", again, { once: true });
       return;
     }
     /** @type {chrome.runtime.Port} */
@@ -162,19 +177,144 @@
       fail("EXTENSION_UNAVAILABLE");
       return;
     }
-    pending.set(key, { port, fail });
+    const upload = new Upload(port, blobs, () => {
+      pending.delete(key);
+      port.disconnect();
+      fail("DOCUMENT_UNREADABLE");
+    });
+    pending.set(key, { port, upload, fail });
     port.onMessage.addListener((message) => {
       reply(message);
-      if (message.action.endsWith("-progress")) return;
+      if (message.action.endsWith("-progress")) {
+        if (message.progress === "receiving") upload.goOn(message.done);
+        return;
+      }
+      upload.stop();
       pending.delete(key);
       lingering.add(port);
     });
     port.onDisconnect.addListener(() => {
+      upload.stop();
       lingering.delete(port);
       if (pending.delete(key)) fail("EXTENSION_UNAVAILABLE");
     });
     const ancestorsAreOwn = areAncestorsOwn();
     port.postMessage({ text, ancestorsAreOwn, isActive, hasBeenActive });
+    upload.goOn(0);
+  }
+
+  /**
+   * Documents on their way over a port: chunk by chunk, in order, and never more than
+   * eight that the host has not taken yet.
+   */
+  class Upload {
+    #port;
+    #blobs;
+    #onUnreadable;
+    #reader = new FileReader();
+    /** Where each unanswered chunk ends, in bytes of all documents. @type {number[]} */
+    #unanswered = [];
+    #document = 0;
+    #number = 0;
+    #sent = 0;
+
+    /**
+     * @param {chrome.runtime.Port} port
+     * @param {Blob[]} blobs
+     * @param {() => void} onUnreadable
+     */
+    constructor(port, blobs, onUnreadable) {
+      this.#port = port;
+      this.#blobs = blobs;
+      this.#onUnreadable = onUnreadable;
+      this.#reader.onload = () => this.#sendChunk();
+      this.#reader.onerror = () => this.#giveUp();
+    }
+
+    /** @param {number} done how many bytes the host has */
+    goOn(done) {
+      this.#unanswered = this.#unanswered.filter((end) => end > done);
+      this.#readChunk();
+    }
+
+    /** Read no more, and let go of what is left. */
+    stop() {
+      this.#blobs.length = 0; // the list itself may be known elsewhere
+      this.#reader.abort();
+    }
+
+    #readChunk() {
+      if (this.#reader.readyState === FileReader.LOADING) return;
+      if (this.#unanswered.length >= MOST_UNANSWERED) return;
+      while (this.#blobs[0] && this.#offset >= this.#blobs[0].size) {
+        this.#blobs.shift();
+        this.#document += 1;
+        this.#number = 0;
+      }
+      const rest = this.#blobs[0]?.slice(this.#offset, this.#offset + CHUNK_BYTES);
+      // As text: in Firefox an ArrayBuffer would stay the page's.
+      if (rest) this.#reader.readAsDataURL(rest);
+    }
+
+    #sendChunk() {
+      const [blob] = this.#blobs;
+      if (!blob) return;
+      const size = Math.min(CHUNK_BYTES, blob.size - this.#offset);
+      const url = String(this.#reader.result);
+      const data = url.slice(url.indexOf(",") + 1);
+      // Firefox reads what a file holds now, also when that has become less.
+      if (data.replace(/=+$/, "").length !== Math.ceil((size * 4) / 3)) {
+        this.#giveUp();
+        return;
+      }
+      this.#sent += size;
+      this.#unanswered.push(this.#sent);
+      const chunk = { document: this.#document, number: this.#number, data };
+      this.#number += 1;
+      this.#port.postMessage({ chunk });
+      this.#readChunk();
+    }
+
+    #giveUp() {
+      this.stop();
+      this.#onUnreadable();
+    }
+
+    /** @returns {number} where the next chunk of the document begins, in bytes */
+    get #offset() {
+      return this.#number * CHUNK_BYTES;
+    }
+  }
+
+  /**
+   * Take the Blobs out of a request to sign: its JSON tells their sizes instead.
+   *
+   * @param {object} data
+   * @returns {{message: object, blobs: Blob[], isWrong?: boolean} | null} null when
+   *   there is no list of documents; not a byte of them has been read
+   */
+  function takeDocuments(data) {
+    const wrong = { message: {}, blobs: [], isWrong: true };
+    try {
+      const documents = Reflect.get(data, "documents");
+      if (!Array.isArray(documents)) return null;
+      if (documents.length > MOST_DOCUMENTS) return wrong;
+      const blobs = [];
+      const headers = [];
+      let total = 0;
+      for (const { bytes, ...header } of documents) {
+        // Throws for whatever is no Blob, also for what only looks like one.
+        const size = Number(Reflect.get(Blob.prototype, "size", bytes));
+        if ("size" in header) return wrong;
+        blobs.push(bytes);
+        headers.push({ ...header, size });
+        total += size;
+      }
+      const message = { ...data, documents: headers };
+      return total > MOST_BYTES ? wrong : { message, blobs };
+    } catch {
+      return wrong;
+    }
   }
 
   /** @param {object} message */
