@@ -1,9 +1,16 @@
 # SPDX-License-Identifier: MIT
 """``kortilla mock-card``: the testers' card."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import click
 
 from .output import print_result, say
+
+if TYPE_CHECKING:
+    from native_host.mock_card.state import MockCardState
 
 __all__ = ["mock_card"]
 
@@ -23,20 +30,42 @@ def mock_card() -> None:
 )
 @click.option(
     "--state",
-    type=click.Choice(["active"]),
+    type=click.Choice(
+        [
+            *("active", "new", "partly-activated", "pin1-blocked", "pin2-blocked"),
+            *("last-try", "expired", "revoked"),
+        ]
+    ),
     default="active",
     show_default=True,
-    expose_value=False,
     help="The state that the card is in.",
 )
 @click.option("--force", is_flag=True, help="Throw away a mock card that is there.")
-def new(profile: str, force: bool) -> None:
+def new(profile: str, state: str, force: bool) -> None:
     """Make a mock card with keys, a test CA and the testers' PINs."""
     from native_host.mock_card.state import MockCardState
 
-    card = MockCardState.create(profile=profile, replace=force)
-    say(f"Made a mock card in {card.folder}: PIN1 1234, PIN2 123456, PUK 12345678.")
+    card = MockCardState.create(profile=profile, state=state, replace=force)
+    say(f"Made a mock card in {card.folder}: {_codes(card)}.")
     print_result(card.describe())
+
+
+def _codes(card: MockCardState) -> str:
+    """Return the PINs and codes that a card was just made with, for the tester."""
+    data = card.read()
+    pins = [
+        f"{name} {pin.value}"
+        for name, pin in (("PIN1", data.pin1), ("PIN2", data.pin2))
+        if pin.changed
+    ]
+    # What is not activated is the code itself, or blocked until the PUK sets it.
+    codes = {
+        pin.value if pin.tries else data.puk.value
+        for pin in (data.pin1, data.pin2)
+        if not pin.changed
+    }
+    codes_in_words = [f"activation code {code}" for code in sorted(codes)]
+    return ", ".join([*pins, *codes_in_words, f"PUK {data.puk.value}"])
 
 
 @mock_card.command()

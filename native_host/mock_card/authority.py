@@ -5,6 +5,7 @@ The CA certificates are sound. The leaves follow the profile of certificates.md 
 its encoding defects, so that whatever reads them would read a real card's too.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -203,6 +204,33 @@ class Authority:
             encode(0xA3, sequence(*self._leaf_extensions(public_key, purpose, policy))),
         )
         return sequence(body, algorithm, encode(0x03, b"\0", self._sign(body)))
+
+    def revoke(self, serial_numbers: Iterable[int], at: datetime) -> bytes:
+        """Return the DER of a CRL of the issuing CA that lists leaves as revoked.
+
+        It does not expire before the CA does, so that a test card stays revoked.
+        """
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self.issuing.subject)
+            .last_update(at)
+            .next_update(_CA_END)
+            .add_extension(_authority_key(self.issuing), critical=False)
+            .add_extension(x509.CRLNumber(1), critical=False)
+        )
+        for number in serial_numbers:
+            revoked = (
+                x509.RevokedCertificateBuilder()
+                .serial_number(number)
+                .revocation_date(at)
+                .build()
+            )
+            builder = builder.add_revoked_certificate(revoked)
+        ecc = isinstance(self.issuing_key, ec.EllipticCurvePrivateKey)
+        algorithm = hashes.SHA384() if ecc else hashes.SHA256()
+        return builder.sign(self.issuing_key, algorithm).public_bytes(
+            serialization.Encoding.DER
+        )
 
     def _signature_algorithm(self, *, null_parameters: bool) -> bytes:
         if isinstance(self.issuing_key, rsa.RSAPrivateKey):

@@ -5,32 +5,61 @@ What is imported here takes its time, and a host that only uses a card goes with
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from asn1crypto import x509
 
 from .authority import DEFAULT_ADDRESS, Authority, Person
+from .data import KeyData
 from .keys import generate_key, private_key_der
-from .profiles import Profile
-from .state import KeyData
+from .profiles import NEW_SCHEME, Profile
+from .states import CardState
 
-__all__ = ["describe_certificate", "issue_card"]
+__all__ = ["IssuedCard", "describe_certificate", "issue_card"]
+
+_DAY = timedelta(days=1)
+_FIVE_YEARS = timedelta(days=5 * 365)
+
+# Old enough for the old scheme of activation to be beyond doubt.
+_BEFORE_THE_NEW_SCHEME = datetime(2025, 6, 2, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class IssuedCard:
+    """What the making of a card gives: the authority, the person and the keys.
+
+    ``new_scheme`` tells how it is activated. ``revoked`` and ``revocation_list`` (DER)
+    are there when it was revoked at once.
+    """
+
+    authority: Authority
+    holder: Person
+    keys: tuple[KeyData, ...]
+    new_scheme: bool
+    revoked: datetime | None = None
+    revocation_list: bytes | None = None
 
 
 def issue_card(
     profile: Profile,
     person: Mapping[str, str],
+    state: CardState = CardState.ACTIVE,
     *,
     address: str | None = None,
     not_before: datetime | None = None,
     not_after: datetime | None = None,
-) -> tuple[Authority, Person, tuple[KeyData, ...]]:
+) -> IssuedCard:
     """Make an authority and, for a person, the keys that the profile has.
 
     ``person`` holds the fields of ``Person`` that are not to be the usual ones.
     """
     holder = Person(**person)
     authority = Authority.create(profile.issuer, address=address or DEFAULT_ADDRESS)
+    start, end = _validity(profile, state)
+    if not_before is not None:
+        start, end = not_before, not_before + _FIVE_YEARS
+    end = not_after or end
     keys = []
     for slot in profile.keys:
         key = generate_key(slot.key_type)
@@ -38,8 +67,8 @@ def issue_card(
             key.public_key(),
             holder,
             slot.purpose,
-            not_before=not_before,
-            not_after=not_after,
+            not_before=start,
+            not_after=end,
             null_parameters=profile.null_parameters,
         )
         keys.append(
@@ -49,7 +78,30 @@ def issue_card(
                 certificate=certificate,
             )
         )
-    return authority, holder, tuple(keys)
+    revoked, revocation_list = None, None
+    if state is CardState.REVOKED:
+        revoked = datetime.now(UTC).replace(microsecond=0)
+        revocation_list = authority.revoke(
+            [x509.Certificate.load(key.certificate).serial_number for key in keys],
+            revoked,
+        )
+    return IssuedCard(
+        authority, holder, tuple(keys), start >= NEW_SCHEME, revoked, revocation_list
+    )
+
+
+def _validity(profile: Profile, state: CardState) -> tuple[datetime, datetime]:
+    """Return from when to when such a card is valid, of the date of its scheme."""
+    yesterday = datetime.now(UTC) - _DAY
+    if state is CardState.EXPIRED:
+        start = yesterday - _FIVE_YEARS
+        return (max(start, NEW_SCHEME) if profile.new_scheme else start), yesterday
+    if profile.new_scheme:
+        start = max(yesterday, NEW_SCHEME)
+    else:
+        start = min(yesterday, _BEFORE_THE_NEW_SCHEME)
+    # A card of the old scheme can be made when the last real ones have expired.
+    return start, max(start + _FIVE_YEARS, yesterday + 366 * _DAY)
 
 
 def describe_certificate(der: bytes) -> dict[str, str]:

@@ -11,21 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import ValidationError
 
 from native_host.errors import InvalidArgument, KortillaError
 
+from .data import MAX_TRIES, CardData, KeyData, PinData
 from .files import locked, write_atomically
 from .profiles import PROFILES, PinReference, Profile
+from .states import CardState, first_pins, judge
 
 __all__ = [
     "MAX_TRIES",
@@ -36,8 +31,6 @@ __all__ = [
     "PinData",
     "default_folder",
 ]
-
-MAX_TRIES = 5
 
 
 class MockCardBroken(KortillaError):
@@ -51,72 +44,6 @@ def default_folder() -> Path:
     import platformdirs
 
     return platformdirs.user_data_path("kortilla") / "mock-card"
-
-
-class _Model(BaseModel):
-    # Bytes stand as hexadecimal digits, so that testers can hold them against traces.
-    model_config = ConfigDict(
-        extra="forbid", strict=True, ser_json_bytes="hex", val_json_bytes="hex"
-    )
-
-
-class PinData(_Model):
-    """A PIN: its digits, the tries left, and whether it was changed since made."""
-
-    value: str = Field(pattern="^[0-9]{4,12}$", repr=False)
-    tries: int = Field(default=MAX_TRIES, ge=0, le=MAX_TRIES)
-    changed: bool
-
-
-class KeyData(_Model):
-    """A key (PKCS#8 DER) by its reference on the card, and its certificate (DER)."""
-
-    reference: int
-    private_key: bytes = Field(repr=False)
-    certificate: bytes
-
-
-class CardData(_Model):
-    """What ``card.json`` holds."""
-
-    version: Literal[1] = 1
-    profile: str
-    serial: str = Field(pattern="^[0-9A-Z]{1,32}$")
-    surname: str
-    given_name: str
-    satu: str
-    pin1: PinData
-    pin2: PinData
-    puk: PinData
-    keys: tuple[KeyData, ...] = Field(strict=False)
-
-    @field_validator("profile")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        if value not in PROFILES:
-            raise ValueError(f"is none of {', '.join(PROFILES)}")
-        return value
-
-    @field_validator("keys")
-    @classmethod
-    def _fitting(
-        cls, value: tuple[KeyData, ...], info: ValidationInfo
-    ) -> tuple[KeyData, ...]:
-        profile = PROFILES.get(info.data.get("profile", ""))
-        wanted = [slot.reference for slot in profile.keys] if profile else []
-        if profile and [key.reference for key in value] != wanted:
-            raise ValueError(f"profile {profile.name} has the keys {wanted}")
-        return value
-
-    def pin(self, reference: PinReference) -> PinData:
-        """Return the PIN that commands name so."""
-        match reference:
-            case PinReference.PIN1:
-                return self.pin1
-            case PinReference.PIN2:
-                return self.pin2
-            case PinReference.PUK:
-                return self.puk
 
 
 class MockCardState:
@@ -139,6 +66,7 @@ class MockCardState:
         folder: Path | None = None,
         *,
         profile: str = "v5",
+        state: str = CardState.ACTIVE,
         pin1: str = "1234",
         pin2: str = "123456",
         puk: str = "12345678",
@@ -152,6 +80,10 @@ class MockCardState:
     ) -> Self:
         """Make a mock card with fresh keys and its own test CA.
 
+        ``state`` is one of ``CardState``. One that is not activated yet follows the
+        scheme of the date that it is valid from: before ``NEW_SCHEME`` the activation
+        code is ``puk``, afterwards both PINs are ``ACTIVATION_CODE``.
+
         ``address`` is where its certificates say that revocation is asked (see
         ``Authority``); ``not_before`` and ``not_after`` bound the leaves. Raises
         ``InvalidArgument`` for what no card can have, and when the folder holds a card
@@ -162,6 +94,8 @@ class MockCardState:
 
         if profile not in PROFILES:
             raise InvalidArgument(f"The profile is none of {', '.join(PROFILES)}.")
+        if state not in list(CardState):
+            raise InvalidArgument(f"The state is none of {', '.join(CardState)}.")
         for name, value, shortest in (
             ("pin1", pin1, 4),
             ("pin2", pin2, 6),
@@ -171,39 +105,46 @@ class MockCardState:
             if not digits or not shortest <= len(value) <= 12:
                 raise InvalidArgument(f"{name} is not {shortest} to 12 digits.")
         person = {"surname": surname, "given_name": given_name, "satu": satu}
-        authority, holder, keys = issue_card(
+        issued = issue_card(
             PROFILES[profile],
             {name: value for name, value in person.items() if value is not None},
+            CardState(state),
             address=address,
             not_before=not_before,
             not_after=not_after,
         )
+        pins = first_pins(CardState(state), issued.new_scheme, pin1, pin2)
         data = CardData(
             profile=profile,
             serial=PROFILES[profile].serial_format.format(
                 f"{secrets.randbelow(10**9):09d}"
             ),
-            surname=holder.surname,
-            given_name=holder.given_name,
-            satu=holder.satu,
-            pin1=PinData(value=pin1, changed=True),
-            pin2=PinData(value=pin2, changed=True),
+            surname=issued.holder.surname,
+            given_name=issued.holder.given_name,
+            satu=issued.holder.satu,
+            pin1=pins[0],
+            pin2=pins[1],
             puk=PinData(value=puk, changed=False),
-            keys=keys,
+            revoked=issued.revoked,
+            keys=issued.keys,
         )
-        state = cls(folder or default_folder())
+        card = cls(folder or default_folder())
         try:
-            state.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            card.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise MockCardBroken(
-                f"{state.folder} can't be made: {error.strerror}."
+                f"{card.folder} can't be made: {error.strerror}."
             ) from None
-        with state._locked():
-            if state._file.exists() and not replace:
-                raise InvalidArgument(f"There is a mock card in {state.folder}.")
-            authority.save(state.folder)
-            state._write(data)
-        return state
+        with card._locked():
+            if card._file.exists() and not replace:
+                raise InvalidArgument(f"There is a mock card in {card.folder}.")
+            issued.authority.save(card.folder)
+            if issued.revocation_list is None:
+                (card.folder / "revoked.crl").unlink(missing_ok=True)
+            else:
+                write_atomically(card.folder / "revoked.crl", issued.revocation_list)
+            card._write(data)
+        return card
 
     @property
     def profile(self) -> Profile:
@@ -257,9 +198,12 @@ class MockCardState:
 
         data = self.read()
         profile = PROFILES[data.profile]
+        certificates = [describe_certificate(key.certificate) for key in data.keys]
+        end = min(each["notAfter"] for each in certificates)
         return {
             "folder": str(self.folder),
             "profile": data.profile,
+            "state": judge(data, datetime.fromisoformat(end)),
             "atr": profile.atr.hex().upper(),
             "serial": data.serial,
             "surname": data.surname,
@@ -274,9 +218,11 @@ class MockCardState:
                     "purpose": slot.purpose,
                     "keyType": str(slot.key_type),
                     "file": "/".join(f"{part:04X}" for part in slot.certificate_path),
-                    **describe_certificate(key.certificate),
+                    **certificate,
                 }
-                for slot, key in zip(profile.keys, data.keys, strict=True)
+                for slot, key, certificate in zip(
+                    profile.keys, data.keys, certificates, strict=True
+                )
             ],
         }
 
