@@ -26,6 +26,10 @@ _ECDSA = {"secp256r1": "ES256", "secp384r1": "ES384"}
 _RSA = "PS256"
 _RSA_BITS = range(2048, 4097)
 
+_KEY_USAGE = "2.5.29.15"
+_CERTIFICATE_POLICIES = "2.5.29.32"
+_TEST_POLICIES = "1.2.246.517.99."  # certificates.md, "Profile"
+
 _SERIAL_NUMBER = "2.5.4.5"
 _SURNAME = "2.5.4.4"
 _GIVEN_NAME = "2.5.4.42"
@@ -42,7 +46,12 @@ class CardCertificate:
     ``der`` is the certificate byte for byte as it stands on the card. ``satu`` is the
     electronic client identifier, eight digits and a check character. ``not_before``
     and ``not_after`` carry their time zone, UTC. ``algorithm`` is the one that the key
-    signs with, in JWA's spelling (``ES384``, ``ES256``, ``PS256``).
+    signs with, in JWA's spelling (``ES384``, ``ES256``, ``PS256``). ``test`` says that
+    it was issued under a test policy: nobody's identity hangs on it.
+
+    ``for_authentication`` and ``for_signing`` say what its key usage allows. A key that
+    also authenticates is not one for signing: what a page chose must never be signed
+    with it (security.md, 1).
     """
 
     der: bytes = field(repr=False)
@@ -52,6 +61,9 @@ class CardCertificate:
     not_before: datetime
     not_after: datetime
     algorithm: str
+    test: bool
+    for_authentication: bool
+    for_signing: bool
     public_key: PublicKey = field(repr=False, compare=False)
 
     @classmethod
@@ -85,6 +97,12 @@ class CardCertificate:
         )
         if None in (not_before.tzinfo, not_after.tzinfo):
             raise CertificateError("The certificate's validity has no time zone.")
+        extensions = {
+            extension["extn_id"].dotted: extension["extn_value"].parsed.native
+            for extension in to_be_signed["extensions"]
+            if extension["extn_id"].dotted in {_KEY_USAGE, _CERTIFICATE_POLICIES}
+        }
+        usage = extensions.get(_KEY_USAGE, frozenset())
         return cls(
             der=bytes(der),
             surname=subject.get(_SURNAME, ""),
@@ -93,6 +111,12 @@ class CardCertificate:
             not_before=not_before,
             not_after=not_after,
             algorithm=algorithm,
+            test=any(
+                f"{policy['policy_identifier']}.".startswith(_TEST_POLICIES)
+                for policy in extensions.get(_CERTIFICATE_POLICIES, ())
+            ),
+            for_authentication="digital_signature" in usage,
+            for_signing="non_repudiation" in usage and "digital_signature" not in usage,
             public_key=key,
         )
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from native_host.errors import KortillaError
 
 __all__ = [
+    "CONNECTION_ERRORS",
     "CardBusy",
     "CardError",
     "CardExpired",
@@ -55,6 +56,10 @@ class CardBusy(CardError):
     """Another program holds the card."""
 
     code = "CARD_BUSY"
+
+
+#: What ends every conversation with a card, whatever command it was at.
+CONNECTION_ERRORS = (PcscUnavailable, CardRemoved, CardMute, CardBusy)
 
 
 class CardKind(StrEnum):
@@ -114,7 +119,8 @@ class PinBlocked(CardError):
 class PinNotEntered(CardError):
     """No PIN was typed on the reader's pad, and no try was spent.
 
-    ``why`` is ``timed-out``, ``cancelled``, or ``length`` for too few or many digits.
+    ``why`` is ``timed-out``, ``cancelled``, ``length`` for too few or many digits, or
+    ``different`` when a new PIN was not typed the same twice.
     """
 
     code = "PIN_NOT_ENTERED"

@@ -7,7 +7,6 @@ carries a PIN or signs, and no PIN is sent whose tries were not read before.
 
 import logging
 from dataclasses import dataclass
-from enum import Enum
 
 from native_host.errors import InvalidArgument
 
@@ -15,7 +14,6 @@ from .apdu import (
     INS_GET_DATA,
     INS_MANAGE_SECURITY_ENVIRONMENT,
     INS_PERFORM_SECURITY_OPERATION,
-    INS_READ_BINARY,
     INS_SELECT,
     INS_VERIFY,
     SW,
@@ -24,7 +22,7 @@ from .apdu import (
     Transport,
     tries_in,
 )
-from .atr import Generation, identify
+from .atr import identify
 from .certificate import CardCertificate
 from .errors import (
     CardError,
@@ -35,6 +33,9 @@ from .errors import (
     UnsupportedCard,
     WrongPin,
 )
+from .files import FileReader
+from .key_ring import KeyRing
+from .keys import CardKey, KeyRole, PinRole
 from .signature import KeyType, SignatureAlgorithm, SignatureScheme
 from .tlv import Tlv, TlvError
 from .trace import TracingConnection
@@ -49,11 +50,6 @@ _PAYMENT_SYSTEM = b"1PAY.SYS.DDF01"  # the directory that every EMV bank card ha
 _STORED_PIN = 12  # PINs are padded with 00 to this length
 _MAX_TRIES = 15  # what 63Cx can say; FINEID gives five
 
-_MAX_OFFSET = 0x7FFF  # READ BINARY's offset has 15 bits
-_MAX_READS = 256
-
-_TAG_FILE_CONTROL = 0x62
-_TAG_FILE_SIZES = (0x81, 0x80)
 _TAG_PIN_INFO = 0xA0
 _TAG_PIN_REFERENCE = 0x83
 _TAG_TRIES = 0xDF21
@@ -76,23 +72,6 @@ _NO_APPLICATION = frozenset(
     }
 )
 
-_PAST_END = frozenset({SW.END_OF_FILE, SW.WRONG_OFFSET})
-
-
-class PinRole(Enum):
-    """The card's PINs, by the reference that commands name them with."""
-
-    PIN1 = 0x11
-    PIN2 = 0x82
-    PUK = 0x83
-
-
-class KeyRole(Enum):
-    """What a key is for."""
-
-    AUTHENTICATION = "authentication"
-    SIGNATURE = "signature"
-
 
 @dataclass(frozen=True)
 class PinInfo:
@@ -105,40 +84,6 @@ class PinInfo:
     tries_left: int
     changed: bool | None
 
-
-@dataclass(frozen=True)
-class CardKey:
-    """A key on the card: what for, which PIN guards it, and where its certificate is.
-
-    ``reference`` is what MSE names it with; ``certificate_path`` is inside the
-    application, two bytes for each file.
-    """
-
-    role: KeyRole
-    key_type: KeyType
-    reference: int
-    certificate_path: bytes
-
-    @property
-    def pin(self) -> PinRole:
-        """The PIN that guards the key."""
-        return PinRole.PIN1 if self.role is KeyRole.AUTHENTICATION else PinRole.PIN2
-
-
-# The table of card.md, "Files": what each generation has where its directories can't
-# be read. The preferred key of a role stands first.
-_AUTHENTICATION = bytes.fromhex("4331")
-_FALLBACK = {
-    Generation.MULTIAPP_V5: (
-        CardKey(KeyRole.AUTHENTICATION, KeyType.ECC, 0x01, _AUTHENTICATION),
-        CardKey(KeyRole.SIGNATURE, KeyType.ECC, 0x02, bytes.fromhex("50164332")),
-    ),
-    Generation.MULTIAPP_V4: (
-        CardKey(KeyRole.AUTHENTICATION, KeyType.RSA, 0x01, _AUTHENTICATION),
-        CardKey(KeyRole.SIGNATURE, KeyType.ECC, 0x03, bytes.fromhex("50164335")),
-        CardKey(KeyRole.SIGNATURE, KeyType.RSA, 0x02, bytes.fromhex("50164332")),
-    ),
-}
 
 # How many digits the card accepts when a PIN is verified.
 _PIN_DIGITS = {PinRole.PIN1: range(4, 13), PinRole.PIN2: range(6, 13)}
@@ -156,7 +101,7 @@ class FineidCard:
     def __init__(self, connection: Transport) -> None:
         self._channel = CommandChannel(TracingConnection(connection))
         self._protocol: int = getattr(connection, "protocol", 0)
-        self._certificates: dict[bytes, CardCertificate] = {}
+        self._files = FileReader(self._channel)
         self._tries: dict[PinRole, int] = {}
         atr: bytes | None = getattr(connection, "atr", None)
         try:
@@ -170,50 +115,43 @@ class FineidCard:
                     kind=CardKind.BANK,
                 ) from error
             raise
+        self._key_ring = KeyRing(self._files, self.generation)
 
-    # -- Certificates -----------------------------------------------------------------
+    # -- Keys and certificates --------------------------------------------------------
 
     def keys(self) -> tuple[CardKey, ...]:
-        """Return the card's keys, the preferred one of each role first."""
-        return _FALLBACK[self.generation or Generation.MULTIAPP_V5]
+        """Return the card's keys, the preferred one of each role first.
+
+        They come from the card's directories, or from what is known of its generation
+        where the directories can't be used. Their certificates may yet be missing.
+        """
+        return self._key_ring.keys()
 
     def key(self, role: KeyRole, key_type: KeyType | None = None) -> CardKey:
         """Return the preferred key of a role, or its first one of a type.
 
-        Raises ``UnsupportedCard`` when the card has none.
+        Its certificate is read, and decides the type. Raises ``UnsupportedCard`` when
+        the card has none.
         """
-        for key in self.keys():
-            if key.role is role and key_type in {None, key.key_type}:
-                return key
-        raise UnsupportedCard(f"The card has no such key for {role.value}.")
+        return self._key_ring.key(role, key_type)
 
     def certificate(self, key: CardKey) -> CardCertificate:
         """Return the certificate of a key. It is read once in a session.
 
-        Raises ``UnsupportedCard`` when the card has none, ``CertificateError`` when it
-        can't be read.
+        Raises ``UnsupportedCard`` when the card has none that fits the key's role,
+        ``CertificateError`` when it can't be read.
         """
-        path = key.certificate_path
-        if path not in self._certificates:
-            content = self._read_file(path)
-            self._certificates[path] = CardCertificate.from_der(_der_object(content))
-        return self._certificates[path]
+        return self._key_ring.settle(key)[1]
 
     def certificates(self) -> dict[CardKey, CardCertificate]:
         """Return the certificates that the card has, by their keys."""
-        found = {}
-        for key in self.keys():
-            try:
-                found[key] = self.certificate(key)
-            except UnsupportedCard:
-                logger.info("The card has no %s certificate.", key.role.value)
-        return found
+        return self._key_ring.certificates()
 
     # -- PINs -------------------------------------------------------------------------
-
     def pin_info(self, role: PinRole) -> PinInfo:
         """Ask for a PIN's tries, which costs none. Raises ``PinTriesUnreadable``."""
         self._tries.pop(role, None)
+        self._return_to_application()
         info = self._read_pin_info(role) or self._read_pin_status(role)
         if info is None:
             raise PinTriesUnreadable(
@@ -239,6 +177,7 @@ class FineidCard:
             )
         if role not in self._tries:
             self.pin_info(role)
+        self._return_to_application()
         # Until the card has answered, nobody knows how many are left.
         tries = self._tries.pop(role)
         if tries == 0:
@@ -275,10 +214,12 @@ class FineidCard:
 
         Returns r‖s for an EC key and the bytes of the signature for an RSA key. Raises
         ``InvalidArgument`` for a digest of the wrong length or what the key can't sign,
+        ``UnsupportedCard`` when its certificate is not made for its role,
         ``SignatureInvalid`` when the signature does not verify with the card's own
         certificate.
         """
-        scheme = SignatureScheme(self.certificate(key).public_key, algorithm)
+        key, certificate = self._key_ring.settle(key)
+        scheme = SignatureScheme(certificate.public_key, algorithm)
         card_digest = scheme.card_digest(digest)
         environment = Tlv(_TAG_ALGORITHM, bytes([scheme.card_algorithm])) + Tlv(
             _TAG_KEY, bytes([key.reference])
@@ -305,12 +246,13 @@ class FineidCard:
         scheme.verify(signature, digest)
         return signature
 
-    # -- Files ------------------------------------------------------------------------
+    # -- The application --------------------------------------------------------------
 
     def _select_application(self) -> None:
         command = Command(INS_SELECT, 0x04, 0x0C, _APPLICATION)
         _, status = self._channel.exchange(command)
         if status == SW.OK:
+            self._files.in_folder = False
             return
         if status == SW.SECURITY_STATUS:
             # What a card says to everything on its contactless side, before PACE.
@@ -325,50 +267,20 @@ class FineidCard:
             status_word=status,
         )
 
+    def _return_to_application(self) -> None:
+        """Select the application again, if reading has led into a folder below it.
+
+        PIN2 is local to the application. This takes back what was verified.
+        """
+        if self._files.in_folder:
+            self._select_application()
+
     def _is_bank_card(self) -> bool:
         command = Command(INS_SELECT, 0x04, 0x00, _PAYMENT_SYSTEM, le=256)
         try:
             return self._channel.exchange(command)[1] == SW.OK
         except CardError:
             return False
-
-    def _read_file(self, path: bytes) -> bytes:
-        """Read a transparent file, as far as its control parameters say it goes."""
-        size = self._select_file(path)
-        content = b""
-        for _ in range(_MAX_READS):
-            offset = len(content)
-            if offset >= size or offset > _MAX_OFFSET:
-                return content[:size]
-            command = Command(INS_READ_BINARY, offset >> 8, offset & 0xFF, le=256)
-            data, status = self._channel.exchange(command)
-            content += data
-            if status in _PAST_END or (status == SW.OK and not data):
-                logger.info("A file ends after %d of %d bytes.", len(content), size)
-                return content
-            if status != SW.OK:
-                raise CardError(
-                    f"The card answered {status:04X} to reading.", status_word=status
-                )
-        raise CardError("The card gives a file in pieces that have no end.")
-
-    def _select_file(self, path: bytes) -> int:
-        """Select a file by its path in the application and return its size in bytes."""
-        command = Command(INS_SELECT, 0x08, 0x04, path, le=256)
-        data, status = self._channel.exchange(command)
-        if status == SW.FILE_NOT_FOUND:
-            raise UnsupportedCard("The card has no such certificate.")
-        if status != SW.OK:
-            raise CardError(
-                f"The card answered {status:04X} to the choice of a file.",
-                status_word=status,
-            )
-        control = Tlv.take(data)[0]
-        if control.tag == _TAG_FILE_CONTROL:
-            for child in Tlv.parse_all(control.value):
-                if child.tag in _TAG_FILE_SIZES:
-                    return int.from_bytes(child.value)
-        raise TlvError("The card does not say how long a file is.")
 
     # -- PIN information --------------------------------------------------------------
 
@@ -404,8 +316,3 @@ class FineidCard:
         _, status = self._channel.exchange(Command(INS_VERIFY, 0x00, role.value))
         tries = 0 if status == SW.BLOCKED else tries_in(status)
         return None if tries is None else PinInfo(tries, None)
-
-
-def _der_object(content: bytes) -> bytes:
-    """Return the one DER object that a file begins with: files may be padded."""
-    return bytes(Tlv.take(content)[0])

@@ -23,6 +23,7 @@ __all__ = [
     "Padding",
     "SignatureAlgorithm",
     "SignatureScheme",
+    "key_type_of",
     "supported_algorithms",
     "token_algorithm",
 ]
@@ -51,6 +52,11 @@ class KeyType(StrEnum):
 
     ECC = "ECC"
     RSA = "RSA"
+
+
+def key_type_of(key: PublicKey) -> KeyType:
+    """Return the kind of a key."""
+    return KeyType.ECC if isinstance(key, ec.EllipticCurvePublicKey) else KeyType.RSA
 
 
 class Padding(StrEnum):

@@ -4,7 +4,7 @@
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from .scripted import make_certificate
+from .scripted import AUTHENTICATING_RSA, SIGNING, make_certificate
 
 
 @pytest.fixture(scope="session")
@@ -25,5 +25,12 @@ def v5_certificate(p384: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 @pytest.fixture(scope="session")
+def v5_signature_certificate(p384: ec.EllipticCurvePrivateKey) -> bytes:
+    return make_certificate(p384, key_usage=SIGNING)
+
+
+@pytest.fixture(scope="session")
 def v4_2_certificate(rsa3072: rsa.RSAPrivateKey) -> bytes:
-    return make_certificate(rsa3072, null_parameters=False)
+    return make_certificate(
+        rsa3072, null_parameters=False, key_usage=AUTHENTICATING_RSA
+    )

@@ -27,6 +27,8 @@ PS256 = SignatureAlgorithm(KeyType.RSA, "SHA-256", Padding.PSS)
 
 SELECT = "00A4040C0CA000000063504B43532D3135"
 SELECT_AUTHENTICATION = "00A4080402433100"
+SELECT_DIRECTORY = "00A4080402503100"
+SELECT_SIGNATURE = "00A40804045016433200"
 PIN_INFO = "00CB00FF05A003830111"
 VERIFY_1234 = "002000110C313233340000000000000000"
 
@@ -89,6 +91,11 @@ def control_parameters(size: int) -> str:
     return f"62048102{size:04X}9000"
 
 
+# keyUsage as certificates.md gives it.
+AUTHENTICATING = "03020388"
+AUTHENTICATING_RSA = "030204B0"
+SIGNING = "03020640"
+
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
@@ -112,6 +119,8 @@ def make_certificate(
     given_name: str = "Aino",
     satu: str | None = "99900111N",
     common_name: str = "SPECIMEN-WRONG NAME 00000000X",
+    key_usage: str | None = AUTHENTICATING,
+    policy: str = "1.2.246.517.1.10.352.1",
 ) -> bytes:
     """Make a leaf with the encoding defects of real ones (certificates.md, "The trap").
 
@@ -156,10 +165,25 @@ def make_certificate(
                     "extn_value": core.ParsableOctetString(bytes.fromhex("3003010100")),
                 },
                 {
-                    "extn_id": "key_usage",
-                    "critical": True,
-                    "extn_value": core.ParsableOctetString(bytes.fromhex("03020388")),
+                    "extn_id": "certificate_policies",
+                    "critical": False,
+                    "extn_value": x509.CertificatePolicies(
+                        [{"policy_identifier": policy}]
+                    ),
                 },
+                *(
+                    [
+                        {
+                            "extn_id": "key_usage",
+                            "critical": True,
+                            "extn_value": core.ParsableOctetString(
+                                bytes.fromhex(key_usage)
+                            ),
+                        }
+                    ]
+                    if key_usage
+                    else []
+                ),
             ],
         }
     )

@@ -140,3 +140,40 @@ def test_any_byte_may_be_wrong(position: int, value: int) -> None:
 @given(st.integers(0, len(SPECIMEN)), st.binary(max_size=3))
 def test_any_end_may_be_cut_off_or_added(end: int, more: bytes) -> None:
     read_or_refuse(SPECIMEN[:end] + more)
+
+
+@pytest.mark.parametrize(
+    ("key_usage", "for_authentication", "for_signing"),
+    [
+        ("03020388", True, False),  # digitalSignature, keyAgreement
+        ("030204B0", True, False),  # digitalSignature and two enciphering ones
+        ("03020640", False, True),  # nonRepudiation
+        ("030206C0", True, False),  # both
+        ("03020520", False, False),  # keyEncipherment
+        ("030100", False, False),
+        ("0303000040", False, False),  # bits that are not named
+        ("0303070880", False, False),  # keyAgreement, decipherOnly
+        (None, False, False),
+    ],
+)
+def test_the_key_usage_decides_what_a_certificate_is_for(
+    key_usage: str | None, for_authentication: bool, for_signing: bool
+) -> None:
+    certificate = CardCertificate.from_der(make_certificate(P384, key_usage=key_usage))
+    assert certificate.for_authentication is for_authentication
+    assert certificate.for_signing is for_signing
+
+
+@pytest.mark.parametrize(
+    ("policy", "test"),
+    [
+        ("1.2.246.517.99.10.1", True),
+        ("1.2.246.517.99", True),
+        ("1.2.246.517.1.10.352.1", False),
+        ("1.2.246.517.990.1", False),
+        ("2.5.29.32.0", False),
+    ],
+)
+def test_a_test_policy_makes_a_test_certificate(policy: str, test: bool) -> None:
+    der = make_certificate(P384, policy=policy)
+    assert CardCertificate.from_der(der).test is test

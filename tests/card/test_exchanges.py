@@ -27,6 +27,8 @@ from .scripted import (
     PS256,
     SELECT,
     SELECT_AUTHENTICATION,
+    SELECT_DIRECTORY,
+    SELECT_SIGNATURE,
     SIGNATURE,
     VERIFY_1234,
     Answer,
@@ -130,12 +132,15 @@ def test_pin_information_has_a_length_field_over_t1_only() -> None:
     script.assert_done()
 
 
-def test_a_certificate_is_read_once_and_each_by_its_path(v5_certificate: bytes) -> None:
+def test_a_certificate_is_read_once_and_each_by_its_path(
+    v5_certificate: bytes, v5_signature_certificate: bytes
+) -> None:
     script = Script(
         (SELECT, "9000"),
+        (SELECT_DIRECTORY, "6A82"),
         *certificate_exchanges(v5_certificate),
-        ("00A40804045016433200", control_parameters(len(v5_certificate))),
-        *file_exchanges(v5_certificate),
+        (SELECT_SIGNATURE, control_parameters(len(v5_signature_certificate))),
+        *file_exchanges(v5_signature_certificate),
     )
     card = FineidCard(script)
     assert set(card.certificates()) == {AUTHENTICATION, SIGNATURE}
@@ -146,8 +151,9 @@ def test_a_certificate_is_read_once_and_each_by_its_path(v5_certificate: bytes) 
 def test_a_card_may_lack_its_signature_certificate(v5_certificate: bytes) -> None:
     script = Script(
         (SELECT, "9000"),
+        (SELECT_DIRECTORY, "6A82"),
         *certificate_exchanges(v5_certificate),
-        ("00A40804045016433200", "6A82"),
+        (SELECT_SIGNATURE, "6A82"),
     )
     assert set(FineidCard(script).certificates()) == {AUTHENTICATION}
 

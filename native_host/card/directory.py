@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+"""Which keys a card says it has, in directories (PKCS#15 v1.1, ISO/IEC 7816-15).
+
+EF.OD names the files of the directories, PrKD the private keys, CD the certificates and
+AOD the PINs. What is on real cards is not public, so nothing here is relied on: the
+least oddity is a ``DirectoryError``, and the caller has a table to fall back on.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from .errors import CardError
+from .keys import CardKey, KeyRole
+from .signature import KeyType
+from .tlv import Tlv, TlvError
+
+__all__ = [
+    "DirectoryError",
+    "DirectoryFiles",
+    "parse_directories",
+    "parse_object_directory",
+    "read_keys",
+]
+
+T = TypeVar("T")
+
+_OBJECT_DIRECTORY = bytes.fromhex("5031")
+_MASTER_FILE = bytes.fromhex("3F00")
+_APPLICATION = bytes.fromhex("5015")  # PKCS#15 v1.1 §5.4: the usual id of its folder
+_MAX_PATH = 8  # bytes inside the application, two for each file
+_MAX_FILES = 8
+
+_SEQUENCE = 0x30
+_BOOLEAN = 0x01
+_INTEGER = 0x02
+_BIT_STRING = 0x03
+_OCTET_STRING = 0x04
+_TYPE_ATTRIBUTES = 0xA1  # PKCS15Object.typeAttributes, PKCS#15 v1.1 §6.1.2
+_PIN_REFERENCE = 0x80  # PinAttributes.pinReference, §6.8.2
+
+# PKCS15Objects, §6.2.
+_PRIVATE_KEYS = 0xA0
+_CERTIFICATES = 0xA4
+_AUTHENTICATION_OBJECTS = 0xA8
+
+# PKCS15PrivateKey is a choice by tag, §6.3.1. Others are no keys of a FINEID card.
+_KEY_TYPES = {_SEQUENCE: KeyType.RSA, 0xA0: KeyType.ECC}
+
+# PKCS15KeyUsageFlags, §6.3.2: bit numbers, the first bit is 0.
+_USAGE_SIGN = 2
+_USAGE_NON_REPUDIATION = 9
+
+_PREFERENCE = (KeyType.ECC, KeyType.RSA)
+
+
+class DirectoryError(CardError):
+    """The card's directories can't be parsed, contradict themselves or lack something.
+
+    The message holds nothing of what stands in them.
+    """
+
+
+@dataclass(frozen=True)
+class DirectoryFiles:
+    """The files that EF.OD names, as paths inside the application."""
+
+    private_keys: tuple[bytes, ...]
+    certificates: tuple[bytes, ...]
+    authentication_objects: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class _PrivateKey:
+    identifier: bytes
+    key_type: KeyType
+    reference: int
+    authentication: bytes
+    usage: bytes
+
+    @property
+    def role(self) -> KeyRole | None:
+        """What the key is for, or None for one that does not sign."""
+        if _bit(self.usage, _USAGE_NON_REPUDIATION):
+            return KeyRole.SIGNATURE
+        return KeyRole.AUTHENTICATION if _bit(self.usage, _USAGE_SIGN) else None
+
+
+def read_keys(read: Callable[[bytes], bytes]) -> tuple[CardKey, ...]:
+    """Read the directories and return the keys in them (see ``parse_directories``).
+
+    ``read`` reads a file by its path inside the application; what it raises goes on.
+    """
+    files = parse_object_directory(read(_OBJECT_DIRECTORY))
+    return parse_directories(
+        [read(path) for path in files.private_keys],
+        [read(path) for path in files.certificates],
+        [read(path) for path in files.authentication_objects],
+    )
+
+
+def parse_object_directory(content: bytes) -> DirectoryFiles:
+    """Return which files EF.OD names. Raises ``DirectoryError``."""
+    found: dict[int, list[bytes]] = {
+        _PRIVATE_KEYS: [],
+        _CERTIFICATES: [],
+        _AUTHENTICATION_OBJECTS: [],
+    }
+    try:
+        for entry in _objects(content):
+            if entry.tag in found:
+                found[entry.tag] += map(_path, Tlv.parse_all(entry.value))
+    except TlvError as error:
+        raise DirectoryError(f"EF.OD is odd: {error}") from error
+    if not all(found.values()):
+        raise DirectoryError("EF.OD does not name every directory.")
+    if sum(map(len, found.values())) > _MAX_FILES:
+        raise DirectoryError("EF.OD names too many directories.")
+    return DirectoryFiles(*(tuple(paths) for paths in found.values()))
+
+
+def parse_directories(
+    private_keys: Iterable[bytes],
+    certificates: Iterable[bytes],
+    authentication_objects: Iterable[bytes],
+) -> tuple[CardKey, ...]:
+    """Return the keys that sign, with the files of their certificates, ECC before RSA.
+
+    The arguments are the contents of the PrKD, CD and AOD files. A key without a
+    certificate is left out. Raises ``DirectoryError``, also when a key is guarded by
+    another PIN than its role demands, or none is for authentication.
+    """
+    try:
+        paths = _unique(_certificates(certificates), "certificates")
+        pins = _unique(_pins(authentication_objects), "PINs")
+        listed = _unique(((k.identifier, k) for k in _keys(private_keys)), "keys")
+    except TlvError as error:
+        raise DirectoryError(f"A directory is odd: {error}") from error
+    keys = []
+    for identifier, key in listed.items():
+        if key.role is None or identifier not in paths:
+            continue
+        found = CardKey(key.role, key.key_type, key.reference, paths[identifier])
+        if pins.get(key.authentication) != found.pin.value:
+            raise DirectoryError(f"A key for {key.role.value} has an unfit PIN.")
+        keys.append(found)
+    if not any(key.role is KeyRole.AUTHENTICATION for key in keys):
+        raise DirectoryError("The directories list no key for authentication.")
+    return tuple(sorted(keys, key=lambda key: _PREFERENCE.index(key.key_type)))
+
+
+def _keys(files: Iterable[bytes]) -> Iterator[_PrivateKey]:
+    for entry in _entries(files):
+        key_type = _KEY_TYPES.get(entry.tag)
+        if key_type is None:
+            continue
+        common, attributes = _attributes(entry)
+        reference = _reference(_first(attributes, _INTEGER))
+        if reference == 0:
+            raise DirectoryError("A key has the reference 0.")
+        yield _PrivateKey(
+            identifier=_first(attributes, _OCTET_STRING),
+            key_type=key_type,
+            reference=reference,
+            authentication=_first(common, _OCTET_STRING),
+            usage=_first(attributes, _BIT_STRING),
+        )
+
+
+def _certificates(files: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the id and the file of each certificate that is not an authority's."""
+    for entry in _entries(files):
+        if entry.tag != _SEQUENCE:
+            continue  # not X.509
+        _, attributes = _attributes(entry)
+        if any(child.tag == _BOOLEAN and any(child.value) for child in attributes):
+            continue
+        value = next(Tlv.parse_all(entry.value_at(_TYPE_ATTRIBUTES, _SEQUENCE)), None)
+        if value is not None and value.tag == _SEQUENCE:  # else an address, or itself
+            yield _first(attributes, _OCTET_STRING), _path(value)
+
+
+def _pins(files: Iterable[bytes]) -> Iterator[tuple[bytes, int]]:
+    """Yield the id and the reference of each PIN."""
+    for entry in _entries(files):
+        if entry.tag != _SEQUENCE:
+            continue  # not a PIN
+        _, attributes = _attributes(entry)
+        reference = entry.value_at(_TYPE_ATTRIBUTES, _SEQUENCE, _PIN_REFERENCE)
+        yield _first(attributes, _OCTET_STRING), _reference(reference)
+
+
+def _entries(files: Iterable[bytes]) -> Iterator[Tlv]:
+    for content in files:
+        yield from _objects(content)
+
+
+def _objects(content: bytes) -> Iterator[Tlv]:
+    """Parse the data objects of a file that may be padded with 00 or FF anywhere."""
+    while content := content.lstrip(b"\x00\xff"):
+        entry, content = Tlv.take(content)
+        yield entry
+
+
+def _attributes(entry: Tlv) -> tuple[list[Tlv], list[Tlv]]:
+    """Return the common attributes of an object, and those of its class (§6.1.2)."""
+    both = list(Tlv.parse_all(entry.value))[:2]
+    if [child.tag for child in both] != [_SEQUENCE, _SEQUENCE]:
+        raise DirectoryError("An object of a directory lacks its attributes.")
+    common, attributes = (list(Tlv.parse_all(child.value)) for child in both)
+    return common, attributes
+
+
+def _path(path: Tlv) -> bytes:
+    """Return the file that a ``Path`` names, inside the application (§6.1.6).
+
+    It may be absolute, relative to the application, or a file's id alone.
+    """
+    parts = list(Tlv.parse_all(path.value))
+    if path.tag != _SEQUENCE or not parts or parts[0].tag != _OCTET_STRING:
+        raise DirectoryError("A path of a directory is none.")
+    if any(part.tag == _INTEGER and any(part.value) for part in parts):
+        raise DirectoryError("An object does not stand at the beginning of its file.")
+    inside = parts[0].value.removeprefix(_MASTER_FILE)
+    if len(inside) > len(_APPLICATION):
+        inside = inside.removeprefix(_APPLICATION)
+    if not inside or len(inside) % 2 or len(inside) > _MAX_PATH:
+        raise DirectoryError("A path of a directory has an odd length.")
+    return inside
+
+
+def _reference(value: bytes) -> int:
+    """Return a reference, which is a byte: as an INTEGER those above 7F have two forms.
+
+    DER writes 82 as 00 82; a card may write 82 alone, which is a negative number.
+    """
+    if len(value) == 2 and value[0] in {0x00, 0xFF}:
+        value = value[1:]
+    if len(value) != 1:
+        raise DirectoryError("A reference of a directory is not a byte.")
+    return value[0]
+
+
+def _first(children: Iterable[Tlv], tag: int) -> bytes:
+    for child in children:
+        if child.tag == tag:
+            return child.value
+    raise DirectoryError(f"An object of a directory lacks its {tag:02X}.")
+
+
+def _unique(pairs: Iterable[tuple[bytes, T]], what: str) -> dict[bytes, T]:
+    """Make a dictionary of pairs; the same key may have the same value only."""
+    found: dict[bytes, T] = {}
+    for identifier, value in pairs:
+        if found.setdefault(identifier, value) != value:
+            raise DirectoryError(f"Two {what} of the directories have one id.")
+    return found
+
+
+def _bit(bits: bytes, number: int) -> bool:
+    """Whether a bit of a BIT STRING's contents is set; the first byte counts the rest.
+
+    Bits that are left away are zeros.
+    """
+    byte = 1 + number // 8
+    return len(bits) > byte and bool(bits[byte] & 0x80 >> number % 8)

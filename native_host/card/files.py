@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Reading the card's files, however they are cut, padded or misdescribed."""
+
+import logging
+
+from .apdu import INS_READ_BINARY, INS_SELECT, SW, Command, CommandChannel
+from .errors import CardError, UnsupportedCard
+from .tlv import Tlv, TlvError
+
+__all__ = ["FileReader"]
+
+logger = logging.getLogger(__name__)
+
+_MAX_OFFSET = 0x7FFF  # READ BINARY's offset has 15 bits
+_MAX_READS = 256
+
+_TAG_FILE_CONTROL = 0x62
+_TAG_FILE_SIZES = (0x81, 0x80)
+
+_PAST_END = frozenset({SW.END_OF_FILE, SW.WRONG_OFFSET})
+
+
+class FileReader:
+    """Reads files of the application, which the caller has selected."""
+
+    def __init__(self, channel: CommandChannel) -> None:
+        self._channel = channel
+        #: Whether the file selected last stands in a folder below the application.
+        self.in_folder = False
+
+    def read(self, path: bytes, *, limit: int = _MAX_OFFSET + 1) -> bytes:
+        """Read a file, as far as its control parameters say it goes.
+
+        ``path`` is inside the application. Of a file that goes further, no more than
+        ``limit`` bytes are asked for. Raises ``UnsupportedCard`` when there is no such
+        file, ``CardError`` for one that can't be read.
+        """
+        size = min(self._select(path), limit)
+        content = b""
+        for _ in range(_MAX_READS):
+            offset = len(content)
+            if offset >= size or offset > _MAX_OFFSET:
+                return content[:size]
+            command = Command(INS_READ_BINARY, offset >> 8, offset & 0xFF, le=256)
+            data, status = self._channel.exchange(command)
+            content += data
+            if status in _PAST_END or (status == SW.OK and not data):
+                logger.info("A file ends after %d of %d bytes.", len(content), size)
+                return content[:size]
+            if status != SW.OK:
+                raise CardError(
+                    f"The card answered {status:04X} to reading.", status_word=status
+                )
+        raise CardError("The card gives a file in pieces that have no end.")
+
+    def _select(self, path: bytes) -> int:
+        """Select a file by its path in the application and return its size in bytes."""
+        command = Command(INS_SELECT, 0x08, 0x04, path, le=256)
+        self.in_folder = len(path) > 2
+        data, status = self._channel.exchange(command)
+        if status == SW.FILE_NOT_FOUND:
+            raise UnsupportedCard("The card has no such file.")
+        if status != SW.OK:
+            raise CardError(
+                f"The card answered {status:04X} to the choice of a file.",
+                status_word=status,
+            )
+        control = Tlv.take(data)[0]
+        if control.tag == _TAG_FILE_CONTROL:
+            for child in Tlv.parse_all(control.value):
+                if child.tag in _TAG_FILE_SIZES:
+                    return int.from_bytes(child.value)
+        raise TlvError("The card does not say how long a file is.")

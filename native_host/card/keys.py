@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""The card's PINs and keys, and which ones each generation is known to have."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from .atr import Generation
+from .signature import KeyType
+
+__all__ = ["KNOWN_KEYS", "CardKey", "KeyRole", "PinRole"]
+
+
+class PinRole(Enum):
+    """The card's PINs, by the reference that commands name them with."""
+
+    PIN1 = 0x11
+    PIN2 = 0x82
+    PUK = 0x83
+
+
+class KeyRole(Enum):
+    """What a key is for."""
+
+    AUTHENTICATION = "authentication"
+    SIGNATURE = "signature"
+
+
+@dataclass(frozen=True)
+class CardKey:
+    """A key on the card: what for, which PIN guards it, and where its certificate is.
+
+    ``reference`` is what MSE names it with; ``certificate_path`` is inside the
+    application, two bytes for each file.
+    """
+
+    role: KeyRole
+    key_type: KeyType
+    reference: int
+    certificate_path: bytes
+
+    @property
+    def pin(self) -> PinRole:
+        """The PIN that guards the key."""
+        return PinRole.PIN1 if self.role is KeyRole.AUTHENTICATION else PinRole.PIN2
+
+
+_AUTHENTICATION = bytes.fromhex("4331")
+
+#: The table of card.md, "Files": what each generation has where its directories can't
+#: be used. The preferred key of a role stands first.
+KNOWN_KEYS = {
+    Generation.MULTIAPP_V5: (
+        CardKey(KeyRole.AUTHENTICATION, KeyType.ECC, 0x01, _AUTHENTICATION),
+        CardKey(KeyRole.SIGNATURE, KeyType.ECC, 0x02, bytes.fromhex("50164332")),
+    ),
+    Generation.MULTIAPP_V4: (
+        CardKey(KeyRole.AUTHENTICATION, KeyType.RSA, 0x01, _AUTHENTICATION),
+        CardKey(KeyRole.SIGNATURE, KeyType.ECC, 0x03, bytes.fromhex("50164335")),
+        CardKey(KeyRole.SIGNATURE, KeyType.RSA, 0x02, bytes.fromhex("50164332")),
+    ),
+}

@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: MIT
+"""The card's own directories are believed when they are whole, and never trip it."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from native_host.card.directory import (
+    DirectoryError,
+    DirectoryFiles,
+    parse_directories,
+    parse_object_directory,
+)
+from native_host.card.errors import (
+    CardMute,
+    CardRemoved,
+    UnsupportedCard,
+)
+from native_host.card.fineid import CardKey, FineidCard, KeyRole
+from native_host.card.signature import KeyType
+
+from . import directories
+from .directories import SIGNATURE_USAGE, certificate, path, pin, private_key
+from .scripted import (
+    AUTHENTICATION,
+    SELECT,
+    SIGNATURE,
+    SIGNING,
+    control_parameters,
+    make_certificate,
+)
+
+Files = dict[str, bytes | Exception | str]
+
+RSA = 0x30
+PINS = pin("01", "11") + pin("02", "82") + pin("03", "83")
+KEYS = private_key("45", "01", "01") + private_key(
+    "46", "02", "02", usage=SIGNATURE_USAGE
+)
+CERTIFICATES = certificate("45", "4331") + certificate("46", "50164332")
+OBJECTS = directories.object_directory(path("4401"), path("4402"), path("4403"))
+
+
+def parse(
+    keys: bytes = KEYS, certificates: bytes = CERTIFICATES, pins: bytes = PINS
+) -> tuple[CardKey, ...]:
+    return parse_directories([keys], [certificates], [pins])
+
+
+# -- What is understood ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "inside"),
+    [
+        ("3F0050154401", "4401"),
+        ("3F004401", "4401"),
+        ("4401", "4401"),
+        ("50165031", "50165031"),
+        ("3F00501550165031", "50165031"),
+        ("3F0050165031", "50165031"),
+        ("5015", "5015"),
+    ],
+)
+def test_a_file_is_named_from_the_top_or_from_the_application(
+    written: str, inside: str
+) -> None:
+    files = parse_object_directory(
+        directories.object_directory(path(written), path("4402"), path("4403"))
+    )
+    assert files.private_keys == (bytes.fromhex(inside),)
+
+
+def test_the_object_directory_names_one_or_more_files_of_each_kind() -> None:
+    more = directories.object_directory(
+        path("4401") + path("4411"), path("4402"), path("4403")
+    )
+    public_keys = bytes.fromhex("A108300604043F004404")
+    padded = b"\xff\x00" + public_keys + b"\x00" * 3 + more + b"\xff" * 40
+    assert parse_object_directory(padded) == DirectoryFiles(
+        (b"\x44\x01", b"\x44\x11"), (b"\x44\x02",), (b"\x44\x03",)
+    )
+
+
+def test_keys_are_paired_with_certificates_and_pins_by_their_ids() -> None:
+    assert parse() == (AUTHENTICATION, SIGNATURE)
+    # Whatever the ids are, and the order.
+    assert parse(
+        private_key("C0FFEE", "07", "AA55", usage=SIGNATURE_USAGE)
+        + private_key("01", "09", "00"),
+        certificate("02", "4336", authority=True)
+        + certificate("01", "3F0050154337")
+        + certificate("C0FFEE", "501650174338"),
+        pin("AA55", "82") + pin("00", "11"),
+    ) == (
+        CardKey(KeyRole.SIGNATURE, KeyType.ECC, 7, bytes.fromhex("501650174338")),
+        CardKey(KeyRole.AUTHENTICATION, KeyType.ECC, 9, bytes.fromhex("4337")),
+    )
+
+
+def test_rsa_alternates_come_after_the_keys_that_are_preferred() -> None:
+    alternates = private_key("47", "04", "01", tag=RSA) + private_key(
+        "48", "0085", "02", usage=SIGNATURE_USAGE, tag=RSA
+    )
+    more = certificate("47", "50164333") + certificate("48", "50164335")
+    authentication, signature, *rest = parse(alternates + KEYS, more + CERTIFICATES)
+    assert (authentication, signature) == (AUTHENTICATION, SIGNATURE)
+    assert [(key.role, key.key_type, key.reference) for key in rest] == [
+        (KeyRole.AUTHENTICATION, KeyType.RSA, 0x04),
+        (KeyRole.SIGNATURE, KeyType.RSA, 0x85),
+    ]
+
+
+@pytest.mark.parametrize("reference", ["82", "0082", "FF82"])
+def test_a_reference_above_7f_may_be_written_as_a_negative_number(
+    reference: str,
+) -> None:
+    assert parse(pins=pin("01", "11") + pin("02", reference)) == parse()
+
+
+def test_files_may_be_padded_and_objects_stand_in_several() -> None:
+    halves = [private_key("45", "01", "01"), b"\x00\x00"]
+    halves.append(private_key("46", "02", "02", usage=SIGNATURE_USAGE) + b"\xff" * 9)
+    assert parse_directories(halves, [b"\xff" + CERTIFICATES], [PINS]) == parse()
+
+
+def test_what_is_of_no_use_is_passed_over() -> None:
+    decipher = private_key("49", "08", "01", usage="0640", tag=RSA)
+    without_certificate = private_key("50", "0A", "03")
+    dsa = private_key("51", "0B", "01", tag=0xA2)
+    not_x509 = bytes.fromhex("A0023000")
+    biometric = bytes.fromhex("A0023000")
+    assert (
+        parse(
+            decipher + without_certificate + dsa + KEYS,
+            not_x509 + CERTIFICATES,
+            biometric + PINS,
+        )
+        == parse()
+    )
+
+
+def test_a_certificate_that_stands_in_the_directory_itself_is_passed_over() -> None:
+    direct = certificate("45", "4331").replace(path("4331"), b"\xa0\x06" + bytes(6))
+    with pytest.raises(DirectoryError):
+        parse(certificates=direct)
+
+
+# -- What is odd ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff" * 64,
+        bytes.fromhex("A0"),
+        OBJECTS[:-1],
+        OBJECTS[:20],
+        directories.object_directory(path("44"), path("4402"), path("4403")),
+        directories.object_directory(path(""), path("4402"), path("4403")),
+        directories.object_directory(path("3F00"), path("4402"), path("4403")),
+        directories.object_directory(path("44" * 10), path("4402"), path("4403")),
+        directories.object_directory(b"", path("4402"), path("4403")),
+        directories.object_directory(b"\x04\x02\x44\x01", path("4402"), path("4403")),
+        directories.object_directory(b"\x30\x00", path("4402"), path("4403")),
+        directories.object_directory(path("4401") * 9, path("4402"), path("4403")),
+        # An object that begins in the middle of its file.
+        OBJECTS.replace(path("4402"), bytes.fromhex("300704024402020105")).replace(
+            b"\xa4\x06", b"\xa4\x09"
+        ),
+    ],
+)
+def test_an_odd_object_directory_is_refused(content: bytes) -> None:
+    with pytest.raises(DirectoryError):
+        parse_object_directory(content)
+
+
+@pytest.mark.parametrize(
+    ("keys", "certificates", "pins"),
+    [
+        (b"", CERTIFICATES, PINS),
+        (KEYS, b"", PINS),
+        (KEYS, CERTIFICATES, b""),
+        (KEYS[:-1], CERTIFICATES, PINS),
+        (KEYS, CERTIFICATES[:-1], PINS),
+        (KEYS, CERTIFICATES, PINS[:-1]),
+        (b"\x30\x00" + KEYS, CERTIFICATES, PINS),
+        (b"\x30\x04\x30\x00\x04\x00" + KEYS, CERTIFICATES, PINS),
+        # No key for authentication.
+        (private_key("46", "02", "02", usage=SIGNATURE_USAGE), CERTIFICATES, PINS),
+        # References that are none.
+        (private_key("45", "00", "01"), CERTIFICATES, PINS),
+        (private_key("45", "0101", "01"), CERTIFICATES, PINS),
+        (private_key("45", "", "01"), CERTIFICATES, PINS),
+        # A PIN that is not listed, is none of the card's, or is not for the role.
+        (private_key("45", "01", "09"), CERTIFICATES, PINS),
+        (KEYS, CERTIFICATES, pin("01", "03") + pin("02", "82")),
+        (KEYS, CERTIFICATES, pin("01", "11") + pin("02", "04")),
+        (KEYS, CERTIFICATES, pin("01", "82") + pin("02", "11")),
+        (KEYS, CERTIFICATES, pin("01", "83") + pin("02", "82")),
+        # Two of one id.
+        (KEYS + private_key("45", "05", "01"), CERTIFICATES, PINS),
+        (KEYS, CERTIFICATES + certificate("45", "4337"), PINS),
+        (KEYS, CERTIFICATES, PINS + pin("01", "82")),
+    ],
+)
+def test_odd_directories_are_refused(
+    keys: bytes, certificates: bytes, pins: bytes
+) -> None:
+    with pytest.raises(DirectoryError):
+        parse(keys, certificates, pins)
+
+
+def keys_or_refusal(parse_it: Callable[[], object]) -> None:
+    try:
+        parse_it()
+    except DirectoryError as error:
+        assert str(error)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_an_object_directory_or_refused(content: bytes) -> None:
+    keys_or_refusal(lambda: parse_object_directory(content))
+
+
+@given(st.lists(st.binary(max_size=120), min_size=3, max_size=3))
+def test_any_bytes_are_directories_or_refused(contents: list[bytes]) -> None:
+    keys_or_refusal(lambda: parse(*contents))
+
+
+@given(st.data(), st.integers(0, 2), st.integers(0, 255))
+def test_any_byte_of_a_directory_may_be_wrong(
+    data: st.DataObject, which: int, value: int
+) -> None:
+    contents = [bytearray(content) for content in (KEYS, CERTIFICATES, PINS)]
+    position = data.draw(st.integers(0, len(contents[which]) - 1))
+    contents[which][position] = value
+    keys_or_refusal(lambda: parse(*map(bytes, contents)))
+
+
+# -- On the card ----------------------------------------------------------------------
+
+
+class FileCard:
+    """A card that has files, by their paths in the application, and nothing else."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+        self.file = b""
+        self.selected: list[str] = []
+
+    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+        if apdu.hex().upper() == SELECT:
+            return b"", 0x9000
+        if apdu[1] == 0xB0:
+            offset = int.from_bytes(apdu[2:4])
+            return self.file[offset : offset + 181], 0x9000
+        assert apdu[:4] == bytes.fromhex("00A40804")
+        name = apdu[5:-1].hex()
+        self.selected.append(name)
+        content = self.files.get(name, "6A82")
+        if isinstance(content, Exception):
+            raise content
+        if isinstance(content, str):
+            return b"", int(content, 16)
+        self.file = content
+        return bytes.fromhex(control_parameters(len(content)))[:-2], 0x9000
+
+
+@pytest.fixture
+def files(v5_certificate: bytes, v5_signature_certificate: bytes) -> Files:
+    """A v5 card whose keys and files are other ones than the table knows."""
+    return {
+        "5031": OBJECTS,
+        "4401": private_key("45", "07", "01")
+        + private_key("46", "09", "02", usage=SIGNATURE_USAGE),
+        "4402": certificate("45", "4337") + certificate("46", "50164338"),
+        "4403": PINS,
+        "4337": v5_certificate,
+        "50164338": v5_signature_certificate,
+    }
+
+
+def references(card: FineidCard) -> list[int]:
+    keys = card.keys()
+    return [key.reference for key in keys]
+
+
+def test_a_card_uses_the_keys_that_its_directories_name(
+    files: Files,
+) -> None:
+    connection = FileCard(files)
+    card = FineidCard(connection)
+    assert references(card) == [7, 9]
+    key = card.key(KeyRole.SIGNATURE)
+    assert (key.reference, key.certificate_path.hex()) == (9, "50164338")
+    assert card.certificate(key).der == files["50164338"]
+    # Nothing is read twice.
+    assert set(card.certificates()) == set(card.keys())
+    assert len(connection.selected) == len(set(connection.selected)) == 6
+
+
+@pytest.mark.parametrize("name", ["5031", "4401", "4402", "4403"])
+@pytest.mark.parametrize(
+    "content",
+    ["6A82", "6982", "6F00", b"", b"\x30\x82\xff\xff", b"\xff" * 5000, b"\x30" * 9000],
+)
+def test_a_directory_that_can_not_be_used_leaves_the_table(
+    files: Files,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    content: bytes | str,
+    v5_certificate: bytes,
+) -> None:
+    files[name] = content
+    files["4331"] = v5_certificate
+    connection = FileCard(files)
+    with caplog.at_level(logging.INFO, "native_host.card"):
+        card = FineidCard(connection)
+        assert card.keys() == (AUTHENTICATION, SIGNATURE)
+    assert "directories are not used" in caplog.text
+    assert card.key(KeyRole.AUTHENTICATION) == AUTHENTICATION
+
+
+@pytest.mark.parametrize("error", [CardRemoved("gone"), CardMute("mute")])
+@pytest.mark.parametrize("name", ["5031", "4403", "4337"])
+def test_a_card_that_goes_meanwhile_is_not_an_odd_directory(
+    files: Files, name: str, error: Exception
+) -> None:
+    files[name] = error
+    with pytest.raises(type(error)):
+        FineidCard(FileCard(files)).key(KeyRole.AUTHENTICATION)
+
+
+@pytest.mark.parametrize("content", ["6A82", b"\x30\x03\x02\x01\x05", b""])
+def test_a_certificate_that_is_not_where_the_directory_says_is_where_the_table_says(
+    files: Files,
+    v5_certificate: bytes,
+    content: bytes | str,
+) -> None:
+    files |= {"4337": content, "4331": v5_certificate}
+    card = FineidCard(FileCard(files))
+    listed = card.keys()[0]
+    assert listed.reference == 7
+    assert card.key(KeyRole.AUTHENTICATION) == AUTHENTICATION
+    assert card.certificate(listed).der == v5_certificate
+    # The other key is used as it is listed.
+    assert card.key(KeyRole.SIGNATURE).reference == 9
+
+
+def test_a_role_that_the_directories_leave_out_is_filled_from_the_table(
+    files: Files,
+) -> None:
+    files["4401"] = private_key("45", "07", "01")
+    assert references(FineidCard(FileCard(files))) == [7, 2]
+
+
+def test_the_certificate_decides_what_a_key_is(v4_2_certificate: bytes) -> None:
+    # Nothing says that this is a v4.2 card, and the table of v5 is wrong about it.
+    card = FineidCard(FileCard({"4331": v4_2_certificate}))
+    assert card.keys()[0].key_type is KeyType.ECC
+    assert card.key(KeyRole.AUTHENTICATION).key_type is KeyType.RSA
+    assert card.key(KeyRole.AUTHENTICATION, KeyType.RSA).reference == 1
+    with pytest.raises(UnsupportedCard):
+        card.key(KeyRole.AUTHENTICATION, KeyType.ECC)
+    assert [key.key_type for key in card.certificates()] == [KeyType.RSA]
+
+
+def test_a_key_whose_certificate_is_for_another_use_is_not_used(
+    files: Files, v5_certificate: bytes
+) -> None:
+    files["50164338"] = v5_certificate
+    card = FineidCard(FileCard(files))
+    with pytest.raises(UnsupportedCard):
+        card.key(KeyRole.SIGNATURE)
+    with pytest.raises(UnsupportedCard):
+        card.certificate(card.keys()[1])
+    assert [key.role for key in card.certificates()] == [KeyRole.AUTHENTICATION]
+
+
+def test_alternates_are_used_when_they_are_asked_for(
+    files: Files, rsa3072: rsa.RSAPrivateKey
+) -> None:
+    alternate = make_certificate(rsa3072, key_usage=SIGNING)
+    files["50164335"] = alternate
+    for name, more in {
+        "4401": private_key("48", "05", "02", usage=SIGNATURE_USAGE, tag=RSA),
+        "4402": certificate("48", "50164335"),
+    }.items():
+        content = files[name]
+        assert isinstance(content, bytes)
+        files[name] = more + content
+    card = FineidCard(FileCard(files))
+    assert card.key(KeyRole.SIGNATURE).reference == 9
+    assert card.key(KeyRole.SIGNATURE, KeyType.RSA).reference == 5
+    assert len(card.certificates()) == 3
