@@ -16,13 +16,7 @@ from native_host.messaging.results import Reply
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.sign import CertificateMismatch, SigningInterrupted
 from native_host.origin import check_origin
-from native_host.pin_prompt.prompt import (
-    Problem,
-    Progress,
-    Prompt,
-    PromptFailed,
-    Step,
-)
+from native_host.pin_prompt.prompt import Progress, Prompt, PromptFailed, Step
 
 __all__ = ["Operation", "call_off"]
 
@@ -77,7 +71,7 @@ class Operation:
         if self._inbox is None:
             raise InvalidArgument("The request announced no documents.")
         done = self._inbox.put(chunk.document, chunk.number, chunk.data)
-        return Progress(done, sum(header.size for header in self._job.documents))
+        return Progress(done, self._inbox.total)
 
     def fail(self, error: KortillaError) -> None:
         """End with an error, unless there is an answer already."""
@@ -111,8 +105,7 @@ class Operation:
         config = load_config()
         asked = self._job.arguments
         origin = check_origin(asked.origin, allow_localhost=config.allow_localhost)
-        has_window = config.prompt == "window"
-        window = self._window() if has_window else None
+        window = self._window() if config.prompt == "window" else None
         prompt = open_prompt(config, window=window, command=self._prompt_command)
 
         async def work() -> None:
@@ -134,26 +127,23 @@ class Operation:
 
         try:
             self._work = asyncio.create_task(work())
-            await self._finish(self._work, prompt, has_window=has_window)
+            await self._finish(self._work, prompt)
         finally:
             await prompt.close()
 
-    def _tell(self, word: str, progress: Progress | None = None) -> None:
+    def _tell(self, word: str, progress: Progress | None) -> None:
         self._visible = True  # the first word comes with the window
         if word != "receiving":  # each chunk has been answered as it came
             self._progress(word, progress)
 
-    async def _finish(
-        self, work: "asyncio.Task[None]", prompt: Prompt, *, has_window: bool
-    ) -> None:
+    async def _finish(self, work: "asyncio.Task[None]", prompt: Prompt) -> None:
         try:
             await asyncio.shield(work)
         except (CertificateMismatch, SigningInterrupted) as error:
-            if not has_window:
+            if not prompt.attended:
                 raise
             self.answered = self.refused = True
             self._refuse(error)
-            prompt.show(Step.FAILED, Problem(error.code), _how_far(error))
             with suppress(PromptFailed):
                 await prompt.wait_for_cancel()
             return
@@ -178,12 +168,6 @@ def call_off(task: "asyncio.Task[None]") -> None:
     """Cancel a task, once: a second time would cut short its putting away."""
     if not task.cancelling():
         task.cancel()
-
-
-def _how_far(error: KortillaError) -> Progress | None:
-    if isinstance(error, SigningInterrupted):
-        return Progress(len(error.done.signatures), error.total)
-    return None
 
 
 def _is_called_off() -> bool:
