@@ -7,22 +7,20 @@ or digest that a page chose are ever signed with this key.
 
 import base64
 import hashlib
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from native_host import VERSION
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardNotActivated, PinBlocked, WrongPin
+from native_host.card.errors import UnsupportedCard
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
 from native_host.card.signature import token_algorithm
 from native_host.card.source import CardSource
 from native_host.operations.card_session import CardAtHand, check_validity, with_card
-from native_host.pin_prompt.prompt import Conversation, PinQuestion, Prompt, Step
+from native_host.operations.conversation import Report, begin
+from native_host.operations.pin import PinAsker, usable_pin
+from native_host.pin_prompt.prompt import Prompt, Step
 
 __all__ = ["AuthenticateRequest", "authenticate"]
-
-logger = logging.getLogger(__name__)
 
 _APP_VERSION = f"https://kortilla.example/releases/{VERSION}"
 
@@ -46,105 +44,81 @@ async def authenticate(
     *,
     source: CardSource,
     prompt: Prompt,
-    progress: Callable[[str], None] = lambda _: None,
+    progress: Report = lambda _word, _progress: None,
 ) -> dict[str, str]:
     """Return the token as the fields of web-eid:1.0.
 
-    ``progress`` is told ``window-open`` and ``signing``: nothing that says whether
-    there is a reader or a card. Raises ``UserCancelled`` with the reason, and errors of
-    the prompt. The caller closes ``source`` and ``prompt``.
+    ``progress`` is told ``window-open`` and ``signing``. Raises ``UserCancelled`` with
+    the reason, and errors of the prompt. The caller closes ``source`` and ``prompt``.
     """
-    await prompt.open(
-        Conversation(
-            operation="authenticate",
-            origin=request.origin,
-            language=request.language,
-            test_card=source.test_card,
-            started_by_person=request.started_by_person,
-        )
+    await begin(
+        "authenticate",
+        request,
+        test_card=source.test_card,
+        prompt=prompt,
+        progress=progress,
     )
-    progress("window-open")
-    if not request.started_by_person:
-        await prompt.ask_started()
+    asker = PinAsker(prompt, PinRole.PIN1)
 
-    refused: set[bytes] = set()
+    async def work(at_hand: CardAtHand) -> dict[str, str]:
+        return await _authenticate(request, at_hand, prompt, progress, asker)
 
-    async def sign(at_hand: CardAtHand) -> dict[str, str]:
-        return await _sign(request, at_hand, prompt, progress, refused)
-
-    return await with_card(source, prompt, sign)
+    return await with_card(source, prompt, work, look=_look)
 
 
-async def _sign(
+async def _authenticate(
     request: AuthenticateRequest,
     at_hand: CardAtHand,
     prompt: Prompt,
-    progress: Callable[[str], None],
-    refused: set[bytes],
+    progress: Report,
+    asker: PinAsker,
 ) -> dict[str, str]:
     card = at_hand.card
-    key = await prompt.watch(at_hand.run(card.key, KeyRole.AUTHENTICATION))
-    certificate = await prompt.watch(at_hand.run(card.certificate, key))
-    check_validity(certificate)
-    info = await prompt.watch(at_hand.run(card.pin_info, PinRole.PIN1))
-    if info.tries_left == 0:
-        raise PinBlocked("PIN1 has no tries left.")
-    if info.changed is False:
-        raise CardNotActivated("The card has not been activated.")
+    key, certificate = await prompt.watch(at_hand.run(_choose_key, card))
     digest = _digest(request, certificate)
-    tries_left, wrong, repeated = info.tries_left, False, False
-    while True:
-        question = PinQuestion(
-            role="PIN1",
-            name=certificate.name,
-            satu=certificate.satu,
-            tries_left=tries_left,
-            wrong=wrong,
-            repeated=repeated,
+
+    async def sign(pin: bytearray | None) -> bytes:
+        prompt.show(Step.SIGNING if pin is not None else Step.PIN_PAD)
+        progress("signing", None)
+        return await prompt.watch(
+            at_hand.run(_verify_and_sign, card, key, pin, digest, certificate)
         )
-        pin = await at_hand.unless_removed(prompt.ask_pin(question))
-        # A PIN that this card has refused is not sent to it again, not even after the
-        # card was pulled out and put back.
-        attempt = hashlib.sha256(certificate.der + pin).digest()
-        repeated = attempt in refused
-        if repeated:
-            pin[:] = bytes(len(pin))
-            continue
-        prompt.show(Step.SIGNING)
-        progress("signing")
-        try:
-            signature = await prompt.watch(
-                at_hand.run(_verify_and_sign, card, key, pin, digest)
-            )
-        except WrongPin as error:
-            if not prompt.attended:
-                raise
-            refused.add(attempt)
-            tries_left, wrong = error.tries_left, True
-            continue
-        return {
-            "unverifiedCertificate": base64.b64encode(certificate.der).decode(),
-            "algorithm": certificate.algorithm,
-            "signature": base64.b64encode(signature).decode(),
-            "format": "web-eid:1.0",
-            "appVersion": _APP_VERSION,
-        }
+
+    signature = await asker.until_accepted(at_hand, certificate, sign)
+    return {
+        "unverifiedCertificate": base64.b64encode(certificate.der).decode(),
+        "algorithm": certificate.algorithm,
+        "signature": base64.b64encode(signature).decode(),
+        "format": "web-eid:1.0",
+        "appVersion": _APP_VERSION,
+    }
+
+
+def _choose_key(card: FineidCard) -> tuple[CardKey, CardCertificate]:
+    key = card.key(KeyRole.AUTHENTICATION)
+    certificate = card.certificate(key)
+    if not certificate.for_authentication:
+        raise UnsupportedCard("The card's certificate is not for identifying.")
+    check_validity(certificate)
+    return key, certificate
+
+
+def _look(card: FineidCard) -> CardCertificate:
+    _, certificate = _choose_key(card)
+    usable_pin(card, PinRole.PIN1)
+    return certificate
 
 
 def _verify_and_sign(
-    card: FineidCard, key: CardKey, pin: bytearray, digest: bytes
+    card: FineidCard,
+    key: CardKey,
+    pin: bytearray | None,
+    digest: bytes,
+    certificate: CardCertificate,
 ) -> bytes:
-    """Send the four commands in one go, VERIFY, MSE, HASH and SIGN; wipe the PIN.
-
-    The PIN is wiped here and not by the caller: a cancelled caller would wipe it while
-    the card's thread is about to send it, and a wiped PIN sent is a try spent.
-    """
-    try:
-        card.verify_pin(PinRole.PIN1, pin)
-        algorithm = token_algorithm(card.certificate(key).public_key)
-        return card.sign(key, digest, algorithm)
-    finally:
-        pin[:] = bytes(len(pin))
+    """Send the four commands in one go: VERIFY, MSE, HASH and SIGN."""
+    card.verify_pin(PinRole.PIN1, pin)
+    return card.sign(key, digest, token_algorithm(certificate.public_key))
 
 
 def _digest(request: AuthenticateRequest, certificate: CardCertificate) -> bytes:

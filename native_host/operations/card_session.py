@@ -7,10 +7,10 @@ a card and wait for another, notice when it is pulled out, and end with the card
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from native_host.card.atr import identify
 from native_host.card.certificate import CardCertificate
@@ -26,12 +26,14 @@ from native_host.card.errors import (
 from native_host.card.fineid import FineidCard
 from native_host.card.source import CardSource, Reader
 from native_host.errors import UserCancelled
-from native_host.pin_prompt.prompt import Problem, Prompt, Step
+from native_host.operations.conversation import unless
+from native_host.pin_prompt.prompt import CardChoice, Problem, Prompt, Step
 
-__all__ = ["CardAtHand", "with_card"]
+__all__ = ["CardAtHand", "check_validity", "with_card"]
 
 logger = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -43,48 +45,48 @@ class CardAtHand:
         self._reader = reader
         self.card = card
 
-    async def run(self, function: Callable[..., T], *args: object) -> T:
+    async def run(
+        self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Run something that talks to the card, on the card's thread."""
-        return await self._source.run(function, *args)
+        return await self._source.run(function, *args, **kwargs)
 
     async def unless_removed(self, awaitable: Awaitable[T]) -> T:
         """Await a person. Raises ``CardRemoved`` at once when the card goes."""
-        work = asyncio.ensure_future(awaitable)
-        removal = asyncio.ensure_future(self._removal())
-        try:
-            await asyncio.wait({work, removal}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                removal.result()
-                raise CardRemoved("The card was taken out of the reader.")
-            return work.result()
-        finally:
-            for future in (work, removal):
-                future.cancel()
-            await asyncio.gather(work, removal, return_exceptions=True)
+        return await unless(self._removal(), awaitable)
 
     async def _removal(self) -> None:
         readers = await self._source.readers()
         while _same_card(self._reader, readers):
             readers = await self._source.wait_for_change(readers)
+        raise CardRemoved("The card was taken out of the reader.")
 
 
 async def with_card(
     source: CardSource,
     prompt: Prompt,
     work: Callable[[CardAtHand], Awaitable[T]],
+    *,
+    look: Callable[[FineidCard], CardCertificate],
+    suits: Callable[[CardCertificate], bool] | None = None,
 ) -> T:
     """Do ``work`` with the first card that will do, and return its result.
 
     Whatever is wrong with a card is said in the prompt, which waits for another card or
-    for the same one put in anew. Ends only with a result, ``UserCancelled`` (whose
-    reason says what stood in the way), or an error that is not the card's; where the
-    prompt is not attended, with the card's error too.
+    for the same one put in anew. Where there are several cards, ``look`` reads from
+    each the certificate that ``work`` would use, or raises the ``CardError`` that
+    speaks against the card, on the card's thread. With ``suits`` the one whose
+    certificate does is taken; else, where two or more are left, the person chooses.
+
+    Ends only with a result, ``UserCancelled`` (whose reason says what stood in the
+    way), or an error that is not the card's; where the prompt is not attended, with the
+    card's error too.
     """
-    search = _Search(source, prompt)
+    search = _Search(source, prompt, look, suits)
     while True:
         reader = await search.next_reader()
         try:
-            async with _card_in(source, prompt, reader, search) as at_hand:
+            async with search.card_in(reader) as at_hand:
                 return await work(at_hand)
         except CardError as error:
             if not prompt.attended:
@@ -96,21 +98,135 @@ async def with_card(
 class _Search:
     """Which cards have been seen and would not do, and why the last one would not."""
 
-    def __init__(self, source: CardSource, prompt: Prompt) -> None:
+    def __init__(
+        self,
+        source: CardSource,
+        prompt: Prompt,
+        look: Callable[[FineidCard], CardCertificate],
+        suits: Callable[[CardCertificate], bool] | None,
+    ) -> None:
         self._source = source
         self._prompt = prompt
+        self._look = look
+        self._suits = suits
+        # Cards that would not do, and those that the person did not choose: they are
+        # looked at again when they are put in anew.
         self._rejected: set[Reader] = set()
+        self._seen: dict[Reader, CardCertificate] = {}
         self._problem: Problem | None = None
         self._said_busy = False
 
     def reject(self, reader: Reader, error: CardError) -> None:
+        """Remember that a card will not do, and why."""
         detail = error.kind if isinstance(error, UnsupportedCard) else ""
         self._problem = Problem(error.code, detail)
         # A card that another program holds may be free a moment later.
         if not isinstance(error, CardBusy):
             self._rejected.add(reader)
 
-    async def connect(self, reader: Reader) -> CardConnection:
+    @asynccontextmanager
+    async def card_in(self, reader: Reader) -> AsyncIterator[CardAtHand]:
+        """Hold the card in a reader, which is reset at the end."""
+        if reader.atr is None:
+            raise CardRemoved("The card was taken out of the reader.")
+        identify(reader.atr)
+        connection = await self._connect(reader)
+        try:
+            card = await self._prompt.watch(self._source.run(FineidCard, connection))
+            yield CardAtHand(self._source, reader, card)
+        finally:
+            await asyncio.shield(self._source.run(connection.close))
+
+    async def next_reader(self) -> Reader:
+        """Wait for a reader with a card in it that has not been rejected."""
+        while True:
+            try:
+                readers = await self._source.readers()
+                while True:
+                    self._rejected.intersection_update(readers)
+                    candidates = self._candidates(readers)
+                    reader = await self._choose(candidates, readers)
+                    if reader is not None:
+                        return reader
+                    if candidates:
+                        # They were rejected, or the readers changed meanwhile.
+                        readers = await self._source.readers()
+                        continue
+                    self._show(readers)
+                    readers = await self._cancellable(
+                        self._source.wait_for_change(readers), _obstacle(readers)
+                    )
+                    if self._candidates(readers):
+                        self._problem = None
+            except PcscUnavailable as error:
+                self._prompt.show(Step.WAITING_FOR_READER, Problem(error.code))
+                await self._cancellable(self._source.wait_for_service(), error.code)
+
+    def _candidates(self, readers: tuple[Reader, ...]) -> list[Reader]:
+        return [r for r in readers if r.atr is not None and r not in self._rejected]
+
+    async def _choose(
+        self, candidates: Sequence[Reader], readers: tuple[Reader, ...]
+    ) -> Reader | None:
+        """Return the card to use, if there is one at this moment."""
+        if len(candidates) < 2:
+            return candidates[0] if candidates else None
+        usable: dict[Reader, CardCertificate] = {}
+        busy: Reader | None = None
+        for reader in candidates:
+            try:
+                certificate = await self._look_at(reader)
+            except PcscUnavailable:
+                raise
+            except CardBusy:
+                busy = busy or reader
+            except CardError as error:
+                logger.info("A card of several can't be used: %s", error.code)
+                self.reject(reader, error)
+            else:
+                if self._suits is not None and self._suits(certificate):
+                    return self._only(reader, candidates)
+                usable[reader] = certificate
+        first = next(iter(usable), None)
+        if self._suits is not None:  # the one that is held may be the right one
+            return busy or first
+        if len(usable) < 2:
+            return first or busy
+        return await self._ask(usable, readers)
+
+    async def _look_at(self, reader: Reader) -> CardCertificate:
+        if reader not in self._seen:
+            async with self.card_in(reader) as at_hand:
+                self._seen[reader] = await self._prompt.watch(
+                    at_hand.run(self._look, at_hand.card)
+                )
+        return self._seen[reader]
+
+    async def _ask(
+        self, usable: dict[Reader, CardCertificate], readers: tuple[Reader, ...]
+    ) -> Reader | None:
+        """Let the person choose. Returns None when the readers change meanwhile."""
+        choices = [
+            CardChoice(reader.name, certificate.name, certificate.satu)
+            for reader, certificate in usable.items()
+        ]
+
+        async def change() -> None:
+            await self._source.wait_for_change(readers)
+            raise _ReadersChanged
+
+        try:
+            index = await unless(change(), self._prompt.choose_card(choices))
+        except _ReadersChanged:
+            return None
+        return self._only(list(usable)[index], list(usable))
+
+    def _only(self, chosen: Reader, candidates: Sequence[Reader]) -> Reader:
+        """Stay with a card: the others do not take its place when it is pulled out."""
+        self._rejected.update(set(candidates) - {chosen})
+        return chosen
+
+    async def _connect(self, reader: Reader) -> CardConnection:
         """Connect to a card; while another program holds it, that is said."""
         busy = self._problem
         if busy is None or busy.code != CardBusy.code:
@@ -124,26 +240,6 @@ class _Search:
         self._prompt.show(Step.READING)
         self._said_busy = False
         return connection
-
-    async def next_reader(self) -> Reader:
-        """Wait for a reader with a card in it that has not been rejected."""
-        while True:
-            try:
-                readers = await self._source.readers()
-                while True:
-                    self._rejected.intersection_update(readers)
-                    for reader in readers:
-                        if reader.atr is not None and reader not in self._rejected:
-                            return reader
-                    self._show(readers)
-                    readers = await self._cancellable(
-                        self._source.wait_for_change(readers), _obstacle(readers)
-                    )
-                    if any(r.atr is not None for r in set(readers) - self._rejected):
-                        self._problem = None
-            except PcscUnavailable as error:
-                self._prompt.show(Step.WAITING_FOR_READER, Problem(error.code))
-                await self._cancellable(self._source.wait_for_service(), error.code)
 
     def _show(self, readers: tuple[Reader, ...]) -> None:
         problem = self._problem
@@ -160,6 +256,10 @@ class _Search:
             raise UserCancelled(reason=error.reason or reason) from None
 
 
+class _ReadersChanged(Exception):
+    """The cards to choose from are no longer those that there are."""
+
+
 def _obstacle(readers: tuple[Reader, ...]) -> str:
     if any(reader.mute for reader in readers):
         return "CARD_MUTE"
@@ -171,21 +271,6 @@ def _same_card(reader: Reader, readers: tuple[Reader, ...]) -> bool:
         (r.name, r.atr, r.insertion) == (reader.name, reader.atr, reader.insertion)
         for r in readers
     )
-
-
-@asynccontextmanager
-async def _card_in(
-    source: CardSource, prompt: Prompt, reader: Reader, search: _Search
-) -> AsyncIterator[CardAtHand]:
-    if reader.atr is None:
-        raise CardRemoved("The card was taken out of the reader.")
-    identify(reader.atr)
-    connection = await search.connect(reader)
-    try:
-        card = await prompt.watch(source.run(FineidCard, connection))
-        yield CardAtHand(source, reader, card)
-    finally:
-        await asyncio.shield(source.run(connection.close))
 
 
 def check_validity(certificate: CardCertificate, at: datetime | None = None) -> None:

@@ -1,24 +1,48 @@
 # SPDX-License-Identifier: MIT
 """Documents on their way to be signed: taken in piece by piece, kept, and deleted."""
 
-from collections.abc import Callable
+import asyncio
+import fcntl
+import hashlib
+import logging
+import os
+import shutil
+import stat
+import tempfile
+import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from io import BufferedRandom
 from pathlib import Path
 
+from native_host.errors import InvalidArgument, KortillaError
+
 __all__ = [
+    "MAX_CHUNK",
     "MAX_DOCUMENTS",
     "MAX_NAME",
     "MAX_TOTAL_SIZE",
     "DocumentHeader",
     "DocumentInbox",
+    "check_names",
+    "sweep_leftovers",
 ]
+
+logger = logging.getLogger(__name__)
 
 #: How many documents or hashes can be signed at once.
 MAX_DOCUMENTS = 20
 #: Bytes that the documents may have together.
 MAX_TOTAL_SIZE = 20 * 1000 * 1000
-#: Characters that a document's name may have.
+#: Characters that a document's name, or its media type, may have.
 MAX_NAME = 255
+#: Bytes that a chunk may have.
+MAX_CHUNK = 32 * 1024
+
+_PATIENCE = 60.0  # seconds that the next chunk is waited for
+
+# Folders carry nothing of what is in them in their names.
+_PREFIX = "kortilla-documents-"
 
 
 @dataclass(frozen=True)
@@ -33,36 +57,240 @@ class DocumentHeader:
 class DocumentInbox:
     """Takes documents in, in a private folder that ``close`` deletes.
 
-    Raises ``InvalidArgument`` for headers over the limits.
+    ``patience`` is how many seconds the next chunk is waited for. Raises
+    ``InvalidArgument`` for headers over the limits. Whatever is wrong with a chunk ends
+    the inbox: everything is deleted, and all its methods raise that error from then on.
+    Where the disk is full or broken a ``KortillaError`` without a code of its own does
+    the same.
     """
 
-    def __init__(self, headers: tuple[DocumentHeader, ...]) -> None:
-        self.headers = headers
+    def __init__(
+        self, headers: Sequence[DocumentHeader], *, patience: float = _PATIENCE
+    ) -> None:
+        self.headers = tuple(headers)
+        _check(self.headers)
+        #: Bytes that all documents have together.
+        self.total = sum(header.size for header in self.headers)
+        self._patience = patience
+        self._done = 0
+        self._document, self._number = 0, 0
+        self._missing = [header.size for header in self.headers]
+        self._digests: dict[tuple[int, str], bytes] = {}
+        self._fault: InvalidArgument | None = None
+        self._files: list[BufferedRandom] = []
+        self._lock = -1
+        self._news = asyncio.Event()
+        try:
+            sweep_leftovers()
+            self._folder, self._lock = _make_folder(_place())
+            for index in range(len(self.headers)):
+                self._files.append(_create(self.path(index)))
+        except OSError as error:
+            self.close()
+            raise _unstorable(error) from error
 
     def put(self, document: int, number: int, data: bytes) -> int:
         """Take a chunk; return how many bytes of all documents there are now.
 
-        Chunks come in order: all of document 0, numbered from 0, then of document 1.
-        A chunk out of order, or beyond the document's size, ends the inbox with
-        ``InvalidArgument``, here and from ``complete``.
+        Chunks come in order: all of document 0, numbered from 0, then of document 1;
+        an empty document has none. A chunk out of order, of another size than 1 to
+        ``MAX_CHUNK`` bytes, or beyond the document's end raises ``InvalidArgument``.
         """
-        raise NotImplementedError
+        self._check_alive()
+        while self._document < len(self.headers) and not self._missing[self._document]:
+            self._document, self._number = self._document + 1, 0
+        if self._document == len(self.headers):
+            raise self._fail("A chunk came after the end of the documents.")
+        if (document, number) != (self._document, self._number):
+            raise self._fail("A chunk of the documents is missing or out of order.")
+        if not 0 < len(data) <= MAX_CHUNK:
+            raise self._fail(f"A chunk has 1 to {MAX_CHUNK} bytes.")
+        if len(data) > self._missing[document]:
+            raise self._fail("A document is longer than was announced.")
+        try:
+            # Into the page cache; 32 KiB hold the event loop up for microseconds.
+            self._files[document].write(data)
+        except OSError as error:
+            self.close()
+            raise _unstorable(error) from error
+        self._number += 1
+        self._missing[document] -= len(data)
+        self._done += len(data)
+        self._news.set()
+        return self._done
 
     async def complete(self, progress: Callable[[int, int], None]) -> None:
         """Wait until all bytes are there; tell ``progress`` bytes there and in all.
 
-        Raises ``InvalidArgument`` when a chunk was wrong or none came for a minute.
+        The copies can't be written any more afterwards. Raises ``InvalidArgument`` when
+        a chunk was wrong or none came in time.
         """
-        raise NotImplementedError
+        while True:
+            self._check_alive()
+            self._news.clear()
+            progress(self._done, self.total)
+            if self._done == self.total:
+                break
+            try:
+                async with asyncio.timeout(self._patience):
+                    await self._news.wait()
+            except TimeoutError:
+                raise self._fail(
+                    f"The documents stopped coming for {self._patience:g} seconds."
+                ) from None
+        for file in self._files:
+            file.flush()
+            os.fchmod(file.fileno(), stat.S_IRUSR)
 
     def path(self, document: int) -> Path:
         """Return where a document's private copy is."""
-        raise NotImplementedError
+        self._check_alive()
+        # Viewers of other programs go by the name's end, where they do not look inside.
+        pdf = self.headers[document].media_type == "application/pdf"
+        return self._folder / f"{document}{'.pdf' if pdf else ''}"
 
     def digest(self, document: int, hash_function: str) -> bytes:
-        """Return the hash of a document that has come whole."""
-        raise NotImplementedError
+        """Return the hash of a document that has come whole.
+
+        It is computed once, from the file that was written and not from what may stand
+        under its name by now. It takes a while: call it in a thread.
+        """
+        self._check_alive()
+        key = document, hash_function
+        if key not in self._digests:
+            file = self._files[document]
+            file.seek(0)
+            name = hash_function.replace("SHA-", "sha").replace("SHA3-", "sha3_")
+            self._digests[key] = hashlib.file_digest(file, name).digest()
+        return self._digests[key]
 
     def close(self) -> None:
         """Delete everything. May be called twice."""
-        raise NotImplementedError
+        if self._fault is None:
+            self._fault = InvalidArgument("The documents have been deleted.")
+        self._news.set()
+        for file in self._files:
+            file.close()
+        self._files.clear()
+        if self._lock >= 0:
+            _delete(self._folder)
+            os.close(self._lock)
+            self._lock = -1
+
+    def _check_alive(self) -> None:
+        if self._fault is not None:
+            raise InvalidArgument(str(self._fault))
+
+    def _fail(self, message: str) -> InvalidArgument:
+        self._fault = InvalidArgument(message)
+        self.close()
+        return self._fault
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Check how many things are to be signed, and what they are called.
+
+    Any characters may stand in a name: the prompt shows them for what they are. Two
+    names are the same when Unicode says so (NFC); names that differ in case only are
+    two, since they are that in most places a document comes from. Raises
+    ``InvalidArgument``.
+    """
+    if not 1 <= len(names) <= MAX_DOCUMENTS:
+        raise InvalidArgument(f"1 to {MAX_DOCUMENTS} things can be signed at once.")
+    for name in names:
+        if len(name) > MAX_NAME:
+            raise InvalidArgument(f"A name has at most {MAX_NAME} characters.")
+        if any("\ud800" <= character <= "\udfff" for character in name):
+            raise InvalidArgument("A name holds half of a character.")
+    if len({unicodedata.normalize("NFC", name) for name in names}) < len(names):
+        raise InvalidArgument("Two things to be signed have the same name.")
+
+
+def sweep_leftovers() -> None:
+    """Delete what processes left behind that were killed while they had documents."""
+    place = _place()
+    for folder in place.glob(f"{_PREFIX}*"):
+        try:
+            descriptor = _open_folder(folder)
+        except OSError:  # not a folder, or of another user, or gone
+            continue
+        try:
+            if os.fstat(descriptor).st_uid == os.getuid() and _lock(descriptor):
+                logger.info("Documents that a process left behind are deleted.")
+                _delete(folder)
+        finally:
+            os.close(descriptor)
+
+
+def _check(headers: Sequence[DocumentHeader]) -> None:
+    check_names([header.name for header in headers])
+    if not all(header.name for header in headers):
+        raise InvalidArgument("A document has no name.")
+    if any(len(header.media_type) > MAX_NAME for header in headers):
+        raise InvalidArgument(f"A media type has at most {MAX_NAME} characters.")
+    if any(header.size < 0 for header in headers):
+        raise InvalidArgument("A document has a size below zero.")
+    if sum(header.size for header in headers) > MAX_TOTAL_SIZE:
+        raise InvalidArgument(
+            f"The documents have more than {MAX_TOTAL_SIZE} bytes together."
+        )
+
+
+def _place() -> Path:
+    """Return where private folders are made: memory of the session, if there is any."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime.startswith("/"):
+        try:
+            found = Path(runtime).stat()
+        except OSError:
+            pass
+        else:
+            private = stat.S_IMODE(found.st_mode) == stat.S_IRWXU
+            if private and stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+                return Path(runtime)
+    return Path(tempfile.gettempdir())
+
+
+def _make_folder(place: Path) -> tuple[Path, int]:
+    """Make a folder, mode 0700, and lock it; return it and the lock's descriptor.
+
+    The lock tells the folder of a living process from one to be swept, and goes with
+    the process. Another process may sweep a folder before it is locked: then it is gone
+    by the time that the lock is there.
+    """
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+        try:
+            descriptor = _open_folder(folder)
+        except FileNotFoundError:
+            continue
+        if _lock(descriptor) and folder.exists():
+            return folder, descriptor
+        os.close(descriptor)
+
+
+def _open_folder(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _create(path: Path) -> BufferedRandom:
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "w+b")
+
+
+def _delete(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        logger.warning("Documents can't be deleted from %s.", folder.parent)
+
+
+def _unstorable(error: OSError) -> KortillaError:
+    return KortillaError(f"The documents can't be kept: {error.strerror}.")

@@ -5,15 +5,23 @@ One consent and one typing of PIN2 sign what the window showed and nothing else;
 is verified anew on the card before each signature (card.md, "Rules of state").
 """
 
-from collections.abc import Callable
+import asyncio
 from dataclasses import dataclass
+from typing import Self
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.signature import KeyType, Padding, SignatureAlgorithm
+from native_host.card.errors import UnsupportedCard, WrongPin
+from native_host.card.fineid import CardKey, FineidCard, PinRole
+from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource
 from native_host.errors import KortillaError
-from native_host.operations.documents import DocumentInbox
-from native_host.pin_prompt.prompt import Progress, Prompt
+from native_host.operations.card_session import CardAtHand, with_card
+from native_host.operations.conversation import Report, begin
+from native_host.operations.documents import DocumentHeader, DocumentInbox
+from native_host.operations.pin import PinAsker, usable_pin
+from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.signature_key import algorithm_of, signature_keys
+from native_host.pin_prompt.prompt import Document, Problem, Progress, Prompt, Step
 
 __all__ = [
     "CertificateMismatch",
@@ -24,36 +32,6 @@ __all__ = [
     "SigningInterrupted",
     "sign",
 ]
-
-
-@dataclass(frozen=True)
-class HashToSign:
-    """A hash that a page computed, and the name that it claims for it."""
-
-    name: str
-    digest: bytes
-    hash_function: str
-
-
-@dataclass(frozen=True)
-class SignRequest:
-    """What a service wants signed: the inbox's documents, or else ``hashes``.
-
-    ``origin`` has passed ``check_origin``. ``hash_function`` is for documents; None is
-    what the key was made for. ``certificate`` (DER) is the one that must sign, where
-    the service has chosen. ``key_type`` and ``padding`` choose among the card's keys
-    and their schemes; None is what is preferred.
-    """
-
-    origin: str
-    language: str
-    hashes: tuple[HashToSign, ...] = ()
-    documents: DocumentInbox | None = None
-    hash_function: str | None = None
-    certificate: bytes | None = None
-    key_type: KeyType | None = None
-    padding: Padding | None = None
-    started_by_person: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,12 +81,210 @@ async def sign(
     *,
     source: CardSource,
     prompt: Prompt,
-    progress: Callable[[str, Progress | None], None] = lambda _word, _progress: None,
+    progress: Report = lambda _word, _progress: None,
 ) -> Signatures:
     """Have the person look and agree, and sign. The caller closes everything.
 
-    ``progress`` is told ``window-open``, ``receiving`` and ``signing``. Raises
-    ``InvalidArgument``, ``CertificateMismatch``, ``SigningInterrupted``,
-    ``UserCancelled`` with the reason, and errors of the prompt.
+    ``progress`` is told ``window-open``, ``receiving`` with bytes, and ``signing`` with
+    signatures. Raises ``InvalidArgument``, ``CertificateMismatch``,
+    ``SigningInterrupted``, ``UserCancelled`` with the reason, and errors of the prompt.
+    Whoever cancels while a signature is being made gets those before it: it is withheld
+    when the card has made it.
     """
-    raise NotImplementedError
+    request.check()
+    await begin(
+        "sign", request, test_card=source.test_card, prompt=prompt, progress=progress
+    )
+    if request.documents is not None:
+        await _receive(request.documents, prompt, progress)
+    batch = _Batch(request, prompt, progress)
+    try:
+        return await with_card(
+            source,
+            prompt,
+            batch.work,
+            look=batch.look,
+            suits=batch.suits if request.certificate is not None else None,
+        )
+    except CertificateMismatch as error:
+        prompt.show(Step.FAILED, Problem(error.code))
+        raise
+    except SigningInterrupted as error:
+        detail = f"{len(error.done.signatures)}/{error.total}"
+        prompt.show(Step.FAILED, Problem(error.code, detail))
+        raise
+
+
+async def _receive(documents: DocumentInbox, prompt: Prompt, progress: Report) -> None:
+    """Wait for the documents. The bar moves by percents: windows are slow readers."""
+    shown = -1
+
+    def received(done: int, total: int) -> None:
+        nonlocal shown
+        percent = 100 * done // total if total else 100
+        if percent > shown:
+            shown = percent
+            prompt.show(Step.RECEIVING, progress=Progress(done, total))
+            progress("receiving", Progress(done, total))
+
+    await prompt.watch(documents.complete(received))
+
+
+class _Batch:
+    """What is signed with one consent, and how much of it has been."""
+
+    def __init__(self, request: SignRequest, prompt: Prompt, progress: Report) -> None:
+        self._request = request
+        self._prompt = prompt
+        self._progress = progress
+        self._asker = PinAsker(prompt, PinRole.PIN2)
+        self._signatures: list[Signature] = []
+
+    def suits(self, certificate: CardCertificate) -> bool:
+        """Whether a certificate is the one that the service has chosen."""
+        return certificate.der == self._request.certificate
+
+    def look(self, card: FineidCard) -> CardCertificate:
+        """Return the certificate that a card would sign with (see ``with_card``)."""
+        try:
+            _, certificate = self._choose_key(card)
+        except CertificateMismatch:
+            # The next card may have it. Where none has, the first one's work says so.
+            _, certificate = next(signature_keys(card))
+            return certificate
+        if self._request.certificate is None:
+            usable_pin(card, PinRole.PIN2)
+        return certificate
+
+    async def work(self, at_hand: CardAtHand) -> Signatures:
+        """Ask and sign with one card. Once anything is signed there is no other."""
+        prompt, card = self._prompt, at_hand.card
+        key, certificate = await prompt.watch(at_hand.run(self._choose_key, card))
+        things = await self._things(certificate)
+
+        def interrupted(error: KortillaError) -> SigningInterrupted:
+            made = Signatures(certificate, tuple(self._signatures))
+            return SigningInterrupted(made, len(things), reason=error.code)
+
+        async def sign_rest(pin: bytearray | None) -> None:
+            while len(self._signatures) < len(things):
+                try:
+                    made = await self._sign_next(at_hand, key, things, pin)
+                except WrongPin as error:
+                    # Mistyped on the reader it is asked for again, but there is
+                    # nothing to type when the card has accepted this PIN before.
+                    if pin is not None and self._signatures:
+                        raise interrupted(error) from error
+                    raise
+                self._signatures.append(made)
+
+        try:
+            await self._asker.until_accepted(
+                at_hand,
+                certificate,
+                sign_rest,
+                documents=tuple(thing.shown for thing in things),
+            )
+        except SigningInterrupted:
+            raise
+        except KortillaError as error:
+            if not self._signatures:
+                raise
+            raise interrupted(error) from error
+        return Signatures(certificate, tuple(self._signatures))
+
+    async def _sign_next(
+        self,
+        at_hand: CardAtHand,
+        key: CardKey,
+        things: "tuple[_Thing, ...]",
+        pin: bytearray | None,
+    ) -> Signature:
+        done, total = len(self._signatures), len(things)
+        bar = Progress(done, total)
+        self._prompt.show(
+            Step.SIGNING if pin is not None else Step.PIN_PAD,
+            progress=bar if total > 1 else None,
+        )
+        self._progress("signing", bar)
+        return await self._prompt.watch(
+            at_hand.run(_verify_and_sign, at_hand.card, key, things[done], pin)
+        )
+
+    def _choose_key(self, card: FineidCard) -> tuple[CardKey, CardCertificate]:
+        """Choose the key on the card's thread. Raises ``CertificateMismatch``."""
+        request = self._request
+        for key, certificate in signature_keys(card, request.key_type):
+            chosen = request.certificate in {None, certificate.der}
+            if chosen and request.fits(certificate):
+                return key, certificate
+        if request.certificate is not None:
+            raise CertificateMismatch("The certificate is not on the card.")
+        raise UnsupportedCard("The card has no key that signs what is asked for.")
+
+    async def _things(self, certificate: CardCertificate) -> "tuple[_Thing, ...]":
+        """Return what is to be signed with a certificate's key, hashed."""
+        request, key = self._request, certificate.public_key
+        inbox = request.documents
+        if inbox is None:
+            return tuple(
+                _Thing.of_hash(
+                    each, algorithm_of(key, each.hash_function, request.padding)
+                )
+                for each in request.hashes
+            )
+        chosen = algorithm_of(key, request.hash_function, request.padding)
+        return tuple(
+            [
+                _Thing.of_document(
+                    header,
+                    str(inbox.path(index)),
+                    await self._prompt.watch(
+                        asyncio.to_thread(inbox.digest, index, chosen.hash_function)
+                    ),
+                    chosen,
+                )
+                for index, header in enumerate(inbox.headers)
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class _Thing:
+    """One thing to be signed: as it is shown, and as it is signed."""
+
+    shown: Document
+    digest: bytes
+    algorithm: SignatureAlgorithm
+
+    @classmethod
+    def of_hash(cls, asked: HashToSign, algorithm: SignatureAlgorithm) -> Self:
+        shown = Document(asked.name, asked.hash_function, asked.digest.hex())
+        return cls(shown, asked.digest, algorithm)
+
+    @classmethod
+    def of_document(
+        cls,
+        header: DocumentHeader,
+        path: str,
+        digest: bytes,
+        algorithm: SignatureAlgorithm,
+    ) -> Self:
+        shown = Document(
+            header.name,
+            algorithm.hash_function,
+            digest.hex(),
+            size=header.size,
+            media_type=header.media_type,
+            path=path,
+        )
+        return cls(shown, digest, algorithm)
+
+
+def _verify_and_sign(
+    card: FineidCard, key: CardKey, thing: _Thing, pin: bytearray | None
+) -> Signature:
+    """Send the four commands in one go: VERIFY, MSE, HASH and SIGN."""
+    card.verify_pin(PinRole.PIN2, pin)
+    value = card.sign(key, thing.digest, thing.algorithm)
+    return Signature(thing.shown.name, thing.digest, thing.algorithm, value)

@@ -4,13 +4,16 @@
 The certificate names its holder, so it leaves no sooner (security.md, 7).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.signature import SignatureAlgorithm
+from native_host.card.fineid import FineidCard
+from native_host.card.signature import SignatureAlgorithm, supported_algorithms
 from native_host.card.source import CardSource
-from native_host.pin_prompt.prompt import Progress, Prompt
+from native_host.operations.card_session import CardAtHand, with_card
+from native_host.operations.conversation import Report, begin
+from native_host.operations.signature_key import signature_keys
+from native_host.pin_prompt.prompt import ConsentQuestion, Prompt
 
 __all__ = ["CertificateRequest", "SigningCertificate", "signing_certificate"]
 
@@ -37,10 +40,34 @@ async def signing_certificate(
     *,
     source: CardSource,
     prompt: Prompt,
-    progress: Callable[[str, Progress | None], None] = lambda _word, _progress: None,
+    progress: Report = lambda _word, _progress: None,
 ) -> SigningCertificate:
     """Return the signing certificate of the card that the person chose.
 
-    Raises ``UserCancelled`` with the reason, and errors of the prompt.
+    ``progress`` is told ``window-open``. Raises ``UserCancelled`` with the reason, and
+    errors of the prompt. The caller closes ``source`` and ``prompt``.
     """
-    raise NotImplementedError
+    await begin(
+        "signing-certificate",
+        request,
+        test_card=source.test_card,
+        prompt=prompt,
+        progress=progress,
+    )
+
+    async def work(at_hand: CardAtHand) -> SigningCertificate:
+        certificate = await prompt.watch(at_hand.run(_look, at_hand.card))
+        question = ConsentQuestion(
+            certificate.name, certificate.satu, test_card=certificate.test
+        )
+        await at_hand.unless_removed(prompt.ask_consent(question))
+        return SigningCertificate(
+            certificate, supported_algorithms(certificate.public_key)
+        )
+
+    return await with_card(source, prompt, work, look=_look)
+
+
+def _look(card: FineidCard) -> CardCertificate:
+    _, certificate = next(signature_keys(card))
+    return certificate

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""What all operations do with their prompt: begin, and wait for one of two things."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol, TypeVar
+
+from native_host.pin_prompt.prompt import Conversation, Progress, Prompt
+from native_host.pin_prompt.questions import Operation
+
+__all__ = ["Report", "Request", "begin", "unless"]
+
+T = TypeVar("T")
+
+#: Tells the page how far an operation has got, in PROTOCOL.md's words: nothing that
+#: says whether there is a reader or a card.
+Report = Callable[[str, Progress | None], None]
+
+
+class Request(Protocol):
+    """What the requests of all operations say.
+
+    ``origin`` has passed ``check_origin``; ``language`` is ``fi``, ``sv`` or ``en``.
+    """
+
+    @property
+    def origin(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def started_by_person(self) -> bool: ...
+
+
+async def begin(
+    operation: Operation,
+    request: Request,
+    *,
+    test_card: bool,
+    prompt: Prompt,
+    progress: Report,
+) -> None:
+    """Open the prompt, and ask who started this where no click in the page did.
+
+    Raises ``UserCancelled`` and ``PromptFailed``.
+    """
+    await prompt.open(
+        Conversation(
+            operation=operation,
+            origin=request.origin,
+            language=request.language,
+            test_card=test_card,
+            started_by_person=request.started_by_person,
+        )
+    )
+    progress("window-open", None)
+    if not request.started_by_person:
+        await prompt.ask_started()
+
+
+async def unless(interruption: Coroutine[Any, Any, None], awaitable: Awaitable[T]) -> T:
+    """Await something, unless ``interruption`` ends first by raising its error."""
+    work = asyncio.ensure_future(awaitable)
+    watch = asyncio.ensure_future(interruption)
+    try:
+        await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            watch.result()
+        return await work
+    finally:
+        for future in (work, watch):
+            future.cancel()
+        await asyncio.gather(work, watch, return_exceptions=True)

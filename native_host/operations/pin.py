@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""Asking for a PIN until the card accepts it, for whatever it is then used for."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeVar
+
+from native_host.card.certificate import CardCertificate
+from native_host.card.errors import (
+    CardNotActivated,
+    PinBlocked,
+    PinNotEntered,
+    WrongPin,
+)
+from native_host.card.fineid import FineidCard, PinInfo, PinRole
+from native_host.errors import UserCancelled
+from native_host.operations.card_session import CardAtHand
+from native_host.pin_prompt.prompt import Document, PinQuestion, Prompt
+
+__all__ = ["PinAsker", "usable_pin"]
+
+T = TypeVar("T")
+
+# How many digits may be typed: what the card itself accepts (card.md, "PINs").
+_SHORTEST = {PinRole.PIN1: 4, PinRole.PIN2: 6}
+_LONGEST = 12
+
+
+def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
+    """Ask a card for a PIN's tries; no try is spent.
+
+    Raises ``CardNotActivated`` for one that was never set, ``PinBlocked``,
+    ``PinTriesUnreadable``.
+    """
+    info = card.pin_info(role)
+    # First, since a new card's PINs may be shipped blocked: it wants to be activated.
+    if info.changed is False:
+        raise CardNotActivated("The card has not been activated.")
+    if info.tries_left == 0:
+        raise PinBlocked(f"{role.name} has no tries left.")
+    return info
+
+
+class PinAsker:
+    """Asks for one of the PINs, throughout one conversation.
+
+    A PIN that a card has refused is not sent to it again, not even after the card was
+    pulled out and put back.
+    """
+
+    def __init__(
+        self, prompt: Prompt, role: Literal[PinRole.PIN1, PinRole.PIN2]
+    ) -> None:
+        self._prompt = prompt
+        self._role = role
+        self._refused: set[bytes] = set()
+
+    async def until_accepted(
+        self,
+        at_hand: CardAtHand,
+        certificate: CardCertificate,
+        use: Callable[[bytearray | None], Awaitable[T]],
+        *,
+        documents: tuple[Document, ...] = (),
+    ) -> T:
+        """Ask, and ``use`` the PIN, until the card does not refuse it.
+
+        ``use`` gets the PIN's digits, or None when it is to be verified on the reader's
+        pad, and raises what ``verify_pin`` does. Once it has ended the digits are
+        wiped. Raises what ``use`` and ``usable_pin`` do, and ``UserCancelled``.
+        """
+        card = at_hand.card
+        pad: bool = getattr(card, "has_pin_pad", False)
+        info = await self._prompt.watch(at_hand.run(usable_pin, card, self._role))
+        tries_left, wrong, repeated = info.tries_left, False, False
+        pad_problem: Literal["", "timed-out", "length"] = ""
+        while True:
+            question = PinQuestion(
+                role="PIN1" if self._role is PinRole.PIN1 else "PIN2",
+                name=certificate.name,
+                satu=certificate.satu,
+                tries_left=tries_left,
+                wrong=wrong,
+                repeated=repeated,
+                min_length=_SHORTEST[self._role],
+                max_length=_LONGEST,
+                documents=documents,
+                pin_pad=pad,
+                pad_problem=pad_problem,
+                test_card=certificate.test,
+            )
+            pin = await at_hand.unless_removed(self._prompt.ask_pin(question))
+            attempt = hashlib.sha256(certificate.der + pin).digest()
+            repeated = attempt in self._refused
+            if repeated:
+                _wipe(pin)
+                continue
+            try:
+                return await use(None if pad else pin)
+            except WrongPin as error:
+                if not self._prompt.attended:
+                    raise
+                if not pad:
+                    self._refused.add(attempt)
+                tries_left, wrong, pad_problem = error.tries_left, True, ""
+            except PinNotEntered as error:
+                if error.why == "cancelled":
+                    raise UserCancelled("Cancelled on the reader.") from error
+                if not self._prompt.attended:
+                    raise
+                wrong = False
+                pad_problem = "length" if error.why == "length" else "timed-out"
+            finally:
+                # On the card's thread, behind whatever it is still doing with the PIN
+                # for a caller who was cancelled: a wiped PIN that is sent costs a try.
+                await at_hand.run(_wipe, pin)
+
+
+def _wipe(pin: bytearray) -> None:
+    pin[:] = bytes(len(pin))

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""What a service may want signed, and what is wrong with it before any card is seen."""
+
+from dataclasses import dataclass
+
+from native_host.card.certificate import CardCertificate, CertificateError
+from native_host.card.signature import HASH_SIZES, KeyType, Padding
+from native_host.errors import InvalidArgument
+from native_host.operations.documents import DocumentInbox, check_names
+from native_host.operations.signature_key import algorithm_of
+
+__all__ = ["HashToSign", "SignRequest"]
+
+
+@dataclass(frozen=True)
+class HashToSign:
+    """A hash that a page computed, and the name that it claims for it.
+
+    ``hash_function`` is in Web eID's spelling. The name is empty where the protocol has
+    none, which is Web eID's for one hash.
+    """
+
+    name: str
+    digest: bytes
+    hash_function: str
+
+
+@dataclass(frozen=True)
+class SignRequest:
+    """What a service wants signed: the inbox's documents, or else ``hashes``.
+
+    ``origin`` has passed ``check_origin``. ``hash_function`` is for documents; None is
+    what the key was made for. ``certificate`` (DER) is the one that must sign, where
+    the service has chosen. ``key_type`` and ``padding`` choose among the card's keys
+    and their schemes; None is what is preferred.
+    """
+
+    origin: str
+    language: str
+    hashes: tuple[HashToSign, ...] = ()
+    documents: DocumentInbox | None = None
+    hash_function: str | None = None
+    certificate: bytes | None = None
+    key_type: KeyType | None = None
+    padding: Padding | None = None
+    started_by_person: bool = True
+
+    def check(self) -> None:
+        """Raise ``InvalidArgument`` for what is wrong whatever the card is."""
+        if self.documents is None:
+            self._check_hashes()
+        elif self.hashes:
+            raise InvalidArgument("Documents or hashes are signed, not both.")
+        self._check_algorithm()
+
+    def fits(self, certificate: CardCertificate) -> bool:
+        """Return whether a certificate's key can sign it as it is asked for."""
+        try:
+            for function in self._hash_functions:
+                algorithm_of(certificate.public_key, function, self.padding)
+        except InvalidArgument:
+            return False
+        return True
+
+    @property
+    def _hash_functions(self) -> set[str | None]:
+        if self.documents is not None:
+            return {self.hash_function}
+        return {each.hash_function for each in self.hashes}
+
+    def _check_hashes(self) -> None:
+        names = [each.name for each in self.hashes]
+        check_names(names)
+        if len(names) > 1 and not all(names):
+            raise InvalidArgument("A hash has no name.")
+        if self.hash_function is not None:
+            raise InvalidArgument("Each hash has a hash function of its own.")
+        for each in self.hashes:
+            size = HASH_SIZES.get(each.hash_function, len(each.digest))
+            if len(each.digest) != size:
+                raise InvalidArgument(
+                    f"A hash of {each.hash_function} has {size} bytes, "
+                    f"not {len(each.digest)}."
+                )
+
+    def _check_algorithm(self) -> None:
+        functions = self._hash_functions - {None}
+        if functions - HASH_SIZES.keys():
+            raise InvalidArgument("A hash function is not one of those that are known.")
+        kinds = {self.key_type} - {None}
+        if self.padding is not None:
+            kinds.add(KeyType.ECC if self.padding is Padding.NONE else KeyType.RSA)
+        if len(kinds) > 1:
+            raise InvalidArgument("The padding is not one of this kind of key's.")
+        if KeyType.RSA in kinds and any("SHA3" in name for name in functions if name):
+            raise InvalidArgument("RSA keys of cards sign no SHA-3 hashes.")
+        if self.certificate is None:
+            return
+        try:
+            certificate = CardCertificate.from_der(self.certificate)
+        except CertificateError:
+            return  # whatever it is, it is on no card: that will be said
+        if not self.fits(certificate):
+            raise InvalidArgument("The certificate's key can't sign what is asked for.")

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+"""Which of a card's keys signs for a service, and how."""
+
+import logging
+from collections.abc import Iterator
+
+from native_host.card.certificate import CardCertificate, CertificateError, PublicKey
+from native_host.card.errors import CardError, CardExpired, UnsupportedCard
+from native_host.card.fineid import CardKey, FineidCard, KeyRole
+from native_host.card.signature import (
+    KeyType,
+    Padding,
+    SignatureAlgorithm,
+    supported_algorithms,
+)
+from native_host.errors import InvalidArgument
+from native_host.operations.card_session import check_validity
+
+__all__ = ["algorithm_of", "signature_keys"]
+
+logger = logging.getLogger(__name__)
+
+
+def signature_keys(
+    card: FineidCard, key_type: KeyType | None = None
+) -> Iterator[tuple[CardKey, CardCertificate]]:
+    """Yield the keys that may sign what a service wants, the preferred one first.
+
+    They are those of PIN2 whose certificate is for signing and nothing else, and valid
+    now; certificates are read as they are come to. Where there are none it raises the
+    ``CardError`` that spoke against the last one.
+    """
+    found = False
+    obstacle: CardError = UnsupportedCard("The card has no such signature key.")
+    keys = card.keys()
+    for key in keys:
+        if key.role is not KeyRole.SIGNATURE or key_type not in {None, key.key_type}:
+            continue
+        try:
+            certificate = card.certificate(key)
+            if not certificate.for_signing:
+                raise UnsupportedCard("The card's certificate is not for signing.")
+            check_validity(certificate)
+        except (UnsupportedCard, CertificateError, CardExpired) as error:
+            logger.info("A signature key can't be used: %s", error.code)
+            obstacle = error
+            continue
+        found = True
+        yield key, certificate
+    if not found:
+        raise obstacle
+
+
+def algorithm_of(
+    key: PublicKey, hash_function: str | None, padding: Padding | None
+) -> SignatureAlgorithm:
+    """Return the preferred algorithm of a key for a hash function and a padding.
+
+    None stands for any of them. Raises ``InvalidArgument`` where there is none.
+    """
+    for algorithm in supported_algorithms(key):
+        if hash_function not in {None, algorithm.hash_function}:
+            continue
+        if padding in {None, algorithm.padding}:
+            return algorithm
+    raise InvalidArgument("The key can't sign what is asked for in this way.")
