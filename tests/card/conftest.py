@@ -20,6 +20,18 @@ def rsa3072() -> rsa.RSAPrivateKey:
 
 
 @pytest.fixture(scope="session")
+def rsa4096() -> rsa.RSAPrivateKey:
+    """An alternate key of a 2026 card."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=4096)
+
+
+@pytest.fixture(scope="session")
+def p256() -> ec.EllipticCurvePrivateKey:
+    """The preferred signature key of a v4.2 card."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@pytest.fixture(scope="session")
 def v5_certificate(p384: ec.EllipticCurvePrivateKey) -> bytes:
     return make_certificate(p384)
 

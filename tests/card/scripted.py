@@ -30,6 +30,8 @@ SELECT_AUTHENTICATION = "00A4080402433100"
 SELECT_DIRECTORY = "00A4080402503100"
 SELECT_SIGNATURE = "00A40804045016433200"
 PIN_INFO = "00CB00FF05A003830111"
+PIN2_INFO = "00CB00FF05A003830182"
+VERIFY_123456 = "002000820C313233343536000000000000"
 VERIFY_1234 = "002000110C313233340000000000000000"
 
 
@@ -47,6 +49,8 @@ class Script:
     An answer is hexadecimal digits that end with the status word, or a function of the
     command that returns such bytes. An exception is raised as the connection would.
     """
+
+    atr: bytes | None = None
 
     def __init__(self, *exchanges: tuple[str, Answer | Exception]) -> None:
         self.exchanges = list(exchanges)
@@ -100,13 +104,19 @@ PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
 def card_signature(
-    key: PrivateKey, digest: bytes, algorithm: hashes.HashAlgorithm
+    key: PrivateKey,
+    digest: bytes,
+    algorithm: hashes.HashAlgorithm,
+    *,
+    pkcs1: bool = False,
 ) -> bytes:
     """Sign a digest as the card does: r‖s, or PSS with a salt as long as the hash."""
     if isinstance(key, ec.EllipticCurvePrivateKey):
         size = (key.key_size + 7) // 8
         r, s = decode_dss_signature(key.sign(digest, ec.ECDSA(Prehashed(algorithm))))
         return r.to_bytes(size) + s.to_bytes(size)
+    if pkcs1:
+        return key.sign(digest, padding.PKCS1v15(), Prehashed(algorithm))
     pss = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
     return key.sign(digest, pss, Prehashed(algorithm))
 

@@ -16,7 +16,7 @@ from native_host.card.errors import (
     UnsupportedCard,
     WrongPin,
 )
-from native_host.card.fineid import FineidCard, PinInfo, PinRole
+from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.errors import InvalidArgument
 
 from .scripted import (
@@ -66,11 +66,13 @@ def test_a_login_on_v5(p384: ec.EllipticCurvePrivateKey, v5_certificate: bytes) 
     signature = card_signature(p384, DIGEST_384, hashes.SHA384())
     script = Script(
         (SELECT, "9000"),
+        (SELECT_DIRECTORY, "6A82"),
         *certificate_exchanges(v5_certificate),
         (PIN_INFO, pin_information()),
     )
     card = FineidCard(script)
-    certificate = card.certificate(AUTHENTICATION)
+    key = card.key(KeyRole.AUTHENTICATION)
+    certificate = card.certificate(key)
     assert certificate.der == v5_certificate
     assert certificate.algorithm == "ES384"
     assert card.pin_info(PinRole.PIN1) == PinInfo(tries_left=5, changed=True)
@@ -84,7 +86,7 @@ def test_a_login_on_v5(p384: ec.EllipticCurvePrivateKey, v5_certificate: bytes) 
         ("002A9E9A60", signature.hex() + "9000"),
     )
     card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    assert card.sign(AUTHENTICATION, DIGEST_384, ES384) == signature
+    assert card.sign(key, DIGEST_384, ES384) == signature
     script.assert_done()
 
 
@@ -93,6 +95,7 @@ def test_a_login_on_v4_2(rsa3072: rsa.RSAPrivateKey, v4_2_certificate: bytes) ->
     assert len(signature) == 384
     script = Script(
         (SELECT, "9000"),
+        (SELECT_DIRECTORY, "6A82"),
         *certificate_exchanges(v4_2_certificate),
         (PIN_INFO, pin_information(changed="00")),
         (VERIFY_1234, "9000"),
@@ -102,8 +105,11 @@ def test_a_login_on_v4_2(rsa3072: rsa.RSAPrivateKey, v4_2_certificate: bytes) ->
         ("00C0000000", signature[:256].hex() + "6180"),
         ("00C0000080", signature[256:].hex() + "9000"),
     )
+    script.atr = bytes.fromhex("3B7F9600008031B865B08504021B1200F6829000")
     card = FineidCard(script)
-    assert card.certificate(AUTHENTICATION_RSA).algorithm == "PS256"
+    key = card.key(KeyRole.AUTHENTICATION)
+    assert key == AUTHENTICATION_RSA
+    assert card.certificate(key).algorithm == "PS256"
     assert card.pin_info(PinRole.PIN1) == PinInfo(tries_left=5, changed=False)
     card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
     assert card.sign(AUTHENTICATION_RSA, DIGEST_256, PS256) == signature
@@ -410,9 +416,7 @@ def test_a_card_on_the_contactless_side_is_named() -> None:
 
 def test_an_unsupported_answer_to_reset_is_refused_before_the_application() -> None:
     script = Script()
-    script.atr = bytes.fromhex(  # type: ignore[attr-defined]  # connections may know it
-        "3BDD96008031FE450031B8640429ECC1739401808349"
-    )
+    script.atr = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
     with pytest.raises(UnsupportedCard, match="S4-2"):
         FineidCard(script)
     script.assert_done()

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""Every hash function with every key: what the card signs is what a verifier verifies.
+
+The card is told nothing but the two kinds of ECDSA digest that real ones have signed.
+"""
+
+import hashlib
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    Prehashed,
+    encode_dss_signature,
+)
+
+from native_host.card.errors import SignatureInvalid
+from native_host.card.signature import (
+    HASH_SIZES,
+    KeyType,
+    Padding,
+    SignatureAlgorithm,
+    SignatureScheme,
+    supported_algorithms,
+    token_algorithm,
+)
+from native_host.errors import InvalidArgument
+
+from .scripted import card_signature
+
+P256 = ec.generate_private_key(ec.SECP256R1())
+P384 = ec.generate_private_key(ec.SECP384R1())
+
+# The names of web-eid.md, and the same functions in two other libraries.
+FUNCTIONS = {
+    "SHA-224": ("sha224", hashes.SHA224()),
+    "SHA-256": ("sha256", hashes.SHA256()),
+    "SHA-384": ("sha384", hashes.SHA384()),
+    "SHA-512": ("sha512", hashes.SHA512()),
+    "SHA3-224": ("sha3_224", hashes.SHA3_224()),
+    "SHA3-256": ("sha3_256", hashes.SHA3_256()),
+    "SHA3-384": ("sha3_384", hashes.SHA3_384()),
+    "SHA3-512": ("sha3_512", hashes.SHA3_512()),
+}
+MESSAGE = b"a document"
+
+
+def digest_of(function: str) -> bytes:
+    return hashlib.new(FUNCTIONS[function][0], MESSAGE).digest()
+
+
+def test_the_hash_functions_are_those_of_web_eid() -> None:
+    assert {name: len(digest_of(name)) for name in FUNCTIONS} == HASH_SIZES
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("key", [P256, P384], ids=["P-256", "P-384"])
+def test_ecdsa_signs_a_digest_of_any_function(
+    key: ec.EllipticCurvePrivateKey, function: str
+) -> None:
+    algorithm = SignatureAlgorithm(KeyType.ECC, function)
+    scheme = SignatureScheme(key.public_key(), algorithm)
+    sent = scheme.card_digest(digest_of(function))
+    # The card does what the two algorithm bytes say that it has been seen to do.
+    kinds = {0x44: (32, hashes.SHA256()), 0x54: (48, hashes.SHA384())}
+    size, card_hash = kinds[scheme.card_algorithm]
+    assert len(sent) == size
+    assert (size == 48) <= (key.key_size == 384)
+    signature = card_signature(key, sent, card_hash)
+    assert len(signature) == scheme.size
+    scheme.verify(signature, digest_of(function))
+    # Somebody who has the document, and no idea of cards, verifies it too.
+    r, s = signature[: scheme.size // 2], signature[scheme.size // 2 :]
+    key.public_key().verify(
+        encode_dss_signature(int.from_bytes(r), int.from_bytes(s)),
+        MESSAGE,
+        ec.ECDSA(FUNCTIONS[function][1]),
+    )
+
+
+@pytest.mark.parametrize("function", ["SHA-224", "SHA-256", "SHA-384", "SHA-512"])
+@pytest.mark.parametrize("scheme_padding", [Padding.PKCS1, Padding.PSS])
+def test_rsa_signs_with_both_paddings(
+    rsa3072: rsa.RSAPrivateKey, function: str, scheme_padding: Padding
+) -> None:
+    algorithm = SignatureAlgorithm(KeyType.RSA, function, scheme_padding)
+    scheme = SignatureScheme(rsa3072.public_key(), algorithm)
+    digest = digest_of(function)
+    assert scheme.card_digest(digest) == digest
+    hash_nibble = {28: 3, 32: 4, 48: 5, 64: 6}[len(digest)]
+    scheme_nibble = {Padding.PKCS1: 2, Padding.PSS: 5}[scheme_padding]
+    assert scheme.card_algorithm == hash_nibble << 4 | scheme_nibble
+    hash_ = FUNCTIONS[function][1]
+    pss = padding.PSS(padding.MGF1(hash_), hash_.digest_size)
+    used = pss if scheme_padding is Padding.PSS else padding.PKCS1v15()
+    signature = rsa3072.sign(digest, used, Prehashed(hash_))
+    scheme.verify(signature, digest)
+    rsa3072.public_key().verify(signature, MESSAGE, used, hash_)
+    other = padding.PKCS1v15() if used is pss else pss
+    with pytest.raises(SignatureInvalid):
+        scheme.verify(rsa3072.sign(digest, other, Prehashed(hash_)), digest)
+
+
+@pytest.mark.parametrize("function", ["SHA3-224", "SHA3-256", "SHA3-384", "SHA3-512"])
+@pytest.mark.parametrize("scheme_padding", [Padding.PKCS1, Padding.PSS])
+def test_rsa_signs_no_sha3_which_the_card_does_not_know(
+    rsa3072: rsa.RSAPrivateKey, function: str, scheme_padding: Padding
+) -> None:
+    with pytest.raises(InvalidArgument):
+        SignatureScheme(
+            rsa3072.public_key(),
+            SignatureAlgorithm(KeyType.RSA, function, scheme_padding),
+        )
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        SignatureAlgorithm(KeyType.RSA, "SHA-384", Padding.PKCS1),
+        SignatureAlgorithm(KeyType.ECC, "SHA-384", Padding.PSS),
+        SignatureAlgorithm(KeyType.ECC, "SHA-1"),
+        SignatureAlgorithm(KeyType.ECC, "MD5"),
+        SignatureAlgorithm(KeyType.ECC, ""),
+    ],
+)
+def test_what_a_key_can_not_sign_is_refused(algorithm: SignatureAlgorithm) -> None:
+    with pytest.raises(InvalidArgument):
+        SignatureScheme(P384.public_key(), algorithm)
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("off_by", [-1, 1])
+def test_a_digest_of_another_length_than_its_functions_is_refused(
+    function: str, off_by: int
+) -> None:
+    algorithm = SignatureAlgorithm(KeyType.ECC, function)
+    scheme = SignatureScheme(P384.public_key(), algorithm)
+    with pytest.raises(InvalidArgument):
+        scheme.card_digest(bytes(HASH_SIZES[function] + off_by))
+
+
+def test_what_a_key_was_made_for_comes_first(rsa3072: rsa.RSAPrivateKey) -> None:
+    names = [
+        supported_algorithms(key)[0].name
+        for key in (P384.public_key(), P256.public_key(), rsa3072.public_key())
+    ]
+    assert names == ["ES384", "ES256", "RS256"]
+    assert token_algorithm(rsa3072.public_key()).name == "PS256"
+    assert len(supported_algorithms(P384.public_key())) == len(FUNCTIONS)
+    assert len(supported_algorithms(rsa3072.public_key())) == 8
+
+
+def test_names_are_jwas_where_jwa_has_one() -> None:
+    assert SignatureAlgorithm(KeyType.ECC, "SHA-512").name == "ES512"
+    assert SignatureAlgorithm(KeyType.ECC, "SHA3-256").name == "SHA3-256withECDSA"
+    assert SignatureAlgorithm(KeyType.RSA, "SHA-224", Padding.PKCS1).name == (
+        "SHA-224withRSA"
+    )
