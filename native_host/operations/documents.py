@@ -11,6 +11,7 @@ import stat
 import tempfile
 import unicodedata
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedRandom
 from pathlib import Path
@@ -170,7 +171,8 @@ class DocumentInbox:
             self._fault = InvalidArgument("The documents have been deleted.")
         self._news.set()
         for file in self._files:
-            file.close()
+            with suppress(OSError):  # what a full disk did not take, once more
+                file.close()
         self._files.clear()
         if self._lock >= 0:
             _delete(self._folder)

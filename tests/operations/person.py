@@ -2,11 +2,13 @@
 """A person at a prompt, played by the test step by step."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from native_host.errors import UserCancelled
 from native_host.pin_prompt.prompt import (
+    CardChoice,
+    ConsentQuestion,
     Conversation,
     PinQuestion,
     Problem,
@@ -20,15 +22,24 @@ from native_host.pin_prompt.prompt import (
 class Person(Prompt):
     """Answers when the test says so.
 
-    ``shown`` and ``questions`` keep all that was shown and asked; ``pins`` are answered
-    at once, in order, and where there are none the question stands.
+    ``shown`` and the lists after it keep all that was shown and asked. ``pins`` are
+    answered at once, in order, and where there are none the question stands; an empty
+    one agrees to type on the reader. ``choice`` is which card is chosen, ``agrees``
+    whether the person consents; None lets the question stand.
     """
 
     pins: list[str] = field(default_factory=list)
     conversation: Conversation | None = None
     shown: list[tuple[Step, Problem | None]] = field(default_factory=list)
+    bars: list[Progress] = field(default_factory=list)
     questions: list[PinQuestion] = field(default_factory=list)
+    choices: list[list[CardChoice]] = field(default_factory=list)
+    consents: list[ConsentQuestion] = field(default_factory=list)
     started: bool = True
+    choice: int | None = None
+    agrees: bool | None = True
+    #: What was handed over as a PIN, which must have been wiped at the end.
+    typed: list[bytearray] = field(default_factory=list)
     _cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def open(self, conversation: Conversation) -> None:
@@ -45,11 +56,28 @@ class Person(Prompt):
         progress: Progress | None = None,
     ) -> None:
         self.shown.append((step, problem))
+        if progress is not None:
+            self.bars.append(progress)
+
+    async def choose_card(self, choices: Sequence[CardChoice]) -> int:
+        self.choices.append(list(choices))
+        if self.choice is None:
+            await self._cancelled.wait()
+            raise UserCancelled
+        return self.choice
+
+    async def ask_consent(self, question: ConsentQuestion) -> None:
+        self.consents.append(question)
+        if self.agrees is None:
+            await self._cancelled.wait()
+        if not self.agrees:
+            raise UserCancelled
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         self.questions.append(question)
         if self.pins:
-            return bytearray(self.pins.pop(0), "ascii")
+            self.typed.append(bytearray(self.pins.pop(0), "ascii"))
+            return self.typed[-1]
         await self._cancelled.wait()
         raise UserCancelled
 
