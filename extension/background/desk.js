@@ -3,97 +3,14 @@
 
 import { Fault } from "../shared/fault.js";
 import { connectHost } from "../shared/host_state.js";
-import { allowUnprompted } from "./rate_limit.js";
-import { readToken } from "./token.js";
+import { Operation } from "./operation.js";
 
-/** @import { HostRequest, NativeHost } from "../shared/native_host.js" */
-/** @import { Token } from "./token.js" */
-
-/** How long the window says that it is done. */
-const DONE_MS = 1000;
+/** @import { NativeHost, Progress } from "../shared/native_host.js" */
+/** @import { PageRequest } from "./page_request.js" */
+/** @import { Task } from "./tasks.js" */
 
 /** How long a prepared host waits for its operation. */
 const WARM_MS = 120_000;
-
-/**
- * What the host is asked for; the fields of PROTOCOL.md §3.
- *
- * @typedef {object} Authentication
- * @property {string} challengeNonce
- * @property {string} origin
- * @property {string} [lang]
- * @property {boolean} userActivation
- */
-
-/** An identification under way. */
-export class Operation {
-  /** The token, checked; rejects with a Fault. @type {Promise<Token>} */
-  result;
-
-  /** Whether the page has stopped waiting. */
-  expired = false;
-
-  #abandoned = false;
-  /** @type {NativeHost | null} */
-  #host = null;
-  /** @type {HostRequest | null} */
-  #request = null;
-
-  /**
-   * @param {Authentication} authentication
-   * @param {(progress: string) => void} onProgress
-   * @param {() => NativeHost} openHost
-   */
-  constructor(authentication, onProgress, openHost) {
-    this.result = this.#run(authentication, onProgress, openHost);
-  }
-
-  /** The page called it off: the host gets a moment to say how far it was. */
-  cancel() {
-    if (this.#request) this.#request.cancel();
-    else this.abandon();
-  }
-
-  /** The page stopped waiting: the person may still read what the window says. */
-  expire() {
-    this.expired = true;
-    if (this.#request) this.#request.expire();
-    else this.abandon();
-  }
-
-  /** Nobody is there any more: the host goes at once, and its window with it. */
-  abandon() {
-    this.#abandoned = true;
-    this.#host?.close();
-  }
-
-  /**
-   * @param {Authentication} authentication
-   * @param {(progress: string) => void} onProgress
-   * @param {() => NativeHost} openHost
-   * @returns {Promise<Token>}
-   */
-  async #run(authentication, onProgress, openHost) {
-    if (!authentication.userActivation) await allowUnprompted(authentication.origin);
-    if (this.#abandoned) throw new Fault("REQUEST_CANCELLED");
-    this.#host = openHost();
-    try {
-      await this.#host.hello;
-      this.#request = this.#host.request(
-        "authenticate",
-        { ...authentication },
-        onProgress,
-      );
-      const token = readToken(await this.#request.answer);
-      // The window tells the person that it is done, and then goes with its host.
-      setTimeout(() => this.#host?.close(), DONE_MS);
-      return token;
-    } catch (error) {
-      this.#host.close();
-      throw error;
-    }
-  }
-}
 
 /**
  * @typedef {object} WarmHost
@@ -103,32 +20,36 @@ export class Operation {
 
 /** Where operations queue, in a queue of one. */
 export class Desk {
-  /** @type {Operation | null} */
+  /** @type {Operation<unknown> | null} */
   #current = null;
   /** @type {WarmHost | null} */
   #warm = null;
 
   /**
-   * Begin an operation. One that its page no longer waits for makes room.
+   * Begin an operation for a page; it ends with the document. One that its page no
+   * longer waits for makes room.
    *
-   * @param {Authentication} authentication
-   * @param {(progress: string) => void} onProgress
-   * @returns {Operation}
-   * @throws {Fault} BUSY
+   * @template T
+   * @param {PageRequest} request
+   * @param {Task<T>} task
+   * @param {(progress: Progress) => void} [onProgress]
+   * @returns {Operation<T>}
+   * @throws {Fault} REQUEST_CANCELLED, BUSY
    */
-  authenticate(authentication, onProgress) {
+  begin(request, task, onProgress = () => {}) {
+    const { gone, cancelled, chunks } = request;
+    if (gone.aborted || cancelled.aborted) throw new Fault("REQUEST_CANCELLED");
     this.#refuseIfBusy();
     this.#current?.abandon();
-    const operation = new Operation(
-      authentication,
-      onProgress,
-      () => this.#takeWarmHost() ?? connectHost(),
-    );
+    const openHost = () => this.#takeWarmHost() ?? connectHost();
+    const operation = new Operation(task, chunks, onProgress, openHost);
     this.#current = operation;
-    const leave = () => {
+    gone.addEventListener("abort", () => operation.abandon());
+    cancelled.addEventListener("abort", () => operation.cancel());
+    request.keepUntil(operation.over);
+    void operation.over.then(() => {
       if (this.#current === operation) this.#current = null;
-    };
-    operation.result.then(leave, leave);
+    });
     return operation;
   }
 
@@ -172,7 +93,7 @@ export class Desk {
   }
 
   #refuseIfBusy() {
-    if (this.#current && !this.#current.expired) throw new Fault("BUSY");
+    if (this.#current && !this.#current.isLeft) throw new Fault("BUSY");
   }
 
   /** @returns {NativeHost | null} */

@@ -5,11 +5,18 @@ import { Fault } from "../shared/fault.js";
 import { knownHost } from "../shared/host_state.js";
 import { isRecord } from "../shared/values.js";
 import { extensionVersion } from "../shared/versions.js";
-import { beginAuthentication } from "./authentication.js";
 import { originOf } from "./caller.js";
+import {
+  asking,
+  authenticateTask,
+  certificateTask,
+  refuseUnknownFields,
+  signTask,
+} from "./tasks.js";
 
 /** @import { Desk } from "./desk.js" */
 /** @import { PageRequest } from "./page_request.js" */
+/** @import { Task } from "./tasks.js" */
 
 /**
  * @typedef {(request: PageRequest, desk: Desk, origin: string) =>
@@ -20,6 +27,8 @@ import { originOf } from "./caller.js";
 const ACTIONS = Object.freeze({
   "kortilla:status": status,
   "kortilla:authenticate": authenticate,
+  "kortilla:get-signing-certificate": getSigningCertificate,
+  "kortilla:sign": sign,
   "kortilla:prepare": prepare,
 });
 
@@ -44,8 +53,8 @@ export async function handle(request, desk) {
  * @param {Fault} fault
  * @returns {Promise<object>} the fields of the failure
  */
-export async function describe(request, { code, message, reason }) {
-  const error = { code, message, ...(reason !== undefined && { reason }) };
+export async function describe(request, { code, message, reason, made }) {
+  const error = { code, message, ...(reason !== undefined && { reason }), ...made };
   return { id: request.message["id"], error };
 }
 
@@ -62,18 +71,44 @@ async function status({ message }) {
 
 /** @type {Action} */
 async function authenticate(request, desk, origin) {
-  const { message } = request;
-  refuseUnknownFields(message, ["action", "id", "challengeNonce", "options"]);
-  const { id, challengeNonce, options = {} } = message;
-  if (!isRecord(options)) {
-    throw new Fault("INVALID_ARGUMENT", { detail: "options is not an object." });
-  }
-  refuseUnknownFields(options, ["lang"], "options.");
-  const wanted = { origin, challengeNonce, lang: options["lang"] };
-  const operation = beginAuthentication(desk, request, wanted, (progress) =>
-    request.reply("progress", { id, progress }),
+  const { lang } = readFields(request, ["challengeNonce"], ["lang"]);
+  const { challengeNonce } = request.message;
+  const task = authenticateTask(asking(request, origin, lang), challengeNonce);
+  return perform(request, desk, task);
+}
+
+/** @type {Action} */
+async function getSigningCertificate(request, desk, origin) {
+  const { lang } = readFields(request, [], ["lang"]);
+  return perform(request, desk, certificateTask(asking(request, origin, lang)));
+}
+
+/** @type {Action} */
+async function sign(request, desk, origin) {
+  const { lang, ...choices } = readFields(
+    request,
+    ["documents", "hashes"],
+    ["lang", "hashFunction", "certificate", "cryptoAlgorithm", "paddingScheme"],
   );
-  return operation.result;
+  const { documents, hashes } = request.message;
+  const base = asking(request, origin, lang);
+  return perform(request, desk, signTask(base, { documents, hashes, ...choices }));
+}
+
+/**
+ * Have the host do it, and tell the page how far it is.
+ *
+ * @template T
+ * @param {PageRequest} request
+ * @param {Desk} desk
+ * @param {Task<T>} task
+ * @returns {Promise<T>}
+ */
+function perform(request, desk, task) {
+  const { id } = request.message;
+  return desk.begin(request, task, (progress) => {
+    request.reply("progress", { id, ...progress });
+  }).result;
 }
 
 /** @type {Action} */
@@ -86,15 +121,18 @@ async function prepare(request, desk) {
 }
 
 /**
- * @param {Record<string, unknown>} record
- * @param {string[]} known
- * @param {string} [prefix] of the names in the sentence
+ * @param {PageRequest} request
+ * @param {string[]} fields that its message may have
+ * @param {string[]} choices that its options may have
+ * @returns {Record<string, unknown>} the options
  * @throws {Fault} INVALID_ARGUMENT
  */
-function refuseUnknownFields(record, known, prefix = "") {
-  const unknown = Object.keys(record).find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    const name = `${prefix}${unknown}`.slice(0, 64);
-    throw new Fault("INVALID_ARGUMENT", { detail: `${name} is not a known field.` });
+function readFields({ message }, fields, choices) {
+  refuseUnknownFields(message, ["action", "id", "options", ...fields]);
+  const { options = {} } = message;
+  if (!isRecord(options)) {
+    throw new Fault("INVALID_ARGUMENT", { detail: "options is not an object." });
   }
+  refuseUnknownFields(options, choices, "options.");
+  return options;
 }

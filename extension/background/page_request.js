@@ -2,6 +2,7 @@
 // One request of one document, over the port that its content script opened for it.
 
 import { isRecord, isText } from "../shared/values.js";
+import { Chunks } from "./chunks.js";
 
 /** @typedef {chrome.runtime.Port} Port */
 
@@ -11,7 +12,7 @@ import { isRecord, isText } from "../shared/values.js";
  * @typedef {{ancestorsAreOwn: boolean, isActive: boolean, hasBeenActive: boolean}} Seen
  */
 
-const LONGEST_MESSAGE = 8192;
+const LONGEST_MESSAGE = 32_768;
 
 /** What the content script sends first, and how the page is answered. */
 export class PageRequest {
@@ -23,13 +24,15 @@ export class PageRequest {
    * @param {Port} port
    * @param {Record<string, unknown>} message the page's own
    * @param {Seen} seen
+   * @param {Chunks} chunks of the documents that belong to it
    * @param {{gone: AbortSignal, cancelled: AbortSignal}} signals the end of the
    *   document, and the page's own cancel
    */
-  constructor(port, message, seen, signals) {
+  constructor(port, message, seen, chunks, signals) {
     this.#port = port;
     this.message = message;
     this.seen = seen;
+    this.chunks = chunks;
     this.gone = signals.gone;
     this.cancelled = signals.cancelled;
   }
@@ -79,6 +82,7 @@ export class PageRequest {
 export function receiveRequest(port, onRequest) {
   const gone = new AbortController();
   const cancelled = new AbortController();
+  const chunks = new Chunks();
   let received = false;
   port.onDisconnect.addListener(() => gone.abort());
   port.onMessage.addListener((/** @type {unknown} */ message) => {
@@ -87,6 +91,7 @@ export function receiveRequest(port, onRequest) {
       cancelled.abort();
       return;
     }
+    if (received && chunks.put(message["chunk"])) return;
     const body = received ? null : readBody(message["text"]);
     if (!body) {
       // Not what our content script sends.
@@ -101,7 +106,7 @@ export function receiveRequest(port, onRequest) {
       hasBeenActive: message["hasBeenActive"] === true,
     };
     const signals = { gone: gone.signal, cancelled: cancelled.signal };
-    onRequest(new PageRequest(port, body, seen, signals));
+    onRequest(new PageRequest(port, body, seen, chunks, signals));
   });
 }
 

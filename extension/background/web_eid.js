@@ -5,11 +5,13 @@ import { Fault } from "../shared/fault.js";
 import { knownHost } from "../shared/host_state.js";
 import { isRecord } from "../shared/values.js";
 import { WEB_EID_VERSION, majorOf } from "../shared/versions.js";
-import { beginAuthentication } from "./authentication.js";
 import { originOf } from "./caller.js";
+import { asking, authenticateTask, certificateTask, signTask } from "./tasks.js";
 
 /** @import { Desk } from "./desk.js" */
 /** @import { PageRequest } from "./page_request.js" */
+/** @import { Signature } from "./results.js" */
+/** @import { Asking, Task } from "./tasks.js" */
 
 const DEFAULT_PATIENCE_MS = 120_000;
 const LONGEST_PATIENCE_MS = 3_600_000;
@@ -58,6 +60,8 @@ class WebEidFault extends Fault {
 const ACTIONS = Object.freeze({
   "web-eid:status": status,
   "web-eid:authenticate": authenticate,
+  "web-eid:get-signing-certificate": getSigningCertificate,
+  "web-eid:sign": sign,
 });
 
 /**
@@ -71,9 +75,7 @@ const ACTIONS = Object.freeze({
 export async function handle(request, desk) {
   const origin = await originOf(request.sender, request.seen.ancestorsAreOwn);
   const action = Object.hasOwn(ACTIONS, request.action) && ACTIONS[request.action];
-  if (!action) {
-    throw new Fault("UNKNOWN_COMMAND", { detail: "Kortilla can't sign yet." });
-  }
+  if (!action) throw new Fault("UNKNOWN_COMMAND");
   checkLibrary(request);
   return action(request, desk, origin);
 }
@@ -121,14 +123,74 @@ async function status({ message }) {
 
 /** @type {Action} */
 async function authenticate(request, desk, origin) {
-  const { challengeNonce } = request.message;
-  if (challengeNonce === undefined || challengeNonce === null) {
-    throw new WebEidFault("MISSING_PARAMETER", "challengeNonce is missing.");
+  const { challengeNonce } = required(request, ["challengeNonce"]);
+  const task = authenticateTask(askingFor(request, origin), challengeNonce);
+  return perform(request, desk, task);
+}
+
+/** @type {Action} */
+async function getSigningCertificate(request, desk, origin) {
+  return perform(request, desk, certificateTask(askingFor(request, origin)));
+}
+
+/** @type {Action} */
+async function sign(request, desk, origin) {
+  const fields = required(request, ["certificate", "hash", "hashFunction"]);
+  const { certificate, hash, hashFunction } = fields;
+  // Web eID's pages give no name. The site's is at least true.
+  const hashes = [{ name: new URL(origin).host, hash, hashFunction }];
+  const task = signTask(askingFor(request, origin), { hashes, certificate });
+  const { signatures } = await perform(request, desk, task);
+  const [{ signature, signatureAlgorithm }] = /** @type {[Signature]} */ (signatures);
+  return { signature, signatureAlgorithm };
+}
+
+/**
+ * @template {string} Name
+ * @param {PageRequest} request
+ * @param {Name[]} names of fields that can't be left out
+ * @returns {Record<Name, unknown>}
+ * @throws {WebEidFault} MISSING_PARAMETER
+ */
+function required({ message }, names) {
+  for (const name of names) {
+    if (message[name] === undefined || message[name] === null) {
+      throw new WebEidFault("MISSING_PARAMETER", `${name} is missing.`);
+    }
   }
-  const { options } = request.message;
-  const { lang, userInteractionTimeout } = isRecord(options) ? options : {};
-  const wanted = { origin, challengeNonce, lang: lang ?? undefined };
-  const operation = beginAuthentication(desk, request, wanted);
+  return /** @type {Record<Name, unknown>} */ (message);
+}
+
+/**
+ * @param {PageRequest} request
+ * @returns {Record<string, unknown>}
+ */
+function optionsOf({ message }) {
+  return isRecord(message["options"]) ? message["options"] : {};
+}
+
+/**
+ * @param {PageRequest} request
+ * @param {string} origin
+ * @returns {Asking}
+ * @throws {Fault} INVALID_ARGUMENT
+ */
+function askingFor(request, origin) {
+  return asking(request, origin, optionsOf(request)["lang"] ?? undefined);
+}
+
+/**
+ * Have the host do it, for as long as the page waits.
+ *
+ * @template T
+ * @param {PageRequest} request
+ * @param {Desk} desk
+ * @param {Task<T>} task
+ * @returns {Promise<T>}
+ * @throws {Fault} REQUEST_EXPIRED
+ */
+async function perform(request, desk, task) {
+  const operation = desk.begin(request, task);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   /** @type {Promise<never>} */
@@ -136,7 +198,7 @@ async function authenticate(request, desk, origin) {
     timer = setTimeout(() => {
       operation.expire();
       reject(new Fault("REQUEST_EXPIRED"));
-    }, patience(userInteractionTimeout));
+    }, patience(optionsOf(request)["userInteractionTimeout"]));
   });
   try {
     return await Promise.race([operation.result, impatience]);

@@ -16,8 +16,10 @@ const SENTENCES = Object.freeze({
   CARD_MUTE: "The card does not answer.",
   CARD_NOT_ACTIVATED: "The card is new; its PINs were never set.",
   CARD_REMOVED: "The card was taken out of the reader.",
+  CERTIFICATE_MISMATCH: "The card in the reader has another certificate.",
   CONFIG_BROKEN: "The configuration of the host can't be used.",
   CONTEXT_INSECURE: "The document is not a secure context.",
+  DOCUMENT_UNREADABLE: "A document could not be read, or has changed meanwhile.",
   EXTENSION_UNAVAILABLE: "The extension was updated or removed; reload the page.",
   FRAME_REFUSED: "Only a top frame and frames of its own origin may ask.",
   HOST_CRASHED: "The host program did not start, ended, or answered nonsense.",
@@ -30,31 +32,43 @@ const SENTENCES = Object.freeze({
   ORIGIN_REFUSED: "This origin may not ask.",
   PCSC_UNAVAILABLE: "The system's smart card service does not run.",
   PIN_BLOCKED: "The PIN is locked.",
+  PIN_NOT_ENTERED: "No PIN was entered on the reader.",
   PIN_TRIES_UNREADABLE: "The card does not tell how many tries are left.",
   PROMPT_FAILED: "The window of the host could not be shown.",
   RATE_LIMITED: "Requests that no click preceded are passed on once a minute.",
   REQUEST_CANCELLED: "The page called the request off.",
   REQUEST_EXPIRED: "The page stopped waiting.",
   SIGNATURE_INVALID: "The card's signature does not verify and was withheld.",
+  SIGNING_INTERRUPTED: "Some were signed, and then something failed.",
   UNKNOWN_COMMAND: "This version does not know the action.",
   UNSUPPORTED_CARD: "The card is not a Finnish citizen card.",
   USER_CANCELLED: "The person cancelled.",
   WRONG_PIN: "The card refused the PIN.",
 });
 
+/**
+ * @typedef {object} More
+ * @property {string} [detail] More than the code's sentence, for developers of pages.
+ * @property {string | undefined} [reason] What stood in the way.
+ * @property {boolean} [isShown] Whether the host's window stays to say it.
+ * @property {Record<string, unknown>} [told] All that the host told, unchecked.
+ * @property {object} [made] What was done all the same, for the page.
+ */
+
 /** An error with a code of PROTOCOL.md §5. */
 export class Fault extends Error {
   /**
    * @param {string} code
-   * @param {{detail?: string, reason?: string | undefined}} [more] `detail` says more
-   *   than the code's sentence, to developers of pages; `reason` is why a person
-   *   cancelled.
+   * @param {More} [more]
    */
-  constructor(code, { detail, reason } = {}) {
+  constructor(code, { detail, reason, isShown = false, told = {}, made } = {}) {
     super(detail ?? SENTENCES[code] ?? "The host reported an error.");
     this.name = "Fault";
     this.code = code;
     this.reason = reason;
+    this.isShown = isShown;
+    this.told = told;
+    this.made = made;
   }
 }
 

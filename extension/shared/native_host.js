@@ -3,7 +3,7 @@
 
 import { browser } from "./api.js";
 import { Fault } from "./fault.js";
-import { isRecord, isText } from "./values.js";
+import { isCount, isRecord, isText } from "./values.js";
 import { isRecentEnough, readHostVersion } from "./versions.js";
 
 /** @import { HostVersion } from "./versions.js" */
@@ -13,10 +13,17 @@ const HELLO_MS = 5000;
 const CANCEL_MS = 2000;
 
 /**
+ * How far a request is: a word, and how much of what is counted.
+ *
+ * @typedef {{progress: string, done?: number, total?: number}} Progress
+ */
+
+/**
  * A request under way.
  *
  * @typedef {object} HostRequest
  * @property {Promise<unknown>} answer The `result`, unchecked; rejects with a Fault.
+ * @property {(chunk: object) => void} send Send a piece of what belongs to it.
  * @property {() => void} cancel Call it off; `answer` settles within two seconds.
  * @property {() => void} expire Nobody waits any more; the person may still read.
  */
@@ -25,7 +32,7 @@ const CANCEL_MS = 2000;
  * @typedef {object} Pending
  * @property {(result: unknown) => void} resolve
  * @property {(fault: Fault) => void} reject
- * @property {(progress: string) => void} onProgress
+ * @property {(progress: Progress) => void} onProgress
  */
 
 /**
@@ -56,6 +63,7 @@ export class NativeHost {
   /** @type {(fault: Fault) => void} */
   #ungreeted = () => {};
   #announceEnd = () => {};
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer = setTimeout(() => this.#end(new Fault("HOST_CRASHED")), HELLO_MS);
 
   /** Start the host. It is heard from through `hello`. */
@@ -85,7 +93,7 @@ export class NativeHost {
    *
    * @param {string} command
    * @param {Record<string, unknown>} [args]
-   * @param {(progress: string) => void} [onProgress]
+   * @param {(progress: Progress) => void} [onProgress]
    * @returns {HostRequest}
    */
   request(command, args, onProgress = () => {}) {
@@ -96,14 +104,20 @@ export class NativeHost {
       this.#pending.set(id, { resolve, reject, onProgress });
     });
     this.#send(args ? { id, command, arguments: args } : { id, command });
+    /** @param {object} message about it, which is too late after its answer */
+    const sendOn = (message) => {
+      if (this.#pending.has(id)) this.#send({ id, ...message });
+    };
     return {
       answer,
+      send: (chunk) => sendOn({ command: "chunk", arguments: chunk }),
       cancel: () => {
-        this.#send({ id, command: "cancel" });
-        clearTimeout(this.#timer);
+        if (!this.#pending.has(id)) return;
+        sendOn({ command: "cancel" });
+        this.#stopTimer();
         this.#timer = setTimeout(() => this.close(), CANCEL_MS);
       },
-      expire: () => this.#send({ id, command: "expire" }),
+      expire: () => sendOn({ command: "expire" }),
     };
   }
 
@@ -137,7 +151,7 @@ export class NativeHost {
     if (version === null) {
       this.#end(new Fault("HOST_CRASHED"));
     } else if (isRecentEnough(version)) {
-      clearTimeout(this.#timer);
+      this.#stopTimer();
       this.#ready = true;
       this.#greeted(version);
     } else {
@@ -157,16 +171,22 @@ export class NativeHost {
       pending.onProgress(reply.progress);
     } else {
       this.#pending.delete(reply.id);
+      this.#stopTimer();
       if (reply.fault) pending.reject(reply.fault);
       else pending.resolve(reply.result);
     }
+  }
+
+  #stopTimer() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   /** @param {Fault} fault */
   #end(fault) {
     if (this.#ended) return;
     this.#ended = true;
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#port.disconnect();
     this.#ungreeted(fault);
     this.#rejectAll(fault);
@@ -183,7 +203,7 @@ export class NativeHost {
 /**
  * @typedef {object} Reply
  * @property {string} id Empty when the host could not tell which request it failed.
- * @property {string} [progress]
+ * @property {Progress} [progress]
  * @property {unknown} [result]
  * @property {Fault} [fault]
  */
@@ -195,6 +215,8 @@ export class NativeHost {
 function readReply(message) {
   if (!isRecord(message)) return null;
   const { id, ...rest } = message;
+  const progress = readProgress(rest);
+  if (progress && isText(id, 1, 64)) return { id, progress };
   const [kind, ...more] = Object.keys(rest);
   if (kind === undefined || more.length > 0) return null;
   const value = rest[kind];
@@ -202,10 +224,19 @@ function readReply(message) {
     const fault = readFault(value);
     return fault && { id: id ?? "", fault };
   }
-  if (!isText(id, 1, 64)) return null;
-  if (kind === "result") return { id, result: value };
-  if (kind === "progress" && isText(value, 1, 32)) return { id, progress: value };
-  return null;
+  return kind === "result" && isText(id, 1, 64) ? { id, result: value } : null;
+}
+
+/**
+ * @param {Record<string, unknown>} fields
+ * @returns {Progress | null} null when it is none
+ */
+function readProgress({ progress, done, total, ...more }) {
+  if (!isText(progress, 1, 32) || Object.keys(more).length > 0) return null;
+  if (done === undefined && total === undefined) return { progress };
+  return isCount(total, 0, Number.MAX_SAFE_INTEGER) && isCount(done, 0, total)
+    ? { progress, done, total }
+    : null;
 }
 
 /**
@@ -214,9 +245,10 @@ function readReply(message) {
  */
 function readFault(error) {
   if (!isRecord(error) || !isCode(error["code"])) return null;
-  const { code, reason } = error;
-  if (reason === undefined || reason === null) return new Fault(code);
-  return isCode(reason) ? new Fault(code, { reason }) : null;
+  const { code, reason, shown } = error;
+  const more = { isShown: shown === true, told: error };
+  if (reason === undefined || reason === null) return new Fault(code, more);
+  return isCode(reason) ? new Fault(code, { ...more, reason }) : null;
 }
 
 /**

@@ -33,3 +33,13 @@ export function isBase64(value, longest) {
     /^[A-Za-z0-9+/]+={0,2}$/.test(value)
   );
 }
+
+/**
+ * @param {unknown} value
+ * @param {number} least
+ * @param {number} most
+ * @returns {value is number} a whole number
+ */
+export function isCount(value, least, most) {
+  return Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
+}

@@ -9,6 +9,7 @@ import {
   NONCE,
   Page,
   authenticate,
+  closeBrowser,
   freshBrowser,
   webEidAuthenticate,
 } from "./pages.mjs";
@@ -18,7 +19,7 @@ beforeEach(async () => {
   await freshBrowser();
 });
 
-afterEach(() => mock.timers.reset());
+afterEach(closeBrowser);
 
 const SITE = "https://service.example";
 
@@ -137,7 +138,7 @@ test("what our content script does not send is cut off", async () => {
   for (const message of [
     { text: "[1]" },
     { text: "{}" },
-    { text: `{"action":"kortilla:status","pad":"${"x".repeat(8192)}"}` },
+    { text: `{"action":"kortilla:status","pad":"${"x".repeat(32_768)}"}` },
     { text: "{" },
     { text: 5 },
     {},

@@ -456,7 +456,7 @@ async function take(frame, done) {
   await settle();
 }
 
-test("documents leave the message, which tells their sizes, and follow in order", async () => {
+test("documents leave the message, and follow it in order", async () => {
   const lengths = [2 * CHUNK + 5, 0, 1, CHUNK];
   const frame = new Frame().hear(sign(lengths.map(blobOf)));
   const text = JSON.parse(frame.ports[0]?.sent[0].text);
@@ -488,7 +488,7 @@ test("documents leave the message, which tells their sizes, and follow in order"
   assert.deepEqual(Buffer.concat(first), bytesOf(2 * CHUNK + 5));
 });
 
-test("nothing is lost of twenty small documents, nor of one that is large", async () => {
+test("nothing is lost of twenty small documents, nor of a large one", async () => {
   const small = new Frame().hear(sign(Array.from({ length: 20 }, () => blobOf(3))));
   for (let done = 0; done <= 60; done += 3) await take(small, done);
   assert.deepEqual(
@@ -630,11 +630,12 @@ test("what is no Blob is refused, and nothing is asked", async () => {
   assert.deepEqual(frame.ports, []);
 });
 
-test("too many documents, and too many bytes, are refused before one is read", async () => {
+test("too many documents or bytes are refused before one is read", async () => {
   const frame = new Frame();
   const huge = new FakeBlob(new Uint8Array(), 20_000_001);
   const half = new FakeBlob(new Uint8Array(), 10_000_001);
-  for (const blobs of [Array.from({ length: 21 }, () => blobOf(1)), [huge], [half, half]]) {
+  const many = Array.from({ length: 21 }, () => blobOf(1));
+  for (const blobs of [many, [huge], [half, half]]) {
     frame.hear(sign(blobs));
     assert.equal(frame.replies.at(-1).error.code, "INVALID_ARGUMENT");
   }
@@ -671,7 +672,7 @@ test("a file that can't be read any more, or has become less, is said", async ()
   }
 });
 
-test("a page that is loaded ahead has its documents read when it is shown", async () => {
+test("a page that is loaded ahead has its documents read once shown", async () => {
   const frame = new Frame();
   /** @type {() => void} */
   let show = () => {};

@@ -85,13 +85,47 @@ export const TOKEN = Object.freeze({
   appVersion: "https://kortilla.example/releases/0.1.0",
 });
 
+/** What the host gives for one signature. */
+const ALGORITHM = Object.freeze({
+  cryptoAlgorithm: "ECC",
+  hashFunction: "SHA-384",
+  paddingScheme: "NONE",
+});
+
+export const SIGNING_CERTIFICATE = Object.freeze({
+  certificate: "MIIBAAAA",
+  supportedSignatureAlgorithms: [ALGORITHM],
+});
+
+/**
+ * @param {string} name
+ * @returns {Record<string, unknown>}
+ */
+export const signatureOf = (name) => ({
+  name,
+  hash: "aGFzaA==",
+  hashFunction: "SHA-384",
+  signature: "c2lnbmF0dXJl",
+  signatureAlgorithm: ALGORITHM,
+});
+
 export const HELLO = Object.freeze({ version: "2.9.0+kortilla.0.1.0" });
 
 /** A host that does what it should. @param {FakePort} port */
 export function goodHost(port) {
-  port.onSent = ({ id, command }) => {
+  port.onSent = ({ id, command, arguments: wanted }) => {
     if (command === "prepare") port.say({ id, result: {} });
     if (command === "authenticate") port.say({ id, result: TOKEN });
+    if (command === "get-signing-certificate") {
+      port.say({ id, result: SIGNING_CERTIFICATE });
+    }
+    if (command === "sign") {
+      const { certificate } = SIGNING_CERTIFICATE;
+      /** @type {{name: string}[]} */
+      const items = wanted.documents ?? wanted.hashes;
+      const signatures = items.map(({ name }) => signatureOf(name));
+      port.say({ id, result: { certificate, signatures } });
+    }
   };
   queueMicrotask(() => port.say(HELLO));
 }

@@ -13,14 +13,14 @@ import {
   settle,
   slowHost,
 } from "./fake_browser.mjs";
-import { Page, authenticate, freshBrowser } from "./pages.mjs";
+import { Page, authenticate, closeBrowser, freshBrowser } from "./pages.mjs";
 
 beforeEach(async () => {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   await freshBrowser();
 });
 
-afterEach(() => mock.timers.reset());
+afterEach(closeBrowser);
 
 /**
  * @param {string} name

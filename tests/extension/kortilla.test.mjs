@@ -5,14 +5,14 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
 import { TOKEN, fake, missingHost, settle, slowHost } from "./fake_browser.mjs";
-import { NONCE, Page, authenticate, freshBrowser } from "./pages.mjs";
+import { NONCE, Page, authenticate, closeBrowser, freshBrowser } from "./pages.mjs";
 
 beforeEach(async () => {
   mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
   await freshBrowser();
 });
 
-afterEach(() => mock.timers.reset());
+afterEach(closeBrowser);
 
 const status = { action: "kortilla:status", id: "s1" };
 const prepare = { action: "kortilla:prepare", id: "p1" };
@@ -153,7 +153,7 @@ test("wrong requests are refused by name, and no host is started", async () => {
       /^challengeNonce /,
     ],
     [authenticate({ challengeNonce: null }), "INVALID_ARGUMENT", /^challengeNonce /],
-    [{ action: "kortilla:sign", id: "x" }, "UNKNOWN_COMMAND", /does not know/],
+    [{ action: "kortilla:activate", id: "x" }, "UNKNOWN_COMMAND", /does not know/],
     [{ action: "kortilla:constructor", id: "x" }, "UNKNOWN_COMMAND", /does not know/],
   ];
   for (const [message, code, sentence] of wrong) {

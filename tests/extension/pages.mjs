@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /** Documents that ask the extension's background, over the fake browser. */
 
+import { mock } from "node:test";
+
 import { FakePort, fake, goodHost, settle } from "./fake_browser.mjs";
 
 await import("../../extension/background/main.js");
@@ -9,6 +11,8 @@ export const NONCE = "n".repeat(43) + "=";
 
 /** One document, as the browser and its content script see it. */
 export class Page {
+  /** Those that have asked. @type {Set<Page>} */
+  static all = new Set();
   /** @type {FakePort[]} */
   #ports = [];
 
@@ -40,6 +44,7 @@ export class Page {
   ask(message) {
     const port = new FakePort(this.sender);
     this.#ports.push(port);
+    Page.all.add(this);
     fake.onConnect.emit(port);
     port.say({ text: JSON.stringify(message), ...this.seen });
     return port;
@@ -61,6 +66,7 @@ export class Page {
   async leave() {
     for (const port of this.#ports) if (!port.disconnected) port.leave();
     this.#ports = [];
+    Page.all.delete(this);
     await settle();
   }
 }
@@ -86,6 +92,49 @@ export const webEidAuthenticate = (more = {}) => ({
   challengeNonce: NONCE,
   ...more,
 });
+
+/** Three documents, as the content script tells of them. */
+export const DOCUMENTS = ["a.txt", "b.pdf", "c.png"].map((name) => ({
+  name,
+  mediaType: "text/plain",
+  size: 40_000,
+}));
+
+/** Two hashes. */
+export const HASHES = ["a.txt", "b.pdf"].map((name) => ({
+  name,
+  hash: "aGFzaA==",
+  hashFunction: "SHA-384",
+}));
+
+/**
+ * @param {object} [more]
+ * @returns {object} a request to sign documents
+ */
+export const sign = (more = { documents: DOCUMENTS }) => ({
+  action: "kortilla:sign",
+  id: "s1",
+  ...more,
+});
+
+/**
+ * @param {object} [more]
+ * @returns {object} Web eID's request to sign a hash
+ */
+export const webEidSign = (more = {}) => ({
+  action: "web-eid:sign",
+  libraryVersion: "2.0.2",
+  certificate: "MIIBAAAA",
+  hash: "aGFzaA==",
+  hashFunction: "SHA-384",
+  ...more,
+});
+
+/** End each test with all pages gone, while its clock still runs. */
+export async function closeBrowser() {
+  for (const page of Page.all) await page.leave();
+  mock.timers.reset();
+}
 
 /** Begin each test as if the browser had been started with a good host. */
 export async function freshBrowser() {

@@ -6,17 +6,37 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { afterEach, beforeEach, mock, test } from "node:test";
 
-import { HELLO, TOKEN, fake, missingHost, settle, slowHost } from "./fake_browser.mjs";
-import { Page, authenticate, freshBrowser, webEidAuthenticate } from "./pages.mjs";
+import {
+  HELLO,
+  SIGNING_CERTIFICATE,
+  TOKEN,
+  fake,
+  missingHost,
+  settle,
+  signatureOf,
+  slowHost,
+} from "./fake_browser.mjs";
+import {
+  Page,
+  authenticate,
+  closeBrowser,
+  freshBrowser,
+  webEidAuthenticate,
+  webEidSign,
+} from "./pages.mjs";
 
 beforeEach(async () => {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   await freshBrowser();
 });
 
-afterEach(() => mock.timers.reset());
+afterEach(closeBrowser);
 
 const status = { action: "web-eid:status", libraryVersion: "2.0.2" };
+const webEidCertificate = {
+  action: "web-eid:get-signing-certificate",
+  libraryVersion: "2.0.2",
+};
 
 /** @param {any} reply */
 const codeOf = (reply) => reply.error.code;
@@ -65,6 +85,19 @@ test("what is wrong with a request has Web eID's code for it", async () => {
     [webEidAuthenticate({ challengeNonce: "short" }), "NATIVE_INVALID_ARGUMENT"],
     [webEidAuthenticate({ challengeNonce: 5 }), "NATIVE_INVALID_ARGUMENT"],
     [webEidAuthenticate({ options: { lang: "suomi" } }), "NATIVE_INVALID_ARGUMENT"],
+    [{ action: "web-eid:get-signing-certificate" }, "VERSION_INVALID"],
+    [
+      { ...webEidCertificate, options: { lang: "suomi" } },
+      "NATIVE_INVALID_ARGUMENT",
+    ],
+    [webEidSign({ libraryVersion: undefined }), "VERSION_INVALID"],
+    [webEidSign({ certificate: undefined }), "MISSING_PARAMETER"],
+    [webEidSign({ hash: null }), "MISSING_PARAMETER"],
+    [webEidSign({ hashFunction: undefined }), "MISSING_PARAMETER"],
+    [webEidSign({ certificate: "?" }), "NATIVE_INVALID_ARGUMENT"],
+    [webEidSign({ hash: 5 }), "NATIVE_INVALID_ARGUMENT"],
+    [webEidSign({ hashFunction: "" }), "NATIVE_INVALID_ARGUMENT"],
+    [webEidSign({ options: { lang: 5 } }), "NATIVE_INVALID_ARGUMENT"],
   ];
   for (const [message, code] of wrong) {
     assert.equal(codeOf(await page.get(message)), `ERR_WEBEID_${code}`);
@@ -73,7 +106,12 @@ test("what is wrong with a request has Web eID's code for it", async () => {
 });
 
 test("a library of the next generation is told what has to be newer", async () => {
-  for (const message of [status, webEidAuthenticate()]) {
+  for (const message of [
+    status,
+    webEidAuthenticate(),
+    webEidCertificate,
+    webEidSign(),
+  ]) {
     const { error } = await new Page().get({ ...message, libraryVersion: "3.1.0" });
     assert.equal(error.code, "ERR_WEBEID_VERSION_MISMATCH");
     assert.equal(error.library, "3.1.0");
@@ -97,11 +135,87 @@ test("a host that is too old is a mismatch on its side only", async () => {
   }
 });
 
-test("signing is refused at once, in words", async () => {
-  for (const action of ["web-eid:sign", "web-eid:get-signing-certificate"]) {
-    const { error } = await new Page().get({ action, libraryVersion: "2.0.2" });
-    assert.equal(error.code, "ERR_WEBEID_UNKNOWN_ERROR");
-    assert.match(error.message, /sign/);
+test("the certificate for signing comes with what it can sign", async () => {
+  const options = { lang: "sv" };
+  const reply = await new Page().get({ ...webEidCertificate, options, unknown: 1 });
+  assert.deepEqual(reply, {
+    action: "web-eid:get-signing-certificate-success",
+    ...SIGNING_CERTIFICATE,
+  });
+  assert.deepEqual(fake.hosts[0]?.sent, [
+    {
+      id: "1",
+      command: "get-signing-certificate",
+      arguments: {
+        origin: "https://service.example",
+        lang: "sv",
+        userActivation: true,
+      },
+    },
+  ]);
+});
+
+test("a hash is signed by the key of the certificate that the page names", async () => {
+  const page = new Page({ origin: "https://service.example:8443" });
+  const reply = await page.get(webEidSign({ documents: "unknown" }));
+  const { signature, signatureAlgorithm } = signatureOf("");
+  assert.deepEqual(reply, {
+    action: "web-eid:sign-success",
+    signature,
+    signatureAlgorithm,
+  });
+  assert.deepEqual(fake.hosts[0]?.sent, [
+    {
+      id: "1",
+      command: "sign",
+      arguments: {
+        origin: "https://service.example:8443",
+        userActivation: true,
+        hashes: [
+          {
+            name: "service.example:8443",
+            hash: "aGFzaA==",
+            hashFunction: "SHA-384",
+          },
+        ],
+        certificate: "MIIBAAAA",
+      },
+    },
+  ]);
+});
+
+test("progress of a signing is not in this protocol", async () => {
+  fake.onHost = slowHost;
+  const port = new Page().ask(webEidSign());
+  await settle();
+  fake.hosts[0]?.say({ id: "1", progress: "signing", done: 0, total: 1 });
+  assert.deepEqual(port.sent, []);
+});
+
+test("another card than the one of the certificate is a plain failure", async () => {
+  fake.onHost = slowHost;
+  const port = new Page().ask(webEidSign());
+  await settle();
+  const error = { code: "CERTIFICATE_MISMATCH", message: "", shown: true };
+  fake.hosts[0]?.say({ id: "1", error });
+  await settle();
+  assert.deepEqual(Object.keys(port.sent[0].error), ["code", "message"]);
+  assert.equal(codeOf(port.sent[0]), "ERR_WEBEID_NATIVE_FATAL");
+  assert.ok(!fake.hosts[0]?.disconnected, "its window says more");
+});
+
+test("when the time of a signing is over its page hears it", async () => {
+  fake.onHost = slowHost;
+  for (const message of [webEidCertificate, webEidSign()]) {
+    const page = new Page();
+    const options = { userInteractionTimeout: 3000 };
+    const port = page.ask({ ...message, options });
+    await settle();
+    mock.timers.tick(3000);
+    await settle();
+    assert.equal(codeOf(port.sent[0]), "ERR_WEBEID_USER_TIMEOUT");
+    assert.deepEqual(fake.hosts.at(-1)?.sent.at(-1), { id: "1", command: "expire" });
+    await page.leave();
   }
 });
 

@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: MIT
+// What the background promises to pages that want something signed (PROTOCOL.md §1).
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import {
+  HELLO,
+  SIGNING_CERTIFICATE,
+  TOKEN,
+  fake,
+  goodHost,
+  settle,
+  signatureOf,
+  slowHost,
+} from "./fake_browser.mjs";
+import {
+  DOCUMENTS,
+  HASHES,
+  Page,
+  authenticate,
+  closeBrowser,
+  freshBrowser,
+  sign,
+  webEidAuthenticate,
+} from "./pages.mjs";
+
+/** @import { FakePort } from "./fake_browser.mjs" */
+
+beforeEach(async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
+  await freshBrowser();
+});
+
+afterEach(closeBrowser);
+
+const certificate = { action: "kortilla:get-signing-certificate", id: "c1" };
+
+/** @param {any} reply */
+const codeOf = (reply) => reply.error.code;
+
+/** The host at work. */
+const host = () => /** @type {FakePort} */ (fake.hosts.at(-1));
+
+/** @returns {any[]} the arguments of each chunk that the host got */
+const passed = () =>
+  host().sent.flatMap(({ command, arguments: chunk }) =>
+    command === "chunk" ? [chunk] : [],
+  );
+
+/** @param {number} document @param {number} number */
+const chunk = (document, number, data = "AAAA") => ({ document, number, data });
+
+/**
+ * A page that asks a slow host to sign.
+ *
+ * @param {object} [message]
+ */
+async function asked(message = sign()) {
+  fake.onHost = slowHost;
+  const page = new Page();
+  const port = page.ask(message);
+  await settle();
+  return { page, port };
+}
+
+test("the certificate for signing goes to the page as the host gives it", async () => {
+  const reply = await new Page().get({ ...certificate, options: { lang: "sv" } });
+  assert.deepEqual(reply, {
+    action: "kortilla:get-signing-certificate-success",
+    id: "c1",
+    ...SIGNING_CERTIFICATE,
+  });
+  assert.deepEqual(host().sent, [
+    {
+      id: "1",
+      command: "get-signing-certificate",
+      arguments: {
+        origin: "https://service.example",
+        lang: "sv",
+        userActivation: true,
+      },
+    },
+  ]);
+});
+
+test("documents are signed in order, with what the page chose", async () => {
+  const options = {
+    lang: "fi",
+    hashFunction: "SHA-256",
+    certificate: "MIIBAAAA",
+    cryptoAlgorithm: "RSA",
+    paddingScheme: "PSS",
+  };
+  const reply = await new Page().get(sign({ documents: DOCUMENTS, options }));
+  assert.deepEqual(reply, {
+    action: "kortilla:sign-success",
+    id: "s1",
+    certificate: SIGNING_CERTIFICATE.certificate,
+    signatures: DOCUMENTS.map(({ name }) => signatureOf(name)),
+  });
+  assert.deepEqual(host().sent[0], {
+    id: "1",
+    command: "sign",
+    arguments: {
+      origin: "https://service.example",
+      userActivation: true,
+      documents: DOCUMENTS,
+      ...options,
+    },
+  });
+});
+
+test("hashes are signed too", async () => {
+  const reply = await new Page().get(sign({ hashes: HASHES }));
+  assert.equal(reply.signatures.length, 2);
+  assert.deepEqual(host().sent[0].arguments.hashes, HASHES);
+});
+
+test("what is not in the protocol is refused, and starts no host", async () => {
+  const page = new Page();
+  const [document] = DOCUMENTS;
+  const [hash] = HASHES;
+  const long = "x".repeat(256);
+  /** @type {[object, RegExp][]} */
+  const wrong = [
+    [sign({}), /^One of documents and hashes /],
+    [sign({ documents: DOCUMENTS, hashes: HASHES }), /^One of /],
+    [sign({ documents: [] }), /^documents /],
+    [sign({ documents: {} }), /^documents /],
+    [sign({ documents: null }), /^documents /],
+    [sign({ documents: Array.from({ length: 21 }, () => document) }), /^documents /],
+    [sign({ documents: [5] }), /^documents /],
+    [sign({ documents: [{ ...document, pin: "1" }] }), /^documents\.pin /],
+    [sign({ documents: [{ ...document, name: "" }] }), /^documents\.name /],
+    [sign({ documents: [{ ...document, name: long }] }), /^documents\.name /],
+    [sign({ documents: [{ ...document, name: "\ud800" }] }), /^documents\.name /],
+    [sign({ documents: [{ ...document, mediaType: 5 }] }), /^documents\.mediaType /],
+    [sign({ documents: [{ ...document, size: -1 }] }), /^documents\.size /],
+    [sign({ documents: [{ ...document, size: 0.5 }] }), /^documents\.size /],
+    [sign({ documents: [{ name: "a", mediaType: "b/c" }] }), /^documents\.size /],
+    [
+      sign({ documents: DOCUMENTS.map((each) => ({ ...each, size: 7_000_000 })) }),
+      /too large/,
+    ],
+    [sign({ hashes: [{ ...hash, hash: "?" }] }), /^hashes\.hash /],
+    [sign({ hashes: [{ ...hash, hash: "A".repeat(92) }] }), /^hashes\.hash /],
+    [sign({ hashes: [{ ...hash, hashFunction: 1 }] }), /^hashes\.hashFunction /],
+    [sign({ hashes: [{ ...hash, size: 1 }] }), /^hashes\.size /],
+    [{ ...sign(), pin: "123456" }, /^pin /],
+    [{ ...sign(), options: { pin: "1" } }, /^options\.pin /],
+    [{ ...sign(), options: { certificate: "?" } }, /^certificate /],
+    [{ ...sign(), options: { cryptoAlgorithm: null } }, /^cryptoAlgorithm /],
+    [{ ...sign(), options: { lang: "suomi" } }, /^lang /],
+    [{ ...certificate, certificate: "MIIBAAAA" }, /^certificate /],
+    [{ ...certificate, options: { hashFunction: "SHA-384" } }, /^options\.hash/],
+  ];
+  for (const [message, sentence] of wrong) {
+    const { error } = await page.get(message);
+    assert.equal(error.code, "INVALID_ARGUMENT", JSON.stringify(message));
+    assert.match(error.message, sentence);
+  }
+  assert.equal(fake.hosts.length, 0);
+});
+
+test("a name that may deceive goes on as it is: the host shows it", async () => {
+  const names = ["../../etc", "a\u202etxt.exe", "\u0000", " ", "💌".repeat(127)];
+  const hashes = names.map((name) => ({ ...HASHES[0], name }));
+  const { signatures } = await new Page().get(sign({ hashes }));
+  assert.deepEqual(
+    signatures.map((/** @type {{name: string}} */ { name }) => name),
+    names,
+  );
+});
+
+test("progress has its numbers, when there are some", async () => {
+  const { port } = await asked();
+  host().say({ id: "1", progress: "window-open" });
+  host().say({ id: "1", progress: "receiving", done: 0, total: 120_000 });
+  host().say({ id: "1", progress: "signing", done: 1, total: 3 });
+  assert.deepEqual(port.sent, [
+    { action: "kortilla:sign-progress", id: "s1", progress: "window-open" },
+    {
+      action: "kortilla:sign-progress",
+      id: "s1",
+      progress: "receiving",
+      done: 0,
+      total: 120_000,
+    },
+    {
+      action: "kortilla:sign-progress",
+      id: "s1",
+      progress: "signing",
+      done: 1,
+      total: 3,
+    },
+  ]);
+});
+
+test("chunks wait for the host's hello, and go on in order", async () => {
+  fake.onHost = () => {};
+  const port = new Page().ask(sign());
+  for (const number of [0, 1, 2]) port.say({ chunk: chunk(0, number) });
+  await settle();
+  assert.deepEqual(host().sent, []);
+  host().say(HELLO);
+  await settle();
+  port.say({ chunk: chunk(0, 3) });
+  await settle();
+  assert.deepEqual(
+    host().sent.map(({ id, command }) => `${id} ${command}`),
+    ["1 sign", "1 chunk", "1 chunk", "1 chunk", "1 chunk"],
+  );
+  assert.deepEqual(
+    passed(),
+    [0, 1, 2, 3].map((number) => chunk(0, number)),
+  );
+});
+
+test("each answer of the host makes room for a chunk", async () => {
+  const { port } = await asked();
+  for (let number = 0; number < 8; number += 1) port.say({ chunk: chunk(0, number) });
+  host().say({ id: "1", progress: "receiving", done: 3, total: 120_000 });
+  port.say({ chunk: chunk(0, 8, "AAA=") });
+  assert.equal(passed().length, 9);
+  // Of the nine, which end at 3, 6, … 24 and 26 bytes, this leaves one.
+  host().say({ id: "1", progress: "receiving", done: 25, total: 120_000 });
+  for (let number = 9; number < 16; number += 1) port.say({ chunk: chunk(0, number) });
+  assert.equal(passed().length, 16);
+  assert.ok(!port.disconnected);
+  port.say({ chunk: chunk(0, 16) });
+  assert.ok(port.disconnected);
+});
+
+test("a port that floods is cut off, and its host with it", async () => {
+  const { port } = await asked();
+  for (let number = 0; number < 9; number += 1) port.say({ chunk: chunk(0, number) });
+  await settle();
+  assert.equal(passed().length, 8);
+  assert.ok(port.disconnected);
+  assert.ok(host().disconnected);
+  fake.onHost = () => {};
+  const early = new Page().ask(sign());
+  for (let number = 0; number < 9; number += 1) early.say({ chunk: chunk(0, number) });
+  await settle();
+  assert.ok(early.disconnected);
+  assert.ok(host().disconnected);
+});
+
+for (const bad of [
+  null,
+  "AAAA",
+  {},
+  chunk(0, 0, ""),
+  chunk(0, 0, "A".repeat(43_696)),
+  chunk(0, 0, "?AAA"),
+  chunk(20, 0),
+  chunk(-1, 0),
+  chunk(0, 0.5),
+  chunk(0, -1),
+  { document: 0, number: "0", data: "AAAA" },
+]) {
+  const text = JSON.stringify(bad).slice(0, 60);
+  test(`a port that brings ${text} is cut off`, async () => {
+    const { port } = await asked();
+    port.say({ chunk: bad });
+    await settle();
+    assert.ok(port.disconnected);
+    assert.ok(host().disconnected);
+    assert.deepEqual(passed(), []);
+  });
+}
+
+test("a chunk has 32768 bytes at most, and nothing more goes to the host", async () => {
+  const { port } = await asked();
+  port.say({ chunk: { ...chunk(0, 0, "A".repeat(43_692)), pin: "123456" } });
+  assert.deepEqual(passed(), [chunk(0, 0, "A".repeat(43_692))]);
+});
+
+test("a chunk before its request is cut off", async () => {
+  const { FakePort } = await import("./fake_browser.mjs");
+  const port = new FakePort(new Page().sender);
+  fake.onConnect.emit(port);
+  port.say({ chunk: chunk(0, 0) });
+  await settle();
+  assert.ok(port.disconnected);
+});
+
+test("chunks that were under way when the request ended are nobody's", async () => {
+  const { port } = await asked();
+  host().say({ id: "1", error: { code: "INVALID_ARGUMENT", message: "" } });
+  port.say({ chunk: chunk(0, 0) });
+  await settle();
+  assert.equal(codeOf(port.sent.at(-1)), "INVALID_ARGUMENT");
+  assert.deepEqual(passed(), []);
+});
+
+test("a cancel reaches the host in the middle of the chunks", async () => {
+  const { port } = await asked();
+  port.say({ chunk: chunk(0, 0) });
+  port.say({ cancel: true });
+  assert.deepEqual(host().sent.at(-1), { id: "1", command: "cancel" });
+  host().say({ id: "1", error: { code: "REQUEST_CANCELLED", message: "" } });
+  await settle();
+  assert.equal(codeOf(port.sent.at(-1)), "REQUEST_CANCELLED");
+});
+
+test("the host goes with the document in the middle of the chunks", async () => {
+  const { page, port } = await asked();
+  port.say({ chunk: chunk(0, 0) });
+  await page.leave();
+  assert.ok(host().disconnected);
+  fake.onHost = goodHost;
+  assert.equal((await new Page().get(sign())).signatures.length, 3);
+});
+
+test("signing and identifying keep each other out", async () => {
+  const { page } = await asked();
+  const other = new Page({ tab: 2 });
+  for (const message of [sign(), certificate, authenticate()]) {
+    assert.equal(codeOf(await other.get(message)), "BUSY");
+  }
+  await page.leave();
+});
+
+test("a request to sign without a click is one a minute too", async () => {
+  const page = new Page({ isActive: false });
+  await page.get(sign());
+  assert.equal(host().sent[0].arguments.userActivation, false);
+  assert.equal(codeOf(await page.get(sign())), "RATE_LIMITED");
+  assert.equal(codeOf(await page.get(certificate)), "RATE_LIMITED");
+  assert.equal(codeOf(await page.get(authenticate())), "RATE_LIMITED");
+});
+
+test("a prepared host signs", async () => {
+  const page = new Page();
+  await page.get({ action: "kortilla:prepare", id: "p1" });
+  assert.equal((await page.get(sign())).signatures.length, 3);
+  assert.equal(fake.hosts.length, 1);
+});
+
+// What a host may not give
+
+const [first, second, third] = DOCUMENTS.map(({ name }) => signatureOf(name));
+const whole = {
+  certificate: SIGNING_CERTIFICATE.certificate,
+  signatures: [first, second, third],
+};
+
+/** @type {[string, unknown][]} */
+const unusable = [
+  ["no object", "signed"],
+  ["no certificate", { signatures: whole.signatures }],
+  ["more than is asked for", { ...whole, holder: "SPECIMEN" }],
+  ["text as certificate", { ...whole, certificate: "å" }],
+  ["no list", { ...whole, signatures: first }],
+  ["too few signatures", { ...whole, signatures: [first, second] }],
+  ["too many signatures", { ...whole, signatures: [first, second, third, third] }],
+  ["another order", { ...whole, signatures: [second, first, third] }],
+  ["a hole", { ...whole, signatures: [first, null, third] }],
+  [
+    "a signature of another name",
+    { ...whole, signatures: [first, second, signatureOf("x")] },
+  ],
+  ...[
+    { hash: "" },
+    { hashFunction: "MD5" },
+    { signature: "A".repeat(1028) },
+    { signatureAlgorithm: "ES384" },
+    { signatureAlgorithm: {} },
+    { signatureAlgorithm: { ...Object(first?.["signatureAlgorithm"]), pin: "1" } },
+    {
+      signatureAlgorithm: { ...Object(first?.["signatureAlgorithm"]), hashFunction: 1 },
+    },
+    { pin: "123456" },
+  ].map(
+    (change) =>
+      /** @type {[string, unknown]} */ ([
+        `a signature with ${JSON.stringify(change).slice(0, 50)}`,
+        { ...whole, signatures: [first, { ...second, ...change }, third] },
+      ]),
+  ),
+];
+for (const [name, result] of unusable) {
+  test(`${name}: the host has crashed, and nothing reaches the page`, async () => {
+    const { port } = await asked();
+    host().say({ id: "1", result });
+    await settle();
+    assert.equal(port.sent.length, 1);
+    assert.equal(codeOf(port.sent[0]), "HOST_CRASHED");
+    assert.ok(host().disconnected);
+  });
+}
+
+for (const change of [
+  { certificate: "" },
+  { supportedSignatureAlgorithms: [] },
+  { supportedSignatureAlgorithms: [{ cryptoAlgorithm: "DSA" }] },
+  { supportedSignatureAlgorithms: Array.from({ length: 33 }, () => 0) },
+  { name: "SPECIMEN" },
+]) {
+  test(`a certificate with ${JSON.stringify(change).slice(0, 50)}: none`, async () => {
+    const { port } = await asked(certificate);
+    host().say({ id: "1", result: { ...SIGNING_CERTIFICATE, ...change } });
+    await settle();
+    assert.equal(codeOf(port.sent[0]), "HOST_CRASHED");
+  });
+}
+
+for (const progress of [
+  { progress: "receiving", done: 1 },
+  { progress: "receiving", total: 1 },
+  { progress: "receiving", done: 2, total: 1 },
+  { progress: "receiving", done: -1, total: 1 },
+  { progress: "receiving", done: "1", total: 1 },
+  { progress: "receiving", done: 0, total: 1, name: "a.txt" },
+]) {
+  test(`progress like ${JSON.stringify(progress)} is none`, async () => {
+    const { port } = await asked();
+    host().say({ id: "1", ...progress });
+    await settle();
+    assert.equal(codeOf(port.sent[0]), "HOST_CRASHED");
+  });
+}
+
+// What stops halfway, and what a window stays for
+
+const interrupted = {
+  code: "SIGNING_INTERRUPTED",
+  message: "/home/maija",
+  reason: "CARD_REMOVED",
+  shown: true,
+  certificate: whole.certificate,
+  signatures: [first],
+  total: 3,
+};
+
+test("a signing that stops halfway tells which signatures there are", async () => {
+  const { port } = await asked();
+  host().say({ id: "1", error: interrupted });
+  await settle();
+  assert.deepEqual(port.sent, [
+    {
+      action: "kortilla:sign-failure",
+      id: "s1",
+      error: {
+        code: "SIGNING_INTERRUPTED",
+        message: "Some were signed, and then something failed.",
+        reason: "CARD_REMOVED",
+        certificate: whole.certificate,
+        signatures: [first],
+        total: 3,
+      },
+    },
+  ]);
+});
+
+for (const change of [
+  { certificate: undefined },
+  { signatures: undefined },
+  { signatures: [second] },
+  { signatures: [first, second, third, third] },
+  { total: 4 },
+  { total: undefined },
+]) {
+  test(`an account with ${JSON.stringify(change).slice(0, 40)} is none`, async () => {
+    const { port } = await asked();
+    host().say({ id: "1", error: { ...interrupted, ...change } });
+    await settle();
+    assert.equal(codeOf(port.sent[0]), "HOST_CRASHED");
+    assert.deepEqual(Object.keys(port.sent[0].error).sort(), ["code", "message"]);
+    assert.ok(host().disconnected);
+  });
+}
+
+test("what the host tells besides reaches no page", async () => {
+  const { port } = await asked(authenticate());
+  host().say({ id: "1", error: { ...interrupted, code: "CARD_ERROR" } });
+  await settle();
+  assert.deepEqual(Object.keys(port.sent[0].error).sort(), [
+    "code",
+    "message",
+    "reason",
+  ]);
+});
+
+const mismatch = { code: "CERTIFICATE_MISMATCH", message: "", shown: true };
+
+test("a window that says what went wrong stays after the answer", async () => {
+  const { port } = await asked();
+  host().say({ id: "1", error: mismatch });
+  await settle();
+  assert.equal(codeOf(port.sent.at(-1)), "CERTIFICATE_MISMATCH");
+  assert.ok(!("shown" in port.sent[0].error));
+  mock.timers.tick(3_600_000);
+  await settle();
+  assert.ok(!host().disconnected);
+  host().leave();
+  await settle();
+  assert.ok(port.disconnected, "the document is needed no more");
+});
+
+test("such a window goes with its document", async () => {
+  const { page } = await asked();
+  host().say({ id: "1", error: mismatch });
+  await settle();
+  await page.leave();
+  assert.ok(host().disconnected);
+});
+
+test("such a window makes room for the next operation, of any page", async () => {
+  await asked();
+  host().say({ id: "1", error: mismatch });
+  await settle();
+  const [old] = fake.hosts;
+  new Page({ tab: 2, origin: "https://other.example" }).ask(authenticate());
+  await settle();
+  assert.ok(old?.disconnected);
+  assert.equal(fake.hosts.length, 2);
+  assert.ok(!host().disconnected);
+  host().say({ id: "1", result: TOKEN });
+  await settle();
+});
+
+test("such a window outlives the page's cancel that came with it", async () => {
+  const { port } = await asked();
+  port.say({ cancel: true });
+  host().say({ id: "1", error: interrupted });
+  await settle();
+  mock.timers.tick(10_000);
+  assert.ok(!host().disconnected);
+  assert.equal(port.sent[0].error.signatures.length, 1);
+});
+
+test("an error that no window shows ends the host at once", async () => {
+  for (const shown of [undefined, false, "yes"]) {
+    await asked();
+    host().say({ id: "1", error: { ...mismatch, shown } });
+    await settle();
+    assert.ok(host().disconnected);
+  }
+});
+
+test("a page that stopped waiting does not hear of a window that stays", async () => {
+  const { port } = await asked(
+    webEidAuthenticate({ options: { userInteractionTimeout: 10 } }),
+  );
+  mock.timers.tick(10);
+  await settle();
+  host().say({ id: "1", error: mismatch });
+  await settle();
+  assert.equal(port.sent.length, 1);
+  assert.ok(!host().disconnected);
+  host().leave();
+});
