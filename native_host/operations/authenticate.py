@@ -16,7 +16,7 @@ from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
 from native_host.card.signature import token_algorithm
 from native_host.card.source import CardSource
 from native_host.operations.card_session import CardAtHand, check_validity, with_card
-from native_host.operations.conversation import Report, begin
+from native_host.operations.conversation import Report, begin, check_cancelled
 from native_host.operations.pin import PinAsker, usable_pin
 from native_host.pin_prompt.prompt import Prompt, Step
 
@@ -78,6 +78,7 @@ async def _authenticate(
     digest = _digest(request, certificate)
 
     async def sign(pin: bytearray | None) -> bytes:
+        await check_cancelled(prompt)
         prompt.show(Step.SIGNING if pin is not None else Step.PIN_PAD)
         progress("signing", None)
         return await prompt.watch(

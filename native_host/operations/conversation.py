@@ -5,10 +5,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
+from native_host.errors import UserCancelled
 from native_host.pin_prompt.prompt import Conversation, Progress, Prompt
 from native_host.pin_prompt.questions import Operation
 
-__all__ = ["Report", "Request", "begin", "unless"]
+__all__ = ["Report", "Request", "begin", "check_cancelled", "unless"]
 
 T = TypeVar("T")
 
@@ -55,6 +56,22 @@ async def begin(
     progress("window-open", None)
     if not request.started_by_person:
         await prompt.ask_started()
+
+
+async def check_cancelled(prompt: Prompt) -> None:
+    """Raise ``UserCancelled`` when the person has cancelled by now.
+
+    ``Prompt.watch`` would see it after the card has got the next command.
+    """
+    cancel = asyncio.ensure_future(prompt.wait_for_cancel())
+    try:
+        await asyncio.sleep(0)
+        if cancel.done():
+            cancel.result()
+            raise UserCancelled
+    finally:
+        cancel.cancel()
+        await asyncio.gather(cancel, return_exceptions=True)
 
 
 async def unless(interruption: Coroutine[Any, Any, None], awaitable: Awaitable[T]) -> T:

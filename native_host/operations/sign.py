@@ -16,7 +16,7 @@ from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource
 from native_host.errors import KortillaError
 from native_host.operations.card_session import CardAtHand, with_card
-from native_host.operations.conversation import Report, begin
+from native_host.operations.conversation import Report, begin, check_cancelled
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 from native_host.operations.pin import PinAsker, usable_pin
 from native_host.operations.sign_request import HashToSign, SignRequest
@@ -202,6 +202,7 @@ class _Batch:
     ) -> Signature:
         done, total = len(self._signatures), len(things)
         bar = Progress(done, total)
+        await check_cancelled(self._prompt)
         self._prompt.show(
             Step.SIGNING if pin is not None else Step.PIN_PAD,
             progress=bar if total > 1 else None,

@@ -257,9 +257,11 @@ def test_a_disk_that_is_full_is_said_and_nothing_stays(
     inbox: DocumentInbox, place: Path
 ) -> None:
     inbox._files[0].close()
-    with Path("/dev/full").open("r+b") as inbox._files[0]:
-        with pytest.raises(KortillaError, match="No space left"):
-            inbox.put(0, 0, FIRST)
+    with (
+        Path("/dev/full").open("r+b") as inbox._files[0],
+        pytest.raises(KortillaError, match="No space left"),
+    ):
+        inbox.put(0, 0, FIRST)
     assert not inside(place)
 
 
