@@ -2,10 +2,18 @@
 """Answers by itself, for the mock card alone: demonstrations and tests."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .prompt import Prompt, PromptFailed
-from .questions import Conversation, PinQuestion, Problem, Progress, Step
+from .questions import (
+    CardChoice,
+    ConsentQuestion,
+    Conversation,
+    PinQuestion,
+    Problem,
+    Progress,
+    Step,
+)
 
 __all__ = ["AutomaticPrompt"]
 
@@ -24,6 +32,7 @@ class AutomaticPrompt(Prompt):
         self._pins = dict(pins)
         self._stuck = asyncio.Event()
         self._problem: Problem | None = None
+        self._over = False
 
     async def open(self, conversation: Conversation) -> None:
         if not conversation.test_card:
@@ -38,19 +47,33 @@ class AutomaticPrompt(Prompt):
         problem: Problem | None = None,
         progress: Progress | None = None,
     ) -> None:
-        if problem is not None:
+        if step in (Step.EXPIRED, Step.FAILED):
+            self._over = True  # a window would stay readable; nobody reads here
+            self._stuck.set()
+        elif problem is not None:
             self._problem = problem
             self._stuck.set()
+
+    async def choose_card(self, choices: Sequence[CardChoice]) -> int:
+        """Choose the first."""
+        return 0
+
+    async def ask_consent(self, question: ConsentQuestion) -> None:
+        """Agree."""
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         if question.wrong or question.repeated:
             raise PromptFailed(f"The card refused the {question.role} that was set up.")
+        if question.pin_pad:
+            raise PromptFailed("Nobody is there to type on the reader.")
         if question.role not in self._pins:
             raise PromptFailed(f"No {question.role} was set up.")
         return bytearray(self._pins[question.role], "ascii")
 
     async def wait_for_cancel(self) -> None:
         await self._stuck.wait()
+        if self._over:
+            return
         code = self._problem.code if self._problem else ""
         raise PromptFailed(f"Nobody is there to solve the problem {code}.")
 

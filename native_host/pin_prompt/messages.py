@@ -5,41 +5,58 @@ Host to window, one object a line, at most ``MAX_REQUEST`` bytes::
 
     {"type": "open", "conversation": {…}}           ← {"type": "visible"}
     {"type": "ask-started"}                         ← {"type": "started"}
-    {"type": "show", "step": "…", "problem": null}
-    {"type": "ask-pin", "number": 1, "question": {…}}
-                                     ← {"type": "pin", "number": 1, "digits": "1234"}
+    {"type": "show", "step": "…", "problem": null, "progress": null}
+    {"type": "choose-card", "number": 1, "choices": [{…}, {…}]}
+                                     ← {"type": "chosen", "number": 1, "index": 0}
+    {"type": "ask-consent", "number": 2, "question": {…}}
+                                     ← {"type": "agreed", "number": 2}
+    {"type": "ask-pin", "number": 3, "question": {…}}
+                                     ← {"type": "pin", "number": 3, "digits": "1234"}
+                                     or {"type": "agreed", "number": 3} for a PIN pad
     {"type": "close"}
 
 The objects' fields are those of ``questions``. The window may send
-``{"type": "cancel"}`` at any time. A PIN's number is that of the question that it
-answers: a late answer to a question which the host has given up is thrown away. Answers
-have at most ``MAX_ANSWER`` bytes. Whatever does not fit ends the conversation.
+``{"type": "cancel"}`` at any time. An answer's number is that of its question: a late
+answer to a question which the host has given up is thrown away. Answers have at most
+``MAX_ANSWER`` bytes. Whatever does not fit ends the conversation.
 """
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
-from .questions import Conversation, PinQuestion, Problem, Step
+from .questions import (
+    CardChoice,
+    ConsentQuestion,
+    Conversation,
+    PinQuestion,
+    Problem,
+    Progress,
+    Step,
+)
 
 __all__ = [
     "MAX_ANSWER",
     "MAX_REQUEST",
+    "AskConsent",
     "AskPin",
     "AskStarted",
+    "ChooseCard",
     "Close",
     "Open",
     "Request",
     "Show",
     "decode_request",
     "encode_request",
-    "read_pin",
+    "read_answer",
 ]
 
-#: Longest line to the window, in bytes with its newline.
-MAX_REQUEST = 8192
+#: Longest line to the window, in bytes with its newline: room for twenty documents with
+#: names of 255 characters.
+MAX_REQUEST = 65536
 #: Longest line from the window, in bytes with its newline.
 MAX_ANSWER = 256
 
@@ -67,11 +84,28 @@ class Show:
 
     step: Step
     problem: Problem | None = None
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class ChooseCard:
+    """Ask which card to use; ``number`` counts the questions of a conversation."""
+
+    number: int
+    choices: tuple[CardChoice, ...]
+
+
+@dataclass(frozen=True)
+class AskConsent:
+    """Ask for consent where no PIN is needed."""
+
+    number: int
+    question: ConsentQuestion
 
 
 @dataclass(frozen=True)
 class AskPin:
-    """Ask for consent and PIN; ``number`` counts the questions of a conversation."""
+    """Ask for consent and PIN."""
 
     number: int
     question: PinQuestion
@@ -82,28 +116,35 @@ class Close:
     """Take the window away and end."""
 
 
-Request = Open | AskStarted | Show | AskPin | Close
+Request = Open | AskStarted | Show | ChooseCard | AskConsent | AskPin | Close
 
 _TYPES: Mapping[str, type[Request]] = {
     "open": Open,
     "ask-started": AskStarted,
     "show": Show,
+    "choose-card": ChooseCard,
+    "ask-consent": AskConsent,
     "ask-pin": AskPin,
     "close": Close,
 }
 
 # A PIN goes from the pipe's buffer into the caller's without becoming a str, which
 # could not be wiped.
-_PIN = re.compile(
-    rb'\s*\{\s*"type":\s*"pin",\s*"number":\s*([0-9]{1,9}),'
-    rb'\s*"digits":\s*"([0-9]{1,12})"\s*\}\s*'
+_ANSWER = re.compile(
+    rb'\s*\{\s*"type":\s*"(pin|chosen|agreed)",\s*"number":\s*([0-9]{1,9})'
+    rb'(?:,\s*"digits":\s*"(?P<digits>[0-9]{1,12})"'
+    rb'|,\s*"index":\s*(?P<index>[0-9]{1,3}))?\s*\}\s*'
 )
+#: What each kind of answer holds besides its number.
+_CONTENT = {"pin": "digits", "chosen": "index", "agreed": None}
 
 
 def encode_request(request: Request) -> bytes:
     """Return the line for a request. Raises ``ValueError`` when it is too long."""
     name = next(name for name, kind in _TYPES.items() if isinstance(request, kind))
-    line = json.dumps({"type": name, **asdict(request)}).encode() + b"\n"
+    message = json.dumps({"type": name, **asdict(request)}, ensure_ascii=False)
+    # A page may name a document by half a surrogate pair.
+    line = message.encode(errors="surrogatepass") + b"\n"
     if len(line) > MAX_REQUEST:
         raise ValueError("The request is too long.")
     return line
@@ -124,13 +165,16 @@ def decode_request(line: bytes) -> Request:
     raise ValueError("A request is not an object of a known type.")
 
 
-def read_pin(line: bytearray) -> tuple[int, bytearray] | None:
-    """Return the number and the digits in a PIN line, or None when it is not one."""
-    match = _PIN.fullmatch(line)
-    if match is None:
+def read_answer(line: bytearray) -> tuple[str, int, bytearray] | None:
+    """Return an answer's type, number and digits, or None when it is not one.
+
+    The digits are those of a PIN or of the index of a card; consent has none.
+    """
+    match = _ANSWER.fullmatch(line)
+    if match is None or match.lastgroup != _CONTENT[kind := match[1].decode()]:
         return None
-    start, end = match.span(2)
-    return int(match[1]), line[start:end]
+    start, end = match.span(match.lastgroup) if match.lastgroup else (0, 0)
+    return kind, int(match[2]), line[start:end]
 
 
 def _record(kind: type[T], value: Any) -> T:
@@ -143,13 +187,17 @@ def _record(kind: type[T], value: Any) -> T:
 
 
 def _value(kind: Any, value: Any) -> Any:
-    if kind == Problem | None:
-        return None if value is None else _record(Problem, value)
-    if kind in (Conversation, PinQuestion):
+    """Return a value as a field's type, or raise ``ValueError``."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is UnionType:  # something or None
+        return None if value is None else _value(arguments[0], value)
+    if origin is tuple and type(value) is list:
+        return tuple(_value(arguments[0], item) for item in value)
+    if is_dataclass(kind):
         return _record(kind, value)
     if kind is Step:
         return Step(value)
-    allowed = value in get_args(kind) if get_origin(kind) is Literal else True
-    if not allowed or (kind in (str, int, bool) and type(value) is not kind):
+    fits = value in arguments if origin is Literal else type(value) is kind
+    if not fits:
         raise ValueError("A field has a value that it can't have.")
     return value

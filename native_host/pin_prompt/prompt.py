@@ -92,6 +92,8 @@ class Prompt(ABC):
     async def wait_for_cancel(self) -> None:
         """Return when the person cancels or closes the window; else never.
 
+        After ``EXPIRED`` or ``FAILED`` a prompt that needs no closing returns at once.
+
         Raises ``PromptFailed`` when the prompt breaks meanwhile.
         """
 

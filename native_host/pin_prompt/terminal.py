@@ -9,14 +9,24 @@ import asyncio
 import os
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from native_host.errors import UserCancelled
 
 from . import texts
+from .documents import described
 from .prompt import Prompt, PromptFailed
-from .questions import Conversation, PinQuestion, Problem, Progress, Step
+from .questions import (
+    CardChoice,
+    ConsentQuestion,
+    Conversation,
+    Document,
+    PinQuestion,
+    Problem,
+    Progress,
+    Step,
+)
 from .site_name import SiteName
 
 __all__ = ["TerminalPrompt"]
@@ -32,6 +42,8 @@ class TerminalPrompt(Prompt):
         self._terminal = -1
         self._shown: tuple[Step, Problem | None] | None = None
         self._asking: asyncio.Future[bytearray] | None = None
+        self._marked = False
+        self._over = asyncio.Event()
 
     async def open(self, conversation: Conversation) -> None:
         if not _is_terminal():
@@ -40,22 +52,17 @@ class TerminalPrompt(Prompt):
                 "program in a terminal, or choose prompt = 'window'."
             )
         self._terminal = sys.stdin.fileno()
-        self._conversation = conversation
-        self._texts = texts.load(conversation.language)
-        text, operation = self._texts, conversation.operation
+        self._texts = text = texts.load(conversation.language, conversation.operation)
         site = SiteName.of(conversation.origin)
-        if conversation.test_card:
-            mark, why = text("mark.test_card"), text("mark.test_card.explained")
-            self._say(f"*** {mark} *** {why}")
-        self._say(f"{text(f'{operation}.site')}\n\n    {site.origin}\n")
+        self._mark(conversation.test_card)
+        self._say(f"{text('site')}\n\n    {site.origin}\n")
         if site.international:
             self._say(text("site.international", name=site.international))
             self._say(text("site.international.warning"))
 
     async def ask_started(self) -> None:
-        operation = self._conversation.operation
-        self._say(self._texts(f"{operation}.started.heading"))
-        self._say(self._texts(f"{operation}.started.body"))
+        self._say(self._texts("started.heading"))
+        self._say(self._texts("started.body"))
         await self._ask_to_go_on()
 
     def show(
@@ -68,18 +75,45 @@ class TerminalPrompt(Prompt):
             return
         self._shown = step, problem
         text = self._texts
-        if problem:
-            heading, body = text.problem(problem)
-        else:
-            heading, body = text(f"step.{step}.heading"), text(f"step.{step}.body")
+        heading, body = text.problem(problem) if problem else text.step(step)
         self._say(f"{heading}. {body}")
+        if step in (Step.EXPIRED, Step.FAILED):
+            self._over.set()  # what stands in a terminal stays there
+
+    async def choose_card(self, choices: Sequence[CardChoice]) -> int:
+        text = self._texts
+        self._shown = None
+        self._say(f"{text('choose.heading')}. {text('choose.body')}")
+        for number, choice in enumerate(choices, 1):
+            name, satu = texts.printable(choice.name), texts.printable(choice.satu)
+            self._say(f"  {number}. {text('choose.card', name=name, satu=satu)}")
+            reader = texts.printable(choice.reader)
+            self._say(f"     {text('choose.reader', reader=reader)}")
+        answer = await self._ask(text("terminal.choose"))
+        given = answer.decode(errors="replace").strip()
+        numbers = [str(number) for number in range(1, len(choices) + 1)]
+        if given not in numbers:
+            raise UserCancelled
+        return numbers.index(given)
+
+    async def ask_consent(self, question: ConsentQuestion) -> None:
+        self._shown = None
+        self._mark(question.test_card)
+        self._say_person(question)
+        self._say(self._texts("consent"))
+        await self._ask_to_go_on()
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         text = self._texts
         self._shown = None
+        self._mark(question.test_card)
         self._say_question(question)
-        if question.tries_left == 1:
+        if question.pin_pad:
+            self._say(text("pin_pad.hint"))
+        if question.pin_pad or question.tries_left == 1:
             await self._ask_to_go_on()
+        if question.pin_pad:
+            return bytearray()
         while True:
             with self._hidden():
                 self._say(text("terminal.hidden"))
@@ -99,31 +133,47 @@ class TerminalPrompt(Prompt):
             self._say(complaint)
 
     async def wait_for_cancel(self) -> None:
-        """Wait for ever: in a terminal people cancel with Ctrl-C."""
-        await asyncio.get_running_loop().create_future()
+        """Wait for the end: in a terminal people cancel with Ctrl-C."""
+        await self._over.wait()
 
     async def close(self) -> None:
         if self._asking and not self._asking.done():
             self._asking.set_exception(PromptFailed("The prompt has been closed."))
 
+    def _mark(self, test_card: bool) -> None:
+        if test_card and not self._marked:
+            self._marked = True
+            mark = self._texts("mark.test_card")
+            self._say(f"*** {mark} *** {self._texts('mark.test_card.explained')}")
+
     def _say_question(self, question: PinQuestion) -> None:
         # "PIN1" stands in no text before the field itself, but for the last try's, so
-        # that a program which drives the terminal can wait for it.
-        text, operation = self._texts, self._conversation.operation
+        # that a program which drives the terminal can wait for it; "PIN2:" the same.
+        text = self._texts
+        self._say_person(question)
+        if question.documents:
+            self._say_documents(question.documents)
+            self._say(text.signatures(question))
+        self._say(text("consent"))
+        for words in text.news(question):
+            self._say(words)
+
+    def _say_person(self, question: PinQuestion | ConsentQuestion) -> None:
         name, satu = texts.printable(question.name), texts.printable(question.satu)
-        self._say(f"{text('person.name')}: {name}")
-        self._say(f"{text('person.satu')}: {satu}")
-        self._say(text(f"{operation}.consent"))
-        if question.repeated:
-            self._say(text("pin.repeated"))
-        elif question.wrong:
-            self._say(text("pin.wrong"))
-        if question.tries_left == 1:
-            self._say(text(f"{operation}.last_try"))
-        elif question.tries_left == 2:
-            self._say(text("pin.two_tries"))
-        elif question.tries_left != 5:
-            self._say(text("pin.tries", tries=question.tries_left))
+        self._say(f"{self._texts('person.name')}: {name}")
+        self._say(f"{self._texts('person.satu')}: {satu}")
+
+    def _say_documents(self, documents: tuple[Document, ...]) -> None:
+        text = self._texts
+        self._say(f"\n{text.what_is_signed(documents)}")
+        if warning := text.warning(documents):
+            self._say(f"*** {warning}")
+        for number, document in enumerate(documents, 1):
+            first, *rest = described(document, text)
+            self._say(f"\n  {number}. {first}")
+            for line in rest:
+                self._say(f"     {line}")
+        self._say("")
 
     async def _ask_to_go_on(self) -> None:
         answer = await self._ask(self._texts("terminal.go_on"))

@@ -7,24 +7,34 @@ import io
 import json
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, TypeVarTuple, Unpack, cast
 
 from native_host.errors import UserCancelled
 
 from .messages import (
     MAX_ANSWER,
+    AskConsent,
     AskPin,
     AskStarted,
+    ChooseCard,
     Close,
     Open,
     Request,
     Show,
     encode_request,
-    read_pin,
+    read_answer,
 )
 from .prompt import Prompt, PromptFailed
-from .questions import Conversation, PinQuestion, Problem, Progress, Step
+from .questions import (
+    CardChoice,
+    ConsentQuestion,
+    Conversation,
+    PinQuestion,
+    Problem,
+    Progress,
+    Step,
+)
 
 __all__ = ["WindowPrompt"]
 
@@ -48,6 +58,7 @@ class WindowPrompt(Prompt):
         self._number = 0
         self._wanted = ""
         self._answer: asyncio.Future[bytearray] | None = None
+        self._shown: Show | None = None
 
     async def open(self, conversation: Conversation) -> None:
         self._start()
@@ -66,11 +77,27 @@ class WindowPrompt(Prompt):
         problem: Problem | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self._send(Show(step, problem))
+        show = Show(step, problem, progress)
+        if not _looks_the_same(self._shown, show):
+            self._shown = show
+            self._send(show)
+
+    async def choose_card(self, choices: Sequence[CardChoice]) -> int:
+        self._number += 1
+        chosen = await self._ask(ChooseCard(self._number, tuple(choices)), "chosen")
+        index = int(chosen)
+        if index >= len(choices):
+            raise PromptFailed("The PIN window chose a card that there is not.")
+        return index
+
+    async def ask_consent(self, question: ConsentQuestion) -> None:
+        self._number += 1
+        await self._ask(AskConsent(self._number, question), "agreed")
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         self._number += 1
-        return await self._ask(AskPin(self._number, question), "pin")
+        wanted = "agreed" if question.pin_pad else "pin"
+        return await self._ask(AskPin(self._number, question), wanted)
 
     async def wait_for_cancel(self) -> None:
         await asyncio.shield(self._over)
@@ -112,14 +139,16 @@ class WindowPrompt(Prompt):
             line = encode_request(request)
         except ValueError:
             raise PromptFailed("There is too much to be shown.") from None
+        rest = memoryview(line)
         # A broken pipe means that the process is gone, which the pump reports.
         with contextlib.suppress(OSError):
-            self._stdin.write(line)
+            while rest:
+                rest = rest[self._stdin.write(rest) :]
 
     async def _ask(self, request: Request, wanted: str) -> bytearray:
-        """Send a request and return its answer's content, empty for all but a PIN."""
+        """Send a request and return its answer's digits, where it has any."""
         answer: asyncio.Future[bytearray] = self._loop.create_future()
-        self._answer, self._wanted = answer, wanted
+        self._answer, self._wanted, self._shown = answer, wanted, None
         taken = False
         try:
             self._send(request)
@@ -165,15 +194,10 @@ class WindowPrompt(Prompt):
             self._loop.call_soon_threadsafe(function, *args)
 
     def _receive(self, line: bytearray) -> None:
-        answer = self._answer
-        waiting = answer is not None and not answer.done()
         try:
-            if pin := read_pin(line):
-                number, digits = pin
-                wanted = self._wanted == "pin" and number == self._number
-                if answer is not None and waiting and wanted:
-                    answer.set_result(digits)
-                else:
+            if numbered := read_answer(line):
+                kind, number, digits = numbered
+                if number != self._number or not self._settle(kind, digits):
                     _wipe(digits)
                 return
             kind = _kind(line)
@@ -182,10 +206,18 @@ class WindowPrompt(Prompt):
         if kind == "cancel":
             if not self._over.done():
                 self._over.set_result(None)
-        elif kind not in ("visible", "started"):
+        elif kind in ("visible", "started"):
+            self._settle(kind, bytearray())
+        else:
             self._fail("The PIN window sent something unknown.")
-        elif answer is not None and waiting and kind == self._wanted:
-            answer.set_result(bytearray())
+
+    def _settle(self, kind: str, content: bytearray) -> bool:
+        """Give an answer to whoever waits for one of its kind; say whether one does."""
+        answer = self._answer
+        if answer is None or answer.done() or kind != self._wanted:
+            return False
+        answer.set_result(content)
+        return True
 
     def _fail(self, message: str) -> None:
         if not self._over.done():
@@ -193,6 +225,21 @@ class WindowPrompt(Prompt):
             self._over.exception()  # nobody need be waiting for it
         if self._process.returncode is None:
             self._process.kill()
+
+
+def _looks_the_same(before: Show | None, now: Show) -> bool:
+    """Say whether nothing has changed but less than a hundredth of a bar's length.
+
+    A page sends documents in hundreds of pieces.
+    """
+    if before is None or before.progress is None or now.progress is None:
+        return before == now
+    same = (before.step, before.problem) == (now.step, now.problem)
+    total = now.progress.total
+    if not same or total != before.progress.total:
+        return False
+    done = now.progress.done
+    return done < total and 100 * (done - before.progress.done) < total
 
 
 def _kind(line: bytearray) -> str:

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
 from native_host.pin_prompt.gui.guard import Guard
-from native_host.pin_prompt.gui.pages import PinPage
+from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.gui.render import offscreen_application
 from native_host.pin_prompt.gui.widgets import SiteLabel
 from native_host.pin_prompt.gui.window import PromptWindow

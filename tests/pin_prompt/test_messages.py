@@ -18,7 +18,7 @@ from native_host.pin_prompt.messages import (
     Show,
     decode_request,
     encode_request,
-    read_pin,
+    read_answer,
 )
 from native_host.pin_prompt.questions import Problem, Step
 
@@ -106,16 +106,23 @@ def test_a_request_that_is_too_long_is_not_sent() -> None:
 @pytest.mark.parametrize(
     ("line", "read"),
     [
-        (b'{"type": "pin", "number": 12, "digits": "1234"}', (12, bytearray(b"1234"))),
-        (b'{"type":"pin","number":1,"digits":"0"}', (1, bytearray(b"0"))),
+        (b'{"type": "pin", "number": 12, "digits": "1234"}', ("pin", 12, b"1234")),
+        (b'{"type":"pin","number":1,"digits":"0"}', ("pin", 1, b"0")),
+        (b'{"type": "chosen", "number": 2, "index": 1}', ("chosen", 2, b"1")),
+        (b'{"type": "agreed", "number": 3}', ("agreed", 3, b"")),
         (b'{"type": "pin", "number": 1, "digits": ""}', None),
         (b'{"type": "pin", "number": 1, "digits": "12a4"}', None),
         (b'{"type": "pin", "number": 1, "digits": "1234567890123"}', None),
+        (b'{"type": "pin", "number": 1, "index": 1}', None),
+        (b'{"type": "pin", "number": 1}', None),
         (b'{"type": "pin", "digits": "1234"}', None),
+        (b'{"type": "chosen", "number": 1, "index": -1}', None),
+        (b'{"type": "chosen", "number": 1, "digits": "1"}', None),
+        (b'{"type": "agreed", "number": 1, "index": 1}', None),
         (b'{"type": "cancel"}', None),
     ],
 )
-def test_a_pin_is_read_without_becoming_a_str(
-    line: bytes, read: tuple[int, bytearray] | None
+def test_an_answer_is_read_without_becoming_a_str(
+    line: bytes, read: tuple[str, int, bytes] | None
 ) -> None:
-    assert read_pin(bytearray(line)) == read
+    assert read_answer(bytearray(line)) == read

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPalette, QPen, QPixmap
 
+from native_host.pin_prompt.questions import Operation
+
 __all__ = [
     "LOOKS",
     "Look",
     "contrast",
     "dark_palette",
+    "draw_pen",
     "icon",
     "mixed",
     "readable",
@@ -49,9 +52,39 @@ def _draw_person_on_card(painter: QPainter, ink: QColor, paper: QColor) -> None:
     painter.drawLine(QPointF(0.6, 0.58), QPointF(0.76, 0.58))
 
 
-#: The look of each operation that has a window.
-LOOKS: Mapping[str, Look] = {
+def _draw_pen_on_paper(painter: QPainter, ink: QColor, paper: QColor) -> None:
+    painter.setPen(QPen(ink, 0.07, c=Qt.PenCapStyle.RoundCap))
+    painter.drawLine(QPointF(0.1, 0.9), QPointF(0.9, 0.9))
+    draw_pen(painter, ink, paper)
+
+
+def draw_pen(painter: QPainter, ink: QColor, paper: QColor) -> None:
+    """Paint a pen that is about to write, in a square of side 1."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(ink)
+    painter.save()
+    painter.translate(0.26, 0.78)
+    painter.rotate(-45)
+    nib = QPainterPath(QPointF(0, 0))
+    nib.lineTo(0.2, -0.12)
+    nib.lineTo(0.2, 0.12)
+    nib.closeSubpath()
+    painter.drawPath(nib)
+    painter.drawRect(QRectF(0.24, -0.12, 0.42, 0.24))
+    painter.drawRoundedRect(QRectF(0.7, -0.12, 0.16, 0.24), 0.05, 0.05)
+    painter.setPen(QPen(paper, 0.03))
+    painter.drawLine(QPointF(0.02, 0), QPointF(0.14, 0))
+    painter.restore()
+
+
+_SIGNING = Look(QColor("#7c1d3f"), QColor("#ffffff"), _draw_pen_on_paper)
+
+#: The look of each operation that has a window. Blue and this red stay apart for those
+#: who see few colours.
+LOOKS: Mapping[Operation, Look] = {
     "authenticate": Look(QColor("#0b4f86"), QColor("#ffffff"), _draw_person_on_card),
+    "signing-certificate": _SIGNING,
+    "sign": _SIGNING,
 }
 
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The pages of the window: what each says, what it asks, and its buttons."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import (
+    QAbstractScrollArea,
+    QButtonGroup,
     QFormLayout,
     QHBoxLayout,
     QProgressBar,
@@ -14,26 +16,27 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from native_host.pin_prompt.questions import Conversation, PinQuestion, Problem, Step
+from native_host.pin_prompt.questions import (
+    CardChoice,
+    ConsentQuestion,
+    Conversation,
+    Problem,
+    Progress,
+    Step,
+)
 from native_host.pin_prompt.texts import Texts, printable
 
-from .guard import Guard
 from .look import LOOKS
 from .picture import Picture
-from .pin_field import PinField
-from .widgets import (
-    ConfirmButton,
-    Notice,
-    Understood,
-    em,
-    label,
-    scaled,
-)
+from .ticks import Choice
+from .widgets import ConfirmButton, Notice, em, label, scaled
 
-__all__ = ["Page", "PinPage", "StartedPage", "StepPage"]
+__all__ = ["ChoosePage", "ConsentPage", "Page", "StartedPage", "StepPage"]
 
 _MORE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
-_AT_WORK = (Step.READING, Step.SIGNING)
+_AT_WORK = (Step.RECEIVING, Step.READING, Step.SIGNING)
+#: After these there is nothing left but to close the window.
+_OVER = (Step.EXPIRED, Step.FAILED, Step.DONE)
 #: What putting the card in again does not mend: no picture invites to do so.
 _ELSEWHERE = ("PIN_BLOCKED", "CARD_NOT_ACTIVATED")
 
@@ -56,6 +59,8 @@ class Page(QWidget):
         self.news: QWidget | None = None
         #: What a screen reader says when the page comes up.
         self.spoken = ""
+        #: What the keys scroll where the page itself fits.
+        self.scrolled: QAbstractScrollArea | None = None
         self.rows = QVBoxLayout(self)
         self.rows.setContentsMargins(0, 0, 0, 0)
         self.column = QVBoxLayout()
@@ -69,9 +74,29 @@ class Page(QWidget):
         # smallest width, and would have a window scroll that has room enough.
         return QSize(em(self, 12), 0)
 
-    def operation_text(self, key: str) -> str:
-        """Return a text of which each operation has its own."""
-        return self.text(f"{self.conversation.operation}.{key}")
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
+        return True
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        # What can scroll by itself gives way before the whole page is scrolled.
+        return self.rows.totalMinimumHeightForWidth(width)
+
+    def wanted_height(self, width: int) -> int:
+        """Return the height in pixels at which all there is can be seen."""
+        return self.rows.totalHeightForWidth(width)
+
+    def add_person(self, name: str, satu: str) -> None:
+        """Say whose card it is."""
+        form = QFormLayout()
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
+        form.setHorizontalSpacing(em(self, 1.0))
+        form.setVerticalSpacing(em(self, 0.3))
+        who = "signer" if "signer" in self.text else "person.name"
+        for key, value in ((who, name), ("person.satu", satu)):
+            what = label(self.text(key))
+            what.setWordWrap(False)
+            form.addRow(what, label(printable(value), bold=True))
+        self.column.addLayout(form)
 
     def add_button(self, words: str, pressed: Callable[[], None]) -> QPushButton:
         """Add a button to the footer."""
@@ -108,16 +133,14 @@ class StartedPage(Page):
 
     def __init__(self, conversation: Conversation, text: Texts) -> None:
         super().__init__(conversation, text)
-        heading = self.operation_text("started.heading")
-        body = self.operation_text("started.body")
+        heading = self.text("started.heading")
+        body = self.text("started.body")
         self.column.addWidget(label(heading, 1.3, bold=True))
         self.column.addWidget(label(body))
         self.column.addStretch()
         # The safe answer has the focus, so that a stray Enter does no harm.
         self.focus = self.add_button(text("started.no"), self.cancelled.emit)
-        self.confirm = self.add_confirming(
-            self.operation_text("started.yes"), self.answered.emit
-        )
+        self.confirm = self.add_confirming(self.text("started.yes"), self.answered.emit)
         self.spoken = f"{heading} {conversation.origin} {body}"
 
     def guard(self, active: bool) -> None:
@@ -133,167 +156,113 @@ class StepPage(Page):
         text: Texts,
         step: Step,
         problem: Problem | None,
+        progress: Progress | None = None,
     ) -> None:
         super().__init__(conversation, text)
-        if problem:
-            heading, body = text.problem(problem)
-        else:
-            heading, body = text(f"step.{step}.heading"), text(f"step.{step}.body")
-        self.heading = label(heading, 1.3, bold=True)
-        self.column.addWidget(self.heading)
+        self.shows = (step, problem)
+        self.heading_text, body = text.problem(problem) if problem else text.step(step)
+        self.column.addWidget(label(self.heading_text, 1.3, bold=True))
         self._add_body(step, body, problem)
+        self._bar: QProgressBar | None = None
+        if step in _AT_WORK:
+            self._add_bar()
+        if progress:
+            self.move_bar(progress)
         if problem:
             code = label(text("code", code=printable(problem.code)), 0.85)
             self.column.addWidget(code)
         self.column.addStretch()
-        over = step in (Step.EXPIRED, Step.DONE)
-        words = text("close") if over else text("cancel")
+        words = text("close") if step in _OVER else text("cancel")
         self.focus = self.add_button(words, self.cancelled.emit)
-        self.spoken = f"{heading}. {body}"
+        self.spoken = f"{self.heading_text}. {body}"
+
+    def move_bar(self, progress: Progress) -> None:
+        """Show how far it has got. A screen reader is told when it asks."""
+        if self._bar is None:
+            return
+        self._bar.setRange(0, progress.total)
+        self._bar.setValue(progress.done)
+        self._how_far.setText(self.text.progress(self.shows[0], progress))
+        self._how_far.setVisible(True)
 
     def _add_body(self, step: Step, body: str, problem: Problem | None) -> None:
         row = QHBoxLayout()
         row.setSpacing(em(self, 1.0))
         elsewhere = problem is not None and problem.code in _ELSEWHERE
-        if step not in (Step.EXPIRED, Step.DONE) and not elsewhere:
+        if step not in (*_OVER, Step.RECEIVING) and not elsewhere:
             look = LOOKS[self.conversation.operation]
             row.addWidget(Picture(step, look.colour), 0, _MORE)
         row.addWidget(Notice(body) if problem else label(body), 1)
         self.column.addLayout(row)
-        if step in _AT_WORK:
-            bar = QProgressBar(minimum=0, maximum=0)
-            bar.setAccessibleName(self.heading.text())
-            bar.setTextVisible(False)
-            bar.setFixedHeight(em(self, 0.5))
-            self.column.addWidget(bar)
+
+    def _add_bar(self) -> None:
+        self._bar = QProgressBar(minimum=0, maximum=0)
+        self._bar.setAccessibleName(self.heading_text)
+        self._bar.setTextVisible(False)
+        self._bar.setFixedHeight(em(self, 0.5))
+        self._how_far = label("")
+        self._how_far.setVisible(False)
+        self.column.addWidget(self._bar)
+        self.column.addWidget(self._how_far)
 
 
-class PinPage(Page):
-    """Consent and PIN in one."""
+class ConsentPage(Page):
+    """Consent where no PIN is needed."""
 
-    #: The digits that the person agreed with.
-    answered = Signal(str)
+    #: The person agrees.
+    answered = Signal()
 
     def __init__(
-        self,
-        conversation: Conversation,
-        text: Texts,
-        question: PinQuestion,
-        guard: Guard,
+        self, conversation: Conversation, text: Texts, question: ConsentQuestion
     ) -> None:
         super().__init__(conversation, text)
-        self._question = question
-        self._guard = guard
-        self.understood: Understood | None = None
-        self._add_person()
-        consent = label(self.operation_text("consent"))
-        self.column.addWidget(consent)
-        self._add_news()
-        self._add_field()
+        self.add_person(question.name, question.satu)
+        consent = text("consent")
+        self.column.addWidget(label(consent))
         self.column.addStretch()
-        self.add_button(text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirming(self.operation_text("confirm"), self._submit)
-        self.focus = self.understood or self.field
-        self.spoken = " ".join(
-            [self.spoken, conversation.origin, consent.text(), self.field_name]
-        ).strip()
+        # The safe answer has the focus, so that a stray Enter does no harm.
+        self.focus = self.add_button(text("cancel"), self.cancelled.emit)
+        self.confirm = self.add_confirming(text("confirm"), self.answered.emit)
+        self.spoken = f"{conversation.origin} {consent}"
 
     def guard(self, active: bool) -> None:
-        agreed = self.understood is None or self.understood.isChecked()
-        self.confirm.setEnabled(agreed and not active)
+        self.confirm.setEnabled(not active)
 
-    def complain(self, words: str) -> None:
-        """Say under the field, and aloud, why something was not taken."""
-        self.complaint.label.setText(words)
-        self.complaint.setVisible(True)
-        self._describe_field(words)
-        self.say(words)
-        self.grown.emit(self.complaint)
 
-    def _add_person(self) -> None:
-        form = QFormLayout()
-        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        form.setHorizontalSpacing(em(self, 1.0))
-        form.setVerticalSpacing(em(self, 0.3))
-        question = self._question
-        for key, value in (("name", question.name), ("satu", question.satu)):
-            shown = label(printable(value), bold=True)
-            what = label(self.text(f"person.{key}"))
-            what.setWordWrap(False)
-            form.addRow(what, shown)
-        self.column.addLayout(form)
+class ChoosePage(Page):
+    """Which of several cards? None is chosen before the person chooses."""
 
-    def _add_news(self) -> None:
-        """Say what happened to the last PIN, and how many tries there are."""
-        question, text, said = self._question, self.text, []
-        if question.repeated:
-            said.append(text("pin.repeated"))
-        elif question.wrong:
-            said.append(text("pin.wrong"))
-        if question.tries_left == 1:
-            said.append(self.operation_text("last_try"))
-        elif question.tries_left == 2:
-            said.append(text("pin.two_tries"))
-        elif question.tries_left != 5:
-            said.append(text("pin.tries", tries=question.tries_left))
-        self.spoken = " ".join(said)
-        if said:
-            serious = question.wrong or question.tries_left <= 2
-            self.news = Notice(self.spoken, serious=serious)
-            self.column.addWidget(self.news)
-        if question.tries_left == 1:
-            self._add_understood()
+    #: The index of the card.
+    answered = Signal(int)
 
-    def _add_understood(self) -> None:
-        self.understood = Understood(self.operation_text("last_try.confirm"))
-        self.understood.toggled.connect(lambda _on: self.guard(self._guard.active))
-        self.column.addWidget(self.understood)
+    def __init__(
+        self, conversation: Conversation, text: Texts, choices: Sequence[CardChoice]
+    ) -> None:
+        super().__init__(conversation, text)
+        heading, body = text("choose.heading"), text("choose.body")
+        self.column.addWidget(label(heading, 1.3, bold=True))
+        self.column.addWidget(label(body))
+        self.group = QButtonGroup(self)
+        for index, choice in enumerate(choices):
+            name, satu = printable(choice.name), printable(choice.satu)
+            reader = text("choose.reader", reader=printable(choice.reader))
+            card = text("choose.card", name=name, satu=satu)
+            button = Choice(f"{card}\n{reader}")
+            self.group.addButton(button, index)
+            self.column.addWidget(button)
+        self.group.idToggled.connect(lambda _index, _on: self.guard(self._guarded))
+        self.column.addStretch()
+        self._guarded = True
+        self.focus = self.group.button(0)
+        self.add_button(text("cancel"), self.cancelled.emit)
+        self.confirm = self.add_confirming(text("choose.confirm"), self._answer)
+        self.spoken = f"{heading}. {body}"
 
-    def _add_field(self) -> None:
-        question = self._question
-        self.field_name = self.text(f"pin.{question.role}")
-        what = label(self.field_name, 1.1, bold=True)
-        self.field = PinField(self._guard, question.max_length, self)
-        self.field.setFont(scaled(self.field, 1.5))
-        self.field.setFixedWidth(em(self.field, 9))
-        self.field.setAccessibleName(self.field_name)
-        self.field.submitted.connect(self._submit)
-        self.field.refused.connect(self._refuse)
-        self.field.textEdited.connect(self._calm)
-        what.setBuddy(self.field)
-        low, high = question.min_length, question.max_length
-        self._length = self.text("pin.length", min=low, max=high)
-        self.complaint = Notice("")
-        self.complaint.setVisible(False)
-        self._describe_field(self.spoken)
-        self.column.addWidget(what)
-        self.column.addWidget(self.field)
-        self.column.addWidget(label(self._length, 0.95))
-        self.column.addWidget(self.complaint)
+    def guard(self, active: bool) -> None:
+        self._guarded = active
+        self.confirm.setEnabled(self.group.checkedId() >= 0 and not active)
 
-    def _describe_field(self, words: str) -> None:
-        self.field.setAccessibleDescription(f"{self._length} {words}".strip())
-
-    def _calm(self) -> None:
-        self.complaint.setVisible(False)
-        self._describe_field("")
-
-    def _refuse(self, key: str) -> None:
-        self.complain(self.text(key, max=self._question.max_length))
-
-    def _submit(self) -> None:
-        if self._guard.active:
-            self._guard.restart()
-        elif self.understood and not self.understood.isChecked():
-            self.understood.setFocus()
-            self.complain(self.text("pin.confirm_first"))
-        elif len(self.field.text()) < self._question.min_length:
-            self.field.setFocus()
-            self.complain(self.text("pin.too_short", min=self._question.min_length))
-        else:
-            digits = self.field.text()
-            self.field.clear()
-            self.setEnabled(False)  # a second Enter must not answer again
-            for button in self.buttons[1:]:
-                button.setEnabled(False)
-            self.answered.emit(digits)
+    def _answer(self) -> None:
+        self.setEnabled(False)  # a second press must not answer again
+        self.confirm.setEnabled(False)
+        self.answered.emit(self.group.checkedId())

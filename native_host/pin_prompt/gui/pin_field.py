@@ -15,9 +15,10 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from .guard import Guard
-from .widgets import draw_focus
+from .look import LOOKS, readable
+from .widgets import draw_focus, em
 
-__all__ = ["PinField"]
+__all__ = ["PinField", "SignatureField"]
 
 _DIGITS = frozenset("0123456789")
 _CLIPBOARD = (
@@ -100,9 +101,35 @@ class PinField(QLineEdit):
         # The style's own frame hardly shows, least of all in the dark.
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self.draw_frame(painter)
         if self.hasFocus():
             draw_focus(painter, self)
-        else:
+
+    def draw_frame(self, painter: QPainter) -> None:
+        """Paint what surrounds the field where the focus is elsewhere."""
+        if not self.hasFocus():
             painter.setPen(QPen(self.palette().windowText().color(), 1))
             box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
             painter.drawRoundedRect(box, 3, 3)
+
+
+class SignatureField(PinField):
+    """PIN2's field, which can't be taken for PIN1's, with or without colours.
+
+    It has the line that one signs on instead of a box, and squares instead of dots.
+    """
+
+    def __init__(
+        self, guard: Guard, max_length: int, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(guard, max_length, parent)
+        self.setFrame(False)
+        self.setStyleSheet("QLineEdit { lineedit-password-character: 9632 }")
+        self.setTextMargins(em(self, 0.3), 0, 0, em(self, 0.3))
+
+    def draw_frame(self, painter: QPainter) -> None:
+        paper = self.palette().window().color()
+        colour = readable(LOOKS["sign"].colour, paper, 3.0)
+        bottom = self.height() - em(self, 0.15)
+        painter.setPen(QPen(colour, em(self, 0.12)))
+        painter.drawLine(0, bottom, self.width(), bottom)

@@ -16,7 +16,7 @@ from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 from .application import make_application
 from .guard import Guard
 from .look import dark_palette
-from .pages import PinPage
+from .pin_page import PinPage
 from .window import PromptWindow
 
 __all__ = ["offscreen_application", "render"]
@@ -36,7 +36,7 @@ def render(target: Path, *, text_scale: float, dark: bool, digits: int) -> None:
         window.handle(decode_request(line))
     _settle(application)
     window.guard.end()
-    if isinstance(window.page, PinPage):
+    if isinstance(window.page, PinPage) and window.page.field:
         window.page.field.setText("0" * digits)
     _settle(application)
     picture = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)

@@ -6,7 +6,7 @@ Sizes are in ems of the desktop's font, so that everything grows with it.
 
 import re
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
     QColor,
     QFont,
@@ -20,7 +20,6 @@ from PySide6.QtGui import (
     QTextOption,
 )
 from PySide6.QtWidgets import (
-    QCheckBox,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -34,21 +33,22 @@ from native_host.pin_prompt.questions import Conversation
 from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts
 
-from .look import Look, mixed, readable
+from .look import Look, draw_pen, mixed, readable
 
 __all__ = [
     "Band",
     "ConfirmButton",
     "MockCardMark",
     "Notice",
+    "PenSign",
     "SiteFrame",
     "SiteLabel",
-    "Understood",
     "draw_focus",
     "em",
     "height_at",
     "label",
     "scaled",
+    "wrapping",
 ]
 
 #: The site's name against the desktop's font: the largest text in every window.
@@ -76,7 +76,7 @@ def label(text: str, scale: float = 1.0, *, bold: bool = False) -> QLabel:
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWordWrap(True)
     made.setFont(scaled(made, scale, bold=bold))
-    made.setSizePolicy(_wrapping())
+    made.setSizePolicy(wrapping())
     return made
 
 
@@ -87,7 +87,8 @@ def height_at(widget: QWidget, width: int) -> int:
     return widget.sizeHint().height()
 
 
-def _wrapping() -> QSizePolicy:
+def wrapping() -> QSizePolicy:
+    """Return the policy of what is as wide as it may be and as high as it must."""
     policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
     policy.setHeightForWidth(True)
     return policy
@@ -106,7 +107,7 @@ class SiteLabel(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setFont(scaled(self, SITE_SCALE))
-        self.setSizePolicy(_wrapping())
+        self.setSizePolicy(wrapping())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(em(self, 18), self.heightForWidth(em(self, 18)))
@@ -166,10 +167,10 @@ class SiteFrame(QFrame):
         super().__init__()
         site = SiteName.of(conversation.origin)
         self.setFrameShape(QFrame.Shape.StyledPanel)
-        self.setSizePolicy(_wrapping())
+        self.setSizePolicy(wrapping())
         rows = QVBoxLayout(self)
         rows.setContentsMargins(*[em(self, 0.7)] * 4)
-        rows.addWidget(label(text(f"{conversation.operation}.site")))
+        rows.addWidget(label(text("site")))
         rows.addWidget(SiteLabel(site))
         if site.international:
             name = site.international
@@ -273,61 +274,20 @@ class ConfirmButton(QPushButton):
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.text())
 
 
-class Understood(QCheckBox):
-    """A check box whose words wrap, and whose box is as large as the text."""
+class PenSign(QWidget):
+    """A pen beside the line that one signs on. Says nothing by itself."""
 
-    def __init__(self, words: str) -> None:
-        super().__init__(words)
-        self.setFont(scaled(self, 1.0, bold=True))
-        self.setSizePolicy(_wrapping())
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 20), self.heightForWidth(em(self, 20)))
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 6), em(self, 1.5))
-
-    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
-        return True
-
-    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        room = QRect(0, 0, width - em(self, 2.0), 0)
-        words = self.fontMetrics().boundingRect(room, _WRAPPED, self.text())
-        return max(words.height() + em(self, 0.4), em(self, 1.5))
-
-    def hitButton(self, pos: QPoint) -> bool:  # noqa: N802 - Qt's name
-        return self.rect().contains(pos)
+    def __init__(self, look: Look) -> None:
+        super().__init__()
+        self._look = look
+        self.setFixedSize(em(self, 2), em(self, 2))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        palette = self.palette()
-        ink = palette.windowText().color()
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        side = em(self, 1.1)
-        box = QRectF(em(self, 0.3), (self.height() - side) / 2, side, side)
-        painter.setBrush(palette.base())
-        painter.setPen(QPen(ink, 1.5))
-        painter.drawRoundedRect(box, 3, 3)
-        painter.setPen(QPen(palette.text().color(), side / 7))
-        if self.isChecked():
-            painter.drawPolyline(
-                [
-                    box.topLeft() + QPointF(side * x, side * y)
-                    for x, y in ((0.2, 0.55), (0.42, 0.77), (0.8, 0.25))
-                ]
-            )
-        painter.setPen(ink)
-        words = self.rect().adjusted(em(self, 2.0), 0, 0, 0)
-        painter.drawText(words, _WRAPPED, self.text())
-        if self.hasFocus():
-            draw_focus(painter, self)
-
-
-_WRAPPED = (
-    Qt.AlignmentFlag.AlignLeft
-    | Qt.AlignmentFlag.AlignVCenter
-    | Qt.TextFlag.TextWordWrap
-)
+        painter.scale(self.width(), self.height())
+        paper = self.palette().window().color()
+        draw_pen(painter, readable(self._look.colour, paper, 3.0), paper)
 
 
 def draw_focus(painter: QPainter, widget: QWidget) -> None:

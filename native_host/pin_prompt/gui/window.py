@@ -4,7 +4,7 @@
 import json
 from collections.abc import Callable, Mapping
 
-from PySide6.QtCore import QEvent, QEventLoop, QPoint, Qt, QTimer
+from PySide6.QtCore import QEvent, QEventLoop, QPoint, QSize, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractSlider,
@@ -19,9 +19,17 @@ from PySide6.QtWidgets import (
 )
 
 from native_host.pin_prompt import texts
+from native_host.pin_prompt.documents import (
+    DocumentChanged,
+    Kind,
+    kind_of,
+    read_document,
+)
 from native_host.pin_prompt.messages import (
+    AskConsent,
     AskPin,
     AskStarted,
+    ChooseCard,
     Close,
     Open,
     Request,
@@ -31,7 +39,9 @@ from native_host.pin_prompt.questions import Conversation
 
 from .guard import Guard
 from .look import LOOKS, icon
-from .pages import Page, PinPage, StartedPage, StepPage
+from .pages import ChoosePage, ConsentPage, Page, StartedPage, StepPage
+from .pin_page import PinPage
+from .viewer import DocumentPage, PrivateCopies
 from .widgets import Band, MockCardMark, SiteFrame, em, height_at
 
 __all__ = ["PromptWindow"]
@@ -64,6 +74,8 @@ class PromptWindow(QDialog):
         self._conversation: Conversation | None = None
         self.page: Page | None = None
         self.guard = guard
+        #: What the system's viewer shows, to be deleted in the end.
+        self.copies = PrivateCopies()
         #: What stays in view above the page.
         self._head: list[QWidget] = []
         self._rows = QVBoxLayout(self)
@@ -82,28 +94,37 @@ class PromptWindow(QDialog):
         """Do what the host says. Raises ``ValueError`` when it is out of turn."""
         if isinstance(request, Close):
             self.hide()
+            self.copies.delete()
             QApplication.exit()
         elif isinstance(request, Open):
             self._open(request.conversation)
         elif self._conversation is None:
             raise ValueError("The window is not open.")
-        else:
+        elif not self._moves_bar(request):
             self._turn_to(self._page_for(request, self._conversation))
+
+    def _moves_bar(self, request: Request) -> bool:
+        """Move the bar of the page that is there, where nothing else has changed."""
+        page = self.page
+        if not (isinstance(request, Show) and isinstance(page, StepPage)):
+            return False
+        if request.progress is None or page.shows != (request.step, request.problem):
+            return False
+        page.move_bar(request.progress)
+        return True
 
     def _open(self, conversation: Conversation) -> None:
         if self._conversation is not None:
             raise ValueError("The window is open already.")
         self._conversation = conversation
-        self._text = texts.load(conversation.language)
         operation = conversation.operation
-        self.setWindowTitle(self._text(f"{operation}.title"))
+        self._text = texts.load(conversation.language, operation)
+        self.setWindowTitle(self._text("title"))
         self.setWindowIcon(icon(LOOKS[operation]))
+        self._marked = False
         if conversation.test_card:
-            mark = self._text("mark.test_card")
-            why = self._text("mark.test_card.explained")
-            self._head.append(MockCardMark(mark, why))
-            self._rows.addWidget(self._head[0])
-        self._band = Band(LOOKS[operation], self._text(f"{operation}.heading"))
+            self._put_up_mark()
+        self._band = Band(LOOKS[operation], self._text("heading"))
         self._rows.addWidget(self._band)
         site = self._make_site(conversation)
         # However far a page is scrolled, the site stays in view; unless its name is so
@@ -124,6 +145,15 @@ class PromptWindow(QDialog):
             self.activateWindow()
         QTimer.singleShot(_VISIBLE_AFTER, self._report_visible)
 
+    def _put_up_mark(self) -> None:
+        """Say that it is a test card, from now on to the end."""
+        if self._marked:
+            return
+        self._marked = True
+        mark = self._text("mark.test_card")
+        self._head.insert(0, MockCardMark(mark, self._text("mark.test_card.explained")))
+        self._rows.insertWidget(0, self._head[0])
+
     def _make_site(self, conversation: Conversation) -> QWidget:
         holder = QWidget()
         layout = QVBoxLayout(holder)
@@ -132,21 +162,80 @@ class PromptWindow(QDialog):
         return holder
 
     def _page_for(
-        self, request: AskStarted | Show | AskPin, conversation: Conversation
+        self,
+        request: AskStarted | Show | ChooseCard | AskConsent | AskPin,
+        conversation: Conversation,
     ) -> Page:
         text = self._text
+        if isinstance(request, Show):
+            return StepPage(
+                conversation, text, request.step, request.problem, request.progress
+            )
         if isinstance(request, AskStarted):
             started = StartedPage(conversation, text)
             started.answered.connect(lambda: self._say(type="started"))
             return started
-        if isinstance(request, AskPin):
-            pin = PinPage(conversation, text, request.question, self.guard)
-            number = request.number
-            pin.answered.connect(
-                lambda digits: self._say(type="pin", number=number, digits=digits)
+        number = request.number
+        if isinstance(request, ChooseCard):
+            choose = ChoosePage(conversation, text, request.choices)
+            choose.answered.connect(
+                lambda index: self._say(type="chosen", number=number, index=index)
             )
-            return pin
-        return StepPage(conversation, text, request.step, request.problem)
+            return choose
+        if request.question.test_card:
+            self._put_up_mark()
+        if isinstance(request, AskConsent):
+            consent = ConsentPage(conversation, text, request.question)
+            consent.answered.connect(lambda: self._say(type="agreed", number=number))
+            return consent
+        return self._pin_page(request, conversation)
+
+    def _pin_page(self, request: AskPin, conversation: Conversation) -> PinPage:
+        page = PinPage(conversation, self._text, request.question, self.guard)
+        page.answered.connect(lambda digits: self._answer_pin(request, digits))
+        page.opened.connect(lambda index: self._view(request, index))
+        return page
+
+    def _answer_pin(self, request: AskPin, digits: str) -> None:
+        if request.question.pin_pad:
+            self._say(type="agreed", number=request.number)
+        else:
+            self._say(type="pin", number=request.number, digits=digits)
+
+    def _view(self, request: AskPin, index: int) -> None:
+        """Show a document, after a look at whether it still is what was hashed."""
+        page, conversation = self.page, self._conversation
+        if conversation is None or not isinstance(page, PinPage):
+            return
+        document = request.question.documents[index]
+        data: bytes | None = None
+        kind = Kind.OTHER
+        try:
+            data = read_document(document)
+            kind = kind_of(data)
+        except DocumentChanged:
+            pass
+        if kind is Kind.PDF and data is not None and document.path is not None:
+            page.forget()
+            self.guard.restart()
+            there = self.copies.open(data, index + 1, document.path)
+            page.complain(self._text("view.pdf_opened" if there else "view.pdf_failed"))
+            return
+        size = self.size()
+        view = DocumentPage(conversation, self._text, document, kind, data)
+        view.left.connect(lambda: self._return(request, index, size))
+        self._turn_to(view)
+
+    def _return(self, request: AskPin, index: int, size: QSize) -> None:
+        """Come back from a document: the page anew, with nothing typed."""
+        if self._conversation is None:
+            return
+        if not self.isMaximized():
+            self.resize(size)
+        page = self._pin_page(request, self._conversation)
+        self._turn_to(page)
+        if page.documents:
+            page.documents.reveal(index)
 
     def _turn_to(self, page: Page) -> None:
         old, self.page = self.page, page
@@ -162,7 +251,7 @@ class PromptWindow(QDialog):
         for button in page.buttons:
             self._footer.addWidget(button)
             button.show()
-        page.cancelled.connect(self.reject)
+        page.cancelled.connect(self._cancel)
         page.grown.connect(self._make_room)
         self.guard.changed.connect(page.guard)
         self.guard.restart()
@@ -181,14 +270,13 @@ class PromptWindow(QDialog):
         room = self.screen().availableSize()
         width = min(em(self, _WIDTH), room.width())
         self.setMinimumSize(min(em(self, 16), width), min(em(self, 16), room.height()))
-        height = self._footer.sizeHint().height()
-        height += sum(
-            height_at(part, width) for part in (*self._head, self._band, page)
-        )
+        around = self._footer.sizeHint().height()
+        around += sum(height_at(part, width) for part in (*self._head, self._band))
         most = room.height() - _TITLE_BAR
         # On a small screen with large text, what is asked counts more than the band.
-        self._band.setVisible(height <= most)
-        self.resize(max(self.width(), width), max(self.height(), min(height, most)))
+        self._band.setVisible(around + page.heightForWidth(width) <= most)
+        height = min(around + page.wanted_height(width), most)
+        self.resize(max(self.width(), width), max(self.height(), height))
 
     def _reveal_focus(self) -> None:
         page = self.page
@@ -210,13 +298,20 @@ class PromptWindow(QDialog):
         self._scroll.ensureWidgetVisible(part)
 
     def reject(self) -> None:
+        """Do what Escape does: leave a document, or else cancel."""
+        if isinstance(self.page, DocumentPage):
+            self.page.left.emit()
+        else:
+            self._cancel()
+
+    def _cancel(self) -> None:
         """Tell the host that the person wants out, and go away at once."""
         self.hide()
         self._say(type="cancel")
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         event.ignore()
-        self.reject()
+        self._cancel()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
@@ -228,7 +323,10 @@ class PromptWindow(QDialog):
         # button would agree, or give up, on a stray key.
         if (scrolling := _SCROLLING.get(event.key())) is not None:
             # The scroll area takes no focus, so whoever has no mouse scrolls here.
-            self._scroll.verticalScrollBar().triggerAction(scrolling)
+            bar = self._scroll.verticalScrollBar()
+            if bar.maximum() == 0 and self.page and self.page.scrolled:
+                bar = self.page.scrolled.verticalScrollBar()
+            bar.triggerAction(scrolling)
         elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             super().keyPressEvent(event)
         elif self.guard.active:

@@ -2,15 +2,23 @@
 """What people read: one catalogue for each language, ``texts/<language>.json``.
 
 Adding a language is adding a file. A key that ends in ``.body`` says what happened and
-what to do next, under the ``.heading`` of the same name.
+what to do next, under the ``.heading`` of the same name. ``sign.step.done.body`` is what
+signing says where it has words of its own for ``step.done.body``.
 """
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
-from native_host.pin_prompt.questions import Problem
+from native_host.pin_prompt.questions import (
+    Document,
+    PinQuestion,
+    Problem,
+    Progress,
+    Step,
+)
 
 __all__ = ["Texts", "languages", "load", "printable"]
 
@@ -19,28 +27,99 @@ _OTHERWISE = "en"
 
 
 class Texts:
-    """The texts of one language."""
+    """The texts of one language, for one operation where it is given."""
 
-    def __init__(self, catalogue: Mapping[str, str]) -> None:
+    def __init__(self, catalogue: Mapping[str, str], operation: str = "") -> None:
         self._catalogue = catalogue
+        self._operation = operation
+
+    def __contains__(self, key: str) -> bool:
+        return f"{self._operation}.{key}" in self._catalogue or key in self._catalogue
 
     def __call__(self, key: str, **values: object) -> str:
-        """Return a text with its placeholders filled. Raises ``KeyError``."""
-        return self._catalogue[key].format(**values)
+        """Return a text with its placeholders filled. Raises ``KeyError``.
+
+        The operation's own text goes before the one that all have.
+        """
+        own = self._catalogue.get(f"{self._operation}.{key}")
+        return (self._catalogue[key] if own is None else own).format(**values)
 
     def problem(self, problem: Problem) -> tuple[str, str]:
         """Return the heading and the body for a problem.
 
         Some cards have texts of their own under ``problem.CODE.DETAIL``; a code without
-        any gets a general text.
+        any gets a general text. A detail like ``2/3`` counts what was done.
         """
         general = f"problem.{problem.code}"
         keys = (f"{general}.{problem.detail}", general, "problem.other")
-        key = next(key for key in keys if f"{key}.heading" in self._catalogue)
-        named = bool(problem.detail) and f"{key}.named" in self._catalogue
-        kind = self._catalogue.get(f"kind.{problem.detail}", problem.detail)
-        body = self(f"{key}.{'named' if named else 'body'}", kind=printable(kind))
-        return self(f"{key}.heading"), body
+        key = next(key for key in keys if f"{key}.heading" in self)
+        heading, detail = self(f"{key}.heading"), problem.detail
+        counted = re.fullmatch("([0-9]+)/([0-9]+)", detail)
+        if counted and f"{key}.counted" in self:
+            done, total = counted.groups()
+            return heading, self(f"{key}.counted", done=done, total=total)
+        if detail and f"{key}.named" in self:
+            kind = self._catalogue.get(f"kind.{detail}", detail)
+            return heading, self(f"{key}.named", kind=printable(kind))
+        return heading, self(f"{key}.body")
+
+    def step(self, step: Step) -> tuple[str, str]:
+        """Return the heading and the body for a step."""
+        return self(f"step.{step}.heading"), self(f"step.{step}.body")
+
+    def progress(self, step: Step, progress: Progress) -> str:
+        """Return how far a step has got, in words."""
+        done, total = progress.done, progress.total
+        if step is Step.RECEIVING:
+            return self(
+                f"step.{step}.progress", done=self.size(done), total=self.size(total)
+            )
+        return self(f"step.{step}.progress", done=done, total=total)
+
+    def size(self, count: int) -> str:
+        """Return a number of bytes in words, with a thousand bytes to the kilobyte."""
+        if count < 1000:
+            return self("size.byte" if count == 1 else "size.bytes", count=count)
+        unit, name = (
+            (1_000_000, "megabytes") if count >= 999_950 else (1000, "kilobytes")
+        )
+        shown = f"{count / unit:.1f}".replace(".", self("size.point"))
+        return self(f"size.{name}", count=shown)
+
+    def signatures(self, question: PinQuestion) -> str:
+        """Return how many signatures are made, and how often the PIN is typed."""
+        count = len(question.documents)
+        if count == 1:
+            return self("signatures.one")
+        return self(f"signatures.{'pad' if question.pin_pad else 'many'}", count=count)
+
+    def what_is_signed(self, documents: tuple[Document, ...]) -> str:
+        """Return how many documents, or hashes, there are to be signed."""
+        hashes = any(document.path is None for document in documents)
+        return self("hashes" if hashes else "documents", count=len(documents))
+
+    def warning(self, documents: tuple[Document, ...]) -> str:
+        """Return what is to be said before bare hashes; nothing before documents."""
+        if all(document.path is not None for document in documents):
+            return ""
+        return self("hashes.warning.many" if len(documents) > 1 else "hashes.warning")
+
+    def news(self, question: PinQuestion) -> list[str]:
+        """Return what happened to the last PIN, and how many tries there are."""
+        said = []
+        if question.pad_problem:
+            said.append(self(f"pin_pad.{question.pad_problem}"))
+        elif question.repeated:
+            said.append(self("pin.repeated"))
+        elif question.wrong:
+            said.append(self("pin.wrong"))
+        if question.tries_left == 1:
+            said.append(self("last_try"))
+        elif question.tries_left == 2:
+            said.append(self("pin.two_tries"))
+        elif question.tries_left != 5:
+            said.append(self("pin.tries", tries=question.tries_left))
+        return said
 
 
 def languages() -> tuple[str, ...]:
@@ -48,11 +127,11 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.json")))
 
 
-def load(language: str) -> Texts:
+def load(language: str, operation: str = "") -> Texts:
     """Return the texts of a language, or the English ones where there are none."""
     chosen = language if language in languages() else _OTHERWISE
     path = _FOLDER / f"{chosen}.json"
-    return Texts(json.loads(path.read_text(encoding="utf-8")))
+    return Texts(json.loads(path.read_text(encoding="utf-8")), operation)
 
 
 def printable(text: str) -> str:

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: MIT
+"""What is to be signed, one after the other, each to be looked at."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QTextLayout,
+    QTextOption,
+)
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from native_host.pin_prompt.documents import Kind, described, first_kind
+from native_host.pin_prompt.questions import Document
+from native_host.pin_prompt.shown import shown_name
+from native_host.pin_prompt.texts import Texts
+
+from .look import mixed
+from .widgets import draw_focus, em, label, scaled, wrapping
+
+__all__ = ["DocumentList"]
+
+#: Heights in ems that the list wants at most, and takes at least.
+_MOST, _LEAST = 20, 7
+
+
+class DocumentList(QScrollArea):
+    """A list that scrolls by itself, by mouse and by keys."""
+
+    #: The person wants to see a document; its index.
+    opened = Signal(int)
+
+    def __init__(self, documents: Sequence[Document], text: Texts) -> None:
+        super().__init__(widgetResizable=True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        inside = QWidget()
+        rows = QVBoxLayout(inside)
+        rows.setContentsMargins(*[em(self, 0.3)] * 4)
+        rows.setSpacing(em(self, 0.5))
+        self.cards = [
+            _Card(document, number, text, self._show)
+            for number, document in enumerate(documents, 1)
+        ]
+        for index, card in enumerate(self.cards):
+            rows.addWidget(card)
+            if card.button:
+                card.button.clicked.connect(
+                    lambda _checked, index=index: self.opened.emit(index)
+                )
+        rows.addStretch()
+        self.setWidget(inside)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 18), min(self._content_height(), em(self, _MOST)))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 12), min(self._content_height(), em(self, _LEAST)))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        super().paintEvent(event)
+        painter = QPainter(self.viewport())
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if self.hasFocus():
+            draw_focus(painter, self.viewport())
+        else:
+            painter.setPen(QPen(_faint(self), 1))
+            painter.drawRect(self.viewport().rect().adjusted(0, 0, -1, -1))
+
+    def reveal(self, index: int) -> None:
+        """Bring a document into view."""
+        self._show(self.cards[index])
+
+    def _show(self, part: QWidget) -> None:
+        self.ensureWidgetVisible(part, 0, em(self, 0.5))
+
+    def _content_height(self) -> int:
+        inside = self.widget()
+        layout = inside.layout() if inside else None
+        if layout is None:
+            return 0
+        width = max(self.viewport().width(), em(self, 20))
+        return layout.totalHeightForWidth(width) + 2
+
+
+class _Card(QFrame):
+    """One document: its name, what it is, its hash, and a way to see it."""
+
+    def __init__(
+        self,
+        document: Document,
+        number: int,
+        text: Texts,
+        focused: Callable[[QWidget], None],
+    ) -> None:
+        super().__init__()
+        self.setSizePolicy(wrapping())
+        name, *about, digest = described(document, text)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(*[em(self, 0.6)] * 4)
+        row.setSpacing(em(self, 0.6))
+        which = label(f"{number}.", bold=True)
+        which.setWordWrap(False)
+        which.setSizePolicy(QLabel().sizePolicy())
+        row.addWidget(which, 0, Qt.AlignmentFlag.AlignTop)
+        rows = QVBoxLayout()
+        rows.setSpacing(em(self, 0.2))
+        rows.addWidget(_Wrapping(name, bold=True))
+        for line in about:
+            rows.addWidget(_Wrapping(line))
+        self.digest = _Digest(digest, focused)
+        rows.addWidget(self.digest)
+        self.button: QPushButton | None = None
+        row.addLayout(rows, 1)
+        if document.path is None:
+            return
+        if first_kind(document) is Kind.OTHER:
+            rows.addWidget(label(text("document.not_shown")))
+            return
+        self.button = _Open(text("document.open"), focused)
+        named = text("document.open.named", name=shown_name(document.name))
+        self.button.setAccessibleName(named)
+        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(_faint(self), 1))
+        painter.setBrush(self.palette().base())
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.drawRoundedRect(box, 4, 4)
+
+
+class _Open(QPushButton):
+    """The button that shows a document; comes into view with the focus."""
+
+    def __init__(self, words: str, focused: Callable[[QWidget], None]) -> None:
+        super().__init__(words)
+        self._focused = focused
+        self.setAutoDefault(False)
+        self.setMinimumSize(em(self, 4), em(self, 1.9))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        super().focusInEvent(event)
+        self._focused(self)
+
+
+class _Digest(QLabel):
+    """A hash that can be read group by group, selected and copied."""
+
+    def __init__(self, words: str, focused: Callable[[QWidget], None]) -> None:
+        super().__init__(words)
+        self._focused = focused
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setSizePolicy(wrapping())
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
+        super().focusInEvent(event)
+        self._focused(self)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        super().paintEvent(event)
+        if self.hasFocus():
+            draw_focus(QPainter(self), self)
+
+
+class _Wrapping(QLabel):
+    """A text that is shown whole whatever it is: it may break within a word."""
+
+    def __init__(self, words: str, *, bold: bool = False) -> None:
+        super().__init__(words)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setFont(scaled(self, 1.0, bold=bold))
+        self.setSizePolicy(wrapping())
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 12), self.heightForWidth(em(self, 12)))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 4), em(self))
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
+        return True
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        return round(self.lay_out(width).boundingRect().height()) + 2
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setPen(self.palette().windowText().color())
+        self.lay_out(self.width()).draw(painter, QPointF(0, 0))
+
+    def lay_out(self, width: int) -> QTextLayout:
+        """Return the lines as they are drawn at a width in pixels."""
+        layout = QTextLayout(self.text(), self.font())
+        option = QTextOption()
+        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        option.setTextDirection(Qt.LayoutDirection.LeftToRight)
+        layout.setTextOption(option)
+        layout.beginLayout()
+        top = 0.0
+        while (line := layout.createLine()).isValid():
+            line.setLineWidth(max(width, 1))
+            line.setPosition(QPointF(0, top))
+            top += line.height()
+        layout.endLayout()
+        return layout
+
+
+def _faint(widget: QWidget) -> QColor:
+    palette = widget.palette()
+    return mixed(palette.window().color(), palette.windowText().color(), 0.4)

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""Looking at a document before signing it: the bytes that were hashed, nothing else."""
+
+import os
+import shutil
+from pathlib import Path
+from tempfile import mkdtemp
+
+from PySide6.QtCore import QBuffer, QByteArray, QRect, QSize, Qt, QUrl, Signal
+from PySide6.QtGui import (
+    QDesktopServices,
+    QImage,
+    QImageReader,
+    QPainter,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QPlainTextEdit, QWidget
+
+from native_host.pin_prompt.documents import Kind
+from native_host.pin_prompt.questions import Conversation, Document
+from native_host.pin_prompt.shown import shown_name, shown_text
+from native_host.pin_prompt.texts import Texts
+
+from .pages import Page
+from .widgets import Notice, em, label, wrapping
+
+__all__ = ["DocumentPage", "PrivateCopies"]
+
+#: Bytes of a text that are shown; more would be slow to lay out.
+_MOST_TEXT = 500_000
+#: Megabytes that a decoded picture may take.
+_MOST_IMAGE = 256
+_FORMATS = {Kind.PNG: b"png", Kind.JPEG: b"jpeg"}
+
+
+class DocumentPage(Page):
+    """One document, with a way back. ``data`` is None when it may not be shown."""
+
+    #: The person has seen enough.
+    left = Signal()
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        text: Texts,
+        document: Document,
+        kind: Kind,
+        data: bytes | None,
+    ) -> None:
+        super().__init__(conversation, text)
+        self.name = shown_name(document.name) or text("document.unnamed")
+        heading = label(self.name, 1.1, bold=True)
+        self.column.addWidget(heading)
+        self._said = [self.name]
+        if data is None:
+            self._note(text("view.changed"), serious=True)
+        elif kind in _FORMATS:
+            self._add_image(data, _FORMATS[kind])
+        elif kind is Kind.TEXT:
+            self._add_text(data)
+        else:
+            self._note(text("document.not_shown"))
+        back = self.add_button(text("view.back"), self.left.emit)
+        self.focus = self.focus or back
+        self.spoken = " ".join(self._said)
+
+    def wanted_height(self, width: int) -> int:
+        # As much as the screen lets it have.
+        return max(super().wanted_height(width), em(self, 100))
+
+    def _note(self, words: str, *, serious: bool = False) -> None:
+        self._said.append(words)
+        self.column.addWidget(Notice(words, serious=serious))
+
+    def _add_text(self, data: bytes) -> None:
+        text = self.text
+        head = data[:_MOST_TEXT].decode("utf-8-sig", errors="ignore")
+        if len(data) > _MOST_TEXT:
+            shown, whole = text.size(_MOST_TEXT), text.size(len(data))
+            self._note(text("view.cut", size=shown, whole=whole), serious=True)
+        escaped = shown_text(head)
+        if escaped != head.replace("\r\n", "\n"):
+            self._note(text("view.escaped"))
+        view = QPlainTextEdit(escaped)
+        view.setReadOnly(True)
+        view.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        view.setTabChangesFocus(True)
+        view.setAccessibleName(self.name)
+        view.setMinimumHeight(em(self, 8))
+        view.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+        self.column.addWidget(view, 1)
+        self.focus = self.scrolled = view
+
+    def _add_image(self, data: bytes, form: bytes) -> None:
+        picture = _decoded(data, form)
+        if picture is None:
+            self._note(self.text("view.image_failed"))
+            return
+        view = _ImageView(picture)
+        view.setAccessibleName(self.name)
+        self.column.addWidget(view)
+        self.column.addStretch()
+
+
+class _ImageView(QWidget):
+    """A picture that is as wide as the window lets it, but no wider than it is."""
+
+    def __init__(self, picture: QImage) -> None:
+        super().__init__()
+        self._picture = picture
+        self.setSizePolicy(wrapping())
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 18), self.heightForWidth(em(self, 18)))
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
+        return True
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        return max(round(self._width(width) / self._shape()), 1)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        width = self._width(self.width())
+        painter.drawImage(QRect(0, 0, width, self.heightForWidth(width)), self._picture)
+
+    def _shape(self) -> float:
+        return self._picture.width() / self._picture.height()
+
+    def _width(self, room: int) -> int:
+        return max(min(room, self._picture.width()), 1)
+
+
+def _decoded(data: bytes, form: bytes) -> QImage | None:
+    """Return a picture of the form that its first bytes say, or None."""
+    QImageReader.setAllocationLimit(_MOST_IMAGE)
+    buffer = QBuffer()
+    buffer.setData(QByteArray(data))
+    buffer.open(QBuffer.OpenModeFlag.ReadOnly)
+    reader = QImageReader(buffer, QByteArray(form))
+    reader.setDecideFormatFromContent(False)
+    reader.setAutoDetectImageFormat(False)
+    reader.setAutoTransform(True)
+    picture = reader.read()
+    return None if picture.isNull() else picture
+
+
+class PrivateCopies:
+    """Copies for the system's viewer, which nobody else can read or change.
+
+    They lie beside the host's own copies, which the host deletes with everything in
+    their folder, should this process end without a word.
+    """
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+
+    def open(self, data: bytes, number: int, near: str) -> bool:
+        """Have the system show a PDF; say whether there is a program that does."""
+        if self._folder is None:
+            self._folder = Path(mkdtemp(prefix="shown-", dir=Path(near).parent))
+        path = self._folder / f"document-{number}.pdf"
+        if not path.exists():
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+            with open(os.open(path, flags, 0o400), "wb") as file:
+                file.write(data)
+        return QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(path)))
+
+    def delete(self) -> None:
+        """Delete them. May be called twice."""
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
