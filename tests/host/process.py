@@ -162,9 +162,11 @@ def own_arguments(**changes: object) -> dict[str, object]:
 def make_environment(home: Path, config: str) -> dict[str, str]:
     """Return an environment with a HOME and configuration of its own."""
     home.mkdir(exist_ok=True)
+    (home / "run").mkdir(mode=0o700, exist_ok=True)
     (home / "config.toml").write_text(config)
     return {
         "HOME": str(home),
+        "XDG_RUNTIME_DIR": str(home / "run"),
         "PATH": os.environ["PATH"],
         "KORTILLA_CONFIG": str(home / "config.toml"),
         "QT_QPA_PLATFORM": "offscreen",

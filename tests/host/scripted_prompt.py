@@ -2,8 +2,9 @@
 """Stands in for the PIN window: answers from a script, and writes down what it is told.
 
 ``python scripted_prompt.py LOG ANSWER…``: each question takes the next answer, which is
-digits, ``cancel``, ``die``, or ``wait`` to leave it unanswered. Without a click the
-first question is ``ask-started``, whose answer is ``started`` or one of those.
+digits, ``agree``, ``cancel``, ``die``, or ``wait`` to leave it unanswered. Without a
+click the first question is ``ask-started``, whose answer is ``started`` or one of
+those. A window that explains why nothing came of it takes an answer too.
 """
 
 import json
@@ -23,8 +24,10 @@ def main(log: Path, answers: list[str]) -> None:
                     say({"type": "visible"})
                 case "ask-started":
                     answer(answers.pop(0), 0)
-                case "ask-pin":
+                case "ask-pin" | "ask-consent":
                     answer(answers.pop(0), message["number"])
+                case "show" if message["step"] == "failed":
+                    answer(answers.pop(0), 0)
                 case "close":
                     break
         file.write('{"type": "gone"}\n')
@@ -36,6 +39,8 @@ def answer(word: str, number: int) -> None:
         os._exit(7)
     if word in {"cancel", "started"}:
         say({"type": word})
+    elif word == "agree":
+        say({"type": "agreed", "number": number})
     elif word != "wait":
         say({"type": "pin", "number": number, "digits": word})
 

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""Requests to sign, and signatures verified without the program's own code."""
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from asn1crypto import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    Prehashed,
+    encode_dss_signature,
+)
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from native_host.mock_card.state import MockCardState
+
+from .conftest import MOCK_FOLDER
+from .process import ORIGIN, HostProcess
+
+__all__ = [
+    "announced",
+    "b64",
+    "chunk",
+    "chunks",
+    "digest",
+    "left_behind",
+    "named_hash",
+    "pin2_tries",
+    "sign_documents",
+    "sign_hashes",
+    "signing",
+    "verify",
+]
+
+CHUNK = 32 * 1024
+
+Documents = Mapping[str, bytes]
+
+
+def b64(data: bytes) -> str:
+    """Encode bytes as the wire has them."""
+    return base64.b64encode(data).decode()
+
+
+def digest(data: bytes, hash_function: str) -> bytes:
+    """Hash bytes with a function of Web eID's naming."""
+    name = {"SHA-": "sha", "SHA3": "sha3_"}[hash_function[:4]]
+    return hashlib.new(name + hash_function.rpartition("-")[2], data).digest()
+
+
+def signing(**arguments: object) -> dict[str, Any]:
+    """Return a ``sign`` of our own with these arguments; its id is 1."""
+    sound: dict[str, object] = {"origin": ORIGIN, "userActivation": True, **arguments}
+    return {"id": "1", "command": "sign", "arguments": sound}
+
+
+def announced(documents: Documents, media_type: str = "text/plain") -> list[Any]:
+    """Return the documents as ``sign`` announces them."""
+    return [
+        {"name": name, "mediaType": media_type, "size": len(content)}
+        for name, content in documents.items()
+    ]
+
+
+def named_hash(data: bytes, hash_function: str, name: str = "a hash") -> dict[str, str]:
+    """Return the hash of some bytes as ``sign`` takes it."""
+    hashed = b64(digest(data, hash_function))
+    return {"name": name, "hash": hashed, "hashFunction": hash_function}
+
+
+def chunk(document: int, number: int, data: bytes) -> dict[str, Any]:
+    """Return one ``chunk`` of the request with the id 1."""
+    arguments = {"document": document, "number": number, "data": b64(data)}
+    return {"id": "1", "command": "chunk", "arguments": arguments}
+
+
+def chunks(documents: Documents) -> Iterator[dict[str, Any]]:
+    """Return the ``chunk`` messages of whole documents, in their order."""
+    for document, content in enumerate(documents.values()):
+        for number, start in enumerate(range(0, len(content), CHUNK)):
+            yield chunk(document, number, content[start : start + CHUNK])
+
+
+def sign_documents(
+    host: HostProcess, documents: Documents, **arguments: object
+) -> dict[str, Any]:
+    """Have documents signed, and return the answer."""
+    host.send(signing(documents=announced(documents), **arguments))
+    for each in chunks(documents):
+        host.send(each)
+    return host.answer()
+
+
+def sign_hashes(
+    host: HostProcess, *hashes: dict[str, str], **arguments: object
+) -> dict[str, Any]:
+    """Have hashes signed, and return the answer."""
+    host.send(signing(hashes=list(hashes), **arguments))
+    return host.answer()
+
+
+def left_behind(environment: Mapping[str, str]) -> list[Path]:
+    """Return what there is of documents."""
+    return list(Path(environment["XDG_RUNTIME_DIR"]).rglob("*"))
+
+
+def pin2_tries(home: Path) -> int:
+    """Return the tries that PIN2 of the mock card in a HOME has left."""
+    return MockCardState.open(home / MOCK_FOLDER).read().pin2.tries
+
+
+def verify(certificate: str, signed: Mapping[str, Any], hashed: bytes) -> None:
+    """Verify a signature of a hash. Raises ``InvalidSignature``.
+
+    ``signed`` has ``signature`` and ``signatureAlgorithm``.
+    """
+    der = base64.b64decode(certificate)
+    information = x509.Certificate.load(der).public_key.dump()
+    key = load_der_public_key(information)
+    value = base64.b64decode(signed["signature"])
+    how = signed["signatureAlgorithm"]
+    kind = getattr(
+        hashes, how["hashFunction"].replace("SHA3-", "SHA3_").replace("-", "")
+    )
+    function = Prehashed(kind())
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        assert (how["cryptoAlgorithm"], how["paddingScheme"]) == ("ECC", "NONE")
+        half = len(value) // 2
+        numbers = (int.from_bytes(value[:half]), int.from_bytes(value[half:]))
+        key.verify(encode_dss_signature(*numbers), hashed, ec.ECDSA(function))
+        return
+    assert isinstance(key, rsa.RSAPublicKey)
+    assert how["cryptoAlgorithm"] == "RSA"
+    scheme = {
+        "PKCS1.5": padding.PKCS1v15(),
+        "PSS": padding.PSS(padding.MGF1(kind()), kind().digest_size),
+    }[how["paddingScheme"]]
+    key.verify(value, hashed, scheme, function)

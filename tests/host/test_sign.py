@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: MIT
+"""Documents and hashes are signed; the test hashes and verifies by itself."""
+
+import base64
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+
+from native_host.card.signature import HASH_SIZES
+from native_host.mock_card.state import MockCardState
+
+from .conftest import furnish
+from .process import (
+    ORIGIN,
+    make_environment,
+    own_arguments,
+    running,
+)
+from .signing import (
+    announced,
+    b64,
+    chunks,
+    digest,
+    left_behind,
+    named_hash,
+    pin2_tries,
+    sign_documents,
+    sign_hashes,
+    signing,
+    verify,
+)
+from .test_own_protocol import AUTOMATIC, Script
+
+THREE = {
+    "contract.txt": b"abc",
+    "\u202egpj.exe": bytes(range(256)) * 400,
+    "../nothing": b"",
+}
+WHO = {"origin": ORIGIN, "userActivation": True}
+
+#: The second signature fails as a card does that is pulled out.
+PULLED_AT_THE_SECOND = """
+from native_host.card.errors import CardRemoved
+from native_host.card.fineid import FineidCard
+sign, count = FineidCard.sign, 0
+def once(self, *arguments):
+    global count
+    count += 1
+    if count == 2:
+        raise CardRemoved("The card was taken out of the reader.")
+    return sign(self, *arguments)
+FineidCard.sign = once
+"""
+
+
+def check_signatures(
+    result: Mapping[str, Any], documents: Mapping[str, bytes], hash_function: str
+) -> None:
+    signatures = result["signatures"]
+    assert [each["name"] for each in signatures] == list(documents)
+    for signed, content in zip(signatures, documents.values(), strict=True):
+        hashed = digest(content, hash_function)
+        assert (signed["hash"], signed["hashFunction"]) == (b64(hashed), hash_function)
+        assert signed["signatureAlgorithm"]["hashFunction"] == hash_function
+        verify(result["certificate"], signed, hashed)
+        with pytest.raises(InvalidSignature):
+            verify(result["certificate"], signed, digest(b"other", hash_function))
+
+
+def test_three_documents_are_signed_with_one_pin2(
+    tmp_path: Path, each_card: Path
+) -> None:
+    home = furnish(tmp_path / "home", each_card)
+    environment = make_environment(home, 'card = "mock"\n')
+    script = Script(home, "123456")
+    with running(environment, prompt_command=script.command) as host:
+        answer = sign_documents(host, THREE)
+        own_hash = answer["result"]["signatures"][0]["hashFunction"]
+        check_signatures(answer["result"], THREE, own_hash)
+        assert left_behind(environment) == []
+        host.end_input()
+        assert host.wait() == 0
+        assert host.log() == ""
+    [question] = script.questions()
+    shown = question["documents"]
+    assert question["role"] == "PIN2"
+    assert [each["name"] for each in shown] == list(THREE)
+    assert [each["size"] for each in shown] == [len(each) for each in THREE.values()]
+    assert [bytes.fromhex(each["digest"]) for each in shown] == [
+        digest(each, own_hash) for each in THREE.values()
+    ]
+    assert all(each["path"] and each["media_type"] == "text/plain" for each in shown)
+    assert pin2_tries(home) == 5
+
+
+@pytest.mark.parametrize("hash_function", HASH_SIZES)
+def test_documents_are_hashed_as_the_page_wishes(
+    automatic: dict[str, str], hash_function: str
+) -> None:
+    with running(automatic) as host:
+        answer = sign_documents(host, THREE, hashFunction=hash_function)
+    check_signatures(answer["result"], THREE, hash_function)
+
+
+def test_the_conversation_of_the_protocol_is_true(automatic: dict[str, str]) -> None:
+    page = Path(__file__).parents[2] / "PROTOCOL.md"
+    section = page.read_text(encoding="utf-8").split("seen from the extension:")[1]
+    lines = section.split("```")[1].strip().splitlines()
+    heard: list[dict[str, Any]] = []
+    with running(automatic) as host:
+        for line in lines:
+            if line.startswith("→ "):
+                host.send(json.loads(line[2:]))
+        while "result" not in (message := host.receive() or {"result": None}):
+            heard.append(message)
+        heard.append(message)
+    told = [json.loads(line[2:]) for line in lines if line.startswith("← ")]
+    for message in (heard[-1], told[-1]):
+        message["result"]["certificate"] = "MII…"
+        message["result"]["signatures"][0]["signature"] = "…"
+    # The pieces are answered as they come, whenever the window opens.
+    assert sorted(heard, key=str) == sorted(told, key=str)
+    assert heard[-1] == told[-1]
+
+
+def test_hashes_of_every_function_are_signed_in_one_go(
+    home: Path, window: dict[str, str]
+) -> None:
+    script = Script(home, "123456")
+    with running(window, prompt_command=script.command) as host:
+        hashes = [named_hash(b"abc", name, name) for name in HASH_SIZES]
+        result = sign_hashes(host, *hashes)["result"]
+    for asked, signed in zip(hashes, result["signatures"], strict=True):
+        assert {name: signed[name] for name in asked} == asked
+        verify(result["certificate"], signed, base64.b64decode(asked["hash"]))
+    [question] = script.questions()
+    assert [each["name"] for each in question["documents"]] == list(HASH_SIZES)
+    assert all(each["path"] is None for each in question["documents"])
+
+
+@pytest.mark.parametrize(
+    ("wishes", "expected"),
+    [
+        ({}, ("ECC", "NONE")),
+        ({"cryptoAlgorithm": "ECC"}, ("ECC", "NONE")),
+        ({"cryptoAlgorithm": "RSA"}, ("RSA", "PKCS1.5")),
+        ({"cryptoAlgorithm": "RSA", "paddingScheme": "PSS"}, ("RSA", "PSS")),
+        ({"paddingScheme": "PSS"}, ("RSA", "PSS")),
+    ],
+)
+def test_a_page_may_choose_among_the_keys_and_paddings(
+    old_home: Path, wishes: dict[str, str], expected: tuple[str, str]
+) -> None:
+    with running(make_environment(old_home, AUTOMATIC)) as host:
+        result = sign_hashes(host, named_hash(b"a", "SHA-256"), **wishes)["result"]
+        chosen = sign_hashes(
+            host,
+            named_hash(b"a", "SHA-256"),
+            certificate=result["certificate"],
+        )["result"]
+    [signed] = result["signatures"]
+    how = signed["signatureAlgorithm"]
+    assert (how["cryptoAlgorithm"], how["paddingScheme"]) == expected
+    verify(result["certificate"], signed, digest(b"a", "SHA-256"))
+    assert chosen["certificate"] == result["certificate"]
+
+
+@pytest.fixture(scope="session")
+def old_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a card with signature keys of both kinds."""
+    folder = tmp_path_factory.mktemp("card") / "mock-card"
+    MockCardState.create(folder, profile="v4.2")
+    return folder
+
+
+@pytest.fixture
+def old_home(tmp_path: Path, old_card: Path) -> Path:
+    """Make a HOME that holds such a card."""
+    return furnish(tmp_path / "home", old_card)
+
+
+def test_twenty_signatures_are_announced_one_by_one(automatic: dict[str, str]) -> None:
+    documents = {f"{number}" + "🦭" * 250: b"abc" for number in range(20)}
+    heard = []
+    with running(automatic) as host:
+        host.send(signing(documents=announced(documents)))
+        for each in chunks(documents):
+            host.send(each)
+        while "result" not in (message := host.receive() or {}):
+            heard.append(message)
+    check_signatures(message["result"], documents, "SHA-384")
+    made = [each for each in heard if each["progress"] == "signing"]
+    assert [each["done"] for each in made] == list(range(20))
+    assert {each["total"] for each in made} == {20}
+    assert [each["done"] for each in heard if each["progress"] == "receiving"] == [
+        3 * count for count in range(1, 21)
+    ]
+
+
+def test_the_signing_certificate_is_handed_over_after_consent(
+    home: Path, window: dict[str, str]
+) -> None:
+    script = Script(home, "agree")
+    with running(window, prompt_command=script.command) as host:
+        result = host.ask("get-signing-certificate", **WHO)["result"]
+    assert set(result) == {"certificate", "supportedSignatureAlgorithms"}
+    assert result["supportedSignatureAlgorithms"][0] == {
+        "cryptoAlgorithm": "ECC",
+        "hashFunction": "SHA-384",
+        "paddingScheme": "NONE",
+    }
+    opened = script.told()[0]["conversation"]
+    assert opened["operation"] == "signing-certificate"
+
+
+@pytest.mark.parametrize("answers", [["cancel"], ["started", "cancel"]])
+def test_without_consent_no_certificate_leaves(
+    home: Path, window: dict[str, str], answers: list[str]
+) -> None:
+    script = Script(home, *answers)
+    with running(window, prompt_command=script.command) as host:
+        answer = host.ask(
+            "get-signing-certificate",
+            origin=ORIGIN,
+            userActivation=len(answers) == 1,
+        )
+    assert answer["error"]["code"] == "USER_CANCELLED"
+    assert "certificate" not in str(answer)
+
+
+def test_an_authentication_certificate_signs_nothing_a_page_chose(
+    automatic: dict[str, str],
+) -> None:
+    with running(automatic) as host:
+        token = host.authenticate()["result"]
+        answer = sign_hashes(
+            host,
+            named_hash(b"a", "SHA-384"),
+            certificate=token["unverifiedCertificate"],
+        )
+    assert answer["error"]["code"] == "CERTIFICATE_MISMATCH"
+
+
+# Errors that the window goes on to explain
+
+
+def mismatching() -> dict[str, Any]:
+    return signing(hashes=[named_hash(b"a", "SHA-384")], certificate=b64(b"0\x00"))
+
+
+def is_explained(script: Script) -> bool:
+    return script.told()[-1].get("step") == "failed"
+
+
+def test_another_certificate_is_answered_at_once_and_explained_until_closed(
+    home: Path, window: dict[str, str]
+) -> None:
+    script = Script(home, "cancel")
+    with running(window, prompt_command=script.command) as host:
+        host.send(mismatching())
+        error = host.answer()["error"]
+        assert error.pop("message")
+        assert error == {"code": "CERTIFICATE_MISMATCH", "shown": True}
+        # The person closes the window, and nothing keeps the host.
+        assert host.wait() == 0
+        assert host.log() == ""
+    assert script.questions() == []
+    assert pin2_tries(home) == 5
+
+
+@pytest.mark.parametrize("end", ["next", "cancel", "end of input", "window dies"])
+def test_an_explaining_window_is_ended_by_what_follows(
+    home: Path, window: dict[str, str], end: str
+) -> None:
+    script = Script(home, "die" if end == "window dies" else "wait", "1234")
+    with running(window, prompt_command=script.command) as host:
+        host.send(mismatching())
+        assert host.answer()["error"]["shown"] is True
+        host.until(lambda: is_explained(script))
+        if end == "next":
+            host.send(
+                {"id": "2", "command": "authenticate", "arguments": own_arguments()}
+            )
+            assert host.receive() == {"id": "2", "progress": "window-open"}
+        elif end == "cancel":
+            host.send({"id": "1", "command": "cancel"})
+            assert host.ask("prepare") == {"id": "1", "result": {}}
+        else:
+            if end == "end of input":
+                host.end_input()
+            assert host.wait(2) == 0
+            assert host.receive() is None, "one answer to one request"
+
+
+@pytest.mark.parametrize("how", ["window", "automatic"])
+def test_what_was_signed_before_an_interruption_is_handed_over(
+    home: Path, how: str
+) -> None:
+    config = 'card = "mock"\n' if how == "window" else AUTOMATIC
+    environment = make_environment(home, config)
+    script = Script(home, "123456", "cancel")
+    with running(
+        environment, prompt_command=script.command, prelude=PULLED_AT_THE_SECOND
+    ) as host:
+        error = sign_documents(host, THREE)["error"]
+        if how == "window":
+            assert host.wait() == 0
+    assert error["message"]
+    assert error["code"] == "SIGNING_INTERRUPTED"
+    assert (error["reason"], error["total"]) == ("CARD_REMOVED", 3)
+    assert error.get("shown", False) is (how == "window")
+    check_signatures(error, {"contract.txt": b"abc"}, "SHA-384")
+    assert left_behind(environment) == []
+    assert pin2_tries(home) == 5

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""Web eID's two steps: the signing certificate, then the signature of one hash."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import furnish
+from .process import ORIGIN, WEB_EID_CALLER, make_environment, running
+from .signing import b64, digest, pin2_tries, verify
+from .test_own_protocol import AUTOMATIC, Script
+from .test_sign import is_explained
+
+FIRST = {"command": "get-signing-certificate", "arguments": {"origin": ORIGIN}}
+
+
+def web_eid(
+    environment: Mapping[str, str], request: Mapping[str, Any], how: str
+) -> dict[str, Any]:
+    """Ask once, in one of the ways that a program of Web eID's is started."""
+    if how == "-c":
+        arguments = json.dumps(request["arguments"])
+        done = subprocess.run(
+            [
+                *(sys.executable, "-I", "-m", "native_host"),
+                *("-c", str(request["command"]), arguments),
+            ],
+            env=dict(environment),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=20,
+            check=False,
+        )
+        printed: dict[str, Any] = json.loads(done.stdout)
+        assert done.returncode == (1 if "error" in printed else 0)
+        return printed
+    with running(environment, WEB_EID_CALLER if how == "extension" else ()) as host:
+        host.send(request)
+        reply = host.receive()
+        assert reply is not None
+        assert host.wait() == 0
+        assert host.receive() is None, "one request, one reply"
+        return reply
+
+
+@pytest.mark.parametrize("how", ["extension", "portal", "-c"])
+def test_web_eids_two_steps_make_a_good_signature(
+    tmp_path: Path, each_card: Path, how: str
+) -> None:
+    environment = make_environment(furnish(tmp_path / "home", each_card), AUTOMATIC)
+    first = web_eid(environment, FIRST, how)
+    assert set(first) == {"certificate", "supportedSignatureAlgorithms"}
+    offered = first["supportedSignatureAlgorithms"]
+    for algorithm in (offered[0], offered[-1]):
+        hashed = digest(b"contract", algorithm["hashFunction"])
+        arguments = {
+            "hash": b64(hashed),
+            "hashFunction": algorithm["hashFunction"],
+            "certificate": first["certificate"],
+            "origin": ORIGIN,
+            "lang": "fi",
+        }
+        second = web_eid(environment, {"command": "sign", "arguments": arguments}, how)
+        assert set(second) == {"signature", "signatureAlgorithm"}
+        assert second["signatureAlgorithm"] == algorithm
+        verify(first["certificate"], second, hashed)
+
+
+@pytest.mark.parametrize("how", ["extension", "-c"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"hash": b64(bytes(32))},
+        {"hash": "?"},
+        {"hashFunction": "SHA-1"},
+        {"certificate": b64(b"0\x00")},
+        {"certificate": ""},
+        {"origin": "http://service.example"},
+        {"name": "contract.txt"},
+        {"userActivation": True},
+    ],
+    ids=str,
+)
+def test_what_web_eids_sign_can_not_be_is_fatal_and_signs_nothing(
+    home: Path, automatic: dict[str, str], changes: dict[str, object], how: str
+) -> None:
+    sound = {
+        "hash": b64(bytes(48)),
+        "hashFunction": "SHA-384",
+        "certificate": web_eid(automatic, FIRST, "-c")["certificate"],
+        "origin": ORIGIN,
+    }
+    request = {"command": "sign", "arguments": {**sound, **changes}}
+    reply = web_eid(automatic, request, how)
+    assert set(reply) == {"error"}
+    assert reply["error"]["code"] == "ERR_WEBEID_NATIVE_FATAL"
+    assert reply["error"]["message"]
+    assert set(reply["error"]) == {"code", "message"}
+    assert pin2_tries(home) == 5
+
+
+def test_web_eids_wrong_certificate_is_answered_at_once_too(
+    home: Path, window: dict[str, str]
+) -> None:
+    script = Script(home, "wait")
+    arguments = {
+        "hash": b64(bytes(48)),
+        "hashFunction": "SHA-384",
+        "certificate": b64(b"0\x00"),
+        "origin": ORIGIN,
+    }
+    with running(window, WEB_EID_CALLER, prompt_command=script.command) as host:
+        host.send({"command": "sign", "arguments": arguments})
+        reply = host.receive()
+        assert reply is not None
+        assert set(reply["error"]) == {"code", "message"}
+        assert reply["error"]["code"] == "ERR_WEBEID_NATIVE_FATAL"
+        host.until(lambda: is_explained(script))
+        host.end_input()
+        assert host.wait(2) == 0
+
+
+@pytest.mark.parametrize("step", ["get-signing-certificate", "sign"])
+def test_a_cancellation_has_web_eids_code(
+    home: Path, window: dict[str, str], automatic_certificate: str, step: str
+) -> None:
+    script = Script(home, "cancel")
+    arguments = {
+        "hash": b64(bytes(48)),
+        "hashFunction": "SHA-384",
+        "certificate": automatic_certificate,
+        "origin": ORIGIN,
+    }
+    request = {"command": "sign", "arguments": arguments} if step == "sign" else FIRST
+    with running(window, WEB_EID_CALLER, prompt_command=script.command) as host:
+        host.send(request)
+        reply = host.receive()
+        assert host.wait() == 0
+    assert reply is not None
+    assert reply["error"]["code"] == "ERR_WEBEID_USER_CANCELLED"
+
+
+@pytest.fixture
+def automatic_certificate(home: Path) -> str:
+    """The signing certificate of the card in the HOME."""
+    config = home / "config.toml"
+    first = web_eid(make_environment(home, AUTOMATIC), FIRST, "-c")
+    config.write_text('card = "mock"\nlanguage = "en"\n')
+    return str(first["certificate"])
