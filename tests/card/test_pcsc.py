@@ -4,6 +4,7 @@
 import asyncio
 import hashlib
 import importlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -243,10 +244,38 @@ async def test_a_service_that_is_not_there_is_said_and_waited_for(room: Room) ->
         with pytest.raises(PcscUnavailable):
             await source.connect(Reader(READER))
         waiting = asyncio.ensure_future(source.wait_for_service())
-        await asyncio.sleep(0)
+        await asyncio.sleep(1)  # all its first tries are over
+        assert not waiting.done()
+        started = time.monotonic()
         room.start_service()
         await waiting
+        # By events, which come at once.
+        assert time.monotonic() - started < 0.9
         assert READER in [reader.name for reader in await source.readers()]
+
+
+@isolated
+async def test_a_service_is_waited_for_where_nothing_of_it_is_there(
+    room: Room,
+) -> None:
+    room.stop_service()
+    # Even its folder has gone, as after the computer has started without it.
+    shutil.rmtree("/run/pcscd", ignore_errors=True)
+    async with PcscSource() as source:
+        for _ in range(2):
+            waiting = asyncio.ensure_future(source.wait_for_service())
+            await asyncio.sleep(1)
+            assert not waiting.done()
+            room.start_service()
+            await waiting
+            readers = await source.readers()
+            assert READER in [reader.name for reader in readers]
+            changed = asyncio.ensure_future(source.wait_for_change(readers))
+            await asyncio.sleep(0)
+            # Killed, it leaves its socket behind.
+            room.stop_service(signal.SIGKILL)
+            with pytest.raises(PcscUnavailable):
+                await changed
 
 
 @isolated

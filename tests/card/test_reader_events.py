@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,8 @@ class FakePcsc:
         self.sent: list[tuple[str, bytes]] = []
         self.endings: list[tuple[str, int]] = []
         self.lost_cancellations = 0
+        self.available = True
+        self.contexts = 0
 
     def set(self, **readers: tuple[int, bytes]) -> None:
         with self.news:
@@ -60,7 +63,10 @@ class FakePcsc:
             self.news.notify_all()
 
     def SCardEstablishContext(self, scope: int) -> Handle:
-        return 0, 7
+        with self.news:
+            self.contexts += 1
+            self.news.notify_all()
+        return (0, 7) if self.available else (Code.NO_SERVICE, 0)
 
     def SCardReleaseContext(self, context: int) -> int:
         return 0
@@ -366,3 +372,29 @@ async def test_a_missing_library_is_said_as_an_absent_service(
         with pytest.raises(PcscUnavailable, match="pyscard"):
             await source.connect(Reader("one"))
     scard.cache_clear()
+
+
+async def test_a_service_that_is_not_there_is_waited_for_and_not_asked_again(
+    fake: FakePcsc, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    socket = tmp_path / "pcscd" / "pcscd.comm"
+    monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(socket))
+    monkeypatch.setattr("native_host.card.pcsc._SERVICE_STARTS", (0.0, 0.0))
+    fake.available = False
+    async with PcscSource() as source:
+        with pytest.raises(PcscUnavailable):
+            await source.readers()
+        waiting = asyncio.ensure_future(source.wait_for_service())
+        await asyncio.to_thread(wait_until, fake, lambda: fake.contexts == 3)
+        await asyncio.sleep(0.2)
+        assert fake.contexts == 3
+        # Each piece of news is a reason to try, and no more than that.
+        socket.parent.mkdir()
+        await asyncio.to_thread(wait_until, fake, lambda: fake.contexts == 5)
+        await asyncio.sleep(0.2)
+        assert fake.contexts == 5
+        assert not waiting.done()
+        fake.available = True
+        socket.touch()
+        await asyncio.wait_for(waiting, 10)
+        assert await source.readers() == ()

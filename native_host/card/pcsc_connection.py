@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""A card in a reader of the system, held in a transaction of PC/SC."""
+
+import logging
+import time
+
+from .connection import CardConnection
+from .errors import CardError, CardMute, CardRemoved
+from .pcsc_calls import Code, check, code_of, establish_context, scard, status_change
+
+__all__ = ["BUSY_PATIENCE", "PcscConnection"]
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that another program's use of the card is waited for.
+BUSY_PATIENCE = 3.0
+_BUSY_RETRY = 0.1
+_REMOVAL_PATIENCE = 0.8  # seconds that a reader may take to notice a card is gone
+
+_STATE_PRESENT = 0x0020
+
+
+class PcscConnection(CardConnection):
+    """A card in a transaction of PC/SC, which no other program can get between."""
+
+    def __init__(self, reader: str, *, patience: float = BUSY_PATIENCE) -> None:
+        """Connect. Waits ``patience`` seconds while another has the card exclusively,
+        and for as long as another's transaction lasts.
+
+        Raises ``CardBusy``, ``CardRemoved``, ``CardMute``, ``PcscUnavailable``.
+        """
+        self._reader = reader
+        self._used = False
+        self._card: int | None = None
+        self._context = establish_context()
+        try:
+            self._connect(time.monotonic() + patience)
+        except BaseException:
+            scard().SCardReleaseContext(self._context)
+            raise
+
+    def _connect(self, deadline: float) -> None:
+        api = scard()
+        while True:
+            result, card, protocol = api.SCardConnect(
+                self._context,
+                self._reader,
+                api.SCARD_SHARE_SHARED,
+                api.SCARD_PROTOCOL_T0 | api.SCARD_PROTOCOL_T1,
+            )
+            step = "SCardConnect"
+            if code_of(result) == Code.OK:
+                result = api.SCardBeginTransaction(card)
+                step = "SCardBeginTransaction"
+                if code_of(result) == Code.OK:
+                    break
+                api.SCardDisconnect(card, api.SCARD_LEAVE_CARD)
+            # A reset is another program's way to end; the card is there afterwards.
+            passing = code_of(result) in {Code.SHARING_VIOLATION, Code.RESET_CARD}
+            if not passing or time.monotonic() >= deadline:
+                check(result, step)
+            time.sleep(_BUSY_RETRY)
+        self._card = card
+        self._pci = api.SCARD_PCI_T1
+        self.protocol = 1
+        if protocol == api.SCARD_PROTOCOL_T0:
+            self._pci, self.protocol = api.SCARD_PCI_T0, 0
+        result, _, _, _, atr = api.SCardStatus(card)
+        self.atr = bytes(atr) if code_of(result) == Code.OK and atr else None
+
+    @property
+    def open(self) -> bool:
+        """Whether ``close`` has not been called."""
+        return self._card is not None
+
+    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+        """Send a command APDU; return the answer's data and its status word."""
+        if self._card is None:
+            raise CardError("The connection to the card is closed.")
+        self._used = True
+        result, answer = scard().SCardTransmit(self._card, self._pci, list(apdu))
+        if code_of(result) != Code.OK:
+            self._explain(code_of(result))
+        if len(answer) < 2:
+            raise CardMute("The card's answer has no status word.")
+        return bytes(answer[:-2]), answer[-2] << 8 | answer[-1]
+
+    def close(self) -> None:
+        """Reset the card, if anything was sent to it, and let go of it."""
+        if self._card is None:
+            return
+        api, card = scard(), self._card
+        self._card = None
+        # The reset comes before another program's turn: it finds no verified PIN.
+        ending = api.SCARD_RESET_CARD if self._used else api.SCARD_LEAVE_CARD
+        result = api.SCardEndTransaction(card, ending)
+        if code_of(result) == Code.OK:
+            ending = api.SCARD_LEAVE_CARD
+        else:
+            logger.debug("The transaction ended with %08X.", code_of(result))
+        api.SCardDisconnect(card, ending)
+        api.SCardReleaseContext(self._context)
+
+    def _explain(self, code: int) -> None:
+        """Raise for a command that failed: readers say little, so look at the reader.
+
+        A reader may take a moment to notice that its card is gone.
+        """
+        step = "SCardTransmit"
+        if code in {Code.REMOVED_CARD, Code.RESET_CARD, Code.NO_SERVICE}:
+            check(code, step)
+        deadline = time.monotonic() + _REMOVAL_PATIENCE
+        state = 0
+        while (left := deadline - time.monotonic()) > 0:
+            change, found = status_change(
+                self._context, int(left * 1000) + 1, [(self._reader, state)]
+            )
+            if change == Code.TIMEOUT:
+                break
+            check(change, step)
+            state = found[0][1] & ~0x0002
+            if not state & _STATE_PRESENT:
+                raise CardRemoved(f"The card was taken away. ({step}: {code:08X})")
+        raise CardMute(f"The card does not answer. ({step}: {code:08X})")
