@@ -8,7 +8,6 @@ import codecs
 import hashlib
 import os
 from enum import StrEnum
-from pathlib import Path
 
 from .questions import Document
 from .shown import shown_digest, shown_name
@@ -95,14 +94,12 @@ def first_kind(document: Document) -> Kind:
 
 def _read(path: str, at_most: int) -> bytes:
     try:
-        with Path(path).open("rb", opener=_without_links) as file:
-            return file.read(at_most)
+        # Neither another's file behind a link, nor a pipe that never ends.
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(file, "rb") as opened:
+            return opened.read(at_most)
     except OSError:
         raise DocumentChanged from None
-
-
-def _without_links(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _python_name(hash_function: str) -> str:

@@ -193,7 +193,7 @@ def _value(kind: Any, value: Any) -> Any:
         return None if value is None else _value(arguments[0], value)
     if origin is tuple and type(value) is list:
         return tuple(_value(arguments[0], item) for item in value)
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         return _record(kind, value)
     if kind is Step:
         return Step(value)

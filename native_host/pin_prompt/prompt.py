@@ -68,16 +68,16 @@ class Prompt(ABC):
         A call that differs from the last in nothing but the progress moves the bar.
         """
 
+    @abstractmethod
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
         """Ask which of several cards to use; return its index.
 
         Raises ``UserCancelled``.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def ask_consent(self, question: ConsentQuestion) -> None:
         """Ask for consent where no PIN is needed. Raises ``UserCancelled``."""
-        raise NotImplementedError
 
     @abstractmethod
     async def ask_pin(self, question: PinQuestion) -> bytearray:

@@ -86,7 +86,7 @@ class TerminalPrompt(Prompt):
         self._say(f"{text('choose.heading')}. {text('choose.body')}")
         for number, choice in enumerate(choices, 1):
             name, satu = texts.printable(choice.name), texts.printable(choice.satu)
-            self._say(f"  {number}. {text('choose.card', name=name, satu=satu)}")
+            self._say(f"  {number}. {name}, {satu}")
             reader = texts.printable(choice.reader)
             self._say(f"     {text('choose.reader', reader=reader)}")
         answer = await self._ask(text("terminal.choose"))

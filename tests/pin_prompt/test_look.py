@@ -116,6 +116,8 @@ def test_a_desktop_with_its_own_dark_colours_keeps_them(
     assert application.palette().window().color() == high.window().color()
 
 
-def test_operations_do_not_look_alike() -> None:
-    colours = [look.colour.name() for look in LOOKS.values()]
-    assert len(set(colours)) == len(colours)
+def test_identifying_and_signing_do_not_look_alike() -> None:
+    identifying, signing = LOOKS["authenticate"], LOOKS["sign"]
+    assert identifying.colour != signing.colour
+    assert identifying.draw is not signing.draw
+    assert LOOKS["signing-certificate"] == signing

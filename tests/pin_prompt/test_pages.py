@@ -129,10 +129,9 @@ def test_the_title_names_the_program_and_the_operation(
 def test_each_step_says_what_goes_on_and_can_be_left(stage: Stage, step: Step) -> None:
     stage.open()
     stage.handle(Show(step))
-    text = texts.load("en")
-    assert text(f"step.{step}.heading") in stage.words
-    assert text(f"step.{step}.body") in stage.words
-    over = step in (Step.EXPIRED, Step.DONE)
+    for words in texts.load("en", "authenticate").step(step):
+        assert words in stage.words
+    over = step in (Step.EXPIRED, Step.FAILED, Step.DONE)
     stage.button("Close the window" if over else "Cancel").click()
     assert stage.answers == [{"type": "cancel"}]
     assert not stage.window.isVisible()

@@ -12,7 +12,7 @@ import pytest
 from native_host.card.errors import CardError, CardKind
 from native_host.languages import SPOKEN
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.questions import Problem, Step
+from native_host.pin_prompt.questions import Problem, Progress, Step
 
 FOLDER = Path(texts.__file__).parent
 CATALOGUES: dict[str, dict[str, str]] = {
@@ -22,15 +22,25 @@ EACH = pytest.mark.parametrize("language", sorted(CATALOGUES))
 
 #: Words that a thing is called by (the authority's), and what it is never called.
 TERMS = {
-    "fi": ["perustunnusluku (PIN1)", "sähköinen asiointitunnus (SATU)"],
-    "sv": ["grundläggande kod, baskod (PIN1)", "elektronisk kommunikationskod (SATU)"],
-    "en": ["basic PIN (PIN1)", "electronic client identifier (SATU)"],
+    "fi": [
+        "perustunnusluku (PIN1)",
+        "allekirjoitustunnusluku (PIN2)",
+        "sähköinen asiointitunnus (SATU)",
+    ],
+    "sv": [
+        "grundläggande kod, baskod (PIN1)",
+        "signaturkod (PIN2)",
+        "elektronisk kommunikationskod (SATU)",
+    ],
+    "en": [
+        "basic PIN (PIN1)",
+        "signature PIN (PIN2)",
+        "electronic client identifier (SATU)",
+    ],
 }
-NEVER = re.compile(
-    r"henkilötunnu|personbeteckning|personal identity|kirjaud|logga in|log in"
-    r"|allekirjoita\b|underteckna|\bsign\b",
-    re.IGNORECASE,
-)
+NEVER = r"henkilötunnu|personbeteckning|personal identity|kirjaud|logga in|log in"
+IDENTIFYING = r"tunnistau|identifiera|identifiering|identify|identification|PIN1"
+SIGNING = r"allekirjoita\b|allekirjoittama|underteckna|\bsign(ing)?\b|\bPIN2\b"
 
 
 def placeholders(text: str) -> set[str]:
@@ -59,7 +69,12 @@ def test_the_catalogues_have_the_same_keys_and_placeholders(language: str) -> No
 def test_no_text_is_empty_or_left_in_english(language: str) -> None:
     for key, text in CATALOGUES[language].items():
         assert text.strip(), key
-        assert language == "en" or text != CATALOGUES["en"][key], key
+        same = text == CATALOGUES["en"][key]
+        assert language == "en" or not same or key in THE_SAME, key
+
+
+#: What reads the same in Swedish and in English.
+THE_SAME = {"size.byte"}
 
 
 @EACH
@@ -77,8 +92,34 @@ def test_things_have_the_names_that_the_authority_gives_them(language: str) -> N
     everything = "\n".join(CATALOGUES[language].values()).casefold()
     for term in TERMS[language]:
         assert term.casefold() in everything
-    for key, text in CATALOGUES[language].items():
-        assert not NEVER.search(text), key
+    assert not re.search(NEVER, everything, re.IGNORECASE)
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("operation", "others"),
+    [
+        ("sign", IDENTIFYING),
+        ("signing-certificate", IDENTIFYING),
+        ("authenticate", SIGNING),
+    ],
+)
+def test_identifying_and_signing_share_no_words(
+    language: str, operation: str, others: str
+) -> None:
+    """Neither in an operation's own texts, nor in what it shares with the others."""
+    catalogue = CATALOGUES[language]
+    for key, words in catalogue.items():
+        belongs = key.split(".")[0] not in OPERATIONS - {operation}
+        own = f"{operation}.{key}" in catalogue
+        pins = key in ("pin.PIN1", "pin.PIN2", *PIN1_LOCKED)
+        if belongs and not own and not pins:
+            assert not re.search(others, words, re.IGNORECASE), key
+
+
+OPERATIONS = {"authenticate", "sign", "signing-certificate"}
+#: No PIN is asked for without an operation that has its own words for it.
+PIN1_LOCKED = ("problem.PIN_BLOCKED.heading", "problem.PIN_BLOCKED.body")
 
 
 def test_the_finnish_consent_is_the_model_text() -> None:
@@ -90,24 +131,64 @@ def test_the_finnish_consent_is_the_model_text() -> None:
 @EACH
 def test_what_happened_and_what_to_do_are_full_sentences(language: str) -> None:
     for key, text in CATALOGUES[language].items():
-        if key.endswith((".body", ".named")) and key != "step.done.body":
+        if key.endswith((".body", ".named", ".counted")):
             assert text.endswith("."), key
             assert text.count(". ") >= 1 or key.startswith("step."), key
 
 
 @EACH
-def test_each_step_has_a_text(language: str) -> None:
-    text = texts.load(language)
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_each_step_has_a_text(language: str, operation: str) -> None:
+    text = texts.load(language, operation)
     for step in Step:
-        assert text(f"step.{step}.heading")
-        assert text(f"step.{step}.body")
+        assert all(text.step(step))
+    assert text.progress(Step.RECEIVING, Progress(1, 2))
+
+
+@EACH
+def test_an_operation_says_it_in_its_own_words(language: str) -> None:
+    bodies = {
+        texts.load(language, operation)("step.done.body") for operation in OPERATIONS
+    }
+    assert len(bodies) == 3
+    for operation, pin in (("authenticate", "PIN1"), ("sign", "PIN2")):
+        text = texts.load(language, operation)
+        assert pin in text("step.pin-pad.heading")
+        assert pin in text.problem(Problem("PIN_BLOCKED"))[0]
+
+
+@EACH
+def test_what_was_signed_before_it_was_interrupted_is_counted(language: str) -> None:
+    text = texts.load(language, "sign")
+    _, body = text.problem(Problem("SIGNING_INTERRUPTED", "2/13"))
+    assert re.search(r"\b2\b", body)
+    assert re.search(r"\b13\b", body)
+    assert "{" not in text.problem(Problem("SIGNING_INTERRUPTED"))[1]
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 tavua"),
+        (1, "1 tavu"),
+        (999, "999 tavua"),
+        (1000, "1,0 kilotavua"),
+        (245_678, "245,7 kilotavua"),
+        (999_949, "999,9 kilotavua"),
+        (999_950, "1,0 megatavua"),
+        (20_000_000, "20,0 megatavua"),
+    ],
+)
+def test_sizes_are_said_in_the_words_of_the_language(size: int, words: str) -> None:
+    assert texts.load("fi").size(size) == words
 
 
 @EACH
 @pytest.mark.parametrize("code", sorted(set(codes()) - {"WRONG_PIN"}))
 def test_each_error_of_the_card_has_a_text_of_its_own(language: str, code: str) -> None:
-    general = texts.load(language)("problem.other.heading")
-    assert texts.load(language).problem(Problem(code))[0] != general
+    for operation in OPERATIONS:
+        text = texts.load(language, operation)
+        assert text.problem(Problem(code))[0] != text("problem.other.heading")
 
 
 @EACH

@@ -61,7 +61,9 @@ say(type='visible')
 assert opened['conversation']['origin'] == 'https://login.service.example'
 assert hear() == {'type': 'ask-started'}
 say(type='started')
-assert hear() == {'type': 'show', 'step': 'reading', 'problem': None}
+assert hear() == {
+    'type': 'show', 'step': 'reading', 'problem': None, 'progress': None
+}
 asked = hear()
 assert asked['question']['satu'] == '99902038C'
 say(type='pin', number=asked['number'], digits='1234')

@@ -132,7 +132,7 @@ class _Card(QFrame):
             rows.addWidget(label(text("document.not_shown")))
             return
         self.button = _Open(text("document.open"), focused)
-        named = text("document.open.named", name=shown_name(document.name))
+        named = text("document.open_this", name=shown_name(document.name))
         self.button.setAccessibleName(named)
         row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
 

@@ -242,17 +242,16 @@ class ChoosePage(Page):
         heading, body = text("choose.heading"), text("choose.body")
         self.column.addWidget(label(heading, 1.3, bold=True))
         self.column.addWidget(label(body))
+        self._guarded = True
         self.group = QButtonGroup(self)
         for index, choice in enumerate(choices):
             name, satu = printable(choice.name), printable(choice.satu)
             reader = text("choose.reader", reader=printable(choice.reader))
-            card = text("choose.card", name=name, satu=satu)
-            button = Choice(f"{card}\n{reader}")
+            button = Choice(f"{name}, {satu}\n{reader}")
             self.group.addButton(button, index)
             self.column.addWidget(button)
         self.group.idToggled.connect(lambda _index, _on: self.guard(self._guarded))
         self.column.addStretch()
-        self._guarded = True
         self.focus = self.group.button(0)
         self.add_button(text("cancel"), self.cancelled.emit)
         self.confirm = self.add_confirming(text("choose.confirm"), self._answer)

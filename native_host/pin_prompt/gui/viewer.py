@@ -165,9 +165,9 @@ class PrivateCopies:
             self._folder = Path(mkdtemp(prefix="shown-", dir=Path(near).parent))
         path = self._folder / f"document-{number}.pdf"
         if not path.exists():
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            with open(os.open(path, flags, 0o400), "wb") as file:
-                file.write(data)
+            path.touch(0o600, exist_ok=False)
+            path.write_bytes(data)
+            path.chmod(0o400)
         return QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(path)))
 
     def delete(self) -> None:

@@ -2,8 +2,8 @@
 """What people read: one catalogue for each language, ``texts/<language>.json``.
 
 Adding a language is adding a file. A key that ends in ``.body`` says what happened and
-what to do next, under the ``.heading`` of the same name. ``sign.step.done.body`` is what
-signing says where it has words of its own for ``step.done.body``.
+what to do next, under the ``.heading`` of the same name. ``sign.step.done.body`` is
+what signing says where it has words of its own for ``step.done.body``.
 """
 
 import json
@@ -80,11 +80,10 @@ class Texts:
         """Return a number of bytes in words, with a thousand bytes to the kilobyte."""
         if count < 1000:
             return self("size.byte" if count == 1 else "size.bytes", count=count)
-        unit, name = (
-            (1_000_000, "megabytes") if count >= 999_950 else (1000, "kilobytes")
-        )
-        shown = f"{count / unit:.1f}".replace(".", self("size.point"))
-        return self(f"size.{name}", count=shown)
+        mega = count >= 999_950  # what would round to 1000.0 kilobytes
+        shown = f"{count / (1_000_000 if mega else 1000):.1f}"
+        shown = shown.replace(".", self("size.point"))
+        return self("size.megabytes" if mega else "size.kilobytes", count=shown)
 
     def signatures(self, question: PinQuestion) -> str:
         """Return how many signatures are made, and how often the PIN is typed."""
