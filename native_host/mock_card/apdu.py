@@ -32,6 +32,7 @@ class SW(IntEnum):
     WRONG_LE = 0x6C00
     UNKNOWN_INS = 0x6D00
     UNKNOWN_CLA = 0x6E00
+    NO_DIAGNOSIS = 0x6F00
 
 
 class Style(StrEnum):

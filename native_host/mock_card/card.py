@@ -12,7 +12,7 @@ import re
 from .apdu import SW, Command, Refused, Style, more_data, status
 from .content import APPLICATION_DF, card_files, card_keys
 from .profiles import APPLICATION, MASTER_FILE, PROFILES, KeySlot, PinReference
-from .signing import check_algorithm, digest_size, sign_digest
+from .signing import check_algorithm, digest_size, sign_digest, signature_size
 from .state import MAX_TRIES, MockCardState, PinData
 
 __all__ = ["MockCard", "Style"]
@@ -40,7 +40,7 @@ class MockCard:
     ) -> None:
         data = state.read()
         self.profile = PROFILES[data.profile]
-        self._state = state
+        self.state = state
         self._style = Style(style)
         self._keys = card_keys(state, data)
         self._files = card_files(state, data)
@@ -61,6 +61,13 @@ class MockCard:
     def atr(self) -> bytes:
         """The answer to reset."""
         return self.profile.atr
+
+    @property
+    def signature_size(self) -> int:
+        """How long, in bytes, a signature with the chosen key is; 0 without one."""
+        if self._slot is None:
+            return 0
+        return signature_size(self._keys[self._slot.reference][1])
 
     def reset(self) -> None:
         """Forget all that does not outlive the power."""
@@ -204,7 +211,7 @@ class MockCard:
         if len(command.data) != 5 or command.data[:4] != bytes.fromhex("A0038301"):
             raise Refused(SW.WRONG_DATA)
         reference = _pin_reference(command.data[4])
-        pin = self._state.read().pin(reference)
+        pin = self.state.read().pin(reference)
         return self._deliver(
             command,
             bytes.fromhex("A0238301")
@@ -220,13 +227,13 @@ class MockCard:
             raise Refused(SW.WRONG_P1_P2)
         reference = _pin_reference(command.p2)
         if not command.data:
-            pin = self._state.read().pin(reference)
+            pin = self.state.read().pin(reference)
             if pin.tries and reference in self._verified:
                 return status(SW.OK)
             raise Refused(SW.WRONG_PIN | pin.tries if pin.tries else SW.BLOCKED)
         sent = _digits(command.data)
         self._verified.discard(reference)
-        with self._state.update() as data:
+        with self.state.update() as data:
             status_word = _try_pin(data.pin(reference), sent)
         if status_word == SW.OK:
             self._verified.add(reference)
@@ -235,7 +242,7 @@ class MockCard:
     def _change_reference_data(self, command: Command) -> bytes:
         reference, old, new = _two_pins(command)
         self._verified.discard(reference)
-        with self._state.update() as data:
+        with self.state.update() as data:
             pin = data.pin(reference)
             status_word = _try_pin(pin, old)
             if status_word == SW.OK:
@@ -244,7 +251,7 @@ class MockCard:
 
     def _reset_retry_counter(self, command: Command) -> bytes:
         reference, puk, new = _two_pins(command)
-        with self._state.update() as data:
+        with self.state.update() as data:
             status_word = _try_pin(data.puk, puk)
             if status_word == SW.OK:
                 pin = data.pin(reference)

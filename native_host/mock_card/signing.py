@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from .apdu import SW, Refused
 from .keys import PrivateKey
 
-__all__ = ["check_algorithm", "digest_size", "sign_digest"]
+__all__ = ["check_algorithm", "digest_size", "sign_digest", "signature_size"]
 
 # The algorithm byte: hash in the high nibble, scheme in the low one.
 _HASHES: dict[int, hashes.HashAlgorithm] = {
@@ -35,6 +35,12 @@ def digest_size(algorithm: int) -> int:
     return _HASHES[algorithm >> 4].digest_size
 
 
+def signature_size(key: PrivateKey) -> int:
+    """Return the length in bytes of what ``sign_digest`` gives."""
+    size = (key.key_size + 7) // 8
+    return size if isinstance(key, RSAPrivateKey) else 2 * size
+
+
 def sign_digest(key: PrivateKey, algorithm: int, digest: bytes) -> bytes:
     """Sign a digest: RSA as it is, ECDSA as raw r‖s."""
     hash_algorithm = _HASHES[algorithm >> 4]
@@ -47,5 +53,5 @@ def sign_digest(key: PrivateKey, algorithm: int, digest: bytes) -> bytes:
             digest, padding.PSS(mask, hash_algorithm.digest_size), prehashed
         )
     r, s = utils.decode_dss_signature(key.sign(digest, ec.ECDSA(prehashed)))
-    size = (key.key_size + 7) // 8
+    size = signature_size(key) // 2
     return r.to_bytes(size) + s.to_bytes(size)

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""The mock card as the rest of the host sees it: one reader, the card always in it."""
+"""The mock card as the rest of the host sees it: one reader, with the card in it."""
 
 import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import replace
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from native_host.card.connection import CardConnection
-from native_host.card.errors import CardBusy, CardRemoved
+from native_host.card.errors import CardBusy, CardMute, CardRemoved
 from native_host.card.source import CardSource, Reader
 
 from .card import MockCard, Style
+from .faulty import CardGone, CardSilent, FaultyCard
 from .files import locked
+from .presence import Watch
 from .state import MockCardBroken, MockCardState
 
 __all__ = ["READER_NAME", "MockCardConnection", "MockCardSource"]
@@ -45,8 +46,8 @@ class MockCardConnection(CardConnection):
         style: Style | str = Style.DIRECT,
         patience: float = _PATIENCE,
     ) -> None:
-        self._card = MockCard(state, style=style)
-        self._removed = False
+        self._card = FaultyCard(MockCard(state, style=style))
+        self.atr = self._card.atr
         self._held = ExitStack()
         deadline = time.monotonic() + patience
         while True:
@@ -66,15 +67,23 @@ class MockCardConnection(CardConnection):
                 return
 
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
-        """Let the card answer. Raises ``CardRemoved`` and ``MockCardBroken``."""
-        answer = b"" if self._removed else self._card.transmit(apdu)
-        if self._removed:
-            raise CardRemoved(_TAKEN_OUT)
+        """Let the card answer, with whatever goes wrong.
+
+        Raises ``CardRemoved``, ``CardMute`` and ``MockCardBroken``.
+        """
+        try:
+            answer = self._card.transmit(apdu)
+        except CardGone:
+            raise CardRemoved(_TAKEN_OUT) from None
+        except CardSilent:
+            raise CardMute("The mock card does not answer.") from None
+        if len(answer) < 2:
+            raise CardMute("The mock card's answer has no status word.")
         return answer[:-2], int.from_bytes(answer[-2:])
 
-    def remove(self) -> None:
-        """Pull the card, from any thread; a command under way is not answered."""
-        self._removed = True
+    def hurry(self) -> None:
+        """End the wait that a command is in, from any thread."""
+        self._card.hurry()
 
     def close(self) -> None:
         """Reset the card and let go of it. May be called twice."""
@@ -85,8 +94,8 @@ class MockCardConnection(CardConnection):
 class MockCardSource(CardSource):
     """A single reader with the mock card of a folder.
 
-    Raises ``MockCardBroken`` when there is no usable card in the folder. ``remove`` and
-    ``insert`` are for tests, and are called in the event loop's thread.
+    The card is out, or the reader, while the folder says so, whoever pulled it. Raises
+    ``MockCardBroken`` when there is no usable card in the folder.
     """
 
     test_card = True
@@ -101,24 +110,44 @@ class MockCardSource(CardSource):
         self._state = MockCardState.open(folder)
         self._style = style
         self._patience = patience
-        self._reader = Reader(READER_NAME, self._state.profile.atr, insertion=1)
+        self._atr = self._state.profile.atr
+        self._watch: Watch | None = None
         self._changed = asyncio.Event()
         self._worker = ThreadPoolExecutor(1, "mock-card")
         self._connection: MockCardConnection | None = None
 
     async def readers(self) -> tuple[Reader, ...]:
-        """Return the one reader."""
-        return (self._reader,)
+        """Return the one reader, or none where it was pulled."""
+        presence = self._state.presence()
+        if not presence.reader:
+            return ()
+        atr = self._atr if presence.card else None
+        return (Reader(READER_NAME, atr, insertion=presence.insertions),)
 
     async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
-        """Wait until the card was inserted or removed."""
-        while (self._reader,) == known:
-            await self._changed.wait()
-        return (self._reader,)
+        """Wait until the card or its reader was put in or taken out."""
+        if self._watch is None:
+            self._watch = self._state.watch()
+            asyncio.get_running_loop().add_reader(
+                self._watch.descriptor, self._take_news
+            )
+        while True:
+            changed = self._changed
+            if (readers := await self.readers()) != known:
+                return readers
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._state.presence().seconds_left()):
+                    await changed.wait()
+
+    def _take_news(self) -> None:
+        if self._watch:
+            self._watch.take_news()
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     async def connect(self, reader: Reader) -> CardConnection:
         """Power the card. Raises ``CardBusy``, ``CardRemoved``, ``MockCardBroken``."""
-        if reader != self._reader or reader.atr is None:
+        if reader.atr is None or (reader,) != await self.readers():
             raise CardRemoved(_TAKEN_OUT)
         opening = self._submit(
             MockCardConnection,
@@ -133,7 +162,7 @@ class MockCardSource(CardSource):
             opening.add_done_callback(self._abandon)
             raise
         self._connection = connection
-        if reader != self._reader:  # pulled meanwhile
+        if (reader,) != await self.readers():  # pulled meanwhile
             await self.run(connection.close)
             raise CardRemoved(_TAKEN_OUT)
         return connection
@@ -146,7 +175,12 @@ class MockCardSource(CardSource):
 
     async def close(self) -> None:
         """Wait for a command under way, reset the card, end the thread."""
+        if self._watch:
+            asyncio.get_running_loop().remove_reader(self._watch.descriptor)
+            self._watch.close()
+            self._watch = None
         if self._connection:
+            self._connection.hurry()
             await self.run(self._connection.close)
             self._connection = None
         await asyncio.to_thread(self._worker.shutdown)
@@ -163,22 +197,12 @@ class MockCardSource(CardSource):
             opening.result().close()
 
     def remove(self) -> None:
-        """Take the card out of the reader."""
+        """Take the card out of the reader; a command under way is not answered."""
+        self._state.pull()
         if self._connection:
-            self._connection.remove()
-        self._change(replace(self._reader, atr=None))
+            self._connection.hurry()
 
-    def insert(self) -> None:
-        """Put the card into the reader."""
-        self._change(
-            replace(
-                self._reader,
-                atr=self._state.profile.atr,
-                insertion=self._reader.insertion + 1,
-            )
-        )
-
-    def _change(self, reader: Reader) -> None:
-        self._reader = reader
-        self._changed.set()
-        self._changed = asyncio.Event()
+    def insert(self, atr: bytes | None = None) -> None:
+        """Put the card into the reader, or one with another answer to reset."""
+        self._atr = atr or self._state.profile.atr
+        self._state.insert()

@@ -2,12 +2,16 @@
 """A mock card's folder: what stays when the power is off.
 
 ``card.json`` holds the profile, PINs, tries, keys and certificates; the test CA stands
-beside it (see ``Authority.save``). Several processes may use one folder at a time: each
-change is made under a lock on ``card.lock`` and replaces the file whole.
+beside it (see ``Authority.save``), and so do the faults that are to come and where the
+card is (``faults.json``, ``presence.json``) while there is anything to say.
+
+Several processes may use one folder at a time: each change is made under a lock on
+``card.lock`` and replaces the file whole.
 """
 
+import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +22,9 @@ from pydantic import ValidationError
 from native_host.errors import InvalidArgument, KortillaError
 
 from .data import MAX_TRIES, CardData, KeyData, PinData
+from .faults import CommandName, Fault, dump, load, take
 from .files import locked, write_atomically
+from .presence import Presence, Watch, notify
 from .profiles import PROFILES, PinReference, Profile
 from .states import CardState, first_pins, judge
 
@@ -52,6 +58,8 @@ class MockCardState:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._file = folder / "card.json"
+        self._faults_file = folder / "faults.json"
+        self._presence_file = folder / "presence.json"
 
     @classmethod
     def open(cls, folder: Path | None = None) -> Self:
@@ -139,6 +147,8 @@ class MockCardState:
             if card._file.exists() and not replace:
                 raise InvalidArgument(f"There is a mock card in {card.folder}.")
             issued.authority.save(card.folder)
+            card._faults_file.unlink(missing_ok=True)
+            card._presence_file.unlink(missing_ok=True)
             if issued.revocation_list is None:
                 (card.folder / "revoked.crl").unlink(missing_ok=True)
             else:
@@ -192,6 +202,76 @@ class MockCardState:
             if data != before:
                 self._write(data)
 
+    # -- Faults -----------------------------------------------------------------------
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Return the faults that are to come. Raises ``MockCardBroken``."""
+        content = _read_if_there(self._faults_file)
+        try:
+            return () if content is None else load(content)
+        except ValueError as error:
+            raise MockCardBroken(f"{self._faults_file}: {error}") from None
+
+    def set_faults(self, *faults: Fault) -> None:
+        """Let these faults come, in place of those that were to."""
+        with self._locked():
+            self._write_faults(faults)
+
+    def add_fault(self, fault: Fault) -> None:
+        """Let a fault come beside the others."""
+        with self._locked():
+            self._write_faults((*self.faults(), fault))
+
+    def take_fault(self, command: CommandName) -> Fault | None:
+        """Return the fault that strikes a command now, and count it down."""
+        if not self._faults_file.exists():
+            return None
+        with self._locked():
+            faults = self.faults()
+            taken, left = take(faults, command)
+            if left != faults:
+                self._write_faults(left)
+        return taken
+
+    def _write_faults(self, faults: Iterable[Fault]) -> None:
+        content = dump(faults)
+        if content:
+            write_atomically(self._faults_file, json.dumps(content).encode())
+        else:
+            self._faults_file.unlink(missing_ok=True)
+
+    # -- Where the card is ------------------------------------------------------------
+
+    def presence(self) -> Presence:
+        """Tell whether the card is in its reader now. Raises ``MockCardBroken``."""
+        content = _read_if_there(self._presence_file)
+        try:
+            return Presence() if content is None else Presence.load(content)
+        except ValueError as error:
+            raise MockCardBroken(f"{self._presence_file}: {error}.") from None
+
+    def pull(self, *, reader: bool = False, seconds: float | None = None) -> None:
+        """Take the card out, or the reader with it, for a time or until ``insert``."""
+        with self._locked():
+            presence = self.presence()
+            self._write_presence(presence.pulled(reader=reader, seconds=seconds))
+
+    def insert(self) -> None:
+        """Put the card in, with its reader; one that is in is taken out before."""
+        with self._locked():
+            self._write_presence(self.presence().inserted())
+
+    def watch(self) -> Watch:
+        """Return what tells of each change of the presence; the caller closes it."""
+        with self._locked():
+            return Watch(self.folder)
+
+    def _write_presence(self, presence: Presence) -> None:
+        write_atomically(self._presence_file, presence.dump())
+        notify(self.folder)
+
+    # -- The card's content -----------------------------------------------------------
+
     def describe(self) -> dict[str, Any]:
         """Return what may be shown of the card: no PINs and no keys."""
         from .issue import describe_certificate
@@ -204,6 +284,8 @@ class MockCardState:
             "folder": str(self.folder),
             "profile": data.profile,
             "state": judge(data, datetime.fromisoformat(end)),
+            "inserted": self.presence().card,
+            "faults": dump(self.faults()),
             "atr": profile.atr.hex().upper(),
             "serial": data.serial,
             "surname": data.surname,
@@ -238,3 +320,12 @@ class MockCardState:
 
     def _write(self, data: CardData) -> None:
         write_atomically(self._file, data.model_dump_json(indent=2).encode() + b"\n")
+
+
+def _read_if_there(file: Path) -> bytes | None:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise MockCardBroken(f"{file} can't be read: {error.strerror}.") from None

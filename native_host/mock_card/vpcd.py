@@ -8,6 +8,7 @@ a command APDU.
 """
 
 import logging
+import selectors
 import socket
 import sys
 from enum import IntEnum
@@ -18,6 +19,8 @@ from typing import Self
 from native_host.card.errors import PcscUnavailable
 
 from .card import MockCard
+from .faulty import CardGone, CardSilent, FaultyCard
+from .presence import Watch
 
 __all__ = ["DEFAULT_PORT", "VirtualReader"]
 
@@ -36,23 +39,31 @@ class _Order(IntEnum):
 class VirtualReader:
     """A card in a virtual reader: connecting is inserting, ``stop`` is removing.
 
-    Raises ``PcscUnavailable`` when no virtual reader listens there. Either call
-    ``run``, or use it as a context manager, which runs it in a thread.
+    A card that was pulled by a fault, or by another process, is put in again as its
+    folder says. Raises ``PcscUnavailable`` when no virtual reader listens there. Either
+    call ``run``, or use it as a context manager, which runs it in a thread.
     """
 
     def __init__(
         self, card: MockCard, *, host: str = "127.0.0.1", port: int = DEFAULT_PORT
     ) -> None:
-        self._card = card
+        self._inserted = card
+        self._address = (host, port)
+        self._insert()
+        self._thread: Thread | None = None
+        self._stopped, self._stop = socket.socketpair()
+
+    def _insert(self) -> None:
+        self._card = FaultyCard(self._inserted, reader_stays=True)
+        host, port = self._address
         try:
-            self._socket = socket.create_connection((host, port), timeout=5)
+            self._socket = socket.create_connection(self._address, timeout=5)
         except OSError as error:
             raise PcscUnavailable(
                 f"No virtual reader listens on {host}:{port}: {error.strerror}."
             ) from error
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._thread: Thread | None = None
 
     def __enter__(self) -> Self:
         self._thread = Thread(target=self.run, name="vpcd", daemon=True)
@@ -72,26 +83,77 @@ class VirtualReader:
     def run(self) -> None:
         """Answer the reader until it goes away or ``stop`` is called.
 
-        Raises ``MockCardBroken`` when the card's folder can't be used any more.
+        Raises ``MockCardBroken`` when the card's folder can't be used any more, and
+        ``InvalidArgument`` for a fault that can't be had with a virtual reader.
         """
+        watch = self._inserted.state.watch()
         try:
-            while (frame := self._receive()) is not None:
-                answer = self._answer(frame)
-                if answer is not None:
-                    self._socket.sendall(len(answer).to_bytes(2) + answer)
-        except OSError as error:
-            # The reader went away in the middle, or stop() cut the line.
-            logger.debug("The virtual reader's connection ended: %s", error.strerror)
+            while self._serve(watch):
+                self._card.reset()
+                self._socket.close()
+                if not self._wait_for_card(watch):
+                    return
+                self._insert()
+        except (OSError, PcscUnavailable) as error:
+            # The reader went away in the middle.
+            logger.debug("The virtual reader's connection ended: %s", error)
         finally:
+            watch.close()
             self._card.reset()
             self._socket.close()
+            self._stop.close()
+            self._stopped.close()
 
     def stop(self) -> None:
         """Take the card out, from any thread. ``run`` then returns."""
+        self._card.hurry()
         try:
-            self._socket.shutdown(socket.SHUT_RDWR)
+            self._stop.send(b"!")
         except OSError:
             logger.debug("The virtual reader was gone already.")
+
+    def _serve(self, watch: Watch) -> bool:
+        """Answer the reader; return whether it was the card that ended it."""
+        while True:
+            if not self._card.present:
+                return True
+            ready = self._wait(watch, self._socket)
+            if self._stopped in ready:
+                return False
+            if self._socket not in ready:
+                continue
+            frame = self._receive()
+            if frame is None:
+                return False
+            try:
+                answer = self._answer(frame)
+            except (CardGone, CardSilent):
+                # The driver has no time-out of its own. With a new line at once it
+                # reports a command that failed, and a card that is still there.
+                return True
+            if answer is not None:
+                self._socket.sendall(len(answer).to_bytes(2) + answer)
+
+    def _wait_for_card(self, watch: Watch) -> bool:
+        """Wait until the card is put in; return False when it is not to be."""
+        while not (presence := self._inserted.state.presence()).card:
+            if self._stopped in self._wait(watch, timeout=presence.seconds_left()):
+                return False
+        return True
+
+    def _wait(
+        self, watch: Watch, *sockets: socket.socket, timeout: float | None = None
+    ) -> set[socket.socket]:
+        """Return which sockets can be read, after some can or there is other news."""
+        waiting = (self._stopped, *sockets)
+        with selectors.DefaultSelector() as selector:
+            for each in waiting:
+                selector.register(each, selectors.EVENT_READ)
+            selector.register(watch.descriptor, selectors.EVENT_READ)
+            ready = {key.fd for key, _ in selector.select(timeout)}
+        if watch.descriptor in ready:
+            watch.take_news()
+        return {each for each in waiting if each.fileno() in ready}
 
     def _answer(self, frame: bytes) -> bytes | None:
         if len(frame) != 1:

@@ -20,7 +20,7 @@ from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusy, CardRemoved, PcscUnavailable
 from native_host.card.source import Reader
 from native_host.errors import UserCancelled
-from native_host.mock_card.source import READER_NAME, MockCardSource
+from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState, PinData
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.pin_prompt.prompt import Step
@@ -115,7 +115,7 @@ async def test_a_card_of_another_kind_is_named_and_gets_no_command(
         raise AssertionError("a command for a card that is not ours")
 
     monkeypatch.setattr(source, "connect", never)
-    source._change(Reader(READER_NAME, atr))
+    source.insert(atr)
     person = Person()
     login = begin(person, source)
     await until(person.problems)
@@ -129,7 +129,7 @@ async def test_a_card_of_another_kind_is_named_and_gets_no_command(
 async def test_after_a_card_that_will_not_do_another_one_is_taken(
     source: MockCardSource,
 ) -> None:
-    source._change(Reader(READER_NAME, ORGANISATION_CARD))
+    source.insert(ORGANISATION_CARD)
     person = Person(["1234"])
     login = begin(person, source)
     await until(person.problems)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""What can be made to go wrong with the mock card, by name.
+
+A fault is told the commands that it strikes, and whether the card has executed them by
+then. ``faults.json`` in the card's folder holds those that are still to come.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from native_host.errors import InvalidArgument
+
+__all__ = ["CommandName", "Fault", "FaultName", "Moment", "dump", "load", "take"]
+
+
+class FaultName(StrEnum):
+    """What happens. The last three are status words that the card answers with."""
+
+    CARD_PULLED = "card-pulled"
+    READER_PULLED = "reader-pulled"
+    MUTE = "mute"
+    DELAY = "delay"
+    GARBLED = "garbled"
+    TOO_SHORT = "too-short"
+    TOO_LONG = "too-long"
+    MORE_DATA = "61xx"
+    WRONG_LE = "6Cxx"
+    NO_DIAGNOSIS = "6F00"
+
+
+class CommandName(StrEnum):
+    """What commands are called. ``pin-info`` asks for a PIN's tries in either way."""
+
+    ANY = "any"
+    SELECT = "select"
+    READ = "read"
+    PIN_INFO = "pin-info"
+    VERIFY = "verify"
+    CHANGE = "change"
+    UNBLOCK = "unblock"
+    CHOOSE_KEY = "choose-key"
+    HASH = "hash"
+    SIGN = "sign"
+
+    @classmethod
+    def of(cls, apdu: bytes) -> "CommandName":
+        """Return what a command APDU is called, ``any`` for one without a name."""
+        ins, p1_p2 = apdu[1:2], apdu[2:4]
+        if ins == b"\x20":
+            return cls.VERIFY if len(apdu) > 5 else cls.PIN_INFO
+        if ins == b"\x2a":
+            return {b"\x90\xa0": cls.HASH, b"\x9e\x9a": cls.SIGN}.get(p1_p2, cls.ANY)
+        return _BY_INS.get(ins, cls.ANY)
+
+
+_BY_INS = {
+    b"\xa4": CommandName.SELECT,
+    b"\xb0": CommandName.READ,
+    b"\xcb": CommandName.PIN_INFO,
+    b"\x24": CommandName.CHANGE,
+    b"\x2c": CommandName.UNBLOCK,
+    b"\x22": CommandName.CHOOSE_KEY,
+}
+
+
+class Moment(StrEnum):
+    """Whether the card never executes the command, or has done so."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+# What the seconds of a fault mean, for those that have any.
+_TIMED = {
+    FaultName.CARD_PULLED,
+    FaultName.READER_PULLED,
+    FaultName.MUTE,
+    FaultName.DELAY,
+}
+_LONGEST = 3600.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault to come.
+
+    It lets ``skip`` commands called ``on`` pass and strikes the next ``times`` of them,
+    or all of them when that is None. ``when`` is ``before`` or ``after`` the card
+    executes the command. ``seconds`` are how long a delay lasts (1), how long a mute
+    card is waited for (0), or after how long what was pulled comes back by itself
+    (never). Raises ``InvalidArgument``.
+    """
+
+    name: str
+    on: str = CommandName.ANY
+    when: str = Moment.BEFORE
+    skip: int = 0
+    times: int | None = 1
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for field, value, known in (
+            ("fault", self.name, FaultName),
+            ("command", self.on, CommandName),
+            ("moment", self.when, Moment),
+        ):
+            if value not in list(known):
+                raise InvalidArgument(f"The {field} is none of {', '.join(known)}.")
+        if self.skip < 0 or (self.times is not None and self.times < 1):
+            raise InvalidArgument("A fault skips 0 or more and strikes 1 or more.")
+        if self.seconds is None:
+            return
+        if self.name not in _TIMED:
+            raise InvalidArgument(f"The fault {self.name} takes no time.")
+        if not 0 <= self.seconds <= _LONGEST:
+            raise InvalidArgument(f"A fault takes 0 to {_LONGEST:.0f} seconds.")
+
+    @property
+    def executed(self) -> bool:
+        """Whether the card has executed the command when the fault strikes."""
+        return self.when == Moment.AFTER
+
+
+def take(
+    faults: Iterable[Fault], command: CommandName
+) -> tuple[Fault | None, tuple[Fault, ...]]:
+    """Return the fault that strikes a command, if any, and those that are left.
+
+    Each fault that waits for the command counts it. Of those that have waited enough
+    the first one strikes.
+    """
+    taken, left = None, []
+    for fault in faults:
+        rest: Fault | None = fault
+        if fault.on in {CommandName.ANY, command}:
+            if fault.skip:
+                rest = replace(fault, skip=fault.skip - 1)
+            elif taken is None:
+                taken = fault
+                if fault.times is not None:
+                    again = fault.times > 1
+                    rest = replace(fault, times=fault.times - 1) if again else None
+        if rest:
+            left.append(rest)
+    return taken, tuple(left)
+
+
+def dump(faults: Iterable[Fault]) -> list[dict[str, Any]]:
+    """Return faults as JSON has them."""
+    return [asdict(fault) for fault in faults]
+
+
+def load(content: bytes) -> tuple[Fault, ...]:
+    """Read what ``dump`` gave. Raises ``ValueError`` for anything else."""
+    try:
+        return tuple(Fault(**item) for item in json.loads(content))
+    except (TypeError, InvalidArgument) as error:
+        raise ValueError(str(error)) from None

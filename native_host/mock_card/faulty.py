@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""The mock card with whatever goes wrong between it and the host."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from native_host.errors import InvalidArgument
+
+from .apdu import SW, more_data, status
+from .card import MockCard
+from .faults import CommandName, Fault, FaultName
+
+__all__ = ["CardGone", "CardSilent", "FaultyCard"]
+
+logger = logging.getLogger(__name__)
+
+_GET_RESPONSE = b"\xc0"
+_BITS = 0x55  # those that are changed in each byte of a garbled answer
+_SURPLUS = bytes(8)
+_FILE_CONTROL_SIZE = 6  # bytes that SELECT answers with when it is asked to
+_USUAL_DELAY = 1.0  # seconds
+
+
+class CardGone(Exception):
+    """The card, or its reader, was pulled; the command's answer is lost."""
+
+
+class CardSilent(Exception):
+    """The card does not answer the command."""
+
+
+class FaultyCard:
+    """A card that is in its reader when this is made, and the faults of its folder.
+
+    The faults are looked for at each command, so that one which is set meanwhile is
+    taken by the next. Where ``reader_stays``, pulling the reader is refused.
+    """
+
+    def __init__(self, card: MockCard, *, reader_stays: bool = False) -> None:
+        self._card = card
+        self._state = card.state
+        self._reader_stays = reader_stays
+        self._insertion = card.state.presence().insertions
+        self._answer = b""  # of which the host has seen 61xx alone
+        self._impatient = threading.Event()
+
+    @property
+    def atr(self) -> bytes:
+        """The answer to reset."""
+        return self._card.atr
+
+    @property
+    def present(self) -> bool:
+        """Whether it has been in the reader all the time."""
+        presence = self._state.presence()
+        return presence.card and presence.insertions == self._insertion
+
+    def reset(self) -> None:
+        """Forget all that does not outlive the power."""
+        self._answer = b""
+        self._card.reset()
+
+    def hurry(self) -> None:
+        """End the delay that a command is in, and those to come, from any thread."""
+        self._impatient.set()
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """Answer a command APDU.
+
+        Raises ``CardGone`` and ``CardSilent``, ``MockCardBroken``, and
+        ``InvalidArgument`` for a fault that can't be had here.
+        """
+        self._check_presence()
+        answer = self._transmit(apdu)
+        self._check_presence()
+        return answer
+
+    def _check_presence(self) -> None:
+        if not self.present:
+            self.reset()
+            raise CardGone
+
+    def _transmit(self, apdu: bytes) -> bytes:
+        if self._answer and apdu[1:2] == _GET_RESPONSE:
+            return self._get_response(apdu)
+        self._answer = b""
+        command = CommandName.of(apdu)
+        fault = self._state.take_fault(command)
+        if fault is None:
+            return self._card.transmit(apdu)
+        if fault.name == FaultName.READER_PULLED and self._reader_stays:
+            raise InvalidArgument("A virtual reader of PC/SC can't be pulled out.")
+        logger.info("Fault %s %s the command %s.", fault.name, fault.when, command)
+        return self._strike(fault, command, apdu)
+
+    def _strike(self, fault: Fault, command: CommandName, apdu: bytes) -> bytes:
+        if fault.name == FaultName.DELAY and not fault.executed:
+            self._wait(fault.seconds)
+        if fault.executed or fault.name == FaultName.DELAY:
+            answer = self._card.transmit(apdu)
+        else:
+            answer = status(SW.NO_DIAGNOSIS)
+        match fault.name:
+            case FaultName.CARD_PULLED | FaultName.READER_PULLED:
+                reader = fault.name == FaultName.READER_PULLED
+                self._state.pull(reader=reader, seconds=fault.seconds)
+                self.reset()
+                raise CardGone
+            case FaultName.MUTE:
+                self._wait(fault.seconds or 0)
+                raise CardSilent
+            case FaultName.DELAY if fault.executed:
+                self._wait(fault.seconds)
+            case FaultName.MORE_DATA:
+                return self._keep(answer, fault)
+            case FaultName.WRONG_LE:
+                size = len(answer) - 2 if fault.executed else self._size(command, apdu)
+                return status(SW.WRONG_LE | size % 256)
+        return _ALTERATIONS.get(fault.name, bytes)(answer)
+
+    def _wait(self, seconds: float | None) -> None:
+        self._impatient.wait(_USUAL_DELAY if seconds is None else seconds)
+
+    def _keep(self, answer: bytes, fault: Fault) -> bytes:
+        """Answer 61xx; there is something to fetch only when the card executed it."""
+        if fault.executed:
+            self._answer = answer
+            return more_data(answer[:-2])
+        return status(SW.MORE_DATA | 0x10)
+
+    def _get_response(self, apdu: bytes) -> bytes:
+        """Hand out what was kept, of which a part may be asked for."""
+        data, end = self._answer[:-2], self._answer[-2:]
+        size = (apdu[4] if len(apdu) > 4 else 0) or 256
+        if len(data) <= size:
+            self._answer = b""
+            return data + end
+        self._answer = data[size:] + end
+        return data[:size] + more_data(data[size:])
+
+    def _size(self, command: CommandName, apdu: bytes) -> int:
+        """Return how long the answer would be; nothing that lasts is done for it."""
+        match command:
+            case CommandName.SELECT:
+                return _FILE_CONTROL_SIZE if apdu[3:4] == b"\x04" else 0
+            case CommandName.READ | CommandName.PIN_INFO:
+                return len(self._card.transmit(apdu)) - 2
+            case CommandName.SIGN:
+                return self._card.signature_size
+        return 0
+
+
+def _garble(answer: bytes) -> bytes:
+    """Change bits in each byte of the data, or of the status word where it is alone."""
+    data, end = answer[:-2], answer[-2:]
+    if data:
+        return bytes(byte ^ _BITS for byte in data) + end
+    return bytes(byte ^ _BITS for byte in end)
+
+
+def _shorten(answer: bytes) -> bytes:
+    """Leave half of the data, or half of the status word where it is alone."""
+    data, end = answer[:-2], answer[-2:]
+    return data[: len(data) // 2] + end if data else end[:1]
+
+
+def _lengthen(answer: bytes) -> bytes:
+    return answer[:-2] + _SURPLUS + answer[-2:]
+
+
+_ALTERATIONS: dict[str, Callable[[bytes], bytes]] = {
+    FaultName.GARBLED: _garble,
+    FaultName.TOO_SHORT: _shorten,
+    FaultName.TOO_LONG: _lengthen,
+    FaultName.NO_DIAGNOSIS: lambda _: status(SW.NO_DIAGNOSIS),
+}
