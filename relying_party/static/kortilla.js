@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: MIT
 /**
- * Kortilla in a page: identifying with the identity card.
+ * Kortilla in a page: identifying and signing with the identity card.
  *
  *     import { kortilla } from "/auth/static/kortilla.js";
  *     const person = await kortilla.login({ lang: "fi" });
+ *     const { signatures } = await kortilla.sign({ documents: input.files });
  *
- * Speaks the `kortilla:` messages of PROTOCOL.md with Kortilla's extension, and falls
- * back to Web eID's where only the Web eID extension answers. Every promise settles.
+ * Speaks the `kortilla:` messages of PROTOCOL.md with Kortilla's extension. Identifying
+ * falls back to Web eID's where only the Web eID extension answers; signing does not.
+ * Every promise settles.
  */
 
-import fallbackTexts from "./texts/en.js";
+import { asDocument } from "./signing.js";
+import { Fault, KortillaError, inWords, language } from "./words.js";
+
+/** @import { Amount, SignOptions, SignProgress } from "./signing.js" */
+/** @import { Signatures, SigningCertificate } from "./signing.js" */
+
+export { KortillaError };
 
 /** Silence for this long means that no extension is there (PROTOCOL.md §1). */
 const ACK_MS = 1000;
@@ -67,43 +75,14 @@ const WEB_EID_CODES = {
  * @property {string} [problem] Why not: HOST_MISSING, HOST_TOO_OLD or HOST_CRASHED.
  */
 
-/** What went wrong. `message` is for the person: what happened, and what to do next. */
-export class KortillaError extends Error {
-  /**
-   * @param {string} code Stable, for programs: PROTOCOL.md §5, or the service's.
-   * @param {string} message
-   * @param {string} [reason] What stood in the way when the person cancelled.
-   */
-  constructor(code, message, reason) {
-    super(message);
-    this.name = "KortillaError";
-    this.code = code;
-    this.reason = reason;
-  }
-}
-
-/** A fault on its way to become a KortillaError, in the person's language. */
-class Fault extends Error {
-  /**
-   * @param {string} code
-   * @param {{reason?: string, text?: string}} [more]
-   */
-  constructor(code, { reason, text } = {}) {
-    super(code);
-    this.code = code;
-    this.reason = reason;
-    this.text = text;
-  }
-}
-
 /**
  * @typedef {object} Exchange One request to an extension.
  * @property {string} action
  * @property {Record<string, unknown>} fields
  * @property {string} [id] None for Web eID.
- * @property {number} limit Milliseconds in which the last answer has to come.
+ * @property {number} [limit] Milliseconds in which the last answer has to come.
  * @property {AbortSignal} [signal]
- * @property {(progress: Progress) => void} [onProgress]
+ * @property {(progress: any, amount?: Amount) => void} [onProgress]
  * @property {() => void} [onAck]
  */
 
@@ -129,7 +108,10 @@ function exchange({ action, fields, id, limit, signal, onProgress, onAck }) {
     const ackTimer = setTimeout(() => {
       if (!acknowledged) end(() => reject(new Fault(NO_ANSWER)));
     }, ACK_MS);
-    const limitTimer = setTimeout(() => giveUp("REQUEST_EXPIRED"), limit);
+    const limitTimer =
+      limit === undefined
+        ? undefined
+        : setTimeout(() => giveUp("REQUEST_EXPIRED"), limit);
     const onAbort = () => giveUp("REQUEST_CANCELLED");
 
     /** @param {() => void} settle */
@@ -156,15 +138,18 @@ function exchange({ action, fields, id, limit, signal, onProgress, onAck }) {
           acknowledged = true;
           onAck?.();
           break;
-        case `${action}-progress`:
-          onProgress?.(event.data.progress);
+        case `${action}-progress`: {
+          const { progress, done, total } = event.data;
+          if (total === undefined) onProgress?.(progress);
+          else onProgress?.(progress, { done, total });
           break;
+        }
         case `${action}-success`:
           end(() => resolve(event.data));
           break;
         case `${action}-failure`: {
-          const { code, reason } = event.data.error ?? {};
-          end(() => reject(new Fault(String(code ?? "INTERNAL"), { reason })));
+          const { code, reason, ...made } = event.data.error ?? {};
+          end(() => reject(new Fault(String(code ?? "INTERNAL"), { reason, made })));
           break;
         }
       }
@@ -232,46 +217,6 @@ function newId() {
   return crypto.randomUUID();
 }
 
-/** @param {string} [lang] */
-function language(lang) {
-  const wanted = lang ?? document.documentElement.lang ?? "";
-  return /^[a-z]{2}/.test(wanted) ? wanted.slice(0, 2) : "en";
-}
-
-/**
- * Run something, and give each fault its text.
- *
- * @template T
- * @param {string | undefined} lang
- * @param {() => Promise<T>} action
- * @returns {Promise<T>}
- */
-async function inWords(lang, action) {
-  try {
-    return await action();
-  } catch (error) {
-    const fault = error instanceof Fault ? error : new Fault("INTERNAL");
-    if (!(error instanceof Fault)) console.error(error);
-    const texts = await loadTexts(language(lang));
-    const known = texts[fault.code] ?? texts.INTERNAL ?? fault.code;
-    const because = fault.reason ? texts[fault.reason] : undefined;
-    const text = fault.text ?? (because ? `${known} ${because}` : known);
-    throw new KortillaError(fault.code, text, fault.reason);
-  }
-}
-
-/**
- * @param {string} lang
- * @returns {Promise<Record<string, string>>}
- */
-async function loadTexts(lang) {
-  try {
-    return (await import(`./texts/${lang}.js`)).default;
-  } catch {
-    return fallbackTexts; // no such language, or the network has gone
-  }
-}
-
 /**
  * @param {string} nonce
  * @param {Options} options
@@ -281,22 +226,15 @@ async function askForToken(nonce, { lang, signal, onProgress }) {
   if (!window.isSecureContext) throw new Fault("CONTEXT_INSECURE");
   const options = { lang: language(lang) };
   if (await discover(signal)) {
-    try {
-      return asToken(
-        await exchange({
-          action: "kortilla:authenticate",
-          fields: { challengeNonce: nonce, options },
-          id: newId(),
-          limit: PERSON_MS,
-          signal,
-          onProgress,
-        }),
-      );
-    } catch (error) {
-      if (!(error instanceof Fault) || error.code !== NO_ANSWER) throw error;
-      found = false;
-      throw new Fault("EXTENSION_UNAVAILABLE");
-    }
+    return asToken(
+      await askKortilla({
+        action: "kortilla:authenticate",
+        fields: { challengeNonce: nonce, options },
+        limit: PERSON_MS,
+        signal,
+        onProgress,
+      }),
+    );
   }
   try {
     return asToken(
@@ -319,6 +257,53 @@ async function askForToken(nonce, { lang, signal, onProgress }) {
     if (!error.code.startsWith("ERR_WEBEID_")) throw error;
     throw new Fault(WEB_EID_CODES[error.code] ?? "INTERNAL");
   }
+}
+
+/**
+ * Ask Kortilla's extension, which has answered in this page before.
+ *
+ * @param {Exchange} asking
+ * @returns {Promise<Record<string, any>>}
+ */
+async function askKortilla(asking) {
+  try {
+    return await exchange({ ...asking, id: newId() });
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== NO_ANSWER) throw error;
+    found = false;
+    throw new Fault("EXTENSION_UNAVAILABLE");
+  }
+}
+
+/**
+ * Ask for something that only Kortilla's extension can do, and that takes as long as a
+ * person takes.
+ *
+ * @param {Exchange} asking
+ * @returns {Promise<Record<string, any>>}
+ */
+async function askPerson(asking) {
+  if (!window.isSecureContext) throw new Fault("CONTEXT_INSECURE");
+  if (!(await discover(asking.signal))) throw new Fault("EXTENSION_MISSING");
+  return askKortilla(asking);
+}
+
+/**
+ * @param {SignOptions} options
+ * @returns {Promise<Signatures>}
+ */
+async function askForSignatures({ documents, hashes, signal, onProgress, ...choices }) {
+  const { certificate, signatures } = await askPerson({
+    action: "kortilla:sign",
+    fields: {
+      ...(documents && { documents: [...documents].map(asDocument) }),
+      ...(hashes && { hashes }),
+      options: { ...choices, lang: language(choices.lang) },
+    },
+    signal,
+    onProgress,
+  });
+  return { certificate, signatures };
 }
 
 /**
@@ -403,6 +388,41 @@ export const kortilla = Object.freeze({
       options.onProgress?.("verifying");
       return postJson(new URL("login", root), { authToken, nonce }, options);
     });
+  },
+
+  /**
+   * Ask for the certificate that signs. The person agrees to that first: it names them.
+   *
+   * @param {{lang?: string, signal?: AbortSignal,
+   *   onProgress?: (progress: SignProgress) => void}} [options]
+   * @returns {Promise<SigningCertificate>}
+   * @throws {KortillaError}
+   */
+  getSigningCertificate({ lang, signal, onProgress } = {}) {
+    const ask = async () => {
+      const { certificate, supportedSignatureAlgorithms } = await askPerson({
+        action: "kortilla:get-signing-certificate",
+        fields: { options: { lang: language(lang) } },
+        signal,
+        onProgress,
+      });
+      return { certificate, supportedSignatureAlgorithms };
+    };
+    return inWords(lang, ask, "sign.");
+  },
+
+  /**
+   * Have the person look at documents or hashes, and sign them all with one PIN2.
+   *
+   * Call it in a click's handler: otherwise the window first asks whether the person
+   * started it. There is no time limit; `signal` calls it off.
+   *
+   * @param {SignOptions} options
+   * @returns {Promise<Signatures>}
+   * @throws {KortillaError} SIGNING_INTERRUPTED has the signatures that were made
+   */
+  sign(options) {
+    return inWords(options.lang, () => askForSignatures(options), "sign.");
   },
 
   /**

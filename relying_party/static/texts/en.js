@@ -64,4 +64,23 @@ export default {
   SERVICE_FAILED: "The service has a fault just now. Wait a moment and try again.",
   INTERNAL:
     "Something unexpected went wrong. Try again. If this happens again, restart the browser.",
+  CERTIFICATE_MISMATCH:
+    "The card in the card reader is not the one that was to sign. Put the right card in the card reader and try again.",
+  SIGNING_INTERRUPTED:
+    "Signing stopped halfway: some were signed, the others were not. Start again with the others.",
+  PIN_NOT_ENTERED:
+    "No PIN was typed on the card reader's keys. Try again and type it on the card reader.",
+  DOCUMENT_UNREADABLE:
+    "A document could not be read. It may have been changed, moved or deleted after it was chosen. Choose the document again and try again.",
+  // When something was to be signed: in place of those above.
+  "sign.USER_CANCELLED": "You cancelled the signing. You can start again on this page.",
+  "sign.REQUEST_CANCELLED":
+    "The signing was cancelled. You can start again on this page.",
+  "sign.RATE_LIMITED":
+    "This page asked you to sign just a moment ago. Wait a minute and try again.",
+  "sign.PIN_BLOCKED":
+    "The card's signature PIN (PIN2) is locked. Unlock it with the card reader software of the Digital and Population Data Services Agency (DVV) and then try again. You need the 8-digit activation code in the letter that you were sent, or a PUK code.",
+  "sign.WRONG_PIN": "The signature PIN (PIN2) was wrong. Check it and try again.",
+  "sign.FRAME_REFUSED":
+    "You can't sign inside another page. Open the service in a tab of its own.",
 };

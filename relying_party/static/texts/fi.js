@@ -67,4 +67,25 @@ export default {
   SERVICE_FAILED: "Palvelussa on juuri nyt häiriö. Odota hetki ja yritä uudelleen.",
   INTERNAL:
     "Tapahtui odottamaton virhe. Yritä uudelleen. Jos virhe toistuu, käynnistä selain uudelleen.",
+  CERTIFICATE_MISMATCH:
+    "Kortinlukijassa oleva kortti ei ole se, jolla oli tarkoitus allekirjoittaa. Aseta oikea kortti kortinlukijaan ja yritä uudelleen.",
+  SIGNING_INTERRUPTED:
+    "Allekirjoittaminen keskeytyi: osa allekirjoitettiin, loput eivät ole allekirjoitettuja. Aloita loppujen allekirjoittaminen uudelleen.",
+  PIN_NOT_ENTERED:
+    "Tunnuslukua ei näppäilty kortinlukijalla. Yritä uudelleen ja näppäile tunnusluku kortinlukijalla.",
+  DOCUMENT_UNREADABLE:
+    "Asiakirjaa ei voitu lukea. Sitä on ehkä muutettu, tai se on siirretty tai poistettu valitsemisen jälkeen. Valitse asiakirja uudelleen ja yritä vielä kerran.",
+  // Allekirjoitettaessa: yllä olevien sijasta.
+  "sign.USER_CANCELLED":
+    "Peruutit allekirjoittamisen. Voit aloittaa sen uudelleen tällä sivulla.",
+  "sign.REQUEST_CANCELLED":
+    "Allekirjoittaminen peruutettiin. Voit aloittaa sen uudelleen tällä sivulla.",
+  "sign.RATE_LIMITED":
+    "Tämä sivu pyysi allekirjoitusta juuri äsken. Odota minuutti ja yritä uudelleen.",
+  "sign.PIN_BLOCKED":
+    "Kortin allekirjoitustunnusluku (PIN2) on lukkiutunut. Avaa lukitus Digi- ja väestötietoviraston (DVV) kortinlukijaohjelmistolla ja yritä sen jälkeen uudelleen. Tarvitset kirjeessä saamasi kahdeksannumeroisen aktivointitunnusluvun tai PUK-tunnusluvun.",
+  "sign.WRONG_PIN":
+    "Allekirjoitustunnusluku (PIN2) oli väärä. Tarkista se ja yritä uudelleen.",
+  "sign.FRAME_REFUSED":
+    "Allekirjoittaminen ei onnistu toisen sivun sisällä. Avaa palvelu omaan välilehteensä.",
 };

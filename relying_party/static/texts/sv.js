@@ -66,4 +66,22 @@ export default {
   SERVICE_FAILED: "Tjänsten har ett fel just nu. Vänta en stund och försök igen.",
   INTERNAL:
     "Något oväntat gick fel. Försök igen. Om felet upprepas, starta om webbläsaren.",
+  CERTIFICATE_MISMATCH:
+    "Kortet i kortläsaren är inte det som skulle användas för att underteckna. Sätt rätt kort i kortläsaren och försök igen.",
+  SIGNING_INTERRUPTED:
+    "Undertecknandet avbröts halvvägs: en del undertecknades, resten inte. Börja om med resten.",
+  PIN_NOT_ENTERED:
+    "Ingen kod skrevs in med kortläsarens knappar. Försök igen och skriv in koden på kortläsaren.",
+  DOCUMENT_UNREADABLE:
+    "Ett dokument kunde inte läsas. Det kan ha ändrats, flyttats eller tagits bort efter att det valdes. Välj dokumentet på nytt och försök igen.",
+  // När något skulle undertecknas: i stället för dem ovan.
+  "sign.USER_CANCELLED": "Du avbröt undertecknandet. Du kan börja om på den här sidan.",
+  "sign.REQUEST_CANCELLED": "Undertecknandet avbröts. Du kan börja om på den här sidan.",
+  "sign.RATE_LIMITED":
+    "Den här sidan bad om en underskrift alldeles nyss. Vänta en minut och försök igen.",
+  "sign.PIN_BLOCKED":
+    "Kortets signaturkod (PIN2) är låst. Lås upp den med kortläsarprogrammet från Myndigheten för digitalisering och befolkningsdata (MDB) och försök sedan igen. Du behöver den åttasiffriga aktiveringskoden i brevet som du fått eller en PUK-kod.",
+  "sign.WRONG_PIN": "Signaturkoden (PIN2) var fel. Kontrollera den och försök igen.",
+  "sign.FRAME_REFUSED":
+    "Det går inte att underteckna inne i en annan sida. Öppna tjänsten i en egen flik.",
 };
