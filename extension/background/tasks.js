@@ -52,14 +52,15 @@ const isWord = (value) => isText(value, 1, 16);
  *
  * @param {unknown} value
  */
-const isName = (value) => isText(value, 1, 255) && !/\p{Surrogate}/u.test(value);
+const isName = (value) =>
+  isText(value, 1, 510) && /^\P{Surrogate}{1,255}$/su.test(value);
 
 /** @typedef {Readonly<Record<string, (value: unknown) => boolean>>} Fields */
 
 /** @type {Fields} */
 const DOCUMENT = Object.freeze({
   name: isName,
-  mediaType: (value) => isText(value, 1, 255),
+  mediaType: (value) => isText(value, 3, 127),
   size: (value) => isCount(value, 0, MOST_BYTES),
 });
 
