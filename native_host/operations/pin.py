@@ -89,14 +89,13 @@ class PinAsker:
                 pad_problem=pad_problem,
                 test_card=certificate.test,
             )
-            pin = await at_hand.unless_removed(self._prompt.ask_pin(question))
-            attempt = hashlib.sha256(certificate.der + pin).digest()
-            repeated = attempt in self._refused
-            if repeated:
-                _wipe(pin)
-                continue
+            typed: list[bytearray] = []
             try:
-                return await use(None if pad else pin)
+                pin = await at_hand.unless_removed(self._ask(question, typed))
+                attempt = hashlib.sha256(certificate.der + pin).digest()
+                repeated = attempt in self._refused
+                if not repeated:
+                    return await use(None if pad else pin)
             except WrongPin as error:
                 if not self._prompt.attended:
                     raise
@@ -113,7 +112,13 @@ class PinAsker:
             finally:
                 # On the card's thread, behind whatever it is still doing with the PIN
                 # for a caller who was cancelled: a wiped PIN that is sent costs a try.
-                await at_hand.run(_wipe, pin)
+                for pin in typed:
+                    await at_hand.run(_wipe, pin)
+
+    async def _ask(self, question: PinQuestion, typed: list[bytearray]) -> bytearray:
+        """Ask, and keep what was typed from a caller who is cancelled just then."""
+        typed.append(await self._prompt.ask_pin(question))
+        return typed[-1]
 
 
 def _wipe(pin: bytearray) -> None:

@@ -29,3 +29,23 @@ async def source(folder: Path) -> AsyncIterator[MockCardSource]:
     """A reader with the card in it."""
     async with MockCardSource(folder) as source:
         yield source
+
+
+@pytest.fixture(scope="session")
+def old_made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("old-card") / "mock-card"
+    MockCardState.create(folder, profile="v4.2")
+    return folder
+
+
+@pytest.fixture
+def old_folder(tmp_path: Path, old_made_once: Path) -> Path:
+    """Return the folder of a fresh copy of a card of the older generation."""
+    return Path(shutil.copytree(old_made_once, tmp_path / "old-mock-card"))
+
+
+@pytest.fixture
+async def old_source(old_folder: Path) -> AsyncIterator[MockCardSource]:
+    """A reader with the card of the older generation in it."""
+    async with MockCardSource(old_folder) as source:
+        yield source
