@@ -132,7 +132,8 @@ class Dispatcher:
         except InvalidArgument as error:
             return self._fault(error)
         if self._refusal is not None:
-            self._fail(request.id, self._refusal)
+            if request.command not in _ABOUT_A_REQUEST:
+                self._fail(request.id, self._refusal)
             return not isinstance(self._refusal, CallerRefused)
         try:
             self._begin(request)

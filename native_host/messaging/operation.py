@@ -160,8 +160,9 @@ class Operation:
                 await prompt.wait_for_cancel()
             raise self._end from None
         prompt.show(Step.DONE)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(prompt.wait_for_cancel(), _DONE_SHOWN)
+        if prompt.attended:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(prompt.wait_for_cancel(), _DONE_SHOWN)
 
 
 def call_off(task: "asyncio.Task[None]") -> None:

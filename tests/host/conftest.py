@@ -37,6 +37,20 @@ def home(tmp_path: Path, a_card: Path) -> Path:
     return furnish(tmp_path / "home", a_card)
 
 
+@pytest.fixture(scope="session")
+def old_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a card with signature keys of both kinds."""
+    folder = tmp_path_factory.mktemp("card") / "mock-card"
+    MockCardState.create(folder, profile="v4.2")
+    return folder
+
+
+@pytest.fixture
+def old_home(tmp_path: Path, old_card: Path) -> Path:
+    """Make a HOME that holds such a card."""
+    return furnish(tmp_path / "home", old_card)
+
+
 @pytest.fixture
 def automatic(home: Path) -> dict[str, str]:
     """The mock card and the prompt that answers by itself."""

@@ -11,7 +11,6 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 
 from native_host.card.signature import HASH_SIZES
-from native_host.mock_card.state import MockCardState
 
 from .conftest import furnish
 from .process import (
@@ -167,20 +166,6 @@ def test_a_page_may_choose_among_the_keys_and_paddings(
     assert (how["cryptoAlgorithm"], how["paddingScheme"]) == expected
     verify(result["certificate"], signed, digest(b"a", "SHA-256"))
     assert chosen["certificate"] == result["certificate"]
-
-
-@pytest.fixture(scope="session")
-def old_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a card with signature keys of both kinds."""
-    folder = tmp_path_factory.mktemp("card") / "mock-card"
-    MockCardState.create(folder, profile="v4.2")
-    return folder
-
-
-@pytest.fixture
-def old_home(tmp_path: Path, old_card: Path) -> Path:
-    """Make a HOME that holds such a card."""
-    return furnish(tmp_path / "home", old_card)
 
 
 def test_twenty_signatures_are_announced_one_by_one(automatic: dict[str, str]) -> None:

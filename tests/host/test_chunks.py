@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""Documents that come wrong, or never: one error, nothing signed, nothing kept."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .process import make_environment, own_arguments, running
+from .signing import (
+    announced,
+    b64,
+    chunk,
+    chunks,
+    left_behind,
+    pin2_tries,
+    sign_documents,
+    signing,
+)
+from .test_own_protocol import AUTOMATIC, Script
+
+TWO = {"a": b"abc", "b": bytes(40_000)}
+FIRST, SECOND, THIRD = chunks(TWO)
+
+
+def changed(message: dict[str, Any], **changes: object) -> dict[str, Any]:
+    return {**message, "arguments": {**message["arguments"], **changes}}
+
+
+WRONG: dict[str, list[dict[str, Any]]] = {
+    "the second document first": [SECOND],
+    "a number left out": [FIRST, THIRD],
+    "the same twice": [FIRST, FIRST],
+    "numbers that go on": [FIRST, changed(SECOND, number=1)],
+    "a document that is not there": [FIRST, SECOND, THIRD, chunk(2, 0, b"x")],
+    "more than announced": [chunk(0, 0, b"abcd")],
+    "more after the end": [FIRST, chunk(0, 1, b"d")],
+    "more after all": [FIRST, SECOND, THIRD, chunk(1, 2, b"d")],
+    "base64 with a line end": [changed(FIRST, data="YWJj\n")],
+    "base64 of the other alphabet": [changed(FIRST, data="YW_-")],
+    "base64 without its padding": [changed(chunk(0, 0, b"a"), data="YQ")],
+    "nothing": [changed(FIRST, data="")],
+    "too much": [FIRST, changed(SECOND, data=b64(bytes(32769)))],
+    "no text": [changed(FIRST, data=[97, 98, 99])],
+    "a negative number": [changed(FIRST, number=-1)],
+    "a number of bits": [changed(FIRST, document=2**70)],
+    "a field too many": [changed(FIRST, last=True)],
+    "a field too few": [{**FIRST, "arguments": {"document": 0, "number": 0}}],
+}
+
+
+@pytest.mark.parametrize("messages", WRONG.values(), ids=WRONG)
+def test_a_wrong_chunk_ends_the_request_with_one_error(
+    home: Path, window: dict[str, str], messages: list[dict[str, Any]]
+) -> None:
+    script = Script(home, "wait")
+    with running(window, prompt_command=script.command) as host:
+        host.send(signing(documents=announced(TWO)))
+        for message in messages:
+            host.send(message)
+        answer = host.answer()
+        assert answer["id"] == "1"
+        assert answer["error"]["code"] == "INVALID_ARGUMENT"
+        assert "shown" not in answer["error"]
+        assert left_behind(window) == []
+        for message in (FIRST, SECOND, THIRD):  # nobody listens any more
+            host.send(message)
+        assert host.ask("prepare") == {"id": "1", "result": {}}
+        host.end_input()
+        assert host.wait() == 0
+        assert host.log() == ""
+    assert pin2_tries(home) == 5
+
+
+UNASKED = [
+    {"id": "1", "command": "chunk", "arguments": {"document": 0}},
+    FIRST,
+]
+
+
+@pytest.mark.parametrize("message", UNASKED)
+def test_a_chunk_of_no_request_is_ignored(
+    automatic: dict[str, str], message: dict[str, Any]
+) -> None:
+    with running(automatic) as host:
+        host.send(message)
+        assert host.ask("prepare") == {"id": "1", "result": {}}
+        assert "result" in sign_documents(host, TWO)
+        host.send(message)
+        assert host.ask("prepare") == {"id": "1", "result": {}}
+
+
+def test_chunks_of_a_sign_that_was_refused_are_ignored(home: Path) -> None:
+    with running(make_environment(home, "colour = 1")) as host:
+        answer = sign_documents(host, TWO)
+        assert answer["error"]["code"] == "CONFIG_BROKEN"
+        again = host.ask("prepare")
+        assert again["error"]["code"] == "CONFIG_BROKEN"
+        host.end_input()
+        assert host.receive() is None
+
+
+def test_a_login_takes_no_documents(home: Path, window: dict[str, str]) -> None:
+    script = Script(home, "wait")
+    with running(window, prompt_command=script.command) as host:
+        host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
+        host.send(FIRST)
+        assert host.answer()["error"]["code"] == "INVALID_ARGUMENT"
+
+
+def test_chunks_may_come_before_the_window_and_in_any_size(
+    automatic: dict[str, str],
+) -> None:
+    content = os.urandom(1000)
+    with running(automatic) as host:
+        host.send(signing(documents=announced({"a": content})))
+        for number in range(1000):
+            host.send(chunk(0, number, content[number : number + 1]))
+        received = []
+        while "result" not in (message := host.receive() or {}):
+            if message["progress"] == "receiving":
+                received.append((message["done"], message["total"]))
+        assert received == [(count, 1000) for count in range(1, 1001)]
+
+
+def test_documents_without_bytes_need_no_chunk(automatic: dict[str, str]) -> None:
+    with running(automatic) as host:
+        host.send(signing(documents=announced({"a": b"", "b": b""})))
+        assert len(host.answer()["result"]["signatures"]) == 2
+
+
+BAD: list[tuple[dict[str, object], str]] = [
+    ({"documents": announced({"a": bytes(20_000_001)})}, "documents.0.size"),
+    ({"documents": announced({"a": b""}) * 2}, "Two things"),
+    ({"documents": []}, "documents"),
+    ({"documents": announced({str(n): b"" for n in range(21)})}, "documents"),
+    ({"hashes": [{"name": "a", "hash": "AAAA", "hashFunction": "MD5"}]}, "hashes.0"),
+    ({"hashes": [{"name": "a", "hash": "AAAA", "hashFunction": "SHA-256"}]}, "hashes"),
+    ({}, "There must be"),
+]
+
+
+def test_what_can_not_be_signed_shows_no_window_and_keeps_nothing(
+    home: Path, window: dict[str, str]
+) -> None:
+    script = Script(home)
+    with running(window, prompt_command=script.command) as host:
+        for arguments, field in BAD:
+            host.send(signing(**arguments))
+            error = host.answer()["error"]
+            assert error["code"] == "INVALID_ARGUMENT"
+            assert error["message"].startswith(field), error
+        host.send(signing(documents=announced(TWO), origin="http://service.example"))
+        assert host.answer()["error"]["code"] == "ORIGIN_REFUSED"
+        assert left_behind(window) == []
+    assert script.told() in ([], [{"type": "gone"}])
+
+
+def test_an_rsa_key_signs_no_sha3(old_home: Path) -> None:
+    with running(make_environment(old_home, AUTOMATIC)) as host:
+        answer = sign_documents(
+            host, TWO, hashFunction="SHA3-256", cryptoAlgorithm="RSA"
+        )
+    assert answer["error"]["code"] == "INVALID_ARGUMENT"
+    assert pin2_tries(old_home) == 5
+
+
+def test_twenty_megabytes_are_not_kept_in_memory(automatic: dict[str, str]) -> None:
+    def most_memory() -> int:
+        status = Path(f"/proc/{host.process.pid}/status").read_text()
+        [line] = [each for each in status.splitlines() if each.startswith("VmHWM")]
+        return int(line.split()[1]) * 1024
+
+    content = bytes(20_000_000)
+    with running(automatic) as host:
+        assert "result" in sign_documents(host, TWO)
+        before = most_memory()
+        host.send(signing(documents=announced({"large": content})))
+        unanswered = 0
+        for message in chunks({"large": content}):
+            host.send(message)
+            unanswered += 1
+            while unanswered == 8:
+                answer = host.receive()
+                assert answer is not None
+                unanswered -= answer["progress"] == "receiving"
+        assert "result" in host.answer()
+        assert most_memory() - before < 8_000_000
+        assert left_behind(automatic) == []
