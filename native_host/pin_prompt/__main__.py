@@ -31,6 +31,7 @@ def _render() -> None:
     parser.add_argument("--text-scale", default=1.0, type=float)
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--digits", default=0, type=int, help="dots in the PIN field")
+    parser.add_argument("--open", type=int, metavar="N", help="show document N")
     arguments = parser.parse_args()
 
     from native_host.pin_prompt.gui.render import render
@@ -40,6 +41,7 @@ def _render() -> None:
         text_scale=arguments.text_scale,
         dark=arguments.dark,
         digits=arguments.digits,
+        document=arguments.open,
     )
 
 

@@ -33,6 +33,14 @@ class Kind(StrEnum):
     OTHER = "other"
 
 
+#: What a page may call each kind without its claim being worth a word.
+_CLAIMS = {
+    Kind.PDF: ("", "application/pdf"),
+    Kind.PNG: ("", "image/png"),
+    Kind.JPEG: ("", "image/jpeg"),
+    Kind.TEXT: ("", "text/plain"),
+    Kind.OTHER: ("",),
+}
 _MAGIC = {
     b"%PDF-": Kind.PDF,
     b"\x89PNG\r\n\x1a\n": Kind.PNG,
@@ -71,11 +79,11 @@ def described(document: Document, text: Texts) -> list[str]:
     if document.path is None:
         first = text("document.claimed_name", name=name)
         return [first if name else text("document.unnamed"), last]
-    about = []
+    kind = first_kind(document)
+    about = [text(f"document.kind.{kind}")]
     if document.size is not None:
         about.append(text.size(document.size))
-    about.append(text(f"document.kind.{first_kind(document)}"))
-    if document.media_type:
+    if document.media_type.partition(";")[0].strip().lower() not in _CLAIMS[kind]:
         claimed = shown_name(document.media_type).replace("\\u{2F}", "/")
         about.append(text("document.claimed", type=claimed))
     return [name or text("document.unnamed"), " · ".join(about), last]

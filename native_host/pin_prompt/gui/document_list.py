@@ -110,20 +110,23 @@ class _Card(QFrame):
         super().__init__()
         self.setSizePolicy(wrapping())
         name, *about, digest = described(document, text)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(*[em(self, 0.6)] * 4)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(*[em(self, 0.5)] * 4)
+        column.setSpacing(em(self, 0.2))
+        row = QHBoxLayout()
         row.setSpacing(em(self, 0.6))
+        column.addLayout(row)
         which = label(f"{number}.", bold=True)
         which.setWordWrap(False)
         which.setSizePolicy(QLabel().sizePolicy())
         row.addWidget(which, 0, Qt.AlignmentFlag.AlignTop)
         rows = QVBoxLayout()
-        rows.setSpacing(em(self, 0.2))
+        rows.setSpacing(em(self, 0.1))
         rows.addWidget(_Wrapping(name, bold=True))
         for line in about:
             rows.addWidget(_Wrapping(line))
         self.digest = _Digest(digest, focused)
-        rows.addWidget(self.digest)
+        column.addWidget(self.digest)
         self.button: QPushButton | None = None
         row.addLayout(rows, 1)
         if document.path is None:
@@ -167,6 +170,7 @@ class _Digest(QLabel):
         self._focused = focused
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
+        self.setFont(scaled(self, 0.9))
         self.setSizePolicy(wrapping())
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse

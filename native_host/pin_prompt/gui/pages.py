@@ -4,7 +4,7 @@
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPalette
 from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QButtonGroup,
@@ -26,7 +26,7 @@ from native_host.pin_prompt.questions import (
 )
 from native_host.pin_prompt.texts import Texts, printable
 
-from .look import LOOKS
+from .look import LOOKS, readable
 from .picture import Picture
 from .ticks import Choice
 from .widgets import ConfirmButton, Notice, em, label, scaled
@@ -109,7 +109,8 @@ class Page(QWidget):
 
     def _add(self, button: QPushButton, pressed: Callable[[], None]) -> QPushButton:
         button.setFont(scaled(button, 1.1))
-        button.setMinimumSize(em(button, 6), em(button, 2.1))
+        words = button.fontMetrics().horizontalAdvance(button.text()) + em(button, 1.6)
+        button.setMinimumSize(max(words, em(button, 6)), em(button, 2.1))
         button.setAutoDefault(False)
         button.clicked.connect(lambda _checked: pressed())
         self.buttons.append(button)
@@ -200,6 +201,11 @@ class StepPage(Page):
         self._bar.setAccessibleName(self.heading_text)
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(em(self, 0.5))
+        palette = self._bar.palette()
+        paper = palette.window().color()
+        colour = readable(LOOKS[self.conversation.operation].colour, paper, 3.0)
+        palette.setColor(QPalette.ColorRole.Highlight, colour)
+        self._bar.setPalette(palette)
         self._how_far = label("")
         self._how_far.setVisible(False)
         self.column.addWidget(self._bar)

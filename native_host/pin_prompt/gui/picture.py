@@ -12,7 +12,7 @@ from .widgets import em
 
 __all__ = ["Picture"]
 
-_WITH_CARD = (Step.WAITING_FOR_CARD, Step.READING, Step.SIGNING)
+_WITH_CARD = (Step.WAITING_FOR_CARD, Step.READING, Step.SIGNING, Step.PIN_PAD)
 
 
 class Picture(QWidget):
@@ -34,7 +34,8 @@ class Picture(QWidget):
         colour = readable(self._colour, self.palette().window().color(), 3.0)
         if self._step in _WITH_CARD:
             outside = self._step is Step.WAITING_FOR_CARD
-            self._draw_card(painter, 4 if outside else 22, colour)
+            top = 0 if self._step is Step.PIN_PAD else 4 if outside else 22
+            self._draw_card(painter, top, colour)
             if outside:
                 self._draw_arrow(painter, ink)
         self._draw_reader(painter, ink)
@@ -52,7 +53,22 @@ class Picture(QWidget):
         painter.drawLine(QPointF(90, 44), QPointF(98, 53))
         painter.drawLine(QPointF(106, 44), QPointF(98, 53))
 
+    def _draw_keys(self, painter: QPainter, ink: QColor) -> None:
+        painter.setPen(QPen(ink, 3))
+        painter.setBrush(self.palette().window())
+        painter.drawRoundedRect(QRectF(24, 40, 72, 56), 6, 6)
+        painter.drawLine(QPointF(32, 47), QPointF(88, 47))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(ink)
+        for row in range(4):
+            for column in range(3):
+                key = QRectF(36 + 18 * column, 53 + 10 * row, 12, 6.5)
+                painter.drawRoundedRect(key, 2, 2)
+
     def _draw_reader(self, painter: QPainter, ink: QColor) -> None:
+        if self._step is Step.PIN_PAD:
+            self._draw_keys(painter, ink)
+            return
         painter.setPen(QPen(ink, 3))
         painter.setBrush(self.palette().window())
         painter.drawRoundedRect(QRectF(24, 68, 72, 26), 6, 6)

@@ -34,6 +34,9 @@ class PinPage(Page):
         guard: Guard,
     ) -> None:
         super().__init__(conversation, text)
+        if question.documents:
+            # There is more to be seen here than on other pages.
+            self.column.setSpacing(em(self, 0.45))
         self._question = question
         self._guard = guard
         self.understood: Understood | None = None
@@ -135,10 +138,10 @@ class PinPage(Page):
         row = QHBoxLayout()
         if question.role == "PIN2":
             row.addWidget(PenSign(LOOKS[self.conversation.operation]))
+        row.setSpacing(em(self, 0.6))
         row.addWidget(self.field)
-        row.addStretch()
+        row.addWidget(label(self._length, 0.95), 1)
         self.column.addLayout(row)
-        self.column.addWidget(label(self._length, 0.95))
 
     def _describe_field(self, words: str) -> None:
         if self.field:

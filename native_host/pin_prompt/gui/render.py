@@ -22,11 +22,19 @@ from .window import PromptWindow
 __all__ = ["offscreen_application", "render"]
 
 
-def render(target: Path, *, text_scale: float, dark: bool, digits: int) -> None:
+def render(
+    target: Path,
+    *,
+    text_scale: float,
+    dark: bool,
+    digits: int,
+    document: int | None = None,
+) -> None:
     """Show what the lines on standard input say and save the window as a picture.
 
-    ``digits`` dots are put into a PIN field. Raises ``ValueError`` for a line that the
-    window would not take, ``OSError`` when the picture can't be written.
+    ``digits`` dots are put into a PIN field; ``document`` is one to be opened, counted
+    from 1. Raises ``ValueError`` for a line that the window would not take, ``OSError``
+    when the picture can't be written.
     """
     application = offscreen_application(text_scale)
     if dark:
@@ -38,6 +46,10 @@ def render(target: Path, *, text_scale: float, dark: bool, digits: int) -> None:
     window.guard.end()
     if isinstance(window.page, PinPage) and window.page.field:
         window.page.field.setText("0" * digits)
+    if isinstance(window.page, PinPage) and document:
+        window.page.opened.emit(document - 1)
+        _settle(application)
+        window.guard.end()
     _settle(application)
     picture = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
     if not picture.save(os.fspath(target), quality=0):  # the smallest file

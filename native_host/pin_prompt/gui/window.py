@@ -35,7 +35,7 @@ from native_host.pin_prompt.messages import (
     Request,
     Show,
 )
-from native_host.pin_prompt.questions import Conversation
+from native_host.pin_prompt.questions import Conversation, Operation
 
 from .guard import Guard
 from .look import LOOKS, icon
@@ -49,8 +49,12 @@ __all__ = ["PromptWindow"]
 #: Milliseconds after which a window counts as visible though nothing was painted: it
 #: may have come up on another desktop.
 _VISIBLE_AFTER = 1000
-#: Width of the window in ems.
-_WIDTH = 34
+#: Width of the window in ems: documents want more of it.
+_WIDTH: Mapping[Operation, int] = {
+    "authenticate": 34,
+    "signing-certificate": 34,
+    "sign": 44,
+}
 #: Share of the screen's height that the site may keep for itself.
 _SITE_AT_MOST = 0.4
 #: Pixels that the desktop's title bar may take.
@@ -130,7 +134,7 @@ class PromptWindow(QDialog):
         # However far a page is scrolled, the site stays in view; unless its name is so
         # long that it would leave no room for anything else.
         room = self.screen().availableSize().height()
-        self._site_stays = height_at(site, em(self, _WIDTH)) < room * _SITE_AT_MOST
+        self._site_stays = height_at(site, self._width()) < room * _SITE_AT_MOST
         if self._site_stays:
             self._head.append(site)
             self._rows.addWidget(site)
@@ -265,10 +269,16 @@ class PromptWindow(QDialog):
         if page.spoken:
             page.say(page.spoken)
 
+    def _width(self) -> int:
+        """Return the width in pixels that the window wants, and the screen allows."""
+        if self._conversation is None:
+            return 0
+        wanted = em(self, _WIDTH[self._conversation.operation])
+        return min(wanted, self.screen().availableSize().width())
+
     def _fit(self, page: Page) -> None:
         """Grow so that the page can be seen whole, as far as the screen lets it."""
-        room = self.screen().availableSize()
-        width = min(em(self, _WIDTH), room.width())
+        room, width = self.screen().availableSize(), self._width()
         self.setMinimumSize(min(em(self, 16), width), min(em(self, 16), room.height()))
         around = self._footer.sizeHint().height()
         around += sum(height_at(part, width) for part in (*self._head, self._band))
@@ -281,6 +291,12 @@ class PromptWindow(QDialog):
     def _reveal_focus(self) -> None:
         page = self.page
         if page is None or page.focus is None:
+            return
+        fits = page.height() <= self._scroll.viewport().height()
+        if not fits and page.scrolled and page.news is None:
+            # Nobody is to sign without having seen that there is something to be read.
+            page.scrolled.setFocus()
+            self._scroll.verticalScrollBar().setValue(0)
             return
         self._scroll.ensureWidgetVisible(page.focus, 0, em(self, 2.5))
         if page.news:
