@@ -3,6 +3,8 @@
 
 from abc import ABC, abstractmethod
 
+from .pin_pad import PinPad
+
 __all__ = ["CardConnection"]
 
 
@@ -17,6 +19,9 @@ class CardConnection(ABC):
 
     #: The card's answer to reset, where the connection knows it.
     atr: bytes | None = None
+
+    #: The reader's keys, where PINs can be typed on it.
+    pin_pad: PinPad | None = None
 
     @abstractmethod
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:

@@ -7,6 +7,7 @@ carries a PIN or signs, and no PIN is sent whose tries were not read before.
 
 import logging
 from dataclasses import dataclass
+from typing import NoReturn
 
 from native_host.errors import InvalidArgument
 
@@ -29,6 +30,7 @@ from .errors import (
     CardKind,
     CardNotActivated,
     PinBlocked,
+    PinNotEntered,
     PinTriesUnreadable,
     UnsupportedCard,
     WrongPin,
@@ -36,6 +38,7 @@ from .errors import (
 from .files import FileReader
 from .key_ring import KeyRing
 from .keys import CardKey, KeyRole, PinRole
+from .pin_pad import NOT_ENTERED, PinPad
 from .signature import KeyType, SignatureAlgorithm, SignatureScheme
 from .tlv import Tlv, TlvError
 from .trace import TracingConnection
@@ -92,15 +95,16 @@ _PIN_DIGITS = {PinRole.PIN1: range(4, 13), PinRole.PIN2: range(6, 13)}
 class FineidCard:
     """A citizen card whose application is selected.
 
-    ``connection`` needs no more than ``send_and_receive``; its ``protocol`` (0 or 1)
-    and ``atr`` are used where it has them. All methods block and raise ``CardError``,
-    its subclasses, and what the connection raises. Raises ``UnsupportedCard`` when the
-    card is not a citizen card.
+    ``connection`` needs no more than ``send_and_receive``; its ``protocol`` (0 or 1),
+    ``atr`` and ``pin_pad`` are used where it has them. All methods block and raise
+    ``CardError``, its subclasses, and what the connection raises. Raises
+    ``UnsupportedCard`` when the card is not a citizen card.
     """
 
     def __init__(self, connection: Transport) -> None:
         self._channel = CommandChannel(TracingConnection(connection))
         self._protocol: int = getattr(connection, "protocol", 0)
+        self._pin_pad: PinPad | None = getattr(connection, "pin_pad", None)
         self._files = FileReader(self._channel)
         self._tries: dict[PinRole, int] = {}
         atr: bytes | None = getattr(connection, "atr", None)
@@ -148,6 +152,12 @@ class FineidCard:
         return self._key_ring.certificates()
 
     # -- PINs -------------------------------------------------------------------------
+
+    @property
+    def has_pin_pad(self) -> bool:
+        """Whether PINs can be typed on the reader."""
+        return self._pin_pad is not None
+
     def pin_info(self, role: PinRole) -> PinInfo:
         """Ask for a PIN's tries, which costs none. Raises ``PinTriesUnreadable``."""
         self._tries.pop(role, None)
@@ -160,18 +170,20 @@ class FineidCard:
         self._tries[role] = info.tries_left
         return info
 
-    def verify_pin(self, role: PinRole, pin: bytearray) -> None:
-        """Present a PIN, ASCII digits, to the card, once.
+    def verify_pin(self, role: PinRole, pin: bytearray | None) -> None:
+        """Present a PIN, ASCII digits, to the card, once; None is typed on the reader.
 
-        The tries are asked for before, unless ``pin_info`` has just done so. The caller
-        wipes ``pin``. Raises ``InvalidArgument`` for what can't be a PIN and then sends
-        nothing, ``WrongPin``, ``PinBlocked``, ``CardNotActivated``,
-        ``PinTriesUnreadable``.
+        The tries are asked for before, unless they are known. The caller wipes ``pin``.
+        Raises ``InvalidArgument`` for what can't be a PIN and then sends nothing,
+        ``WrongPin``, ``PinBlocked``, ``CardNotActivated``, ``PinTriesUnreadable``, and
+        from the reader's pin pad ``PinNotEntered``.
         """
-        if role not in _PIN_DIGITS:
+        digits = _PIN_DIGITS.get(role)
+        if digits is None:
             raise InvalidArgument("The PUK is not for verifying.")
-        if len(pin) not in _PIN_DIGITS[role] or not pin.isdigit():
-            digits = _PIN_DIGITS[role]
+        if pin is None:
+            self._need_pin_pad()
+        elif len(pin) not in digits or not pin.isdigit():
             raise InvalidArgument(
                 f"{role.name} has {digits.start} to {digits.stop - 1} digits."
             )
@@ -182,22 +194,42 @@ class FineidCard:
         tries = self._tries.pop(role)
         if tries == 0:
             raise PinBlocked(f"{role.name} has no tries left.", status_word=SW.BLOCKED)
-        padded = pin.ljust(_STORED_PIN, b"\x00")
-        header = bytes([0x00, INS_VERIFY, 0x00, role.value, _STORED_PIN])
-        try:
-            status = self._channel.send_secret(bytearray(header) + padded)
-        finally:
-            padded[:] = bytes(len(padded))
+        status = self._present(role, pin, digits)
+        if pin is None and status in NOT_ENTERED:
+            self._tries[role] = tries
+            raise PinNotEntered(NOT_ENTERED[status], status_word=status)
         if status == SW.OK:
+            # At least so many; a right PIN gives back what wrong ones took.
             self._tries[role] = tries
             return
+        self._refuse(role, status, tries)
+
+    def _present(self, role: PinRole, pin: bytearray | None, digits: range) -> int:
+        """Send VERIFY, by way of the pin pad without a PIN; return the status word."""
+        template = bytearray([0x00, INS_VERIFY, 0x00, role.value, _STORED_PIN])
+        if pin is None:
+            template += bytes(_STORED_PIN)
+            pin_pad = self._need_pin_pad()
+            return pin_pad.verify(bytes(template), digits.start, digits.stop - 1)
+        padded = pin.ljust(_STORED_PIN, b"\x00")
+        try:
+            return self._channel.send_secret(template + padded)
+        finally:
+            padded[:] = bytes(len(padded))
+
+    def _need_pin_pad(self) -> PinPad:
+        if self._pin_pad is None:
+            raise InvalidArgument("The reader has no pin pad.")
+        return self._pin_pad
+
+    def _refuse(self, role: PinRole, status: int, tries: int) -> NoReturn:
+        """Raise for a PIN that was not accepted; ``tries`` were left before."""
         left = tries - 1 if status == SW.VERIFICATION_FAILED else tries_in(status)
-        if left is not None:
-            self._tries[role] = left
         if left == 0 or status == SW.BLOCKED:
             self._tries[role] = 0
             raise PinBlocked(f"{role.name} has no tries left.", status_word=status)
         if left is not None:
+            self._tries[role] = left
             raise WrongPin(left)
         if status == SW.INVALIDATED:
             raise CardNotActivated(

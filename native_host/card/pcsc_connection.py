@@ -3,10 +3,12 @@
 
 import logging
 import time
+from typing import NoReturn
 
 from .connection import CardConnection
 from .errors import CardError, CardMute, CardRemoved
 from .pcsc_calls import Code, check, code_of, establish_context, scard, status_change
+from .pin_pad import pin_pad_of
 
 __all__ = ["BUSY_PATIENCE", "PcscConnection"]
 
@@ -16,6 +18,8 @@ logger = logging.getLogger(__name__)
 BUSY_PATIENCE = 3.0
 _BUSY_RETRY = 0.1
 _REMOVAL_PATIENCE = 0.8  # seconds that a reader may take to notice a card is gone
+
+_GET_FEATURE_REQUEST = 3400  # PC/SC part 10 §2.2; each system has a number for it
 
 _STATE_PRESENT = 0x0020
 
@@ -67,6 +71,9 @@ class PcscConnection(CardConnection):
             self._pci, self.protocol = api.SCARD_PCI_T0, 0
         result, _, _, _, atr = api.SCardStatus(card)
         self.atr = bytes(atr) if code_of(result) == Code.OK and atr else None
+        self.pin_pad = pin_pad_of(
+            self._control, api.SCARD_CTL_CODE(_GET_FEATURE_REQUEST)
+        )
 
     @property
     def open(self) -> bool:
@@ -80,10 +87,22 @@ class PcscConnection(CardConnection):
         self._used = True
         result, answer = scard().SCardTransmit(self._card, self._pci, list(apdu))
         if code_of(result) != Code.OK:
-            self._explain(code_of(result))
+            self._explain(code_of(result), "SCardTransmit")
         if len(answer) < 2:
             raise CardMute("The card's answer has no status word.")
         return bytes(answer[:-2]), answer[-2] << 8 | answer[-1]
+
+    def _control(self, control_code: int, data: bytes) -> bytes:
+        """Send the reader a control code, which may reach the card in the end."""
+        if self._card is None:
+            raise CardError("The connection to the card is closed.")
+        self._used = self._used or bool(data)
+        result, answer = scard().SCardControl(self._card, control_code, list(data))
+        if code_of(result) != Code.OK:
+            if not data:
+                raise CardError("The reader has no features.")
+            self._explain(code_of(result), "SCardControl")
+        return bytes(answer)
 
     def close(self) -> None:
         """Reset the card, if anything was sent to it, and let go of it."""
@@ -101,12 +120,11 @@ class PcscConnection(CardConnection):
         api.SCardDisconnect(card, ending)
         api.SCardReleaseContext(self._context)
 
-    def _explain(self, code: int) -> None:
+    def _explain(self, code: int, step: str) -> NoReturn:
         """Raise for a command that failed: readers say little, so look at the reader.
 
         A reader may take a moment to notice that its card is gone.
         """
-        step = "SCardTransmit"
         if code in {Code.REMOVED_CARD, Code.RESET_CARD, Code.NO_SERVICE}:
             check(code, step)
         deadline = time.monotonic() + _REMOVAL_PATIENCE

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 
 from native_host.card.fineid import CardKey, KeyRole
+from native_host.card.pin_pad import PinPad
 from native_host.card.signature import KeyType, Padding, SignatureAlgorithm
 
 Answer = str | Callable[[bytes], bytes]
@@ -51,6 +52,7 @@ class Script:
     """
 
     atr: bytes | None = None
+    pin_pad: PinPad | None = None
 
     def __init__(self, *exchanges: tuple[str, Answer | Exception]) -> None:
         self.exchanges = list(exchanges)

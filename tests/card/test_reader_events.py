@@ -55,6 +55,8 @@ class FakePcsc:
         self.endings: list[tuple[str, int]] = []
         self.lost_cancellations = 0
         self.available = True
+        self.controls: list[tuple[int, bytes]] = []
+        self.control_answers: list[tuple[int, list[int]]] = []
         self.contexts = 0
 
     def set(self, **readers: tuple[int, bytes]) -> None:
@@ -141,6 +143,15 @@ class FakePcsc:
     ) -> tuple[int, list[int]]:
         self.sent.append((pci, bytes(apdu)))
         return self.answer
+
+    def SCARD_CTL_CODE(self, code: int) -> int:
+        return 0x42000000 + code
+
+    def SCardControl(
+        self, card: int, code: int, data: list[int]
+    ) -> tuple[int, list[int]]:
+        self.controls.append((code, bytes(data)))
+        return self.control_answers.pop(0) if self.control_answers else (1, [])
 
     def SCardEndTransaction(self, card: int, ending: int) -> int:
         self.endings.append(("end", ending))
@@ -398,3 +409,56 @@ async def test_a_service_that_is_not_there_is_waited_for_and_not_asked_again(
         socket.touch()
         await asyncio.wait_for(waiting, 10)
         assert await source.readers() == ()
+
+
+FEATURES = list(bytes.fromhex("060442330006070442330007"))
+
+
+async def test_a_reader_is_asked_for_its_features_once(fake: FakePcsc) -> None:
+    fake.control_answers = [(0, FEATURES), (0, [0x64, 0x01])]
+    async with PcscSource() as source:
+        connection = await source.connect(Reader("one"))
+        assert connection.pin_pad
+        assert connection.pin_pad.can_modify
+        assert fake.controls == [(0x42000000 + 3400, b"")]
+        template = bytes.fromhex("002000110C") + bytes(12)
+        status = await source.run(connection.pin_pad.verify, template, 4, 12)
+        assert status == 0x6401
+        code, structure = fake.controls[1]
+        assert code == 0x42330006
+        assert structure.endswith(template)
+        # What went by way of the reader is reset at the end, too.
+        await source.run(connection.close)
+        assert fake.endings == [("end", 1), ("disconnect", 0)]
+        with pytest.raises(CardError, match="closed"):
+            connection.pin_pad.verify(template, 4, 12)
+
+
+async def test_a_reader_without_features_has_no_pin_pad(fake: FakePcsc) -> None:
+    async with PcscSource() as source:
+        connection = await source.connect(Reader("one"))
+        assert connection.pin_pad is None
+        # Asking for them is nothing that a card has to be reset for.
+        await source.run(connection.close)
+        assert fake.endings[0] == ("end", 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "reader", "error"),
+    [
+        (NOT_TRANSACTED, (EMPTY, b""), CardRemoved),
+        (NOT_TRANSACTED, (PRESENT, ATR), CardMute),
+        (Code.NO_SERVICE, (PRESENT, ATR), PcscUnavailable),
+    ],
+)
+async def test_a_pin_pad_that_fails_is_explained_and_not_used_again(
+    fake: FakePcsc, code: int, reader: tuple[int, bytes], error: type[CardError]
+) -> None:
+    fake.control_answers = [(0, FEATURES), (code, [])]
+    fake.set(one=reader)
+    async with PcscSource() as source:
+        connection = await source.connect(Reader("one"))
+        assert connection.pin_pad
+        with pytest.raises(error):
+            await source.run(connection.pin_pad.verify, bytes(17), 4, 12)
+        assert len(fake.controls) == 2

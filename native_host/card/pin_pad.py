@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""PINs that are typed on the reader and never reach the computer (PC/SC part 10).
+
+The reader is given the command with zeros where the PIN belongs, and what to put there.
+Sections are those of PC/SC part 10 v2.02.09.
+"""
+
+import logging
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+
+from native_host.log import TRAFFIC
+
+from .errors import CardError, CardMute
+
+__all__ = [
+    "NOT_ENTERED",
+    "PinPad",
+    "ReaderPinPad",
+    "modify_structure",
+    "parse_features",
+    "pin_pad_of",
+    "verify_structure",
+]
+
+logger = logging.getLogger(__name__)
+
+#: What the reader itself answers when it sends the card nothing (§2.5.5, card.md):
+#: status words, and why as in ``PinNotEntered``.
+NOT_ENTERED = {
+    0x6400: "timed-out",
+    0x6401: "cancelled",
+    0x6402: "different",
+    0x6403: "length",
+}
+
+# Features by their tags, §2.3.
+_VERIFY_PIN_DIRECT = 0x06
+_MODIFY_PIN_DIRECT = 0x07
+
+# The values of the structures' fields, §2.5.2 and §2.5.3.
+_TIMEOUT = 90  # seconds for the whole PIN; readers have a limit in any case
+_FORMAT = 0x82  # the PIN stands at the data's first byte, to the left, in ASCII digits
+_BLOCK_SIZE = 12  # bytes that the PIN is padded to, and no length before it
+_NO_LENGTH = 0x00
+_CONFIRM_AND_CURRENT = 0x03  # the new PIN is typed twice, and the current one before
+_VALIDATION_KEY = 0x02  # the key OK ends a PIN
+_ENGLISH = 0x0409  # readers that have texts have these
+_NO_PROLOGUE = bytes(3)  # the driver knows T=1's block numbers
+
+# Packed and little-endian; the command follows.
+_VERIFY = struct.Struct("<BBBBBHBBHB3sL")
+_MODIFY = struct.Struct("<BBBBBBBHBBBHBBB3sL")
+
+
+class PinPad(ABC):
+    """A reader's keys. Calls block until the person has typed, or not.
+
+    ``template`` is the command with twelve zeros for each PIN. What is returned is the
+    card's status word, or one of ``NOT_ENTERED``. Raises what a connection raises.
+    """
+
+    #: Whether the reader can also have a PIN changed.
+    can_modify: bool
+
+    @abstractmethod
+    def verify(self, template: bytes, min_digits: int, max_digits: int) -> int:
+        """Have one PIN typed and send the command with it, once."""
+
+    @abstractmethod
+    def modify(self, template: bytes, min_digits: int, max_digits: int) -> int:
+        """Have a PIN or PUK typed, then twice a new PIN, and send the command, once.
+
+        The lengths are for all three.
+        """
+
+
+class ReaderPinPad(PinPad):
+    """The pin pad of a reader of the system.
+
+    ``control`` sends a reader, not its card, a control code with data (SCardControl).
+    """
+
+    def __init__(
+        self, control: Callable[[int, bytes], bytes], features: Mapping[int, int]
+    ) -> None:
+        self._control = control
+        self._features = features
+        self.can_modify = _MODIFY_PIN_DIRECT in features
+
+    def verify(self, template: bytes, min_digits: int, max_digits: int) -> int:
+        """See ``PinPad``."""
+        structure = verify_structure(template, min_digits, max_digits)
+        return self._send(_VERIFY_PIN_DIRECT, template, structure)
+
+    def modify(self, template: bytes, min_digits: int, max_digits: int) -> int:
+        """See ``PinPad``."""
+        structure = modify_structure(template, min_digits, max_digits)
+        return self._send(_MODIFY_PIN_DIRECT, template, structure)
+
+    def _send(self, feature: int, template: bytes, structure: bytes) -> int:
+        logger.log(TRAFFIC, "> %s on the pin pad", template[:4].hex().upper())
+        answer = self._control(self._features[feature], structure)
+        if len(answer) < 2:
+            raise CardMute("The pin pad's answer has no status word.")
+        status = int.from_bytes(answer[-2:])
+        logger.log(TRAFFIC, "< %04X", status)
+        return status
+
+
+def pin_pad_of(
+    control: Callable[[int, bytes], bytes], feature_request: int
+) -> PinPad | None:
+    """Ask a reader for its features; return its pin pad, or None where it has none.
+
+    ``feature_request`` is the system's number of CM_IOCTL_GET_FEATURE_REQUEST.
+    """
+    try:
+        features = parse_features(control(feature_request, b""))
+    except CardError:
+        return None  # most readers have no features at all
+    if _VERIFY_PIN_DIRECT not in features:
+        return None
+    return ReaderPinPad(control, features)
+
+
+def parse_features(answer: bytes) -> dict[int, int]:
+    """Return control codes by their feature's tag (§2.2): tag, length 4, big-endian.
+
+    What is not of that form ends the list.
+    """
+    features = {}
+    while len(answer) >= 6 and answer[1] == 4:
+        features[answer[0]] = int.from_bytes(answer[2:6])
+        answer = answer[6:]
+    return features
+
+
+def verify_structure(template: bytes, min_digits: int, max_digits: int) -> bytes:
+    """Return PIN_VERIFY (§2.5.2) for a command with one PIN."""
+    message = 0x01, _ENGLISH, 0x00  # one, number 0: "enter PIN"
+    return (
+        _VERIFY.pack(
+            _TIMEOUT,
+            _TIMEOUT,
+            _FORMAT,
+            _BLOCK_SIZE,
+            _NO_LENGTH,
+            min_digits << 8 | max_digits,
+            _VALIDATION_KEY,
+            *message,
+            _NO_PROLOGUE,
+            len(template),
+        )
+        + template
+    )
+
+
+def modify_structure(template: bytes, min_digits: int, max_digits: int) -> bytes:
+    """Return PIN_MODIFY (§2.5.3) for a command with the old PIN and then the new one.
+
+    To unlock a PIN, the PUK stands for the old one.
+    """
+    messages = 0x03, _ENGLISH, 0x00, 0x01, 0x02  # three: current, new, new again
+    return (
+        _MODIFY.pack(
+            _TIMEOUT,
+            _TIMEOUT,
+            _FORMAT,
+            _BLOCK_SIZE,
+            _NO_LENGTH,
+            0,
+            _BLOCK_SIZE,
+            min_digits << 8 | max_digits,
+            _CONFIRM_AND_CURRENT,
+            _VALIDATION_KEY,
+            *messages,
+            _NO_PROLOGUE,
+            len(template),
+        )
+        + template
+    )
