@@ -77,6 +77,7 @@ class Operation:
         """End with an error, unless there is an answer already."""
         if not self.answered and self._end is None:
             self._end = error
+            self.forget_documents()
             if self._work is not None:
                 call_off(self._work)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 def main(log: Path, answers: list[str]) -> None:
     """Converse until the end of input."""
+    log.with_suffix(".pid").write_text(str(os.getpid()))
     with log.open("a", buffering=1) as file:
         for line in sys.stdin:
             message = json.loads(line)

@@ -44,6 +44,9 @@ class Script:
         problems = [each.get("problem") for each in self.told()]
         return [problem["code"] for problem in problems if problem]
 
+    def process(self) -> int:
+        return int(self._log.with_suffix(".pid").read_text())
+
     def questions(self) -> list[dict[str, Any]]:
         return [each["question"] for each in self.told() if each["type"] == "ask-pin"]
 

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""A signing that is called off at any stage leaves no window, file or held card."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from .process import HostProcess, make_environment, own_arguments, running
+from .signing import announced, chunks, left_behind, pin2_tries, sign_documents, signing
+from .test_life import KILLED_AFTER
+from .test_own_protocol import AUTOMATIC, Script, off
+
+DOCUMENTS = {"a": b"abc", "b": bytes(40_000)}
+
+#: The card's answer to the signing comes when somebody opens the pipe for writing.
+SLOW_CARD = """
+from pathlib import Path
+from native_host.card.fineid import FineidCard
+sign = FineidCard.sign
+def slow(self, *arguments):
+    Path({pipe!r}).read_bytes()
+    return sign(self, *arguments)
+FineidCard.sign = slow
+"""
+
+STAGES = ["announced", "receiving", "asked", "signing"]
+
+
+class Stage:
+    """Brings a signing to a stage, and lets the card go on that it holds up."""
+
+    def __init__(self, home: Path, name: str) -> None:
+        self.script = Script(home, "123456" if name == "signing" else "wait", "1234")
+        self._name = name
+        self._pipe = home / "pipe"
+        self.prelude = ""
+        if name == "signing":
+            os.mkfifo(self._pipe)
+            self.prelude = SLOW_CARD.format(pipe=str(self._pipe))
+
+    def reach(self, host: HostProcess) -> None:
+        host.send(signing(documents=announced(DOCUMENTS)))
+        if self._name == "announced":
+            assert host.receive() == {"id": "1", "progress": "window-open"}
+            return
+        first, *rest = chunks(DOCUMENTS)
+        host.send(first)
+        while (host.receive() or {})["progress"] != "receiving":
+            pass
+        if self._name == "receiving":
+            host.until(lambda: self._told("receiving"))
+            return
+        for each in rest:
+            host.send(each)
+        if self._name == "signing":
+            host.until(lambda: self._told("signing"))
+        else:
+            host.until(self.script.questions)
+
+    def let_go(self, host: HostProcess, window: Mapping[str, str]) -> None:
+        """Let the card answer, once the documents have gone, which do not wait."""
+        host.until(lambda: left_behind(window) == [])
+        if self._name == "signing":
+            self._pipe.write_bytes(b"")
+
+    def _told(self, step: str) -> bool:
+        return any(each.get("step") == step for each in self.script.told())
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_cancelled_signing_leaves_nothing(
+    home: Path, window: dict[str, str], stage: str
+) -> None:
+    at = Stage(home, stage)
+    with running(window, prompt_command=at.script.command, prelude=at.prelude) as host:
+        at.reach(host)
+        host.send(off("cancel"))
+        at.let_go(host, window)
+        assert host.answer()["error"]["code"] == "REQUEST_CANCELLED"
+        assert at.script.told()[-1]["type"] in {"close", "gone"}
+        assert left_behind(window) == []
+        # The card is free for what comes next.
+        host.send({"id": "2", "command": "authenticate", "arguments": own_arguments()})
+        host.until(
+            lambda: at.script.told()[-1].get("question", {}).get("role") == "PIN1"
+        )
+    assert pin2_tries(home) == 5
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_expired_signing_is_explained_and_keeps_no_documents(
+    home: Path, window: dict[str, str], stage: str
+) -> None:
+    at = Stage(home, stage)
+    with running(window, prompt_command=at.script.command, prelude=at.prelude) as host:
+        at.reach(host)
+        host.send(off("expire"))
+        at.let_go(host, window)
+        host.until(lambda: at.script.told()[-1].get("step") == "expired")
+        assert left_behind(window) == []
+        for each in chunks(DOCUMENTS):  # a page that goes on sending
+            host.send(each)
+        host.send(off("cancel"))
+        answer = host.answer()
+        assert answer["error"]["code"] in {"REQUEST_CANCELLED", "REQUEST_EXPIRED"}
+    assert pin2_tries(home) == 5
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_end_of_input_ends_a_signing_whatever_the_card_does(
+    home: Path, window: dict[str, str], stage: str
+) -> None:
+    at = Stage(home, stage)
+    with running(window, prompt_command=at.script.command, prelude=at.prelude) as host:
+        at.reach(host)
+        host.end_input()
+        assert host.wait(KILLED_AFTER) == 0
+    assert left_behind(window) == []
+    assert pin2_tries(home) == 5
+    with running(make_environment(home, AUTOMATIC)) as host:
+        assert "result" in sign_documents(host, DOCUMENTS)
+
+
+@pytest.mark.parametrize("stage", STAGES[:3])
+def test_a_window_that_dies_ends_a_signing(
+    home: Path, window: dict[str, str], stage: str
+) -> None:
+    at = Stage(home, stage)
+    with running(window, prompt_command=at.script.command) as host:
+        at.reach(host)
+        os.kill(at.script.process(), 9)
+        assert host.answer()["error"]["code"] == "PROMPT_FAILED"
+        assert left_behind(window) == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_second_signing_meanwhile_is_told_busy_and_its_chunks_are_ignored(
+    home: Path, window: dict[str, str], stage: str
+) -> None:
+    at = Stage(home, stage)
+    with running(window, prompt_command=at.script.command, prelude=at.prelude) as host:
+        at.reach(host)
+        host.send({**signing(documents=announced(DOCUMENTS)), "id": "2"})
+        for each in chunks(DOCUMENTS):
+            host.send({**each, "id": "2"})
+        answer = host.answer()
+        assert (answer["id"], answer["error"]["code"]) == ("2", "BUSY")
+        host.send(off("cancel"))
+        at.let_go(host, window)
+        answer = host.answer()
+        assert (answer["id"], answer["error"]["code"]) == ("1", "REQUEST_CANCELLED")
+        assert left_behind(window) == []
+
+
+def test_a_cancellation_by_the_person_keeps_no_documents(
+    home: Path, window: dict[str, str]
+) -> None:
+    script = Script(home, "999999", "cancel")
+    with running(window, prompt_command=script.command) as host:
+        error = sign_documents(host, DOCUMENTS)["error"]
+        assert error["code"] == "USER_CANCELLED"
+        assert left_behind(window) == []
+    assert pin2_tries(home) == 4
+
+
+def test_no_log_holds_pin2_or_what_was_signed(
+    home: Path, window: dict[str, str]
+) -> None:
+    documents = {"secret plan": b"the secret contents"}
+    script = Script(home, "90817263", "123456")
+    environment = {**window, "KORTILLA_LOG": "traffic"}
+    with running(environment, prompt_command=script.command) as host:
+        result = sign_documents(host, documents)["result"]
+        host.end_input()
+        host.wait()
+        log = host.log()
+    assert log
+    for secret in (
+        "90817263",
+        b"90817263".hex(),
+        b"123456".hex(),
+        "secret",
+        b"secret".hex(),
+        "SPECIMEN",
+        b"SPECIMEN".hex(),
+        result["certificate"][:40],
+    ):
+        assert secret.lower() not in log.lower()
