@@ -1,16 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""A login on the mock card, with every fault at every step."""
+"""Logins and batches of signatures on the mock card, with every fault at every step."""
 
 import hashlib
+import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from native_host.card.errors import CardError, CardMute, CardRemoved
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
-from native_host.card.signature import token_algorithm
+from native_host.card.signature import (
+    HASH_SIZES,
+    supported_algorithms,
+    token_algorithm,
+)
 from native_host.mock_card.card import MockCard
+from native_host.mock_card.profiles import PROFILES
 from native_host.mock_card.state import MockCardState
 
 VERIFY, SIGN = 0x20, 0x2A
@@ -29,7 +36,7 @@ class FaultyCard:
         self, state: MockCardState, fault: Fault, *, step: int, lasting: bool
     ) -> None:
         self.card = MockCard(state)
-        self.atr = self.card.atr
+        self.atr: bytes | None = self.card.atr
         self.fault = fault
         self.step = step
         self.lasting = lasting
@@ -76,43 +83,56 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> MockCardState:
     return MockCardState.create(tmp_path_factory.mktemp("card") / "v5")
 
 
-def log_in(connection: FaultyCard) -> None:
-    card = FineidCard(connection)
-    key = card.key(KeyRole.AUTHENTICATION)
-    certificate = card.certificate(key)
-    assert card.pin_info(PinRole.PIN1).tries_left == 5
-    card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    digest = hashlib.new(certificate.hash_name, b"challenge").digest()
-    card.sign(key, digest, token_algorithm(certificate.public_key))
+@dataclass(frozen=True)
+class Use:
+    """What a card is used for: with which key and PIN, and how many signatures."""
+
+    role: KeyRole
+    pin: bytes
+    signatures: int
+
+    def of(self, connection: FaultyCard) -> None:
+        """Do it. The PIN is verified before each signature."""
+        card = FineidCard(connection)
+        key = card.key(self.role)
+        certificate = card.certificate(key)
+        assert card.pin_info(key.pin).tries_left == 5
+        digest = hashlib.new(certificate.hash_name, b"challenge").digest()
+        algorithm = token_algorithm(certificate.public_key)
+        for _ in range(self.signatures):
+            card.verify_pin(key.pin, bytearray(self.pin))
+            card.sign(key, digest, algorithm)
 
 
-@pytest.fixture(scope="module")
-def steps(state: MockCardState) -> int:
-    """How many commands a login takes."""
-    connection = FaultyCard(state, mute, step=1000, lasting=False)
-    log_in(connection)
-    return len(connection.sent)
+LOGIN = Use(KeyRole.AUTHENTICATION, b"1234", 1)
+BATCH = Use(KeyRole.SIGNATURE, b"123456", 2)
 
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "lasting"])
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("use", [LOGIN, BATCH], ids=["login", "batch"])
 def test_every_fault_at_every_step_is_a_card_error_and_costs_no_second_pin(
-    state: MockCardState, steps: int, fault: str, lasting: bool
+    state: MockCardState, use: Use, fault: str, lasting: bool
 ) -> None:
-    for step in range(steps):
+    undisturbed = FaultyCard(state, mute, step=1000, lasting=False)
+    use.of(undisturbed)
+    for step in range(len(undisturbed.sent)):
         connection = FaultyCard(state, FAULTS[fault], step=step, lasting=lasting)
         try:
-            log_in(connection)
+            use.of(connection)
         except CardError as error:
             assert error.code
             if fault in {"removed", "mute"}:
                 assert isinstance(error, CardRemoved | CardMute)
+        with_pin = [a for a in connection.sent if a[1] == VERIFY and len(a) > 4]
+        assert len(with_pin) <= use.signatures
+        # One that asks for the status, where the information could not be read.
+        assert connection.count(VERIFY) <= len(with_pin) + 1
         # Hash and signature are both of this instruction.
-        assert connection.count(VERIFY) <= 2  # one of them the status, without a PIN
-        assert sum(len(apdu) > 4 for apdu in connection.sent if apdu[1] == VERIFY) <= 1
-        assert connection.count(SIGN) <= 2
+        assert connection.count(SIGN) <= 2 * use.signatures
         assert len(connection.sent) < 300
-        assert state.read().pin1.tries == 5
+        data = state.read()
+        assert (data.pin1.tries, data.pin2.tries) == (5, 5)
 
 
 @pytest.mark.parametrize("style", ["direct", "fetched"])
@@ -136,13 +156,47 @@ def test_both_generations_log_in_whatever_the_reader_handles(
     card.sign(key, digest, token_algorithm(certificate.public_key))
 
 
-def test_commands_between_enter_and_token_are_four(state: MockCardState) -> None:
+@pytest.mark.parametrize("use", [LOGIN, BATCH], ids=["login", "batch"])
+def test_four_commands_make_a_signature_once_the_pin_is_there(
+    state: MockCardState, use: Use
+) -> None:
     connection = FaultyCard(state, mute, step=1000, lasting=False)
+    use.of(connection)
+    after_enter = [apdu[1] for apdu in connection.sent[-4 * use.signatures :]]
+    assert after_enter == [VERIFY, 0x22, SIGN, SIGN] * use.signatures
+
+
+@pytest.mark.parametrize("style", ["direct", "fetched"])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_directories_of_each_profile_name_its_keys(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, profile: str, style: str
+) -> None:
+    state = MockCardState.create(tmp_path, profile=profile)
+    connection = FaultyCard(state, mute, step=1000, lasting=False)
+    connection.card = MockCard(state, style=style)
+    with caplog.at_level(logging.INFO, "native_host.card"):
+        keys = FineidCard(connection).keys()
+    assert not caplog.records
+    assert {(key.reference, key.certificate_path) for key in keys} == {
+        (slot.reference, b"".join(part.to_bytes(2) for part in slot.certificate_path))
+        for slot in PROFILES[profile].keys
+    }
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("with_atr", [True, False])
+def test_every_key_signs_everything_that_it_is_said_to_sign(
+    tmp_path: Path, profile: str, with_atr: bool
+) -> None:
+    state = MockCardState.create(tmp_path, profile=profile)
+    connection = FaultyCard(state, mute, step=1000, lasting=False)
+    connection.atr = connection.card.atr if with_atr else None
     card = FineidCard(connection)
-    key = card.key(KeyRole.AUTHENTICATION)
-    algorithm = token_algorithm(card.certificate(key).public_key)
-    card.pin_info(PinRole.PIN1)
-    before = len(connection.sent)
-    card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    card.sign(key, bytes(48), algorithm)
-    assert [apdu[1] for apdu in connection.sent[before:]] == [0x20, 0x22, 0x2A, 0x2A]
+    pins = {PinRole.PIN1: b"1234", PinRole.PIN2: b"123456"}
+    certificates = card.certificates()
+    assert len(certificates) == len(PROFILES[profile].keys)
+    for key, certificate in certificates.items():
+        for algorithm in supported_algorithms(certificate.public_key):
+            card.verify_pin(key.pin, bytearray(pins[key.pin]))
+            # The engine itself verifies what it returns.
+            card.sign(key, bytes(HASH_SIZES[algorithm.hash_function]), algorithm)

@@ -4,7 +4,7 @@
 import pytest
 
 from native_host.card.errors import CardError, CardMute, CardRemoved, UnsupportedCard
-from native_host.card.fineid import FineidCard
+from native_host.card.fineid import FineidCard, KeyRole
 
 from .scripted import (
     AUTHENTICATION,
@@ -177,6 +177,11 @@ def test_no_answer_keeps_the_host_busy_for_ever(answer: str, after: int) -> None
     with pytest.raises(CardError):
         FineidCard(card).certificate(AUTHENTICATION)
     assert card.commands < 300
+    # The card's directories have an end, too.
+    card = Endless(answer, after=after)
+    with pytest.raises(CardError):
+        FineidCard(card).key(KeyRole.AUTHENTICATION)
+    assert card.commands < 600
 
 
 @pytest.mark.parametrize("error", [CardRemoved("gone"), CardMute("mute")])
