@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -70,10 +70,105 @@ def _codes(card: MockCardState) -> str:
 
 @mock_card.command()
 def show() -> None:
-    """Show the mock card: its holder, tries and certificates."""
+    """Show the mock card: its holder, state, tries, certificates and faults."""
     from native_host.mock_card.state import MockCardState
 
     print_result(MockCardState.open().describe())
+
+
+@mock_card.command()
+@click.argument(
+    "name",
+    required=False,
+    type=click.Choice(
+        [
+            *("card-pulled", "reader-pulled", "mute", "delay", "garbled"),
+            *("too-short", "too-long", "61xx", "6Cxx", "6F00"),
+        ]
+    ),
+)
+@click.option(
+    "--on",
+    type=click.Choice(
+        [
+            *("any", "select", "read", "pin-info", "verify", "change", "unblock"),
+            *("choose-key", "hash", "sign"),
+        ]
+    ),
+    default="any",
+    show_default=True,
+    help="The command that the fault strikes.",
+)
+@click.option(
+    "--before",
+    "when",
+    flag_value="before",
+    default=True,
+    help="The card never executes the command (this is so without an option).",
+)
+@click.option(
+    "--after",
+    "when",
+    flag_value="after",
+    help="The card has executed it: tries are spent, the signature is made.",
+)
+@click.option(
+    "--skip",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="How many such commands pass before.",
+)
+@click.option(
+    "--times",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How many are struck.",
+)
+@click.option("--always", is_flag=True, help="All are struck, until --clear.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, 3600),
+    help="How long a delay or muteness lasts; when what was pulled is back.",
+)
+@click.option("--list", "show_list", is_flag=True, help="Show the faults to come.")
+@click.option("--clear", is_flag=True, help="Let no fault come.")
+@click.option("--pull", is_flag=True, help="Take the card out, now.")
+@click.option("--insert", is_flag=True, help="Put the card in, and its reader.")
+def fault(
+    *,
+    name: str | None,
+    show_list: bool,
+    clear: bool,
+    pull: bool,
+    insert: bool,
+    times: int,
+    always: bool,
+    **options: Any,
+) -> None:
+    """Make something go wrong: NAME at the next command of a kind.
+
+    A host or a served card that runs already takes it. Faults are added to those that
+    are to come; of several that are due the first one strikes.
+    """
+    from native_host.mock_card.faults import Fault, dump
+    from native_host.mock_card.state import MockCardState
+
+    if sum((name is not None, show_list, clear, pull, insert)) != 1:
+        raise click.UsageError(
+            "Give one of NAME, --list, --clear, --pull and --insert."
+        )
+    card = MockCardState.open()
+    if name is not None:
+        card.add_fault(Fault(name, times=None if always else times, **options))
+    elif clear:
+        card.set_faults()
+    elif pull:
+        card.pull()
+    elif insert:
+        card.insert()
+    print_result({"inserted": card.presence().card, "faults": dump(card.faults())})
 
 
 @mock_card.command()

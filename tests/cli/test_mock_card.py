@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
 """``kortilla mock-card``: the testers' card from the command line."""
 
+from typing import Any
+
 import pytest
 
+from native_host.mock_card.faults import CommandName, Fault, FaultName
 from native_host.mock_card.profiles import PROFILES
+from native_host.mock_card.state import MockCardState
 from native_host.mock_card.states import CardState
 
-from .conftest import Run
+from .conftest import NONCE, ORIGIN, Run
 
 
 @pytest.mark.parametrize(
@@ -51,3 +55,94 @@ def test_every_profile_and_state_can_be_asked_for(
     # The refusal lists them all: they are named in two places, for a quick start.
     words = run("mock-card", "new", option, "?").words
     assert all(f"'{value}'" in words for value in values)
+
+
+FAULT: dict[str, Any] = {
+    "name": "card-pulled",
+    "on": "sign",
+    "when": "after",
+    "skip": 2,
+    "times": 3,
+    "seconds": 1.5,
+}
+FAULT_OPTIONS = ["--on", "sign", "--after", "--skip", "2", "--times", "3"]
+
+
+def test_faults_are_set_listed_and_cleared(run: Run, mock_card: MockCardState) -> None:
+    usual: dict[str, Any] = {
+        "name": "mute",
+        "on": "any",
+        "when": "before",
+        "skip": 0,
+        "times": None,
+        "seconds": None,
+    }
+    first = run("mock-card", "fault", "card-pulled", *FAULT_OPTIONS, "--seconds", "1.5")
+    assert (first.status, first.result["faults"]) == (0, [FAULT])
+    second = run("mock-card", "fault", "mute", "--always", "--before")
+    assert second.result["faults"] == [FAULT, usual]
+    assert run("mock-card", "fault", "--list").result == second.result
+    assert run("mock-card", "show").result["faults"] == [FAULT, usual]
+    assert mock_card.faults() == (Fault(**FAULT), Fault(**usual))
+    cleared = {"inserted": True, "faults": []}
+    assert run("mock-card", "fault", "--clear").result == cleared
+    assert run("mock-card", "fault", "--list").result == cleared
+
+
+def test_the_card_is_pulled_and_put_in_by_hand(
+    run: Run, mock_card: MockCardState
+) -> None:
+    for option, inserted in (("--pull", False), ("--list", False), ("--insert", True)):
+        outcome = run("mock-card", "fault", option)
+        assert (outcome.status, outcome.result["inserted"]) == (0, inserted)
+        assert mock_card.presence().card is inserted
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        ([], 2),
+        (["mute", "--list"], 2),
+        (["--pull", "--insert"], 2),
+        (["unplugged"], 2),
+        (["mute", "--on", "login"], 2),
+        (["mute", "--times", "0"], 2),
+        (["mute", "--seconds", "nan"], 1),
+        (["garbled", "--seconds", "1"], 1),
+    ],
+)
+def test_a_fault_that_can_not_be_is_refused_and_not_set(
+    run: Run, mock_card: MockCardState, arguments: list[str], status: int
+) -> None:
+    outcome = run("mock-card", "fault", *arguments)
+    assert (outcome.status, outcome.error) == (status, "INVALID_ARGUMENT")
+    assert mock_card.faults() == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values"),
+    [(["?"], list(FaultName)), (["mute", "--on", "?"], list(CommandName))],
+)
+def test_every_fault_and_command_can_be_named(
+    run: Run, arguments: list[str], values: list[str]
+) -> None:
+    words = run("mock-card", "fault", *arguments).words
+    assert all(f"'{value}'" in words for value in values)
+
+
+def test_without_a_mock_card_there_is_nothing_to_break(run: Run) -> None:
+    outcome = run("mock-card", "fault", "mute")
+    assert (outcome.status, outcome.error) == (1, "MOCK_CARD_BROKEN")
+
+
+def test_a_host_that_runs_takes_a_fault_at_its_next_command(
+    run: Run, mock_card: MockCardState
+) -> None:
+    run("mock-card", "fault", "6F00", "--on", "verify", "--after")
+    identify = ["identify", "--origin", ORIGIN, "--nonce", NONCE]
+    options = ["--prompt", "automatic", "--card", "mock"]
+    outcome = run(*identify, *options)
+    assert (outcome.status, outcome.error) == (1, "CARD_ERROR")
+    assert "6F00" in outcome.result["error"]["message"]
+    assert mock_card.faults() == ()
+    assert run(*identify, *options).status == 0

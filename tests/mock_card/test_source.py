@@ -2,6 +2,7 @@
 """The card as a source for the host: one reader, held exclusively, reset at the end."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from native_host.card.errors import CardBusy, CardRemoved
+from native_host.card.connection import CardConnection
+from native_host.card.errors import CardBusy, CardMute, CardRemoved
+from native_host.mock_card.faults import Fault
 from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.mock_card.state import MockCardBroken, MockCardState
 
@@ -34,6 +37,7 @@ async def test_there_is_one_reader_with_a_test_card_in_it(
     [reader] = await source.readers()
     assert reader.name == "Kortilla mock card"
     assert reader.atr == state.profile.atr
+    assert (await source.connect(reader)).atr == reader.atr
 
 
 async def test_the_card_is_reset_when_a_connection_is_closed(
@@ -181,6 +185,134 @@ async def test_waiting_ends_at_the_change_and_can_be_given_up(
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(results[0], asyncio.CancelledError)
     assert results[1] == results[2] == await source.readers()
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("card-pulled", CardRemoved),
+        ("reader-pulled", CardRemoved),
+        ("mute", CardMute),
+        ("too-short", CardMute),  # of which no status word is left
+    ],
+)
+async def test_faults_look_like_those_of_pcsc(
+    source: MockCardSource,
+    state: MockCardState,
+    fault: str,
+    error: type[Exception],
+    when: str,
+) -> None:
+    connection = await connected(source)
+    state.set_faults(Fault(fault, on="verify", when=when))
+    with pytest.raises(error):
+        await source.run(connection.send_and_receive, VERIFY)
+    await source.run(connection.close)
+    readers = await source.readers()
+    if fault == "reader-pulled":
+        assert readers == ()
+    else:
+        assert [reader.atr is None for reader in readers] == [fault == "card-pulled"]
+    source.insert()
+    connection = await connected(source)
+    assert await source.run(connection.send_and_receive, STATUS) == (b"", 0x63C5)
+
+
+async def connected(source: MockCardSource) -> CardConnection:
+    [reader] = await source.readers()
+    connection = await source.connect(reader)
+    assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
+    return connection
+
+
+async def test_a_card_that_was_pulled_comes_back_by_an_event(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    connection = await connected(source)
+    before = await source.readers()
+    state.set_faults(Fault("card-pulled", seconds=0.05))
+    with pytest.raises(CardRemoved):
+        await source.run(connection.send_and_receive, STATUS)
+    await source.run(connection.close)
+    empty = await source.wait_for_change(before)
+    assert empty[0].atr is None
+    back = await source.wait_for_change(empty)
+    assert (back[0].atr, back[0].insertion) == (state.profile.atr, 2)
+
+
+async def test_a_reader_that_is_pulled_and_put_back_by_another_process(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    connection = await connected(source)
+    before = await source.readers()
+    change = "from native_host.mock_card.state import *; import pathlib, sys; "
+    change += "MockCardState.open(pathlib.Path(sys.argv[1]))."
+
+    async def elsewhere(call: str) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", change + call, state.folder
+        )
+        assert await process.wait() == 0
+
+    waiting = asyncio.create_task(source.wait_for_change(before))
+    await elsewhere("pull(reader=True)")
+    assert await waiting == ()
+    with pytest.raises(CardRemoved):
+        await source.run(connection.send_and_receive, STATUS)
+    await source.run(connection.close)
+    waiting = asyncio.create_task(source.wait_for_change(()))
+    await elsewhere("insert()")
+    [reader] = await waiting
+    assert (reader.atr, reader.insertion) == (state.profile.atr, 2)
+
+
+async def test_a_card_that_was_left_out_is_out_for_the_next_program(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    source.remove()
+    async with MockCardSource(state.folder) as other:
+        [reader] = await other.readers()
+        assert reader.atr is None
+        with pytest.raises(CardRemoved):
+            await other.connect(reader)
+
+
+async def test_a_delay_does_not_outlive_the_end(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    connection = await connected(source)
+    state.set_faults(Fault("delay", seconds=3600))
+    command = asyncio.create_task(
+        source.run(connection.send_and_receive, bytes.fromhex("00A4000C023F00"))
+    )
+    await asyncio.sleep(0)
+    await source.close()
+    assert await command == (b"", 0x9000)
+
+
+async def test_another_card_can_be_put_in(source: MockCardSource) -> None:
+    source.insert(b"\x3b\x00")
+    [reader] = await source.readers()
+    assert (reader.atr, reader.insertion) == (b"\x3b\x00", 2)
+
+
+async def test_nothing_is_left_of_those_who_waited(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    def pipes() -> list[str]:
+        return [path.name for path in state.folder.iterdir() if path.is_fifo()]
+
+    waiting = asyncio.create_task(source.wait_for_change(await source.readers()))
+    await asyncio.sleep(0)
+    assert len(pipes()) == 1
+    waiting.cancel()
+    await source.close()
+    assert pipes() == []
+    # One that died without a word is taken away by whoever has news.
+    os.mkfifo(state.folder / ".watch-1-dead", 0o600)
+    state.pull()
+    assert pipes() == []
 
 
 def test_a_lock_that_can_not_be_taken_is_named(state: MockCardState) -> None:

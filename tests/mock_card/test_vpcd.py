@@ -8,7 +8,10 @@ from contextlib import closing
 import pytest
 
 from native_host.card.errors import PcscUnavailable
+from native_host.errors import InvalidArgument
 from native_host.mock_card.card import MockCard
+from native_host.mock_card.faults import Fault
+from native_host.mock_card.state import MockCardState
 from native_host.mock_card.vpcd import DEFAULT_PORT, VirtualReader
 
 from .conftest import SELECT_APPLICATION, pin_block
@@ -25,6 +28,8 @@ class Driver:
         self.line: socket.socket | None = None
 
     def accept(self) -> None:
+        if self.line:
+            self.line.close()
         self.line, _ = self.listener.accept()
         self.line.settimeout(10)
 
@@ -41,6 +46,11 @@ class Driver:
     def transmit(self, apdu: str) -> str:
         self.send(bytes.fromhex(apdu))
         return self.receive().hex().upper()
+
+    def ended(self) -> bool:
+        """Whether the card's side closes the line, after whatever it still sends."""
+        assert self.line
+        return self.line.recv(1) == b""
 
     def close(self) -> None:
         self.listener.close()
@@ -97,8 +107,7 @@ def test_stopping_takes_the_card_out(driver: Driver, card: MockCard) -> None:
         assert driver.transmit(f"002000110C{pin_block('1234')}") == "9000"
         reader.stop()
         reader.stop()
-        assert driver.line
-        assert driver.line.recv(1) == b""
+        assert driver.ended()
     assert card.transmit(bytes.fromhex("00200011")) == b"\x6d\x00"
 
 
@@ -110,6 +119,111 @@ def test_run_returns_when_the_reader_goes_away(driver: Driver, card: MockCard) -
     driver.line.sendall(b"\x00")  # half a length
     driver.line.close()
     reader.run()
+
+
+INFORMATION = "00CB00FF05A003830111"
+STATUS = "00200011"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_pulled_card_ends_the_line_and_comes_back_on_a_new_one(
+    driver: Driver, card: MockCard, state: MockCardState, when: str
+) -> None:
+    with VirtualReader(card, port=driver.port):
+        driver.accept()
+        assert driver.transmit(f"002000110C{pin_block('1234')}") == "9000"
+        state.set_faults(Fault("card-pulled", on="verify", when=when, seconds=0.05))
+        driver.send(bytes.fromhex(f"002000110C{pin_block('4321')}"))
+        assert driver.ended()
+        driver.accept()
+        assert driver.transmit(SELECT_APPLICATION) == "9000"
+        assert driver.transmit(STATUS) == {"before": "63C5", "after": "63C4"}[when]
+
+
+def test_a_card_that_another_process_pulls_and_puts_back(
+    driver: Driver, card: MockCard, state: MockCardState
+) -> None:
+    with VirtualReader(card, port=driver.port):
+        driver.accept()
+        assert driver.transmit(STATUS) == "63C5"
+        state.pull()
+        assert driver.ended()
+        state.insert()
+        driver.accept()
+        assert driver.transmit(SELECT_APPLICATION) == "9000"
+        state.insert()  # out and in again
+        assert driver.ended()
+        driver.accept()
+        assert driver.transmit(SELECT_APPLICATION) == "9000"
+
+
+def test_a_card_that_is_out_can_be_stopped(
+    driver: Driver, card: MockCard, state: MockCardState
+) -> None:
+    with VirtualReader(card, port=driver.port) as reader:
+        driver.accept()
+        state.pull()
+        assert driver.ended()
+        reader.stop()
+
+
+def test_a_mute_card_is_there_still(
+    driver: Driver, card: MockCard, state: MockCardState
+) -> None:
+    """The driver would wait for ever: a line that ends is a command that failed."""
+    with VirtualReader(card, port=driver.port):
+        driver.accept()
+        state.set_faults(Fault("mute"))
+        driver.send(bytes.fromhex(STATUS))
+        assert driver.ended()
+        driver.accept()
+        driver.send(ATR)
+        assert driver.receive() == card.atr
+
+
+@pytest.mark.parametrize("fault", ["mute", "delay"])
+def test_a_card_that_keeps_one_waiting_can_be_stopped(
+    driver: Driver, card: MockCard, state: MockCardState, fault: str
+) -> None:
+    with VirtualReader(card, port=driver.port) as reader:
+        driver.accept()
+        state.set_faults(Fault(fault, seconds=3600))
+        driver.send(bytes.fromhex(STATUS))
+        while state.faults():  # it has been taken: the wait begins
+            pass
+        reader.stop()
+
+
+def test_altered_answers_come_through(
+    driver: Driver, card: MockCard, state: MockCardState
+) -> None:
+    with VirtualReader(card, port=driver.port):
+        driver.accept()
+        right = driver.transmit(INFORMATION)
+        state.set_faults(
+            Fault("6F00"),
+            Fault("6Cxx"),
+            Fault("too-short", when="after", times=2),
+            Fault("too-long", when="after"),
+        )
+        assert driver.transmit(INFORMATION) == "6F00"
+        assert driver.transmit(INFORMATION) == "6C25"
+        assert driver.transmit(INFORMATION) == right[:36] + "9000"
+        assert driver.transmit(STATUS) == "63"
+        assert driver.transmit(STATUS) == "00" * 8 + "63C5"
+        assert driver.transmit(INFORMATION) == right
+
+
+def test_a_virtual_reader_can_not_be_pulled_and_that_is_said(
+    driver: Driver, card: MockCard, state: MockCardState
+) -> None:
+    reader = VirtualReader(card, port=driver.port)
+    driver.accept()
+    state.set_faults(Fault("reader-pulled"))
+    driver.send(bytes.fromhex(STATUS))
+    with pytest.raises(InvalidArgument, match="virtual reader"):
+        reader.run()
+    assert state.presence().reader
 
 
 def test_a_reader_that_is_not_there_is_said(driver: Driver, card: MockCard) -> None:
