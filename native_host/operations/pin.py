@@ -70,7 +70,7 @@ class PinAsker:
         wiped. Raises what ``use`` and ``usable_pin`` do, and ``UserCancelled``.
         """
         card = at_hand.card
-        pad: bool = getattr(card, "has_pin_pad", False)
+        pad = card.has_pin_pad
         info = await self._prompt.watch(at_hand.run(usable_pin, card, self._role))
         tries_left, wrong, repeated = info.tries_left, False, False
         pad_problem: Literal["", "timed-out", "length"] = ""

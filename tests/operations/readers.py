@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""Several readers, each with a mock card of its own, as one source of cards."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import ParamSpec, TypeVar
+
+from native_host.card.connection import CardConnection
+from native_host.card.errors import CardBusy
+from native_host.card.source import CardSource, Reader
+from native_host.mock_card.source import MockCardSource
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class SeveralReaders(CardSource):
+    """Readers by their names; the card in one of ``busy`` is held by another program.
+
+    ``connected`` keeps the names of the readers that were connected to, in order.
+    """
+
+    test_card = True
+
+    def __init__(self, sources: dict[str, MockCardSource]) -> None:
+        self.sources = sources
+        self.busy: set[str] = set()
+        self.connected: list[str] = []
+
+    async def readers(self) -> tuple[Reader, ...]:
+        """Return the readers in the order of their names."""
+        found: list[Reader] = []
+        for name, source in self.sources.items():
+            found += [replace(each, name=name) for each in await source.readers()]
+        return tuple(found)
+
+    async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
+        """Wait until one of the readers changes."""
+        if (readers := await self.readers()) != known:
+            return readers
+        waiting = [
+            asyncio.ensure_future(source.wait_for_change(await source.readers()))
+            for source in self.sources.values()
+        ]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+        return await self.readers()
+
+    async def connect(self, reader: Reader) -> CardConnection:
+        """Connect to the card in a reader."""
+        self.connected.append(reader.name)
+        source = self.sources[reader.name]
+        if reader.name in self.busy:
+            raise CardBusy("held")
+        [own] = await source.readers()
+        return await source.connect(replace(reader, name=own.name))
+
+    async def run(
+        self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a function on the one card thread."""
+        return await next(iter(self.sources.values())).run(function, *args, **kwargs)
+
+    async def close(self) -> None:
+        """The sources are closed by whoever made them."""

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""PINs that are typed on the reader: the window asks for consent alone."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from native_host.card.connection import CardConnection
+from native_host.card.pin_pad import PinPad
+from native_host.card.source import Reader
+from native_host.errors import UserCancelled
+from native_host.mock_card.source import MockCardSource
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.sign import (
+    HashToSign,
+    Signatures,
+    SigningInterrupted,
+    SignRequest,
+    sign,
+)
+from native_host.pin_prompt.prompt import Progress, Step
+
+from .person import Person
+
+ORIGIN = "https://service.example"
+NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
+TIMED_OUT, CANCELLED, LENGTH = 0x6400, 0x6401, 0x6403
+
+
+class Pad(PinPad):
+    """A reader on which a person types what the test says, or does something else."""
+
+    can_modify = False
+
+    def __init__(self, typings: Iterator[str | int], card: CardConnection) -> None:
+        self._typings = typings
+        self._card = card
+
+    def verify(self, template: bytes, min_digits: int, max_digits: int) -> int:
+        typed = next(self._typings)
+        if isinstance(typed, int):
+            return typed
+        assert min_digits <= len(typed) <= max_digits
+        padded = typed.encode().ljust(12, b"\x00")
+        return self._card.send_and_receive(template[:5] + padded)[1]
+
+    def modify(self, template: bytes, min_digits: int, max_digits: int) -> int:
+        raise AssertionError
+
+
+@pytest.fixture
+def typings(source: MockCardSource, monkeypatch: pytest.MonkeyPatch) -> list[str | int]:
+    """Give the reader a pin pad; return the list of what is typed there."""
+    typings: list[str | int] = []
+    connect, typed = source.connect, iter(typings)
+
+    async def with_pad(reader: Reader) -> CardConnection:
+        connection = await connect(reader)
+        connection.pin_pad = Pad(typed, connection)
+        return connection
+
+    monkeypatch.setattr(source, "connect", with_pad)
+    return typings
+
+
+async def log_in(person: Person, source: MockCardSource) -> dict[str, str]:
+    request = AuthenticateRequest(ORIGIN, NONCE, "fi")
+    return await authenticate(request, source=source, prompt=person)
+
+
+async def sign_two(person: Person, source: MockCardSource) -> Signatures:
+    hashes = tuple(HashToSign(name, bytes(48), "SHA-384") for name in ("a", "b"))
+    request = SignRequest(ORIGIN, "fi", hashes=hashes)
+    return await sign(request, source=source, prompt=person)
+
+
+async def test_the_pin_is_typed_on_the_reader_after_consent_in_the_window(
+    source: MockCardSource, typings: list[str | int]
+) -> None:
+    typings.append("1234")
+    person = Person([""])
+    assert "signature" in await log_in(person, source)
+    assert person.questions[0].pin_pad
+    assert person.shown[-1][0] is Step.PIN_PAD
+
+
+async def test_pin2_is_typed_once_for_each_signature(
+    source: MockCardSource, typings: list[str | int]
+) -> None:
+    typings += ["123456", "123456"]
+    person = Person([""])
+    assert len((await sign_two(person, source)).signatures) == 2
+    assert len(person.questions) == 1
+    assert [step for step, _ in person.shown].count(Step.PIN_PAD) == 2
+    assert person.bars == [Progress(0, 2), Progress(1, 2)]
+
+
+async def test_why_the_reader_gave_no_pin_is_said_and_it_is_asked_for_again(
+    source: MockCardSource, typings: list[str | int]
+) -> None:
+    typings += [TIMED_OUT, LENGTH, "9999", "9999", "1234"]
+    person = Person(["", "", "", "", ""])
+    await log_in(person, source)
+    questions = person.questions
+    assert [q.pad_problem for q in questions] == ["", "timed-out", "length", "", ""]
+    assert [q.wrong for q in questions] == [False, False, False, True, True]
+    # What was typed on the reader is not known here, so it can't be held back.
+    assert [q.repeated for q in questions] == [False] * 5
+    assert [q.tries_left for q in questions] == [5, 5, 5, 4, 3]
+
+
+async def test_cancel_on_the_reader_is_cancel(
+    source: MockCardSource, typings: list[str | int]
+) -> None:
+    typings.append(CANCELLED)
+    with pytest.raises(UserCancelled):
+        await log_in(Person([""]), source)
+
+
+async def test_a_batch_goes_on_where_it_was_after_a_slip_on_the_reader(
+    source: MockCardSource, typings: list[str | int]
+) -> None:
+    typings += ["123456", "999999", "123456"]
+    person = Person(["", ""])
+    made = await sign_two(person, source)
+    assert [each.name for each in made.signatures] == ["a", "b"]
+    assert [q.wrong for q in person.questions] == [False, True]
+
+
+async def test_cancel_on_the_reader_in_the_middle_of_a_batch_is_an_interruption(
+    source: MockCardSource, typings: list[str | int]
+) -> None:
+    typings += ["123456", CANCELLED]
+    with pytest.raises(SigningInterrupted) as caught:
+        await sign_two(Person([""]), source)
+    assert caught.value.reason == "USER_CANCELLED"
+    assert len(caught.value.done.signatures) == 1

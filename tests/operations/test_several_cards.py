@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: MIT
+"""With cards in several readers: the one that can be used, or the one chosen."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from native_host.errors import UserCancelled
+from native_host.mock_card.authority import make_satu
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.sign import (
+    CertificateMismatch,
+    HashToSign,
+    Signatures,
+    SignRequest,
+    sign,
+)
+from native_host.operations.signing_certificate import (
+    CertificateRequest,
+    signing_certificate,
+)
+from native_host.pin_prompt.prompt import Step
+
+from .person import Person, until
+from .readers import SeveralReaders
+
+ORIGIN = "https://service.example"
+NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
+ORGANISATION_CARD = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
+PIN1, PIN2 = "1234", "123456"
+
+
+@pytest.fixture(scope="session")
+def other_made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("other-card") / "mock-card"
+    MockCardState.create(folder, given_name="Ville", satu=make_satu(99900111))
+    return folder
+
+
+@pytest.fixture
+def other_folder(tmp_path: Path, other_made_once: Path) -> Path:
+    return Path(shutil.copytree(other_made_once, tmp_path / "other-mock-card"))
+
+
+@pytest.fixture
+async def other(other_folder: Path) -> AsyncIterator[MockCardSource]:
+    async with MockCardSource(other_folder) as source:
+        yield source
+
+
+@pytest.fixture
+def readers(source: MockCardSource, other: MockCardSource) -> SeveralReaders:
+    """Reader A with one person's card, reader B with another's."""
+    return SeveralReaders({"A": source, "B": other})
+
+
+def log_in(person: Person, source: SeveralReaders) -> "asyncio.Task[dict[str, str]]":
+    request = AuthenticateRequest(ORIGIN, NONCE, "fi")
+    return asyncio.create_task(authenticate(request, source=source, prompt=person))
+
+
+def begin_sign(
+    person: Person, source: SeveralReaders, certificate: bytes | None = None
+) -> "asyncio.Task[Signatures]":
+    hashes = (HashToSign("a", bytes(48), "SHA-384"),)
+    request = SignRequest(ORIGIN, "fi", hashes=hashes, certificate=certificate)
+    return asyncio.create_task(sign(request, source=source, prompt=person))
+
+
+def signing_certificate_of(folder: Path) -> bytes:
+    return MockCardState.open(folder).read().keys[1].certificate
+
+
+async def test_the_person_chooses_by_reader_and_holder(readers: SeveralReaders) -> None:
+    person = Person([PIN1], choice=1)
+    await log_in(person, readers)
+    [choices] = person.choices
+    assert [choice.reader for choice in choices] == ["A", "B"]
+    assert choices[1].name == "Ville SPECIMEN-VIRTANEN"
+    assert choices[0].satu != choices[1].satu
+    assert person.questions[0].satu == choices[1].satu
+    assert readers.connected == ["A", "B", "B"]
+
+
+async def test_the_same_holds_for_signing_and_for_the_certificate(
+    readers: SeveralReaders, other_folder: Path
+) -> None:
+    made = await begin_sign(Person([PIN2], choice=1), readers)
+    assert made.certificate.der == signing_certificate_of(other_folder)
+    found = await signing_certificate(
+        CertificateRequest(ORIGIN, "fi"), source=readers, prompt=Person(choice=1)
+    )
+    assert found.certificate.der == signing_certificate_of(other_folder)
+
+
+async def test_a_card_that_is_in_alone_is_used_without_asking(
+    readers: SeveralReaders,
+) -> None:
+    readers.sources["A"].remove()
+    person = Person([PIN1])
+    await log_in(person, readers)
+    assert not person.choices
+    assert readers.connected == ["B"]
+
+
+async def test_cards_that_can_not_be_used_are_no_choice(
+    readers: SeveralReaders,
+) -> None:
+    readers.sources["A"].insert(ORGANISATION_CARD)
+    person = Person([PIN1])
+    await log_in(person, readers)
+    assert not person.choices
+
+
+async def test_a_card_whose_pin_is_blocked_is_no_choice(
+    readers: SeveralReaders, folder: Path
+) -> None:
+    with MockCardState.open(folder).update() as card:
+        card.pin1.tries = 0
+    person = Person([PIN1])
+    await log_in(person, readers)
+    assert not person.choices
+    # Its other PIN is not concerned.
+    signer = Person([PIN2], choice=0)
+    await begin_sign(signer, readers)
+    assert len(signer.choices[0]) == 2
+
+
+async def test_when_none_can_be_used_the_last_reason_is_said(
+    readers: SeveralReaders, other_folder: Path
+) -> None:
+    readers.sources["A"].insert(ORGANISATION_CARD)
+    with MockCardState.open(other_folder).update() as card:
+        card.pin1.tries = 0
+    person = Person([PIN1])
+    login = log_in(person, readers)
+    await until(person.problems)
+    assert person.problems() == ["PIN_BLOCKED"]
+    person.cancel()
+    with pytest.raises(UserCancelled) as caught:
+        await login
+    assert caught.value.reason == "PIN_BLOCKED"
+
+
+async def test_a_card_that_is_held_does_not_hide_the_next(
+    readers: SeveralReaders,
+) -> None:
+    readers.busy.add("A")
+    person = Person([PIN1])
+    await log_in(person, readers)
+    assert not person.choices
+    assert not person.problems()
+    assert readers.connected == ["A", "B", "B"]
+
+
+async def test_when_all_are_held_that_is_said_and_waited_for(
+    readers: SeveralReaders,
+) -> None:
+    readers.busy |= {"A", "B"}
+    person = Person([PIN1], choice=0)
+    login = log_in(person, readers)
+    await until(person.problems)
+    assert person.shown[-1][0] is Step.WAITING_FOR_CARD
+    readers.busy.clear()
+    await login
+    assert set(person.problems()) == {"CARD_BUSY"}
+
+
+async def test_the_choice_is_asked_for_anew_when_a_card_comes_or_goes(
+    readers: SeveralReaders,
+) -> None:
+    person = Person([PIN1])
+    login = log_in(person, readers)
+    await until(lambda: len(person.choices) == 1)
+    readers.sources["B"].remove()
+    await until(lambda: person.questions)
+    login.cancel()
+    await asyncio.wait({login})
+
+    person = Person()
+    readers.sources["B"].insert()
+    login = log_in(person, readers)
+    await until(lambda: len(person.choices) == 1)
+    readers.connected.clear()
+    person.choice, person.pins = 0, [PIN1]
+    readers.sources["A"].insert()
+    await login
+    assert len(person.choices) == 2
+    assert readers.connected == ["A", "A"]  # the other card has been looked at
+
+
+async def test_whoever_cancels_the_choice_has_cancelled(
+    readers: SeveralReaders,
+) -> None:
+    person = Person()
+    login = log_in(person, readers)
+    await until(lambda: person.choices)
+    person.cancel()
+    with pytest.raises(UserCancelled):
+        await login
+
+
+async def test_the_choice_is_kept_when_the_card_is_pulled_and_put_back(
+    readers: SeveralReaders,
+) -> None:
+    person = Person(choice=0)
+    login = log_in(person, readers)
+    await until(lambda: person.questions)
+    readers.sources["A"].remove()
+    await until(person.problems)
+    assert person.shown[-1][0] is Step.WAITING_FOR_CARD
+    person.pins.append(PIN1)
+    readers.sources["A"].insert()
+    await login
+    assert len(person.choices) == 1
+    assert len({question.satu for question in person.questions}) == 1
+
+
+async def test_the_other_card_is_taken_when_it_is_put_in_anew(
+    readers: SeveralReaders,
+) -> None:
+    person = Person(choice=0)
+    login = log_in(person, readers)
+    await until(lambda: person.questions)
+    readers.sources["A"].remove()
+    await until(person.problems)
+    person.pins.append(PIN1)
+    readers.sources["B"].insert()
+    await login
+    assert len({question.satu for question in person.questions}) == 2
+
+
+async def test_the_card_with_the_certificate_asked_for_needs_no_choice(
+    readers: SeveralReaders, other_folder: Path
+) -> None:
+    chosen = signing_certificate_of(other_folder)
+    person = Person([PIN2])
+    made = await begin_sign(person, readers, chosen)
+    assert made.certificate.der == chosen
+    assert not person.choices
+
+
+async def test_the_card_asked_for_is_said_to_be_locked_though_another_is_in(
+    readers: SeveralReaders, other_folder: Path
+) -> None:
+    with MockCardState.open(other_folder).update() as card:
+        card.pin2.tries = 0
+    person = Person([PIN2])
+    signing = begin_sign(person, readers, signing_certificate_of(other_folder))
+    await until(person.problems)
+    assert person.problems() == ["PIN_BLOCKED"]
+    person.cancel()
+    with pytest.raises(UserCancelled):
+        await signing
+
+
+async def test_a_certificate_that_is_on_neither_card_is_said(
+    readers: SeveralReaders,
+) -> None:
+    person = Person([PIN2])
+    with pytest.raises(CertificateMismatch):
+        await begin_sign(person, readers, b"another")
+    assert not person.choices
+    assert not person.questions
