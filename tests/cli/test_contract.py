@@ -27,6 +27,8 @@ from .conftest import NONCE, ORIGIN, Run
         ["identify", "--origin", ORIGIN, "--nonce", NONCE, "--card", "paper"],
         ["identify", "--origin", ORIGIN, "--nonce", NONCE, "--prompt", "voice"],
         ["identify", "--origin", ORIGIN, "--nonce", NONCE, "--fly"],
+        ["sign"],
+        ["sign", "--origin", ORIGIN],
         ["card"],
         ["card", "eat"],
         ["mock-card", "new", "--profile", "v3"],
@@ -51,7 +53,7 @@ def test_help_is_status_0_and_names_each_command(run: Run) -> None:
     outcome = run("--help")
     assert outcome.status == 0
     text = "\n".join(outcome.lines)
-    for command in ("card", "demo", "identify", "install", "mock-card", "uninstall"):
+    for command in cli._COMMANDS:
         assert f"  {command} " in text
 
 
@@ -113,8 +115,8 @@ def test_a_configuration_that_is_named_must_be_there(
 def test_a_fault_of_ours_is_an_error_too_and_tells_no_values(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(profile: str, force: bool) -> None:
-        raise ValueError(f"{profile} {force} and a secret")
+    def fail(**options: object) -> None:
+        raise ValueError(f"{options} and a secret")
 
     monkeypatch.setattr(mock_card_command.new, "callback", fail)
     outcome = run("mock-card", "new")

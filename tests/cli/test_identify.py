@@ -3,11 +3,9 @@
 
 import asyncio
 import json
-import os
-import pty
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +15,8 @@ from relying_party import Trust, validate
 from relying_party.errors import AuthTokenSignatureValidationError
 from tests import pcsc
 
-from .conftest import NONCE, ORIGIN, Outcome, Run
+from .conftest import NONCE, ORIGIN, Run
+from .terminal import Terminal
 
 ASKED = ("identify", "--origin", ORIGIN, "--nonce", NONCE, "--card", "mock")
 
@@ -104,41 +103,6 @@ IN_TERMINAL = (
     *(sys.executable, "-I", "-m", "native_host.cli"),
     *(*ASKED, "--prompt", "terminal", "--lang", "en"),
 )
-
-
-class Terminal:
-    """``kortilla identify`` with its words and its person on a terminal."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self._master, slave = pty.openpty()
-        self._seen = b""
-        self._process = subprocess.Popen(
-            ["setsid", "--ctty", *command],  # so that Ctrl-C reaches it
-            stdin=slave,
-            stdout=subprocess.PIPE,
-            stderr=slave,
-        )
-        os.close(slave)
-
-    def wait_for(self, words: str) -> None:
-        """Read what the terminal shows until it holds these words."""
-        while words.encode() not in self._seen:
-            self._seen += os.read(self._master, 4096)
-        self._seen = self._seen.split(words.encode(), 1)[1]
-
-    def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
-
-    def end(self) -> Outcome:
-        """Wait for the command's end. What was typed hidden must not have shown."""
-        out, _ = self._process.communicate(timeout=30)
-        shown = self._seen.decode()
-        return Outcome(self._process.returncode, out.decode().splitlines(), shown)
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.communicate()
-        os.close(self._master)
 
 
 @pytest.fixture
