@@ -15,7 +15,7 @@ from .output import error_result, print_result, say
 
 if TYPE_CHECKING:
     from native_host.card.connection import CardConnection
-    from native_host.card.fineid import PinInfo
+    from native_host.card.fineid import FineidCard, PinInfo
     from native_host.card.source import CardSource, Reader
 
 __all__ = ["card"]
@@ -73,7 +73,9 @@ async def _look(source: CardSource, reader: Reader) -> dict[str, Any]:
                 await source.run(connection.close)
             found["card"] = {"generation": generation, **content}
             # A mock card in a reader of the system shows in its certificates alone.
-            found["testCard"] |= any(each["test"] for each in content["certificates"])
+            found["testCard"] |= any(
+                each.get("test", False) for each in content["certificates"]
+            )
     except CardError as error:
         found |= error_result(error.code, str(error))
     return found
@@ -84,8 +86,7 @@ def _read(connection: CardConnection) -> dict[str, Any]:
     from native_host.card.fineid import FineidCard, PinRole
 
     session = FineidCard(connection)
-    certificates = session.certificates()
-    holder = next(iter(certificates.values()), None)
+    holder, certificates = _read_certificates(session)
     pins: dict[str, PinInfo | None] = {}
     for role in PinRole:
         try:
@@ -93,24 +94,45 @@ def _read(connection: CardConnection) -> dict[str, Any]:
         except PinTriesUnreadable:
             pins[role.name] = None
     return {
-        "holder": holder and {"name": holder.name, "satu": holder.satu},
-        "certificates": [
+        "holder": holder,
+        "certificates": certificates,
+        "tries": {name: info and info.tries_left for name, info in pins.items()},
+        "activation": _activation(pins["PIN1"], pins["PIN2"]),
+    }
+
+
+def _read_certificates(
+    session: FineidCard,
+) -> tuple[dict[str, str] | None, list[dict[str, Any]]]:
+    """Return the holder and the certificates; one that is odd hides no other."""
+    from native_host.card.errors import CONNECTION_ERRORS, CardError, UnsupportedCard
+    from native_host.card.signature import key_type_of
+
+    holder, found = None, []
+    for key in sorted(session.keys(), key=lambda key: key.role.value):
+        try:
+            certificate = session.certificate(key)
+        except CONNECTION_ERRORS:
+            raise
+        except UnsupportedCard:  # there is none, or none for this
+            continue
+        except CardError as error:
+            failed = error_result(error.code, str(error))
+            found.append({"role": key.role.value, **failed})
+            continue
+        holder = holder or {"name": certificate.name, "satu": certificate.satu}
+        found.append(
             {
                 "role": key.role.value,
-                "keyType": str(key.key_type),
+                "keyType": key_type_of(certificate.public_key).value,
                 "algorithm": certificate.algorithm,
                 "forSigning": certificate.for_signing,
                 "test": certificate.test,
                 "notBefore": certificate.not_before.isoformat(),
                 "notAfter": certificate.not_after.isoformat(),
             }
-            for key, certificate in sorted(
-                certificates.items(), key=lambda item: item[0].role.value
-            )
-        ],
-        "tries": {name: info and info.tries_left for name, info in pins.items()},
-        "activation": _activation(pins["PIN1"], pins["PIN2"]),
-    }
+        )
+    return holder, found
 
 
 def _activation(*pins: PinInfo | None) -> str:
@@ -150,6 +172,9 @@ def _card_words(reader: dict[str, Any]) -> list[str]:
     if found["holder"]:
         lines.append(f"{found['holder']['name']}, SATU {found['holder']['satu']}")
     for each in found["certificates"]:
+        if "error" in each:
+            lines.append(f"Certificate for {each['role']}: {each['error']['message']}")
+            continue
         start, end = each["notBefore"][:10], each["notAfter"][:10]
         lines.append(
             f"Certificate for {each['role']}, {each['keyType']}: {start} to {end}"

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from native_host.card.certificate import CardCertificate, CertificateError
+from native_host.card.source import Reader
+from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from tests import pcsc
 
@@ -53,6 +56,55 @@ def test_card_status_tells_all_that_can_be_read_without_a_pin(
     assert all(c["test"] for c in card["certificates"])
     assert "The card has been activated." in outcome.words
     assert "Test card." in outcome.words
+
+
+def test_one_certificate_that_is_odd_hides_no_other(
+    run: Run, mock_card: MockCardState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = CardCertificate.from_der
+
+    def refuse_for_signing(der: bytes) -> CardCertificate:
+        certificate = read(der)
+        if certificate.for_signing:
+            raise CertificateError("The certificate is odd.")
+        return certificate
+
+    monkeypatch.setattr(CardCertificate, "from_der", refuse_for_signing)
+    assert mock_card.folder.is_dir()
+    outcome = run("card", "status", "--card", "mock")
+    card = outcome.result["readers"][0]["card"]
+    first, *others = card["certificates"]
+    assert first["role"] == "authentication"
+    assert others
+    assert all(each["error"]["message"] in outcome.words for each in others)
+    assert card["holder"] == HOLDER
+
+
+def test_card_status_goes_through_all_readers(
+    run: Run, mock_card: MockCardState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def readers(self: MockCardSource) -> tuple[Reader, ...]:
+        monkeypatch.setattr(MockCardSource, "readers", look)
+        [one] = await self.readers()
+        return (
+            Reader("empty"),
+            Reader("mute", mute=True),
+            Reader("bank", atr=bytes.fromhex("3B6500002063CB6600")),
+            Reader("pulled just now", atr=one.atr),
+            one,
+        )
+
+    look = MockCardSource.readers
+    monkeypatch.setattr(MockCardSource, "readers", readers)
+    assert mock_card.folder.is_dir()
+    outcome = run("card", "status", "--card", "mock")
+    found = outcome.result["readers"]
+    assert [each.get("error", {}).get("code") for each in found] == [
+        *(None, "CARD_MUTE", "UNSUPPORTED_CARD", "CARD_REMOVED", None)
+    ]
+    assert [bool(each["card"]) for each in found] == [False, False, False, False, True]
+    for each in found:
+        assert each["reader"] in outcome.words
 
 
 def test_card_status_changes_nothing_on_the_card(
