@@ -4,7 +4,6 @@
 With ``--render`` it shows nothing and saves a picture of what it would show.
 """
 
-import os
 import sys
 
 
@@ -13,10 +12,6 @@ def main() -> None:
     if sys.argv[1:]:
         _render()
         return
-    # Nothing here is drawn by the graphics card; not looking for one saves time.
-    os.environ.setdefault("QT_XCB_GL_INTEGRATION", "none")
-    # On Linux Qt learns from the desktop's portal alone whether the desktop is dark.
-    os.environ.setdefault("QT_QPA_PLATFORMTHEME", "xdgdesktopportal")
     from native_host.pin_prompt.gui.application import run
 
     run()

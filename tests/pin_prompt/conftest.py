@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A window in the test's own process, and what it says to the host."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from native_host.pin_prompt.gui.render import offscreen_application
 from native_host.pin_prompt.gui.widgets import SiteLabel
 from native_host.pin_prompt.gui.window import PromptWindow
 from native_host.pin_prompt.messages import AskPin, Open, Request
-from native_host.pin_prompt.questions import Conversation, PinQuestion
+from native_host.pin_prompt.questions import Conversation, Document, PinQuestion
 
 #: A day: no guard ends by itself while a test runs.
 NEVER = 24 * 3600 * 1000
@@ -43,6 +45,31 @@ def a_question(**changes: Any) -> PinQuestion:
     return PinQuestion(**values | changes)
 
 
+def a_document(folder: Path, data: bytes = b"I agree.\n", **changes: Any) -> Document:
+    """Return a document that was handed over, with its private copy in a folder."""
+    path = folder / f"document-{len(list(folder.iterdir()))}"
+    path.write_bytes(data)
+    values: dict[str, Any] = {
+        "name": "agreement.txt",
+        "hash_function": "SHA-384",
+        "digest": hashlib.sha384(data).hexdigest(),
+        "size": len(data),
+        "media_type": "text/plain",
+        "path": str(path),
+    }
+    return Document(**values | changes)
+
+
+def a_hash(**changes: Any) -> Document:
+    """Return a bare hash with the name that a site claims for it."""
+    values: dict[str, Any] = {
+        "name": "contract.asice",
+        "hash_function": "SHA-256",
+        "digest": hashlib.sha256(b"contract").hexdigest(),
+    }
+    return Document(**values | changes)
+
+
 @dataclass
 class Stage:
     """A window that takes requests as from the host, and keeps what it answers."""
@@ -64,6 +91,14 @@ class Stage:
         """Open the window at the page for the PIN, with the guard gone."""
         self.open()
         self.handle(AskPin(1, a_question(**changes)))
+        self.window.guard.end()
+        return self.pin_page
+
+    def sign(self, *documents: Document, **changes: Any) -> PinPage:
+        """Open the window at the page that asks for PIN2, with the guard gone."""
+        self.open(operation="sign")
+        asked = {"role": "PIN2", "min_length": 6, "documents": documents} | changes
+        self.handle(AskPin(1, a_question(**asked)))
         self.window.guard.end()
         return self.pin_page
 

@@ -15,7 +15,7 @@ from native_host.pin_prompt.gui.look import (
     readable,
 )
 from native_host.pin_prompt.messages import AskPin, Show
-from native_host.pin_prompt.questions import Problem, Step
+from native_host.pin_prompt.questions import Operation, Problem, Step
 
 from .conftest import Stage, a_question
 
@@ -79,7 +79,7 @@ def test_field_and_typed_dots_stand_out(name: str) -> None:
 
 
 @pytest.mark.parametrize("operation", sorted(LOOKS))
-def test_band_and_button_of_each_operation_can_be_read(operation: str) -> None:
+def test_band_and_button_of_each_operation_can_be_read(operation: Operation) -> None:
     look = LOOKS[operation]
     assert contrast(look.text, look.colour) >= 4.5
 

@@ -4,6 +4,7 @@
 import os
 import sys
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import NoReturn
 
@@ -26,6 +27,10 @@ from .window import PromptWindow
 
 __all__ = ["follow", "make_application", "run"]
 
+#: What Qt is told on Linux by the environment. Nothing here is drawn by the graphics
+#: card, and not looking for one saves time; only from the desktop's portal Qt learns
+#: whether the desktop is dark.
+OURS = {"QT_XCB_GL_INTEGRATION": "none", "QT_QPA_PLATFORMTHEME": "xdgdesktopportal"}
 #: Smallest size of text in points, where the desktop's own is smaller.
 _SMALLEST_TEXT = 11.0
 
@@ -67,28 +72,40 @@ def run() -> NoReturn:
     sys.excepthook = _end_without_a_word
     lines = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not get between the lines
+    before = {name: os.environ.setdefault(name, OURS[name]) for name in OURS}
     application = make_application()
+    for name, value in before.items():
+        if value == OURS[name]:
+            del os.environ[name]  # not for the programs that documents open in
 
     def send(line: bytes) -> None:
         try:
             os.write(lines, line)
         except OSError:  # the host is gone
-            os._exit(0)
+            end()
+
+    def end() -> NoReturn:
+        window.copies.delete()
+        os._exit(0)  # nothing to save, and taking Qt apart takes time
 
     window = PromptWindow(send, Guard())
-    inbox = _Inbox()
+    inbox = _Inbox(end)
     inbox.received.connect(
         lambda line: _handle(window, line), Qt.ConnectionType.QueuedConnection
     )
     inbox.start()
     application.exec()
-    os._exit(0)  # nothing to save, and taking Qt apart takes time
+    end()
 
 
 class _Inbox(QObject):
     """Reads the host's lines on a thread of its own."""
 
     received = Signal(bytes)
+
+    def __init__(self, end: Callable[[], NoReturn]) -> None:
+        super().__init__()
+        self._end = end
 
     def start(self) -> None:
         threading.Thread(target=self._read, name="inbox", daemon=True).start()
@@ -99,7 +116,7 @@ class _Inbox(QObject):
                 _refuse("A request is too long.")
             self.received.emit(line)
         # The host is gone or done. Not by way of the event loop, which may be busy.
-        os._exit(0)
+        self._end()
 
 
 def _handle(window: PromptWindow, line: bytes) -> None:

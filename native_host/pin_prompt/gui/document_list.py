@@ -34,7 +34,7 @@ from .widgets import draw_focus, em, label, scaled, wrapping
 __all__ = ["DocumentList"]
 
 #: Heights in ems that the list wants at most, and takes at least.
-_MOST, _LEAST = 20, 7
+_MOST, _LEAST = 20, 5.5
 
 
 class DocumentList(QScrollArea):
@@ -48,7 +48,7 @@ class DocumentList(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        inside = QWidget()
+        inside = _Inside()
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(*[em(self, 0.3)] * 4)
         rows.setSpacing(em(self, 0.5))
@@ -95,6 +95,14 @@ class DocumentList(QScrollArea):
             return 0
         width = max(self.viewport().width(), em(self, 20))
         return layout.totalHeightForWidth(width) + 2
+
+
+class _Inside(QWidget):
+    """What the list scrolls over."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        # Qt's own hint would be the height at the smallest width.
+        return QSize(em(self, 12), 0)
 
 
 class _Card(QFrame):
@@ -176,6 +184,7 @@ class _Digest(QLabel):
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
         super().focusInEvent(event)

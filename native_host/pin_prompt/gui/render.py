@@ -44,7 +44,7 @@ def render(
         window.handle(decode_request(line))
     _settle(application)
     window.guard.end()
-    if isinstance(window.page, PinPage) and window.page.field:
+    if isinstance(window.page, PinPage):
         window.page.field.setText("0" * digits)
     if isinstance(window.page, PinPage) and document:
         window.page.opened.emit(document - 1)

@@ -160,14 +160,20 @@ class PrivateCopies:
         self._folder: Path | None = None
 
     def open(self, data: bytes, number: int, near: str) -> bool:
-        """Have the system show a PDF; say whether there is a program that does."""
-        if self._folder is None:
-            self._folder = Path(mkdtemp(prefix="shown-", dir=Path(near).parent))
-        path = self._folder / f"document-{number}.pdf"
-        if not path.exists():
-            path.touch(0o600, exist_ok=False)
-            path.write_bytes(data)
-            path.chmod(0o400)
+        """Have the system show a PDF; say whether there is a program that does.
+
+        ``number`` counts the documents from 1; ``near`` is the host's copy.
+        """
+        try:
+            if self._folder is None:
+                self._folder = Path(mkdtemp(prefix="shown-", dir=Path(near).parent))
+            path = self._folder / f"document-{number}.pdf"
+            if not path.exists():
+                path.touch(0o600, exist_ok=False)
+                path.write_bytes(data)
+                path.chmod(0o400)
+        except OSError:
+            return False
         return QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(path)))
 
     def delete(self) -> None:

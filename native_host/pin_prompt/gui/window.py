@@ -4,7 +4,7 @@
 import json
 from collections.abc import Callable, Mapping
 
-from PySide6.QtCore import QEvent, QEventLoop, QPoint, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractSlider,
@@ -40,7 +40,7 @@ from native_host.pin_prompt.questions import Conversation, Operation
 from .guard import Guard
 from .look import LOOKS, icon
 from .pages import ChoosePage, ConsentPage, Page, StartedPage, StepPage
-from .pin_page import PinPage
+from .pin_page import AgreePage, PadPage, PinPage
 from .viewer import DocumentPage, PrivateCopies
 from .widgets import Band, MockCardMark, SiteFrame, em, height_at
 
@@ -65,6 +65,16 @@ _SCROLLING: Mapping[int, QAbstractSlider.SliderAction] = {
 }
 
 
+class _PageArea(QScrollArea):
+    """Scrolls the page, but leaves it to the window what the keys scroll."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        if event.key() in _SCROLLING:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)
+
+
 class PromptWindow(QDialog):
     """Shows what the host says, and sends what the person answers.
 
@@ -85,7 +95,7 @@ class PromptWindow(QDialog):
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(0)
-        self._scroll = QScrollArea(widgetResizable=True)
+        self._scroll = _PageArea(widgetResizable=True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -194,10 +204,15 @@ class PromptWindow(QDialog):
             return consent
         return self._pin_page(request, conversation)
 
-    def _pin_page(self, request: AskPin, conversation: Conversation) -> PinPage:
-        page = PinPage(conversation, self._text, request.question, self.guard)
+    def _pin_page(self, request: AskPin, conversation: Conversation) -> AgreePage:
+        kind = PadPage if request.question.pin_pad else PinPage
+        page = kind(conversation, self._text, request.question, self.guard)
         page.answered.connect(lambda digits: self._answer_pin(request, digits))
-        page.opened.connect(lambda index: self._view(request, index))
+        # Queued, since the page that the pressed button is part of goes away.
+        page.opened.connect(
+            lambda index: self._view(page, request, index),
+            Qt.ConnectionType.QueuedConnection,
+        )
         return page
 
     def _answer_pin(self, request: AskPin, digits: str) -> None:
@@ -206,10 +221,9 @@ class PromptWindow(QDialog):
         else:
             self._say(type="pin", number=request.number, digits=digits)
 
-    def _view(self, request: AskPin, index: int) -> None:
+    def _view(self, page: AgreePage, request: AskPin, index: int) -> None:
         """Show a document, after a look at whether it still is what was hashed."""
-        page, conversation = self.page, self._conversation
-        if conversation is None or not isinstance(page, PinPage):
+        if self.page is not page:
             return
         document = request.question.documents[index]
         data: bytes | None = None
@@ -226,17 +240,20 @@ class PromptWindow(QDialog):
             page.complain(self._text("view.pdf_opened" if there else "view.pdf_failed"))
             return
         size = self.size()
-        view = DocumentPage(conversation, self._text, document, kind, data)
-        view.left.connect(lambda: self._return(request, index, size))
+        view = DocumentPage(page.conversation, self._text, document, kind, data)
+
+        def leave() -> None:
+            if self.page is view:
+                if not self.isMaximized():
+                    self.resize(size)
+                self._return(view, request, index)
+
+        view.left.connect(leave, Qt.ConnectionType.QueuedConnection)
         self._turn_to(view)
 
-    def _return(self, request: AskPin, index: int, size: QSize) -> None:
+    def _return(self, view: DocumentPage, request: AskPin, index: int) -> None:
         """Come back from a document: the page anew, with nothing typed."""
-        if self._conversation is None:
-            return
-        if not self.isMaximized():
-            self.resize(size)
-        page = self._pin_page(request, self._conversation)
+        page = self._pin_page(request, view.conversation)
         self._turn_to(page)
         if page.documents:
             page.documents.reveal(index)
@@ -263,7 +280,11 @@ class PromptWindow(QDialog):
         if page.focus:
             page.focus.setFocus()
             QTimer.singleShot(0, self._reveal_focus)
-        if isinstance(page, PinPage) and self.isVisible() and not self.isActiveWindow():
+        if (
+            isinstance(page, AgreePage)
+            and self.isVisible()
+            and not self.isActiveWindow()
+        ):
             self.raise_()
             QApplication.alert(self)
         if page.spoken:
@@ -323,6 +344,7 @@ class PromptWindow(QDialog):
     def _cancel(self) -> None:
         """Tell the host that the person wants out, and go away at once."""
         self.hide()
+        self.copies.delete()
         self._say(type="cancel")
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
