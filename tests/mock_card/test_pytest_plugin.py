@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""The pytest plugin: an e-service's own tests log in with three lines."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGIN = "native_host.mock_card.pytest_plugin"
+
+THREE_LINES = """
+from relying_party import Trust, validate
+
+ORIGIN, NONCE = "https://service.example", "A" * 43 + "="
+
+async def test_login(kortilla_card):
+    trust = Trust.from_folder(kortilla_card.folder, test=True)
+    token = kortilla_card.token(ORIGIN, NONCE)
+    person = await validate(token, origin=ORIGIN, nonce=NONCE, trust=trust)
+
+    assert (person.surname, person.satu) == ("SPECIMEN-VIRTANEN", "99955512B")
+"""
+
+ALL_OF_IT = """
+import asyncio
+import base64
+import hashlib
+
+import pytest
+from asn1crypto import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from native_host.card.errors import (
+    CardExpired, CardNotActivated, CardRemoved, PinBlocked,
+)
+from native_host.errors import OriginRefused
+from native_host.mock_card.faults import Fault
+from relying_party import Trust, validate
+
+
+ORIGIN, NONCE = "http://localhost:8080", "A" * 43 + "="
+
+def identify(card, origin=ORIGIN):
+    token = card.token(origin, NONCE)
+    trust = Trust.from_folder(card.folder, test=True)
+    return asyncio.run(validate(token, origin=origin, nonce=NONCE, trust=trust))
+
+def test_it_works_without_an_event_loop_and_for_a_server_on_this_computer(
+    kortilla_card,
+):
+    assert identify(kortilla_card).satu == kortilla_card.person.satu
+
+@pytest.mark.parametrize("turn", [1, 2])
+def test_each_test_has_a_fresh_copy(kortilla_card, turn):
+    with kortilla_card.state.update() as data:
+        assert data.pin1.tries == 5
+        data.pin1.tries = 0
+    with pytest.raises(PinBlocked):
+        kortilla_card.token(ORIGIN, NONCE)
+
+def test_the_keys_are_made_once_and_the_ca_stays(make_kortilla_card):
+    first, second = make_kortilla_card(), make_kortilla_card()
+    assert first.folder != second.folder
+    assert first.issuing_ca.read_bytes() == second.issuing_ca.read_bytes()
+    assert first.root_ca.read_bytes() == second.root_ca.read_bytes()
+    issuing, root = (
+        x509.Certificate.load(path.read_bytes())
+        for path in (first.issuing_ca, first.root_ca)
+    )
+    assert issuing.issuer == root.subject
+
+@pytest.mark.parametrize("profile", ["v5", "v4.2"])
+def test_other_generations(make_kortilla_card, profile):
+    assert identify(make_kortilla_card(profile=profile)).surname.startswith("SPECIMEN-")
+
+@pytest.mark.parametrize(
+    ("state", "error"), [("expired", CardExpired), ("new", CardNotActivated)]
+)
+def test_states(make_kortilla_card, state, error):
+    with pytest.raises(error):
+        make_kortilla_card(state=state).token(ORIGIN, NONCE)
+
+def test_faults(kortilla_card):
+    kortilla_card.state.set_faults(Fault("card-pulled", on="sign"))
+    with pytest.raises(CardRemoved):
+        kortilla_card.token(ORIGIN, NONCE)
+
+def test_an_origin_that_no_browser_gives_is_refused(kortilla_card):
+    with pytest.raises(OriginRefused):
+        kortilla_card.token("http://service.example", NONCE)
+
+def test_hashes_are_signed_by_name(kortilla_card):
+    digests = {
+        name: hashlib.sha384(name.encode()).digest() for name in ("a.pdf", "b.pdf")
+    }
+    result = kortilla_card.sign(ORIGIN, digests)
+    certificate = x509.Certificate.load(base64.b64decode(result["certificate"]))
+    assert certificate.key_usage_value.native == {"non_repudiation"}
+    key = load_der_public_key(certificate.public_key.dump())
+    assert [each["name"] for each in result["signatures"]] == list(digests)
+    for each, digest in zip(result["signatures"], digests.values()):
+        raw = base64.b64decode(each["signature"])
+        r, s = int.from_bytes(raw[:48], "big"), int.from_bytes(raw[48:], "big")
+        algorithm = ec.ECDSA(utils.Prehashed(hashes.SHA384()))
+        key.verify(utils.encode_dss_signature(r, s), digest, algorithm)
+"""
+
+
+@pytest.mark.parametrize(
+    ("tests", "passed"), [(THREE_LINES, "1 passed"), (ALL_OF_IT, "11 passed")]
+)
+def test_tests_of_an_e_service_pass(tmp_path: Path, tests: str, passed: str) -> None:
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+    )
+    (tmp_path / "test_service.py").write_text(tests)
+    plugins = [f"-p{name}" for name in (PLUGIN, "pytest_asyncio.plugin")]
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", *plugins, "-q", "-W", "error"),
+            *("-p", "no:cacheprovider", f"--basetemp={tmp_path / 'temporary'}"),
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=100,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    assert passed in finished.stdout
+
+
+def test_loading_the_plugin_loads_nothing_else() -> None:
+    program = f"""
+import sys
+import pytest
+before = set(sys.modules)
+import {PLUGIN}
+print(*sorted(set(sys.modules) - before))
+"""
+    finished = subprocess.run(
+        [sys.executable, "-I", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert finished.stdout.split() == [
+        "native_host",
+        "native_host.mock_card",
+        PLUGIN,
+    ]
+
+
+def test_a_token_needs_neither_qt_nor_pcsc(tmp_path: Path) -> None:
+    program = f"""
+import sys
+for name in ("PySide6", "smartcard", "click", "aiohttp", "platformdirs"):
+    sys.modules[name] = None  # importing it fails
+from pathlib import Path
+from {PLUGIN} import KortillaCard
+from native_host.mock_card.state import MockCardState
+folder = Path(sys.argv[1])
+MockCardState.create(folder)
+card = KortillaCard(folder)
+print(card.token("https://service.example", "A" * 44)["algorithm"])
+print(len(card.sign("https://service.example", {{"a": bytes(48)}})["signatures"]))
+"""
+    finished = subprocess.run(
+        [sys.executable, "-I", "-c", program, tmp_path / "card"],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=100,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.split() == ["ES384", "1"]
