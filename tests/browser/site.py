@@ -75,6 +75,18 @@ function reported(action) {
 function setNext(message) {
   next = message;
 }
+// What JSON can't say, such as a Blob, is told as a script.
+function setNextScript(script) {
+  next = (0, eval)(`(${script})`);
+}
+// Sends a message when a request first tells this progress.
+function answerProgress(word, message) {
+  addEventListener("message", function listener({ data }) {
+    if (data?.progress !== word) return;
+    removeEventListener("message", listener);
+    ask(message);
+  });
+}
 function ask(message) {
   askedAt = performance.now();
   postMessage(message, "*");
@@ -110,7 +122,23 @@ async function clientFailure() {
   const { kortilla } = await import("/client/kortilla.js");
   return kortilla.authenticate({ nonce: "A".repeat(44) }).catch(({ code }) => code);
 }
-document.getElementById("ask").addEventListener("click", () => ask(next));
+// The client's promise and progress, told in the way of an answer to a page.
+async function clientSign(options) {
+  const { kortilla } = await import("/client/kortilla.js");
+  const told = { action: "client:sign-success", progress: [] };
+  try {
+    const onProgress = (...each) => told.progress.push(each);
+    Object.assign(told, await kortilla.sign({ ...options, onProgress }));
+  } catch ({ code, message }) {
+    Object.assign(told, { action: "client:sign-failure", error: { code, message } });
+  }
+  postMessage(told, "*");
+}
+function askNext() {
+  if (typeof next === "function") next();
+  else ask(next);
+}
+document.getElementById("ask").addEventListener("click", askNext);
 const atOnce = new URLSearchParams(location.search).get("ask");
 if (atOnce) ask(JSON.parse(atOnce));
 const forward = new URLSearchParams(location.search).get("forward");
@@ -179,6 +207,20 @@ class Page:
         """Click the button that sends a message."""
         await self.tab.evaluate(f"setNext({json.dumps(message)})")
         await self.tab.click("#ask")
+
+    async def ask_script(self, script: str, *, click: bool = True) -> None:
+        """Have the page send what JavaScript says, or call it: at a click, or not."""
+        await self.tab.evaluate(f"setNextScript({json.dumps(script)})")
+        if click:
+            await self.tab.click("#ask")
+        else:
+            await self.tab.evaluate("askNext()")
+
+    async def answer_progress(self, word: str, message: object) -> None:
+        """Have the page send a message by itself, at the first progress of a name."""
+        await self.tab.evaluate(
+            f"answerProgress({json.dumps(word)}, {json.dumps(message)})"
+        )
 
     async def send(self, message: object) -> None:
         """Have the page send a message by itself."""

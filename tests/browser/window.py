@@ -62,6 +62,12 @@ class Window:
         self._write({"type": "pin", "number": message["number"], "digits": digits})
         return dict(message["question"])
 
+    async def agree(self) -> dict[str, Any]:
+        """Wait for the question that needs no PIN, agree, and return it."""
+        message = await self.hear("ask-consent")
+        self._write({"type": "agreed", "number": message["number"]})
+        return dict(message["question"])
+
     async def read(self) -> dict[str, Any] | None:
         """Return the next message, or None when the window has gone."""
         try:

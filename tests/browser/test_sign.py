@@ -1,0 +1,506 @@
+# SPDX-License-Identifier: MIT
+"""A page has documents and hashes signed, and each signature is good."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asn1crypto import x509
+
+from tests.host.signing import verify
+
+from .browsers import Browser
+from .conftest import OpenTab, Visit
+from .site import Page, Site
+from .window import Door, Window
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ACTION = "kortilla:sign"
+PIN2 = "123456"
+P384 = {"cryptoAlgorithm": "ECC", "hashFunction": "SHA-384", "paddingScheme": "NONE"}
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a page hands over: a text, some number of times."""
+
+    name: str
+    text: str
+    times: int = 1
+
+    @property
+    def content(self) -> bytes:
+        """All its bytes."""
+        return self.text.encode() * self.times
+
+    @property
+    def bytes_script(self) -> str:
+        """The parts that the page makes a Blob or a File of."""
+        return f"[{json.dumps(self.text)}.repeat({self.times})]"
+
+    @property
+    def script(self) -> str:
+        """The document in a request, as JavaScript."""
+        name = json.dumps(self.name)
+        blob = f"new Blob({self.bytes_script})"
+        return f'{{name: {name}, mediaType: "text/plain", bytes: {blob}}}'
+
+
+THREE = (
+    Document("sopimus.txt", "Sovimme tästä.\n"),
+    Document("a\u202egpj.exe", "chunks ", 30_000),
+    Document("tyhjä", ""),
+)
+LARGE = Document("large.txt", "0123456789", 700_000)
+
+
+def request(documents: Sequence[Document], **options: object) -> str:
+    """Return a request to sign as JavaScript."""
+    items = ", ".join(document.script for document in documents)
+    return (
+        f'{{action: "{ACTION}", id: "1", documents: [{items}], '
+        f"options: {json.dumps(options)}}}"
+    )
+
+
+def check(answer: dict[str, Any], documents: Sequence[Document]) -> None:
+    """Hold an answer against hashes that are computed here."""
+    assert [each["name"] for each in answer["signatures"]] == [
+        document.name for document in documents
+    ]
+    for each, document in zip(answer["signatures"], documents, strict=True):
+        digest = hashlib.sha384(document.content).digest()
+        assert base64.b64decode(each["hash"]) == digest
+        assert each["hashFunction"] == "SHA-384"
+        assert each["signatureAlgorithm"] == P384
+        verify(answer["certificate"], each, digest)
+
+
+@dataclass(frozen=True)
+class Papers:
+    """Where the host keeps its copies of documents."""
+
+    folder: Path
+
+    @property
+    def are_there(self) -> bool:
+        """Whether there is anything of them."""
+        return any(self.folder.iterdir())
+
+
+@pytest.fixture
+def papers(browser: Browser, door: Door, tmp_path: Path) -> Papers:
+    """Give the host a folder for its copies of documents."""
+    tmp_path.chmod(0o700)
+    browser.house.serve(
+        prompt_command=door.command, environment={"XDG_RUNTIME_DIR": str(tmp_path)}
+    )
+    return Papers(tmp_path)
+
+
+async def test_three_documents_are_signed_with_one_pin(
+    browser: Browser, visit: Visit, door: Door, papers: Papers
+) -> None:
+    page = await visit()
+    await page.ask_script(request(THREE, lang="sv"))
+    window = await door.opened()
+    conversation = window.told[0]["conversation"]
+    assert conversation["operation"] == "sign"
+    assert conversation["origin"] == page.origin
+    assert conversation["language"] == "sv"
+    assert conversation["started_by_person"] is True
+    question = await window.type_pin(PIN2)
+    assert question["role"] == "PIN2"
+    assert [
+        (each["name"], each["size"], each["media_type"], bytes.fromhex(each["digest"]))
+        for each in question["documents"]
+    ] == [
+        (
+            document.name,
+            len(document.content),
+            "text/plain",
+            hashlib.sha384(document.content).digest(),
+        )
+        for document in THREE
+    ]
+    check(await page.heard(f"{ACTION}-success", "1"), THREE)
+    progress = [each for each in await page.received() if "progress" in each]
+    assert [
+        (each["done"], each["total"])
+        for each in progress
+        if each["progress"] == "signing"
+    ] == [(0, 3), (1, 3), (2, 3)]
+    await browser.house.empty()
+    assert browser.house.card.is_free
+    assert not papers.are_there
+
+
+async def test_nothing_but_progress_reaches_the_page_before_the_pin_is_typed(
+    visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.ask_script(request(THREE))
+    window = await door.opened()
+    question = (await window.hear("ask-pin"))["question"]
+    assert question["name"] and question["satu"], "the person sees who signs"
+    await page.send({"action": "kortilla:status", "id": "2"})
+    await page.heard("kortilla:status-success", "2")
+    told = [each for each in await page.received() if each["id"] == "1"]
+    assert {each["action"] for each in told} == {f"{ACTION}-ack", f"{ACTION}-progress"}
+    assert {each.get("progress") for each in told} == {None, "window-open", "receiving"}
+
+
+async def test_a_document_of_megabytes_is_signed_and_tells_how_far_it_is(
+    visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.ask_script(request([LARGE]))
+    await (await door.opened()).type_pin(PIN2)
+    check(await page.heard(f"{ACTION}-success", "1"), [LARGE])
+    received = [
+        each for each in await page.received() if each.get("progress") == "receiving"
+    ]
+    total = len(LARGE.content)
+    assert {each["total"] for each in received} == {total}
+    done = [each["done"] for each in received]
+    assert done == sorted(done)
+    assert len(done) == -(-total // 32768)
+    assert done[-1] == total
+
+
+async def test_hashes_are_signed_as_they_are(visit: Visit, door: Door) -> None:
+    page = await visit()
+    digests = [hashlib.sha512(text).digest() for text in (b"one", b"two")]
+    await page.ask(
+        {
+            "action": ACTION,
+            "id": "1",
+            "hashes": [
+                {
+                    "name": f"{place}.txt",
+                    "hash": base64.b64encode(digest).decode(),
+                    "hashFunction": "SHA-512",
+                }
+                for place, digest in enumerate(digests)
+            ],
+        }
+    )
+    question = await (await door.opened()).type_pin(PIN2)
+    assert [each["size"] for each in question["documents"]] == [None, None]
+    answer = await page.heard(f"{ACTION}-success", "1")
+    for each, digest in zip(answer["signatures"], digests, strict=True):
+        verify(answer["certificate"], each, digest)
+
+
+async def test_a_page_may_ask_who_would_sign_and_have_that_one_sign(
+    visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    action = "kortilla:get-signing-certificate"
+    await page.ask({"action": action, "id": "1", "options": {"lang": "fi"}})
+    window = await door.opened()
+    assert window.told[0]["conversation"]["operation"] == "signing-certificate"
+    question = await window.agree()
+    answer = await page.heard(f"{action}-success", "1")
+    assert P384 in answer["supportedSignatureAlgorithms"]
+    certificate = x509.Certificate.load(base64.b64decode(answer["certificate"]))
+    assert certificate.subject.native["serial_number"] == question["satu"]
+    await page.ask_script(request(THREE, certificate=answer["certificate"]))
+    await (await door.opened()).type_pin(PIN2)
+    signed = await page.heard(f"{ACTION}-success", "1")
+    assert signed["certificate"] == answer["certificate"]
+    check(signed, THREE)
+
+
+async def test_the_certificate_stays_where_it_is_without_consent(
+    visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    action = "kortilla:get-signing-certificate"
+    await page.ask({"action": action, "id": "1"})
+    window = await door.opened()
+    await window.hear("ask-consent")
+    window.say("cancel")
+    assert (await page.failure(action, "1"))["code"] == "USER_CANCELLED"
+
+
+async def test_another_certificate_than_the_card_has_is_said_and_the_window_stays(
+    visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.ask_script(request(THREE, certificate="MIIBAAAA"))
+    window = await door.opened()
+    failure = await page.failure(ACTION, "1")
+    assert failure["code"] == "CERTIFICATE_MISMATCH"
+    assert "shown" not in failure
+    await window.hear_step("failed")
+    # It is there still after a whole round trip, and the next request takes its place.
+    await page.send({"action": "kortilla:status", "id": "2"})
+    await page.heard("kortilla:status-success", "2")
+    assert window.is_there
+    await page.ask_script(request(THREE))
+    second = await door.opened()
+    await window.gone()
+    await second.type_pin(PIN2)
+    check(await page.heard(f"{ACTION}-success", "1"), THREE)
+
+
+async def test_a_window_that_stays_ends_with_the_person_or_the_page(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    for close_page in (False, True):
+        await page.ask_script(request(THREE, certificate="MIIBAAAA"))
+        window = await door.opened()
+        await page.failure(ACTION, "1")
+        await window.hear_step("failed")
+        if close_page:
+            await page.tab.close()
+        else:
+            window.say("cancel")
+        await window.gone()
+        await browser.house.host_gone()
+
+
+async def test_a_person_who_cancels_signs_nothing(
+    browser: Browser, visit: Visit, door: Door, papers: Papers
+) -> None:
+    page = await visit()
+    await page.ask_script(request(THREE))
+    window = await door.opened()
+    await window.hear("ask-pin")
+    assert papers.are_there
+    window.say("cancel")
+    assert (await page.failure(ACTION, "1"))["code"] == "USER_CANCELLED"
+    await window.gone()
+    await browser.house.host_gone()
+    assert not papers.are_there
+
+
+async def test_a_page_that_cancels_while_documents_are_on_their_way(
+    browser: Browser, visit: Visit, door: Door, papers: Papers
+) -> None:
+    page = await visit()
+    await page.answer_progress("receiving", {"action": "kortilla:cancel", "id": "1"})
+    await page.ask_script(request([Document("huge", "x" * 1000, 20_000)]))
+    window = await door.opened()
+    assert (await page.failure(ACTION, "1"))["code"] == "REQUEST_CANCELLED"
+    await window.gone()
+    await browser.house.host_gone()
+    assert not papers.are_there
+    done = [each["done"] for each in await page.received() if "done" in each]
+    assert max(done) < 20_000_000
+    # The next request starts afresh.
+    await page.ask_script(request(THREE))
+    await (await door.opened()).type_pin(PIN2)
+    check(await page.heard(f"{ACTION}-success", "1"), THREE)
+
+
+async def test_a_page_that_is_left_while_documents_are_on_their_way(
+    browser: Browser, visit: Visit, door: Door, papers: Papers, site: Site
+) -> None:
+    page = await visit()
+    await page.ask_script(request([Document("huge", "x" * 1000, 20_000)]))
+    while (await page.heard(f"{ACTION}-progress"))["progress"] != "receiving":
+        pass
+    window = await door.opened()
+    await page.tab.goto(site.fresh())
+    await window.gone()
+    await browser.house.host_gone()
+    assert not papers.are_there
+
+
+NO_BLOBS = [
+    '"text"',
+    "5",
+    "null",
+    "undefined",
+    "{}",
+    "{size: 5}",
+    "[]",
+    "new Uint8Array(5)",
+    "new Date()",
+    "new Map()",
+    "Object.create(Blob.prototype)",
+    "{__proto__: Blob.prototype, size: 5}",
+    "new ImageData(1, 1)",
+]
+
+
+async def test_what_is_no_blob_starts_nothing(browser: Browser, visit: Visit) -> None:
+    page = await visit()
+    for script in NO_BLOBS:
+        await page.ask_script(
+            f'{{action: "{ACTION}", id: "1", documents: '
+            f'[{{name: "a", mediaType: "text/plain", bytes: {script}}}]}}'
+        )
+        assert (await page.failure(ACTION, "1"))["code"] == "INVALID_ARGUMENT", script
+    assert browser.house.launches() == []
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [Document(f"{number}.txt", "x") for number in range(21)],
+        [Document("huge", "x" * 1000, 20_000), Document("more", "x")],
+    ],
+    ids=["too many", "too large"],
+)
+async def test_what_is_too_much_starts_nothing(
+    browser: Browser, visit: Visit, documents: list[Document]
+) -> None:
+    page = await visit()
+    await page.ask_script(request(documents))
+    answer = await page.heard(f"{ACTION}-failure", "1")
+    assert answer["error"]["code"] == "INVALID_ARGUMENT"
+    assert browser.house.launches() == []
+
+
+async def test_two_documents_of_one_name_are_refused_before_any_window(
+    visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.ask_script(request([THREE[0], THREE[0]]))
+    assert (await page.failure(ACTION, "1"))["code"] == "INVALID_ARGUMENT"
+
+
+async def test_a_request_without_a_click_asks_the_person_first(
+    visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    await page.ask_script(request(THREE), click=False)
+    window = await door.opened()
+    assert window.told[0]["conversation"]["started_by_person"] is False
+    await window.hear("ask-started")
+    window.say("started")
+    await window.type_pin(PIN2)
+    check(await page.heard(f"{ACTION}-success", "1"), THREE)
+
+
+async def test_the_page_client_signs_files(visit: Visit, door: Door) -> None:
+    page = await visit()
+    files = ", ".join(
+        f"new File({document.bytes_script}, {json.dumps(document.name)})"
+        for document in THREE
+    )
+    await page.ask_script(f"() => clientSign({{documents: [{files}]}})")
+    question = await (await door.opened()).type_pin(PIN2)
+    assert question["documents"][0]["media_type"] == "application/octet-stream"
+    answer = await page.heard("client:sign-success")
+    check(answer, THREE)
+    total = sum(len(document.content) for document in THREE)
+    assert ["receiving", {"done": total, "total": total}] in answer["progress"]
+    assert ["signing", {"done": 2, "total": 3}] in answer["progress"]
+    assert ["window-open"] in answer["progress"]
+
+
+async def test_with_the_prompt_that_answers_by_itself(
+    browser: Browser, open_tab: OpenTab, site: Site
+) -> None:
+    """With the launcher as it is installed."""
+    browser.house.install_host()
+    browser.house.configure(prompt="automatic")
+    page = await Page.open(await open_tab(), site.fresh())
+    await page.ask_script(request(THREE))
+    check(await page.heard(f"{ACTION}-success", "1"), THREE)
+
+
+# Web eID's two steps
+
+CERTIFICATE = "web-eid:get-signing-certificate"
+SIGN = "web-eid:sign"
+
+
+async def web_eid_certificate(page: Page, door: Door) -> str:
+    """Take the first step."""
+    await page.ask({"action": CERTIFICATE, "libraryVersion": "2.0.2", "options": {}})
+    assert (await page.heard(f"{CERTIFICATE}-ack"))["after"] < 1000
+    await (await door.opened()).agree()
+    answer = await page.heard(f"{CERTIFICATE}-success")
+    assert set(answer) == {"certificate", "supportedSignatureAlgorithms", "after"}
+    assert P384 in answer["supportedSignatureAlgorithms"]
+    return str(answer["certificate"])
+
+
+async def web_eid_sign(page: Page, certificate: str, digest: bytes) -> None:
+    """Begin the second step."""
+    await page.ask(
+        {
+            "action": SIGN,
+            "libraryVersion": "2.0.2",
+            "certificate": certificate,
+            "hash": base64.b64encode(digest).decode(),
+            "hashFunction": "SHA-384",
+            "options": {"lang": "fi"},
+        }
+    )
+    assert (await page.heard(f"{SIGN}-ack"))["after"] < 1000
+
+
+async def test_web_eid_signs_a_hash_in_two_steps(visit: Visit, door: Door) -> None:
+    page = await visit()
+    certificate = await web_eid_certificate(page, door)
+    digest = hashlib.sha384(b"A document of the service's.").digest()
+    await web_eid_sign(page, certificate, digest)
+    window: Window = await door.opened()
+    assert window.told[0]["conversation"]["language"] == "fi"
+    question = await window.type_pin(PIN2)
+    [shown] = question["documents"]
+    assert bytes.fromhex(shown["digest"]) == digest
+    assert page.origin == f"https://{shown['name']}"
+    answer = await page.heard(f"{SIGN}-success")
+    assert set(answer) == {"signature", "signatureAlgorithm", "after"}
+    assert answer["signatureAlgorithm"] == P384
+    verify(certificate, answer, digest)
+    # There is no progress in this protocol.
+    assert [each["action"] for each in await page.received()] == [
+        f"{CERTIFICATE}-ack",
+        f"{CERTIFICATE}-success",
+        f"{SIGN}-ack",
+        f"{SIGN}-success",
+    ]
+
+
+async def test_web_eid_refuses_another_certificate(visit: Visit, door: Door) -> None:
+    page = await visit()
+    await web_eid_sign(page, "MIIBAAAA", bytes(48))
+    window = await door.opened()
+    error = await page.failure(SIGN)
+    assert error["code"] == "ERR_WEBEID_NATIVE_FATAL"
+    await window.hear_step("failed")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"certificate": None}, "MISSING_PARAMETER"),
+        ({"hash": None}, "MISSING_PARAMETER"),
+        ({"hashFunction": None}, "MISSING_PARAMETER"),
+        ({"hash": "short"}, "NATIVE_INVALID_ARGUMENT"),
+        ({"hash": "AAAA"}, "NATIVE_INVALID_ARGUMENT"),
+        ({"hashFunction": "MD5"}, "NATIVE_INVALID_ARGUMENT"),
+        ({"libraryVersion": "3.0.0"}, "VERSION_MISMATCH"),
+    ],
+    ids=str,
+)
+async def test_what_is_wrong_with_web_eids_request_is_named(
+    visit: Visit, door: Door, changes: dict[str, object], code: str
+) -> None:
+    page = await visit()
+    sound = {
+        "action": SIGN,
+        "libraryVersion": "2.0.2",
+        "certificate": "MIIBAAAA",
+        "hash": base64.b64encode(bytes(48)).decode(),
+        "hashFunction": "SHA-384",
+        **changes,
+    }
+    await page.ask({name: value for name, value in sound.items() if value is not None})
+    await page.heard(f"{SIGN}-ack")
+    assert (await page.failure(SIGN))["code"] == f"ERR_WEBEID_{code}"
