@@ -44,7 +44,7 @@ class KeyRing:
             listed = self._read_directories()
             for role in KeyRole:
                 if not any(key.role is role for key in listed):
-                    listed += tuple(key for key in self._known if key.role is role)
+                    listed += self._known_for(role)
             self._listed = listed
         return self._listed
 
@@ -53,28 +53,29 @@ class KeyRing:
 
         Raises ``UnsupportedCard`` when there is none.
         """
-        keys = [key for key in self.keys() if key.role is role]
+        listed = [key for key in self.keys() if key.role is role]
         if key_type:
-            keys.sort(key=lambda key: key.key_type is not key_type)
-        for listed in keys:
-            try:
-                key, _ = self.settle(listed)
-            except UnsupportedCard as error:
-                logger.info("A key for %s is not used: %s", role.value, error)
-                continue
-            if key_type in {None, key.key_type}:
-                return key
+            listed.sort(key=lambda key: key.key_type is not key_type)
+        # The table has the last word when nothing that is listed will do.
+        for candidate in dict.fromkeys((*listed, *self._known_for(role))):
+            if settled := self._try(candidate):
+                key, _ = settled
+                if key_type in {None, key.key_type}:
+                    return key
         raise UnsupportedCard(f"The card has no such key for {role.value}.")
 
     def certificates(self) -> dict[CardKey, CardCertificate]:
         """Return the certificates that there are, by their keys."""
-        settled = []
-        for listed in self.keys():
-            try:
-                settled.append(self.settle(listed))
-            except UnsupportedCard as error:
-                logger.info("A key for %s is not used: %s", listed.role.value, error)
-        return dict(settled)
+        found: dict[CardKey, CardCertificate] = {}
+        for role in KeyRole:
+            listed = [key for key in self.keys() if key.role is role]
+            others = [key for key in self._known_for(role) if key not in listed]
+            for candidates in (listed, others):
+                settled = [pair for key in candidates if (pair := self._try(key))]
+                if settled:
+                    found.update(settled)
+                    break
+        return found
 
     def settle(self, key: CardKey) -> tuple[CardKey, CardCertificate]:
         """Return a key as it is in truth, and its certificate.
@@ -86,6 +87,16 @@ class KeyRing:
             settled = self._with_certificate(key)
             self._settled[key] = self._settled[settled[0]] = settled
         return self._settled[key]
+
+    def _try(self, key: CardKey) -> tuple[CardKey, CardCertificate] | None:
+        try:
+            return self.settle(key)
+        except UnsupportedCard as error:
+            logger.info("A key for %s is not used: %s", key.role.value, error)
+            return None
+
+    def _known_for(self, role: KeyRole) -> tuple[CardKey, ...]:
+        return tuple(key for key in self._known if key.role is role)
 
     def _read_directories(self) -> tuple[CardKey, ...]:
         try:
@@ -102,20 +113,17 @@ class KeyRing:
         except CONNECTION_ERRORS:
             raise
         except CardError as error:
-            known = self._known_instead(key)
-            if known is None:
+            if any(key.certificate_path == k.certificate_path for k in self._known):
                 raise
+            # The directories named a file that is no certificate for this key.
             logger.info("The directories are wrong about a key: %s", error)
-            key, certificate = known, self._read_certificate(known)
+            known = [k for k in self._known_for(key.role) if k.key_type is key.key_type]
+            if not known:
+                raise UnsupportedCard(
+                    f"The card has no certificate for a key for {key.role.value}."
+                ) from error
+            key, certificate = known[0], self._read_certificate(known[0])
         return replace(key, key_type=key_type_of(certificate.public_key)), certificate
-
-    def _known_instead(self, key: CardKey) -> CardKey | None:
-        """Return the key of the table that stands in for one of the directories."""
-        for known in self._known:
-            if (known.role, known.key_type) == (key.role, key.key_type):
-                same_file = known.certificate_path == key.certificate_path
-                return None if same_file else known
-        return None
 
     def _read_certificate(self, key: CardKey) -> CardCertificate:
         content = self._files.read(key.certificate_path)

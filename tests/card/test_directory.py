@@ -399,3 +399,19 @@ def test_alternates_are_used_when_they_are_asked_for(
     assert card.key(KeyRole.SIGNATURE).reference == 9
     assert card.key(KeyRole.SIGNATURE, KeyType.RSA).reference == 5
     assert len(card.certificates()) == 3
+
+
+@pytest.mark.parametrize("content", ["6A82", b"\x30\x03\x02\x01\x05"])
+def test_the_table_has_the_last_word_when_nothing_that_is_listed_will_do(
+    files: Files, v5_certificate: bytes, content: bytes | str
+) -> None:
+    files |= {
+        # As if this card had RSA alone, with a certificate that is none.
+        "4401": private_key("45", "07", "01", tag=RSA),
+        "4337": content,
+        "4331": v5_certificate,
+    }
+    card = FineidCard(FileCard(files))
+    assert card.keys()[0].key_type is KeyType.RSA
+    assert card.key(KeyRole.AUTHENTICATION) == AUTHENTICATION
+    assert list(card.certificates()) == [AUTHENTICATION]

@@ -37,6 +37,7 @@ class FaultyCard:
     ) -> None:
         self.card = MockCard(state)
         self.atr: bytes | None = self.card.atr
+        self.protocol = 0
         self.fault = fault
         self.step = step
         self.lasting = lasting
@@ -200,3 +201,20 @@ def test_every_key_signs_everything_that_it_is_said_to_sign(
             card.verify_pin(key.pin, bytearray(pins[key.pin]))
             # The engine itself verifies what it returns.
             card.sign(key, bytes(HASH_SIZES[algorithm.hash_function]), algorithm)
+
+
+@pytest.mark.parametrize("use", [LOGIN, BATCH], ids=["login", "batch"])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_over_t1_only_the_question_for_the_tries_differs(
+    tmp_path: Path, profile: str, use: Use
+) -> None:
+    state = MockCardState.create(tmp_path, profile=profile)
+    sent = []
+    for protocol in (0, 1):
+        connection = FaultyCard(state, mute, step=1000, lasting=False)
+        connection.protocol = protocol
+        use.of(connection)
+        sent.append(connection.sent)
+    # ISO/IEC 7816-3 §12: T=0 has no room for Lc and Le, T=1 has.
+    expected = [apdu + b"\x00" if apdu[1] == 0xCB else apdu for apdu in sent[0]]
+    assert sent[1] == expected

@@ -24,7 +24,12 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
-from native_host.card.signature import token_algorithm
+from native_host.card.signature import (
+    HASH_SIZES,
+    KeyType,
+    supported_algorithms,
+    token_algorithm,
+)
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
@@ -115,6 +120,43 @@ async def test_cards_that_have_their_answers_fetched_work(room: Room) -> None:
     room.insert(MockCard(room.new_card("v4.2"), style="fetched"))
     async with PcscSource() as source:
         assert len(await log_in(source)) == 256
+
+
+async def sign_twice(source: PcscSource, key_type: KeyType) -> list[bytes]:
+    """Sign two digests with PIN2, as a batch does."""
+    connection = await source.connect(await reader_where(source, has_card))
+    assert connection.pin_pad is None
+    try:
+        card = await source.run(FineidCard, connection)
+        key = await source.run(card.key, KeyRole.SIGNATURE, key_type)
+        certificate = await source.run(card.certificate, key)
+        algorithm = supported_algorithms(certificate.public_key)[0]
+        assert (await source.run(card.pin_info, PinRole.PIN2)).tries_left == 5
+        signatures = []
+        for n in range(2):
+            digest = bytes([n]) * HASH_SIZES[algorithm.hash_function]
+            await source.run(card.verify_pin, PinRole.PIN2, bytearray(b"123456"))
+            signatures.append(await source.run(card.sign, key, digest, algorithm))
+        return signatures
+    finally:
+        await source.run(connection.close)
+
+
+@isolated
+async def test_every_signature_key_signs_a_batch(room: Room) -> None:
+    async with PcscSource() as source:
+        for profile, key_type, size in (
+            ("v5", KeyType.ECC, 96),
+            ("v4.2", KeyType.ECC, 64),
+            ("v4.2", KeyType.RSA, 256),
+            ("v5-2026", KeyType.RSA, 512),
+        ):
+            folder = room.folder / f"{profile}-{key_type}"
+            room.insert(MockCard(MockCardState.create(folder, profile=profile)))
+            signatures = await sign_twice(source, key_type)
+            assert [len(signature) for signature in signatures] == [size, size]
+            room.pull()
+            await reader_where(source, is_empty)
 
 
 @isolated
