@@ -55,6 +55,16 @@ test("the manifest serves both browsers with one background", () => {
   );
 });
 
+test("the manifest declares what the program is handed", () => {
+  const { gecko } = manifest.browser_specific_settings;
+  assert.deepEqual(gecko.data_collection_permissions.required, [
+    "authenticationInfo",
+    "browsingActivity",
+    "personallyIdentifyingInfo",
+    "websiteContent",
+  ]);
+});
+
 test("the content script runs on secure pages and on loopback only", () => {
   const [script, ...more] = manifest.content_scripts;
   assert.deepEqual(more, []);
