@@ -7,7 +7,12 @@ import pytest
 
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.prompt import PromptFailed
-from native_host.pin_prompt.questions import Problem, Step
+from native_host.pin_prompt.questions import (
+    CardChoice,
+    ConsentQuestion,
+    Problem,
+    Step,
+)
 
 from .conftest import a_conversation, a_question
 
@@ -39,6 +44,26 @@ async def test_a_refused_pin_is_not_typed_again(change: dict[str, bool]) -> None
 async def test_a_pin_that_was_not_set_up_is_said() -> None:
     with pytest.raises(PromptFailed, match="PIN2"):
         await AutomaticPrompt({"PIN1": "1234"}).ask_pin(a_question(role="PIN2"))
+
+
+async def test_the_first_card_is_chosen_and_consent_given() -> None:
+    prompt = AutomaticPrompt({})
+    choices = [CardChoice("A", "SPECIMEN-A", "1"), CardChoice("B", "SPECIMEN-B", "2")]
+    assert await prompt.choose_card(choices) == 0
+    await prompt.ask_consent(ConsentQuestion("SPECIMEN-A", "1"))
+
+
+async def test_nobody_types_on_a_reader() -> None:
+    prompt = AutomaticPrompt({"PIN1": "1234"})
+    with pytest.raises(PromptFailed, match="reader"):
+        await prompt.ask_pin(a_question(pin_pad=True))
+
+
+@pytest.mark.parametrize("step", [Step.FAILED, Step.EXPIRED])
+async def test_nobody_has_to_close_what_nobody_reads(step: Step) -> None:
+    prompt = AutomaticPrompt({})
+    prompt.show(step, Problem("SIGNING_INTERRUPTED", "1/2"))
+    await prompt.wait_for_cancel()
 
 
 async def test_a_problem_ends_the_waiting_for_a_person() -> None:

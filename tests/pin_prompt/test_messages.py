@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from native_host.pin_prompt.messages import (
     MAX_REQUEST,
+    AskConsent,
     AskPin,
     AskStarted,
+    ChooseCard,
     Close,
     Open,
     Request,
@@ -20,9 +22,22 @@ from native_host.pin_prompt.messages import (
     encode_request,
     read_answer,
 )
-from native_host.pin_prompt.questions import Problem, Step
+from native_host.pin_prompt.questions import (
+    CardChoice,
+    ConsentQuestion,
+    Document,
+    Problem,
+    Progress,
+    Step,
+)
 
-from .conftest import a_conversation, a_question
+from .conftest import a_conversation, a_hash, a_question
+
+#: As much as a page may ask for at once, by names that take the most room.
+TWENTY = tuple(
+    Document(name, "SHA3-512", "f" * 128, 10**6, "a/" + "b" * 125, f"/run/user/{n}/1")
+    for n, name in enumerate(["\0" * 255, "\U0001f4dc" * 255] * 10)
+)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +47,13 @@ from .conftest import a_conversation, a_question
         AskStarted(),
         Show(Step.READING),
         Show(Step.WAITING_FOR_CARD, Problem("UNSUPPORTED_CARD", "kortti ääni")),
+        Show(Step.RECEIVING, progress=Progress(1, 2)),
+        ChooseCard(1, (CardChoice("Reader A", "Åsa", "9"), CardChoice("B", "Bo", "8"))),
+        AskConsent(2, ConsentQuestion("Åsa", "9", test_card=True)),
         AskPin(3, a_question(name="Åsa", wrong=True, tries_left=1)),
+        AskPin(4, a_question(pin_pad=True, pad_problem="timed-out", test_card=True)),
+        AskPin(5, a_question(documents=(a_hash(name="half \ud800 \u202e"),))),
+        AskPin(6, a_question(documents=TWENTY)),
         Close(),
     ],
 )
@@ -67,6 +88,12 @@ def an_opening(**changes: Any) -> dict[str, Any]:
         b'{"type": "show", "step": ["reading"]}',
         b'{"type": "show", "step": "reading", "problem": "X"}',
         b'{"type": "show", "step": "reading", "problem": {"code": 1}}',
+        b'{"type": "show", "step": "reading", "progress": {"done": 1}}',
+        b'{"type": "show", "step": "reading", "progress": [1, 2]}',
+        b'{"type": "choose-card", "number": 1, "choices": {}}',
+        b'{"type": "choose-card", "number": 1, "choices": ["A"]}',
+        b'{"type": "choose-card", "number": true, "choices": []}',
+        b'{"type": "ask-consent", "number": 1, "question": null}',
         b'{"type": "ask-pin", "number": "1", "question": {}}',
         b"\xff\xfe",
         *(

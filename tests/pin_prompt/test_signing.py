@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QBuffer, Qt
-from PySide6.QtGui import QAccessible, QFont, QImage, qRgb
+from PySide6.QtGui import QAccessible, QFont, QImage, QImageWriter, qRgb
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QWidget
 
@@ -27,7 +27,7 @@ def picture(form: str, width: int = 40, height: int = 20) -> bytes:
     image.fill(qRgb(120, 30, 60))
     buffer = QBuffer()
     buffer.open(QBuffer.OpenModeFlag.WriteOnly)
-    assert image.save(buffer, form.encode())
+    assert QImageWriter(buffer, form.encode()).write(image)
     return bytes(buffer.data().data())
 
 

@@ -15,7 +15,13 @@ import pytest
 from native_host.errors import UserCancelled
 from native_host.pin_prompt.messages import MAX_REQUEST, AskStarted, encode_request
 from native_host.pin_prompt.prompt import PromptFailed
-from native_host.pin_prompt.questions import Step
+from native_host.pin_prompt.questions import (
+    CardChoice,
+    ConsentQuestion,
+    Problem,
+    Progress,
+    Step,
+)
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 
@@ -108,6 +114,84 @@ async def test_work_that_is_done_counts_though_the_person_cancels() -> None:
     async with scripted(VISIBLE + TO_THE_END) as (prompt, _):
         await prompt.open(a_conversation())
         assert await prompt.watch(asyncio.sleep(0, "done")) == "done"
+
+
+async def test_a_card_is_chosen_and_consent_given() -> None:
+    script = """
+asked = hear()
+assert [choice['reader'] for choice in asked['choices']] == ['Reader A', 'Reader B']
+say(type='chosen', number=asked['number'], index=1)
+asked = hear()
+assert asked['question'] == {'name': 'SPECIMEN-A', 'satu': '1', 'test_card': False}
+say(type='agreed', number=asked['number'])
+asked = hear()
+assert asked['question']['pin_pad'] is True
+say(type='agreed', number=asked['number'])
+"""
+    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        assert await prompt.choose_card(CARDS) == 1
+        await prompt.ask_consent(ConsentQuestion("SPECIMEN-A", "1"))
+        assert await prompt.ask_pin(a_question(pin_pad=True)) == b""
+
+
+CARDS = [
+    CardChoice("Reader A", "SPECIMEN-A", "1"),
+    CardChoice("Reader B", "SPECIMEN-B", "2"),
+]
+
+
+async def test_a_card_that_there_is_not_is_not_chosen() -> None:
+    script = "say(type='chosen', number=hear()['number'], index=2)\n"
+    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        with pytest.raises(PromptFailed):
+            await prompt.choose_card(CARDS)
+
+
+async def test_an_answer_to_another_kind_of_question_is_none() -> None:
+    script = """
+number = hear()['number']
+say(type='pin', number=number, digits='1111')
+say(type='agreed', number=number)
+number = hear()['number']
+say(type='agreed', number=number)
+say(type='pin', number=number, digits='2222')
+"""
+    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        assert await prompt.ask_pin(a_question(pin_pad=True)) == b""
+        assert await prompt.ask_pin(a_question()) == b"2222"
+
+
+async def test_progress_is_told_in_hundredths_and_to_the_end() -> None:
+    script = """
+heard = []
+while (message := hear())['type'] == 'show':
+    heard.append(message['progress']['done'])
+assert len(heard) < 110 and heard[0] == 0 and heard[-1] == 10_000, heard
+say(type='started')
+"""
+    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        for done in range(10_001):
+            prompt.show(Step.RECEIVING, progress=Progress(done, 10_000))
+        await prompt.ask_started()
+
+
+async def test_few_signatures_are_each_told() -> None:
+    script = """
+for done in (0, 1, 2):
+    assert hear()['progress'] == {'done': done, 'total': 2}
+assert hear()['problem']['code'] == 'CARD_REMOVED'
+say(type='started')
+"""
+    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        for done in (0, 1, 2):
+            prompt.show(Step.SIGNING, progress=Progress(done, 2))
+        prompt.show(Step.SIGNING, Problem("CARD_REMOVED"), Progress(2, 2))
+        await prompt.ask_started()
 
 
 async def test_a_late_answer_is_not_taken_for_the_next_question() -> None:
