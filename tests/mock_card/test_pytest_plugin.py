@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 PLUGIN = "native_host.mock_card.pytest_plugin"
 
 THREE_LINES = """
@@ -28,8 +26,6 @@ import asyncio
 import base64
 import hashlib
 
-import pytest
-from asn1crypto import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -110,21 +106,19 @@ def test_hashes_are_signed_by_name(kortilla_card):
 """
 
 
-@pytest.mark.parametrize(
-    ("tests", "passed"), [(THREE_LINES, "1 passed"), (ALL_OF_IT, "11 passed")]
-)
-def test_tests_of_an_e_service_pass(tmp_path: Path, tests: str, passed: str) -> None:
-    (tmp_path / "pytest.ini").write_text(
+def run_tests(folder: Path, tests: str) -> str:
+    """Run tests in a pytest of their own, where they have to pass."""
+    (folder / "pytest.ini").write_text(
         "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
     )
-    (tmp_path / "test_service.py").write_text(tests)
+    (folder / "test_service.py").write_text(tests)
     plugins = [f"-p{name}" for name in (PLUGIN, "pytest_asyncio.plugin")]
     finished = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", *plugins, "-q", "-W", "error"),
-            *("-p", "no:cacheprovider", f"--basetemp={tmp_path / 'temporary'}"),
+            *("-p", "no:cacheprovider", f"--basetemp={folder / 'temporary'}"),
         ],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
         capture_output=True,
         check=False,
@@ -132,14 +126,20 @@ def test_tests_of_an_e_service_pass(tmp_path: Path, tests: str, passed: str) -> 
         timeout=100,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
-    assert passed in finished.stdout
+    return finished.stdout
+
+
+def test_three_lines_log_in(tmp_path: Path) -> None:
+    assert "1 passed" in run_tests(tmp_path, THREE_LINES)
+
+
+def test_all_that_the_plugin_gives(tmp_path: Path) -> None:
+    assert "11 passed" in run_tests(tmp_path, ALL_OF_IT)
 
 
 def test_loading_the_plugin_loads_nothing_else() -> None:
     program = f"""
 import sys
-import pytest
-before = set(sys.modules)
 import {PLUGIN}
 print(*sorted(set(sys.modules) - before))
 """
