@@ -27,13 +27,14 @@ from native_host.messaging.results import (
     web_eid_signature_fields,
 )
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.conversation import Report
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,
 )
-from native_host.pin_prompt.prompt import Progress, Prompt
+from native_host.pin_prompt.prompt import Prompt
 
 __all__ = [
     "Job",
@@ -60,7 +61,7 @@ class Setting:
     language: str
     source: CardSource
     prompt: Prompt
-    progress: Callable[[str, Progress | None], None]
+    progress: Report
     #: Takes the documents that were announced, where there were any.
     inbox: DocumentInbox | None = None
 

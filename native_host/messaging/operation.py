@@ -13,6 +13,7 @@ from native_host.languages import choose_language
 from native_host.messaging.jobs import Job, Setting
 from native_host.messaging.models import ChunkArguments
 from native_host.messaging.results import Reply
+from native_host.operations.conversation import Report
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.sign import CertificateMismatch, SigningInterrupted
 from native_host.origin import check_origin
@@ -37,7 +38,7 @@ class Operation:
         self,
         job: Job,
         *,
-        progress: Callable[[str, Progress | None], None],
+        progress: Report,
         answer: Callable[[Reply], None],
         refuse: Callable[[KortillaError], None],
         window: Callable[[], "subprocess.Popen[bytes] | None"],

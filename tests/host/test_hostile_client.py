@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from .process import make_environment, own_arguments, running
+from .process import ORIGIN, make_environment, own_arguments, running
+from .signing import announced, left_behind, signing
 from .test_own_protocol import Script, off
 
 AUTHENTICATE = {"id": "1", "command": "authenticate", "arguments": own_arguments()}
@@ -35,15 +36,23 @@ def test_a_command_that_is_no_text_is_answered_and_the_end_still_heard(
         assert host.log() == ""
 
 
-@pytest.mark.parametrize("command", ["prepare", "authenticate"])
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("prepare", {}),
+        ("authenticate", own_arguments()),
+        ("get-signing-certificate", {"origin": ORIGIN, "userActivation": True}),
+        ("sign", signing(documents=announced({"a": b"abc"}))["arguments"]),
+    ],
+)
 def test_a_window_that_can_not_be_started_is_said(
-    home: Path, window: dict[str, str], command: str
+    home: Path, window: dict[str, str], command: str, arguments: dict[str, object]
 ) -> None:
     with running(window, prompt_command=[str(home / "missing")]) as host:
-        arguments = own_arguments() if command == "authenticate" else {}
         for _ in range(2):
             error = host.ask(command, **arguments)["error"]
             assert error["code"] == "PROMPT_FAILED"
+            assert left_behind(window) == []
         host.end_input()
         assert host.wait() == 0
         assert host.log() == ""
