@@ -9,6 +9,9 @@ import { Operation } from "./operation.js";
 /** @import { PageRequest } from "./page_request.js" */
 /** @import { Task } from "./tasks.js" */
 
+/** How long after the certificate the signing that needs it may follow by itself. */
+const FOLLOW_UP_MS = 30_000;
+
 /** How long a prepared host waits for its operation. */
 const WARM_MS = 120_000;
 
@@ -24,10 +27,15 @@ export class Desk {
   #current = null;
   /** @type {WarmHost | null} */
   #warm = null;
+  /** Who has just been given a certificate. @type {{document: string, at: number}} */
+  #given = { document: "", at: -Infinity };
 
   /**
    * Begin an operation for a page; it ends with the document. One that its page no
    * longer waits for makes room.
+   *
+   * A service that needs the certificate first asks twice, and the person clicks in its
+   * page once. That they then agreed in the host's window stands for the second click.
    *
    * @template T
    * @param {PageRequest} request
@@ -41,12 +49,21 @@ export class Desk {
     if (gone.aborted || cancelled.aborted) throw new Fault("REQUEST_CANCELLED");
     this.#refuseIfBusy();
     this.#current?.abandon();
+    if (task.command === "sign" && this.#isFollowUp(request)) {
+      task.arguments.userActivation = true;
+    }
     const openHost = () => this.#takeWarmHost() ?? connectHost();
     const operation = new Operation(task, chunks, onProgress, openHost);
     this.#current = operation;
     gone.addEventListener("abort", () => operation.abandon());
     cancelled.addEventListener("abort", () => operation.cancel());
     request.keepUntil(operation.over);
+    if (task.command === "get-signing-certificate") {
+      const note = () => {
+        this.#given = { document: documentOf(request), at: Date.now() };
+      };
+      operation.result.then(note, () => {});
+    }
     void operation.over.then(() => {
       if (this.#current === operation) this.#current = null;
     });
@@ -92,6 +109,16 @@ export class Desk {
     return { released };
   }
 
+  /**
+   * @param {PageRequest} request
+   * @returns {boolean} whether it follows a certificate, which no other does then
+   */
+  #isFollowUp(request) {
+    const { document, at } = this.#given;
+    this.#given = { document: "", at: -Infinity };
+    return document === documentOf(request) && Date.now() - at < FOLLOW_UP_MS;
+  }
+
   #refuseIfBusy() {
     if (this.#current && !this.#current.isLeft) throw new Fault("BUSY");
   }
@@ -103,4 +130,13 @@ export class Desk {
     warm?.release();
     return warm && !warm.host.ended ? warm.host : null;
   }
+}
+
+/**
+ * @param {PageRequest} request
+ * @returns {string} which document asks, as far as the browser says
+ */
+function documentOf({ sender }) {
+  const { origin, tab, frameId, documentId } = sender ?? {};
+  return JSON.stringify([origin, tab?.id, frameId, documentId]);
 }

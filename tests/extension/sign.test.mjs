@@ -23,6 +23,7 @@ import {
   freshBrowser,
   sign,
   webEidAuthenticate,
+  webEidSign,
 } from "./pages.mjs";
 
 /** @import { FakePort } from "./fake_browser.mjs" */
@@ -35,6 +36,10 @@ beforeEach(async () => {
 afterEach(closeBrowser);
 
 const certificate = { action: "kortilla:get-signing-certificate", id: "c1" };
+const webEidCertificate = {
+  action: "web-eid:get-signing-certificate",
+  libraryVersion: "2.0.2",
+};
 
 /** @param {any} reply */
 const codeOf = (reply) => reply.error.code;
@@ -164,7 +169,8 @@ test("what is not in the protocol is refused, and starts no host", async () => {
 });
 
 test("a name that may deceive goes on as it is: the host shows it", async () => {
-  const names = ["../../etc", "a\u202etxt.exe", "\u0000", " ", "💌".repeat(255), "a\nb"];
+  const long = "💌".repeat(255);
+  const names = ["../../etc", "a\u202etxt.exe", "\u0000", " ", long, "a\nb"];
   const hashes = names.map((name) => ({ ...HASHES[0], name }));
   const { signatures } = await new Page().get(sign({ hashes }));
   assert.deepEqual(
@@ -331,6 +337,79 @@ test("a request to sign without a click is one a minute too", async () => {
   assert.equal(codeOf(await page.get(certificate)), "RATE_LIMITED");
   assert.equal(codeOf(await page.get(authenticate())), "RATE_LIMITED");
 });
+
+/** @returns {boolean[]} whether each host was told of a click */
+const activations = () =>
+  fake.hosts.map(({ sent }) => sent[0].arguments.userActivation);
+
+test("a signing that follows the certificate needs no click, once", async () => {
+  await new Page().get(certificate);
+  const idle = new Page({ isActive: false });
+  mock.timers.tick(29_999);
+  assert.equal((await idle.get(sign())).signatures.length, 3);
+  await idle.get(sign());
+  assert.equal(codeOf(await idle.get(sign())), "RATE_LIMITED");
+  assert.deepEqual(activations(), [true, true, false]);
+});
+
+test("in both protocols a second try within the minute is not refused", async () => {
+  for (const [first, second] of [
+    [certificate, sign()],
+    [webEidCertificate, webEidSign()],
+    [webEidCertificate, webEidSign()],
+  ]) {
+    await new Page().get(Object(first));
+    const reply = await new Page({ isActive: false }).get(Object(second));
+    assert.equal(reply.error, undefined);
+  }
+});
+
+/** @type {[string, () => Promise<unknown>][]} */
+const unrelated = [
+  ["of another tab", () => new Page({ tab: 2 }).get(certificate)],
+  ["of another frame", () => frameOfSameOrigin().get(certificate)],
+  [
+    "of another site",
+    () => new Page({ origin: "https://other.example" }).get(certificate),
+  ],
+  [
+    "half a minute ago",
+    async () => {
+      await new Page().get(certificate);
+      mock.timers.tick(30_000);
+    },
+  ],
+  ["that the person kept", () => refused(certificate)],
+];
+for (const [name, before] of unrelated) {
+  test(`a certificate ${name} is no click`, async () => {
+    await before();
+    fake.hosts.length = 0;
+    await new Page({ isActive: false }).get(sign());
+    assert.deepEqual(activations(), [false]);
+  });
+}
+
+test("a certificate is no click for anything but signing", async () => {
+  await new Page().get(certificate);
+  fake.hosts.length = 0;
+  await new Page({ isActive: false }).get(authenticate());
+  assert.deepEqual(activations(), [false]);
+});
+
+function frameOfSameOrigin() {
+  const top = new Page();
+  fake.topFrames.set(top.sender.tab.id, top.sender);
+  return new Page({ frameId: 7 });
+}
+
+/** @param {object} message */
+async function refused(message) {
+  await asked(message);
+  host().say({ id: "1", error: { code: "USER_CANCELLED", message: "" } });
+  await settle();
+  fake.onHost = goodHost;
+}
 
 test("a prepared host signs", async () => {
   const page = new Page();
