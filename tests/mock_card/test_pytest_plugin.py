@@ -26,6 +26,8 @@ import asyncio
 import base64
 import hashlib
 
+import pytest
+from asn1crypto import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -140,6 +142,8 @@ def test_all_that_the_plugin_gives(tmp_path: Path) -> None:
 def test_loading_the_plugin_loads_nothing_else() -> None:
     program = f"""
 import sys
+import pytest
+before = set(sys.modules)
 import {PLUGIN}
 print(*sorted(set(sys.modules) - before))
 """
