@@ -3,35 +3,45 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from native_host.pin_prompt import texts
 from native_host.pin_prompt.prompt import PromptFailed
 from native_host.pin_prompt.terminal import TerminalPrompt
 
-from .conftest import a_conversation
+from .conftest import a_conversation, a_document, a_hash
+
+CANCELLED = "USER_CANCELLED"
 
 #: Asks as the host does; prints the PIN or the error's code on standard output.
 PROGRAM = """
 import asyncio, json, sys
 from native_host.errors import KortillaError
-from native_host.pin_prompt.prompt import Conversation, PinQuestion, Problem, Step
+from native_host.pin_prompt.prompt import (
+    CardChoice, ConsentQuestion, Conversation, Document, PinQuestion, Problem, Step
+)
 from native_host.pin_prompt.terminal import TerminalPrompt
 
-async def main(origin, language, started, close_after, **asked):
+async def main(operation, origin, language, started, close_after, **asked):
     prompt = TerminalPrompt()
+    who = {"name": "SPECIMEN-POHJALAINEN Aino", "satu": "99902038C"}
     try:
-        await prompt.open(Conversation("authenticate", origin, language, True))
+        test_card = not asked.get("test_card")
+        await prompt.open(Conversation(operation, origin, language, test_card))
         if started:
             await prompt.ask_started()
         prompt.show(Step.READING)
@@ -39,9 +49,21 @@ async def main(origin, language, started, close_after, **asked):
         if close_after:
             loop = asyncio.get_running_loop()
             loop.call_later(close_after, lambda: loop.create_task(prompt.close()))
-        who = {"name": "SPECIMEN-POHJALAINEN Aino", "satu": "99902038C"}
-        pin = await prompt.ask_pin(PinQuestion("PIN1", **who, **asked))
+        if cards := asked.pop("cards", None):
+            choices = [CardChoice(*card) for card in cards]
+            print(await prompt.choose_card(choices), flush=True)
+            return
+        if operation == "signing-certificate":
+            await prompt.ask_consent(ConsentQuestion(**who))
+            print("agreed", flush=True)
+            return
+        documents = tuple(Document(*d) for d in asked.pop("documents", ()))
+        role = "PIN2" if operation == "sign" else "PIN1"
+        question = PinQuestion(role, **who, documents=documents, **asked)
+        pin = await prompt.ask_pin(question)
         print(bytes(pin).decode(), flush=True)
+        prompt.show(Step.FAILED, Problem("SIGNING_INTERRUPTED", "1/2"))
+        await prompt.wait_for_cancel()
     except KortillaError as error:
         print(error.code, flush=True)
     finally:
@@ -52,6 +74,7 @@ asyncio.run(main(**json.loads(sys.argv[1])))
 
 #: What is asked when a test does not say otherwise.
 ASKED: dict[str, Any] = {
+    "operation": "authenticate",
     "origin": "https://login.service.example",
     "language": "en",
     "started": False,
@@ -135,6 +158,126 @@ def test_a_program_waits_for_pin1_and_sends_the_digits(
     assert terminal.result() == "1234"
     assert terminal.echoes
     assert "1234" not in terminal.seen
+
+
+# Signing
+
+
+@pytest.mark.parametrize("language", texts.languages())
+@pytest.mark.parametrize("tries", [1, 5])
+def test_a_program_waits_for_pin2_and_a_colon(
+    terminals: list[Terminal], language: str, tries: int
+) -> None:
+    documents = [dataclasses.astuple(a_hash())]
+    terminal = at(
+        terminals,
+        operation="sign",
+        language=language,
+        tries_left=tries,
+        documents=documents,
+    )
+    if tries == 1:
+        terminal.expect({"fi": "kyllä", "sv": "Skriv ja", "en": "Type yes"}[language])
+        terminal.send({"fi": "kyllä\n", "sv": "ja\n", "en": "yes\n"}[language])
+    terminal.expect("PIN2): ")
+    assert not terminal.echoes
+    assert not re.search(r"PIN2\W*:", terminal.seen.removesuffix("PIN2): "))
+    terminal.send("123456\n")
+    assert terminal.result() == "123456"
+
+
+def test_what_is_signed_stands_before_the_question(
+    terminals: list[Terminal], tmp_path: Path
+) -> None:
+    documents = [
+        a_document(tmp_path, name="a\u202egpj.exe\x1b[2J"),
+        a_document(tmp_path, b"%PDF-1.7", name="lease.pdf", media_type=""),
+    ]
+    terminal = at(
+        terminals,
+        operation="sign",
+        documents=[dataclasses.astuple(document) for document in documents],
+    )
+    terminal.expect("PIN2): ")
+    seen = terminal.seen.replace("\r\n", "\n")
+    for shown in (
+        "This service asks you to sign:",
+        "Documents to sign: 2",
+        r"1. a\u{202E}gpj.exe\u{1B}[2J",
+        "plain text · 9 bytes",
+        "2. lease.pdf",
+        "PDF document · 8 bytes",
+        "Hash (SHA-384): ",
+        "You make 2 signatures and type the PIN once.",
+    ):
+        assert shown in seen
+    assert documents[0].digest in seen.replace(" ", "")
+    assert "\x1b" not in seen
+    terminal.send("123456\n")
+    assert terminal.result() == "123456"
+    assert "2 signatures, and 1 of them could be made" in terminal.seen
+
+
+def test_a_bare_hash_is_the_services_claim(terminals: list[Terminal]) -> None:
+    documents = [dataclasses.astuple(a_hash())]
+    terminal = at(terminals, operation="sign", documents=documents)
+    terminal.expect("PIN2): ")
+    assert "*** The service gave only a hash to sign." in terminal.seen
+    assert "The service calls this: contract.asice" in terminal.seen
+    terminal.send("\n")
+    assert terminal.result() == "USER_CANCELLED"
+
+
+@pytest.mark.parametrize(("answer", "result"), [("yes", "agreed"), ("no", CANCELLED)])
+def test_the_certificate_is_handed_over_after_a_yes(
+    terminals: list[Terminal], answer: str, result: str
+) -> None:
+    terminal = at(terminals, operation="signing-certificate")
+    terminal.expect("Type yes")
+    assert "Nothing is signed yet" in terminal.seen
+    terminal.send(f"{answer}\n")
+    assert terminal.result() == result
+
+
+@pytest.mark.parametrize(
+    ("answer", "result"),
+    [("2", "1"), (" 1 ", "0"), ("3", CANCELLED), ("0", CANCELLED), ("", CANCELLED)],
+)
+def test_a_card_is_chosen_by_its_number(
+    terminals: list[Terminal], answer: str, result: str
+) -> None:
+    cards = [["Reader A", "SPECIMEN-A", "1"], ["Reader\x1b B", "SPECIMEN-B", "2"]]
+    terminal = at(terminals, cards=cards)
+    terminal.expect("Type the number of the card")
+    assert "1. SPECIMEN-A, 1" in terminal.seen
+    assert "Card reader: Reader\ufffd B" in terminal.seen
+    terminal.send(f"{answer}\n")
+    assert terminal.result() == result
+
+
+def test_a_pad_is_agreed_to_by_a_yes_and_no_pin_is_asked_for(
+    terminals: list[Terminal],
+) -> None:
+    terminal = at(terminals, pin_pad=True, pad_problem="timed-out")
+    terminal.expect("Type yes")
+    assert "The PIN is typed on the card reader." in terminal.seen
+    assert "not typed on the reader in time" in terminal.seen
+    terminal.send("yes\n")
+    assert terminal.result() == ""
+    assert "PIN1): " not in terminal.seen
+
+
+def test_the_mark_comes_with_a_question_about_a_test_card(
+    terminals: list[Terminal],
+) -> None:
+    terminal = at(terminals, test_card=True)
+    terminal.expect("PIN1")
+    assert terminal.seen.count("*** TEST CARD ***") == 1
+    terminal.send("1234\n")
+    assert terminal.result() == "1234"
+
+
+# Identifying
 
 
 def test_whom_what_and_to_whom_stand_before_the_question(
