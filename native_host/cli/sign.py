@@ -41,8 +41,12 @@ __all__ = ["sign"]
 )
 @click.option("--name", "names", multiple=True, help="What a hash is called.")
 @click.option("--hash-function", help="SHA-256, SHA-384, …; needed with --hash.")
-@click.option("--key", help="Which of the card's keys: ECC or RSA.")
-@click.option("--padding", help="How an RSA key signs: PKCS1.5 or PSS.")
+@click.option(
+    "--key", type=click.Choice(["ECC", "RSA"]), help="Which of the card's keys."
+)
+@click.option(
+    "--padding", type=click.Choice(["PKCS1.5", "PSS"]), help="How an RSA key signs."
+)
 @click.option(
     "--certificate",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
