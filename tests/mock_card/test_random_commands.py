@@ -53,7 +53,7 @@ _SPENDING = {0x20, 0x24, 0x2C}
 @settings(max_examples=150, deadline=None)
 @given(
     commands=st.lists(_COMMANDS, min_size=1, max_size=12),
-    profile=st.sampled_from(["v5", "v4.2"]),
+    profile=st.sampled_from(["v5", "v5-2026", "v4.2"]),
     style=st.sampled_from(["direct", "fetched"]),
 )
 def test_any_sequence_of_commands(
