@@ -41,6 +41,11 @@ class Card:
         return MockCardState.open(self.folder).read().pin1.tries
 
     @property
+    def signature_tries(self) -> int:
+        """How many wrong PIN2s are left."""
+        return MockCardState.open(self.folder).read().pin2.tries
+
+    @property
     def is_free(self) -> bool:
         """Whether nobody talks to the card."""
         try:

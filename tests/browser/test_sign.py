@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A page has documents and hashes signed, and each signature is good."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -13,16 +14,20 @@ import pytest
 from asn1crypto import x509
 
 from tests.host.signing import verify
+from tests.screen import Screen
 
 from .browsers import Browser
 from .conftest import OpenTab, Visit
 from .site import Page, Site
+from .test_login import on, type_pin
 from .window import Door, Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ACTION = "kortilla:sign"
 PIN2 = "123456"
+#: What the window is called in English.
+TITLE = "^Kortilla: sign"
 P384 = {"cryptoAlgorithm": "ECC", "hashFunction": "SHA-384", "paddingScheme": "NONE"}
 
 
@@ -398,6 +403,24 @@ async def test_the_page_client_signs_files(visit: Visit, door: Door) -> None:
     assert ["receiving", {"done": total, "total": total}] in answer["progress"]
     assert ["signing", {"done": 2, "total": 3}] in answer["progress"]
     assert ["window-open"] in answer["progress"]
+
+
+async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
+    browser: Browser, open_tab: OpenTab, site: Site, screen: Screen
+) -> None:
+    """The real window on a real screen, and nothing but keys pressed."""
+    card = browser.house.card
+    browser.house.serve(environment=on(screen))
+    page = await Page.open(await open_tab(), site.fresh())
+    await page.ask_script(request(THREE))
+    window = await asyncio.to_thread(screen.find, TITLE)
+    await asyncio.to_thread(screen.wait_for_focus, window)
+    await asyncio.to_thread(
+        type_pin, screen, "999999", lambda: card.signature_tries == 4
+    )
+    await asyncio.to_thread(type_pin, screen, PIN2, lambda: card.signature_tries == 5)
+    check(await page.heard(f"{ACTION}-success", "1"), THREE)
+    await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
 
 
 async def test_with_the_prompt_that_answers_by_itself(
