@@ -85,6 +85,8 @@ class PromptWindow(QDialog):
         super().__init__(None, Qt.WindowType.Window)
         self._send = send
         self._reported_visible = False
+        #: Whether the page can be seen whole on this screen.
+        self._fits = True
         self._conversation: Conversation | None = None
         self.page: Page | None = None
         self.guard = guard
@@ -305,16 +307,22 @@ class PromptWindow(QDialog):
         around += sum(height_at(part, width) for part in (*self._head, self._band))
         most = room.height() - _TITLE_BAR
         # On a small screen with large text, what is asked counts more than the band.
-        self._band.setVisible(around + page.heightForWidth(width) <= most)
-        height = min(around + page.wanted_height(width), most)
+        # As if there were a scroll bar: a page that would fit but for one keeps it.
+        inside = width - self._scroll.verticalScrollBar().sizeHint().width()
+        least = page.heightForWidth(inside)
+        self._band.setVisible(around + least <= most)
+        if around + least > most:
+            around -= height_at(self._band, width)
+        self._fits = around + least <= most
+        height = min(around + page.wanted_height(inside), most)
         self.resize(max(self.width(), width), max(self.height(), height))
 
     def _reveal_focus(self) -> None:
         page = self.page
         if page is None or page.focus is None:
             return
-        fits = page.height() <= self._scroll.viewport().height()
-        if not fits and page.scrolled and page.news is None:
+        self._fit(page)  # what scrolls by itself knows its width by now
+        if not self._fits and page.scrolled and page.news is None:
             # Nobody is to sign without having seen that there is something to be read.
             page.scrolled.setFocus()
             self._scroll.verticalScrollBar().setValue(0)
