@@ -2,15 +2,11 @@
 """Real pcscd, a virtual reader and the mock card: what people and readers do to us."""
 
 import asyncio
-import hashlib
 import importlib
-import shutil
-import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,7 +24,6 @@ from native_host.card.signature import (
     HASH_SIZES,
     KeyType,
     supported_algorithms,
-    token_algorithm,
 )
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
@@ -36,46 +31,7 @@ from native_host.mock_card.state import MockCardState
 from tests import pcsc
 from tests.pcsc import READER, Room, isolated
 
-
-async def reader_where(
-    source: PcscSource, condition: Callable[[Reader], bool]
-) -> Reader:
-    """Wait by events until the virtual reader is as it should be."""
-    readers = await source.readers()
-    while True:
-        for reader in readers:
-            if reader.name == READER and condition(reader):
-                return reader
-        readers = await source.wait_for_change(readers)
-
-
-def has_card(reader: Reader) -> bool:
-    return reader.atr is not None
-
-
-def is_empty(reader: Reader) -> bool:
-    return reader.atr is None and not reader.mute
-
-
-async def log_in(source: PcscSource, *, pin: bytes = b"1234") -> bytes:
-    """Do what a login does and return the signature, which the session has verified."""
-    connection = await source.connect(await reader_where(source, has_card))
-    try:
-        card = await source.run(FineidCard, connection)
-        key = await source.run(card.key, KeyRole.AUTHENTICATION)
-        certificate = await source.run(card.certificate, key)
-        info = await source.run(card.pin_info, PinRole.PIN1)
-        assert (info.tries_left, info.changed) == (5, True)
-        await source.run(card.verify_pin, PinRole.PIN1, bytearray(pin))
-        digest = hashlib.new(certificate.hash_name, b"challenge").digest()
-        algorithm = token_algorithm(certificate.public_key)
-        return await source.run(card.sign, key, digest, algorithm)
-    finally:
-        await source.run(connection.close)
-
-
-def closing_in_time(started: float) -> None:
-    assert time.monotonic() - started < 0.5
+from .virtual_reader import closing_in_time, has_card, is_empty, log_in, reader_where
 
 
 class Counting(MockCard):
@@ -275,95 +231,6 @@ async def test_waiting_can_be_cancelled_and_closing_takes_no_time(room: Room) ->
     with pytest.raises(PcscUnavailable):
         await waiting
     assert not [t for t in threading.enumerate() if t.name == "kortilla-readers"]
-
-
-@isolated
-async def test_a_service_that_is_not_there_is_said_and_waited_for(room: Room) -> None:
-    room.stop_service()
-    async with PcscSource() as source:
-        with pytest.raises(PcscUnavailable):
-            await source.readers()
-        with pytest.raises(PcscUnavailable):
-            await source.connect(Reader(READER))
-        waiting = asyncio.ensure_future(source.wait_for_service())
-        await asyncio.sleep(1)  # all its first tries are over
-        assert not waiting.done()
-        started = time.monotonic()
-        room.start_service()
-        await waiting
-        # By events, which come at once.
-        assert time.monotonic() - started < 0.9
-        assert READER in [reader.name for reader in await source.readers()]
-
-
-@isolated
-async def test_a_service_is_waited_for_where_nothing_of_it_is_there(
-    room: Room,
-) -> None:
-    room.stop_service()
-    # Even its folder has gone, as after the computer has started without it.
-    shutil.rmtree("/run/pcscd", ignore_errors=True)
-    async with PcscSource() as source:
-        for _ in range(2):
-            waiting = asyncio.ensure_future(source.wait_for_service())
-            await asyncio.sleep(1)
-            assert not waiting.done()
-            room.start_service()
-            await waiting
-            readers = await source.readers()
-            assert READER in [reader.name for reader in readers]
-            changed = asyncio.ensure_future(source.wait_for_change(readers))
-            await asyncio.sleep(0)
-            # Killed, it leaves its socket behind.
-            room.stop_service(signal.SIGKILL)
-            with pytest.raises(PcscUnavailable):
-                await changed
-
-
-@isolated
-async def test_a_service_that_stops_wakes_who_waits_and_may_come_back(
-    room: Room,
-) -> None:
-    state = room.new_card()
-    async with PcscSource() as source:
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            room.insert(MockCard(state))
-            before = await reader_where(source, has_card)
-            readers = await source.readers()
-            waiting = asyncio.ensure_future(source.wait_for_change(readers))
-            await asyncio.sleep(0)
-            room.stop_service(sign)
-            with pytest.raises(PcscUnavailable):
-                await waiting
-            room.start_service()
-            await source.wait_for_service()
-            room.insert(MockCard(state))
-            after = await reader_where(source, has_card)
-            assert after.insertion != before.insertion
-            assert len(await log_in(source)) == 96
-
-
-@isolated
-async def test_a_service_that_stops_within_a_session_is_said(room: Room) -> None:
-    room.insert(MockCard(room.new_card()))
-    async with PcscSource() as source:
-        connection = await source.connect(await reader_where(source, has_card))
-        card = await source.run(FineidCard, connection)
-        room.stop_service()
-        with pytest.raises(PcscUnavailable):
-            await source.run(card.pin_info, PinRole.PIN1)
-        await source.run(connection.close)
-
-
-@isolated
-async def test_a_service_that_hangs_does_not_hold_up_closing(room: Room) -> None:
-    source = PcscSource()
-    await source.readers()
-    room.service.send_signal(signal.SIGSTOP)
-    started = time.monotonic()
-    await source.close()
-    closing_in_time(started)
-    room.service.send_signal(signal.SIGCONT)
 
 
 class OtherProgram:

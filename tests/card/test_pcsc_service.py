@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""A smart card service that is absent, stops, is killed, hangs, and comes back."""
+
+import asyncio
+import shutil
+import signal
+import time
+
+import pytest
+
+from native_host.card.errors import PcscUnavailable
+from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.pcsc import PcscSource
+from native_host.card.source import Reader
+from native_host.mock_card.card import MockCard
+from tests.pcsc import READER, Room, isolated
+
+from .virtual_reader import closing_in_time, has_card, log_in, reader_where
+
+
+@isolated
+async def test_a_service_that_is_not_there_is_said_and_waited_for(room: Room) -> None:
+    room.stop_service()
+    async with PcscSource() as source:
+        with pytest.raises(PcscUnavailable):
+            await source.readers()
+        with pytest.raises(PcscUnavailable):
+            await source.connect(Reader(READER))
+        waiting = asyncio.ensure_future(source.wait_for_service())
+        await asyncio.sleep(1)  # all its first tries are over
+        assert not waiting.done()
+        started = time.monotonic()
+        room.start_service()
+        await waiting
+        # By events, which come at once.
+        assert time.monotonic() - started < 0.9
+        assert READER in [reader.name for reader in await source.readers()]
+
+
+@isolated
+async def test_a_service_is_waited_for_where_nothing_of_it_is_there(
+    room: Room,
+) -> None:
+    room.stop_service()
+    # Even its folder has gone, as after the computer has started without it.
+    shutil.rmtree("/run/pcscd", ignore_errors=True)
+    async with PcscSource() as source:
+        for _ in range(2):
+            waiting = asyncio.ensure_future(source.wait_for_service())
+            await asyncio.sleep(1)
+            assert not waiting.done()
+            room.start_service()
+            await waiting
+            readers = await source.readers()
+            assert READER in [reader.name for reader in readers]
+            changed = asyncio.ensure_future(source.wait_for_change(readers))
+            await asyncio.sleep(0)
+            # Killed, it leaves its socket behind.
+            room.stop_service(signal.SIGKILL)
+            with pytest.raises(PcscUnavailable):
+                await changed
+
+
+@isolated
+async def test_a_service_that_stops_wakes_who_waits_and_may_come_back(
+    room: Room,
+) -> None:
+    state = room.new_card()
+    async with PcscSource() as source:
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            room.insert(MockCard(state))
+            before = await reader_where(source, has_card)
+            readers = await source.readers()
+            waiting = asyncio.ensure_future(source.wait_for_change(readers))
+            await asyncio.sleep(0)
+            room.stop_service(sign)
+            with pytest.raises(PcscUnavailable):
+                await waiting
+            room.start_service()
+            await source.wait_for_service()
+            room.insert(MockCard(state))
+            after = await reader_where(source, has_card)
+            assert after.insertion != before.insertion
+            assert len(await log_in(source)) == 96
+
+
+@isolated
+async def test_a_service_that_stops_within_a_session_is_said(room: Room) -> None:
+    room.insert(MockCard(room.new_card()))
+    async with PcscSource() as source:
+        connection = await source.connect(await reader_where(source, has_card))
+        card = await source.run(FineidCard, connection)
+        room.stop_service()
+        with pytest.raises(PcscUnavailable):
+            await source.run(card.pin_info, PinRole.PIN1)
+        await source.run(connection.close)
+
+
+@isolated
+async def test_a_service_that_hangs_does_not_hold_up_closing(room: Room) -> None:
+    source = PcscSource()
+    await source.readers()
+    room.service.send_signal(signal.SIGSTOP)
+    started = time.monotonic()
+    await source.close()
+    closing_in_time(started)
+    room.service.send_signal(signal.SIGCONT)
