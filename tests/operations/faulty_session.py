@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""An operation on the mock card with one fault, and a record of all that happened."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+from native_host.card.connection import CardConnection
+from native_host.card.errors import CardRemoved
+from native_host.card.source import Reader
+from native_host.errors import KortillaError
+from native_host.mock_card.faults import CommandName
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.pin_prompt.prompt import PinQuestion, Problem, Progress, Prompt, Step
+
+from .person import Person
+
+# Without a SELECT before, which would itself make the card forget.
+PIN_STATUS = (bytes.fromhex("00200011"), bytes.fromhex("00200082"))
+
+ASKED = "asked"  # stands in the record where the person was asked for a PIN
+
+#: An operation to be done with a source of cards and a prompt.
+Operation = Callable[[MockCardSource, Prompt], Awaitable[object]]
+
+
+@dataclass
+class Record:
+    """What went to the card and came back, in order, with the questions between."""
+
+    events: list[tuple[bytes, int | None] | str] = field(default_factory=list)
+    verified_afterwards: list[bytes] = field(default_factory=list)
+
+    def commands(self) -> list[bytes]:
+        """Return the commands alone."""
+        return [event[0] for event in self.events if not isinstance(event, str)]
+
+
+class Recorded(CardConnection):
+    """A connection that keeps a record, and looks at the card when it is closed."""
+
+    def __init__(
+        self, inner: CardConnection, record: Record, clear: Callable[[], None]
+    ):
+        self._inner, self._record, self._clear = inner, record, clear
+        self.protocol, self.atr = inner.protocol, inner.atr
+        self._open = True
+
+    def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+        self._record.events.append((apdu, None))
+        data, status = self._inner.send_and_receive(apdu)
+        self._record.events[-1] = (apdu, status)
+        return data, status
+
+    def close(self) -> None:
+        self._inner.close()
+        if not self._open:
+            return
+        self._open = False
+        self._clear()
+        for status in PIN_STATUS:
+            try:
+                answer = self._inner.send_and_receive(status)[1]
+            except CardRemoved:  # without power
+                continue
+            if answer == 0x9000:
+                self._record.verified_afterwards.append(status)
+
+
+class Handy(Person):
+    """A person who takes the card out and puts it back whenever anything is said.
+
+    After a while it is enough: nobody does so for ever.
+    """
+
+    def __init__(self, source: MockCardSource, record: Record, pins: Iterable[str]):
+        super().__init__(list(pins))
+        self._source, self._record = source, record
+        self._patience = 4
+
+    def show(
+        self,
+        step: Step,
+        problem: Problem | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        super().show(step, problem, progress)
+        if problem is None or step is Step.FAILED:
+            return
+        self._patience -= 1
+        asyncio.get_running_loop().call_soon(self._help)
+
+    def _help(self) -> None:
+        if self._patience <= 0:
+            self.cancel()
+            return
+        self._source.remove()
+        self._source.insert()
+
+    async def ask_pin(self, question: PinQuestion) -> bytearray:
+        self._record.events.append(ASKED)
+        return await super().ask_pin(question)
+
+
+async def session(
+    source: MockCardSource, state: MockCardState, operation: Operation, *pins: str
+) -> tuple[Handy, Record, object]:
+    """Do an operation. Returns the person, the record, and the result or its error.
+
+    The faults of ``state`` are forgotten when the first connection is closed.
+    """
+    source.insert()  # an interrupted batch leaves the card where it is
+    record = Record()
+    person = Handy(source, record, pins)
+    connect = MockCardSource.connect
+
+    async def recorded(reader: Reader) -> CardConnection:
+        connection = await connect(source, reader)
+        return Recorded(connection, record, state.set_faults)
+
+    source.connect = recorded  # type: ignore[method-assign] # for this session
+    result: object
+    try:
+        async with asyncio.timeout(20):
+            result = await operation(source, person)
+    except KortillaError as error:
+        result = error
+    return person, record, result
+
+
+def check_promises(person: Person, record: Record) -> None:
+    """What holds whatever goes wrong.
+
+    A command with a PIN goes out once for a typing, or once for each signature that the
+    card has made since; after a refusal nothing at all goes out before the next typing;
+    no verified PIN stays behind, and no typed one.
+    """
+    allowed = 0
+    refused = False
+    for event in record.events:
+        if isinstance(event, str):
+            allowed, refused = 1, False
+            continue
+        apdu, status = event
+        assert not refused, "something was sent between a refusal and the next typing"
+        name = CommandName.of(apdu)
+        if name is CommandName.VERIFY:
+            assert allowed, "a PIN was sent twice"
+            allowed -= 1
+            refused = status is not None and status & 0xFFF0 == 0x63C0
+        if name is CommandName.SIGN:
+            allowed = 1
+    assert not record.verified_afterwards
+    assert not any(any(pin) for pin in person.typed)
