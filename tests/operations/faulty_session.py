@@ -71,7 +71,7 @@ class Recorded(CardConnection):
 class Handy(Person):
     """A person who takes the card out and puts it back whenever anything is said.
 
-    After a while it is enough: nobody does so for ever.
+    After a while it is enough: nobody does so for ever, or types for ever.
     """
 
     def __init__(self, source: MockCardSource, record: Record, pins: Iterable[str]):
@@ -100,6 +100,8 @@ class Handy(Person):
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         self._record.events.append(ASKED)
+        if not self.pins:
+            self.cancel()
         return await super().ask_pin(question)
 
 
