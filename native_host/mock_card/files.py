@@ -11,14 +11,19 @@ from pathlib import Path
 __all__ = ["locked", "write_atomically"]
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Put the content in the file's place, mode 0600; readers see old or new whole."""
+def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Put the content in the file's place, mode 0600; readers see old or new whole.
+
+    Unless it is ``durable`` no disk is waited for, and it may be lost when the computer
+    loses its power.
+    """
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

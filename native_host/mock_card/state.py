@@ -236,7 +236,8 @@ class MockCardState:
     def _write_faults(self, faults: Iterable[Fault]) -> None:
         content = dump(faults)
         if content:
-            write_atomically(self._faults_file, json.dumps(content).encode())
+            encoded = json.dumps(content).encode()
+            write_atomically(self._faults_file, encoded, durable=False)
         else:
             self._faults_file.unlink(missing_ok=True)
 
@@ -267,7 +268,7 @@ class MockCardState:
             return Watch(self.folder)
 
     def _write_presence(self, presence: Presence) -> None:
-        write_atomically(self._presence_file, presence.dump())
+        write_atomically(self._presence_file, presence.dump(), durable=False)
         notify(self.folder)
 
     # -- The card's content -----------------------------------------------------------
