@@ -4,6 +4,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardRemoved
@@ -31,6 +32,8 @@ class Record:
 
     events: list[tuple[bytes, int | None] | str] = field(default_factory=list)
     verified_afterwards: list[bytes] = field(default_factory=list)
+    #: Told the number of each command before it is sent, on the card's thread.
+    on_command: Callable[[int], None] = lambda _: None
 
     def commands(self) -> list[bytes]:
         """Return the commands alone."""
@@ -48,6 +51,7 @@ class Recorded(CardConnection):
         self._open = True
 
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+        self._record.on_command(len(self._record.commands()))
         self._record.events.append((apdu, None))
         data, status = self._inner.send_and_receive(apdu)
         self._record.events[-1] = (apdu, status)
@@ -106,27 +110,40 @@ class Handy(Person):
 
 
 async def session(
-    source: MockCardSource, state: MockCardState, operation: Operation, *pins: str
+    source: MockCardSource,
+    state: MockCardState,
+    operation: Operation,
+    *pins: str,
+    called_off: tuple[Literal["person", "page"], int] | None = None,
 ) -> tuple[Handy, Record, object]:
     """Do an operation. Returns the person, the record, and the result or its error.
 
-    The faults of ``state`` are forgotten when the first connection is closed.
+    The faults of ``state`` are forgotten when the first connection is closed. With
+    ``called_off`` the person or the page ends it when that command is being sent.
     """
     source.insert()  # an interrupted batch leaves the card where it is
     record = Record()
     person = Handy(source, record, pins)
-    connect = MockCardSource.connect
+    loop, connect = asyncio.get_running_loop(), MockCardSource.connect
 
     async def recorded(reader: Reader) -> CardConnection:
         connection = await connect(source, reader)
         return Recorded(connection, record, state.set_faults)
 
     source.connect = recorded  # type: ignore[method-assign] # for this session
+    work = asyncio.ensure_future(operation(source, person))
+
+    def call_off(number: int) -> None:
+        if called_off and number == called_off[1]:
+            end = person.cancel if called_off[0] == "person" else work.cancel
+            loop.call_soon_threadsafe(end)
+
+    record.on_command = call_off
     result: object
     try:
         async with asyncio.timeout(20):
-            result = await operation(source, person)
-    except KortillaError as error:
+            result = await work
+    except (KortillaError, asyncio.CancelledError) as error:
         result = error
     return person, record, result
 

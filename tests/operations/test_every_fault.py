@@ -8,12 +8,15 @@ typed before, gets what was asked for. Once one of three signatures is made it i
 interruption instead, and the page gets those that there are.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from native_host.errors import UserCancelled
 from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
@@ -228,3 +231,32 @@ async def test_four_commands_go_to_the_card_for_a_signature(
     ]
     sent = [CommandName.of(apdu) for apdu in record.commands()[asked:]]
     assert sent == four * (1 if operation == "login" else 3)
+
+
+@pytest.mark.parametrize("who", ["person", "page"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_it_can_be_called_off_at_every_command(
+    operation: str,
+    who: Literal["person", "page"],
+    source: MockCardSource,
+    folder: Path,
+) -> None:
+    state = MockCardState.open(folder)
+    function, pin = OPERATIONS[operation]
+    _, whole, _ = await session(source, state, function, pin)
+    for number in range(len(whole.commands())):
+        person, record, result = await session(
+            source, state, function, pin, called_off=(who, number)
+        )
+        check_promises(person, record)
+        card = state.read()
+        assert (card.pin1.tries, card.pin2.tries) == (5, 5)
+        if who == "page":
+            # It may have been too late: then there is a result that nobody hears.
+            assert isinstance(result, asyncio.CancelledError | dict | Signatures)
+        else:
+            assert isinstance(
+                result, UserCancelled | SigningInterrupted | dict | Signatures
+            )
+        after = record.commands()[number + 1 :]
+        assert CommandName.VERIFY not in {CommandName.of(apdu) for apdu in after}
