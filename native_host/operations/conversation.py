@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from native_host.errors import UserCancelled
+from native_host.operations.documents import sweep_leftovers
 from native_host.pin_prompt.prompt import Conversation, Progress, Prompt
 from native_host.pin_prompt.questions import Operation
 
@@ -42,7 +43,8 @@ async def begin(
 ) -> None:
     """Open the prompt, and ask who started this where no click in the page did.
 
-    Raises ``UserCancelled`` and ``PromptFailed``.
+    Meanwhile the documents of processes that were killed are deleted. Raises
+    ``UserCancelled`` and ``PromptFailed``.
     """
     await prompt.open(
         Conversation(
@@ -54,6 +56,7 @@ async def begin(
         )
     )
     progress("window-open", None)
+    sweep_leftovers()
     if not request.started_by_person:
         await prompt.ask_started()
 

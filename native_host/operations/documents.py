@@ -82,7 +82,6 @@ class DocumentInbox:
         self._lock = -1
         self._news = asyncio.Event()
         try:
-            sweep_leftovers()
             self._folder, self._lock = _make_folder(_place())
             for index in range(len(self.headers)):
                 self._files.append(_create(self.path(index)))
@@ -210,8 +209,7 @@ def check_names(names: Sequence[str]) -> None:
 
 def sweep_leftovers() -> None:
     """Delete what processes left behind that were killed while they had documents."""
-    place = _place()
-    for folder in place.glob(f"{_PREFIX}*"):
+    for folder in _place().glob(f"{_PREFIX}*"):
         try:
             descriptor = _open_folder(folder)
         except OSError:  # not a folder, or of another user, or gone

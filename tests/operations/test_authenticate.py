@@ -269,7 +269,7 @@ async def test_a_card_that_is_not_valid_today_is_said(
     assert not person.questions
 
 
-@pytest.mark.parametrize("step", range(16))
+@pytest.mark.parametrize("step", range(24))
 @pytest.mark.parametrize("executed", [False, True])
 async def test_a_card_pulled_at_any_command_is_waited_for_and_costs_no_try(
     source: MockCardSource,

@@ -22,6 +22,7 @@ from native_host.operations.documents import (
     DocumentHeader,
     DocumentInbox,
     check_names,
+    sweep_leftovers,
 )
 
 CONTENT = bytes(range(256)) * 300  # three chunks
@@ -301,13 +302,13 @@ def test_what_a_killed_process_left_is_swept_and_what_a_living_one_has_is_not(
         assert len(inside(place)) == 2
         killed.send_signal(signal.SIGKILL)
         killed.wait()
-        DocumentInbox([TEXT]).close()
+        sweep_leftovers()
         assert len(inside(place)) == 1
     finally:
         for holder in holders:
             holder.kill()
             holder.communicate()
-    DocumentInbox([TEXT]).close()
+    sweep_leftovers()
     assert not inside(place)
     assert living.returncode
 
@@ -319,7 +320,7 @@ def test_only_folders_of_ones_own_are_swept(place: Path) -> None:
     (place / "kortilla-documents-link").symlink_to(kept)
     (place / "kortilla-documents-file").touch()
     (place / "kortilla-documents-dead").mkdir()
-    DocumentInbox([TEXT]).close()
+    sweep_leftovers()
     assert (kept / "file").exists()
     assert not (place / "kortilla-documents-dead").exists()
     assert (place / "kortilla-documents-file").exists()
@@ -331,6 +332,7 @@ def test_processes_that_start_at_once_do_not_sweep_each_other(place: Path) -> No
     def use() -> None:
         try:
             for _ in range(20):
+                sweep_leftovers()
                 with closing(DocumentInbox([header(size=1)])) as inbox:
                     inbox.put(0, 0, b"x")
                     assert inbox.path(0).exists()

@@ -248,6 +248,22 @@ async def test_a_hostile_name_is_handed_on_as_it_is(
     assert person.questions[0].documents[0].name == name
 
 
+async def test_the_window_says_that_it_is_a_test_card(source: MockCardSource) -> None:
+    person = Person([PIN2])
+    await begin(person, source)
+    assert person.questions[0].test_card
+    assert person.conversation is not None
+    assert person.conversation.test_card
+
+
+async def test_documents_that_a_killed_process_left_are_deleted(
+    source: MockCardSource, place: Path
+) -> None:
+    (place / "kortilla-documents-left").mkdir()
+    await begin(Person([PIN2]), source)
+    assert not inside(place)
+
+
 # -- What is refused before anything is shown -----------------------------------------
 
 WRONG_REQUESTS = {
