@@ -27,6 +27,7 @@ from native_host.card.signature import (
 )
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
+from native_host.mock_card.faults import Fault, Moment
 from native_host.mock_card.state import MockCardState
 from tests import pcsc
 from tests.pcsc import READER, Room, isolated
@@ -191,6 +192,23 @@ async def test_a_card_pulled_within_a_session_is_said_at_the_next_command(
         with pytest.raises(CardRemoved):
             await source.run(card.pin_info, PinRole.PIN1)
         await source.run(connection.close)
+
+
+@isolated
+async def test_a_card_pulled_during_a_command_is_not_taken_for_a_mute_one(
+    room: Room,
+) -> None:
+    state = room.new_card()
+    room.insert(MockCard(state))
+    async with PcscSource() as source:
+        for moment in Moment:
+            connection = await source.connect(await reader_where(source, has_card))
+            card = await source.run(FineidCard, connection)
+            state.set_faults(Fault("card-pulled", on="pin-info", when=moment))
+            with pytest.raises(CardRemoved):
+                await source.run(card.pin_info, PinRole.PIN1)
+            await source.run(connection.close)
+            state.insert()
 
 
 @isolated
