@@ -54,6 +54,8 @@ class PinAsker:
         self._prompt = prompt
         self._role = role
         self._refused: set[bytes] = set()
+        #: What the card was sent and gave no answer to, and the tries before that.
+        self._unanswered: tuple[bytes, bytes, int] | None = None
 
     async def until_accepted(
         self,
@@ -72,7 +74,8 @@ class PinAsker:
         card = at_hand.card
         pad = card.has_pin_pad
         info = await self._prompt.watch(at_hand.run(usable_pin, card, self._role))
-        tries_left, wrong, repeated = info.tries_left, False, False
+        tries_left, repeated = info.tries_left, False
+        wrong = self._was_refused(certificate, tries_left)
         pad_problem: Literal["", "timed-out", "length"] = ""
         while True:
             question = PinQuestion(
@@ -95,12 +98,15 @@ class PinAsker:
                 attempt = hashlib.sha256(certificate.der + pin).digest()
                 repeated = attempt in self._refused
                 if not repeated:
+                    if not pad:
+                        self._unanswered = certificate.der, attempt, tries_left
                     return await use(None if pad else pin)
             except WrongPin as error:
                 if not self._prompt.attended:
                     raise
                 if not pad:
                     self._refused.add(attempt)
+                self._unanswered = None
                 tries_left, wrong, pad_problem = error.tries_left, True, ""
             except PinNotEntered as error:
                 if error.why == "cancelled":
@@ -114,6 +120,20 @@ class PinAsker:
                 # for a caller who was cancelled: a wiped PIN that is sent costs a try.
                 for pin in typed:
                     await at_hand.run(_wipe, pin)
+
+    def _was_refused(self, certificate: CardCertificate, tries_left: int) -> bool:
+        """Return whether the last PIN was refused, which lost tries tell too.
+
+        A card that was pulled out has done what it was told, and could not say so.
+        """
+        unanswered, self._unanswered = self._unanswered, None
+        if unanswered is None:
+            return False
+        der, attempt, tries_before = unanswered
+        refused = der == certificate.der and tries_left < tries_before
+        if refused:
+            self._refused.add(attempt)
+        return refused
 
     async def _ask(self, question: PinQuestion, typed: list[bytearray]) -> bytearray:
         """Ask, and keep what was typed from a caller who is cancelled just then."""

@@ -216,6 +216,24 @@ async def test_nothing_is_sent_between_a_refusal_and_the_next_typing(
     assert [q.tries_left for q in person.questions] == [5, 4, 4, 3]
 
 
+@pytest.mark.parametrize("fault", [FaultName.CARD_PULLED, FaultName.GARBLED])
+@pytest.mark.parametrize("operation", OPERATIONS)
+async def test_a_refusal_that_nobody_heard_is_told_by_the_tries(
+    operation: str, fault: FaultName, source: MockCardSource, folder: Path
+) -> None:
+    state = MockCardState.open(folder)
+    function, pin = OPERATIONS[operation]
+    state.set_faults(Fault(fault, on=CommandName.VERIFY, when=Moment.AFTER))
+    person, record, result = await session(
+        source, state, function, "999999", "999999", pin
+    )
+    check_promises(person, record)
+    assert not isinstance(result, Exception)
+    assert [q.tries_left for q in person.questions] == [5, 4, 4]
+    assert [q.wrong for q in person.questions] == [False, True, True]
+    assert [q.repeated for q in person.questions] == [False, False, True]
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_four_commands_go_to_the_card_for_a_signature(
     operation: str, source: MockCardSource, folder: Path
