@@ -2,9 +2,11 @@
 """One pass on a real screen: real window, real window manager, real keys."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +16,7 @@ from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.screen import Screen, open_screen
 
-from .conftest import a_conversation, a_question
+from .conftest import a_conversation, a_document, a_question
 
 TITLE = "Kortilla: identify yourself"
 
@@ -63,6 +65,66 @@ async def test_a_wrong_pin_and_then_the_right_one(
     await prompt.close()
     assert window.returncode == 0
     await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
+
+
+def height(screen: Screen, window: str) -> int:
+    done = subprocess.run(
+        ["xdotool", "getwindowgeometry", "--shell", window],
+        env=screen.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout.partition("HEIGHT=")[2].split()[0])
+
+
+@pytest.fixture
+def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the system's viewer was told to open, and in which surroundings."""
+    folder, log = tmp_path / "bin", tmp_path / "opened"
+    folder.mkdir()
+    program = folder / "xdg-open"
+    program.write_text(
+        "#!/bin/sh\npath=${1#file://}\n"
+        f'echo "$path $(stat -c %a "$path") [$QT_QPA_PLATFORMTHEME]" >{log}.new\n'
+        f"mv {log}.new {log}\n"
+    )
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    monkeypatch.delenv("QT_QPA_PLATFORMTHEME", raising=False)
+    return log
+
+
+async def test_documents_are_looked_at_and_signed_with_the_keyboard(
+    screen: Screen, viewer: Path, window: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    documents = (a_document(copies), a_document(copies, b"%PDF-1.7", name="lease.pdf"))
+    prompt = WindowPrompt(window)
+    await prompt.open(a_conversation(operation="sign"))
+    shown = await asyncio.to_thread(screen.find, "Kortilla: sign")
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    before = height(screen, shown)
+    question = a_question(role="PIN2", min_length=6, documents=documents)
+    asking = asyncio.ensure_future(prompt.ask_pin(question))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(
+        screen.wait_until, lambda: height(screen, shown) > before + 50
+    )
+    # The text, in the window and back; then the PDF, in the system's viewer.
+    back = ["shift+Tab"]
+    await asyncio.to_thread(screen.press, *back * 4, "space")
+    await asyncio.to_thread(screen.press, "Escape")
+    await asyncio.to_thread(screen.press, *back * 2, "space")
+    await asyncio.to_thread(screen.wait_until, viewer.exists)
+    path, mode, theme = (await asyncio.to_thread(viewer.read_text)).split()
+    assert (Path(path).name, mode, theme) == ("document-2.pdf", "400", "[]")
+    assert Path(path).parent.parent == copies
+    await type_pin(screen, asking, "123456")
+    assert await asking == b"123456"
+    await prompt.close()
+    assert sorted(copies.iterdir()) == sorted(Path(d.path or "") for d in documents)
 
 
 @pytest.mark.parametrize("keys", ["Escape", "alt+F4"])

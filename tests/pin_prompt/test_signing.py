@@ -184,7 +184,7 @@ def test_everything_is_reached_by_tab_and_comes_into_view(
     expected: list[QWidget | None] = [page.field, *page.buttons, documents]
     for card in documents.cards:
         expected += [card.button, card.digest]
-    assert set(seen) == set(expected)
+    assert seen == expected
 
 
 def test_the_list_is_scrolled_by_keys(stage: Stage, tmp_path: Path) -> None:
@@ -398,6 +398,7 @@ def test_a_pdf_is_opened_by_the_system_on_a_private_copy(
     assert path.stat().st_mode & 0o777 == 0o400
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert page.field.text() == ""
+    assert page.field is stage.window.focusWidget()
     assert stage.window.guard.active
     assert "opens in the computer's PDF program" in stage.words
     stage.handle(Close())

@@ -135,22 +135,21 @@ class _Card(QFrame):
         row.addWidget(which, 0, Qt.AlignmentFlag.AlignTop)
         rows = QVBoxLayout()
         rows.setSpacing(em(self, 0.1))
+        row.addLayout(rows, 1)
         rows.addWidget(_Wrapping(name, bold=True))
         for line in about:
             rows.addWidget(_Wrapping(line))
+        self.button: QPushButton | None = None
+        if document.path is not None and first_kind(document) is Kind.OTHER:
+            rows.addWidget(label(text("document.not_shown")))
+        elif document.path is not None:
+            self.button = _Open(text("document.open"), focused)
+            named = text("document.open_this", name=shown_name(document.name))
+            self.button.setAccessibleName(named)
+            row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
+        # After the button, as Tab goes in the order in which things are made.
         self.digest = _Digest(digest, focused)
         column.addWidget(self.digest)
-        self.button: QPushButton | None = None
-        row.addLayout(rows, 1)
-        if document.path is None:
-            return
-        if first_kind(document) is Kind.OTHER:
-            rows.addWidget(label(text("document.not_shown")))
-            return
-        self.button = _Open(text("document.open"), focused)
-        named = text("document.open_this", name=shown_name(document.name))
-        self.button.setAccessibleName(named)
-        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)

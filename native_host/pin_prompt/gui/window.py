@@ -240,6 +240,8 @@ class PromptWindow(QDialog):
             self.guard.restart()
             there = self.copies.open(data, index + 1, document.path)
             page.complain(self._text("view.pdf_opened" if there else "view.pdf_failed"))
+            if page.focus:
+                page.focus.setFocus()
             return
         size = self.size()
         view = DocumentPage(page.conversation, self._text, document, kind, data)
