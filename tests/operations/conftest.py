@@ -2,13 +2,17 @@
 """A mock card for each test, whose keys are made once."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
+from native_host.operations.documents import DocumentHeader, DocumentInbox
+
+from .signing import CONTENTS
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +53,22 @@ async def old_source(old_folder: Path) -> AsyncIterator[MockCardSource]:
     """A reader with the card of the older generation in it."""
     async with MockCardSource(old_folder) as source:
         yield source
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where the documents' private folders are made."""
+    place = tmp_path / "runtime"
+    place.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
+    return place
+
+
+@pytest.fixture
+def inbox(place: Path) -> Iterator[DocumentInbox]:
+    headers = [
+        DocumentHeader(name, "text/plain", len(content))
+        for name, content in CONTENTS.items()
+    ]
+    with closing(DocumentInbox(headers)) as inbox:
+        yield inbox

@@ -1,128 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""What is signed is what was shown, with one PIN2, and nothing else ever."""
+"""What is signed is what was shown, with one PIN2; what can't be is refused at once."""
 
-import asyncio
-import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 
-from native_host.card.certificate import CardCertificate
-from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
-from native_host.errors import InvalidArgument, UserCancelled
-from native_host.mock_card.profiles import PinReference
+from native_host.errors import InvalidArgument
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState, PinData
-from native_host.operations.documents import DocumentHeader, DocumentInbox
+from native_host.operations.documents import DocumentInbox
 from native_host.operations.sign import (
-    CertificateMismatch,
     HashToSign,
-    Signature,
-    Signatures,
-    SigningInterrupted,
     SignRequest,
-    sign,
 )
-from native_host.pin_prompt.prompt import Problem, Progress, Step
+from native_host.pin_prompt.prompt import Progress, Step
 
 from .person import Person, until
-
-ORIGIN = "https://service.example"
-PIN1, PIN2 = "1234", "123456"
-CONTENTS = {"a.txt": b"one", "b.pdf": b"%PDF-", "c.png": b""}
-
-Signing = "asyncio.Task[Signatures]"
-
-
-def certificate_of(folder: Path, reference: int) -> bytes:
-    keys = MockCardState.open(folder).read().keys
-    [found] = [key.certificate for key in keys if key.reference == reference]
-    return found
-
-
-def tries(folder: Path) -> tuple[int, int]:
-    card = MockCardState.open(folder).read()
-    return card.pin1.tries, card.pin2.tries
-
-
-def digest(content: bytes, hash_function: str) -> bytes:
-    name = hash_function.replace("SHA-", "sha").replace("SHA3-", "sha3_")
-    return hashlib.new(name, content).digest()
-
-
-def hash_of(
-    content: bytes, name: str = "a", hash_function: str = "SHA-384"
-) -> HashToSign:
-    return HashToSign(name, digest(content, hash_function), hash_function)
-
-
-def request(*items: HashToSign, **fields: object) -> SignRequest:
-    return SignRequest(ORIGIN, "fi", hashes=items or (hash_of(b"x"),), **fields)  # type: ignore[arg-type] # any fields
-
-
-def begin(
-    person: Person,
-    source: MockCardSource,
-    asked: SignRequest | None = None,
-    heard: list[tuple[str, Progress | None]] | None = None,
-) -> "asyncio.Task[Signatures]":
-    def hear(word: str, progress: Progress | None) -> None:
-        if heard is not None:
-            heard.append((word, progress))
-
-    return asyncio.create_task(
-        sign(asked or request(), source=source, prompt=person, progress=hear)
-    )
-
-
-def check(signature: Signature, certificate: CardCertificate, content: bytes) -> None:
-    """Verify a signature with the certificate's key over what the test knows."""
-    name = signature.algorithm.hash_function
-    assert signature.digest == digest(content, name)
-    function = getattr(hashes, name.replace("SHA-", "SHA").replace("SHA3-", "SHA3_"))()
-    key, value = certificate.public_key, signature.value
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        half = len(value) // 2
-        value = utils.encode_dss_signature(
-            int.from_bytes(value[:half]), int.from_bytes(value[half:])
-        )
-        key.verify(value, content, ec.ECDSA(function))
-    elif signature.algorithm.padding is Padding.PSS:
-        pss = padding.PSS(padding.MGF1(function), function.digest_size)
-        key.verify(value, content, pss, function)
-    else:
-        key.verify(value, content, padding.PKCS1v15(), function)
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return where the documents' private folders are made."""
-    place = tmp_path / "runtime"
-    place.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
-    return place
-
-
-@pytest.fixture
-def inbox(place: Path) -> Iterator[DocumentInbox]:
-    headers = [
-        DocumentHeader(name, "text/plain", len(content))
-        for name, content in CONTENTS.items()
-    ]
-    with closing(DocumentInbox(headers)) as inbox:
-        yield inbox
-
-
-def fill(inbox: DocumentInbox) -> None:
-    for number, content in enumerate(CONTENTS.values()):
-        if content:
-            inbox.put(number, 0, content)
-
+from .signing import (
+    CONTENTS,
+    ORIGIN,
+    PIN2,
+    begin,
+    certificate_of,
+    check,
+    digest,
+    fill,
+    hash_of,
+    inside,
+    request,
+    tries,
+)
 
 # -- What is signed -------------------------------------------------------------------
 
@@ -335,237 +242,3 @@ async def test_a_wrong_chunk_ends_it_before_a_card_is_looked_for(
         await signing
     assert person.shown == [(Step.RECEIVING, None)]
     assert not inside(place)
-
-
-def inside(folder: Path) -> list[Path]:
-    return list(folder.iterdir())
-
-
-# -- Which key ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "chosen",
-    [
-        lambda der: der + b"\x00",
-        lambda der: der[:-1] + bytes([der[-1] ^ 1]),
-        lambda _: b"no certificate",
-        lambda _: b"",
-    ],
-)
-async def test_a_certificate_that_is_not_the_cards_is_said(
-    source: MockCardSource, folder: Path, chosen: Callable[[bytes], bytes]
-) -> None:
-    person = Person([PIN2])
-    asked = request(certificate=chosen(certificate_of(folder, 2)))
-    with pytest.raises(CertificateMismatch):
-        await begin(person, source, asked)
-    assert person.shown[-1] == (Step.FAILED, Problem("CERTIFICATE_MISMATCH"))
-    assert not person.questions
-    assert tries(folder) == (5, 5)
-
-
-async def test_nothing_is_signed_with_the_authentication_key(
-    source: MockCardSource, folder: Path
-) -> None:
-    person = Person([PIN2])
-    asked = request(certificate=certificate_of(folder, 1))
-    with pytest.raises(CertificateMismatch):
-        await begin(person, source, asked)
-    assert not person.questions
-
-
-async def test_a_key_that_is_not_certified_for_signing_is_not_used(
-    source: MockCardSource, folder: Path
-) -> None:
-    """Somebody has put the authentication certificate in the signature key's place."""
-    with MockCardState.open(folder).update() as card:
-        other = card.keys[0]
-        card.keys = (
-            other,
-            other.model_copy(update={"reference": card.keys[1].reference}),
-        )
-    for certificate in (None, certificate_of(folder, 2)):
-        person = Person([PIN2])
-        signing = begin(person, source, request(certificate=certificate))
-        await until(lambda: signing.done() or person.problems())  # noqa: B023
-        person.cancel()
-        with pytest.raises(UserCancelled) as caught:
-            await signing
-        assert caught.value.reason == "UNSUPPORTED_CARD"
-        assert not person.questions
-
-
-async def test_an_rsa_key_that_the_card_does_not_have_is_said_to_the_person_alone(
-    source: MockCardSource,
-) -> None:
-    person = Person([PIN2])
-    signing = begin(person, source, request(key_type=KeyType.RSA))
-    await until(person.problems)
-    assert person.problems() == ["UNSUPPORTED_CARD"]
-    person.cancel()
-    with pytest.raises(UserCancelled):
-        await signing
-    assert not person.questions
-
-
-# -- The PIN --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("attribute", "value", "code"),
-    [
-        ("tries", 0, "PIN_BLOCKED"),
-        ("changed", False, "CARD_NOT_ACTIVATED"),
-    ],
-)
-async def test_a_pin2_that_can_not_be_used_is_said_and_not_asked_for(
-    source: MockCardSource, folder: Path, attribute: str, value: object, code: str
-) -> None:
-    with MockCardState.open(folder).update() as card:
-        setattr(pin2(card.pin), attribute, value)
-    person = Person([PIN2])
-    signing = begin(person, source)
-    await until(person.problems)
-    person.cancel()
-    with pytest.raises(UserCancelled) as caught:
-        await signing
-    assert caught.value.reason == code
-    assert not person.questions
-
-
-def pin2(pin: Callable[[PinReference], PinData]) -> PinData:
-    return pin(PinReference.PIN2)
-
-
-async def test_a_wrong_pin2_costs_one_try_and_is_not_sent_again(
-    source: MockCardSource, folder: Path
-) -> None:
-    person = Person(["999999", "999999", PIN2])
-    asked = request(hash_of(b"x", "a"), hash_of(b"y", "b"))
-    made = await begin(person, source, asked)
-    assert len(made.signatures) == 2
-    assert [q.tries_left for q in person.questions] == [5, 4, 4]
-    assert [q.repeated for q in person.questions] == [False, False, True]
-    assert [q.wrong for q in person.questions] == [False, True, True]
-    assert len({q.documents for q in person.questions}) == 1
-    assert tries(folder) == (5, 5)
-
-
-async def test_the_last_wrong_try_is_said_and_nothing_is_signed(
-    source: MockCardSource, folder: Path
-) -> None:
-    with MockCardState.open(folder).update() as card:
-        card.pin2.tries = 1
-    person = Person(["999999"])
-    signing = begin(person, source)
-    await until(person.problems)
-    person.cancel()
-    with pytest.raises(UserCancelled) as caught:
-        await signing
-    assert caught.value.reason == "PIN_BLOCKED"
-    assert person.questions[0].tries_left == 1
-    assert tries(folder) == (5, 0)
-
-
-async def test_pins_are_wiped_whatever_happens(source: MockCardSource) -> None:
-    person = Person(["999999", "999999", PIN2])
-    await begin(person, source)
-    assert len(person.typed) == 3
-    assert not any(any(pin) for pin in person.typed)
-
-
-@pytest.mark.parametrize("moment", ["typed", "bars"])
-async def test_pins_are_wiped_when_the_page_is_left_in_the_middle(
-    source: MockCardSource, folder: Path, moment: str
-) -> None:
-    person = Person([PIN2])
-    signing = begin(person, source, request(hash_of(b"x", "a"), hash_of(b"y", "b")))
-    await until(lambda: getattr(person, moment))
-    signing.cancel()
-    await asyncio.wait({signing})
-    assert person.typed
-    assert not any(any(pin) for pin in person.typed)
-    assert tries(folder) == (5, 5)
-
-
-# -- Interruptions --------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("done", [1, 2])
-async def test_whoever_cancels_in_the_middle_gets_what_was_signed(
-    source: MockCardSource, inbox: DocumentInbox, done: int
-) -> None:
-    fill(inbox)
-    person = Person([PIN2])
-
-    def cancel_at(word: str, progress: Progress | None) -> None:
-        if word == "signing" and progress == Progress(done, 3):
-            person.cancel()
-
-    asked = SignRequest(ORIGIN, "fi", documents=inbox)
-    with pytest.raises(SigningInterrupted) as caught:
-        await sign(asked, source=source, prompt=person, progress=cancel_at)
-    error = caught.value
-    assert (error.reason, error.total) == ("USER_CANCELLED", 3)
-    assert [each.name for each in error.done.signatures] == list(CONTENTS)[:done]
-    for each, content in zip(error.done.signatures, CONTENTS.values(), strict=False):
-        check(each, error.done.certificate, content)
-    assert person.shown[-1] == (
-        Step.FAILED,
-        Problem("SIGNING_INTERRUPTED", f"{done}/3"),
-    )
-
-
-async def test_nothing_is_sent_for_whoever_cancels_between_two_signatures(
-    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    person = Person([PIN2])
-    loop, verify, verified = asyncio.get_running_loop(), FineidCard.verify_pin, 0
-
-    def cancel_meanwhile(card: FineidCard, role: PinRole, pin: bytearray) -> None:
-        nonlocal verified
-        verified += 1
-        verify(card, role, pin)
-        loop.call_soon_threadsafe(person.cancel)
-
-    monkeypatch.setattr(FineidCard, "verify_pin", cancel_meanwhile)
-    asked = request(hash_of(b"x", "a"), hash_of(b"y", "b"))
-    with pytest.raises((UserCancelled, SigningInterrupted)):
-        await begin(person, source, asked)
-    assert verified == 1
-
-
-async def test_whoever_cancels_before_the_first_signature_has_cancelled(
-    source: MockCardSource, folder: Path
-) -> None:
-    person = Person([PIN2])
-
-    def cancel(word: str, _: Progress | None) -> None:
-        if word == "signing":
-            person.cancel()
-
-    with pytest.raises(UserCancelled):
-        await sign(request(), source=source, prompt=person, progress=cancel)
-    assert tries(folder) == (5, 5)
-
-
-async def test_nothing_is_received_or_read_before_the_person_says_it_was_them(
-    source: MockCardSource, inbox: DocumentInbox
-) -> None:
-    asked = SignRequest(ORIGIN, "fi", documents=inbox, started_by_person=False)
-    person = Person(started=False)
-    with pytest.raises(UserCancelled):
-        await begin(person, source, asked)
-    assert not person.shown
-
-
-async def test_cancelled_while_documents_come(
-    source: MockCardSource, inbox: DocumentInbox
-) -> None:
-    person = Person()
-    signing = begin(person, source, SignRequest(ORIGIN, "fi", documents=inbox))
-    await until(lambda: person.shown)
-    person.cancel()
-    with pytest.raises(UserCancelled):
-        await signing

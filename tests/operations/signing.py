@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""What tests of signing ask for, and how they check what they get."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
+
+from native_host.card.certificate import CardCertificate
+from native_host.card.signature import Padding
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations.documents import DocumentInbox
+from native_host.operations.sign import (
+    HashToSign,
+    Signature,
+    Signatures,
+    SignRequest,
+    sign,
+)
+from native_host.pin_prompt.prompt import Progress
+
+from .person import Person
+
+ORIGIN = "https://service.example"
+PIN1, PIN2 = "1234", "123456"
+CONTENTS = {"a.txt": b"one", "b.pdf": b"%PDF-", "c.png": b""}
+
+
+def certificate_of(folder: Path, reference: int) -> bytes:
+    keys = MockCardState.open(folder).read().keys
+    [found] = [key.certificate for key in keys if key.reference == reference]
+    return found
+
+
+def tries(folder: Path) -> tuple[int, int]:
+    card = MockCardState.open(folder).read()
+    return card.pin1.tries, card.pin2.tries
+
+
+def digest(content: bytes, hash_function: str) -> bytes:
+    name = hash_function.replace("SHA-", "sha").replace("SHA3-", "sha3_")
+    return hashlib.new(name, content).digest()
+
+
+def hash_of(
+    content: bytes, name: str = "a", hash_function: str = "SHA-384"
+) -> HashToSign:
+    return HashToSign(name, digest(content, hash_function), hash_function)
+
+
+def request(*items: HashToSign, **fields: object) -> SignRequest:
+    return SignRequest(ORIGIN, "fi", hashes=items or (hash_of(b"x"),), **fields)  # type: ignore[arg-type] # any fields
+
+
+def begin(
+    person: Person,
+    source: MockCardSource,
+    asked: SignRequest | None = None,
+    heard: list[tuple[str, Progress | None]] | None = None,
+) -> "asyncio.Task[Signatures]":
+    def hear(word: str, progress: Progress | None) -> None:
+        if heard is not None:
+            heard.append((word, progress))
+
+    return asyncio.create_task(
+        sign(asked or request(), source=source, prompt=person, progress=hear)
+    )
+
+
+def check(signature: Signature, certificate: CardCertificate, content: bytes) -> None:
+    """Verify a signature with the certificate's key over what the test knows."""
+    name = signature.algorithm.hash_function
+    assert signature.digest == digest(content, name)
+    function = getattr(hashes, name.replace("SHA-", "SHA").replace("SHA3-", "SHA3_"))()
+    key, value = certificate.public_key, signature.value
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        half = len(value) // 2
+        value = utils.encode_dss_signature(
+            int.from_bytes(value[:half]), int.from_bytes(value[half:])
+        )
+        key.verify(value, content, ec.ECDSA(function))
+    elif signature.algorithm.padding is Padding.PSS:
+        pss = padding.PSS(padding.MGF1(function), function.digest_size)
+        key.verify(value, content, pss, function)
+    else:
+        key.verify(value, content, padding.PKCS1v15(), function)
+
+
+def fill(inbox: DocumentInbox) -> None:
+    for number, content in enumerate(CONTENTS.values()):
+        if content:
+            inbox.put(number, 0, content)
+
+
+def inside(folder: Path) -> list[Path]:
+    return list(folder.iterdir())

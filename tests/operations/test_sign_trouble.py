@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+"""Signing with keys, PINs and people that are not as they should be."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.signature import KeyType
+from native_host.errors import UserCancelled
+from native_host.mock_card.profiles import PinReference
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState, PinData
+from native_host.operations.documents import DocumentInbox
+from native_host.operations.sign import (
+    CertificateMismatch,
+    SigningInterrupted,
+    SignRequest,
+    sign,
+)
+from native_host.pin_prompt.prompt import Problem, Progress, Step
+
+from .person import Person, until
+from .signing import (
+    CONTENTS,
+    ORIGIN,
+    PIN2,
+    begin,
+    certificate_of,
+    check,
+    fill,
+    hash_of,
+    request,
+    tries,
+)
+
+# -- Which key ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        lambda der: der + b"\x00",
+        lambda der: der[:-1] + bytes([der[-1] ^ 1]),
+        lambda _: b"no certificate",
+        lambda _: b"",
+    ],
+)
+async def test_a_certificate_that_is_not_the_cards_is_said(
+    source: MockCardSource, folder: Path, chosen: Callable[[bytes], bytes]
+) -> None:
+    person = Person([PIN2])
+    asked = request(certificate=chosen(certificate_of(folder, 2)))
+    with pytest.raises(CertificateMismatch):
+        await begin(person, source, asked)
+    assert person.shown[-1] == (Step.FAILED, Problem("CERTIFICATE_MISMATCH"))
+    assert not person.questions
+    assert tries(folder) == (5, 5)
+
+
+async def test_nothing_is_signed_with_the_authentication_key(
+    source: MockCardSource, folder: Path
+) -> None:
+    person = Person([PIN2])
+    asked = request(certificate=certificate_of(folder, 1))
+    with pytest.raises(CertificateMismatch):
+        await begin(person, source, asked)
+    assert not person.questions
+
+
+async def test_a_key_that_is_not_certified_for_signing_is_not_used(
+    source: MockCardSource, folder: Path
+) -> None:
+    """Somebody has put the authentication certificate in the signature key's place."""
+    with MockCardState.open(folder).update() as card:
+        other = card.keys[0]
+        card.keys = (
+            other,
+            other.model_copy(update={"reference": card.keys[1].reference}),
+        )
+    for certificate in (None, certificate_of(folder, 2)):
+        person = Person([PIN2])
+        signing = begin(person, source, request(certificate=certificate))
+        await until(lambda: signing.done() or person.problems())  # noqa: B023
+        person.cancel()
+        with pytest.raises(UserCancelled) as caught:
+            await signing
+        assert caught.value.reason == "UNSUPPORTED_CARD"
+        assert not person.questions
+
+
+async def test_an_rsa_key_that_the_card_does_not_have_is_said_to_the_person_alone(
+    source: MockCardSource,
+) -> None:
+    person = Person([PIN2])
+    signing = begin(person, source, request(key_type=KeyType.RSA))
+    await until(person.problems)
+    assert person.problems() == ["UNSUPPORTED_CARD"]
+    person.cancel()
+    with pytest.raises(UserCancelled):
+        await signing
+    assert not person.questions
+
+
+# -- The PIN --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "code"),
+    [
+        ("tries", 0, "PIN_BLOCKED"),
+        ("changed", False, "CARD_NOT_ACTIVATED"),
+    ],
+)
+async def test_a_pin2_that_can_not_be_used_is_said_and_not_asked_for(
+    source: MockCardSource, folder: Path, attribute: str, value: object, code: str
+) -> None:
+    with MockCardState.open(folder).update() as card:
+        setattr(pin2(card.pin), attribute, value)
+    person = Person([PIN2])
+    signing = begin(person, source)
+    await until(person.problems)
+    person.cancel()
+    with pytest.raises(UserCancelled) as caught:
+        await signing
+    assert caught.value.reason == code
+    assert not person.questions
+
+
+def pin2(pin: Callable[[PinReference], PinData]) -> PinData:
+    return pin(PinReference.PIN2)
+
+
+async def test_a_wrong_pin2_costs_one_try_and_is_not_sent_again(
+    source: MockCardSource, folder: Path
+) -> None:
+    person = Person(["999999", "999999", PIN2])
+    asked = request(hash_of(b"x", "a"), hash_of(b"y", "b"))
+    made = await begin(person, source, asked)
+    assert len(made.signatures) == 2
+    assert [q.tries_left for q in person.questions] == [5, 4, 4]
+    assert [q.repeated for q in person.questions] == [False, False, True]
+    assert [q.wrong for q in person.questions] == [False, True, True]
+    assert len({q.documents for q in person.questions}) == 1
+    assert tries(folder) == (5, 5)
+
+
+async def test_the_last_wrong_try_is_said_and_nothing_is_signed(
+    source: MockCardSource, folder: Path
+) -> None:
+    with MockCardState.open(folder).update() as card:
+        card.pin2.tries = 1
+    person = Person(["999999"])
+    signing = begin(person, source)
+    await until(person.problems)
+    person.cancel()
+    with pytest.raises(UserCancelled) as caught:
+        await signing
+    assert caught.value.reason == "PIN_BLOCKED"
+    assert person.questions[0].tries_left == 1
+    assert tries(folder) == (5, 0)
+
+
+async def test_pins_are_wiped_whatever_happens(source: MockCardSource) -> None:
+    person = Person(["999999", "999999", PIN2])
+    await begin(person, source)
+    assert len(person.typed) == 3
+    assert not any(any(pin) for pin in person.typed)
+
+
+@pytest.mark.parametrize("moment", ["typed", "bars"])
+async def test_pins_are_wiped_when_the_page_is_left_in_the_middle(
+    source: MockCardSource, folder: Path, moment: str
+) -> None:
+    person = Person([PIN2])
+    signing = begin(person, source, request(hash_of(b"x", "a"), hash_of(b"y", "b")))
+    await until(lambda: getattr(person, moment))
+    signing.cancel()
+    await asyncio.wait({signing})
+    assert person.typed
+    assert not any(any(pin) for pin in person.typed)
+    assert tries(folder) == (5, 5)
+
+
+# -- Interruptions --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("done", [1, 2])
+async def test_whoever_cancels_in_the_middle_gets_what_was_signed(
+    source: MockCardSource, inbox: DocumentInbox, done: int
+) -> None:
+    fill(inbox)
+    person = Person([PIN2])
+
+    def cancel_at(word: str, progress: Progress | None) -> None:
+        if word == "signing" and progress == Progress(done, 3):
+            person.cancel()
+
+    asked = SignRequest(ORIGIN, "fi", documents=inbox)
+    with pytest.raises(SigningInterrupted) as caught:
+        await sign(asked, source=source, prompt=person, progress=cancel_at)
+    error = caught.value
+    assert (error.reason, error.total) == ("USER_CANCELLED", 3)
+    assert [each.name for each in error.done.signatures] == list(CONTENTS)[:done]
+    for each, content in zip(error.done.signatures, CONTENTS.values(), strict=False):
+        check(each, error.done.certificate, content)
+    assert person.shown[-1] == (
+        Step.FAILED,
+        Problem("SIGNING_INTERRUPTED", f"{done}/3"),
+    )
+
+
+async def test_nothing_is_sent_for_whoever_cancels_between_two_signatures(
+    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = Person([PIN2])
+    loop, verify, verified = asyncio.get_running_loop(), FineidCard.verify_pin, 0
+
+    def cancel_meanwhile(card: FineidCard, role: PinRole, pin: bytearray) -> None:
+        nonlocal verified
+        verified += 1
+        verify(card, role, pin)
+        loop.call_soon_threadsafe(person.cancel)
+
+    monkeypatch.setattr(FineidCard, "verify_pin", cancel_meanwhile)
+    asked = request(hash_of(b"x", "a"), hash_of(b"y", "b"))
+    with pytest.raises((UserCancelled, SigningInterrupted)):
+        await begin(person, source, asked)
+    assert verified == 1
+
+
+async def test_whoever_cancels_before_the_first_signature_has_cancelled(
+    source: MockCardSource, folder: Path
+) -> None:
+    person = Person([PIN2])
+
+    def cancel(word: str, _: Progress | None) -> None:
+        if word == "signing":
+            person.cancel()
+
+    with pytest.raises(UserCancelled):
+        await sign(request(), source=source, prompt=person, progress=cancel)
+    assert tries(folder) == (5, 5)
+
+
+async def test_nothing_is_received_or_read_before_the_person_says_it_was_them(
+    source: MockCardSource, inbox: DocumentInbox
+) -> None:
+    asked = SignRequest(ORIGIN, "fi", documents=inbox, started_by_person=False)
+    person = Person(started=False)
+    with pytest.raises(UserCancelled):
+        await begin(person, source, asked)
+    assert not person.shown
+
+
+async def test_cancelled_while_documents_come(
+    source: MockCardSource, inbox: DocumentInbox
+) -> None:
+    person = Person()
+    signing = begin(person, source, SignRequest(ORIGIN, "fi", documents=inbox))
+    await until(lambda: person.shown)
+    person.cancel()
+    with pytest.raises(UserCancelled):
+        await signing
