@@ -16,6 +16,7 @@ from tests.screen import Screen, open_screen
 
 from .browsers import SITES, Browser, Tab, open_browser
 from .house import House
+from .signing import Papers
 from .site import Page, Site
 from .tls import Authority
 from .window import Door
@@ -131,6 +132,16 @@ async def visit(door: Door, open_tab: OpenTab, site: Site) -> Visit:
         return await Page.open(await open_tab(), origin or site.fresh(), asking=asking)
 
     return visit
+
+
+@pytest.fixture
+def papers(browser: Browser, door: Door, tmp_path: Path) -> Papers:
+    """Give the host a folder for its copies of documents."""
+    tmp_path.chmod(0o700)
+    browser.house.serve(
+        prompt_command=door.command, environment={"XDG_RUNTIME_DIR": str(tmp_path)}
+    )
+    return Papers(tmp_path)
 
 
 @pytest.fixture

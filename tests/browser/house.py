@@ -35,15 +35,24 @@ class Card:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self._pristine, self.folder)
 
+    def remake(self, *, profile: str = "v5", state: str = "active") -> None:
+        """Put a card of another kind in the place of the old one."""
+        MockCardState.create(self.folder, profile=profile, state=state, replace=True)
+
+    @property
+    def state(self) -> MockCardState:
+        """What the card holds, and the faults that can be set on it."""
+        return MockCardState.open(self.folder)
+
     @property
     def tries(self) -> int:
         """How many wrong PIN1s are left."""
-        return MockCardState.open(self.folder).read().pin1.tries
+        return self.state.read().pin1.tries
 
     @property
     def signature_tries(self) -> int:
         """How many wrong PIN2s are left."""
-        return MockCardState.open(self.folder).read().pin2.tries
+        return self.state.read().pin2.tries
 
     @property
     def is_free(self) -> bool:

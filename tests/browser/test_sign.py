@@ -5,10 +5,6 @@ import asyncio
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 from asn1crypto import x509
@@ -18,95 +14,24 @@ from tests.screen import Screen
 
 from .browsers import Browser
 from .conftest import OpenTab, Visit
+from .signing import (
+    ACTION,
+    P384,
+    PIN2,
+    THREE,
+    TITLE,
+    Document,
+    Papers,
+    check,
+    request,
+)
 from .site import Page, Site
 from .test_login import on, type_pin
-from .window import Door, Window
+from .window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ACTION = "kortilla:sign"
-PIN2 = "123456"
-#: What the window is called in English.
-TITLE = "^Kortilla: sign"
-P384 = {"cryptoAlgorithm": "ECC", "hashFunction": "SHA-384", "paddingScheme": "NONE"}
-
-
-@dataclass(frozen=True)
-class Document:
-    """What a page hands over: a text, some number of times."""
-
-    name: str
-    text: str
-    times: int = 1
-
-    @property
-    def content(self) -> bytes:
-        """All its bytes."""
-        return self.text.encode() * self.times
-
-    @property
-    def bytes_script(self) -> str:
-        """The parts that the page makes a Blob or a File of."""
-        return f"[{json.dumps(self.text)}.repeat({self.times})]"
-
-    @property
-    def script(self) -> str:
-        """The document in a request, as JavaScript."""
-        name = json.dumps(self.name)
-        blob = f"new Blob({self.bytes_script})"
-        return f'{{name: {name}, mediaType: "text/plain", bytes: {blob}}}'
-
-
-THREE = (
-    Document("sopimus.txt", "Sovimme tästä.\n"),
-    Document("a\u202egpj.exe", "chunks ", 30_000),
-    Document("tyhjä", ""),
-)
 LARGE = Document("large.txt", "0123456789", 700_000)
-
-
-def request(documents: Sequence[Document], **options: object) -> str:
-    """Return a request to sign as JavaScript."""
-    items = ", ".join(document.script for document in documents)
-    return (
-        f'{{action: "{ACTION}", id: "1", documents: [{items}], '
-        f"options: {json.dumps(options)}}}"
-    )
-
-
-def check(answer: dict[str, Any], documents: Sequence[Document]) -> None:
-    """Hold an answer against hashes that are computed here."""
-    assert [each["name"] for each in answer["signatures"]] == [
-        document.name for document in documents
-    ]
-    for each, document in zip(answer["signatures"], documents, strict=True):
-        digest = hashlib.sha384(document.content).digest()
-        assert base64.b64decode(each["hash"]) == digest
-        assert each["hashFunction"] == "SHA-384"
-        assert each["signatureAlgorithm"] == P384
-        verify(answer["certificate"], each, digest)
-
-
-@dataclass(frozen=True)
-class Papers:
-    """Where the host keeps its copies of documents."""
-
-    folder: Path
-
-    @property
-    def are_there(self) -> bool:
-        """Whether there is anything of them."""
-        return any(self.folder.iterdir())
-
-
-@pytest.fixture
-def papers(browser: Browser, door: Door, tmp_path: Path) -> Papers:
-    """Give the host a folder for its copies of documents."""
-    tmp_path.chmod(0o700)
-    browser.house.serve(
-        prompt_command=door.command, environment={"XDG_RUNTIME_DIR": str(tmp_path)}
-    )
-    return Papers(tmp_path)
 
 
 async def test_three_documents_are_signed_with_one_pin(
@@ -432,98 +357,3 @@ async def test_with_the_prompt_that_answers_by_itself(
     page = await Page.open(await open_tab(), site.fresh())
     await page.ask_script(request(THREE))
     check(await page.heard(f"{ACTION}-success", "1"), THREE)
-
-
-# Web eID's two steps
-
-CERTIFICATE = "web-eid:get-signing-certificate"
-SIGN = "web-eid:sign"
-
-
-async def web_eid_certificate(page: Page, door: Door) -> str:
-    """Take the first step."""
-    await page.ask({"action": CERTIFICATE, "libraryVersion": "2.0.2", "options": {}})
-    assert (await page.heard(f"{CERTIFICATE}-ack"))["after"] < 1000
-    await (await door.opened()).agree()
-    answer = await page.heard(f"{CERTIFICATE}-success")
-    assert set(answer) == {"certificate", "supportedSignatureAlgorithms", "after"}
-    assert P384 in answer["supportedSignatureAlgorithms"]
-    return str(answer["certificate"])
-
-
-async def web_eid_sign(page: Page, certificate: str, digest: bytes) -> None:
-    """Begin the second step."""
-    await page.ask(
-        {
-            "action": SIGN,
-            "libraryVersion": "2.0.2",
-            "certificate": certificate,
-            "hash": base64.b64encode(digest).decode(),
-            "hashFunction": "SHA-384",
-            "options": {"lang": "fi"},
-        }
-    )
-    assert (await page.heard(f"{SIGN}-ack"))["after"] < 1000
-
-
-async def test_web_eid_signs_a_hash_in_two_steps(visit: Visit, door: Door) -> None:
-    page = await visit()
-    certificate = await web_eid_certificate(page, door)
-    digest = hashlib.sha384(b"A document of the service's.").digest()
-    await web_eid_sign(page, certificate, digest)
-    window: Window = await door.opened()
-    assert window.told[0]["conversation"]["language"] == "fi"
-    question = await window.type_pin(PIN2)
-    [shown] = question["documents"]
-    assert bytes.fromhex(shown["digest"]) == digest
-    assert page.origin == f"https://{shown['name']}"
-    answer = await page.heard(f"{SIGN}-success")
-    assert set(answer) == {"signature", "signatureAlgorithm", "after"}
-    assert answer["signatureAlgorithm"] == P384
-    verify(certificate, answer, digest)
-    # There is no progress in this protocol.
-    assert [each["action"] for each in await page.received()] == [
-        f"{CERTIFICATE}-ack",
-        f"{CERTIFICATE}-success",
-        f"{SIGN}-ack",
-        f"{SIGN}-success",
-    ]
-
-
-async def test_web_eid_refuses_another_certificate(visit: Visit, door: Door) -> None:
-    page = await visit()
-    await web_eid_sign(page, "MIIBAAAA", bytes(48))
-    window = await door.opened()
-    error = await page.failure(SIGN)
-    assert error["code"] == "ERR_WEBEID_NATIVE_FATAL"
-    await window.hear_step("failed")
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"certificate": None}, "MISSING_PARAMETER"),
-        ({"hash": None}, "MISSING_PARAMETER"),
-        ({"hashFunction": None}, "MISSING_PARAMETER"),
-        ({"hash": "short"}, "NATIVE_INVALID_ARGUMENT"),
-        ({"hash": "AAAA"}, "NATIVE_INVALID_ARGUMENT"),
-        ({"hashFunction": "MD5"}, "NATIVE_INVALID_ARGUMENT"),
-        ({"libraryVersion": "3.0.0"}, "VERSION_MISMATCH"),
-    ],
-    ids=str,
-)
-async def test_what_is_wrong_with_web_eids_request_is_named(
-    visit: Visit, door: Door, changes: dict[str, object], code: str
-) -> None:
-    page = await visit()
-    sound = {
-        "action": SIGN,
-        "libraryVersion": "2.0.2",
-        "certificate": "MIIBAAAA",
-        "hash": base64.b64encode(bytes(48)).decode(),
-        "hashFunction": "SHA-384",
-        **changes,
-    }
-    await page.ask({name: value for name, value in sound.items() if value is not None})
-    await page.heard(f"{SIGN}-ack")
-    assert (await page.failure(SIGN))["code"] == f"ERR_WEBEID_{code}"

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""Pages written for the Web eID library have a hash signed, in its two steps."""
+
+import base64
+import hashlib
+
+import pytest
+
+from tests.host.signing import verify
+
+from .conftest import Visit
+from .signing import P384, PIN2
+from .site import Page
+from .window import Door, Window
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CERTIFICATE = "web-eid:get-signing-certificate"
+SIGN = "web-eid:sign"
+
+
+async def web_eid_certificate(page: Page, door: Door) -> str:
+    """Take the first step."""
+    await page.ask({"action": CERTIFICATE, "libraryVersion": "2.0.2", "options": {}})
+    assert (await page.heard(f"{CERTIFICATE}-ack"))["after"] < 1000
+    await (await door.opened()).agree()
+    answer = await page.heard(f"{CERTIFICATE}-success")
+    assert set(answer) == {"certificate", "supportedSignatureAlgorithms", "after"}
+    assert P384 in answer["supportedSignatureAlgorithms"]
+    return str(answer["certificate"])
+
+
+async def web_eid_sign(page: Page, certificate: str, digest: bytes) -> None:
+    """Begin the second step."""
+    await page.ask(
+        {
+            "action": SIGN,
+            "libraryVersion": "2.0.2",
+            "certificate": certificate,
+            "hash": base64.b64encode(digest).decode(),
+            "hashFunction": "SHA-384",
+            "options": {"lang": "fi"},
+        }
+    )
+    assert (await page.heard(f"{SIGN}-ack"))["after"] < 1000
+
+
+async def test_web_eid_signs_a_hash_in_two_steps(visit: Visit, door: Door) -> None:
+    page = await visit()
+    certificate = await web_eid_certificate(page, door)
+    digest = hashlib.sha384(b"A document of the service's.").digest()
+    await web_eid_sign(page, certificate, digest)
+    window: Window = await door.opened()
+    assert window.told[0]["conversation"]["language"] == "fi"
+    question = await window.type_pin(PIN2)
+    [shown] = question["documents"]
+    assert bytes.fromhex(shown["digest"]) == digest
+    assert page.origin == f"https://{shown['name']}"
+    answer = await page.heard(f"{SIGN}-success")
+    assert set(answer) == {"signature", "signatureAlgorithm", "after"}
+    assert answer["signatureAlgorithm"] == P384
+    verify(certificate, answer, digest)
+    # There is no progress in this protocol.
+    assert [each["action"] for each in await page.received()] == [
+        f"{CERTIFICATE}-ack",
+        f"{CERTIFICATE}-success",
+        f"{SIGN}-ack",
+        f"{SIGN}-success",
+    ]
+
+
+async def test_web_eid_refuses_another_certificate(visit: Visit, door: Door) -> None:
+    page = await visit()
+    await web_eid_sign(page, "MIIBAAAA", bytes(48))
+    window = await door.opened()
+    error = await page.failure(SIGN)
+    assert error["code"] == "ERR_WEBEID_NATIVE_FATAL"
+    await window.hear_step("failed")
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"certificate": None}, "MISSING_PARAMETER"),
+        ({"hash": None}, "MISSING_PARAMETER"),
+        ({"hashFunction": None}, "MISSING_PARAMETER"),
+        ({"hash": "short"}, "NATIVE_INVALID_ARGUMENT"),
+        ({"hash": "AAAA"}, "NATIVE_INVALID_ARGUMENT"),
+        ({"hashFunction": "MD5"}, "NATIVE_INVALID_ARGUMENT"),
+        ({"libraryVersion": "3.0.0"}, "VERSION_MISMATCH"),
+    ],
+    ids=str,
+)
+async def test_what_is_wrong_with_web_eids_request_is_named(
+    visit: Visit, door: Door, changes: dict[str, object], code: str
+) -> None:
+    page = await visit()
+    sound = {
+        "action": SIGN,
+        "libraryVersion": "2.0.2",
+        "certificate": "MIIBAAAA",
+        "hash": base64.b64encode(bytes(48)).decode(),
+        "hashFunction": "SHA-384",
+        **changes,
+    }
+    await page.ask({name: value for name, value in sound.items() if value is not None})
+    await page.heard(f"{SIGN}-ack")
+    assert (await page.failure(SIGN))["code"] == f"ERR_WEBEID_{code}"
