@@ -13,9 +13,12 @@ from native_host.errors import KortillaError
 from native_host.mock_card.faults import CommandName
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
 from native_host.pin_prompt.prompt import PinQuestion, Problem, Progress, Prompt, Step
 
 from .person import Person
+from .signing import ORIGIN
 
 # Without a SELECT before, which would itself make the card forget.
 PIN_STATUS = (bytes.fromhex("00200011"), bytes.fromhex("00200082"))
@@ -24,6 +27,24 @@ ASKED = "asked"  # stands in the record where the person was asked for a PIN
 
 #: An operation to be done with a source of cards and a prompt.
 Operation = Callable[[MockCardSource, Prompt], Awaitable[object]]
+
+
+async def log_in(source: MockCardSource, prompt: Prompt) -> dict[str, str]:
+    """Log in somewhere."""
+    nonce = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
+    request = AuthenticateRequest(ORIGIN, nonce, "fi")
+    return await authenticate(request, source=source, prompt=prompt)
+
+
+def signing_of(names: str) -> Operation:
+    """Return the signing of a hash for each letter."""
+
+    async def sign_all(source: MockCardSource, prompt: Prompt) -> Signatures:
+        hashes = tuple(HashToSign(name, bytes(48), "SHA-384") for name in names)
+        request = SignRequest(ORIGIN, "fi", hashes=hashes)
+        return await sign(request, source=source, prompt=prompt)
+
+    return sign_all
 
 
 @dataclass

@@ -20,20 +20,19 @@ from native_host.errors import UserCancelled
 from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
-from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.sign import (
-    HashToSign,
     Signatures,
     SigningInterrupted,
-    SignRequest,
-    sign,
 )
-from native_host.pin_prompt.prompt import Problem, Prompt, Step
+from native_host.pin_prompt.prompt import Problem, Step
 
-from .faulty_session import Operation, check_promises, session
-
-ORIGIN = "https://service.example"
-NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
+from .faulty_session import (
+    Operation,
+    check_promises,
+    log_in,
+    session,
+    signing_of,
+)
 
 # What the person is told when a fault strikes a step before or after the card executes
 # it, and in the middle of a batch also the reason why the page gets an interruption;
@@ -79,20 +78,9 @@ BEFORE_TYPING = HEADER[:5]
 IN_A_SIGNATURE = HEADER[5:]
 
 
-async def log_in(source: MockCardSource, prompt: Prompt) -> dict[str, str]:
-    request = AuthenticateRequest(ORIGIN, NONCE, "fi")
-    return await authenticate(request, source=source, prompt=prompt)
-
-
-async def sign_three(source: MockCardSource, prompt: Prompt) -> Signatures:
-    hashes = tuple(HashToSign(name, bytes(48), "SHA-384") for name in "abc")
-    request = SignRequest(ORIGIN, "fi", hashes=hashes)
-    return await sign(request, source=source, prompt=prompt)
-
-
 OPERATIONS: dict[str, tuple[Operation, str]] = {
     "login": (log_in, "1234"),
-    "sign": (sign_three, "123456"),
+    "sign": (signing_of("abc"), "123456"),
 }
 
 
@@ -184,7 +172,7 @@ async def test_a_fault_in_a_later_signature_interrupts_the_batch(
     for step, expected in zip(IN_A_SIGNATURE, row[7:], strict=True):
         state.set_faults(fault_of(row, *steps[step][done]))
         person, record, result = await session(
-            source, state, sign_three, "123456", "123456"
+            source, state, *OPERATIONS["sign"], "123456"
         )
         check_promises(person, record)
         card = state.read()

@@ -14,20 +14,20 @@ from native_host.errors import KortillaError
 from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
-from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.sign import (
-    HashToSign,
     Signatures,
     SigningInterrupted,
-    SignRequest,
-    sign,
 )
-from native_host.pin_prompt.prompt import Prompt
 
-from .faulty_session import Handy, Record, check_promises, session
+from .faulty_session import (
+    Handy,
+    Record,
+    check_promises,
+    log_in,
+    session,
+    signing_of,
+)
 
-ORIGIN = "https://service.example"
-NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
 RIGHT = {"login": "1234", "sign": "123456"}
 
 FAULTS = st.lists(
@@ -60,18 +60,6 @@ def state(tmp_path_factory: pytest.TempPathFactory, made_once: Path) -> MockCard
     return MockCardState.open(folder)
 
 
-async def log_in(source: MockCardSource, prompt: Prompt) -> dict[str, str]:
-    request = AuthenticateRequest(ORIGIN, NONCE, "fi")
-    return await authenticate(request, source=source, prompt=prompt)
-
-
-async def sign_two(source: MockCardSource, prompt: Prompt) -> Signatures:
-    hashes = tuple(HashToSign(name, bytes(48), "SHA-384") for name in "ab")
-    return await sign(
-        SignRequest(ORIGIN, "fi", hashes=hashes), source=source, prompt=prompt
-    )
-
-
 async def broken_session(
     state: MockCardState, operation: str, faults: list[Fault], pins: list[str]
 ) -> tuple[Handy, Record, object]:
@@ -79,7 +67,7 @@ async def broken_session(
         card.pin1.tries = card.pin2.tries = 5
     async with MockCardSource(state.folder) as source:
         state.set_faults(*faults)
-        function = log_in if operation == "login" else sign_two
+        function = log_in if operation == "login" else signing_of("ab")
         return await session(source, state, function, *pins)
 
 
