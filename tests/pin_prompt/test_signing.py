@@ -255,6 +255,18 @@ def test_of_a_long_text_the_beginning_is_shown_and_that_is_said(
     assert "the whole document has 5.0 kilobytes" in stage.words
 
 
+@pytest.mark.parametrize("word", ["word ", "x"])
+def test_a_line_without_end_does_not_stop_the_window(
+    stage: Stage, tmp_path: Path, word: str
+) -> None:
+    text = word * (100_000 // len(word))
+    stage.sign(a_document(tmp_path, text.encode()))
+    shown = open_document(stage).findChildren(QPlainTextEdit)[0].toPlainText()
+    assert shown.replace("\n", "") == text
+    assert max(map(len, shown.split("\n"))) <= 2001
+    assert all(line.endswith(word) for line in shown.split("\n"))
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
 def test_a_picture_is_shown_with_its_name(
     stage: Stage, tmp_path: Path, form: str

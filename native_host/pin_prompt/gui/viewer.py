@@ -2,6 +2,7 @@
 """Looking at a document before signing it: the bytes that were hashed, nothing else."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 from tempfile import mkdtemp
@@ -28,6 +29,9 @@ __all__ = ["DocumentPage", "PrivateCopies"]
 
 #: Bytes of a text that are shown; more would be slow to lay out.
 _MOST_TEXT = 500_000
+#: What is broken in two, at a space where there is one: Qt takes minutes to wrap a line
+#: of some hundred thousand characters.
+_LONG_LINE = re.compile("([^\n]{1000,2000} |[^\n]{2000})(?=[^\n])")
 #: Megabytes that a decoded picture may take.
 _MOST_IMAGE = 256
 _FORMATS = {Kind.PNG: b"png", Kind.JPEG: b"jpeg"}
@@ -81,7 +85,7 @@ class DocumentPage(Page):
         escaped = shown_text(head)
         if escaped != head.replace("\r\n", "\n"):
             self._note(text("view.escaped"))
-        view = QPlainTextEdit(escaped)
+        view = QPlainTextEdit(_LONG_LINE.sub(r"\1\n", escaped))
         view.setReadOnly(True)
         view.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse

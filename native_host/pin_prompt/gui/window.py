@@ -312,8 +312,9 @@ class PromptWindow(QDialog):
         # As if there were a scroll bar: a page that would fit but for one keeps it.
         inside = width - self._scroll.verticalScrollBar().sizeHint().width()
         least = page.heightForWidth(inside)
-        self._band.setVisible(around + least <= most)
-        if around + least > most:
+        crowded = around + least > most and not isinstance(page, DocumentPage)
+        self._band.setVisible(not crowded)
+        if crowded:
             around -= height_at(self._band, width)
         self._fits = around + least <= most
         height = min(around + page.wanted_height(inside), most)
