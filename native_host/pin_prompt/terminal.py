@@ -71,12 +71,15 @@ class TerminalPrompt(Prompt):
         problem: Problem | None = None,
         progress: Progress | None = None,
     ) -> None:
-        if (step, problem) == self._shown:
+        again = progress if step is Step.PIN_PAD else None
+        if (step, problem) == self._shown and not again:
             return
         self._shown = step, problem
         text = self._texts
         heading, body = text.problem(problem) if problem else text.step(step)
         self._say(f"{heading}. {body}")
+        if again:
+            self._say(text.progress(step, again))
         if step in (Step.EXPIRED, Step.FAILED):
             self._over.set()  # what stands in a terminal stays there
 

@@ -166,6 +166,17 @@ def test_while_the_pad_is_used_the_window_says_which_pin(
     assert "Never type it on the computer's keyboard." in stage.words
 
 
+def test_each_typing_on_the_pad_is_asked_for_anew(
+    stage: Stage, spoken: list[str]
+) -> None:
+    stage.open(operation="sign")
+    for done in (0, 1):
+        stage.handle(Show(Step.PIN_PAD, progress=Progress(done, 2)))
+        assert f"Signatures made: {done} / 2" in stage.words
+        assert bar(stage).value() == done
+    assert len([words for words in spoken if "PIN2" in words]) == 2
+
+
 # Bars
 
 

@@ -165,7 +165,7 @@ class StepPage(Page):
         self.column.addWidget(label(self.heading_text, 1.3, bold=True))
         self._add_body(step, body, problem)
         self._bar: QProgressBar | None = None
-        if step in _AT_WORK:
+        if step in _AT_WORK or progress:
             self._add_bar()
         if progress:
             self.move_bar(progress)
@@ -181,9 +181,10 @@ class StepPage(Page):
         """Show how far it has got. A screen reader is told when it asks."""
         if self._bar is None:
             return
+        step, _ = self.shows
         self._bar.setRange(0, progress.total)
         self._bar.setValue(progress.done)
-        self._how_far.setText(self.text.progress(self.shows[0], progress))
+        self._how_far.setText(self.text.progress(step, progress))
         self._how_far.setVisible(True)
 
     def _add_body(self, step: Step, body: str, problem: Problem | None) -> None:

@@ -35,7 +35,7 @@ from native_host.pin_prompt.messages import (
     Request,
     Show,
 )
-from native_host.pin_prompt.questions import Conversation, Operation
+from native_host.pin_prompt.questions import Conversation, Operation, Step
 
 from .guard import Guard
 from .look import LOOKS, icon
@@ -126,6 +126,8 @@ class PromptWindow(QDialog):
             return False
         if request.progress is None or page.shows != (request.step, request.problem):
             return False
+        if request.step is Step.PIN_PAD:
+            return False  # something is to be done again, so it is said again
         page.move_bar(request.progress)
         return True
 

@@ -74,7 +74,7 @@ class Texts:
             return self(
                 f"step.{step}.progress", done=self.size(done), total=self.size(total)
             )
-        return self(f"step.{step}.progress", done=done, total=total)
+        return self(f"step.{Step.SIGNING}.progress", done=done, total=total)
 
     def size(self, count: int) -> str:
         """Return a number of bytes in words, with a thousand bytes to the kilobyte."""
