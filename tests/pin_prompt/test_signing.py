@@ -78,7 +78,7 @@ def test_a_bare_hash_is_shown_as_such(stage: Stage) -> None:
     page = stage.sign(a_hash())
     for shown in (
         "Hashes to sign: 1",
-        "The service gave only a hash to sign.",
+        "The service gave only a hash to sign",
         "The service calls this: contract.asice",
         "Hash (SHA-256)",
     ):

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.prompt import PromptFailed
+from native_host.pin_prompt.prompt import Progress, PromptFailed, Step
 from native_host.pin_prompt.terminal import TerminalPrompt
 
 from .conftest import a_conversation, a_document, a_hash
@@ -222,7 +222,7 @@ def test_a_bare_hash_is_the_services_claim(terminals: list[Terminal]) -> None:
     documents = [dataclasses.astuple(a_hash())]
     terminal = at(terminals, operation="sign", documents=documents)
     terminal.expect("PIN2): ")
-    assert "*** The service gave only a hash to sign." in terminal.seen
+    assert "*** The service gave only a hash to sign" in terminal.seen
     assert "The service calls this: contract.asice" in terminal.seen
     terminal.send("\n")
     assert terminal.result() == "USER_CANCELLED"
@@ -265,6 +265,25 @@ def test_a_pad_is_agreed_to_by_a_yes_and_no_pin_is_asked_for(
     terminal.send("yes\n")
     assert terminal.result() == ""
     assert "PIN1): " not in terminal.seen
+
+
+def test_each_typing_on_the_pad_is_asked_for_anew(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    prompt = TerminalPrompt()
+    prompt._texts = texts.load("en", "sign")
+    prompt._terminal = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for done in (0, 0, 1):
+            prompt.show(Step.PIN_PAD, progress=Progress(done, 2))
+        prompt.show(Step.SIGNING, progress=Progress(0, 2))
+        prompt.show(Step.SIGNING, progress=Progress(1, 2))
+    finally:
+        os.close(prompt._terminal)
+    said = capsys.readouterr().err
+    assert said.count("Signatures made: 0 / 2") == 2
+    assert said.count("Signatures made: 1 / 2") == 1
+    assert said.count("You are signing") == 1
 
 
 def test_the_mark_comes_with_a_question_about_a_test_card(
