@@ -3,7 +3,7 @@
 
 import { Fault } from "../shared/fault.js";
 import { knownHost } from "../shared/host_state.js";
-import { isRecord } from "../shared/values.js";
+import { isRecord, isText } from "../shared/values.js";
 import { WEB_EID_VERSION, majorOf } from "../shared/versions.js";
 import { originOf } from "./caller.js";
 import { asking, authenticateTask, certificateTask, signTask } from "./tasks.js";
@@ -170,13 +170,16 @@ function optionsOf({ message }) {
 }
 
 /**
+ * Web eID takes any `lang`, and passes over what is no language that it speaks.
+ *
  * @param {PageRequest} request
  * @param {string} origin
  * @returns {Asking}
- * @throws {Fault} INVALID_ARGUMENT
  */
 function askingFor(request, origin) {
-  return asking(request, origin, optionsOf(request)["lang"] ?? undefined);
+  const { lang } = optionsOf(request);
+  const code = isText(lang, 2, 35) && /^[a-z]{2}(?![a-z])/i.exec(lang)?.[0];
+  return asking(request, origin, code ? code.toLowerCase() : undefined);
 }
 
 /**

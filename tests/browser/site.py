@@ -32,7 +32,7 @@ _PAGE = """<!doctype html>
 var received = [];
 const reports = [], untaken = [], waiting = [];
 let next = null, askedAt = 0;
-addEventListener("message", ({ data, source }) => {
+addEventListener("message", ({ data, source, origin }) => {
   if (data?.grandchild) addFrame(data.grandchild, null);
   if (data?.report) {
     reports.push(data.report);
@@ -40,7 +40,8 @@ addEventListener("message", ({ data, source }) => {
     if (parent !== window) parent.postMessage(data, "*");
   }
   const isAnswer = /-(ack|progress|success|failure)$/.test(data?.action ?? "");
-  if (source !== window || !isAnswer) return;
+  // Web eID's library takes no other answers than those of its own window and origin.
+  if (source !== window || origin !== self.origin || !isAnswer) return;
   received.push(data);
   untaken.push({ ...data, after: performance.now() - askedAt });
   if (parent !== window) parent.postMessage({ report: data }, "*");

@@ -77,7 +77,6 @@ async def test_authenticate_gives_the_token(
         ({"challengeNonce": "A" * 43}, "NATIVE_INVALID_ARGUMENT"),
         ({"challengeNonce": "A" * 129}, "NATIVE_INVALID_ARGUMENT"),
         ({"challengeNonce": 44}, "NATIVE_INVALID_ARGUMENT"),
-        ({"options": {"lang": "svenska"}}, "NATIVE_INVALID_ARGUMENT"),
         ({"libraryVersion": None}, "VERSION_INVALID"),
         ({"libraryVersion": "two"}, "VERSION_INVALID"),
         ({"libraryVersion": "3.0.0"}, "VERSION_MISMATCH"),

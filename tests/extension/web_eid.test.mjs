@@ -84,12 +84,7 @@ test("what is wrong with a request has Web eID's code for it", async () => {
     [webEidAuthenticate({ challengeNonce: undefined }), "MISSING_PARAMETER"],
     [webEidAuthenticate({ challengeNonce: "short" }), "NATIVE_INVALID_ARGUMENT"],
     [webEidAuthenticate({ challengeNonce: 5 }), "NATIVE_INVALID_ARGUMENT"],
-    [webEidAuthenticate({ options: { lang: "suomi" } }), "NATIVE_INVALID_ARGUMENT"],
     [{ action: "web-eid:get-signing-certificate" }, "VERSION_INVALID"],
-    [
-      { ...webEidCertificate, options: { lang: "suomi" } },
-      "NATIVE_INVALID_ARGUMENT",
-    ],
     [webEidSign({ libraryVersion: undefined }), "VERSION_INVALID"],
     [webEidSign({ certificate: undefined }), "MISSING_PARAMETER"],
     [webEidSign({ hash: null }), "MISSING_PARAMETER"],
@@ -97,12 +92,36 @@ test("what is wrong with a request has Web eID's code for it", async () => {
     [webEidSign({ certificate: "?" }), "NATIVE_INVALID_ARGUMENT"],
     [webEidSign({ hash: 5 }), "NATIVE_INVALID_ARGUMENT"],
     [webEidSign({ hashFunction: "" }), "NATIVE_INVALID_ARGUMENT"],
-    [webEidSign({ options: { lang: 5 } }), "NATIVE_INVALID_ARGUMENT"],
   ];
   for (const [message, code] of wrong) {
     assert.equal(codeOf(await page.get(message)), `ERR_WEBEID_${code}`);
   }
   assert.equal(fake.hosts.length, 0);
+});
+
+test("any language may be asked for, and what is none is passed over", async () => {
+  for (const [lang, expected] of [
+    ["fi", "fi"],
+    ["SV", "sv"],
+    ["fi-FI", "fi"],
+    ["et_EE", "et"],
+    ["suomi", undefined],
+    ["", undefined],
+    [null, undefined],
+    [5, undefined],
+  ]) {
+    const options = { lang };
+    for (const message of [
+      webEidAuthenticate({ options }),
+      { ...webEidCertificate, options },
+      webEidSign({ options }),
+    ]) {
+      await freshBrowser();
+      const { action } = await new Page().get(message);
+      assert.match(action, /-success$/);
+      assert.equal(fake.hosts[0]?.sent[0].arguments.lang, expected);
+    }
+  }
 });
 
 test("a library of the next generation is told what has to be newer", async () => {
