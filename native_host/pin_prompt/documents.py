@@ -13,7 +13,14 @@ from .questions import Document
 from .shown import shown_digest, shown_name
 from .texts import Texts
 
-__all__ = ["DocumentChanged", "Kind", "described", "kind_of", "read_document"]
+__all__ = [
+    "DocumentChanged",
+    "Kind",
+    "described",
+    "first_kind",
+    "kind_of",
+    "read_document",
+]
 
 #: Bytes that tell the kind of a document.
 _HEAD = 65536

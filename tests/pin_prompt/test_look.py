@@ -17,7 +17,7 @@ from native_host.pin_prompt.gui.look import (
 from native_host.pin_prompt.messages import AskPin, Show
 from native_host.pin_prompt.questions import Operation, Problem, Step
 
-from .conftest import Stage, a_question
+from .conftest import Stage, a_hash, a_question
 
 
 def palettes() -> dict[str, QPalette]:
@@ -51,6 +51,18 @@ def test_all_words_stand_out_from_what_they_stand_on(
         for label in stage.window.findChildren(QLabel):
             paper = label.palette().window().color()
             assert contrast(label.palette().windowText().color(), paper) >= 4.5
+
+
+@EACH
+def test_documents_stand_out_from_what_they_stand_on(
+    application: QApplication, stage: Stage, name: str
+) -> None:
+    application.setPalette(palettes()[name])
+    page = stage.sign(a_hash(), tries_left=2)
+    assert page.documents is not None
+    for label in page.documents.findChildren(QLabel):
+        palette = label.palette()
+        assert contrast(palette.windowText().color(), palette.base().color()) >= 4.5
 
 
 @EACH
