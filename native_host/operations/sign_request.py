@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 from native_host.card.certificate import CardCertificate, CertificateError
-from native_host.card.signature import HASH_SIZES, KeyType, Padding
+from native_host.card.signature import HASH_SIZES, KeyType, Padding, key_type_of
 from native_host.errors import InvalidArgument
 from native_host.operations.documents import DocumentInbox, check_names
 from native_host.operations.signature_key import algorithm_of
@@ -55,6 +55,8 @@ class SignRequest:
 
     def fits(self, certificate: CardCertificate) -> bool:
         """Return whether a certificate's key can sign it as it is asked for."""
+        if self.key_type not in {None, key_type_of(certificate.public_key)}:
+            return False
         try:
             for function in self._hash_functions:
                 algorithm_of(certificate.public_key, function, self.padding)

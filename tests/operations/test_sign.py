@@ -219,11 +219,22 @@ async def test_documents_with_a_function_that_is_not_known_are_refused(
             await begin(Person(), source, asked)
 
 
+@pytest.mark.parametrize(
+    ("reference", "hash_function", "key_type"),
+    [(2, "SHA3-256", None), (2, "SHA-256", KeyType.ECC), (3, "SHA-256", KeyType.RSA)],
+)
 async def test_a_certificate_whose_key_can_not_sign_that_is_refused_at_once(
-    old_source: MockCardSource, old_folder: Path
+    reference: int,
+    hash_function: str,
+    key_type: KeyType | None,
+    old_source: MockCardSource,
+    old_folder: Path,
 ) -> None:
-    rsa = certificate_of(old_folder, 2)
-    asked = request(hash_of(b"x", hash_function="SHA3-256"), certificate=rsa)
+    asked = request(
+        hash_of(b"x", hash_function=hash_function),
+        certificate=certificate_of(old_folder, reference),
+        key_type=key_type,
+    )
     person = Person([PIN2])
     with pytest.raises(InvalidArgument):
         await begin(person, old_source, asked)
