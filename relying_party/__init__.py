@@ -3,12 +3,20 @@
 
 ``validate`` checks one token; ``LoginService`` is login without any web framework;
 ``relying_party.web`` puts it on the routes of an aiohttp application.
+``validate_signer`` says who signed.
 """
 
 from .errors import RelyingPartyError
 from .identity import Identity
 from .login import LoginService
 from .trust import Trust
-from .validation import validate
+from .validation import validate, validate_signer
 
-__all__ = ["Identity", "LoginService", "RelyingPartyError", "Trust", "validate"]
+__all__ = [
+    "Identity",
+    "LoginService",
+    "RelyingPartyError",
+    "Trust",
+    "validate",
+    "validate_signer",
+]

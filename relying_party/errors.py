@@ -87,7 +87,7 @@ class UserCertificateMissingPurposeError(RelyingPartyError):
 
 
 class UserCertificateWrongPurposeError(RelyingPartyError):
-    """The person's certificate is not one for authentication."""
+    """The person's certificate is not one for what was asked for."""
 
     code = "USER_CERTIFICATE_WRONG_PURPOSE"
 

@@ -3,10 +3,11 @@
 
 Leaves of FINEID cards are not strict DER (an explicit FALSE in basicConstraints, a
 NULL among the parameters of ecdsa-with-SHA384), so they are read with asn1crypto and
-their paths are validated with pyhanko-certvalidator.
+their paths are validated with pyhanko-certvalidator. Certificates of signatures are
+validated in the same way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +30,7 @@ from .signature import verify_signature
 from .token import AuthToken, parse_token
 from .trust import Trust
 
-__all__ = ["validate"]
+__all__ = ["validate", "validate_signer"]
 
 
 async def validate(
@@ -50,19 +51,11 @@ async def validate(
     accepted. Raises the errors of ``relying_party.errors``, each for its own fault, and
     ``ValueError`` for an ``at`` without a zone.
     """
-    at = at or utc_now()
-    if at.tzinfo is None:
-        # Taken for local time it would let expired certificates pass for hours.
-        raise ValueError("The time to judge by has no time zone.")
-    at = at.astimezone(UTC)
+    at = _time_to_judge_by(at)
     parsed = token if isinstance(token, AuthToken) else parse_token(token)
-    certificate = _load_leaf(parsed.certificate_der)
-    _check_validity(certificate, at)
-    _check_purpose(certificate)
-    _check_policies(certificate, trust)
-    path = await _build_path(certificate, trust, at)
-    if revocation is not None:
-        await revocation.check(path, at=at)
+    certificate = await _validate_leaf(
+        parsed.certificate_der, _check_login_purpose, trust, at, revocation
+    )
     verify_signature(
         certificate,
         algorithm=parsed.algorithm,
@@ -71,6 +64,52 @@ async def validate(
         nonce=nonce,
     )
     return Identity.from_certificate(certificate)
+
+
+async def validate_signer(
+    certificate: bytes,
+    *,
+    trust: Trust,
+    at: datetime | None = None,
+    revocation: RevocationChecker | None = None,
+) -> Identity:
+    """Validate the certificate of a signature, in DER, and return whom it names.
+
+    It says nothing about a signature: whether the certificate's key made one is for the
+    caller to verify. ``at`` is the time to judge by, with its zone; now, unless given.
+    Without ``revocation`` a lost card is accepted. Raises the errors of
+    ``relying_party.errors`` but those of tokens, and ``ValueError`` as ``validate``.
+    """
+    at = _time_to_judge_by(at)
+    leaf = await _validate_leaf(
+        certificate, _check_signing_purpose, trust, at, revocation
+    )
+    return Identity.from_certificate(leaf)
+
+
+def _time_to_judge_by(at: datetime | None) -> datetime:
+    at = at or utc_now()
+    if at.tzinfo is None:
+        # Taken for local time it would let expired certificates pass for hours.
+        raise ValueError("The time to judge by has no time zone.")
+    return at.astimezone(UTC)
+
+
+async def _validate_leaf(
+    der: bytes,
+    check_purpose: Callable[[x509.Certificate, set[str]], None],
+    trust: Trust,
+    at: datetime,
+    revocation: RevocationChecker | None,
+) -> x509.Certificate:
+    certificate = _load_leaf(der)
+    _check_validity(certificate, at)
+    check_purpose(certificate, _key_usage(certificate))
+    _check_policies(certificate, trust)
+    path = await _build_path(certificate, trust, at)
+    if revocation is not None:
+        await revocation.check(path, at=at)
+    return certificate
 
 
 class _AsReceived:
@@ -114,7 +153,7 @@ def _load_leaf(der: bytes) -> x509.Certificate:
         # asn1crypto raises whatever Python raises on odd input (ValueError, TypeError,
         # KeyError, IndexError, RecursionError, …) and documents none of it.
         raise UserCertificateParseError(
-            "The token's certificate is not an X.509 certificate."
+            "The person's certificate is not an X.509 certificate."
         ) from error
     outer, inner = certificate["signature_algorithm"], tbs["signature"]
     if outer.dump() != inner.dump():
@@ -139,26 +178,37 @@ def _check_validity(certificate: x509.Certificate, at: datetime) -> None:
         raise CertificateExpiredError("The certificate has expired.")
 
 
-def _check_purpose(certificate: x509.Certificate) -> None:
+def _key_usage(certificate: x509.Certificate) -> set[str]:
     usage = certificate.key_usage_value
     if usage is None:
         raise UserCertificateMissingPurposeError(
             "The certificate does not say what its key may be used for."
         )
-    purposes = usage.native
+    if certificate.ca:
+        raise UserCertificateWrongPurposeError("The certificate is a CA's.")
+    return set(usage.native)
+
+
+def _check_login_purpose(certificate: x509.Certificate, purposes: set[str]) -> None:
     if "digital_signature" not in purposes or "non_repudiation" in purposes:
-        raise UserCertificateWrongPurposeError(
-            "The certificate is not for authentication: its key usage is "
-            + (", ".join(sorted(purposes)) or "empty")
-            + "."
-        )
+        raise _wrong_purpose("authentication", purposes)
     extended = certificate.extended_key_usage_value
     if extended is not None and "client_auth" not in extended.native:
         raise UserCertificateWrongPurposeError(
             "The certificate's extended key usage does not include clientAuth."
         )
-    if certificate.ca:
-        raise UserCertificateWrongPurposeError("The certificate is a CA's.")
+
+
+def _check_signing_purpose(_: x509.Certificate, purposes: set[str]) -> None:
+    if "non_repudiation" not in purposes or "digital_signature" in purposes:
+        raise _wrong_purpose("signing", purposes)
+
+
+def _wrong_purpose(wanted: str, purposes: set[str]) -> UserCertificateWrongPurposeError:
+    found = ", ".join(sorted(purposes)) or "empty"
+    return UserCertificateWrongPurposeError(
+        f"The certificate is not for {wanted}: its key usage is {found}."
+    )
 
 
 def _check_policies(certificate: x509.Certificate, trust: Trust) -> None:
