@@ -123,7 +123,8 @@ class DocumentInbox:
         """Wait until all bytes are there; tell ``progress`` bytes there and in all.
 
         The copies can't be written any more afterwards. Raises ``InvalidArgument`` when
-        a chunk was wrong or none came in time.
+        a chunk was wrong or none came in time, and a ``KortillaError`` when the disk
+        does not take the rest.
         """
         while True:
             self._check_alive()
@@ -138,9 +139,13 @@ class DocumentInbox:
                 raise self._fail(
                     f"The documents stopped coming for {self._patience:g} seconds."
                 ) from None
-        for file in self._files:
-            file.flush()
-            os.fchmod(file.fileno(), stat.S_IRUSR)
+        try:
+            for file in self._files:
+                file.flush()
+                os.fchmod(file.fileno(), stat.S_IRUSR)
+        except OSError as error:
+            self.close()
+            raise _unstorable(error) from error
 
     def path(self, document: int) -> Path:
         """Return where a document's private copy is."""

@@ -4,6 +4,7 @@
 import asyncio
 import errno
 import hashlib
+import os
 import signal
 import stat
 import subprocess
@@ -254,16 +255,18 @@ def test_hostile_names_are_names_and_reach_no_file(place: Path) -> None:
     check_names(["x" * 255])
 
 
-def test_a_disk_that_is_full_is_said_and_nothing_stays(
-    inbox: DocumentInbox, place: Path
+@pytest.mark.parametrize("size", [len(FIRST), 5], ids=["at once", "at the end"])
+async def test_a_disk_that_is_full_is_said_and_nothing_stays(
+    size: int, place: Path
 ) -> None:
-    inbox._files[0].close()
-    with (
-        Path("/dev/full").open("r+b") as inbox._files[0],
-        pytest.raises(KortillaError, match="No space left"),
-    ):
-        inbox.put(0, 0, FIRST)
-    assert not inside(place)
+    with closing(DocumentInbox([header(size=size)])) as inbox:
+        full = os.open("/dev/full", os.O_RDWR)
+        os.dup2(full, inbox._files[0].fileno())
+        os.close(full)
+        with pytest.raises(KortillaError, match="No space left"):
+            inbox.put(0, 0, FIRST[:size])
+            await inbox.complete(nothing)
+        assert not inside(place)
 
 
 def test_a_place_that_takes_no_folder_is_said(
