@@ -95,7 +95,7 @@ class PinAsker:
             typed: list[bytearray] = []
             try:
                 pin = await at_hand.unless_removed(self._ask(question, typed))
-                attempt = hashlib.sha256(certificate.der + pin).digest()
+                attempt = _fingerprint(certificate, pin)
                 repeated = attempt in self._refused
                 if not repeated:
                     if not pad:
@@ -139,6 +139,13 @@ class PinAsker:
         """Ask, and keep what was typed from a caller who is cancelled just then."""
         typed.append(await self._prompt.ask_pin(question))
         return typed[-1]
+
+
+def _fingerprint(certificate: CardCertificate, pin: bytearray) -> bytes:
+    """Return what tells a PIN of one card from others; no copy of it is made."""
+    hashed = hashlib.sha256(certificate.der)
+    hashed.update(pin)
+    return hashed.digest()
 
 
 def _wipe(pin: bytearray) -> None:

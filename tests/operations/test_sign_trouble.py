@@ -2,6 +2,7 @@
 """Signing with keys, PINs and people that are not as they should be."""
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,6 +169,22 @@ async def test_pins_are_wiped_whatever_happens(source: MockCardSource) -> None:
     await begin(person, source)
     assert len(person.typed) == 3
     assert not any(any(pin) for pin in person.typed)
+
+
+async def test_no_copy_of_a_pin_is_made_to_know_it_again(
+    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[bytes] = []
+    sha256 = hashlib.sha256
+
+    def spy(data: bytes = b"", **options: bool) -> object:
+        given.append(data)
+        return sha256(data, **options)
+
+    monkeypatch.setattr("hashlib.sha256", spy)
+    await begin(Person(["999999", PIN2]), source)
+    assert given
+    assert not any(pin in data for data in given for pin in (b"999999", PIN2.encode()))
 
 
 @pytest.mark.parametrize("moment", ["typed", "bars"])
