@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""The service of docs/developers.md, as a person meets it in a browser."""
+
+import runpy
+import socket
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from relying_party import Trust
+from tests.guide import blocks
+
+from .browsers import Browser
+from .conftest import Holder, OpenTab
+from .tls import Authority
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def test_the_examples_log_in_and_sign(
+    browser: Browser,
+    open_tab: OpenTab,
+    tmp_path: Path,
+    trust: Trust,
+    holder: Holder,
+    authority: Authority,
+) -> None:
+    """With the prompt that answers by itself."""
+    browser.house.configure(prompt="automatic")
+    files = [tmp_path / "service.py", tmp_path / "signing.py"]
+    for file, example in zip(files, blocks("developers.md", "python"), strict=False):
+        file.write_text(example)
+    service, signing = (runpy.run_path(str(file)) for file in files)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        origin = f"https://n0.service.example:{listener.getsockname()[1]}"
+        app = service["create_app"](origin, trust)
+        signing["add_signing"](app, origin, trust)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            context = authority.server_context
+            await web.SockSite(runner, listener, ssl_context=context).start()
+            tab = await open_tab()
+            await tab.goto(origin)
+            await tab.click("#identify")
+            assert holder[1] in await tab.text("#person")
+            await tab.goto(f"{origin}/contract")
+            for way in ("document", "hash"):
+                await tab.click(f"#{way}")
+                await tab.wait_for("#result:not(:empty)")
+                assert (await tab.text("#result")).endswith(" allekirjoitti.")
+                await tab.evaluate(
+                    "document.querySelector('#result').replaceChildren()"
+                )
+        finally:
+            await runner.cleanup()

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+"""The examples in the documentation, so that tests can run them."""
+
+import re
+from pathlib import Path
+
+__all__ = ["blocks"]
+
+_DOCS = Path(__file__).parents[1] / "docs"
+
+
+def blocks(guide: str, language: str) -> list[str]:
+    """Return the blocks of code in a language that a page of docs/ has."""
+    text = (_DOCS / guide).read_text()
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
