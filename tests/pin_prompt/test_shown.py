@@ -58,6 +58,7 @@ def test_no_two_names_are_shown_the_same(name: str) -> None:
         ("e\u0301\u0301\u0301\u0301", "e\u0301\u0301" + r"\u{301}\u{301}"),
         ("/\u0338", r"\u{2F}\u{338}"),
         ("heart\ufe0f", r"heart\u{FE0F}"),
+        ("no head\U0001d159", r"no head\u{1D159}"),
         ("", ""),
     ],
 )
