@@ -417,6 +417,18 @@ def test_a_pdf_is_opened_by_the_system_on_a_private_copy(
     assert not path.parent.exists()
 
 
+@pytest.mark.parametrize("left", [b"%PDF-1.7 ag", b"%PDF-1.7 agreed, and more"])
+def test_a_copy_that_is_not_what_was_hashed_is_not_opened_again(
+    left: bytes, stage: Stage, tmp_path: Path, opened: list[Path]
+) -> None:
+    stage.sign(a_document(tmp_path, b"%PDF-1.7 agreed"))
+    press_open(stage)
+    opened[0].unlink()
+    opened[0].write_bytes(left)
+    press_open(stage)
+    assert opened[1].read_bytes() == b"%PDF-1.7 agreed"
+
+
 def test_the_copies_go_when_the_person_cancels(
     stage: Stage, tmp_path: Path, opened: list[Path]
 ) -> None:

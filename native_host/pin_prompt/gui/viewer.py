@@ -172,10 +172,12 @@ class PrivateCopies:
             if self._folder is None:
                 self._folder = Path(mkdtemp(prefix="shown-", dir=Path(near).parent))
             path = self._folder / f"document-{number}.pdf"
-            if not path.exists():
-                path.touch(0o600, exist_ok=False)
-                path.write_bytes(data)
-                path.chmod(0o400)
+            # Anew each time: a full disk may have cut the last one short, and a viewer
+            # may have saved another over it.
+            path.unlink(missing_ok=True)
+            path.touch(0o600, exist_ok=False)
+            path.write_bytes(data)
+            path.chmod(0o400)
         except OSError:
             return False
         return QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(path)))
