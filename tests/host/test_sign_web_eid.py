@@ -16,6 +16,7 @@ from .signing import b64, digest, pin2_tries, verify
 from .test_own_protocol import AUTOMATIC, Script
 from .test_sign import is_explained
 
+PIN2 = "123456"
 FIRST = {"command": "get-signing-certificate", "arguments": {"origin": ORIGIN}}
 
 
@@ -124,6 +125,40 @@ def test_web_eids_wrong_certificate_is_answered_at_once_too(
         host.until(lambda: is_explained(script))
         host.end_input()
         assert host.wait(2) == 0
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["leaves", "waits for the end"])
+def test_the_second_step_does_not_wait_for_the_end_of_the_first_ones_window(
+    tmp_path: Path, home: Path, window: dict[str, str], at_once: bool
+) -> None:
+    """Published extensions leave with the answer, or wait 2 s for the host's end."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    scripts = [Script(tmp_path / "first", "agree"), Script(tmp_path / "second", PIN2)]
+    with (
+        running(window, WEB_EID_CALLER, prompt_command=scripts[0].command) as first,
+        running(window, WEB_EID_CALLER, prompt_command=scripts[1].command) as second,
+    ):
+        first.send(FIRST)
+        given = first.receive()
+        assert given is not None
+        if at_once:
+            first.end_input()
+        hashed = digest(b"contract", "SHA-384")
+        arguments = {
+            "hash": b64(hashed),
+            "hashFunction": "SHA-384",
+            "certificate": given["certificate"],
+            "origin": ORIGIN,
+        }
+        second.send({"command": "sign", "arguments": arguments})
+        made = second.receive()
+        assert made is not None
+        verify(given["certificate"], made, hashed)
+        if at_once:
+            second.end_input()
+        assert [first.wait(2), second.wait(2)] == [0, 0]
+        assert pin2_tries(home) == 5
 
 
 @pytest.mark.parametrize("step", ["get-signing-certificate", "sign"])
