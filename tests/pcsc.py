@@ -16,6 +16,7 @@ import contextlib
 import fcntl
 import importlib
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -31,20 +32,28 @@ from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
 from native_host.mock_card.vpcd import DEFAULT_PORT, VirtualReader
 
-__all__ = ["READER", "Room", "isolated", "run", "within"]
+__all__ = ["READER", "READERS", "Room", "isolated", "run", "within"]
 
-#: The first slot of the virtual reader, where ``Room.insert`` puts the card.
-READER = "Virtual PCD 00 00"
+#: All readers that there may be. The virtual reader's driver has two slots, each a
+#: reader for PC/SC; there is one driver unless a room is told to have more.
+READERS = tuple(
+    f"Virtual PCD{driver} 00 {slot:02X}"
+    for driver in ("", *(f" {number}" for number in range(2, 8)))
+    for slot in range(2)
+)
+
+#: Where ``Room.insert`` puts a card.
+READER = READERS[0]
 
 _ROOT = Path(__file__).parent.parent
 _SOCKET = Path("/run/pcscd/pcscd.comm")
 _READERS = Path("/run/readers")
 _DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
-_READER_FILE = f"""\
-FRIENDLYNAME "Virtual PCD"
-DEVICENAME   /dev/null:{DEFAULT_PORT:#X}
-LIBPATH      {_DRIVER}
-CHANNELID    {DEFAULT_PORT:#X}
+_READER_ENTRY = """\
+FRIENDLYNAME "{name}"
+DEVICENAME   /dev/null:{port:#X}
+LIBPATH      {driver}
+CHANNELID    {port:#X}
 """
 _DYING_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
 _TIMEOUT = 60  # seconds
@@ -111,17 +120,30 @@ def isolated(scenario: Callable[["Room"], Awaitable[None]]) -> Callable[[Path], 
 
 
 class Room:
-    """A pcscd, its virtual reader and the mock card, inside the namespace."""
+    """A pcscd, its virtual readers and mock cards, inside the namespace."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._pcscd: subprocess.Popen[bytes] | None = None
-        self._reader: VirtualReader | None = None
+        self._cards: dict[str, VirtualReader] = {}
 
-    def start_service(self) -> None:
-        """Start pcscd and wait until it can be reached."""
+    def start_service(self, *, drivers: int = 1) -> None:
+        """Start pcscd and wait until it can be reached.
+
+        With ``drivers``, of which there may be 7, it has the first of ``READERS``, two
+        for each. It then runs that many threads, which look for cards by themselves.
+        """
         _READERS.mkdir(exist_ok=True)
-        (_READERS / "vpcd").write_text(_READER_FILE)
+        entries = []
+        for number in range(drivers):
+            # A driver has room for one reader, so each is a library of its own.
+            driver = Path(f"/run/vpcd-{number}.so")
+            shutil.copyfile(_DRIVER, driver)
+            port = DEFAULT_PORT + 2 * number
+            name = READERS[2 * number].removesuffix(" 00 00")
+            entry = _READER_ENTRY.format(name=name, port=port, driver=driver)
+            entries.append(entry)
+        (_READERS / "vpcd").write_text("\n".join(entries))
         pcscd = ["pcscd", "--foreground", "--disable-polkit", "-c", str(_READERS)]
         self._pcscd = subprocess.Popen(
             [*_DYING_WITH_PARENT, *pcscd],
@@ -140,7 +162,8 @@ class Room:
             self._pcscd.send_signal(sign)
             self._pcscd.wait()
             self._pcscd = None
-        self.pull()
+        for reader in READERS:
+            self.pull(reader)
 
     @property
     def service(self) -> subprocess.Popen[bytes]:
@@ -152,20 +175,21 @@ class Room:
         """Make a mock card in the room's folder."""
         return MockCardState.create(self.folder / profile, profile=profile)
 
-    def insert(self, card: MockCard) -> None:
-        """Put a card into the reader."""
-        self.pull()
-        self._reader = VirtualReader(card).__enter__()
+    def insert(self, card: MockCard, reader: str = READER) -> None:
+        """Put a card into a reader."""
+        self.pull(reader)
+        port = DEFAULT_PORT + READERS.index(reader)
+        self._cards[reader] = VirtualReader(card, port=port).__enter__()
 
-    def pull(self) -> None:
-        """Take the card out of the reader."""
-        if self._reader:
-            self._reader.__exit__(None, None, None)
-            self._reader = None
+    def pull(self, reader: str = READER) -> None:
+        """Take the card out of a reader, if there is one."""
+        if card := self._cards.pop(reader, None):
+            card.__exit__(None, None, None)
 
     def close(self) -> None:
         """Take everything away."""
-        self.pull()
+        for reader in READERS:
+            self.pull(reader)
         self.stop_service()
 
 

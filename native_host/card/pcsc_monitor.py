@@ -16,8 +16,9 @@ logger = logging.getLogger(__name__)
 
 Readers = tuple[Reader, ...]
 
-# A reader of this name "changes" when a reader is plugged in or pulled out; the high
-# half of its state is the number of readers known.
+# A reader of this name "changes" when a reader is plugged in or pulled out. The high
+# half of its state counts readers (Windows) or how often that has happened (pcsc-lite
+# 2.3): unless it goes back as it came, every wait ends at once.
 _PLUG_AND_PLAY = "\\\\?PnP?\\Notification"
 
 # State bits, the same on all systems; the high half counts insertions and removals.
@@ -93,6 +94,7 @@ class ReaderMonitor:
         known: dict[str, _Known] = {}
         reported: Readers | None = None
         looked_again = False
+        plugged = 0  # the state of plug and play, heard before the readers are listed
         while not self._stopping.is_set():
             names = _list_readers(context)
             known = {name: known[name] for name in names if name in known}
@@ -107,11 +109,13 @@ class ReaderMonitor:
             states = [
                 (name, known[name].state if name in known else 0) for name in names
             ]
-            states.append((_PLUG_AND_PLAY, len(names) << 16))
+            states.append((_PLUG_AND_PLAY, plugged))
             first_without = not names and not looked_again
             looked_again = first_without
             timeout = _SECOND_LOOK if first_without else scard().INFINITE
             code, found = status_change(context, timeout, states)
+            if code in {Code.OK, Code.TIMEOUT}:
+                plugged = found[-1][1] & ~_CHANGED
             if code in {Code.CANCELLED, Code.TIMEOUT}:
                 continue
             if code in {Code.UNKNOWN_READER, Code.READER_UNAVAILABLE}:
@@ -119,9 +123,8 @@ class ReaderMonitor:
                 self._stopping.wait(0.1)
                 continue
             check(code, "SCardGetStatusChange")
-            for name, state, atr in found:
-                if name != _PLUG_AND_PLAY:
-                    known[name] = self._heard(name, state, atr, known.get(name))
+            for name, state, atr in found[:-1]:
+                known[name] = self._heard(name, state, atr, known.get(name))
 
     def _heard(self, name: str, state: int, atr: bytes, last: _Known | None) -> _Known:
         state &= ~_CHANGED

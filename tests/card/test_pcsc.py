@@ -208,6 +208,7 @@ async def test_a_card_pulled_during_a_command_is_not_taken_for_a_mute_one(
             with pytest.raises(CardRemoved):
                 await source.run(card.pin_info, PinRole.PIN1)
             await source.run(connection.close)
+            await reader_where(source, is_empty)
             state.insert()
 
 

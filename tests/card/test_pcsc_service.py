@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""A smart card service that is absent, stops, is killed, hangs, and comes back."""
+"""A smart card service that is absent, stops, is killed, hangs, or has no news."""
 
 import asyncio
 import shutil
 import signal
 import time
+from unittest import mock
 
 import pytest
 
 from native_host.card.errors import PcscUnavailable
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pcsc import PcscSource
+from native_host.card.pcsc_calls import status_change
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
-from tests.pcsc import READER, Room, isolated
+from tests.pcsc import READER, READERS, Room, isolated
 
 from .virtual_reader import closing_in_time, has_card, log_in, reader_where
 
@@ -105,3 +107,22 @@ async def test_a_service_that_hangs_does_not_hold_up_closing(room: Room) -> None
     await source.close()
     closing_in_time(started)
     room.service.send_signal(signal.SIGCONT)
+
+
+@isolated
+async def test_nothing_is_asked_of_the_service_while_nothing_happens(
+    room: Room,
+) -> None:
+    for drivers in (1, 2, 3):
+        room.stop_service()
+        room.start_service(drivers=drivers)
+        ask = "native_host.card.pcsc_monitor.status_change"
+        with mock.patch(ask, side_effect=status_change) as asks:
+            async with PcscSource() as source:
+                readers = await source.readers()
+                assert [each.name for each in readers] == [*READERS[: 2 * drivers]]
+                with pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.3):
+                        await source.wait_for_change(readers)
+                # One look at the readers, and the wait that does not end.
+                assert asks.call_count == 2

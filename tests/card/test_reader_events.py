@@ -42,6 +42,7 @@ class FakePcsc:
 
     def __init__(self) -> None:
         self.readers: dict[str, tuple[int, bytes]] = {}
+        self.plugged = 1  # counts as pcsc-lite 2.3 does
         self.news = threading.Condition()
         self.cancelled = False
         self.waiting = 0
@@ -61,6 +62,7 @@ class FakePcsc:
 
     def set(self, **readers: tuple[int, bytes]) -> None:
         with self.news:
+            self.plugged += len(self.readers.keys() ^ readers.keys())
             self.readers = dict(readers)
             self.news.notify_all()
 
@@ -86,7 +88,7 @@ class FakePcsc:
         found = []
         for name, known in asked:
             if name == PNP:
-                state, atr = len(self.readers) << 16, b""
+                state, atr = self.plugged << 16, b""
             elif name in self.readers:
                 state, atr = self.readers[name]
             else:
@@ -185,6 +187,21 @@ async def test_readers_plugged_in_and_pulled_out_are_noticed(fake: FakePcsc) -> 
         assert await source.wait_for_change(both) == one
         fake.set()
         assert await source.wait_for_change(one) == ()
+
+
+async def test_nothing_is_asked_while_nothing_happens(fake: FakePcsc) -> None:
+    async with PcscSource() as source:
+        known = await source.readers()
+        for readers in (1, 2, 1, 3, 0):
+            fake.set(**{str(n): (EMPTY, b"") for n in range(readers)})
+            known = await source.wait_for_change(known)
+            assert len(known) == readers
+            await asyncio.to_thread(wait_until, fake, lambda: fake.waiting)
+            waits = fake.waits
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await source.wait_for_change(known)
+            assert fake.waits == waits
 
 
 async def test_a_card_that_does_not_answer_its_reset_is_mute(fake: FakePcsc) -> None:
