@@ -15,7 +15,7 @@ from native_host.messaging.models import ChunkArguments
 from native_host.messaging.results import Reply
 from native_host.operations.conversation import Report
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.sign import CertificateMismatch, SigningInterrupted
+from native_host.operations.sign import SigningInterrupted
 from native_host.origin import check_origin
 from native_host.pin_prompt.prompt import Progress, Prompt, PromptFailed, Step
 
@@ -141,7 +141,7 @@ class Operation:
     async def _finish(self, work: "asyncio.Task[None]", prompt: Prompt) -> None:
         try:
             await asyncio.shield(work)
-        except (CertificateMismatch, SigningInterrupted) as error:
+        except SigningInterrupted as error:
             if not prompt.attended:
                 raise
             self.answered = self.refused = True

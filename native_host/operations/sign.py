@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import UnsupportedCard, WrongPin
+from native_host.card.errors import CardError, UnsupportedCard, WrongPin
 from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource
@@ -52,8 +52,13 @@ class Signatures:
     signatures: tuple[Signature, ...]
 
 
-class CertificateMismatch(KortillaError):
-    """The certificate that the service chose is not on the card."""
+class CertificateMismatch(CardError):
+    """The certificate that the service chose is not on the card.
+
+    An error of the card: the person is told and may put in the right one. The page
+    hears of it as the reason of a cancellation, as before consent nothing tells it that
+    there is a card (security.md, 7).
+    """
 
     code = "CERTIFICATE_MISMATCH"
 
@@ -86,8 +91,8 @@ async def sign(
     """Have the person look and agree, and sign. The caller closes everything.
 
     ``progress`` is told ``window-open``, ``receiving`` with bytes, and ``signing`` with
-    signatures. Raises ``InvalidArgument``, ``CertificateMismatch``,
-    ``SigningInterrupted``, ``UserCancelled`` with the reason, and errors of the prompt.
+    signatures. Raises ``InvalidArgument``, ``SigningInterrupted``,
+    ``UserCancelled`` with the reason, and errors of the prompt.
     Whoever cancels while a signature is being made gets those before it: it is withheld
     when the card has made it.
     """
@@ -106,9 +111,6 @@ async def sign(
             look=batch.look,
             suits=batch.suits if request.certificate is not None else None,
         )
-    except CertificateMismatch as error:
-        prompt.show(Step.FAILED, Problem(error.code))
-        raise
     except SigningInterrupted as error:
         detail = f"{len(error.done.signatures)}/{error.total}"
         prompt.show(Step.FAILED, Problem(error.code, detail))

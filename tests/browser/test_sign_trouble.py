@@ -13,7 +13,7 @@ from .conftest import OpenTab, Visit
 from .signing import ACTION, P256, PIN2, THREE, TITLE, Papers, check, request
 from .site import Page, Site
 from .test_login import on, type_pin
-from .window import Door
+from .window import Door, Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -70,6 +70,29 @@ async def test_a_batch_that_is_interrupted_gives_what_was_signed(
     await page.ask_script(request(THREE))
     await (await door.opened()).type_pin(PIN2)
     check(await page.heard(f"{ACTION}-success", "1"), THREE)
+
+
+async def test_a_window_that_stays_ends_with_its_page_or_the_next_request(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    card, page = browser.house.card, await visit()
+
+    async def interrupted() -> Window:
+        card.state.set_faults(Fault("card-pulled", on="verify", skip=1))
+        await page.ask_script(request(THREE))
+        window = await door.opened()
+        await window.type_pin(PIN2)
+        await page.failure(ACTION, "1")
+        await window.hear_step("failed")
+        card.state.insert()
+        return window
+
+    first = await interrupted()
+    second = await interrupted()
+    await first.gone()
+    await page.tab.close()
+    await second.gone()
+    await browser.house.host_gone()
 
 
 async def test_the_window_stays_until_the_person_has_read_what_was_interrupted(

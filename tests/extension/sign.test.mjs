@@ -563,13 +563,11 @@ test("what the host tells besides reaches no page", async () => {
   ]);
 });
 
-const mismatch = { code: "CERTIFICATE_MISMATCH", message: "", shown: true };
-
 test("a window that says what went wrong stays after the answer", async () => {
   const { port } = await asked();
-  host().say({ id: "1", error: mismatch });
+  host().say({ id: "1", error: interrupted });
   await settle();
-  assert.equal(codeOf(port.sent.at(-1)), "CERTIFICATE_MISMATCH");
+  assert.equal(codeOf(port.sent.at(-1)), "SIGNING_INTERRUPTED");
   assert.ok(!("shown" in port.sent[0].error));
   mock.timers.tick(3_600_000);
   await settle();
@@ -581,7 +579,7 @@ test("a window that says what went wrong stays after the answer", async () => {
 
 test("such a window goes with its document", async () => {
   const { page } = await asked();
-  host().say({ id: "1", error: mismatch });
+  host().say({ id: "1", error: interrupted });
   await settle();
   await page.leave();
   assert.ok(host().disconnected);
@@ -589,7 +587,7 @@ test("such a window goes with its document", async () => {
 
 test("such a window makes room for the next operation, of any page", async () => {
   await asked();
-  host().say({ id: "1", error: mismatch });
+  host().say({ id: "1", error: interrupted });
   await settle();
   const [old] = fake.hosts;
   new Page({ tab: 2, origin: "https://other.example" }).ask(authenticate());
@@ -614,7 +612,7 @@ test("such a window outlives the page's cancel that came with it", async () => {
 test("an error that no window shows ends the host at once", async () => {
   for (const shown of [undefined, false, "yes"]) {
     await asked();
-    host().say({ id: "1", error: { ...mismatch, shown } });
+    host().say({ id: "1", error: { ...interrupted, shown } });
     await settle();
     assert.ok(host().disconnected);
   }
@@ -626,7 +624,7 @@ test("a page that stopped waiting does not hear of a window that stays", async (
   );
   mock.timers.tick(10);
   await settle();
-  host().say({ id: "1", error: mismatch });
+  host().say({ id: "1", error: interrupted });
   await settle();
   assert.equal(port.sent.length, 1);
   assert.ok(!host().disconnected);

@@ -4,13 +4,15 @@
 ``python scripted_prompt.py LOG ANSWER…``: each question takes the next answer, which is
 digits, ``agree``, ``cancel``, ``die``, or ``wait`` to leave it unanswered. Without a
 click the first question is ``ask-started``, whose answer is ``started`` or one of
-those. A window that explains why nothing came of it takes an answer too.
+those. A window that explains why nothing came of it, or asks for another card, takes an
+answer too.
 """
 
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 
 def main(log: Path, answers: list[str]) -> None:
@@ -27,11 +29,16 @@ def main(log: Path, answers: list[str]) -> None:
                     answer(answers.pop(0), 0)
                 case "ask-pin" | "ask-consent":
                     answer(answers.pop(0), message["number"])
-                case "show" if message["step"] == "failed":
+                case "show" if message["step"] == "failed" or is_other_card(message):
                     answer(answers.pop(0), 0)
                 case "close":
                     break
         file.write('{"type": "gone"}\n')
+
+
+def is_other_card(message: dict[str, Any]) -> bool:
+    """Whether the window asks for the card of another certificate."""
+    return (message["problem"] or {}).get("code") == "CERTIFICATE_MISMATCH"
 
 
 def answer(word: str, number: int) -> None:

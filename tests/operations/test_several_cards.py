@@ -14,7 +14,6 @@ from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.sign import (
-    CertificateMismatch,
     HashToSign,
     Signatures,
     SignRequest,
@@ -263,7 +262,12 @@ async def test_a_certificate_that_is_on_neither_card_is_said(
     readers: SeveralReaders,
 ) -> None:
     person = Person([PIN2])
-    with pytest.raises(CertificateMismatch):
-        await begin_sign(person, readers, b"another")
+    signing = begin_sign(person, readers, b"another")
+    await until(lambda: person.shown and person.shown[-1][0] is Step.WAITING_FOR_CARD)
+    assert person.problems()[-1] == "CERTIFICATE_MISMATCH"
+    person.cancel()
+    with pytest.raises(UserCancelled) as caught:
+        await signing
+    assert caught.value.reason == "CERTIFICATE_MISMATCH"
     assert not person.choices
     assert not person.questions

@@ -16,7 +16,6 @@ from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState, PinData
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.sign import (
-    CertificateMismatch,
     SigningInterrupted,
     SignRequest,
     sign,
@@ -54,9 +53,16 @@ async def test_a_certificate_that_is_not_the_cards_is_said(
 ) -> None:
     person = Person([PIN2])
     asked = request(certificate=chosen(certificate_of(folder, 2)))
-    with pytest.raises(CertificateMismatch):
-        await begin(person, source, asked)
-    assert person.shown[-1] == (Step.FAILED, Problem("CERTIFICATE_MISMATCH"))
+    signing = begin(person, source, asked)
+    await until(person.problems)
+    assert person.shown[-1] == (
+        Step.WAITING_FOR_CARD,
+        Problem("CERTIFICATE_MISMATCH"),
+    )
+    person.cancel()
+    with pytest.raises(UserCancelled) as caught:
+        await signing
+    assert caught.value.reason == "CERTIFICATE_MISMATCH"
     assert not person.questions
     assert tries(folder) == (5, 5)
 
@@ -66,8 +72,12 @@ async def test_nothing_is_signed_with_the_authentication_key(
 ) -> None:
     person = Person([PIN2])
     asked = request(certificate=certificate_of(folder, 1))
-    with pytest.raises(CertificateMismatch):
-        await begin(person, source, asked)
+    signing = begin(person, source, asked)
+    await until(person.problems)
+    assert person.problems() == ["CERTIFICATE_MISMATCH"]
+    person.cancel()
+    with pytest.raises(UserCancelled):
+        await signing
     assert not person.questions
 
 

@@ -50,7 +50,9 @@ def placeholders(text: str) -> set[str]:
 def codes(kind: type[CardError] = CardError) -> Iterator[str]:
     yield kind.code
     for narrower in kind.__subclasses__():
-        yield from codes(narrower)
+        # Which operations are imported depends on the tests that run beside.
+        if narrower.__module__.startswith("native_host.card."):
+            yield from codes(narrower)
 
 
 def test_there_is_a_catalogue_for_each_language_spoken() -> None:
