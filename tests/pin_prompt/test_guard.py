@@ -8,7 +8,8 @@ from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication
 
 from native_host.pin_prompt.gui.guard import GUARD_MILLISECONDS, Guard
-from native_host.pin_prompt.messages import AskPin, AskStarted
+from native_host.pin_prompt.messages import AskPin, AskStarted, Show
+from native_host.pin_prompt.questions import Progress, Step
 
 from .conftest import Stage, a_question
 
@@ -83,6 +84,28 @@ def test_somebody_who_goes_on_typing_is_not_taken_for_somebody_who_begins(
     spy = QSignalSpy(stage.window.guard.changed)
     QTest.keyClicks(stage.pin_page.field, "12\r")
     assert [spy.at(i) for i in range(spy.count())] == [[True]] * 3
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Show(Step.RECEIVING, progress=Progress(1, 2)),
+        AskPin(1, a_question(role="PIN2", pin_pad=True)),
+    ],
+)
+def test_a_pin_that_is_typed_where_no_field_is_presses_nothing(
+    stage: Stage, asked: Show | AskPin
+) -> None:
+    stage.open(operation="sign")
+    stage.handle(asked)
+    stage.window.guard.end()
+    focus = stage.window.focusWidget()
+    assert focus is not None
+    QTest.keyClicks(focus, "123456\r")
+    assert stage.answers == []
+    stage.window.guard.end()
+    QTest.keyClick(focus, Qt.Key.Key_Return)
+    assert stage.answers == [{"type": "cancel"}]
 
 
 def test_an_input_method_waits_for_the_guard_too(stage: Stage) -> None:

@@ -379,6 +379,10 @@ class PromptWindow(QDialog):
                 bar = self.page.scrolled.verticalScrollBar()
             bar.triggerAction(scrolling)
         elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if event.text().isalnum():
+                # A PIN that is typed where there is no field, or not yet: the Enter
+                # after it must not press what happens to have the focus.
+                self.guard.restart()
             super().keyPressEvent(event)
         elif self.guard.active:
             self.guard.restart()
