@@ -6,6 +6,7 @@ is verified anew on the card before each signature (card.md, "Rules of state").
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,6 +16,7 @@ from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource
 from native_host.errors import KortillaError
+from native_host.log import log_unexpected
 from native_host.operations.card_session import CardAtHand, with_card
 from native_host.operations.conversation import Report, begin, check_cancelled
 from native_host.operations.documents import DocumentHeader, DocumentInbox
@@ -32,6 +34,8 @@ __all__ = [
     "SigningInterrupted",
     "sign",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -164,9 +168,10 @@ class _Batch:
         key, certificate = await prompt.watch(at_hand.run(self._choose_key, card))
         things = await self._things(certificate)
 
-        def interrupted(error: KortillaError) -> SigningInterrupted:
+        def interrupted(error: Exception) -> SigningInterrupted:
             made = Signatures(certificate, tuple(self._signatures))
-            return SigningInterrupted(made, len(things), reason=error.code)
+            known = error if isinstance(error, KortillaError) else KortillaError
+            return SigningInterrupted(made, len(things), reason=known.code)
 
         async def sign_rest(pin: bytearray | None) -> None:
             while len(self._signatures) < len(things):
@@ -189,9 +194,11 @@ class _Batch:
             )
         except SigningInterrupted:
             raise
-        except KortillaError as error:
+        except Exception as error:
             if not self._signatures:
                 raise
+            if not isinstance(error, KortillaError):
+                log_unexpected(logger, error)
             raise interrupted(error) from error
         return Signatures(certificate, tuple(self._signatures))
 

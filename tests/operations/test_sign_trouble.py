@@ -5,6 +5,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -237,6 +238,33 @@ async def test_whoever_cancels_in_the_middle_gets_what_was_signed(
         Step.FAILED,
         Problem("SIGNING_INTERRUPTED", f"{done}/3"),
     )
+
+
+async def test_what_was_signed_is_told_also_when_nobody_foresaw_what_failed(
+    source: MockCardSource,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    signed, sign_once = 0, FineidCard.sign
+
+    def break_down(card: FineidCard, *arguments: Any) -> bytes:
+        nonlocal signed
+        if signed == 1:
+            raise ValueError("nobody foresaw")
+        signed += 1
+        return sign_once(card, *arguments)
+
+    monkeypatch.setattr(FineidCard, "sign", break_down)
+    person = Person([PIN2])
+    with pytest.raises(SigningInterrupted) as caught:
+        await begin(person, source, request(hash_of(b"x", "a"), hash_of(b"y", "b")))
+    assert (caught.value.reason, caught.value.total) == ("INTERNAL", 2)
+    [made] = caught.value.done.signatures
+    check(made, caught.value.done.certificate, b"x")
+    assert "unexpected ValueError" in caplog.text
+    signed = 1
+    with pytest.raises(ValueError, match="foresaw"):
+        await begin(Person([PIN2]), source)
 
 
 async def test_nothing_is_sent_for_whoever_cancels_between_two_signatures(
