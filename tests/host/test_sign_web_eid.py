@@ -14,7 +14,6 @@ from .conftest import furnish
 from .process import ORIGIN, WEB_EID_CALLER, make_environment, running
 from .signing import b64, digest, pin2_tries, verify
 from .test_own_protocol import AUTOMATIC, Script
-from .test_sign import is_explained
 
 PIN2 = "123456"
 FIRST = {"command": "get-signing-certificate", "arguments": {"origin": ORIGIN}}
@@ -106,25 +105,26 @@ def test_what_web_eids_sign_can_not_be_is_fatal_and_signs_nothing(
     assert pin2_tries(home) == 5
 
 
-def test_web_eids_wrong_certificate_is_answered_at_once_too(
-    home: Path, window: dict[str, str]
-) -> None:
-    script = Script(home, "wait")
+@pytest.mark.parametrize("how", ["window", "automatic"])
+def test_another_certificate_than_the_cards_signs_nothing(home: Path, how: str) -> None:
+    """A person may put in the right card, or cancel; without one it is an error."""
+    config = 'card = "mock"\n' if how == "window" else AUTOMATIC
+    environment = make_environment(home, config)
+    script = Script(home, "cancel")
     arguments = {
         "hash": b64(bytes(48)),
         "hashFunction": "SHA-384",
         "certificate": b64(b"0\x00"),
         "origin": ORIGIN,
     }
-    with running(window, WEB_EID_CALLER, prompt_command=script.command) as host:
+    with running(environment, WEB_EID_CALLER, prompt_command=script.command) as host:
         host.send({"command": "sign", "arguments": arguments})
         reply = host.receive()
         assert reply is not None
         assert set(reply["error"]) == {"code", "message"}
-        assert reply["error"]["code"] == "ERR_WEBEID_NATIVE_FATAL"
-        host.until(lambda: is_explained(script))
-        host.end_input()
-        assert host.wait(2) == 0
+        word = "USER_CANCELLED" if how == "window" else "NATIVE_FATAL"
+        assert reply["error"]["code"] == f"ERR_WEBEID_{word}"
+        assert host.wait() == 0
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["leaves", "waits for the end"])
