@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The window for signing: what is signed, in looks and words of its own."""
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QBuffer, Qt
-from PySide6.QtGui import QAccessible, QFont, QImage, QImageWriter, qRgb
+from PySide6.QtGui import QAccessible, QColor, QFont, QImage, QImageWriter, qRgb
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QWidget
 
@@ -25,6 +26,10 @@ NAME = QAccessible.Text.Name
 def picture(form: str, width: int = 40, height: int = 20) -> bytes:
     image = QImage(width, height, QImage.Format.Format_RGB32)
     image.fill(qRgb(120, 30, 60))
+    return written(image, form)
+
+
+def written(image: QImage, form: str) -> bytes:
     buffer = QBuffer()
     buffer.open(QBuffer.OpenModeFlag.WriteOnly)
     assert QImageWriter(buffer, form.encode()).write(image)
@@ -277,6 +282,27 @@ def test_a_picture_is_shown_with_its_name(
     shot = named[0].grab().toImage()
     middle = shot.pixelColor(20, 10)
     assert middle.red() > 2 * middle.green()
+
+
+@pytest.mark.parametrize("colour", ["white", "black", "#8a8a8a", "paper"])
+def test_no_colour_hides_in_a_transparent_picture(
+    stage: Stage, tmp_path: Path, colour: str
+) -> None:
+    image = QImage(40, 20, QImage.Format.Format_ARGB32)
+    image.fill(Qt.GlobalColor.transparent)
+    paper = stage.window.palette().window().color()
+    ink = paper if colour == "paper" else QColor(colour)
+    for x, y in product(range(20), range(20)):
+        image.setPixelColor(x, y, ink)
+    stage.sign(a_document(tmp_path, written(image, "PNG"), name="plan"))
+    page = open_document(stage)
+    [view] = [w for w in page.findChildren(QWidget) if w.accessibleName() == "plan"]
+    shot = view.grab().toImage()
+    left, right = (
+        {shot.pixel(x, y) for x, y in product(columns, range(20))}
+        for columns in (range(20), range(20, 40))
+    )
+    assert left != right
 
 
 @pytest.mark.parametrize(

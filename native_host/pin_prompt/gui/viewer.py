@@ -9,6 +9,8 @@ from tempfile import mkdtemp
 
 from PySide6.QtCore import QBuffer, QByteArray, QRect, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import (
+    QBrush,
+    QColor,
     QDesktopServices,
     QImage,
     QImageReader,
@@ -34,6 +36,8 @@ _MOST_TEXT = 500_000
 _LONG_LINE = re.compile("([^\n]{1000,2000} |[^\n]{2000})(?=[^\n])")
 #: Megabytes that a decoded picture may take.
 _MOST_IMAGE = 256
+#: What is behind the transparent parts of a picture, with white between.
+_CHECKS = QColor("#8a8a8a")
 _FORMATS = {Kind.PNG: b"png", Kind.JPEG: b"jpeg"}
 
 
@@ -130,7 +134,12 @@ class _ImageView(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         width = self._width(self.width())
-        painter.drawImage(QRect(0, 0, width, self.heightForWidth(width)), self._picture)
+        place = QRect(0, 0, width, self.heightForWidth(width))
+        if self._picture.hasAlphaChannel():
+            # No colour on a transparent ground is to hide here and show elsewhere.
+            painter.fillRect(place, Qt.GlobalColor.white)
+            painter.fillRect(place, QBrush(_CHECKS, Qt.BrushStyle.Dense4Pattern))
+        painter.drawImage(place, self._picture)
 
     def _shape(self) -> float:
         return self._picture.width() / self._picture.height()
