@@ -4,11 +4,11 @@
 import re
 import unicodedata
 
-__all__ = ["shown_digest", "shown_name", "shown_text"]
+__all__ = ["UNSHOWN", "shown_digest", "shown_name", "shown_text"]
 
-#: Control, format (bidi too), surrogate, private and unassigned characters, and what
-#: ends a line or paragraph.
-_UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+#: Categories of what can't be shown: control, format (bidi too), surrogate, private and
+#: unassigned characters, and what ends a line or paragraph.
+UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 #: Marks and letters that take no room, or look like a space.
 _BLANK = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
@@ -54,7 +54,7 @@ def shown_digest(digest: str) -> str:
 
 def _garbles(character: str) -> bool:
     code = ord(character)
-    if unicodedata.category(character) in _UNSHOWN or character in _BLANK:
+    if unicodedata.category(character) in UNSHOWN or character in _BLANK:
         return True
     if unicodedata.category(character) == "Zs":
         return character != " "

@@ -19,6 +19,7 @@ from native_host.pin_prompt.questions import (
     Progress,
     Step,
 )
+from native_host.pin_prompt.shown import UNSHOWN
 
 __all__ = ["Texts", "languages", "load", "printable"]
 
@@ -139,9 +140,6 @@ def printable(text: str) -> str:
     Control and format characters, bidirectional ones among them, become U+FFFD.
     """
     return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in _UNSHOWN else c
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in UNSHOWN else c
         for c in text
     )
-
-
-_UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
