@@ -252,7 +252,7 @@ def _run_scenario(name: str, folder: Path) -> None:
     room = Room(folder)
     room.start_service()
     try:
-        asyncio.run(asyncio.wait_for(scenario(room), _TIMEOUT / 2), debug=False)
+        asyncio.run(asyncio.wait_for(scenario(room), _TIMEOUT - 10), debug=False)
     finally:
         room.close()
 

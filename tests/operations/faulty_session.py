@@ -8,7 +8,8 @@ from typing import Literal
 
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardRemoved
-from native_host.card.source import Reader
+from native_host.card.pcsc import PcscConnection
+from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError
 from native_host.mock_card.faults import CommandName
 from native_host.mock_card.source import MockCardSource
@@ -17,6 +18,7 @@ from native_host.operations.authenticate import AuthenticateRequest, authenticat
 from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
 from native_host.pin_prompt.prompt import PinQuestion, Problem, Progress, Prompt, Step
 
+from .one_reader import OneReader
 from .person import Person
 from .signing import ORIGIN
 
@@ -26,10 +28,10 @@ PIN_STATUS = (bytes.fromhex("00200011"), bytes.fromhex("00200082"))
 ASKED = "asked"  # stands in the record where the person was asked for a PIN
 
 #: An operation to be done with a source of cards and a prompt.
-Operation = Callable[[MockCardSource, Prompt], Awaitable[object]]
+Operation = Callable[[CardSource, Prompt], Awaitable[object]]
 
 
-async def log_in(source: MockCardSource, prompt: Prompt) -> dict[str, str]:
+async def log_in(source: CardSource, prompt: Prompt) -> dict[str, str]:
     """Log in somewhere."""
     nonce = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
     request = AuthenticateRequest(ORIGIN, nonce, "fi")
@@ -39,7 +41,7 @@ async def log_in(source: MockCardSource, prompt: Prompt) -> dict[str, str]:
 def signing_of(names: str) -> Operation:
     """Return the signing of a hash for each letter."""
 
-    async def sign_all(source: MockCardSource, prompt: Prompt) -> Signatures:
+    async def sign_all(source: CardSource, prompt: Prompt) -> Signatures:
         hashes = tuple(HashToSign(name, bytes(48), "SHA-384") for name in names)
         request = SignRequest(ORIGIN, "fi", hashes=hashes)
         return await sign(request, source=source, prompt=prompt)
@@ -62,12 +64,18 @@ class Record:
 
 
 class Recorded(CardConnection):
-    """A connection that keeps a record, and looks at the card when it is closed."""
+    """A connection that keeps a record, and looks at the card when it is closed.
+
+    ``then`` clears the faults and returns a connection for that look.
+    """
 
     def __init__(
-        self, inner: CardConnection, record: Record, clear: Callable[[], None]
-    ):
-        self._inner, self._record, self._clear = inner, record, clear
+        self,
+        inner: CardConnection,
+        record: Record,
+        then: Callable[[], CardConnection],
+    ) -> None:
+        self._inner, self._record, self._then = inner, record, then
         self.protocol, self.atr = inner.protocol, inner.atr
         self._open = True
 
@@ -83,14 +91,14 @@ class Recorded(CardConnection):
         if not self._open:
             return
         self._open = False
-        self._clear()
-        for status in PIN_STATUS:
-            try:
-                answer = self._inner.send_and_receive(status)[1]
-            except CardRemoved:  # without power
-                continue
-            if answer == 0x9000:
-                self._record.verified_afterwards.append(status)
+        try:
+            card = self._then()
+            for status in PIN_STATUS:
+                if card.send_and_receive(status)[1] == 0x9000:
+                    self._record.verified_afterwards.append(status)
+            card.close()
+        except CardRemoved:  # without power
+            return
 
 
 class Handy(Person):
@@ -99,7 +107,12 @@ class Handy(Person):
     After a while it is enough: nobody does so for ever, or types for ever.
     """
 
-    def __init__(self, source: MockCardSource, record: Record, pins: Iterable[str]):
+    def __init__(
+        self,
+        source: MockCardSource | OneReader,
+        record: Record,
+        pins: Iterable[str],
+    ) -> None:
         super().__init__(list(pins))
         self._source, self._record = source, record
         self._patience = 4
@@ -131,7 +144,7 @@ class Handy(Person):
 
 
 async def session(
-    source: MockCardSource,
+    source: MockCardSource | OneReader,
     state: MockCardState,
     operation: Operation,
     *pins: str,
@@ -145,11 +158,19 @@ async def session(
     source.insert()  # an interrupted batch leaves the card where it is
     record = Record()
     person = Handy(source, record, pins)
-    loop, connect = asyncio.get_running_loop(), MockCardSource.connect
+    loop = asyncio.get_running_loop()
+    connect: Callable[..., Awaitable[CardConnection]] = type(source).connect
 
     async def recorded(reader: Reader) -> CardConnection:
         connection = await connect(source, reader)
-        return Recorded(connection, record, state.set_faults)
+
+        def then() -> CardConnection:
+            state.set_faults()
+            if isinstance(source, OneReader):  # as any other program can
+                return PcscConnection(reader.name)
+            return connection
+
+        return Recorded(connection, record, then)
 
     source.connect = recorded  # type: ignore[method-assign] # for this session
     work = asyncio.ensure_future(operation(source, person))

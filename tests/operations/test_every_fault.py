@@ -33,6 +33,7 @@ from .faulty_session import (
     session,
     signing_of,
 )
+from .one_reader import OneReader
 
 # What the person is told when a fault strikes a step before or after the card executes
 # it, and in the middle of a batch also the reason why the page gets an interruption;
@@ -78,6 +79,9 @@ BEFORE_TYPING = HEADER[:5]
 IN_A_SIGNATURE = HEADER[5:]
 
 
+#: The commands that each step consists of, by name and occurrence.
+Steps = dict[str, list[tuple[CommandName, int]]]
+
 OPERATIONS: dict[str, tuple[Operation, str]] = {
     "login": (log_in, "1234"),
     "sign": (signing_of("abc"), "123456"),
@@ -95,8 +99,8 @@ async def source(
 
 
 async def steps_of(
-    operation: str, source: MockCardSource, state: MockCardState
-) -> dict[str, list[tuple[CommandName, int]]]:
+    operation: str, source: MockCardSource | OneReader, state: MockCardState
+) -> Steps:
     """Return the commands that each step consists of, by name and occurrence."""
     function, pin = OPERATIONS[operation]
     _, record, _ = await session(source, state, function, pin)
@@ -106,7 +110,7 @@ async def steps_of(
         name = CommandName.of(apdu)
         commands.append((apdu, (name, seen.get(name, 0))))
         seen[name] = seen.get(name, 0) + 1
-    steps: dict[str, list[tuple[CommandName, int]]] = {}
+    steps: Steps = {}
     steps["application"] = [key for apdu, key in commands if apdu[2] == 4]
     steps["directory"] = [key for apdu, key in commands if apdu[5:] == b"\x50\x31\x00"]
     [file] = [
@@ -136,6 +140,55 @@ def test_the_table_has_every_fault_before_and_after() -> None:
     ]
 
 
+async def said_of(
+    fault: Fault,
+    operation: str,
+    source: MockCardSource | OneReader,
+    state: MockCardState,
+) -> tuple[str, int]:
+    """Have a fault in an operation, which comes to a good end.
+
+    Returns what was said, and how often the PIN was typed.
+    """
+    function, pin = OPERATIONS[operation]
+    state.set_faults(fault)
+    person, record, result = await session(source, state, function, pin, pin)
+    check_promises(person, record)
+    assert not isinstance(result, Exception), (fault, result)
+    card = state.read()
+    assert (card.pin1.tries, card.pin2.tries) == (5, 5)
+    return ",".join(sorted(set(person.problems()))), len(person.typed)
+
+
+async def reason_of(
+    fault: Fault,
+    done: int,
+    source: MockCardSource | OneReader,
+    state: MockCardState,
+) -> str:
+    """Have a fault in a batch of three after so many signatures.
+
+    Returns the reason for the interruption, or nothing when all have been made.
+    """
+    state.set_faults(fault)
+    person, record, result = await session(source, state, *OPERATIONS["sign"], "123456")
+    check_promises(person, record)
+    card = state.read()
+    assert (card.pin1.tries, card.pin2.tries) == (5, 5)
+    assert len(person.typed) == 1
+    if isinstance(result, Signatures):
+        assert len(result.signatures) == 3
+        return ""
+    assert isinstance(result, SigningInterrupted)
+    assert result.total == 3
+    assert [each.name for each in result.done.signatures] == ["a", "b"][:done]
+    assert person.shown[-1] == (
+        Step.FAILED,
+        Problem("SIGNING_INTERRUPTED", f"{done}/3"),
+    )
+    return result.reason
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:2]))
 async def test_a_fault_is_said_and_all_goes_well_with_the_card_put_back(
@@ -143,22 +196,16 @@ async def test_a_fault_is_said_and_all_goes_well_with_the_card_put_back(
 ) -> None:
     state = MockCardState.open(folder)
     steps = await steps_of(operation, source, state)
-    function, pin = OPERATIONS[operation]
     found = dict(zip(HEADER, row[2:], strict=True))
     for step, expected in zip(HEADER, row[2:], strict=True):
         # In a batch the application is chosen twice before the PIN is asked for.
         commands = steps[step] if step in BEFORE_TYPING else steps[step][:1]
-        for command, skip in commands:
-            state.set_faults(fault_of(row, command, skip))
-            person, record, result = await session(source, state, function, pin, pin)
-            check_promises(person, record)
-            assert not isinstance(result, Exception), (step, result)
-            said = ",".join(sorted(set(person.problems())))
+        for key in commands:
+            fault = fault_of(row, *key)
+            said, typed = await said_of(fault, operation, source, state)
+            assert typed == 1 + (said != "" and step in IN_A_SIGNATURE)
             if said != CODES.get(expected, ""):
                 found[step] = said
-            assert len(person.typed) == 1 + (said != "" and step in IN_A_SIGNATURE)
-            card = state.read()
-            assert (card.pin1.tries, card.pin2.tries) == (5, 5)
     assert found == dict(zip(HEADER, row[2:], strict=True))
 
 
@@ -170,25 +217,9 @@ async def test_a_fault_in_a_later_signature_interrupts_the_batch(
     state = MockCardState.open(folder)
     steps = await steps_of("sign", source, state)
     for step, expected in zip(IN_A_SIGNATURE, row[7:], strict=True):
-        state.set_faults(fault_of(row, *steps[step][done]))
-        person, record, result = await session(
-            source, state, *OPERATIONS["sign"], "123456"
-        )
-        check_promises(person, record)
-        card = state.read()
-        assert (card.pin1.tries, card.pin2.tries) == (5, 5)
-        assert len(person.typed) == 1
-        if expected == ".":
-            assert isinstance(result, Signatures)
-            assert len(result.signatures) == 3
-            continue
-        assert isinstance(result, SigningInterrupted)
-        assert (result.reason, result.total) == (CODES[expected], 3)
-        assert [each.name for each in result.done.signatures] == ["a", "b"][:done]
-        assert person.shown[-1] == (
-            Step.FAILED,
-            Problem("SIGNING_INTERRUPTED", f"{done}/3"),
-        )
+        fault = fault_of(row, *steps[step][done])
+        reason = await reason_of(fault, done, source, state)
+        assert reason == CODES.get(expected, ""), step
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""One virtual reader of the real pcscd as if there were no other, and its card."""
+
+import asyncio
+from collections.abc import Callable
+
+from native_host.card.pcsc import PcscSource
+from native_host.card.source import Reader
+from native_host.mock_card.state import MockCardState
+
+
+class OneReader(PcscSource):
+    """The reader of that name. Its card is pulled out and put in by its folder.
+
+    ``all_readers`` waits for changes, once for as many of these as there are.
+    """
+
+    def __init__(
+        self, name: str, state: MockCardState, all_readers: PcscSource
+    ) -> None:
+        super().__init__()
+        self._name = name
+        self._all = all_readers
+        self._state = state
+        self._putting_in: asyncio.Task[None] | None = None
+
+    async def readers(self) -> tuple[Reader, ...]:
+        """Return the reader as it is now."""
+        return self._mine(await self._all.readers())
+
+    async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
+        """Wait until the reader differs."""
+        readers = await self._all.readers()
+        while (mine := self._mine(readers)) == known:
+            readers = await self._all.wait_for_change(readers)
+        return mine
+
+    def _mine(self, readers: tuple[Reader, ...]) -> tuple[Reader, ...]:
+        return tuple(each for each in readers if each.name == self._name)
+
+    def remove(self) -> None:
+        """Take the card out, unless it is being put in."""
+        if not self._busy:
+            self._state.pull()
+
+    def insert(self) -> None:
+        """Put the card in, if it is out, once pcscd has seen that it is."""
+        if not self._busy and not self._state.presence().card:
+            self._putting_in = asyncio.ensure_future(self._insert())
+
+    @property
+    def _busy(self) -> bool:
+        return self._putting_in is not None and not self._putting_in.done()
+
+    async def _insert(self) -> None:
+        await self._until(lambda reader: reader.atr is None and not reader.mute)
+        self._state.insert()
+        await self._until(lambda reader: reader.atr is not None)
+
+    async def _until(self, condition: Callable[[Reader], bool]) -> None:
+        readers = await self.readers()
+        while not all(map(condition, readers)):
+            readers = await self.wait_for_change(readers)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""The table of every step and every fault again, in readers of the real pcscd.
+
+All is as without it, except that a virtual reader can't be pulled out. What waits here
+is pcscd, which looks for cards a few times a second; so there are many readers, each
+with a card of its own, and whichever is free takes the next fault.
+"""
+
+import asyncio
+import shutil
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from unittest import mock
+
+from native_host.card.pcsc import PcscSource
+from native_host.mock_card.card import MockCard
+from native_host.mock_card.faults import Fault, FaultName
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+from tests.pcsc import READERS, Room, isolated
+
+from .one_reader import OneReader
+from .test_every_fault import (
+    BEFORE_TYPING,
+    CODES,
+    HEADER,
+    IN_A_SIGNATURE,
+    ROWS,
+    Steps,
+    fault_of,
+    reason_of,
+    said_of,
+    steps_of,
+)
+
+POSSIBLE = [row for row in ROWS if row[0] != FaultName.READER_PULLED]
+
+# The line to a mute card is broken for a moment. A busy pcscd may notice that, now or
+# later, and takes it for a card that was pulled out and has been put in again.
+AS_IF_PUT_IN_ANEW = {"", "CARD_REMOVED", "CARD_MUTE,CARD_REMOVED"}
+
+Case = Callable[[OneReader, MockCardState], Awaitable[None]]
+
+
+def cases_of(row: list[str], operation: str, steps: Steps) -> Iterator[Case]:
+    """Yield each step's first command with the fault, and for a batch each later one.
+
+    A case raises when what happens is not what the table says.
+    """
+    for step, expected in zip(HEADER, row[2:], strict=True):
+        commands = steps[step] if step in BEFORE_TYPING else steps[step][:1]
+        for key in commands:
+            yield saying(expected, fault_of(row, *key), step, operation)
+    if operation != "sign":
+        return
+    for step, expected in zip(IN_A_SIGNATURE, row[7:], strict=True):
+        for done in (1, 2):
+            yield interrupting(expected, fault_of(row, *steps[step][done]), done)
+
+
+def saying(expected: str, fault: Fault, step: str, operation: str) -> Case:
+    async def case(source: OneReader, state: MockCardState) -> None:
+        said, typed = await said_of(fault, operation, source, state)
+        check(expected, fault, said)
+        if fault.name != FaultName.MUTE:
+            assert typed == 1 + (said != "" and step in IN_A_SIGNATURE)
+
+    return case
+
+
+def interrupting(expected: str, fault: Fault, done: int) -> Case:
+    async def case(source: OneReader, state: MockCardState) -> None:
+        check(expected, fault, await reason_of(fault, done, source, state))
+
+    return case
+
+
+def check(expected: str, fault: Fault, said: str) -> None:
+    allowed = {CODES.get(expected, "")}
+    if fault.name == FaultName.MUTE:
+        allowed |= AS_IF_PUT_IN_ANEW
+    assert said in allowed, (fault, said)
+
+
+async def in_all_readers(room: Room, operation: str) -> None:
+    """Go through the table, several cases at a time, and say what went wrong."""
+    room.stop_service()
+    room.start_service(drivers=len(READERS) // 2)
+    made = room.new_card()
+    async with MockCardSource(made.folder) as source:
+        steps = await steps_of(operation, source, made)
+    cases = [case for row in POSSIBLE for case in cases_of(row, operation, steps)]
+    wrong: list[str] = []
+
+    async def go_on(reader: str, all_readers: PcscSource) -> None:
+        folder = shutil.copytree(made.folder, room.folder / reader)
+        state = MockCardState.open(folder)
+        room.insert(MockCard(state), reader)
+        async with OneReader(reader, state, all_readers) as source:
+            while cases:
+                case = cases.pop(0)
+                try:
+                    await case(source, state)
+                except Exception:
+                    wrong.append(traceback.format_exc())
+
+    # The cards' folders need not survive a power failure.
+    with mock.patch("os.fsync"):
+        async with PcscSource() as all_readers:
+            await asyncio.gather(*(go_on(each, all_readers) for each in READERS))
+    assert not wrong, "\n".join([*wrong, f"{len(wrong)} went wrong."])
+
+
+@isolated
+async def test_a_login_is_as_the_table_says(room: Room) -> None:
+    await in_all_readers(room, "login")
+
+
+@isolated
+async def test_a_batch_is_as_the_table_says(room: Room) -> None:
+    await in_all_readers(room, "sign")
