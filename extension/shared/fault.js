@@ -28,6 +28,7 @@ const SENTENCES = Object.freeze({
   INTERNAL: "The program has a fault.",
   INVALID_ARGUMENT: "A field of the request is unknown, missing or wrong.",
   INVALID_MESSAGE: "The message can't be read.",
+  KEY_MISSING: "The card has no key of the kind that was asked for.",
   MOCK_CARD_BROKEN: "The files of the mock card can't be used.",
   ORIGIN_REFUSED: "This origin may not ask.",
   PCSC_UNAVAILABLE: "The system's smart card service does not run.",

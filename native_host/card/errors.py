@@ -14,6 +14,7 @@ __all__ = [
     "CardMute",
     "CardNotActivated",
     "CardRemoved",
+    "KeyMissing",
     "PcscUnavailable",
     "PinBlocked",
     "PinNotEntered",
@@ -86,6 +87,12 @@ class UnsupportedCard(CardError):
     def __init__(self, message: str, *, kind: str = "") -> None:
         super().__init__(message)
         self.kind = kind
+
+
+class KeyMissing(CardError):
+    """The card has no key of the kind that is asked for; nothing is wrong with it."""
+
+    code = "KEY_MISSING"
 
 
 class CardNotActivated(CardError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardError, UnsupportedCard, WrongPin
+from native_host.card.errors import CardError, KeyMissing, WrongPin
 from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource
@@ -230,7 +230,7 @@ class _Batch:
                 return key, certificate
         if request.certificate is not None:
             raise CertificateMismatch("The certificate is not on the card.")
-        raise UnsupportedCard("The card has no key that signs what is asked for.")
+        raise KeyMissing("The card has no key that signs what is asked for.")
 
     async def _things(self, certificate: CardCertificate) -> "tuple[_Thing, ...]":
         """Return what is to be signed with a certificate's key, hashed."""

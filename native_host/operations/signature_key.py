@@ -5,7 +5,12 @@ import logging
 from collections.abc import Iterator
 
 from native_host.card.certificate import CardCertificate, CertificateError, PublicKey
-from native_host.card.errors import CardError, CardExpired, UnsupportedCard
+from native_host.card.errors import (
+    CardError,
+    CardExpired,
+    KeyMissing,
+    UnsupportedCard,
+)
 from native_host.card.fineid import CardKey, FineidCard, KeyRole
 from native_host.card.signature import (
     KeyType,
@@ -31,7 +36,7 @@ def signature_keys(
     ``CardError`` that spoke against the last one.
     """
     found = False
-    obstacle: CardError = UnsupportedCard("The card has no such signature key.")
+    obstacle: CardError = KeyMissing("The card has no such signature key.")
     keys = card.keys()
     for key in keys:
         if key.role is not KeyRole.SIGNATURE or key_type not in {None, key.key_type}:

@@ -109,7 +109,7 @@ async def test_an_rsa_key_that_the_card_does_not_have_is_said_to_the_person_alon
     person = Person([PIN2])
     signing = begin(person, source, request(key_type=KeyType.RSA))
     await until(person.problems)
-    assert person.problems() == ["UNSUPPORTED_CARD"]
+    assert person.problems() == ["KEY_MISSING"]
     person.cancel()
     with pytest.raises(UserCancelled):
         await signing

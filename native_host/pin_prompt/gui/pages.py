@@ -38,7 +38,7 @@ _AT_WORK = (Step.RECEIVING, Step.READING, Step.SIGNING)
 #: After these there is nothing left but to close the window.
 _OVER = (Step.EXPIRED, Step.FAILED, Step.DONE)
 #: What putting the card in again does not mend: no picture invites to do so.
-_ELSEWHERE = ("PIN_BLOCKED", "CARD_NOT_ACTIVATED")
+_ELSEWHERE = ("PIN_BLOCKED", "CARD_NOT_ACTIVATED", "KEY_MISSING")
 
 
 class Page(QWidget):

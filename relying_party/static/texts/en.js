@@ -66,6 +66,8 @@ export default {
     "Something unexpected went wrong. Try again. If this happens again, restart the browser.",
   CERTIFICATE_MISMATCH:
     "The card in the card reader is not the one that was to sign. Put the right card in the card reader and try again.",
+  KEY_MISSING:
+    "This card has no key for the kind of signature that the service asked for. Tell the service about it, or use another card.",
   SIGNING_INTERRUPTED:
     "Signing stopped halfway: some were signed, the others were not. Start again with the others.",
   PIN_NOT_ENTERED:

@@ -69,6 +69,8 @@ export default {
     "Tapahtui odottamaton virhe. Yritä uudelleen. Jos virhe toistuu, käynnistä selain uudelleen.",
   CERTIFICATE_MISMATCH:
     "Kortinlukijassa oleva kortti ei ole se, jolla oli tarkoitus allekirjoittaa. Aseta oikea kortti kortinlukijaan ja yritä uudelleen.",
+  KEY_MISSING:
+    "Tällä kortilla ei voi tehdä sellaista allekirjoitusta, jota palvelu pyysi. Kerro asiasta palvelulle tai käytä toista korttia.",
   SIGNING_INTERRUPTED:
     "Allekirjoittaminen keskeytyi: osa allekirjoitettiin, loput eivät ole allekirjoitettuja. Aloita loppujen allekirjoittaminen uudelleen.",
   PIN_NOT_ENTERED:

@@ -68,6 +68,8 @@ export default {
     "Något oväntat gick fel. Försök igen. Om felet upprepas, starta om webbläsaren.",
   CERTIFICATE_MISMATCH:
     "Kortet i kortläsaren är inte det som skulle användas för att underteckna. Sätt rätt kort i kortläsaren och försök igen.",
+  KEY_MISSING:
+    "Det här kortet kan inte göra ett sådant slags underskrift som tjänsten bad om. Berätta om saken för tjänsten, eller använd ett annat kort.",
   SIGNING_INTERRUPTED:
     "Undertecknandet avbröts halvvägs: en del undertecknades, resten inte. Börja om med resten.",
   PIN_NOT_ENTERED:
