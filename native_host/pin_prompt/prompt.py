@@ -10,6 +10,8 @@ from native_host.errors import KortillaError, UserCancelled
 
 from .questions import (
     CardChoice,
+    CodeField,
+    CodesQuestion,
     ConsentQuestion,
     Conversation,
     Document,
@@ -21,6 +23,8 @@ from .questions import (
 
 __all__ = [
     "CardChoice",
+    "CodeField",
+    "CodesQuestion",
     "ConsentQuestion",
     "Conversation",
     "Document",
@@ -87,6 +91,22 @@ class Prompt(ABC):
         the PIN is to be typed on the reader. With one try left the person has confirmed
         explicitly that it is the last. Raises ``UserCancelled``.
         """
+
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        """Ask for all codes of a page, each by its field's name.
+
+        What must be typed twice was typed the same; lengths fit; ASCII digits only. The
+        caller wipes the buffers. Empty where they are to be typed on the reader. Raises
+        ``UserCancelled``.
+        """
+        raise NotImplementedError
+
+    async def offer_activation(self, *, partly: bool) -> None:
+        """Say that the card is not, or not wholly, activated, and offer to do it now.
+
+        Returns when the person wants to. Raises ``UserCancelled``.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     async def wait_for_cancel(self) -> None:

@@ -10,6 +10,8 @@ from typing import Literal
 
 __all__ = [
     "CardChoice",
+    "CodeField",
+    "CodesQuestion",
     "ConsentQuestion",
     "Conversation",
     "Document",
@@ -21,7 +23,14 @@ __all__ = [
 ]
 
 #: What a window is for; each has texts and looks of its own.
-Operation = Literal["authenticate", "signing-certificate", "sign"]
+Operation = Literal[
+    "authenticate",
+    "signing-certificate",
+    "sign",
+    "activate",
+    "change-pin",
+    "unblock",
+]
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,45 @@ class Conversation:
     language: str
     test_card: bool
     started_by_person: bool = True
+
+
+@dataclass(frozen=True)
+class CodeField:
+    """One code to be typed, by ``name``.
+
+    ``activation``: the code in the letter; ``PUK``; ``old``: the PIN as it is;
+    ``new-PIN1`` and ``new-PIN2``: chosen by the person and typed twice. ``lengths`` are
+    the numbers of digits that may be typed.
+    """
+
+    name: Literal["activation", "PUK", "old", "new-PIN1", "new-PIN2"]
+    lengths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CodesQuestion:
+    """One asking for the codes of ``operation``, whose texts and looks the page has.
+
+    ``at_risk`` is whose try a wrong code costs on this card, and ``tries_left`` what the
+    card said of it just before; with one left the person confirms explicitly. ``wrong``
+    and ``repeated`` are as in ``PinQuestion``. ``done`` are the PINs that are set by
+    now, ``pin`` the one that is changed or unlocked. ``pin_pad`` and ``pad_problem``
+    are as in ``PinQuestion``.
+    """
+
+    operation: Operation
+    fields: tuple[CodeField, ...]
+    name: str
+    satu: str
+    at_risk: Literal["PIN1", "PIN2", "PUK"]
+    tries_left: int
+    pin: Literal["", "PIN1", "PIN2"] = ""
+    done: tuple[Literal["PIN1", "PIN2"], ...] = ()
+    wrong: bool = False
+    repeated: bool = False
+    pin_pad: bool = False
+    pad_problem: Literal["", "timed-out", "length", "different"] = ""
+    test_card: bool = False
 
 
 class Step(StrEnum):
