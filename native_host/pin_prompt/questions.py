@@ -67,11 +67,11 @@ class CodeField:
 class CodesQuestion:
     """One asking for the codes of ``operation``, whose texts and looks the page has.
 
-    ``at_risk`` is whose try a wrong code costs on this card, and ``tries_left`` what the
-    card said of it just before; with one left the person confirms explicitly. ``wrong``
-    and ``repeated`` are as in ``PinQuestion``. ``done`` are the PINs that are set by
-    now, ``pin`` the one that is changed or unlocked. ``pin_pad`` and ``pad_problem``
-    are as in ``PinQuestion``.
+    ``at_risk`` is whose try a wrong code costs on this card, and ``tries_left`` what
+    the card said of it just before; with one left the person confirms explicitly.
+    ``wrong`` and ``repeated`` are as in ``PinQuestion``. ``done`` are the PINs that are
+    set by now, ``pin`` the one that is changed or unlocked. ``pin_pad`` and
+    ``pad_problem`` are as in ``PinQuestion``.
     """
 
     operation: Operation
