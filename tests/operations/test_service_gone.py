@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""pcscd stops, is killed or is started anew while a person logs in or signs."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from native_host.card.pcsc import PcscSource
+from native_host.mock_card.card import MockCard
+from native_host.mock_card.faults import CommandName
+from native_host.mock_card.state import MockCardState
+from native_host.operations.sign import Signatures, SigningInterrupted
+from native_host.pin_prompt.prompt import Problem, Step
+from tests.card.virtual_reader import has_card, reader_where
+from tests.pcsc import Room, isolated
+
+from .faulty_session import PIN_STATUS
+from .person import Person, until
+from .test_every_fault import OPERATIONS
+
+GONE = "PCSC_UNAVAILABLE"
+ENDINGS = (signal.SIGTERM, signal.SIGKILL)
+FOUR = (
+    CommandName.VERIFY,
+    CommandName.CHOOSE_KEY,
+    CommandName.HASH,
+    CommandName.SIGN,
+)
+
+
+class Watched(MockCard):
+    """A mock card that counts its commands and tells of each before it answers."""
+
+    def __init__(
+        self,
+        state: MockCardState,
+        on_command: Callable[[CommandName, int], None] = lambda _name, _count: None,
+    ) -> None:
+        super().__init__(state)
+        self.names: list[CommandName] = []
+        self._on_command = on_command
+
+    def transmit(self, apdu: bytes) -> bytes:
+        name = CommandName.of(apdu)
+        self.names.append(name)
+        self._on_command(name, self.names.count(name))
+        return super().transmit(apdu)
+
+
+def killing(
+    room: Room, command: CommandName, number: int
+) -> Callable[[CommandName, int], None]:
+    """Return what kills the service in the middle of that command."""
+
+    def on_command(name: CommandName, count: int) -> None:
+        if (name, count) == (command, number):
+            room.service.kill()
+            room.service.wait()
+
+    return on_command
+
+
+def start_anew(room: Room, card: MockCard) -> None:
+    """Start the service, and put a card in."""
+    room.stop_service()
+    room.start_service()
+    room.insert(card)
+
+
+async def check_card(state: MockCardState) -> None:
+    """Whatever happened, no try is spent and no verified PIN is left."""
+    card = state.read()
+    assert (card.pin1.tries, card.pin2.tries) == (5, 5)
+    async with PcscSource() as source:
+        connection = await source.connect(await reader_where(source, has_card))
+        for status in PIN_STATUS:
+            _, answer = await source.run(connection.send_and_receive, status)
+            assert answer != 0x9000
+
+
+async def until_said(person: Person) -> None:
+    """Wait until the person was told, and shown that it is the reader that is missing.
+
+    The commands' thread may know before the one that waits for readers does.
+    """
+    await until(lambda: (Step.WAITING_FOR_READER, Problem(GONE)) in person.shown)
+    assert person.shown[-1] == (Step.WAITING_FOR_READER, Problem(GONE))
+    assert set(person.problems()) == {GONE}
+
+
+async def while_a_pin_is_asked_for(
+    room: Room, away: Callable[[Person], Awaitable[None]]
+) -> None:
+    """Have the service go and come back, and the PIN typed when it is asked for anew.
+
+    ``away`` ends when the service is to come back.
+    """
+    state = room.new_card()
+    for operation, pin in OPERATIONS.values():
+        for ending in ENDINGS:
+            start_anew(room, MockCard(state))
+            person, card = Person(), Watched(state)
+            async with PcscSource() as source:
+                work = asyncio.ensure_future(operation(source, person))
+                await until(person.questions.__len__)
+                room.stop_service(ending)
+                person.pins.append(pin)
+                await away(person)
+                start_anew(room, card)
+                made = await work
+            assert set(person.problems()) <= {GONE}
+            assert (len(person.questions), len(person.typed)) == (2, 1)
+            signatures = len(made.signatures) if isinstance(made, Signatures) else 1
+            assert card.names.count(CommandName.VERIFY) == signatures
+            await check_card(state)
+
+
+@isolated
+async def test_a_service_that_goes_while_a_pin_is_asked_for_is_said_and_waited_for(
+    room: Room,
+) -> None:
+    await while_a_pin_is_asked_for(room, until_said)
+
+
+@isolated
+async def test_a_service_that_is_started_anew_meanwhile_is_found_again(
+    room: Room,
+) -> None:
+    async def away(_: Person) -> None:
+        """It is there again before anybody has noticed."""
+
+    await while_a_pin_is_asked_for(room, away)
+
+
+@isolated
+async def test_a_service_that_goes_in_the_first_signature_is_said_and_waited_for(
+    room: Room,
+) -> None:
+    state = room.new_card()
+    for operation, pin in OPERATIONS.values():
+        for command in FOUR:
+            person = Person([pin, pin])
+            start_anew(room, Watched(state, killing(room, command, 1)))
+            async with PcscSource() as source:
+                work = asyncio.ensure_future(operation(source, person))
+                await until_said(person)
+                start_anew(room, MockCard(state))
+                made = await work
+            assert not isinstance(made, Signatures) or len(made.signatures) == 3
+            assert len(person.typed) == 2
+            await check_card(state)
+
+
+@isolated
+async def test_a_service_that_goes_in_a_later_signature_interrupts_the_batch(
+    room: Room,
+) -> None:
+    state = room.new_card()
+    operation, pin = OPERATIONS["sign"]
+    for command in FOUR:
+        person = Person([pin, pin])
+        card = Watched(state, killing(room, command, 2))
+        start_anew(room, card)
+        async with PcscSource() as source:
+            with pytest.raises(SigningInterrupted) as caught:
+                await operation(source, person)
+        assert (caught.value.reason, caught.value.total) == (GONE, 3)
+        assert [each.name for each in caught.value.done.signatures] == ["a"]
+        said = Problem("SIGNING_INTERRUPTED", "1/3")
+        assert person.shown[-1] == (Step.FAILED, said)
+        assert len(person.typed) == 1
+        assert card.names.count(CommandName.VERIFY) == 2
+        start_anew(room, MockCard(state))
+        await check_card(state)
