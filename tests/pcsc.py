@@ -186,6 +186,19 @@ class Room:
         if card := self._cards.pop(reader, None):
             card.__exit__(None, None, None)
 
+    def settle(self) -> None:
+        """Wait until pcscd has seen the cards, for programs that look once."""
+        scard = importlib.import_module("smartcard.scard")
+        context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)[1]
+        for reader in self._cards:
+            state = 0
+            while not state & scard.SCARD_STATE_PRESENT:
+                asked = [(reader, state)]
+                result, found = scard.SCardGetStatusChange(context, 10_000, asked)
+                assert result == scard.SCARD_S_SUCCESS, "the card does not show"
+                state = found[0][1] & ~scard.SCARD_STATE_CHANGED
+        scard.SCardReleaseContext(context)
+
     def close(self) -> None:
         """Take everything away."""
         for reader in READERS:
@@ -220,18 +233,6 @@ def _patience(seconds: float = 10) -> Iterator[Callable[[], None]]:
     yield left
 
 
-def _wait_for_card() -> None:
-    """Wait until pcscd has seen the card, for programs that look once."""
-    scard = importlib.import_module("smartcard.scard")
-    context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)[1]
-    state = 0
-    while not state & scard.SCARD_STATE_PRESENT:
-        result, found = scard.SCardGetStatusChange(context, 10_000, [(READER, state)])
-        assert result == scard.SCARD_S_SUCCESS, "the card does not show"
-        state = found[0][1] & ~scard.SCARD_STATE_CHANGED
-    scard.SCardReleaseContext(context)
-
-
 def _run_command(command: Sequence[str], card: Path | None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         room = Room(Path(folder))
@@ -239,7 +240,7 @@ def _run_command(command: Sequence[str], card: Path | None) -> int:
         try:
             if card:
                 room.insert(MockCard(MockCardState.open(card)))
-                _wait_for_card()
+                room.settle()
             whole = [*_DYING_WITH_PARENT, *command]
             return subprocess.run(whole, check=False).returncode
         finally:
