@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from .prompt import Prompt, PromptFailed
 from .questions import (
     CardChoice,
+    CodeField,
+    CodesQuestion,
     ConsentQuestion,
     Conversation,
     PinQuestion,
@@ -19,8 +21,10 @@ __all__ = ["AutomaticPrompt"]
 
 
 class AutomaticPrompt(Prompt):
-    """Types the PINs that it was given, ``{"PIN1": …, "PIN2": …}``, once each.
+    """Types the PINs and codes that it was given, by name, once each.
 
+    ``PIN1`` and ``PIN2`` are the PINs; ``activation`` and ``PUK`` the card's codes. A
+    PIN is set to ``new-PIN1`` or ``new-PIN2``, and where there is none to the PIN.
     Whoever sets it up has answered for the mock card's last try as well. Where a person
     would have to do something it raises ``PromptFailed``, so that nothing waits for a
     person who is not there.
@@ -28,8 +32,8 @@ class AutomaticPrompt(Prompt):
 
     attended = False
 
-    def __init__(self, pins: Mapping[str, str]) -> None:
-        self._pins = dict(pins)
+    def __init__(self, codes: Mapping[str, str]) -> None:
+        self._codes = dict(codes)
         self._stuck = asyncio.Event()
         self._problem: Problem | None = None
         self._over = False
@@ -66,9 +70,34 @@ class AutomaticPrompt(Prompt):
             raise PromptFailed(f"The card refused the {question.role} that was set up.")
         if question.pin_pad:
             raise PromptFailed("Nobody is there to type on the reader.")
-        if question.role not in self._pins:
+        if question.role not in self._codes:
             raise PromptFailed(f"No {question.role} was set up.")
-        return bytearray(self._pins[question.role], "ascii")
+        return bytearray(self._codes[question.role], "ascii")
+
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        if question.wrong or question.repeated:
+            raise PromptFailed("The card refused the code that was set up.")
+        if question.pin_pad:
+            raise PromptFailed("Nobody is there to type on the reader.")
+        codes = {field.name: self._code(field, question) for field in question.fields}
+        return {name: bytearray(code, "ascii") for name, code in codes.items()}
+
+    async def offer_activation(self, *, partly: bool) -> None:
+        raise PromptFailed("Nobody is there to activate the card.")
+
+    def _code(self, field: CodeField, question: CodesQuestion) -> str:
+        """Return what was set up for a field. Raises ``PromptFailed``."""
+        names: Mapping[str, tuple[str, ...]] = {
+            "activation": ("activation", "PUK"),  # of eight digits, it is the PUK
+            "PUK": ("PUK",),
+            "old": (question.pin,),
+            "new-PIN1": ("new-PIN1", "PIN1"),
+            "new-PIN2": ("new-PIN2", "PIN2"),
+        }
+        for name in names[field.name]:
+            if len(code := self._codes.get(name, "")) in field.lengths:
+                return code
+        raise PromptFailed(f"Nothing that fits was set up for {field.name}.")
 
     async def wait_for_cancel(self) -> None:
         await self._stuck.wait()

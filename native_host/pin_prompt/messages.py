@@ -13,6 +13,12 @@ Host to window, one object a line, at most ``MAX_REQUEST`` bytes::
     {"type": "ask-pin", "number": 3, "question": {…}}
                                      ← {"type": "pin", "number": 3, "digits": "1234"}
                                      or {"type": "agreed", "number": 3} for a PIN pad
+    {"type": "ask-codes", "number": 4, "question": {…}}
+                         ← {"type": "codes", "number": 4, "values": ["1234567", "1234"]}
+                                     in the order of the question's fields,
+                                     or {"type": "agreed", "number": 4} for a PIN pad
+    {"type": "offer-activation", "number": 5, "partly": false}
+                                     ← {"type": "agreed", "number": 5}
     {"type": "close"}
 
 The objects' fields are those of ``questions``. The window may send
@@ -30,6 +36,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from .questions import (
     CardChoice,
+    CodesQuestion,
     ConsentQuestion,
     Conversation,
     PinQuestion,
@@ -41,17 +48,20 @@ from .questions import (
 __all__ = [
     "MAX_ANSWER",
     "MAX_REQUEST",
+    "AskCodes",
     "AskConsent",
     "AskPin",
     "AskStarted",
     "ChooseCard",
     "Close",
+    "OfferActivation",
     "Open",
     "Request",
     "Show",
     "decode_request",
     "encode_request",
     "read_answer",
+    "split_codes",
 ]
 
 #: Longest line to the window, in bytes with its newline: room for twenty documents with
@@ -112,11 +122,37 @@ class AskPin:
 
 
 @dataclass(frozen=True)
+class AskCodes:
+    """Ask for the codes of an activation, a change or an unlocking."""
+
+    number: int
+    question: CodesQuestion
+
+
+@dataclass(frozen=True)
+class OfferActivation:
+    """Offer to activate the card, of which one PIN may be set already."""
+
+    number: int
+    partly: bool
+
+
+@dataclass(frozen=True)
 class Close:
     """Take the window away and end."""
 
 
-Request = Open | AskStarted | Show | ChooseCard | AskConsent | AskPin | Close
+Request = (
+    Open
+    | AskStarted
+    | Show
+    | ChooseCard
+    | AskConsent
+    | AskPin
+    | AskCodes
+    | OfferActivation
+    | Close
+)
 
 _TYPES: Mapping[str, type[Request]] = {
     "open": Open,
@@ -125,18 +161,21 @@ _TYPES: Mapping[str, type[Request]] = {
     "choose-card": ChooseCard,
     "ask-consent": AskConsent,
     "ask-pin": AskPin,
+    "ask-codes": AskCodes,
+    "offer-activation": OfferActivation,
     "close": Close,
 }
 
 # A PIN goes from the pipe's buffer into the caller's without becoming a str, which
 # could not be wiped.
 _ANSWER = re.compile(
-    rb'\s*\{\s*"type":\s*"(pin|chosen|agreed)",\s*"number":\s*([0-9]{1,9})'
+    rb'\s*\{\s*"type":\s*"(pin|chosen|agreed|codes)",\s*"number":\s*([0-9]{1,9})'
     rb'(?:,\s*"digits":\s*"(?P<digits>[0-9]{1,12})"'
+    rb'|,\s*"values":\s*\[(?P<values>\s*"[0-9]{1,12}"(?:\s*,\s*"[0-9]{1,12}"){0,3}\s*)\]'
     rb'|,\s*"index":\s*(?P<index>[0-9]{1,3}))?\s*\}\s*'
 )
 #: What each kind of answer holds besides its number.
-_CONTENT = {"pin": "digits", "chosen": "index", "agreed": None}
+_CONTENT = {"pin": "digits", "chosen": "index", "agreed": None, "codes": "values"}
 
 
 def encode_request(request: Request) -> bytes:
@@ -166,15 +205,22 @@ def decode_request(line: bytes) -> Request:
 
 
 def read_answer(line: bytearray) -> tuple[str, int, bytearray] | None:
-    """Return an answer's type, number and digits, or None when it is not one.
+    """Return an answer's type, number and content, or None when it is not one.
 
-    The digits are those of a PIN or of the index of a card; consent has none.
+    The content are the digits of a PIN or of the index of a card, or several codes as
+    ``split_codes`` takes them; consent has none.
     """
     match = _ANSWER.fullmatch(line)
     if match is None or match.lastgroup != _CONTENT[kind := match[1].decode()]:
         return None
     start, end = match.span(match.lastgroup) if match.lastgroup else (0, 0)
     return kind, int(match[2]), line[start:end]
+
+
+def split_codes(content: bytearray) -> list[bytearray]:
+    """Return each of the codes of an answer in a buffer of its own, in order."""
+    spans = [match.span() for match in re.finditer(rb"[0-9]+", content)]
+    return [content[start:end] for start, end in spans]
 
 
 def _record(kind: type[T], value: Any) -> T:

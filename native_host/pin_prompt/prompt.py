@@ -92,21 +92,22 @@ class Prompt(ABC):
         explicitly that it is the last. Raises ``UserCancelled``.
         """
 
+    @abstractmethod
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
         """Ask for all codes of a page, each by its field's name.
 
-        What must be typed twice was typed the same; lengths fit; ASCII digits only. The
+        What must be typed twice was typed the same; lengths fit; ASCII digits only.
+        With one try left the person has confirmed explicitly that it is the last. The
         caller wipes the buffers. Empty where they are to be typed on the reader. Raises
         ``UserCancelled``.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def offer_activation(self, *, partly: bool) -> None:
         """Say that the card is not, or not wholly, activated, and offer to do it now.
 
         Returns when the person wants to. Raises ``UserCancelled``.
         """
-        raise NotImplementedError
 
     @abstractmethod
     async def wait_for_cancel(self) -> None:

@@ -14,11 +14,13 @@ from contextlib import contextmanager, suppress
 
 from native_host.errors import UserCancelled
 
-from . import texts
+from . import codes, texts
 from .documents import described
 from .prompt import Prompt, PromptFailed
 from .questions import (
     CardChoice,
+    CodeField,
+    CodesQuestion,
     ConsentQuestion,
     Conversation,
     Document,
@@ -42,6 +44,8 @@ class TerminalPrompt(Prompt):
         self._terminal = -1
         self._shown: tuple[Step, Problem | None] | None = None
         self._asking: asyncio.Future[bytearray] | None = None
+        #: The texts of what is done with the PINs, while it is done.
+        self._managing: texts.Texts | None = None
         self._marked = False
         self._over = asyncio.Event()
 
@@ -52,9 +56,13 @@ class TerminalPrompt(Prompt):
                 "program in a terminal, or choose prompt = 'window'."
             )
         self._terminal = sys.stdin.fileno()
+        self._language = conversation.language
         self._texts = text = texts.load(conversation.language, conversation.operation)
-        site = SiteName.of(conversation.origin)
         self._mark(conversation.test_card)
+        if not conversation.origin:
+            self._say(text("own"))
+            return
+        site = SiteName.of(conversation.origin)
         self._say(f"{text('site')}\n\n    {site.origin}\n")
         if site.international:
             self._say(text("site.international", name=site.international))
@@ -75,7 +83,7 @@ class TerminalPrompt(Prompt):
         if (step, problem) == self._shown and not again:
             return
         self._shown = step, problem
-        text = self._texts
+        text = self._managing or self._texts
         heading, body = text.problem(problem) if problem else text.step(step)
         self._say(f"{heading}. {body}")
         if again:
@@ -100,7 +108,7 @@ class TerminalPrompt(Prompt):
         return numbers.index(given)
 
     async def ask_consent(self, question: ConsentQuestion) -> None:
-        self._shown = None
+        self._shown = self._managing = None
         self._mark(question.test_card)
         self._say_person(question)
         self._say(self._texts("consent"))
@@ -108,7 +116,7 @@ class TerminalPrompt(Prompt):
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         text = self._texts
-        self._shown = None
+        self._shown = self._managing = None
         self._mark(question.test_card)
         self._say_question(question)
         if question.pin_pad:
@@ -118,12 +126,7 @@ class TerminalPrompt(Prompt):
         if question.pin_pad:
             return bytearray()
         while True:
-            with self._hidden():
-                self._say(text("terminal.hidden"))
-                pin = await self._ask(f"{text(f'pin.{question.role}')}: ")
-                self._say("")
-            if not pin:
-                raise UserCancelled
+            pin = await self._ask_hidden(text(f"pin.{question.role}"))
             if not pin.isdigit():
                 complaint = text("pin.digits_only")
             elif len(pin) < question.min_length:
@@ -134,6 +137,42 @@ class TerminalPrompt(Prompt):
                 return pin
             _wipe(pin)
             self._say(complaint)
+
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        self._shown = None
+        self._mark(question.test_card)
+        self._managing = text = texts.load(
+            self._language, question.operation, question.pin
+        )
+        self._say(f"\n{text('heading')}.")
+        self._say_person(question)
+        for words in (*codes.about(question, text), *codes.news(question, text)):
+            self._say(words)
+        if question.pin_pad:
+            for words in codes.on_the_reader(question, text):
+                self._say(words)
+        if question.pin_pad or question.tries_left == 1:
+            await self._ask_to_go_on()
+        typed: dict[str, bytearray] = {}
+        if question.pin_pad:
+            return typed
+        try:
+            for field in question.fields:
+                typed[field.name] = await self._ask_code(field, question, text)
+                self._warn(field, typed, text)
+        except BaseException:
+            for code in typed.values():
+                _wipe(code)
+            raise
+        return typed
+
+    async def offer_activation(self, *, partly: bool) -> None:
+        self._shown = None
+        self._managing = text = texts.load(self._language, "activate")
+        offer = "offer.partly" if partly else "offer"
+        self._say(f"{text(f'{offer}.heading')}. {text(f'{offer}.body')}")
+        self._say(text("unproven"))
+        await self._ask_to_go_on()
 
     async def wait_for_cancel(self) -> None:
         """Wait for the end: in a terminal people cancel with Ctrl-C."""
@@ -161,7 +200,54 @@ class TerminalPrompt(Prompt):
         for words in text.news(question):
             self._say(words)
 
-    def _say_person(self, question: PinQuestion | ConsentQuestion) -> None:
+    async def _ask_code(
+        self, field: CodeField, question: CodesQuestion, text: texts.Texts
+    ) -> bytearray:
+        """Ask for a code until it fits, and twice for one that is chosen."""
+        name = codes.label(field, question, text)
+        while True:
+            code = await self._ask_hidden(f"{name}, {codes.length(field, text)}")
+            if not code.isdigit():
+                complaint = text("codes.digits_only")
+            elif not (complaint := codes.fault(field, len(code), text)):
+                if not codes.is_new(field):
+                    return code
+                try:
+                    again = await self._ask_hidden(f"{name}, {text('codes.again')}")
+                except BaseException:
+                    _wipe(code)
+                    raise
+                same = again == code
+                _wipe(again)
+                if same:
+                    return code
+                complaint = text("codes.differ")
+            _wipe(code)
+            self._say(complaint)
+
+    def _warn(
+        self, field: CodeField, typed: dict[str, bytearray], text: texts.Texts
+    ) -> None:
+        """Say what speaks against a PIN that was chosen; it is taken all the same."""
+        code = typed[field.name]
+        if codes.is_new(field) and codes.easy_to_guess(code):
+            self._say(text("codes.easy"))
+        if field.name == "new-PIN2" and typed.get("new-PIN1") == code:
+            self._say(text("codes.same_as_other"))
+
+    async def _ask_hidden(self, name: str) -> bytearray:
+        """Ask for what doesn't show as it is typed. An empty answer cancels."""
+        with self._hidden():
+            self._say(self._texts("terminal.hidden"))
+            answer = await self._ask(f"{name}: ")
+            self._say("")
+        if not answer:
+            raise UserCancelled
+        return answer
+
+    def _say_person(
+        self, question: PinQuestion | ConsentQuestion | CodesQuestion
+    ) -> None:
         name, satu = texts.printable(question.name), texts.printable(question.satu)
         self._say(f"{self._texts('person.name')}: {name}")
         self._say(f"{self._texts('person.satu')}: {satu}")

@@ -14,20 +14,24 @@ from native_host.errors import UserCancelled
 
 from .messages import (
     MAX_ANSWER,
+    AskCodes,
     AskConsent,
     AskPin,
     AskStarted,
     ChooseCard,
     Close,
+    OfferActivation,
     Open,
     Request,
     Show,
     encode_request,
     read_answer,
+    split_codes,
 )
 from .prompt import Prompt, PromptFailed
 from .questions import (
     CardChoice,
+    CodesQuestion,
     ConsentQuestion,
     Conversation,
     PinQuestion,
@@ -99,6 +103,27 @@ class WindowPrompt(Prompt):
         wanted = "agreed" if question.pin_pad else "pin"
         return await self._ask(AskPin(self._number, question), wanted)
 
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        self._number += 1
+        wanted = "agreed" if question.pin_pad else "codes"
+        content = await self._ask(AskCodes(self._number, question), wanted)
+        values = split_codes(content)
+        _wipe(content)
+        fields = () if question.pin_pad else question.fields
+        fit = len(values) == len(fields) and all(
+            len(value) in field.lengths
+            for field, value in zip(fields, values, strict=True)
+        )
+        if not fit:
+            for value in values:
+                _wipe(value)
+            raise PromptFailed("The PIN window sent codes that don't fit.")
+        return {f.name: value for f, value in zip(fields, values, strict=True)}
+
+    async def offer_activation(self, *, partly: bool) -> None:
+        self._number += 1
+        await self._ask(OfferActivation(self._number, partly), "agreed")
+
     async def wait_for_cancel(self) -> None:
         await asyncio.shield(self._over)
 
@@ -146,7 +171,7 @@ class WindowPrompt(Prompt):
                 rest = rest[self._stdin.write(rest) :]
 
     async def _ask(self, request: Request, wanted: str) -> bytearray:
-        """Send a request and return its answer's digits, where it has any."""
+        """Send a request and return its answer's content, where it has any."""
         answer: asyncio.Future[bytearray] = self._loop.create_future()
         self._answer, self._wanted, self._shown = answer, wanted, None
         taken = False
@@ -196,9 +221,9 @@ class WindowPrompt(Prompt):
     def _receive(self, line: bytearray) -> None:
         try:
             if numbered := read_answer(line):
-                kind, number, digits = numbered
-                if number != self._number or not self._settle(kind, digits):
-                    _wipe(digits)
+                kind, number, content = numbered
+                if number != self._number or not self._settle(kind, content):
+                    _wipe(content)
                 return
             kind = _kind(line)
         finally:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from native_host.errors import UserCancelled
 from native_host.pin_prompt.prompt import (
     CardChoice,
+    CodesQuestion,
     ConsentQuestion,
     Conversation,
     PinQuestion,
@@ -35,6 +36,11 @@ class Person(Prompt):
     questions: list[PinQuestion] = field(default_factory=list)
     choices: list[list[CardChoice]] = field(default_factory=list)
     consents: list[ConsentQuestion] = field(default_factory=list)
+    #: What is answered to each asking for codes, by the fields' names.
+    codes: list[dict[str, str]] = field(default_factory=list)
+    codes_questions: list[CodesQuestion] = field(default_factory=list)
+    #: Whether each offer to activate the card was for one that is so in part.
+    offers: list[bool] = field(default_factory=list)
     started: bool = True
     choice: int | None = None
     agrees: bool | None = True
@@ -80,6 +86,22 @@ class Person(Prompt):
             return self.typed[-1]
         await self._cancelled.wait()
         raise UserCancelled
+
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        self.codes_questions.append(question)
+        if self.codes:
+            given = {n: bytearray(c, "ascii") for n, c in self.codes.pop(0).items()}
+            self.typed.extend(given.values())
+            return given
+        await self._cancelled.wait()
+        raise UserCancelled
+
+    async def offer_activation(self, *, partly: bool) -> None:
+        self.offers.append(partly)
+        if self.agrees is None:
+            await self._cancelled.wait()
+        if not self.agrees:
+            raise UserCancelled
 
     async def wait_for_cancel(self) -> None:
         await self._cancelled.wait()

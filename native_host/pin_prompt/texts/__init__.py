@@ -3,7 +3,9 @@
 
 Adding a language is adding a file. A key that ends in ``.body`` says what happened and
 what to do next, under the ``.heading`` of the same name. ``sign.step.done.body`` is
-what signing says where it has words of its own for ``step.done.body``.
+what signing says where it has words of its own for ``step.done.body``. What is done
+with the card's PINs has words in common under ``manage``, and may have words for each
+PIN: ``unblock.PIN1.heading``.
 """
 
 import json
@@ -25,25 +27,34 @@ __all__ = ["Texts", "languages", "load", "printable"]
 
 _FOLDER = Path(__file__).parent
 _OTHERWISE = "en"
+#: What is done with the card's PINs, where no page has a part in it.
+_MANAGING = ("activate", "change-pin", "unblock")
 
 
 class Texts:
-    """The texts of one language, for one operation where it is given."""
+    """The texts of one language, for one operation and PIN where they are given."""
 
-    def __init__(self, catalogue: Mapping[str, str], operation: str = "") -> None:
+    def __init__(
+        self, catalogue: Mapping[str, str], operation: str = "", pin: str = ""
+    ) -> None:
         self._catalogue = catalogue
-        self._operation = operation
+        #: Where a text is looked for, one after the other.
+        self._rooms = [f"{operation}.{pin}.", f"{operation}.", ""]
+        if operation in _MANAGING:
+            self._rooms.insert(2, "manage.")
 
     def __contains__(self, key: str) -> bool:
-        return f"{self._operation}.{key}" in self._catalogue or key in self._catalogue
+        return any(f"{room}{key}" in self._catalogue for room in self._rooms)
 
     def __call__(self, key: str, **values: object) -> str:
         """Return a text with its placeholders filled. Raises ``KeyError``.
 
         The operation's own text goes before the one that all have.
         """
-        own = self._catalogue.get(f"{self._operation}.{key}")
-        return (self._catalogue[key] if own is None else own).format(**values)
+        found = (f"{room}{key}" for room in self._rooms)
+        return self._catalogue[
+            next((name for name in found if name in self._catalogue), key)
+        ].format(**values)
 
     def problem(self, problem: Problem) -> tuple[str, str]:
         """Return the heading and the body for a problem.
@@ -127,11 +138,11 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.json")))
 
 
-def load(language: str, operation: str = "") -> Texts:
+def load(language: str, operation: str = "", pin: str = "") -> Texts:
     """Return the texts of a language, or the English ones where there are none."""
     chosen = language if language in languages() else _OTHERWISE
     path = _FOLDER / f"{chosen}.json"
-    return Texts(json.loads(path.read_text(encoding="utf-8")), operation)
+    return Texts(json.loads(path.read_text(encoding="utf-8")), operation, pin)
 
 
 def printable(text: str) -> str:

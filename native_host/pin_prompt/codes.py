@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""The rules for the codes that are typed, and what is said of them.
+
+The same for the window and the terminal. Digits come as bytes, which can be wiped, and
+never become a ``str`` here.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from .questions import CodeField, CodesQuestion
+from .texts import Texts
+
+__all__ = [
+    "about",
+    "easy_to_guess",
+    "fault",
+    "is_new",
+    "label",
+    "length",
+    "news",
+    "on_the_reader",
+]
+
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def is_new(field: CodeField) -> bool:
+    """Return whether the person chooses this code, and so types it twice."""
+    return field.name.startswith("new-")
+
+
+def label(field: CodeField, question: CodesQuestion, text: Texts) -> str:
+    """Return what a code is called."""
+    own = f".{question.pin}" if field.name == "old" else ""
+    return text(f"codes.{field.name}{own}")
+
+
+def length(field: CodeField, text: Texts) -> str:
+    """Return how many digits a code has, in words."""
+    low, high = min(field.lengths), max(field.lengths)
+    if low == high:
+        return text("codes.length", min=low)
+    if field.lengths == (low, high):
+        return text("codes.length.either", min=low, max=high)
+    return text("codes.length.range", min=low, max=high)
+
+
+def about(question: CodesQuestion, text: Texts) -> list[str]:
+    """Return what is needed and how far it has got, paragraph by paragraph."""
+    lengths = next((f.lengths for f in question.fields if f.name == "activation"), ())
+    key = "-".join(map(str, lengths))
+    said = [text(f"need.{key}" if f"need.{key}" in text else "need")]
+    said += [text(f"done.{pin}") for pin in question.done if f"done.{pin}" in text]
+    if "unproven" in text:
+        said.append(text("unproven"))
+    return said
+
+
+def news(question: CodesQuestion, text: Texts) -> list[str]:
+    """Return what became of the last code, and what a wrong one costs now."""
+    said = []
+    if question.pad_problem:
+        said.append(text(f"pin_pad.{question.pad_problem}"))
+    elif question.repeated:
+        said.append(text("repeated"))
+    elif question.wrong:
+        said.append(text("wrong"))
+    tries = question.tries_left
+    if tries == 1:
+        said.append(text(f"last_try.{question.at_risk}"))
+    else:
+        said.append(text("two_tries") if tries == 2 else text("tries", tries=tries))
+        said.append(text(f"cost.{question.at_risk}"))
+    return said
+
+
+def on_the_reader(question: CodesQuestion, text: Texts) -> list[str]:
+    """Return what is typed on the reader, and the rules for what is chosen there."""
+    new = [field for field in question.fields if is_new(field)]
+    rules = [f"{label(f, question, text)}: {length(f, text)}." for f in new]
+    return [text("pin_pad.hint"), *rules]
+
+
+def fault(field: CodeField, typed: int, text: Texts) -> str:
+    """Return why a number of digits is not taken; nothing where it fits."""
+    if typed in field.lengths:
+        return ""
+    if not typed:
+        return text("codes.empty")
+    if field.name == "activation" and field.lengths in ((7,), (8,)):
+        return text(f"codes.needs_{field.lengths[0]}", typed=typed)
+    return text("codes.wrong_length", typed=typed, length=length(field, text))
+
+
+def easy_to_guess(digits: bytes | bytearray) -> bool:
+    """Return whether a PIN is one of those that are tried first.
+
+    A row like 1234, 4321 or 7777, a short row over and over (1212, 123123), or what can
+    be read as a date: a day and month, a year, or a birthday.
+    """
+    steps = {(b - a) % 10 for a, b in pairwise(digits)}
+    if len(steps) <= 1 and steps <= {0, 1, 9}:
+        return True
+    half = len(digits) // 2
+    if any(
+        len(digits) % part == 0 and digits[part:] == digits[:-part]
+        for part in range(1, half + 1)
+    ):
+        return True
+    return any(_is_date(*parts) for parts in _dates(digits))
+
+
+def _dates(digits: bytes | bytearray) -> Iterator[tuple[int, int, int]]:
+    """Return each way to read the digits as day, month and century."""
+    pairs = [10 * (a - 48) + b - 48 for a, b in zip(*[iter(digits)] * 2, strict=False)]
+    match [len(digits), *pairs]:
+        case [4, first, second]:
+            yield first, second, 20
+            yield 1, 1, first  # a year
+        case [6, first, second, third]:
+            yield first, second, 20
+            yield third, second, 20
+        case [8, first, second, third, fourth]:
+            yield first, second, third
+            yield fourth, third, first
+
+
+def _is_date(day: int, month: int, century: int) -> bool:
+    return 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1] and century in (19, 20)
