@@ -15,13 +15,16 @@ __all__ = [
     "CardNotActivated",
     "CardRemoved",
     "KeyMissing",
+    "NewPinRefused",
     "PcscUnavailable",
     "PinBlocked",
     "PinNotEntered",
     "PinTriesUnreadable",
+    "PukBlocked",
     "SignatureInvalid",
     "UnsupportedCard",
     "WrongPin",
+    "WrongPuk",
 ]
 
 
@@ -121,6 +124,28 @@ class PinBlocked(CardError):
     """The PIN has no tries left."""
 
     code = "PIN_BLOCKED"
+
+
+class WrongPuk(CardError):
+    """The card refused a PUK; ``tries_left`` of five remain."""
+
+    code = "WRONG_PUK"
+
+    def __init__(self, tries_left: int) -> None:
+        super().__init__(f"The card refused the PUK; {tries_left} tries are left.")
+        self.tries_left = tries_left
+
+
+class PukBlocked(CardError):
+    """The PUK has no tries left, for good: only a new card helps."""
+
+    code = "PUK_BLOCKED"
+
+
+class NewPinRefused(CardError):
+    """The card does not take the new PIN; the PIN stays what it was."""
+
+    code = "NEW_PIN_REFUSED"
 
 
 class PinNotEntered(CardError):

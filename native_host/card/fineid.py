@@ -6,39 +6,27 @@ carries a PIN or signs, and no PIN is sent whose tries were not read before.
 """
 
 import logging
-from dataclasses import dataclass
-from typing import NoReturn
-
-from native_host.errors import InvalidArgument
 
 from .apdu import (
-    INS_GET_DATA,
     INS_MANAGE_SECURITY_ENVIRONMENT,
     INS_PERFORM_SECURITY_OPERATION,
     INS_SELECT,
-    INS_VERIFY,
     SW,
     Command,
     CommandChannel,
     Transport,
-    tries_in,
 )
 from .atr import identify
 from .certificate import CardCertificate
 from .errors import (
     CardError,
     CardKind,
-    CardNotActivated,
-    PinBlocked,
-    PinNotEntered,
-    PinTriesUnreadable,
     UnsupportedCard,
-    WrongPin,
 )
 from .files import FileReader
 from .key_ring import KeyRing
 from .keys import CardKey, KeyRole, PinRole
-from .pin_pad import NOT_ENTERED, PinPad
+from .pins import PinInfo, Pins
 from .signature import KeyType, SignatureAlgorithm, SignatureScheme
 from .tlv import Tlv, TlvError
 from .trace import TracingConnection
@@ -50,18 +38,13 @@ logger = logging.getLogger(__name__)
 _APPLICATION = bytes.fromhex("A000000063504B43532D3135")
 _PAYMENT_SYSTEM = b"1PAY.SYS.DDF01"  # the directory that every EMV bank card has
 
-_STORED_PIN = 12  # PINs are padded with 00 to this length
-_MAX_TRIES = 15  # what 63Cx can say; FINEID gives five
+_TOKEN_INFO = bytes.fromhex("5032")
 
-_TAG_PIN_INFO = 0xA0
-_TAG_PIN_REFERENCE = 0x83
-_TAG_TRIES = 0xDF21
-_TAG_CHANGED = 0xDF2F
+_TAG_SEQUENCE = 0x30
+_TAG_OCTET_STRING = 0x04
 _TAG_DIGEST = 0x90
 _TAG_ALGORITHM = 0x80
 _TAG_KEY = 0x84
-
-_CHANGED = {b"\x00": False, b"\x01": True}
 
 # How cards without the application refuse to select it.
 _NO_APPLICATION = frozenset(
@@ -76,22 +59,6 @@ _NO_APPLICATION = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class PinInfo:
-    """What the card says about a PIN.
-
-    ``tries_left`` is 0 for a blocked one. ``changed`` tells whether it was set since
-    the card was made, and is None where the card does not say.
-    """
-
-    tries_left: int
-    changed: bool | None
-
-
-# How many digits the card accepts when a PIN is verified.
-_PIN_DIGITS = {PinRole.PIN1: range(4, 13), PinRole.PIN2: range(6, 13)}
-
-
 class FineidCard:
     """A citizen card whose application is selected.
 
@@ -103,10 +70,13 @@ class FineidCard:
 
     def __init__(self, connection: Transport) -> None:
         self._channel = CommandChannel(TracingConnection(connection))
-        self._protocol: int = getattr(connection, "protocol", 0)
-        self._pin_pad: PinPad | None = getattr(connection, "pin_pad", None)
         self._files = FileReader(self._channel)
-        self._tries: dict[PinRole, int] = {}
+        self._pins = Pins(
+            self._channel,
+            self._return_to_application,
+            protocol=getattr(connection, "protocol", 0),
+            pin_pad=getattr(connection, "pin_pad", None),
+        )
         atr: bytes | None = getattr(connection, "atr", None)
         try:
             #: The card's generation, or None where the connection knows no ATR.
@@ -156,19 +126,16 @@ class FineidCard:
     @property
     def has_pin_pad(self) -> bool:
         """Whether PINs can be typed on the reader."""
-        return self._pin_pad is not None
+        return self._pins.pad_verifies
+
+    @property
+    def can_modify_on_pad(self) -> bool:
+        """Whether PINs can be changed and unlocked on the reader."""
+        return self._pins.pad_modifies
 
     def pin_info(self, role: PinRole) -> PinInfo:
         """Ask for a PIN's tries, which costs none. Raises ``PinTriesUnreadable``."""
-        self._tries.pop(role, None)
-        self._return_to_application()
-        info = self._read_pin_info(role) or self._read_pin_status(role)
-        if info is None:
-            raise PinTriesUnreadable(
-                f"The card does not say how many tries {role.name} has left."
-            )
-        self._tries[role] = info.tries_left
-        return info
+        return self._pins.info(role)
 
     def verify_pin(self, role: PinRole, pin: bytearray | None) -> None:
         """Present a PIN, ASCII digits, to the card, once; None is typed on the reader.
@@ -178,66 +145,45 @@ class FineidCard:
         ``WrongPin``, ``PinBlocked``, ``CardNotActivated``, ``PinTriesUnreadable``, and
         from the reader's pin pad ``PinNotEntered``.
         """
-        digits = _PIN_DIGITS.get(role)
-        if digits is None:
-            raise InvalidArgument("The PUK is not for verifying.")
-        if pin is None:
-            self._need_pin_pad()
-        elif len(pin) not in digits or not pin.isdigit():
-            raise InvalidArgument(
-                f"{role.name} has {digits.start} to {digits.stop - 1} digits."
-            )
-        if role not in self._tries:
-            self.pin_info(role)
+        self._pins.verify(role, pin)
+
+    def change_pin(
+        self, role: PinRole, old: bytearray | None, new: bytearray | None
+    ) -> None:
+        """Change a PIN, ASCII digits, once; both None are typed on the reader.
+
+        The code in the letter is the old PIN of a card that is activated with seven
+        digits. The PIN's tries are asked for before, and it has all of them afterwards.
+        The caller wipes both. Raises ``InvalidArgument`` for what can't be a PIN or a
+        new one (4 to 8 digits, PIN2 6 to 8) and then sends nothing, ``WrongPin``,
+        ``PinBlocked``, ``NewPinRefused``, ``CardNotActivated``, ``PinTriesUnreadable``
+        and ``PinNotEntered``.
+        """
+        self._pins.change(role, old, new)
+
+    def unblock_pin(
+        self, role: PinRole, puk: bytearray | None, new: bytearray | None
+    ) -> None:
+        """Set a PIN by the PUK, 8 to 12 digits, once; None and None: on the reader.
+
+        On the reader the PUK and the new PIN have eight digits. The PUK's tries are
+        asked for before; the PIN has all of its own afterwards. The caller wipes both.
+        Raises as ``change_pin``, but ``WrongPuk`` and ``PukBlocked``: after five wrong
+        ones the card is of no more use.
+        """
+        self._pins.unblock(role, puk, new)
+
+    def serial(self) -> bytes:
+        """Read the card's serial number (EF.TokenInfo), anew each time.
+
+        Raises ``UnsupportedCard`` and ``TlvError`` for a card that has none.
+        """
         self._return_to_application()
-        # Until the card has answered, nobody knows how many are left.
-        tries = self._tries.pop(role)
-        if tries == 0:
-            raise PinBlocked(f"{role.name} has no tries left.", status_word=SW.BLOCKED)
-        status = self._present(role, pin, digits)
-        if pin is None and status in NOT_ENTERED:
-            self._tries[role] = tries
-            raise PinNotEntered(NOT_ENTERED[status], status_word=status)
-        if status == SW.OK:
-            # At least so many; a right PIN gives back what wrong ones took.
-            self._tries[role] = tries
-            return
-        self._refuse(role, status, tries)
-
-    def _present(self, role: PinRole, pin: bytearray | None, digits: range) -> int:
-        """Send VERIFY, by way of the pin pad without a PIN; return the status word."""
-        template = bytearray([0x00, INS_VERIFY, 0x00, role.value, _STORED_PIN])
-        if pin is None:
-            template += bytes(_STORED_PIN)
-            pin_pad = self._need_pin_pad()
-            return pin_pad.verify(bytes(template), digits.start, digits.stop - 1)
-        padded = pin.ljust(_STORED_PIN, b"\x00")
-        try:
-            return self._channel.send_secret(template + padded)
-        finally:
-            padded[:] = bytes(len(padded))
-
-    def _need_pin_pad(self) -> PinPad:
-        if self._pin_pad is None:
-            raise InvalidArgument("The reader has no pin pad.")
-        return self._pin_pad
-
-    def _refuse(self, role: PinRole, status: int, tries: int) -> NoReturn:
-        """Raise for a PIN that was not accepted; ``tries`` were left before."""
-        left = tries - 1 if status == SW.VERIFICATION_FAILED else tries_in(status)
-        if left == 0 or status == SW.BLOCKED:
-            self._tries[role] = 0
-            raise PinBlocked(f"{role.name} has no tries left.", status_word=status)
-        if left is not None:
-            self._tries[role] = left
-            raise WrongPin(left)
-        if status == SW.INVALIDATED:
-            raise CardNotActivated(
-                f"{role.name} has not been activated.", status_word=status
-            )
-        raise CardError(
-            f"The card answered {status:04X} to VERIFY.", status_word=status
-        )
+        info, _ = Tlv.take(self._files.read(_TOKEN_INFO))
+        serial = info.value_at(_TAG_OCTET_STRING)
+        if info.tag != _TAG_SEQUENCE or not serial:
+            raise TlvError("The card has no serial number.")
+        return serial
 
     # -- Signatures -------------------------------------------------------------------
 
@@ -313,38 +259,3 @@ class FineidCard:
             return self._channel.exchange(command)[1] == SW.OK
         except CardError:
             return False
-
-    # -- PIN information --------------------------------------------------------------
-
-    def _read_pin_info(self, role: PinRole) -> PinInfo | None:
-        question = Tlv(_TAG_PIN_INFO, Tlv(_TAG_PIN_REFERENCE, bytes([role.value])))
-        le = 256 if self._protocol == 1 else None
-        command = Command(INS_GET_DATA, 0x00, 0xFF, question, le=le)
-        data, status = self._channel.exchange(command)
-        if status != SW.OK:
-            return None
-        try:
-            answer = Tlv.parse(data)
-            tries = answer.value_at(_TAG_TRIES)[:1]
-            if answer.tag != _TAG_PIN_INFO or not tries or tries[0] > _MAX_TRIES:
-                return None
-            if answer.value_at(_TAG_PIN_REFERENCE) != bytes([role.value]):
-                return None
-            return PinInfo(tries[0], _CHANGED.get(answer.value_at(_TAG_CHANGED)))
-        except TlvError:
-            return None
-
-    def _read_pin_status(self, role: PinRole) -> PinInfo | None:
-        """Ask by VERIFY without a PIN, which spends no try.
-
-        It says nothing about whether the PIN was ever changed, and is no command for a
-        PUK.
-        """
-        if role not in _PIN_DIGITS:
-            return None
-        logger.info(
-            "The card gives no information on %s; its status is asked.", role.name
-        )
-        _, status = self._channel.exchange(Command(INS_VERIFY, 0x00, role.value))
-        tries = 0 if status == SW.BLOCKED else tries_in(status)
-        return None if tries is None else PinInfo(tries, None)

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: MIT
+"""The card's PINs: their tries, and the commands that carry one (FINEID S1 v4.2).
+
+A command that carries a PIN is sent once, whatever comes of it, and never before the
+card has said how many tries are at stake. No PIN is sent whose length the card's rule
+excludes (card.md, "PINs and the activation code").
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from native_host.errors import InvalidArgument
+
+from .apdu import (
+    INS_CHANGE_REFERENCE_DATA,
+    INS_GET_DATA,
+    INS_RESET_RETRY_COUNTER,
+    INS_VERIFY,
+    SW,
+    Command,
+    CommandChannel,
+    tries_in,
+)
+from .errors import (
+    CardError,
+    CardNotActivated,
+    NewPinRefused,
+    PinBlocked,
+    PinNotEntered,
+    PinTriesUnreadable,
+    PukBlocked,
+    WrongPin,
+    WrongPuk,
+)
+from .keys import PinRole
+from .pin_pad import NOT_ENTERED, PinPad
+from .tlv import Tlv, TlvError
+
+__all__ = ["NEW_PIN_DIGITS", "PIN_DIGITS", "PUK_PAD_DIGITS", "PinInfo", "Pins"]
+
+logger = logging.getLogger(__name__)
+
+#: How many digits the card accepts of a PIN that is set.
+PIN_DIGITS = {
+    PinRole.PIN1: range(4, 13),
+    PinRole.PIN2: range(6, 13),
+    PinRole.PUK: range(8, 13),
+}
+
+#: How many digits a PIN that is set from now on may have.
+NEW_PIN_DIGITS = {PinRole.PIN1: range(4, 9), PinRole.PIN2: range(6, 9)}
+
+#: How many digits a PUK, and the new PIN with it, have on a pin pad: a reader knows one
+#: length for all that is typed, and a PUK that is too short would cost a try.
+PUK_PAD_DIGITS = range(8, 9)
+
+_STORED_PIN = 12  # PINs are padded with 00 to this length
+_MAX_TRIES = 15  # what 63Cx can say; FINEID gives five
+
+_TAG_PIN_INFO = 0xA0
+_TAG_PIN_REFERENCE = 0x83
+_TAG_TRIES = 0xDF21
+_TAG_CHANGED = 0xDF2F
+
+_CHANGED = {b"\x00": False, b"\x01": True}
+
+_COMMANDS = {
+    INS_VERIFY: "VERIFY",
+    INS_CHANGE_REFERENCE_DATA: "the change of a PIN",
+    INS_RESET_RETRY_COUNTER: "the unlocking of a PIN",
+}
+
+
+@dataclass(frozen=True)
+class PinInfo:
+    """What the card says about a PIN.
+
+    ``tries_left`` is 0 for a blocked one. ``changed`` tells whether it was set since
+    the card was made, and is None where the card does not say.
+    """
+
+    tries_left: int
+    changed: bool | None
+
+
+class Pins:
+    """The PINs of a card whose application is selected.
+
+    ``return_to_application`` selects it again where reading has led out of it: PIN2 is
+    local to it.
+    """
+
+    def __init__(
+        self,
+        channel: CommandChannel,
+        return_to_application: Callable[[], None],
+        *,
+        protocol: int,
+        pin_pad: PinPad | None,
+    ) -> None:
+        self._channel = channel
+        self._return_to_application = return_to_application
+        self._protocol = protocol
+        self._pin_pad = pin_pad
+        self._tries: dict[PinRole, int] = {}
+
+    @property
+    def pad_verifies(self) -> bool:
+        """Whether PINs can be typed on the reader."""
+        return self._pin_pad is not None
+
+    @property
+    def pad_modifies(self) -> bool:
+        """Whether PINs can be changed and unlocked on the reader."""
+        return self._pin_pad is not None and self._pin_pad.can_modify
+
+    def info(self, role: PinRole) -> PinInfo:
+        """See ``FineidCard.pin_info``."""
+        self._tries.pop(role, None)
+        self._return_to_application()
+        info = self._read_info(role) or self._read_status(role)
+        if info is None:
+            raise PinTriesUnreadable(
+                f"The card does not say how many tries {role.name} has left."
+            )
+        self._tries[role] = info.tries_left
+        return info
+
+    def verify(self, role: PinRole, pin: bytearray | None) -> None:
+        """See ``FineidCard.verify_pin``."""
+        if role is PinRole.PUK:
+            raise InvalidArgument("The PUK is not for verifying.")
+        digits = PIN_DIGITS[role]
+        if pin is None:
+            self._need_pad(self.pad_verifies)
+        else:
+            _check(role.name, pin, digits)
+        if role not in self._tries:
+            self.info(role)
+        self._return_to_application()
+        self._send(INS_VERIFY, role, role, () if pin is None else (pin,), digits)
+
+    def change(
+        self, role: PinRole, old: bytearray | None, new: bytearray | None
+    ) -> None:
+        """See ``FineidCard.change_pin``."""
+        self._set(INS_CHANGE_REFERENCE_DATA, role, role, old, new)
+
+    def unblock(
+        self, role: PinRole, puk: bytearray | None, new: bytearray | None
+    ) -> None:
+        """See ``FineidCard.unblock_pin``."""
+        self._set(INS_RESET_RETRY_COUNTER, role, PinRole.PUK, puk, new)
+
+    # -- Commands with a PIN ----------------------------------------------------------
+
+    def _set(
+        self,
+        ins: int,
+        role: PinRole,
+        at_stake: PinRole,
+        code: bytearray | None,
+        new: bytearray | None,
+    ) -> None:
+        """Set a PIN by a code, whose tries are those of ``at_stake``."""
+        digits = NEW_PIN_DIGITS.get(role)
+        if digits is None:
+            raise InvalidArgument("The PUK can't be set.")
+        pins: tuple[bytearray, ...] = ()
+        if code is not None and new is not None:
+            # The reader shows which of the two is wrong, this message need not.
+            _check(at_stake.name, code, PIN_DIGITS[at_stake])
+            _check(f"A new {role.name}", new, digits)
+            pins = code, new
+        elif code is not None or new is not None:
+            raise InvalidArgument("Both codes are typed on the reader, or none.")
+        else:
+            self._need_pad(self.pad_modifies)
+            if at_stake is PinRole.PUK:
+                digits = PUK_PAD_DIGITS
+        # Read anew each time: nothing that was known before is good enough here.
+        self.info(at_stake)
+        self._send(ins, role, at_stake, pins, digits)
+
+    def _send(
+        self,
+        ins: int,
+        role: PinRole,
+        at_stake: PinRole,
+        pins: tuple[bytearray, ...],
+        digits: range,
+    ) -> None:
+        """Send a command once, by way of the pin pad without ``pins``; judge it.
+
+        The tries of ``at_stake`` have been read.
+        """
+        # Until the card has answered, nobody knows how many are left.
+        tries = self._tries.pop(at_stake)
+        self._tries.pop(role, None)
+        if tries == 0:
+            raise _blocked(at_stake, SW.BLOCKED)
+        status = self._present(ins, role, pins, digits)
+        if not pins and status in NOT_ENTERED:
+            self._tries[at_stake] = tries
+            raise PinNotEntered(NOT_ENTERED[status], status_word=status)
+        if status == SW.OK:
+            # At least so many; a right PIN gives back what wrong ones took.
+            self._tries[at_stake] = tries
+            return
+        if status == SW.WRONG_DATA and ins != INS_VERIFY:
+            raise NewPinRefused(
+                f"The card refused the new {role.name}.", status_word=status
+            )
+        self._refuse(ins, at_stake, status, tries)
+
+    def _present(
+        self, ins: int, role: PinRole, pins: tuple[bytearray, ...], digits: range
+    ) -> int:
+        size = _STORED_PIN if ins == INS_VERIFY else 2 * _STORED_PIN
+        command = bytearray([0x00, ins, 0x00, role.value, size])
+        if not pins:
+            template = bytes(command) + bytes(size)
+            pad = self._need_pad(True)
+            use = pad.verify if ins == INS_VERIFY else pad.modify
+            return use(template, digits.start, digits.stop - 1)
+        apdu = bytearray(len(command) + size)  # never grows, which would leave a copy
+        apdu[: len(command)] = command
+        for number, pin in enumerate(pins):
+            start = len(command) + number * _STORED_PIN
+            apdu[start : start + len(pin)] = pin
+        return self._channel.send_secret(apdu)
+
+    def _need_pad(self, able: bool) -> PinPad:
+        if self._pin_pad is None or not able:
+            raise InvalidArgument("The reader has no pin pad for that.")
+        return self._pin_pad
+
+    def _refuse(self, ins: int, at_stake: PinRole, status: int, tries: int) -> NoReturn:
+        """Raise for a code that was not accepted; ``tries`` were left before."""
+        left = tries - 1 if status == SW.VERIFICATION_FAILED else tries_in(status)
+        if left == 0 or status == SW.BLOCKED:
+            self._tries[at_stake] = 0
+            raise _blocked(at_stake, status)
+        if left is not None:
+            self._tries[at_stake] = left
+            raise WrongPuk(left) if at_stake is PinRole.PUK else WrongPin(left)
+        if status == SW.INVALIDATED and at_stake is not PinRole.PUK:
+            raise CardNotActivated(
+                f"{at_stake.name} has not been activated.", status_word=status
+            )
+        raise CardError(
+            f"The card answered {status:04X} to {_COMMANDS[ins]}.", status_word=status
+        )
+
+    # -- Tries ------------------------------------------------------------------------
+
+    def _read_info(self, role: PinRole) -> PinInfo | None:
+        question = Tlv(_TAG_PIN_INFO, Tlv(_TAG_PIN_REFERENCE, bytes([role.value])))
+        le = 256 if self._protocol == 1 else None
+        command = Command(INS_GET_DATA, 0x00, 0xFF, question, le=le)
+        data, status = self._channel.exchange(command)
+        if status != SW.OK:
+            return None
+        try:
+            answer = Tlv.parse(data)
+            tries = answer.value_at(_TAG_TRIES)[:1]
+            if answer.tag != _TAG_PIN_INFO or not tries or tries[0] > _MAX_TRIES:
+                return None
+            if answer.value_at(_TAG_PIN_REFERENCE) != bytes([role.value]):
+                return None
+            return PinInfo(tries[0], _CHANGED.get(answer.value_at(_TAG_CHANGED)))
+        except TlvError:
+            return None
+
+    def _read_status(self, role: PinRole) -> PinInfo | None:
+        """Ask by VERIFY without a PIN, which spends no try.
+
+        It says nothing about whether the PIN was ever changed, and is no command for a
+        PUK.
+        """
+        if role is PinRole.PUK:
+            return None
+        logger.info(
+            "The card gives no information on %s; its status is asked.", role.name
+        )
+        _, status = self._channel.exchange(Command(INS_VERIFY, 0x00, role.value))
+        tries = 0 if status == SW.BLOCKED else tries_in(status)
+        return None if tries is None else PinInfo(tries, None)
+
+
+def _check(name: str, pin: bytearray, digits: range) -> None:
+    if len(pin) not in digits or not pin.isdigit():
+        raise InvalidArgument(f"{name} has {digits.start} to {digits.stop - 1} digits.")
+
+
+def _blocked(role: PinRole, status: int) -> CardError:
+    if role is PinRole.PUK:
+        return PukBlocked("The PUK has no tries left.", status_word=status)
+    return PinBlocked(f"{role.name} has no tries left.", status_word=status)
