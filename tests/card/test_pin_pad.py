@@ -18,6 +18,7 @@ from native_host.card.errors import (
     PinBlocked,
     PinNotEntered,
     WrongPin,
+    WrongPuk,
 )
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pin_pad import (
@@ -45,6 +46,9 @@ FEATURES = "0604423300060704423300070A044233000A"
 VERIFY_PIN1 = "002000110C" + "00" * 12
 VERIFY_PIN2 = "002000820C" + "00" * 12
 CHANGE_PIN1 = "0024001118" + "00" * 24
+CHANGE_PIN2 = "0024008218" + "00" * 24
+UNBLOCK_PIN1 = "002C001118" + "00" * 24
+PUK_INFO = "00CB00FF05A003830183"
 
 
 class ScriptedReader:
@@ -125,6 +129,8 @@ def test_a_change_is_described_field_by_field() -> None:
 VERIFY_STRUCTURE_PIN1 = "5A5A820C000C04020109040000000011000000" + VERIFY_PIN1
 VERIFY_STRUCTURE_PIN2 = "5A5A820C000C06020109040000000011000000" + VERIFY_PIN2
 MODIFY_STRUCTURE_PIN1 = "5A5A820C00000C080403020309040001020000001D000000"
+MODIFY_STRUCTURE_PIN2 = "5A5A820C00000C080603020309040001020000001D000000"
+MODIFY_STRUCTURE_PUK = "5A5A820C00000C080803020309040001020000001D000000"
 
 
 def card_with(
@@ -155,12 +161,50 @@ def test_a_pin_is_verified_by_the_reader_alone(role: PinRole, structure: str) ->
     script.assert_done()
 
 
-def test_a_pin_is_changed_by_the_reader_alone() -> None:
-    reader = ScriptedReader((MODIFY, MODIFY_STRUCTURE_PIN1 + CHANGE_PIN1, "63C4"))
-    pin_pad = reader.pin_pad()
-    assert pin_pad.can_modify
-    assert pin_pad.modify(bytes.fromhex(CHANGE_PIN1), 4, 8) == 0x63C4
+@pytest.mark.parametrize(
+    ("role", "structure"),
+    [
+        (PinRole.PIN1, MODIFY_STRUCTURE_PIN1 + CHANGE_PIN1),
+        (PinRole.PIN2, MODIFY_STRUCTURE_PIN2 + CHANGE_PIN2),
+    ],
+)
+def test_a_pin_is_changed_by_the_reader_alone(role: PinRole, structure: str) -> None:
+    reader = ScriptedReader((MODIFY, structure, "9000"), (MODIFY, structure, "63C4"))
+    card, script = card_with(reader, role)
+    assert card.can_modify_on_pad
+    script.add(*script.exchanges[1:] * 2)
+    card.change_pin(role, None, None)
+    with pytest.raises(WrongPin) as caught:
+        card.change_pin(role, None, None)
+    assert caught.value.tries_left == 4
     assert not reader.exchanges
+    script.assert_done()
+
+
+def test_a_puk_typed_on_the_reader_has_its_eight_digits() -> None:
+    """Or it is not sent; the reader then asks for a new PIN of eight digits too."""
+    structure = MODIFY_STRUCTURE_PUK + UNBLOCK_PIN1
+    reader = ScriptedReader((MODIFY, structure, "63C2"), (MODIFY, structure, "6403"))
+    card, script = card_with(reader)
+    script.add(*[(PUK_INFO, pin_information(ref="83"))] * 2)
+    with pytest.raises(WrongPuk) as caught:
+        card.unblock_pin(PinRole.PIN1, None, None)
+    assert caught.value.tries_left == 2
+    with pytest.raises(PinNotEntered, match="length"):
+        card.unblock_pin(PinRole.PIN1, None, None)
+    assert not reader.exchanges
+    script.assert_done()
+
+
+def test_new_pins_that_differ_are_said_and_cost_nothing() -> None:
+    structure = MODIFY_STRUCTURE_PIN1 + CHANGE_PIN1
+    reader = ScriptedReader((MODIFY, structure, "6402"))
+    card, script = card_with(reader)
+    script.add((PIN_INFO, pin_information()))
+    with pytest.raises(PinNotEntered) as caught:
+        card.change_pin(PinRole.PIN1, None, None)
+    assert caught.value.why == "different"
+    script.assert_done()
 
 
 @pytest.mark.parametrize(
@@ -273,6 +317,14 @@ def test_a_reader_may_verify_and_not_change() -> None:
     pin_pad = pin_pad_of(answering(bytes.fromhex("060442330006")), FEATURE_REQUEST)
     assert pin_pad
     assert not pin_pad.can_modify
+    script = Script((SELECT, "9000"))
+    script.pin_pad = pin_pad
+    card = FineidCard(script)
+    assert not card.can_modify_on_pad
+    for set_pin in (card.change_pin, card.unblock_pin):
+        with pytest.raises(InvalidArgument, match="pad"):
+            set_pin(PinRole.PIN1, None, None)
+    script.assert_done()
 
 
 @given(st.binary(max_size=100))
