@@ -117,5 +117,5 @@ def identify(atr: bytes) -> Generation:
 
 
 def _unsupported(kind: CardKind) -> UnsupportedCard:
-    what = f": it is a {kind}" if kind else ""
+    what = f" but another kind: {kind}" if kind else ""
     return UnsupportedCard(f"This card is not a FINEID citizen card{what}.", kind=kind)

@@ -85,7 +85,7 @@ class FineidCard:
         except UnsupportedCard as error:
             if error.kind == CardKind.UNKNOWN and self._is_bank_card():
                 raise UnsupportedCard(
-                    "This card is not a FINEID citizen card: it is a bank card.",
+                    "This card is not a FINEID citizen card but a bank card.",
                     kind=CardKind.BANK,
                 ) from error
             raise
