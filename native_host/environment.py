@@ -13,6 +13,7 @@ from native_host.errors import ConfigBroken, InvalidArgument
 
 if TYPE_CHECKING:
     from native_host.card.source import CardSource
+    from native_host.mock_card.data import CardData
     from native_host.mock_card.state import MockCardState
     from native_host.pin_prompt.prompt import Prompt
 
@@ -57,12 +58,27 @@ def open_prompt(
             )
         from native_host.pin_prompt.automatic import AutomaticPrompt
 
-        card = _mock_card().read()
-        return AutomaticPrompt({"PIN1": card.pin1.value, "PIN2": card.pin2.value})
+        return AutomaticPrompt(_codes(_mock_card().read()))
     from native_host.pin_prompt.spawn import spawn
     from native_host.pin_prompt.window import WindowPrompt
 
     return WindowPrompt(window or spawn(command))
+
+
+def _codes(card: CardData) -> dict[str, str]:
+    """Return the mock card's PINs and codes, by the names that the prompt has.
+
+    PINs that were never set become those of a card that is made active.
+    """
+    codes = {"PUK": card.puk.value}
+    for name, pin, usual in (
+        ("PIN1", card.pin1, "1234"),
+        ("PIN2", card.pin2, "123456"),
+    ):
+        codes[name] = pin.value if pin.changed else usual
+        if not pin.changed and pin.tries:
+            codes["activation"] = pin.value
+    return codes
 
 
 def _mock_card() -> MockCardState:

@@ -17,6 +17,7 @@ __all__ = [
     "host_names",
     "known_extensions",
     "manifest",
+    "own_extensions",
 ]
 
 Family = Literal["chromium", "firefox"]
@@ -72,6 +73,12 @@ def known_extensions() -> frozenset[str]:
         for host in host_names()
         for extension in (*host.chromium, *host.firefox)
     )
+
+
+def own_extensions() -> frozenset[str]:
+    """Return the ids of Kortilla's own extension, in both families."""
+    [own] = (host for host in host_names() if host.name == OWN_HOST)
+    return frozenset((*own.chromium, *own.firefox))
 
 
 def manifest(

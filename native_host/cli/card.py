@@ -1,29 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla card``: what is in the readers. Nothing here spends a try."""
+"""``kortilla card``: what is in the readers, and the PINs of the card in one."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from native_host.config import Config
 
-from .options import Card, card_option, configured
-from .output import error_result, print_result, say
+from .options import Card, PromptKind, card_option, configured, prompt_option
+from .output import print_result, say
 
 if TYPE_CHECKING:
-    from native_host.card.connection import CardConnection
-    from native_host.card.fineid import FineidCard, PinInfo
-    from native_host.card.source import CardSource, Reader
+    from native_host.operations.manage import PinsSet
 
 __all__ = ["card"]
+
+_lang_option = click.option("--lang", help="The language to speak: fi, sv or en.")
+_pin_argument = click.argument(
+    "pin", type=click.Choice(["pin1", "pin2"], case_sensitive=False)
+)
 
 
 @click.group()
 def card() -> None:
-    """Look at the identity card."""
+    """Look at the identity card, activate it, set its PINs."""
 
 
 @card.command()
@@ -43,106 +49,84 @@ def status(card: Card | None, only_json: bool) -> None:
     print_result({"readers": readers})
 
 
+@card.command()
+@_lang_option
+@prompt_option
+@card_option
+def activate(lang: str | None, prompt: PromptKind | None, card: Card | None) -> None:
+    """Set PIN1 and PIN2 of a new card with the code in the letter."""
+    from native_host.operations.activate import activate as operation
+
+    _manage(operation, configured(card=card, prompt=prompt), lang)
+
+
+@card.command()
+@_pin_argument
+@_lang_option
+@prompt_option
+@card_option
+def change_pin(
+    pin: str, lang: str | None, prompt: PromptKind | None, card: Card | None
+) -> None:
+    """Change PIN1 or PIN2."""
+    from native_host.card.keys import PinRole
+    from native_host.operations.change_pin import change_pin as operation
+
+    config = configured(card=card, prompt=prompt)
+    _manage(partial(operation, role=PinRole[pin.upper()]), config, lang)
+
+
+@card.command()
+@_pin_argument
+@_lang_option
+@prompt_option
+@card_option
+def unblock(
+    pin: str, lang: str | None, prompt: PromptKind | None, card: Card | None
+) -> None:
+    """Unlock PIN1 or PIN2 with the PUK, and set it anew."""
+    from native_host.card.keys import PinRole
+    from native_host.operations.unblock import unblock as operation
+
+    config = configured(card=card, prompt=prompt)
+    _manage(partial(operation, role=PinRole[pin.upper()]), config, lang)
+
+
+def _manage(
+    operation: Callable[..., Awaitable[PinsSet]], config: Config, lang: str | None
+) -> None:
+    print_result(asyncio.run(_managed(operation, config, lang)))
+
+
+async def _managed(
+    operation: Callable[..., Awaitable[PinsSet]], config: Config, lang: str | None
+) -> dict[str, str]:
+    from native_host.environment import open_prompt, open_source
+    from native_host.languages import choose_language
+    from native_host.operations.manage import ManageRequest
+    from native_host.pin_prompt.prompt import PromptFailed, Step
+
+    request = ManageRequest(language=choose_language(config.language, lang))
+    prompt = open_prompt(config)
+    try:
+        async with open_source(config) as source:
+            done = await operation(request, source=source, prompt=prompt)
+        prompt.show(Step.DONE)
+        if config.prompt == "window":
+            # It stays until the person has read it; what was done is done.
+            with suppress(PromptFailed):
+                await prompt.wait_for_cancel()
+    finally:
+        await prompt.close()
+    return done.fields()
+
+
 async def _status(config: Config) -> list[dict[str, Any]]:
     from native_host.environment import open_source
+    from native_host.operations.card_status import card_status
 
     async with open_source(config) as source:
-        return [await _look(source, reader) for reader in await source.readers()]
-
-
-async def _look(source: CardSource, reader: Reader) -> dict[str, Any]:
-    """Return what is in one reader; what is wrong with a card is part of the answer."""
-    from native_host.card.atr import identify
-    from native_host.card.errors import CardError, CardMute
-
-    found: dict[str, Any] = {
-        "reader": reader.name,
-        "atr": reader.atr.hex().upper() if reader.atr else None,
-        "testCard": source.test_card,
-        "card": None,
-    }
-    try:
-        if reader.mute:
-            raise CardMute("The card does not answer.")
-        if reader.atr is not None:
-            generation = identify(reader.atr).name
-            connection = await source.connect(reader)
-            try:
-                content = await source.run(_read, connection)
-            finally:
-                await source.run(connection.close)
-            found["card"] = {"generation": generation, **content}
-            # A mock card in a reader of the system shows in its certificates alone.
-            found["testCard"] |= any(
-                each.get("test", False) for each in content["certificates"]
-            )
-    except CardError as error:
-        found |= error_result(error.code, str(error))
-    return found
-
-
-def _read(connection: CardConnection) -> dict[str, Any]:
-    from native_host.card.errors import PinTriesUnreadable
-    from native_host.card.fineid import FineidCard, PinRole
-
-    session = FineidCard(connection)
-    holder, certificates = _read_certificates(session)
-    pins: dict[str, PinInfo | None] = {}
-    for role in PinRole:
-        try:
-            pins[role.name] = session.pin_info(role)
-        except PinTriesUnreadable:
-            pins[role.name] = None
-    return {
-        "holder": holder,
-        "certificates": certificates,
-        "tries": {name: info and info.tries_left for name, info in pins.items()},
-        "activation": _activation(pins["PIN1"], pins["PIN2"]),
-    }
-
-
-def _read_certificates(
-    session: FineidCard,
-) -> tuple[dict[str, str] | None, list[dict[str, Any]]]:
-    """Return the holder and the certificates; one that is odd hides no other."""
-    from native_host.card.errors import CONNECTION_ERRORS, CardError, UnsupportedCard
-    from native_host.card.signature import key_type_of
-
-    holder, found = None, []
-    for key in sorted(session.keys(), key=lambda key: key.role.value):
-        try:
-            certificate = session.certificate(key)
-        except CONNECTION_ERRORS:
-            raise
-        except UnsupportedCard:  # there is none, or none for this
-            continue
-        except CardError as error:
-            failed = error_result(error.code, str(error))
-            found.append({"role": key.role.value, **failed})
-            continue
-        holder = holder or {"name": certificate.name, "satu": certificate.satu}
-        found.append(
-            {
-                "role": key.role.value,
-                "keyType": key_type_of(certificate.public_key).value,
-                "algorithm": certificate.algorithm,
-                "forSigning": certificate.for_signing,
-                "test": certificate.test,
-                "notBefore": certificate.not_before.isoformat(),
-                "notAfter": certificate.not_after.isoformat(),
-            }
-        )
-    return holder, found
-
-
-def _activation(*pins: PinInfo | None) -> str:
-    """Judge by whether the PINs are still those of the factory (DF2F)."""
-    changed = {None if info is None else info.changed for info in pins}
-    if None in changed:
-        return "unknown"
-    if len(changed) == 2:
-        return "partly"
-    return "active" if changed == {True} else "new"
+        return await card_status(source)
 
 
 _ACTIVATION = {

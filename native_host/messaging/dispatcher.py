@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from native_host.browsers.hosts import OWN_HOST, host_names, known_extensions
+from native_host.browsers.hosts import known_extensions, own_extensions
 from native_host.config import load_config
 from native_host.errors import (
     Busy,
@@ -90,16 +90,15 @@ class Dispatcher:
         self._find_caller(arguments)
 
     def _find_caller(self, arguments: Sequence[str]) -> None:
-        caller = Caller(None)
+        self._caller = Caller(None)
         try:
             allowed = known_extensions() | frozenset(load_config().extensions)
-            caller = identify_caller(arguments, allowed)
+            self._caller = identify_caller(arguments, allowed)
         except KortillaError as error:
             self._refusal = error
             if isinstance(error, CallerRefused):
                 logger.warning("%s", error)
-        [own] = (host for host in host_names() if host.name == OWN_HOST)
-        self._own = caller.extension in (*own.chromium, *own.firefox)
+        self._own = self._caller.extension in own_extensions()
 
     async def run(self) -> int:
         """Answer frames until None comes; return the exit status."""
@@ -182,9 +181,8 @@ class Dispatcher:
             case "chunk":
                 self._take_chunk(request)
             case _:
-                self._begin_operation(
-                    request.id, own_job(request.command, request.arguments)
-                )
+                job = own_job(request.command, request.arguments, self._caller)
+                self._begin_operation(request.id, job)
 
     def _take_chunk(self, request: Request) -> None:
         """Hand on a piece of a document. A wrong one ends the request that it is of."""

@@ -7,33 +7,45 @@ fields of the wire. What all of them have in common is in ``operation``.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from native_host.card.keys import PinRole
 from native_host.card.source import CardSource
 from native_host.errors import KortillaError
+from native_host.messaging.caller import Caller
 from native_host.messaging.models import (
     AuthenticateArguments,
+    CardStatusArguments,
     CertificateArguments,
+    ManageArguments,
     OriginArguments,
+    PinArguments,
     SignArguments,
     WebEidAuthenticateArguments,
     WebEidSignArguments,
     check,
 )
+from native_host.messaging.own_page import OWN_PAGE_COMMANDS, check_own_page
 from native_host.messaging.results import (
     Reply,
     certificate_fields,
     signatures_fields,
     web_eid_signature_fields,
 )
+from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.card_status import card_status
+from native_host.operations.change_pin import change_pin
 from native_host.operations.conversation import Report
 from native_host.operations.documents import DocumentHeader, DocumentInbox
+from native_host.operations.manage import ManageRequest, PinsSet
 from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,
 )
+from native_host.operations.unblock import unblock
 from native_host.pin_prompt.prompt import Prompt
 
 __all__ = [
@@ -55,7 +67,10 @@ class UnknownCommand(KortillaError):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a job is done with and for, once its request has been checked."""
+    """What a job is done with and for, once its request has been checked.
+
+    ``origin`` is empty where a page of our own asks.
+    """
 
     origin: str
     language: str
@@ -68,18 +83,29 @@ class Setting:
 
 @dataclass(frozen=True)
 class Job:
-    """What a request asks for. ``work`` returns the fields of its result."""
+    """What a request asks for. ``work`` returns the fields of its result.
 
-    arguments: OriginArguments
+    ``origin``, which is yet to be checked, is None where a page of our own asks; such a
+    job's window stays until the person has read what came of it. ``asks`` tells whether
+    there is a window at all.
+    """
+
     work: Callable[[Setting], Awaitable[Reply]]
+    origin: str | None
+    lang: str | None
     documents: tuple[DocumentHeader, ...] = ()
+    asks: bool = True
 
 
-def own_job(command: str, values: Mapping[str, Any]) -> Job:
+def own_job(command: str, values: Mapping[str, Any], caller: Caller) -> Job:
     """Return the job of a request with an id.
 
-    Raises ``InvalidArgument`` and ``UnknownCommand``, here and below.
+    Raises ``InvalidArgument`` and ``UnknownCommand``, here and below, and
+    ``CallerRefused`` for what only our own pages may ask and ``caller`` may not.
     """
+    if command in OWN_PAGE_COMMANDS:
+        check_own_page(caller, command, values)
+        return _own_page_job(command, values)
     match command:
         case "authenticate":
             login = check(AuthenticateArguments, values)
@@ -138,6 +164,36 @@ def document_headers(arguments: SignArguments) -> tuple[DocumentHeader, ...]:
     )
 
 
+def _own_page_job(command: str, values: Mapping[str, Any]) -> Job:
+    if command == "card-status":
+        check(CardStatusArguments, values)
+        return Job(_card_status, origin=None, lang=None, asks=False)
+    if command == "activate":
+        return _management(check(ManageArguments, values), activate)
+    asked = check(PinArguments, values)
+    operation = change_pin if command == "change-pin" else unblock
+    return _management(asked, partial(operation, role=PinRole[asked.pin]))
+
+
+async def _card_status(setting: Setting) -> Reply:
+    return {"readers": await card_status(setting.source)}
+
+
+def _management(
+    arguments: ManageArguments, operation: Callable[..., Awaitable[PinsSet]]
+) -> Job:
+    async def work(setting: Setting) -> Reply:
+        done = await operation(
+            ManageRequest(language=setting.language),
+            source=setting.source,
+            prompt=setting.prompt,
+            progress=setting.progress,
+        )
+        return dict(done.fields())
+
+    return Job(work, origin=None, lang=arguments.lang)
+
+
 def _authentication(
     arguments: WebEidAuthenticateArguments, *, started_by_person: bool
 ) -> Job:
@@ -154,7 +210,7 @@ def _authentication(
             progress=setting.progress,
         )
 
-    return Job(arguments, work)
+    return Job(work, arguments.origin, arguments.lang)
 
 
 def _certificate(arguments: OriginArguments, *, started_by_person: bool) -> Job:
@@ -171,7 +227,7 @@ def _certificate(arguments: OriginArguments, *, started_by_person: bool) -> Job:
         )
         return certificate_fields(found)
 
-    return Job(arguments, work)
+    return Job(work, arguments.origin, arguments.lang)
 
 
 def _signing(arguments: SignArguments) -> Job:
@@ -189,7 +245,9 @@ def _signing(arguments: SignArguments) -> Job:
         )
         return signatures_fields(made)
 
-    return Job(arguments, work, documents=document_headers(arguments))
+    return Job(
+        work, arguments.origin, arguments.lang, documents=document_headers(arguments)
+    )
 
 
 def _web_eid_signing(arguments: WebEidSignArguments) -> Job:
@@ -209,4 +267,4 @@ def _web_eid_signing(arguments: WebEidSignArguments) -> Job:
         )
         return web_eid_signature_fields(made)
 
-    return Job(arguments, work)
+    return Job(work, arguments.origin, arguments.lang)

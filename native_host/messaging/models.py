@@ -7,7 +7,7 @@ fields are written in camel case.
 
 import base64
 from collections.abc import Mapping
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -33,12 +33,15 @@ from native_host.operations.documents import (
 
 __all__ = [
     "AuthenticateArguments",
+    "CardStatusArguments",
     "CertificateArguments",
     "ChunkArguments",
     "DocumentArgument",
     "HashArgument",
+    "ManageArguments",
     "NoArguments",
     "OriginArguments",
+    "PinArguments",
     "Request",
     "SignArguments",
     "WebEidAuthenticateArguments",
@@ -117,6 +120,24 @@ class WebEidRequest(_Model):
 
 class NoArguments(_Model):
     """The arguments of a command that takes none."""
+
+
+class CardStatusArguments(_Model):
+    """The arguments of ``card-status``: which page asks (see ``own_page``)."""
+
+    page: str
+
+
+class ManageArguments(CardStatusArguments):
+    """The arguments of ``activate``."""
+
+    lang: Language | None = None
+
+
+class PinArguments(ManageArguments):
+    """The arguments of ``change-pin`` and ``unblock``."""
+
+    pin: Literal["PIN1", "PIN2"]
 
 
 class OriginArguments(_Model):

@@ -17,6 +17,7 @@ from native_host.operations.conversation import Report
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.sign import SigningInterrupted
 from native_host.origin import check_origin
+from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.prompt import Progress, Prompt, PromptFailed, Step
 
 __all__ = ["Operation", "call_off"]
@@ -105,25 +106,39 @@ class Operation:
         if self._end is not None:
             raise self._end
         config = load_config()
-        asked = self._job.arguments
-        origin = check_origin(asked.origin, allow_localhost=config.allow_localhost)
-        window = self._window() if config.prompt == "window" else None
-        prompt = open_prompt(config, window=window, command=self._prompt_command)
+        job = self._job
+        if job.origin is not None:
+            check_origin(job.origin, allow_localhost=config.allow_localhost)
+        if job.asks:
+            window = self._window() if config.prompt == "window" else None
+            prompt = open_prompt(config, window=window, command=self._prompt_command)
+        else:
+            prompt = AutomaticPrompt({})
 
         async def work() -> None:
             async with open_source(config) as source:
                 setting = Setting(
-                    origin=origin,
-                    language=choose_language(config.language, asked.lang),
+                    origin=job.origin or "",
+                    language=choose_language(config.language, job.lang),
                     source=source,
                     prompt=prompt,
                     progress=self._tell,
                     inbox=self._inbox,
                 )
                 try:
-                    result = await self._job.work(setting)
+                    result = await job.work(setting)
                 finally:
                     self.forget_documents()
+                if job.origin is not None or not prompt.attended:
+                    self.answered = True
+                    self._answer(result)
+                    return
+            # Our own page has nothing to do with it before the person has read it.
+            try:
+                with suppress(PromptFailed):
+                    prompt.show(Step.DONE)
+                    await prompt.wait_for_cancel()
+            finally:
                 self.answered = True
                 self._answer(result)
 
@@ -162,7 +177,7 @@ class Operation:
                 await prompt.wait_for_cancel()
             raise self._end from None
         prompt.show(Step.DONE)
-        if prompt.attended:
+        if prompt.attended and self._job.origin is not None:
             with suppress(TimeoutError):
                 await asyncio.wait_for(prompt.wait_for_cancel(), _DONE_SHOWN)
 

@@ -12,7 +12,10 @@ from native_host.messaging.framing import Frame, parse
 
 __all__ = ["WindowAhead"]
 
-_NEEDS_WINDOW = ("authenticate", "get-signing-certificate", "prepare", "sign")
+_NEEDS_WINDOW = (
+    *("authenticate", "get-signing-certificate", "prepare", "sign"),
+    *("activate", "change-pin", "unblock"),
+)
 
 
 class WindowAhead:

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""The guard of what web pages can't reach: the card's status and its PINs.
+
+Only pages of Kortilla's own extension may ask for these, and they say which page they
+are. Whoever else does is refused, and that is logged.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from native_host.browsers.hosts import own_extensions
+from native_host.messaging.caller import Caller, CallerRefused
+
+__all__ = ["OWN_PAGE_COMMANDS", "check_own_page"]
+
+logger = logging.getLogger(__name__)
+
+#: The commands that the guard stands before.
+OWN_PAGE_COMMANDS = frozenset({"activate", "card-status", "change-pin", "unblock"})
+
+_CHROMIUM_ID = re.compile(r"[a-p]{32}")
+# Firefox gives an extension another random address in each profile.
+_FIREFOX_PAGE = re.compile(
+    r"moz-extension://[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII
+)
+
+
+def check_own_page(caller: Caller, command: str, values: Mapping[str, Any]) -> None:
+    """Raise ``CallerRefused`` unless a page of our own extension asks.
+
+    An extension that the configuration or a manifest of Web eID's admits is not ours,
+    and neither is a caller whom a portal left nameless. A request that carries a web
+    page's ``origin`` is refused whoever sends it.
+    """
+    why = _objection(caller, values)
+    if why:
+        logger.warning("%s was asked for and refused: %s", command, why)
+        raise CallerRefused(f"Only Kortilla's own pages may ask for this: {why}.")
+
+
+def _objection(caller: Caller, values: Mapping[str, Any]) -> str:
+    """Return what speaks against a request, or nothing."""
+    extension = caller.extension
+    if extension is None or extension not in own_extensions():
+        return "the program was started by another extension, or by none"
+    if "origin" in values:
+        return "the request carries the origin of a web page"
+    page = values.get("page")
+    if not isinstance(page, str):
+        return "the request does not say which page asks"
+    if _CHROMIUM_ID.fullmatch(extension):
+        is_own = page == f"chrome-extension://{extension}"
+    else:
+        is_own = _FIREFOX_PAGE.fullmatch(page) is not None
+    return "" if is_own else "the page that asks is not the extension's"

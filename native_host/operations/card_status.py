@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""What is in the readers, as JSON knows it. Nothing here spends a try."""
+
+import asyncio
+from typing import Any, Literal
+
+from native_host.card.atr import identify
+from native_host.card.connection import CardConnection
+from native_host.card.errors import (
+    CONNECTION_ERRORS,
+    CardError,
+    CardMute,
+    PinTriesUnreadable,
+    UnsupportedCard,
+)
+from native_host.card.fineid import FineidCard, PinInfo, PinRole
+from native_host.card.signature import key_type_of
+from native_host.card.source import CardSource, Reader
+
+__all__ = ["Activation", "activation_of", "card_status"]
+
+#: How far a card has been activated; ``partly`` when one of its two PINs is set.
+Activation = Literal["active", "new", "partly", "unknown"]
+
+
+async def card_status(source: CardSource) -> list[dict[str, Any]]:
+    """Return what is in each reader, as PROTOCOL.md has it under ``card-status``.
+
+    What is wrong with a card is part of the answer. Raises ``PcscUnavailable``.
+    """
+    return [await _look(source, reader) for reader in await source.readers()]
+
+
+def activation_of(pin1: PinInfo | None, pin2: PinInfo | None) -> Activation:
+    """Judge by whether the PINs are still those of the factory (DF2F)."""
+    changed = {None if info is None else info.changed for info in (pin1, pin2)}
+    if None in changed:
+        return "unknown"
+    if len(changed) == 2:
+        return "partly"
+    return "active" if changed == {True} else "new"
+
+
+async def _look(source: CardSource, reader: Reader) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "reader": reader.name,
+        "atr": reader.atr.hex().upper() if reader.atr else None,
+        "testCard": source.test_card,
+        "card": None,
+    }
+    try:
+        if reader.mute:
+            raise CardMute("The card does not answer.")
+        if reader.atr is not None:
+            generation = identify(reader.atr).name
+            connection = await source.connect(reader)
+            try:
+                content = await source.run(_read, connection)
+            finally:
+                await asyncio.shield(source.run(connection.close))
+            found["card"] = {"generation": generation, **content}
+            # A mock card in a reader of the system shows in its certificates alone.
+            found["testCard"] |= any(
+                each.get("test", False) for each in content["certificates"]
+            )
+    except CardError as error:
+        found |= _failed(error)
+    return found
+
+
+def _read(connection: CardConnection) -> dict[str, Any]:
+    session = FineidCard(connection)
+    holder, certificates = _read_certificates(session)
+    pins: dict[str, PinInfo | None] = {}
+    for role in PinRole:
+        try:
+            pins[role.name] = session.pin_info(role)
+        except PinTriesUnreadable:
+            pins[role.name] = None
+    return {
+        "holder": holder,
+        "certificates": certificates,
+        "tries": {name: info and info.tries_left for name, info in pins.items()},
+        "activation": activation_of(pins["PIN1"], pins["PIN2"]),
+    }
+
+
+def _read_certificates(
+    session: FineidCard,
+) -> tuple[dict[str, str] | None, list[dict[str, Any]]]:
+    """Return the holder and the certificates; one that is odd hides no other."""
+    holder, found = None, []
+    for key in sorted(session.keys(), key=lambda key: key.role.value):
+        try:
+            certificate = session.certificate(key)
+        except CONNECTION_ERRORS:
+            raise
+        except UnsupportedCard:  # there is none, or none for this
+            continue
+        except CardError as error:
+            found.append({"role": key.role.value, **_failed(error)})
+            continue
+        holder = holder or {"name": certificate.name, "satu": certificate.satu}
+        found.append(
+            {
+                "role": key.role.value,
+                "keyType": key_type_of(certificate.public_key).value,
+                "algorithm": certificate.algorithm,
+                "forSigning": certificate.for_signing,
+                "test": certificate.test,
+                "notBefore": certificate.not_before.isoformat(),
+                "notAfter": certificate.not_after.isoformat(),
+            }
+        )
+    return holder, found
+
+
+def _failed(error: CardError) -> dict[str, Any]:
+    return {"error": {"code": error.code, "message": str(error)}}
