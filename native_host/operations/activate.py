@@ -1,13 +1,69 @@
 # SPDX-License-Identifier: MIT
-"""To come."""
+"""Activate a new card: the code in the letter sets PIN1, and then PIN2.
 
-from native_host.card.keys import PinRole
+With a code of eight digits, which is the PUK, this also unlocks (card.md).
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from native_host.card.errors import (
+    CardError,
+    CardNotActivated,
+    PinBlocked,
+    PinTriesUnreadable,
+    PukBlocked,
+)
+from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.source import CardSource
+from native_host.errors import UserCancelled
+from native_host.operations.activation_table import (
+    TABLE,
+    Action,
+    PinState,
+    Scheme,
+    event_of,
+    scheme_of,
+)
+from native_host.operations.card_session import CardAtHand, check_validity
 from native_host.operations.conversation import Report
-from native_host.operations.manage import ManageRequest, PinsSet
-from native_host.pin_prompt.prompt import Prompt
+from native_host.operations.manage import ManageRequest, Outcome, PinsSet
+from native_host.operations.pin_setting import (
+    PinSetting,
+    Plan,
+    Seen,
+    Write,
+    new_pin_field,
+    pin_name,
+    set_pins,
+)
+from native_host.pin_prompt.prompt import CodeField, Prompt
 
-__all__ = ["ManageRequest", "PinRole", "PinsSet", "activate"]
+__all__ = [
+    "Activation",
+    "ActivationBlocked",
+    "ActivationMismatch",
+    "ActivationOffer",
+    "ManageRequest",
+    "PinsSet",
+    "activate",
+]
+
+T = TypeVar("T")
+
+_PINS = (PinRole.PIN1, PinRole.PIN2)
+
+
+class ActivationBlocked(CardError):
+    """A PIN that was never set has no tries left: only a PUK sets it now."""
+
+    code = "ACTIVATION_BLOCKED"
+
+
+class ActivationMismatch(CardError):
+    """The code has not as many digits as this card's; nothing was sent."""
+
+    code = "ACTIVATION_MISMATCH"
 
 
 async def activate(
@@ -17,5 +73,148 @@ async def activate(
     prompt: Prompt,
     progress: Report = lambda _word, _progress: None,
 ) -> PinsSet:
-    """Raise ``NotImplementedError`` for now."""
-    raise NotImplementedError
+    """Set the PINs of a card that has not, or not wholly, been activated.
+
+    The prompt shows ``DONE`` at the end. ``progress`` is told ``window-open``, and
+    ``setting`` with PINs. Raises ``UserCancelled`` with the reason, and errors of the
+    prompt. The caller closes ``source`` and ``prompt``.
+    """
+    activation = Activation(prompt, progress)
+    return await set_pins(
+        activation, request, source=source, prompt=prompt, progress=progress
+    )
+
+
+class Activation(PinSetting):
+    """Sets those PINs that are yet to be set, each judged by its own state."""
+
+    operation = "activate"
+    roles = (*_PINS, PinRole.PUK)
+
+    def plan(self, card: FineidCard, seen: Seen) -> Plan | None:
+        """See ``PinSetting``. The code is always typed on the computer.
+
+        A pin pad knows but one length for the code and the new PIN, and could not keep
+        a code that is too short or too long from costing a try.
+        """
+        check_validity(seen.certificate)
+        scheme = scheme_of(seen.certificate)
+
+        def writes(digits: int) -> tuple[Write, ...]:
+            return self._writes(scheme, seen, digits)
+
+        possible: dict[int, tuple[Write, ...]] = {}
+        obstacle: CardError | None = None
+        for digits in scheme.value:
+            try:
+                possible[digits] = writes(digits)
+            except CardError as error:
+                obstacle = error
+        if not any(possible.values()):
+            if obstacle is not None:
+                raise obstacle
+            for role in _PINS:
+                if PinState.of(seen.info(role)) is PinState.BLOCKED:
+                    raise PinBlocked(f"{role.name} has no tries left.")
+            return None
+        commands = [write for each in possible.values() for write in each]
+        at_risk = min(
+            (write.at_risk for write in commands),
+            key=lambda role: seen.info(role).tries_left,
+        )
+        if seen.info(at_risk).tries_left == 0:
+            raise PukBlocked("The PUK has no tries left.")
+        to_set = [role for role in _PINS if any(w.role is role for w in commands)]
+        return Plan(
+            fields=(
+                CodeField("activation", scheme.value),
+                *(new_pin_field(role) for role in to_set),
+            ),
+            code="activation",
+            at_risk=at_risk,
+            writes=writes,
+            done=tuple(pin_name(role) for role in _PINS if role not in to_set),
+        )
+
+    def _writes(self, scheme: Scheme, seen: Seen, digits: int) -> tuple[Write, ...]:
+        """Return what a code of so many digits sets. Raises what speaks against it."""
+        event = event_of(scheme, digits)
+        found = []
+        for role in _PINS:
+            if role in self.set:
+                continue
+            action = TABLE[PinState.of(seen.info(role)), event].action
+            if action in _REFUSALS:
+                raise _REFUSALS[action]()
+            if action is not Action.LEAVE:
+                found.append(Write(role, by_puk=action is Action.UNBLOCK))
+        return tuple(found)
+
+    def result(self) -> PinsSet:
+        """Return which PINs were set now, and which had been before."""
+        pin1, pin2 = (self._outcome(role) for role in _PINS)
+        return PinsSet(pin1, pin2)
+
+    def _outcome(self, role: PinRole) -> Outcome:
+        return "set" if role in self.set else "was-set"
+
+
+_REFUSALS: dict[Action, Callable[[], CardError]] = {
+    Action.MISMATCH: lambda: ActivationMismatch(
+        "The code has not as many digits as this card's."
+    ),
+    Action.LOCKED: lambda: ActivationBlocked(
+        "A PIN that was never set has no tries left."
+    ),
+    Action.UNREADABLE: lambda: PinTriesUnreadable(
+        "The card does not say whether its PINs were ever set."
+    ),
+}
+
+
+class ActivationOffer:
+    """Offers to activate a card that is met in the midst of something else.
+
+    An activation that was begun is gone on with when the card has been pulled out.
+    """
+
+    def __init__(self, prompt: Prompt) -> None:
+        self._prompt = prompt
+        # The page that asks for something else hears nothing about it.
+        self._activation = Activation(prompt, lambda _word, _progress: None)
+        self._begun = self._over = False
+
+    async def around(
+        self, at_hand: CardAtHand, operation: Callable[[], Awaitable[T]]
+    ) -> T:
+        """Do ``operation`` with a card that is activated, or is so by then.
+
+        Raises what that does, and ``UserCancelled`` with the reason.
+        """
+        if self._begun and not self._over:
+            await self._activate(at_hand)
+        try:
+            return await operation()
+        except CardNotActivated:
+            if self._over or not self._prompt.attended:
+                raise
+        await self._activate(at_hand)
+        return await operation()
+
+    async def _activate(self, at_hand: CardAtHand) -> None:
+        try:
+            if not self._begun:
+                partly = await self._prompt.watch(at_hand.run(_any_set, at_hand.card))
+                await at_hand.unless_removed(
+                    self._prompt.offer_activation(partly=partly)
+                )
+                self._begun = True
+            await self._activation.work(at_hand)
+        except UserCancelled as error:
+            reason = error.reason or CardNotActivated.code
+            raise UserCancelled(reason=reason) from error
+        self._over = True
+
+
+def _any_set(card: FineidCard) -> bool:
+    return any(card.pin_info(role).changed for role in _PINS)

@@ -15,6 +15,7 @@ from native_host.card.errors import UnsupportedCard
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
 from native_host.card.signature import token_algorithm
 from native_host.card.source import CardSource
+from native_host.operations.activate import ActivationOffer
 from native_host.operations.card_session import CardAtHand, check_validity, with_card
 from native_host.operations.conversation import Report, begin, check_cancelled
 from native_host.operations.pin import PinAsker, usable_pin
@@ -59,9 +60,12 @@ async def authenticate(
         progress=progress,
     )
     asker = PinAsker(prompt, PinRole.PIN1)
+    offer = ActivationOffer(prompt)
 
     async def work(at_hand: CardAtHand) -> dict[str, str]:
-        return await _authenticate(request, at_hand, prompt, progress, asker)
+        return await offer.around(
+            at_hand, lambda: _authenticate(request, at_hand, prompt, progress, asker)
+        )
 
     return await with_card(source, prompt, work, look=_look)
 

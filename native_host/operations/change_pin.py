@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""To come."""
+"""Change a PIN that the person knows."""
 
-from native_host.card.keys import PinRole
+from native_host.card.errors import CardNotActivated, PinBlocked
+from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.pins import NEW_PIN_DIGITS, PIN_DIGITS
 from native_host.card.source import CardSource
 from native_host.operations.conversation import Report
 from native_host.operations.manage import ManageRequest, PinsSet
-from native_host.pin_prompt.prompt import Prompt
+from native_host.operations.pin_setting import (
+    OnePinSetting,
+    Plan,
+    Seen,
+    Write,
+    new_pin_field,
+    set_pins,
+)
+from native_host.pin_prompt.prompt import CodeField, Prompt
 
-__all__ = ["ManageRequest", "PinRole", "PinsSet", "change_pin"]
+__all__ = ["ManageRequest", "PinsSet", "change_pin"]
 
 
 async def change_pin(
@@ -18,5 +28,36 @@ async def change_pin(
     prompt: Prompt,
     progress: Report = lambda _word, _progress: None,
 ) -> PinsSet:
-    """Raise ``NotImplementedError`` for now."""
-    raise NotImplementedError
+    """Change a PIN by the old one. Otherwise it is as ``activate``."""
+    setting = _Change(prompt, progress, role)
+    return await set_pins(
+        setting, request, source=source, prompt=prompt, progress=progress
+    )
+
+
+class _Change(OnePinSetting):
+    operation = "change-pin"
+
+    def __init__(self, prompt: Prompt, progress: Report, role: PinRole) -> None:
+        super().__init__(prompt, progress, role)
+        self.roles = (role,)
+
+    def plan(self, card: FineidCard, seen: Seen) -> Plan | None:
+        role = self.role
+        if role in self.set:
+            return None
+        info = seen.info(role)
+        if info.changed is False:
+            raise CardNotActivated("The card has not been activated.")
+        if info.tries_left == 0:
+            raise PinBlocked(f"{role.name} has no tries left.")
+        pad = card.can_modify_on_pad
+        # On the reader, the old PIN has as many digits as a new one may have.
+        old = NEW_PIN_DIGITS[role] if pad else PIN_DIGITS[role]
+        return Plan(
+            fields=(CodeField("old", tuple(old)), new_pin_field(role)),
+            code="old",
+            at_risk=role,
+            writes=lambda _: (Write(role, by_puk=False),),
+            pin_pad=pad,
+        )

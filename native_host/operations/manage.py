@@ -2,7 +2,9 @@
 """What activating, changing and unlocking ask for and give back."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
+
+from native_host.card.keys import PinRole
 
 __all__ = ["ManageRequest", "PinsSet"]
 
@@ -32,6 +34,11 @@ class PinsSet:
 
     pin1: Outcome = "untouched"
     pin2: Outcome = "untouched"
+
+    @classmethod
+    def only(cls, role: PinRole) -> Self:
+        """Return that one of them was set."""
+        return cls(pin1="set") if role is PinRole.PIN1 else cls(pin2="set")
 
     def fields(self) -> dict[str, str]:
         """Return those that were looked after, ``{"pin1": "set", …}``."""

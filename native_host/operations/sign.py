@@ -17,6 +17,7 @@ from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
+from native_host.operations.activate import ActivationOffer
 from native_host.operations.card_session import CardAtHand, with_card
 from native_host.operations.conversation import Report, begin, check_cancelled
 from native_host.operations.documents import DocumentHeader, DocumentInbox
@@ -107,11 +108,16 @@ async def sign(
     if request.documents is not None:
         await _receive(request.documents, prompt, progress)
     batch = _Batch(request, prompt, progress)
+    offer = ActivationOffer(prompt)
+
+    async def work(at_hand: CardAtHand) -> Signatures:
+        return await offer.around(at_hand, lambda: batch.work(at_hand))
+
     try:
         return await with_card(
             source,
             prompt,
-            batch.work,
+            work,
             look=batch.look,
             suits=batch.suits if request.certificate is not None else None,
         )

@@ -1,13 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""To come."""
+"""Unlock a PIN by the PUK: one that is blocked, or that the person has forgotten."""
 
-from native_host.card.keys import PinRole
+from native_host.card.errors import CardNotActivated, PukBlocked
+from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.pins import PIN_DIGITS, PUK_PAD_DIGITS
 from native_host.card.source import CardSource
+from native_host.operations.activation_table import PinState
 from native_host.operations.conversation import Report
 from native_host.operations.manage import ManageRequest, PinsSet
-from native_host.pin_prompt.prompt import Prompt
+from native_host.operations.pin_setting import (
+    OnePinSetting,
+    Plan,
+    Seen,
+    Write,
+    new_pin_field,
+    set_pins,
+)
+from native_host.pin_prompt.prompt import CodeField, Prompt
 
-__all__ = ["ManageRequest", "PinRole", "PinsSet", "unblock"]
+__all__ = ["ManageRequest", "PinsSet", "unblock"]
 
 
 async def unblock(
@@ -18,5 +29,37 @@ async def unblock(
     prompt: Prompt,
     progress: Report = lambda _word, _progress: None,
 ) -> PinsSet:
-    """Raise ``NotImplementedError`` for now."""
-    raise NotImplementedError
+    """Set a PIN anew by the PUK. Otherwise it is as ``activate``."""
+    setting = _Unlocking(prompt, progress, role)
+    return await set_pins(
+        setting, request, source=source, prompt=prompt, progress=progress
+    )
+
+
+class _Unlocking(OnePinSetting):
+    operation = "unblock"
+
+    def __init__(self, prompt: Prompt, progress: Report, role: PinRole) -> None:
+        super().__init__(prompt, progress, role)
+        self.roles = (role, PinRole.PUK)
+
+    def plan(self, card: FineidCard, seen: Seen) -> Plan | None:
+        role = self.role
+        if role in self.set:
+            return None
+        # One without tries is beyond activation by seven digits, and a PUK sets it.
+        if PinState.of(seen.info(role)) is PinState.NEVER_SET:
+            raise CardNotActivated("The card has not been activated.")
+        if seen.info(PinRole.PUK).tries_left == 0:
+            raise PukBlocked("The PUK has no tries left.")
+        pad = card.can_modify_on_pad
+        puk, new = PIN_DIGITS[PinRole.PUK], new_pin_field(role)
+        if pad:
+            puk, new = PUK_PAD_DIGITS, CodeField(new.name, tuple(PUK_PAD_DIGITS))
+        return Plan(
+            fields=(CodeField("PUK", tuple(puk)), new),
+            code="PUK",
+            at_risk=PinRole.PUK,
+            writes=lambda _: (Write(role, by_puk=True),),
+            pin_pad=pad,
+        )

@@ -70,8 +70,10 @@ class CodesQuestion:
     ``at_risk`` is whose try a wrong code costs on this card, and ``tries_left`` what
     the card said of it just before; with one left the person confirms explicitly.
     ``wrong`` and ``repeated`` are as in ``PinQuestion``. ``done`` are the PINs that are
-    set by now, ``pin`` the one that is changed or unlocked. ``pin_pad`` and
-    ``pad_problem`` are as in ``PinQuestion``.
+    set by now, ``pin`` the one that is changed or unlocked. ``in_doubt`` says that the
+    card was pulled out before it could say whether it has set the new PIN: either may
+    be right now. ``pin_pad`` and ``pad_problem`` are as in ``PinQuestion``; on a pin
+    pad the fields say how many digits it takes.
     """
 
     operation: Operation
@@ -84,6 +86,7 @@ class CodesQuestion:
     done: tuple[Literal["PIN1", "PIN2"], ...] = ()
     wrong: bool = False
     repeated: bool = False
+    in_doubt: bool = False
     pin_pad: bool = False
     pad_problem: Literal["", "timed-out", "length", "different"] = ""
     test_card: bool = False

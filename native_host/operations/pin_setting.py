@@ -1,0 +1,407 @@
+# SPDX-License-Identifier: MIT
+"""Setting PINs by a code: what activating, changing and unlocking have in common.
+
+The person types all codes of a page, and then each PIN is set by one command. Before
+each of them the card is asked whether it is still the same card in the same state, in
+the transaction in which the person was asked (card.md, "PINs and the activation code").
+"""
+
+import hashlib
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from native_host.card.certificate import CardCertificate
+from native_host.card.errors import (
+    CardError,
+    NewPinRefused,
+    PinBlocked,
+    PinNotEntered,
+    PinTriesUnreadable,
+    PukBlocked,
+    WrongPin,
+    WrongPuk,
+)
+from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
+from native_host.card.pins import NEW_PIN_DIGITS
+from native_host.card.source import CardSource
+from native_host.errors import InvalidArgument, UserCancelled
+from native_host.operations.activation_table import PinState
+from native_host.operations.card_session import CardAtHand, with_card
+from native_host.operations.conversation import Report, begin, check_cancelled
+from native_host.operations.manage import ManageRequest, PinsSet
+from native_host.pin_prompt.prompt import (
+    CodeField,
+    CodesQuestion,
+    Progress,
+    Prompt,
+    PromptFailed,
+    Step,
+)
+
+__all__ = [
+    "OnePinSetting",
+    "OtherCard",
+    "PinSetting",
+    "Plan",
+    "Seen",
+    "Write",
+    "new_pin_field",
+    "pin_name",
+    "set_pins",
+]
+
+logger = logging.getLogger(__name__)
+
+_REFUSED = (WrongPin, WrongPuk, PinBlocked, PukBlocked)
+
+
+class OtherCard(CardError):
+    """Another card was put in than the one that was begun with."""
+
+    code = "OTHER_CARD"
+
+
+class _StateChanged(Exception):
+    """The card is not in the state in which the person was asked."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was read from a card at one moment; ``pins`` are those it told about."""
+
+    certificate: CardCertificate
+    serial: bytes = field(repr=False)
+    pins: Mapping[PinRole, PinInfo]
+
+    def info(self, role: PinRole) -> PinInfo:
+        """Return what a PIN's tries are. Raises ``PinTriesUnreadable``."""
+        if role not in self.pins:
+            raise PinTriesUnreadable(
+                f"The card does not say how many tries {role.name} has left."
+            )
+        return self.pins[role]
+
+
+@dataclass(frozen=True)
+class Write:
+    """One command that sets the PIN ``role``: a change, or an unlocking by the PUK."""
+
+    role: PinRole
+    by_puk: bool
+
+    @property
+    def at_risk(self) -> PinRole:
+        """Whose try a wrong code costs."""
+        return PinRole.PUK if self.by_puk else self.role
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the person is asked for, and what is done with it.
+
+    ``writes`` returns the commands, in order, for a code of so many digits, or raises
+    the ``CardError`` that speaks against them; the field ``code`` is that code.
+    """
+
+    fields: tuple[CodeField, ...]
+    code: str
+    at_risk: PinRole
+    writes: Callable[[int], tuple[Write, ...]]
+    done: tuple[Literal["PIN1", "PIN2"], ...] = ()
+    pin_pad: bool = False
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """A command that has been sent, and what the card said before it."""
+
+    write: Write
+    fingerprint: bytes | None
+    before: Seen
+
+
+class PinSetting(ABC):
+    """Sets PINs in one conversation, in which the card may be pulled out.
+
+    A code that a card has refused is not sent to it again. What became of a command
+    that got no answer is read from the card once it is back.
+    """
+
+    operation: ClassVar[Literal["activate", "change-pin", "unblock"]]
+    #: The PINs whose tries have to be known.
+    roles: tuple[PinRole, ...]
+    #: The one PIN that it is about, where it is about one.
+    pin: Literal["", "PIN1", "PIN2"] = ""
+
+    def __init__(self, prompt: Prompt, progress: Report) -> None:
+        self._prompt = prompt
+        self._progress = progress
+        #: The PINs that were set in this conversation.
+        self.set: set[PinRole] = set()
+        self._serial: bytes | None = None  # of the card that codes were typed for
+        self._refused: set[bytes] = set()
+        self._unanswered: _Attempt | None = None
+        # What is said on the next page.
+        self._wrong = self._in_doubt = False
+
+    @abstractmethod
+    def plan(self, card: FineidCard, seen: Seen) -> Plan | None:
+        """Return what is to be done with a card, or None when nothing is.
+
+        Sends nothing. Raises the ``CardError`` that speaks against the card.
+        """
+
+    @abstractmethod
+    def result(self) -> PinsSet:
+        """Return what has become of the PINs."""
+
+    def look(self, card: FineidCard) -> CardCertificate:
+        """Return the holder's certificate of one of several cards."""
+        return self._see(card).certificate
+
+    async def work(self, at_hand: CardAtHand) -> PinsSet:
+        """Ask, and set the PINs of one card. See ``with_card``."""
+        repeated, pad_problem = False, ""
+        while True:
+            seen = await self._prompt.watch(at_hand.run(self._see, at_hand.card))
+            self._settle(seen)
+            plan = self.plan(at_hand.card, seen)
+            if plan is None:
+                return self.result()
+            question = self._question(plan, seen, repeated, pad_problem)
+            repeated, pad_problem = False, ""
+            typed: list[bytearray] = []
+            try:
+                codes = await at_hand.unless_removed(self._ask(question, typed))
+                if repeated := self._is_refused(plan, seen, codes):
+                    continue
+                self._wrong = self._in_doubt = False
+                await self._write_all(at_hand, plan, seen, codes)
+                return self.result()
+            except _StateChanged:
+                logger.info("The card has changed since the person was asked.")
+            except PinNotEntered as error:
+                if error.why == "cancelled":
+                    raise UserCancelled("Cancelled on the reader.") from error
+                if not self._prompt.attended:
+                    raise
+                pad_problem = error.why
+            except _REFUSED:
+                if not self._prompt.attended:
+                    raise
+                # Where no try is left, the plan that is made next says so.
+                self._wrong = True
+            finally:
+                # On the card's thread, behind whatever it is still doing with them.
+                for code in typed:
+                    await at_hand.run(_wipe, code)
+
+    # -- The card, on its thread ------------------------------------------------------
+
+    def _see(self, card: FineidCard) -> Seen:
+        """Read what there is to know. Raises ``OtherCard``."""
+        certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
+        serial = card.serial()
+        if self._serial not in {None, serial}:
+            raise OtherCard("Another card was put in.")
+        pins: dict[PinRole, PinInfo] = {}
+        for role in self.roles:
+            try:
+                pins[role] = card.pin_info(role)
+            except PinTriesUnreadable as error:
+                logger.info("%s", error)
+        return Seen(certificate, serial, pins)
+
+    def _send(
+        self,
+        card: FineidCard,
+        write: Write,
+        seen: Seen,
+        code: bytearray | None,
+        new: bytearray | None,
+    ) -> None:
+        """Send one command, if all is as the person was told."""
+        if card.serial() != seen.serial:
+            raise OtherCard("Another card is in the reader.")
+        for role in {write.role, write.at_risk}:
+            now, then = card.pin_info(role), seen.info(role)
+            # There may be more tries: the PUK gets them back from each right use.
+            if PinState.of(now) is not PinState.of(then) or (
+                now.tries_left < then.tries_left
+            ):
+                raise _StateChanged
+        fingerprint = None if code is None else _fingerprint(seen, code)
+        self._unanswered = _Attempt(write, fingerprint, seen)
+        try:
+            if write.by_puk:
+                card.unblock_pin(write.role, code, new)
+            else:
+                card.change_pin(write.role, code, new)
+        except _REFUSED:
+            if fingerprint is not None:
+                self._refused.add(fingerprint)
+            self._unanswered = None
+            raise
+        except (NewPinRefused, PinNotEntered):
+            self._unanswered = None
+            raise
+        self._unanswered = None
+        self.set.add(write.role)
+
+    # -- The conversation -------------------------------------------------------------
+
+    def _question(
+        self, plan: Plan, seen: Seen, repeated: bool, pad_problem: str
+    ) -> CodesQuestion:
+        return CodesQuestion(
+            operation=self.operation,
+            fields=plan.fields,
+            name=seen.certificate.name,
+            satu=seen.certificate.satu,
+            at_risk=plan.at_risk.name,  # type: ignore[arg-type] # one of the three
+            tries_left=seen.info(plan.at_risk).tries_left,
+            pin=self.pin,
+            done=plan.done,
+            wrong=self._wrong,
+            repeated=repeated,
+            in_doubt=self._in_doubt,
+            pin_pad=plan.pin_pad,
+            pad_problem=pad_problem,  # type: ignore[arg-type] # as PinNotEntered has it
+            test_card=seen.certificate.test,
+        )
+
+    async def _ask(
+        self, question: CodesQuestion, typed: list[bytearray]
+    ) -> dict[str, bytearray]:
+        """Ask, and keep what was typed from a caller who is cancelled just then.
+
+        Raises ``PromptFailed`` for codes that do not fit their fields.
+        """
+        codes = await self._prompt.ask_codes(question)
+        typed += codes.values()
+        fields = () if question.pin_pad else question.fields
+        fit = codes.keys() == {each.name for each in fields} and all(
+            len(codes[each.name]) in each.lengths and codes[each.name].isdigit()
+            for each in fields
+        )
+        if not fit:
+            raise PromptFailed("The prompt gave codes that do not fit their fields.")
+        return codes
+
+    def _is_refused(
+        self, plan: Plan, seen: Seen, codes: Mapping[str, bytearray]
+    ) -> bool:
+        # From now on it is about this card and no other.
+        self._serial = seen.serial
+        if plan.pin_pad:
+            return False
+        return _fingerprint(seen, codes[plan.code]) in self._refused
+
+    async def _write_all(
+        self,
+        at_hand: CardAtHand,
+        plan: Plan,
+        seen: Seen,
+        codes: Mapping[str, bytearray],
+    ) -> None:
+        code = codes.get(plan.code)
+        writes = plan.writes(len(code) if code is not None else 0)
+        for number, write in enumerate(writes):
+            # Whoever cancels keeps what is set; the rest can be set another time.
+            await check_cancelled(self._prompt)
+            bar = Progress(number, len(writes))
+            self._prompt.show(Step.PIN_PAD if plan.pin_pad else Step.SIGNING)
+            self._progress("setting", bar)
+            new = None if code is None else codes[f"new-{write.role.name}"]
+            # Not watched: what the card answers must be known. Whatever it raises, no
+            # further PIN is set.
+            await at_hand.run(self._send, at_hand.card, write, seen, code, new)
+
+    def _settle(self, seen: Seen) -> None:
+        """Find out what became of a command that got no answer."""
+        attempt = self._unanswered
+        if attempt is None:
+            return
+        role, at_risk = attempt.write.role, attempt.write.at_risk
+        before, now = attempt.before.info(role), seen.info(role)
+        tries_before, tries = attempt.before.info(at_risk), seen.info(at_risk)
+        self._unanswered = None
+        if PinState.of(now) is not PinState.of(before) and now.changed:
+            if now.tries_left:
+                self.set.add(role)
+                return
+        elif now.tries_left > before.tries_left:
+            self.set.add(role)  # what was set has all its tries
+            return
+        if tries.tries_left < tries_before.tries_left:
+            self._wrong = True
+            if attempt.fingerprint is not None:
+                self._refused.add(attempt.fingerprint)
+            return
+        # A PIN that was in use with all its tries looks the same when it is changed.
+        self._in_doubt = PinState.of(before) is PinState.IN_USE
+
+
+class OnePinSetting(PinSetting):
+    """Sets one PIN. Raises ``InvalidArgument`` for the PUK, which can't be set."""
+
+    def __init__(self, prompt: Prompt, progress: Report, role: PinRole) -> None:
+        super().__init__(prompt, progress)
+        if role not in NEW_PIN_DIGITS:
+            raise InvalidArgument("The PUK can't be set.")
+        self.role = role
+        self.pin = pin_name(role)
+
+    def result(self) -> PinsSet:
+        """Return that the PIN was set."""
+        return PinsSet.only(self.role)
+
+
+async def set_pins(
+    setting: PinSetting,
+    request: ManageRequest,
+    *,
+    source: CardSource,
+    prompt: Prompt,
+    progress: Report,
+) -> PinsSet:
+    """Open the prompt, set the PINs of a card, and show ``DONE``.
+
+    Raises ``UserCancelled`` with the reason, and errors of the prompt; where it is not
+    attended those of the card too.
+    """
+    await begin(
+        setting.operation,
+        request,
+        test_card=source.test_card,
+        prompt=prompt,
+        progress=progress,
+    )
+    result = await with_card(source, prompt, setting.work, look=setting.look)
+    prompt.show(Step.DONE)
+    return result
+
+
+def pin_name(role: PinRole) -> Literal["PIN1", "PIN2"]:
+    """Return what PIN1 or PIN2 is called in questions."""
+    return "PIN1" if role is PinRole.PIN1 else "PIN2"
+
+
+def new_pin_field(role: PinRole) -> CodeField:
+    """Return the field for a new PIN."""
+    lengths = tuple(NEW_PIN_DIGITS[role])
+    return CodeField("new-PIN1" if role is PinRole.PIN1 else "new-PIN2", lengths)
+
+
+def _fingerprint(seen: Seen, code: bytearray) -> bytes:
+    """Return what tells a code for one card from others; no copy of it is made."""
+    hashed = hashlib.sha256(seen.serial)
+    hashed.update(code)
+    return hashed.digest()
+
+
+def _wipe(code: bytearray) -> None:
+    code[:] = bytes(len(code))
