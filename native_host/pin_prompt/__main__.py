@@ -26,6 +26,7 @@ def _render() -> None:
     parser.add_argument("--text-scale", default=1.0, type=float)
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--digits", default=0, type=int, help="dots in the PIN field")
+    parser.add_argument("--codes", default="", help="1234567,2580,… in the fields")
     parser.add_argument("--open", type=int, metavar="N", help="show document N")
     arguments = parser.parse_args()
 
@@ -37,6 +38,7 @@ def _render() -> None:
         dark=arguments.dark,
         digits=arguments.digits,
         document=arguments.open,
+        codes=tuple(arguments.codes.split(",")),
     )
 
 

@@ -77,6 +77,17 @@ def draw_pen(painter: QPainter, ink: QColor, paper: QColor) -> None:
     painter.restore()
 
 
+def _draw_key(painter: QPainter, ink: QColor, paper: QColor) -> None:
+    painter.setPen(QPen(ink, 0.13, c=Qt.PenCapStyle.FlatCap))
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.drawEllipse(QPointF(0.3, 0.5), 0.18, 0.18)
+    painter.drawLine(QPointF(0.47, 0.5), QPointF(0.95, 0.5))
+    for x, y in ((0.72, 0.68), (0.885, 0.74)):
+        painter.drawLine(QPointF(x, 0.5), QPointF(x, y))
+
+
+#: What is done with the card's PINs. Green, and darker than the blue and the red.
+_MANAGING = Look(QColor("#1d4d33"), QColor("#ffffff"), _draw_key)
 _SIGNING = Look(QColor("#7c1d3f"), QColor("#ffffff"), _draw_pen_on_paper)
 
 #: The look of each operation that has a window. Blue and this red stay apart for those
@@ -85,6 +96,9 @@ LOOKS: Mapping[Operation, Look] = {
     "authenticate": Look(QColor("#0b4f86"), QColor("#ffffff"), _draw_person_on_card),
     "signing-certificate": _SIGNING,
     "sign": _SIGNING,
+    "activate": _MANAGING,
+    "change-pin": _MANAGING,
+    "unblock": _MANAGING,
 }
 
 

@@ -31,14 +31,22 @@ from .picture import Picture
 from .ticks import Choice
 from .widgets import ConfirmButton, Notice, em, label, scaled
 
-__all__ = ["ChoosePage", "ConsentPage", "Page", "StartedPage", "StepPage"]
+__all__ = ["OVER", "ChoosePage", "ConsentPage", "Page", "StartedPage", "StepPage"]
 
 _MORE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 _AT_WORK = (Step.RECEIVING, Step.READING, Step.SIGNING)
 #: After these there is nothing left but to close the window.
-_OVER = (Step.EXPIRED, Step.FAILED, Step.DONE)
+OVER = (Step.EXPIRED, Step.FAILED, Step.DONE)
 #: What putting the card in again does not mend: no picture invites to do so.
-_ELSEWHERE = ("PIN_BLOCKED", "CARD_NOT_ACTIVATED", "KEY_MISSING")
+_ELSEWHERE = (
+    "PIN_BLOCKED",
+    "PUK_BLOCKED",
+    "ACTIVATION_BLOCKED",
+    "CARD_NOT_ACTIVATED",
+    "NEW_PIN_REFUSED",
+    "WRONG_PUK",
+    "KEY_MISSING",
+)
 
 
 class Page(QWidget):
@@ -55,6 +63,8 @@ class Page(QWidget):
         self.conversation = conversation
         self.buttons: list[QPushButton] = []
         self.focus: QWidget | None = None
+        #: Whether the person's answer is waited for: the desktop is to point it out.
+        self.asks = False
         #: What happened, to be seen with the focus, as much of it as there is room for.
         self.news: QWidget | None = None
         #: What a screen reader says when the page comes up.
@@ -116,10 +126,11 @@ class Page(QWidget):
         self.buttons.append(button)
         return button
 
-    def say(self, words: str) -> None:
-        """Have a screen reader speak at once."""
+    def say(self, words: str, *, politely: bool = False) -> None:
+        """Have a screen reader speak, at once or when it has said the rest."""
         event = QAccessibleAnnouncementEvent(self, words)
-        event.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
+        how = QAccessible.AnnouncementPoliteness
+        event.setPoliteness(how.Polite if politely else how.Assertive)
         QAccessible.updateAccessibility(event)
 
     def guard(self, active: bool) -> None:
@@ -173,7 +184,7 @@ class StepPage(Page):
             code = label(text("code", code=printable(problem.code)), 0.85)
             self.column.addWidget(code)
         self.column.addStretch()
-        words = text("close") if step in _OVER else text("cancel")
+        words = text("close") if step in OVER else text("cancel")
         self.focus = self.add_button(words, self.cancelled.emit)
         self.spoken = f"{self.heading_text}. {body}"
 
@@ -191,7 +202,7 @@ class StepPage(Page):
         row = QHBoxLayout()
         row.setSpacing(em(self, 1.0))
         elsewhere = problem is not None and problem.code in _ELSEWHERE
-        if step not in (*_OVER, Step.RECEIVING) and not elsewhere:
+        if step not in (*OVER, Step.RECEIVING) and not elsewhere:
             look = LOOKS[self.conversation.operation]
             row.addWidget(Picture(step, look.colour), 0, _MORE)
         row.addWidget(Notice(body) if problem else label(body), 1)

@@ -34,6 +34,7 @@ class AgreePage(Page):
         guard: Guard,
     ) -> None:
         super().__init__(conversation, text)
+        self.asks = True
         self._question = question
         self._guard = guard
         self.understood: Understood | None = None

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
 from .application import make_application
+from .codes_page import CodesPage
 from .guard import Guard
 from .look import dark_palette
 from .pin_page import PinPage
@@ -29,12 +30,13 @@ def render(
     dark: bool,
     digits: int,
     document: int | None = None,
+    codes: tuple[str, ...] = (),
 ) -> None:
     """Show what the lines on standard input say and save the window as a picture.
 
-    ``digits`` dots are put into a PIN field; ``document`` is one to be opened, counted
-    from 1. Raises ``ValueError`` for a line that the window would not take, ``OSError``
-    when the picture can't be written.
+    ``digits`` dots are put into a PIN field, ``codes`` into the fields of a page for
+    codes; ``document`` is one to be opened, counted from 1. Raises ``ValueError`` for a
+    line that the window would not take, ``OSError`` when the picture can't be written.
     """
     application = offscreen_application(text_scale)
     if dark:
@@ -46,6 +48,9 @@ def render(
     window.guard.end()
     if isinstance(window.page, PinPage):
         window.page.field.setText("0" * digits)
+    if isinstance(window.page, CodesPage):
+        for field, code in zip(window.page.fields, codes, strict=False):
+            field.setText(code)
     if isinstance(window.page, PinPage) and document:
         window.page.opened.emit(document - 1)
         _settle(application)

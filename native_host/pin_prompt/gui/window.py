@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
@@ -26,23 +27,27 @@ from native_host.pin_prompt.documents import (
     read_document,
 )
 from native_host.pin_prompt.messages import (
+    AskCodes,
     AskConsent,
     AskPin,
     AskStarted,
     ChooseCard,
     Close,
+    OfferActivation,
     Open,
     Request,
     Show,
 )
 from native_host.pin_prompt.questions import Conversation, Operation, Step
 
+from .codes_page import CodesPage, ManagePage, OfferPage, PadCodesPage
 from .guard import Guard
+from .head import Head, who_asks
 from .look import LOOKS, icon
-from .pages import ChoosePage, ConsentPage, Page, StartedPage, StepPage
+from .pages import OVER, ChoosePage, ConsentPage, Page, StartedPage, StepPage
 from .pin_page import AgreePage, PadPage, PinPage
 from .viewer import DocumentPage, PrivateCopies
-from .widgets import Band, MockCardMark, SiteFrame, em, height_at
+from .widgets import em
 
 __all__ = ["PromptWindow"]
 
@@ -54,6 +59,9 @@ _WIDTH: Mapping[Operation, int] = {
     "authenticate": 34,
     "signing-certificate": 34,
     "sign": 44,
+    "activate": 44,
+    "change-pin": 44,
+    "unblock": 44,
 }
 #: Share of the screen's height that the site may keep for itself.
 _SITE_AT_MOST = 0.4
@@ -87,13 +95,16 @@ class PromptWindow(QDialog):
         self._reported_visible = False
         #: Whether the page can be seen whole on this screen.
         self._fits = True
+        #: The conversation, with the operation that the window is dressed for: on the
+        #: way to a login the card may be activated first.
         self._conversation: Conversation | None = None
         self.page: Page | None = None
         self.guard = guard
         #: What the system's viewer shows, to be deleted in the end.
         self.copies = PrivateCopies()
-        #: What stays in view above the page.
-        self._head: list[QWidget] = []
+        #: What the conversation was opened for.
+        self._purpose: Operation = "authenticate"
+        self._head = Head(em(self, 1))
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(0)
@@ -117,6 +128,7 @@ class PromptWindow(QDialog):
         elif self._conversation is None:
             raise ValueError("The window is not open.")
         elif not self._moves_bar(request):
+            self._dress_for(request)
             self._turn_to(self._page_for(request, self._conversation))
 
     def _moves_bar(self, request: Request) -> bool:
@@ -134,24 +146,11 @@ class PromptWindow(QDialog):
     def _open(self, conversation: Conversation) -> None:
         if self._conversation is not None:
             raise ValueError("The window is open already.")
-        self._conversation = conversation
-        operation = conversation.operation
-        self._text = texts.load(conversation.language, operation)
-        self.setWindowTitle(self._text("title"))
-        self.setWindowIcon(icon(LOOKS[operation]))
-        self._marked = False
+        self._purpose = conversation.operation
+        self._conversation = self._dress(conversation, "")
         if conversation.test_card:
-            self._put_up_mark()
-        self._band = Band(LOOKS[operation], self._text("heading"))
-        self._rows.addWidget(self._band)
-        site = self._make_site(conversation)
-        # However far a page is scrolled, the site stays in view; unless its name is so
-        # long that it would leave no room for anything else.
-        room = self.screen().availableSize().height()
-        self._site_stays = height_at(site, self._width()) < room * _SITE_AT_MOST
-        if self._site_stays:
-            self._head.append(site)
-            self._rows.addWidget(site)
+            self._head.put_up_mark(self._text)
+        self._rows.addLayout(self._head)
         self._rows.addWidget(self._scroll, 1)
         self._rows.addLayout(self._footer)
         self._turn_to(Page(conversation, self._text))
@@ -163,25 +162,44 @@ class PromptWindow(QDialog):
             self.activateWindow()
         QTimer.singleShot(_VISIBLE_AFTER, self._report_visible)
 
-    def _put_up_mark(self) -> None:
-        """Say that it is a test card, from now on to the end."""
-        if self._marked:
+    def _dress_for(self, request: Request) -> None:
+        """Look like what is asked: activating is neither identifying nor signing."""
+        conversation = self._conversation
+        if conversation is None:
             return
-        self._marked = True
-        mark = self._text("mark.test_card")
-        self._head.insert(0, MockCardMark(mark, self._text("mark.test_card.explained")))
-        self._rows.insertWidget(0, self._head[0])
+        operation, pin = self._purpose, ""
+        if isinstance(request, AskCodes):
+            operation, pin = request.question.operation, request.question.pin
+        elif isinstance(request, OfferActivation):
+            operation = "activate"
+        elif isinstance(request, Show) and (
+            request.step not in OVER or conversation.operation == self._purpose
+        ):
+            return  # it goes on with what was asked last
+        if (operation, pin) != (conversation.operation, self._pin):
+            self._conversation = self._dress(
+                replace(conversation, operation=operation), pin
+            )
 
-    def _make_site(self, conversation: Conversation) -> QWidget:
-        holder = QWidget()
-        layout = QVBoxLayout(holder)
-        layout.setContentsMargins(em(self, 1), em(self, 1), em(self, 1), em(self, 0.3))
-        layout.addWidget(SiteFrame(conversation, self._text))
-        return holder
+    def _dress(self, conversation: Conversation, pin: str) -> Conversation:
+        """Look like an operation, and speak its words. Return what was given."""
+        operation, self._pin = conversation.operation, pin
+        self._text = texts.load(conversation.language, operation, pin)
+        self.setWindowTitle(self._text("title"))
+        self.setWindowIcon(icon(LOOKS[operation]))
+        room = self.screen().availableSize().height() * _SITE_AT_MOST
+        self._head.dress(conversation, self._text, room, self._width(conversation))
+        return conversation
 
     def _page_for(
         self,
-        request: AskStarted | Show | ChooseCard | AskConsent | AskPin,
+        request: AskStarted
+        | Show
+        | ChooseCard
+        | AskConsent
+        | AskPin
+        | AskCodes
+        | OfferActivation,
         conversation: Conversation,
     ) -> Page:
         text = self._text
@@ -200,13 +218,38 @@ class PromptWindow(QDialog):
                 lambda index: self._say(type="chosen", number=number, index=index)
             )
             return choose
+        if isinstance(request, OfferActivation):
+            offer = OfferPage(conversation, text, partly=request.partly)
+            offer.answered.connect(lambda: self._say(type="agreed", number=number))
+            return offer
+        return self._question_page(request, conversation)
+
+    def _question_page(
+        self, request: AskConsent | AskPin | AskCodes, conversation: Conversation
+    ) -> Page:
+        text, number = self._text, request.number
         if request.question.test_card:
-            self._put_up_mark()
+            self._head.put_up_mark(text)
         if isinstance(request, AskConsent):
             consent = ConsentPage(conversation, text, request.question)
             consent.answered.connect(lambda: self._say(type="agreed", number=number))
             return consent
+        if isinstance(request, AskCodes):
+            return self._codes_page(request, conversation)
         return self._pin_page(request, conversation)
+
+    def _codes_page(self, request: AskCodes, conversation: Conversation) -> ManagePage:
+        number, pad = request.number, request.question.pin_pad
+        kind = PadCodesPage if pad else CodesPage
+        page = kind(conversation, self._text, request.question, self.guard)
+        page.answered.connect(
+            lambda values: (
+                self._say(type="agreed", number=number)
+                if pad
+                else self._say(type="codes", number=number, values=values)
+            )
+        )
+        return page
 
     def _pin_page(self, request: AskPin, conversation: Conversation) -> AgreePage:
         kind = PadPage if request.question.pin_pad else PinPage
@@ -272,8 +315,10 @@ class PromptWindow(QDialog):
                 self._footer.removeWidget(button)
                 button.hide()
                 button.deleteLater()
-        if not self._site_stays:
-            page.rows.insertWidget(0, self._make_site(page.conversation))
+        if not self._head.has_site:
+            page.rows.insertWidget(
+                0, who_asks(page.conversation, self._text, em(self, 1))
+            )
         self._scroll.setWidget(page)  # deletes the old page
         for button in page.buttons:
             self._footer.addWidget(button)
@@ -286,38 +331,32 @@ class PromptWindow(QDialog):
         if page.focus:
             page.focus.setFocus()
             QTimer.singleShot(0, self._reveal_focus)
-        if (
-            isinstance(page, AgreePage)
-            and self.isVisible()
-            and not self.isActiveWindow()
-        ):
+        if page.asks and self.isVisible() and not self.isActiveWindow():
             self.raise_()
             QApplication.alert(self)
         if page.spoken:
             page.say(page.spoken)
 
-    def _width(self) -> int:
+    def _width(self, conversation: Conversation) -> int:
         """Return the width in pixels that the window wants, and the screen allows."""
-        if self._conversation is None:
-            return 0
-        wanted = em(self, _WIDTH[self._conversation.operation])
+        wanted = em(self, _WIDTH[conversation.operation])
         return min(wanted, self.screen().availableSize().width())
 
     def _fit(self, page: Page) -> None:
         """Grow so that the page can be seen whole, as far as the screen lets it."""
-        room, width = self.screen().availableSize(), self._width()
+        room, width = self.screen().availableSize(), self._width(page.conversation)
         self.setMinimumSize(min(em(self, 16), width), min(em(self, 16), room.height()))
         around = self._footer.sizeHint().height()
-        around += sum(height_at(part, width) for part in (*self._head, self._band))
+        bare = around + self._head.height_at(width, band=False)
+        around += self._head.height_at(width, band=True)
         most = room.height() - _TITLE_BAR
         # On a small screen with large text, what is asked counts more than the band.
         # As if there were a scroll bar: a page that would fit but for one keeps it.
         inside = width - self._scroll.verticalScrollBar().sizeHint().width()
         least = page.heightForWidth(inside)
         crowded = around + least > most and not isinstance(page, DocumentPage)
-        self._band.setVisible(not crowded)
-        if crowded:
-            around -= height_at(self._band, width)
+        self._head.show_band(not crowded)
+        around = bare if crowded else around
         self._fits = around + least <= most
         height = min(around + page.wanted_height(inside), most)
         self.resize(max(self.width(), width), max(self.height(), height))

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""One code to be typed on a page of several: its field, and for a new PIN two."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+
+from native_host.pin_prompt import codes
+from native_host.pin_prompt.questions import CodeField, CodesQuestion
+from native_host.pin_prompt.texts import Texts
+
+from .guard import Guard
+from .pin_field import PinField
+from .rules import Kept, Rule
+from .widgets import em, label, scaled, wrapping
+
+__all__ = ["CodeEntry", "NewPinEntry"]
+
+#: Room for more digits than the code may have, so that it can be said that they are
+#: too many. No code of the card has more.
+_LONGEST = 12
+
+
+class CodeEntry(QWidget):
+    """A code that is typed once."""
+
+    #: Enter was pressed in a field.
+    submitted = Signal(PinField)
+    #: A field did not take something; the key of the text that says why.
+    refused = Signal(PinField, str)
+    #: Something was typed, or deleted.
+    edited = Signal()
+
+    def __init__(
+        self, field: CodeField, question: CodesQuestion, text: Texts, guard: Guard
+    ) -> None:
+        super().__init__()
+        self.field = field
+        self.text = text
+        self._guard = guard
+        self.setSizePolicy(wrapping())
+        self.name = codes.label(field, question, text)
+        self._length = codes.length(field, text)
+        #: The fields in the order in which they are typed into.
+        self.fields: list[PinField] = []
+        self.grid = QGridLayout(self)
+        self.grid.setContentsMargins(0, 0, 0, 0)
+        self.grid.setHorizontalSpacing(em(self, 1.0))
+        self.grid.setVerticalSpacing(em(self, 0.25))
+        self.grid.setColumnStretch(0, 1)
+        self.grid.setColumnStretch(1, 1)
+        self._build()
+
+    @property
+    def digits(self) -> bytes:
+        """What has been typed."""
+        return self.fields[0].text().encode("ascii")
+
+    def fault(self, field: PinField) -> str:
+        """Return what is wrong with what was typed into a field, if anything."""
+        return codes.fault(self.field, len(field.text()), self.text)
+
+    def forget(self) -> None:
+        """Forget what was typed."""
+        for field in self.fields:
+            field.clear()
+
+    def describe(self, field: PinField, words: str = "") -> None:
+        """Have a screen reader say, at a field, its length and what is wrong."""
+        field.setAccessibleDescription(f"{self._length}. {words}".strip())
+
+    def _build(self) -> None:
+        row = self.add_field(self.name, self.name, 0)
+        row.addWidget(label(self._length, 0.9))
+
+    def add_field(self, words: str, name: str, column: int) -> QVBoxLayout:
+        """Add a field under its label; return the column that they stand in."""
+        longest = max(self.field.lengths) if codes.is_new(self.field) else _LONGEST
+        field = PinField(self._guard, longest, self)
+        field.setFont(scaled(field, 1.3))
+        field.setFixedWidth(em(field, 7.5))
+        field.setAccessibleName(name)
+        field.submitted.connect(lambda: self.submitted.emit(field))
+        field.refused.connect(lambda key: self.refused.emit(field, key))
+        field.textChanged.connect(lambda _text: self._on_change(field))
+        self.fields.append(field)
+        self.describe(field)
+        what = label(words, bold=True)
+        what.setBuddy(field)
+        rows = QVBoxLayout()
+        rows.setSpacing(em(self, 0.15))
+        rows.addWidget(what)
+        rows.addWidget(field)
+        self.grid.addLayout(rows, 0, column)
+        return rows
+
+    def _on_change(self, field: PinField) -> None:
+        self.describe(field)
+        self.edited.emit()
+
+
+class NewPinEntry(CodeEntry):
+    """A PIN that the person chooses: typed twice, with its rules beside it."""
+
+    _others: Sequence["NewPinEntry"] = ()
+
+    def watch(self, others: Sequence["NewPinEntry"]) -> None:
+        """Look after the rules, with the other new PINs of the page."""
+        self._others = [other for other in others if other is not self]
+        self._different.setVisible(bool(self._others))
+        self.look()
+
+    def fault(self, field: PinField) -> str:
+        if words := super().fault(self.fields[0]):
+            return words
+        again = self.fields[1]
+        same = again.text() == self.fields[0].text()
+        return "" if field is not again or same else self.text("codes.differ")
+
+    def look(self) -> None:
+        """Tick off the rules that are kept by what has been typed."""
+        first, again = (field.text() for field in self.fields)
+        long_enough = len(first) in self.field.lengths
+        self._rules[0].show_kept(Kept.YES if long_enough else Kept.OPEN)
+        same = Kept.YES if long_enough and first == again else Kept.OPEN
+        differ = bool(again) and not first.startswith(again)
+        self._rules[1].show_kept(Kept.NO if differ else same)
+        shared = any(first == other.fields[0].text() for other in self._others)
+        easy = codes.easy_to_guess(self.digits)
+        for rule, broken in ((self._easy, easy), (self._different, shared)):
+            judged = Kept.NO if broken else Kept.YES
+            rule.show_kept(judged if long_enough else Kept.OPEN)
+        self._hint.setText(self.warning)
+        self._hint.setVisible(bool(self.warning))
+
+    @property
+    def warning(self) -> str:
+        """What speaks against this PIN, which may be taken all the same."""
+        said = []
+        if self._easy.kept is Kept.NO:
+            said.append(self.text("codes.easy"))
+        if self._others and self._different.kept is Kept.NO:
+            said.append(self.text("codes.same_as_other"))
+        return " ".join(said)
+
+    @property
+    def all_kept(self) -> bool:
+        """Whether there is nothing to say against what has been typed."""
+        rules = self._rules if self._others else self._rules[:3]
+        return all(rule.kept is Kept.YES for rule in rules)
+
+    def _build(self) -> None:
+        again = self.text("codes.again")
+        self.add_field(self.name, self.name, 0)
+        self.add_field(again, f"{self.name}: {again}", 1)
+        words = (self._length, *(self.text(f"codes.rule.{key}") for key in _RULES))
+        self._rules = [Rule(rule, self.text) for rule in words]
+        _, _, self._easy, self._different = self._rules
+        for index, rule in enumerate(self._rules):
+            self.grid.addWidget(rule, 1 + index // 2, index % 2)
+        self._hint: QLabel = label("", 0.95)
+        self._hint.setVisible(False)
+        self.grid.addWidget(self._hint, 3, 0, 1, 2)
+
+
+_RULES = ("same", "easy", "other")

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: MIT
+"""The pages for activating a card, changing a PIN and unlocking one."""
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtGui import QColor
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
+
+from native_host.pin_prompt import codes
+from native_host.pin_prompt.questions import CodesQuestion, Conversation
+from native_host.pin_prompt.texts import Texts
+
+from .code_entry import CodeEntry, NewPinEntry
+from .guard import Guard
+from .letter import Letter
+from .look import LOOKS
+from .pages import Page
+from .pin_field import PinField
+from .ticks import Understood
+from .widgets import Notice, em, label
+
+__all__ = ["CodesPage", "ManagePage", "OfferPage", "PadCodesPage"]
+
+#: Milliseconds without a key after which a screen reader hears how the rules stand.
+_PAUSE = 900
+
+
+class OfferPage(Page):
+    """The card is not, or not wholly, activated: now, in this window?"""
+
+    #: The person wants to.
+    answered = Signal()
+
+    def __init__(
+        self, conversation: Conversation, text: Texts, *, partly: bool
+    ) -> None:
+        super().__init__(conversation, text)
+        self.asks = True
+        offer = "offer.partly" if partly else "offer"
+        heading, body = text(f"{offer}.heading"), text(f"{offer}.body")
+        self.column.addWidget(label(heading, 1.3, bold=True))
+        self.column.addWidget(label(body))
+        self.column.addWidget(Notice(text("unproven")))
+        self.column.addStretch()
+        # The safe answer has the focus, so that a stray Enter does no harm.
+        self.focus = self.add_button(text("cancel"), self.cancelled.emit)
+        self.confirm = self.add_confirming(text("offer.yes"), self.answered.emit)
+        self.spoken = f"{heading}. {body} {text('unproven')}"
+
+    def guard(self, active: bool) -> None:
+        self.confirm.setEnabled(not active)
+
+
+class ManagePage(Page):
+    """What is needed, how far it has got, and what a wrong code costs on this card."""
+
+    #: The codes in the order of the fields; none when they are typed on the reader.
+    answered = Signal(list)
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        text: Texts,
+        question: CodesQuestion,
+        guard: Guard,
+    ) -> None:
+        super().__init__(conversation, text)
+        self.asks = True
+        self.question = question
+        self._guard = guard
+        self.understood: Understood | None = None
+        self.column.setSpacing(em(self, 0.5))
+        self.add_person(question.name, question.satu)
+        self._news = " ".join(codes.news(question, text))
+        self._add_about()
+        self._add_news()
+        self.complaint = Notice("")
+        self.complaint.setVisible(False)
+
+    def guard(self, active: bool) -> None:
+        agreed = self.understood is None or self.understood.isChecked()
+        self.confirm.setEnabled(agreed and not active)
+
+    def complain(self, words: str) -> None:
+        """Say at the end of the page, and aloud, why something was not taken."""
+        self.complaint.label.setText(words)
+        self.complaint.setVisible(True)
+        self.say(words)
+        self.grown.emit(self.complaint)
+
+    def _add_about(self) -> None:
+        said = codes.about(self.question, self.text)
+        who = self.conversation.origin or self.text("own")
+        spoken = [self.text("heading"), self._news, who, *said]
+        self._said = " ".join(spoken)
+        words = QVBoxLayout()
+        for paragraph in said:
+            words.addWidget(label(paragraph))
+        words.addStretch()
+        row = QHBoxLayout()
+        row.setSpacing(em(self, 1.0))
+        row.addLayout(words, 1)
+        for field in self.question.fields:
+            if field.name == "activation":
+                colour = LOOKS[self.question.operation].colour
+                row.addLayout(self._drawing(max(field.lengths), colour))
+        self.column.addLayout(row)
+
+    def _drawing(self, digits: int, colour: QColor) -> QVBoxLayout:
+        """Return the letter with the words under it."""
+        letter = Letter(digits, colour, self.text)
+        caption = label(self.text("letter.caption"), 0.8)
+        caption.setFixedWidth(letter.sizeHint().width())
+        rows = QVBoxLayout()
+        rows.setSpacing(em(self, 0.1))
+        rows.addWidget(letter)
+        rows.addWidget(caption)
+        rows.addStretch()
+        return rows
+
+    def _add_news(self) -> None:
+        question = self.question
+        serious = question.wrong or question.tries_left <= 2
+        notice = Notice(self._news, serious=serious)
+        self.column.addWidget(notice)
+        if serious or question.repeated or question.pad_problem:
+            self.news = notice
+        if question.tries_left == 1:
+            words = self.text(f"last_try.{question.at_risk}.confirm")
+            self.understood = Understood(words)
+            self.understood.toggled.connect(lambda _on: self.guard(self._guard.active))
+            self.column.addWidget(self.understood)
+
+    def _finish(self, words: str) -> None:
+        """Add what comes last, with these words on the button that agrees."""
+        self.column.addWidget(self.complaint)
+        self.column.addStretch()
+        cancel = self.add_button(self.text("cancel"), self.cancelled.emit)
+        self.confirm = self.add_confirming(words, self._submit)
+        self.focus = self.understood or self.focus or cancel
+        self.spoken = self._said
+
+    def _submit(self) -> None:
+        if self._guard.active:
+            self._guard.restart()
+        elif self.understood and not self.understood.isChecked():
+            self.understood.setFocus()
+            self.complain(self.text("codes.confirm_first"))
+        else:
+            self._answer([])
+
+    def _answer(self, values: list[str]) -> None:
+        self.setEnabled(False)  # a second Enter must not answer again
+        self.confirm.setEnabled(False)
+        self.answered.emit(values)
+
+
+class PadCodesPage(ManagePage):
+    """The codes are typed on the reader, so there are no fields."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        text: Texts,
+        question: CodesQuestion,
+        guard: Guard,
+    ) -> None:
+        super().__init__(conversation, text, question, guard)
+        hint, *rules = codes.on_the_reader(question, text)
+        self.column.addWidget(label(hint, bold=True))
+        for rule in rules:
+            self.column.addWidget(label(rule))
+        self._said = " ".join([self._said, hint, *rules])
+        self._finish(text("pin_pad.confirm"))
+
+
+class CodesPage(ManagePage):
+    """All codes on one page. Enter goes from field to field, and agrees in the last."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        text: Texts,
+        question: CodesQuestion,
+        guard: Guard,
+    ) -> None:
+        super().__init__(conversation, text, question, guard)
+        self.entries: list[CodeEntry] = []
+        for field in question.fields:
+            kind = NewPinEntry if codes.is_new(field) else CodeEntry
+            entry = kind(field, question, text, guard)
+            entry.submitted.connect(self._enter)
+            entry.refused.connect(self._refuse)
+            entry.edited.connect(self._on_edit)
+            self.entries.append(entry)
+            self.column.addWidget(entry)
+        self._new = [e for e in self.entries if isinstance(e, NewPinEntry)]
+        #: What a screen reader has heard of each new PIN.
+        self._heard = dict.fromkeys(self._new, "")
+        self.pause = QTimer(self, singleShot=True, interval=_PAUSE)
+        self.pause.timeout.connect(self._tell)
+        for new in self._new:
+            new.watch(self._new)
+        self.fields = [field for entry in self.entries for field in entry.fields]
+        self.focus = self.fields[0]
+        self._said = f"{self._said} {self.entries[0].name}"
+        self._finish(text("confirm"))
+
+    def forget(self) -> None:
+        """Forget all that was typed."""
+        for entry in self.entries:
+            entry.forget()
+
+    def _entry_of(self, field: PinField) -> CodeEntry:
+        return next(entry for entry in self.entries if field in entry.fields)
+
+    def _enter(self, field: PinField) -> None:
+        """Go on to the next field, or agree, where nothing is wrong with this one."""
+        if self._guard.active:
+            self._guard.restart()
+        elif not self._stopped_at(field):
+            index = self.fields.index(field) + 1
+            if index == len(self.fields):
+                self._submit()
+            else:
+                self.complaint.setVisible(False)
+                self.fields[index].setFocus()
+                self.grown.emit(self.fields[index])
+
+    def _stopped_at(self, field: PinField) -> bool:
+        """Say what is wrong with a field, if anything, and have it typed again."""
+        entry = self._entry_of(field)
+        words = entry.fault(field)
+        if not words:
+            return False
+        # Half a code must not become a whole one with what is typed next.
+        entry.forget()
+        again = entry.fields[0]
+        again.setFocus()
+        self._complain_at(again, words)
+        return True
+
+    def _complain_at(self, field: PinField, words: str) -> None:
+        entry = self._entry_of(field)
+        entry.describe(field, words)
+        self.column.removeWidget(self.complaint)
+        self.column.insertWidget(self.column.indexOf(entry) + 1, self.complaint)
+        self.complain(words)
+
+    def _refuse(self, field: PinField, key: str) -> None:
+        words = self.text(key.replace("pin.", "codes."), max=field.maxLength())
+        self._complain_at(field, words)
+
+    def _on_edit(self) -> None:
+        self.complaint.setVisible(False)
+        warned = [new.warning for new in self._new]
+        for new in self._new:
+            new.look()
+        if warned != [new.warning for new in self._new] and isinstance(
+            here := self.focusWidget(), PinField
+        ):
+            self.grown.emit(here)
+        self.pause.start()
+
+    def _tell(self) -> None:
+        """Have a screen reader say, when it is free, what is new about the rules."""
+        for new in self._new:
+            words = self.text("codes.all_kept") if new.all_kept else new.warning
+            if words and words != self._heard[new]:
+                self.say(f"{new.name}: {words}", politely=True)
+            self._heard[new] = words
+
+    def _submit(self) -> None:
+        ticked = self.understood is None or self.understood.isChecked()
+        if ticked and not self._guard.active:
+            if any(self._stopped_at(field) for field in self.fields):
+                return
+            values = [entry.fields[0].text() for entry in self.entries]
+            self.forget()
+            self.pause.stop()
+            self._answer(values)
+        else:
+            super()._submit()

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""What stays in view above the page: the mark, the coloured band and the site."""
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from native_host.pin_prompt.questions import Conversation
+from native_host.pin_prompt.texts import Texts
+
+from .look import LOOKS
+from .widgets import Band, MockCardMark, OwnFrame, SiteFrame, height_at
+
+__all__ = ["Head", "who_asks"]
+
+
+class Head(QVBoxLayout):
+    """The window's upper part, in the dress of an operation.
+
+    ``gap`` is the room around the site, in pixels.
+    """
+
+    def __init__(self, gap: int) -> None:
+        super().__init__()
+        self.setSpacing(0)
+        self._gap = gap
+        self._mark: QWidget | None = None
+        self._band: QWidget | None = None
+        self._site: QWidget | None = None
+
+    @property
+    def has_site(self) -> bool:
+        """Whether it says who asks, or the page has to."""
+        return self._site is not None
+
+    def dress(
+        self, conversation: Conversation, text: Texts, room: float, width: int
+    ) -> None:
+        """Put up the band and the site of an operation in place of any before.
+
+        ``room`` is the height in pixels that the site may have at ``width``.
+        """
+        for old in (self._band, self._site):
+            if old is not None:
+                self.removeWidget(old)
+                old.hide()
+                old.deleteLater()
+        self._band = Band(LOOKS[conversation.operation], text("heading"))
+        self.addWidget(self._band)
+        # However far a page is scrolled, the site stays in view; unless its name is so
+        # long that it would leave no room for anything else.
+        site = who_asks(conversation, text, self._gap)
+        stays = conversation.origin and height_at(site, width) < room
+        self._site = site if stays else None
+        if self._site:
+            self.addWidget(self._site)
+
+    def put_up_mark(self, text: Texts) -> None:
+        """Say that it is a test card, from now on to the end."""
+        if self._mark is None:
+            explained = text("mark.test_card.explained")
+            self._mark = MockCardMark(text("mark.test_card"), explained)
+            self.insertWidget(0, self._mark)
+
+    def height_at(self, width: int, *, band: bool) -> int:
+        """Return its height in pixels at a width, with the band or without."""
+        parts = [self._mark, self._band if band else None, self._site]
+        return sum(height_at(part, width) for part in parts if part)
+
+    def show_band(self, visible: bool) -> None:
+        """Show the band, or leave its room to the page."""
+        if self._band:
+            self._band.setVisible(visible)
+
+
+def who_asks(conversation: Conversation, text: Texts, gap: int) -> QWidget:
+    """Return the frame that names the site, or says that no page asks."""
+    holder = QWidget()
+    layout = QVBoxLayout(holder)
+    layout.setContentsMargins(gap, gap, gap, gap // 3)
+    frame = SiteFrame if conversation.origin else OwnFrame
+    layout.addWidget(frame(conversation, text))
+    return holder

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""A drawing of the letter, to show what kind of code is looked for in it."""
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QLabel, QSizePolicy
+
+from native_host.pin_prompt.texts import Texts
+
+from .look import mixed, readable
+from .widgets import em, scaled
+
+__all__ = ["Letter"]
+
+#: Lines of writing on the letter: where each begins, its height, and its length.
+_WRITING = (
+    *((8, 10, 26), (8, 15, 20)),
+    *((8, 28, 76), (8, 33, 84), (8, 38, 62)),
+    *((8, 76, 84), (8, 81, 70)),
+)
+
+
+class Letter(QLabel):
+    """A letter of our own drawing with the code's place framed and named.
+
+    What the authority's letter looks like is not published, so nothing is copied.
+    """
+
+    def __init__(self, digits: int, colour: QColor, text: Texts) -> None:
+        super().__init__()
+        self._digits, self._colour = digits, colour
+        self._name = text("letter.code")
+        self.setAccessibleName(text("letter.drawing"))
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 11), em(self, 6.6))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.save()
+        painter.scale(self.width() / 100, self.height() / 90)
+        paper, ink = QColor("#fdfdf8"), QColor("#5a5f66")
+        outside = self.palette().window().color()
+        painter.setPen(QPen(readable(ink, outside, 3.0), 1.2))
+        painter.setBrush(paper)
+        painter.drawRect(QRectF(1, 1, 98, 88))
+        painter.setPen(QPen(mixed(paper, ink, 0.45), 1.6))
+        for start, top, long in _WRITING:
+            painter.drawLine(QPointF(start, top), QPointF(start + long, top))
+        colour = readable(self._colour, paper, 4.5)
+        painter.setPen(QPen(colour, 2.4))
+        painter.setBrush(mixed(paper, colour, 0.1))
+        box = QRectF(8, 45, 84, 24)
+        painter.drawRoundedRect(box, 3, 3)
+        side, gap = 6.4, 9.0
+        left = box.center().x() - gap * (self._digits - 1) / 2 - side / 2
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        for digit in range(self._digits):
+            painter.drawEllipse(QRectF(left + gap * digit, 58.5, side, side * 1.05))
+        painter.restore()
+        painter.setPen(colour)
+        painter.setFont(scaled(self, 0.72, bold=True))
+        where = QRectF(
+            0, self.height() * 46 / 90, self.width(), self.height() * 12 / 90
+        )
+        painter.drawText(where, Qt.AlignmentFlag.AlignCenter, self._name)
