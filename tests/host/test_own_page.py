@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""What only pages of Kortilla's own extension may ask, and who is kept out."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from native_host.messaging.caller import Caller, CallerRefused
+from native_host.messaging.jobs import own_job
+from native_host.mock_card.source import MockCardConnection
+from native_host.mock_card.state import MockCardState
+
+from .conftest import MOCK_FOLDER
+from .process import (
+    ORIGIN,
+    OWN_CALLER,
+    WEB_EID_CALLER,
+    HostProcess,
+    make_environment,
+    running,
+)
+from .test_own_protocol import Script
+
+CHROMIUM_ID = "eeofbendeddpgakkpoeccckfnfplkhcb"
+CHROMIUM_PAGE = f"chrome-extension://{CHROMIUM_ID}"
+CHROMIUM_CALLER = (f"{CHROMIUM_PAGE}/",)
+FIREFOX_PAGE = "moz-extension://0f3b9f0e-5c1d-4a7b-9b1e-2a6d3c4e5f60"
+OTHER_ID = "abcdefghijklmnopabcdefghijklmnop"
+COMMANDS: dict[str, dict[str, str]] = {
+    "card-status": {},
+    "activate": {},
+    "change-pin": {"pin": "PIN1"},
+    "unblock": {"pin": "PIN2"},
+}
+
+
+def refused(host: HostProcess, command: str, arguments: dict[str, object]) -> bool:
+    answer = host.ask(command, **arguments)
+    return bool(answer["error"]["code"] == "CALLER_REFUSED")
+
+
+@pytest.mark.parametrize(
+    ("caller", "page"),
+    [(OWN_CALLER, FIREFOX_PAGE), (CHROMIUM_CALLER, CHROMIUM_PAGE)],
+    ids=["Firefox", "Chromium"],
+)
+def test_the_cards_status_is_the_one_that_the_command_prints(
+    home: Path, window: dict[str, str], caller: tuple[str, ...], page: str
+) -> None:
+    before = (home / MOCK_FOLDER / "card.json").read_bytes()
+    script = Script(home)
+    with running(window, caller, prompt_command=script.command) as host:
+        answer = host.ask("card-status", page=page)
+        # The port serves for more than one.
+        assert host.ask("card-status", page=page) == answer
+    printed = subprocess.run(
+        [sys.executable, "-I", "-m", "native_host.cli", "card", "status", "--json"],
+        env=window,
+        capture_output=True,
+        check=True,
+        timeout=30,
+    )
+    assert answer["result"] == json.loads(printed.stdout)
+    [reader] = answer["result"]["readers"]
+    assert reader["card"]["tries"] == {"PIN1": 5, "PIN2": 5, "PUK": 5}
+    assert (home / MOCK_FOLDER / "card.json").read_bytes() == before
+    assert script.told() == [], "no window"
+
+
+def test_a_card_that_another_program_holds_is_said_in_its_reader(
+    home: Path, window: dict[str, str]
+) -> None:
+    other = MockCardConnection(MockCardState.open(home / MOCK_FOLDER))
+    with running(window) as host:
+        [reader] = host.ask("card-status", page=FIREFOX_PAGE)["result"]["readers"]
+    other.close()
+    assert (reader["card"], reader["error"]["code"]) == (None, "CARD_BUSY")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("caller", "page"),
+    [
+        (WEB_EID_CALLER, WEB_EID_CALLER[0].rstrip("/")),
+        (WEB_EID_CALLER, CHROMIUM_PAGE),
+        ((f"chrome-extension://{OTHER_ID}/",), f"chrome-extension://{OTHER_ID}"),
+        ((f"chrome-extension://{OTHER_ID}/",), CHROMIUM_PAGE),
+        ((), FIREFOX_PAGE),
+        ((), CHROMIUM_PAGE),
+    ],
+    ids=[
+        *("Web eID's", "Web eID's with our page", "one of the configuration"),
+        *("one of the configuration with our page", "a portal", "a portal, Chromium"),
+    ],
+)
+def test_no_other_extension_may_ask_and_that_is_logged(
+    home: Path, command: str, caller: tuple[str, ...], page: str
+) -> None:
+    script = Script(home)
+    config = f'card = "mock"\nextensions = ["{OTHER_ID}"]\n'
+    environment = make_environment(home, config)
+    with running(environment, caller, prompt_command=script.command) as host:
+        assert refused(host, command, {"page": page, **COMMANDS[command]})
+        host.end_input()
+        assert host.wait() == 0
+        log = host.log()
+    assert f"{command} was asked for and refused" in log
+    assert all(told["type"] == "gone" for told in script.told())
+
+
+BAD_PAGES: list[tuple[tuple[str, ...], dict[str, object]]] = [
+    (OWN_CALLER, {}),
+    (OWN_CALLER, {"page": None}),
+    (OWN_CALLER, {"page": ""}),
+    (OWN_CALLER, {"page": [FIREFOX_PAGE]}),
+    (OWN_CALLER, {"page": ORIGIN}),
+    (OWN_CALLER, {"page": "null"}),
+    (OWN_CALLER, {"page": CHROMIUM_PAGE}),
+    (OWN_CALLER, {"page": f"{FIREFOX_PAGE}/"}),
+    (OWN_CALLER, {"page": f"{FIREFOX_PAGE}\n"}),
+    (OWN_CALLER, {"page": FIREFOX_PAGE.upper()}),
+    (OWN_CALLER, {"page": "moz-extension://service.example"}),
+    (OWN_CALLER, {"page": f"{FIREFOX_PAGE}@service.example"}),
+    (OWN_CALLER, {"page": FIREFOX_PAGE, "origin": ORIGIN}),
+    (OWN_CALLER, {"page": FIREFOX_PAGE, "origin": FIREFOX_PAGE}),
+    (OWN_CALLER, {"page": FIREFOX_PAGE, "origin": None}),
+    (CHROMIUM_CALLER, {"page": FIREFOX_PAGE}),
+    (CHROMIUM_CALLER, {"page": f"chrome-extension://{OTHER_ID}"}),
+    (CHROMIUM_CALLER, {"page": f"{CHROMIUM_PAGE}/"}),
+    (CHROMIUM_CALLER, {"page": ORIGIN}),
+    (CHROMIUM_CALLER, {"origin": ORIGIN, "page": CHROMIUM_PAGE}),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_web_page_gets_through_our_own_extension(
+    home: Path, window: dict[str, str], command: str
+) -> None:
+    for caller in (OWN_CALLER, CHROMIUM_CALLER):
+        script = Script(home)
+        with running(window, caller, prompt_command=script.command) as host:
+            for whose, arguments in BAD_PAGES:
+                if whose == caller:
+                    asked = {**COMMANDS[command], **arguments}
+                    assert refused(host, command, asked), arguments
+            # The host lives on for those who may.
+            page = FIREFOX_PAGE if caller == OWN_CALLER else CHROMIUM_PAGE
+            assert "result" in host.ask("card-status", page=page)
+            host.end_input()
+            assert host.wait() == 0
+            assert f"{command} was asked for and refused" in host.log()
+        assert all(told["type"] == "gone" for told in script.told())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_guard_stands_before_the_job_itself(command: str) -> None:
+    for arguments in ({}, {"page": FIREFOX_PAGE, "origin": ORIGIN}, {"more": 1}):
+        for caller in (Caller(None), Caller(OTHER_ID), Caller(OWN_CALLER[1])):
+            with pytest.raises(CallerRefused):
+                own_job(command, arguments, caller)
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "named"),
+    [
+        ("card-status", {"lang": "fi"}, "lang"),
+        ("card-status", {"pin": "PIN1"}, "pin"),
+        ("activate", {"pin": "PIN1"}, "pin"),
+        ("activate", {"code": "1234567"}, "code"),
+        ("activate", {"lang": "finnish please"}, "lang"),
+        ("change-pin", {}, "pin"),
+        ("change-pin", {"pin": "PUK"}, "pin"),
+        ("change-pin", {"pin": "pin1"}, "pin"),
+        ("change-pin", {"pin": 1}, "pin"),
+        ("unblock", {"pin": None}, "pin"),
+        ("unblock", {"pin": "PIN1", "puk": "12345678"}, "puk"),
+        ("unblock", {"pin": "PIN1", "userActivation": True}, "userActivation"),
+    ],
+)
+def test_a_wrong_field_is_named(
+    command: str, arguments: dict[str, Any], named: str, window: dict[str, str]
+) -> None:
+    with running(window) as host:
+        error = host.ask(command, page=FIREFOX_PAGE, **arguments)["error"]
+    assert error["code"] == "INVALID_ARGUMENT"
+    assert error["message"].startswith(named)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_requests_without_an_id_know_none_of_these(
+    window: dict[str, str], command: str
+) -> None:
+    arguments = {"page": FIREFOX_PAGE, **COMMANDS[command]}
+    with running(window, WEB_EID_CALLER) as host:
+        host.send({"command": command, "arguments": arguments})
+        assert host.answer()["error"]["code"] == "ERR_WEBEID_NATIVE_FATAL"
+        assert host.wait() == 0
+    printed = subprocess.run(
+        [
+            *(sys.executable, "-I", "-m", "native_host"),
+            *("-c", command, json.dumps(arguments)),
+        ],
+        env=window,
+        capture_output=True,
+        check=False,
+        timeout=30,
+    )
+    assert printed.returncode == 1
+    assert "ERR_WEBEID_NATIVE_FATAL" in printed.stdout.decode()
