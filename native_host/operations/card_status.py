@@ -9,6 +9,7 @@ from native_host.card.connection import CardConnection
 from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardError,
+    CardKind,
     CardMute,
     PinTriesUnreadable,
     UnsupportedCard,
@@ -81,6 +82,11 @@ def _read(connection: CardConnection) -> dict[str, Any]:
         "holder": holder,
         "certificates": certificates,
         "tries": {name: info and info.tries_left for name, info in pins.items()},
+        "pinsSet": {
+            name: info and info.changed
+            for name, info in pins.items()
+            if name != PinRole.PUK.name
+        },
         "activation": activation_of(pins["PIN1"], pins["PIN2"]),
     }
 
@@ -116,4 +122,7 @@ def _read_certificates(
 
 
 def _failed(error: CardError) -> dict[str, Any]:
-    return {"error": {"code": error.code, "message": str(error)}}
+    told = {"code": error.code, "message": str(error)}
+    if isinstance(error, UnsupportedCard) and error.kind:
+        told["kind"] = CardKind(error.kind).name
+    return {"error": told}
