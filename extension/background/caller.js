@@ -40,6 +40,22 @@ export async function originOf(sender, ancestorsAreOwn) {
 }
 
 /**
+ * Is it a page of this extension, and not a content script in somebody else's?
+ *
+ * @param {Sender | undefined} sender
+ * @returns {boolean}
+ */
+export function isOwnPage(sender) {
+  const home = browser.runtime.getURL("");
+  return (
+    sender?.id === browser.runtime.id &&
+    `${sender?.origin}/` === home &&
+    sender?.url?.startsWith(home) === true &&
+    (sender.frameId ?? TOP_FRAME) === TOP_FRAME
+  );
+}
+
+/**
  * Take what a top frame answered. To be called with each message of a content script.
  *
  * @param {unknown} message

@@ -4,10 +4,12 @@
 import { Fault } from "../shared/fault.js";
 import { connectHost } from "../shared/host_state.js";
 import { Operation } from "./operation.js";
+import { allowUnprompted } from "./rate_limit.js";
 
 /** @import { NativeHost, Progress } from "../shared/native_host.js" */
+/** @import { Task } from "./operation.js" */
 /** @import { PageRequest } from "./page_request.js" */
-/** @import { Task } from "./tasks.js" */
+/** @import { PageTask } from "./tasks.js" */
 
 /** How long after the certificate the signing that needs it may follow by itself. */
 const FOLLOW_UP_MS = 30_000;
@@ -25,6 +27,8 @@ const WARM_MS = 120_000;
 export class Desk {
   /** @type {Operation<unknown> | null} */
   #current = null;
+  /** The look at the cards, which nobody has to wait for. @type {Operation<unknown> | null} */
+  #look = null;
   /** @type {WarmHost | null} */
   #warm = null;
   /** Who has just been given a certificate. @type {{document: string, at: number}} */
@@ -39,22 +43,29 @@ export class Desk {
    *
    * @template T
    * @param {PageRequest} request
-   * @param {Task<T>} task
+   * @param {PageTask<T>} task
    * @param {(progress: Progress) => void} [onProgress]
    * @returns {Operation<T>}
    * @throws {Fault} REQUEST_CANCELLED, BUSY
    */
-  begin(request, task, onProgress = () => {}) {
+  begin(request, task, onProgress) {
     const { gone, cancelled, chunks } = request;
     if (gone.aborted || cancelled.aborted) throw new Fault("REQUEST_CANCELLED");
-    this.#refuseIfBusy();
-    this.#current?.abandon();
+    this.#makeRoom();
     if (task.command === "sign" && this.#isFollowUp(request)) {
       task.arguments.userActivation = true;
     }
-    const openHost = () => this.#takeWarmHost() ?? connectHost();
-    const operation = new Operation(task, chunks, onProgress, openHost);
-    this.#current = operation;
+    const { origin, userActivation } = task.arguments;
+    const operation = this.#occupy(
+      new Operation(task, {
+        openHost: () => this.#takeWarmHost() ?? connectHost(),
+        permit: async () => {
+          if (!userActivation) await allowUnprompted(origin);
+        },
+        onProgress,
+        chunks,
+      }),
+    );
     gone.addEventListener("abort", () => operation.abandon());
     cancelled.addEventListener("abort", () => operation.cancel());
     request.keepUntil(operation.over);
@@ -64,10 +75,38 @@ export class Desk {
       };
       operation.result.then(note, () => {});
     }
-    void operation.over.then(() => {
-      if (this.#current === operation) this.#current = null;
-    });
     return operation;
+  }
+
+  /**
+   * Begin what the person asked for in one of the extension's own pages. It does not end
+   * with that page: a popup goes as soon as the host's window comes.
+   *
+   * @template T
+   * @param {Task<T>} task
+   * @param {(progress: Progress) => void} onProgress
+   * @returns {Operation<T>}
+   * @throws {Fault} BUSY
+   */
+  beginOwn(task, onProgress) {
+    this.#makeRoom();
+    return this.#occupy(new Operation(task, { openHost: connectHost, onProgress }));
+  }
+
+  /**
+   * Look at the cards. Whatever else is asked for goes first.
+   *
+   * @template T
+   * @param {Task<T>} task
+   * @returns {Operation<T>}
+   * @throws {Fault} BUSY
+   */
+  look(task) {
+    this.#refuseIfBusy();
+    this.#look?.abandon();
+    const look = new Operation(task, { openHost: connectHost });
+    this.#look = look;
+    return look;
   }
 
   /**
@@ -121,6 +160,26 @@ export class Desk {
 
   #refuseIfBusy() {
     if (this.#current && !this.#current.isLeft) throw new Fault("BUSY");
+  }
+
+  /** What nobody waits for goes. @throws {Fault} BUSY */
+  #makeRoom() {
+    this.#refuseIfBusy();
+    this.#current?.abandon();
+    this.#look?.abandon();
+  }
+
+  /**
+   * @template T
+   * @param {Operation<T>} operation
+   * @returns {Operation<T>} which has the place until it is over
+   */
+  #occupy(operation) {
+    this.#current = operation;
+    void operation.over.then(() => {
+      if (this.#current === operation) this.#current = null;
+    });
+    return operation;
   }
 
   /** @returns {NativeHost | null} */

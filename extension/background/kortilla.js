@@ -16,7 +16,7 @@ import {
 
 /** @import { Desk } from "./desk.js" */
 /** @import { PageRequest } from "./page_request.js" */
-/** @import { Task } from "./tasks.js" */
+/** @import { PageTask } from "./tasks.js" */
 
 /**
  * @typedef {(request: PageRequest, desk: Desk, origin: string) =>
@@ -101,7 +101,7 @@ async function sign(request, desk, origin) {
  * @template T
  * @param {PageRequest} request
  * @param {Desk} desk
- * @param {Task<T>} task
+ * @param {PageTask<T>} task
  * @returns {Promise<T>}
  */
 function perform(request, desk, task) {

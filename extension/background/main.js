@@ -8,14 +8,19 @@ import { lookAgain, probeHost } from "../shared/host_state.js";
 import { hearTopFrame } from "./caller.js";
 import { Desk } from "./desk.js";
 import * as kortilla from "./kortilla.js";
+import { OwnPages, PORT_NAME } from "./own_pages.js";
 import { receiveRequest } from "./page_request.js";
 import * as webEid from "./web_eid.js";
 
 /** @import { PageRequest } from "./page_request.js" */
 
 const desk = new Desk();
+const ownPages = new OwnPages(desk);
 
-browser.runtime.onConnect.addListener((port) => receiveRequest(port, serve));
+browser.runtime.onConnect.addListener((port) => {
+  if (port.name === PORT_NAME) ownPages.receive(port);
+  else receiveRequest(port, serve);
+});
 
 browser.runtime.onMessage.addListener(hearTopFrame);
 

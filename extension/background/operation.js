@@ -1,15 +1,31 @@
 // SPDX-License-Identifier: MIT
-// What the host does for one page, from the host's start to the end of its window.
+// What the host is asked to do, from the host's start to the end of its window.
 
 import { Fault, toFault } from "../shared/fault.js";
-import { allowUnprompted } from "./rate_limit.js";
 
 /** @import { HostRequest, NativeHost, Progress } from "../shared/native_host.js" */
 /** @import { Chunks } from "./chunks.js" */
-/** @import { Task } from "./tasks.js" */
 
-/** How long the window says that it is done. */
-const DONE_MS = 1000;
+/**
+ * One command of PROTOCOL.md §3, and how its answer is read.
+ *
+ * @template T
+ * @typedef {object} Task
+ * @property {string} command
+ * @property {object} arguments
+ * @property {(result: unknown) => T} read Checks; throws HOST_CRASHED.
+ * @property {(fault: Fault) => Fault} readFault The same for what went wrong.
+ * @property {number} lingerMs How long the host stays after its answer, with a window that
+ *   says that it is done.
+ */
+
+/**
+ * @typedef {object} Means
+ * @property {() => NativeHost} openHost
+ * @property {() => Promise<void>} [permit] Throws when the host may not even be started.
+ * @property {(progress: Progress) => void} [onProgress]
+ * @property {Chunks} [chunks] of the documents that go with it
+ */
 
 /**
  * An operation under way.
@@ -17,13 +33,13 @@ const DONE_MS = 1000;
  * @template T
  */
 export class Operation {
-  /** What the page gets, checked; rejects with a Fault. @type {Promise<T>} */
+  /** What comes of it, checked; rejects with a Fault. @type {Promise<T>} */
   result;
 
-  /** Resolves when nothing of it needs the document any more. @type {Promise<void>} */
+  /** Resolves when nothing of it is left, its window least of all. @type {Promise<void>} */
   over;
 
-  /** Whether the page waits no more, so that another operation may take the place. */
+  /** Whether nobody waits any more, so that another operation may take the place. */
   isLeft = false;
 
   #abandoned = false;
@@ -34,12 +50,10 @@ export class Operation {
 
   /**
    * @param {Task<T>} task
-   * @param {Chunks} chunks of the documents that go with it
-   * @param {(progress: Progress) => void} onProgress
-   * @param {() => NativeHost} openHost
+   * @param {Means} means
    */
-  constructor(task, chunks, onProgress, openHost) {
-    this.result = this.#run(task, chunks, onProgress, openHost);
+  constructor(task, means) {
+    this.result = this.#run(task, means);
     const end = () => (this.isLeft ? this.#host?.closed : undefined);
     this.over = this.result.then(end, end);
   }
@@ -65,28 +79,25 @@ export class Operation {
 
   /**
    * @param {Task<T>} task
-   * @param {Chunks} chunks
-   * @param {(progress: Progress) => void} onProgress
-   * @param {() => NativeHost} openHost
+   * @param {Means} means
    * @returns {Promise<T>}
    */
-  async #run(task, chunks, onProgress, openHost) {
-    const { origin, userActivation } = task.arguments;
-    if (!userActivation) await allowUnprompted(origin);
+  async #run(task, { openHost, permit, onProgress, chunks }) {
+    await permit?.();
     if (this.#abandoned) throw new Fault("REQUEST_CANCELLED");
     const host = openHost();
     this.#host = host;
     try {
       await host.hello;
       const request = host.request(task.command, { ...task.arguments }, (progress) => {
-        if (progress.progress === "receiving") chunks.answered(progress.done ?? 0);
-        onProgress(progress);
+        if (progress.progress === "receiving") chunks?.answered(progress.done ?? 0);
+        onProgress?.(progress);
       });
       this.#request = request;
-      chunks.sendTo((chunk) => request.send(chunk));
+      chunks?.sendTo((chunk) => request.send(chunk));
       const result = task.read(await request.answer);
-      // The window tells the person that it is done, and then goes with its host.
-      setTimeout(() => host.close(), DONE_MS);
+      if (task.lingerMs > 0) setTimeout(() => host.close(), task.lingerMs);
+      else host.close();
       return result;
     } catch (error) {
       throw this.#fail(toFault(error), task);

@@ -11,6 +11,7 @@ import {
   readToken,
 } from "./results.js";
 
+/** @import { Task } from "./operation.js" */
 /** @import { PageRequest } from "./page_request.js" */
 /** @import { Signatures, SigningCertificate, Token } from "./results.js" */
 
@@ -22,11 +23,7 @@ import {
 
 /**
  * @template T
- * @typedef {object} Task
- * @property {string} command of PROTOCOL.md §3
- * @property {Asking} arguments with those of the command
- * @property {(result: unknown) => T} read Checks; throws HOST_CRASHED.
- * @property {(fault: Fault) => Fault} readFault The same for what went wrong.
+ * @typedef {Task<T> & {arguments: Asking}} PageTask
  */
 
 /**
@@ -40,6 +37,9 @@ import {
  * @property {unknown} [cryptoAlgorithm]
  * @property {unknown} [paddingScheme]
  */
+
+/** How long the window tells the person that it is done. */
+const DONE_MS = 1000;
 
 const MOST_ITEMS = 20;
 const MOST_BYTES = 20_000_000;
@@ -98,7 +98,7 @@ export function asking(request, origin, lang) {
 /**
  * @param {Asking} base
  * @param {unknown} challengeNonce
- * @returns {Task<Token>}
+ * @returns {PageTask<Token>}
  * @throws {Fault} INVALID_ARGUMENT
  */
 export function authenticateTask(base, challengeNonce) {
@@ -110,12 +110,13 @@ export function authenticateTask(base, challengeNonce) {
     arguments: Object.assign({ challengeNonce }, base),
     read: readToken,
     readFault: (fault) => fault,
+    lingerMs: DONE_MS,
   };
 }
 
 /**
  * @param {Asking} base
- * @returns {Task<SigningCertificate>}
+ * @returns {PageTask<SigningCertificate>}
  */
 export function certificateTask(base) {
   return {
@@ -123,13 +124,14 @@ export function certificateTask(base) {
     arguments: base,
     read: readSigningCertificate,
     readFault: (fault) => fault,
+    lingerMs: DONE_MS,
   };
 }
 
 /**
  * @param {Asking} base
  * @param {Wanted} wanted
- * @returns {Task<Signatures>}
+ * @returns {PageTask<Signatures>}
  * @throws {Fault} INVALID_ARGUMENT
  */
 export function signTask(base, { documents, hashes, ...choices }) {
@@ -159,6 +161,7 @@ export function signTask(base, { documents, hashes, ...choices }) {
             made: readMade(fault.told, names),
           })
         : fault,
+    lingerMs: DONE_MS,
   };
 }
 

@@ -11,7 +11,7 @@ import { asking, authenticateTask, certificateTask, signTask } from "./tasks.js"
 /** @import { Desk } from "./desk.js" */
 /** @import { PageRequest } from "./page_request.js" */
 /** @import { Signature } from "./results.js" */
-/** @import { Asking, Task } from "./tasks.js" */
+/** @import { Asking, PageTask } from "./tasks.js" */
 
 const DEFAULT_PATIENCE_MS = 120_000;
 const LONGEST_PATIENCE_MS = 3_600_000;
@@ -188,7 +188,7 @@ function askingFor(request, origin) {
  * @template T
  * @param {PageRequest} request
  * @param {Desk} desk
- * @param {Task<T>} task
+ * @param {PageTask<T>} task
  * @returns {Promise<T>}
  * @throws {Fault} REQUEST_EXPIRED
  */

@@ -30,12 +30,14 @@ const SENTENCES = Object.freeze({
   INVALID_MESSAGE: "The message can't be read.",
   KEY_MISSING: "The card has no key of the kind that was asked for.",
   MOCK_CARD_BROKEN: "The files of the mock card can't be used.",
+  NEW_PIN_REFUSED: "The card does not take the new PIN.",
   ORIGIN_REFUSED: "This origin may not ask.",
   PCSC_UNAVAILABLE: "The system's smart card service does not run.",
   PIN_BLOCKED: "The PIN is locked.",
   PIN_NOT_ENTERED: "No PIN was entered on the reader.",
   PIN_TRIES_UNREADABLE: "The card does not tell how many tries are left.",
   PROMPT_FAILED: "The window of the host could not be shown.",
+  PUK_BLOCKED: "The PUK is locked.",
   RATE_LIMITED: "Requests that no click preceded are passed on once a minute.",
   REQUEST_CANCELLED: "The page called the request off.",
   REQUEST_EXPIRED: "The page stopped waiting.",
@@ -45,6 +47,7 @@ const SENTENCES = Object.freeze({
   UNSUPPORTED_CARD: "The card is not a Finnish citizen card.",
   USER_CANCELLED: "The person cancelled.",
   WRONG_PIN: "The card refused the PIN.",
+  WRONG_PUK: "The card refused the PUK.",
 });
 
 /**

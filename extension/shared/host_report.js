@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Whether the program is there, in plain words, and what to do when it is not.
 
-import { text } from "./texts.js";
+import { build, text } from "./texts.js";
 
 /** @import { HostState } from "./host_state.js" */
 
@@ -57,15 +57,4 @@ export function showHost(element, { kortilla, problem }) {
     build("p", text(report.explanation)),
     steps,
   );
-}
-
-/**
- * @param {string} tag
- * @param {string} [content]
- * @returns {HTMLElement}
- */
-function build(tag, content = "") {
-  const element = document.createElement(tag);
-  element.textContent = content;
-  return element;
 }

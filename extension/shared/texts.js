@@ -17,3 +17,16 @@ export function fillTexts() {
     element.textContent = text(element.getAttribute("data-text") ?? "");
   }
 }
+
+/**
+ * @param {string} tag
+ * @param {string} [content]
+ * @param {string} [className]
+ * @returns {HTMLElement}
+ */
+export function build(tag, content = "", className = "") {
+  const element = document.createElement(tag);
+  element.textContent = content;
+  if (className) element.className = className;
+  return element;
+}

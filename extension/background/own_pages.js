@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+// The card, for the extension's own pages: a look at it, and the changes of its PINs. No
+// page of the web and no content script gets here.
+
+import { toFault } from "../shared/fault.js";
+import { knownHost } from "../shared/host_state.js";
+import { isRecord } from "../shared/values.js";
+import { isOwnPage } from "./caller.js";
+import { changeTask, readChange, statusTask } from "./card_tasks.js";
+
+/** @import { HostState } from "../shared/host_state.js" */
+/** @import { Change, PinName, ReaderStatus } from "./card_tasks.js" */
+/** @import { Desk } from "./desk.js" */
+
+/** @typedef {chrome.runtime.Port} Port */
+
+/**
+ * What all own pages are told, whole, whenever it changes.
+ *
+ * @typedef {object} OwnState
+ * @property {boolean} isLooking
+ * @property {ReaderStatus[] | null} readers of the last look; null when there was none
+ * @property {string | null} problem the code of what kept the look from succeeding
+ * @property {HostState | null} host as far as is known after a look
+ * @property {Work | null} work a change under way
+ * @property {Outcome | null} outcome of the last one, until a page has been told
+ */
+
+/**
+ * @typedef {object} Work
+ * @property {Change} command
+ * @property {PinName | null} pin
+ * @property {"starting" | "window" | "card"} step where it goes on
+ */
+
+/** @typedef {{command: Change, pin: PinName | null, code: string | null}} Outcome */
+
+/** The name of the ports of own pages. */
+export const PORT_NAME = "card";
+
+/** What own pages see and want. It is there for as long as the background is. */
+export class OwnPages {
+  #desk;
+  /** @type {Set<Port>} */
+  #ports = new Set();
+  /** @type {OwnState} */
+  #state = {
+    isLooking: false,
+    readers: null,
+    problem: null,
+    host: null,
+    work: null,
+    outcome: null,
+  };
+  #abandonLook = () => {};
+
+  /** @param {Desk} desk */
+  constructor(desk) {
+    this.#desk = desk;
+  }
+
+  /**
+   * Serve a page that has come with a port. Whoever else forges such a port learns
+   * nothing.
+   *
+   * @param {Port} port
+   */
+  receive(port) {
+    if (!isOwnPage(port.sender)) {
+      console.warn("A foreign port for the card was refused:", port.sender?.origin);
+      port.postMessage({ error: { code: "UNKNOWN_COMMAND" } });
+      port.disconnect();
+      return;
+    }
+    this.#ports.add(port);
+    port.onDisconnect.addListener(() => this.#leave(port));
+    port.onMessage.addListener((/** @type {unknown} */ message) => {
+      if (!isRecord(message)) return;
+      const change = readChange(message["command"], message["pin"]);
+      if (change) void this.#change(change);
+      else if (message["command"] === "card-status") void this.#look();
+    });
+    port.postMessage(this.#state);
+    // Told once, it is old news for the next page.
+    this.#state.outcome = null;
+  }
+
+  /** @param {Port} port */
+  #leave(port) {
+    this.#ports.delete(port);
+    if (this.#ports.size > 0) return;
+    // Nobody looks: what is on the card is kept no longer.
+    this.#abandonLook();
+    Object.assign(this.#state, { readers: null, problem: null });
+  }
+
+  async #look() {
+    if (this.#state.isLooking || this.#state.work) return;
+    this.#tell({ isLooking: true, readers: null, problem: null });
+    /** @type {Partial<OwnState>} */
+    let found;
+    try {
+      const operation = this.#desk.look(statusTask());
+      this.#abandonLook = () => operation.abandon();
+      found = { readers: await operation.result };
+    } catch (error) {
+      found = { problem: toFault(error).code };
+    }
+    // A look that another operation pushed aside has found nothing.
+    if (found.problem === "REQUEST_CANCELLED") found.problem = "BUSY";
+    const host = await knownHost();
+    if (this.#ports.size === 0) found = {};
+    this.#tell({ ...found, host, isLooking: false });
+  }
+
+  /** @param {{command: Change, pin: PinName | null}} change */
+  async #change(change) {
+    if (this.#state.work) return;
+    this.#abandonLook();
+    this.#tell({ work: { ...change, step: "starting" }, outcome: null });
+    /** @type {string | null} */
+    let code = null;
+    try {
+      await this.#desk.beginOwn(changeTask(change), ({ progress }) => {
+        const step = progress === "window-open" ? "window" : "card";
+        this.#tell({ work: { ...change, step } });
+      }).result;
+    } catch (error) {
+      code = toFault(error).code;
+    }
+    const outcome = { ...change, code };
+    const isSeen = this.#ports.size > 0;
+    this.#tell({ work: null, outcome });
+    if (isSeen) {
+      this.#state.outcome = null;
+      await this.#look();
+    }
+  }
+
+  /** @param {Partial<OwnState>} change */
+  #tell(change) {
+    Object.assign(this.#state, change);
+    for (const port of this.#ports) port.postMessage(this.#state);
+  }
+}

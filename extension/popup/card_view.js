@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: MIT
+// The card as a person sees it: whose it is, what it is good for, and what can be done.
+
+import { build, text } from "../shared/texts.js";
+import { cardReport, changeReport, outcomeReport, problemReport } from "./words.js";
+
+/** @import { CardStatus, CertificateStatus, PinName, PinStatus, ReaderStatus } from "../background/card_tasks.js" */
+/** @import { Change } from "../background/card_tasks.js" */
+/** @import { OwnState } from "../background/own_pages.js" */
+/** @import { Report } from "./words.js" */
+
+/** @typedef {{command: Change, pin?: PinName}} Wanted */
+
+/** @typedef {(wanted: Wanted) => void} Ask */
+
+const TRIES = 5;
+
+/**
+ * @param {OwnState} state
+ * @param {Ask} ask what buttons do
+ * @returns {{announcement: string, parts: HTMLElement[]}} what is to be heard and seen
+ */
+export function buildState(state, ask) {
+  const reports = /** @type {Report[]} */ ([]);
+  /** @param {Report} report */
+  const add = (report) => {
+    reports.push(report);
+    return buildReport(report);
+  };
+  const parts = /** @type {HTMLElement[]} */ ([]);
+  if (state.outcome) parts.push(add(outcomeReport(state.outcome)));
+  if (state.work) {
+    parts.push(add(changeReport(state.work)));
+  } else if (state.isLooking) {
+    parts.push(build("p", text("readingCard"), "quiet"));
+  } else if (state.problem !== null) {
+    // What is wrong with the program itself is told below, with what to do.
+    const report = problemReport({ code: state.problem, kind: "" });
+    if (report) parts.push(add(report));
+  } else if (state.readers) {
+    parts.push(...buildReaders(state.readers, add, ask));
+  }
+  const heard = reports.map(({ heading, explanation }) => `${heading} ${explanation}`);
+  if (state.isLooking) heard.push(text("readingCard"));
+  return { announcement: heard.join(" "), parts };
+}
+
+/**
+ * @param {ReaderStatus[]} readers
+ * @param {(report: Report) => HTMLElement} add
+ * @param {Ask} ask
+ * @returns {HTMLElement[]}
+ */
+function buildReaders(readers, add, ask) {
+  const used = readers.filter(({ card, problem }) => card || problem);
+  if (used.length === 0) {
+    const code = readers.length === 0 ? "NO_READER" : "NO_CARD";
+    const report = problemReport({ code, kind: "" });
+    return report ? [add(report)] : [];
+  }
+  const parts = used.map((reader) => {
+    const article = build("article", "", "card");
+    if (readers.length > 1) article.append(build("p", reader.name, "quiet"));
+    const report = reader.problem && problemReport(reader.problem);
+    if (report) article.append(add(report));
+    if (reader.card) article.append(...buildCard(reader, reader.card, add, ask));
+    return article;
+  });
+  if (used.filter(({ card }) => card).length > 1) {
+    parts.push(build("p", text("severalCards"), "quiet"));
+  }
+  return parts;
+}
+
+/**
+ * @param {ReaderStatus} reader
+ * @param {CardStatus} card
+ * @param {(report: Report) => HTMLElement} add
+ * @param {Ask} ask
+ * @returns {HTMLElement[]}
+ */
+function buildCard(reader, card, add, ask) {
+  const holder = build("div", "", "holder");
+  holder.append(build("h2", card.holder?.name ?? text("holderUnknown")));
+  if (reader.testCard) holder.append(build("span", text("testCard"), "badge"));
+  const parts = [holder];
+  if (card.holder?.satu) {
+    parts.push(build("p", text("holderSatu", card.holder.satu), "quiet"));
+  }
+  const { report, canActivate } = cardReport(card);
+  const panel = add(report);
+  if (canActivate) {
+    panel.append(
+      buildButtons([
+        buildButton(text("activateCard"), () => ask({ command: "activate" }), "main"),
+      ]),
+    );
+  }
+  parts.push(panel, buildCertificates(card.certificates));
+  for (const name of /** @type {const} */ (["PIN1", "PIN2"])) {
+    parts.push(buildPin(name, card, ask));
+  }
+  parts.push(buildPuk(card.pins.PUK));
+  return parts;
+}
+
+/**
+ * @param {CertificateStatus[]} certificates
+ * @returns {HTMLElement}
+ */
+function buildCertificates(certificates) {
+  const section = build("section", "", "pin");
+  const list = build("ul");
+  for (const certificate of certificates) {
+    const isAlone =
+      certificates.filter(({ role }) => role === certificate.role).length === 1;
+    const purpose =
+      certificate.role === "signature"
+        ? text("certificateSign")
+        : text("certificateIdentify");
+    const kind = isAlone || !certificate.keyType ? "" : ` (${certificate.keyType})`;
+    list.append(build("li", `${purpose}${kind}: ${validity(certificate)}`));
+  }
+  section.append(build("h3", text("certificates")), list);
+  if (certificates.length === 0) list.replaceWith(build("p", text("certificatesNone")));
+  return section;
+}
+
+/**
+ * @param {CertificateStatus} certificate
+ * @returns {string}
+ */
+function validity({ isReadable, notBefore, notAfter }) {
+  if (!isReadable) return text("certificateUnreadable");
+  const format = new Intl.DateTimeFormat(text("languageCode"), { dateStyle: "long" });
+  const now = Date.now();
+  if (now > notAfter) return text("certificateExpired", format.format(notAfter));
+  if (now < notBefore) return text("certificateEarly", format.format(notBefore));
+  return text("certificateValid", format.format(notAfter));
+}
+
+/**
+ * @param {PinName} name
+ * @param {CardStatus} card
+ * @param {Ask} ask
+ * @returns {HTMLElement}
+ */
+function buildPin(name, { pins }, ask) {
+  const { tries, isSet } = pins[name];
+  const isFirst = name === "PIN1";
+  const section = build("section", "", "pin");
+  const head = buildName(isFirst ? text("pin1") : text("pin2"));
+  section.append(head);
+  const isLocked = tries === 0;
+  if (isSet === false) {
+    section.append(build("p", text("pinNotSet"), "quiet"));
+  } else {
+    section.append(...buildTries(head, tries, text("pinLocked")));
+  }
+  const buttons = [];
+  if (isSet && tries !== null && !isLocked) {
+    buttons.push(
+      buildButton(isFirst ? text("changePin1") : text("changePin2"), () =>
+        ask({ command: "change-pin", pin: name }),
+      ),
+    );
+  }
+  // A PIN that was never set and is locked may be one whose activation code was typed
+  // wrong too often: the PUK code sets it too.
+  const canUnlock = isSet !== null && tries !== null && (isSet || isLocked);
+  if (canUnlock && pins.PUK.tries !== 0) {
+    const label = isLocked
+      ? text(isFirst ? "unlockPin1" : "unlockPin2")
+      : text(isFirst ? "forgottenPin1" : "forgottenPin2");
+    const isMain = isLocked && isSet;
+    buttons.push(
+      buildButton(label, () => ask({ command: "unblock", pin: name }), isMain && "main"),
+    );
+  }
+  if (buttons.length > 0) section.append(buildButtons(buttons));
+  return section;
+}
+
+/**
+ * @param {PinStatus} puk
+ * @returns {HTMLElement}
+ */
+function buildPuk({ tries }) {
+  const section = build("section", "", "pin");
+  const head = buildName(text("puk"));
+  section.append(head, ...buildTries(head, tries, text("pukLocked")));
+  section.append(build("p", text("pukUse"), "quiet"));
+  return section;
+}
+
+/** @param {string} name */
+function buildName(name) {
+  const head = build("div", "", "pin-name");
+  head.append(build("h3", name));
+  return head;
+}
+
+/**
+ * The tries as a picture in the head, and in words below it unless there are all five.
+ *
+ * @param {HTMLElement} head
+ * @param {number | null} tries
+ * @param {string} locked what no tries mean
+ * @returns {HTMLElement[]}
+ */
+function buildTries(head, tries, locked) {
+  if (tries === null) return [build("p", text("triesUnknown"), "quiet")];
+  const words = triesWords(tries);
+  const picture = build("span", "", "tries");
+  picture.setAttribute("role", "img");
+  picture.setAttribute("aria-label", words);
+  picture.dataset["left"] = String(tries);
+  for (let place = 0; place < TRIES; place += 1) {
+    picture.append(build("span", "", place < tries ? "left" : ""));
+  }
+  head.append(picture);
+  if (tries === TRIES) return [];
+  if (tries === 0) return [build("p", locked)];
+  const note = build("p", words);
+  note.setAttribute("aria-hidden", "true"); // the picture has said it
+  return [note];
+}
+
+/** @param {number} tries */
+function triesWords(tries) {
+  if (tries === TRIES) return text("triesAll");
+  if (tries === 1) return text("triesOne");
+  return tries === 0 ? text("triesNone") : text("triesSome", String(tries));
+}
+
+/**
+ * @param {Report} report
+ * @returns {HTMLElement}
+ */
+function buildReport({ heading, explanation, code, isProblem }) {
+  const panel = build("div", "", "report");
+  panel.dataset["state"] = isProblem ? "problem" : "ready";
+  panel.append(build("h2", heading));
+  if (explanation) panel.append(build("p", explanation));
+  if (code) panel.append(build("p", code, "quiet"));
+  return panel;
+}
+
+/** @param {HTMLElement[]} buttons */
+function buildButtons(buttons) {
+  const row = build("div", "", "buttons");
+  row.append(...buttons);
+  return row;
+}
+
+/**
+ * @param {string} label
+ * @param {() => void} onClick
+ * @param {string | false} [className]
+ * @returns {HTMLElement}
+ */
+function buildButton(label, onClick, className) {
+  const button = build("button", label, className || "");
+  button.setAttribute("type", "button");
+  button.addEventListener("click", onClick);
+  return button;
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// What is said of a card, of a change, and of whatever keeps them from working: what has
+// happened, and what to do next.
+
+import { text } from "../shared/texts.js";
+
+/** @import { CardStatus } from "../background/card_tasks.js" */
+/** @import { Outcome, Work } from "../background/own_pages.js" */
+
+/**
+ * @typedef {object} Report
+ * @property {string} heading
+ * @property {string} explanation
+ * @property {string} [code] in small print, for those who help
+ * @property {boolean} isProblem
+ */
+
+/** A heading and an explanation, as names of messages. @typedef {[string, string]} Names */
+
+/** @type {Readonly<Record<string, Names>>} */
+const PROBLEMS = Object.freeze({
+  ACTIVATION_BLOCKED: ["activationBlocked", "activationBlockedMore"],
+  BUSY: ["busy", "busyMore"],
+  CARD_BUSY: ["cardBusy", "cardBusyMore"],
+  CARD_ERROR: ["cardError", "cardErrorMore"],
+  CARD_MUTE: ["cardMute", "cardMuteMore"],
+  CARD_REMOVED: ["cardRemoved", "cardRemovedMore"],
+  CONFIG_BROKEN: ["configBroken", "configBrokenMore"],
+  HOST_CRASHED: ["crashedHeading", "crashedExplanation"],
+  INVALID_ARGUMENT: ["tooOldHeading", "tooOldExplanation"],
+  MOCK_CARD_BROKEN: ["configBroken", "configBrokenMore"],
+  NO_CARD: ["noCard", "noCardMore"],
+  NO_READER: ["noReader", "noReaderMore"],
+  OTHER_CARD: ["otherCard", "otherCardMore"],
+  PCSC_UNAVAILABLE: ["pcscUnavailable", "pcscUnavailableMore"],
+  PIN_BLOCKED: ["pinBlocked", "pinBlockedMore"],
+  PROMPT_FAILED: ["promptFailed", "promptFailedMore"],
+  PUK_BLOCKED: ["pukBlocked", "pukBlockedMore"],
+  UNKNOWN_COMMAND: ["tooOldHeading", "tooOldExplanation"],
+  UNSUPPORTED_CARD: ["unsupported", "unsupportedMore"],
+});
+
+/** @type {Names} */
+const OTHER_PROBLEM = ["otherProblem", "otherProblemMore"];
+
+/**
+ * What a card is that is of no use, by the host's name for it.
+ *
+ * @type {Readonly<Record<string, Names>>}
+ */
+const KINDS = Object.freeze({
+  BANK: ["kindBank", "unsupportedMore"],
+  CONTACTLESS: ["kindContactless", "kindContactlessMore"],
+  CONTACTLESS_OTHER: ["kindContactlessOther", "unsupportedMore"],
+  MULTIAPP_V3: ["kindOld", "kindOldMore"],
+  ORGANISATION: ["kindOrganisation", "unsupportedMore"],
+  SETCOS: ["kindOld", "kindOldMore"],
+  UNKNOWN_GENERATION: ["kindNewer", "kindNewerMore"],
+});
+
+/** @type {Readonly<Record<Work["step"], Names>>} */
+const STEPS = Object.freeze({
+  starting: ["workStarting", "workMore"],
+  window: ["workWindow", "workMore"],
+  card: ["workCard", "workCardMore"],
+});
+
+/**
+ * @param {{code: string, kind: string}} problem
+ * @returns {Report}
+ */
+export function problemReport({ code, kind }) {
+  const isUnsupported = code === "UNSUPPORTED_CARD" && Object.hasOwn(KINDS, kind);
+  const names = isUnsupported ? KINDS[kind] : namesOf(code);
+  const isPlain = code === "NO_CARD" || code === "NO_READER";
+  return { ...say(names ?? OTHER_PROBLEM, true), ...(!isPlain && { code }) };
+}
+
+/**
+ * @param {CardStatus} card
+ * @returns {{report: Report, canActivate: boolean}}
+ */
+export function cardReport({ certificates, pins, activation }) {
+  const now = Date.now();
+  const isExpired =
+    certificates.length > 0 &&
+    certificates.every(({ isReadable, notAfter }) => isReadable && notAfter < now);
+  if (isExpired) return { report: say(["expired", "expiredMore"], true), canActivate: false };
+  if (activation === "new") {
+    return { report: say(["cardNew", "cardNewMore"], true), canActivate: true };
+  }
+  if (activation === "partly") {
+    return { report: say(["cardPartly", "cardPartlyMore"], true), canActivate: true };
+  }
+  return { report: lockReport(pins) ?? soundReport(activation), canActivate: false };
+}
+
+/**
+ * @param {CardStatus["pins"]} pins
+ * @returns {Report | null} null when none is locked
+ */
+function lockReport({ PIN1, PIN2, PUK }) {
+  const locked = [PIN1, PIN2].filter(({ tries }) => tries === 0).length;
+  if (PUK.tries === 0) {
+    return say(locked > 0 ? ["cardLost", "cardLostMore"] : ["pukBlocked", "pukBlockedMore"], true);
+  }
+  if (locked === 2) return say(["pinsLocked", "unlockMore"], true);
+  if (locked === 0) return null;
+  return say([PIN1.tries === 0 ? "pin1Locked" : "pin2Locked", "unlockMore"], true);
+}
+
+/**
+ * @param {CardStatus["activation"]} activation
+ * @returns {Report}
+ */
+function soundReport(activation) {
+  return activation === "active"
+    ? say(["cardReady", "cardReadyMore"], false)
+    : say(["cardUntold", "cardUntoldMore"], true);
+}
+
+/**
+ * @param {Work} work
+ * @returns {Report}
+ */
+export const changeReport = ({ step }) => say(STEPS[step], false);
+
+/**
+ * @param {Outcome} outcome
+ * @returns {Report}
+ */
+export function outcomeReport({ command, pin, code }) {
+  if (code === null) return say([doneName(command, pin), "doneMore"], false);
+  if (code === "USER_CANCELLED") return say(["stopped", "stoppedMore"], true);
+  const { heading, explanation } = problemReport({ code, kind: "" });
+  return {
+    heading: text("notFinished"),
+    explanation: `${heading} ${explanation}`,
+    code,
+    isProblem: true,
+  };
+}
+
+/**
+ * @param {Outcome["command"]} command
+ * @param {Outcome["pin"]} pin
+ * @returns {string}
+ */
+function doneName(command, pin) {
+  if (command === "activate") return "doneActivate";
+  if (command === "unblock") return pin === "PIN1" ? "doneUnlock1" : "doneUnlock2";
+  return pin === "PIN1" ? "doneChange1" : "doneChange2";
+}
+
+/**
+ * @param {string} code
+ * @returns {Names | undefined}
+ */
+const namesOf = (code) => (Object.hasOwn(PROBLEMS, code) ? PROBLEMS[code] : undefined);
+
+/**
+ * @param {Names} names
+ * @param {boolean} isProblem
+ * @returns {Report}
+ */
+const say = ([heading, explanation], isProblem) => ({
+  heading: text(heading),
+  explanation: text(explanation),
+  isProblem,
+});
