@@ -28,15 +28,14 @@ from native_host.operations.activation_table import (
 from native_host.operations.card_session import CardAtHand, check_validity
 from native_host.operations.conversation import Report
 from native_host.operations.manage import ManageRequest, Outcome, PinsSet
-from native_host.operations.pin_setting import (
-    PinSetting,
+from native_host.operations.pin_plan import (
     Plan,
     Seen,
     Write,
     new_pin_field,
     pin_name,
-    set_pins,
 )
+from native_host.operations.pin_setting import PinSetting, set_pins
 from native_host.pin_prompt.prompt import CodeField, Prompt
 
 __all__ = [
@@ -113,9 +112,6 @@ class Activation(PinSetting):
         if not any(possible.values()):
             if obstacle is not None:
                 raise obstacle
-            for role in _PINS:
-                if PinState.of(seen.info(role)) is PinState.BLOCKED:
-                    raise PinBlocked(f"{role.name} has no tries left.")
             return None
         commands = [write for each in possible.values() for write in each]
         at_risk = min(
@@ -140,14 +136,20 @@ class Activation(PinSetting):
         """Return what a code of so many digits sets. Raises what speaks against it."""
         event = event_of(scheme, digits)
         found = []
+        blocked: PinRole | None = None
         for role in _PINS:
             if role in self.set:
                 continue
-            action = TABLE[PinState.of(seen.info(role)), event].action
+            state = PinState.of(seen.info(role))
+            action = TABLE[state, event].action
             if action in _REFUSALS:
                 raise _REFUSALS[action]()
             if action is not Action.LEAVE:
                 found.append(Write(role, by_puk=action is Action.UNBLOCK))
+            elif state is PinState.BLOCKED:
+                blocked = role
+        if blocked and not found:
+            raise PinBlocked(f"{blocked.name} has no tries left.")
         return tuple(found)
 
     def result(self) -> PinsSet:

@@ -7,14 +7,8 @@ from native_host.card.pins import NEW_PIN_DIGITS, PIN_DIGITS
 from native_host.card.source import CardSource
 from native_host.operations.conversation import Report
 from native_host.operations.manage import ManageRequest, PinsSet
-from native_host.operations.pin_setting import (
-    OnePinSetting,
-    Plan,
-    Seen,
-    Write,
-    new_pin_field,
-    set_pins,
-)
+from native_host.operations.pin_plan import Plan, Seen, Write, new_pin_field
+from native_host.operations.pin_setting import OnePinSetting, set_pins
 from native_host.pin_prompt.prompt import CodeField, Prompt
 
 __all__ = ["ManageRequest", "PinsSet", "change_pin"]

@@ -9,8 +9,8 @@ the transaction in which the person was asked (card.md, "PINs and the activation
 import hashlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from native_host.card.certificate import CardCertificate
@@ -32,8 +32,8 @@ from native_host.operations.activation_table import PinState
 from native_host.operations.card_session import CardAtHand, with_card
 from native_host.operations.conversation import Report, begin, check_cancelled
 from native_host.operations.manage import ManageRequest, PinsSet
+from native_host.operations.pin_plan import Plan, Seen, Write, pin_name
 from native_host.pin_prompt.prompt import (
-    CodeField,
     CodesQuestion,
     Progress,
     Prompt,
@@ -41,17 +41,7 @@ from native_host.pin_prompt.prompt import (
     Step,
 )
 
-__all__ = [
-    "OnePinSetting",
-    "OtherCard",
-    "PinSetting",
-    "Plan",
-    "Seen",
-    "Write",
-    "new_pin_field",
-    "pin_name",
-    "set_pins",
-]
+__all__ = ["OnePinSetting", "OtherCard", "PinSetting", "set_pins"]
 
 logger = logging.getLogger(__name__)
 
@@ -68,50 +58,8 @@ class _StateChanged(Exception):
     """The card is not in the state in which the person was asked."""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What was read from a card at one moment; ``pins`` are those it told about."""
-
-    certificate: CardCertificate
-    serial: bytes = field(repr=False)
-    pins: Mapping[PinRole, PinInfo]
-
-    def info(self, role: PinRole) -> PinInfo:
-        """Return what a PIN's tries are. Raises ``PinTriesUnreadable``."""
-        if role not in self.pins:
-            raise PinTriesUnreadable(
-                f"The card does not say how many tries {role.name} has left."
-            )
-        return self.pins[role]
-
-
-@dataclass(frozen=True)
-class Write:
-    """One command that sets the PIN ``role``: a change, or an unlocking by the PUK."""
-
-    role: PinRole
-    by_puk: bool
-
-    @property
-    def at_risk(self) -> PinRole:
-        """Whose try a wrong code costs."""
-        return PinRole.PUK if self.by_puk else self.role
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What the person is asked for, and what is done with it.
-
-    ``writes`` returns the commands, in order, for a code of so many digits, or raises
-    the ``CardError`` that speaks against them; the field ``code`` is that code.
-    """
-
-    fields: tuple[CodeField, ...]
-    code: str
-    at_risk: PinRole
-    writes: Callable[[int], tuple[Write, ...]]
-    done: tuple[Literal["PIN1", "PIN2"], ...] = ()
-    pin_pad: bool = False
+class _CodeRefused(Exception):
+    """The card has refused the code."""
 
 
 @dataclass(frozen=True)
@@ -189,9 +137,7 @@ class PinSetting(ABC):
                 if not self._prompt.attended:
                     raise
                 pad_problem = error.why
-            except _REFUSED:
-                if not self._prompt.attended:
-                    raise
+            except _CodeRefused:
                 # Where no try is left, the plan that is made next says so.
                 self._wrong = True
             finally:
@@ -318,7 +264,12 @@ class PinSetting(ABC):
             new = None if code is None else codes[f"new-{write.role.name}"]
             # Not watched: what the card answers must be known. Whatever it raises, no
             # further PIN is set.
-            await at_hand.run(self._send, at_hand.card, write, seen, code, new)
+            try:
+                await at_hand.run(self._send, at_hand.card, write, seen, code, new)
+            except _REFUSED as error:
+                if not self._prompt.attended:
+                    raise
+                raise _CodeRefused from error
 
     def _settle(self, seen: Seen) -> None:
         """Find out what became of a command that got no answer."""
@@ -383,17 +334,6 @@ async def set_pins(
     result = await with_card(source, prompt, setting.work, look=setting.look)
     prompt.show(Step.DONE)
     return result
-
-
-def pin_name(role: PinRole) -> Literal["PIN1", "PIN2"]:
-    """Return what PIN1 or PIN2 is called in questions."""
-    return "PIN1" if role is PinRole.PIN1 else "PIN2"
-
-
-def new_pin_field(role: PinRole) -> CodeField:
-    """Return the field for a new PIN."""
-    lengths = tuple(NEW_PIN_DIGITS[role])
-    return CodeField("new-PIN1" if role is PinRole.PIN1 else "new-PIN2", lengths)
 
 
 def _fingerprint(seen: Seen, code: bytearray) -> bytes:

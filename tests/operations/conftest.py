@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A mock card for each test, whose keys are made once."""
 
+import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 
+from .managing import GRANTED, copy
 from .signing import CONTENTS
+
+NewCards = Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +57,30 @@ async def old_source(old_folder: Path) -> AsyncIterator[MockCardSource]:
     """A reader with the card of the older generation in it."""
     async with MockCardSource(old_folder) as source:
         yield source
+
+
+@pytest.fixture(scope="session")
+def new_cards(tmp_path_factory: pytest.TempPathFactory) -> NewCards:
+    """Return a maker of new cards by when they were granted; each is made once."""
+    place = tmp_path_factory.mktemp("new-cards")
+
+    def made(granted: str) -> Path:
+        folder = place / granted
+        if not folder.exists():
+            MockCardState.create(folder, state="new", not_before=GRANTED[granted])
+        return folder
+
+    return made
+
+
+@pytest.fixture
+def new_card(
+    new_cards: NewCards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], MockCardState]:
+    """Return a maker of fresh copies of them, which may be made anew."""
+    # No folder of a test need survive a power failure.
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    return lambda granted: copy(new_cards(granted), tmp_path / f"new-{granted}")
 
 
 @pytest.fixture(autouse=True)

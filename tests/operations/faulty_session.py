@@ -13,10 +13,17 @@ from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError
 from native_host.mock_card.faults import CommandName
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
+from native_host.mock_card.state import CardData, MockCardState
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
-from native_host.pin_prompt.prompt import PinQuestion, Problem, Progress, Prompt, Step
+from native_host.pin_prompt.prompt import (
+    CodesQuestion,
+    PinQuestion,
+    Problem,
+    Progress,
+    Prompt,
+    Step,
+)
 
 from .one_reader import OneReader
 from .person import Person
@@ -25,7 +32,10 @@ from .signing import ORIGIN
 # Without a SELECT before, which would itself make the card forget.
 PIN_STATUS = (bytes.fromhex("00200011"), bytes.fromhex("00200082"))
 
-ASKED = "asked"  # stands in the record where the person was asked for a PIN
+ASKED = "asked"  # stands in the record where the person was asked for PINs or codes
+
+# CHANGE REFERENCE DATA and RESET RETRY COUNTER
+SETTING = (0x24, 0x2C)
 
 #: An operation to be done with a source of cards and a prompt.
 Operation = Callable[[CardSource, Prompt], Awaitable[object]]
@@ -55,6 +65,8 @@ class Record:
 
     events: list[tuple[bytes, int | None] | str] = field(default_factory=list)
     verified_afterwards: list[bytes] = field(default_factory=list)
+    #: What the card held before each command that sets a PIN.
+    held: list[CardData] = field(default_factory=list)
     #: Told the number of each command before it is sent, on the card's thread.
     on_command: Callable[[int], None] = lambda _: None
 
@@ -66,22 +78,27 @@ class Record:
 class Recorded(CardConnection):
     """A connection that keeps a record, and looks at the card when it is closed.
 
-    ``then`` clears the faults and returns a connection for that look.
+    ``then`` clears the faults and returns a connection for that look. ``state`` is the
+    card's folder.
     """
 
     def __init__(
         self,
         inner: CardConnection,
         record: Record,
+        state: MockCardState,
         then: Callable[[], CardConnection],
     ) -> None:
         self._inner, self._record, self._then = inner, record, then
+        self._state = state
         self.protocol, self.atr = inner.protocol, inner.atr
         self._open = True
 
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
         self._record.on_command(len(self._record.commands()))
         self._record.events.append((apdu, None))
+        if apdu[1] in SETTING:
+            self._record.held.append(self._state.read())
         data, status = self._inner.send_and_receive(apdu)
         self._record.events[-1] = (apdu, status)
         return data, status
@@ -112,8 +129,9 @@ class Handy(Person):
         source: MockCardSource | OneReader,
         record: Record,
         pins: Iterable[str],
+        codes: Iterable[dict[str, str]] = (),
     ) -> None:
-        super().__init__(list(pins))
+        super().__init__(list(pins), codes=list(codes))
         self._source, self._record = source, record
         self._patience = 4
 
@@ -142,12 +160,19 @@ class Handy(Person):
             self.cancel()
         return await super().ask_pin(question)
 
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        self._record.events.append(ASKED)
+        if not self.codes:
+            self.cancel()
+        return await super().ask_codes(question)
+
 
 async def session(
     source: MockCardSource | OneReader,
     state: MockCardState,
     operation: Operation,
     *pins: str,
+    codes: Iterable[dict[str, str]] = (),
     called_off: tuple[Literal["person", "page"], int] | None = None,
 ) -> tuple[Handy, Record, object]:
     """Do an operation. Returns the person, the record, and the result or its error.
@@ -157,7 +182,7 @@ async def session(
     """
     source.insert()  # an interrupted batch leaves the card where it is
     record = Record()
-    person = Handy(source, record, pins)
+    person = Handy(source, record, pins, codes)
     loop = asyncio.get_running_loop()
     connect: Callable[..., Awaitable[CardConnection]] = type(source).connect
 
@@ -170,7 +195,7 @@ async def session(
                 return PcscConnection(reader.name)
             return connection
 
-        return Recorded(connection, record, then)
+        return Recorded(connection, record, state, then)
 
     source.connect = recorded  # type: ignore[method-assign] # for this session
     work = asyncio.ensure_future(operation(source, person))

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""New cards of both schemes, what is typed for them, and what must hold about it."""
+
+import shutil
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from native_host.card.fineid import PinRole
+from native_host.card.source import CardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations.activate import activate
+from native_host.operations.change_pin import change_pin
+from native_host.operations.manage import ManageRequest, PinsSet
+from native_host.operations.unblock import unblock
+from native_host.pin_prompt.prompt import Prompt
+
+from .faulty_session import SETTING, Record
+from .person import Person
+
+REQUEST = ManageRequest("fi")
+NEW_PIN1, NEW_PIN2 = "2580", "147258"
+CODES = {7: "1234567", 8: "12345678"}
+
+#: When cards were granted: beyond doubt of either scheme, and within the doubt.
+GRANTED = {
+    "eight": datetime(2025, 6, 2, tzinfo=UTC),
+    "seven": datetime(2026, 6, 2, tzinfo=UTC),
+    "unclear-eight": datetime(2026, 1, 9, tzinfo=UTC),
+    "unclear-seven": datetime(2026, 1, 20, tzinfo=UTC),
+}
+DIGITS = {"eight": 8, "seven": 7, "unclear-eight": 8, "unclear-seven": 7}
+
+Manage = Callable[[CardSource, Prompt], Awaitable[PinsSet]]
+
+
+def typing(digits: int, *pins: int, code: str | None = None) -> dict[str, str]:
+    """Return what a person types on the page of an activation."""
+    new = {1: NEW_PIN1, 2: NEW_PIN2}
+    return {
+        "activation": code or CODES[digits],
+        **{f"new-PIN{number}": new[number] for number in pins or (1, 2)},
+    }
+
+
+def copy(made: Path, folder: Path) -> MockCardState:
+    """Return a fresh copy of a card in a folder that may hold one already."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return MockCardState.open(Path(shutil.copytree(made, folder)))
+
+
+async def activating(source: CardSource, prompt: Prompt) -> PinsSet:
+    """Activate a card."""
+    return await activate(REQUEST, source=source, prompt=prompt)
+
+
+def changing(role: PinRole) -> Manage:
+    """Return the change of a PIN."""
+
+    async def change(source: CardSource, prompt: Prompt) -> PinsSet:
+        return await change_pin(REQUEST, role, source=source, prompt=prompt)
+
+    return change
+
+
+def unlocking(role: PinRole) -> Manage:
+    """Return the unlocking of a PIN."""
+
+    async def unlock(source: CardSource, prompt: Prompt) -> PinsSet:
+        return await unblock(REQUEST, role, source=source, prompt=prompt)
+
+    return unlock
+
+
+def tries(state: MockCardState) -> tuple[int, int, int]:
+    """Return the tries of PIN1, PIN2 and the PUK."""
+    card = state.read()
+    return card.pin1.tries, card.pin2.tries, card.puk.tries
+
+
+def pins(state: MockCardState) -> tuple[str, str]:
+    """Return what PIN1 and PIN2 are; one that is not set is empty."""
+    card = state.read()
+    one, two = (
+        pin.value if pin.changed and pin.tries else "" for pin in (card.pin1, card.pin2)
+    )
+    return one, two
+
+
+def codes_sent(commands: Iterable[bytes]) -> list[tuple[int, int, str]]:
+    """Return instruction, reference and code of each command that sets a PIN."""
+    return [
+        (apdu[1], apdu[3], apdu[5:17].rstrip(b"\0").decode())
+        for apdu in commands
+        if apdu[1] in {0x24, 0x2C}
+    ]
+
+
+def check_codes(person: Person, record: Record) -> None:
+    """What holds whatever goes wrong.
+
+    For one typing each PIN gets one command at most, and after one that was not
+    accepted none goes out before the next typing. Before each the serial number and the
+    tries were read. No code is of a wrong length, and none goes to a PIN that is set by
+    then. PIN2 is not set while PIN1 is yet to be. Nothing that was typed stays behind.
+    """
+    held = iter(record.held)
+    sent: set[int] = set()
+    open_, serial_read, tries_read = False, False, set[int]()
+    for event in record.events:
+        if isinstance(event, str):
+            open_, sent = True, set()
+            continue
+        apdu, status = event
+        serial_read |= apdu[1] == 0xA4 and apdu[5:7] == b"\x50\x32"
+        if apdu[1] == 0xCB:
+            tries_read.add(apdu[9])
+        if apdu[1] == 0xA4 and apdu[2] == 0x04:
+            serial_read, tries_read = False, set()  # another session
+        if apdu[1] not in SETTING:
+            continue
+        card = next(held)
+        reference, unlocks = apdu[3], apdu[1] == 0x2C
+        assert open_, "a code was sent that nobody typed"
+        assert reference not in sent, "a code was sent twice"
+        sent.add(reference)
+        assert serial_read, "the card may be another one"
+        assert (0x83 if unlocks else reference) in tries_read, "tries were not read"
+        serial_read, tries_read = False, set()
+        code, new = (part.rstrip(b"\0") for part in (apdu[5:17], apdu[17:]))
+        assert len(apdu) == 29
+        assert len(new) in ((4, 5, 6, 7, 8) if reference == 0x11 else (6, 7, 8))
+        if person.conversation and person.conversation.operation == "activate":
+            assert len(code) == (8 if unlocks else 7)
+            pin = card.pin1 if reference == 0x11 else card.pin2
+            assert not pin.changed or (unlocks and pin.tries == 0)
+            if reference == 0x82 and (not card.pin1.tries or not card.pin1.changed):
+                raise AssertionError("PIN2 before PIN1")
+        open_ = status == 0x9000
+    assert not record.verified_afterwards
+    assert not any(any(code) for code in person.typed)

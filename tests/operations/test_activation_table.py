@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""The table of activation: every state × every event, on paper and on the card."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import cast
+
+import pytest
+
+from native_host.card.certificate import CardCertificate
+from native_host.card.fineid import PinInfo
+from native_host.mock_card.source import MockCardConnection, MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations import activate as activation
+from native_host.operations.activation_table import (
+    TABLE,
+    Action,
+    Event,
+    PinState,
+    Scheme,
+    event_of,
+    scheme_of,
+)
+from native_host.operations.manage import PinsSet
+from native_host.pin_prompt.prompt import PromptFailed
+
+from .faulty_session import session
+from .managing import activating, check_codes, codes_sent, typing
+
+COMMANDS = {Action.CHANGE: 0x24, Action.UNBLOCK: 0x2C}
+ALL = list(product(PinState, Event))
+
+
+def test_the_table_is_whole() -> None:
+    assert set(TABLE) == set(ALL)
+
+
+@pytest.mark.parametrize(("state", "event"), ALL, ids=lambda each: each.name)
+def test_the_table_keeps_the_rules(state: PinState, event: Event) -> None:
+    row = TABLE[state, event]
+    seven = event in {Event.SEVEN, Event.SEVEN_IN_DOUBT}
+    eight = event in {Event.EIGHT, Event.EIGHT_IN_DOUBT}
+    in_doubt = event in {Event.SEVEN_IN_DOUBT, Event.EIGHT_IN_DOUBT}
+    if row.action is Action.CHANGE:
+        assert seven
+        assert state is PinState.NEVER_SET
+    if row.action is Action.UNBLOCK:
+        assert eight
+        assert state is not PinState.IN_USE
+        assert not (in_doubt and state is PinState.NEVER_SET)
+    if event is Event.MISFIT or state in {PinState.IN_USE, PinState.UNKNOWN}:
+        assert row.action not in COMMANDS
+    # Whoever has the right code of a card that can be activated is not sent away.
+    if state is PinState.NEVER_SET and event in {Event.SEVEN, Event.EIGHT}:
+        assert row.action in COMMANDS
+    assert row.then is (PinState.IN_USE if row.action in COMMANDS else state)
+
+
+SCHEMES = {
+    Event.SEVEN: (Scheme.SEVEN_DIGITS, 7),
+    Event.EIGHT: (Scheme.EIGHT_DIGITS, 8),
+    Event.SEVEN_IN_DOUBT: (Scheme.UNCLEAR, 7),
+    Event.EIGHT_IN_DOUBT: (Scheme.UNCLEAR, 8),
+    Event.MISFIT: (Scheme.EIGHT_DIGITS, 7),
+}
+SAID = {
+    Action.MISMATCH: "ACTIVATION_MISMATCH",
+    Action.LOCKED: "ACTIVATION_BLOCKED",
+    Action.UNREADABLE: "PIN_TRIES_UNREADABLE",
+    Action.LEAVE: "PIN_BLOCKED",
+}
+
+
+def put_into(card: MockCardState, state: PinState, code: str) -> None:
+    """Put both PINs into a state; a card that is activated by changing has the code."""
+    with card.update() as data:
+        for pin in (data.pin1, data.pin2):
+            pin.changed = state in {PinState.IN_USE, PinState.BLOCKED}
+            blocked = state in {PinState.BLOCKED, PinState.NEVER_SET_BLOCKED}
+            pin.tries = 0 if blocked else 5
+            pin.value = code if state is PinState.NEVER_SET else "11111111"
+
+
+@pytest.mark.parametrize(("state", "event"), ALL, ids=lambda each: each.name)
+async def test_the_card_gets_what_the_table_says(
+    state: PinState,
+    event: Event,
+    new_card: Callable[[str], MockCardState],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scheme, digits = SCHEMES[event]
+    assert event_of(scheme, digits) is event
+    card = new_card("eight")
+    put_into(card, state, "1234567")
+    monkeypatch.setattr(activation, "scheme_of", lambda _: scheme)
+    row = TABLE[state, event]
+    async with MockCardSource(card.folder) as source:
+        if state is PinState.UNKNOWN:
+            hide_whether_set(monkeypatch)
+        person, record, result = await session(
+            source, card, activating, codes=[typing(digits)]
+        )
+    check_codes(person, record)
+    sent = codes_sent(record.commands())
+    if row.action in COMMANDS:
+        code = "1234567" if digits == 7 else "12345678"
+        ins = COMMANDS[row.action]
+        assert sent == [(ins, 0x11, code), (ins, 0x82, code)]
+        assert not person.problems()
+        assert result == PinsSet("set", "set")
+    else:
+        assert not sent
+        if state is PinState.IN_USE:
+            assert result == PinsSet("was-set", "was-set")
+            assert not person.codes_questions
+        elif event is Event.MISFIT and person.codes_questions:
+            assert isinstance(result, PromptFailed)  # which should have said so
+        else:
+            assert set(person.problems()) == {SAID[row.action]}
+    for pin in (card.read().pin1, card.read().pin2):
+        then = PinState.of(PinInfo(pin.tries, pin.changed))
+        assert state is PinState.UNKNOWN or then is row.then
+
+
+def hide_whether_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the card say something else than 00 or 01 of each PIN."""
+    send = MockCardConnection.send_and_receive
+
+    def send_and_hide(card: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
+        data, status = send(card, apdu)
+        return (data[:-1] + b"\x02" if apdu[1] == 0xCB else data), status
+
+    monkeypatch.setattr(MockCardConnection, "send_and_receive", send_and_hide)
+
+
+@pytest.mark.parametrize("digits", [*range(13)])
+@pytest.mark.parametrize("scheme", Scheme)
+def test_digits_that_the_scheme_does_not_have_are_a_misfit(
+    scheme: Scheme, digits: int
+) -> None:
+    assert (event_of(scheme, digits) is Event.MISFIT) is (digits not in scheme.value)
+
+
+@pytest.mark.parametrize(
+    ("days", "scheme"),
+    [
+        (-700, Scheme.EIGHT_DIGITS),
+        (-15, Scheme.EIGHT_DIGITS),
+        (-14, Scheme.UNCLEAR),
+        (0, Scheme.UNCLEAR),
+        (14, Scheme.UNCLEAR),
+        (15, Scheme.SEVEN_DIGITS),
+        (700, Scheme.SEVEN_DIGITS),
+    ],
+)
+def test_the_date_of_the_certificate_tells_the_scheme(
+    days: int, scheme: Scheme
+) -> None:
+    class Certificate:
+        not_before = datetime(2026, 1, 13, tzinfo=UTC) + timedelta(days=days)
+
+    assert scheme_of(cast("CardCertificate", Certificate())) is scheme
