@@ -121,10 +121,13 @@ export class OwnPages {
     /** @type {string | null} */
     let code = null;
     try {
-      await this.#desk.beginOwn(changeTask(change), ({ progress }) => {
+      const operation = this.#desk.beginOwn(changeTask(change), ({ progress }) => {
         const step = progress === "window-open" ? "window" : "card";
         this.#tell({ work: { ...change, step } });
-      }).result;
+      });
+      // Its place is free, for the look that follows, once it is over.
+      await operation.over;
+      await operation.result;
     } catch (error) {
       code = toFault(error).code;
     }

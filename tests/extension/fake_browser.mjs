@@ -33,9 +33,13 @@ export class FakePort {
   /** What a test does with each message sent. @type {(message: any) => void} */
   onSent = () => {};
 
-  /** @param {object} [sender] */
-  constructor(sender) {
+  /**
+   * @param {object} [sender]
+   * @param {string} [name]
+   */
+  constructor(sender, name = "") {
     this.sender = sender;
+    this.name = name;
   }
 
   /** @param {unknown} message */
@@ -109,6 +113,32 @@ export const signatureOf = (name) => ({
   signatureAlgorithm: ALGORITHM,
 });
 
+/** A reader with a card in it, as the host tells of it. */
+export const READER = Object.freeze({
+  reader: "SPECIMEN reader",
+  atr: "3B7F",
+  testCard: true,
+  card: {
+    generation: "MULTIAPP_V5",
+    holder: { name: "SPECIMEN-MAIJA MEIKÄLÄINEN", satu: "99900001A" },
+    certificates: [
+      {
+        role: "authentication",
+        keyType: "ECC",
+        algorithm: "ES384",
+        forSigning: false,
+        test: true,
+        notBefore: "2025-06-02T00:00:00+00:00",
+        notAfter: "2030-06-01T00:00:00+00:00",
+      },
+      { role: "signature", error: { code: "CARD_ERROR", message: "It is odd." } },
+    ],
+    tries: { PIN1: 5, PIN2: null, PUK: 0 },
+    pinsSet: { PIN1: true, PIN2: null },
+    activation: "unknown",
+  },
+});
+
 export const HELLO = Object.freeze({ version: "2.9.0+kortilla.0.1.0" });
 
 /** A host that does what it should. @param {FakePort} port */
@@ -118,6 +148,14 @@ export function goodHost(port) {
     if (command === "authenticate") port.say({ id, result: TOKEN });
     if (command === "get-signing-certificate") {
       port.say({ id, result: SIGNING_CERTIFICATE });
+    }
+    if (command === "card-status") port.say({ id, result: { readers: [READER] } });
+    if (command === "activate") {
+      port.say({ id, progress: "window-open" });
+      port.say({ id, result: { pin1: "set", pin2: "was-set" } });
+    }
+    if (command === "change-pin" || command === "unblock") {
+      port.say({ id, result: { [wanted.pin.toLowerCase()]: "set" } });
     }
     if (command === "sign") {
       const { certificate } = SIGNING_CERTIFICATE;
@@ -166,8 +204,24 @@ export const fake = {
   onFocusChanged: /** @type {FakeEvent<[number]>} */ (new FakeEvent()),
 };
 
+/** Where the extension's own pages are. */
+export const HOME = "chrome-extension://eeofbendeddpgakkpoeccckfnfplkhcb/";
+
+const ID = "eeofbendeddpgakkpoeccckfnfplkhcb";
+
+/** The popup, as the browser tells of it. */
+export const POPUP = Object.freeze({
+  id: ID,
+  origin: HOME.slice(0, -1),
+  url: `${HOME}popup/popup.html`,
+});
+
 Reflect.set(globalThis, "browser", {
+  i18n: { getMessage: () => "fi" },
   runtime: {
+    id: ID,
+    /** @param {string} path */
+    getURL: (path) => `${HOME}${path}`,
     getManifest: () => ({ version: "0.1.0" }),
     onConnect: fake.onConnect,
     onMessage: fake.onMessage,

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: MIT
+// The card is for the extension's own pages: they see how it is and have its PINs changed,
+// and nobody else does either.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import {
+  FakePort,
+  HELLO,
+  HOME,
+  POPUP,
+  READER,
+  TOKEN,
+  fake,
+  goodHost,
+  missingHost,
+  settle,
+  slowHost,
+} from "./fake_browser.mjs";
+import { Page, authenticate, closeBrowser, freshBrowser } from "./pages.mjs";
+
+/** @type {FakePort[]} */
+let popups = [];
+
+beforeEach(async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  await freshBrowser();
+});
+
+afterEach(async () => {
+  for (const host of fake.hosts) if (!host.disconnected) host.leave();
+  for (const popup of popups) if (!popup.disconnected) popup.leave();
+  popups = [];
+  await settle();
+  // A page is told what has come of the last operation, so that the next is not.
+  const last = openPopup();
+  last.leave();
+  popups = [];
+  await closeBrowser();
+});
+
+/** @param {object} [sender] */
+function openPopup(sender = POPUP) {
+  const port = new FakePort(sender, "card");
+  popups.push(port);
+  fake.onConnect.emit(port);
+  return port;
+}
+
+/**
+ * Press a button.
+ *
+ * @param {FakePort} popup
+ * @param {object} wanted
+ * @returns {Promise<any>} the state that follows
+ */
+async function press(popup, wanted) {
+  popup.say(wanted);
+  await settle();
+  return popup.sent.at(-1);
+}
+
+const LOOK = { command: "card-status" };
+
+/** A host that says which window it shows, and nothing else. @param {FakePort} port */
+function patientHost(port) {
+  port.onSent = ({ id, command }) => {
+    if (command !== "card-status") port.say({ id, progress: "window-open" });
+    else port.say({ id, result: { readers: [READER] } });
+  };
+  queueMicrotask(() => port.say(HELLO));
+}
+
+test("nothing is started before a page of ours asks", async () => {
+  const popup = openPopup();
+  await settle();
+  assert.equal(fake.hosts.length, 0);
+  assert.equal(popup.sent.length, 1);
+  assert.equal(popup.sent[0].readers, null);
+});
+
+test("a look asks the host once, for our own page, and lets it go", async () => {
+  const state = await press(openPopup(), LOOK);
+  const [host, ...more] = fake.hosts;
+  assert.deepEqual(more, []);
+  assert.deepEqual(host?.sent, [
+    { id: "1", command: "card-status", arguments: { page: HOME.slice(0, -1) } },
+  ]);
+  assert.ok(host?.disconnected);
+  assert.equal(state.isLooking, false);
+  assert.equal(state.host.kortilla, "0.1.0");
+  const [reader] = state.readers;
+  assert.equal(reader.name, "SPECIMEN reader");
+  assert.equal(reader.testCard, true);
+  assert.deepEqual(reader.card.holder, READER.card.holder);
+  assert.deepEqual(reader.card.pins, {
+    PIN1: { tries: 5, isSet: true },
+    PIN2: { tries: null, isSet: null },
+    PUK: { tries: 0, isSet: true },
+  });
+  assert.deepEqual(
+    reader.card.certificates.map((/** @type {any} */ each) => each.isReadable),
+    [true, false],
+  );
+});
+
+test("what the host tells beside that does not make the card unreadable", async () => {
+  fake.onHost = (port) => {
+    port.onSent = ({ id }) => {
+      const card = { ...READER.card, colour: "blue", tries: { PIN1: 9 } };
+      port.say({ id, result: { readers: [{ ...READER, card }], more: 1 } });
+    };
+    queueMicrotask(() => port.say(HELLO));
+  };
+  const state = await press(openPopup(), LOOK);
+  assert.equal(state.readers[0].card.pins.PIN1.tries, null, "five are all there are");
+});
+
+for (const result of [
+  null,
+  [],
+  {},
+  { readers: {} },
+  { readers: [null] },
+  { readers: [{ reader: 1 }] },
+  { readers: [{ ...READER, card: {} }] },
+  { readers: [{ ...READER, card: { ...READER.card, activation: "maybe" } }] },
+  { readers: [{ ...READER, card: { ...READER.card, certificates: [1] } }] },
+  { readers: [{ ...READER, card: { ...READER.card, holder: { name: 1 } } }] },
+  { readers: [{ ...READER, card: null, error: { code: 7 } }] },
+  { readers: Array(17).fill(READER) },
+]) {
+  test(`no status is ${JSON.stringify(result).slice(0, 60)}`, async () => {
+    fake.onHost = (port) => {
+      port.onSent = ({ id }) => port.say({ id, result });
+      queueMicrotask(() => port.say(HELLO));
+    };
+    const state = await press(openPopup(), LOOK);
+    assert.deepEqual([state.readers, state.problem], [null, "HOST_CRASHED"]);
+    fake.onHost = goodHost;
+    assert.equal((await press(openPopup(), LOOK)).problem, null);
+  });
+}
+
+test("a program that is missing is told, and what is known of it", async () => {
+  fake.onHost = missingHost;
+  const state = await press(openPopup(), LOOK);
+  assert.equal(state.problem, "HOST_MISSING");
+  assert.equal(state.host.problem, "HOST_MISSING");
+});
+
+test("each change is asked of the host as it was pressed", async () => {
+  const popup = openPopup();
+  const page = HOME.slice(0, -1);
+  for (const [wanted, args] of [
+    [{ command: "activate" }, { page, lang: "fi" }],
+    [
+      { command: "change-pin", pin: "PIN1" },
+      { page, lang: "fi", pin: "PIN1" },
+    ],
+    [
+      { command: "unblock", pin: "PIN2" },
+      { page, lang: "fi", pin: "PIN2" },
+    ],
+  ]) {
+    fake.hosts.length = 0;
+    await press(popup, /** @type {object} */ (wanted));
+    const { command } = /** @type {any} */ (wanted);
+    const [host, look] = fake.hosts;
+    assert.deepEqual(host?.sent, [{ id: "1", command, arguments: args }]);
+    assert.ok(host?.disconnected);
+    assert.equal(look?.sent[0].command, "card-status", "how the card is now");
+    const outcomes = popup.sent.map(({ outcome }) => outcome).filter(Boolean);
+    assert.equal(outcomes.at(-1).command, command);
+    assert.equal(outcomes.at(-1).code, null);
+  }
+});
+
+for (const wanted of [
+  { command: "activate", pin: "PIN1" },
+  { command: "change-pin" },
+  { command: "change-pin", pin: "PUK" },
+  { command: "unblock", pin: ["PIN1"] },
+  { command: "authenticate" },
+  { command: "__proto__" },
+  { command: ["activate"] },
+  { text: "{}" },
+  "activate",
+  null,
+]) {
+  test(`our own page can't ask for ${JSON.stringify(wanted)}`, async () => {
+    const popup = openPopup();
+    popup.say(wanted);
+    await settle();
+    assert.equal(fake.hosts.length, 0);
+  });
+}
+
+test("a change goes on when the popup closes, and the next is told of it", async () => {
+  fake.onHost = patientHost;
+  const popup = openPopup();
+  const state = await press(popup, { command: "activate" });
+  assert.deepEqual(state.work, { command: "activate", pin: null, step: "window" });
+  popup.leave();
+  await settle();
+  const [host] = fake.hosts;
+  assert.ok(!host?.disconnected, "the window is still there");
+
+  const second = openPopup();
+  assert.deepEqual(second.sent[0].work, state.work);
+  await press(second, LOOK);
+  await press(second, { command: "unblock", pin: "PIN1" });
+  assert.equal(fake.hosts.length, 1, "one thing at a time");
+  second.leave();
+
+  host?.say({ id: "1", result: { pin1: "set", pin2: "set" } });
+  await settle();
+  assert.equal(fake.hosts.length, 1, "nobody looks, nothing is read");
+  const told = { command: "activate", pin: null, code: null };
+  assert.deepEqual(openPopup().sent[0].outcome, told);
+  assert.equal(openPopup().sent[0].outcome, null, "told once");
+});
+
+test("a change that fails is told by its code", async () => {
+  fake.onHost = (port) => {
+    port.onSent = ({ id, command }) => {
+      if (command === "card-status") port.say({ id, result: { readers: [] } });
+      else port.say({ id, error: { code: "PUK_BLOCKED", message: "Locked." } });
+    };
+    queueMicrotask(() => port.say(HELLO));
+  };
+  const popup = openPopup();
+  await press(popup, { command: "unblock", pin: "PIN1" });
+  const { code } = popup.sent.map(({ outcome }) => outcome).find(Boolean);
+  assert.equal(code, "PUK_BLOCKED");
+});
+
+test("while a change goes on, pages are busy", async () => {
+  fake.onHost = patientHost;
+  await press(openPopup(), { command: "change-pin", pin: "PIN2" });
+  const { error } = await new Page().get(authenticate());
+  assert.equal(error.code, "BUSY");
+});
+
+test("while a page's operation goes on, our own page is busy", async () => {
+  fake.onHost = slowHost;
+  const page = new Page();
+  page.ask(authenticate());
+  await settle();
+  const popup = openPopup();
+  assert.equal((await press(popup, LOOK)).problem, "BUSY");
+  await press(popup, { command: "activate" });
+  const { code } = popup.sent.map(({ outcome }) => outcome).find(Boolean);
+  assert.equal(code, "BUSY");
+  assert.equal(fake.hosts.length, 1);
+});
+
+test("a look gives way to a page", async () => {
+  fake.onHost = slowHost;
+  const popup = openPopup();
+  popup.say(LOOK);
+  await settle();
+  fake.onHost = goodHost;
+  const { signature } = await new Page().get(authenticate());
+  assert.equal(signature, TOKEN.signature);
+  assert.ok(fake.hosts[0]?.disconnected);
+  assert.equal(popup.sent.at(-1).problem, "BUSY");
+});
+
+test("a look ends with the popup, and what was read is kept no longer", async () => {
+  fake.onHost = slowHost;
+  const popup = openPopup();
+  popup.say(LOOK);
+  await settle();
+  popup.leave();
+  await settle();
+  assert.ok(fake.hosts[0]?.disconnected);
+  fake.onHost = goodHost;
+  const second = openPopup();
+  assert.equal((await press(second, LOOK)).readers.length, 1);
+  second.leave();
+  assert.equal(openPopup().sent[0].readers, null);
+});
+
+const FORGERIES = {
+  "a content script": {
+    ...POPUP,
+    origin: "https://service.example",
+    url: "https://service.example/",
+    tab: { id: 1 },
+    frameId: 0,
+  },
+  "a content script with our address": {
+    ...POPUP,
+    origin: "https://service.example",
+    tab: { id: 1 },
+    frameId: 0,
+  },
+  "a page that looks like ours": {
+    ...POPUP,
+    url: `https://service.example/${POPUP.url}`,
+  },
+  "an address that begins like ours": { ...POPUP, url: `${HOME.slice(0, -1)}.example/` },
+  "another extension": { ...POPUP, id: "abcdefghijklmnopabcdefghijklmnop" },
+  "a frame of our page": { ...POPUP, frameId: 3 },
+  "a document without an origin": { ...POPUP, origin: "null" },
+  nobody: {},
+};
+
+for (const [name, sender] of Object.entries(FORGERIES)) {
+  test(`${name} that forges the popup's port is refused`, async (context) => {
+    const warn = context.mock.method(console, "warn", () => {});
+    const port = openPopup(sender);
+    assert.deepEqual(port.sent, [{ error: { code: "UNKNOWN_COMMAND" } }]);
+    assert.ok(port.disconnected);
+    assert.equal(warn.mock.callCount(), 1);
+    for (const command of ["card-status", "activate"]) port.say({ command });
+    await settle();
+    assert.equal(fake.hosts.length, 0);
+  });
+}
+
+for (const action of ["card-status", "activate", "change-pin", "unblock"]) {
+  test(`pages get no kortilla:${action}`, async () => {
+    const message = { action: `kortilla:${action}`, id: "a1", pin: "PIN1" };
+    const reply = await new Page().get(message);
+    assert.deepEqual([reply.id, reply.error.code], ["a1", "UNKNOWN_COMMAND"]);
+    assert.equal(fake.hosts.length, 0);
+  });
+
+  test(`a content script's port gets no ${action}`, async () => {
+    const port = new FakePort(new Page().sender);
+    fake.onConnect.emit(port);
+    port.say({ command: action, pin: "PIN1" });
+    await settle();
+    assert.ok(port.disconnected);
+    assert.deepEqual([port.sent, fake.hosts], [[], []]);
+  });
+}
