@@ -66,6 +66,8 @@ def news(question: CodesQuestion, text: Texts) -> list[str]:
         said.append(text("repeated"))
     elif question.wrong:
         said.append(text("wrong"))
+    if question.in_doubt:
+        said.append(text("in_doubt"))
     tries = question.tries_left
     if tries == 1:
         said.append(text(f"last_try.{question.at_risk}"))

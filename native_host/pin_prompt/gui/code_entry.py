@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.questions import CodeField, CodesQuestion
@@ -49,7 +49,6 @@ class CodeEntry(QWidget):
         self.grid.setHorizontalSpacing(em(self, 1.0))
         self.grid.setVerticalSpacing(em(self, 0.25))
         self.grid.setColumnStretch(0, 1)
-        self.grid.setColumnStretch(1, 1)
         self._build()
 
     @property
@@ -71,11 +70,12 @@ class CodeEntry(QWidget):
         field.setAccessibleDescription(f"{self._length}. {words}".strip())
 
     def _build(self) -> None:
-        row = self.add_field(self.name, self.name, 0)
-        row.addWidget(label(self._length, 0.9))
+        self.add_field(self.name, self.name, 0, beside=self._length)
 
-    def add_field(self, words: str, name: str, column: int) -> QVBoxLayout:
-        """Add a field under its label; return the column that they stand in."""
+    def add_field(
+        self, words: str, name: str, column: int, *, beside: str = ""
+    ) -> None:
+        """Add a field under its label, and beside it what there is to know."""
         longest = max(self.field.lengths) if codes.is_new(self.field) else _LONGEST
         field = PinField(self._guard, longest, self)
         field.setFont(scaled(field, 1.3))
@@ -91,9 +91,12 @@ class CodeEntry(QWidget):
         rows = QVBoxLayout()
         rows.setSpacing(em(self, 0.15))
         rows.addWidget(what)
-        rows.addWidget(field)
+        row = QHBoxLayout()
+        row.setSpacing(em(self, 0.6))
+        row.addWidget(field)
+        row.addWidget(label(beside, 0.9), 1)
+        rows.addLayout(row)
         self.grid.addLayout(rows, 0, column)
-        return rows
 
     def _on_change(self, field: PinField) -> None:
         self.describe(field)
@@ -151,6 +154,7 @@ class NewPinEntry(CodeEntry):
         return all(rule.kept is Kept.YES for rule in rules)
 
     def _build(self) -> None:
+        self.grid.setColumnStretch(1, 1)
         again = self.text("codes.again")
         self.add_field(self.name, self.name, 0)
         self.add_field(again, f"{self.name}: {again}", 1)

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.questions import CodesQuestion, Conversation
-from native_host.pin_prompt.texts import Texts
+from native_host.pin_prompt.texts import Texts, printable
 
 from .code_entry import CodeEntry, NewPinEntry
 from .guard import Guard
@@ -68,11 +68,13 @@ class ManagePage(Page):
         self.question = question
         self._guard = guard
         self.understood: Understood | None = None
-        self.column.setSpacing(em(self, 0.5))
-        self.add_person(question.name, question.satu)
+        self.column.setSpacing(em(self, 0.4))
+        holder = {"person.name": question.name, "person.satu": question.satu}
+        said = (f"{text(key)}: {printable(value)}" for key, value in holder.items())
+        self.column.addWidget(label("    ".join(said), bold=True))
         self._news = " ".join(codes.news(question, text))
-        self._add_about()
         self._add_news()
+        self._add_about()
         self.complaint = Notice("")
         self.complaint.setVisible(False)
 
@@ -92,13 +94,14 @@ class ManagePage(Page):
         who = self.conversation.origin or self.text("own")
         spoken = [self.text("heading"), self._news, who, *said]
         self._said = " ".join(spoken)
-        words = QVBoxLayout()
+        #: What is needed, and the field for it.
+        self.needed = QVBoxLayout()
+        self.needed.setSpacing(em(self, 0.4))
         for paragraph in said:
-            words.addWidget(label(paragraph))
-        words.addStretch()
+            self.needed.addWidget(label(paragraph))
         row = QHBoxLayout()
         row.setSpacing(em(self, 1.0))
-        row.addLayout(words, 1)
+        row.addLayout(self.needed, 1)
         for field in self.question.fields:
             if field.name == "activation":
                 colour = LOOKS[self.question.operation].colour
@@ -192,7 +195,9 @@ class CodesPage(ManagePage):
             entry.refused.connect(self._refuse)
             entry.edited.connect(self._on_edit)
             self.entries.append(entry)
-            self.column.addWidget(entry)
+            room = self.column if codes.is_new(field) else self.needed
+            room.addWidget(entry)
+        self.needed.addStretch()
         self._new = [e for e in self.entries if isinstance(e, NewPinEntry)]
         #: What a screen reader has heard of each new PIN.
         self._heard = dict.fromkeys(self._new, "")
@@ -242,8 +247,10 @@ class CodesPage(ManagePage):
     def _complain_at(self, field: PinField, words: str) -> None:
         entry = self._entry_of(field)
         entry.describe(field, words)
-        self.column.removeWidget(self.complaint)
-        self.column.insertWidget(self.column.indexOf(entry) + 1, self.complaint)
+        for room in (self.column, self.needed):
+            room.removeWidget(self.complaint)
+            if (index := room.indexOf(entry)) >= 0:
+                room.insertWidget(index + 1, self.complaint)
         self.complain(words)
 
     def _refuse(self, field: PinField, key: str) -> None:

@@ -7,7 +7,7 @@ from native_host.pin_prompt.questions import Conversation
 from native_host.pin_prompt.texts import Texts
 
 from .look import LOOKS
-from .widgets import Band, MockCardMark, OwnFrame, SiteFrame, height_at
+from .widgets import Band, MockCardMark, SiteFrame, height_at, label
 
 __all__ = ["Head", "who_asks"]
 
@@ -72,10 +72,13 @@ class Head(QVBoxLayout):
 
 
 def who_asks(conversation: Conversation, text: Texts, gap: int) -> QWidget:
-    """Return the frame that names the site, or says that no page asks."""
+    """Return the frame that names the site, or the words that no page asks."""
     holder = QWidget()
     layout = QVBoxLayout(holder)
     layout.setContentsMargins(gap, gap, gap, gap // 3)
-    frame = SiteFrame if conversation.origin else OwnFrame
-    layout.addWidget(frame(conversation, text))
+    if conversation.origin:
+        layout.addWidget(SiteFrame(conversation, text))
+    else:
+        layout.setContentsMargins(gap, gap // 2, gap, 0)
+        layout.addWidget(label(text("own")))
     return holder

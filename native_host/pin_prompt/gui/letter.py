@@ -14,9 +14,9 @@ __all__ = ["Letter"]
 
 #: Lines of writing on the letter: where each begins, its height, and its length.
 _WRITING = (
-    *((8, 10, 26), (8, 15, 20)),
-    *((8, 28, 76), (8, 33, 84), (8, 38, 62)),
-    *((8, 76, 84), (8, 81, 70)),
+    *((8, 7, 26), (8, 11, 20)),
+    *((8, 19, 76), (8, 23, 84), (8, 27, 62)),
+    *((8, 53, 84), (8, 56.5, 70)),
 )
 
 
@@ -34,7 +34,7 @@ class Letter(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 11), em(self, 6.6))
+        return QSize(em(self, 9.5), em(self, 5.9))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return self.sizeHint()
@@ -43,30 +43,29 @@ class Letter(QLabel):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.save()
-        painter.scale(self.width() / 100, self.height() / 90)
+        unit = self.width() / 100
+        painter.scale(unit, unit)
         paper, ink = QColor("#fdfdf8"), QColor("#5a5f66")
         outside = self.palette().window().color()
         painter.setPen(QPen(readable(ink, outside, 3.0), 1.2))
         painter.setBrush(paper)
-        painter.drawRect(QRectF(1, 1, 98, 88))
-        painter.setPen(QPen(mixed(paper, ink, 0.45), 1.6))
+        painter.drawRect(QRectF(1, 1, 98, 60))
+        painter.setPen(QPen(mixed(paper, ink, 0.45), 1.3))
         for start, top, long in _WRITING:
             painter.drawLine(QPointF(start, top), QPointF(start + long, top))
         colour = readable(self._colour, paper, 4.5)
-        painter.setPen(QPen(colour, 2.4))
+        painter.setPen(QPen(colour, 1.6))
         painter.setBrush(mixed(paper, colour, 0.1))
-        box = QRectF(8, 45, 84, 24)
+        box = QRectF(8, 31.5, 84, 17)
         painter.drawRoundedRect(box, 3, 3)
-        side, gap = 6.4, 9.0
+        side, gap = 4.6, 7.5
         left = box.center().x() - gap * (self._digits - 1) / 2 - side / 2
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
         for digit in range(self._digits):
-            painter.drawEllipse(QRectF(left + gap * digit, 58.5, side, side * 1.05))
+            painter.drawEllipse(QRectF(left + gap * digit, 41.5, side, side))
         painter.restore()
         painter.setPen(colour)
-        painter.setFont(scaled(self, 0.72, bold=True))
-        where = QRectF(
-            0, self.height() * 46 / 90, self.width(), self.height() * 12 / 90
-        )
+        painter.setFont(scaled(self, 0.66, bold=True))
+        where = QRectF(0, 32.5 * unit, self.width(), 8 * unit)
         painter.drawText(where, Qt.AlignmentFlag.AlignCenter, self._name)

@@ -45,6 +45,7 @@ _ELSEWHERE = (
     "CARD_NOT_ACTIVATED",
     "NEW_PIN_REFUSED",
     "WRONG_PUK",
+    "ACTIVATION_MISMATCH",
     "KEY_MISSING",
 )
 
@@ -202,8 +203,10 @@ class StepPage(Page):
         row = QHBoxLayout()
         row.setSpacing(em(self, 1.0))
         elsewhere = problem is not None and problem.code in _ELSEWHERE
-        if step not in (*OVER, Step.RECEIVING) and not elsewhere:
-            look = LOOKS[self.conversation.operation]
+        look = LOOKS[self.conversation.operation]
+        # The windows of a site are not there any more when all is done.
+        without = (Step.EXPIRED, Step.FAILED, Step.RECEIVING)
+        if step not in without and not elsewhere:
             row.addWidget(Picture(step, look.colour), 0, _MORE)
         row.addWidget(Notice(body) if problem else label(body), 1)
         self.column.addLayout(row)

@@ -16,7 +16,10 @@ _WITH_CARD = (Step.WAITING_FOR_CARD, Step.READING, Step.SIGNING, Step.PIN_PAD)
 
 
 class Picture(QWidget):
-    """A reader, and for some steps a card that goes into it. Says nothing by itself."""
+    """A reader, and for some steps a card that goes into it; a tick when all is done.
+
+    Says nothing by itself.
+    """
 
     def __init__(self, step: Step, colour: QColor) -> None:
         super().__init__()
@@ -32,6 +35,9 @@ class Picture(QWidget):
         painter.scale(self.width() / 120, self.height() / 100)
         ink = self.palette().windowText().color()
         colour = readable(self._colour, self.palette().window().color(), 3.0)
+        if self._step is Step.DONE:
+            self._draw_tick(painter, colour)
+            return
         if self._step in _WITH_CARD:
             outside = self._step is Step.WAITING_FOR_CARD
             top = 0 if self._step is Step.PIN_PAD else 4 if outside else 22
@@ -46,6 +52,15 @@ class Picture(QWidget):
         painter.drawRoundedRect(QRectF(38, top, 44, 62), 5, 5)
         painter.setBrush(QColor("#e8c14a"))
         painter.drawRoundedRect(QRectF(52, top + 40, 16, 14), 3, 3)
+
+    def _draw_tick(self, painter: QPainter, colour: QColor) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        painter.drawEllipse(QPointF(60, 50), 38, 38)
+        painter.setPen(QPen(readable(QColor("white"), colour), 9))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        tick = ((42, 52), (55, 65), (79, 36))
+        painter.drawPolyline([QPointF(x, y) for x, y in tick])
 
     def _draw_arrow(self, painter: QPainter, ink: QColor) -> None:
         painter.setPen(QPen(ink, 3, c=Qt.PenCapStyle.RoundCap))

@@ -40,7 +40,6 @@ __all__ = [
     "ConfirmButton",
     "MockCardMark",
     "Notice",
-    "OwnFrame",
     "PenSign",
     "SiteFrame",
     "SiteLabel",
@@ -177,18 +176,6 @@ class SiteFrame(QFrame):
             name = site.international
             rows.addWidget(label(text("site.international", name=name)))
             rows.addWidget(label(text("site.international.warning")))
-
-
-class OwnFrame(QFrame):
-    """In place of a site, where no page asks and Kortilla does it by itself."""
-
-    def __init__(self, conversation: Conversation, text: Texts) -> None:
-        super().__init__()
-        self.setFrameShape(QFrame.Shape.StyledPanel)
-        self.setSizePolicy(wrapping())
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(*[em(self, 0.5)] * 4)
-        rows.addWidget(label(text("own")))
 
 
 _LINE_END = "\N{LINE SEPARATOR}"
