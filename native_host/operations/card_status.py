@@ -15,8 +15,10 @@ from native_host.card.errors import (
     UnsupportedCard,
 )
 from native_host.card.fineid import FineidCard, PinInfo, PinRole
+from native_host.card.keys import KeyRole
 from native_host.card.signature import key_type_of
 from native_host.card.source import CardSource, Reader
+from native_host.operations.activation_table import scheme_of
 
 __all__ = ["Activation", "activation_of", "card_status"]
 
@@ -71,7 +73,7 @@ async def _look(source: CardSource, reader: Reader) -> dict[str, Any]:
 
 def _read(connection: CardConnection) -> dict[str, Any]:
     session = FineidCard(connection)
-    holder, certificates = _read_certificates(session)
+    content = _read_certificates(session)
     pins: dict[str, PinInfo | None] = {}
     for role in PinRole:
         try:
@@ -79,8 +81,7 @@ def _read(connection: CardConnection) -> dict[str, Any]:
         except PinTriesUnreadable:
             pins[role.name] = None
     return {
-        "holder": holder,
-        "certificates": certificates,
+        **content,
         "tries": {name: info and info.tries_left for name, info in pins.items()},
         "pinsSet": {
             name: info and info.changed
@@ -91,11 +92,10 @@ def _read(connection: CardConnection) -> dict[str, Any]:
     }
 
 
-def _read_certificates(
-    session: FineidCard,
-) -> tuple[dict[str, str] | None, list[dict[str, Any]]]:
-    """Return the holder and the certificates; one that is odd hides no other."""
-    holder, found = None, []
+def _read_certificates(session: FineidCard) -> dict[str, Any]:
+    """Return what the certificates tell; one that is odd hides no other."""
+    holder, code_lengths = None, None
+    found: list[dict[str, Any]] = []
     for key in sorted(session.keys(), key=lambda key: key.role.value):
         try:
             certificate = session.certificate(key)
@@ -107,6 +107,8 @@ def _read_certificates(
             found.append({"role": key.role.value, **_failed(error)})
             continue
         holder = holder or {"name": certificate.name, "satu": certificate.satu}
+        if key.role is KeyRole.AUTHENTICATION and code_lengths is None:
+            code_lengths = list(scheme_of(certificate).value)
         found.append(
             {
                 "role": key.role.value,
@@ -118,7 +120,11 @@ def _read_certificates(
                 "notAfter": certificate.not_after.isoformat(),
             }
         )
-    return holder, found
+    return {
+        "holder": holder,
+        "certificates": found,
+        "activationCodeLengths": code_lengths,
+    }
 
 
 def _failed(error: CardError) -> dict[str, Any]:
