@@ -5,6 +5,7 @@ import logging
 import time
 from typing import NoReturn
 
+from .apdu import PIN_INSTRUCTIONS
 from .connection import CardConnection
 from .errors import CardError, CardMute, CardRemoved
 from .pcsc_calls import Code, check, code_of, establish_context, scard, status_change
@@ -27,13 +28,19 @@ _STATE_PRESENT = 0x0020
 class PcscConnection(CardConnection):
     """A card in a transaction of PC/SC, which no other program can get between."""
 
-    def __init__(self, reader: str, *, patience: float = BUSY_PATIENCE) -> None:
+    def __init__(
+        self, reader: str, *, patience: float = BUSY_PATIENCE, only_look: bool = False
+    ) -> None:
         """Connect. Waits ``patience`` seconds while another has the card exclusively,
         and for as long as another's transaction lasts.
+
+        With ``only_look`` the card is reset at the end only if it was sent a PIN after
+        all: a reset disturbs the programs that share the card.
 
         Raises ``CardBusy``, ``CardRemoved``, ``CardMute``, ``PcscUnavailable``.
         """
         self._reader = reader
+        self._only_look = only_look
         self._used = False
         self._card: int | None = None
         self._context = establish_context()
@@ -84,7 +91,8 @@ class PcscConnection(CardConnection):
         """Send a command APDU; return the answer's data and its status word."""
         if self._card is None:
             raise CardError("The connection to the card is closed.")
-        self._used = True
+        if not self._only_look or apdu[1] in PIN_INSTRUCTIONS:
+            self._used = True
         result, answer = scard().SCardTransmit(self._card, self._pci, list(apdu))
         if code_of(result) != Code.OK:
             self._explain(code_of(result), "SCardTransmit")
@@ -106,7 +114,7 @@ class PcscConnection(CardConnection):
         return bytes(answer)
 
     def close(self) -> None:
-        """Reset the card, if anything was sent to it, and let go of it."""
+        """Reset the card, if it was used, and let go of it."""
         if self._card is None:
             return
         api, card = scard(), self._card

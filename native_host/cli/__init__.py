@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 #: Each command's module, imported when the command is asked for.
 _COMMANDS = {
+    "agent": "agent",
     "card": "card",
     "demo": "demo.command",
     "identify": "identify",

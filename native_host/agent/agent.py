@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""Waits for cards, and opens the activation window for a new one.
+
+Everything happens on events: while no card comes or goes the agent does nothing at all,
+and no card is held open. A card is looked at once for each insertion, when no other
+program uses it. Insertions while a window is open are that window's; when the person
+has closed it without activating anything, what was inserted meanwhile counts as seen.
+"""
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from native_host.agent.look import look, wait_until_free
+from native_host.card.atr import identify
+from native_host.card.errors import CardBusy, CardError, PcscUnavailable
+from native_host.card.pcsc import PcscSource
+from native_host.card.pcsc_threads import in_thread
+from native_host.card.source import Reader
+
+__all__ = ["Agent"]
+
+logger = logging.getLogger(__name__)
+
+_WINDOW = (
+    *(sys.executable, "-I", "-m", "native_host.cli"),
+    *("card", "activate", "--prompt", "window", "--card", "pcsc"),
+)
+
+# Seconds for which programs go first that wait for a card by themselves, such as a
+# login that has asked for one: they will offer the activation in their own window.
+_OTHERS_FIRST = 0.3
+
+
+class Agent:
+    """Looks after the cards in the system's readers.
+
+    ``window`` is the command that activates a card, with an exit status of 0 when it
+    has.
+    """
+
+    def __init__(self, source: PcscSource, window: Sequence[str] = _WINDOW) -> None:
+        self._source = source
+        self._command = list(window)
+        #: What has been, or is being, done about each card that is in a reader.
+        self._seen: dict[Reader, asyncio.Task[None]] = {}
+        self._window: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Go on until cancelled, through every absence of the smart card service."""
+        try:
+            while True:
+                try:
+                    await self._watch()
+                except PcscUnavailable as error:
+                    logger.info("%s", error)
+                    self._forget_all_but(())
+                    await self._source.wait_for_service()
+        finally:
+            self._forget_all_but(())
+
+    async def _watch(self) -> None:
+        readers = await self._source.readers()
+        while True:
+            self._forget_all_but(readers)
+            for reader in readers:
+                if reader.atr is not None and reader not in self._seen:
+                    self._seen[reader] = asyncio.create_task(self._attend(reader))
+            readers = await self._source.wait_for_change(readers)
+
+    def _forget_all_but(self, readers: tuple[Reader, ...]) -> None:
+        for reader in set(self._seen) - set(readers):
+            self._seen.pop(reader).cancel()
+
+    async def _attend(self, reader: Reader) -> None:
+        """Open the window if the card that was put into a reader is a new one."""
+        try:
+            identify(reader.atr or b"")
+            await asyncio.sleep(_OTHERS_FIRST)
+            while not await self._is_settled(reader):
+                pass
+        except CardError as error:
+            logger.info("A card is left alone: %s", error.code)
+
+    async def _is_settled(self, reader: Reader) -> bool:
+        await in_thread(lambda: wait_until_free(reader.name))
+        if self._window is not None:
+            await asyncio.wait({self._window})
+            return False
+        try:
+            activation = await in_thread(lambda: look(reader.name))
+        except CardBusy:
+            return False
+        if activation not in ("new", "partly"):
+            return True
+        if self._window is not None:  # another card's, meanwhile
+            return False
+        logger.info("A card is not activated (%s): the window is opened.", activation)
+        self._window = asyncio.create_task(self._show_window())
+        return True
+
+    async def _show_window(self) -> None:
+        activated = await in_thread(lambda: _run(self._command))
+        self._window = None
+        if not activated:
+            for task in self._seen.values():
+                task.cancel()
+
+
+def _run(command: list[str]) -> bool:
+    """Run the window's command, and say whether a card was activated.
+
+    It goes on when the agent ends meanwhile: no activation is cut short.
+    """
+    try:
+        ended = subprocess.run(  # noqa: S603 - our own program
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
+    except OSError as error:
+        logger.warning("The window can't be started: %s", error.strerror)
+        return False
+    return ended.returncode == 0

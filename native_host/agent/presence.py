@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: MIT
+"""Whether the agent runs, and whether it may: one for each person, off with a file."""
+
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import platformdirs
+
+__all__ = [
+    "UNIT",
+    "forget",
+    "is_enabled",
+    "is_running",
+    "only_one",
+    "set_enabled",
+    "start",
+    "stop",
+]
+
+#: The name of the agent's unit of systemd, which the autostart file has too.
+UNIT = "kortilla-agent"
+
+_PATIENCE = 5.0  # seconds for the agent to end, and for systemd to answer
+
+
+@contextlib.contextmanager
+def only_one() -> Iterator[bool]:
+    """Be the person's one agent. Yields False when another is that already."""
+    path = _lock_path()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        if not _lock(file.fileno()):
+            yield False
+            return
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield True
+
+
+def is_running() -> bool:
+    """Say whether an agent of this person runs."""
+    return _running_process() is not None
+
+
+def is_enabled() -> bool:
+    """Say whether the agent may run."""
+    return not _switch().exists()
+
+
+def set_enabled(enabled: bool) -> None:
+    """Let the agent run from now on, or not."""
+    if enabled:
+        _switch().unlink(missing_ok=True)
+    else:
+        _switch().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _switch().touch(mode=0o600)
+
+
+def forget() -> None:
+    """Leave nothing of a choice behind; the choice is then that it may run."""
+    set_enabled(True)
+    with contextlib.suppress(OSError):  # there are other files of Kortilla's
+        _switch().parent.rmdir()
+
+
+def stop() -> None:
+    """End the agent if it runs, and wait until it has gone."""
+    pid = _running_process()
+    if pid is None:
+        return
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        if _running_process() == pid:  # not another process of that number
+            signal.pidfd_send_signal(process, signal.SIGTERM)
+            select.select([process], [], [], _PATIENCE)
+    finally:
+        os.close(process)
+
+
+def start() -> bool:
+    """Have systemd start the agent; say whether it did.
+
+    Where systemd does not look after the person's session, the agent starts with the
+    next one.
+    """
+    if not Path(os.environ.get("XDG_RUNTIME_DIR", "/nowhere"), "systemd").is_dir():
+        return False
+    return _systemctl("daemon-reload") and _systemctl("start", f"{UNIT}.service")
+
+
+def _systemctl(*words: str) -> bool:
+    try:
+        done = subprocess.run(  # noqa: S603 - fixed words
+            ["systemctl", "--user", *words],  # noqa: S607 - wherever the system has it
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def _running_process() -> int | None:
+    try:
+        with _lock_path().open() as file:
+            if _lock(file.fileno()):
+                return None
+            return int(file.read())
+    except (OSError, ValueError):
+        return None
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock_path() -> Path:
+    runtime = platformdirs.user_runtime_path("kortilla", appauthor=False)
+    return runtime / "agent.lock"
+
+
+def _switch() -> Path:
+    return platformdirs.user_config_path("kortilla", appauthor=False) / "agent-disabled"

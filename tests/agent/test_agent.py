@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: MIT
+"""The agent beside a real pcscd: which cards it opens the window for, and when."""
+
+import asyncio
+import importlib
+import subprocess
+import sys
+import time
+
+import pytest
+
+from native_host.agent import look as look_module
+from native_host.agent.look import look, wait_until_free
+from native_host.card.errors import CardRemoved
+from native_host.card.pcsc_connection import PcscConnection
+from native_host.mock_card.card import MockCard
+from native_host.mock_card.state import MockCardState
+from tests.pcsc import READER, READERS, Room, isolated
+
+from .windows import agent_with, attended, settled, until, windows
+
+SECOND = READERS[1]
+BANK = bytes.fromhex("3B6500002063CB6600")
+VERIFY_1234 = bytes.fromhex("002000110C313233340000000000000000")
+IS_VERIFIED = bytes.fromhex("00200011")
+SELECT = bytes.fromhex("00A4040C0CA000000063504B43532D3135")
+
+
+class Watched(MockCard):
+    """A card that keeps what was sent to it, and counts its resets."""
+
+    resets = 0
+
+    def __init__(self, state: MockCardState, atr: bytes = b"") -> None:
+        super().__init__(state)
+        self._other_atr = atr
+        self.commands: list[bytes] = []
+
+    @property
+    def atr(self) -> bytes:
+        return self._other_atr or super().atr
+
+    def transmit(self, apdu: bytes) -> bytes:
+        self.commands.append(apdu)
+        return super().transmit(apdu)
+
+    def reset(self) -> None:
+        self.resets += 1
+        super().reset()
+
+
+def make(room: Room, state: str = "new", profile: str = "v5-2026") -> MockCardState:
+    folder = room.folder / f"{profile}-{state}"
+    return MockCardState.create(folder, profile=profile, state=state)
+
+
+class Handle:
+    """Another program's hold on the card, without a transaction."""
+
+    def __init__(self, *, exclusive: bool = False) -> None:
+        self._api = importlib.import_module("smartcard.scard")
+        api = self._api
+        self._context = api.SCardEstablishContext(api.SCARD_SCOPE_SYSTEM)[1]
+        mode = api.SCARD_SHARE_EXCLUSIVE if exclusive else api.SCARD_SHARE_SHARED
+        result, self._card, _ = api.SCardConnect(
+            self._context, READER, mode, api.SCARD_PROTOCOL_T0
+        )
+        assert result == api.SCARD_S_SUCCESS
+
+    def send(self, apdu: bytes) -> int:
+        """Return the status word."""
+        api = self._api
+        result, answer = api.SCardTransmit(self._card, api.SCARD_PCI_T0, list(apdu))
+        assert result == api.SCARD_S_SUCCESS, "the card was reset meanwhile"
+        return int(answer[-2] << 8 | answer[-1])
+
+    def end(self) -> None:
+        self._api.SCardDisconnect(self._card, self._api.SCARD_LEAVE_CARD)
+        self._api.SCardReleaseContext(self._context)
+
+
+@isolated
+async def test_a_new_card_opens_the_window_within_two_seconds(room: Room) -> None:
+    cards = [
+        make(room, profile="v5-2026"),  # the code has seven digits
+        make(room, profile="v4.2"),  # eight
+        make(room, "partly-activated"),
+    ]
+    async with windows() as opening, agent_with(opening):
+        for card in cards:
+            before = card.read()
+            took = []
+            # On a machine that is busy one of the three may be late.
+            for _ in range(3):
+                begun = time.monotonic()
+                room.insert(MockCard(card))
+                window = await opening.opened()
+                took.append(time.monotonic() - begun)
+                await window.end(activated=False)
+                room.pull()
+            assert min(took) < 2, took
+            assert card.read() == before
+        assert opening.count == 9
+
+
+@isolated
+async def test_a_card_that_was_in_the_reader_before_is_noticed_too(room: Room) -> None:
+    room.insert(MockCard(make(room)))
+    room.settle()
+    async with windows() as opening, agent_with(opening):
+        await opening.opened()
+
+
+@isolated
+async def test_the_window_opens_once_for_each_insertion(room: Room) -> None:
+    card = make(room)
+    async with windows() as opening, agent_with(opening) as agent:
+        for activated in (False, True, False):
+            room.insert(MockCard(card))
+            window = await opening.opened()
+            await window.end(activated=activated)
+            await until(lambda: agent._window is None)
+            await settled(agent)
+            await opening.none_opens()
+            room.pull()
+            await settled(agent, cards=0)
+        assert opening.count == 3
+
+
+@isolated
+async def test_an_active_card_is_asked_three_things_and_left_alone(room: Room) -> None:
+    card = Watched(make(room, "active"))
+    blocked = Watched(make(room, "pin1-blocked"))
+    async with windows() as opening, agent_with(opening) as agent:
+        for each in (card, blocked):
+            before = each.state.read()
+            room.insert(each)
+            await settled(agent)
+            # Selecting the application, and what PIN1 and PIN2 say of themselves.
+            assert [command[1] for command in each.commands] == [0xA4, 0xCB, 0xCB]
+            assert each.state.read() == before
+            room.pull()
+            await settled(agent, cards=0)
+        await opening.none_opens()
+        assert opening.count == 0
+
+
+@isolated
+async def test_other_cards_are_sent_nothing(room: Room) -> None:
+    bank = Watched(make(room), BANK)
+    async with windows() as opening, agent_with(opening) as agent:
+        room.insert(bank)
+        await settled(agent)
+        assert (bank.commands, opening.count) == ([], 0)
+
+
+@isolated
+async def test_no_card_is_held_while_the_agent_waits(room: Room) -> None:
+    async with windows() as opening, agent_with(opening) as agent:
+        room.insert(MockCard(make(room, "active")))
+        await settled(agent)
+        # Nobody could have it exclusively otherwise.
+        Handle(exclusive=True).end()
+
+
+@isolated
+async def test_a_look_resets_no_card_that_another_program_shares(room: Room) -> None:
+    card = Watched(make(room))
+    room.insert(card)
+    room.settle()
+    other = Handle()
+    resets = card.resets
+    assert look(READER) == "new"
+    assert other.send(SELECT) == 0x9000
+    assert card.resets == resets
+    other.end()
+
+
+@isolated
+async def test_a_connection_that_was_to_look_resets_after_a_pin_all_the_same(
+    room: Room,
+) -> None:
+    card = Watched(make(room, "active"))
+    room.insert(card)
+    room.settle()
+    other = Handle()
+    connection = PcscConnection(READER, only_look=True)
+    assert connection.send_and_receive(SELECT) == (b"", 0x9000)
+    assert connection.send_and_receive(VERIFY_1234) == (b"", 0x9000)
+    connection.close()
+    with pytest.raises(AssertionError, match="was reset"):
+        other.send(IS_VERIFIED)
+    other.end()
+
+
+@isolated
+async def test_another_programs_card_is_waited_for_and_not_touched(room: Room) -> None:
+    card = Watched(make(room, "active"))
+    fresh = Watched(make(room))
+    async with windows() as opening:
+        for exclusive in (False, True):
+            for each in (card, fresh):
+                room.insert(each)
+                room.settle()
+                each.commands.clear()
+                other = Handle(exclusive=exclusive)
+                if each is card:
+                    assert other.send(SELECT) == 0x9000
+                    assert other.send(VERIFY_1234) == 0x9000
+                resets, sent = each.resets, len(each.commands)
+                async with agent_with(opening) as agent:
+                    await attended(agent)
+                    await opening.none_opens()
+                    assert len(each.commands) == sent
+                    assert each.resets == resets
+                    if each is card:
+                        assert other.send(IS_VERIFIED) == 0x9000
+                    other.end()
+                    if each is fresh:
+                        await (await opening.opened()).end(activated=True)
+                    await settled(agent)
+                    room.pull()
+                    await settled(agent, cards=0)
+        assert opening.count == 2
+
+
+@isolated
+async def test_a_transaction_of_another_program_is_not_got_between(room: Room) -> None:
+    card = Watched(make(room))
+    room.insert(card)
+    room.settle()
+    async with windows() as opening:
+        other = PcscConnection(READER)
+        async with agent_with(opening) as agent:
+            await attended(agent)
+            await opening.none_opens()
+            assert not card.commands
+            other.close()
+            await opening.opened()
+
+
+@isolated
+async def test_a_program_that_is_killed_holds_the_agent_up_for_a_while_only(
+    room: Room,
+) -> None:
+    look_module._FORGOTTEN = 500  # milliseconds
+    room.insert(MockCard(make(room)))
+    room.settle()
+    program = (
+        "from smartcard import scard as s\n"
+        "context = s.SCardEstablishContext(s.SCARD_SCOPE_SYSTEM)[1]\n"
+        f"s.SCardConnect(context, {READER!r}, s.SCARD_SHARE_SHARED, 3)\n"
+        "print('held', flush=True)\n"
+        "input()\n"
+    )
+    async with windows() as opening:
+        with subprocess.Popen(  # noqa: ASYNC220 - gone in a moment
+            [sys.executable, "-c", program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as other:
+            assert other.stdout and other.stdout.readline()
+            async with agent_with(opening) as agent:
+                await attended(agent)
+                await opening.none_opens()
+                other.kill()
+                await opening.opened()
+
+
+@isolated
+async def test_a_card_that_is_pulled_while_it_is_waited_for_is_forgotten(
+    room: Room,
+) -> None:
+    card = Watched(make(room))
+    async with windows() as opening, agent_with(opening) as agent:
+        room.insert(card)
+        room.settle()
+        other = Handle(exclusive=True)
+        waiting = asyncio.create_task(asyncio.to_thread(wait_until_free, READER))
+        await attended(agent)
+        room.pull()
+        with pytest.raises(CardRemoved):
+            await waiting
+        await settled(agent, cards=0)
+        other.end()
+        assert opening.count == 0
+
+
+@isolated
+async def test_the_service_may_come_late_and_go_and_come_again(room: Room) -> None:
+    card = make(room)
+    room.stop_service()
+    async with windows() as opening, agent_with(opening) as agent:
+        await opening.none_opens()
+        for _ in range(3):
+            room.start_service()
+            room.insert(MockCard(card))
+            await (await opening.opened()).end(activated=True)
+            await settled(agent)
+            room.stop_service()
+            await until(lambda: not agent._seen)
+        assert opening.count == 3
+
+
+@isolated
+async def test_of_two_new_cards_the_second_waits_for_the_firsts_window(
+    room: Room,
+) -> None:
+    first, second = make(room), Watched(make(room, profile="v4.2"))
+    async with windows() as opening, agent_with(opening) as agent:
+        room.insert(MockCard(first))
+        window = await opening.opened()
+        room.insert(second, SECOND)
+        await until(lambda: len(agent._seen) == 2)
+        await opening.none_opens()
+        await window.end(activated=True)
+        await (await opening.opened()).end(activated=True)
+        await settled(agent, cards=2)
+        assert opening.count == 2
+
+
+@isolated
+async def test_what_is_put_in_beside_a_window_that_is_cancelled_counts_as_seen(
+    room: Room,
+) -> None:
+    first, second = make(room), make(room, profile="v4.2")
+    async with windows() as opening, agent_with(opening) as agent:
+        room.insert(MockCard(first))
+        window = await opening.opened()
+        room.insert(MockCard(second), SECOND)
+        # Also the same card, which the window asks for when it was pulled out.
+        room.pull()
+        room.insert(MockCard(first))
+        await until(
+            lambda: (
+                len(agent._seen) == 2
+                and all(reader.insertion > 1 for reader in agent._seen)
+            )
+        )
+        await window.end(activated=False)
+        await settled(agent, cards=2)
+        await opening.none_opens()
+        room.pull()
+        room.insert(MockCard(first))
+        await opening.opened()
+        assert opening.count == 2
+
+
+@isolated
+async def test_a_window_that_cant_be_started_ends_nothing(room: Room) -> None:
+    card = make(room)
+    async with windows() as opening:
+        opening.command, command = ["/nowhere/kortilla"], opening.command
+        async with agent_with(opening) as agent:
+            room.insert(MockCard(card))
+            await settled(agent)
+            await until(lambda: agent._window is None)
+            agent._command = command
+            room.pull()
+            room.insert(MockCard(card))
+            await opening.opened()

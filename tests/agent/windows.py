@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Stands in for the command that opens the activation window."""
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from native_host.agent.agent import Agent
+from native_host.card.pcsc import PcscSource
+
+__all__ = [
+    "Windows",
+    "agent_with",
+    "attended",
+    "cpu_ticks",
+    "settled",
+    "until",
+    "windows",
+]
+
+_PROGRAM = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as test:
+    test.connect(sys.argv[1])
+    sys.exit(int(test.recv(8) or b"9"))
+"""
+
+
+@dataclass
+class Window:
+    """A window that is open until the test ends it."""
+
+    _writer: asyncio.StreamWriter
+
+    async def end(self, *, activated: bool) -> None:
+        """End it, with the exit status of a card activated, or of none."""
+        self._writer.write(b"0" if activated else b"1")
+        await self._writer.drain()
+        self._writer.close()
+
+
+class Windows:
+    """The windows that are opened by ``command``."""
+
+    def __init__(self, address: Path) -> None:
+        self.command = [sys.executable, "-I", "-S", "-c", _PROGRAM, str(address)]
+        self.count = 0
+        self._queue: asyncio.Queue[Window] = asyncio.Queue()
+
+    async def take(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.count += 1
+        self._queue.put_nowait(Window(writer))
+
+    async def opened(self, within: float = 20) -> Window:
+        """Wait for the next window. Raises ``TimeoutError``."""
+        return await asyncio.wait_for(self._queue.get(), within)
+
+    async def none_opens(self, within: float = 0.7) -> None:
+        """Give a window the time that one takes, and see none."""
+        with contextlib.suppress(TimeoutError):
+            await self.opened(within)
+            raise AssertionError("A window was opened.")
+
+
+@contextlib.asynccontextmanager
+async def windows() -> AsyncIterator[Windows]:
+    with tempfile.TemporaryDirectory() as folder:
+        address = Path(folder, "windows")
+        found = Windows(address)
+        server = await asyncio.start_unix_server(found.take, address)
+        try:
+            yield found
+        finally:
+            server.close()
+
+
+@contextlib.asynccontextmanager
+async def agent_with(opening: Windows) -> AsyncIterator[Agent]:
+    """Let an agent run in this process."""
+    async with PcscSource() as source:
+        agent = Agent(source, opening.command)
+        running = asyncio.create_task(agent.run())
+        try:
+            yield agent
+            assert not running.done()
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def until(happened: Callable[[], object], seconds: float = 20) -> None:
+    """Let the loop run until something is so, which gives no sign of itself."""
+    async with asyncio.timeout(seconds):
+        while not happened():  # noqa: ASYNC110 - a state of anything, not an event
+            await asyncio.sleep(0.01)
+
+
+async def attended(agent: Agent) -> None:
+    """Wait until the agent has begun to see after a card."""
+    await until(lambda: agent._seen)
+
+
+async def settled(agent: Agent, cards: int = 1) -> None:
+    """Wait until the agent has seen so many cards and needs do no more about them."""
+    tasks = agent._seen
+    await until(lambda: len(tasks) == cards and all(t.done() for t in tasks.values()))
+
+
+def cpu_ticks(pid: int) -> int:
+    """Return the clock ticks that a process has been given, with those of the kernel.
+
+    A tick is a hundredth of a second.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    assert os.sysconf("SC_CLK_TCK") == 100
+    return int(fields[11]) + int(fields[12])
