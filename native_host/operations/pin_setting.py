@@ -172,7 +172,7 @@ class PinSetting(ABC):
         """Send one command, if all is as the person was told."""
         if card.serial() != seen.serial:
             raise OtherCard("Another card is in the reader.")
-        for role in {write.role, write.at_risk}:
+        for role in dict.fromkeys((write.role, write.at_risk)):
             now, then = card.pin_info(role), seen.info(role)
             # There may be more tries: the PUK gets them back from each right use.
             if PinState.of(now) is not PinState.of(then) or (

@@ -13,10 +13,10 @@ from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 
-from .managing import GRANTED, copy
+from .managing import GRANTED, NewCard, copy
 from .signing import CONTENTS
 
-NewCards = Callable[[str], Path]
+Made = Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +60,7 @@ async def old_source(old_folder: Path) -> AsyncIterator[MockCardSource]:
 
 
 @pytest.fixture(scope="session")
-def new_cards(tmp_path_factory: pytest.TempPathFactory) -> NewCards:
+def new_cards(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Return a maker of new cards by when they were granted; each is made once."""
     place = tmp_path_factory.mktemp("new-cards")
 
@@ -75,8 +75,8 @@ def new_cards(tmp_path_factory: pytest.TempPathFactory) -> NewCards:
 
 @pytest.fixture
 def new_card(
-    new_cards: NewCards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[str], MockCardState]:
+    new_cards: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> NewCard:
     """Return a maker of fresh copies of them, which may be made anew."""
     # No folder of a test need survive a power failure.
     monkeypatch.setattr(os, "fsync", lambda _: None)

@@ -31,6 +31,8 @@ GRANTED = {
 }
 DIGITS = {"eight": 8, "seven": 7, "unclear-eight": 8, "unclear-seven": 7}
 
+#: Makes a fresh copy of a card by when it was granted.
+NewCard = Callable[[str], MockCardState]
 Manage = Callable[[CardSource, Prompt], Awaitable[PinsSet]]
 
 

@@ -118,6 +118,12 @@ class Person(Prompt):
         return [problem.code for _, problem in self.shown if problem]
 
 
+class Unattended(Person):
+    """Answers that were set up before, with nobody there."""
+
+    attended = False
+
+
 async def until(happened: Callable[[], object]) -> None:
     """Let the loop run until something is so."""
     async with asyncio.timeout(20):

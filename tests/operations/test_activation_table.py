@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The table of activation: every state × every event, on paper and on the card."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import cast
@@ -26,7 +25,7 @@ from native_host.operations.manage import PinsSet
 from native_host.pin_prompt.prompt import PromptFailed
 
 from .faulty_session import session
-from .managing import activating, check_codes, codes_sent, typing
+from .managing import NewCard, activating, check_codes, codes_sent, typing
 
 COMMANDS = {Action.CHANGE: 0x24, Action.UNBLOCK: 0x2C}
 ALL = list(product(PinState, Event))
@@ -86,7 +85,7 @@ def put_into(card: MockCardState, state: PinState, code: str) -> None:
 async def test_the_card_gets_what_the_table_says(
     state: PinState,
     event: Event,
-    new_card: Callable[[str], MockCardState],
+    new_card: NewCard,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scheme, digits = SCHEMES[event]

@@ -1,0 +1,517 @@
+# SPDX-License-Identifier: MIT
+"""Activating a new card, by both schemes, whatever people and cards do."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from native_host.card.errors import CardRemoved, WrongPin, WrongPuk
+from native_host.errors import KortillaError, UserCancelled
+from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
+from native_host.mock_card.source import MockCardConnection, MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations.activate import activate
+from native_host.operations.manage import PinsSet
+from native_host.operations.sign import Signatures
+from native_host.pin_prompt.prompt import CodesQuestion, Progress, PromptFailed, Step
+
+from .faulty_session import SETTING, log_in, session, signing_of
+from .managing import (
+    CODES,
+    DIGITS,
+    GRANTED,
+    NEW_PIN1,
+    NEW_PIN2,
+    REQUEST,
+    NewCard,
+    activating,
+    check_codes,
+    codes_sent,
+    pins,
+    tries,
+    typing,
+)
+from .person import Person, Unattended, until
+
+SCHEMES = ["eight", "seven"]
+COMMAND = {"eight": CommandName.UNBLOCK, "seven": CommandName.CHANGE}
+INS = {"eight": 0x2C, "seven": 0x24}
+PAGE_1, PAGE_2 = (4, 5, 6, 7, 8), (6, 7, 8)
+WRONG = {"eight": "99999999", "seven": "9999999"}
+
+
+async def check_card_works(source: MockCardSource, state: MockCardState) -> None:
+    """Log in and sign with the new PINs."""
+    _, _, token = await session(source, state, log_in, NEW_PIN1)
+    assert isinstance(token, dict)
+    _, _, signed = await session(source, state, signing_of("a"), NEW_PIN2)
+    assert isinstance(signed, Signatures)
+
+
+@pytest.mark.parametrize("granted", GRANTED)
+async def test_the_code_and_two_new_pins_activate_a_card(
+    granted: str, new_card: NewCard
+) -> None:
+    state, digits = new_card(granted), DIGITS[granted]
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, activating, codes=[typing(digits)]
+        )
+        check_codes(person, record)
+        assert result == PinsSet("set", "set")
+        assert tries(state) == (5, 5, 5)
+        assert pins(state) == (NEW_PIN1, NEW_PIN2)
+        await check_card_works(source, state)
+    assert person.conversation
+    assert person.conversation.operation == "activate"
+    assert person.conversation.origin == ""
+    [question] = person.codes_questions
+    assert [(each.name, each.lengths) for each in question.fields] == [
+        ("activation", (7, 8) if "unclear" in granted else (digits,)),
+        ("new-PIN1", PAGE_1),
+        ("new-PIN2", PAGE_2),
+    ]
+    assert question.at_risk == ("PIN1" if digits == 7 else "PUK")
+    assert (question.tries_left, question.done, question.wrong) == (5, (), False)
+    assert "SPECIMEN" in question.name
+    assert person.shown[-1] == (Step.DONE, None)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_each_write_comes_right_after_a_look_at_the_card(
+    scheme: str, new_card: NewCard
+) -> None:
+    """The serial number, what is said of the PIN, the tries at stake, the write."""
+    state = new_card(scheme)
+    async with MockCardSource(state.folder) as source:
+        _, record, _ = await session(
+            source, state, activating, codes=[typing(DIGITS[scheme])]
+        )
+    [asked] = [i for i, event in enumerate(record.events) if isinstance(event, str)]
+    sent = [apdu.hex().upper() for apdu in record.commands()[asked:]]
+    code = CODES[DIGITS[scheme]].encode().ljust(12, b"\0").hex().upper()
+    expected = []
+    for reference, new in (("11", NEW_PIN1), ("82", NEW_PIN2)):
+        at_risk = "83" if scheme == "eight" else reference
+        padded = new.encode().ljust(12, b"\0").hex().upper()
+        expected += [
+            "00A4080402503200",
+            "00B0000000",
+            *{f"00CB00FF05A0038301{each}": None for each in (reference, at_risk)},
+            f"00CB00FF05A0038301{at_risk}",
+            f"00{INS[scheme]:02X}00{reference}18{code}{padded}",
+        ]
+    assert sent == expected
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_progress_is_told_by_pins(scheme: str, new_card: NewCard) -> None:
+    heard: list[tuple[str, Progress | None]] = []
+    state = new_card(scheme)
+    async with MockCardSource(state.folder) as source:
+        await activate(
+            REQUEST,
+            source=source,
+            prompt=Person(codes=[typing(DIGITS[scheme])]),
+            progress=lambda word, progress: heard.append((word, progress)),
+        )
+    assert heard == [
+        ("window-open", None),
+        ("setting", Progress(0, 2)),
+        ("setting", Progress(1, 2)),
+    ]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_wrong_code_costs_one_try_is_not_sent_again_and_the_right_one_works(
+    scheme: str, new_card: NewCard
+) -> None:
+    state, digits = new_card(scheme), DIGITS[scheme]
+    wrong = typing(digits, code=WRONG[scheme])
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, activating, codes=[wrong, wrong, typing(digits)]
+        )
+        await check_card_works(source, state)
+    check_codes(person, record)
+    assert result == PinsSet("set", "set")
+    assert [q.tries_left for q in person.codes_questions] == [5, 4, 4]
+    assert [q.wrong for q in person.codes_questions] == [False, True, True]
+    assert [q.repeated for q in person.codes_questions] == [False, False, True]
+    assert tries(state) == (5, 5, 5)
+    ins = INS[scheme]
+    assert codes_sent(record.commands()) == [
+        (ins, 0x11, WRONG[scheme]),
+        (ins, 0x11, CODES[digits]),
+        (ins, 0x82, CODES[digits]),
+    ]
+
+
+@pytest.mark.parametrize("moment", Moment)
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_card_pulled_in_the_middle_goes_on_with_what_is_missing(
+    scheme: str, number: int, moment: Moment, new_card: NewCard
+) -> None:
+    state, digits = new_card(scheme), DIGITS[scheme]
+    state.set_faults(
+        Fault(FaultName.CARD_PULLED, on=COMMAND[scheme], when=moment, skip=number)
+    )
+    done = number + (moment is Moment.AFTER)  # PINs that were set by then
+    missing = (1, 2)[done:]
+    again = [typing(digits, *missing)] if missing else []
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, activating, codes=[typing(digits), *again]
+        )
+        await check_card_works(source, state)
+    check_codes(person, record)
+    assert result == PinsSet("set", "set")
+    assert person.problems() == ["CARD_REMOVED"]
+    assert tries(state) == (5, 5, 5)
+    first, *others = person.codes_questions
+    assert first.done == ()
+    assert [(q.done, len(q.fields), q.wrong, q.in_doubt) for q in others] == [
+        (("PIN1",)[:done], 1 + len(missing), False, False) for _ in again
+    ]
+    assert len(codes_sent(record.commands())) == 2 + (moment is Moment.BEFORE)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_refusal_that_nobody_heard_is_told_by_the_tries(
+    scheme: str, new_card: NewCard
+) -> None:
+    state, digits = new_card(scheme), DIGITS[scheme]
+    state.set_faults(
+        Fault(FaultName.CARD_PULLED, on=COMMAND[scheme], when=Moment.AFTER)
+    )
+    wrong = typing(digits, code=WRONG[scheme])
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, activating, codes=[wrong, wrong, typing(digits)]
+        )
+    check_codes(person, record)
+    assert result == PinsSet("set", "set")
+    assert [q.wrong for q in person.codes_questions] == [False, True, True]
+    assert [q.repeated for q in person.codes_questions] == [False, False, True]
+    assert [q.tries_left for q in person.codes_questions] == [5, 4, 4]
+
+
+@pytest.mark.parametrize("executed", [False, True])
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_another_card_is_noticed_and_never_written(
+    scheme: str, executed: bool, new_card: NewCard
+) -> None:
+    state, digits = new_card(scheme), DIGITS[scheme]
+    moment = Moment.AFTER if executed else Moment.BEFORE
+    state.set_faults(Fault(FaultName.CARD_PULLED, on=COMMAND[scheme], when=moment))
+    person = Person(codes=[typing(digits)])
+    async with MockCardSource(state.folder) as source:
+        work = asyncio.create_task(activating(source, person))
+        await until(lambda: "CARD_REMOVED" in person.problems())
+        mine = state.read()
+        with state.update() as card:
+            card.serial = "FI9999999"
+            card.pin1.changed = False
+        other = state.read()
+        source.insert()
+        await until(lambda: "OTHER_CARD" in person.problems())
+        assert person.shown[-1][0] is Step.WAITING_FOR_CARD
+        assert state.read() == other
+        source.remove()
+        with state.update() as card:
+            card.serial = mine.serial
+            card.pin1, card.pin2 = mine.pin1, mine.pin2
+        person.codes.append(typing(digits, *((2,) if executed else (1, 2))))
+        source.insert()
+        async with asyncio.timeout(20):
+            assert await work == PinsSet("set", "set")
+        await check_card_works(source, state)
+    assert len(person.codes_questions) == 2
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_card_that_changes_under_our_hands_is_never_written(
+    scheme: str, new_card: NewCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the reader failed to notice, before PIN2 the serial is another."""
+    state, digits = new_card(scheme), DIGITS[scheme]
+    serial = state.read().serial.encode()
+    send = MockCardConnection.send_and_receive
+    written = False
+
+    def send_and_swap(card: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
+        nonlocal written
+        data, status = send(card, apdu)
+        if written:
+            data = data.replace(serial, b"X" * len(serial))
+        written = written or apdu[1] in SETTING
+        return data, status
+
+    monkeypatch.setattr(MockCardConnection, "send_and_receive", send_and_swap)
+    person = Person(codes=[typing(digits), typing(digits, 2)])
+    async with MockCardSource(state.folder) as source:
+        work = asyncio.create_task(activating(source, person))
+        await until(lambda: "OTHER_CARD" in person.problems())
+        person.cancel()
+        with pytest.raises(UserCancelled) as caught:
+            await work
+    assert caught.value.reason == "OTHER_CARD"
+    assert pins(state) == (NEW_PIN1, "")
+    assert tries(state) == (5, 0 if scheme == "eight" else 5, 5)
+
+
+class Meanwhile(Person):
+    """A person whose PIN1 is set, by whatever it may be, while the code is typed."""
+
+    state: MockCardState
+
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        with self.state.update() as card:
+            card.pin1.changed, card.pin1.value, card.pin1.tries = True, "8642", 5
+        return await super().ask_codes(question)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_pin_that_is_set_meanwhile_does_not_get_the_code(
+    scheme: str, new_card: NewCard
+) -> None:
+    state, digits = new_card(scheme), DIGITS[scheme]
+    person = Meanwhile(codes=[typing(digits), typing(digits, 2)])
+    person.state = state
+    async with MockCardSource(state.folder) as source:
+        assert await activating(source, person) == PinsSet("was-set", "set")
+    assert [q.done for q in person.codes_questions] == [(), ("PIN1",)]
+    assert pins(state) == ("8642", NEW_PIN2)
+    assert tries(state) == (5, 5, 5)
+
+
+async def test_the_puk_runs_down_to_its_last_try_and_stops(new_card: NewCard) -> None:
+    state = new_card("eight")
+    wrong = [typing(8, code=f"9999999{n}") for n in range(5)]
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(source, state, activating, codes=wrong)
+    check_codes(person, record)
+    assert isinstance(result, UserCancelled)
+    assert result.reason == "PUK_BLOCKED"
+    # With one left the person has confirmed: that is what a prompt promises.
+    assert [q.tries_left for q in person.codes_questions] == [5, 4, 3, 2, 1]
+    assert {q.at_risk for q in person.codes_questions} == {"PUK"}
+    assert set(person.problems()) == {"PUK_BLOCKED"}
+    assert tries(state) == (0, 0, 0)
+
+
+async def test_a_new_pin_runs_down_and_then_only_a_puk_helps(
+    new_card: NewCard,
+) -> None:
+    state = new_card("seven")
+    wrong = [typing(7, code=f"999999{n}") for n in range(5)]
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(source, state, activating, codes=wrong)
+    check_codes(person, record)
+    assert isinstance(result, UserCancelled)
+    assert result.reason == "ACTIVATION_BLOCKED"
+    assert [q.tries_left for q in person.codes_questions] == [5, 4, 3, 2, 1]
+    assert tries(state) == (0, 5, 5)
+
+
+async def test_the_pin_with_fewer_tries_is_the_one_at_risk(new_card: NewCard) -> None:
+    state = new_card("seven")
+    with state.update() as card:
+        card.pin2.tries = 1
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, activating, codes=[typing(7)]
+        )
+    check_codes(person, record)
+    assert result == PinsSet("set", "set")
+    [question] = person.codes_questions
+    assert (question.at_risk, question.tries_left) == ("PIN2", 1)
+
+
+@pytest.mark.parametrize(
+    ("granted", "pin", "value", "problem"),
+    [
+        ("eight", "puk", 0, "PUK_BLOCKED"),
+        ("seven", "pin1", 0, "ACTIVATION_BLOCKED"),
+        ("seven", "pin2", 0, "ACTIVATION_BLOCKED"),
+        ("unclear-seven", "pin2", 0, "ACTIVATION_MISMATCH"),
+    ],
+)
+async def test_a_card_that_can_not_be_activated_is_said_and_nothing_is_asked(
+    granted: str, pin: str, value: int, problem: str, new_card: NewCard
+) -> None:
+    state = new_card(granted)
+    with state.update() as card:
+        getattr(card, pin).tries = value
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(source, state, activating)
+    assert isinstance(result, UserCancelled)
+    assert result.reason == problem
+    assert not codes_sent(record.commands())
+    assert not person.codes_questions
+
+
+@pytest.mark.parametrize(
+    ("granted", "digits"), [("unclear-seven", 8), ("unclear-eight", 7)]
+)
+async def test_a_code_that_the_card_s_state_contradicts_is_explained_and_not_sent(
+    granted: str, digits: int, new_card: NewCard
+) -> None:
+    state = new_card(granted)
+    before = tries(state)
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, activating, codes=[typing(digits), typing(DIGITS[granted])]
+        )
+    check_codes(person, record)
+    assert person.problems() == ["ACTIVATION_MISMATCH"]
+    assert result == PinsSet("set", "set")
+    assert before[2] == 5
+    assert {c for _, _, c in codes_sent(record.commands())} == {CODES[DIGITS[granted]]}
+
+
+class Broken(Person):
+    """A prompt that does not look at what is typed."""
+
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        self.typed += [bytearray(code.encode()) for code in self.codes[0].values()]
+        return dict(zip(self.codes[0], self.typed, strict=True))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"activation": "123456"},
+        {"activation": "123456789"},
+        {"activation": "123456a"},
+        {"new-PIN1": "123"},
+        {"new-PIN1": "123456789"},
+        {"new-PIN2": "12345"},
+        {"new-PIN2": "१२३४५६"},
+        {"old": "1234"},
+    ],
+)
+async def test_codes_that_do_not_fit_their_fields_are_not_sent(
+    scheme: str, typed: dict[str, str], new_card: NewCard
+) -> None:
+    state = new_card(scheme)
+    person = Broken(codes=[{**typing(DIGITS[scheme]), **typed}])
+    before = tries(state)
+    async with MockCardSource(state.folder) as source:
+        with pytest.raises(PromptFailed):
+            await activating(source, person)
+    assert tries(state) == before
+    assert pins(state) == ("", "")
+    assert not any(any(code) for code in person.typed)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_card_of_which_one_pin_is_set_is_asked_for_the_other(
+    scheme: str, new_card: NewCard
+) -> None:
+    state, digits = new_card(scheme), DIGITS[scheme]
+    with state.update() as card:
+        card.pin1.value, card.pin1.changed, card.pin1.tries = "8642", True, 3
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, activating, codes=[typing(digits, 2)]
+        )
+    check_codes(person, record)
+    assert result == PinsSet("was-set", "set")
+    [question] = person.codes_questions
+    assert question.done == ("PIN1",)
+    assert [each.name for each in question.fields] == ["activation", "new-PIN2"]
+    assert pins(state) == ("8642", NEW_PIN2)
+    assert tries(state) == (3, 5, 5)
+
+
+async def test_the_code_of_eight_digits_also_unlocks(folder: Path) -> None:
+    state = MockCardState.open(folder)
+    with state.update() as card:
+        card.pin1.tries = 0
+    async with MockCardSource(folder) as source:
+        person, record, result = await session(
+            source, state, activating, codes=[typing(8, 1)]
+        )
+    check_codes(person, record)
+    assert result == PinsSet("set", "was-set")
+    assert pins(state) == (NEW_PIN1, "123456")
+
+
+async def test_a_card_in_use_is_left_alone(source: MockCardSource) -> None:
+    person = Person()
+    assert await activating(source, person) == PinsSet("was-set", "was-set")
+    assert not person.codes_questions
+    assert person.shown[-1] == (Step.DONE, None)
+
+
+async def test_an_expired_card_is_not_activated(tmp_path: Path) -> None:
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    state = MockCardState.create(
+        tmp_path / "card", state="new", not_before=GRANTED["eight"], not_after=yesterday
+    )
+    async with MockCardSource(state.folder) as source:
+        person, _, result = await session(source, state, activating, codes=[typing(8)])
+    assert isinstance(result, UserCancelled)
+    assert result.reason == "CARD_EXPIRED"
+    assert not person.codes_questions
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_whoever_cancels_between_the_pins_keeps_the_first(
+    scheme: str, new_card: NewCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, digits = new_card(scheme), DIGITS[scheme]
+    person = Person(codes=[typing(digits)])
+    loop = asyncio.get_running_loop()
+    send = MockCardConnection.send_and_receive
+
+    def cancel_at_the_write(card: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
+        if apdu[1] in SETTING:
+            loop.call_soon_threadsafe(person.cancel)
+        return send(card, apdu)
+
+    monkeypatch.setattr(MockCardConnection, "send_and_receive", cancel_at_the_write)
+    async with MockCardSource(state.folder) as source:
+        with pytest.raises(UserCancelled):
+            await activating(source, person)
+    assert pins(state) == (NEW_PIN1, "")
+    assert not any(any(code) for code in person.typed)
+
+
+async def test_a_card_pulled_while_the_person_types_is_waited_for(
+    new_card: NewCard,
+) -> None:
+    state = new_card("seven")
+    person = Person()
+    async with MockCardSource(state.folder) as source:
+        work = asyncio.create_task(activating(source, person))
+        await until(lambda: person.codes_questions)
+        source.remove()
+        await until(lambda: "CARD_REMOVED" in person.problems())
+        person.codes.append(typing(7))
+        source.insert()
+        async with asyncio.timeout(20):
+            assert await work == PinsSet("set", "set")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "error"), [("eight", WrongPuk), ("seven", WrongPin)]
+)
+async def test_where_nobody_is_there_a_wrong_code_is_an_error_at_once(
+    scheme: str, error: type[KortillaError], new_card: NewCard
+) -> None:
+    state = new_card(scheme)
+    person = Unattended(codes=[typing(DIGITS[scheme], code=WRONG[scheme])] * 2)
+    async with MockCardSource(state.folder) as source:
+        with pytest.raises(error):
+            await activating(source, person)
+    assert len(person.codes_questions) == 1
+    state.set_faults(Fault(FaultName.CARD_PULLED, on=COMMAND[scheme]))
+    async with MockCardSource(state.folder) as source:
+        with pytest.raises(CardRemoved):
+            await activating(source, Unattended(codes=[typing(DIGITS[scheme])]))

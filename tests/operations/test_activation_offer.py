@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""The offer to activate, when a login or a signature meets a card that is new."""
+
+import asyncio
+
+import pytest
+
+from native_host.card.errors import CardNotActivated
+from native_host.errors import UserCancelled
+from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
+from native_host.mock_card.source import MockCardSource
+from native_host.operations.sign import Signatures
+
+from .faulty_session import log_in, session, signing_of
+from .managing import (
+    DIGITS,
+    NEW_PIN1,
+    NEW_PIN2,
+    NewCard,
+    check_codes,
+    pins,
+    tries,
+    typing,
+)
+from .person import Person, Unattended, until
+
+SCHEMES = ["eight", "seven"]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_login_offers_to_activate_and_goes_on(
+    scheme: str, new_card: NewCard
+) -> None:
+    state, digits = new_card(scheme), DIGITS[scheme]
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, log_in, NEW_PIN1, codes=[typing(digits)]
+        )
+    check_codes(person, record)
+    assert isinstance(result, dict)
+    assert person.offers == [False]
+    assert [q.operation for q in person.codes_questions] == ["activate"]
+    assert not person.problems()
+    assert tries(state) == (5, 5, 5)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_signature_offers_to_set_pin2_and_goes_on(
+    scheme: str, new_card: NewCard
+) -> None:
+    state, digits = new_card(scheme), DIGITS[scheme]
+    with state.update() as card:
+        card.pin1.value, card.pin1.changed, card.pin1.tries = "1234", True, 5
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, signing_of("ab"), NEW_PIN2, codes=[typing(digits, 2)]
+        )
+    check_codes(person, record)
+    assert isinstance(result, Signatures)
+    assert person.offers == [True]
+    assert pins(state) == ("1234", NEW_PIN2)
+
+
+async def test_a_login_with_a_pin1_that_is_set_offers_nothing(
+    new_card: NewCard,
+) -> None:
+    state = new_card("seven")
+    with state.update() as card:
+        card.pin1.value, card.pin1.changed = "1234", True
+    async with MockCardSource(state.folder) as source:
+        person, _, result = await session(source, state, log_in, "1234")
+    assert isinstance(result, dict)
+    assert not person.offers
+
+
+@pytest.mark.parametrize("moment", Moment)
+async def test_an_activation_within_a_login_goes_on_when_the_card_is_back(
+    moment: Moment, new_card: NewCard
+) -> None:
+    state = new_card("seven")
+    state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
+    missing = (2,) if moment is Moment.AFTER else (1, 2)
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, log_in, NEW_PIN1, codes=[typing(7), typing(7, *missing)]
+        )
+    check_codes(person, record)
+    assert isinstance(result, dict)
+    assert person.offers == [False]  # once
+    assert pins(state) == (NEW_PIN1, NEW_PIN2)
+
+
+@pytest.mark.parametrize("when", ["offer", "codes"])
+async def test_whoever_declines_ends_the_login_with_the_reason(
+    when: str, new_card: NewCard
+) -> None:
+    state = new_card("seven")
+    person = Person(agrees=when == "codes")
+    async with MockCardSource(state.folder) as source:
+        work = asyncio.create_task(log_in(source, person))
+        if when == "codes":
+            await until(lambda: person.codes_questions)
+            person.cancel()
+        with pytest.raises(UserCancelled) as caught:
+            await work
+    assert caught.value.reason == "CARD_NOT_ACTIVATED"
+    assert pins(state) == ("", "")
+
+
+async def test_a_card_that_goes_during_the_offer_is_waited_for(
+    new_card: NewCard,
+) -> None:
+    state = new_card("seven")
+    person = Person([NEW_PIN1], agrees=None)
+    async with MockCardSource(state.folder) as source:
+        work = asyncio.create_task(log_in(source, person))
+        await until(lambda: person.offers)
+        source.remove()
+        await until(lambda: "CARD_REMOVED" in person.problems())
+        person.agrees = True
+        person.codes.append(typing(7))
+        source.insert()
+        async with asyncio.timeout(20):
+            assert "signature" in await work
+    assert person.offers == [False, False]
+
+
+async def test_where_nobody_is_there_a_new_card_is_an_error(new_card: NewCard) -> None:
+    state = new_card("seven")
+    person = Unattended([NEW_PIN1], codes=[typing(7)])
+    async with MockCardSource(state.folder) as source:
+        with pytest.raises(CardNotActivated):
+            await log_in(source, person)
+    assert not person.offers
