@@ -240,15 +240,12 @@ async def test_a_locked_pin_is_said_and_no_pin_is_asked_for(
     assert not person.questions
 
 
-async def test_a_card_that_is_not_activated_is_said_and_no_try_is_spent(
+async def test_a_card_that_is_not_activated_is_not_asked_for_its_pin(
     source: MockCardSource, folder: Path
 ) -> None:
     spoilt(folder, lambda pin: setattr(pin, "changed", False))
-    person = Person()
-    login = begin(person, source)
-    await until(person.problems)
-    person.cancel()
-    assert await cancelled(login) == "CARD_NOT_ACTIVATED"
+    person = Person(agrees=False)
+    assert await cancelled(begin(person, source)) == "CARD_NOT_ACTIVATED"
     assert not person.questions
 
 
