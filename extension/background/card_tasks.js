@@ -31,6 +31,8 @@ import { isCount, isRecord, isText } from "../shared/values.js";
  * @property {CertificateStatus[]} certificates
  * @property {Record<"PIN1" | "PIN2" | "PUK", PinStatus>} pins
  * @property {"active" | "partly" | "new" | "unknown"} activation
+ * @property {number[]} codeLengths how many digits the code in the letter may have; none
+ *   where that is not known
  */
 
 /**
@@ -127,7 +129,9 @@ function readReaders(result) {
  * @param {Record<string, unknown>} card
  * @returns {CardStatus}
  */
-function readCard({ holder, certificates, tries, pinsSet, activation }) {
+function readCard(card) {
+  const { holder, certificates, tries, pinsSet, activation } = card;
+  const lengths = card["activationCodeLengths"];
   if (!Array.isArray(certificates) || certificates.length > MOST_CERTIFICATES) {
     throw unusable();
   }
@@ -142,6 +146,9 @@ function readCard({ holder, certificates, tries, pinsSet, activation }) {
     certificates: certificates.map(readCertificate),
     pins: { PIN1: pin("PIN1"), PIN2: pin("PIN2"), PUK: pin("PUK") },
     activation,
+    codeLengths: Array.isArray(lengths)
+      ? lengths.filter((length) => isCount(length, 7, 8))
+      : [],
   };
 }
 

@@ -2,7 +2,13 @@
 // The card as a person sees it: whose it is, what it is good for, and what can be done.
 
 import { build, text } from "../shared/texts.js";
-import { cardReport, changeReport, outcomeReport, problemReport } from "./words.js";
+import {
+  cardReport,
+  changeReport,
+  isActivationBlocked,
+  outcomeReport,
+  problemReport,
+} from "./words.js";
 
 /** @import { CardStatus, CertificateStatus, PinName, PinStatus, ReaderStatus } from "../background/card_tasks.js" */
 /** @import { Change } from "../background/card_tasks.js" */
@@ -35,8 +41,10 @@ export function buildState(state, ask) {
     parts.push(build("p", text("readingCard"), "quiet"));
   } else if (state.problem !== null) {
     // What is wrong with the program itself is told below, with what to do.
-    const report = problemReport({ code: state.problem, kind: "" });
-    if (report) parts.push(add(report));
+    const isToldBelow = state.host?.problem === state.problem;
+    if (!isToldBelow) {
+      parts.push(add(problemReport({ code: state.problem, kind: "" })));
+    }
   } else if (state.readers) {
     parts.push(...buildReaders(state.readers, add, ask));
   }
@@ -55,14 +63,12 @@ function buildReaders(readers, add, ask) {
   const used = readers.filter(({ card, problem }) => card || problem);
   if (used.length === 0) {
     const code = readers.length === 0 ? "NO_READER" : "NO_CARD";
-    const report = problemReport({ code, kind: "" });
-    return report ? [add(report)] : [];
+    return [add(problemReport({ code, kind: "" }))];
   }
   const parts = used.map((reader) => {
     const article = build("article", "", "card");
     if (readers.length > 1) article.append(build("p", reader.name, "quiet"));
-    const report = reader.problem && problemReport(reader.problem);
-    if (report) article.append(add(report));
+    if (reader.problem) article.append(add(problemReport(reader.problem)));
     if (reader.card) article.append(...buildCard(reader, reader.card, add, ask));
     return article;
   });
@@ -96,11 +102,11 @@ function buildCard(reader, card, add, ask) {
       ]),
     );
   }
-  parts.push(panel, buildCertificates(card.certificates));
+  parts.push(panel);
   for (const name of /** @type {const} */ (["PIN1", "PIN2"])) {
     parts.push(buildPin(name, card, ask));
   }
-  parts.push(buildPuk(card.pins.PUK));
+  parts.push(buildPuk(card.pins.PUK), buildCertificates(card.certificates));
   return parts;
 }
 
@@ -132,7 +138,9 @@ function buildCertificates(certificates) {
  */
 function validity({ isReadable, notBefore, notAfter }) {
   if (!isReadable) return text("certificateUnreadable");
-  const format = new Intl.DateTimeFormat(text("languageCode"), { dateStyle: "long" });
+  // As dates are written in Finland, whatever the language.
+  const locale = `${text("languageCode")}-FI`;
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
   const now = Date.now();
   if (now > notAfter) return text("certificateExpired", format.format(notAfter));
   if (now < notBefore) return text("certificateEarly", format.format(notBefore));
@@ -145,37 +153,29 @@ function validity({ isReadable, notBefore, notAfter }) {
  * @param {Ask} ask
  * @returns {HTMLElement}
  */
-function buildPin(name, { pins }, ask) {
-  const { tries, isSet } = pins[name];
+function buildPin(name, card, ask) {
+  const pin = card.pins[name];
+  const { tries, isSet } = pin;
   const isFirst = name === "PIN1";
   const section = build("section", "", "pin");
   const head = buildName(isFirst ? text("pin1") : text("pin2"));
   section.append(head);
-  const isLocked = tries === 0;
-  if (isSet === false) {
-    section.append(build("p", text("pinNotSet"), "quiet"));
-  } else {
-    section.append(...buildTries(head, tries, text("pinLocked")));
-  }
-  const buttons = [];
-  if (isSet && tries !== null && !isLocked) {
-    buttons.push(
-      buildButton(isFirst ? text("changePin1") : text("changePin2"), () =>
-        ask({ command: "change-pin", pin: name }),
-      ),
-    );
-  }
-  // A PIN that was never set and is locked may be one whose activation code was typed
-  // wrong too often: the PUK code sets it too.
-  const canUnlock = isSet !== null && tries !== null && (isSet || isLocked);
-  if (canUnlock && pins.PUK.tries !== 0) {
-    const label = isLocked
-      ? text(isFirst ? "unlockPin1" : "unlockPin2")
-      : text(isFirst ? "forgottenPin1" : "forgottenPin2");
-    const isMain = isLocked && isSet;
-    buttons.push(
-      buildButton(label, () => ask({ command: "unblock", pin: name }), isMain && "main"),
-    );
+  if (isSet === false) section.append(build("p", text("pinNotSet"), "quiet"));
+  else section.append(...buildTries(head, tries, text("pinLocked")));
+  const buttons = /** @type {HTMLElement[]} */ ([]);
+  /** @param {string} label @param {Change} command @param {string} [className] */
+  const offer = (label, command, className) => {
+    const onClick = () => ask({ command, pin: name });
+    buttons.push(buildButton(label, onClick, className));
+  };
+  const isUnlockable = card.pins.PUK.tries !== 0;
+  if (isSet && tries) {
+    offer(text(isFirst ? "changePin1" : "changePin2"), "change-pin");
+    if (isUnlockable) {
+      offer(text(isFirst ? "forgottenPin1" : "forgottenPin2"), "unblock");
+    }
+  } else if (isUnlockable && ((isSet && tries === 0) || isActivationBlocked(pin, card))) {
+    offer(text(isFirst ? "unlockPin1" : "unlockPin2"), "unblock", "main");
   }
   if (buttons.length > 0) section.append(buildButtons(buttons));
   return section;
@@ -189,6 +189,7 @@ function buildPuk({ tries }) {
   const section = build("section", "", "pin");
   const head = buildName(text("puk"));
   section.append(head, ...buildTries(head, tries, text("pukLocked")));
+  if (tries === 1) section.append(build("p", text("pukLast")));
   section.append(build("p", text("pukUse"), "quiet"));
   return section;
 }
@@ -256,11 +257,11 @@ function buildButtons(buttons) {
 /**
  * @param {string} label
  * @param {() => void} onClick
- * @param {string | false} [className]
+ * @param {string} [className]
  * @returns {HTMLElement}
  */
 function buildButton(label, onClick, className) {
-  const button = build("button", label, className || "");
+  const button = build("button", label, className);
   button.setAttribute("type", "button");
   button.addEventListener("click", onClick);
   return button;

@@ -4,7 +4,7 @@
 
 import { text } from "../shared/texts.js";
 
-/** @import { CardStatus } from "../background/card_tasks.js" */
+/** @import { CardStatus, PinStatus } from "../background/card_tasks.js" */
 /** @import { Outcome, Work } from "../background/own_pages.js" */
 
 /**
@@ -80,20 +80,40 @@ export function problemReport({ code, kind }) {
  * @param {CardStatus} card
  * @returns {{report: Report, canActivate: boolean}}
  */
-export function cardReport({ certificates, pins, activation }) {
+export function cardReport(card) {
+  const { certificates, pins, activation } = card;
   const now = Date.now();
   const isExpired =
     certificates.length > 0 &&
     certificates.every(({ isReadable, notAfter }) => isReadable && notAfter < now);
-  if (isExpired) return { report: say(["expired", "expiredMore"], true), canActivate: false };
-  if (activation === "new") {
-    return { report: say(["cardNew", "cardNewMore"], true), canActivate: true };
+  if (isExpired) {
+    return { report: say(["expired", "expiredMore"], true), canActivate: false };
   }
-  if (activation === "partly") {
-    return { report: say(["cardPartly", "cardPartlyMore"], true), canActivate: true };
+  if (activation !== "new" && activation !== "partly") {
+    const report = lockReport(pins) ?? lastTryReport(pins) ?? soundReport(activation);
+    return { report, canActivate: false };
   }
-  return { report: lockReport(pins) ?? soundReport(activation), canActivate: false };
+  const open = [pins.PIN1, pins.PIN2].filter(({ isSet }) => !isSet);
+  if (open.every((pin) => isActivationBlocked(pin, card))) {
+    const names = namesOf("ACTIVATION_BLOCKED") ?? OTHER_PROBLEM;
+    return { report: say(names, true), canActivate: false };
+  }
+  /** @type {Names} */
+  const names =
+    activation === "new" ? ["cardNew", "cardNewMore"] : ["cardPartly", "cardPartlyMore"];
+  return { report: say(names, true), canActivate: true };
 }
+
+/**
+ * Has the code in the letter been typed wrong too often? A code of eight digits is
+ * itself the PUK, and sets a PIN that has no tries as well.
+ *
+ * @param {PinStatus} pin
+ * @param {CardStatus} card
+ * @returns {boolean}
+ */
+export const isActivationBlocked = ({ tries, isSet }, { codeLengths }) =>
+  isSet === false && tries === 0 && !codeLengths.includes(8);
 
 /**
  * @param {CardStatus["pins"]} pins
@@ -102,11 +122,23 @@ export function cardReport({ certificates, pins, activation }) {
 function lockReport({ PIN1, PIN2, PUK }) {
   const locked = [PIN1, PIN2].filter(({ tries }) => tries === 0).length;
   if (PUK.tries === 0) {
-    return say(locked > 0 ? ["cardLost", "cardLostMore"] : ["pukBlocked", "pukBlockedMore"], true);
+    if (locked > 0) return say(["cardLost", "cardLostMore"], true);
+    return say(["pukBlocked", "pukBlockedMore"], true);
   }
   if (locked === 2) return say(["pinsLocked", "unlockMore"], true);
   if (locked === 0) return null;
   return say([PIN1.tries === 0 ? "pin1Locked" : "pin2Locked", "unlockMore"], true);
+}
+
+/**
+ * @param {CardStatus["pins"]} pins
+ * @returns {Report | null} null when no PIN is at its last try
+ */
+function lastTryReport({ PIN1, PIN2 }) {
+  const last = [PIN1, PIN2].filter(({ tries }) => tries === 1).length;
+  if (last === 0) return null;
+  if (last === 2) return say(["pinsLast", "pinLastMore"], true);
+  return say([PIN1.tries === 1 ? "pin1Last" : "pin2Last", "pinLastMore"], true);
 }
 
 /**

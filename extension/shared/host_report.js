@@ -42,6 +42,7 @@ export function showHost(element, { kortilla, problem }) {
   if (!report) {
     element.replaceChildren(
       build("h2", text("readyHeading")),
+      " ", // where both stand in one line
       build("p", text("readyVersion", kortilla ?? "")),
     );
     return;
