@@ -17,10 +17,23 @@ from native_host.pin_prompt.gui.render import offscreen_application
 from native_host.pin_prompt.gui.widgets import SiteLabel
 from native_host.pin_prompt.gui.window import PromptWindow
 from native_host.pin_prompt.messages import AskPin, Open, Request
-from native_host.pin_prompt.questions import Conversation, Document, PinQuestion
+from native_host.pin_prompt.questions import (
+    CodeField,
+    CodesQuestion,
+    Conversation,
+    Document,
+    PinQuestion,
+)
 
 #: A day: no guard ends by itself while a test runs.
 NEVER = 24 * 3600 * 1000
+
+#: The codes that are asked for, with the numbers of digits that each may have.
+SEVEN = CodeField("activation", (7,))
+PUK = CodeField("PUK", tuple(range(8, 13)))
+OLD_PIN = CodeField("old", tuple(range(4, 13)))
+NEW_PIN1 = CodeField("new-PIN1", tuple(range(4, 9)))
+NEW_PIN2 = CodeField("new-PIN2", tuple(range(6, 9)))
 
 
 def a_conversation(**changes: Any) -> Conversation:
@@ -43,6 +56,19 @@ def a_question(**changes: Any) -> PinQuestion:
         "tries_left": 5,
     }
     return PinQuestion(**values | changes)
+
+
+def a_codes_question(**changes: Any) -> CodesQuestion:
+    """Return a question for all that activates a card by a code of seven digits."""
+    values: dict[str, Any] = {
+        "operation": "activate",
+        "fields": (SEVEN, NEW_PIN1, NEW_PIN2),
+        "name": "SPECIMEN-POHJALAINEN Aino",
+        "satu": "99902038C",
+        "at_risk": "PIN1",
+        "tries_left": 5,
+    }
+    return CodesQuestion(**values | changes)
 
 
 def a_document(folder: Path, data: bytes = b"I agree.\n", **changes: Any) -> Document:

@@ -9,12 +9,22 @@ from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.prompt import PromptFailed
 from native_host.pin_prompt.questions import (
     CardChoice,
+    CodeField,
     ConsentQuestion,
     Problem,
     Step,
 )
 
-from .conftest import a_conversation, a_question
+from .conftest import (
+    NEW_PIN1,
+    NEW_PIN2,
+    OLD_PIN,
+    PUK,
+    SEVEN,
+    a_codes_question,
+    a_conversation,
+    a_question,
+)
 
 
 async def test_the_pin_is_typed() -> None:
@@ -84,3 +94,52 @@ async def test_waiting_without_a_problem_goes_on() -> None:
     await asyncio.sleep(0)
     inserted.set()
     assert await waiting
+
+
+#: What is set up for a mock card, by name.
+SET_UP = {
+    "PIN1": "1234",
+    "PIN2": "123456",
+    "PUK": "12345678",
+    "activation": "1234567",
+    "new-PIN1": "2580",
+}
+
+
+@pytest.mark.parametrize(
+    ("field", "code"),
+    [
+        (SEVEN, b"1234567"),
+        (CodeField("activation", (8,)), b"12345678"),
+        (PUK, b"12345678"),
+        (OLD_PIN, b"1234"),
+        (NEW_PIN1, b"2580"),
+        (NEW_PIN2, b"123456"),
+    ],
+)
+async def test_codes_that_were_set_up_are_typed(field: CodeField, code: bytes) -> None:
+    question = a_codes_question(fields=(field,), pin="PIN1")
+    typed = await AutomaticPrompt(SET_UP).ask_codes(question)
+    assert typed == {field.name: bytearray(code)}
+
+
+@pytest.mark.parametrize(
+    ("set_up", "changes", "why"),
+    [
+        ({}, {}, "activation"),
+        ({"activation": "123456"}, {}, "activation"),
+        (SET_UP, {"wrong": True}, "refused"),
+        (SET_UP, {"repeated": True}, "refused"),
+        (SET_UP, {"pin_pad": True}, "reader"),
+    ],
+)
+async def test_no_other_code_is_typed(
+    set_up: dict[str, str], changes: dict[str, bool], why: str
+) -> None:
+    with pytest.raises(PromptFailed, match=why):
+        await AutomaticPrompt(set_up).ask_codes(a_codes_question(**changes))
+
+
+async def test_nobody_takes_the_offer_to_activate() -> None:
+    with pytest.raises(PromptFailed, match="activate"):
+        await AutomaticPrompt(SET_UP).offer_activation(partly=False)

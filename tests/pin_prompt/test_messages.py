@@ -10,17 +10,20 @@ from hypothesis import strategies as st
 
 from native_host.pin_prompt.messages import (
     MAX_REQUEST,
+    AskCodes,
     AskConsent,
     AskPin,
     AskStarted,
     ChooseCard,
     Close,
+    OfferActivation,
     Open,
     Request,
     Show,
     decode_request,
     encode_request,
     read_answer,
+    split_codes,
 )
 from native_host.pin_prompt.questions import (
     CardChoice,
@@ -31,7 +34,7 @@ from native_host.pin_prompt.questions import (
     Step,
 )
 
-from .conftest import a_conversation, a_hash, a_question
+from .conftest import a_codes_question, a_conversation, a_hash, a_question
 
 #: As much as a page may ask for at once, by names that take the most room.
 TWENTY = tuple(
@@ -54,6 +57,10 @@ TWENTY = tuple(
         AskPin(4, a_question(pin_pad=True, pad_problem="timed-out", test_card=True)),
         AskPin(5, a_question(documents=(a_hash(name="half \ud800 \u202e"),))),
         AskPin(6, a_question(documents=TWENTY)),
+        AskCodes(7, a_codes_question(name="Åsa", done=("PIN1",), wrong=True)),
+        AskCodes(8, a_codes_question(pin="PIN2", at_risk="PUK", tries_left=1)),
+        AskCodes(9, a_codes_question(pin_pad=True, pad_problem="different")),
+        OfferActivation(10, partly=True),
         Close(),
     ],
 )
@@ -95,6 +102,8 @@ def an_opening(**changes: Any) -> dict[str, Any]:
         b'{"type": "choose-card", "number": true, "choices": []}',
         b'{"type": "ask-consent", "number": 1, "question": null}',
         b'{"type": "ask-pin", "number": "1", "question": {}}',
+        b'{"type": "ask-codes", "number": 1, "question": {}}',
+        b'{"type": "offer-activation", "number": 1, "partly": 1}',
         b"\xff\xfe",
         *(
             json.dumps(an_opening(**change)).encode()
@@ -137,6 +146,20 @@ def test_a_request_that_is_too_long_is_not_sent() -> None:
         (b'{"type":"pin","number":1,"digits":"0"}', ("pin", 1, b"0")),
         (b'{"type": "chosen", "number": 2, "index": 1}', ("chosen", 2, b"1")),
         (b'{"type": "agreed", "number": 3}', ("agreed", 3, b"")),
+        (
+            b'{"type": "codes", "number": 4, "values": ["1234567", "1234"]}',
+            ("codes", 4, b'"1234567", "1234"'),
+        ),
+        (b'{"type":"codes","number":4,"values":["1"]}', ("codes", 4, b'"1"')),
+        (b'{"type": "codes", "number": 4, "values": []}', None),
+        (b'{"type": "codes", "number": 4, "values": ["1", "a"]}', None),
+        (b'{"type": "codes", "number": 4, "values": ["1", ""]}', None),
+        (b'{"type": "codes", "number": 4, "values": ["1" "2"]}', None),
+        (b'{"type": "codes", "number": 4, "values": ["1234567890123"]}', None),
+        (b'{"type": "codes", "number": 4, "values": ["1","2","3","4","5"]}', None),
+        (b'{"type": "codes", "number": 4, "digits": "1234"}', None),
+        (b'{"type": "codes", "number": 4}', None),
+        (b'{"type": "pin", "number": 1, "values": ["1234"]}', None),
         (b'{"type": "pin", "number": 1, "digits": ""}', None),
         (b'{"type": "pin", "number": 1, "digits": "12a4"}', None),
         (b'{"type": "pin", "number": 1, "digits": "1234567890123"}', None),
@@ -154,3 +177,11 @@ def test_an_answer_is_read_without_becoming_a_str(
 ) -> None:
     answer = read_answer(bytearray(line))
     assert (answer and (*answer[:2], bytes(answer[2]))) == read
+
+
+def test_codes_come_in_a_buffer_each() -> None:
+    content = bytearray(b'"1234567" , "1234","739146"')
+    split = split_codes(content)
+    assert split == [b"1234567", b"1234", b"739146"]
+    assert all(type(code) is bytearray for code in split)
+    assert split_codes(bytearray()) == []

@@ -25,7 +25,7 @@ from native_host.pin_prompt.questions import (
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 
-from .conftest import a_conversation, a_question
+from .conftest import a_codes_question, a_conversation, a_question
 
 #: What each script begins with: ``hear`` reads a request, ``say`` answers.
 HEAD = """
@@ -81,7 +81,64 @@ say(type='pin', number=asked['number'], digits='1234')
         assert await prompt.ask_pin(a_question()) == b"1234"
 
 
-@pytest.mark.parametrize("ask", ["started", "pin", "watch", "wait"])
+def codes(*values: str) -> str:
+    """A script that answers the next question with these codes."""
+    return f"say(type='codes', number=hear()['number'], values={list(values)})\n"
+
+
+async def test_codes_come_each_in_a_buffer_by_its_name() -> None:
+    answer = codes("1234567", "2580", "739146")
+    async with scripted(VISIBLE + answer + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        typed = await prompt.ask_codes(a_codes_question())
+        assert typed == {
+            "activation": b"1234567",
+            "new-PIN1": b"2580",
+            "new-PIN2": b"739146",
+        }
+        assert {type(code) for code in typed.values()} == {bytearray}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("1234567", "2580"),
+        ("1234567", "2580", "739146", "1"),
+        ("12345678", "2580", "739146"),
+        ("1234567", "258", "739146"),
+    ],
+)
+async def test_codes_that_do_not_fit_are_refused(values: tuple[str, ...]) -> None:
+    async with scripted(VISIBLE + codes(*values) + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        with pytest.raises(PromptFailed, match="don't fit"):
+            await prompt.ask_codes(a_codes_question())
+
+
+async def test_where_codes_are_typed_on_the_reader_none_come() -> None:
+    script = """
+asked = hear()
+assert asked['question']['pin_pad']
+say(type='codes', number=asked['number'], values=['1234567'])
+say(type='agreed', number=asked['number'])
+"""
+    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        assert await prompt.ask_codes(a_codes_question(pin_pad=True)) == {}
+
+
+async def test_activation_is_offered() -> None:
+    script = """
+asked = hear()
+assert asked == {'type': 'offer-activation', 'number': 1, 'partly': True}
+say(type='agreed', number=asked['number'])
+"""
+    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        await prompt.offer_activation(partly=True)
+
+
+@pytest.mark.parametrize("ask", ["started", "pin", "codes", "offer", "watch", "wait"])
 async def test_cancelling_is_heard_whatever_goes_on(ask: str) -> None:
     cancel = "hear(); say(type='cancel')\n"
     async with scripted(VISIBLE + cancel + TO_THE_END) as (prompt, _):
@@ -95,6 +152,10 @@ async def test_cancelling_is_heard_whatever_goes_on(ask: str) -> None:
                 await prompt.ask_started()
             elif ask == "pin":
                 await prompt.ask_pin(a_question())
+            elif ask == "codes":
+                await prompt.ask_codes(a_codes_question())
+            elif ask == "offer":
+                await prompt.offer_activation(partly=False)
             else:
                 await prompt.watch(asyncio.Event().wait())
 

@@ -204,7 +204,7 @@ class StepPage(Page):
         row.setSpacing(em(self, 1.0))
         elsewhere = problem is not None and problem.code in _ELSEWHERE
         look = LOOKS[self.conversation.operation]
-        # The windows of a site are not there any more when all is done.
+        # Nothing is to be done with the card any more, or not here.
         without = (Step.EXPIRED, Step.FAILED, Step.RECEIVING)
         if step not in without and not elsewhere:
             row.addWidget(Picture(step, look.colour), 0, _MORE)
