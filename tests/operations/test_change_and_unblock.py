@@ -1,0 +1,416 @@
+# SPDX-License-Identifier: MIT
+"""Changing a PIN and unlocking one, on the computer's keys and on the reader's."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from native_host.card.connection import CardConnection
+from native_host.card.fineid import PinRole
+from native_host.card.pin_pad import PinPad
+from native_host.card.source import Reader
+from native_host.errors import InvalidArgument, UserCancelled
+from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations.manage import PinsSet
+from native_host.operations.sign import Signatures
+from native_host.pin_prompt.prompt import Step
+
+from .faulty_session import log_in, session, signing_of
+from .managing import (
+    NEW_PIN1,
+    NEW_PIN2,
+    NewCard,
+    changing,
+    check_codes,
+    codes_sent,
+    pins,
+    tries,
+    unlocking,
+)
+from .person import Person, until
+
+ROLES = [PinRole.PIN1, PinRole.PIN2]
+OLD = {PinRole.PIN1: "1234", PinRole.PIN2: "123456"}
+NEW = {PinRole.PIN1: NEW_PIN1, PinRole.PIN2: NEW_PIN2}
+SET = {PinRole.PIN1: PinsSet(pin1="set"), PinRole.PIN2: PinsSet(pin2="set")}
+PUK = "12345678"
+
+
+@pytest.fixture
+def state(folder: Path) -> MockCardState:
+    return MockCardState.open(folder)
+
+
+def page(role: PinRole, **code: str) -> dict[str, str]:
+    """Return what is typed: a code by its field, and the new PIN."""
+    return {**code, f"new-{role.name}": NEW[role]}
+
+
+async def check_card_works(
+    source: MockCardSource, state: MockCardState, pin1: str, pin2: str
+) -> None:
+    _, _, token = await session(source, state, log_in, pin1)
+    assert isinstance(token, dict)
+    _, _, signed = await session(source, state, signing_of("a"), pin2)
+    assert isinstance(signed, Signatures)
+
+
+def expected_pins(role: PinRole) -> tuple[str, str]:
+    pin1, pin2 = ((NEW if each is role else OLD)[each] for each in ROLES)
+    return pin1, pin2
+
+
+# -- Changing -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_pin_is_changed_by_the_old_one(
+    role: PinRole, source: MockCardSource, state: MockCardState
+) -> None:
+    person, record, result = await session(
+        source, state, changing(role), codes=[page(role, old=OLD[role])]
+    )
+    check_codes(person, record)
+    assert result == SET[role]
+    assert result.fields() == {role.name.lower(): "set"}
+    assert tries(state) == (5, 5, 5)
+    assert pins(state) == expected_pins(role)
+    await check_card_works(source, state, *expected_pins(role))
+    [question] = person.codes_questions
+    assert question.operation == "change-pin"
+    assert (question.pin, question.at_risk) == (role.name, role.name)
+    old, new = question.fields
+    shortest = len(OLD[role])
+    assert (old.name, old.lengths) == ("old", tuple(range(shortest, 13)))
+    assert (new.name, new.lengths) == (
+        f"new-{role.name}",
+        tuple(range(shortest, 9)),
+    )
+    assert person.conversation
+    assert person.conversation.operation == "change-pin"
+    assert person.shown[-1] == (Step.DONE, None)
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_wrong_old_pin_costs_a_try_and_is_not_sent_again(
+    role: PinRole, source: MockCardSource, state: MockCardState
+) -> None:
+    wrong, right = page(role, old="999999"), page(role, old=OLD[role])
+    person, record, result = await session(
+        source, state, changing(role), codes=[wrong, wrong, right]
+    )
+    check_codes(person, record)
+    assert result == SET[role]
+    assert [q.tries_left for q in person.codes_questions] == [5, 4, 4]
+    assert [q.wrong for q in person.codes_questions] == [False, True, True]
+    assert [q.repeated for q in person.codes_questions] == [False, False, True]
+    assert len(codes_sent(record.commands())) == 2
+    assert tries(state) == (5, 5, 5)
+
+
+async def test_a_pin_that_is_run_down_is_blocked_and_no_more_is_asked(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    wrong = [page(PinRole.PIN1, old=f"999{n}") for n in range(6)]
+    person, record, result = await session(
+        source, state, changing(PinRole.PIN1), codes=wrong
+    )
+    check_codes(person, record)
+    assert isinstance(result, UserCancelled)
+    assert result.reason == "PIN_BLOCKED"
+    assert [q.tries_left for q in person.codes_questions] == [5, 4, 3, 2, 1]
+    assert tries(state) == (0, 5, 5)
+
+
+async def test_an_old_pin_of_twelve_digits_can_be_changed(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    with state.update() as card:
+        card.pin1.value = "123456789012"
+    _, _, result = await session(
+        source,
+        state,
+        changing(PinRole.PIN1),
+        codes=[page(PinRole.PIN1, old="123456789012")],
+    )
+    assert result == SET[PinRole.PIN1]
+
+
+async def test_a_new_card_s_pin_is_not_changed_but_activated(new_card: NewCard) -> None:
+    state = new_card("seven")
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(source, state, changing(PinRole.PIN1))
+    assert isinstance(result, UserCancelled)
+    assert result.reason == "CARD_NOT_ACTIVATED"
+    assert not codes_sent(record.commands())
+    assert not person.codes_questions
+
+
+@pytest.mark.parametrize(
+    ("moment", "before", "again", "doubts"),
+    [
+        # The tries tell: a PIN that was set has all of them.
+        (Moment.AFTER, 4, None, []),
+        (Moment.BEFORE, 4, "1234", [True]),
+        # They do not, so the person is told that either PIN may be right.
+        (Moment.AFTER, 5, NEW_PIN1, [True]),
+        (Moment.BEFORE, 5, "1234", [True]),
+    ],
+)
+async def test_a_change_that_got_no_answer(
+    moment: Moment,
+    before: int,
+    again: str | None,
+    doubts: list[bool],
+    source: MockCardSource,
+    state: MockCardState,
+) -> None:
+    with state.update() as card:
+        card.pin1.tries = before
+    state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
+    codes = [page(PinRole.PIN1, old=old) for old in ("1234", again) if old]
+    person, record, result = await session(
+        source, state, changing(PinRole.PIN1), codes=codes
+    )
+    check_codes(person, record)
+    assert result == SET[PinRole.PIN1]
+    assert [q.in_doubt for q in person.codes_questions] == [False, *doubts]
+    assert pins(state)[0] == NEW_PIN1
+    assert tries(state) == (5, 5, 5)
+
+
+# -- Unlocking ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("left", [0, 2, 5], ids="{} tries left".format)
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_blocked_or_forgotten_pin_is_set_by_the_puk(
+    role: PinRole, left: int, source: MockCardSource, state: MockCardState
+) -> None:
+    with state.update() as card:
+        (card.pin1 if role is PinRole.PIN1 else card.pin2).tries = left
+    person, record, result = await session(
+        source, state, unlocking(role), codes=[page(role, PUK=PUK)]
+    )
+    check_codes(person, record)
+    assert result == SET[role]
+    assert tries(state) == (5, 5, 5)
+    await check_card_works(source, state, *expected_pins(role))
+    [question] = person.codes_questions
+    assert question.operation == "unblock"
+    assert (question.pin, question.at_risk) == (role.name, "PUK")
+    puk, new = question.fields
+    assert (puk.name, puk.lengths) == ("PUK", (8, 9, 10, 11, 12))
+    assert new.name == f"new-{role.name}"
+
+
+async def test_a_wrong_puk_costs_one_of_its_tries_and_is_not_sent_again(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    wrong, right = (page(PinRole.PIN2, PUK=puk) for puk in ("99999999", PUK))
+    person, record, result = await session(
+        source, state, unlocking(PinRole.PIN2), codes=[wrong, wrong, right]
+    )
+    check_codes(person, record)
+    assert result == SET[PinRole.PIN2]
+    assert [q.tries_left for q in person.codes_questions] == [5, 4, 4]
+    assert [q.repeated for q in person.codes_questions] == [False, False, True]
+
+
+@pytest.mark.parametrize("moment", Moment)
+async def test_the_puk_runs_down_even_when_nobody_hears_it_and_stops(
+    moment: Moment, source: MockCardSource, state: MockCardState
+) -> None:
+    state.set_faults(
+        Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK, when=moment, skip=2)
+    )
+    wrong = [page(PinRole.PIN1, PUK=f"9999999{n}") for n in range(8)]
+    person, record, result = await session(
+        source, state, unlocking(PinRole.PIN1), codes=wrong
+    )
+    check_codes(person, record)
+    assert isinstance(result, UserCancelled)
+    assert result.reason == "PUK_BLOCKED"
+    asked = [q.tries_left for q in person.codes_questions]
+    assert asked == ([5, 4, 3, 3, 2, 1] if moment is Moment.BEFORE else [5, 4, 3, 2, 1])
+    assert tries(state) == (5, 5, 0)
+
+
+async def test_a_dead_puk_is_said_and_not_asked_for(
+    source: MockCardSource, state: MockCardState
+) -> None:
+    with state.update() as card:
+        card.puk.tries = card.pin1.tries = 0
+    person, record, result = await session(source, state, unlocking(PinRole.PIN1))
+    assert isinstance(result, UserCancelled)
+    assert result.reason == "PUK_BLOCKED"
+    assert not codes_sent(record.commands())
+    assert not person.codes_questions
+
+
+async def test_a_new_pin_without_tries_is_set_by_an_ordered_puk(
+    new_card: NewCard,
+) -> None:
+    state = new_card("seven")
+    with state.update() as card:
+        card.pin1.tries = 0
+    async with MockCardSource(state.folder) as source:
+        _, _, result = await session(
+            source,
+            state,
+            unlocking(PinRole.PIN1),
+            codes=[page(PinRole.PIN1, PUK=PUK)],
+        )
+    assert result == SET[PinRole.PIN1]
+    assert tries(state) == (5, 5, 5)
+
+
+async def test_a_new_pin_with_tries_is_not_unlocked_but_activated(
+    new_card: NewCard,
+) -> None:
+    state = new_card("seven")
+    async with MockCardSource(state.folder) as source:
+        person, _, result = await session(source, state, unlocking(PinRole.PIN1))
+    assert isinstance(result, UserCancelled)
+    assert result.reason == "CARD_NOT_ACTIVATED"
+    assert not person.codes_questions
+
+
+@pytest.mark.parametrize("operation", [changing, unlocking])
+async def test_the_puk_itself_is_not_set(
+    operation: type, source: MockCardSource
+) -> None:
+    with pytest.raises(InvalidArgument):
+        await operation(PinRole.PUK)(source, Person())
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"), [(changing, {"old": "1234"}), (unlocking, {"PUK": PUK})]
+)
+async def test_another_card_that_is_put_in_after_the_typing_is_never_written(
+    operation: type,
+    code: dict[str, str],
+    source: MockCardSource,
+    state: MockCardState,
+) -> None:
+    state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE))
+    state.add_fault(Fault(FaultName.CARD_PULLED, on=CommandName.UNBLOCK))
+    person = Person(codes=[page(PinRole.PIN1, **code)] * 2)
+    work = asyncio.create_task(operation(PinRole.PIN1)(source, person))
+    await until(lambda: "CARD_REMOVED" in person.problems())
+    with state.update() as card:
+        serial, card.serial = card.serial, "FI9999999"
+    before = state.read()
+    source.insert()
+    await until(lambda: "OTHER_CARD" in person.problems())
+    assert state.read() == before
+    assert len(person.codes) == 1
+    with state.update() as card:
+        card.serial = serial
+    source.remove()
+    source.insert()
+    async with asyncio.timeout(20):
+        assert await work == SET[PinRole.PIN1]
+
+
+# -- On the reader --------------------------------------------------------------------
+
+TIMED_OUT, CANCELLED, DIFFERENT, LENGTH = 0x6400, 0x6401, 0x6402, 0x6403
+
+
+class Pad(PinPad):
+    """A reader on which a person types what the test says, or does something else."""
+
+    can_modify = True
+
+    def __init__(
+        self, typings: Iterator[tuple[str, str] | int], card: CardConnection
+    ) -> None:
+        self._typings = typings
+        self._card = card
+
+    def verify(self, template: bytes, min_digits: int, max_digits: int) -> int:
+        raise AssertionError
+
+    def modify(self, template: bytes, min_digits: int, max_digits: int) -> int:
+        typed = next(self._typings)
+        if isinstance(typed, int):
+            return typed
+        assert template[4] == 24
+        if any(not min_digits <= len(each) <= max_digits for each in typed):
+            return LENGTH
+        code, new = (each.encode().ljust(12, b"\0") for each in typed)
+        return self._card.send_and_receive(template[:5] + code + new)[1]
+
+
+@pytest.fixture
+def typings(
+    source: MockCardSource, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[str, str] | int]:
+    """Give the reader a pin pad; return the list of what is typed there."""
+    typings: list[tuple[str, str] | int] = []
+    connect, typed = source.connect, iter(typings)
+
+    async def with_pad(reader: Reader) -> CardConnection:
+        connection = await connect(reader)
+        connection.pin_pad = Pad(typed, connection)
+        return connection
+
+    monkeypatch.setattr(source, "connect", with_pad)
+    return typings
+
+
+async def test_a_pin_is_changed_on_the_reader(
+    source: MockCardSource,
+    state: MockCardState,
+    typings: list[tuple[str, str] | int],
+) -> None:
+    typings += [
+        TIMED_OUT,
+        DIFFERENT,
+        ("1234", "258"),
+        ("9999", NEW_PIN1),
+        ("1234", NEW_PIN1),
+    ]
+    person = Person(codes=[{}] * 5)
+    assert await changing(PinRole.PIN1)(source, person) == SET[PinRole.PIN1]
+    questions = person.codes_questions
+    assert all(q.pin_pad for q in questions)
+    assert [each.lengths for each in questions[0].fields] == [(4, 5, 6, 7, 8)] * 2
+    problems = ["", "timed-out", "different", "length", ""]
+    assert [q.pad_problem for q in questions] == problems
+    assert [q.tries_left for q in questions] == [5, 5, 5, 5, 4]
+    assert [q.wrong for q in questions] == [False, False, False, False, True]
+    assert Step.PIN_PAD in [step for step, _ in person.shown]
+    assert pins(state) == (NEW_PIN1, "123456")
+
+
+async def test_a_pin_is_unlocked_on_the_reader_with_eight_digits(
+    source: MockCardSource,
+    state: MockCardState,
+    typings: list[tuple[str, str] | int],
+) -> None:
+    """A reader that took other lengths would send a PUK that is too short."""
+    typings += [("1234567", "25801470"), (PUK, NEW_PIN1), (PUK, "25801470")]
+    person = Person(codes=[{}] * 3)
+    assert await unlocking(PinRole.PIN1)(source, person) == SET[PinRole.PIN1]
+    assert [each.lengths for each in person.codes_questions[0].fields] == [(8,)] * 2
+    assert [q.pad_problem for q in person.codes_questions] == ["", "length", "length"]
+    assert pins(state) == ("25801470", "123456")
+    assert tries(state) == (5, 5, 5)
+
+
+async def test_cancelled_on_the_reader_is_cancelled(
+    source: MockCardSource,
+    state: MockCardState,
+    typings: list[tuple[str, str] | int],
+) -> None:
+    typings.append(CANCELLED)
+    with pytest.raises(UserCancelled):
+        await changing(PinRole.PIN2)(source, Person(codes=[{}]))
+    assert tries(state) == (5, 5, 5)
+    assert pins(state) == ("1234", "123456")
