@@ -64,10 +64,11 @@ def set_enabled(enabled: bool) -> None:
 
 
 def forget() -> None:
-    """Leave nothing of a choice behind; the choice is then that it may run."""
-    set_enabled(True)
-    with contextlib.suppress(OSError):  # there are other files of Kortilla's
-        _switch().parent.rmdir()
+    """Leave nothing behind, of a choice neither: it may run then."""
+    for path in (_switch(), _lock_path()):
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there are other files of Kortilla's
+            path.parent.rmdir()
 
 
 def stop() -> None:
@@ -77,7 +78,7 @@ def stop() -> None:
         return
     try:
         process = os.pidfd_open(pid)
-    except ProcessLookupError:
+    except OSError:  # there is none of that number
         return
     try:
         if _running_process() == pid:  # not another process of that number
@@ -131,8 +132,10 @@ def _lock(descriptor: int) -> bool:
 
 
 def _lock_path() -> Path:
-    runtime = platformdirs.user_runtime_path("kortilla", appauthor=False)
-    return runtime / "agent.lock"
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime.startswith("/"):
+        return Path(runtime, "kortilla", "agent.lock")
+    return platformdirs.user_data_path("kortilla", appauthor=False) / "agent.lock"
 
 
 def _switch() -> Path:

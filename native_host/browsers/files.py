@@ -11,12 +11,20 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .errors import InstallFailed
 
-__all__ = ["only_root_writes", "read", "remove", "remove_empty_folder", "write"]
+__all__ = [
+    "only_root_writes",
+    "read",
+    "read_link",
+    "remove",
+    "remove_empty_folder",
+    "write",
+    "write_link",
+]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _MOST_LINKS = 40
@@ -51,13 +59,49 @@ def write(path: Path, content: bytes, *, mode: int, folder_mode: int) -> list[Pa
 
     Returns the folders that were made, outermost first. Raises ``InstallFailed``.
     """
+
+    def put(folder: int, temporary: str) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        file = os.open(temporary, flags, 0o600, dir_fd=folder)
+        with os.fdopen(file, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fchmod(file, mode)
+            os.fsync(file)
+
+    return _place(path, put, folder_mode)
+
+
+def read_link(path: Path) -> str | None:
+    """Return where a link leads to, or None when there is no link of that name."""
+    try:
+        with _folder(path.parent) as folder:
+            return os.readlink(path.name, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            return None
+        raise _failed(path, error) from error
+
+
+def write_link(path: Path, target: str, *, folder_mode: int) -> list[Path]:
+    """Put a link in its place, as ``write`` does with a file."""
+
+    def put(folder: int, temporary: str) -> None:
+        os.symlink(target, temporary, dir_fd=folder)
+
+    return _place(path, put, folder_mode)
+
+
+def _place(path: Path, put: Callable[[int, str], None], folder_mode: int) -> list[Path]:
     made: list[Path] = []
     try:
         with (
             _explained(path),
             _folder(path.parent, made=made, folder_mode=folder_mode) as folder,
         ):
-            _replace(folder, path.name, content, mode)
+            _replace(folder, path.name, put)
     except BaseException:
         for each in reversed(made):
             remove_empty_folder(each)
@@ -112,16 +156,10 @@ def only_root_writes(path: Path) -> bool:
     return True
 
 
-def _replace(folder: int, name: str, content: bytes, mode: int) -> None:
+def _replace(folder: int, name: str, put: Callable[[int, str], None]) -> None:
     temporary = f".{name}.{secrets.token_hex(8)}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        file = os.open(temporary, flags, 0o600, dir_fd=folder)
-        with os.fdopen(file, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fchmod(file, mode)
-            os.fsync(file)
+        put(folder, temporary)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with contextlib.suppress(OSError):

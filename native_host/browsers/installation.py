@@ -18,6 +18,7 @@ import platformdirs
 import native_host
 
 from . import files
+from .agent_files import agent_files
 from .errors import InstallFailed
 from .hosts import HostName, host_names, manifest
 from .launcher import launcher, python_path
@@ -83,6 +84,8 @@ def install(
 ) -> Report:
     """Write launcher and manifests for the browsers that are there, or are named.
 
+    With them comes what starts the agent.
+
     ``names`` are names of the table; None means each browser whose folder exists. For
     a named browser the folder is made. ``extensions`` are ids to admit besides the
     known ones. ``root`` is where places for everyone begin. Raises ``InstallFailed``;
@@ -110,6 +113,11 @@ def install(
             wanted.append((change, content, mode))
 
     want(launcher(python), 0o755, Change(str(path), "written"))
+    starters = agent_files(level, python, root=root)
+    changes += [
+        Change(str(each.path), "unchanged" if each.is_there() else "written")
+        for each in starters
+    ]
     extensions = tuple(extensions)
     for target in targets:
         for host in host_names():
@@ -125,8 +133,10 @@ def install(
             made = files.write(
                 Path(change.path), content, mode=mode, folder_mode=folder_mode
             )
-            if made:
-                _note_folders(level, root, made, folder_mode)
+            _note_folders(level, root, made, folder_mode)
+        for each in starters:
+            if not each.is_there():
+                _note_folders(level, root, each.write(folder_mode), folder_mode)
     served = {target.browser.name for target in targets}
     return Report(
         level=level,
@@ -146,8 +156,8 @@ def uninstall(
 ) -> Report:
     """Remove what ``install`` wrote for these browsers (default: all), and only that.
 
-    The launcher goes with the last manifest that points to it. Raises
-    ``InstallFailed``.
+    The launcher goes with the last manifest that points to it, and so does what starts
+    the agent. Raises ``InstallFailed``.
     """
     path = launcher_path(level, root=root)
     everywhere = {
@@ -163,8 +173,15 @@ def uninstall(
         if names is None or browser.name in names
     ]
     gone = [Change(str(place), "removed", b.name, place.stem) for place, b in chosen]
-    if len(chosen) == len(everywhere) and files.read(path) is not None:
-        gone.append(Change(str(path), "removed"))
+    if len(chosen) == len(everywhere):
+        ours = [
+            str(each.path)
+            for each in agent_files(level, python_path(), root=root)
+            if each.is_ours()
+        ]
+        if files.read(path) is not None:
+            ours.insert(0, str(path))
+        gone += [Change(each, "removed") for each in ours]
     if not dry_run:
         for change in gone:
             files.remove(Path(change.path))
@@ -257,6 +274,8 @@ def _noted_folders(level: Level, root: Path) -> list[str]:
 
 
 def _note_folders(level: Level, root: Path, made: list[Path], mode: int) -> None:
+    if not made:
+        return
     noted = _noted_folders(level, root)
     noted += [str(each) for each in made if str(each) not in noted]
     _write_record(level, root, noted, mode)

@@ -49,27 +49,31 @@ def serve(window: Sequence[str] | None = None) -> str:
     if not presence.is_enabled():
         say("The agent is switched off. `kortilla agent --enable` switches it on.")
         return "disabled"
-    with presence.only_one() as only:
-        if not only:
-            say("The agent runs already.")
-            return "running"
-        asyncio.run(_serve(window))
-    return "ended"
+    if asyncio.run(_serve(window)):
+        return "ended"
+    say("The agent runs already.")
+    return "running"
 
 
-async def _serve(window: Sequence[str] | None) -> None:
+async def _serve(window: Sequence[str] | None) -> bool:
+    from native_host.agent import presence
     from native_host.agent.agent import Agent
     from native_host.card.pcsc import PcscSource
 
     async with PcscSource() as source:
         agent = Agent(source) if window is None else Agent(source, window)
         run = asyncio.create_task(agent.run())
+        # Before anybody can know that it is this process which is to be ended.
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, run.cancel)
-        await asyncio.wait({run})
+        with presence.only_one() as only:
+            if not only:
+                run.cancel()
+            await asyncio.wait({run})
         if not run.cancelled():
             run.result()
+    return only
 
 
 def _words(enabled: bool, running: bool) -> str:

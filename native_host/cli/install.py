@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla install`` and ``kortilla uninstall``: telling browsers about the host."""
+"""``kortilla install`` and ``kortilla uninstall``: the browsers, and the agent."""
 
 from __future__ import annotations
 
@@ -52,7 +52,11 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_options
 def install(browser: list[str] | None, system: bool, dry_run: bool) -> None:
-    """Tell the browsers where the host is, so that the extension finds it."""
+    """Tell the browsers where the host is, so that the extension finds it.
+
+    The agent, which notices a new card, then starts with each login.
+    """
+    from native_host.agent import presence
     from native_host.browsers import installation
 
     report = installation.install(
@@ -61,16 +65,24 @@ def install(browser: list[str] | None, system: bool, dry_run: bool) -> None:
         dry_run=dry_run,
         extensions=load_config().extensions,
     )
+    if not (system or dry_run):
+        presence.start()
     _show(report)
 
 
 @click.command()
 @_options
 def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
-    """Remove what install wrote, and nothing else."""
+    """Remove what install wrote, and nothing else; end the agent."""
+    from native_host.agent import presence
     from native_host.browsers import installation
 
-    _show(installation.uninstall(browser, level=_level(system), dry_run=dry_run))
+    launcher = str(installation.launcher_path("user"))
+    report = installation.uninstall(browser, level=_level(system), dry_run=dry_run)
+    if not dry_run and launcher in {change.path for change in report.changes}:
+        presence.stop()
+        presence.forget()
+    _show(report)
 
 
 def _level(system: bool) -> Level:

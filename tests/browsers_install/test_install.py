@@ -33,9 +33,16 @@ def tree(folder: Path) -> dict[str, bytes | None]:
 
 def actions(report: installation.Report) -> dict[str, str]:
     return {
-        f"{c.browser}/{c.host}" if c.host else "launcher": c.action
+        f"{c.browser}/{c.host}" if c.host else own_file(Path(c.path)): c.action
         for c in report.changes
     }
+
+
+def own_file(path: Path) -> str:
+    return "launcher" if path.name == "kortilla-host" else f"agent/{path.parent.name}"
+
+
+AGENT = ("agent/user", "agent/graphical-session.target.wants", "agent/autostart")
 
 
 def test_manifests_are_written_where_a_browsers_folder_is(home: Path) -> None:
@@ -50,6 +57,9 @@ def test_manifests_are_written_where_a_browsers_folder_is(home: Path) -> None:
         f"{FIREFOX}/eu.webeid.json",
         ".local/share/kortilla/host/kortilla-host",
         ".local/share/kortilla/host/installed.json",
+        ".config/systemd/user/kortilla-agent.service",
+        ".config/systemd/user/graphical-session.target.wants/kortilla-agent.service",
+        ".config/autostart/kortilla-agent.desktop",
     }
     for family, place in (("chromium", CHROMIUM), ("firefox", FIREFOX)):
         for host in host_names():
@@ -77,6 +87,7 @@ def test_a_browser_that_is_named_gets_its_folder(home: Path) -> None:
     assert not (home / ".mozilla").exists()
     assert actions(report) == {
         "launcher": "written",
+        **dict.fromkeys(AGENT, "written"),
         "chromium/fi.kortilla.host": "written",
         "chromium/eu.webeid": "written",
     }
@@ -112,6 +123,7 @@ def test_installing_again_repairs_what_was_damaged(home: Path) -> None:
     (home / FIREFOX / "fi.kortilla.host.json").write_text("{")
     assert actions(install()) == {
         "launcher": "written",
+        **dict.fromkeys(AGENT, "unchanged"),
         "firefox/fi.kortilla.host": "written",
         "firefox/eu.webeid": "unchanged",
     }
@@ -149,7 +161,7 @@ def test_uninstall_of_one_browser_leaves_the_others_working(home: Path) -> None:
     install(["chromium"])
     report = uninstall(["chromium"])
     assert "launcher" not in actions(report)
-    assert not (home / ".config").exists()
+    assert not (home / ".config/chromium").exists()
     assert tree(home) == before
 
 
@@ -264,7 +276,7 @@ def test_a_snap_and_a_flatpak_are_seen_and_said(home: Path) -> None:
     place = home / "snap/chromium/common/chromium/NativeMessagingHosts"
     assert (place / "fi.kortilla.host.json").is_file()
     assert not (home / ".mozilla").exists()
-    assert not (home / ".config").exists()
+    assert not (home / ".config/chromium").exists()
     uninstall()
     assert not place.exists()
 

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla agent`` as a program: one for each person, off with one command."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from native_host.agent import presence
+from native_host.cli import main
+
+StartAgent = Callable[[], "subprocess.Popen[str]"]
+
+pytestmark = pytest.mark.usefixtures("session")
+
+
+@pytest.fixture
+def kortilla(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """Run a command and return its result."""
+
+    def run(*words: str) -> Any:
+        capsys.readouterr()
+        assert main(words) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def wait_until_running() -> None:
+    deadline = time.monotonic() + 20
+    while not presence.is_running():
+        assert time.monotonic() < deadline, "The agent does not start."
+        os.sched_yield()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_runs_until_it_is_told_to_end(
+    start_agent: StartAgent, number: signal.Signals
+) -> None:
+    assert not presence.is_running()
+    agent = start_agent()
+    wait_until_running()
+    agent.send_signal(number)
+    out, err = agent.communicate(timeout=20)
+    assert (agent.returncode, json.loads(out), err) == (0, {"agent": "ended"}, "")
+    assert not presence.is_running()
+
+
+def test_there_is_one_for_each_person(start_agent: StartAgent) -> None:
+    first = start_agent()
+    wait_until_running()
+    second = start_agent()
+    out, _ = second.communicate(timeout=20)
+    assert (second.returncode, json.loads(out)) == (0, {"agent": "running"})
+    assert first.poll() is None
+
+
+def test_one_that_was_killed_stands_in_nobodys_way(start_agent: StartAgent) -> None:
+    first = start_agent()
+    wait_until_running()
+    first.kill()
+    first.wait()
+    assert not presence.is_running()
+    start_agent()
+    wait_until_running()
+
+
+def test_one_command_ends_it_and_keeps_it_off(
+    start_agent: StartAgent, kortilla: Callable[..., Any]
+) -> None:
+    agent = start_agent()
+    wait_until_running()
+    assert kortilla("agent", "--status") == {"enabled": True, "running": True}
+    assert kortilla("agent", "--disable") == {"enabled": False, "running": False}
+    assert agent.wait(timeout=20) == 0
+    assert kortilla("agent") == {"agent": "disabled"}
+    assert kortilla("agent", "--disable") == {"enabled": False, "running": False}
+    assert kortilla("agent", "--enable") == {"enabled": True, "running": False}
+    start_agent()
+    wait_until_running()
+    assert kortilla("agent", "--enable") == {"enabled": True, "running": True}
+
+
+def test_the_unit_of_systemd_looks_for_the_same_switch(session: Path) -> None:
+    presence.set_enabled(False)
+    [switch] = (session / ".config/kortilla").iterdir()
+    template = Path(__file__).parents[2] / "manifests/kortilla-agent.service"
+    condition = f"ConditionPathExists=!%E/kortilla/{switch.name}\n"
+    assert condition in template.read_text()
+    assert stat.S_IMODE(switch.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("others", [(), ("config.toml",)])
+def test_uninstall_ends_it_and_leaves_no_choice_behind(
+    session: Path,
+    start_agent: StartAgent,
+    kortilla: Callable[..., Any],
+    others: tuple[str, ...],
+) -> None:
+    kortilla("install", "--browser", "firefox")
+    kortilla("install", "--browser", "chromium")
+    agent = start_agent()
+    wait_until_running()
+    kortilla("uninstall", "--browser", "firefox", "--dry-run")
+    kortilla("uninstall", "--browser", "firefox")
+    assert agent.poll() is None, "the other browser's stays"
+    presence.set_enabled(False)
+    for name in others:
+        (session / ".config/kortilla" / name).touch()
+    kortilla("uninstall")
+    assert agent.wait(timeout=20) == 0
+    left = [path.name for path in session.rglob("*") if path.is_file()]
+    assert left == list(others)
+
+
+@pytest.mark.parametrize("content", ["", "nonsense", "999999999", "-1"])
+def test_a_lock_file_that_says_nothing_true_ends_nobody(content: str) -> None:
+    with presence.only_one() as only:
+        assert only
+        lock = Path(os.environ["XDG_RUNTIME_DIR"], "kortilla/agent.lock")
+        lock.write_text(content)
+        presence.stop()
+    assert not presence.is_running()

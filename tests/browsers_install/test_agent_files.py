@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""What starts the agent: written and removed by ``install`` and ``uninstall``."""
+
+import configparser
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from native_host.agent.presence import UNIT
+from native_host.browsers import agent_files, files
+from native_host.browsers.installation import install, uninstall
+from native_host.cli import main
+
+from .test_install import AGENT, actions, tree
+
+UNITS = Path(".config/systemd/user")
+SERVICE = UNITS / "kortilla-agent.service"
+LINK = UNITS / "graphical-session.target.wants/kortilla-agent.service"
+AUTOSTART = Path(".config/autostart/kortilla-agent.desktop")
+
+
+def parse(path: Path) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser(strict=True)
+    parser.optionxform = str  # type: ignore[assignment, method-assign] # case counts
+    parser.read_string(path.read_text())
+    return parser
+
+
+def test_the_unit_and_the_autostart_file_start_the_agent(home: Path) -> None:
+    install(["firefox"])
+    unit, entry = parse(home / SERVICE), parse(home / AUTOSTART)
+    command = [sys.executable, "-I", "-m", "native_host.cli", "agent"]
+    assert shlex.split(unit["Service"]["ExecStart"]) == command
+    assert shlex.split(entry["Desktop Entry"]["Exec"]) == command
+    assert unit["Install"]["WantedBy"] == "graphical-session.target"
+    # Only one of the two starts it where systemd turns autostart files into units.
+    assert entry["Desktop Entry"]["X-systemd-skip"] == "true"
+    assert (home / LINK).is_symlink()
+    assert (home / LINK).resolve() == home / SERVICE
+    assert f"{agent_files.AGENT}.service" == SERVICE.name
+    assert agent_files.AGENT == UNIT
+
+
+def test_the_unit_is_one_that_systemd_takes(home: Path, tmp_path: Path) -> None:
+    install(["firefox"])
+    checked = subprocess.run(
+        ["systemd-analyze", "--user", "verify", home / SERVICE],
+        env={**os.environ, "XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_a_python_with_odd_characters_in_its_path_is_quoted(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = tmp_path / 'a b"c$d%e\\f`g' / "python"
+    odd.parent.mkdir()
+    odd.symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(odd))
+    install(["firefox"])
+    quoted = str(odd).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    in_unit = quoted.replace("$", "$$")
+    command = parse(home / SERVICE)["Service"]["ExecStart"]
+    assert command == f'"{in_unit}" -I -m native_host.cli agent'
+    # A value is unescaped once, and then the command line's quotes are.
+    in_entry = quoted.replace("$", "\\$").replace("`", "\\`").replace("\\", "\\\\")
+    command = parse(home / AUTOSTART)["Desktop Entry"]["Exec"]
+    assert command == f'"{in_entry}" -I -m native_host.cli agent'
+
+
+def test_a_dry_run_shows_them(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["install", "--browser", "firefox", "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    shown = [change["path"] for change in json.loads(out)["changes"]]
+    for path in (SERVICE, LINK, AUTOSTART):
+        assert str(home / path) in shown
+        assert f"Would write {home / path}" in err
+    assert tree(home) == {}
+
+
+def test_uninstall_takes_them_away_with_the_launcher(home: Path) -> None:
+    install(["firefox", "chromium"])
+    assert not set(AGENT) & set(actions(uninstall(["chromium"])))
+    assert (home / LINK).is_symlink()
+    assert set(AGENT) <= set(actions(uninstall(["firefox"])))
+    assert tree(home) == {}
+
+
+def test_what_has_gone_or_was_changed_is_written_anew(home: Path) -> None:
+    install(["firefox"])
+    before = tree(home)
+    (home / LINK).unlink()
+    (home / AUTOSTART).write_text("[Desktop Entry]\n")
+    done = actions(install())
+    assert [done[each] for each in AGENT] == ["unchanged", "written", "written"]
+    assert tree(home) == before
+
+
+def test_a_file_of_somebody_elses_making_is_not_removed(home: Path) -> None:
+    install(["firefox"])
+    (home / AUTOSTART).write_text("[Desktop Entry]\nHidden=true\n")
+    (home / LINK).unlink()
+    (home / LINK).symlink_to("/dev/null")
+    done = actions(uninstall())
+    assert [each in done for each in AGENT] == [True, False, False]
+    assert (home / AUTOSTART).exists() and (home / LINK).is_symlink()
+
+
+def test_they_are_found_in_another_configuration_folder(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "settings"))
+    install(["firefox"])
+    assert (home / "settings/systemd/user/kortilla-agent.service").is_file()
+    uninstall()
+    assert tree(home) == {}
+
+
+def test_for_everyone_they_lie_in_etc(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(files, "only_root_writes", lambda path: path is not None)
+    install(["chromium"], level="system", root=root)
+    link = root / "etc/systemd/user/graphical-session.target.wants" / SERVICE.name
+    assert link.resolve() == root / "etc/systemd/user" / SERVICE.name
+    assert (root / "etc/xdg/autostart/kortilla-agent.desktop").is_file()
+    uninstall(level="system", root=root)
+    assert tree(root) == {}
+
+
+def test_a_system_without_such_gets_none(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    (home / "Library/Application Support/Mozilla").mkdir(parents=True)
+    assert not set(AGENT) & set(actions(install()))
