@@ -25,6 +25,8 @@ from native_host.pin_prompt.questions import (
     PinQuestion,
 )
 
+from .terminal import Terminal
+
 #: A day: no guard ends by itself while a test runs.
 NEVER = 24 * 3600 * 1000
 
@@ -182,6 +184,15 @@ def stage(application: QApplication) -> Iterator[Stage]:
     stage.window.deleteLater()
     application.setPalette(palette)
     stage.settle()
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    """Terminals to be put away after the test."""
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.close()
 
 
 @pytest.fixture

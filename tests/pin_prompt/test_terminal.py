@@ -2,18 +2,13 @@
 """The terminal prompt, driven over a real terminal by what a program would send."""
 
 import asyncio
-import contextlib
 import dataclasses
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
 import sys
-import termios
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,128 +19,9 @@ from native_host.pin_prompt.prompt import Progress, PromptFailed, Step
 from native_host.pin_prompt.terminal import TerminalPrompt
 
 from .conftest import a_conversation, a_document, a_hash
+from .terminal import ASKED, PROGRAM, Terminal, at
 
 CANCELLED = "USER_CANCELLED"
-
-#: Asks as the host does; prints the PIN or the error's code on standard output.
-PROGRAM = """
-import asyncio, json, sys
-from native_host.errors import KortillaError
-from native_host.pin_prompt.prompt import (
-    CardChoice, ConsentQuestion, Conversation, Document, PinQuestion, Problem, Step
-)
-from native_host.pin_prompt.terminal import TerminalPrompt
-
-async def main(operation, origin, language, started, close_after, **asked):
-    prompt = TerminalPrompt()
-    who = {"name": "SPECIMEN-POHJALAINEN Aino", "satu": "99902038C"}
-    try:
-        test_card = not asked.get("test_card")
-        await prompt.open(Conversation(operation, origin, language, test_card))
-        if started:
-            await prompt.ask_started()
-        prompt.show(Step.READING)
-        prompt.show(Step.READING)
-        if close_after:
-            loop = asyncio.get_running_loop()
-            loop.call_later(close_after, lambda: loop.create_task(prompt.close()))
-        if cards := asked.pop("cards", None):
-            choices = [CardChoice(*card) for card in cards]
-            print(await prompt.choose_card(choices), flush=True)
-            return
-        if operation == "signing-certificate":
-            await prompt.ask_consent(ConsentQuestion(**who))
-            print("agreed", flush=True)
-            return
-        documents = tuple(Document(*d) for d in asked.pop("documents", ()))
-        role = "PIN2" if operation == "sign" else "PIN1"
-        question = PinQuestion(role, **who, documents=documents, **asked)
-        pin = await prompt.ask_pin(question)
-        print(bytes(pin).decode(), flush=True)
-        prompt.show(Step.FAILED, Problem("SIGNING_INTERRUPTED", "1/2"))
-        await prompt.wait_for_cancel()
-    except KortillaError as error:
-        print(error.code, flush=True)
-    finally:
-        await prompt.close()
-
-asyncio.run(main(**json.loads(sys.argv[1])))
-"""
-
-#: What is asked when a test does not say otherwise.
-ASKED: dict[str, Any] = {
-    "operation": "authenticate",
-    "origin": "https://login.service.example",
-    "language": "en",
-    "started": False,
-    "close_after": 0,
-    "tries_left": 5,
-}
-
-
-class Terminal:
-    """A program that asks at a terminal, and what stands on it."""
-
-    def __init__(self, *, separate_errors: bool = False, **asked: Any) -> None:
-        self.ours, self.theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", PROGRAM, json.dumps(ASKED | asked)],
-            stdin=self.theirs,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if separate_errors else self.theirs,
-            start_new_session=True,
-        )
-        self.seen = ""
-        self._come = ""
-
-    def expect(self, words: str) -> None:
-        """Read until these words have come; ``seen`` is all up to there."""
-        end = time.monotonic() + 20
-        while words not in self._come:
-            assert time.monotonic() < end, self._come
-            self._come += os.read(self.ours, 4096).decode()
-        before, _, self._come = self._come.partition(words)
-        self.seen += before + words
-
-    def send(self, text: str) -> None:
-        """Type."""
-        os.write(self.ours, text.encode())
-
-    @property
-    def echoes(self) -> bool:
-        """Whether what is typed shows."""
-        return bool(termios.tcgetattr(self.theirs)[3] & termios.ECHO)
-
-    def result(self) -> str:
-        """Wait for the program's end and return what it printed."""
-        out, _ = self.process.communicate(timeout=20)
-        os.set_blocking(self.ours, False)
-        with contextlib.suppress(BlockingIOError):
-            self._come += os.read(self.ours, 65536).decode()
-        self.seen += self._come
-        return out.decode().strip()
-
-    def close(self) -> None:
-        """Put the terminal away."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.communicate()
-        os.close(self.ours)
-        os.close(self.theirs)
-
-
-@pytest.fixture
-def terminals() -> Iterator[list[Terminal]]:
-    """Terminals to be put away after the test."""
-    opened: list[Terminal] = []
-    yield opened
-    for terminal in opened:
-        terminal.close()
-
-
-def at(terminals: list[Terminal], **asked: Any) -> Terminal:
-    terminals.append(Terminal(**asked))
-    return terminals[-1]
 
 
 def test_a_program_waits_for_pin1_and_sends_the_digits(
