@@ -150,6 +150,7 @@ class Room:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for what is tested
         )
         with _patience() as left, socket.socket(socket.AF_UNIX) as client:
             while client.connect_ex(str(_SOCKET)):
@@ -242,6 +243,7 @@ def _run_command(command: Sequence[str], card: Path | None) -> int:
                 room.insert(MockCard(MockCardState.open(card)))
                 room.settle()
             whole = [*_DYING_WITH_PARENT, *command]
+            signal.signal(signal.SIGINT, lambda _number, _frame: None)
             return subprocess.run(whole, check=False).returncode
         finally:
             room.close()

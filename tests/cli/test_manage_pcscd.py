@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla card activate|change-pin|unblock`` on a terminal, over a real pcscd.
+
+By both schemes: a card of 2026 has a code of seven digits, an older one of eight, which
+is its PUK. After each, the tries of all three codes are what they should be, and the
+PINs that were set log in and sign.
+"""
+
+import contextlib
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from native_host.mock_card.faults import Fault
+from native_host.mock_card.state import MockCardState
+from tests import pcsc
+
+from .conftest import NONCE, ORIGIN, Outcome
+from .terminal import Terminal
+
+KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
+ON_TERMINAL = ("--prompt", "terminal", "--lang", "en")
+CODES = {"v5-2026": "1234567", "v4.2": "12345678"}
+PUK = "12345678"
+
+Tries = tuple[int, int, int]
+NewCard = Callable[..., MockCardState]
+
+
+@pytest.fixture(scope="session")
+def cards(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """Cards in each state, made once, to be copied."""
+    folder = tmp_path_factory.mktemp("cards")
+
+    def made(profile: str, state: str) -> Path:
+        place = folder / f"{profile}-{state}"
+        if not place.exists():
+            MockCardState.create(place, profile=profile, state=state)
+        return place
+
+    return made
+
+
+@pytest.fixture
+def new_card(home: Path, cards: Callable[[str, str], Path]) -> NewCard:
+    """Put a card in its usual place."""
+
+    def new_card(profile: str, state: str = "new") -> MockCardState:
+        folder = home / ".local/share/kortilla/mock-card"
+        shutil.copytree(cards(profile, state), folder)
+        return MockCardState.open(folder)
+
+    return new_card
+
+
+@contextlib.contextmanager
+def managing(card: MockCardState, *words: str) -> Iterator[Terminal]:
+    """Run a command of ``kortilla card`` with a card in a reader of pcscd."""
+    command = [*KORTILLA, "card", *words, *ON_TERMINAL, "--card", "pcsc"]
+    terminal = Terminal(pcsc.within(command, card=card.folder))
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def answer(terminal: Terminal, field: str, digits: str) -> None:
+    """Type a code where it is asked for, and twice one that is chosen."""
+    terminal.wait_for(f"{field}, ")
+    terminal.wait_for(": ")
+    terminal.type(f"{digits}\r")
+    if field.startswith("New"):
+        terminal.wait_for("The same PIN again: ")
+        terminal.type(f"{digits}\r")
+
+
+def choose(terminal: Terminal, pin1: str = "", pin2: str = "") -> None:
+    if pin1:
+        answer(terminal, "New basic PIN (PIN1)", pin1)
+    if pin2:
+        answer(terminal, "New signature PIN (PIN2)", pin2)
+
+
+def tries(card: MockCardState) -> Tries:
+    data = card.read()
+    return data.pin1.tries, data.pin2.tries, data.puk.tries
+
+
+def work(card: MockCardState, pin1: str, pin2: str, left: Tries = (5, 5, 5)) -> None:
+    """Log in and sign with these PINs, in which no try is lost."""
+    assert tries(card) == left
+    asked = ("--origin", ORIGIN, "--card", "mock", *ON_TERMINAL)
+    document = card.folder / "document.txt"
+    document.write_text("for signing")
+    for command, label, pin in (
+        (("identify", "--nonce", NONCE), "PIN1", pin1),
+        (("sign", str(document)), "PIN2", pin2),
+    ):
+        terminal = Terminal([*KORTILLA, *command, *asked])
+        terminal.wait_for(f"({label}): ")
+        terminal.type(f"{pin}\r")
+        outcome = terminal.end()
+        terminal.close()
+        assert outcome.status == 0, outcome
+        assert outcome.result["signature"]
+    assert tries(card) == left
+
+
+def cancelled(terminal: Terminal) -> Outcome:
+    terminal.type("\r")
+    outcome = terminal.end()
+    assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
+    return outcome
+
+
+@pytest.mark.parametrize("profile", CODES)
+def test_a_new_card_is_activated(new_card: NewCard, profile: str) -> None:
+    card = new_card(profile)
+    code = CODES[profile]
+    with managing(card, "activate") as terminal:
+        terminal.wait_for(f"The code has {len(code)} digits.")
+        answer(terminal, "Activation code from the letter", code)
+        choose(terminal, "2468", "135790")
+        outcome = terminal.end()
+    assert (outcome.status, outcome.result) == (0, {"pin1": "set", "pin2": "set"})
+    assert "The card has been activated" in outcome.words
+    work(card, "2468", "135790")
+
+
+@pytest.mark.parametrize("profile", CODES)
+def test_a_wrong_code_costs_one_try_and_the_right_one_gives_it_back(
+    new_card: NewCard, profile: str
+) -> None:
+    card = new_card(profile)
+    before = tries(card)
+    code = CODES[profile]
+    with managing(card, "activate") as terminal:
+        answer(terminal, "Activation code from the letter", "9" * len(code))
+        choose(terminal, "2468", "135790")
+        terminal.wait_for("The activation code was wrong. No PIN was changed.")
+        # PIN1's try in the new scheme, the PUK's in the old one; nothing of PIN2's.
+        at_stake = 0 if profile == "v5-2026" else 2
+        left = [*before]
+        left[at_stake] -= 1
+        assert tries(card) == tuple(left)
+        # The same wrong code again is not sent.
+        answer(terminal, "Activation code from the letter", "9" * len(code))
+        choose(terminal, "2468", "135790")
+        terminal.wait_for("already refused")
+        assert tries(card) == tuple(left)
+        answer(terminal, "Activation code from the letter", code)
+        choose(terminal, "2468", "135790")
+        outcome = terminal.end()
+    assert (outcome.status, outcome.result) == (0, {"pin1": "set", "pin2": "set"})
+    work(card, "2468", "135790")
+
+
+@pytest.mark.parametrize("profile", CODES)
+def test_what_cant_be_a_code_or_a_pin_is_said_and_nothing_is_sent(
+    new_card: NewCard, profile: str
+) -> None:
+    card = new_card(profile)
+    before = card.read()
+    code = CODES[profile]
+    others = CODES["v4.2" if profile == "v5-2026" else "v5-2026"]
+    with managing(card, "activate") as terminal:
+        for wrong, complaint in (
+            ("12345a7", "Type digits only."),
+            ("1234 567", "Type digits only."),
+            ("123", "Nothing was sent to the card."),
+            ("123456789", "Nothing was sent to the card."),
+            (others, f"This card's activation code has {len(code)} digits"),
+        ):
+            answer(terminal, "Activation code from the letter", wrong)
+            terminal.wait_for(complaint)
+        answer(terminal, "Activation code from the letter", code)
+        for wrong in ("123", "123456789", "12a4"):
+            terminal.wait_for("New basic PIN (PIN1), 4–8 digits: ")
+            terminal.type(f"{wrong}\r")
+        terminal.wait_for("New basic PIN (PIN1), 4–8 digits: ")
+        terminal.type("2468\r")
+        terminal.wait_for("The same PIN again: ")
+        terminal.type("2486\r")
+        terminal.wait_for("not typed the same way twice")
+        choose(terminal, "2468")
+        terminal.wait_for("New signature PIN (PIN2), 6–8 digits: ")
+        terminal.type("12345\r")
+        terminal.wait_for("New signature PIN (PIN2), 6–8 digits: ")
+        cancelled(terminal)
+    assert card.read() == before
+
+
+@pytest.mark.parametrize("profile", CODES)
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", ["PIN1", "PIN2"])
+def test_an_activation_that_was_interrupted_goes_on_where_it_was(
+    new_card: NewCard, profile: str, when: str, at: str
+) -> None:
+    card = new_card(profile)
+    code = CODES[profile]
+    command = "change" if profile == "v5-2026" else "unblock"
+    skip = 0 if at == "PIN1" else 1
+    fault = Fault("card-pulled", on=command, when=when, skip=skip, seconds=1.0)
+    card.add_fault(fault)
+    expected = {"pin1": "set", "pin2": "set"}
+    with managing(card, "activate") as terminal:
+        answer(terminal, "Activation code from the letter", code)
+        choose(terminal, "2468", "135790")
+        if (at, when) != ("PIN2", "after"):  # else all is done, and read from the card
+            answer(terminal, "Activation code from the letter", code)
+            if (at, when) == ("PIN1", "before"):
+                choose(terminal, "1593")
+            choose(terminal, pin2="975310")
+        outcome = terminal.end()
+    assert (outcome.status, outcome.result) == (0, expected)
+    pin1 = "1593" if (at, when) == ("PIN1", "before") else "2468"
+    pin2 = "135790" if (at, when) == ("PIN2", "after") else "975310"
+    work(card, pin1, pin2)
+
+
+@pytest.mark.parametrize("profile", CODES)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_activation_that_was_given_up_is_finished_another_time(
+    new_card: NewCard, profile: str, when: str
+) -> None:
+    card = new_card(profile)
+    code = CODES[profile]
+    command = "change" if profile == "v5-2026" else "unblock"
+    # PIN1 is set, and the card is gone before or after PIN2's command.
+    card.add_fault(Fault("card-pulled", on=command, when=when, skip=1))
+    with managing(card, "activate") as terminal:
+        answer(terminal, "Activation code from the letter", code)
+        choose(terminal, "2468", "135790")
+        terminal.wait_for("taken out of the reader")
+        terminal.type("\x03")
+        outcome = terminal.end()
+    assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
+    card.insert()
+    with managing(card, "activate") as terminal:
+        if when == "before":
+            terminal.wait_for("(PIN1) has already been set")
+            answer(terminal, "Activation code from the letter", code)
+            choose(terminal, pin2="975310")
+        outcome = terminal.end()
+    pin2 = "set" if when == "before" else "was-set"
+    assert (outcome.status, outcome.result) == (0, {"pin1": "was-set", "pin2": pin2})
+    work(card, "2468", "975310" if when == "before" else "135790")
+
+
+@pytest.mark.parametrize("profile", CODES)
+@pytest.mark.parametrize("pin", ["pin1", "pin2"])
+def test_a_pin_is_changed_after_the_old_one_was_typed_wrong(
+    new_card: NewCard, profile: str, pin: str
+) -> None:
+    card = new_card(profile, "active")
+    kind = {"pin1": "basic PIN (PIN1)", "pin2": "signature PIN (PIN2)"}[pin]
+    old, new = {"pin1": ("1234", "8642"), "pin2": ("123456", "864208")}[pin]
+    with managing(card, "change-pin", pin) as terminal:
+        answer(terminal, f"Current {kind}", "999999")
+        answer(terminal, f"New {kind}", new)
+        terminal.wait_for("The current PIN was wrong. The PIN was not changed.")
+        assert tries(card) == ((4, 5, 5) if pin == "pin1" else (5, 4, 5))
+        answer(terminal, f"Current {kind}", old)
+        answer(terminal, f"New {kind}", new)
+        outcome = terminal.end()
+    assert (outcome.status, outcome.result) == (0, {pin: "set"})
+    work(card, *((new, "123456") if pin == "pin1" else ("1234", new)))
+
+
+@pytest.mark.parametrize("profile", CODES)
+@pytest.mark.parametrize("pin", ["pin1", "pin2"])
+def test_a_locked_pin_is_unlocked(new_card: NewCard, profile: str, pin: str) -> None:
+    card = new_card(profile, f"{pin}-blocked")
+    assert tries(card) == ((0, 5, 5) if pin == "pin1" else (5, 0, 5))
+    kind = {"pin1": "basic PIN (PIN1)", "pin2": "signature PIN (PIN2)"}[pin]
+    new = {"pin1": "8642", "pin2": "864208"}[pin]
+    with managing(card, "unblock", pin) as terminal:
+        answer(terminal, "PUK code", "99999999")
+        answer(terminal, f"New {kind}", new)
+        terminal.wait_for("The PUK code was wrong. The PIN was not changed.")
+        assert tries(card)[2] == 4
+        answer(terminal, "PUK code", PUK)
+        answer(terminal, f"New {kind}", new)
+        outcome = terminal.end()
+    assert (outcome.status, outcome.result) == (0, {pin: "set"})
+    work(card, *((new, "123456") if pin == "pin1" else ("1234", new)))
+
+
+@pytest.mark.parametrize("profile", CODES)
+def test_a_puk_is_run_down_to_the_last_try_and_stopped(
+    new_card: NewCard, profile: str
+) -> None:
+    card = new_card(profile, "pin1-blocked")
+    with managing(card, "unblock", "pin1") as terminal:
+        for number in range(4):
+            answer(terminal, "PUK code", f"9999999{number}")
+            answer(terminal, "New basic PIN (PIN1)", "8642")
+            terminal.wait_for("The PUK code was wrong.")
+            assert tries(card) == (0, 5, 4 - number)
+        # The last one is for whoever says so explicitly.
+        terminal.wait_for("This is the last try.")
+        terminal.wait_for("any other answer cancels: ")
+        terminal.type("no\r")
+        outcome = terminal.end()
+    assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
+    assert tries(card) == (0, 5, 1)
+    # Whoever knows it after all still can.
+    with managing(card, "unblock", "pin1") as terminal:
+        terminal.wait_for("only a new card helps")
+        terminal.wait_for("any other answer cancels: ")
+        terminal.type("yes\r")
+        answer(terminal, "PUK code", PUK)
+        answer(terminal, "New basic PIN (PIN1)", "8642")
+        outcome = terminal.end()
+    assert (outcome.status, outcome.result) == (0, {"pin1": "set"})
+    work(card, "8642", "123456")
+
+
+@pytest.mark.parametrize("profile", CODES)
+def test_a_puk_without_tries_is_said_to_be_dead_and_nothing_is_sent(
+    new_card: NewCard, profile: str
+) -> None:
+    card = new_card(profile, "pin1-blocked")
+    with card.update() as data:
+        data.puk.tries = 0
+    before = card.read()
+    with managing(card, "unblock", "pin1") as terminal:
+        terminal.wait_for("new card")
+        terminal.type("\x03")
+        outcome = terminal.end()
+    assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
+    assert card.read() == before
