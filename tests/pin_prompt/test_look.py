@@ -14,10 +14,10 @@ from native_host.pin_prompt.gui.look import (
     mixed,
     readable,
 )
-from native_host.pin_prompt.messages import AskPin, Show
+from native_host.pin_prompt.messages import AskCodes, AskPin, Show
 from native_host.pin_prompt.questions import Operation, Problem, Step
 
-from .conftest import Stage, a_hash, a_question
+from .conftest import Stage, a_codes_question, a_hash, a_question
 
 
 def palettes() -> dict[str, QPalette]:
@@ -45,6 +45,7 @@ def test_all_words_stand_out_from_what_they_stand_on(
     stage.open()
     for request in (
         AskPin(1, a_question(tries_left=1, wrong=True)),
+        AskCodes(2, a_codes_question(tries_left=1, wrong=True)),
         Show(Step.WAITING_FOR_CARD, Problem("CARD_MUTE")),
     ):
         stage.handle(request)

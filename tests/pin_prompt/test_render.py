@@ -8,20 +8,26 @@ from pathlib import Path
 import pytest
 from PySide6.QtGui import QImage
 
-from native_host.pin_prompt.messages import AskPin, Open, encode_request
+from native_host.pin_prompt.messages import AskCodes, AskPin, Open, encode_request
 
-from .conftest import a_conversation, a_question
+from .conftest import a_codes_question, a_conversation, a_question
 
 LINES = encode_request(Open(a_conversation())) + encode_request(AskPin(1, a_question()))
 
 
-def render(target: Path, *options: str) -> subprocess.CompletedProcess[bytes]:
+CODES = encode_request(Open(a_conversation(operation="activate", origin="")))
+CODES += encode_request(AskCodes(1, a_codes_question()))
+
+
+def render(
+    target: Path, *options: str, lines: bytes = LINES
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [
             *(sys.executable, "-I", "-m", "native_host.pin_prompt"),
             *("--render", str(target), *options),
         ],
-        input=LINES,
+        input=lines,
         capture_output=True,
         timeout=60,
         check=False,
@@ -39,6 +45,15 @@ def test_a_picture_is_saved(tmp_path: Path, options: list[str]) -> None:
     assert (picture.pixelColor(3, picture.height() - 3).lightness() < 128) is (
         "--dark" in options
     )
+
+
+def test_a_page_for_codes_is_drawn_with_what_is_typed(tmp_path: Path) -> None:
+    drawn = []
+    for typed in ("", "1234567,2580,2580"):
+        target = tmp_path / "window.png"
+        assert render(target, "--codes", typed, lines=CODES).returncode == 0
+        drawn.append(target.read_bytes())
+    assert drawn[0] != drawn[1]
 
 
 def test_a_picture_that_cannot_be_saved_is_an_error(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.screen import Screen, open_screen
 
-from .conftest import a_conversation, a_document, a_question
+from .conftest import a_codes_question, a_conversation, a_document, a_question
 
 TITLE = "Kortilla: identify yourself"
 
@@ -65,6 +65,38 @@ async def test_a_wrong_pin_and_then_the_right_one(
     await prompt.close()
     assert window.returncode == 0
     await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
+
+
+async def test_a_card_is_activated_with_real_keys_after_a_wrong_code(
+    screen: Screen, window: subprocess.Popen[bytes]
+) -> None:
+    prompt = WindowPrompt(window)
+    await prompt.open(a_conversation(operation="activate", origin=""))
+    shown = await asyncio.to_thread(screen.find, "Kortilla: activate the card")
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    for code, question in (
+        ("7654321", a_codes_question()),
+        ("1234567", a_codes_question(tries_left=4, wrong=True)),
+    ):
+        asking = asyncio.ensure_future(prompt.ask_codes(question))
+        while not asking.done():
+            # From the first field on; what a guarded field did not take is not there.
+            keys = "\r".join((code, "2580", "2580", "739146", "739146", ""))
+            await asyncio.to_thread(screen.type, keys)
+            await asyncio.wait({asking}, timeout=0.6)
+        assert await asking == {
+            "activation": code.encode(),
+            "new-PIN1": b"2580",
+            "new-PIN2": b"739146",
+        }
+        prompt.show(Step.SIGNING)
+    prompt.show(Step.DONE)
+    await asyncio.to_thread(screen.press, "Return")
+    closed = asyncio.ensure_future(prompt.wait_for_cancel())
+    while not closed.done():
+        await asyncio.wait({closed}, timeout=0.6)
+        await asyncio.to_thread(screen.press, "Return")
+    await prompt.close()
 
 
 def height(screen: Screen, window: str) -> int:

@@ -26,21 +26,42 @@ TERMS = {
         "perustunnusluku (PIN1)",
         "allekirjoitustunnusluku (PIN2)",
         "sähköinen asiointitunnus (SATU)",
+        "aktivointitunnusluku",
+        "PUK-tunnusluku",
+        "avaa lukitus",
+        "aktivoi kortti",
     ],
     "sv": [
         "grundläggande kod, baskod (PIN1)",
         "signaturkod (PIN2)",
         "elektronisk kommunikationskod (SATU)",
+        "aktiveringskod",
+        "PUK-kod",
+        "lås upp koden",
+        "aktivera kortet",
     ],
     "en": [
         "basic PIN (PIN1)",
         "signature PIN (PIN2)",
         "electronic client identifier (SATU)",
+        "activation code",
+        "PUK code",
+        "unlock the PIN",
+        "activate the card",
     ],
 }
 NEVER = r"henkilötunnu|personbeteckning|personal identity|kirjaud|logga in|log in"
 IDENTIFYING = r"tunnistau|identifiera|identifiering|identify|identification|PIN1"
 SIGNING = r"allekirjoita\b|allekirjoittama|underteckna|\bsign(ing)?\b|\bPIN2\b"
+
+
+#: Errors of the card that operations add, and what may come up when PINs are managed.
+BY_OPERATIONS = {"OTHER_CARD", "ACTIVATION_BLOCKED", "ACTIVATION_MISMATCH"}
+IN_THE_WAY = BY_OPERATIONS | {
+    *("CARD_REMOVED", "CARD_MUTE", "CARD_BUSY", "CARD_EXPIRED", "CARD_ERROR"),
+    *("PIN_BLOCKED", "PUK_BLOCKED", "NEW_PIN_REFUSED", "CARD_NOT_ACTIVATED"),
+    *("PIN_NOT_ENTERED", "PIN_TRIES_UNREADABLE", "PCSC_UNAVAILABLE"),
+}
 
 
 def placeholders(text: str) -> set[str]:
@@ -121,7 +142,8 @@ def test_identifying_and_signing_share_no_words(
 
 OPERATIONS = {"authenticate", "sign", "signing-certificate"}
 #: What is done with the PINs themselves names them both, in a window of its own.
-APART = {"manage", "activate", "change-pin", "unblock", "codes", "letter"}
+MANAGING = {"activate", "change-pin", "unblock"}
+APART = {"manage", "codes", "letter"} | MANAGING
 #: No PIN is asked for without an operation that has its own words for it.
 PIN1_LOCKED = ("problem.PIN_BLOCKED.heading", "problem.PIN_BLOCKED.body")
 
@@ -141,7 +163,7 @@ def test_what_happened_and_what_to_do_are_full_sentences(language: str) -> None:
 
 
 @EACH
-@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+@pytest.mark.parametrize("operation", sorted(OPERATIONS | MANAGING))
 def test_each_step_has_a_text(language: str, operation: str) -> None:
     text = texts.load(language, operation)
     for step in Step:
@@ -188,11 +210,63 @@ def test_sizes_are_said_in_the_words_of_the_language(size: int, words: str) -> N
 
 
 @EACH
-@pytest.mark.parametrize("code", sorted(set(codes()) - {"KEY_MISSING", "WRONG_PIN"}))
+@pytest.mark.parametrize(
+    "code", sorted((set(codes()) | BY_OPERATIONS) - {"KEY_MISSING", "WRONG_PIN"})
+)
 def test_each_error_of_the_card_has_a_text_of_its_own(language: str, code: str) -> None:
-    for operation in OPERATIONS:
+    for operation in OPERATIONS | MANAGING:
         text = texts.load(language, operation)
         assert text.problem(Problem(code))[0] != text("problem.other.heading")
+
+
+@EACH
+@pytest.mark.parametrize("operation", sorted(MANAGING))
+def test_where_no_page_asks_no_service_is_spoken_of(
+    language: str, operation: str
+) -> None:
+    text = texts.load(language, operation)
+    said = [text.step(step) for step in Step if step is not Step.RECEIVING]
+    said += [text.problem(Problem(code)) for code in IN_THE_WAY]
+    for heading, body in said:
+        assert not re.search(SERVICE[language], f"{heading} {body}", re.IGNORECASE)
+
+
+SERVICE = {
+    "fi": r"palvelun (sivu|pyyntö)|palvelulle",
+    "sv": "tjänstens|till tjänsten",
+    "en": "the service's|to the service",
+}
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("operation", "code", "command"),
+    [
+        ("authenticate", "CARD_NOT_ACTIVATED", "activate"),
+        ("sign", "CARD_NOT_ACTIVATED", "activate"),
+        ("authenticate", "PIN_BLOCKED", "unblock pin1"),
+        ("sign", "PIN_BLOCKED", "unblock pin2"),
+        ("change-pin", "PIN_BLOCKED", "unblock"),
+        ("activate", "ACTIVATION_BLOCKED", "unblock"),
+    ],
+)
+def test_what_can_be_mended_says_how(
+    language: str, operation: str, code: str, command: str
+) -> None:
+    _, body = texts.load(language, operation).problem(Problem(code))
+    assert f"kortilla card {command}" in body
+
+
+@EACH
+def test_a_locked_puk_leaves_a_new_card_only(language: str) -> None:
+    _, body = texts.load(language, "unblock").problem(Problem("PUK_BLOCKED"))
+    new = {
+        "fi": "Vain uusi kortti",
+        "sv": "Bara ett nytt kort",
+        "en": "Only a new card",
+    }
+    assert new[language] in body
+    assert "kortilla card" not in body
 
 
 @EACH
