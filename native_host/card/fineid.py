@@ -153,11 +153,11 @@ class FineidCard:
         """Change a PIN, ASCII digits, once; both None are typed on the reader.
 
         The code in the letter is the old PIN of a card that is activated with seven
-        digits. The PIN's tries are asked for before, and it has all of them afterwards.
-        The caller wipes both. Raises ``InvalidArgument`` for what can't be a PIN or a
-        new one (4 to 8 digits, PIN2 6 to 8) and then sends nothing, ``WrongPin``,
-        ``PinBlocked``, ``NewPinRefused``, ``CardNotActivated``, ``PinTriesUnreadable``
-        and ``PinNotEntered``.
+        digits. The PIN's tries are asked for before, unless that was done since the
+        last such command; it has all of them afterwards. The caller wipes both. Raises
+        ``InvalidArgument`` for what can't be a PIN or a new one (4 to 8 digits, PIN2 6
+        to 8) and then sends nothing, ``WrongPin``, ``PinBlocked``, ``NewPinRefused``,
+        ``CardNotActivated``, ``PinTriesUnreadable`` and ``PinNotEntered``.
         """
         self._pins.change(role, old, new)
 
@@ -167,9 +167,9 @@ class FineidCard:
         """Set a PIN by the PUK, 8 to 12 digits, once; None and None: on the reader.
 
         On the reader the PUK and the new PIN have eight digits. The PUK's tries are
-        asked for before; the PIN has all of its own afterwards. The caller wipes both.
-        Raises as ``change_pin``, but ``WrongPuk`` and ``PukBlocked``: after five wrong
-        ones the card is of no more use.
+        asked for as the PIN's are by ``change_pin``; the PIN has all of its own
+        afterwards. The caller wipes both. Raises as ``change_pin``, but ``WrongPuk``
+        and ``PukBlocked``: after five wrong ones the card is of no more use.
         """
         self._pins.unblock(role, puk, new)
 

@@ -180,9 +180,14 @@ class Pins:
             self._need_pad(self.pad_modifies)
             if at_stake is PinRole.PUK:
                 digits = PUK_PAD_DIGITS
-        # Read anew each time: nothing that was known before is good enough here.
-        self.info(at_stake)
-        self._send(ins, role, at_stake, pins, digits)
+        if at_stake not in self._tries:
+            self.info(at_stake)
+        self._return_to_application()
+        try:
+            self._send(ins, role, at_stake, pins, digits)
+        finally:
+            # Each such command wants a reading of its own.
+            self._tries.pop(at_stake, None)
 
     def _send(
         self,

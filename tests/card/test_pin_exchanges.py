@@ -169,6 +169,14 @@ def test_nothing_is_sent_without_a_try_left(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", FUNCTIONS)
+def test_a_reading_of_the_tries_just_before_is_enough(scheme: str) -> None:
+    script, send = activating(scheme, PinRole.PIN1, "9000")
+    send.args[0].pin_info(PinRole.PUK if scheme == "unblock" else PinRole.PIN1)
+    send()
+    script.assert_done()
+
+
+@pytest.mark.parametrize("scheme", FUNCTIONS)
 def test_the_tries_are_read_anew_each_time(scheme: str) -> None:
     script, send = activating(scheme, PinRole.PIN1, "63C4")
     with pytest.raises((WrongPin, WrongPuk)):

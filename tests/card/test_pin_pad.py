@@ -172,7 +172,7 @@ def test_a_pin_is_changed_by_the_reader_alone(role: PinRole, structure: str) -> 
     reader = ScriptedReader((MODIFY, structure, "9000"), (MODIFY, structure, "63C4"))
     card, script = card_with(reader, role)
     assert card.can_modify_on_pad
-    script.add(*script.exchanges[1:] * 2)
+    script.add(*script.exchanges[1:])
     card.change_pin(role, None, None)
     with pytest.raises(WrongPin) as caught:
         card.change_pin(role, None, None)
@@ -200,7 +200,6 @@ def test_new_pins_that_differ_are_said_and_cost_nothing() -> None:
     structure = MODIFY_STRUCTURE_PIN1 + CHANGE_PIN1
     reader = ScriptedReader((MODIFY, structure, "6402"))
     card, script = card_with(reader)
-    script.add((PIN_INFO, pin_information()))
     with pytest.raises(PinNotEntered) as caught:
         card.change_pin(PinRole.PIN1, None, None)
     assert caught.value.why == "different"

@@ -161,9 +161,13 @@ class Handy(Person):
         return await super().ask_pin(question)
 
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        """Type what the page asks for, of all that the test has for it."""
         self._record.events.append(ASKED)
         if not self.codes:
             self.cancel()
+        elif not question.pin_pad:
+            sheet = self.codes[0]
+            self.codes[0] = {each.name: sheet[each.name] for each in question.fields}
         return await super().ask_codes(question)
 
 

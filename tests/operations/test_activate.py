@@ -100,7 +100,6 @@ async def test_each_write_comes_right_after_a_look_at_the_card(
             "00A4080402503200",
             "00B0000000",
             *{f"00CB00FF05A0038301{each}": None for each in (reference, at_risk)},
-            f"00CB00FF05A0038301{at_risk}",
             f"00{INS[scheme]:02X}00{reference}18{code}{padded}",
         ]
     assert sent == expected

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""Every step of an activation × every fault × before and after, for both schemes.
+
+Whatever happens, no try is spent on a right code, no code goes out twice for one typing
+or to a PIN that is set by then, and nothing that was typed stays in memory
+(``check_codes``). Whoever takes the card out and puts it back when something is said,
+and types what is asked for again, has a card that works, with all tries of all three.
+The same holds for changing a PIN and for unlocking one.
+"""
+
+import pytest
+
+from native_host.card.fineid import PinRole
+from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations.manage import PinsSet
+
+from .faulty_session import SETTING, Handy, Record, session
+from .managing import (
+    DIGITS,
+    NEW_PIN1,
+    NEW_PIN2,
+    Manage,
+    NewCard,
+    activating,
+    changing,
+    check_codes,
+    pins,
+    tries,
+    typing,
+    unlocking,
+)
+
+# What the person is told when a fault strikes a step before or after the card executes
+# it; "." where nobody notices, and both where it depends on the command of the step.
+# The steps are the application's choice, and what is looked for and read: directory,
+# certificate, serial number, and the tries of all three. Once the codes are typed, the
+# serial number and the tries come again before each PIN is set.
+#
+# The directory is not needed. Tries that can't be read in one way are read in the
+# other, which does not say whether a PIN was ever set, and which the PUK has not: they
+# are unreadable then, unless the scheme does not need the PUK. Where that happens after
+# the typing, the person is asked again. A read that gives too little is continued.
+TABLE = """
+                      application directory certificate serial  tries        again              PIN1    PIN2
+card-pulled   before  removed     removed   removed     removed removed      removed            removed removed
+card-pulled   after   removed     removed   removed     removed removed      removed            removed removed
+reader-pulled before  removed     removed   removed     removed removed      removed            removed removed
+reader-pulled after   removed     removed   removed     removed removed      removed            removed removed
+mute          before  mute        mute      mute        mute    mute         mute               mute    mute
+mute          after   mute        mute      mute        mute    mute         mute               mute    mute
+delay         before  .           .         .           .       .            .                  .       .
+delay         after   .           .         .           .       .            .                  .       .
+garbled       before  error       .         error       error   ./unreadable ./error/unreadable error   error
+garbled       after   error       .         error       error   ./unreadable ./error/unreadable error   error
+too-short     before  mute        mute      mute        mute    mute         mute               mute    mute
+too-short     after   mute        .         ./error     ./error ./unreadable ./error/unreadable mute    mute
+too-long      before  error       .         error       error   ./unreadable ./error/unreadable error   error
+too-long      after   .           .         ./error     .       ./unreadable ./unreadable       .       .
+61xx          before  error       .         error       error   ./unreadable ./error/unreadable error   error
+61xx          after   .           .         .           .       .            .                  error   error
+6Cxx          before  .           .         .           .       .            .                  error   error
+6Cxx          after   .           .         .           .       .            .                  error   error
+6F00          before  error       .         error       error   ./unreadable ./error/unreadable error   error
+6F00          after   error       .         error       error   ./unreadable ./error/unreadable error   error
+"""  # noqa: E501 - a table
+
+CODES = {
+    ".": "",
+    "removed": "CARD_REMOVED",
+    "mute": "CARD_MUTE",
+    "error": "CARD_ERROR",
+    "unreadable": "PIN_TRIES_UNREADABLE",
+}
+
+HEADER, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
+
+#: A command by its name and how many of that name came before it.
+Command = tuple[CommandName, int]
+
+
+def test_the_table_has_every_fault_before_and_after() -> None:
+    assert [tuple(row[:2]) for row in ROWS] == [
+        (fault, moment) for fault in FaultName for moment in Moment
+    ]
+
+
+def steps_of(record: Record) -> dict[str, list[Command]]:
+    """Return the commands that each step consists of.
+
+    Of what is read before the typing, the first of each kind stands for all.
+    """
+    [asked] = [i for i, event in enumerate(record.events) if isinstance(event, str)]
+    steps: dict[str, list[Command]] = {name: [] for name in HEADER}
+    seen: dict[CommandName, int] = {}
+    kinds: set[tuple[str, int, int]] = set()
+    file = ""
+    for number, apdu in enumerate(record.commands()):
+        name, ins = CommandName.of(apdu), apdu[1]
+        command = name, seen.get(name, 0)
+        seen[name] = command[1] + 1
+        if ins == 0xA4:
+            file = {0x31: "directory", 0x32: "serial"}.get(apdu[6], "directory")
+            file = "certificate" if apdu[5] == 0x43 else file
+            file = "application" if apdu[2] == 0x04 else file
+        step = "tries" if ins == 0xCB else file
+        if ins in SETTING:
+            step = "PIN1" if apdu[3] == 0x11 else "PIN2"
+        elif number >= asked:
+            step = "again"
+        kind = step, ins, apdu[-1] if ins == 0xCB else 0
+        if step == "again" or kind not in kinds:
+            steps[step].append(command)
+        kinds.add(kind)
+    return steps
+
+
+def fault_of(row: list[str], command: Command) -> Fault:
+    name, when = row[:2]
+    seconds = 0 if name == FaultName.DELAY else None
+    return Fault(name, on=command[0], when=when, skip=command[1], seconds=seconds)
+
+
+async def broken(
+    state: MockCardState, operation: Manage, sheets: list[dict[str, str]], *fault: Fault
+) -> tuple[Handy, Record, object]:
+    """Have a fault in an operation, in which all promises are kept."""
+    state.set_faults(*fault)
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(source, state, operation, codes=sheets)
+    check_codes(person, record)
+    assert isinstance(result, PinsSet), (fault, result)
+    assert not any(q.wrong or q.repeated for q in person.codes_questions)
+    assert tries(state) == (5, 5, 5)
+    return person, record, result
+
+
+def said_to(person: Handy) -> str:
+    """Return what was said, all of it for one reason."""
+    [said] = set(person.problems()) or {""}
+    return said
+
+
+@pytest.mark.parametrize("scheme", ["eight", "seven"])
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:2]))
+async def test_a_fault_is_said_and_the_card_is_activated_in_the_end(
+    row: list[str], scheme: str, new_card: NewCard
+) -> None:
+    sheets = [typing(DIGITS[scheme])] * 3
+    _, record, _ = await broken(new_card(scheme), activating, sheets)
+    for (step, commands), cell in zip(steps_of(record).items(), row[2:], strict=True):
+        expected = {CODES[word] for word in cell.split("/")}
+        assert commands
+        for command in commands:
+            state = new_card(scheme)
+            fault = fault_of(row, command)
+            person, record, result = await broken(state, activating, sheets, fault)
+            assert pins(state) == (NEW_PIN1, NEW_PIN2)
+            assert result == PinsSet("set", "set")
+            said, pages = said_to(person), len(person.codes_questions)
+            assert said in expected, (step, fault)
+            if step in {"PIN1", "PIN2"}:
+                # The last PIN need not be asked for when it turns out to be set.
+                whole = said == "" or (step == "PIN2" and fault.executed)
+                assert pages == (1 if whole else 2)
+            elif step == "again":
+                assert pages == 2 if said else pages in {1, 2}
+            else:
+                assert pages == 1
+            sent = sum(apdu[1] in SETTING for apdu in record.commands())
+            lost = step in {"PIN1", "PIN2"} and said != "" and not fault.executed
+            assert sent == 2 + lost
+
+
+@pytest.mark.parametrize("name", ["change", "unblock"])
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: "-".join(row[:2]))
+async def test_a_fault_while_one_pin_is_set_is_said_and_it_is_set_in_the_end(
+    row: list[str], name: str, new_card: NewCard
+) -> None:
+    changes = name == "change"
+    operation = (changing if changes else unlocking)(PinRole.PIN2)
+    sheet = {"old": "123456", "PUK": "12345678", "new-PIN2": NEW_PIN2}
+
+    def card() -> MockCardState:
+        state = new_card("eight")
+        with state.update() as data:
+            data.pin1.tries, data.pin1.changed = 5, True
+            data.pin2.tries, data.pin2.changed = (5 if changes else 0), True
+        return state
+
+    _, record, _ = await broken(card(), operation, [sheet])
+    steps = steps_of(record)
+    for step in ("again", "PIN2"):
+        expected = {CODES[word] for word in row[HEADER.index(step) + 2].split("/")}
+        for command in steps[step]:
+            fault, state = fault_of(row, command), card()
+            sheets = [sheet, sheet]
+            if changes and step == "PIN2" and fault.executed:
+                sheets[1] = sheet | {"old": NEW_PIN2}  # as a person who is told would
+            person, _, result = await broken(state, operation, sheets, fault)
+            assert said_to(person) in expected, (step, fault)
+            assert result == PinsSet(pin2="set")
+            assert pins(state)[1] == NEW_PIN2
+            doubts = [q.in_doubt for q in person.codes_questions[1:]]
+            assert doubts in ([], [changes and step == "PIN2"])
