@@ -62,6 +62,15 @@ class Window:
         self._write({"type": "pin", "number": message["number"], "digits": digits})
         return dict(message["question"])
 
+    async def type_codes(self, values: dict[str, str]) -> dict[str, Any]:
+        """Wait for the question, answer each of its fields by name, and return it."""
+        message = await self.hear("ask-codes")
+        fields = [field["name"] for field in message["question"]["fields"]]
+        assert set(fields) == set(values)
+        answer = {"type": "codes", "number": message["number"]}
+        self._write({**answer, "values": [values[name] for name in fields]})
+        return dict(message["question"])
+
     async def agree(self) -> dict[str, Any]:
         """Wait for the question that needs no PIN, agree, and return it."""
         message = await self.hear("ask-consent")

@@ -1,0 +1,381 @@
+# SPDX-License-Identifier: MIT
+"""The popup shows the card and has its PINs changed, and no page of the web can."""
+
+import json
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from native_host.browsers.hosts import Family
+from native_host.cli.demo.stage import extension_folder
+
+from . import browsers
+from .browsers import Browser, Tab, open_browser
+from .conftest import Holder, OpenTab, Visit, ready
+from .house import House
+from .site import Page, Site, authenticate
+from .test_extension_pages import text
+from .tls import Authority
+from .window import Door, Window
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+POPUP = "popup/popup.html"
+#: What the mock card's letter says.
+CODE, NEW_PIN1, NEW_PIN2 = "12345678", "2580", "147258"
+ACTIVATION = {"activation": CODE, "new-PIN1": NEW_PIN1, "new-PIN2": NEW_PIN2}
+COMMANDS = ("card-status", "activate", "change-pin", "unblock")
+
+HEADINGS = (
+    "[...document.querySelectorAll('#card .report h2')].map((h) => h.textContent)"
+)
+BUTTONS = "[...document.querySelectorAll('#card button')].map((b) => b.textContent)"
+#: What a screen reader says of the tries: the names of the pictures.
+TRIES = (
+    "[...document.querySelectorAll('#card [role=img]')]"
+    ".map((image) => image.getAttribute('aria-label'))"
+)
+
+
+class Popup:
+    """The popup, opened in a tab."""
+
+    def __init__(self, tab: Tab) -> None:
+        self.tab = tab
+
+    async def all(self, what: str) -> list[str]:
+        """Return the texts that an expression finds."""
+        return list(await self.tab.evaluate(what))
+
+    async def heard(self) -> str:
+        """Return what a screen reader says by itself."""
+        return str(await self.tab.evaluate("document.querySelector('#said').innerText"))
+
+    async def press(self, label: str) -> None:
+        """Click a button of the card by what is written on it."""
+        labels = await self.all(BUTTONS)
+        place = labels.index(text(label))
+        await self.tab.evaluate(
+            f"document.querySelectorAll('#card button')[{place}].id = 'pressed'"
+        )
+        await self.tab.click("#pressed")
+
+    async def shows(self, heading: str) -> None:
+        """Wait for the panel with a heading."""
+        wanted = json.dumps(text(heading))
+        await self.tab.evaluate(
+            f"""new Promise((resolve) => {{
+              const look = () => {{
+                if (!{HEADINGS}.includes({wanted})) return;
+                observer.disconnect();
+                resolve(true);
+              }};
+              const observer = new MutationObserver(look);
+              observer.observe(document, {{ subtree: true, childList: true }});
+              look();
+            }})"""
+        )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def popup(door: Door, open_tab: OpenTab) -> AsyncIterator[Any]:
+    """Open the popup and wait until it has looked at the card."""
+
+    async def open_popup() -> Popup:
+        tab = await open_tab(POPUP)
+        await ready(tab)
+        return Popup(tab)
+
+    yield open_popup
+
+
+async def finish(window: Window) -> None:
+    """Read what came of it, and close the window."""
+    await window.hear_step("done")
+    window.say("cancel")
+
+
+async def test_the_popup_shows_the_card_and_spends_nothing(
+    browser: Browser, popup: Any, holder: Holder
+) -> None:
+    content = (browser.house.card.folder / "card.json").read_bytes()
+    assert browser.house.launches() == [], "nothing is read before the popup is opened"
+    shown = await popup()
+    name, satu = holder
+    page = await shown.tab.text("#card")
+    assert name in page and satu in page and text("testCard") in page
+    assert await shown.all(HEADINGS) == [text("cardReady")]
+    assert await shown.all(TRIES) == [text("triesAll")] * 3
+    validity = "[...document.querySelectorAll('#card li')].map((li) => li.textContent)"
+    identify, sign = await shown.all(validity)
+    assert identify == f"{text('certificateIdentify')}: valid until 1 June 2030."
+    assert sign.startswith(text("certificateSign"))
+    assert text("cardReady") in await shown.heard()
+    assert (browser.house.card.folder / "card.json").read_bytes() == content
+    assert browser.house.card.is_free
+    assert len(browser.house.launches()) == 1
+
+
+@pytest.mark.parametrize(
+    ("profile", "state", "heading", "buttons"),
+    [
+        ("v5", "new", "cardNew", ["activateCard"]),
+        ("v5-2026", "new", "cardNew", ["activateCard"]),
+        (
+            *("v5", "partly-activated", "cardPartly"),
+            ["activateCard", "changePin1", "forgottenPin1"],
+        ),
+        (
+            *("v5", "pin1-blocked", "pin1Locked"),
+            ["unlockPin1", "changePin2", "forgottenPin2"],
+        ),
+        (
+            *("v4.2", "pin2-blocked", "pin2Locked"),
+            ["changePin1", "forgottenPin1", "unlockPin2"],
+        ),
+        (
+            *("v5", "last-try", "pinsLast"),
+            ["changePin1", "forgottenPin1", "changePin2", "forgottenPin2"],
+        ),
+    ],
+)
+async def test_what_is_offered_is_what_makes_sense(
+    browser: Browser,
+    popup: Any,
+    profile: str,
+    state: str,
+    heading: str,
+    buttons: list[str],
+) -> None:
+    browser.house.card.remake(profile=profile, state=state)
+    shown = await popup()
+    assert await shown.all(HEADINGS) == [text(heading)]
+    assert await shown.all(BUTTONS) == [text(button) for button in buttons]
+
+
+async def test_no_card_and_no_reader_are_said_and_another_look_finds_them(
+    browser: Browser, popup: Any
+) -> None:
+    card = browser.house.card.state
+    card.pull()
+    shown = await popup()
+    assert await shown.all(HEADINGS) == [text("noCard")]
+    assert await shown.all(BUTTONS) == []
+    card.pull(reader=True)
+    await shown.tab.click("#again")
+    await shown.shows("noReader")
+    card.insert()
+    await shown.tab.click("#again")
+    await shown.shows("cardReady")
+
+
+async def test_a_new_card_is_activated_while_the_popup_is_closed(
+    browser: Browser, popup: Any, door: Door
+) -> None:
+    card = browser.house.card
+    card.remake(state="new")
+    shown = await popup()
+    await shown.press("activateCard")
+    window = await door.opened()
+    conversation = window.told[0]["conversation"]
+    assert (conversation["operation"], conversation["origin"]) == ("activate", "")
+    assert conversation["language"] == "en"
+    await shown.shows("workWindow")
+    focused = "document.activeElement.id"
+    assert await shown.tab.evaluate(focused) == "card", "the focus is not lost"
+    assert await shown.all(BUTTONS) == []
+    await shown.tab.close()  # as a popup does when the window takes the focus
+    question = await window.type_codes(ACTIVATION)
+    assert question["operation"] == "activate"
+
+    meanwhile = Popup(await browser.open_view(POPUP))
+    await meanwhile.shows("workWindow")
+    await meanwhile.tab.close()
+    await finish(window)
+    await browser.house.host_gone()
+    data = card.state.read()
+    assert (data.pin1.value, data.pin2.value) == (NEW_PIN1, NEW_PIN2)
+    assert (card.tries, card.signature_tries, data.puk.tries) == (5, 5, 5)
+
+    later = await popup()
+    assert await later.all(HEADINGS) == [text("doneActivate"), text("cardReady")]
+    again = await popup()
+    assert await again.all(HEADINGS) == [text("cardReady")], "told once"
+
+
+@pytest.mark.parametrize(
+    ("state", "label", "typed", "heading"),
+    [
+        (
+            *("active", "changePin1"),
+            *({"old": "1234", "new-PIN1": NEW_PIN1}, "doneChange1"),
+        ),
+        (
+            *("active", "changePin2"),
+            *({"old": "123456", "new-PIN2": NEW_PIN2}, "doneChange2"),
+        ),
+        (
+            *("pin1-blocked", "unlockPin1"),
+            *({"PUK": CODE, "new-PIN1": NEW_PIN1}, "doneUnlock1"),
+        ),
+        (
+            *("active", "forgottenPin2"),
+            *({"PUK": CODE, "new-PIN2": NEW_PIN2}, "doneUnlock2"),
+        ),
+    ],
+)
+async def test_a_pin_is_changed_or_unlocked_from_an_open_popup(
+    browser: Browser,
+    popup: Any,
+    door: Door,
+    state: str,
+    label: str,
+    typed: dict[str, str],
+    heading: str,
+) -> None:
+    card = browser.house.card
+    card.remake(state=state)
+    shown = await popup()
+    await shown.press(label)
+    window = await door.opened()
+    await window.type_codes(typed)
+    await finish(window)
+    await shown.shows(heading)
+    await shown.shows("cardReady")
+    assert text(heading) in await shown.heard()
+    data = card.state.read()
+    name, value = list(typed.items())[-1]
+    assert (data.pin1 if name == "new-PIN1" else data.pin2).value == value
+    assert (data.pin1.tries, data.pin2.tries, data.puk.tries) == (5, 5, 5)
+
+
+async def test_whoever_stops_in_the_window_is_told_and_sees_the_card(
+    browser: Browser, popup: Any, door: Door
+) -> None:
+    shown = await popup()
+    await shown.press("changePin1")
+    window = await door.opened()
+    await window.hear("ask-codes")
+    window.say("cancel")
+    await shown.shows("stopped")
+    await shown.shows("cardReady")
+    assert browser.house.card.tries == 5
+
+
+async def test_popup_and_pages_wait_for_each_other(
+    browser: Browser, popup: Any, door: Door, visit: Visit
+) -> None:
+    shown = await popup()
+    page = await visit()
+    await page.ask(authenticate())
+    window = await door.opened()
+    await shown.tab.click("#again")
+    await shown.shows("busy")
+    await window.type_pin("1234")
+    await page.heard("kortilla:authenticate-success", "1")
+    await window.gone()
+
+    await shown.tab.click("#again")
+    await shown.shows("cardReady")
+    await shown.press("changePin2")
+    window = await door.opened()
+    await page.ask(authenticate("2"))
+    assert (await page.failure("kortilla:authenticate", "2"))["code"] == "BUSY"
+    await window.hear("ask-codes")
+    window.say("cancel")
+    await shown.shows("stopped")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_a_page_that_asks_is_refused(
+    browser: Browser, visit: Visit, command: str
+) -> None:
+    page = await visit()
+    await page.ask({"action": f"kortilla:{command}", "id": "1", "pin": "PIN1"})
+    error = await page.failure(f"kortilla:{command}", "1")
+    assert error["code"] == "UNKNOWN_COMMAND"
+    # Of Web eID there is no such action: no answer, as in Web eID itself.
+    await page.ask({"action": f"web-eid:{command}", "libraryVersion": "2.0.2"})
+    await page.send({"action": "kortilla:status", "id": "2"})
+    await page.heard("kortilla:status-success", "2")
+    answered = {answer["action"] for answer in await page.received()}
+    assert not any(action.startswith("web-eid:") for action in answered)
+    assert browser.house.launches() == []
+
+
+#: What a content script that has gone bad does: it takes the popup's part.
+FORGERY = """
+window.addEventListener("message", ({ data }) => {
+  if (data?.forge === undefined) return;
+  const { runtime } = globalThis.browser ?? chrome;
+  const port = runtime.connect({ name: data.name });
+  const told = [];
+  port.onMessage.addListener((message) => told.push(message));
+  port.onDisconnect.addListener(() => {
+    window.postMessage({ action: "forged-success", told }, self.origin);
+  });
+  for (const message of data.forge) {
+    try {
+      port.postMessage(message);
+    } catch {
+      // It has been closed already.
+    }
+  }
+});
+"""
+
+
+async def test_a_content_script_that_takes_the_popups_part_is_refused(
+    family: Family,
+    tmp_path: Path,
+    pristine: Path,
+    authority: Authority,
+    site: Site,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forged = tmp_path / "extension"
+    shutil.copytree(extension_folder(), forged)
+    with (forged / "content.js").open("a") as script:
+        script.write(FORGERY)
+    monkeypatch.setattr(browsers, "extension_folder", lambda: forged)
+    house = House(tmp_path / "house", family, pristine)
+    async with Door() as door:
+        house.serve(prompt_command=door.command)
+        async with open_browser(house, authority) as browser:
+            page = await Page.open(await browser.new_tab(), site.fresh())
+            await page.send({"action": "kortilla:status", "id": "0"})
+            await page.heard("kortilla:status-success", "0")
+            started = house.launches()
+            wanted = [{"command": each, "pin": "PIN1"} for each in COMMANDS]
+            await page.send({"forge": [{"command": "activate"}], "name": "card"})
+            answer = await page.heard("forged-success")
+            assert answer["told"] == [{"error": {"code": "UNKNOWN_COMMAND"}}]
+            for message in wanted:
+                await page.send({"forge": [message], "name": ""})
+                assert (await page.heard("forged-success"))["told"] == []
+            assert house.launches() == started
+            assert door.count == 0
+
+
+async def test_no_page_can_frame_the_popup(
+    browser: Browser, visit: Visit, open_tab: OpenTab
+) -> None:
+    view = await open_tab("options/options.html")
+    await ready(view)
+    address = await view.evaluate("location.href")
+    started = browser.house.launches()
+    page = await visit()
+    source = json.dumps(address.replace("options/options.html", POPUP))
+    # A frame that is refused never loads in one of the browsers.
+    await page.tab.evaluate(f"void addFrame({source}, null)")
+    await page.send({"action": "kortilla:status", "id": "1"})
+    await page.heard("kortilla:status-success", "1")
+    reachable = (
+        "!!document.querySelector('iframe').contentDocument?.body?.children.length"
+    )
+    assert not await page.tab.evaluate(reachable)
+    assert browser.house.launches() == started
