@@ -104,14 +104,13 @@ async def _managed(
     from native_host.environment import open_prompt, open_source
     from native_host.languages import choose_language
     from native_host.operations.manage import ManageRequest
-    from native_host.pin_prompt.prompt import PromptFailed, Step
+    from native_host.pin_prompt.prompt import PromptFailed
 
     request = ManageRequest(language=choose_language(config.language, lang))
     prompt = open_prompt(config)
     try:
         async with open_source(config) as source:
             done = await operation(request, source=source, prompt=prompt)
-        prompt.show(Step.DONE)
         if config.prompt == "window":
             # It stays until the person has read it; what was done is done.
             with suppress(PromptFailed):

@@ -136,7 +136,6 @@ class Operation:
             # Our own page has nothing to do with it before the person has read it.
             try:
                 with suppress(PromptFailed):
-                    prompt.show(Step.DONE)
                     await prompt.wait_for_cancel()
             finally:
                 self.answered = True

@@ -2,10 +2,11 @@
 """Stands in for the PIN window: answers from a script, and writes down what it is told.
 
 ``python scripted_prompt.py LOG ANSWER…``: each question takes the next answer, which is
-digits, ``agree``, ``cancel``, ``die``, or ``wait`` to leave it unanswered. Without a
-click the first question is ``ask-started``, whose answer is ``started`` or one of
-those. A window that explains why nothing came of it, or asks for another card, takes an
-answer too.
+digits, ``agree``, ``cancel``, ``die``, or ``wait`` to leave it unanswered. Several
+codes are divided by commas. Without a click the first question is ``ask-started``,
+whose answer is ``started`` or one of those. A window that explains why nothing came of
+it, or asks for another card, takes an answer too, and so does the page that says what
+was done with the card's PINs.
 """
 
 import json
@@ -18,17 +19,22 @@ from typing import Any
 def main(log: Path, answers: list[str]) -> None:
     """Converse until the end of input."""
     log.with_suffix(".pid").write_text(str(os.getpid()))
+    operation = ""
     with log.open("a", buffering=1) as file:
         for line in sys.stdin:
             message = json.loads(line)
             file.write(line)
             match message["type"]:
                 case "open":
+                    operation = message["conversation"]["operation"]
                     say({"type": "visible"})
                 case "ask-started":
                     answer(answers.pop(0), 0)
-                case "ask-pin" | "ask-consent":
+                case "ask-pin" | "ask-consent" | "ask-codes" | "offer-activation":
                     answer(answers.pop(0), message["number"])
+                case "show" if message["step"] == "done":
+                    if operation in {"activate", "change-pin", "unblock"}:
+                        answer(answers.pop(0), 0)
                 case "show" if message["step"] == "failed" or is_other_card(message):
                     answer(answers.pop(0), 0)
                 case "close":
@@ -49,6 +55,8 @@ def answer(word: str, number: int) -> None:
         say({"type": word})
     elif word == "agree":
         say({"type": "agreed", "number": number})
+    elif "," in word:
+        say({"type": "codes", "number": number, "values": word.split(",")})
     elif word != "wait":
         say({"type": "pin", "number": number, "digits": word})
 
