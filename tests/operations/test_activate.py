@@ -287,6 +287,32 @@ async def test_a_pin_that_is_set_meanwhile_does_not_get_the_code(
     assert tries(state) == (5, 5, 5)
 
 
+class Fewer(Person):
+    """A person whose card loses tries, by whatever it may be, during the typing."""
+
+    state: MockCardState
+
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        with self.state.update() as card:
+            card.puk.tries = 1
+            if not card.pin1.changed and card.pin1.tries:
+                card.pin1.tries = 1
+        return await super().ask_codes(question)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_last_try_is_not_spent_by_whoever_was_told_of_more(
+    scheme: str, new_card: NewCard
+) -> None:
+    state, digits = new_card(scheme), DIGITS[scheme]
+    person = Fewer(codes=[typing(digits, code=WRONG[scheme]), typing(digits)])
+    person.state = state
+    async with MockCardSource(state.folder) as source:
+        assert await activating(source, person) == PinsSet("set", "set")
+    assert [q.tries_left for q in person.codes_questions] == [5, 1]
+    assert not any(q.wrong for q in person.codes_questions)
+
+
 async def test_the_puk_runs_down_to_its_last_try_and_stops(new_card: NewCard) -> None:
     state = new_card("eight")
     wrong = [typing(8, code=f"9999999{n}") for n in range(5)]
