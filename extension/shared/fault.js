@@ -7,6 +7,8 @@
  * @type {Readonly<Record<string, string>>}
  */
 const SENTENCES = Object.freeze({
+  ACTIVATION_BLOCKED: "The activation code has no tries left.",
+  ACTIVATION_MISMATCH: "The activation code is not of this card's kind.",
   ACTIVATION_REQUIRED: "The person has not touched this page yet.",
   BUSY: "Another operation is under way.",
   CALLER_REFUSED: "The host does not serve this extension.",
@@ -32,6 +34,7 @@ const SENTENCES = Object.freeze({
   MOCK_CARD_BROKEN: "The files of the mock card can't be used.",
   NEW_PIN_REFUSED: "The card does not take the new PIN.",
   ORIGIN_REFUSED: "This origin may not ask.",
+  OTHER_CARD: "Another card was put in than the one that was begun with.",
   PCSC_UNAVAILABLE: "The system's smart card service does not run.",
   PIN_BLOCKED: "The PIN is locked.",
   PIN_NOT_ENTERED: "No PIN was entered on the reader.",

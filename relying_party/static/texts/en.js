@@ -35,6 +35,17 @@ export default {
     "The card's certificate is not valid. Use a card whose certificate is valid. You get a new identity card from the police.",
   CARD_NOT_ACTIVATED:
     "The card has not been activated yet. Activate it with the card reader software of the Digital and Population Data Services Agency (DVV) and then try again. You need the activation code in the letter that you were sent.",
+  WRONG_PUK: "The PUK code was wrong. Check it and try again.",
+  PUK_BLOCKED:
+    "The card's PUK code is locked, and its PINs can't be unlocked any more. Only a new card helps: you apply for a new identity card from the police.",
+  NEW_PIN_REFUSED:
+    "The card did not take the new PIN, and the PIN is what it was. Choose another PIN and try again.",
+  ACTIVATION_MISMATCH:
+    "This card's activation code has another number of digits. Nothing was sent to the card. Check that the letter belongs to this card and try again.",
+  ACTIVATION_BLOCKED:
+    "A wrong activation code has been typed too many times, and the PIN is locked. It can be unlocked with a PUK code, which is ordered from the Digital and Population Data Services Agency (DVV).",
+  OTHER_CARD:
+    "Another card was put in the reader, and nothing was written on it. Put the first card back in the reader and try again.",
   UNSUPPORTED_CARD:
     "The card has no Citizen Certificate that the Kortilla program can use. Use a valid Finnish identity card and try again.",
   CARD_ERROR:

@@ -34,6 +34,17 @@ export default {
     "Kortin varmenne ei ole voimassa. Käytä korttia, jonka varmenne on voimassa. Uuden henkilökortin saat poliisilta.",
   CARD_NOT_ACTIVATED:
     "Korttia ei ole vielä aktivoitu. Aktivoi se Digi- ja väestötietoviraston (DVV) kortinlukijaohjelmistolla ja yritä sen jälkeen uudelleen. Tarvitset kirjeessä saamasi aktivointitunnusluvun.",
+  WRONG_PUK: "PUK-tunnusluku oli väärä. Tarkista se ja yritä uudelleen.",
+  PUK_BLOCKED:
+    "Kortin PUK-tunnusluku on lukkiutunut, eikä kortin tunnuslukuja voi enää avata. Vain uusi kortti auttaa: uutta henkilökorttia haetaan poliisilta.",
+  NEW_PIN_REFUSED:
+    "Kortti ei hyväksynyt uutta tunnuslukua, ja entinen tunnusluku jäi voimaan. Valitse toinen tunnusluku ja yritä uudelleen.",
+  ACTIVATION_MISMATCH:
+    "Tämän kortin aktivointitunnusluvussa on eri määrä numeroita. Kortille ei lähetetty mitään. Tarkista, että kirje kuuluu tähän korttiin, ja yritä uudelleen.",
+  ACTIVATION_BLOCKED:
+    "Väärä aktivointitunnusluku on annettu liian monta kertaa, ja tunnusluku on lukkiutunut. Lukituksen voi avata PUK-tunnusluvulla, joka tilataan Digi- ja väestötietovirastosta (DVV).",
+  OTHER_CARD:
+    "Lukijaan asetettiin toinen kortti, eikä sille kirjoitettu mitään. Aseta ensimmäinen kortti takaisin lukijaan ja yritä uudelleen.",
   UNSUPPORTED_CARD:
     "Kortissa ei ole kansalaisvarmennetta, jota Kortilla-ohjelma osaa käyttää. Käytä voimassa olevaa suomalaista henkilökorttia ja yritä uudelleen.",
   CARD_ERROR:

@@ -32,6 +32,17 @@ export default {
     "Kortets certifikat är inte giltigt. Använd ett kort med ett giltigt certifikat. Ett nytt identitetskort får du av polisen.",
   CARD_NOT_ACTIVATED:
     "Kortet har ännu inte aktiverats. Aktivera det med kortläsarprogrammet från Myndigheten för digitalisering och befolkningsdata (MDB) och försök sedan igen. Du behöver aktiveringskoden i brevet som du fått.",
+  WRONG_PUK: "PUK-koden var fel. Kontrollera den och försök igen.",
+  PUK_BLOCKED:
+    "Kortets PUK-kod är låst, och kortets koder kan inte längre låsas upp. Bara ett nytt kort hjälper: du ansöker om ett nytt identitetskort hos polisen.",
+  NEW_PIN_REFUSED:
+    "Kortet godkände inte den nya koden, och den tidigare koden gäller fortfarande. Välj en annan kod och försök igen.",
+  ACTIVATION_MISMATCH:
+    "Det här kortets aktiveringskod har ett annat antal siffror. Ingenting skickades till kortet. Kontrollera att brevet hör till det här kortet och försök igen.",
+  ACTIVATION_BLOCKED:
+    "Fel aktiveringskod har angetts för många gånger, och koden är låst. Den kan låsas upp med en PUK-kod, som beställs hos Myndigheten för digitalisering och befolkningsdata (MDB).",
+  OTHER_CARD:
+    "Ett annat kort sattes i läsaren, och ingenting skrevs på det. Sätt tillbaka det första kortet i läsaren och försök igen.",
   UNSUPPORTED_CARD:
     "Kortet har inget medborgarcertifikat som programmet Kortilla kan använda. Använd ett giltigt finländskt identitetskort och försök igen.",
   CARD_ERROR:
