@@ -8,6 +8,7 @@ from pathlib import Path
 
 from native_host.card.fineid import PinRole
 from native_host.card.source import CardSource
+from native_host.mock_card.faults import CommandName
 from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
 from native_host.operations.change_pin import change_pin
@@ -30,6 +31,9 @@ GRANTED = {
     "unclear-seven": datetime(2026, 1, 20, tzinfo=UTC),
 }
 DIGITS = {"eight": 8, "seven": 7, "unclear-eight": 8, "unclear-seven": 7}
+
+#: The command that sets a PIN, by scheme.
+COMMAND = {"eight": CommandName.UNBLOCK, "seven": CommandName.CHANGE}
 
 #: Makes a fresh copy of a card by when it was granted.
 NewCard = Callable[[str], MockCardState]

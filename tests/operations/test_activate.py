@@ -9,7 +9,7 @@ import pytest
 
 from native_host.card.errors import CardRemoved, WrongPin, WrongPuk
 from native_host.errors import KortillaError, UserCancelled
-from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
+from native_host.mock_card.faults import Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
@@ -20,6 +20,7 @@ from native_host.pin_prompt.prompt import CodesQuestion, Progress, PromptFailed,
 from .faulty_session import SETTING, log_in, session, signing_of
 from .managing import (
     CODES,
+    COMMAND,
     DIGITS,
     GRANTED,
     NEW_PIN1,
@@ -36,7 +37,6 @@ from .managing import (
 from .person import Person, Unattended, until
 
 SCHEMES = ["eight", "seven"]
-COMMAND = {"eight": CommandName.UNBLOCK, "seven": CommandName.CHANGE}
 INS = {"eight": 0x2C, "seven": 0x24}
 PAGE_1, PAGE_2 = (4, 5, 6, 7, 8), (6, 7, 8)
 WRONG = {"eight": "99999999", "seven": "9999999"}

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""Activation through the real pcscd: the card pulled out, before and after each PIN.
+
+Each reader has a card of its own, and all of them are activated at the same time.
+"""
+
+import asyncio
+from itertools import product
+from unittest import mock
+
+from native_host.card.pcsc import PcscSource
+from native_host.mock_card.card import MockCard
+from native_host.mock_card.faults import Fault, FaultName, Moment
+from native_host.mock_card.state import MockCardState
+from native_host.operations.manage import PinsSet
+from tests.pcsc import READERS, Room, isolated
+
+from .faulty_session import log_in, session
+from .managing import (
+    COMMAND,
+    DIGITS,
+    GRANTED,
+    NEW_PIN1,
+    NEW_PIN2,
+    activating,
+    check_codes,
+    copy,
+    pins,
+    tries,
+    typing,
+)
+from .one_reader import OneReader
+
+#: The scheme, how many PINs are set before the fault, and when it strikes.
+Case = tuple[str, int, Moment]
+CASES: list[Case] = list(product(["eight", "seven"], [0, 1], Moment))
+
+
+async def activate_in(
+    case: Case, reader: str, state: MockCardState, all_readers: PcscSource
+) -> None:
+    scheme, done, moment = case
+    fault = Fault(FaultName.CARD_PULLED, on=COMMAND[scheme], when=moment, skip=done)
+    state.set_faults(fault)
+    sheets = [typing(DIGITS[scheme])] * 2
+    async with OneReader(reader, state, all_readers) as source:
+        person, record, result = await session(source, state, activating, codes=sheets)
+        check_codes(person, record)
+        assert result == PinsSet("set", "set")
+        assert set(person.problems()) == {"CARD_REMOVED"}
+        assert tries(state) == (5, 5, 5)
+        assert pins(state) == (NEW_PIN1, NEW_PIN2)
+        whole = done == 1 and moment is Moment.AFTER
+        assert len(person.codes_questions) == (1 if whole else 2)
+        _, _, token = await session(source, state, log_in, NEW_PIN1)
+        assert isinstance(token, dict)
+
+
+@isolated
+async def test_a_card_pulled_at_either_pin_is_activated_in_the_end(room: Room) -> None:
+    room.stop_service()
+    room.start_service(drivers=len(CASES) // 2)
+    made = {
+        scheme: MockCardState.create(
+            room.folder / scheme, state="new", not_before=GRANTED[scheme]
+        ).folder
+        for scheme in ("eight", "seven")
+    }
+    with mock.patch("os.fsync"):
+        async with PcscSource() as all_readers, asyncio.TaskGroup() as together:
+            for case, reader in zip(CASES, READERS, strict=False):
+                state = copy(made[case[0]], room.folder / reader)
+                room.insert(MockCard(state), reader)
+                together.create_task(activate_in(case, reader, state, all_readers))
