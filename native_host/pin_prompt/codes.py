@@ -46,13 +46,16 @@ def length(field: CodeField, text: Texts) -> str:
     return text("codes.length.range", min=low, max=high)
 
 
-def about(question: CodesQuestion, text: Texts) -> list[str]:
-    """Return what is needed and how far it has got, paragraph by paragraph."""
+def about(question: CodesQuestion, text: Texts, *, by_itself: bool) -> list[str]:
+    """Return what is needed and how far it has got, paragraph by paragraph.
+
+    ``by_itself`` says that nothing was offered and agreed to just before.
+    """
     lengths = next((f.lengths for f in question.fields if f.name == "activation"), ())
     key = "-".join(map(str, lengths))
     said = [text(f"need.{key}" if f"need.{key}" in text else "need")]
     said += [text(f"done.{pin}") for pin in question.done if f"done.{pin}" in text]
-    if "unproven" in text:
+    if by_itself and "unproven" in text:
         said.append(text("unproven"))
     return said
 

@@ -59,7 +59,8 @@ class TerminalPrompt(Prompt):
         self._language = conversation.language
         self._texts = text = texts.load(conversation.language, conversation.operation)
         self._mark(conversation.test_card)
-        if not conversation.origin:
+        self._by_itself = not conversation.origin
+        if self._by_itself:
             self._say(text("own"))
             return
         site = SiteName.of(conversation.origin)
@@ -146,7 +147,8 @@ class TerminalPrompt(Prompt):
         )
         self._say(f"\n{text('heading')}.")
         self._say_person(question)
-        for words in (*codes.about(question, text), *codes.news(question, text)):
+        about = codes.about(question, text, by_itself=self._by_itself)
+        for words in (*about, *codes.news(question, text)):
             self._say(words)
         if question.pin_pad:
             for words in codes.on_the_reader(question, text):

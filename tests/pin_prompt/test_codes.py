@@ -126,7 +126,7 @@ def test_what_became_of_the_last_code_comes_first(language: str, change: str) ->
 @EACH
 def test_what_is_set_already_is_said(language: str) -> None:
     text = texts.load(language, "activate")
-    said = codes.about(a_codes_question(done=("PIN1",)), text)
+    said = codes.about(a_codes_question(done=("PIN1",)), text, by_itself=True)
     assert text("done.PIN1") in said
     assert text("done.PIN2") not in said
 
@@ -134,6 +134,9 @@ def test_what_is_set_already_is_said(language: str) -> None:
 @EACH
 def test_activation_is_said_to_be_proven_on_a_test_card_only(language: str) -> None:
     text = texts.load(language, "activate")
-    assert text("unproven") in codes.about(a_codes_question(), text)
+    question = a_codes_question()
+    assert text("unproven") in codes.about(question, text, by_itself=True)
+    # It was said with the offer, just before.
+    assert text("unproven") not in codes.about(question, text, by_itself=False)
     other = texts.load(language, "unblock", "PIN1")
     assert "unproven" not in other

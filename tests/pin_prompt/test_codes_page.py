@@ -157,7 +157,7 @@ def test_half_a_code_never_becomes_whole_with_what_is_typed_next(stage: Stage) -
     ask(stage)
     press(stage, "567\r")
     press(stage, "1234\r")
-    assert "There are 4 digits" in stage.words or "You typed 4 digits" in stage.words
+    assert "Digits typed: 4." in stage.words
     assert stage.answers == []
 
 
@@ -225,7 +225,7 @@ def test_what_is_typed_too_early_is_not_taken(stage: Stage) -> None:
 
 def test_the_rules_are_ticked_off_as_one_types(stage: Stage) -> None:
     page = ask(stage)
-    length, same = "4–8 digits", "Typed the same way twice"
+    length, same = "4–8 digits", "The same in both fields"
     other, easy = "Not the same as the other PIN", "Not easy to guess"
     press(stage, "1234567\r258")
     assert rules(page)[length] == [Kept.OPEN]
@@ -391,7 +391,7 @@ def test_a_rule_says_how_it_stands(stage: Stage) -> None:
     names = {interface(rule).text(NAME) for rule in page.findChildren(Rule)}
     assert "4–8 digits: in order" in names
     assert "Not easy to guess: not in order" in names
-    assert "Typed the same way twice: not yet" in names
+    assert "The same in both fields: not yet" in names
 
 
 def test_a_fault_is_announced_and_stands_at_its_field(

@@ -86,7 +86,7 @@ def test_what_does_not_fit_is_explained_and_asked_for_again(
     for said in (
         "This card's activation code has 7 digits",
         "Type digits only.",
-        "There are 3 digits, and there should be 4–8 digits.",
+        "Digits typed: 3. There should be 4–8 digits.",
         "The new PIN was not typed the same way twice.",
         "This PIN is easy to guess",
     ):

@@ -90,7 +90,8 @@ class ManagePage(Page):
         self.grown.emit(self.complaint)
 
     def _add_about(self) -> None:
-        said = codes.about(self.question, self.text)
+        by_itself = not self.conversation.origin
+        said = codes.about(self.question, self.text, by_itself=by_itself)
         who = self.conversation.origin or self.text("own")
         spoken = [self.text("heading"), self._news, who, *said]
         self._said = " ".join(spoken)
@@ -259,6 +260,7 @@ class CodesPage(ManagePage):
 
     def _on_edit(self) -> None:
         self.complaint.setVisible(False)
+        self.pause.start()
         warned = [new.warning for new in self._new]
         for new in self._new:
             new.look()
@@ -266,7 +268,6 @@ class CodesPage(ManagePage):
             here := self.focusWidget(), PinField
         ):
             self.grown.emit(here)
-        self.pause.start()
 
     def _tell(self) -> None:
         """Have a screen reader say, when it is free, what is new about the rules."""

@@ -75,7 +75,7 @@ def who_asks(conversation: Conversation, text: Texts, gap: int) -> QWidget:
     """Return the frame that names the site, or the words that no page asks."""
     holder = QWidget()
     layout = QVBoxLayout(holder)
-    layout.setContentsMargins(gap, gap, gap, gap // 3)
+    layout.setContentsMargins(gap, gap, gap, round(gap * 0.3))
     if conversation.origin:
         layout.addWidget(SiteFrame(conversation, text))
     else:

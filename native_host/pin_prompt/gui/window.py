@@ -381,10 +381,12 @@ class PromptWindow(QDialog):
             bar.setValue(min(bar.value(), highest))
 
     def _make_room(self, part: QWidget) -> None:
-        if self.page:
-            self._fit(self.page)
+        page = self.page
+        if page:
+            self._fit(page)
         QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
-        self._scroll.ensureWidgetVisible(part)
+        if self.page is page:  # what the host said meanwhile may have taken it away
+            self._scroll.ensureWidgetVisible(part)
 
     def reject(self) -> None:
         """Do what Escape does: leave a document, or else cancel."""
