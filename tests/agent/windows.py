@@ -35,7 +35,12 @@ with socket.socket(socket.AF_UNIX) as test:
 class Window:
     """A window that is open until the test ends it."""
 
+    _reader: asyncio.StreamReader
     _writer: asyncio.StreamWriter
+
+    def gone(self) -> bool:
+        """Say whether it has ended by itself."""
+        return self._reader.at_eof()
 
     async def end(self, *, activated: bool) -> None:
         """End it, with the exit status of a card activated, or of none."""
@@ -52,9 +57,11 @@ class Windows:
         self.count = 0
         self._queue: asyncio.Queue[Window] = asyncio.Queue()
 
-    async def take(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def take(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.count += 1
-        self._queue.put_nowait(Window(writer))
+        self._queue.put_nowait(Window(reader, writer))
 
     async def opened(self, within: float = 20) -> Window:
         """Wait for the next window. Raises ``TimeoutError``."""

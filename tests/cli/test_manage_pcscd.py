@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.state import MockCardState
 from tests import pcsc
@@ -333,3 +334,41 @@ def test_a_puk_without_tries_is_said_to_be_dead_and_nothing_is_sent(
         outcome = terminal.end()
     assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
     assert card.read() == before
+
+
+@pcsc.isolated
+async def test_another_card_that_is_put_back_is_not_written_on(
+    room: pcsc.Room,
+) -> None:
+    first, other = (
+        MockCardState.create(room.folder / name, profile="v5-2026", state="new")
+        for name in ("first", "other")
+    )
+    before = other.read()
+    # Pulled out when PIN1 is set; what the fault takes out stays so.
+    first.add_fault(Fault("card-pulled", on="change", when="before", skip=1))
+    room.insert(MockCard(first))
+    room.settle()
+    command = [*KORTILLA, "card", "activate", *ON_TERMINAL, "--card", "pcsc"]
+    terminal = Terminal(command)
+    try:
+        answer(terminal, "Activation code from the letter", "1234567")
+        choose(terminal, "2468", "135790")
+        terminal.wait_for("taken out of the reader")
+        room.insert(MockCard(other))
+        terminal.wait_for("This is another card")
+        assert other.read() == before
+        room.pull()
+        first.insert()
+        room.insert(MockCard(first))
+        terminal.wait_for("(PIN1) has already been set")
+        answer(terminal, "Activation code from the letter", "1234567")
+        choose(terminal, pin2="975310")
+        outcome = terminal.end()
+    finally:
+        terminal.close()
+    assert (outcome.status, outcome.result) == (0, {"pin1": "set", "pin2": "set"})
+    assert other.read() == before
+    data = first.read()
+    assert (data.pin1.value, data.pin2.value) == ("2468", "975310")
+    assert tries(first) == (5, 5, 5)
