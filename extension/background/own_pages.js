@@ -30,7 +30,7 @@ import { changeTask, readChange, statusTask } from "./card_tasks.js";
  * @typedef {object} Work
  * @property {Change} command
  * @property {PinName | null} pin
- * @property {"starting" | "window" | "card"} step where it goes on
+ * @property {boolean} isInWindow whether the host's window has come
  */
 
 /** @typedef {{command: Change, pin: PinName | null, code: string | null}} Outcome */
@@ -91,7 +91,7 @@ export class OwnPages {
     if (this.#ports.size > 0) return;
     // Nobody looks: what is on the card is kept no longer.
     this.#abandonLook();
-    Object.assign(this.#state, { readers: null, problem: null });
+    Object.assign(this.#state, { readers: null, problem: null, host: null });
   }
 
   async #look() {
@@ -117,13 +117,13 @@ export class OwnPages {
   async #change(change) {
     if (this.#state.work) return;
     this.#abandonLook();
-    this.#tell({ work: { ...change, step: "starting" }, outcome: null });
+    this.#tell({ work: { ...change, isInWindow: false }, outcome: null });
     /** @type {string | null} */
     let code = null;
     try {
-      const operation = this.#desk.beginOwn(changeTask(change), ({ progress }) => {
-        const step = progress === "window-open" ? "window" : "card";
-        this.#tell({ work: { ...change, step } });
+      // Every progress comes after the window.
+      const operation = this.#desk.beginOwn(changeTask(change), () => {
+        this.#tell({ work: { ...change, isInWindow: true } });
       });
       // Its place is free, for the look that follows, once it is over.
       await operation.over;

@@ -60,8 +60,9 @@ function show(state) {
     if (hadFocus) card.focus();
   }
   if (again) again.hidden = state.work !== null;
+  const hasLooked = state.readers !== null || state.problem !== null;
   if (host) {
-    host.hidden = state.host === null || state.work !== null || state.isLooking;
+    host.hidden = state.host === null || state.work !== null || !hasLooked;
     if (state.host) showHost(host, state.host);
   }
 }

@@ -58,13 +58,6 @@ const KINDS = Object.freeze({
   UNKNOWN_GENERATION: ["kindNewer", "kindNewerMore"],
 });
 
-/** @type {Readonly<Record<Work["step"], Names>>} */
-const STEPS = Object.freeze({
-  starting: ["workStarting", "workMore"],
-  window: ["workWindow", "workMore"],
-  card: ["workCard", "workCardMore"],
-});
-
 /**
  * @param {{code: string, kind: string}} problem
  * @returns {Report}
@@ -155,7 +148,8 @@ function soundReport(activation) {
  * @param {Work} work
  * @returns {Report}
  */
-export const changeReport = ({ step }) => say(STEPS[step], false);
+export const changeReport = ({ isInWindow }) =>
+  say([isInWindow ? "workWindow" : "workStarting", "workMore"], false);
 
 /**
  * @param {Outcome} outcome

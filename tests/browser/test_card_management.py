@@ -68,7 +68,7 @@ class Popup:
         """Wait for the panel with a heading."""
         wanted = json.dumps(text(heading))
         await self.tab.evaluate(
-            f"""new Promise((resolve) => {{
+            f"""new Promise((resolve, reject) => {{
               const look = () => {{
                 if (!{HEADINGS}.includes({wanted})) return;
                 observer.disconnect();
@@ -76,6 +76,7 @@ class Popup:
               }};
               const observer = new MutationObserver(look);
               observer.observe(document, {{ subtree: true, childList: true }});
+              setTimeout(() => reject(new Error({HEADINGS}.join())), 15000);
               look();
             }})"""
         )

@@ -201,7 +201,7 @@ test("a change goes on when the popup closes, and the next is told of it", async
   fake.onHost = patientHost;
   const popup = openPopup();
   const state = await press(popup, { command: "activate" });
-  assert.deepEqual(state.work, { command: "activate", pin: null, step: "window" });
+  assert.deepEqual(state.work, { command: "activate", pin: null, isInWindow: true });
   popup.leave();
   await settle();
   const [host] = fake.hosts;
