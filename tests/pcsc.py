@@ -266,10 +266,14 @@ def _main() -> int:
     run_parser = commands.add_parser("run")
     run_parser.add_argument("--card", type=Path)
     run_parser.add_argument("command", nargs="+")
+    within_parser = commands.add_parser("within")
+    within_parser.add_argument("command", nargs=argparse.REMAINDER)
     scenario_parser = commands.add_parser("scenario")
     scenario_parser.add_argument("name")
     scenario_parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
+    if arguments.what == "within":
+        return subprocess.run(within(arguments.command), check=False).returncode
     _furnish()
     if arguments.what == "run":
         return _run_command(arguments.command, arguments.card)

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla agent`` as it is installed: a process of its own beside a real pcscd."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from native_host.agent import presence
+from native_host.mock_card.card import MockCard
+from native_host.mock_card.state import MockCardState
+from tests.pcsc import Room, isolated
+from tests.screen import open_screen
+
+from .windows import cpu_ticks, until, windows
+
+SCRIPTED_PROMPT = Path(__file__).parents[1] / "host" / "scripted_prompt.py"
+TITLE = "Kortilla: activate the card"
+
+# The activation window's own command, with a script at the keys.
+_ACTIVATE = """
+import sys
+from native_host.pin_prompt import spawn
+real = spawn.spawn
+spawn.spawn = lambda command=None: real(sys.argv[1:])
+from native_host.cli import main
+words = ["card", "activate", "--prompt", "window", "--card", "pcsc", "--lang", "en"]
+sys.exit(main(words))
+"""
+
+
+def make(room: Room, state: str = "new", profile: str = "v5-2026") -> MockCardState:
+    folder = room.folder / f"{profile}-{state}"
+    return MockCardState.create(folder, profile=profile, state=state)
+
+
+@contextlib.asynccontextmanager
+async def agent_process(
+    window: Sequence[str] | None = None, **environment: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the agent, which ends with the test at the latest."""
+    if window is None:
+        command = ["-m", "native_host.cli", "agent"]
+    else:
+        code = f"from native_host.cli.agent import serve; serve({list(window)!r})"
+        command = ["-c", code]
+    agent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", *command),
+        env={**os.environ, **environment},
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        await until(presence.is_running)
+        yield agent
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            agent.kill()
+        await agent.wait()
+
+
+def is_over(log: Path) -> bool:
+    """Whether the window whose log this is has ended."""
+    return log.exists() and '"gone"' in log.read_text()
+
+
+async def at_rest(pid: int) -> None:
+    """Wait until a process has got nothing to do for a moment."""
+    async with asyncio.timeout(20):
+        before = -1
+        while (now := cpu_ticks(pid)) != before:
+            before = now
+            await asyncio.sleep(0.3)
+
+
+@isolated
+async def test_no_processor_is_used_while_nothing_happens(room: Room) -> None:
+    """Neither without a card, nor with one that needs nothing, nor without pcscd."""
+    async with windows() as opening, agent_process(opening.command) as agent:
+
+        async def nothing_is_used(seconds: float = 3) -> None:
+            await at_rest(agent.pid)
+            before = cpu_ticks(agent.pid)
+            await opening.none_opens(within=seconds)
+            assert cpu_ticks(agent.pid) - before <= 1
+
+        await nothing_is_used()
+        room.insert(MockCard(make(room, "active")))
+        room.settle()
+        await nothing_is_used()
+        room.stop_service()
+        await nothing_is_used()
+        room.start_service()
+        await nothing_is_used()
+        # It was not dead.
+        room.insert(MockCard(make(room)))
+        await opening.opened()
+
+
+@isolated
+async def test_the_window_comes_up_on_the_screen_for_a_new_card(room: Room) -> None:
+    with open_screen() as screen:
+        async with agent_process(DISPLAY=screen.display, LANG="C.UTF-8"):
+            for profile in ("v5-2026", "v4.2"):
+                card = make(room, profile=profile)
+                before = card.read()
+                room.insert(MockCard(card))
+                shown = await asyncio.to_thread(screen.find, TITLE)
+                await asyncio.to_thread(screen.activate, shown)
+                await asyncio.to_thread(screen.press, "Escape")
+                await asyncio.to_thread(
+                    screen.wait_until, lambda: not screen.ids(TITLE)
+                )
+                room.pull()
+                assert card.read() == before
+
+
+@isolated
+async def test_a_card_is_activated_in_the_window_that_the_agent_opened(
+    room: Room,
+) -> None:
+    for profile, code in (("v5-2026", "1234567"), ("v4.2", "12345678")):
+        log = room.folder / f"{profile}.log"
+        script = [
+            *(sys.executable, "-I", str(SCRIPTED_PROMPT), str(log)),
+            *(f"{code},2468,135790", "cancel"),
+        ]
+        command = [sys.executable, "-I", "-c", _ACTIVATE, *script]
+        card = make(room, profile=profile)
+        async with agent_process(command) as agent:
+            room.insert(MockCard(card))
+            await until(partial(is_over, log))
+            # The card is active now, and the agent has nothing more to do with it.
+            room.pull()
+            room.insert(MockCard(card))
+            room.settle()
+            await at_rest(agent.pid)
+        told = [json.loads(line) for line in log.read_text().splitlines()]
+        assert [each["type"] for each in told].count("open") == 1
+        data = card.read()
+        assert (data.pin1.value, data.pin2.value) == ("2468", "135790")
+        assert (data.pin1.tries, data.pin2.tries, data.puk.tries) == (5, 5, 5)
+        room.pull()
+
+
+@isolated
+async def test_a_window_that_is_open_outlives_the_agent(room: Room) -> None:
+    async with windows() as opening:
+        async with agent_process(opening.command) as agent:
+            room.insert(MockCard(make(room)))
+            window = await opening.opened()
+            agent.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(agent.wait(), 20) == 0
+        assert not presence.is_running()
+        assert not window.gone()
+        await window.end(activated=True)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Measures the agent beside a pcscd of its own; ``bench`` starts this there.
+
+Prints one line of JSON: the seconds from a new card's insertion to its visible window,
+and how many hundredths of a second the agent ran in a minute in which nothing happened.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from native_host.agent import presence
+from native_host.mock_card.card import MockCard
+from native_host.mock_card.state import MockCardState
+from native_host.mock_card.vpcd import VirtualReader
+
+RUNS = 5
+MINUTE = 60
+
+#: The command of the activation window, which says when there is one to be seen.
+WINDOW = """
+import sys
+from native_host.errors import UserCancelled
+from native_host.pin_prompt.window import WindowPrompt
+real = WindowPrompt.open
+async def open_and_say(self, conversation):
+    await real(self, conversation)
+    with open(sys.argv[1], "w") as pipe:
+        pipe.write("visible")
+    raise UserCancelled
+WindowPrompt.open = open_and_say
+from native_host.cli import main
+sys.exit(main(["card", "activate", "--prompt", "window", "--card", "pcsc"]))
+"""
+
+
+async def measure(folder: Path) -> dict[str, object]:
+    """Start the agent and measure it."""
+    new = MockCardState.create(folder / "new", profile="v5-2026", state="new")
+    pipe = folder / "visible"
+    os.mkfifo(pipe)
+    window = [sys.executable, "-I", "-c", WINDOW, str(pipe)]
+    code = f"from native_host.cli.agent import serve; serve({window!r})"
+    agent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-I", "-c", code),
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    while not presence.is_running():  # noqa: ASYNC110 - a file, which gives no sign
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(2)
+    before = ticks(agent.pid)
+    await asyncio.sleep(MINUTE)
+    used = ticks(agent.pid) - before
+    times = []
+    for _ in range(RUNS):
+        begun = time.monotonic()
+        with VirtualReader(MockCard(new)):
+            await asyncio.to_thread(pipe.read_text)
+            times.append(time.monotonic() - begun)
+            await asyncio.sleep(1)
+        await asyncio.sleep(1)
+    agent.terminate()
+    await agent.wait()
+    return {"window": times, "ticks": used}
+
+
+def ticks(pid: int) -> int:
+    """Return the hundredths of a second that a process has been given."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as name:
+        os.environ |= {"HOME": name, "XDG_RUNTIME_DIR": name}
+        print(json.dumps(asyncio.run(measure(Path(name)))))
