@@ -16,17 +16,23 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def texts() -> dict[str, str]:
-    """What stands in each committed text file, by the file's path from the root."""
+def files() -> set[str]:
+    """The path of each committed file from the root."""
     listing = subprocess.run(
         ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         check=True,
     )
-    texts = {}
-    for name in listing.stdout.decode().split("\0"):
-        path = ROOT / name
-        if path.is_file() and path.suffix != ".png":
-            texts[name] = path.read_text(encoding="utf-8")
-    return texts
+    names = listing.stdout.decode().split("\0")
+    return {name for name in names if (ROOT / name).is_file()}
+
+
+@pytest.fixture(scope="session")
+def texts(files: set[str]) -> dict[str, str]:
+    """What stands in each committed text file, by the file's path from the root."""
+    return {
+        name: (ROOT / name).read_text(encoding="utf-8")
+        for name in sorted(files)
+        if not name.endswith(".png")
+    }

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""What the pages for people point to and name is there."""
+
+import json
+import re
+import shlex
+from pathlib import PurePosixPath
+
+import pytest
+
+from native_host.cli import main
+
+LANGUAGES = ("fi", "sv", "en")
+
+_FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"`[^`]*`")
+_LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+# Words in bold are those that the program shows.
+_BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
+
+
+def prose(text: str) -> str:
+    """Return a page without its blocks of code."""
+    return _FENCED.sub("", text)
+
+
+def links(text: str) -> list[tuple[bool, str, str]]:
+    """Return each link: whether it is a picture, its words, and where it leads."""
+    found = _LINK.findall(_CODE.sub("", prose(text)))
+    return [(mark == "!", words, target) for mark, words, target in found]
+
+
+def anchors(text: str) -> set[str]:
+    """Return the names that a page's headings have on its web page."""
+    kept = (
+        re.sub(r"[^\w\- ]", "", heading.lower())
+        for heading in _HEADING.findall(prose(text))
+    )
+    return {heading.replace(" ", "-") for heading in kept}
+
+
+def resolved(page: str, path: str) -> str:
+    """Return a relative path in a page as a path from the root."""
+    parts: list[str] = []
+    for part in (PurePosixPath(page).parent / path).parts:
+        if part == "..":
+            parts.pop()
+        else:
+            parts.append(part)
+    return "/".join(parts)
+
+
+@pytest.fixture(scope="module")
+def pages(texts: dict[str, str]) -> dict[str, str]:
+    """Return the text of each page of README and docs, and of those beside them."""
+    return {name: text for name, text in texts.items() if name.endswith(".md")}
+
+
+@pytest.fixture(scope="module")
+def citizens(pages: dict[str, str]) -> dict[str, str]:
+    """Return the text of the page for citizens in each language."""
+    return {language: pages[f"docs/citizens/{language}.md"] for language in LANGUAGES}
+
+
+def test_each_link_and_picture_leads_to_something_committed(
+    files: set[str], pages: dict[str, str]
+) -> None:
+    folders = {str(folder) for file in files for folder in PurePosixPath(file).parents}
+    count = 0
+    for page, text in pages.items():
+        for _, _, target in links(text):
+            if re.match(r"[a-z]+:", target):
+                continue
+            count += 1
+            path, _, anchor = target.partition("#")
+            there = resolved(page, path) if path else page
+            assert there in files | folders, f"{page}: {target}"
+            if anchor:
+                assert anchor in anchors(pages[there]), f"{page}: {target}"
+    assert count > 60
+
+
+def test_each_picture_is_described(pages: dict[str, str]) -> None:
+    described = [
+        (page, target, words)
+        for page, text in pages.items()
+        for is_picture, words, target in links(text)
+        if is_picture
+    ]
+    assert described
+    assert [each for each in described if len(each[2].split()) < 3] == []
+
+
+def test_the_pages_for_citizens_say_the_same(citizens: dict[str, str]) -> None:
+    """As far as their shape can tell: headings, steps, pictures, links, commands."""
+    shapes = {
+        language: [
+            re.sub(rf"-{language}(\.png)|\b(?:fi|sv|en)(\.md)", r"\1\2", mark)
+            for line in text.splitlines()
+            for mark in re.findall(
+                r"^#+ |^\d+\. |^- |^!.*\((.*)\)|^\.venv.*", line, re.MULTILINE
+            )
+        ]
+        for language, text in citizens.items()
+    }
+    assert len(shapes["fi"]) > 60
+    assert shapes["fi"] == shapes["sv"] == shapes["en"]
+    for language, text in citizens.items():
+        pictures = [target for is_picture, _, target in links(text) if is_picture]
+        assert all(target.endswith(f"-{language}.png") for target in pictures)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_words_in_bold_are_those_of_windows_and_popup(
+    texts: dict[str, str], citizens: dict[str, str], language: str
+) -> None:
+    window = json.loads(texts[f"native_host/pin_prompt/texts/{language}.json"])
+    popup = json.loads(texts[f"extension/_locales/{language}/messages.json"])
+    shown = {*window.values(), *(entry["message"] for entry in popup.values())}
+    named = {" ".join(words.split()) for words in _BOLD.findall(citizens[language])}
+    assert len(named) > 10
+    assert named - shown == set()
+
+
+def test_the_commands_that_are_named_exist(pages: dict[str, str]) -> None:
+    for page in ("README.md", *(f"docs/citizens/{each}.md" for each in LANGUAGES)):
+        named = re.findall(r"\.venv/bin/kortilla ([^`\n]+)", pages[page])
+        assert len(named) > 3
+        for line in named:
+            assert main([*shlex.split(line), "--help"]) == 0, line
