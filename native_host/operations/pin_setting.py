@@ -68,7 +68,7 @@ class _Attempt:
 
     write: Write
     fingerprint: bytes | None
-    before: Seen
+    before: Mapping[PinRole, PinInfo]
 
 
 class PinSetting(ABC):
@@ -172,15 +172,17 @@ class PinSetting(ABC):
         """Send one command, if all is as the person was told."""
         if card.serial() != seen.serial:
             raise OtherCard("Another card is in the reader.")
+        pins: dict[PinRole, PinInfo] = {}
         for role in dict.fromkeys((write.role, write.at_risk)):
             now, then = card.pin_info(role), seen.info(role)
+            pins[role] = now
             # There may be more tries: the PUK gets them back from each right use.
             if PinState.of(now) is not PinState.of(then) or (
                 now.tries_left < then.tries_left
             ):
                 raise _StateChanged
         fingerprint = None if code is None else _fingerprint(seen, code)
-        self._unanswered = _Attempt(write, fingerprint, seen)
+        self._unanswered = _Attempt(write, fingerprint, pins)
         try:
             if write.by_puk:
                 card.unblock_pin(write.role, code, new)
@@ -277,8 +279,8 @@ class PinSetting(ABC):
         if attempt is None:
             return
         role, at_risk = attempt.write.role, attempt.write.at_risk
-        before, now = attempt.before.info(role), seen.info(role)
-        tries_before, tries = attempt.before.info(at_risk), seen.info(at_risk)
+        before, now = attempt.before[role], seen.info(role)
+        tries_left = seen.info(at_risk).tries_left
         self._unanswered = None
         if PinState.of(now) is not PinState.of(before) and now.changed:
             if now.tries_left:
@@ -287,7 +289,7 @@ class PinSetting(ABC):
         elif now.tries_left > before.tries_left:
             self.set.add(role)  # what was set has all its tries
             return
-        if tries.tries_left < tries_before.tries_left:
+        if tries_left < attempt.before[at_risk].tries_left:
             self._wrong = True
             if attempt.fingerprint is not None:
                 self._refused.add(attempt.fingerprint)
