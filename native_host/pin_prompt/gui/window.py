@@ -30,8 +30,6 @@ from native_host.pin_prompt.messages import (
     AskCodes,
     AskConsent,
     AskPin,
-    AskStarted,
-    ChooseCard,
     Close,
     OfferActivation,
     Open,
@@ -40,11 +38,11 @@ from native_host.pin_prompt.messages import (
 )
 from native_host.pin_prompt.questions import Conversation, Operation, Step
 
-from .codes_page import CodesPage, ManagePage, OfferPage, PadCodesPage
 from .guard import Guard
 from .head import Head, who_asks
 from .look import LOOKS, icon
-from .pages import OVER, ChoosePage, ConsentPage, Page, StartedPage, StepPage
+from .make_page import Asked, make_page
+from .pages import OVER, Page, StepPage
 from .pin_page import AgreePage, PadPage, PinPage
 from .viewer import DocumentPage, PrivateCopies
 from .widgets import em
@@ -191,65 +189,14 @@ class PromptWindow(QDialog):
         self._head.dress(conversation, self._text, room, self._width(conversation))
         return conversation
 
-    def _page_for(
-        self,
-        request: AskStarted
-        | Show
-        | ChooseCard
-        | AskConsent
-        | AskPin
-        | AskCodes
-        | OfferActivation,
-        conversation: Conversation,
-    ) -> Page:
-        text = self._text
-        if isinstance(request, Show):
-            return StepPage(
-                conversation, text, request.step, request.problem, request.progress
-            )
-        if isinstance(request, AskStarted):
-            started = StartedPage(conversation, text)
-            started.answered.connect(lambda: self._say(type="started"))
-            return started
-        number = request.number
-        if isinstance(request, ChooseCard):
-            choose = ChoosePage(conversation, text, request.choices)
-            choose.answered.connect(
-                lambda index: self._say(type="chosen", number=number, index=index)
-            )
-            return choose
-        if isinstance(request, OfferActivation):
-            offer = OfferPage(conversation, text, partly=request.partly)
-            offer.answered.connect(lambda: self._say(type="agreed", number=number))
-            return offer
-        return self._question_page(request, conversation)
-
-    def _question_page(
-        self, request: AskConsent | AskPin | AskCodes, conversation: Conversation
-    ) -> Page:
-        text, number = self._text, request.number
-        if request.question.test_card:
-            self._head.put_up_mark(text)
-        if isinstance(request, AskConsent):
-            consent = ConsentPage(conversation, text, request.question)
-            consent.answered.connect(lambda: self._say(type="agreed", number=number))
-            return consent
-        if isinstance(request, AskCodes):
-            return self._codes_page(request, conversation)
-        return self._pin_page(request, conversation)
-
-    def _codes_page(self, request: AskCodes, conversation: Conversation) -> ManagePage:
-        number, pad = request.number, request.question.pin_pad
-        kind = PadCodesPage if pad else CodesPage
-        page = kind(conversation, self._text, request.question, self.guard)
-        page.answered.connect(
-            lambda values: (
-                self._say(type="agreed", number=number)
-                if pad
-                else self._say(type="codes", number=number, values=values)
-            )
-        )
-        return page
+    def _page_for(self, request: Asked | AskPin, conversation: Conversation) -> Page:
+        if isinstance(request, AskConsent | AskPin | AskCodes) and (
+            request.question.test_card
+        ):
+            self._head.put_up_mark(self._text)
+        if isinstance(request, AskPin):
+            return self._pin_page(request, conversation)
+        return make_page(request, conversation, self._text, self.guard, self._say)
 
     def _pin_page(self, request: AskPin, conversation: Conversation) -> AgreePage:
         kind = PadPage if request.question.pin_pad else PinPage
