@@ -33,7 +33,13 @@ import { changeTask, readChange, statusTask } from "./card_tasks.js";
  * @property {boolean} isInWindow whether the host's window has come
  */
 
-/** @typedef {{command: Change, pin: PinName | null, code: string | null}} Outcome */
+/**
+ * @typedef {object} Outcome
+ * @property {Change} command
+ * @property {PinName | null} pin
+ * @property {string | null} code of what went wrong; null when nothing did
+ * @property {string | null} reason what stood in the way of somebody who then stopped
+ */
 
 /** The name of the ports of own pages. */
 export const PORT_NAME = "card";
@@ -118,8 +124,8 @@ export class OwnPages {
     if (this.#state.work) return;
     this.#abandonLook();
     this.#tell({ work: { ...change, isInWindow: false }, outcome: null });
-    /** @type {string | null} */
-    let code = null;
+    /** @type {Pick<Outcome, "code" | "reason">} */
+    let end = { code: null, reason: null };
     try {
       // Every progress comes after the window.
       const operation = this.#desk.beginOwn(changeTask(change), () => {
@@ -129,9 +135,10 @@ export class OwnPages {
       await operation.over;
       await operation.result;
     } catch (error) {
-      code = toFault(error).code;
+      const { code, reason = null } = toFault(error);
+      end = { code, reason };
     }
-    const outcome = { ...change, code };
+    const outcome = { ...change, ...end };
     const isSeen = this.#ports.size > 0;
     this.#tell({ work: null, outcome });
     if (isSeen) {

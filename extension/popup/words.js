@@ -20,10 +20,13 @@ import { text } from "../shared/texts.js";
 /** @type {Readonly<Record<string, Names>>} */
 const PROBLEMS = Object.freeze({
   ACTIVATION_BLOCKED: ["activationBlocked", "activationBlockedMore"],
+  ACTIVATION_MISMATCH: ["activationMismatch", "activationMismatchMore"],
   BUSY: ["busy", "busyMore"],
   CARD_BUSY: ["cardBusy", "cardBusyMore"],
   CARD_ERROR: ["cardError", "cardErrorMore"],
+  CARD_EXPIRED: ["expired", "expiredMore"],
   CARD_MUTE: ["cardMute", "cardMuteMore"],
+  CARD_NOT_ACTIVATED: ["cardNew", "cardNewMore"],
   CARD_REMOVED: ["cardRemoved", "cardRemovedMore"],
   CONFIG_BROKEN: ["configBroken", "configBrokenMore"],
   HOST_CRASHED: ["crashedHeading", "crashedExplanation"],
@@ -155,15 +158,16 @@ export const changeReport = ({ isInWindow }) =>
  * @param {Outcome} outcome
  * @returns {Report}
  */
-export function outcomeReport({ command, pin, code }) {
+export function outcomeReport({ command, pin, code, reason }) {
   if (code === null) return say([doneName(command, pin), "doneMore"], false);
-  if (code === "USER_CANCELLED") return say(["stopped", "stoppedMore"], true);
-  const { heading, explanation } = problemReport({ code, kind: "" });
+  if (code === "USER_CANCELLED" && reason === null) {
+    return say(["stopped", "stoppedMore"], true);
+  }
+  const problem = problemReport({ code: reason ?? code, kind: "" });
   return {
-    heading: text("notFinished"),
-    explanation: `${heading} ${explanation}`,
-    code,
-    isProblem: true,
+    ...problem,
+    heading: text(reason === null ? "notFinished" : "stopped"),
+    explanation: `${problem.heading} ${problem.explanation}`,
   };
 }
 

@@ -217,7 +217,7 @@ test("a change goes on when the popup closes, and the next is told of it", async
   host?.say({ id: "1", result: { pin1: "set", pin2: "set" } });
   await settle();
   assert.equal(fake.hosts.length, 1, "nobody looks, nothing is read");
-  const told = { command: "activate", pin: null, code: null };
+  const told = { command: "activate", pin: null, code: null, reason: null };
   assert.deepEqual(openPopup().sent[0].outcome, told);
   assert.equal(openPopup().sent[0].outcome, null, "told once");
 });
