@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The popup shows the card and has its PINs changed, and no page of the web can."""
 
+import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from native_host.browsers.hosts import Family
+from native_host.browsers.hosts import Family, host_names
+from native_host.cli.demo.chromium import Chromium
 from native_host.cli.demo.stage import extension_folder
+from tests.screen import Screen
 
 from . import browsers
 from .browsers import Browser, Tab, open_browser
@@ -175,7 +178,7 @@ async def test_no_card_and_no_reader_are_said_and_another_look_finds_them(
 
 
 async def test_a_new_card_is_activated_while_the_popup_is_closed(
-    browser: Browser, popup: Any, door: Door
+    browser: Browser, popup: Any, door: Door, visit: Visit
 ) -> None:
     card = browser.house.card
     card.remake(state="new")
@@ -206,6 +209,62 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
     assert await later.all(HEADINGS) == [text("doneActivate"), text("cardReady")]
     again = await popup()
     assert await again.all(HEADINGS) == [text("cardReady")], "told once"
+
+    page = await visit()
+    await page.ask(authenticate())
+    await (await door.opened()).type_pin(NEW_PIN1)
+    await page.heard("kortilla:authenticate-success", "1")
+    contract = {"name": "contract", "hash": "A" * 64, "hashFunction": "SHA-384"}
+    await page.ask({"action": "kortilla:sign", "id": "2", "hashes": [contract]})
+    await (await door.opened()).type_pin(NEW_PIN2)
+    await page.heard("kortilla:sign-success", "2")
+
+
+# Resolves when the popup, which this view can look into, shows the button.
+BUTTON_SHOWS = """new Promise((resolve) => {
+  const look = () => {
+    const [popup] = chrome.extension.getViews({ type: "popup" });
+    if (popup?.document.querySelector("#card button.main")) resolve(true);
+    else requestAnimationFrame(look);
+  };
+  look();
+})"""
+
+
+async def test_a_person_with_a_keyboard_activates_a_card_from_the_real_popup(
+    tmp_path: Path, pristine: Path, screen: Screen
+) -> None:
+    """Nothing but keys, in the popup and then in the real window."""
+    house = House(tmp_path, "chromium", pristine)
+    house.card.remake(state="new")
+    on = {"DISPLAY": screen.display, "QT_QPA_PLATFORM": "xcb"}
+    house.serve(environment=on)
+    async with Chromium.launch(
+        house.home,
+        environment={**house.environment, **on},
+        extension=extension_folder(),
+        headless=False,
+    ) as chromium:
+        home = f"chrome-extension://{host_names()[0].chromium[0]}"
+        await chromium.goto(f"{home}/options/options.html")
+        await chromium.wait_for("#host[data-state=ready]")
+        await chromium.evaluate("chrome.action.openPopup()")
+        await chromium.evaluate(BUTTON_SHOWS)
+        await asyncio.to_thread(screen.press, "Tab", "Return")
+        window = await asyncio.to_thread(screen.find, "Kortilla: activate the card")
+        await asyncio.to_thread(screen.wait_for_focus, window)
+        # The window takes no key in its first half second: the person types again.
+        while not house.card.state.read().pin2.changed:
+            new = (NEW_PIN1, NEW_PIN1, NEW_PIN2, NEW_PIN2, "")
+            await asyncio.to_thread(screen.type, "\r".join((CODE, *new)))
+            await asyncio.sleep(0.6)
+        while await asyncio.to_thread(screen.ids, "Kortilla: activate the card"):
+            await asyncio.to_thread(screen.press, "Return")
+            await asyncio.sleep(0.6)
+        await house.host_gone()
+    data = house.card.state.read()
+    assert (data.pin1.value, data.pin2.value) == (NEW_PIN1, NEW_PIN2)
+    assert data.puk.tries == 5
 
 
 @pytest.mark.parametrize(
@@ -278,7 +337,6 @@ async def test_popup_and_pages_wait_for_each_other(
     await shown.shows("busy")
     await window.type_pin("1234")
     await page.heard("kortilla:authenticate-success", "1")
-    await window.gone()
 
     await shown.tab.click("#again")
     await shown.shows("cardReady")
