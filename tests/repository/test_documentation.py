@@ -12,11 +12,17 @@ from native_host.cli import main
 
 LANGUAGES = ("fi", "sv", "en")
 
+#: What may follow `kortilla card` in a sentence, whose other words are no command's.
+SUBCOMMANDS = {"status", "activate", "change-pin", "unblock", "pin1", "pin2"}
+
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`]*`")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 # Words in bold are those that the program shows.
+_COMMAND = re.compile(
+    r"\b(?:komento|kommandot|command) kortilla ([a-z-]+)((?: [a-z0-9-]+)*)", re.I
+)
 _BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
 
 
@@ -129,3 +135,21 @@ def test_the_commands_that_are_named_exist(pages: dict[str, str]) -> None:
         assert len(named) > 3
         for line in named:
             assert main([*shlex.split(line), "--help"]) == 0, line
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_commands_that_windows_and_popup_name_exist(
+    texts: dict[str, str], language: str
+) -> None:
+    """In them a command stands without a mark after the word for one."""
+    window = json.loads(texts[f"native_host/pin_prompt/texts/{language}.json"])
+    popup = json.loads(texts[f"extension/_locales/{language}/messages.json"])
+    shown = [*window.values(), *(entry["message"] for entry in popup.values())]
+    named = {
+        (command, *(word for word in rest.split() if word in SUBCOMMANDS))
+        for text in shown
+        for command, rest in _COMMAND.findall(text)
+    }
+    assert ("card", "activate") in named and ("card", "status") in named
+    for words in named:
+        assert main([*words, "--help"]) == 0, words
