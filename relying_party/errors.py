@@ -15,13 +15,21 @@ __all__ = [
     "CertificateNotYetValidError",
     "ChallengeNonceExpiredError",
     "ChallengeNonceNotFoundError",
+    "DocumentNotSignableError",
+    "RateLimitedError",
     "RelyingPartyError",
+    "RevocationCheckFailedError",
+    "SignatureValidationError",
+    "SignerMismatchError",
+    "StoreUnavailableError",
     "TrustConfigurationError",
+    "UserCertificateCRLCheckFailedError",
     "UserCertificateDisallowedPolicyError",
     "UserCertificateMissingPurposeError",
     "UserCertificateOCSPCheckFailedError",
     "UserCertificateParseError",
     "UserCertificateRevokedError",
+    "UserCertificateWeakKeyError",
     "UserCertificateWrongPurposeError",
 ]
 
@@ -98,16 +106,86 @@ class UserCertificateDisallowedPolicyError(RelyingPartyError):
     code = "USER_CERTIFICATE_DISALLOWED_POLICY"
 
 
+class UserCertificateWeakKeyError(RelyingPartyError):
+    """The certificate's RSA key is one that can be computed (ROCA, CVE-2017-15361).
+
+    Nobody but the holder can mend that: the card has to be replaced.
+    """
+
+    code = "USER_CERTIFICATE_WEAK_KEY"
+
+
 class UserCertificateRevokedError(RelyingPartyError):
-    """The certificate has been revoked. Raised by a ``RevocationChecker``."""
+    """The certificate, or the issuing CA's, has been revoked."""
 
     code = "USER_CERTIFICATE_REVOKED"
 
 
-class UserCertificateOCSPCheckFailedError(RelyingPartyError):
-    """Whether it is revoked could not be found out. By a ``RevocationChecker``."""
+class RevocationCheckFailedError(RelyingPartyError):
+    """Whether a certificate is revoked could not be found out, so it is refused.
+
+    ``reason`` is one of the words of ``relying_party.revocation``, for programs.
+    """
+
+    code = "REVOCATION_CHECK_FAILED"
+
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class UserCertificateOCSPCheckFailedError(RevocationCheckFailedError):
+    """The OCSP responder gave no answer that can be relied upon."""
 
     code = "USER_CERTIFICATE_OCSP_CHECK_FAILED"
+
+
+class UserCertificateCRLCheckFailedError(RevocationCheckFailedError):
+    """There is no list of revoked certificates that can be relied upon."""
+
+    code = "USER_CERTIFICATE_CRL_CHECK_FAILED"
+
+
+class StoreUnavailableError(RelyingPartyError):
+    """Where challenges and sessions are could not be reached; nobody was logged in.
+
+    The person may try again. Look after the store: no nonce works until it is back.
+    """
+
+    code = "STORE_UNAVAILABLE"
+
+
+class RateLimitedError(RelyingPartyError):
+    """The service's own limit of requests was met. Raised by a ``RateLimit``.
+
+    ``retry_after`` is in seconds.
+    """
+
+    code = "RATE_LIMITED"
+
+    def __init__(
+        self, message: str = "Too many requests.", *, retry_after: int = 60
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SignatureValidationError(RelyingPartyError):
+    """A signature is not this certificate's over this document."""
+
+    code = "SIGNATURE_VALIDATION"
+
+
+class SignerMismatchError(RelyingPartyError):
+    """Somebody else signed than the one for whom the signature was prepared."""
+
+    code = "SIGNER_MISMATCH"
+
+
+class DocumentNotSignableError(RelyingPartyError):
+    """The document can't be signed as asked: it is broken, encrypted, or no PDF."""
+
+    code = "DOCUMENT_NOT_SIGNABLE"
 
 
 class TrustConfigurationError(Exception):
