@@ -45,6 +45,9 @@ __all__ = ["OnePinSetting", "OtherCard", "PinSetting", "set_pins"]
 
 logger = logging.getLogger(__name__)
 
+#: What a PIN has after each command that sets it (card.md, Commands).
+_ALL_TRIES = 5
+
 _REFUSED = (WrongPin, WrongPuk, PinBlocked, PukBlocked)
 
 
@@ -294,8 +297,8 @@ class PinSetting(ABC):
             if attempt.fingerprint is not None:
                 self._refused.add(attempt.fingerprint)
             return
-        # A PIN that was in use with all its tries looks the same when it is changed.
-        self._in_doubt = PinState.of(before) is PinState.IN_USE
+        # One that was set, and had all its tries, looks the same when it is set anew.
+        self._in_doubt = before.changed is not False and before.tries_left == _ALL_TRIES
 
 
 class OnePinSetting(PinSetting):

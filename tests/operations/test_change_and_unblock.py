@@ -10,6 +10,7 @@ import pytest
 from native_host.card.connection import CardConnection
 from native_host.card.fineid import PinRole
 from native_host.card.pin_pad import PinPad
+from native_host.card.pins import Pins
 from native_host.card.source import Reader
 from native_host.errors import InvalidArgument, UserCancelled
 from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
@@ -153,9 +154,10 @@ async def test_a_new_card_s_pin_is_not_changed_but_activated(new_card: NewCard) 
 @pytest.mark.parametrize(
     ("moment", "before", "again", "doubts"),
     [
-        # The tries tell: a PIN that was set has all of them.
+        # The tries tell: a PIN that was set has all of them, and one that was not has
+        # as many as before. Nobody is asked to try a PIN that can't be right.
         (Moment.AFTER, 4, None, []),
-        (Moment.BEFORE, 4, "1234", [True]),
+        (Moment.BEFORE, 4, "1234", [False]),
         # They do not, so the person is told that either PIN may be right.
         (Moment.AFTER, 5, NEW_PIN1, [True]),
         (Moment.BEFORE, 5, "1234", [True]),
@@ -180,6 +182,29 @@ async def test_a_change_that_got_no_answer(
     assert result == SET[PinRole.PIN1]
     assert [q.in_doubt for q in person.codes_questions] == [False, *doubts]
     assert pins(state)[0] == NEW_PIN1
+    assert tries(state) == (5, 5, 5)
+
+
+@pytest.mark.parametrize("moment", Moment)
+async def test_a_change_that_got_no_answer_from_a_card_that_tells_tries_alone(
+    moment: Moment,
+    source: MockCardSource,
+    state: MockCardState,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not whether a PIN was ever set: the empty VERIFY does not say that."""
+    monkeypatch.setattr(Pins, "_read_info", lambda _self, _role: None)
+    state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
+    again = NEW_PIN1 if moment is Moment.AFTER else "1234"
+    person, record, result = await session(
+        source,
+        state,
+        changing(PinRole.PIN1),
+        codes=[page(PinRole.PIN1, old=old) for old in ("1234", again)],
+    )
+    assert len(codes_sent(record.commands())) == 2
+    assert result == SET[PinRole.PIN1]
+    assert [q.in_doubt for q in person.codes_questions] == [False, True]
     assert tries(state) == (5, 5, 5)
 
 
