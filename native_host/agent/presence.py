@@ -6,6 +6,7 @@ import fcntl
 import os
 import select
 import signal
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +27,10 @@ __all__ = [
 #: The name of the agent's unit of systemd, which the autostart file has too.
 UNIT = "kortilla-agent"
 
+#: struct flock of fcntl(2): kind, whence, start, length and process.
+_FLOCK = "hhqqi"
+_WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+
 _PATIENCE = 5.0  # seconds for the agent to end, and for systemd to answer
 
 
@@ -35,7 +40,9 @@ def only_one() -> Iterator[bool]:
     path = _lock_path()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("a+") as file:
-        if not _lock(file.fileno()):
+        try:
+            fcntl.fcntl(file, fcntl.F_OFD_SETLK, _WHOLE_FILE)
+        except BlockingIOError:
             yield False
             return
         file.truncate(0)
@@ -116,19 +123,13 @@ def _systemctl(*words: str) -> bool:
 def _running_process() -> int | None:
     try:
         with _lock_path().open() as file:
-            if _lock(file.fileno()):
+            # Asked without taking it: an agent that starts just then would give up.
+            answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _WHOLE_FILE)
+            if struct.unpack(_FLOCK, answer)[0] == fcntl.F_UNLCK:
                 return None
             return int(file.read())
     except (OSError, ValueError):
         return None
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _lock_path() -> Path:

@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,24 @@ def test_there_is_one_for_each_person(start_agent: StartAgent) -> None:
     out, _ = second.communicate(timeout=20)
     assert (second.returncode, json.loads(out)) == (0, {"agent": "running"})
     assert first.poll() is None
+
+
+def test_nobody_who_looks_keeps_it_from_starting(session: Path) -> None:
+    looks = threading.Event()
+
+    def look() -> None:
+        while not looks.is_set():
+            presence.is_running()
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        for _ in range(2000):
+            with presence.only_one() as only:
+                assert only
+    finally:
+        looks.set()
+        looker.join()
 
 
 def test_one_that_was_killed_stands_in_nobodys_way(start_agent: StartAgent) -> None:
