@@ -24,11 +24,13 @@ __all__ = [
     "ChallengeStore",
     "Challenges",
     "MemoryChallengeStore",
+    "Spent",
     "utc_now",
 ]
 
 #: Random bytes in a nonce; its base64 text has 44 characters.
 NONCE_BYTES = 32
+_NONCE_CHARACTERS = 44
 NONCE_LIFETIME = timedelta(minutes=5)
 
 #: How many challenges one session may have open: as many tabs as a person tries.
@@ -44,7 +46,8 @@ def utc_now() -> datetime:
 class ChallengeStore(ABC):
     """Holds nonces until each is taken once.
 
-    A store shared by several servers implements ``take`` as one atomic operation.
+    A store shared by several servers implements ``take`` as one atomic operation. One
+    that can't be reached raises ``StoreUnavailableError``.
     """
 
     @abstractmethod
@@ -103,14 +106,51 @@ class MemoryChallengeStore(ChallengeStore):
             ) from None
 
 
+class Spent:
+    """What this process does not take again, for as long as a challenge is valid.
+
+    It holds at most ``capacity`` texts and forgets the oldest beyond that.
+    """
+
+    def __init__(
+        self, *, capacity: int = 20_000, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._capacity = capacity
+        self._clock = clock
+        self._until: OrderedDict[str, datetime] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def __contains__(self, text: str) -> bool:
+        return text in self._until
+
+    def add(self, text: str) -> None:
+        """Remember a text, and forget those whose challenges are over."""
+        now = self._clock()
+        self._until.pop(text, None)
+        while self._until:
+            oldest = next(iter(self._until))
+            if len(self._until) < self._capacity and self._until[oldest] > now:
+                break
+            del self._until[oldest]
+        self._until[text] = now + NONCE_LIFETIME
+
+
 class Challenges:
-    """Gives out challenges and takes them back."""
+    """Gives out challenges and takes them back.
+
+    A nonce that was presented once is not looked for in the store again by this
+    process, whatever the store answered, and if it was none: a store that was away, or
+    came back with what it had held a while ago, makes no nonce work twice here.
+    """
 
     def __init__(
         self, store: ChallengeStore, *, clock: Callable[[], datetime] = utc_now
     ) -> None:
         self._store = store
         self._clock = clock
+        self._spent = Spent(clock=clock)
 
     async def create(self, session: MutableMapping[str, Any]) -> str:
         """Return a new nonce of 44 characters that only this session can use."""
@@ -125,7 +165,8 @@ class Challenges:
         """Use up a nonce of this session, the newest when none is named.
 
         The session is only read: the store alone says what is used up. Raises
-        ``ChallengeNonceNotFoundError`` or ``ChallengeNonceExpiredError``.
+        ``ChallengeNonceNotFoundError``, ``ChallengeNonceExpiredError`` or
+        ``StoreUnavailableError``.
         """
         known = _open(session)
         if nonce is None and known:
@@ -134,10 +175,26 @@ class Challenges:
             raise ChallengeNonceNotFoundError(
                 "This browser session has no such challenge open."
             )
+        if nonce in self._spent:
+            raise ChallengeNonceNotFoundError("The challenge has been used already.")
+        self._spent.add(nonce)
         expires_at = await self._store.take(nonce)
         if self._clock() >= expires_at:
             raise ChallengeNonceExpiredError("The challenge is older than 5 minutes.")
         return nonce
+
+    def spend(self, nonce: str) -> None:
+        """Have a nonce never taken here, without asking the store.
+
+        For one that was presented when not even its session could be looked up.
+        """
+        if len(nonce) == _NONCE_CHARACTERS:  # others were never given out
+            self._spent.add(nonce)
+
+    @staticmethod
+    def forget(session: MutableMapping[str, Any]) -> None:
+        """Take every open challenge out of a session."""
+        session.pop(_SESSION_KEY, None)
 
 
 def _open(session: MutableMapping[str, Any]) -> list[str]:

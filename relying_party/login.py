@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Login without a web framework: what an adapter for one calls.
+"""Login without HTTP: what ``relying_party.http`` calls.
 
-An adapter gives each call the browser's session, a mutable mapping that only texts,
-numbers, lists and dictionaries go into, and makes a new session id around ``login``
-and ``logout``.
+Each call is given the browser's session, a mutable mapping that only texts, numbers,
+lists and dictionaries go into; a new session id around ``login`` and ``logout`` is the
+caller's to make.
 """
 
 import logging
@@ -15,7 +15,8 @@ from typing import Any
 from .challenge import Challenges, ChallengeStore, MemoryChallengeStore, utc_now
 from .errors import AuthTokenParseError, TrustConfigurationError
 from .identity import Identity
-from .revocation import RevocationChecker
+from .rate_limit import Attempt, RateLimit
+from .revocation import Revocation, RevocationChecker
 from .trust import Trust
 from .validation import validate
 
@@ -53,8 +54,13 @@ def check_origin(origin: str) -> str:
 class LoginService:
     """One service's login: its origin, whom it trusts, and its open challenges.
 
-    ``challenges`` is the store of nonces; a service on several servers gives one that
-    they share. ``clock`` returns the time with its zone.
+    ``revocation`` says how revoked cards are found out. Unless it is given, a service
+    with production trust makes a ``Revocation()`` of its own, which refuses whom it
+    can't check, and one with test trust asks nobody. ``challenges`` is the store of
+    nonces; a service on several servers gives one that they share. ``rate_limit`` is
+    asked before each attempt. ``clock`` returns the time with its zone.
+
+    ``close`` it when the service ends; each adapter says what does.
     """
 
     def __init__(
@@ -64,6 +70,7 @@ class LoginService:
         trust: Trust,
         revocation: RevocationChecker | None = None,
         challenges: ChallengeStore | None = None,
+        rate_limit: RateLimit | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.origin = check_origin(origin)
@@ -73,11 +80,28 @@ class LoginService:
                 "https."
             )
         self._trust = trust
+        self._own_revocation: Revocation | None = None
+        if revocation is None and not trust.test:
+            revocation = self._own_revocation = Revocation()
         self._revocation = revocation
+        self._rate_limit = rate_limit
         self._clock = clock
         if challenges is None:
             challenges = MemoryChallengeStore(clock=clock)
         self._challenges = Challenges(challenges, clock=clock)
+
+    async def close(self) -> None:
+        """Close what the service made itself; a second call does nothing.
+
+        A revocation checker, a store or a limit that it was given is not its to close.
+        """
+        if self._own_revocation is not None:
+            await self._own_revocation.close()
+
+    async def admit(self, attempt: Attempt) -> None:
+        """Ask the service's limit. Raises ``RateLimitedError``."""
+        if self._rate_limit is not None:
+            await self._rate_limit(attempt)
 
     async def challenge(self, session: MutableMapping[str, Any]) -> str:
         """Return a new challenge nonce, bound to this session."""
@@ -111,6 +135,15 @@ class LoginService:
         logger.info("A person logged in with a card of %s.", identity.issuer)
         return identity
 
+    def spend(self, nonce: str) -> None:
+        """Have a nonce that was presented, and could not be looked up, never work."""
+        self._challenges.spend(nonce)
+
+    @staticmethod
+    def forget_challenges(session: MutableMapping[str, Any]) -> None:
+        """Take the open challenges out of a session."""
+        Challenges.forget(session)
+
     @staticmethod
     def set_identity(session: MutableMapping[str, Any], identity: Identity) -> None:
         """Make a new, empty session the session of this person."""
@@ -120,4 +153,8 @@ class LoginService:
     def identity(session: Mapping[str, Any]) -> Identity | None:
         """Return who is logged in in this session, or None."""
         data = session.get(_IDENTITY_KEY)
-        return None if data is None else Identity.from_json(data)
+        try:
+            return None if data is None else Identity.from_json(data)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            # A shared store outlives the version of this program that wrote into it.
+            return None

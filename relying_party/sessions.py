@@ -6,17 +6,29 @@ and no copy of a cookie brings an older state back.
 """
 
 import json
+import re
 import secrets
 import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import web
+__all__ = [
+    "BrowserSessions",
+    "MemorySessionStore",
+    "Session",
+    "SessionStore",
+    "new_session_id",
+]
 
-__all__ = ["BrowserSessions", "MemorySessionStore", "Session", "SessionStore"]
+_SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def new_session_id() -> str:
+    """Return a session id that can't be guessed: 256 random bits, 43 characters."""
+    return secrets.token_urlsafe(32)
 
 
 @dataclass
@@ -28,7 +40,10 @@ class Session:
 
 
 class SessionStore(ABC):
-    """Where sessions are. What is in one can be written as JSON."""
+    """Where sessions are. What is in one can be written as JSON.
+
+    A store that can't be reached raises ``StoreUnavailableError``.
+    """
 
     @abstractmethod
     async def create(self, data: dict[str, Any]) -> str:
@@ -88,7 +103,7 @@ class MemorySessionStore(SessionStore):
             if not idle and len(self._entries) < self._capacity:
                 break
             del self._entries[oldest]
-        session_id = secrets.token_urlsafe(32)
+        session_id = new_session_id()
         self._entries[session_id] = _Entry(json.dumps(data), born=now, seen=now)
         return session_id
 
@@ -117,64 +132,65 @@ class MemorySessionStore(SessionStore):
 
 
 class BrowserSessions:
-    """Sessions as aiohttp's requests and responses carry them.
+    """Sessions as cookies carry them, without a web framework.
 
-    ``secure`` is False only for http on this computer. The cookie is HttpOnly and
-    SameSite=Lax: links from elsewhere find the person logged in, while requests that
-    change something are checked by ``relying_party.web``.
+    Whatever makes or ends a session returns the text of the ``Set-Cookie`` header that
+    tells the browser. ``secure`` is False only for http on this computer. The cookie is
+    HttpOnly and SameSite=Lax: links from elsewhere find the person logged in, while
+    requests that change something are checked by ``relying_party.http``.
     """
 
     def __init__(self, store: SessionStore, *, secure: bool = True) -> None:
         self._store = store
-        self._secure = secure
         # Browsers hold a __Host- cookie to this very host, https and the path /.
         self.cookie_name = "__Host-kortilla-session" if secure else "kortilla-session"
+        self._attributes = "HttpOnly; Path=/; SameSite=Lax" + "; Secure" * secure
 
-    async def load(self, request: web.Request) -> Session:
-        """Return the session of the request's cookie; a new one if there is none.
+    def id_of(self, cookies: Iterable[str]) -> str | None:
+        """Return the session id that a request's ``Cookie`` headers name, unchecked.
+
+        None where there is none in the form of an id, or more than one: no browser
+        sends two, and nothing says which would be meant.
+        """
+        ids = [
+            value.strip()
+            for header in cookies
+            for name, _, value in (part.partition("=") for part in header.split(";"))
+            if name.strip() == self.cookie_name
+        ]
+        return ids[0] if len(ids) == 1 and _SESSION_ID.fullmatch(ids[0]) else None
+
+    async def load(self, cookies: Iterable[str]) -> Session:
+        """Return the session of a request's cookies; a new one if there is none.
 
         An id that the server did not give is never taken over.
         """
-        session_id = request.cookies.get(self.cookie_name)
-        if session_id:
+        session_id = self.id_of(cookies)
+        if session_id is not None:
             data = await self._store.load(session_id)
             if data is not None:
                 return Session(data, session_id)
         return Session()
 
-    async def save(self, response: web.StreamResponse, session: Session) -> None:
-        """Store a session that was changed, and give a new one its cookie."""
+    async def save(self, session: Session) -> str | None:
+        """Store a session that was changed; a new one needs its cookie, if any."""
         if session.id is not None:
             await self._store.save(session.id, session.data)
-            return
+            return None
         session.id = await self._store.create(session.data)
-        response.set_cookie(
-            self.cookie_name,
-            session.id,
-            path="/",
-            secure=self._secure,
-            httponly=True,
-            samesite="Lax",
-        )
+        return f"{self.cookie_name}={session.id}; {self._attributes}"
 
-    async def replace(
-        self, response: web.StreamResponse, session: Session, data: dict[str, Any]
-    ) -> None:
+    async def replace(self, session: Session, data: dict[str, Any]) -> str | None:
         """End a session and begin another, under a new id, with ``data`` in it."""
+        # In this order: whatever fails between the two leaves nobody logged in.
         await self._end(session)
-        await self.save(response, Session(data))
+        return await self.save(Session(data))
 
-    async def end(self, response: web.StreamResponse, session: Session) -> None:
-        """End a session and take its cookie away."""
+    async def end(self, session: Session) -> str:
+        """End a session, and take its cookie away."""
         await self._end(session)
         # With Secure, or browsers would ignore it for a __Host- cookie.
-        response.del_cookie(
-            self.cookie_name,
-            path="/",
-            secure=self._secure,
-            httponly=True,
-            samesite="Lax",
-        )
+        return f'{self.cookie_name}=""; Max-Age=0; {self._attributes}'
 
     async def _end(self, session: Session) -> None:
         if session.id is not None:
