@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""Card login for a Django project under an ASGI server (``kortilla[django]``).
+
+In ``urls.py``, ``path("auth/", include(urls(service)))`` adds the routes of
+``relying_party.routes``. In ``asgi.py``, ``bounded(get_asgi_application())``
+is what the server is given. In ``MIDDLEWARE``,
+``relying_party.django.StoreAwayMiddleware`` answers for pages whose sessions can't be
+reached.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, re_path
+from django.views.decorators.csrf import csrf_exempt
+
+from . import http
+from .asgi import ASGIApp, Receive, Scope, Send, read_request, send
+from .errors import StoreUnavailableError
+from .http import Answer, Headers, RequestRefusedError
+from .identity import Identity
+from .login import LoginService
+from .refusals import refuse
+from .routes import LoginRoutes
+from .sessions import SessionStore
+
+__all__ = [
+    "StoreAwayMiddleware",
+    "bounded",
+    "current_identity",
+    "end_session",
+    "is_same_origin",
+    "urls",
+]
+
+#: A process has one Django, and with it one login.
+_configured: list[LoginRoutes] = []
+
+
+def urls(
+    service: LoginService,
+    *,
+    sessions: SessionStore | None = None,
+    body_seconds: float = 10,
+) -> list[URLPattern]:
+    """Return what ``include`` takes: card login, below the prefix given there.
+
+    ``sessions`` is where the sessions are; in memory, unless given. Their cookie is
+    card login's own, beside Django's. The last call is the one that counts.
+    """
+    routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
+    _configured[:] = [routes]
+
+    async def answer(request: HttpRequest, path: str) -> HttpResponse:
+        return _response(
+            await routes.answer(
+                http.Request(
+                    method=request.method,
+                    path=f"/{path}",
+                    headers=_headers(request),
+                    body=_body(request),
+                    client=request.META.get("REMOTE_ADDR"),
+                )
+            )
+        )
+
+    # Against other sites stands the check of Origin, which needs no token in a page.
+    view = csrf_exempt(answer)
+    return [re_path(r"^(?P<path>(?s:.*))\Z", view, name="kortilla")]
+
+
+def bounded(application: ASGIApp, *, prefix: str = "/auth") -> ASGIApp:
+    """Return Django's application, with the login's limits around what it reads.
+
+    Django reads a body to its end, however long it is and takes, before a view can
+    look; below ``prefix`` this does it within the limits of the login. It also closes
+    the service when the server ends (ASGI lifespan), of which Django knows nothing.
+    """
+
+    async def run(scope: Scope, receive: Receive, sending: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, sending)
+            return
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if scope["type"] == "http" and path.startswith(f"{prefix}/"):
+            request = read_request(scope, receive)
+            try:
+                body = await _routes().read_body(request)
+            except RequestRefusedError as error:
+                await send(sending, refuse(error, request.headers))
+                return
+            receive = _replay(body, receive)
+        await application(scope, receive, sending)
+
+    return run
+
+
+class StoreAwayMiddleware:
+    """Answers 503 for a view through which ``StoreUnavailableError`` passed."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self._get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Pass the request on."""
+        return self._get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, error: Exception
+    ) -> HttpResponse | None:
+        """Answer an exception, if it is ours."""
+        if isinstance(error, StoreUnavailableError):
+            return _response(refuse(error, _headers(request)))
+        return None
+
+
+async def current_identity(request: HttpRequest) -> Identity | None:
+    """Return who is logged in in the request's browser session, or None.
+
+    For asynchronous views: connections to a shared store belong to the server's loop.
+    Raises ``StoreUnavailableError`` while the sessions can't be reached.
+    """
+    return await _routes().current_identity(_headers(request))
+
+
+async def end_session(request: HttpRequest, response: HttpResponse) -> None:
+    """End the request's browser session; ``response`` takes its cookie away.
+
+    Raises ``StoreUnavailableError``, as ``current_identity`` does.
+    """
+    response.cookies.load(await _routes().end_session(_headers(request)))
+
+
+def is_same_origin(request: HttpRequest, origin: str) -> bool:
+    """Tell whether a request that changes something came from the service's own page.
+
+    See ``relying_party.http.is_same_origin``.
+    """
+    return http.is_same_origin(_headers(request), origin)
+
+
+def _routes() -> LoginRoutes:
+    if not _configured:
+        # Django reads urls.py when the first request comes, which may be ours.
+        from django.urls import get_resolver
+
+        get_resolver().url_patterns  # noqa: B018 - reading it is what runs urls.py
+    return _configured[0]
+
+
+def _headers(request: HttpRequest) -> Headers:
+    return Headers(request.headers.items())
+
+
+async def _body(request: HttpRequest) -> AsyncIterator[bytes]:
+    while chunk := request.read(4096):
+        yield chunk
+
+
+def _response(answer: Answer) -> HttpResponse:
+    response = HttpResponse(answer.body, status=answer.status)
+    del response["Content-Type"]
+    for name, value in answer.headers:
+        if name == "Set-Cookie":
+            response.cookies.load(value)
+        else:
+            response[name] = value
+    return response
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that gives a body that was read, and then what follows."""
+    left = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Any:
+        return left.pop() if left else await receive()
+
+    return replay
+
+
+async def _lifespan(receive: Receive, sending: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            for routes in _configured:
+                await routes.service.close()
+        await sending({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

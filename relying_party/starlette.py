@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Card login for a Starlette or FastAPI application (``kortilla[starlette]``).
+
+``setup(app, service)`` mounts the routes of ``relying_party.routes`` at ``/auth``.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+
+from . import http
+from .asgi import LoginApp
+from .errors import StoreUnavailableError
+from .http import Answer, Headers
+from .identity import Identity
+from .login import LoginService
+from .refusals import refuse
+from .routes import LoginRoutes
+from .sessions import SessionStore
+
+__all__ = ["current_identity", "end_session", "is_same_origin", "setup"]
+
+
+def setup(
+    app: Starlette,
+    service: LoginService,
+    *,
+    prefix: str = "/auth",
+    sessions: SessionStore | None = None,
+    body_seconds: float = 10,
+) -> None:
+    """Give an application card login below ``prefix``, and sessions to hold it.
+
+    ``sessions`` is where the sessions are; in memory, unless given. Their cookie is
+    card login's own, beside whatever sessions the application has. The service is
+    closed at the end of the application's lifespan.
+    """
+    routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
+    app.state.kortilla = routes
+    app.mount(prefix, LoginApp(routes), name="kortilla")
+    app.add_exception_handler(StoreUnavailableError, _answer_store_away)
+    lifespan = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def closing(app: Any) -> AsyncIterator[Any]:
+        try:
+            async with lifespan(app) as state:
+                yield state
+        finally:
+            await service.close()
+
+    app.router.lifespan_context = closing
+
+
+async def current_identity(request: Request) -> Identity | None:
+    """Return who is logged in in the request's browser session, or None.
+
+    ``StoreUnavailableError``, while the sessions can't be reached, may pass through an
+    endpoint: it becomes an answer with 503.
+    """
+    return await _routes(request).current_identity(_headers(request))
+
+
+async def end_session(request: Request, response: Response) -> None:
+    """End the request's browser session; ``response`` takes its cookie away.
+
+    Raises ``StoreUnavailableError``, as ``current_identity`` does.
+    """
+    cookie = await _routes(request).end_session(_headers(request))
+    response.headers.append("Set-Cookie", cookie)
+
+
+def is_same_origin(request: Request, origin: str) -> bool:
+    """Tell whether a request that changes something came from the service's own page.
+
+    See ``relying_party.http.is_same_origin``.
+    """
+    return http.is_same_origin(_headers(request), origin)
+
+
+def _routes(request: Request) -> LoginRoutes:
+    routes: LoginRoutes = request.app.state.kortilla
+    return routes
+
+
+def _headers(request: Request) -> Headers:
+    return Headers(request.headers.items())
+
+
+async def _answer_store_away(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StoreUnavailableError)  # noqa: S101 - registered for it
+    return _response(refuse(error, _headers(request)))
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, dict(answer.headers))
