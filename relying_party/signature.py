@@ -1,20 +1,30 @@
 # SPDX-License-Identifier: MIT
-"""The signature of a token: over H(origin) ‖ H(nonce), by the certificate's key."""
+"""The key of a certificate, and the signature of a token that it made.
+
+The signature is over H(origin) ‖ H(nonce).
+"""
 
 import hashlib
 from typing import NamedTuple
 
 from asn1crypto import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from .errors import AuthTokenSignatureValidationError, UserCertificateParseError
+from .errors import (
+    AuthTokenSignatureValidationError,
+    UserCertificateParseError,
+    UserCertificateWeakKeyError,
+)
+from .roca import has_roca_fingerprint
 from .token import Algorithm
 
-__all__ = ["verify_signature"]
+__all__ = ["PublicKey", "load_public_key", "verify_signature"]
+
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 _HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "256": hashes.SHA256,
@@ -38,15 +48,46 @@ _MIN_RSA_BITS = 2048
 _MAX_RSA_BITS = 8192
 
 
+def load_public_key(certificate: x509.Certificate) -> PublicKey:
+    """Return a certificate's key: P-256, P-384, P-521, or RSA of 2048 to 8192 bits.
+
+    Raises ``UserCertificateWeakKeyError`` for an RSA key that is shorter or can be
+    computed (``relying_party.roca``), and ``UserCertificateParseError`` for any other.
+    """
+    try:
+        key = load_der_public_key(certificate.public_key.dump())
+    except Exception as error:  # of cryptography, and whatever asn1crypto raises
+        raise UserCertificateParseError(
+            "The certificate's public key can't be read."
+        ) from error
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size <= _MAX_RSA_BITS:
+        if key.key_size < _MIN_RSA_BITS:
+            raise UserCertificateWeakKeyError(
+                f"The certificate's RSA key has {key.key_size} bits, which is too few."
+            )
+        if has_roca_fingerprint(key.public_numbers().n):
+            raise UserCertificateWeakKeyError(
+                "The certificate's RSA key can be computed (CVE-2017-15361)."
+            )
+        return key
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in {
+        curve.name for curve in _CURVES.values()
+    }:
+        return key
+    raise UserCertificateParseError(
+        "The certificate's public key is not of a kind that a token is signed with."
+    )
+
+
 def verify_signature(
-    certificate: x509.Certificate,
+    key: PublicKey,
     *,
     algorithm: Algorithm,
     signature: bytes,
     origin: str,
     nonce: str,
 ) -> None:
-    """Verify a token's signature.
+    """Verify a token's signature with the key of its certificate.
 
     Origin and nonce are hashed as the texts they are. ECDSA signatures are raw r‖s of
     exactly twice the curve's length; the salt of PSS is as long as the hash. Raises
@@ -58,12 +99,6 @@ def verify_signature(
         hashlib.new(hash_algorithm.name, text.encode("utf-8")).digest()
         for text in (origin, nonce)
     )
-    try:
-        key = load_der_public_key(certificate.public_key.dump())
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise UserCertificateParseError(
-            "The certificate's public key can't be read."
-        ) from error
     try:
         if isinstance(key, ec.EllipticCurvePublicKey) and algorithm in _CURVES:
             _verify_ecdsa(key, algorithm, signature, message, hash_algorithm)
@@ -101,8 +136,6 @@ def _verify_rsa(
     message: bytes,
     hash_algorithm: hashes.HashAlgorithm,
 ) -> None:
-    if not _MIN_RSA_BITS <= key.key_size <= _MAX_RSA_BITS:
-        raise InvalidSignature
     scheme: padding.AsymmetricPadding
     if algorithm.startswith("PS"):
         scheme = padding.PSS(padding.MGF1(hash_algorithm), hash_algorithm.digest_size)

@@ -17,8 +17,11 @@ from cryptography import x509 as cryptography_x509
 from cryptography.exceptions import InvalidSignature
 
 from .errors import TrustConfigurationError
+from .issuing_ca import IssuingCA
+from .pins import PINS, PinnedCertificate
 
 __all__ = [
+    "MAX_FILE_BYTES",
     "PINS",
     "PRODUCTION_POLICIES",
     "TEST_POLICIES",
@@ -36,76 +39,9 @@ PRODUCTION_POLICIES = (
 TEST_POLICIES = ("1.2.246.517.99",)
 
 #: A CA certificate has about 2 KB; anything much longer is some other file.
-_MAX_FILE_BYTES = 64 * 1024
+MAX_FILE_BYTES = 64 * 1024
 
-
-@dataclass(frozen=True)
-class PinnedCertificate:
-    """A CA certificate of the authority, known by its fingerprint.
-
-    ``role`` is ``citizen`` for the issuers of Citizen Certificates, ``root`` for the
-    roots above them, and ``other`` for what never issues a Citizen Certificate.
-    """
-
-    name: str
-    sha256: str
-    role: Literal["citizen", "root", "other"]
-    test: bool = False
-
-
-PINS = (
-    PinnedCertificate(
-        "DVV Citizen Certificates - G4E",
-        "aad1beac4696102a88bf9d518d64f8b014f78f9b152579c959998313197924d7",
-        "citizen",
-    ),
-    PinnedCertificate(
-        "DVV Citizen Certificates - G4R",
-        "2176c05e69ee24946a140d13f9efa222b3f1e768e1e2a67b313969cc03b82064",
-        "citizen",
-    ),
-    PinnedCertificate(
-        "VRK Gov. CA for Citizen Certificates - G3",
-        "39a835b14b6b6313f778371c79cb434dd518c8fd325b749d9be669dff20384e8",
-        "citizen",
-    ),
-    PinnedCertificate(
-        "DVV Gov. Root CA - G3 ECC",
-        "5546a52504fba74f61ffd4890067529ade3b9c9d07e502592831ccda9b369fd3",
-        "root",
-    ),
-    PinnedCertificate(
-        "DVV Gov. Root CA - G3 RSA",
-        "d3ed3fc40ad26b52e001e1e18f4b9449529deb75a81d5eb680d7b62db23ba96d",
-        "root",
-    ),
-    PinnedCertificate(
-        "DVV Organisational Certificates - G4R",
-        "dfc3e965176f883a9cf0f68ceaeeab663edfd8e79de3294373c28a856984006f",
-        "other",
-    ),
-    PinnedCertificate(
-        "DVV TEST Certificates - G5E",
-        "3eabe1d1ef7bd30db09734b7de258f4c4b8b3d9bcba433b5e96cad84f914a58d",
-        "citizen",
-        test=True,
-    ),
-    PinnedCertificate(
-        "VRK TEST CA for Test Purposes - G4",
-        "6fb06170fcd733ac75c9e018bce199056dcdabb3777ecd25f84b51e81990fb22",
-        "citizen",
-        test=True,
-    ),
-)
 _PINNED = {pin.sha256: pin for pin in PINS}
-
-
-@dataclass(frozen=True)
-class IssuingCA:
-    """An issuing CA, and the root that signed it where that was given too."""
-
-    certificate: x509.Certificate
-    root: x509.Certificate | None
 
 
 @dataclass(frozen=True)
@@ -185,24 +121,31 @@ class Trust:
             test,
         )
 
-    def allows_policies(self, policies: Iterable[str]) -> bool:
-        """Tell whether a leaf with these policies (dotted OIDs) may log in."""
-        policies = list(policies)
-        if self.test:
-            return any(
-                _below(policy, PRODUCTION_POLICIES + TEST_POLICIES)
-                for policy in policies
-            )
-        return any(_below(policy, PRODUCTION_POLICIES) for policy in policies) and (
-            not any(_below(policy, TEST_POLICIES) for policy in policies)
-        )
+    def allowed_policy(self, policies: Iterable[str]) -> str | None:
+        """Return the policy (dotted OID) by which a leaf may be accepted, or None.
 
-    def issuing_ca(self, certificate: x509.Certificate) -> IssuingCA | None:
-        """Return the issuing CA whose certificate is exactly this one, or None."""
-        for issuer in self.issuers:
-            if issuer.certificate.sha256 == certificate.sha256:
-                return issuer
-        return None
+        Production trust refuses a leaf that has a test policy beside another one.
+        """
+        policies = list(policies)
+        allowed: tuple[str, ...] = PRODUCTION_POLICIES
+        if self.test:
+            allowed += TEST_POLICIES
+        elif any(_below(policy, TEST_POLICIES) for policy in policies):
+            return None
+        return next((policy for policy in policies if _below(policy, allowed)), None)
+
+    def issuers_of(self, certificate: x509.Certificate) -> list[IssuingCA]:
+        """Return the CAs that may have issued a leaf, by name and key identifier.
+
+        There are several only where one name has several keys. Whether one of them did
+        is for its key to say.
+        """
+        # Nearly always the encodings are the same, and comparing them costs nothing.
+        encoded = certificate.issuer.contents
+        named = [
+            ca for ca in self.issuers if ca.certificate.subject.contents == encoded
+        ]
+        return [ca for ca in named or self.issuers if ca.may_have_issued(certificate)]
 
 
 def _root_of(
@@ -225,7 +168,7 @@ def _below(policy: str, roots: tuple[str, ...]) -> bool:
 
 def _load(name: str, content: bytes) -> x509.Certificate:
     try:
-        if len(content) > _MAX_FILE_BYTES:
+        if len(content) > MAX_FILE_BYTES:
             raise ValueError("too long")
         if pem.detect(content):
             _, _, content = pem.unarmor(content)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Validation of a Web eID token, in the order of the Web eID validators.
+"""Validation of a Web eID token, and of the certificate of a signature.
 
 Leaves of FINEID cards are not strict DER (an explicit FALSE in basicConstraints, a
 NULL among the parameters of ecdsa-with-SHA384), so they are read with asn1crypto and
-their paths are validated with pyhanko-certvalidator. Certificates of signatures are
-validated in the same way.
+their paths are validated with pyhanko-certvalidator.
+
+The order is that of the Web eID validators, but revocation comes last: whoever does
+not have the card's key makes this server ask nobody.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from asn1crypto import x509
-from pyhanko_certvalidator import CertificateValidator, ValidationContext
 
 from .challenge import utc_now
 from .errors import (
@@ -21,12 +22,13 @@ from .errors import (
     CertificateNotYetValidError,
     UserCertificateDisallowedPolicyError,
     UserCertificateMissingPurposeError,
-    UserCertificateParseError,
     UserCertificateWrongPurposeError,
 )
 from .identity import Identity
-from .revocation import CertificatePath, RevocationChecker
-from .signature import verify_signature
+from .issuing_ca import IssuingCA
+from .leaf import load_leaf
+from .revocation import CertificatePath, Revocation, RevocationChecker
+from .signature import PublicKey, load_public_key, verify_signature
 from .token import AuthToken, parse_token
 from .trust import Trust
 
@@ -47,23 +49,31 @@ async def validate(
     ``origin`` is the service's own, as browsers write it (``https://service.example``,
     ASCII), never something a request said. ``nonce`` is the text of the challenge that
     this browser session had open and that has just been used up. ``at`` is the time to
-    judge by, with its zone; now, unless given. Without ``revocation`` a lost card is
-    accepted. Raises the errors of ``relying_party.errors``, each for its own fault, and
+    judge by, with its zone; now, unless given.
+
+    ``revocation`` says how revocation is checked. Unless given, production trust has
+    the standard check by OCSP or CRL, which refuses when there is no answer; a service
+    gives one ``Revocation`` that lives as long as itself, so that it keeps answers and
+    connections. Test trust has none unless given: a test CA need not run responders.
+    With ``relying_party.revocation.UNCHECKED`` a lost card is accepted.
+
+    Raises the errors of ``relying_party.errors``, each for its own fault, and
     ``ValueError`` for an ``at`` without a zone.
     """
     at = _time_to_judge_by(at)
     parsed = token if isinstance(token, AuthToken) else parse_token(token)
-    certificate = await _validate_leaf(
-        parsed.certificate_der, _check_login_purpose, trust, at, revocation
+    path, key, identity = await _validate_leaf(
+        parsed.certificate_der, _check_login_purpose, trust, at
     )
     verify_signature(
-        certificate,
+        key,
         algorithm=parsed.algorithm,
         signature=parsed.signature_bytes,
         origin=origin,
         nonce=nonce,
     )
-    return Identity.from_certificate(certificate)
+    await _check_revocation(path, trust, at, revocation)
+    return identity
 
 
 async def validate_signer(
@@ -76,15 +86,16 @@ async def validate_signer(
     """Validate the certificate of a signature, in DER, and return whom it names.
 
     It says nothing about a signature: whether the certificate's key made one is for the
-    caller to verify. ``at`` is the time to judge by, with its zone; now, unless given.
-    Without ``revocation`` a lost card is accepted. Raises the errors of
-    ``relying_party.errors`` but those of tokens, and ``ValueError`` as ``validate``.
+    caller to verify. ``at`` and ``revocation`` are as for ``validate``. Raises the
+    errors of ``relying_party.errors`` but those of tokens, and ``ValueError`` as
+    ``validate``.
     """
     at = _time_to_judge_by(at)
-    leaf = await _validate_leaf(
-        certificate, _check_signing_purpose, trust, at, revocation
+    path, _, identity = await _validate_leaf(
+        certificate, _check_signing_purpose, trust, at
     )
-    return Identity.from_certificate(leaf)
+    await _check_revocation(path, trust, at, revocation)
+    return identity
 
 
 def _time_to_judge_by(at: datetime | None) -> datetime:
@@ -100,75 +111,32 @@ async def _validate_leaf(
     check_purpose: Callable[[x509.Certificate, set[str]], None],
     trust: Trust,
     at: datetime,
-    revocation: RevocationChecker | None,
-) -> x509.Certificate:
-    certificate = _load_leaf(der)
+) -> tuple[CertificatePath, PublicKey, Identity]:
+    certificate = load_leaf(der)
     _check_validity(certificate, at)
     check_purpose(certificate, _key_usage(certificate))
-    _check_policies(certificate, trust)
-    path = await _build_path(certificate, trust, at)
+    policy = _policy(certificate, trust)
+    path = await _validate_path(certificate, trust, at)
+    key = load_public_key(certificate)
+    identity = Identity.from_path(
+        path,
+        assurance="test" if trust.test else "citizen-certificate",
+        policy=policy,
+    )
+    return path, key, identity
+
+
+async def _check_revocation(
+    path: CertificatePath,
+    trust: Trust,
+    at: datetime,
+    revocation: RevocationChecker | None,
+) -> None:
     if revocation is not None:
         await revocation.check(path, at=at)
-    return certificate
-
-
-class _AsReceived:
-    """Gives back the bytes that were parsed, and never encodes them anew.
-
-    asn1crypto takes a definite length that ends in the octet 80 for an indefinite one
-    and then re-encodes what it dumps: the explicit FALSE of a FINEID leaf would be
-    lost, and with it the issuer's signature, on one leaf in 128.
-    """
-
-    _header: bytes
-    _contents: bytes
-    _trailer: bytes
-
-    def dump(self, force: bool = False) -> bytes:
-        return self._header + self._contents + self._trailer
-
-
-class _ExactTbsCertificate(_AsReceived, x509.TbsCertificate):  # type: ignore[misc] # asn1crypto has no types
-    pass
-
-
-class _ExactCertificate(_AsReceived, x509.Certificate):  # type: ignore[misc] # asn1crypto has no types
-    _fields = [
-        ("tbs_certificate", _ExactTbsCertificate),
-        *x509.Certificate._fields[1:],
-    ]
-
-
-def _load_leaf(der: bytes) -> x509.Certificate:
-    try:
-        certificate = _ExactCertificate.load(der, strict=True)
-        # asn1crypto parses lazily: walk everything now, where a fault has its name.
-        certificate.native  # noqa: B018 - reading is the check
-        tbs = certificate["tbs_certificate"]
-        names = [extension["extn_id"].dotted for extension in tbs["extensions"]]
-        for time in (certificate.not_valid_before, certificate.not_valid_after):
-            if time.tzinfo is None:  # RFC 5280 §4.1.2.5.2 demands Z
-                raise ValueError("a time without its zone")
-    except Exception as error:
-        # asn1crypto raises whatever Python raises on odd input (ValueError, TypeError,
-        # KeyError, IndexError, RecursionError, …) and documents none of it.
-        raise UserCertificateParseError(
-            "The person's certificate is not an X.509 certificate."
-        ) from error
-    outer, inner = certificate["signature_algorithm"], tbs["signature"]
-    if outer.dump() != inner.dump():
-        # RFC 5280 §4.1.1.2. The outer one is not signed, so it could be altered.
-        raise UserCertificateParseError(
-            "The certificate names two different signature algorithms."
-        )
-    if certificate["signature_value"].contents[:1] != b"\x00":
-        # X.690 §8.6.2. Not signed either, and otherwise ignored by what verifies.
-        raise UserCertificateParseError(
-            "The certificate's signature is not a whole number of octets."
-        )
-    if len(set(names)) != len(names):
-        raise UserCertificateParseError("An extension of the certificate occurs twice.")
-    return certificate
+    elif not trust.test:
+        async with Revocation() as checker:
+            await checker.check(path, at=at)
 
 
 def _check_validity(certificate: x509.Certificate, at: datetime) -> None:
@@ -211,41 +179,44 @@ def _wrong_purpose(wanted: str, purposes: set[str]) -> UserCertificateWrongPurpo
     )
 
 
-def _check_policies(certificate: x509.Certificate, trust: Trust) -> None:
+def _policy(certificate: x509.Certificate, trust: Trust) -> str:
     policies = certificate.certificate_policies_value or ()
-    if not trust.allows_policies(p["policy_identifier"].dotted for p in policies):
+    policy = trust.allowed_policy(p["policy_identifier"].dotted for p in policies)
+    if policy is None:
         raise UserCertificateDisallowedPolicyError(
             "The certificate has no policy that this trust allows"
             + ("." if trust.test else "; test cards need test trust.")
         )
+    return policy
 
 
-async def _build_path(
+async def _validate_path(
     certificate: x509.Certificate, trust: Trust, at: datetime
 ) -> CertificatePath:
-    context = ValidationContext(
-        trust_roots=[issuer.certificate for issuer in trust.issuers],
-        moment=at,
-        allow_fetching=False,
-    )
+    """Validate the path of two: an issuing CA, which is the anchor, and the leaf."""
     try:
-        found = await CertificateValidator(
-            certificate, validation_context=context
-        ).async_validate_path()
-        certificates = list(found)
+        issuer = await _issuer(certificate, trust, at)
     except Exception as error:
         # Besides its own errors, certvalidator meets algorithms that do not fit the
         # issuer's key with AssertionError, AttributeError and whatever comes.
         raise CertificateNotTrustedError(
             "The certificate was not issued by a configured issuing CA."
         ) from error
-    # The issuing CA is the anchor, and nothing may stand between it and the leaf.
-    issuer = trust.issuing_ca(certificates[0]) if len(certificates) == 2 else None
-    if issuer is None:
-        raise CertificateNotTrustedError(
-            "The certificate was not issued by a configured issuing CA directly."
-        )
     for authority in (issuer.certificate, issuer.root):
         if authority is not None:
             _check_validity(authority, at)
     return CertificatePath(certificate, issuer.certificate, issuer.root)
+
+
+async def _issuer(
+    certificate: x509.Certificate, trust: Trust, at: datetime
+) -> IssuingCA:
+    error: Exception = LookupError("no issuing CA has the issuer's name")
+    for issuer in trust.issuers_of(certificate):
+        try:
+            await issuer.validate_path(certificate, at=at)
+        except Exception as failure:
+            error = failure
+        else:
+            return issuer
+    raise error

@@ -63,23 +63,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         message = "A command is missing." if bare else error.format_message()
         print_result({"error": {"code": "INVALID_ARGUMENT", "message": message}})
         return 2
-    except CommandFailed as error:
-        return _fail(error.code, str(error), **error.result)
-    except RelyingPartyError as error:
-        return _fail(error.code, str(error))
-    except TrustConfigurationError as error:
-        return _fail("TRUST_CONFIGURATION", str(error))
     except (KeyboardInterrupt, click.Abort):
         return _fail("CANCELLED", "Cancelled from the keyboard.")
-    except click.ClickException as error:
-        return _fail("FAILED", error.format_message())
-    except OSError as error:
-        return _fail("FILE", f"{error.filename or 'A file'}: {error.strerror}.")
     except Exception as error:
-        logger.exception("A command ended with an error that it does not know.")
-        name = type(error).__name__
-        return _fail("FAILED", f"This should not happen: {name}.")
+        return _fail(*_described(error), **getattr(error, "result", {}))
     return status if isinstance(status, int) else 0
+
+
+def _described(error: Exception) -> tuple[str, str]:
+    match error:
+        case CommandFailed() | RelyingPartyError():
+            return error.code, str(error)
+        case TrustConfigurationError():
+            return "TRUST_CONFIGURATION", str(error)
+        case click.ClickException():
+            return "FAILED", error.format_message()
+        case OSError(filename=filename, strerror=str(words)) if filename:
+            return "FILE", f"{filename}: {words}."
+    logger.exception("A command ended with an error that it does not know.")
+    return "FAILED", f"This should not happen: {type(error).__name__}."
 
 
 def _fail(code: str, message: str, **result: Any) -> int:

@@ -21,7 +21,7 @@ from relying_party.errors import (
     UserCertificateRevokedError,
     UserCertificateWrongPurposeError,
 )
-from relying_party.revocation import CertificatePath
+from relying_party.revocation import UNCHECKED, CertificatePath
 
 from . import pki
 from .pki import CA, NONCE, NOW, ORIGIN, Leaf, key
@@ -214,8 +214,17 @@ async def test_a_production_policy_beside_a_test_policy(ca: CA, trust: Trust) ->
 
 @pytest.mark.parametrize("number", ["352", "301", "201"])
 async def test_the_three_production_policies(ca: CA, trust: Trust, number: str) -> None:
-    leaf = ca.issue(key("P-384"), policies=(f"1.2.246.517.1.10.{number}.1",))
-    assert await check(leaf.token(), replace(trust, test=False))
+    policy = f"1.2.246.517.1.10.{number}.1"
+    leaf = ca.issue(key("P-384"), policies=(policy,))
+    identity = await validate(
+        leaf.token(),
+        origin=ORIGIN,
+        nonce=NONCE,
+        trust=replace(trust, test=False),
+        at=NOW,
+        revocation=UNCHECKED,
+    )
+    assert (identity.assurance, identity.policy) == ("citizen-certificate", policy)
 
 
 def test_production_trust_takes_pinned_certificates_only(ca: CA) -> None:

@@ -59,6 +59,8 @@ async def test_a_sound_token_says_who_made_it(leaf: Leaf, trust: Trust) -> None:
         serial=4242,
         not_before=NOW - timedelta(days=365),
         not_after=NOW + timedelta(days=4 * 365),
+        assurance="test",
+        policy="1.2.246.517.99.10.1",
     )
     assert Identity.from_json(json.loads(json.dumps(identity.to_json()))) == identity
 
