@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""Walks DER without making objects of it, and gives its parts byte for byte.
+
+asn1crypto encodes some of what it dumps anew, so what is signed is cut out here.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+__all__ = [
+    "BIT_STRING",
+    "BOOLEAN",
+    "INTEGER",
+    "OCTET_STRING",
+    "OID",
+    "SEQUENCE",
+    "TIMES",
+    "Element",
+    "MalformedError",
+    "SignedPart",
+    "bit_string",
+    "children",
+    "integer",
+    "only",
+    "read",
+]
+
+BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID = 0x01, 0x02, 0x03, 0x04, 0x06
+SEQUENCE = 0x30
+TIMES = (0x17, 0x18)  # UTCTime, GeneralizedTime
+
+
+class MalformedError(ValueError):
+    """These bytes are not DER, or not of the type that is wanted."""
+
+
+class Element(NamedTuple):
+    """Where an element of ``data`` and its content begin, and where they end."""
+
+    data: bytes
+    tag: int
+    start: int
+    content: int
+    end: int
+
+    @property
+    def whole(self) -> bytes:
+        """Tag, length and content."""
+        return self.data[self.start : self.end]
+
+    @property
+    def value(self) -> bytes:
+        """The content alone."""
+        return self.data[self.content : self.end]
+
+
+def read(data: bytes, start: int = 0, end: int | None = None) -> Element:
+    """Read the element at ``start``, which ends at ``end`` or before."""
+    end = len(data) if end is None else end
+    if start + 2 > end:
+        raise MalformedError("an element is cut off")
+    tag, size, content = data[start], data[start + 1], start + 2
+    if tag & 0x1F == 0x1F:
+        raise MalformedError("a tag of several bytes")
+    if size >= 0x80:
+        count = size & 0x7F
+        if not 1 <= count <= 4 or content + count > end:
+            raise MalformedError("a length that is indefinite, too long or cut off")
+        size = int.from_bytes(data[content : content + count])
+        content += count
+        if size < 0x80 or size >> (8 * (count - 1)) == 0:
+            raise MalformedError("a length that is longer than need be")
+    if content + size > end:
+        raise MalformedError("an element is cut off")
+    return Element(data, tag, start, content, content + size)
+
+
+def only(data: bytes, tag: int = SEQUENCE) -> Element:
+    """Read the one element that the bytes are, which has this tag."""
+    element = read(data)
+    if element.tag != tag or element.end != len(data):
+        raise MalformedError("not the one element that is wanted")
+    return element
+
+
+def children(parent: Element) -> Iterator[Element]:
+    """Read what stands in a constructed element, one after the other."""
+    start = parent.content
+    while start < parent.end:
+        child = read(parent.data, start, parent.end)
+        yield child
+        start = child.end
+
+
+def integer(number: int) -> bytes:
+    """Return the content of an INTEGER, in as few bytes as DER has it."""
+    return number.to_bytes(number.bit_length() // 8 + 1, signed=True)
+
+
+def bit_string(element: Element) -> bytes:
+    """Return the bytes of a BIT STRING of whole octets."""
+    value = element.value
+    if element.tag != BIT_STRING or value[:1] != b"\0":
+        raise MalformedError("not a bit string of whole octets")
+    return value[1:]
+
+
+@dataclass(frozen=True)
+class SignedPart:
+    """What certificates, CRLs and OCSP answers have in common (RFC 5280 §4.1.1).
+
+    ``signed`` is what the signature is over, ``algorithm`` the DER of its
+    AlgorithmIdentifier, and ``rest`` what follows the signature.
+    """
+
+    signed: Element
+    algorithm: bytes
+    signature: bytes
+    rest: tuple[Element, ...]
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Take them apart. Raises ``MalformedError``."""
+        parts = tuple(children(only(data)))
+        if len(parts) < 3 or parts[0].tag != SEQUENCE or parts[1].tag != SEQUENCE:
+            raise MalformedError("not signed")
+        return cls(parts[0], parts[1].whole, bit_string(parts[2]), parts[3:])

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: MIT
+"""Fetches what certificates point to, and trusts neither the addresses nor the hosts.
+
+No redirect is followed, nothing is unpacked, no cookie or proxy is used, sizes and
+times are bounded, and addresses inside the service's own network are refused. What
+decides is the address that a connection is made to, so that a name that resolves to
+another one a moment later gains nothing.
+"""
+
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from .reasons import NoAnswerError, Reason
+
+__all__ = ["Fetcher", "Limits", "host_of", "is_public"]
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_CONNECT_SECONDS = 5.0
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a fetch may take, in seconds, and how many octets may come."""
+
+    seconds: float
+    octets: int
+
+
+def is_public(address: str) -> bool:
+    """Tell whether an IP address is one of the public Internet."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv6Address):
+        # An IPv4 address in another dress is judged as what it is.
+        inner = ip.ipv4_mapped or ip.sixtofour
+        if ip in _NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner is not None:
+            ip = inner
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved)
+
+
+def host_of(address: str) -> str:
+    """Return the host of an address as it may be told, or a word that there is none."""
+    try:
+        return URL(address).host or "an address without a host"
+    except ValueError:
+        return "an address that can't be read"
+
+
+class _PrivateAddressError(OSError):
+    pass
+
+
+class _PublicResolver(AbstractResolver):
+    """Lets only public addresses through to the connection that is made next."""
+
+    def __init__(self, inner: AbstractResolver) -> None:
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        public = [each for each in found if is_public(each["host"])]
+        if found and not public:
+            raise _PrivateAddressError(host)
+        return public
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class Fetcher:
+    """Fetches over one pool of connections, opened at the first use.
+
+    It belongs to the event loop of that first use.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_private_addresses: bool = False,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._allow_private_addresses = allow_private_addresses
+        self._own_resolver = resolver
+        self._resolver: AbstractResolver | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connections. The fetcher may be used again, and opens new ones."""
+        session, self._session = self._session, None
+        resolver, self._resolver = self._resolver, None
+        if session is not None:
+            await session.close()
+        if resolver is not None:
+            await resolver.close()
+
+    async def post(
+        self, address: str, body: bytes, *, headers: Mapping[str, str], limits: Limits
+    ) -> bytes:
+        """Return what answers a POST with status 200. Raises ``NoAnswerError``."""
+        async with self._answer("POST", address, limits, headers, body) as answer:
+            return b"".join([chunk async for chunk in self._chunks(answer, limits)])
+
+    @asynccontextmanager
+    async def get(
+        self, address: str, *, headers: Mapping[str, str], limits: Limits
+    ) -> AsyncIterator[tuple[aiohttp.ClientResponse, AsyncIterator[bytes]]]:
+        """Give the answer and its content in small pieces.
+
+        Its status is 200, or 304 where the headers set a condition.
+
+        Raises ``NoAnswerError``.
+        """
+        async with self._answer("GET", address, limits, headers) as answer:
+            yield answer, self._chunks(answer, limits)
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        address: str,
+        limits: Limits,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        url = self._check_address(address)
+        try:
+            async with self._open().request(
+                method,
+                url,
+                data=body,
+                # A packed body could unpack to anything.
+                headers={"Accept-Encoding": "identity", **headers},
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=limits.seconds,
+                    sock_connect=min(_CONNECT_SECONDS, limits.seconds),
+                ),
+            ) as answer:
+                try:
+                    if not (answer.status == 304 and method == "GET" and headers):
+                        _check_head(answer, limits)
+                    yield answer
+                except BaseException:
+                    # Not back to the pool: whoever misbehaves is cut off.
+                    answer.close()
+                    raise
+        except TimeoutError as error:
+            raise NoAnswerError(
+                Reason.TIMEOUT,
+                f"no answer within {limits.seconds:g} seconds; is it up, and may this "
+                "server connect to it?",
+            ) from error
+        except aiohttp.ClientPayloadError as error:
+            raise NoAnswerError(
+                Reason.INCOMPLETE, "the connection ended before the answer did."
+            ) from error
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            if isinstance(getattr(error, "os_error", None), _PrivateAddressError):
+                raise _private() from error
+            raise NoAnswerError(
+                Reason.UNREACHABLE,
+                "no connection, or one that broke; is it up, does its name resolve, "
+                "and may this server connect to it?",
+            ) from error
+
+    async def _chunks(
+        self, answer: aiohttp.ClientResponse, limits: Limits
+    ) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in answer.content.iter_chunked(_CHUNK):
+            size += len(chunk)
+            if size > limits.octets:
+                raise _too_large(limits)
+            yield chunk
+
+    def _check_address(self, address: str) -> URL:
+        try:
+            url = URL(address)
+            host = url.host
+        except ValueError:
+            host = None
+        if not host or url.scheme not in {"http", "https"} or url.user or url.password:
+            raise NoAnswerError(
+                Reason.BAD_ADDRESS, "the address in the certificate can't be used."
+            )
+        # aiohttp asks no resolver about what is an address already.
+        if not self._allow_private_addresses and _is_ip(host) and not is_public(host):
+            raise _private()
+        return url
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            inner = self._own_resolver or aiohttp.DefaultResolver()
+            if not self._allow_private_addresses:
+                inner = _PublicResolver(inner)
+            self._resolver = inner
+            self._session = aiohttp.ClientSession(
+                # Shorter than any responder keeps an idle connection: a POST on one
+                # that is just being closed would be lost.
+                connector=aiohttp.TCPConnector(resolver=inner, keepalive_timeout=2),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                headers={"User-Agent": "kortilla"},
+            )
+        return self._session
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_head(answer: aiohttp.ClientResponse, limits: Limits) -> None:
+    if answer.status in {301, 302, 303, 307, 308}:
+        raise NoAnswerError(
+            Reason.REDIRECTED,
+            "it sends on to another address, which is not followed; is there a portal "
+            "or a proxy on the way?",
+        )
+    if answer.status != 200:
+        raise NoAnswerError(
+            Reason.HTTP_STATUS,
+            f"HTTP status {answer.status}; it may be out of order, or refuse this "
+            "server.",
+        )
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise NoAnswerError(
+            Reason.ENCODED, "the answer is compressed, although that was not asked for."
+        )
+    if (answer.content_length or 0) > limits.octets:
+        raise _too_large(limits)
+
+
+def _too_large(limits: Limits) -> NoAnswerError:
+    return NoAnswerError(
+        Reason.TOO_LARGE, f"the answer is longer than {limits.octets:,} octets."
+    )
+
+
+def _private() -> NoAnswerError:
+    return NoAnswerError(
+        Reason.PRIVATE_ADDRESS,
+        "it is inside a private network, which is allowed only with "
+        "allow_private_addresses=True.",
+    )
