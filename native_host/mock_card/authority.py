@@ -5,7 +5,8 @@ The CA certificates are sound. The leaves follow the profile of certificates.md 
 its encoding defects, so that whatever reads them would read a real card's too.
 """
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,7 @@ from .keys import (
     private_key_der,
 )
 from .profiles import KeyType
+from .responder import AnsweringCA, answer_ocsp
 
 __all__ = [
     "DEFAULT_ADDRESS",
@@ -203,19 +205,50 @@ class Authority:
             ),
             encode(0xA3, sequence(*self._leaf_extensions(public_key, purpose, policy))),
         )
-        return sequence(body, algorithm, encode(0x03, b"\0", self._sign(body)))
+        signature = _sign(self.issuing_key, body)
+        return sequence(body, algorithm, encode(0x03, b"\0", signature))
 
-    def revoke(self, serial_numbers: Iterable[int], at: datetime) -> bytes:
-        """Return the DER of a CRL of the issuing CA that lists leaves as revoked.
+    def answer_ocsp(
+        self, request: bytes, *, revoked: Collection[int] = (), at: datetime
+    ) -> bytes:
+        """Answer an OCSP request in DER, about a leaf or about the issuing CA.
+
+        ``revoked`` are the serial numbers of what is revoked. Whatever is not revoked
+        is good, the answer is of the time ``at``, and the CA itself signs it.
+        """
+        algorithm = self._signature_algorithm(null_parameters=False)
+        pairs = (
+            (self.issuing_der, self.issuing_key),
+            (self.root_der, self.root_key),
+        )
+        authorities = [
+            AnsweringCA(der, algorithm, functools.partial(_sign, key))
+            for der, key in pairs
+        ]
+        return answer_ocsp(request, authorities, revoked=revoked, at=at)
+
+    def revoke(
+        self,
+        serial_numbers: Iterable[int],
+        at: datetime,
+        *,
+        by: Literal["issuing", "root"] = "issuing",
+    ) -> bytes:
+        """Return the DER of a CRL: of the issuing CA about leaves, or of the root's.
 
         It does not expire before the CA does, so that a test card stays revoked.
         """
+        issuer, key = (
+            (self.issuing, self.issuing_key)
+            if by == "issuing"
+            else (self.root, self.root_key)
+        )
         builder = (
             x509.CertificateRevocationListBuilder()
-            .issuer_name(self.issuing.subject)
+            .issuer_name(issuer.subject)
             .last_update(at)
             .next_update(_CA_END)
-            .add_extension(_authority_key(self.issuing), critical=False)
+            .add_extension(_authority_key(issuer), critical=False)
             .add_extension(x509.CRLNumber(1), critical=False)
         )
         for number in serial_numbers:
@@ -226,21 +259,14 @@ class Authority:
                 .build()
             )
             builder = builder.add_revoked_certificate(revoked)
-        ecc = isinstance(self.issuing_key, ec.EllipticCurvePrivateKey)
+        ecc = isinstance(key, ec.EllipticCurvePrivateKey)
         algorithm = hashes.SHA384() if ecc else hashes.SHA256()
-        return builder.sign(self.issuing_key, algorithm).public_bytes(
-            serialization.Encoding.DER
-        )
+        return builder.sign(key, algorithm).public_bytes(serialization.Encoding.DER)
 
     def _signature_algorithm(self, *, null_parameters: bool) -> bytes:
         if isinstance(self.issuing_key, rsa.RSAPrivateKey):
             return _SHA256_WITH_RSA
         return sequence(_ECDSA_WITH_SHA384, _NULL if null_parameters else b"")
-
-    def _sign(self, data: bytes) -> bytes:
-        if isinstance(self.issuing_key, rsa.RSAPrivateKey):
-            return self.issuing_key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-        return self.issuing_key.sign(data, ec.ECDSA(hashes.SHA384()))
 
     def _leaf_extensions(
         self, public_key: PublicKey, purpose: str, policy: str
@@ -264,6 +290,12 @@ class Authority:
         if purpose == "signature":
             extensions.append(_extension("1.3.6.1.5.5.7.1.3", _QC_STATEMENTS))
         return extensions
+
+
+def _sign(key: PrivateKey, data: bytes) -> bytes:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+    return key.sign(data, ec.ECDSA(hashes.SHA384()))
 
 
 def _ca_name(common_name: str) -> x509.Name:
