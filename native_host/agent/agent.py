@@ -19,6 +19,7 @@ from native_host.card.errors import CardBusy, CardError, PcscUnavailable
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_threads import in_thread
 from native_host.card.source import Reader
+from native_host.operations.offered import forget, was_noted
 
 __all__ = ["Agent"]
 
@@ -45,7 +46,9 @@ class Agent:
         self._source = source
         self._command = list(window)
         #: What has been, or is being, done about each card that is in a reader.
-        self._seen: dict[Reader, asyncio.Task[None]] = {}
+        self._seen: dict[Reader, asyncio.Task[None] | None] = {}
+        #: The cards that were seen before the service went, by their readers' names.
+        self._before: dict[str, bytes | None] = {}
         self._window: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -56,6 +59,7 @@ class Agent:
                     await self._watch()
                 except PcscUnavailable as error:
                     logger.info("%s", error)
+                    self._before |= {reader.name: reader.atr for reader in self._seen}
                     self._forget_all_but(())
                     await self._source.wait_for_service()
         finally:
@@ -66,13 +70,23 @@ class Agent:
         while True:
             self._forget_all_but(readers)
             for reader in readers:
-                if reader.atr is not None and reader not in self._seen:
-                    self._seen[reader] = asyncio.create_task(self._attend(reader))
+                # A service that starts anew does not make a card a new one.
+                before = self._before.pop(reader.name, None)
+                if reader.atr is None:
+                    forget(reader)
+                    continue
+                if reader in self._seen:
+                    continue
+                known = reader.atr == before
+                self._seen[reader] = (
+                    None if known else asyncio.create_task(self._attend(reader))
+                )
             readers = await self._source.wait_for_change(readers)
 
     def _forget_all_but(self, readers: tuple[Reader, ...]) -> None:
         for reader in set(self._seen) - set(readers):
-            self._seen.pop(reader).cancel()
+            if task := self._seen.pop(reader):
+                task.cancel()
 
     async def _attend(self, reader: Reader) -> None:
         """Open the window if the card that was put into a reader is a new one."""
@@ -93,7 +107,7 @@ class Agent:
             activation = await in_thread(lambda: look(reader.name))
         except CardBusy:
             return False
-        if activation not in ("new", "partly"):
+        if activation not in ("new", "partly") or was_noted(reader):
             return True
         if self._window is not None:  # another card's, meanwhile
             return False
@@ -105,7 +119,7 @@ class Agent:
         activated = await in_thread(lambda: _run(self._command))
         self._window = None
         if not activated:
-            for task in self._seen.values():
+            for task in filter(None, self._seen.values()):
                 task.cancel()
 
 

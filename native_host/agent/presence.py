@@ -13,6 +13,8 @@ from pathlib import Path
 
 import platformdirs
 
+from native_host.operations.offered import forget_all, runtime_folder
+
 __all__ = [
     "UNIT",
     "forget",
@@ -72,6 +74,7 @@ def set_enabled(enabled: bool) -> None:
 
 def forget() -> None:
     """Leave nothing behind, of a choice neither: it may run then."""
+    forget_all()
     for path in (_switch(), _lock_path()):
         path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # there are other files of Kortilla's
@@ -98,12 +101,16 @@ def stop() -> None:
 def start() -> bool:
     """Have systemd start the agent; say whether it did.
 
-    Where systemd does not look after the person's session, the agent starts with the
-    next one.
+    Where systemd does not look after a session with a screen, on which a window could
+    be shown, the agent starts with the next one.
     """
     if not Path(os.environ.get("XDG_RUNTIME_DIR", "/nowhere"), "systemd").is_dir():
         return False
-    return _systemctl("daemon-reload") and _systemctl("start", f"{UNIT}.service")
+    return (
+        _systemctl("daemon-reload")
+        and _systemctl("--quiet", "is-active", "graphical-session.target")
+        and _systemctl("start", f"{UNIT}.service")
+    )
 
 
 def _systemctl(*words: str) -> bool:
@@ -133,10 +140,10 @@ def _running_process() -> int | None:
 
 
 def _lock_path() -> Path:
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if runtime.startswith("/"):
-        return Path(runtime, "kortilla", "agent.lock")
-    return platformdirs.user_data_path("kortilla", appauthor=False) / "agent.lock"
+    folder = runtime_folder()
+    if folder is None:
+        folder = platformdirs.user_data_path("kortilla", appauthor=False)
+    return folder / "agent.lock"
 
 
 def _switch() -> Path:

@@ -133,9 +133,14 @@ class ReaderMonitor:
         insertion = last.reader.insertion if last else 0
         if not (last and insertion and last.events == state >> 16):
             insertion = next(self._insertions)
-        return _Known(
-            state, Reader(name, atr or None, mute=not atr, insertion=insertion)
+        reader = Reader(
+            name,
+            atr or None,
+            mute=not atr,
+            insertion=insertion,
+            events=state >> 16,
         )
+        return _Known(state, reader)
 
 
 def _list_readers(context: int) -> list[str]:

@@ -3,7 +3,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
@@ -22,12 +22,15 @@ class Reader:
     ``atr`` is the answer to reset of the card in it, or None without a card. ``mute``
     says that a card is there and did not answer the reset. ``insertion`` changes with
     every insertion, so that a card taken out and put back between two looks shows.
+    ``events`` is the same for every program: how often the system has seen a card come
+    or go in this reader, 0 where it does not count.
     """
 
     name: str
     atr: bytes | None = None
     mute: bool = False
     insertion: int = 0
+    events: int = field(default=0, compare=False)
 
 
 class CardSource(ABC):

@@ -4,9 +4,11 @@
 With a code of eight digits, which is the PUK, this also unlocks (card.md).
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CardError,
     CardNotActivated,
@@ -25,7 +27,11 @@ from native_host.operations.activation_table import (
     event_of,
     scheme_of,
 )
-from native_host.operations.card_session import CardAtHand, check_validity
+from native_host.operations.card_session import (
+    CardAtHand,
+    NothingToDo,
+    check_validity,
+)
 from native_host.operations.conversation import Report
 from native_host.operations.manage import ManageRequest, Outcome, PinsSet
 from native_host.operations.pin_plan import (
@@ -47,6 +53,8 @@ __all__ = [
     "PinsSet",
     "activate",
 ]
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -89,6 +97,22 @@ class Activation(PinSetting):
 
     operation = "activate"
     roles = (*_PINS, PinRole.PUK)
+
+    def look(self, card: FineidCard) -> CardCertificate:
+        """See ``PinSetting``. Raises ``NothingToDo`` where all PINs are set."""
+        seen = self._see(card)
+        try:
+            if self.plan(card, seen) is None:
+                raise NothingToDo(seen.certificate)
+        except CardError as error:
+            # What speaks against it is said once it has been chosen.
+            logger.info("One of several cards can't be activated: %s", error.code)
+        return seen.certificate
+
+    async def work(self, at_hand: CardAtHand) -> PinsSet:
+        """See ``PinSetting``."""
+        at_hand.note_offer()
+        return await super().work(at_hand)
 
     def plan(self, card: FineidCard, seen: Seen) -> Plan | None:
         """See ``PinSetting``. The code is always typed on the computer.
@@ -182,8 +206,7 @@ class ActivationOffer:
 
     def __init__(self, prompt: Prompt) -> None:
         self._prompt = prompt
-        # The page that asks for something else hears nothing about it.
-        self._activation = Activation(prompt, lambda _word, _progress: None)
+        self._activation = self._new_activation()
         self._begun = self._over = False
 
     async def around(
@@ -203,15 +226,25 @@ class ActivationOffer:
         await self._activate(at_hand)
         return await operation()
 
+    def _new_activation(self) -> Activation:
+        # The page that asks for something else hears nothing about it.
+        return Activation(self._prompt, lambda _word, _progress: None)
+
     async def _activate(self, at_hand: CardAtHand) -> None:
         try:
             if not self._begun:
                 partly = await self._prompt.watch(at_hand.run(_any_set, at_hand.card))
+                at_hand.note_offer()
                 await at_hand.unless_removed(
                     self._prompt.offer_activation(partly=partly)
                 )
                 self._begun = True
             await self._activation.work(at_hand)
+        except (ActivationBlocked, PukBlocked):
+            # Nothing more can be done for this card: another one may take its place.
+            self._begun = False
+            self._activation = self._new_activation()
+            raise
         except UserCancelled as error:
             reason = error.reason or CardNotActivated.code
             raise UserCancelled(reason=reason) from error

@@ -27,14 +27,23 @@ from native_host.card.fineid import FineidCard
 from native_host.card.source import CardSource, Reader
 from native_host.errors import UserCancelled
 from native_host.operations.conversation import unless
+from native_host.operations.offered import note
 from native_host.pin_prompt.prompt import CardChoice, Problem, Prompt, Step
 
-__all__ = ["CardAtHand", "check_validity", "with_card"]
+__all__ = ["CardAtHand", "NothingToDo", "check_validity", "with_card"]
 
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class NothingToDo(Exception):
+    """A card with which nothing is left to do: any other of several is meant."""
+
+    def __init__(self, certificate: CardCertificate) -> None:
+        super().__init__()
+        self.certificate = certificate
 
 
 class CardAtHand:
@@ -50,6 +59,10 @@ class CardAtHand:
     ) -> T:
         """Run something that talks to the card, on the card's thread."""
         return await self._source.run(function, *args, **kwargs)
+
+    def note_offer(self) -> None:
+        """Note that this card is being offered to be activated."""
+        note(self._reader)
 
     async def unless_removed(self, awaitable: Awaitable[T]) -> T:
         """Await a person. Raises ``CardRemoved`` at once when the card goes."""
@@ -74,9 +87,10 @@ async def with_card(
 
     Whatever is wrong with a card is said in the prompt, which waits for another card or
     for the same one put in anew. Where there are several cards, ``look`` reads from
-    each the certificate that ``work`` would use, or raises the ``CardError`` that
-    speaks against the card, on the card's thread. With ``suits`` the one whose
-    certificate does is taken; else, where two or more are left, the person chooses.
+    each the certificate that ``work`` would use, or raises, on the card's thread, the
+    ``CardError`` that speaks against the card, or ``NothingToDo``. With ``suits`` the
+    one whose certificate does is taken; else, where two or more are left, the person
+    chooses.
 
     Ends only with a result, ``UserCancelled`` (whose reason says what stood in the
     way), or an error that is not the card's; where the prompt is not attended, with the
@@ -113,6 +127,7 @@ class _Search:
         # looked at again when they are put in anew.
         self._rejected: set[Reader] = set()
         self._seen: dict[Reader, CardCertificate] = {}
+        self._idle: dict[Reader, CardCertificate] = {}
         self._problem: Problem | None = None
         self._said_busy = False
 
@@ -186,7 +201,9 @@ class _Search:
             else:
                 if self._suits is not None and self._suits(certificate):
                     return self._only(reader, candidates)
-                usable[reader] = certificate
+                if reader not in self._idle:
+                    usable[reader] = certificate
+        usable = usable or {r: c for r, c in self._idle.items() if r in candidates}
         first = next(iter(usable), None)
         if self._suits is not None:  # the one that is held may be the right one
             return busy or first
@@ -197,9 +214,12 @@ class _Search:
     async def _look_at(self, reader: Reader) -> CardCertificate:
         if reader not in self._seen:
             async with self.card_in(reader) as at_hand:
-                self._seen[reader] = await self._prompt.watch(
-                    at_hand.run(self._look, at_hand.card)
-                )
+                try:
+                    self._seen[reader] = await self._prompt.watch(
+                        at_hand.run(self._look, at_hand.card)
+                    )
+                except NothingToDo as nothing:
+                    self._seen[reader] = self._idle[reader] = nothing.certificate
         return self._seen[reader]
 
     async def _ask(

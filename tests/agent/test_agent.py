@@ -3,18 +3,28 @@
 
 import asyncio
 import importlib
+import itertools
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from native_host.agent import agent as agent_module
 from native_host.agent import look as look_module
+from native_host.agent.agent import Agent
 from native_host.agent.look import look, wait_until_free
-from native_host.card.errors import CardRemoved
+from native_host.card.errors import CardRemoved, PcscUnavailable
+from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import PcscConnection
+from native_host.card.source import Reader
+from native_host.errors import UserCancelled
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from tests.operations.person import Person
 from tests.pcsc import READER, READERS, Room, isolated
 
 from .windows import agent_with, attended, settled, until, windows
@@ -294,12 +304,86 @@ async def test_the_service_may_come_late_and_go_and_come_again(room: Room) -> No
         await opening.none_opens()
         for _ in range(3):
             room.start_service()
+            # The reader is there without a card at first.
+            await until(lambda: not agent._before)
             room.insert(MockCard(card))
             await (await opening.opened()).end(activated=True)
             await settled(agent)
             room.stop_service()
             await until(lambda: not agent._seen)
         assert opening.count == 3
+
+
+class Restarted(PcscSource):
+    """A service that is gone once, with a card in its reader all the time."""
+
+    def __init__(self, atr: bytes) -> None:
+        super().__init__()
+        self._insertions = itertools.count(1)
+        self._atr = atr
+        self.goes = asyncio.Event()
+
+    async def readers(self) -> tuple[Reader, ...]:
+        return (Reader(READER, self._atr, insertion=next(self._insertions)),)
+
+    async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
+        await self.goes.wait()
+        self.goes.clear()
+        raise PcscUnavailable("The service has ended.")
+
+    async def wait_for_service(self) -> None:
+        """It is back at once."""
+
+
+async def test_a_service_that_starts_anew_makes_no_new_card_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = MockCardState.create(tmp_path / "card", profile="v5-2026", state="new")
+    looks: list[str] = []
+
+    def look_at(reader: str) -> str:
+        looks.append(reader)
+        return "active"
+
+    monkeypatch.setattr(agent_module, "wait_until_free", lambda _reader: None)
+    monkeypatch.setattr(agent_module, "look", look_at)
+    async with Restarted(MockCard(state).atr) as source:
+        agent = Agent(source)
+        running = asyncio.create_task(agent.run())
+        await settled(agent)
+        [first] = agent._seen
+        source.goes.set()
+        await until(lambda: agent._seen and first not in agent._seen)
+        await settled(agent)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert looks == [READER]
+
+
+@isolated
+async def test_what_was_declined_in_a_logins_window_is_not_offered_again(
+    room: Room,
+) -> None:
+    os.environ["XDG_RUNTIME_DIR"] = str(room.folder)
+    card = make(room)
+    request = AuthenticateRequest("https://service.example", "A" * 44, "fi")
+    person = Person(agrees=False)
+    async with (
+        windows() as opening,
+        agent_with(opening) as agent,
+        PcscSource() as source,
+    ):
+        login = asyncio.create_task(authenticate(request, source=source, prompt=person))
+        await until(lambda: person.shown)
+        room.insert(MockCard(card))
+        with pytest.raises(UserCancelled):
+            await login
+        assert person.offers == [False]
+        await settled(agent)
+        await opening.none_opens()
+        room.pull()
+        room.insert(MockCard(card))
+        await opening.opened()
 
 
 @isolated

@@ -115,7 +115,11 @@ async def attended(agent: Agent) -> None:
 async def settled(agent: Agent, cards: int = 1) -> None:
     """Wait until the agent has seen so many cards and needs do no more about them."""
     tasks = agent._seen
-    await until(lambda: len(tasks) == cards and all(t.done() for t in tasks.values()))
+    await until(
+        lambda: (
+            len(tasks) == cards and all(t is None or t.done() for t in tasks.values())
+        )
+    )
 
 
 def cpu_ticks(pid: int) -> int:

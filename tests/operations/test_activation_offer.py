@@ -23,6 +23,7 @@ from .managing import (
     typing,
 )
 from .person import Person, Unattended, until
+from .readers import SeveralReaders
 
 SCHEMES = ["eight", "seven"]
 
@@ -132,3 +133,22 @@ async def test_where_nobody_is_there_a_new_card_is_an_error(new_card: NewCard) -
         with pytest.raises(CardNotActivated):
             await log_in(source, person)
     assert not person.offers
+
+
+async def test_a_card_that_is_beyond_activation_leaves_the_login_to_another(
+    new_card: NewCard, source: MockCardSource
+) -> None:
+    spent = new_card("seven")
+    with spent.update() as card:
+        card.pin1.tries = 1
+    async with MockCardSource(spent.folder) as beyond:
+        source.remove()
+        readers = SeveralReaders({"A": beyond, "B": source})
+        person = Person(["1234"], codes=[{**typing(7), "activation": "7654321"}])
+        work = asyncio.create_task(log_in(readers, person))
+        await until(lambda: "ACTIVATION_BLOCKED" in person.problems())
+        beyond.remove()
+        source.insert()
+        async with asyncio.timeout(20):
+            assert "signature" in await work
+    assert "OTHER_CARD" not in person.problems()

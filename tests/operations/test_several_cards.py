@@ -12,7 +12,9 @@ from native_host.errors import UserCancelled
 from native_host.mock_card.authority import make_satu
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
+from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.manage import ManageRequest, PinsSet
 from native_host.operations.sign import (
     HashToSign,
     Signatures,
@@ -25,6 +27,7 @@ from native_host.operations.signing_certificate import (
 )
 from native_host.pin_prompt.prompt import Step
 
+from .managing import NEW_PIN1, NEW_PIN2, NewCard, pins, typing
 from .person import Person, until
 from .readers import SeveralReaders
 
@@ -271,3 +274,27 @@ async def test_a_certificate_that_is_on_neither_card_is_said(
     assert caught.value.reason == "CERTIFICATE_MISMATCH"
     assert not person.choices
     assert not person.questions
+
+
+async def test_of_a_new_and_an_active_card_the_new_one_is_activated(
+    readers: SeveralReaders, new_card: NewCard
+) -> None:
+    state = new_card("seven")
+    async with MockCardSource(state.folder) as source:
+        readers.sources["B"] = source
+        person = Person(codes=[typing(7)])
+        result = await activate(ManageRequest("fi"), source=readers, prompt=person)
+    assert result == PinsSet("set", "set")
+    assert not person.choices
+    assert pins(state) == (NEW_PIN1, NEW_PIN2)
+
+
+async def test_of_two_active_cards_the_person_says_which_is_meant(
+    readers: SeveralReaders,
+) -> None:
+    person = Person(choice=1)
+    result = await activate(ManageRequest("fi"), source=readers, prompt=person)
+    assert result == PinsSet("was-set", "was-set")
+    [choices] = person.choices
+    assert [choice.reader for choice in choices] == ["A", "B"]
+    assert not person.codes_questions

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Which insertion of a card has been offered to be activated, by whatever window.
+
+The agent asks: a person who has just declined in a login's window is not asked again.
+"""
+
+import contextlib
+import hashlib
+import os
+from pathlib import Path
+
+from native_host.card.source import Reader
+
+__all__ = ["forget", "forget_all", "note", "runtime_folder", "was_noted"]
+
+_PREFIX = "offered-"
+
+
+def runtime_folder() -> Path | None:
+    """Return where notes are, which end with the person's session; None if nowhere."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    return Path(runtime, "kortilla") if runtime.startswith("/") else None
+
+
+def note(reader: Reader) -> None:
+    """Note that the card in a reader is being offered to be activated.
+
+    Where that can't be written down, the card is offered once more.
+    """
+    path = _path(reader)
+    if path and reader.events:
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.write_text(_insertion(reader))
+
+
+def was_noted(reader: Reader) -> bool:
+    """Say whether this insertion, and no earlier one, has been noted."""
+    path = _path(reader)
+    try:
+        return path is not None and path.read_text() == _insertion(reader)
+    except (OSError, ValueError):
+        return False
+
+
+def forget(reader: Reader) -> None:
+    """Forget the card that was in a reader: the system may begin to count anew."""
+    if path := _path(reader):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def forget_all() -> None:
+    """Leave no notes behind."""
+    if folder := runtime_folder():
+        for path in folder.glob(f"{_PREFIX}*"):
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+def _path(reader: Reader) -> Path | None:
+    name = hashlib.sha256(reader.name.encode()).hexdigest()[:16]
+    folder = runtime_folder()
+    return folder / f"{_PREFIX}{name}" if folder else None
+
+
+def _insertion(reader: Reader) -> str:
+    return f"{reader.events} {(reader.atr or b'').hex()}"
