@@ -19,9 +19,11 @@ __all__ = [
     "RateLimitedError",
     "RelyingPartyError",
     "RevocationCheckFailedError",
+    "SignatureParseError",
     "SignatureValidationError",
     "SignerMismatchError",
     "StoreUnavailableError",
+    "TimestampFailedError",
     "TrustConfigurationError",
     "UserCertificateCRLCheckFailedError",
     "UserCertificateDisallowedPolicyError",
@@ -170,6 +172,12 @@ class RateLimitedError(RelyingPartyError):
         self.retry_after = retry_after
 
 
+class SignatureParseError(RelyingPartyError):
+    """What the page brought back from a signing is no such answer, or broken."""
+
+    code = "SIGNATURE_PARSE"
+
+
 class SignatureValidationError(RelyingPartyError):
     """A signature is not this certificate's over this document."""
 
@@ -186,6 +194,15 @@ class DocumentNotSignableError(RelyingPartyError):
     """The document can't be signed as asked: it is broken, encrypted, or no PDF."""
 
     code = "DOCUMENT_NOT_SIGNABLE"
+
+
+class TimestampFailedError(RelyingPartyError):
+    """The time-stamping service gave no timestamp. The signature itself is good.
+
+    Finish again with the same state and the same answer: nobody has to sign anew.
+    """
+
+    code = "TIMESTAMP_FAILED"
 
 
 class TrustConfigurationError(Exception):
