@@ -5,7 +5,7 @@ The same for the window and the terminal. Digits come as bytes, which can be wip
 never become a ``str`` here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 from .questions import CodeField, CodesQuestion
@@ -20,6 +20,7 @@ __all__ = [
     "length",
     "news",
     "on_the_reader",
+    "warnings",
 ]
 
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -98,14 +99,40 @@ def fault(field: CodeField, typed: int, text: Texts) -> str:
     return text("codes.wrong_length", typed=typed, length=length(field, text))
 
 
+def warnings(
+    digits: bytes | bytearray,
+    text: Texts,
+    *,
+    others: Iterable[bytes | bytearray] = (),
+    codes: Mapping[str, bytes | bytearray],
+) -> list[str]:
+    """Return what speaks against a new PIN, which is taken all the same.
+
+    ``others`` are the other new PINs, ``codes`` what else was typed, by the names of
+    the fields.
+    """
+    said = []
+    if easy_to_guess(digits):
+        said.append(text("codes.easy"))
+    if any(digits == other for other in others):
+        said.append(text("codes.same_as_other"))
+    for name, code in codes.items():
+        if digits == code:
+            said.append(text(f"codes.same_as_{'old' if name == 'old' else 'letter'}"))
+    return said
+
+
 def easy_to_guess(digits: bytes | bytearray) -> bool:
     """Return whether a PIN is one of those that are tried first.
 
-    A row like 1234, 4321 or 7777, a short row over and over (1212, 123123), or what can
-    be read as a date: a day and month, a year, or a birthday.
+    A row like 1234, 4321, 2468 or 7777, one with each digit twice (1122), a short row
+    over and over (1212, 123123), or what can be read as a date: a day and month, a
+    year, or a birthday.
     """
-    steps = {(b - a) % 10 for a, b in pairwise(digits)}
-    if len(steps) <= 1 and steps <= {0, 1, 9}:
+    rows = [digits]
+    if digits[::2] == digits[1::2]:
+        rows.append(digits[::2])
+    if any(len({(b - a) % 10 for a, b in pairwise(row)}) <= 1 for row in rows):
         return True
     half = len(digits) // 2
     if any(

@@ -231,11 +231,14 @@ class TerminalPrompt(Prompt):
         self, field: CodeField, typed: dict[str, bytearray], text: texts.Texts
     ) -> None:
         """Say what speaks against a PIN that was chosen; it is taken all the same."""
-        code = typed[field.name]
-        if codes.is_new(field) and codes.easy_to_guess(code):
-            self._say(text("codes.easy"))
-        if field.name == "new-PIN2" and typed.get("new-PIN1") == code:
-            self._say(text("codes.same_as_other"))
+        if not codes.is_new(field):
+            return
+        before = {name: code for name, code in typed.items() if name != field.name}
+        chosen = [before.pop(name) for name in list(before) if name.startswith("new-")]
+        for words in codes.warnings(
+            typed[field.name], text, others=chosen, codes=before
+        ):
+            self._say(words)
 
     async def _ask_hidden(self, name: str) -> bytearray:
         """Ask for what doesn't show as it is typed. An empty answer cancels."""

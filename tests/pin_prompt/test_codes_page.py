@@ -264,6 +264,20 @@ def test_the_same_pin_twice_is_warned_of_and_taken(stage: Stage) -> None:
     assert stage.answers[0]["values"] == ["1234567", "739146", "739146"]
 
 
+def test_the_letters_code_for_a_pin_is_warned_of(stage: Stage) -> None:
+    ask(stage)
+    press(stage, "1850274\r1850274")
+    assert "This is the code in the letter, or the PUK code." in stage.words
+    press(stage, "\b\b\b")
+    assert "This is the code in the letter" not in stage.words
+
+
+def test_a_new_pin_that_is_the_old_one_is_warned_of(stage: Stage) -> None:
+    ask(stage, operation="change-pin", pin="PIN1", fields=(OLD_PIN, NEW_PIN1))
+    press(stage, "2580\r2580")
+    assert "This is the PIN that the card has now." in stage.words
+
+
 def test_there_is_no_other_pin_where_one_is_set(stage: Stage) -> None:
     page = ask(stage, fields=(SEVEN, NEW_PIN2), done=("PIN1",))
     assert "Not the same as the other PIN" not in rules(page)

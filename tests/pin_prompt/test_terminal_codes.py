@@ -105,6 +105,17 @@ def test_the_same_pin_twice_is_warned_of(terminals: list[Terminal]) -> None:
     assert "Both PINs are the same." in terminal.seen
 
 
+def test_a_new_pin_that_is_the_letters_code_is_warned_of(
+    terminals: list[Terminal],
+) -> None:
+    terminal = activate(terminals, fields=[SEVEN, NEW_PIN2])
+    code, again = ("7 digits", "1850274"), ("The same PIN again", "1850274")
+    answer(terminal, code, ("6–8 digits", "1850274"), again)
+    assert terminal.result().split() == ["activation", "1850274", "new-PIN2", "1850274"]
+    assert "This is the code in the letter, or the PUK code." in terminal.seen
+    assert "Both PINs are the same." not in terminal.seen
+
+
 @pytest.mark.parametrize("language", texts.languages())
 @pytest.mark.parametrize("agrees", [True, False])
 def test_the_last_try_is_confirmed_first(

@@ -107,10 +107,13 @@ class NewPinEntry(CodeEntry):
     """A PIN that the person chooses: typed twice, with its rules beside it."""
 
     _others: Sequence["NewPinEntry"] = ()
+    _codes: Sequence[CodeEntry] = ()
 
-    def watch(self, others: Sequence["NewPinEntry"]) -> None:
-        """Look after the rules, with the other new PINs of the page."""
-        self._others = [other for other in others if other is not self]
+    def watch(self, entries: Sequence[CodeEntry]) -> None:
+        """Look after the rules, with the other entries of the page."""
+        new = [entry for entry in entries if isinstance(entry, NewPinEntry)]
+        self._others = [other for other in new if other is not self]
+        self._codes = [entry for entry in entries if entry not in new]
         self._different.setVisible(bool(self._others))
         self.look()
 
@@ -130,7 +133,9 @@ class NewPinEntry(CodeEntry):
         differ = bool(again) and not first.startswith(again)
         self._rules[1].show_kept(Kept.NO if differ else same)
         shared = any(first == other.fields[0].text() for other in self._others)
-        easy = codes.easy_to_guess(self.digits)
+        easy = codes.easy_to_guess(self.digits) or any(
+            first == code.fields[0].text() for code in self._codes
+        )
         for rule, broken in ((self._easy, easy), (self._different, shared)):
             judged = Kept.NO if broken else Kept.YES
             rule.show_kept(judged if long_enough else Kept.OPEN)
@@ -140,12 +145,15 @@ class NewPinEntry(CodeEntry):
     @property
     def warning(self) -> str:
         """What speaks against this PIN, which may be taken all the same."""
-        said = []
-        if self._easy.kept is Kept.NO:
-            said.append(self.text("codes.easy"))
-        if self._others and self._different.kept is Kept.NO:
-            said.append(self.text("codes.same_as_other"))
-        return " ".join(said)
+        if self._rules[0].kept is not Kept.YES:
+            return ""
+        others = [other.digits for other in self._others]
+        typed: dict[str, bytes | bytearray] = {
+            code.field.name: code.digits for code in self._codes
+        }
+        return " ".join(
+            codes.warnings(self.digits, self.text, others=others, codes=typed)
+        )
 
     @property
     def all_kept(self) -> bool:

@@ -205,7 +205,7 @@ class CodesPage(ManagePage):
         self.pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self.pause.timeout.connect(self._tell)
         for new in self._new:
-            new.watch(self._new)
+            new.watch(self.entries)
         self.fields = [field for entry in self.entries for field in entry.fields]
         self.focus = self.fields[0]
         self._said = f"{self._said} {self.entries[0].name}"
