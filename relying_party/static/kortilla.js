@@ -6,45 +6,39 @@
  *     const person = await kortilla.login({ lang: "fi" });
  *     const { signatures } = await kortilla.sign({ documents: input.files });
  *
- * Speaks the `kortilla:` messages of PROTOCOL.md with Kortilla's extension. Identifying
- * falls back to Web eID's where only the Web eID extension answers; signing does not.
- * Every promise settles.
+ * Speaks the `kortilla:` messages of PROTOCOL.md with Kortilla's extension, and falls
+ * back to Web eID's where only the Web eID extension answers. Every promise settles.
  */
 
+import { isUnsupported } from "./help.js";
+import { Extension, tell } from "./messages.js";
+import { postJson } from "./service.js";
 import { asDocument } from "./signing.js";
-import { Fault, KortillaError, inWords, language } from "./words.js";
+import { WebEid } from "./web-eid.js";
+import { Fault, KortillaError, explain, inWords, language } from "./words.js";
 
-/** @import { Amount, SignOptions, SignProgress } from "./signing.js" */
-/** @import { Signatures, SigningCertificate } from "./signing.js" */
+/** @typedef {import("./help.js").Help} Help */
+/** @typedef {import("./words.js").Common} Common */
+/** @typedef {import("./words.js").Wording} Wording */
+/** @typedef {import("./signing.js").Amount} Amount */
+/** @typedef {import("./signing.js").DocumentToSign} DocumentToSign */
+/** @typedef {import("./signing.js").HashToSign} HashToSign */
+/** @typedef {import("./signing.js").Signature} Signature */
+/** @typedef {import("./signing.js").SignatureAlgorithm} SignatureAlgorithm */
+/** @typedef {import("./signing.js").Signatures} Signatures */
+/** @typedef {import("./signing.js").SigningCertificate} SigningCertificate */
+/** @typedef {import("./signing.js").SignOptions} SignOptions */
+/** @typedef {import("./signing.js").SignProgress} SignProgress */
+/** @typedef {import("./signing.js").SignReport} SignReport */
 
 export { KortillaError };
 
-/** Silence for this long means that no extension is there (PROTOCOL.md §1). */
-const ACK_MS = 1000;
-/** A content script may come a little after the page: ask again until ACK_MS is over. */
-const PING_MS = 200;
 /** A challenge is valid for five minutes: nobody needs a token any later. */
 const PERSON_MS = 300_000;
-/** What Web eID's own library allows beyond the person's time. */
-const WEB_EID_EXTRA_MS = 6000;
-const FETCH_MS = 15_000;
+/** What is asked of the extension alone is answered at once, or never. */
+const EXTENSION_MS = 15_000;
 /** The extension keeps a prepared host for two minutes. */
 const PREPARED_MS = 100_000;
-
-/** The version of Web eID's library whose messages we send. */
-const WEB_EID_LIBRARY = "2.0.2";
-
-/** @type {Record<string, string>} */
-const WEB_EID_CODES = {
-  ERR_WEBEID_ACTION_PENDING: "BUSY",
-  ERR_WEBEID_CONTEXT_INSECURE: "CONTEXT_INSECURE",
-  ERR_WEBEID_EXTENSION_UNAVAILABLE: "EXTENSION_UNAVAILABLE",
-  ERR_WEBEID_NATIVE_INVALID_ARGUMENT: "INVALID_ARGUMENT",
-  ERR_WEBEID_NATIVE_UNAVAILABLE: "HOST_MISSING",
-  ERR_WEBEID_USER_CANCELLED: "USER_CANCELLED",
-  ERR_WEBEID_USER_TIMEOUT: "REQUEST_EXPIRED",
-  ERR_WEBEID_VERSION_MISMATCH: "HOST_TOO_OLD",
-};
 
 /**
  * @typedef {object} AuthToken A Web eID token, for the service to validate.
@@ -62,159 +56,51 @@ const WEB_EID_CODES = {
  */
 
 /**
- * @typedef {object} Options
- * @property {string} [lang] Two letters: of the window, and of error texts.
- * @property {AbortSignal} [signal] Calls the request off; the window closes.
+ * @typedef {object} Report
  * @property {(progress: Progress) => void} [onProgress]
  */
+
+/** @typedef {Common & Report} Options */
+
+/** @typedef {{name: string, satu: string}} Person Who logged in. */
 
 /**
  * @typedef {object} Status
  * @property {string | null} extension The version of Kortilla's extension, or null.
  * @property {string | null} host The version of the program, or null if it can't be used.
- * @property {string} [problem] Why not: HOST_MISSING, HOST_TOO_OLD or HOST_CRASHED.
+ * @property {string} [problem] Why not: a code such as EXTENSION_MISSING, HOST_MISSING.
+ * @property {string} [message] The same for the person.
+ * @property {Help} [help] Where the person finds help.
  */
 
-/**
- * @typedef {object} Exchange One request to an extension.
- * @property {string} action
- * @property {Record<string, unknown>} fields
- * @property {string} [id] None for Web eID.
- * @property {number} [limit] Milliseconds in which the last answer has to come.
- * @property {AbortSignal} [signal]
- * @property {(progress: any, amount?: Amount) => void} [onProgress]
- * @property {() => void} [onAck]
- */
-
-/** Thrown when nobody acknowledged. */
-const NO_ANSWER = "NO_ANSWER";
-
-/** @type {boolean} Whether Kortilla's extension has answered in this page. */
-let found = false;
+const extension = new Extension();
+const webEid = new WebEid();
 let preparedAt = -Infinity;
 
-/** @param {Record<string, unknown>} message */
-function post(message) {
-  window.postMessage(message, location.origin);
-}
-
 /**
- * @param {Exchange} exchange
- * @returns {Promise<Record<string, any>>} the fields of the success message
- */
-function exchange({ action, fields, id, limit, signal, onProgress, onAck }) {
-  return new Promise((resolve, reject) => {
-    let acknowledged = false;
-    const ackTimer = setTimeout(() => {
-      if (!acknowledged) end(() => reject(new Fault(NO_ANSWER)));
-    }, ACK_MS);
-    const limitTimer =
-      limit === undefined
-        ? undefined
-        : setTimeout(() => giveUp("REQUEST_EXPIRED"), limit);
-    const onAbort = () => giveUp("REQUEST_CANCELLED");
-
-    /** @param {() => void} settle */
-    function end(settle) {
-      clearTimeout(ackTimer);
-      clearTimeout(limitTimer);
-      window.removeEventListener("message", onMessage);
-      signal?.removeEventListener("abort", onAbort);
-      settle();
-    }
-
-    /** @param {string} code */
-    function giveUp(code) {
-      if (id !== undefined) post({ action: "kortilla:cancel", id });
-      end(() => reject(new Fault(code)));
-    }
-
-    /** @param {MessageEvent} event */
-    function onMessage(event) {
-      if (event.source !== window || typeof event.data?.action !== "string") return;
-      if (id !== undefined && event.data.id !== id) return;
-      switch (event.data.action) {
-        case `${action}-ack`:
-          acknowledged = true;
-          onAck?.();
-          break;
-        case `${action}-progress`: {
-          const { progress, done, total } = event.data;
-          if (total === undefined) onProgress?.(progress);
-          else onProgress?.(progress, { done, total });
-          break;
-        }
-        case `${action}-success`:
-          end(() => resolve(event.data));
-          break;
-        case `${action}-failure`: {
-          const { code, reason, ...made } = event.data.error ?? {};
-          end(() => reject(new Fault(String(code ?? "INTERNAL"), { reason, made })));
-          break;
-        }
-      }
-    }
-
-    if (signal?.aborted) {
-      end(() => reject(new Fault("REQUEST_CANCELLED")));
-      return;
-    }
-    signal?.addEventListener("abort", onAbort);
-    window.addEventListener("message", onMessage);
-    post(id === undefined ? { action, ...fields } : { action, id, ...fields });
-  });
-}
-
-/**
- * Find out whether Kortilla's extension is in this page. Starts no program.
+ * Have Kortilla's extension do something, or Web eID's where ours is not there.
  *
- * @param {AbortSignal} [signal]
- * @returns {Promise<boolean>}
+ * @template T
+ * @param {AbortSignal | undefined} signal
+ * @param {() => Promise<T>} ours
+ * @param {() => Promise<T>} theirs
+ * @returns {Promise<T>}
  */
-function discover(signal) {
-  if (found) return Promise.resolve(true);
-  // No extension is in such a page, nor what makes ids.
-  if (!window.isSecureContext) return Promise.resolve(false);
-  return new Promise((resolve, reject) => {
-    const action = "kortilla:status";
-    /** @type {Set<string>} */
-    const ids = new Set();
-    const ping = () => {
-      const id = newId();
-      ids.add(id);
-      post({ action, id });
-    };
-    const pings = setInterval(ping, PING_MS);
-    const limit = setTimeout(() => end(() => resolve(false)), ACK_MS);
-    const onAbort = () => end(() => reject(new Fault("REQUEST_CANCELLED")));
-    /** @param {() => void} settle */
-    const end = (settle) => {
-      clearInterval(pings);
-      clearTimeout(limit);
-      window.removeEventListener("message", onMessage);
-      signal?.removeEventListener("abort", onAbort);
-      settle();
-    };
-    /** @param {MessageEvent} event */
-    const onMessage = (event) => {
-      if (event.source !== window || event.data?.action !== `${action}-ack`) return;
-      if (!ids.has(event.data.id)) return;
-      found = true;
-      end(() => resolve(true));
-    };
-    if (signal?.aborted) {
-      onAbort();
-      return;
-    }
-    signal?.addEventListener("abort", onAbort);
-    window.addEventListener("message", onMessage);
-    ping();
-  });
+async function withExtension(signal, ours, theirs) {
+  if (!window.isSecureContext) throw new Fault("CONTEXT_INSECURE");
+  if (await extension.discover(signal)) return ours();
+  try {
+    return await theirs();
+  } catch (error) {
+    if (!(error instanceof Fault) || error.code !== "EXTENSION_MISSING") throw error;
+    throw new Fault(whyNone());
+  }
 }
 
-/** @returns {string} */
-function newId() {
-  return crypto.randomUUID();
+/** @returns {string} the code of why no extension is there */
+function whyNone() {
+  if (!window.isSecureContext) return "CONTEXT_INSECURE";
+  return isUnsupported() ? "BROWSER_UNSUPPORTED" : "EXTENSION_MISSING";
 }
 
 /**
@@ -222,137 +108,123 @@ function newId() {
  * @param {Options} options
  * @returns {Promise<AuthToken>}
  */
-async function askForToken(nonce, { lang, signal, onProgress }) {
-  if (!window.isSecureContext) throw new Fault("CONTEXT_INSECURE");
-  const options = { lang: language(lang) };
-  if (await discover(signal)) {
-    return asToken(
-      await askKortilla({
+async function askForToken(nonce, options) {
+  const { signal, onProgress } = options;
+  const lang = language(options.lang);
+  const answer = await withExtension(
+    signal,
+    () =>
+      extension.ask({
         action: "kortilla:authenticate",
-        fields: { challengeNonce: nonce, options },
+        fields: { challengeNonce: nonce, options: { lang } },
         limit: PERSON_MS,
         signal,
         onProgress,
       }),
-    );
-  }
-  try {
-    return asToken(
-      await exchange({
-        action: "web-eid:authenticate",
-        fields: {
-          libraryVersion: WEB_EID_LIBRARY,
-          challengeNonce: nonce,
-          options: { ...options, userInteractionTimeout: PERSON_MS },
-        },
-        limit: PERSON_MS + WEB_EID_EXTRA_MS,
-        signal,
-        // This extension tells nothing more until it is done.
-        onAck: () => onProgress?.("window-open"),
-      }),
-    );
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error;
-    if (error.code === NO_ANSWER) throw new Fault("EXTENSION_MISSING");
-    if (!error.code.startsWith("ERR_WEBEID_")) throw error;
-    throw new Fault(WEB_EID_CODES[error.code] ?? "INTERNAL");
-  }
+    () => webEid.authenticate(nonce, { lang, signal, onProgress }),
+  );
+  const { unverifiedCertificate, algorithm, signature, format, appVersion } = answer;
+  return { unverifiedCertificate, algorithm, signature, format, appVersion };
 }
 
 /**
- * Ask Kortilla's extension, which has answered in this page before.
- *
- * @param {Exchange} asking
- * @returns {Promise<Record<string, any>>}
+ * @param {Options & {base?: string | URL}} options
+ * @returns {Promise<Person>}
  */
-async function askKortilla(asking) {
-  try {
-    return await exchange({ ...asking, id: newId() });
-  } catch (error) {
-    if (!(error instanceof Fault) || error.code !== NO_ANSWER) throw error;
-    found = false;
-    throw new Fault("EXTENSION_UNAVAILABLE");
-  }
-}
-
-/**
- * Ask for something that only Kortilla's extension can do, and that takes as long as a
- * person takes.
- *
- * @param {Exchange} asking
- * @returns {Promise<Record<string, any>>}
- */
-async function askPerson(asking) {
-  if (!window.isSecureContext) throw new Fault("CONTEXT_INSECURE");
-  if (!(await discover(asking.signal))) throw new Fault("EXTENSION_MISSING");
-  return askKortilla(asking);
+async function logIn({ base = new URL("../", import.meta.url), ...options }) {
+  tell(options.onProgress, "challenge");
+  const root = new URL(base, location.href);
+  // Another origin's session is not the page's, and its server would refuse.
+  if (root.origin !== location.origin) throw new Fault("INVALID_ARGUMENT");
+  if (!root.pathname.endsWith("/")) root.pathname += "/";
+  const { nonce } = await postJson(new URL("challenge", root), {}, options);
+  if (typeof nonce !== "string") throw new Fault("SERVICE_FAILED");
+  const authToken = await askForToken(nonce, options);
+  tell(options.onProgress, "verifying");
+  return postJson(new URL("login", root), { authToken, nonce }, options);
 }
 
 /**
  * @param {SignOptions} options
  * @returns {Promise<Signatures>}
  */
-async function askForSignatures({ documents, hashes, signal, onProgress, ...choices }) {
-  const { certificate, signatures } = await askPerson({
-    action: "kortilla:sign",
-    fields: {
-      ...(documents && { documents: [...documents].map(asDocument) }),
-      ...(hashes && { hashes }),
-      options: { ...choices, lang: language(choices.lang) },
-    },
+async function askForSignatures(options) {
+  const { documents, hashes, signal, onProgress, help: _, ...choices } = options;
+  const lang = language(choices.lang);
+  // What is in them now is what is meant, whatever the page does to it meanwhile.
+  const blobs = documents ? all(documents).map(asDocument) : null;
+  const digests = hashes ? all(hashes) : null;
+  const { certificate, signatures } = await withExtension(
     signal,
-    onProgress,
-  });
+    () =>
+      extension.ask({
+        action: "kortilla:sign",
+        fields: {
+          ...(blobs && { documents: blobs }),
+          ...(digests && { hashes: digests }),
+          options: { ...choices, lang },
+        },
+        signal,
+        onProgress,
+      }),
+    () => webEid.sign(blobs, digests, choices, { lang, signal, onProgress }),
+  );
   return { certificate, signatures };
 }
 
 /**
- * @param {Record<string, any>} message
- * @returns {AuthToken}
+ * @template T
+ * @param {Iterable<T>} items
+ * @returns {T[]}
  */
-function asToken(message) {
-  const { unverifiedCertificate, algorithm, signature, format, appVersion } = message;
-  return { unverifiedCertificate, algorithm, signature, format, appVersion };
+function all(items) {
+  if (typeof items?.[Symbol.iterator] !== "function") throw new Fault("INVALID_ARGUMENT");
+  return [...items];
 }
 
 /**
- * @param {URL} url
- * @param {object} body
- * @param {Options} options
- * @returns {Promise<any>}
+ * @param {Common & SignReport} options
+ * @returns {Promise<SigningCertificate>}
  */
-async function postJson(url, body, { lang, signal }) {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), FETCH_MS);
-  const onAbort = () => controller.abort();
-  signal?.addEventListener("abort", onAbort);
-  if (signal?.aborted) controller.abort();
-  try {
-    const response = await fetch(url, {
-      method: "POST",
-      credentials: "same-origin",
-      redirect: "error",
-      headers: {
-        "Content-Type": "application/json",
-        Accept: "application/json",
-        "Accept-Language": language(lang),
-      },
-      body: JSON.stringify(body),
-      signal: controller.signal,
+async function askForCertificate(options) {
+  const { signal, onProgress } = options;
+  const lang = language(options.lang);
+  const { certificate, supportedSignatureAlgorithms } = await withExtension(
+    signal,
+    () =>
+      extension.ask({
+        action: "kortilla:get-signing-certificate",
+        fields: { options: { lang } },
+        signal,
+        onProgress,
+      }),
+    () => webEid.getSigningCertificate({ lang, signal, onProgress }),
+  );
+  return { certificate, supportedSignatureAlgorithms };
+}
+
+/**
+ * @param {Common} options
+ * @returns {Promise<Status>}
+ */
+async function askForStatus({ signal, ...wording }) {
+  /** @type {{extension: string | null, host: string | null, problem?: string}} */
+  let found = { extension: null, host: null, problem: whyNone() };
+  if (await extension.discover(signal)) {
+    const action = "kortilla:status";
+    const asking = { action, fields: {}, limit: EXTENSION_MS, signal };
+    const answer = await extension.ask(asking).catch((error) => {
+      const isLate = error instanceof Fault && error.code === "REQUEST_EXPIRED";
+      throw isLate ? new Fault("EXTENSION_UNAVAILABLE") : error;
     });
-    const answer = await response.json().catch(() => null);
-    if (response.ok && answer !== null) return answer;
-    const { code, message } = answer?.error ?? {};
-    throw typeof code === "string" && typeof message === "string"
-      ? new Fault(code, { text: message })
-      : new Fault("SERVICE_FAILED");
-  } catch (error) {
-    if (error instanceof Fault) throw error;
-    throw new Fault(signal?.aborted ? "REQUEST_CANCELLED" : "NETWORK_FAILED");
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    found = {
+      extension: answer.extension,
+      host: answer.host,
+      ...(answer.problem && { problem: answer.problem }),
+    };
   }
+  if (found.problem === undefined) return found;
+  return { ...found, ...(await explain(new Fault(found.problem), wording)) };
 }
 
 export const kortilla = Object.freeze({
@@ -366,8 +238,8 @@ export const kortilla = Object.freeze({
    * @returns {Promise<AuthToken>}
    * @throws {KortillaError}
    */
-  authenticate({ nonce, ...options }) {
-    return inWords(options.lang, () => askForToken(nonce, options));
+  authenticate(options) {
+    return inWords(options, () => askForToken(options.nonce, options));
   },
 
   /**
@@ -376,39 +248,22 @@ export const kortilla = Object.freeze({
    *
    * @param {Options & {base?: string | URL}} [options] `base`: where the routes are;
    *   by default beside the folder that this module came from
-   * @returns {Promise<{name: string, satu: string}>}
+   * @returns {Promise<Person>}
    * @throws {KortillaError}
    */
-  login({ base = new URL("../", import.meta.url), ...options } = {}) {
-    return inWords(options.lang, async () => {
-      options.onProgress?.("challenge");
-      const root = new URL(base, location.href);
-      const { nonce } = await postJson(new URL("challenge", root), {}, options);
-      const authToken = await askForToken(nonce, options);
-      options.onProgress?.("verifying");
-      return postJson(new URL("login", root), { authToken, nonce }, options);
-    });
+  login(options = {}) {
+    return inWords(options, () => logIn(options));
   },
 
   /**
    * Ask for the certificate that signs. The person agrees to that first: it names them.
    *
-   * @param {{lang?: string, signal?: AbortSignal,
-   *   onProgress?: (progress: SignProgress) => void}} [options]
+   * @param {Common & SignReport} [options]
    * @returns {Promise<SigningCertificate>}
    * @throws {KortillaError}
    */
-  getSigningCertificate({ lang, signal, onProgress } = {}) {
-    const ask = async () => {
-      const { certificate, supportedSignatureAlgorithms } = await askPerson({
-        action: "kortilla:get-signing-certificate",
-        fields: { options: { lang: language(lang) } },
-        signal,
-        onProgress,
-      });
-      return { certificate, supportedSignatureAlgorithms };
-    };
-    return inWords(lang, ask, "sign.");
+  getSigningCertificate(options = {}) {
+    return inWords(options, () => askForCertificate(options), "sign.");
   },
 
   /**
@@ -417,28 +272,28 @@ export const kortilla = Object.freeze({
    * Call it in a click's handler: otherwise the window first asks whether the person
    * started it. There is no time limit; `signal` calls it off.
    *
+   * Where only the Web eID extension is there, documents are hashed in the page, and
+   * the person is asked for PIN2 once for each, for at most five minutes.
+   *
    * @param {SignOptions} options
    * @returns {Promise<Signatures>}
    * @throws {KortillaError} SIGNING_INTERRUPTED has the signatures that were made
    */
   sign(options) {
-    return inWords(options.lang, () => askForSignatures(options), "sign.");
+    return inWords(options, () => askForSignatures(options), "sign.");
   },
 
   /**
    * Start the program without showing anything, so that the window comes sooner.
    *
+   * @param {{signal?: AbortSignal}} [options]
    * @returns {Promise<boolean>} whether it is under way; false is no error
    */
-  async prepare() {
+  async prepare({ signal } = {}) {
     try {
-      if (!window.isSecureContext || !(await discover())) return false;
-      await exchange({
-        action: "kortilla:prepare",
-        fields: {},
-        id: newId(),
-        limit: FETCH_MS,
-      });
+      if (!(await extension.discover(signal))) return false;
+      const action = "kortilla:prepare";
+      await extension.ask({ action, fields: {}, limit: EXTENSION_MS, signal });
       return true;
     } catch {
       return false;
@@ -449,40 +304,35 @@ export const kortilla = Object.freeze({
    * Prepare when the person comes near a button, so that nothing waits at the click.
    *
    * @param {EventTarget} button
+   * @param {{signal?: AbortSignal}} [options] takes the listeners away again
    * @returns {() => void} takes the listeners away again
    */
-  prepareOn(button) {
+  prepareOn(button, { signal } = {}) {
     const events = ["pointerenter", "pointerdown", "focus"];
     const onNear = async () => {
       if (performance.now() - preparedAt < PREPARED_MS) return;
       preparedAt = performance.now();
       if (!(await kortilla.prepare())) preparedAt = -Infinity;
     };
-    for (const event of events) button.addEventListener(event, onNear);
+    const more = signal && { signal };
+    for (const event of events) button.addEventListener(event, onNear, more);
     return () => {
       for (const event of events) button.removeEventListener(event, onNear);
     };
   },
 
   /**
-   * Say whether Kortilla's extension and program are there. Starts nothing, and does
-   * not see the Web eID extension, which could not be asked without starting it.
+   * Say whether Kortilla's extension and program are there, and what to do if not.
    *
-   * @param {{lang?: string, signal?: AbortSignal}} [options]
+   * Starts nothing and shows the person nothing. It does not see the Web eID extension,
+   * which could not be asked without starting its program: with that one a login works
+   * even where this says EXTENSION_MISSING.
+   *
+   * @param {Common} [options]
    * @returns {Promise<Status>}
    * @throws {KortillaError}
    */
-  status({ lang, signal } = {}) {
-    return inWords(lang, async () => {
-      if (!(await discover(signal))) return { extension: null, host: null };
-      const { extension, host, problem } = await exchange({
-        action: "kortilla:status",
-        fields: {},
-        id: newId(),
-        limit: FETCH_MS,
-        signal,
-      });
-      return { extension, host, ...(problem ? { problem } : {}) };
-    });
+  status(options = {}) {
+    return inWords(options, () => askForStatus(options));
   },
 });

@@ -161,8 +161,7 @@ async def test_the_page_client_says_that_http_is_not_secure(
     open_tab: OpenTab, site: Site
 ) -> None:
     page = await Page.open(await open_tab(), site.origin("n0.service.example", "http"))
-    assert await page.tab.evaluate("clientStatus()") == {
-        "extension": None,
-        "host": None,
-    }
+    status = await page.tab.evaluate("clientStatus()")
+    assert (status["extension"], status["host"]) == (None, None)
+    assert status["problem"] == "CONTEXT_INSECURE"
     assert await page.tab.evaluate("clientFailure()") == "CONTEXT_INSECURE"

@@ -1,147 +1,21 @@
 // SPDX-License-Identifier: MIT
-// What the page client promises, with a fake window and extensions that are played.
+// What the page client promises to a page that has a person identify themselves.
 
 import assert from "node:assert/strict";
-import { beforeEach, mock, test } from "node:test";
+import { mock, test } from "node:test";
 
-const ORIGIN = "https://service.example";
-const NONCE = "A".repeat(43) + "=";
-const TOKEN = {
-  unverifiedCertificate: "AAAA",
-  algorithm: "ES384",
-  signature: "AAAA",
-  format: "web-eid:1.0",
-  appVersion: "https://kortilla.example/releases/0.1.0",
-};
-
-const ALGORITHM = {
-  cryptoAlgorithm: "ECC",
-  hashFunction: "SHA-384",
-  paddingScheme: "NONE",
-};
-const SIGNATURE = {
-  name: "a.txt",
-  hash: "AAAA",
-  hashFunction: "SHA-384",
-  signature: "AAAA",
-  signatureAlgorithm: ALGORITHM,
-};
-const SIGNED = { certificate: "AAAA", signatures: [SIGNATURE] };
-
-/** @typedef {Record<string, any>} Message */
-
-/** The page's window, with whatever extension listens in it. */
-class FakeWindow extends EventTarget {
-  isSecureContext = true;
-  /** Everything the page asked. @type {Message[]} */
-  asked = [];
-  /** The extension: is given each message of the page. @type {(message: Message) => void} */
-  extension = () => {};
-
-  /**
-   * @param {Message} message
-   * @param {string} target
-   */
-  postMessage(message, target) {
-    assert.equal(target, ORIGIN);
-    this.asked.push(message);
-    this.extension(message);
-  }
-
-  /**
-   * What a content script posts. Comes later, as in a browser.
-   *
-   * @param {unknown} data
-   * @param {unknown} [source]
-   */
-  answer(data, source = this) {
-    queueMicrotask(() => {
-      const event = new Event("message");
-      Object.assign(event, { data, source });
-      this.dispatchEvent(event);
-    });
-  }
-}
-
-/** @type {FakeWindow} */
-let page;
-/** @type {typeof import("../../relying_party/static/kortilla.js")["kortilla"]} */
-let kortilla;
-let copies = 0;
-
-beforeEach(async () => {
-  mock.timers.reset();
-  mock.restoreAll();
-  page = new FakeWindow();
-  Object.assign(globalThis, {
-    window: page,
-    location: { origin: ORIGIN, href: `${ORIGIN}/fi/` },
-    document: { documentElement: { lang: "fi" } },
-  });
-  // Each test has a module of its own, as each page has.
-  const copy = `../../relying_party/static/kortilla.js?${copies++}`;
-  ({ kortilla } = await import(copy));
-  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
-});
-
-/** Let everything run that is not waiting for the clock. */
-async function settle() {
-  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-/**
- * Let the clock run, in steps, as each may begin another wait.
- *
- * @param {number} milliseconds
- */
-async function wait(milliseconds) {
-  await settle();
-  for (let passed = 0; passed < milliseconds; passed += 100) {
-    mock.timers.tick(100);
-    await settle();
-  }
-}
-
-/**
- * Kortilla's extension: acknowledges, and hands the request to `handle`.
- *
- * @param {(message: Message) => void} handle
- */
-function playKortilla(handle) {
-  page.extension = (message) => {
-    if (!message.action.startsWith("kortilla:")) return;
-    page.answer({ action: `${message.action}-ack`, id: message.id });
-    handle(message);
-  };
-}
-
-/**
- * @param {Message} message
- * @param {string} kind
- * @param {Message} fields
- */
-function reply({ action, id }, kind, fields) {
-  page.answer({ action: `${action}-${kind}`, ...(id ? { id } : {}), ...fields });
-}
-
-/** @param {string} action */
-function asked(action) {
-  return page.asked.filter((message) => message.action === action);
-}
-
-/**
- * @param {string} code
- * @param {RegExp} [text]
- * @returns {(error: any) => boolean}
- */
-function fault(code, text = /\.$/) {
-  return (error) => {
-    assert.equal(error.name, "KortillaError");
-    assert.equal(error.code, code);
-    assert.match(error.message, text);
-    return true;
-  };
-}
+import {
+  NONCE,
+  TOKEN,
+  asked,
+  fault,
+  kortilla,
+  page,
+  playKortilla,
+  reply,
+  settle,
+  wait,
+} from "./page.mjs";
 
 test("authenticate returns the token and tells the progress", async () => {
   playKortilla((message) => {
@@ -305,263 +179,6 @@ test("a page without https is told so", async () => {
   assert.deepEqual(page.asked, []);
 });
 
-// Where only the published Web eID extension is there
-
-/** @param {(message: Message) => void} handle */
-function playWebEid(handle) {
-  page.extension = (message) => {
-    if (!message.action.startsWith("web-eid:")) return;
-    reply(message, "ack", {});
-    handle(message);
-  };
-}
-
-test("the Web eID extension is asked where Kortilla's is not there", async () => {
-  playWebEid((message) => reply(message, "success", TOKEN));
-  /** @type {string[]} */
-  const progress = [];
-  const token = kortilla.authenticate({
-    nonce: NONCE,
-    lang: "fi",
-    onProgress: (word) => progress.push(word),
-  });
-  await wait(1000);
-  assert.deepEqual(await token, TOKEN);
-  assert.deepEqual(progress, ["window-open"]);
-  assert.deepEqual(asked("web-eid:authenticate"), [
-    {
-      action: "web-eid:authenticate",
-      libraryVersion: "2.0.2",
-      challengeNonce: NONCE,
-      options: { lang: "fi", userInteractionTimeout: 300_000 },
-    },
-  ]);
-});
-
-for (const [theirs, ours] of [
-  ["USER_CANCELLED", "USER_CANCELLED"],
-  ["USER_TIMEOUT", "REQUEST_EXPIRED"],
-  ["NATIVE_UNAVAILABLE", "HOST_MISSING"],
-  ["VERSION_MISMATCH", "HOST_TOO_OLD"],
-  ["ACTION_PENDING", "BUSY"],
-  ["NATIVE_FATAL", "INTERNAL"],
-]) {
-  test(`its ERR_WEBEID_${theirs} is our ${ours}`, async () => {
-    playWebEid((message) =>
-      reply(message, "failure", { error: { code: `ERR_WEBEID_${theirs}` } }),
-    );
-    const rejected = assert.rejects(
-      kortilla.authenticate({ nonce: NONCE }),
-      fault(ours),
-    );
-    await wait(1000);
-    await rejected;
-  });
-}
-
-// sign
-
-const HASHES = [{ name: "a.txt", hash: "AAAA", hashFunction: "SHA-384" }];
-
-test("documents go to the extension as Blobs, whatever they came as", async () => {
-  playKortilla((message) => reply(message, "success", { ...SIGNED, more: 1 }));
-  const bytes = new TextEncoder().encode("content");
-  const buffer = new TextEncoder().encode("xcontentx");
-  const chosen = new File(["content"], "b.pdf");
-  const typed = new File(["content"], "c.txt", { type: "text/plain;charset=utf-8" });
-  const signed = await kortilla.sign({
-    documents: [
-      { name: "blob", mediaType: "text/html", bytes: new Blob(["content"]) },
-      { name: "array", mediaType: "text/plain", bytes },
-      { name: "part", mediaType: "text/plain", bytes: buffer.subarray(1, 8) },
-      { name: "buffer", mediaType: "text/plain", bytes: bytes.buffer },
-      chosen,
-      { bytes: typed },
-      { name: "renamed", mediaType: "image/png", bytes: chosen },
-    ],
-    lang: "sv",
-  });
-  assert.deepEqual(signed, SIGNED);
-  const [request] = asked("kortilla:sign");
-  assert.deepEqual(Object.keys(request).sort(), [
-    "action",
-    "documents",
-    "id",
-    "options",
-  ]);
-  assert.deepEqual(request.options, { lang: "sv" });
-  assert.deepEqual(
-    request.documents.map((/** @type {any} */ { name, mediaType }) => [name, mediaType]),
-    [
-      ["blob", "text/html"],
-      ["array", "text/plain"],
-      ["part", "text/plain"],
-      ["buffer", "text/plain"],
-      ["b.pdf", "application/octet-stream"],
-      ["c.txt", "text/plain"],
-      ["renamed", "image/png"],
-    ],
-  );
-  for (const { bytes: blob } of request.documents) {
-    assert.ok(blob instanceof Blob);
-    assert.equal(await blob.text(), "content");
-  }
-});
-
-test("hashes go to the extension with what the page chose", async () => {
-  playKortilla((message) => reply(message, "success", SIGNED));
-  const choices = {
-    certificate: "AAAA",
-    cryptoAlgorithm: /** @type {const} */ ("RSA"),
-    paddingScheme: /** @type {const} */ ("PSS"),
-  };
-  await kortilla.sign({ hashes: HASHES, ...choices });
-  const [{ id, ...request }] = asked("kortilla:sign");
-  assert.deepEqual(request, {
-    action: "kortilla:sign",
-    hashes: HASHES,
-    options: { ...choices, lang: "fi" },
-  });
-});
-
-test("progress of a signing has its numbers, when there are some", async () => {
-  playKortilla((message) => {
-    if (message.action !== "kortilla:sign") return;
-    reply(message, "progress", { progress: "window-open" });
-    reply(message, "progress", { progress: "receiving", done: 0, total: 7 });
-    reply(message, "progress", { progress: "signing", done: 1, total: 2 });
-    reply(message, "success", SIGNED);
-  });
-  /** @type {unknown[][]} */
-  const progress = [];
-  await kortilla.sign({
-    hashes: HASHES,
-    onProgress: (...told) => progress.push(told),
-  });
-  assert.deepEqual(progress, [
-    ["window-open"],
-    ["receiving", { done: 0, total: 7 }],
-    ["signing", { done: 1, total: 2 }],
-  ]);
-});
-
-test("the certificate for signing comes with what it can sign", async () => {
-  const certificate = {
-    certificate: "AAAA",
-    supportedSignatureAlgorithms: [ALGORITHM],
-  };
-  playKortilla((message) => reply(message, "success", certificate));
-  assert.deepEqual(await kortilla.getSigningCertificate({ lang: "sv" }), certificate);
-  const [{ id, ...request }] = asked("kortilla:get-signing-certificate");
-  assert.deepEqual(request, {
-    action: "kortilla:get-signing-certificate",
-    options: { lang: "sv" },
-  });
-  assert.deepEqual(await kortilla.getSigningCertificate(), certificate);
-});
-
-test("a signing that stops halfway hands over the signatures that were made", async () => {
-  playKortilla((message) =>
-    reply(message, "failure", {
-      error: {
-        code: "SIGNING_INTERRUPTED",
-        message: "x",
-        reason: "CARD_REMOVED",
-        ...SIGNED,
-        total: 3,
-      },
-    }),
-  );
-  await assert.rejects(kortilla.sign({ hashes: HASHES, lang: "en" }), (error) => {
-    const { signatures, certificate, total, reason } = /** @type {any} */ (error);
-    assert.deepEqual({ signatures, certificate }, SIGNED);
-    assert.equal(total, 3);
-    assert.equal(reason, "CARD_REMOVED");
-    return fault("SIGNING_INTERRUPTED", /halfway.*taken out of the reader/)(error);
-  });
-});
-
-for (const [code, login, sign] of /** @type {[string, RegExp, RegExp][]} */ ([
-  ["USER_CANCELLED", /tunnistautumi/, /allekirjoittami/],
-  ["PIN_BLOCKED", /\(PIN1\)/, /\(PIN2\)/],
-  ["WRONG_PIN", /\(PIN1\)/, /\(PIN2\)/],
-])) {
-  test(`${code} has other words for signing than for identifying`, async () => {
-    playKortilla((message) => reply(message, "failure", { error: { code } }));
-    await assert.rejects(kortilla.authenticate({ nonce: NONCE }), fault(code, login));
-    await assert.rejects(kortilla.sign({ hashes: HASHES }), fault(code, sign));
-    await assert.rejects(kortilla.getSigningCertificate(), fault(code, sign));
-  });
-}
-
-test("the Web eID extension is not asked to sign", async () => {
-  playWebEid((message) => reply(message, "success", {}));
-  for (const ask of [
-    () => kortilla.sign({ hashes: HASHES }),
-    () => kortilla.getSigningCertificate(),
-  ]) {
-    const rejected = assert.rejects(ask(), fault("EXTENSION_MISSING"));
-    await wait(1000);
-    await rejected;
-  }
-  assert.deepEqual(
-    page.asked.filter(({ action }) => action.startsWith("web-eid:")),
-    [],
-  );
-});
-
-test("an extension that is too old to sign is told of", async () => {
-  playKortilla((message) =>
-    reply(message, "failure", { error: { code: "UNKNOWN_COMMAND" } }),
-  );
-  const rejected = fault("UNKNOWN_COMMAND", /liian vanha/);
-  await assert.rejects(kortilla.sign({ hashes: HASHES }), rejected);
-});
-
-test("nobody is hurried who signs", async () => {
-  /** @type {Message | undefined} */
-  let request;
-  playKortilla((message) => {
-    if (message.action === "kortilla:sign") request = message;
-  });
-  const signed = kortilla.sign({ hashes: HASHES });
-  await settle();
-  mock.timers.tick(24 * 3_600_000);
-  await settle();
-  reply(/** @type {Message} */ (request), "success", SIGNED);
-  assert.deepEqual(await signed, SIGNED);
-});
-
-test("the signal calls a signing off", async () => {
-  playKortilla(() => {});
-  const controller = new AbortController();
-  const rejected = assert.rejects(
-    kortilla.sign({ hashes: HASHES, signal: controller.signal }),
-    fault("REQUEST_CANCELLED", /Allekirjoittaminen/),
-  );
-  await settle();
-  controller.abort();
-  await rejected;
-  assert.deepEqual(asked("kortilla:cancel"), [
-    { action: "kortilla:cancel", id: asked("kortilla:sign")[0].id },
-  ]);
-});
-
-test("a page without https can't sign, and asks nobody", async () => {
-  page.isSecureContext = false;
-  await assert.rejects(kortilla.sign({ hashes: HASHES }), fault("CONTEXT_INSECURE"));
-  assert.deepEqual(page.asked, []);
-});
-
-test("what is no document is refused before anybody is asked to sign", async () => {
-  playKortilla(() => {});
-  for (const bytes of ["text", 5, [1, 2], null, undefined, {}]) {
-    const documents = [{ name: "a", bytes: /** @type {any} */ (bytes) }];
-    await assert.rejects(kortilla.sign({ documents }), fault("INVALID_ARGUMENT"));
-  }
-  assert.deepEqual(asked("kortilla:sign"), []);
-});
-
 // prepare and status
 
 test("prepare starts the host, and is no error where nothing is there", async () => {
@@ -610,22 +227,47 @@ test("a prepare that was refused is tried again at the next sign", async () => {
 });
 
 test("status says what is there", async () => {
-  const nothing = kortilla.status();
-  await wait(1000);
-  assert.deepEqual(await nothing, { extension: null, host: null });
   playKortilla((message) =>
-    reply(message, "success", {
-      extension: "0.1.0",
-      host: null,
-      problem: "HOST_MISSING",
-    }),
+    reply(message, "success", { extension: "0.1.0", host: "0.1.0" }),
   );
-  assert.deepEqual(await kortilla.status(), {
-    extension: "0.1.0",
-    host: null,
-    problem: "HOST_MISSING",
-  });
+  assert.deepEqual(await kortilla.status(), { extension: "0.1.0", host: "0.1.0" });
 });
+
+test("an extension that falls silent during a status has a code of the protocol", async () => {
+  playKortilla(() => {});
+  const rejected = assert.rejects(kortilla.status(), fault("EXTENSION_UNAVAILABLE"));
+  await settle();
+  mock.timers.tick(15_000);
+  await rejected;
+});
+
+test("what a page's onProgress throws stops nothing", async () => {
+  const told = mock.method(console, "error", () => {});
+  playKortilla((message) => {
+    if (message.action !== "kortilla:authenticate") return;
+    reply(message, "progress", { progress: "window-open" });
+    reply(message, "success", TOKEN);
+  });
+  const onProgress = () => {
+    throw new Error("of the page");
+  };
+  assert.deepEqual(await kortilla.authenticate({ nonce: NONCE, onProgress }), TOKEN);
+  assert.equal(told.mock.callCount(), 1);
+});
+
+for (const [tag, lang] of [
+  ["fi-FI", "fi"],
+  ["SV", "sv"],
+  ["fil", "en"],
+  ["", "en"],
+  ["../x", "en"],
+]) {
+  test(`the language "${tag}" is ${lang}`, async () => {
+    playKortilla((message) => reply(message, "success", TOKEN));
+    await kortilla.authenticate({ nonce: NONCE, lang: tag });
+    assert.deepEqual(asked("kortilla:authenticate")[0].options, { lang });
+  });
+}
 
 // login: with the service's routes
 
@@ -699,4 +341,31 @@ test("a service that never answers", async () => {
   await settle();
   mock.timers.tick(15_000);
   await rejected;
+});
+
+test("routes are found with and without a slash at the end", async () => {
+  playKortilla((message) => reply(message, "success", TOKEN));
+  /** @type {string[]} */
+  const paths = [];
+  playService((path) => {
+    paths.push(path);
+    return Response.json({ nonce: NONCE });
+  });
+  await kortilla.login({ base: "/auth" });
+  assert.deepEqual(paths, ["/auth/challenge", "/auth/login"]);
+});
+
+test("no token is handed to another origin, nor a challenge taken from it", async () => {
+  playKortilla((message) => reply(message, "success", TOKEN));
+  const fetched = mock.method(globalThis, "fetch", async () => Response.json({}));
+  for (const base of ["https://other.example/auth/", "//other.example/", "data:,"]) {
+    await assert.rejects(kortilla.login({ base }), fault("INVALID_ARGUMENT"));
+  }
+  assert.equal(fetched.mock.callCount(), 0);
+  assert.deepEqual(page.asked, []);
+});
+
+test("a service without a challenge is one with a fault", async () => {
+  playService(() => Response.json({ nonce: 5 }));
+  await assert.rejects(login(), fault("SERVICE_FAILED"));
 });

@@ -5,6 +5,8 @@ export default {
     "The browser does not have Kortilla's browser extension. Install the Kortilla program and its browser extension, reload this page and try again.",
   EXTENSION_UNAVAILABLE:
     "The browser extension was updated or removed. Reload this page and try again.",
+  BROWSER_UNSUPPORTED:
+    "Kortilla does not work in this browser. Open the service on a computer, in Firefox or in Chromium or a browser made from it, and try again.",
   HOST_MISSING:
     "The browser extension is installed, but the Kortilla program is missing. Install the Kortilla program on this computer and try again.",
   HOST_TOO_OLD:
@@ -86,6 +88,8 @@ export default {
   DOCUMENT_UNREADABLE:
     "A document could not be read. It may have been changed, moved or deleted after it was chosen. Choose the document again and try again.",
   // When something was to be signed: in place of those above.
+  "sign.REQUEST_EXPIRED":
+    "Signing took too long, so it was stopped. Try again.",
   "sign.USER_CANCELLED": "You cancelled the signing. You can start again on this page.",
   "sign.REQUEST_CANCELLED":
     "The signing was cancelled. You can start again on this page.",

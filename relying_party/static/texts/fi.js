@@ -5,6 +5,8 @@ export default {
     "Selaimessa ei ole Kortillan selainlaajennusta. Asenna Kortilla-ohjelma ja sen selainlaajennus, lataa tämä sivu uudelleen ja yritä vielä kerran.",
   EXTENSION_UNAVAILABLE:
     "Selainlaajennus on päivitetty tai poistettu. Lataa sivu uudelleen ja yritä vielä kerran.",
+  BROWSER_UNSUPPORTED:
+    "Kortilla ei toimi tässä selaimessa. Avaa palvelu tietokoneella Firefoxissa tai Chromiumissa tai siihen perustuvassa selaimessa ja yritä uudelleen.",
   HOST_MISSING:
     "Selainlaajennus on asennettu, mutta Kortilla-ohjelma puuttuu. Asenna Kortilla-ohjelma tälle tietokoneelle ja yritä uudelleen.",
   HOST_TOO_OLD:
@@ -89,6 +91,8 @@ export default {
   DOCUMENT_UNREADABLE:
     "Asiakirjaa ei voitu lukea. Sitä on ehkä muutettu, tai se on siirretty tai poistettu valitsemisen jälkeen. Valitse asiakirja uudelleen ja yritä vielä kerran.",
   // Allekirjoitettaessa: yllä olevien sijasta.
+  "sign.REQUEST_EXPIRED":
+    "Allekirjoittaminen kesti liian kauan, joten se keskeytyi. Yritä uudelleen.",
   "sign.USER_CANCELLED":
     "Peruutit allekirjoittamisen. Voit aloittaa sen uudelleen tällä sivulla.",
   "sign.REQUEST_CANCELLED":

@@ -5,6 +5,8 @@ export default {
     "I webbläsaren finns inte Kortillas webbläsartillägg. Installera programmet Kortilla och dess webbläsartillägg, ladda om den här sidan och försök igen.",
   EXTENSION_UNAVAILABLE:
     "Webbläsartillägget har uppdaterats eller tagits bort. Ladda om sidan och försök igen.",
+  BROWSER_UNSUPPORTED:
+    "Kortilla fungerar inte i den här webbläsaren. Öppna tjänsten på en dator i Firefox, i Chromium eller i en webbläsare som bygger på Chromium, och försök igen.",
   HOST_MISSING:
     "Webbläsartillägget är installerat, men programmet Kortilla saknas. Installera programmet Kortilla på den här datorn och försök igen.",
   HOST_TOO_OLD:
@@ -88,6 +90,8 @@ export default {
   DOCUMENT_UNREADABLE:
     "Ett dokument kunde inte läsas. Det kan ha ändrats, flyttats eller tagits bort efter att det valdes. Välj dokumentet på nytt och försök igen.",
   // När något skulle undertecknas: i stället för dem ovan.
+  "sign.REQUEST_EXPIRED":
+    "Undertecknandet tog för lång tid, så det avbröts. Försök igen.",
   "sign.USER_CANCELLED": "Du avbröt undertecknandet. Du kan börja om på den här sidan.",
   "sign.REQUEST_CANCELLED": "Undertecknandet avbröts. Du kan börja om på den här sidan.",
   "sign.RATE_LIMITED":

@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: MIT
+// The page client where only the published Web eID extension is there.
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { mock, test } from "node:test";
+
+import {
+  NONCE,
+  SIGNED,
+  TOKEN,
+  asked,
+  fault,
+  kortilla,
+  page,
+  playKortilla,
+  playWebEid,
+  reply,
+  settle,
+  wait,
+} from "./page.mjs";
+
+/** @typedef {import("./page.mjs").Message} Message */
+
+test("the Web eID extension is asked where Kortilla's is not there", async () => {
+  playWebEid((message) => reply(message, "success", TOKEN));
+  /** @type {string[]} */
+  const progress = [];
+  const token = kortilla.authenticate({
+    nonce: NONCE,
+    lang: "fi",
+    onProgress: (word) => progress.push(word),
+  });
+  await wait(1000);
+  assert.deepEqual(await token, TOKEN);
+  assert.deepEqual(progress, ["window-open"]);
+  assert.deepEqual(asked("web-eid:authenticate"), [
+    {
+      action: "web-eid:authenticate",
+      libraryVersion: "2.0.2",
+      challengeNonce: NONCE,
+      options: { lang: "fi", userInteractionTimeout: 300_000 },
+    },
+  ]);
+});
+
+for (const [theirs, ours] of [
+  ["USER_CANCELLED", "USER_CANCELLED"],
+  ["USER_TIMEOUT", "REQUEST_EXPIRED"],
+  ["NATIVE_UNAVAILABLE", "HOST_MISSING"],
+  ["VERSION_MISMATCH", "HOST_TOO_OLD"],
+  ["ACTION_PENDING", "BUSY"],
+  ["NATIVE_FATAL", "INTERNAL"],
+]) {
+  test(`its ERR_WEBEID_${theirs} is our ${ours}`, async () => {
+    playWebEid((message) =>
+      reply(message, "failure", { error: { code: `ERR_WEBEID_${theirs}` } }),
+    );
+    const rejected = assert.rejects(
+      kortilla.authenticate({ nonce: NONCE }),
+      fault(ours),
+    );
+    await wait(1000);
+    await rejected;
+  });
+}
+
+for (const [theirs, ours] of [
+  ["ACTION_TIMEOUT", "EXTENSION_UNAVAILABLE"],
+  ["CONTEXT_INSECURE", "CONTEXT_INSECURE"],
+  ["EXTENSION_UNAVAILABLE", "EXTENSION_UNAVAILABLE"],
+  ["MISSING_PARAMETER", "INVALID_ARGUMENT"],
+  ["NATIVE_INVALID_ARGUMENT", "INVALID_ARGUMENT"],
+  ["VERSION_INVALID", "INTERNAL"],
+  ["UNKNOWN_ERROR", "INTERNAL"],
+  ["FROM_THE_FUTURE", "INTERNAL"],
+]) {
+  test(`its ERR_WEBEID_${theirs} is our ${ours}, when something is to be signed`, async () => {
+    playWebEid((message) =>
+      reply(message, "failure", { error: { code: `ERR_WEBEID_${theirs}` } }),
+    );
+    const rejected = assert.rejects(
+      kortilla.getSigningCertificate(),
+      fault(/** @type {string} */ (ours)),
+    );
+    await wait(1000);
+    await rejected;
+  });
+}
+
+test("which of its two parts is too old is told", async () => {
+  for (const [extension, ours] of /** @type {[boolean, string][]} */ ([
+    [true, "UNKNOWN_COMMAND"],
+    [false, "HOST_TOO_OLD"],
+  ])) {
+    const requiresUpdate = { extension, nativeApp: !extension };
+    const error = { code: "ERR_WEBEID_VERSION_MISMATCH", requiresUpdate };
+    playWebEid((message) => reply(message, "failure", { error }));
+    const rejected = assert.rejects(kortilla.authenticate({ nonce: NONCE }), fault(ours));
+    await wait(1000);
+    await rejected;
+  }
+});
+
+test("where both extensions are there, ours alone is asked", async () => {
+  playKortilla((message) => {
+    reply(message, "success", { ...TOKEN, ...SIGNED, supportedSignatureAlgorithms: [] });
+  });
+  const ours = page.extension;
+  playWebEid((message) => reply(message, "success", {}));
+  const theirs = page.extension;
+  page.extension = (message) => {
+    ours(message);
+    theirs(message);
+  };
+  await kortilla.authenticate({ nonce: NONCE });
+  await kortilla.sign({ hashes: [hashOf("a")] });
+  await kortilla.getSigningCertificate();
+  await kortilla.status();
+  assert.deepEqual(web("authenticate", "get-signing-certificate", "sign", "status"), []);
+});
+
+test("an extension of its kind that breaks off is not waited for for ever", async () => {
+  playWebEid(() => {});
+  const login = assert.rejects(
+    kortilla.authenticate({ nonce: NONCE }),
+    fault("REQUEST_EXPIRED"),
+  );
+  await wait(1000);
+  mock.timers.tick(305_900);
+  await settle();
+  assert.equal(await Promise.race([login, "waits"]), "waits");
+  mock.timers.tick(100);
+  await login;
+
+  const signing = assert.rejects(
+    kortilla.getSigningCertificate(),
+    fault("REQUEST_EXPIRED", /Allekirjoittaminen/),
+  );
+  await wait(1000);
+  mock.timers.tick(605_900);
+  await settle();
+  assert.equal(await Promise.race([signing, "waits"]), "waits");
+  mock.timers.tick(100);
+  await signing;
+});
+
+// sign, one hash after the other
+
+const ECC = ["SHA-224", "SHA-256", "SHA-384", "SHA-512", "SHA3-384"].map((name) =>
+  algorithm("ECC", name, "NONE"),
+);
+const RSA = ["SHA-512", "SHA-256"].map((name) => algorithm("RSA", name, "PKCS1.5"));
+
+/**
+ * @param {string} cryptoAlgorithm
+ * @param {string} hashFunction
+ * @param {string} paddingScheme
+ */
+function algorithm(cryptoAlgorithm, hashFunction, paddingScheme) {
+  return { cryptoAlgorithm, hashFunction, paddingScheme };
+}
+
+/**
+ * @param {string} content
+ * @param {string} [hashFunction]
+ */
+function hashOf(content, hashFunction = "SHA-384") {
+  const hasher = createHash(hashFunction.replace("SHA-", "sha"));
+  return { name: content, hash: hasher.update(content).digest("base64"), hashFunction };
+}
+
+/** @param {string[]} names @returns {Message[]} what was asked of the Web eID extension */
+function web(...names) {
+  return page.asked.filter(({ action }) => names.includes(action.slice("web-eid:".length)));
+}
+
+/** @type {Message[]} */
+let open = [];
+
+/**
+ * A card behind the Web eID extension that signs when the person has typed PIN2.
+ *
+ * @param {ReturnType<typeof algorithm>[]} [algorithms]
+ * @param {(message: Message, number: number) => boolean} [hold] those it does not answer
+ */
+function playCard(algorithms = ECC, hold = () => false) {
+  open = [];
+  let number = 0;
+  playWebEid((message) => {
+    assert.equal(open.length, 0, "Two windows at a time.");
+    if (hold(message, number)) {
+      open.push(message);
+      return;
+    }
+    if (message.action === "web-eid:get-signing-certificate") {
+      const supportedSignatureAlgorithms = algorithms;
+      reply(message, "success", { certificate: "CERT", supportedSignatureAlgorithms });
+      return;
+    }
+    number += 1;
+    const signatureAlgorithm = algorithms.find(
+      ({ hashFunction }) => hashFunction === message.hashFunction,
+    );
+    reply(message, "success", { signature: `S${number}`, signatureAlgorithm });
+  });
+}
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>} the same, after our extension was looked for
+ */
+async function later(promise) {
+  promise.catch(() => {});
+  await wait(1000);
+  return promise;
+}
+
+test("documents are hashed in the page and signed one after the other", async () => {
+  playCard();
+  /** @type {unknown[][]} */
+  const progress = [];
+  const signed = await later(
+    kortilla.sign({
+      documents: [new File(["first"], "first"), { name: "second", bytes: new Blob(["second"]) }],
+      lang: "sv",
+      onProgress: (...told) => progress.push(told),
+    }),
+  );
+  const signatureAlgorithm = algorithm("ECC", "SHA-384", "NONE");
+  assert.deepEqual(signed, {
+    certificate: "CERT",
+    signatures: [
+      { ...hashOf("first"), signature: "S1", signatureAlgorithm },
+      { ...hashOf("second"), signature: "S2", signatureAlgorithm },
+    ],
+  });
+  const options = { lang: "sv", userInteractionTimeout: 300_000 };
+  const { hash, hashFunction } = hashOf("first");
+  assert.deepEqual(web("get-signing-certificate", "sign").slice(0, 2), [
+    { action: "web-eid:get-signing-certificate", libraryVersion: "2.0.2", options },
+    {
+      action: "web-eid:sign",
+      libraryVersion: "2.0.2",
+      certificate: "CERT",
+      hash,
+      hashFunction,
+      options,
+    },
+  ]);
+  assert.deepEqual(progress, [
+    ["window-open"],
+    ["signing", { done: 0, total: 2 }],
+    ["signing", { done: 1, total: 2 }],
+  ]);
+});
+
+test("hashes are signed as they are", async () => {
+  playCard();
+  const hashes = [hashOf("a"), hashOf("b", "SHA-256"), hashOf("c", "SHA3-384")];
+  const { signatures } = await later(kortilla.sign({ hashes }));
+  assert.deepEqual(
+    signatures.map(({ name, hash, hashFunction }) => ({ name, hash, hashFunction })),
+    hashes,
+  );
+  assert.equal(signatures[1]?.signatureAlgorithm.hashFunction, "SHA-256");
+});
+
+for (const [kind, choices, algorithms, chosen] of /** @type {const} */ ([
+  ["an ECC key", {}, ECC, "SHA-384"],
+  ["an RSA key", {}, RSA, "SHA-256"],
+  ["the page's wish", { hashFunction: "SHA-512" }, ECC, "SHA-512"],
+  ["the key of the wished kind", { cryptoAlgorithm: "RSA" }, [...RSA, ...ECC], "SHA-256"],
+  ["a card that can do little", {}, [algorithm("ECC", "SHA-512", "NONE")], "SHA-512"],
+])) {
+  test(`the hash function is that of ${kind}`, async () => {
+    playCard([...algorithms]);
+    const documents = [new File(["a"], "a")];
+    const { signatures } = await later(kortilla.sign({ documents, ...choices }));
+    assert.equal(signatures[0]?.hashFunction, chosen);
+    assert.equal(signatures[0]?.hash, hashOf("a", chosen).hash);
+  });
+}
+
+for (const [what, choices, algorithms] of /** @type {const} */ ([
+  ["hash function", { hashFunction: "SHA-384" }, RSA],
+  ["kind of key", { cryptoAlgorithm: "RSA" }, ECC],
+  ["padding", { paddingScheme: "PSS" }, RSA],
+  ["hash function that a page can compute", {}, [algorithm("ECC", "SHA3-384", "NONE")]],
+])) {
+  test(`a card without the wanted ${what} signs nothing`, async () => {
+    playCard([...algorithms]);
+    const documents = [new File(["a"], "a")];
+    await assert.rejects(later(kortilla.sign({ documents, ...choices })), fault("KEY_MISSING"));
+    assert.deepEqual(web("sign"), []);
+  });
+}
+
+test("one hash that the card can't sign, and none is signed", async () => {
+  playCard(RSA);
+  const hashes = [hashOf("a", "SHA-256"), hashOf("b", "SHA-384")];
+  await assert.rejects(later(kortilla.sign({ hashes })), fault("KEY_MISSING"));
+  assert.deepEqual(web("sign"), []);
+});
+
+test("a signature of another kind than was wanted is not handed over", async () => {
+  playCard(RSA);
+  const asking = { hashes: [hashOf("a", "SHA-256")], certificate: "CERT" };
+  const wish = /** @type {const} */ ({ paddingScheme: "PSS" });
+  await assert.rejects(later(kortilla.sign({ ...asking, ...wish })), fault("KEY_MISSING"));
+});
+
+test("a person who stops halfway leaves the signatures that were made", async () => {
+  playCard(ECC, (message, number) => {
+    if (message.action !== "web-eid:sign" || number < 1) return false;
+    reply(message, "failure", { error: { code: "ERR_WEBEID_USER_CANCELLED" } });
+    return true;
+  });
+  const hashes = [hashOf("a"), hashOf("b"), hashOf("c")];
+  await assert.rejects(later(kortilla.sign({ hashes, lang: "en" })), (error) => {
+    const { signatures, certificate, total, reason } = /** @type {any} */ (error);
+    assert.deepEqual([certificate, total, reason], ["CERT", 3, "USER_CANCELLED"]);
+    assert.deepEqual(signatures.map((/** @type {any} */ each) => each.name), ["a"]);
+    return fault("SIGNING_INTERRUPTED", /halfway.*cancelled the signing/)(error);
+  });
+  assert.equal(web("sign").length, 2);
+});
+
+test("a person who stops at the first has signed nothing", async () => {
+  playCard(ECC, (message) => {
+    if (message.action !== "web-eid:sign") return false;
+    reply(message, "failure", { error: { code: "ERR_WEBEID_USER_CANCELLED" } });
+    return true;
+  });
+  const asking = kortilla.sign({ hashes: [hashOf("a")], lang: "en" });
+  await assert.rejects(later(asking), fault("USER_CANCELLED", /cancelled the signing/));
+});
+
+test("called off, it ends at once, and its late answer is nobody's", async () => {
+  playCard(ECC, () => true);
+  const controller = new AbortController();
+  const login = kortilla.authenticate({ nonce: NONCE, signal: controller.signal });
+  await wait(1000);
+  const [first] = open;
+  controller.abort();
+  await assert.rejects(login, fault("REQUEST_CANCELLED"));
+  assert.equal(page.asked.filter(({ action }) => action.endsWith(":cancel")).length, 0);
+  // Its window is still open: nothing else is begun meanwhile.
+  const other = "B".repeat(44);
+  for (const ask of /** @type {(() => Promise<unknown>)[]} */ ([
+    () => kortilla.authenticate({ nonce: other }),
+    () => kortilla.sign({ hashes: [hashOf("a")] }),
+    () => kortilla.getSigningCertificate(),
+  ])) {
+    await assert.rejects(later(ask()), fault("BUSY"));
+  }
+  assert.equal(web("authenticate", "sign", "get-signing-certificate").length, 1);
+  reply(/** @type {Message} */ (first), "success", { ...TOKEN, signature: "LATE" });
+  await settle();
+  playWebEid((message) => reply(message, "success", TOKEN));
+  assert.deepEqual(await later(kortilla.authenticate({ nonce: other })), TOKEN);
+});
+
+test("called off between two signatures, the next is not begun", async () => {
+  const controller = new AbortController();
+  playCard(ECC, (message, number) => {
+    if (message.action === "web-eid:sign" && number === 0) controller.abort();
+    return message.action === "web-eid:sign";
+  });
+  const { signal } = controller;
+  const hashes = [hashOf("a"), hashOf("b")];
+  await assert.rejects(
+    later(kortilla.sign({ hashes, signal })),
+    fault("REQUEST_CANCELLED", /Allekirjoittaminen/),
+  );
+  reply(/** @type {Message} */ (open.pop()), "success", { signature: "S" });
+  await settle();
+  assert.equal(web("sign").length, 1);
+});
+
+test("a second request while one is under way is not asked", async () => {
+  playCard(ECC, () => true);
+  const first = kortilla.getSigningCertificate();
+  await wait(1000);
+  await assert.rejects(later(kortilla.authenticate({ nonce: NONCE })), fault("BUSY"));
+  const certificate = { certificate: "CERT", supportedSignatureAlgorithms: ECC };
+  reply(/** @type {Message} */ (open[0]), "success", certificate);
+  assert.deepEqual(await first, certificate);
+});
+
+test("whoever has shown the certificate is not asked for it again", async () => {
+  playCard();
+  const { certificate } = await later(kortilla.getSigningCertificate());
+  const documents = [new File(["a"], "a")];
+  await later(kortilla.sign({ documents, certificate }));
+  assert.equal(web("get-signing-certificate").length, 1);
+  // The service's server may know it from another page.
+  await later(kortilla.sign({ hashes: [hashOf("a")], certificate: "KNOWN" }));
+  assert.equal(web("get-signing-certificate").length, 1);
+  assert.equal(web("sign")[1]?.certificate, "KNOWN");
+});
+
+test("another card than the one that has to sign is told of", async () => {
+  playCard();
+  const asking = { documents: [new File(["a"], "a")], certificate: "OTHER" };
+  await assert.rejects(later(kortilla.sign(asking)), fault("CERTIFICATE_MISMATCH"));
+  assert.deepEqual(web("sign"), []);
+});
+
+test("what can't be signed is refused before the person is asked", async () => {
+  playCard();
+  const big = new Blob([new Uint8Array(20_000_001)]);
+  /** @param {number} count */
+  const many = (count) => Array.from({ length: count }, (_, i) => hashOf(`${i}`));
+  for (const what of [
+    {},
+    { hashes: [] },
+    { documents: [] },
+    { hashes: many(21) },
+    { hashes: [hashOf("a")], documents: [new File(["a"], "a")] },
+    { hashes: [hashOf("a"), hashOf("a")] },
+    { hashes: [{ ...hashOf("a"), name: "\u00e4" }, { ...hashOf("b"), name: "a\u0308" }] },
+    { hashes: [{ ...hashOf("a"), name: "" }] },
+    { hashes: [{ ...hashOf("a"), name: "x".repeat(256) }] },
+    { documents: [{ name: "a", bytes: big }] },
+  ]) {
+    await assert.rejects(later(kortilla.sign(what)), fault("INVALID_ARGUMENT"));
+  }
+  assert.deepEqual(web("get-signing-certificate", "sign"), []);
+});
+
+test("a file that has gone since it was chosen is named", async () => {
+  playCard();
+  const gone = new File(["a"], "a");
+  gone.arrayBuffer = () => Promise.reject(new DOMException("gone", "NotReadableError"));
+  await assert.rejects(later(kortilla.sign({ documents: [gone] })), fault("DOCUMENT_UNREADABLE"));
+});
+
+test("answers that are none end in a fault of ours", async () => {
+  for (const answer of [
+    {},
+    { certificate: 5, supportedSignatureAlgorithms: [] },
+    { certificate: "CERT", supportedSignatureAlgorithms: "ECC" },
+  ]) {
+    playWebEid((message) => reply(message, "success", answer));
+    await assert.rejects(later(kortilla.getSigningCertificate()), fault("INTERNAL"));
+  }
+  const hashes = [hashOf("a")];
+  for (const answer of [{}, { signature: 5 }]) {
+    playWebEid((message) => reply(message, "success", answer));
+    await assert.rejects(
+      later(kortilla.sign({ hashes, certificate: "CERT" })),
+      fault("INTERNAL"),
+    );
+  }
+  for (const signatureAlgorithm of [undefined, null, "ECC", {}]) {
+    playWebEid((message) => reply(message, "success", { signature: "S", signatureAlgorithm }));
+    await assert.rejects(
+      later(kortilla.sign({ hashes, certificate: "CERT" })),
+      fault("KEY_MISSING"),
+    );
+  }
+  for (const list of [[null], [undefined], ["ECC"]]) {
+    playCard(/** @type {any} */ (list));
+    await assert.rejects(later(kortilla.sign({ hashes })), fault("KEY_MISSING"));
+  }
+});
