@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// What `npm pack` needs beside the sources: types made from their JSDoc, and the licence.
+// Both are made before packing and taken away again after it; neither is committed.
+
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const licence = fileURLToPath(new URL("../../LICENSE", import.meta.url));
+const made = ["types", "LICENSE"];
+
+function make() {
+  if (!existsSync(licence)) fail("Pack it in a checkout of the repository.");
+  copyFileSync(licence, `${here}LICENSE`);
+  // npm puts the programs of the folders above in the path.
+  const compiler = spawnSync(
+    "tsc",
+    [
+      ...["--ignoreConfig", "--allowJs", "--checkJs", "--strict"],
+      ...["--declaration", "--emitDeclarationOnly", "--outDir", "types"],
+      ...["--target", "ES2022", "--module", "ES2022", "--moduleResolution", "bundler"],
+      ...["--lib", "ES2022,DOM,DOM.Iterable", "--types", ""],
+      ...["kortilla.js", "button.js"],
+    ],
+    { cwd: here, stdio: ["ignore", "inherit", "inherit"], shell: process.platform === "win32" },
+  );
+  if (compiler.error) {
+    fail("TypeScript is not there: run `npm ci` at the top of the repository first.");
+  }
+  if (compiler.status !== 0) fail("The types could not be made.");
+}
+
+function clean() {
+  for (const name of made) rmSync(`${here}${name}`, { recursive: true, force: true });
+}
+
+/** @param {string} message */
+function fail(message) {
+  clean();
+  console.error(message);
+  process.exit(1);
+}
+
+({ make, clean })[/** @type {"make" | "clean"} */ (process.argv[2])]();
