@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""What is seen of a signature on a page of a PDF."""
+
+import math
+import unicodedata
+from dataclasses import dataclass
+from io import BytesIO
+
+from pyhanko.pdf_utils import generic, layout
+from pyhanko.pdf_utils.font.api import FontEngineFactory, ShapeResult
+from pyhanko.pdf_utils.font.basic import COURIER_META, SimpleFontEngine
+from pyhanko.pdf_utils.text import TextBoxStyle
+from pyhanko.pdf_utils.writer import BasePdfFileWriter
+from pyhanko.stamp import TextStampStyle
+
+__all__ = ["Appearance", "stamp_style"]
+
+_MAX_TEXT = 500
+_MAX_COORDINATE = 14_400  # points: the largest page of PDF (ISO 32000-1, Annex C)
+_FONT_SIZE = 10
+_FIRST_FREE_CODE, _LAST_FREE_CODE = 1, 31
+_NAME = generic.NameObject
+_WIDTH = 0.6  # of a Courier character, in ems
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """Where a signature is seen, and what is read there.
+
+    ``box`` is left, bottom, right and top in points (1/72 inch) from the page's lower
+    left corner, ``page`` counts from 0, or from the end with -1. ``text`` is the
+    service's, in the person's language, with line breaks; without it the name and the
+    time stand there. It is made smaller until it fits, and set in Courier, which is not
+    embedded: a PDF/A stays one with an invisible signature only.
+    """
+
+    box: tuple[int, int, int, int]
+    page: int = 0
+    text: str | None = None
+
+    def __post_init__(self) -> None:
+        left, bottom, right, top = self.box
+        if not all(
+            math.isfinite(each) and abs(each) <= _MAX_COORDINATE for each in self.box
+        ) or not (left < right and bottom < top):
+            raise ValueError("The box is not left, bottom, right and top in points.")
+        if self.text is not None and not 1 <= len(self.text) <= _MAX_TEXT:
+            raise ValueError(f"The text has 1 to {_MAX_TEXT} characters.")
+
+
+def stamp_style() -> TextStampStyle:
+    """Return how pyHanko draws its parameter ``text`` into a signature's box."""
+    return TextStampStyle(
+        border_width=1,
+        stamp_text="%(text)s",
+        background=None,
+        text_box_style=TextBoxStyle(
+            font=_CourierFactory(), font_size=_FONT_SIZE, leading=_FONT_SIZE + 2
+        ),
+        inner_content_layout=layout.SimpleBoxLayoutRule(
+            x_align=layout.AxisAlignment.ALIGN_MIN,
+            y_align=layout.AxisAlignment.ALIGN_MID,
+            margins=layout.Margins(left=4, right=4, top=4, bottom=4),
+            inner_content_scaling=layout.InnerScaling.SHRINK_TO_FIT,
+        ),
+    )
+
+
+class _CourierFactory(FontEngineFactory):
+    def create_font_engine(
+        self, writer: BasePdfFileWriter, obj_stream: object = None
+    ) -> "_Courier":
+        return _Courier(writer)
+
+
+class _Courier(SimpleFontEngine):
+    """Courier with the letters of the names that people in Finland have.
+
+    pyHanko's own writes š or € with codes of another table. Beyond Windows-1252, as
+    with č or ŋ of the Sámi languages, letters get free codes and are known by glyph
+    name (Adobe Glyph List).
+    """
+
+    def __init__(self, writer: BasePdfFileWriter) -> None:
+        super().__init__(writer, "Courier", _WIDTH, COURIER_META)
+        self._codes: dict[str, int] = {}
+        # The resource is asked for before the text is known, and written after.
+        self._differences = generic.ArrayObject()
+
+    def shape(self, txt: str) -> ShapeResult:
+        codes = bytes(self._code(each) for each in unicodedata.normalize("NFC", txt))
+        operators = BytesIO()
+        generic.ByteStringObject(codes).write_to_stream(operators)
+        operators.write(b" Tj")
+        return ShapeResult(operators.getvalue(), len(codes) * _WIDTH, 0)
+
+    def as_resource(self) -> generic.DictionaryObject:
+        font: generic.DictionaryObject = super().as_resource()  # type: ignore[no-untyped-call] # it has no types there
+        font["/Encoding"] = generic.DictionaryObject(  # type: ignore[no-untyped-call]
+            {
+                _NAME("/Type"): _NAME("/Encoding"),
+                _NAME("/BaseEncoding"): _NAME("/WinAnsiEncoding"),
+                _NAME("/Differences"): self._differences,
+            }
+        )
+        return font
+
+    def _code(self, letter: str) -> int:
+        if letter in self._codes:
+            return self._codes[letter]
+        try:
+            code = letter.encode("cp1252")[0]
+        except UnicodeEncodeError:
+            code = 0
+        if code >= 32:
+            return code
+        free = _FIRST_FREE_CODE + len(self._codes)
+        glyph = _glyph_name(letter)
+        if glyph is None or free > _LAST_FREE_CODE:
+            return ord("?")
+        self._codes[letter] = free
+        self._differences.append(generic.NumberObject(free))  # type: ignore[no-untyped-call]
+        self._differences.append(_NAME(f"/{glyph}"))
+        return free
+
+
+_MARKS = {
+    "ACUTE": "acute",
+    "BREVE": "breve",
+    "CARON": "caron",
+    "CEDILLA": "cedilla",
+    "DOT ABOVE": "dotaccent",
+    "DOUBLE ACUTE": "hungarumlaut",
+    "MACRON": "macron",
+    "OGONEK": "ogonek",
+    "RING ABOVE": "ring",
+}
+_NAMED = {
+    "Đ": "Dcroat",
+    "đ": "dcroat",
+    "Ħ": "Hbar",
+    "ħ": "hbar",
+    "ı": "dotlessi",
+    "Ł": "Lslash",
+    "ł": "lslash",
+    "Ŋ": "Eng",
+    "ŋ": "eng",
+    "Ŧ": "Tbar",
+    "ŧ": "tbar",
+}
+
+
+def _glyph_name(letter: str) -> str | None:
+    if letter in _NAMED:
+        return _NAMED[letter]
+    base, _, mark = unicodedata.name(letter, "").partition(" WITH ")
+    plain = unicodedata.normalize("NFD", letter)[0]
+    if mark not in _MARKS or not base.startswith("LATIN ") or not plain.isascii():
+        return None
+    return plain + _MARKS[mark]
