@@ -28,6 +28,7 @@ __all__ = [
     "IssuingCA",
     "PinnedCertificate",
     "Trust",
+    "certificate_files",
 ]
 
 #: Certificate policies of Citizen Certificates, and of test cards (with all below).
@@ -59,12 +60,7 @@ class Trust:
     @classmethod
     def from_folder(cls, folder: Path | str, *, test: bool = False) -> Self:
         """Trust the CA certificates in a folder: ``*.der *.crt *.cer *.pem``."""
-        folder = Path(folder)
-        files = [
-            file
-            for file in sorted(folder.glob("*"))
-            if file.suffix.lower() in {".der", ".crt", ".cer", ".pem"}
-        ]
+        files = certificate_files(Path(folder))
         if not files:
             raise TrustConfigurationError(
                 f"There is no certificate file (.der .crt .cer .pem) in {folder}."
@@ -146,6 +142,15 @@ class Trust:
             ca for ca in self.issuers if ca.certificate.subject.contents == encoded
         ]
         return [ca for ca in named or self.issuers if ca.may_have_issued(certificate)]
+
+
+def certificate_files(folder: Path) -> list[Path]:
+    """Return a folder's certificate files, by name: ``*.der *.crt *.cer *.pem``."""
+    return [
+        file
+        for file in sorted(folder.glob("*"))
+        if file.suffix.lower() in {".der", ".crt", ".cer", ".pem"}
+    ]
 
 
 def _root_of(
