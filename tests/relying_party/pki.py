@@ -161,6 +161,8 @@ class CA:
         null_parameter: bool = True,
         signature_algorithm: str = "sha384_ecdsa",
         extra: Sequence[tuple[str, bytes]] = (),
+        serial_number: int = 4242,
+        extra_critical: bool = False,
     ) -> Leaf:
         """Issue a certificate; every part of it may be another than it should be."""
         spki = keys.PublicKeyInfo.load(
@@ -181,7 +183,7 @@ class CA:
                 [{"policy_identifier": policy} for policy in policies]
             ).dump()
             extensions.append(("certificate_policies", False, der))
-        extensions += [(oid, False, der) for oid, der in extra]
+        extensions += [(oid, extra_critical, der) for oid, der in extra]
         # The second defect: ecdsa-with-SHA384 carries NULL.
         algorithm = algos.SignedDigestAlgorithm({"algorithm": signature_algorithm})
         if null_parameter:
@@ -189,7 +191,7 @@ class CA:
         tbs = x509.TbsCertificate(
             {
                 "version": "v3",
-                "serial_number": 4242,
+                "serial_number": serial_number,
                 "signature": algorithm,
                 "issuer": issuer_name or self.certificate.subject,
                 "validity": {

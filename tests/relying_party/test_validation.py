@@ -265,11 +265,25 @@ async def test_the_punycode_origin_is_what_is_signed(leaf: Leaf, trust: Trust) -
 async def test_every_flipped_bit_of_the_signature(leaf: Leaf, trust: Trust) -> None:
     token = leaf.token()
     raw = base64.b64decode(token["signature"])
-    for position in range(0, len(raw) * 8, 37):
+    for position in range(len(raw) * 8):
         flipped = bytearray(raw)
         flipped[position // 8] ^= 1 << position % 8
         with pytest.raises(AuthTokenSignatureValidationError):
             await check(token | {"signature": b64(bytes(flipped))}, trust)
+
+
+@pytest.mark.parametrize("name", ["origin", "nonce"])
+async def test_every_flipped_bit_of_the_origin_and_the_nonce(
+    leaf: Leaf, trust: Trust, name: str
+) -> None:
+    token = leaf.token()
+    sound = {"origin": ORIGIN, "nonce": NONCE}
+    for position in range(len(sound[name]) * 8):
+        flipped = bytearray(sound[name].encode())
+        flipped[position // 8] ^= 1 << position % 8
+        texts = sound | {name: flipped.decode("latin-1")}
+        with pytest.raises(AuthTokenSignatureValidationError):
+            await check(token, trust, origin=texts["origin"], nonce=texts["nonce"])
 
 
 async def test_every_flipped_bit_of_the_certificate(leaf: Leaf, trust: Trust) -> None:
