@@ -17,15 +17,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import bench_validation
 from bench_page import measure
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.signature import token_algorithm
 from native_host.mock_card.source import MockCardConnection
 from native_host.mock_card.state import MockCardState
-from relying_party import Trust, validate
 
 RUNS = 15
 ORIGIN = "https://service.example"
@@ -125,7 +123,7 @@ def main() -> None:
         print(f"{'commands from Enter to token':44} {commands(state):7d}       goal 4")
         memory(home)
         agent()
-        asyncio.run(validations(home, folder))
+        validations(home, folder)
 
 
 def show(what: str, seconds: list[float], goal: str = "") -> None:
@@ -251,29 +249,14 @@ def agent() -> None:
     print(f"{'processor time of the agent in a minute':44} {used:5d} ms      goal 0 ms")
 
 
-async def validations(home: Path, folder: Path) -> None:
+def validations(home: Path, folder: Path) -> None:
     """Print validations per second beside what two bare verifications allow."""
     host = Host(home, [sys.executable, "-I", "-c", TYPIST, str(home / "enter")])
     host.send(REQUEST)
     token = json.dumps(host.until("result")["result"])
     host.end()
-    trust = Trust.from_folder(folder, test=True)
-    rounds = 200
-    begun = time.process_time()
-    for _ in range(rounds):
-        await validate(token, origin=ORIGIN, nonce=NONCE, trust=trust)
-    rate = rounds / (time.process_time() - begun)
-    key = ec.generate_private_key(ec.SECP384R1())
-    algorithm = ec.ECDSA(hashes.SHA384())
-    signature, public = key.sign(b"x", algorithm), key.public_key()
-    begun = time.process_time()
-    for _ in range(2 * rounds):
-        public.verify(signature, b"x", algorithm)
-    bare = rounds / (time.process_time() - begun)
-    print(
-        f"{'validations per second and core':44} {rate:7.0f}       goal {bare / 2:.0f}"
-        f"   (half of {bare:.0f}: two bare P-384 verifications; no revocation yet)"
-    )
+    rates = bench_validation.measure(token, folder, origin=ORIGIN, nonce=NONCE)
+    bench_validation.show(*asyncio.run(rates))
 
 
 if __name__ == "__main__":
