@@ -3,6 +3,8 @@
 
 import functools
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -10,6 +12,7 @@ from typing import Self
 from asn1crypto import x509
 
 from . import der
+from .reasons import NoAnswerError, Reason
 
 __all__ = ["Subject", "crl_addresses", "ocsp_address", "same_name"]
 
@@ -35,25 +38,26 @@ class Subject:
     def of(cls, certificate: x509.Certificate, encoded: bytes | None = None) -> Self:
         """Read a certificate, whose DER may be given as it was received.
 
-        Raises ``ValueError`` when it isn't one.
+        Raises ``NoAnswerError`` when it can't be read.
         """
-        encoded = encoded or bytes(certificate.dump())
-        tbs = der.SignedPart.parse(encoded).signed
-        fields = [f for f in der.children(tbs) if f.tag != 0xA0]  # without version
-        if len(fields) < 6:
-            raise der.MalformedError("not a certificate")
-        spki = fields[5]
-        key = list(der.children(spki))[-1]
-        return cls(
-            certificate,
-            int.from_bytes(fields[0].value, signed=True),
-            fields[4].whole,
-            fields[2].whole,
-            spki.whole,
-            der.bit_string(key),
-            hashlib.sha256(encoded).digest(),
-            bool(certificate.ca),
-        )
+        with _reading():
+            encoded = encoded or bytes(certificate.dump())
+            tbs = der.SignedPart.parse(encoded).signed
+            fields = [f for f in der.children(tbs) if f.tag != 0xA0]  # without version
+            if len(fields) < 6:
+                raise der.MalformedError("not a certificate")
+            spki = fields[5]
+            key = list(der.children(spki))[-1]
+            return cls(
+                certificate,
+                int.from_bytes(fields[0].value, signed=True),
+                fields[4].whole,
+                fields[2].whole,
+                spki.whole,
+                der.bit_string(key),
+                hashlib.sha256(encoded).digest(),
+                bool(certificate.ca),
+            )
 
     @functools.cached_property
     def key_hash(self) -> bytes:
@@ -74,12 +78,12 @@ def same_name(one: bytes, other: bytes) -> bool:
 
 def ocsp_address(certificate: x509.Certificate) -> str | None:
     """Return the first http address of an OCSP responder (RFC 5280 §4.2.2.1)."""
-    access = certificate.authority_information_access_value or ()
-    for description in access:
-        if description["access_method"].native == "ocsp":
-            address = _http(description["access_location"])
-            if address:
-                return address
+    with _reading():
+        for description in certificate.authority_information_access_value or ():
+            if description["access_method"].native == "ocsp":
+                address = _http(description["access_location"])
+                if address:
+                    return address
     return None
 
 
@@ -87,16 +91,29 @@ def crl_addresses(certificate: x509.Certificate) -> tuple[str, ...]:
     """Return the http addresses of the issuer's own full CRL (RFC 5280 §4.2.1.13).
 
     A distribution point for some reasons only, or with another CA's list, is none.
+    Raises ``NoAnswerError``, as ``ocsp_address`` does.
     """
     addresses = []
-    for point in certificate.crl_distribution_points_value or ():
-        if point["reasons"].native is not None or point["crl_issuer"].native:
-            continue
-        name = point["distribution_point"]
-        if name.native is None or name.name != "full_name":
-            continue
-        addresses += [a for each in name.chosen if (a := _http(each))]
+    with _reading():
+        for point in certificate.crl_distribution_points_value or ():
+            if point["reasons"].native is not None or point["crl_issuer"].native:
+                continue
+            name = point["distribution_point"]
+            if name.native is None or name.name != "full_name":
+                continue
+            addresses += [a for each in name.chosen if (a := _http(each))]
     return tuple(addresses)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # asn1crypto reads some of it only now, and raises whatever Python raises.
+        raise NoAnswerError(
+            Reason.BAD_ADDRESS, "the addresses in it, or all of it, can't be read."
+        ) from error
 
 
 def _http(name: x509.GeneralName) -> str | None:

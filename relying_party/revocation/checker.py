@@ -97,6 +97,11 @@ class Revocation:
         if by not in get_args(By):
             raise ValueError(f"by is one of {', '.join(get_args(By))}, not {by!r}.")
         self._by = by
+        self._error = (
+            UserCertificateCRLCheckFailedError
+            if by == "crl"
+            else UserCertificateOCSPCheckFailedError
+        )
         self._clock = clock
         self._rules = ocsp.Rules(require_nonce, max_age, skew)
         self._ocsp_limits = Limits(ocsp_timeout, _OCSP_OCTETS)
@@ -140,8 +145,9 @@ class Revocation:
         ``UserCertificateOCSPCheckFailedError`` or
         ``UserCertificateCRLCheckFailedError`` with a ``Reason``, whatever ``at`` is.
         """
-        leaf, issuer = Subject.of(path.leaf), Subject.of(path.issuer)
-        root = None if path.root is None else Subject.of(path.root)
+        with named(self._error, "the certificates"):
+            leaf, issuer = Subject.of(path.leaf), Subject.of(path.issuer)
+            root = None if path.root is None else Subject.of(path.root)
         if root is None or root.fingerprint == issuer.fingerprint:
             await self._check(leaf, issuer)
             return
@@ -197,7 +203,8 @@ class Revocation:
         return until
 
     async def _check_ocsp(self, subject: Subject, issuer: Subject) -> datetime | None:
-        address = ocsp_address(subject.certificate)
+        with named(UserCertificateOCSPCheckFailedError, _of(subject)):
+            address = ocsp_address(subject.certificate)
         host = _of(subject) if address is None else host_of(address)
         with named(UserCertificateOCSPCheckFailedError, host):
             if address is None:
@@ -254,7 +261,8 @@ class Revocation:
             )
 
     async def _check_crl(self, subject: Subject, issuer: Subject) -> datetime:
-        addresses = crl_addresses(subject.certificate)[:_MOST_ADDRESSES]
+        with named(UserCertificateCRLCheckFailedError, _of(subject)):
+            addresses = crl_addresses(subject.certificate)[:_MOST_ADDRESSES]
         host = host_of(addresses[-1]) if addresses else _of(subject)
         with named(UserCertificateCRLCheckFailedError, host):
             listed, until = await self._lists.is_listed(

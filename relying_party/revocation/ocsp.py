@@ -172,9 +172,8 @@ def _open(answer: bytes) -> _Envelope:
             Reason.UNSUCCESSFUL, f"the responder says {words.replace('_', ' ')}."
         )
     [tagged] = rest
-    [response_bytes] = der.children(tagged)
-    kind, octets = der.children(response_bytes)
-    if ocsp.ResponseType.load(kind.whole).native != "basic_ocsp_response":
+    kind, octets = der.children(_tagged(tagged))
+    if ocsp.ResponseType.load(kind.whole, strict=True).native != "basic_ocsp_response":
         raise ValueError("another kind of answer")
     if octets.tag != der.OCTET_STRING:
         raise ValueError("not octets")
@@ -182,10 +181,17 @@ def _open(answer: bytes) -> _Envelope:
     certificates: list[bytes] = []
     if part.rest:
         [tagged] = part.rest
-        [sequence] = der.children(tagged)
-        certificates = [each.whole for each in der.children(sequence)]
+        certificates = [each.whole for each in der.children(_tagged(tagged))]
     name, key_hash = _read_responder_id(part.signed)
     return _Envelope(part, name, key_hash, tuple(certificates[:_MOST_CERTIFICATES]))
+
+
+def _tagged(tagged: der.Element) -> der.Element:
+    """Return the SEQUENCE that is tagged with 0."""
+    [sequence] = der.children(tagged)
+    if tagged.tag != 0xA0 or sequence.tag != der.SEQUENCE:
+        raise der.MalformedError("not a sequence where one should be")
+    return sequence
 
 
 def _read_responder_id(signed: der.Element) -> tuple[bytes | None, bytes | None]:

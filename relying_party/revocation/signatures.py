@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from . import der
 from .reasons import NoAnswerError, Reason
 
 __all__ = ["verify"]
@@ -67,13 +68,14 @@ def _load_key(spki: bytes) -> object:
 def _read(algorithm: bytes) -> tuple[str, str, int]:
     """Return the kind of signature, its hash, and the octets of salt."""
     try:
-        # What FINEID writes after ECDSA, a NULL, is as good as nothing there.
+        _, *parameters = der.children(der.only(algorithm))
         parsed = algos.SignedDigestAlgorithm.load(algorithm, strict=True)
         name = parsed["algorithm"].native
         if name == "rsassa_pss":
             return ("pss", *_read_pss(parsed["parameters"]))
         kind = {"rsassa_pkcs1v15": "pkcs1", "ecdsa": "ecdsa"}[parsed.signature_algo]
-        if parsed["parameters"].native is not None:
+        # What FINEID writes after ECDSA, a NULL, is as good as nothing there.
+        if [each.whole for each in parameters] not in ([], [b"\x05\x00"]):
             raise ValueError("parameters")
         hash_name = parsed.hash_algo
         if hash_name not in _HASHES:
