@@ -3,7 +3,8 @@
 
 ``validate`` checks one token; ``LoginService`` is login without any web framework;
 ``relying_party.web`` puts it on the routes of an aiohttp application.
-``validate_signer`` says who signed.
+``validate_signer`` says who signed. ``kortilla-rp trust update`` gets the CA
+certificates that ``Trust.from_folder`` reads.
 """
 
 from .errors import RelyingPartyError

@@ -122,8 +122,9 @@ def _read(certificate: x509.Certificate) -> list[bytes]:
         certificate.key_usage_value,
         certificate.basic_constraints_value,
         certificate.extended_key_usage_value,
-        certificate.certificate_policies_value,
     ):
         if value is not None:
             value.native  # noqa: B018 - reading is the check
+    for policy in certificate.certificate_policies_value or ():
+        policy["policy_identifier"].dotted  # noqa: B018 - reading is the check
     return [extension["extn_id"].contents for extension in tbs["extensions"]]

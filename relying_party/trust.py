@@ -180,7 +180,9 @@ def _load(name: str, content: bytes) -> x509.Certificate:
         certificate = x509.Certificate.load(content, strict=True)
         # CA certificates are sound DER, unlike leaves: cryptography reads them whole.
         cryptography_x509.load_der_x509_certificate(content).extensions  # noqa: B018 - reading is the check
-        is_ca = bool(certificate.ca)
+        usage = certificate.key_usage_value
+        may_sign = usage is None or "key_cert_sign" in usage.native
+        is_ca = bool(certificate.ca) and may_sign
     except (ValueError, TypeError) as error:
         raise TrustConfigurationError(
             f"The CA file {name} is not one certificate in DER or PEM."

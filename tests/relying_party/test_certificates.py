@@ -146,6 +146,27 @@ async def test_an_issuer_that_is_not_configured(trust: Trust) -> None:
         await check(stranger.issue(key("P-384")).token(), trust)
 
 
+async def test_two_configured_issuers_of_the_same_name(ca: CA, root: CA) -> None:
+    renewed = CA.create("SPECIMEN Issuing CA", parent=root)
+    for trust in (ca.trust(renewed.der), renewed.trust(ca.der)):
+        for issuer in (ca, renewed):
+            assert await check(issuer.issue(key("P-384")).token(), trust)
+
+
+async def test_the_issuers_name_in_another_encoding(ca: CA, trust: Trust) -> None:
+    name = {"country_name": "FI", "common_name": "Specimen  issuing CA"}
+    printable = x509.Name.build(name, use_printable=True)
+    assert printable.dump() != ca.certificate.subject.dump()
+    leaf = ca.issue(key("P-384"), issuer_name=printable)
+    assert (await check(leaf.token(), trust)).issuer == "SPECIMEN Issuing CA"
+
+
+async def test_an_issuers_name_that_is_nearly_the_same(ca: CA, trust: Trust) -> None:
+    name = x509.Name.build({"country_name": "FI", "common_name": "SPECIMEN Issuing C"})
+    with pytest.raises(CertificateNotTrustedError):
+        await check(ca.issue(key("P-384"), issuer_name=name).token(), trust)
+
+
 async def test_an_issuer_of_the_same_name_with_another_key(trust: Trust) -> None:
     impostor = CA.create("SPECIMEN Issuing CA")
     with pytest.raises(CertificateNotTrustedError):

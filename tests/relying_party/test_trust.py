@@ -13,7 +13,7 @@ from relying_party.errors import TrustConfigurationError
 from relying_party.identity import is_satu
 from relying_party.trust import PINS
 
-from .pki import CA, Leaf
+from .pki import CA, CA_TRUE, Leaf
 
 
 def pem(der: bytes) -> bytes:
@@ -74,6 +74,12 @@ def test_a_folder_without_certificates(tmp_path: Path) -> None:
 def test_a_leaf_is_no_ca(leaf: Leaf) -> None:
     with pytest.raises(TrustConfigurationError):
         Trust.from_certificates([leaf.der], test=True)
+
+
+def test_a_ca_that_may_not_sign_certificates_is_none(root: CA) -> None:
+    made = root.issue(root.key, basic_constraints=CA_TRUE, null_parameter=False)
+    with pytest.raises(TrustConfigurationError, match="not a CA"):
+        Trust.from_certificates([made.der], test=True)
 
 
 def test_a_root_alone_accepts_nobody(root: CA) -> None:
