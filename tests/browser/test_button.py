@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: MIT
+"""The element `<kortilla-button>` on a service's page, with a policy that is strict."""
+
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from html import escape
+from typing import Any, Self
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from relying_party import LoginService, Trust
+from relying_party.web import current_identity, setup
+
+from .browsers import Browser, ChromiumTab, FirefoxTab, Tab
+from .conftest import Holder, OpenTab
+from .tls import Authority
+from .window import Door
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'; "
+    "img-src 'self'"  # Firefox asks for an icon by itself
+)
+
+#: What a page was told stays when it goes on to another.
+SCRIPT = """
+var heard = JSON.parse(sessionStorage.heard ?? "[]");
+const note = (...each) => {
+  heard.push(each);
+  sessionStorage.heard = JSON.stringify(heard);
+};
+for (const name of ["kortilla-login", "kortilla-error"]) {
+  addEventListener(name, (event) => {
+    note(name, event.detail.code ?? event.detail);
+    if (document.querySelector("[data-stay]")) event.preventDefault();
+  });
+}
+var inside = () => document.querySelector("kortilla-button").shadowRoot;
+// Resolves once an element inside says something that begins so.
+var says = (selector, words) => new Promise((resolve) => {
+  const look = () => {
+    const { textContent } = inside().querySelector(selector);
+    if (textContent && textContent.startsWith(words)) resolve(null);
+    else requestAnimationFrame(look);
+  };
+  look();
+});
+addEventListener("securitypolicyviolation", (event) => {
+  note("violation", event.violatedDirective, event.sourceFile);
+});
+"""
+
+KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Space": " "}
+
+TEXTS = {
+    "fi": ("Tunnistaudu henkilökortilla", "Peruuta", "Jatka Kortillan ikkunassa."),
+    "sv": (
+        "Identifiera dig med identitetskortet",
+        "Avbryt",
+        "Fortsätt i Kortillas fönster.",
+    ),
+    "en": (
+        "Identify yourself with your identity card",
+        "Cancel",
+        "Go on in Kortilla's window.",
+    ),
+}
+
+
+class Button:
+    """The element in a tab."""
+
+    def __init__(self, tab: Tab, origin: str) -> None:
+        self.tab, self.origin = tab, origin
+
+    @classmethod
+    async def open(cls, tab: Tab, origin: str, query: str = "") -> Self:
+        """Load the page; ``query`` is ``lang=…`` and the element's attributes."""
+        await tab.goto(f"{origin}/?{query}")
+        self = cls(tab, origin)
+        await self.when("idle")
+        # The text comes with its language, a moment after the element.
+        await self.says("button", "")
+        return self
+
+    async def when(self, state: str) -> None:
+        """Wait until it is in a state."""
+        await self.tab.wait_for(f"kortilla-button[state={state}]")
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, with what has the focus."""
+        await press(self.tab, *keys)
+
+    async def inside(self, expression: str) -> Any:
+        """Return the value of an expression about the shadow root ``root``."""
+        return await self.tab.evaluate(f"((root) => {expression})(inside())")
+
+    async def text(self, selector: str) -> str:
+        """Return the text of an element inside."""
+        return str(await self.inside(f"root.querySelector('{selector}').textContent"))
+
+    async def says(self, selector: str, words: str) -> None:
+        """Wait until an element inside says something that begins so."""
+        await self.tab.evaluate(f"says({json.dumps(selector)}, {json.dumps(words)})")
+
+    async def heard(self) -> list[list[Any]]:
+        """Return the events of this tab, and what broke the policy."""
+        return list(await self.tab.evaluate("heard"))
+
+
+Open = Callable[..., Awaitable[Button]]
+
+
+async def press(tab: Tab, *keys: str) -> None:
+    """Press keys in a tab."""
+    if isinstance(tab, ChromiumTab):
+        for key in keys:
+            await tab._driver.page.keyboard.press(key)
+        return
+    assert isinstance(tab, FirefoxTab)
+    actions = [
+        {"type": kind, "value": KEYS[key]}
+        for key in keys
+        for kind in ("keyDown", "keyUp")
+    ]
+    keyboard = {"type": "key", "id": "keyboard", "actions": actions}
+    await tab._command("WebDriver:PerformActions", actions=[keyboard])
+
+
+async def front(request: web.Request) -> web.Response:
+    """Answer with the page; every word of the query is an attribute."""
+    language = request.query.get("lang", "en")
+    attributes = " ".join(
+        f'{escape(name)}="{escape(value)}"'
+        for name, value in request.query.items()
+        if name != "lang"
+    )
+    return page(
+        f'<html lang="{escape(language)}"><title>Service</title>'
+        '<link rel="stylesheet" href="/page.css"><script src="/page.js"></script>'
+        '<script type="module" src="/auth/static/button.js"></script>'
+        f"<kortilla-button {attributes}></kortilla-button></html>"
+    )
+
+
+async def own(request: web.Request) -> web.Response:
+    """Answer with who is logged in."""
+    person = await current_identity(request)
+    satu = person.satu if person else ""
+    script = '<script src="/page.js"></script>'
+    return page(f"<html><title>Own</title>{script}<p id=satu>{satu}</p></html>")
+
+
+def page(content: str) -> web.Response:
+    """Return a page with the strict policy."""
+    headers = {"Content-Security-Policy": POLICY}
+    text = f'<!doctype html><meta charset="utf-8">{content}'
+    return web.Response(text=text, content_type="text/html", headers=headers)
+
+
+async def script(_: web.Request) -> web.Response:
+    """Answer with what the page notes."""
+    return web.Response(text=SCRIPT, content_type="text/javascript")
+
+
+async def style(_: web.Request) -> web.Response:
+    """Answer with a style in which the middle of the element is its button."""
+    return web.Response(
+        text="kortilla-button { display: inline-block; }", content_type="text/css"
+    )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def origin(trust: Trust, authority: Authority) -> AsyncIterator[str]:
+    """Run the service."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        origin = f"https://n0.service.example:{listener.getsockname()[1]}"
+        app = web.Application()
+        app.router.add_get("/", front)
+        app.router.add_get("/own", own)
+        app.router.add_get("/page.js", script)
+        app.router.add_get("/page.css", style)
+        setup(app, LoginService(origin=origin, trust=trust))
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            context = authority.server_context
+            await web.SockSite(runner, listener, ssl_context=context).start()
+            yield origin
+        finally:
+            await runner.cleanup()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_button(open_tab: OpenTab, origin: str) -> Open:
+    """Open the page in a new tab."""
+
+    async def open_button(query: str = "") -> Button:
+        return await Button.open(await open_tab(), origin, query)
+
+    return open_button
+
+
+async def test_a_click_leads_through_the_window_to_the_next_page(
+    open_button: Open, door: Door, holder: Holder
+) -> None:
+    button = await open_button("next=/own")
+    await button.tab.click("kortilla-button")
+    window = await door.opened()
+    conversation = window.told[0]["conversation"]
+    assert conversation["origin"] == button.origin
+    assert conversation["started_by_person"] is True
+    await button.says("[role=status]", "Go on in Kortilla's window.")
+    await window.type_pin("1234")
+    assert await button.tab.text("#satu") == holder[1]
+    person = {"name": holder[0], "satu": holder[1]}
+    assert await button.heard() == [["kortilla-login", person]]
+
+
+async def test_everything_can_be_done_with_keys_alone(
+    open_button: Open, door: Door, holder: Holder
+) -> None:
+    button = await open_button("next=/own")
+    await button.press("Tab", "Enter")
+    window = await door.opened()
+    await window.hear("ask-pin")
+    # The button keeps the focus while it does nothing more; Enter starts no second.
+    focus = "root.activeElement?.part.value"
+    assert await button.inside(focus) == "button"
+    await button.press("Enter")
+    await button.press("Tab", "Space")
+    await button.when("error")
+    await window.gone()
+    assert door.count == 1
+    assert await button.inside(focus) == "button"
+    alert = await button.text("[role=alert]")
+    assert "cancelled" in alert and "REQUEST_CANCELLED" in alert
+    await button.press("Enter")
+    await (await door.opened()).type_pin("1234")
+    assert await button.tab.text("#satu") == holder[1]
+    kinds = [each[0] for each in await button.heard()]
+    assert kinds == ["kortilla-error", "kortilla-login"]
+
+
+async def test_it_speaks_the_language_around_it(open_button: Open, door: Door) -> None:
+    for language, (start, cancel, _) in TEXTS.items():
+        button = await open_button(f"lang={language}-FI")
+        assert await button.text("[part=button]") == start
+        assert await button.text("[part=cancel]") == cancel
+        assert await button.inside("root.firstElementChild.lang") == language
+    button = await open_button("lang=sv")
+    await button.press("Tab", "Enter")
+    window = await door.opened()
+    assert window.told[0]["conversation"]["language"] == "sv"
+    await button.says("[role=status]", TEXTS["sv"][2])
+    window.say("cancel")
+    await button.when("error")
+    assert await button.heard() == [["kortilla-error", "USER_CANCELLED"]]
+
+
+async def test_its_language_can_be_changed(open_button: Open) -> None:
+    button = await open_button("lang=fi")
+    await button.tab.evaluate("document.querySelector('kortilla-button').lang = 'sv'")
+    await button.says("button", TEXTS["sv"][0])
+
+
+async def test_without_the_program_a_link_leads_to_the_help(
+    browser: Browser, open_button: Open
+) -> None:
+    with browser.house.without_manifest():
+        for language, words in (
+            ("fi", "Kortilla-ohjelma puuttuu"),
+            ("sv", "programmet Kortilla saknas"),
+            ("en", "the Kortilla program is missing"),
+        ):
+            button = await open_button(f"lang={language}")
+            await button.press("Tab", "Enter")
+            await button.when("error")
+            assert words in await button.text("[role=alert]")
+            assert await button.text("[part=code]") == "HOST_MISSING"
+            assert (await button.heard())[-1] == ["kortilla-error", "HOST_MISSING"]
+            await button.press("Tab", "Enter")
+            await button.tab.wait_for(f"html[lang={language}] #program:target")
+            assert await button.tab.evaluate("location.pathname") == (
+                f"/auth/static/help/{language}.html"
+            )
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["next=/%5Cother.example/", "next=/own&data-stay="],
+    ids=["foreign", "prevented"],
+)
+async def test_it_stays_where_the_next_page_is_foreign_or_prevented(
+    browser: Browser, open_button: Open, holder: Holder, query: str
+) -> None:
+    browser.house.install_host()
+    browser.house.configure(prompt="automatic")
+    button = await open_button(query)
+    address = await button.tab.evaluate("location.href")
+    await button.press("Tab", "Enter")
+    await button.when("done")
+    assert await button.text("[role=status]") == "You have identified yourself."
+    person = {"name": holder[0], "satu": holder[1]}
+    assert await button.heard() == [["kortilla-login", person]]
+    # Who is done is not asked again.
+    await button.press("Enter")
+    assert await button.inside("root.host.state") == "done"
+    assert await button.tab.evaluate("location.href") == address
+
+
+async def test_a_button_that_is_taken_away_takes_the_window_along(
+    browser: Browser, open_button: Open, door: Door
+) -> None:
+    button = await open_button()
+    await button.press("Tab", "Enter")
+    window = await door.opened()
+    await window.hear("ask-pin")
+    # One that is only moved goes on.
+    await button.tab.evaluate(
+        "document.body.prepend(document.querySelector('kortilla-button')) ?? null"
+    )
+    assert await button.inside("root.host.state") == "working"
+    await button.tab.evaluate("document.querySelector('kortilla-button').remove()")
+    await window.gone()
+    await browser.house.host_gone()
+
+
+async def test_a_page_that_comes_back_can_be_used_again(
+    browser: Browser, open_button: Open
+) -> None:
+    browser.house.install_host()
+    browser.house.configure(prompt="automatic")
+    button = await open_button()
+    await button.press("Tab", "Enter")
+    await button.when("done")
+    await button.tab.evaluate(
+        "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
+    )
+    assert await button.inside("root.host.state") == "idle"
+    assert await button.text("[role=status]") == ""
