@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: MIT
 """What the relying party's tests share."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from native_host.mock_card.pytest_plugin import KortillaCard
+from native_host.mock_card.state import MockCardState
 from relying_party import Trust
 
 from .pki import CA, Leaf, key
+from .redis_server import RedisServer, running_redis
+from .sites import NAMES, RunningSite, Sites
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +37,48 @@ def trust(ca: CA, root: CA) -> Trust:
 def leaf(ca: CA) -> Leaf:
     """A sound authentication certificate with a P-384 key."""
     return ca.issue(key("P-384"))
+
+
+@pytest.fixture(scope="session")
+def card(tmp_path_factory: pytest.TempPathFactory) -> KortillaCard:
+    """A mock card that the services of ``serving.py`` accept."""
+    folder = tmp_path_factory.mktemp("card")
+    MockCardState.create(folder)
+    return KortillaCard(folder)
+
+
+@pytest.fixture(scope="session")
+def trust_folder(
+    tmp_path_factory: pytest.TempPathFactory, ca: CA, root: CA, card: KortillaCard
+) -> Path:
+    """The certificates of both test CAs."""
+    folder = tmp_path_factory.mktemp("trust")
+    for name, der in {
+        "ca": ca.der,
+        "root": root.der,
+        "card-ca": card.issuing_ca.read_bytes(),
+        "card-root": card.root_ca.read_bytes(),
+    }.items():
+        (folder / f"{name}.der").write_bytes(der)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A redis-server; a test that breaks it mends it."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sites(trust_folder: Path, redis: RedisServer) -> Iterator[Sites]:
+    """The services of ``serving.py``."""
+    sites = Sites(trust_folder, redis)
+    yield sites
+    sites.end()
+
+
+@pytest.fixture(params=NAMES)
+def site(request: pytest.FixtureRequest, sites: Sites) -> RunningSite:
+    """One service after the other: each framework, with each store."""
+    return sites.start(request.param)

@@ -347,13 +347,15 @@ def seal(signed: bytes, signer: Key, identifier: Any) -> bytes:
     """Sign what is encoded already, and put all together."""
     _, signature = sign(signer, identifier["algorithm"].native, signed)
     content = signed + identifier.dump() + core.OctetBitString(signature).dump()
-    size = len(content).to_bytes(4)
-    return b"\x30\x84" + size + content if len(content) >= 1 << 24 else _short(content)
+    return _sequence(content)
 
 
-def _short(content: bytes) -> bytes:
-    encoded: bytes = core.Sequence(contents=content).dump()
-    return encoded
+def _sequence(content: bytes) -> bytes:
+    size = len(content)
+    if size < 0x80:
+        return bytes((0x30, size)) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((0x30, 0x80 | len(length))) + length + content
 
 
 def big_list(ca: CA, count: int, *serials: int) -> bytes:
@@ -375,8 +377,7 @@ def big_list(ca: CA, count: int, *serials: int) -> bytes:
         empty[name].dump()
         for name in ("version", "signature", "issuer", "this_update", "next_update")
     ]
-    content = b"".join(parts) + b"\x30\x84" + len(body).to_bytes(4) + body
-    signed = b"\x30\x84" + len(content).to_bytes(4) + content
+    signed = _sequence(b"".join(parts) + _sequence(body))
     return seal(signed, ca.key, empty["signature"])
 
 

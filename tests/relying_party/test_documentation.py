@@ -24,7 +24,7 @@ from tests.mock_card.test_pytest_plugin import run_tests
 
 from . import pki
 from .pki import CA, ORIGIN, Key, Leaf, key
-from .test_web import Browser
+from .browser import Browser
 
 SERVICE, SIGNING, TEST = blocks("developers.md", "python")
 

@@ -14,9 +14,22 @@ from typing import Any
 import pytest
 from asn1crypto import x509
 from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.ades.report import AdESPassed
 from pyhanko.sign.validation import async_validate_pdf_signature
+from pyhanko.sign.validation.ades import ades_basic_validation
+from pyhanko.sign.validation.policy_decl import (
+    RevinfoOnlineFetchingRule,
+    RevocationInfoGatheringSpec,
+    SignatureValidationSpec,
+)
 from pyhanko.sign.validation.status import PdfSignatureStatus
 from pyhanko_certvalidator import ValidationContext
+from pyhanko_certvalidator.context import CertValidationPolicySpec
+from pyhanko_certvalidator.policy_decl import (
+    CertRevTrustPolicy,
+    RevocationCheckingPolicy,
+)
+from pyhanko_certvalidator.registry import SimpleTrustManager
 
 from native_host.mock_card.pytest_plugin import KortillaCard
 from relying_party import Trust
@@ -96,6 +109,28 @@ async def statuses(pdf: bytes, anchor: bytes) -> list[PdfSignatureStatus]:
     ]
 
 
+async def basic_indication(pdf: bytes, card: KortillaCard) -> object:
+    """Have pyHanko validate by ETSI EN 319 102-1 §5.3."""
+    [signature] = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
+    root = x509.Certificate.load(card.root_ca.read_bytes())
+    policy = CertValidationPolicySpec(
+        trust_manager=SimpleTrustManager.build([root]),
+        revinfo_policy=CertRevTrustPolicy(
+            RevocationCheckingPolicy.from_legacy("soft-fail")
+        ),
+    )
+    spec = SignatureValidationSpec(
+        policy,
+        revinfo_gathering_policy=RevocationInfoGatheringSpec(
+            online_fetching_rule=RevinfoOnlineFetchingRule.LOCAL_ONLY
+        ),
+    )
+    result = await ades_basic_validation(
+        signature.signed_data, spec, raw_digest=signature.compute_digest()
+    )
+    return result.ades_subindic
+
+
 def is_sound(status: PdfSignatureStatus) -> bool:
     return bool(
         status.bottom_line and status.intact and status.valid and status.trusted
@@ -117,6 +152,7 @@ async def test_a_pdf_that_a_card_signed_is_valid_and_names_the_person(
     assert signed.content.startswith(pdf)
     [status] = await statuses(signed.content, card.root_ca.read_bytes())
     assert is_sound(status)
+    assert await basic_indication(signed.content, card) is AdESPassed.OK
     assert card.person.satu in status.signing_cert.subject.human_friendly
 
 

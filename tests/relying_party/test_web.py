@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Login over HTTP: a real server, real cookies, and what an attacker may try."""
+"""Login over HTTP: a real server, real cookies, and what an attacker may try.
+
+What holds for every framework is in test_adapters.py.
+"""
 
 import asyncio
-import contextlib
-import json
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -18,60 +19,9 @@ from relying_party import LoginService, Trust
 from relying_party.sessions import MemorySessionStore
 from relying_party.web import current_identity, setup
 
+from .browser import COOKIE, Browser, code, log_in
 from .pki import CA, ORIGIN, Leaf, key
 from .test_challenge import Clock
-
-COOKIE = "__Host-kortilla-session"
-
-
-class Browser:
-    """One browser: its cookie, and what it puts on each request.
-
-    The test server speaks http for a service at an https origin, as behind a proxy, so
-    the cookie with its Secure is kept here.
-    """
-
-    def __init__(self, server: TestServer) -> None:
-        self.server = server
-        self.cookie: str | None = None
-        self.http = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-
-    @contextlib.asynccontextmanager
-    async def request(
-        self, method: str, path: str, *, headers: dict[str, str], data: Any = None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        if self.cookie:
-            headers = headers | {"Cookie": f"{COOKIE}={self.cookie}"}
-        url = self.server.make_url(path)
-        async with self.http.request(method, url, data=data, headers=headers) as answer:
-            if COOKIE in answer.cookies:
-                self.cookie = answer.cookies[COOKIE].value or None
-            yield answer
-
-    async def post(
-        self, path: str, content: Any = None, **changes: Any
-    ) -> tuple[int, Any]:
-        headers = {"Origin": ORIGIN, "Content-Type": "application/json"}
-        headers |= changes.pop("headers", {})
-        headers = {k: v for k, v in headers.items() if v is not None}
-        data = changes.pop("data", json.dumps({} if content is None else content))
-        async with self.request(
-            "POST", f"/auth/{path}", headers=headers, data=data
-        ) as response:
-            assert response.content_type == "application/json", await response.text()
-            assert response.headers["Cache-Control"] == "no-store"
-            return response.status, await response.json()
-
-    async def challenge(self) -> str:
-        status, answer = await self.post("challenge")
-        assert status == 200
-        nonce: str = answer["nonce"]
-        return nonce
-
-    async def who(self) -> str | None:
-        async with self.request("GET", "/who", headers={}) as response:
-            satu: str | None = (await response.json())["satu"]
-            return satu
 
 
 async def who(request: web.Request) -> web.Response:
@@ -114,18 +64,6 @@ async def other(server: TestServer) -> AsyncIterator[Browser]:
     browser = Browser(server)
     yield browser
     await browser.http.close()
-
-
-def code(answer: tuple[int, Any]) -> tuple[int, str]:
-    status, content = answer
-    assert set(content) == {"error"}
-    assert set(content["error"]) == {"code", "message"}
-    return status, content["error"]["code"]
-
-
-async def log_in(browser: Browser, leaf: Leaf) -> tuple[int, Any]:
-    nonce = await browser.challenge()
-    return await browser.post("login", {"authToken": leaf.token(nonce=nonce)})
 
 
 async def test_login_and_logout(browser: Browser, leaf: Leaf) -> None:
@@ -438,29 +376,3 @@ async def test_the_cookies_protection(
             else:
                 assert parts > protection
                 assert "Max-Age=0" in parts
-
-
-async def test_sessions_end_and_are_bounded() -> None:
-    now = 0.0
-    store = MemorySessionStore(idle=60, lifetime=100, capacity=3, clock=lambda: now)
-    session = await store.create({"a": 1})
-    now = 50.0
-    assert await store.load(session) == {"a": 1}
-    now = 99.0
-    assert await store.load(session) == {"a": 1}
-    now = 101.0  # in use, and yet over
-    assert await store.load(session) is None
-    idle = await store.create({})
-    now = 162.0
-    assert await store.load(idle) is None
-    for _ in range(5):
-        await store.create({})
-    assert len(store) == 3
-
-
-async def test_a_session_that_ended_is_not_brought_back_by_a_late_request() -> None:
-    store = MemorySessionStore()
-    session = await store.create({})
-    await store.delete(session)
-    await store.save(session, {"a": 1})
-    assert await store.load(session) is None
