@@ -179,11 +179,13 @@ class RedisStores:
         prefix: str = "kortilla:",
         seconds: float = 2,
         connections: int = 50,
+        clock: Callable[[], datetime] = utc_now,
     ) -> Self:
         """Return stores in the Redis of a URL (``redis://``, ``rediss://``, ``unix://``).
 
         At most ``connections`` are open at once. Nothing is tried twice, and nothing
-        takes longer than ``seconds``. It connects when first asked.
+        takes longer than ``seconds``. It connects when first asked. ``clock`` is the
+        login's, where that has one of its own.
         """
         pool = BlockingConnectionPool.from_url(
             url,
@@ -195,7 +197,7 @@ class RedisStores:
         )
         client = Redis.from_pool(pool)
         return cls(
-            RedisChallengeStore(client, prefix=prefix, seconds=seconds),
+            RedisChallengeStore(client, prefix=prefix, seconds=seconds, clock=clock),
             RedisSessionStore(client, prefix=prefix, seconds=seconds),
             client,
         )

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""A real redis-server of a test's own, which can be killed and frozen."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from redis import Redis
+
+__all__ = ["RedisServer", "running_redis"]
+
+
+class RedisServer:
+    """Listens on a socket in a folder, and keeps nothing unless told to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._process: subprocess.Popen[str] | None = None
+        self.url = f"unix://{folder}/socket"
+        #: For a test to look and meddle with.
+        self.client = Redis.from_url(self.url)
+
+    def start(self) -> None:
+        """Start, with what was kept."""
+        options = ["--port", "0", "--unixsocket", "socket", "--dir", ".", "--logfile"]
+        self._process = subprocess.Popen(
+            ["redis-server", *options, "", "--save", ""],
+            cwd=self._folder,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout
+        while "Ready to accept" not in (line := self._process.stdout.readline()):
+            assert line, "redis-server ended"
+
+    def kill(self) -> None:
+        """End it without a word, as a power cut does."""
+        if self._process is not None:
+            assert self._process.stdout
+            self._process.kill()
+            self._process.wait()
+            self._process.stdout.close()
+            self._process = None
+
+    @contextlib.contextmanager
+    def away(self, *, remembering: bool = True) -> Iterator[None]:
+        """Be killed, and come back with all it had, or with nothing."""
+        if remembering:
+            self.client.save()
+        self.kill()
+        try:
+            yield
+        finally:
+            self.start()
+            (self._folder / "dump.rdb").unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Hang with open connections."""
+        assert self._process
+        os.kill(self._process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._process.pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def forbidding(self, *commands: str) -> Iterator[None]:
+        """Refuse some commands."""
+        self.client.acl_setuser("default", commands=[f"-{name}" for name in commands])
+        try:
+            yield
+        finally:
+            self.client.acl_setuser("default", enabled=True, categories=["+@all"])
+
+
+@contextlib.contextmanager
+def running_redis() -> Iterator[RedisServer]:
+    """Run a server."""
+    # Not pytest's folder: the path of a socket has at most 107 characters.
+    folder = Path(tempfile.mkdtemp(prefix="redis-"))
+    server = RedisServer(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.client.close()
+        server.kill()
+        shutil.rmtree(folder)

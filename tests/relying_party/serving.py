@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: MIT
+"""Services with card login, one on each framework, in a process of their own.
+
+``python -m tests.relying_party.serving FOLDER ADAPTER=REDIS…``, where FOLDER has the
+test CA and REDIS is a URL or nothing: memory then. It prints the port of each as a
+list, and ends with its standard input.
+"""
+
+import asyncio
+import json
+import socket
+import sys
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import django
+import uvicorn
+from aiohttp import web
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+from fastapi import FastAPI
+from starlette import requests, responses
+from starlette.applications import Starlette
+
+import relying_party.django
+import relying_party.starlette
+import relying_party.web
+from relying_party import Identity, LoginService, Trust
+from relying_party.errors import RateLimitedError
+from relying_party.rate_limit import Attempt
+from relying_party.redis_stores import RedisStores
+
+from .pki import NOW, ORIGIN
+
+__all__ = ["ADAPTERS"]
+
+#: Who calls from here has called too often already.
+BUSY = "127.0.0.2"
+BODY_SECONDS = 0.4
+
+
+def now() -> datetime:
+    """The time at which the tests' certificates are valid."""
+    return NOW
+
+
+async def limit(attempt: Attempt) -> None:
+    """Refuse one address, whatever route it wants."""
+    assert attempt.route in {"challenge", "login", "logout"}
+    if attempt.client == BUSY:
+        raise RateLimitedError(retry_after=7)
+
+
+def told(identity: Identity | None) -> dict[str, Any]:
+    """Return what ``/who`` says."""
+    return {"satu": identity and identity.satu}
+
+
+def make_aiohttp(service: LoginService, options: dict[str, Any]) -> web.Application:
+    """Return a service on aiohttp."""
+
+    async def who(request: web.Request) -> web.Response:
+        return web.json_response(
+            told(await relying_party.web.current_identity(request))
+        )
+
+    async def leave(request: web.Request) -> web.Response:
+        if not relying_party.web.is_same_origin(request, ORIGIN):
+            raise web.HTTPForbidden
+        response = web.json_response({})
+        await relying_party.web.end_session(request, response)
+        return response
+
+    app = web.Application()
+    app.add_routes([web.get("/who", who), web.post("/leave", leave)])
+    relying_party.web.setup(app, service, **options)
+    return app
+
+
+async def who(request: requests.Request) -> responses.Response:
+    """Tell who is logged in."""
+    identity = await relying_party.starlette.current_identity(request)
+    return responses.JSONResponse(told(identity))
+
+
+async def leave(request: requests.Request) -> responses.Response:
+    """End the session."""
+    if not relying_party.starlette.is_same_origin(request, ORIGIN):
+        return responses.Response(status_code=403)
+    response = responses.JSONResponse({})
+    await relying_party.starlette.end_session(request, response)
+    return response
+
+
+def make_starlette(service: LoginService, options: dict[str, Any]) -> Starlette:
+    """Return a service on Starlette."""
+    app = Starlette()
+    app.add_route("/who", who)
+    app.add_route("/leave", leave, methods=["POST"])
+    relying_party.starlette.setup(app, service, **options)
+    return app
+
+
+def make_fastapi(service: LoginService, options: dict[str, Any]) -> FastAPI:
+    """Return a service on FastAPI."""
+    app = FastAPI()
+    app.get("/who", response_model=None)(who)
+    app.post("/leave", response_model=None)(leave)
+    relying_party.starlette.setup(app, service, **options)
+    return app
+
+
+def make_django(service: LoginService, options: dict[str, Any]) -> Any:
+    """Return a service on Django, of which a process has one."""
+
+    async def who(request: HttpRequest) -> HttpResponse:
+        return JsonResponse(told(await relying_party.django.current_identity(request)))
+
+    async def leave(request: HttpRequest) -> HttpResponse:
+        if not relying_party.django.is_same_origin(request, ORIGIN):
+            return HttpResponse(status=403)
+        response = JsonResponse({})
+        await relying_party.django.end_session(request, response)
+        return response
+
+    leave.csrf_exempt = True  # type: ignore[attr-defined] # Django's own way to say it
+    addresses = ModuleType("addresses")
+    addresses.urlpatterns = [  # type: ignore[attr-defined] # as urls.py has it
+        path("who", who),
+        path("leave", leave),
+        path("auth/", include(relying_party.django.urls(service, **options))),
+    ]
+    settings.configure(
+        ALLOWED_HOSTS=["127.0.0.1"],
+        MIDDLEWARE=[
+            "django.middleware.security.SecurityMiddleware",
+            "django.middleware.common.CommonMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
+            "relying_party.django.StoreAwayMiddleware",
+        ],
+        ROOT_URLCONF=addresses,
+        SECRET_KEY="x",
+    )
+    django.setup()
+    return relying_party.django.bounded(get_asgi_application())
+
+
+ADAPTERS = {
+    "aiohttp": make_aiohttp,
+    "starlette": make_starlette,
+    "fastapi": make_fastapi,
+    "django": make_django,
+}
+
+
+async def serve(
+    adapter: str, redis: str, trust: Trust, listener: socket.socket, stop: asyncio.Event
+) -> None:
+    """Run one service until it is stopped."""
+    stores = RedisStores.from_url(redis, seconds=1, clock=now) if redis else None
+    service = LoginService(
+        origin=ORIGIN,
+        trust=trust,
+        challenges=stores and stores.challenges,
+        rate_limit=limit,
+        clock=now,
+    )
+    options = {"sessions": stores and stores.sessions, "body_seconds": BODY_SECONDS}
+    app = ADAPTERS[adapter](service, options)
+    if isinstance(app, web.Application):
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
+        await stop.wait()
+        await runner.cleanup()
+    else:
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+        )
+        running = asyncio.create_task(server.serve([listener]))
+        await stop.wait()
+        server.should_exit = True
+        await running
+    if stores:
+        await stores.close()
+
+
+async def main(folder: str, *wanted: str) -> None:
+    """Run each service that was asked for."""
+    trust = Trust.from_folder(Path(folder), test=True)
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as services:
+        ports = []
+        for adapter, _, redis in (item.partition("=") for item in wanted):
+            # asyncio answers at once (TCP_NODELAY) where the protocol is named.
+            kind = socket.SOCK_STREAM, socket.IPPROTO_TCP
+            listener = socket.socket(socket.AF_INET, *kind)
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(128)
+            ports.append(listener.getsockname()[1])
+            services.create_task(serve(adapter, redis, trust, listener, stop))
+        print(json.dumps(ports), flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+        stop.set()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
