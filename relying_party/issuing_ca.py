@@ -11,10 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.authority import CertTrustAnchor
+from pyhanko_certvalidator.name_trees import (
+    default_excluded_subtrees,
+    default_permitted_subtrees,
+)
 from pyhanko_certvalidator.path import ValidationPath
 from pyhanko_certvalidator.policy_decl import (
     AlgorithmUsageConstraint,
     AlgorithmUsagePolicy,
+    PKIXValidationParams,
 )
 from pyhanko_certvalidator.sig_validate import (
     DefaultSignatureValidator,
@@ -64,7 +69,9 @@ class IssuingCA:
             algorithm_usage_policy=_ALGORITHMS,
             signature_validator=self._key,
         )
-        await async_validate_path(context, ValidationPath(self._anchor, [], leaf))
+        await async_validate_path(
+            context, ValidationPath(self._anchor, [], leaf), _PARAMETERS
+        )
 
     @cached_property
     def _anchor(self) -> CertTrustAnchor:
@@ -93,6 +100,11 @@ class _Algorithms(AlgorithmUsagePolicy):
 
 
 _ALGORITHMS = _Algorithms()
+#: RFC 5280 §6.1.1: what a path begins with, the defaults made once.
+_PARAMETERS = PKIXValidationParams(
+    initial_permitted_subtrees=default_permitted_subtrees(),
+    initial_excluded_subtrees=default_excluded_subtrees(),
+)
 _CONTEXT = SignatureValidationContext()
 
 

@@ -44,6 +44,7 @@ _CURVES = {
     "ES384": _Curve("secp384r1", 48),
     "ES512": _Curve("secp521r1", 66),
 }
+_CURVE_NAMES = {curve.name for curve in _CURVES.values()}
 _MIN_RSA_BITS = 2048
 _MAX_RSA_BITS = 8192
 
@@ -70,9 +71,7 @@ def load_public_key(certificate: x509.Certificate) -> PublicKey:
                 "The certificate's RSA key can be computed (CVE-2017-15361)."
             )
         return key
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in {
-        curve.name for curve in _CURVES.values()
-    }:
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVE_NAMES:
         return key
     raise UserCertificateParseError(
         "The certificate's public key is not of a kind that a token is signed with."
