@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""The page client where only the Web eID extension is there, with our program.
+
+The extension is a stand-in of a few lines that speaks Web eID's messages on both sides.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import pytest_asyncio
+
+from native_host.browsers.hosts import Family, host_names
+from relying_party import Trust
+
+from .browsers import Browser, open_browser
+from .conftest import identity_of
+from .house import House
+from .signing import PIN2, THREE, check
+from .site import NONCE, Page, Site
+from .tls import Authority
+from .window import Door
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SOURCES = Path(__file__).with_name("web_eid")
+
+DOCUMENTS = THREE[:2]
+FILES = ", ".join(
+    f"new File({document.bytes_script}, {json.dumps(document.name)})"
+    for document in DOCUMENTS
+)
+
+# The page client's promise, told in the way of an answer to a page.
+LOGIN = f"""async () => {{
+  const {{ kortilla }} = await import("/client/kortilla.js");
+  window.controller = new AbortController();
+  const {{ signal }} = controller;
+  const told = {{ action: "client:login-success", progress: [] }};
+  const onProgress = (word) => told.progress.push(word);
+  try {{
+    const options = {{ nonce: {json.dumps(NONCE)}, lang: "sv", signal, onProgress }};
+    Object.assign(told, await kortilla.authenticate(options));
+  }} catch ({{ code, message }}) {{
+    const error = {{ code, message }};
+    Object.assign(told, {{ action: "client:login-failure", error }});
+  }}
+  postMessage(told, "*");
+}}"""
+
+
+def stand_in(folder: Path, house: House) -> Path:
+    """Write the extension, and let it start the program as Web eID's may."""
+    shutil.copytree(SOURCES, folder)
+    [web_eid] = (host for host in host_names() if host.name == "eu.webeid")
+    manifest = {
+        "manifest_version": 3,
+        "name": "A stand-in for Web eID",
+        "version": "2.9.0",
+        "permissions": ["nativeMessaging"],
+        "content_scripts": [
+            {
+                "matches": ["https://*/*"],
+                "js": ["content.js"],
+                "run_at": "document_start",
+            }
+        ],
+    }
+    if house.family == "chromium":
+        # Without a key in its manifest, an extension's id is made from its folder.
+        digest = hashlib.sha256(str(folder).encode()).hexdigest()[:32]
+        own_id = "".join(chr(ord("a") + int(digit, 16)) for digit in digest)
+        for admitting in house.home.rglob(f"{web_eid.name}.json"):
+            text = admitting.read_text().replace(web_eid.chromium[0], own_id)
+            admitting.write_text(text)
+        with (house.home / "kortilla.toml").open("a") as configuration:
+            configuration.write(f"extensions = [{json.dumps(own_id)}]\n")
+        manifest["background"] = {"service_worker": "background.js"}
+    else:
+        gecko = {"id": web_eid.firefox[0]}
+        manifest["browser_specific_settings"] = {"gecko": gecko}
+        manifest["background"] = {"scripts": ["background.js"]}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def their_browser(
+    family: Family,
+    tmp_path_factory: pytest.TempPathFactory,
+    authority: Authority,
+    pristine: Path,
+) -> AsyncIterator[Browser]:
+    """Start a browser with the stand-in alone."""
+    folder = tmp_path_factory.mktemp("web-eid")
+    house = House(folder / "house", family, pristine)
+    extension = stand_in(folder / "extension", house)
+    place = "tests.browser.browsers.extension_folder"
+    with mock.patch(place, return_value=extension):
+        async with open_browser(house, authority) as browser:
+            yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def their_door(their_browser: Browser) -> AsyncIterator[Door]:
+    """Stand in for the PIN window, with a new card in the reader."""
+    house = their_browser.house
+    house.card.renew()
+    async with Door() as door:
+        house.serve(prompt_command=door.command)
+        yield door
+        await house.empty()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(
+    their_browser: Browser, their_door: Door, site: Site
+) -> AsyncIterator[Page]:
+    """Open the page that asks."""
+    tab = await their_browser.new_tab()
+    yield await Page.open(tab, site.fresh())
+    await tab.close()
+
+
+async def test_a_login(page: Page, their_door: Door, trust: Trust) -> None:
+    await page.ask_script(LOGIN)
+    window = await their_door.opened()
+    conversation = window.told[0]["conversation"]
+    assert (conversation["language"], conversation["origin"]) == ("sv", page.origin)
+    await window.type_pin("1234")
+    token = await page.heard("client:login-success")
+    assert token["progress"] == ["window-open"]
+    await identity_of(token, page.origin, NONCE, trust)
+
+
+async def test_documents_are_signed_one_after_the_other(
+    page: Page, their_door: Door
+) -> None:
+    await page.ask_script(f"() => clientSign({{documents: [{FILES}], lang: 'fi'}})")
+    await (await their_door.opened()).agree()
+    for _ in DOCUMENTS:
+        window = await their_door.opened()
+        assert window.told[0]["conversation"]["language"] == "fi"
+        await window.type_pin(PIN2)
+    answer = await page.heard("client:sign-success")
+    check(answer, DOCUMENTS)
+    assert answer["progress"] == [
+        ["window-open"],
+        ["signing", {"done": 0, "total": 2}],
+        ["signing", {"done": 1, "total": 2}],
+    ]
+
+
+async def test_a_person_who_stops_signs_nothing_more(
+    page: Page, their_door: Door
+) -> None:
+    await page.ask_script(f"() => clientSign({{documents: [{FILES}]}})")
+    await (await their_door.opened()).agree()
+    await (await their_door.opened()).type_pin(PIN2)
+    window = await their_door.opened()
+    await window.hear("ask-pin")
+    window.say("cancel")
+    assert (await page.failure("client:sign"))["code"] == "SIGNING_INTERRUPTED"
+
+
+async def test_called_off_it_ends_at_once_and_opens_no_second_window(
+    page: Page, their_door: Door, trust: Trust
+) -> None:
+    await page.ask_script(LOGIN)
+    window = await their_door.opened()
+    await window.hear("ask-pin")
+    await page.tab.evaluate("controller.abort() ?? null")
+    assert (await page.failure("client:login"))["code"] == "REQUEST_CANCELLED"
+    await page.ask_script(LOGIN)
+    assert (await page.failure("client:login"))["code"] == "BUSY"
+    assert window.is_there
+    window.say("cancel")
+    await page.heard("web-eid:authenticate-failure")
+    await page.ask_script(LOGIN)
+    await (await their_door.opened()).type_pin("1234")
+    token = await page.heard("client:login-success")
+    await identity_of(token, page.origin, NONCE, trust)
