@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ class RevocationLists:
         self._fetcher = fetcher
         self._folder = folder
         self._own_folder: tempfile.TemporaryDirectory[str] | None = None
+        self._making_folder = threading.Lock()  # two lists are fetched at a time
         self._clock = clock
         self._skew = skew
         self._limits = limits
@@ -121,6 +123,8 @@ class RevocationLists:
             else:
                 # Nobody waits for that: what is there is good until its nextUpdate.
                 self._work.start(name, renew)
+        # Work that others began may have ended with what was good for them.
+        self._check_times(kept.content, self._clock())
         return kept.content
 
     async def _renew(self, name: str, address: str, issuer: Subject) -> _Kept:
@@ -129,7 +133,7 @@ class RevocationLists:
         now = self._clock()
         if kept is None or now >= kept.renew_at:
             try:
-                kept = await self._fetch(file, address, issuer, kept)
+                kept = await self._fetch(file, address, issuer, kept, now)
             except NoAnswerError as error:
                 if kept is None:
                     raise
@@ -170,9 +174,12 @@ class RevocationLists:
         fetched = min(datetime.fromtimestamp(stamp[0] / 1e9, now.tzinfo), now)
         return _Kept(content, self._renew_at(content, fetched), stamp, {})
 
+    def _check_times(self, content: RevocationList, at: datetime) -> None:
+        content.check_times(at, skew_seconds=self._skew.total_seconds())
+
     def _is_good(self, content: RevocationList, at: datetime) -> bool:
         try:
-            content.check_times(at, skew_seconds=self._skew.total_seconds())
+            self._check_times(content, at)
         except NoAnswerError:
             return False
         return True
@@ -186,7 +193,12 @@ class RevocationLists:
         )
 
     async def _fetch(
-        self, file: Path, address: str, issuer: Subject, kept: _Kept | None
+        self,
+        file: Path,
+        address: str,
+        issuer: Subject,
+        kept: _Kept | None,
+        now: datetime,
     ) -> _Kept:
         part: Path | None = None
         try:
@@ -196,7 +208,7 @@ class RevocationLists:
                 limits=self._limits,
             ) as (answer, chunks):
                 if answer.status == 304 and kept is not None:
-                    return await self._keep(file, kept)
+                    return await self._keep(file, kept, now)
                 part = await _save(file, chunks)
                 conditions = {
                     condition: answer.headers[header]
@@ -207,8 +219,7 @@ class RevocationLists:
                     if header in answer.headers
                 }
             content = await self._load(part, issuer)
-            now = self._clock()
-            content.check_times(now, skew_seconds=self._skew.total_seconds())
+            self._check_times(content, self._clock())
             if kept is not None and content.this_update < kept.content.this_update:
                 raise NoAnswerError(
                     Reason.TOO_OLD, "the list is older than the one that was there."
@@ -219,9 +230,8 @@ class RevocationLists:
             if part is not None:
                 _remove(part)
 
-    async def _keep(self, file: Path, kept: _Kept) -> _Kept:
+    async def _keep(self, file: Path, kept: _Kept, now: datetime) -> _Kept:
         """Go on with a list that has not changed."""
-        now = self._clock()
         stamp = await asyncio.to_thread(_touch, file, now) or kept.stamp
         renew_at = self._renew_at(kept.content, now)
         return _Kept(kept.content, renew_at, stamp, kept.conditions)
@@ -230,9 +240,12 @@ class RevocationLists:
         """Return where a list's file is to be, its folder made and tidied."""
         with _storage(self._folder):
             if self._folder is None:
-                if self._own_folder is None:
-                    self._own_folder = tempfile.TemporaryDirectory(prefix="kortilla-")
-                return Path(self._own_folder.name) / name
+                with self._making_folder:
+                    if self._own_folder is None:
+                        self._own_folder = tempfile.TemporaryDirectory(
+                            prefix="kortilla-", ignore_cleanup_errors=True
+                        )
+                    return Path(self._own_folder.name) / name
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for part in self._folder.glob("*.part"):
                 stamp = _stamp(part)
