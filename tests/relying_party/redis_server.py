@@ -2,13 +2,13 @@
 """A real redis-server of a test's own, which can be killed and frozen."""
 
 import contextlib
-import os
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 
@@ -22,8 +22,8 @@ class RedisServer:
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
         self.url = f"unix://{folder}/socket"
-        #: For a test to look and meddle with.
-        self.client = Redis.from_url(self.url)
+        #: For a test to look and meddle with; its types say little that is true.
+        self.client: Any = Redis.from_url(self.url)
 
     def start(self) -> None:
         """Start, with what was kept."""
@@ -37,6 +37,7 @@ class RedisServer:
         assert self._process.stdout
         while "Ready to accept" not in (line := self._process.stdout.readline()):
             assert line, "redis-server ended"
+        (self._folder / "dump.rdb").unlink(missing_ok=True)
 
     def kill(self) -> None:
         """End it without a word, as a power cut does."""
@@ -57,26 +58,40 @@ class RedisServer:
             yield
         finally:
             self.start()
-            (self._folder / "dump.rdb").unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """Hang with open connections."""
+        """Hang with open connections; may be killed meanwhile."""
         assert self._process
-        os.kill(self._process.pid, signal.SIGSTOP)
+        self._process.send_signal(signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(self._process.pid, signal.SIGCONT)
+            if self._process:
+                self._process.send_signal(signal.SIGCONT)
 
     @contextlib.contextmanager
     def forbidding(self, *commands: str) -> Iterator[None]:
-        """Refuse some commands."""
-        self.client.acl_setuser("default", commands=[f"-{name}" for name in commands])
+        """Refuse some commands, or kinds of them."""
+        names = [f"-{name}" for name in commands]
+        self.client.execute_command("ACL", "SETUSER", "default", *names, "+acl")
         try:
             yield
         finally:
-            self.client.acl_setuser("default", enabled=True, categories=["+@all"])
+            self.client.execute_command("ACL", "SETUSER", "default", "+@all")
+
+    @contextlib.contextmanager
+    def configured(self, **options: str) -> Iterator[None]:
+        """Have other settings."""
+        names = {name: name.replace("_", "-") for name in options}
+        before = {name: self.client.config_get(name)[name] for name in names.values()}
+        for name, value in options.items():
+            self.client.config_set(names[name], value)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                self.client.config_set(name, value)
 
 
 @contextlib.contextmanager

@@ -165,11 +165,14 @@ async def serve(
     service = LoginService(
         origin=ORIGIN,
         trust=trust,
-        challenges=stores and stores.challenges,
+        challenges=stores.challenges if stores else None,
         rate_limit=limit,
         clock=now,
     )
-    options = {"sessions": stores and stores.sessions, "body_seconds": BODY_SECONDS}
+    options = {
+        "sessions": stores.sessions if stores else None,
+        "body_seconds": BODY_SECONDS,
+    }
     app = ADAPTERS[adapter](service, options)
     if isinstance(app, web.Application):
         runner = web.AppRunner(app)
