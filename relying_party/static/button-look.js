@@ -24,18 +24,19 @@ const STYLE = `
 }
 button {
   display: inline-flex;
+  flex-wrap: wrap;
   align-items: center;
-  justify-content: center;
-  gap: 0.65em;
+  gap: 0.25em 0.65em;
   min-height: 2.9em;
   max-width: 100%;
-  padding: 0.6em 1.2em;
+  padding: 0.6em min(1.2em, 5%);
   border: 2px solid transparent;
   border-radius: 0.5em;
   font: inherit;
   font-weight: 650;
   line-height: 1.3;
   text-align: start;
+  hyphens: auto;
   overflow-wrap: anywhere;
   cursor: pointer;
 }
@@ -50,6 +51,7 @@ button {
   background: light-dark(#82330f, #ffc3a6);
 }
 .start[aria-disabled="true"] {
+  opacity: 0.85;
   cursor: default;
 }
 .cancel {
@@ -114,6 +116,7 @@ svg {
   .start[aria-disabled="true"] {
     border-color: GrayText;
     color: GrayText;
+    opacity: 1;
   }
   :focus-visible {
     outline-color: Highlight;
