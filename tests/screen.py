@@ -3,11 +3,13 @@
 
 import os
 import select
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 __all__ = ["Screen", "open_screen"]
 
@@ -21,8 +23,10 @@ class Screen:
     ``display`` goes into the environment of what is to be shown: ``DISPLAY``.
     """
 
-    def __init__(self, display: str) -> None:
+    def __init__(self, display: str, frame: Path) -> None:
         self.display = display
+        self._frame = frame
+        self._last: tuple[bytes, list[bytes]] = (b"", [])
 
     @property
     def environment(self) -> dict[str, str]:
@@ -73,9 +77,24 @@ class Screen:
         """Press keys by their X names, ``Return`` or ``alt+F4``."""
         self._run("xdotool", "key", "--delay", "8", *keys)
 
+    def point_away(self) -> None:
+        """Move the pointer to the lower right corner."""
+        self._run("xdotool", "mousemove", "10000", "10000")
+
     def screenshot(self, path: Path) -> None:
         """Save what the whole screen shows as a PNG."""
         self._run("import", "-window", "root", os.fspath(path))
+
+    def rows(self) -> list[bytes]:
+        """Return what the whole screen shows, row by row from the top.
+
+        A pixel has three bytes: red, green and blue. As long as nothing changes on the
+        screen it is the same list.
+        """
+        content = self._frame.read_bytes()  # the server's own memory
+        if content != self._last[0]:
+            self._last = content, _rows(content)
+        return self._last[1]
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait for something that has no event to wait for."""
@@ -99,33 +118,47 @@ class Screen:
 @contextmanager
 def open_screen(width: int = 1024, height: int = 768) -> Iterator[Screen]:
     """Start a screen with a window manager, and put both away afterwards."""
-    receiving, sending = os.pipe()
-    server = subprocess.Popen(
-        [
-            # Without -noreset it drops everybody when the last client goes, which may
-            # be while the window manager is just coming.
-            *("Xvfb", "-displayfd", str(sending), "-nolisten", "tcp", "-noreset"),
-            *("-screen", "0", f"{width}x{height}x24"),
-        ],
-        pass_fds=[sending],
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        os.close(sending)
-        screen = Screen(f":{_read_number(receiving)}")
-        manager = subprocess.Popen(
-            ["openbox", "--sm-disable"],
-            env=screen.environment,
+    with TemporaryDirectory() as folder:
+        receiving, sending = os.pipe()
+        server = subprocess.Popen(
+            [
+                # Without -noreset it drops everybody when the last client goes, which
+                # may be while the window manager is just coming.
+                *("Xvfb", "-displayfd", str(sending), "-nolisten", "tcp", "-noreset"),
+                *("-screen", "0", f"{width}x{height}x24", "-fbdir", folder),
+            ],
+            pass_fds=[sending],
             stderr=subprocess.DEVNULL,
         )
         try:
-            screen.wait_until(lambda: _is_managed(screen))
-            yield screen
+            os.close(sending)
+            frame = Path(folder, "Xvfb_screen0")
+            screen = Screen(f":{_read_number(receiving)}", frame)
+            manager = subprocess.Popen(
+                ["openbox", "--sm-disable"],
+                env=screen.environment,
+                stderr=subprocess.DEVNULL,
+            )
+            try:
+                screen.wait_until(lambda: _is_managed(screen))
+                yield screen
+            finally:
+                _end(manager)
         finally:
-            _end(manager)
-    finally:
-        os.close(receiving)
-        _end(server)
+            os.close(receiving)
+            _end(server)
+
+
+def _rows(content: bytes) -> list[bytes]:
+    """Read a picture in the format of xwd(1), in which pixels are padded."""
+    header = struct.unpack_from(">20I", content)
+    size, width, height, colours = (header[i] for i in (0, 4, 5, 19))
+    pixels = memoryview(content)[size + 12 * colours :][: 4 * width * height]
+    picture = bytearray(3 * width * height)
+    for part in range(3):
+        picture[part::3] = pixels[2 - part :: 4]
+    line = 3 * width
+    return [bytes(picture[line * y : line * (y + 1)]) for y in range(height)]
 
 
 def _read_number(fd: int) -> str:

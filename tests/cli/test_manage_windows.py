@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla card activate|change-pin|unblock`` in real windows, with real keys.
+
+By both schemes: the code of a card of 2026 has seven digits, and an older one's has
+eight and is its PUK. After each, the tries of all three codes are what they should be,
+and the PINs that were set log in and sign.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from native_host.mock_card.faults import Fault
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.sign import HashToSign, SignRequest, sign
+from native_host.origin import check_origin
+from native_host.pin_prompt.automatic import AutomaticPrompt
+from relying_party import Trust, validate
+from tests.operations.signing import check
+from tests.screen import Screen, open_screen
+
+from .conftest import NONCE, ORIGIN
+from .window import ManageWindow
+
+#: What stands in the letter, by the card's profile; of ``v5`` it is the PUK too.
+CODES = {"v5": "12345678", "v5-2026": "1234567"}
+PUK = "12345678"
+#: What activates PIN1 and PIN2.
+ACTIVATING = {"v5": ["002C0011", "002C0082"], "v5-2026": ["00240011", "00240082"]}
+#: What is chosen, and something else.
+PIN1, PIN2 = "2468", "135790"
+OTHER_PIN2 = "975310"
+
+Tries = tuple[int, int, int]
+Made = Callable[[str, str], Path]
+NewCard = Callable[..., MockCardState]
+Open = Callable[..., contextlib.AbstractContextManager[ManageWindow]]
+
+each_scheme = pytest.mark.parametrize("profile", CODES)
+each_pin = pytest.mark.parametrize(
+    ("pin", "old", "new"),
+    [("pin1", "1234", "8642"), ("pin2", "123456", "864208")],
+)
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Screen]:
+    """A screen on which the largest page of these windows has room."""
+    with open_screen(width=850, height=900) as screen:
+        # The pointer must not stand in what is to be seen.
+        screen.point_away()
+        yield screen
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Cards in each state, made once, to be copied."""
+    folder = tmp_path_factory.mktemp("cards")
+
+    def made(profile: str, state: str) -> Path:
+        place = folder / f"{profile}-{state}"
+        if not place.exists():
+            MockCardState.create(place, profile=profile, state=state)
+        return place
+
+    return made
+
+
+@pytest.fixture
+def new_card(home: Path, made: Made) -> NewCard:
+    """Put a card in its usual place."""
+
+    def new_card(profile: str, state: str = "new") -> MockCardState:
+        folder = home / ".local/share/kortilla/mock-card"
+        shutil.copytree(made(profile, state), folder)
+        return MockCardState.open(folder)
+
+    return new_card
+
+
+@pytest.fixture
+def managing(screen: Screen, tmp_path: Path) -> Open:
+    """Run a command of ``kortilla card`` with its window."""
+
+    @contextlib.contextmanager
+    def managing(*words: str) -> Iterator[ManageWindow]:
+        window = ManageWindow(screen, tmp_path, *words)
+        try:
+            yield window
+        finally:
+            window.close()
+
+    return managing
+
+
+def tries(card: MockCardState) -> Tries:
+    data = card.read()
+    return data.pin1.tries, data.pin2.tries, data.puk.tries
+
+
+def wait_for_tries(screen: Screen, card: MockCardState, left: Tries) -> None:
+    screen.wait_until(lambda: tries(card) == left)
+
+
+async def log_in(card: MockCardState, pin1: str) -> str:
+    """Return the SATU that a service gets to know from a login with this PIN1."""
+    request = AuthenticateRequest(check_origin(ORIGIN), NONCE, "en")
+    prompt = AutomaticPrompt({"PIN1": pin1})
+    async with MockCardSource(card.folder) as source:
+        token = await authenticate(request, source=source, prompt=prompt)
+    trust = Trust.from_folder(card.folder, test=True)
+    return (await validate(token, origin=ORIGIN, nonce=NONCE, trust=trust)).satu
+
+
+async def sign_contract(card: MockCardState, pin2: str) -> None:
+    """Sign with this PIN2, and verify the signature."""
+    content = b"contract"
+    item = HashToSign("contract", hashlib.sha384(content).digest(), "SHA-384")
+    request = SignRequest(check_origin(ORIGIN), "en", hashes=(item,))
+    prompt = AutomaticPrompt({"PIN2": pin2})
+    async with MockCardSource(card.folder) as source:
+        signed = await sign(request, source=source, prompt=prompt)
+    [signature] = signed.signatures
+    check(signature, signed.certificate, content)
+
+
+def work(card: MockCardState, pin1: str, pin2: str) -> None:
+    """Log in and sign with these PINs; before and after, no try is missing."""
+    assert tries(card) == (5, 5, 5)
+    assert asyncio.run(log_in(card, pin1)) == card.read().satu
+    asyncio.run(sign_contract(card, pin2))
+    assert tries(card) == (5, 5, 5)
+
+
+@each_scheme
+def test_a_new_card_is_activated(
+    new_card: NewCard, managing: Open, profile: str
+) -> None:
+    card = new_card(profile)
+    with managing("activate") as window:
+        window.send(CODES[profile], PIN1, PIN1, PIN2, PIN2)
+        outcome = window.finish()
+    assert (outcome.status, outcome.result) == (0, {"pin1": "set", "pin2": "set"})
+    assert window.sent == ACTIVATING[profile]
+    work(card, PIN1, PIN2)
+
+
+@each_scheme
+def test_a_wrong_code_costs_one_try_and_the_right_one_gives_it_back(
+    new_card: NewCard, managing: Open, profile: str
+) -> None:
+    card = new_card(profile)
+    before = tries(card)
+    code = CODES[profile]
+    with managing("activate") as window:
+        assert not window.see().warns
+        window.send("9" * len(code), PIN1, PIN1, PIN2, PIN2)
+        window.wait_for(lambda seen: seen.warns and seen.ready)
+        # PIN1's try in the new scheme, the PUK's in the old one; nothing of PIN2's.
+        left = [*before]
+        left[0 if profile == "v5-2026" else 2] -= 1
+        assert tries(card) == tuple(left)
+        window.send(code, PIN1, PIN1, PIN2, PIN2)
+        outcome = window.finish()
+    assert (outcome.status, outcome.result) == (0, {"pin1": "set", "pin2": "set"})
+    assert window.sent == [ACTIVATING[profile][0], *ACTIVATING[profile]]
+    work(card, PIN1, PIN2)
+
+
+@each_scheme
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", ["PIN1", "PIN2"])
+def test_an_activation_that_was_interrupted_goes_on_in_the_same_window(
+    new_card: NewCard, managing: Open, profile: str, when: str, at: str
+) -> None:
+    card = new_card(profile)
+    code = CODES[profile]
+    pin1, pin2 = PIN1, PIN2
+    set_pin1, set_pin2 = sent = ACTIVATING[profile]
+    on = "change" if profile == "v5-2026" else "unblock"
+    fault = Fault("card-pulled", on=on, when=when, skip=0 if at == "PIN1" else 1)
+    card.add_fault(fault)
+    with managing("activate") as window:
+        window.send(code, PIN1, PIN1, PIN2, PIN2)
+        window.wait_for(lambda seen: seen.wants_card)
+        assert window.sent == (sent[:1] if at == "PIN1" else sent)
+        data = card.read()
+        assert data.pin1.changed is ((at, when) != ("PIN1", "before"))
+        assert data.pin2.changed is ((at, when) == ("PIN2", "after"))
+        card.insert()
+        # Exactly the fields of what is missing are there.
+        match at, when:
+            case "PIN1", "before":
+                pin1, pin2 = "1593", OTHER_PIN2
+                window.send(code, pin1, pin1, pin2, pin2)
+                expected = [set_pin1, set_pin1, set_pin2]
+            case "PIN1", _:
+                pin2 = OTHER_PIN2
+                window.send(code, pin2, pin2)
+                expected = [set_pin1, set_pin2]
+            case _, "before":
+                pin2 = OTHER_PIN2
+                window.send(code, pin2, pin2)
+                expected = [set_pin1, set_pin2, set_pin2]
+            case _:
+                expected = [set_pin1, set_pin2]
+        outcome = window.finish()
+    assert (outcome.status, outcome.result) == (0, {"pin1": "set", "pin2": "set"})
+    assert window.sent == expected
+    work(card, pin1, pin2)
+
+
+@each_scheme
+def test_another_card_that_is_put_in_is_noticed_and_not_written_on(
+    new_card: NewCard, managing: Open, tmp_path: Path, profile: str
+) -> None:
+    card = new_card(profile)
+    other = MockCardState.create(tmp_path / "other", profile=profile, state="new")
+    on = "change" if profile == "v5-2026" else "unblock"
+    card.add_fault(Fault("card-pulled", on=on, skip=1))
+    in_reader, first = card.folder / "card.json", tmp_path / "first.json"
+    others = (other.folder / "card.json").read_bytes()
+    code = CODES[profile]
+    with managing("activate") as window:
+        window.send(code, PIN1, PIN1, PIN2, PIN2)
+        window.wait_for(lambda seen: seen.wants_card)
+        taken_out = window.still()
+
+        in_reader.rename(first)
+        in_reader.write_bytes(others)
+        card.insert()
+        window.wait_for(lambda seen: seen.wants_card and window.still() != taken_out)
+        assert "OTHER_CARD" in window.log
+        assert window.see().fields == 0
+        assert in_reader.read_bytes() == others
+
+        card.pull()
+        first.replace(in_reader)
+        card.insert()
+        window.send(code, OTHER_PIN2, OTHER_PIN2)
+        outcome = window.finish()
+    assert (outcome.status, outcome.result) == (0, {"pin1": "set", "pin2": "set"})
+    set_pin1, set_pin2 = ACTIVATING[profile]
+    assert window.sent == [set_pin1, set_pin2, set_pin2]
+    work(card, PIN1, OTHER_PIN2)
+
+
+@each_scheme
+@each_pin
+def test_a_pin_is_changed_after_the_old_one_was_typed_wrong(
+    new_card: NewCard, managing: Open, profile: str, pin: str, old: str, new: str
+) -> None:
+    card = new_card(profile, "active")
+    with managing("change-pin", pin) as window:
+        window.send("999999", new, new)
+        window.wait_for(lambda seen: seen.warns and seen.ready)
+        assert tries(card) == ((4, 5, 5) if pin == "pin1" else (5, 4, 5))
+        window.send(old, new, new)
+        outcome = window.finish()
+    assert (outcome.status, outcome.result) == (0, {pin: "set"})
+    assert window.sent == ["00240011" if pin == "pin1" else "00240082"] * 2
+    work(card, *((new, "123456") if pin == "pin1" else ("1234", new)))
+
+
+@each_scheme
+@each_pin
+def test_a_locked_pin_is_unlocked(
+    new_card: NewCard, managing: Open, profile: str, pin: str, old: str, new: str
+) -> None:
+    card = new_card(profile, f"{pin}-blocked")
+    assert tries(card) == ((0, 5, 5) if pin == "pin1" else (5, 0, 5))
+    with managing("unblock", pin) as window:
+        window.send(PUK, new, new)
+        outcome = window.finish()
+    assert (outcome.status, outcome.result) == (0, {pin: "set"})
+    assert window.sent == ["002C0011" if pin == "pin1" else "002C0082"]
+    work(card, *((new, "123456") if pin == "pin1" else ("1234", new)))
+
+
+@each_scheme
+def test_a_puk_is_run_down_to_the_last_try_which_only_a_tick_lets_be_used(
+    new_card: NewCard, screen: Screen, managing: Open, profile: str
+) -> None:
+    card = new_card(profile, "pin1-blocked")
+    with managing("unblock", "pin1") as window:
+        for left in range(4, 0, -1):
+            window.send(f"9999999{left}", "8642", "8642")
+            wait_for_tries(screen, card, (0, 5, left))
+        window.wait_for(lambda seen: seen.warns and seen.fields == 3 and not seen.ready)
+        tick_and_untick(window)
+        # All fields are filled, and Enter in the last one only leads to the box.
+        window.press("Tab")
+        window.type(PUK, "8642", "8642")
+        tick_and_untick(window)
+        outcome = window.leave()
+    assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
+    assert window.sent == ["002C0011"] * 4
+    assert tries(card) == (0, 5, 1)
+    # Whoever knows it after all still can.
+    with managing("unblock", "pin1") as window:
+        window.wait_for(lambda seen: seen.warns and seen.fields == 3)
+        window.press("space")
+        window.wait_for(lambda seen: seen.ready)
+        window.press("Tab")
+        window.send(PUK, "8642", "8642")
+        outcome = window.finish()
+    assert (outcome.status, outcome.result) == (0, {"pin1": "set"})
+    assert window.sent == ["002C0011"]
+    work(card, "8642", "123456")
+
+
+def tick_and_untick(window: ManageWindow) -> None:
+    """Tick the box, which has the keyboard: the button can be pressed while it is."""
+    assert not window.see().ready
+    window.press("space")
+    window.wait_for(lambda seen: seen.ready)
+    window.press("space")
+    window.wait_for(lambda seen: not seen.ready)
