@@ -5,7 +5,7 @@ from asn1crypto import x509
 
 from .errors import UserCertificateParseError
 
-__all__ = ["load_leaf"]
+__all__ = ["AsReceived", "ExactCertificate", "load_leaf"]
 
 #: The critical extensions that a validator here looks at (RFC 5280 §4.2).
 _KNOWN_CRITICAL = {
@@ -18,7 +18,7 @@ _KNOWN_CRITICAL = {
 _MAX_SERIAL_BYTES = 20
 
 
-class _AsReceived:
+class AsReceived:
     """Gives back the bytes that were parsed, and never encodes them anew.
 
     asn1crypto takes a definite length that ends in the octet 80 for an indefinite one
@@ -31,6 +31,7 @@ class _AsReceived:
     _trailer: bytes
 
     def dump(self, force: bool = False) -> bytes:
+        """Return what was received, whatever ``force`` asks."""
         return self._header + self._contents + self._trailer
 
 
@@ -49,14 +50,16 @@ class _QuickName(x509.Name):  # type: ignore[misc] # asn1crypto has no types
     __hash__ = None  # type: ignore[assignment] # as of x509.Name
 
 
-class _ExactTbsCertificate(_AsReceived, x509.TbsCertificate):  # type: ignore[misc] # asn1crypto has no types
+class _ExactTbsCertificate(AsReceived, x509.TbsCertificate):  # type: ignore[misc] # asn1crypto has no types
     _fields = [
         ("issuer", _QuickName) if name == "issuer" else (name, *rest)
         for name, *rest in x509.TbsCertificate._fields
     ]
 
 
-class _ExactCertificate(_AsReceived, x509.Certificate):  # type: ignore[misc] # asn1crypto has no types
+class ExactCertificate(AsReceived, x509.Certificate):  # type: ignore[misc] # asn1crypto has no types
+    """A certificate that stays as its issuer wrote it."""
+
     _fields = [
         ("tbs_certificate", _ExactTbsCertificate),
         *x509.Certificate._fields[1:],
@@ -69,7 +72,7 @@ def load_leaf(der: bytes) -> x509.Certificate:
     Nothing is verified. Raises ``UserCertificateParseError``.
     """
     try:
-        certificate = _ExactCertificate.load(der, strict=True)
+        certificate = ExactCertificate.load(der, strict=True)
         extensions = _read(certificate)
         critical = certificate.critical_extensions
         tbs = certificate["tbs_certificate"]

@@ -23,13 +23,12 @@ from ..errors import (
     TimestampFailedError,
 )
 from ..identity import Identity
-from ..leaf import load_leaf
+from ..leaf import ExactCertificate, load_leaf
 from ..revocation import RevocationChecker
 from ..trust import Trust
 from ..validation import validate_signer
 from .algorithms import HASHES, Digest, key_hash_function, verify_digest
 from .answer import NamedSignature, PageSignature, parse_answer
-from .exact import ExactCertificate
 from .state import PreparedSignature
 from .verify import signer_of
 

@@ -39,6 +39,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from ..challenge import utc_now
 from ..errors import DocumentNotSignableError, SignatureValidationError
 from ..identity import Identity
+from ..leaf import ExactCertificate
 from ..revocation import RevocationChecker
 from ..trust import Trust
 from .algorithms import Digest
@@ -50,7 +51,6 @@ from .cms import (
     sign_attributes,
     signing_certificate,
 )
-from .exact import ExactCertificate
 from .state import PreparedSignature, check_name
 from .validation_data import ValidationData, certificates_of_timestamps
 

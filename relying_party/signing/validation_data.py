@@ -6,9 +6,17 @@ from dataclasses import dataclass
 
 from asn1crypto import cms, crl, ocsp, x509
 
-from .exact import ExactCertificate, ExactCRL, ExactOCSPResponse
+from ..leaf import AsReceived, ExactCertificate
 
-__all__ = ["ValidationData"]
+__all__ = ["ValidationData", "certificates_of_timestamps"]
+
+
+class _ExactOCSPResponse(AsReceived, ocsp.OCSPResponse):  # type: ignore[misc] # asn1crypto has no types
+    pass
+
+
+class _ExactCRL(AsReceived, crl.CertificateList):  # type: ignore[misc] # asn1crypto has no types
+    pass
 
 
 @dataclass(frozen=True)
@@ -39,12 +47,12 @@ class ValidationData:
     def parsed_ocsp_responses(self) -> list[ocsp.OCSPResponse]:
         """Return the OCSP responses, parsed."""
         return [
-            ExactOCSPResponse.load(each, strict=True) for each in self.ocsp_responses
+            _ExactOCSPResponse.load(each, strict=True) for each in self.ocsp_responses
         ]
 
     def parsed_crls(self) -> list[crl.CertificateList]:
         """Return the CRLs, parsed."""
-        return [ExactCRL.load(each, strict=True) for each in self.crls]
+        return [_ExactCRL.load(each, strict=True) for each in self.crls]
 
     def parsed_certificates(self) -> list[x509.Certificate]:
         """Return the certificates, parsed."""

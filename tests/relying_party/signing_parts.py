@@ -3,6 +3,7 @@
 
 import base64
 import hashlib
+import io
 from typing import Any
 
 from asn1crypto import cms
@@ -15,9 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from native_host.mock_card.pytest_plugin import KortillaCard
+from relying_party import Trust
+from relying_party.signing.pades import prepare_pdf
 from relying_party.signing.state import PreparedSignature
 
-from .pki import ORIGIN, Leaf
+from .pki import NOW, ORIGIN, Leaf
 
 HASHES: dict[str, hashes.HashAlgorithm] = {
     "SHA-224": hashes.SHA224(),
@@ -104,6 +107,22 @@ def signing_certificate(card: KortillaCard) -> bytes:
     return base64.b64decode(answer["certificate"])
 
 
+async def prepared_pdf(
+    leaf: Leaf, trust: Trust, pdf: bytes | None = None, **more: Any
+) -> PreparedSignature:
+    """Prepare the signature of a small PDF by a leaf."""
+    return await prepare_pdf(
+        make_pdf() if pdf is None else pdf,
+        **{
+            "certificate": leaf.der,
+            "trust": trust,
+            "name": "sopimus.pdf",
+            "at": NOW,
+            **more,
+        },
+    )
+
+
 def make_pdf(text: str = "Sopimus", *, pages: int = 1, catalog: str = "") -> bytes:
     """Return a small PDF that says something on each page."""
     content = f"BT /F 24 Tf 72 720 Td ({text}) Tj ET"
@@ -136,7 +155,6 @@ def pdf_of(objects: list[str], trailer: str = "") -> bytes:
 
 def cms_of(pdf: bytes, number: int = -1) -> cms.ContentInfo:
     """Return the CMS signature in a signed PDF."""
-    import io
 
     signature = PdfFileReader(io.BytesIO(pdf)).embedded_signatures[number]
     return cms.ContentInfo.load(bytes(signature.pkcs7_content))

@@ -107,7 +107,6 @@ async def test_openssl_verifies_what_a_card_signed(
         ("RSA-2048", None, "PKCS1.5"),
         ("RSA-2048", "SHA-384", "PSS"),
         ("RSA-3072", "SHA-512", "PKCS1.5"),
-        ("RSA-4096", None, "PSS"),
     ],
 )
 async def test_openssl_verifies_each_kind_of_key(

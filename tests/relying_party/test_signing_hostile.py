@@ -79,8 +79,8 @@ def certified(pdf: bytes, leaf: Leaf, permission: MDPPerm) -> bytes:
 
 
 def bomb() -> str:
-    """Return a stream of objects that unpacks to 200 MB, packed twice."""
-    packed = zlib.compress(zlib.compress(b"1 0 " + bytes(200_000_000), 9), 9)
+    """Return a stream of objects that unpacks to 20 MB, packed twice."""
+    packed = zlib.compress(zlib.compress(b"1 0 " + bytes(20_000_000), 9), 9)
     return (
         f"<</Type/ObjStm/N 1/First 4/Length {len(packed)}"
         f"/Filter[/FlateDecode/FlateDecode]>>stream\n{packed.decode('latin-1')}"
@@ -211,7 +211,7 @@ async def test_random_changes_never_bring_anything_but_the_named_error(
     chance = random.Random(5)  # noqa: S311 - the same each time
     pdf = await sign(make_pdf(), signer, trust)
     outcomes = {True: 0, False: 0}
-    for _ in range(60):
+    for _ in range(40):
         changed = bytearray(pdf)
         for _ in range(chance.randrange(1, 6)):
             changed[chance.randrange(len(changed))] = chance.choice(

@@ -2,12 +2,10 @@
 """A PDF is signed in two calls, and each validator of PDFs says who signed it."""
 
 import asyncio
-import base64
 import hashlib
 import io
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,32 +31,18 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 
 from native_host.mock_card.pytest_plugin import KortillaCard
 from relying_party import Trust
-from relying_party.errors import (
-    CertificateExpiredError,
-    CertificateNotTrustedError,
-    RelyingPartyError,
-    SignatureParseError,
-    SignatureValidationError,
-    SignerMismatchError,
-    UserCertificateRevokedError,
-    UserCertificateWrongPurposeError,
-)
-from relying_party.revocation import CertificatePath
-from relying_party.signing import Digest
 from relying_party.signing.pades import Appearance, finish_pdf, prepare_pdf
 from relying_party.signing.state import PreparedSignature
 
 from . import pki
-from .pki import CA, NOW, SATU, Leaf, key
+from .pki import CA, NOW, Leaf, key
 from .signing_parts import (
     answer_to,
     b64,
     card_answer,
     cms_of,
-    digest,
-    flipped,
     make_pdf,
-    page_answer,
+    prepared_pdf,
     signing_certificate,
 )
 
@@ -69,21 +53,6 @@ def signer(ca: CA) -> Leaf:
     return ca.issue(key("P-384"), key_usage=pki.SIGNATURE)
 
 
-async def prepare(
-    leaf: Leaf, trust: Trust, pdf: bytes | None = None, **more: Any
-) -> PreparedSignature:
-    return await prepare_pdf(
-        make_pdf() if pdf is None else pdf,
-        **{
-            "certificate": leaf.der,
-            "trust": trust,
-            "name": "sopimus.pdf",
-            "at": NOW,
-            **more,
-        },
-    )
-
-
 async def sign(
     leaf: Leaf,
     trust: Trust,
@@ -91,7 +60,7 @@ async def sign(
     scheme: str = "NONE",
     **more: Any,
 ) -> bytes:
-    state = await prepare(leaf, trust, pdf, **more)
+    state = await prepared_pdf(leaf, trust, pdf, **more)
     answer = answer_to(state, leaf, scheme)
     return (await finish_pdf(state, answer, trust=trust, at=NOW)).content
 
@@ -178,7 +147,7 @@ async def test_each_kind_of_key_signs(
     scheme: str,
 ) -> None:
     leaf = ca.issue(key(kind), key_usage=pki.SIGNATURE)
-    state = await prepare(leaf, trust, hash_function=function)
+    state = await prepared_pdf(leaf, trust, hash_function=function)
     suits = {"P-384": "SHA-384"}.get(kind, "SHA-256")
     assert state.digest.hash_function == (function or suits)
     answer = answer_to(state, leaf, scheme)
@@ -220,7 +189,8 @@ async def test_it_is_pades_b_b(signer: Leaf, trust: Trust, ca: CA) -> None:
 
 def _with_length_that_ends_in_80(ca: CA) -> Leaf:
     """Issue a leaf that asn1crypto would encode anew (see relying_party.leaf)."""
-    for extra in range(300):
+    # The issuer's signature has one of several lengths, so that each is tried again.
+    for extra in 20 * [*range(140)]:
         leaf = ca.issue(
             key("P-384"),
             key_usage=pki.SIGNATURE,
@@ -252,7 +222,7 @@ async def test_the_certificate_is_embedded_byte_for_byte(
 async def test_the_state_is_bytes_between_the_two_calls(
     signer: Leaf, trust: Trust
 ) -> None:
-    state = await prepare(signer, trust)
+    state = await prepared_pdf(signer, trust)
     kept = state.to_bytes()
     again = PreparedSignature.from_bytes(kept)
     assert again == state
@@ -310,7 +280,8 @@ async def test_several_documents_are_signed_with_one_answer(
     signer: Leaf, trust: Trust, ca: CA
 ) -> None:
     states = [
-        await prepare(signer, trust, make_pdf(name), name=name) for name in ("a", "b")
+        await prepared_pdf(signer, trust, make_pdf(name), name=name)
+        for name in ("a", "b")
     ]
     answers = [answer_to(state, signer) for state in states]
     answer = {
@@ -324,181 +295,12 @@ async def test_several_documents_are_signed_with_one_answer(
 
 
 async def test_web_eids_answer_is_taken(signer: Leaf, trust: Trust, ca: CA) -> None:
-    state = await prepare(signer, trust)
+    state = await prepared_pdf(signer, trust)
     [signature] = answer_to(state, signer)["signatures"]
     answer = {name: signature[name] for name in ("signature", "signatureAlgorithm")}
     signed = await finish_pdf(state, answer, trust=trust, at=NOW)
     [status] = await statuses(signed.content, ca.der)
     assert is_sound(status)
-
-
-async def refused(
-    state: PreparedSignature,
-    answer: object,
-    trust: Trust,
-    expected: type[RelyingPartyError],
-    **more: Any,
-) -> None:
-    with pytest.raises(expected) as caught:
-        await finish_pdf(state, answer, trust=trust, **{"at": NOW, **more})  # type: ignore[arg-type] # whatever a client sends
-    assert type(caught.value) is expected
-    assert SATU not in str(caught.value)
-
-
-async def test_a_changed_bit_of_what_was_prepared_is_refused(
-    signer: Leaf, trust: Trust
-) -> None:
-    state = await prepare(signer, trust)
-    answer = answer_to(state, signer)
-    kept = state.to_bytes()
-    start = kept.index(b"\n") + 1
-    begin, end = state.gap
-    changed = [*range(0, begin, 97), begin - 1, end, len(state.document) - 1]
-    for position in changed:
-        again = PreparedSignature.from_bytes(flipped(kept, start + position))
-        await refused(again, answer, trust, SignatureValidationError)
-
-
-async def test_a_state_put_together_of_two_is_refused(
-    ca: CA, signer: Leaf, trust: Trust
-) -> None:
-    state = await prepare(signer, trust)
-    other = await prepare(signer, trust, make_pdf("Toinen"))
-    for mixed in (
-        replace(state, document=other.document, gap=other.gap),
-        replace(state, signed_attributes=other.signed_attributes),
-        replace(state, signed_attributes=b""),
-        replace(state, digest=other.digest),
-        replace(state, gap=(0, 0)),
-        replace(state, gap=(state.gap[0], state.gap[1] + 10**9)),
-    ):
-        with pytest.raises(SignatureValidationError):
-            await finish_pdf(mixed, answer_to(state, signer), trust=trust, at=NOW)
-    # Even where everything is signed anew by the same key.
-    renewed = ca.issue(
-        signer.key, key_usage=pki.SIGNATURE, policies=(pki.TEST_POLICY,) * 2
-    )
-    mixed = replace(state, certificate=renewed.der)
-    await refused(mixed, answer_to(state, renewed), trust, SignatureValidationError)
-
-
-async def test_a_changed_bit_of_the_signature_is_refused(
-    signer: Leaf, trust: Trust
-) -> None:
-    state = await prepare(signer, trust)
-    answer = answer_to(state, signer)
-    value = base64.b64decode(answer["signatures"][0]["signature"])
-    for position in range(0, len(value), 5):
-        answer["signatures"][0]["signature"] = b64(flipped(value, position, 7))
-        await refused(state, answer, trust, SignatureValidationError)
-
-
-async def test_another_documents_signature_is_refused(
-    signer: Leaf, trust: Trust
-) -> None:
-    state = await prepare(signer, trust)
-    other = await prepare(signer, trust, make_pdf("Toinen"))
-    answer = answer_to(other, signer)
-    await refused(state, answer, trust, SignatureValidationError)
-    answer["signatures"][0]["hash"] = b64(state.digest.value)
-    await refused(state, answer, trust, SignatureValidationError)
-    # The document's own hash instead of that of the attributes.
-    bare = make_pdf()
-    answer = answer_to(state, signer)
-    await refused(
-        state,
-        page_answer(signer, {state.name: digest(bare)}),
-        trust,
-        SignatureValidationError,
-    )
-
-
-async def test_another_signer_is_refused(ca: CA, signer: Leaf, trust: Trust) -> None:
-    state = await prepare(signer, trust)
-    other = ca.issue(
-        key("P-384"), key_usage=pki.SIGNATURE, policies=(pki.TEST_POLICY,) * 2
-    )
-    # Another certificate of the same key is another one, too.
-    await refused(state, answer_to(state, other), trust, SignerMismatchError)
-    third = ca.issue(key("P-521"), key_usage=pki.SIGNATURE)
-    mixed = {**answer_to(state, third), "certificate": b64(signer.der)}
-    await refused(state, mixed, trust, SignatureValidationError)
-
-
-async def test_another_hash_function_than_prepared_is_refused(
-    signer: Leaf, trust: Trust
-) -> None:
-    state = await prepare(signer, trust)
-    again = Digest.of(state.signed_attributes, "SHA-512")
-    answer = page_answer(signer, {state.name: again.value}, "SHA-512")
-    await refused(state, answer, trust, SignatureValidationError)
-    [signature] = answer["signatures"]
-    bare = {name: signature[name] for name in ("signature", "signatureAlgorithm")}
-    await refused(state, bare, trust, SignatureValidationError)
-
-
-@pytest.mark.parametrize("answer", [None, {}, "", b"{", {"signatures": []}])
-async def test_what_is_no_answer_is_refused(
-    signer: Leaf, trust: Trust, answer: object
-) -> None:
-    state = await prepare(signer, trust)
-    await refused(state, answer, trust, SignatureParseError)
-
-
-async def test_an_answer_with_the_same_signature_twice_is_refused(
-    signer: Leaf, trust: Trust
-) -> None:
-    state = await prepare(signer, trust)
-    answer = answer_to(state, signer)
-    answer["signatures"] *= 2
-    await refused(state, answer, trust, SignatureValidationError)
-
-
-async def test_the_certificate_is_validated_before_and_after(
-    ca: CA, signer: Leaf, trust: Trust
-) -> None:
-    class Lost:
-        async def check(self, path: CertificatePath, *, at: datetime) -> None:
-            raise UserCertificateRevokedError("The certificate was revoked.")
-
-    late = NOW + timedelta(days=5 * 365)
-    login = ca.issue(signer.key)
-    made = CA.create("SPECIMEN Issuing CA").issue(signer.key, key_usage=pki.SIGNATURE)
-    for leaf, more, expected in (
-        (signer, {"at": late}, CertificateExpiredError),
-        (signer, {"revocation": Lost()}, UserCertificateRevokedError),
-        (login, {}, UserCertificateWrongPurposeError),
-        (made, {}, CertificateNotTrustedError),
-    ):
-        with pytest.raises(expected):
-            await prepare(leaf, trust, **more)
-    state = await prepare(signer, trust)
-    answer = answer_to(state, signer)
-    await refused(state, answer, trust, CertificateExpiredError, at=late)
-    await refused(state, answer, trust, UserCertificateRevokedError, revocation=Lost())
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"name": ""},
-        {"name": "x" * 256},
-        {"reason": ""},
-        {"reason": "x" * 501},
-        {"location": "x" * 501},
-        {"field_name": ""},
-        {"field_name": "a.b"},
-        {"hash_function": "SHA-1"},
-        {"hash_function": "SHA3-256"},
-        {"chain": [b"no certificate"]},
-    ],
-    ids=str,
-)
-async def test_a_setting_that_is_none_is_the_callers_mistake(
-    signer: Leaf, trust: Trust, more: dict[str, Any]
-) -> None:
-    with pytest.raises(ValueError):
-        await prepare(signer, trust, **more)
 
 
 async def test_the_loop_runs_on_while_a_long_pdf_is_signed(
@@ -508,15 +310,12 @@ async def test_the_loop_runs_on_while_a_long_pdf_is_signed(
     # Comments at the end need the end of the table again.
     start = make_pdf(pages=2).rindex(b"startxref")
     long += make_pdf(pages=2)[start:]
-    beats, longest, running = 0, 0.0, True
+    beats, running = 0, True
 
     async def heart() -> None:
-        nonlocal beats, longest
-        loop = asyncio.get_running_loop()
+        nonlocal beats
         while running:
-            before = loop.time()
             await asyncio.sleep(0)
-            longest = max(longest, loop.time() - before)
             beats += 1
 
     beating = asyncio.create_task(heart())
