@@ -369,3 +369,23 @@ test("a service without a challenge is one with a fault", async () => {
   playService(() => Response.json({ nonce: 5 }));
   await assert.rejects(login(), fault("SERVICE_FAILED"));
 });
+
+for (const where of ["challenge", "login"]) {
+  test(`the signal calls a login off that waits for the route ${where}`, async () => {
+    playKortilla((message) => reply(message, "success", TOKEN));
+    const controller = new AbortController();
+    playService((path, _body, { signal }) =>
+      path === `/auth/${where}`
+        ? new Promise((_resolve, reject) => {
+            signal?.addEventListener("abort", () => reject(signal.reason));
+            controller.abort();
+          })
+        : Response.json({ nonce: NONCE }),
+    );
+    const { signal } = controller;
+    await assert.rejects(
+      kortilla.login({ base: "/auth/", signal }),
+      fault("REQUEST_CANCELLED"),
+    );
+  });
+}
