@@ -16,6 +16,8 @@ from .reasons import NoAnswerError, Reason
 
 __all__ = ["Subject", "crl_addresses", "ocsp_address", "same_name"]
 
+_MOST_NAME_OCTETS = 1024
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -73,7 +75,12 @@ class Subject:
 
 def same_name(one: bytes, other: bytes) -> bool:
     """Tell whether two names in DER are the same (RFC 5280 §7.1)."""
-    return one == other or bool(x509.Name.load(one) == x509.Name.load(other))
+    if one == other:
+        return True
+    # To prepare strings takes long, and who sent them may be nobody.
+    if max(len(one), len(other)) > _MOST_NAME_OCTETS:
+        return False
+    return bool(x509.Name.load(one) == x509.Name.load(other))
 
 
 def ocsp_address(certificate: x509.Certificate) -> str | None:

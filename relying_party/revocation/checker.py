@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 By = Literal["ocsp", "crl", "both", "ocsp-or-crl"]
 
-_OCSP_OCTETS = 64 * 1024
+_OCSP_OCTETS = 32 * 1024
 _OCSP_HEADERS = {
     "Content-Type": "application/ocsp-request",
     "Accept": "application/ocsp-response",

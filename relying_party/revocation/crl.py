@@ -5,6 +5,7 @@ A real one has 45 MB and a million entries: no object is made of an entry. Every
 here blocks for as long as it takes, and belongs in a thread.
 """
 
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -94,12 +95,13 @@ def load(file: Path, *, issuer: Subject, most_octets: int) -> RevocationList:
     try:
         # Not mapped into memory: a file that another program cuts off would be fatal.
         with file.open("rb") as opened:
-            data = opened.read(most_octets + 1)
+            size = os.fstat(opened.fileno()).st_size
+            data = b"" if size > most_octets else opened.read(size)
     except OSError as error:
         raise NoAnswerError(
             Reason.STORAGE, f"the list in {file.parent} can't be read: {error.strerror}"
         ) from error
-    if len(data) > most_octets:
+    if size > most_octets:
         raise NoAnswerError(
             Reason.TOO_LARGE, f"the list is longer than {most_octets:,} octets."
         )

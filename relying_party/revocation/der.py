@@ -21,6 +21,7 @@ __all__ = [
     "SignedPart",
     "bit_string",
     "children",
+    "encode",
     "integer",
     "only",
     "read",
@@ -29,6 +30,7 @@ __all__ = [
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, OID = 0x01, 0x02, 0x03, 0x04, 0x06
 SEQUENCE = 0x30
 TIMES = (0x17, 0x18)  # UTCTime, GeneralizedTime
+_MOST_CHILDREN = 64
 
 
 class MalformedError(ValueError):
@@ -85,12 +87,25 @@ def only(data: bytes, tag: int = SEQUENCE) -> Element:
 
 
 def children(parent: Element) -> Iterator[Element]:
-    """Read what stands in a constructed element, one after the other."""
-    start = parent.content
+    """Read what stands in a constructed element, one after the other, 64 at most."""
+    start, left = parent.content, _MOST_CHILDREN
     while start < parent.end:
+        if left == 0:
+            # Whoever sends millions of empty ones wants them to be kept in memory.
+            raise MalformedError("more elements than anything here has")
         child = read(parent.data, start, parent.end)
         yield child
-        start = child.end
+        start, left = child.end, left - 1
+
+
+def encode(tag: int, *parts: bytes) -> bytes:
+    """Encode an element of what is encoded already."""
+    content = b"".join(parts)
+    size = len(content)
+    if size < 0x80:
+        return bytes((tag, size)) + content
+    length = size.to_bytes((size.bit_length() + 7) // 8)
+    return bytes((tag, 0x80 | len(length))) + length + content
 
 
 def integer(number: int) -> bytes:

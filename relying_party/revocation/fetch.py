@@ -54,10 +54,8 @@ def is_public(address: str) -> bool:
 
 def host_of(address: str) -> str:
     """Return the host of an address as it may be told, or a word that there is none."""
-    try:
-        return URL(address).host or "an address without a host"
-    except ValueError:
-        return "an address that can't be read"
+    url = _parse(address)
+    return "an address that can't be used" if url is None else str(url.host)
 
 
 class _PrivateAddressError(OSError):
@@ -190,16 +188,13 @@ class Fetcher:
             yield chunk
 
     def _check_address(self, address: str) -> URL:
-        try:
-            url = URL(address)
-            host = url.host
-        except ValueError:
-            host = None
-        if not host or url.scheme not in {"http", "https"} or url.user or url.password:
+        url = _parse(address)
+        if url is None or url.user or url.password:
             raise NoAnswerError(
                 Reason.BAD_ADDRESS, "the address in the certificate can't be used."
             )
         # aiohttp asks no resolver about what is an address already.
+        host = str(url.host)
         if not self._allow_private_addresses and _is_ip(host) and not is_public(host):
             raise _private()
         return url
@@ -220,6 +215,21 @@ class Fetcher:
                 headers={"User-Agent": "kortilla"},
             )
         return self._session
+
+
+def _parse(address: str) -> URL | None:
+    """Return an http address with a host; nothing in it can upset a log."""
+    if not address.isascii() or not address.isprintable():
+        return None
+    try:
+        url = URL(address)
+        host = url.host
+    except ValueError:
+        return None
+    # What is printable may have been written with percent signs.
+    if not host or not host.isprintable() or url.scheme not in {"http", "https"}:
+        return None
+    return url
 
 
 def _is_ip(host: str) -> bool:

@@ -208,7 +208,7 @@ class RevocationLists:
                 limits=self._limits,
             ) as (answer, chunks):
                 if answer.status == 304 and kept is not None:
-                    return await self._keep(file, kept, now)
+                    return self._keep(kept, now)
                 part = await _save(file, chunks)
                 conditions = {
                     condition: answer.headers[header]
@@ -230,11 +230,10 @@ class RevocationLists:
             if part is not None:
                 _remove(part)
 
-    async def _keep(self, file: Path, kept: _Kept, now: datetime) -> _Kept:
+    def _keep(self, kept: _Kept, now: datetime) -> _Kept:
         """Go on with a list that has not changed."""
-        stamp = await asyncio.to_thread(_touch, file, now) or kept.stamp
         renew_at = self._renew_at(kept.content, now)
-        return _Kept(kept.content, renew_at, stamp, kept.conditions)
+        return _Kept(kept.content, renew_at, kept.stamp, kept.conditions)
 
     def _prepare(self, name: str) -> Path:
         """Return where a list's file is to be, its folder made and tidied."""
@@ -294,14 +293,6 @@ def _put(part: Path, file: Path, now: datetime) -> tuple[int, int, int]:
         os.utime(part, (now.timestamp(), now.timestamp()))
         part.replace(file)
         return _stamp(file) or (0, 0, 0)
-
-
-def _touch(file: Path, now: datetime) -> tuple[int, int, int] | None:
-    try:
-        os.utime(file, (now.timestamp(), now.timestamp()))
-    except OSError:
-        return None
-    return _stamp(file)
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:

@@ -25,7 +25,10 @@ __all__ = ["NONCE_OCTETS", "Answer", "Rules", "build_request", "judge"]
 NONCE_OCTETS = 32
 _NONCE = "1.3.6.1.5.5.7.48.1.2"
 _NO_CHECK = "1.3.6.1.5.5.7.48.1.5"
-_MOST_CERTIFICATES = 8
+_MOST_CERTIFICATES, _MOST_CERTIFICATE_OCTETS = 8, 8 * 1024
+
+_SHA1 = bytes.fromhex("300906052B0E03021A0500")
+_NONCE_OID = bytes.fromhex("06092B0601050507300102")
 
 
 @dataclass(frozen=True)
@@ -91,28 +94,27 @@ def _cert_id(subject: Subject, issuer: Subject) -> tuple[str, bytes, bytes, int]
 
 
 def build_request(subject: Subject, issuer: Subject, nonce: bytes) -> bytes:
-    """Return the DER of a request for one certificate."""
+    """Return the DER of a request for one certificate, without asn1crypto's time."""
     _, name_hash, key_hash, serial = _cert_id(subject, issuer)
-    request: bytes = ocsp.OCSPRequest(
-        {
-            "tbs_request": {
-                "request_list": [
-                    {
-                        "req_cert": {
-                            "hash_algorithm": {"algorithm": "sha1"},
-                            "issuer_name_hash": name_hash,
-                            "issuer_key_hash": key_hash,
-                            "serial_number": serial,
-                        }
-                    }
-                ],
-                "request_extensions": [
-                    {"extn_id": "nonce", "critical": False, "extn_value": nonce}
-                ],
-            }
-        }
-    ).dump()
-    return request
+    cert_id = _sequence(
+        _SHA1,
+        der.encode(der.OCTET_STRING, name_hash),
+        der.encode(der.OCTET_STRING, key_hash),
+        der.encode(der.INTEGER, der.integer(serial)),
+    )
+    value = der.encode(der.OCTET_STRING, _nonce_value(nonce))
+    extensions = der.encode(0xA2, _sequence(_sequence(_NONCE_OID, value)))
+    requests = _sequence(_sequence(cert_id))
+    return _sequence(_sequence(requests, extensions))
+
+
+def _sequence(*parts: bytes) -> bytes:
+    return der.encode(der.SEQUENCE, *parts)
+
+
+def _nonce_value(nonce: bytes) -> bytes:
+    """Return the extension's value, an OCTET STRING in itself (RFC 9654 §2.1)."""
+    return der.encode(der.OCTET_STRING, nonce)
 
 
 def judge(
@@ -181,7 +183,11 @@ def _open(answer: bytes) -> _Envelope:
     certificates: list[bytes] = []
     if part.rest:
         [tagged] = part.rest
-        certificates = [each.whole for each in der.children(_tagged(tagged))]
+        certificates = [
+            each.whole
+            for each in der.children(_tagged(tagged))
+            if each.end - each.start <= _MOST_CERTIFICATE_OCTETS
+        ]
     name, key_hash = _read_responder_id(part.signed)
     return _Envelope(part, name, key_hash, tuple(certificates[:_MOST_CERTIFICATES]))
 
@@ -263,8 +269,7 @@ def _check_nonce(response: _Content, nonce: bytes, rules: Rules) -> None:
                 "do it takes require_nonce=False.",
             )
         return
-    # The extension's value is an OCTET STRING in itself (RFC 9654 §2.1).
-    if response.nonce != bytes((der.OCTET_STRING, len(nonce))) + nonce:
+    if response.nonce != _nonce_value(nonce):
         raise NoAnswerError(
             Reason.NONCE_MISMATCH, "the answer is one to another request, a replay."
         )

@@ -24,6 +24,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 #: Octets hashed at once; Python lets others run meanwhile.
 _CHUNK = 1 << 20
 _RSA_BITS = 2048
+_MOST_OCTETS = 256  # of an AlgorithmIdentifier
 
 
 def verify(spki: bytes, algorithm: bytes, signature: bytes, signed: memoryview) -> None:
@@ -68,6 +69,8 @@ def _load_key(spki: bytes) -> object:
 def _read(algorithm: bytes) -> tuple[str, str, int]:
     """Return the kind of signature, its hash, and the octets of salt."""
     try:
+        if len(algorithm) > _MOST_OCTETS:
+            raise ValueError("an algorithm that long")
         _, *parameters = der.children(der.only(algorithm))
         parsed = algos.SignedDigestAlgorithm.load(algorithm, strict=True)
         name = parsed["algorithm"].native

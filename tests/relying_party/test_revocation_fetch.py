@@ -303,6 +303,7 @@ ODD: dict[str, Callable[[int], str]] = {
     "a label of 64": lambda port: f"http://{'a' * 64}.example:{port}",
     "an empty label": lambda port: f"http://a..example:{port}",
     "a line feed": lambda port: f"http://127.0.0.1:{port}/\r\nX: y",
+    "a line feed in the host": lambda port: f"http://a%0d%0ab.example:{port}",
     "a zero": lambda port: f"http://127.0.0.1\0.example:{port}",
 }
 
@@ -314,11 +315,14 @@ async def test_an_odd_address_is_refused_and_not_told_with_its_password(
 ) -> None:
     odd = ODD[what](int(server.address.rsplit(":", 1)[1]))
     scene = Scene.create(server.address, root, extra=addresses(odd, "issuing"))
-    async with checker(by, allow_private_addresses=False) as revocation:
+    async with checker(
+        by, allow_private_addresses=False, resolver=Names()
+    ) as revocation:
         with pytest.raises(KINDS[by]) as caught:
             await revocation.check(scene.path_without_root, at=NOW)
     assert caught.value.reason in {"bad-address", "private-address", "unreachable"}
     assert "secret" not in str(caught.value)
+    assert str(caught.value).isprintable()
     assert server.asked == []
 
 

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""What is asked about whom: the issuing CA once, certificates with an address."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from relying_party.errors import (
+    UserCertificateOCSPCheckFailedError,
+)
+from relying_party.revocation import Revocation
+
+from .pki import CA, NOW, SATU, SURNAME
+from .responder import (
+    List,
+    OCSPAnswer,
+    Scene,
+    Server,
+)
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def scene(server: Server, root: CA) -> Scene:
+    """All is well, by OCSP."""
+    made = Scene.create(server.address, root)
+    server.handlers = {
+        "ocsp/issuing": OCSPAnswer(made.ca),
+        "ocsp/root": OCSPAnswer(root),
+    }
+    return made
+
+
+def checker(**options: Any) -> Revocation:
+    usual: dict[str, Any] = {"by": "ocsp", "clock": lambda: NOW}
+    return Revocation(allow_private_addresses=True, **usual | options)
+
+
+# --- the issuing CA
+
+
+async def test_the_issuing_ca_is_asked_about_once_for_all_logins(
+    scene: Scene, server: Server
+) -> None:
+    now = [NOW]
+    async with checker(clock=lambda: now[0], max_age=timedelta(days=1)) as revocation:
+        await asyncio.gather(*(revocation.check(scene.path, at=NOW) for _ in range(20)))
+        assert server.asked.count("ocsp/root") == 1
+        assert server.asked.count("ocsp/issuing") == 20
+        now[0] += timedelta(minutes=59)
+        await revocation.check(scene.path, at=NOW)
+        assert server.asked.count("ocsp/root") == 1
+        now[0] += MINUTE
+        await revocation.check(scene.path, at=NOW)
+        assert server.asked.count("ocsp/root") == 2
+
+
+async def test_the_issuing_ca_is_asked_about_again_after_its_answer_has_expired(
+    scene: Scene, server: Server
+) -> None:
+    server.handlers["ocsp/root"] = OCSPAnswer(scene.root, next_update=MINUTE)
+    now = [NOW]
+    async with checker(clock=lambda: now[0]) as revocation:
+        await revocation.check(scene.path, at=NOW)
+        now[0] += MINUTE
+        await revocation.check(scene.path, at=NOW)
+    assert server.asked.count("ocsp/root") == 2
+
+
+async def test_without_its_root_the_issuing_ca_is_not_asked_about(
+    scene: Scene, server: Server
+) -> None:
+    async with checker() as revocation:
+        await revocation.check(scene.path_without_root, at=NOW)
+    assert server.asked == ["ocsp/issuing"]
+
+
+async def test_an_issuing_ca_that_is_not_known_to_be_good_is_refused(
+    scene: Scene, server: Server
+) -> None:
+    # Signed by the issuing CA about itself.
+    server.handlers["ocsp/root"] = OCSPAnswer(scene.ca)
+    async with checker() as revocation:
+        for _ in range(2):
+            with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
+                await revocation.check(scene.path, at=NOW)
+            assert caught.value.reason == "responder-not-authorised"
+
+
+# --- addresses
+
+
+async def test_a_certificate_without_an_address_is_refused(
+    root: CA, server: Server
+) -> None:
+    scene = Scene.create(server.address, root, extra=())
+    async with checker() as revocation:
+        with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
+            await revocation.check(scene.path_without_root, at=NOW)
+    assert caught.value.reason == "no-address"
+    async with checker(by="ocsp-or-crl") as revocation:
+        with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
+            await revocation.check(scene.path_without_root, at=NOW)
+    assert caught.value.reason == "no-address"
+
+
+async def test_logs_name_no_person(
+    scene: Scene, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, nonce=None)
+    server.handlers["crl/issuing.crl"] = List(scene.ca)
+    async with checker(by="ocsp-or-crl") as revocation:
+        await revocation.check(scene.path, at=NOW)
+    assert "nonce" in caplog.text
+    assert SURNAME not in caplog.text and SATU not in caplog.text
+
+
+def test_how_to_check_is_one_of_four() -> None:
+    with pytest.raises(ValueError, match="ocsp-or-crl"):
+        Revocation(by="none")  # type: ignore[arg-type] # that is what is tested
