@@ -466,3 +466,26 @@ test("answers that are none end in a fault of ours", async () => {
     await assert.rejects(later(kortilla.sign({ hashes })), fault("KEY_MISSING"));
   }
 });
+
+test("called off after a signature, it says so and no more", async () => {
+  const controller = new AbortController();
+  playCard(ECC, (_message, number) => {
+    if (number === 1) controller.abort();
+    return number === 1;
+  });
+  const { signal } = controller;
+  const hashes = [hashOf("a"), hashOf("b")];
+  await assert.rejects(later(kortilla.sign({ hashes, signal })), fault("REQUEST_CANCELLED"));
+});
+
+test("a person has twice the time for each signature", async () => {
+  playCard(ECC, () => true);
+  const asking = { hashes: [hashOf("a")], certificate: "CERT" };
+  const signing = assert.rejects(kortilla.sign(asking), fault("REQUEST_EXPIRED"));
+  await wait(1000);
+  mock.timers.tick(605_900);
+  await settle();
+  assert.equal(await Promise.race([signing, "waits"]), "waits");
+  mock.timers.tick(100);
+  await signing;
+});
