@@ -51,6 +51,7 @@ from .cms import (
     sign_attributes,
     signing_certificate,
 )
+from .deadline import TooSlowError, run_with_deadline
 from .state import PreparedSignature, check_name
 from .validation_data import ValidationData, certificates_of_timestamps
 
@@ -73,6 +74,7 @@ MAX_PDF_BYTES = 20_000_000
 _ROOM_FOR_SIGNATURE = 4096
 _ROOM_FOR_TIMESTAMP = 12 * 1024
 _MAX_TEXT = 500
+_MAX_FIELDS = 10_000
 
 
 @dataclass(frozen=True)
@@ -186,9 +188,11 @@ async def finish_pdf(
 def _signable(work: Callable[[], T]) -> T:
     """Do a thread's work on a PDF that may be anything."""
     try:
-        return work()
+        return run_with_deadline(work)
     except DocumentNotSignableError:
         raise
+    except TooSlowError:
+        raise DocumentNotSignableError("The PDF takes too long to read.") from None
     except Exception as error:
         # Besides its own errors, pyHanko meets broken files with whatever Python
         # raises: KeyError, TypeError, IndexError, RecursionError, AssertionError, …
@@ -266,6 +270,13 @@ class _Placeholder:
 
 def _check_earlier(writer: IncrementalPdfFileWriter) -> set[str]:
     """Return the names of all signature fields, unless a signature closed the PDF."""
+    try:
+        fields = len(writer.root["/AcroForm"]["/Fields"])
+    except KeyError:
+        fields = 0
+    if fields > _MAX_FIELDS:
+        # pyHanko writes a line into the log for each that is none.
+        raise DocumentNotSignableError("The PDF's form has too many fields.")
     for earlier in writer.prev.embedded_signatures:
         if earlier.docmdp_level == MDPPerm.NO_CHANGES:
             raise DocumentNotSignableError(
