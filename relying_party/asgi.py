@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Card login as an ASGI application, which needs no framework (ASGI 3, HTTP).
 
-It answers whatever is mounted to it: the part of the path that is beyond
-``root_path``. Use an adapter where there is one: it also says who is logged in.
+Use an adapter where there is one: it also says who is logged in.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -11,7 +10,16 @@ from typing import Any
 from .http import Answer, BrokenBodyError, Headers, Request
 from .routes import LoginRoutes
 
-__all__ = ["ASGIApp", "LoginApp", "Receive", "Scope", "Send", "read_request", "send"]
+__all__ = [
+    "ASGIApp",
+    "LoginApp",
+    "Receive",
+    "Scope",
+    "Send",
+    "read_request",
+    "refuse_websocket",
+    "send",
+]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -20,24 +28,38 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class LoginApp:
-    """The login's routes, for an ASGI server or a framework that mounts them."""
+    """The login's routes, for an ASGI server or a framework that routes to them.
+
+    The path below the prefix is the path parameter ``path`` (of Starlette), or else
+    what is beyond ``root_path``.
+    """
 
     def __init__(self, routes: LoginRoutes) -> None:
         self.routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, sending: Send) -> None:
-        """Answer one request. Raises ``ValueError`` for what is not HTTP."""
+        """Answer one request; a WebSocket is refused."""
         if scope["type"] != "http":
-            raise ValueError(f"There is no {scope['type']} here.")
+            await refuse_websocket(receive, sending)
+            return
         answer = await self.routes.answer(read_request(scope, receive))
         await send(sending, answer)
 
 
+async def refuse_websocket(receive: Receive, sending: Send) -> None:
+    """Answer a handshake with 403."""
+    await receive()
+    await sending({"type": "websocket.close"})
+
+
 def read_request(scope: Scope, receive: Receive) -> Request:
     """Return a request as the core sees it; its body has not been read yet."""
+    path = scope.get("path_params", {}).get("path")
+    if path is None:
+        path = scope["path"].removeprefix(scope.get("root_path", "")).removeprefix("/")
     return Request(
         method=scope["method"],
-        path=scope["path"].removeprefix(scope.get("root_path", "")),
+        path=f"/{path}",
         headers=Headers(
             (name.decode("latin-1"), value.decode("latin-1"))
             for name, value in scope["headers"]

@@ -17,7 +17,7 @@ from django.urls import URLPattern, re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from . import http
-from .asgi import ASGIApp, Receive, Scope, Send, read_request, send
+from .asgi import ASGIApp, Receive, Scope, Send, read_request, refuse_websocket, send
 from .errors import StoreUnavailableError
 from .http import Answer, Headers, RequestRefusedError
 from .identity import Identity
@@ -84,7 +84,10 @@ def bounded(application: ASGIApp, *, prefix: str = "/auth") -> ASGIApp:
             await _lifespan(receive, sending)
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if scope["type"] == "http" and path.startswith(f"{prefix}/"):
+        if path.startswith(f"{prefix}/"):
+            if scope["type"] != "http":
+                await refuse_websocket(receive, sending)
+                return
             request = read_request(scope, receive)
             try:
                 body = await _routes().read_body(request)

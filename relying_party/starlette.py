@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Card login for a Starlette or FastAPI application (``kortilla[starlette]``).
 
-``setup(app, service)`` mounts the routes of ``relying_party.routes`` at ``/auth``.
+``setup(app, service)`` adds the routes of ``relying_party.routes`` below ``/auth``.
 """
 
 from collections.abc import AsyncIterator
@@ -11,6 +11,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from . import http
 from .asgi import LoginApp
@@ -41,7 +42,9 @@ def setup(
     """
     routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
     app.state.kortilla = routes
-    app.mount(prefix, LoginApp(routes), name="kortilla")
+    # Not mounted: behind a proxy that strips a prefix (root_path), a mounted
+    # application can't tell what of its path is its own.
+    app.router.routes.append(Route(prefix + "/{path:path}", LoginApp(routes)))
     app.add_exception_handler(StoreUnavailableError, _answer_store_away)
     lifespan = app.router.lifespan_context
 

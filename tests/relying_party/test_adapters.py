@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from urllib.parse import quote
 
+import aiohttp
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -245,6 +246,29 @@ async def test_a_body_that_does_not_come(site: RunningSite) -> None:
     for answer in answers:
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert b"REQUEST_TIMEOUT" in answer
+
+
+async def test_a_browser_that_goes_away(browser: Browser, site: RunningSite) -> None:
+    """Nothing is left of it: the process's log is looked at in the end."""
+    for body in ("", "{", '{"authToken": '):
+        _, writer = await asyncio.open_connection("127.0.0.1", site.port)
+        head = (
+            f"POST /auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: {ORIGIN}\r\n"
+            "Content-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+        )
+        writer.write((head + body).encode())
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+    await browser.challenge()
+
+
+async def test_there_is_no_websocket(site: RunningSite) -> None:
+    async with aiohttp.ClientSession() as http:
+        for path in ("challenge", "static/kortilla.js"):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+                await http.ws_connect(site.make_url(f"/auth/{path}"))
+            assert caught.value.status < 500
 
 
 async def raw(site: RunningSite, request: str) -> bytes:

@@ -376,3 +376,20 @@ async def test_the_cookies_protection(
             else:
                 assert parts > protection
                 assert "Max-Age=0" in parts
+
+
+async def test_the_service_is_closed_with_the_application(
+    trust: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+
+    async def note() -> None:
+        closed.append(True)
+
+    service = LoginService(origin=ORIGIN, trust=trust)
+    monkeypatch.setattr(service, "close", note)
+    app = web.Application()
+    setup(app, service)
+    async with TestServer(app):
+        assert not closed
+    assert closed == [True]
