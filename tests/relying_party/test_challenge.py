@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from relying_party.challenge import Challenges, MemoryChallengeStore
+from relying_party.challenge import Challenges, MemoryChallengeStore, Spent
 from relying_party.errors import (
     ChallengeNonceExpiredError,
     ChallengeNonceNotFoundError,
+    StoreUnavailableError,
 )
 
 from .pki import NOW
@@ -129,3 +130,38 @@ async def test_the_store_is_bounded_and_forgets(clock: Clock) -> None:
     clock.forward(hours=2)
     await challenges.create({})
     assert len(store) == 1
+
+
+async def test_a_nonce_is_asked_for_once_whatever_the_store_says(clock: Clock) -> None:
+    class Forgetful(MemoryChallengeStore):
+        """Comes back with what it had, as after a failover."""
+
+        async def take(self, nonce: str) -> datetime:
+            raised.append(nonce)
+            if len(raised) == 1:
+                raise StoreUnavailableError("away")
+            return clock.now + timedelta(minutes=5)
+
+    raised: list[str] = []
+    challenges = Challenges(Forgetful(clock=clock), clock=clock)
+    session: dict[str, Any] = {}
+    first, second = [await challenges.create(session) for _ in range(2)]
+    with pytest.raises(StoreUnavailableError):
+        await challenges.take(session, first)
+    assert await challenges.take(session, second) == second
+    for nonce in (first, second, None):
+        with pytest.raises(ChallengeNonceNotFoundError):
+            await challenges.take(session, nonce)
+    assert raised == [first, second]
+
+
+def test_what_is_spent_is_bounded_and_forgotten(clock: Clock) -> None:
+    spent = Spent(capacity=10, clock=clock)
+    for n in range(25):
+        spent.add(str(n))
+    assert len(spent) == 10
+    assert "24" in spent
+    assert "14" not in spent
+    clock.forward(minutes=5)
+    spent.add("25")
+    assert len(spent) == 1
