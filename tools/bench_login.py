@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""Measures logins at a real aiohttp server, in a process of its own.
+
+A login is the whole way: a challenge, the card's signature, the token validated, a new
+session. A P-384 key in memory stands in for the card; it signs in this process, on a
+core beside the server's, and its time is not counted, nor is TLS or revocation. Fifty
+at once, each beginning anew as soon as it is done, is as much as the server can take:
+a login's latency is then fifty times the server's work for one.
+
+Memory is looked at after 20,000 logins, by when all that the server holds of them has
+reached its bound; ``--logins 100000`` takes five minutes and more.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from relying_party import LoginService, Trust
+from relying_party.web import setup
+from tests.relying_party.pki import CA, NOW, ORIGIN, Leaf, key
+
+CONCURRENT = 50
+LATENCIES = 3_000
+LOGINS = 20_000
+_HEADERS = {"Origin": ORIGIN, "Content-Type": "application/json"}
+
+
+def main() -> None:
+    """Measure and print, or be the server."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--serve", metavar="FOLDER", type=Path)
+    arguments.add_argument("--logins", type=int, default=LOGINS)
+    chosen = arguments.parse_args()
+    if chosen.serve:
+        asyncio.run(serve(chosen.serve))
+    else:
+        measure(chosen.logins)
+
+
+async def serve(folder: Path) -> None:
+    """Run a service until standard input ends; print its port."""
+    app = web.Application()
+    trust = Trust.from_folder(folder, test=True)
+    setup(app, LoginService(origin=ORIGIN, trust=trust, clock=lambda: NOW))
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    print(runner.addresses[0][1], flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await runner.cleanup()
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[tuple[int, int]]:
+    """Run a server, and yield its process id and its port."""
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, __file__, "--serve", str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin and process.stdout  # noqa: S101 - for the type checker
+    try:
+        yield process.pid, int(process.stdout.readline())
+    finally:
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()
+
+
+def measure(logins: int) -> None:
+    """Print latencies and memory."""
+    root = CA.create("SPECIMEN Root CA")
+    authority = CA.create("SPECIMEN Issuing CA", parent=root)
+    leaf = authority.issue(key("P-384"))
+    with tempfile.TemporaryDirectory() as name:
+        (Path(name) / "ca.der").write_bytes(authority.der)
+        with server(Path(name)) as (_, port):
+            asyncio.run(log_in(port, leaf, LATENCIES // 10, CONCURRENT))  # warms up
+            alone = asyncio.run(log_in(port, leaf, LATENCIES // 10, 1))
+            begun = time.monotonic()
+            times = asyncio.run(log_in(port, leaf, LATENCIES, CONCURRENT))
+            rate = len(times) / (time.monotonic() - begun)
+        show("login, one at a time", alone)
+        show(f"login, {CONCURRENT} concurrent", times)
+        print(f"{'logins per second, server on one core':44} {rate:7.0f}")
+        with server(Path(name)) as (pid, port):
+            asyncio.run(log_in(port, leaf, LATENCIES // 10, CONCURRENT))
+            before = memory(pid)
+            asyncio.run(log_in(port, leaf, logins, CONCURRENT))
+            after = memory(pid)
+    print(
+        f"{f'memory of the server after {logins:,} logins':44} {after:7.0f} MB    "
+        f"({before:.0f} before)"
+    )
+
+
+def show(what: str, times: list[float]) -> None:
+    """Print the 99th percentile of times, and the median."""
+    p99 = statistics.quantiles(times, n=100)[98] * 1000
+    median = statistics.median(times) * 1000
+    print(f"{what + ', p99':44} {p99:7.1f} ms    (median {median:.1f})", flush=True)
+
+
+async def log_in(port: int, leaf: Leaf, count: int, concurrent: int) -> list[float]:
+    """Log in so many times, and return how long each took."""
+    times: list[float] = []
+    left = iter(range(count))
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(
+        f"http://127.0.0.1:{port}",
+        headers=_HEADERS,
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as http:
+
+        async def person() -> None:
+            for _ in left:
+                times.append(await one_login(http, leaf))
+
+        await asyncio.gather(*(person() for _ in range(concurrent)))
+    return times
+
+
+async def one_login(http: aiohttp.ClientSession, leaf: Leaf) -> float:
+    """Log in from a new browser, and return what it took but for the signature."""
+    begun = time.monotonic()
+    async with http.post("/auth/challenge", data="{}") as answer:
+        nonce = (await answer.json())["nonce"]
+        cookie = answer.headers["Set-Cookie"].partition(";")[0]
+    took = time.monotonic() - begun
+    body = json.dumps({"authToken": leaf.token(nonce=nonce), "nonce": nonce})
+    begun = time.monotonic()
+    async with http.post(
+        "/auth/login", data=body, headers={"Cookie": cookie}
+    ) as answer:
+        if answer.status != 200:
+            raise SystemExit(f"bench_login: {await answer.text()}")
+        await answer.read()
+    return took + time.monotonic() - begun
+
+
+def memory(pid: int) -> float:
+    """Return a process's resident memory in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+if __name__ == "__main__":
+    main()
