@@ -49,7 +49,8 @@ class Revocation:
 
     - ``ocsp``: the responder.
     - ``crl``: the list of revoked certificates.
-    - ``both``: the two of them.
+    - ``both``: the two of them. An issuing CA's certificate that names no responder
+      is looked up in the list alone, here and with ``ocsp``: roots often have none.
     - ``ocsp-or-crl``: the responder, or the list when the responder gives no
       trustworthy answer. That a certificate is revoked or unknown is an answer.
 
@@ -169,7 +170,10 @@ class Revocation:
 
     async def _check(self, subject: Subject, issuer: Subject) -> datetime | None:
         """Return until when the answers are good, if they say."""
-        match self._by:
+        by = self._by
+        if subject.is_ca and by != "ocsp-or-crl" and not _names_responder(subject):
+            by = "crl"
+        match by:
             case "ocsp":
                 return await self._check_ocsp(subject, issuer)
             case "crl":
@@ -199,7 +203,9 @@ class Revocation:
             raise UserCertificateCRLCheckFailedError(
                 f"{error} Before that: {first}", reason=error.reason
             ) from error
-        logger.warning("%s The list of revoked certificates was used instead.", first)
+        # A certificate that names no responder is as it was meant to be.
+        level = logging.DEBUG if first.reason == Reason.NO_ADDRESS else logging.WARNING
+        logger.log(level, "%s The list of revoked certificates was used.", first)
         return until
 
     async def _check_ocsp(self, subject: Subject, issuer: Subject) -> datetime | None:
@@ -271,6 +277,13 @@ class Revocation:
         if listed:
             raise _revoked(subject, "CRL", host)
         return until
+
+
+def _names_responder(subject: Subject) -> bool:
+    try:
+        return ocsp_address(subject.certificate) is not None
+    except NoAnswerError:
+        return True  # and asking says what is wrong with it
 
 
 def _of(subject: Subject) -> str:

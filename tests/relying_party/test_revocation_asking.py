@@ -11,15 +11,21 @@ import pytest
 
 from relying_party.errors import (
     UserCertificateOCSPCheckFailedError,
+    UserCertificateRevokedError,
 )
 from relying_party.revocation import Revocation
 
-from .pki import CA, NOW, SATU, SURNAME
+from .pki import CA, NOW, SATU, SURNAME, key
 from .responder import (
+    CA_SERIAL,
+    LEAF_SERIAL,
     List,
     OCSPAnswer,
     Scene,
     Server,
+    addresses,
+    distribution_points,
+    make_ca,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -96,6 +102,31 @@ async def test_an_issuing_ca_that_is_not_known_to_be_good_is_refused(
             with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
                 await revocation.check(scene.path, at=NOW)
             assert caught.value.reason == "responder-not-authorised"
+
+
+@pytest.mark.parametrize("by", ["ocsp", "both", "ocsp-or-crl"])
+async def test_an_issuing_ca_that_names_no_responder_is_looked_up_in_its_roots_list(
+    server: Server, root: CA, by: str
+) -> None:
+    points = distribution_points(f"{server.address}/crl/root.crl")
+    ca = make_ca(root, extra=[("2.5.29.31", points)])
+    leaf = ca.issue(
+        key("P-384"),
+        serial_number=LEAF_SERIAL,
+        extra=addresses(server.address, "issuing"),
+    )
+    scene = Scene(server.address, root, ca, leaf)
+    server.handlers = {
+        "ocsp/issuing": OCSPAnswer(ca),
+        "crl/issuing.crl": List(ca),
+        "crl/root.crl": List(root),
+    }
+    async with checker(by=by) as revocation:
+        await revocation.check(scene.path, at=NOW)
+    server.handlers["crl/root.crl"] = List(root, serials=[CA_SERIAL])
+    async with checker(by=by) as revocation:
+        with pytest.raises(UserCertificateRevokedError, match="issuing CA"):
+            await revocation.check(scene.path, at=NOW)
 
 
 # --- addresses
