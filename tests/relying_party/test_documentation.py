@@ -23,8 +23,8 @@ from tests.guide import blocks
 from tests.mock_card.test_pytest_plugin import run_tests
 
 from . import pki
-from .pki import CA, ORIGIN, Key, Leaf, key
 from .browser import Browser
+from .pki import CA, ORIGIN, Key, Leaf, key
 
 SERVICE, SIGNING, TEST = blocks("developers.md", "python")
 
