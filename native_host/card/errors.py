@@ -2,6 +2,7 @@
 """What can go wrong with a card, each with its stable code."""
 
 from enum import StrEnum
+from typing import ClassVar
 
 from native_host.errors import KortillaError
 
@@ -32,6 +33,9 @@ class CardError(KortillaError):
     """The card answered something that the step does not allow."""
 
     code = "CARD_ERROR"
+
+    #: True where the same card put in anew would not do either.
+    final: ClassVar[bool] = False
 
     def __init__(self, message: str, *, status_word: int | None = None) -> None:
         super().__init__(message)
@@ -86,6 +90,7 @@ class UnsupportedCard(CardError):
     """
 
     code = "UNSUPPORTED_CARD"
+    final = True
 
     def __init__(self, message: str, *, kind: str = "") -> None:
         super().__init__(message)
@@ -96,18 +101,21 @@ class KeyMissing(CardError):
     """The card has no key of the kind that is asked for; nothing is wrong with it."""
 
     code = "KEY_MISSING"
+    final = True
 
 
 class CardNotActivated(CardError):
     """The PIN is still as the card was made: the card must be activated first."""
 
     code = "CARD_NOT_ACTIVATED"
+    final = True
 
 
 class CardExpired(CardError):
     """The card's certificate is not valid now."""
 
     code = "CARD_EXPIRED"
+    final = True
 
 
 class WrongPin(CardError):
@@ -124,6 +132,7 @@ class PinBlocked(CardError):
     """The PIN has no tries left."""
 
     code = "PIN_BLOCKED"
+    final = True
 
 
 class WrongPuk(CardError):
@@ -140,6 +149,7 @@ class PukBlocked(CardError):
     """The PUK has no tries left, for good: only a new card helps."""
 
     code = "PUK_BLOCKED"
+    final = True
 
 
 class NewPinRefused(CardError):

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 _MAX_OFFSET = 0x7FFF  # READ BINARY's offset has 15 bits
 _MAX_READS = 256
 
-_TAG_FILE_CONTROL = 0x62
+_TAGS_FILE_CONTROL = (0x62, 0x6F)
 _TAG_FILE_SIZES = (0x81, 0x80)
 
 _PAST_END = frozenset({SW.END_OF_FILE, SW.WRONG_OFFSET})
@@ -54,7 +54,10 @@ class FileReader:
         raise CardError("The card gives a file in pieces that have no end.")
 
     def _select(self, path: bytes) -> int:
-        """Select a file by its path in the application and return its size in bytes."""
+        """Select a file by its path in the application and return its size in bytes.
+
+        Of one whose size the card does not tell, that is as far as reading can go.
+        """
         command = Command(INS_SELECT, 0x08, 0x04, path, le=256)
         self.in_folder = len(path) > 2
         data, status = self._channel.exchange(command)
@@ -65,9 +68,13 @@ class FileReader:
                 f"The card answered {status:04X} to the choice of a file.",
                 status_word=status,
             )
-        control = Tlv.take(data)[0]
-        if control.tag == _TAG_FILE_CONTROL:
-            for child in Tlv.parse_all(control.value):
-                if child.tag in _TAG_FILE_SIZES:
-                    return int.from_bytes(child.value)
-        raise TlvError("The card does not say how long a file is.")
+        try:
+            control = Tlv.take(data)[0]
+            if control.tag in _TAGS_FILE_CONTROL:
+                for child in Tlv.parse_all(control.value):
+                    if child.tag in _TAG_FILE_SIZES:
+                        return int.from_bytes(child.value)
+        except TlvError:
+            pass
+        logger.info("The card does not say how long a file is.")
+        return _MAX_OFFSET + 1

@@ -58,6 +58,11 @@ _NO_APPLICATION = frozenset(
     }
 )
 
+# How a card says that it has no key of that reference.
+_NO_SUCH_KEY = frozenset(
+    {SW.WRONG_DATA, SW.FILE_NOT_FOUND, SW.WRONG_P1_P2, SW.REFERENCE_NOT_FOUND}
+)
+
 
 class FineidCard:
     """A citizen card whose application is selected.
@@ -176,10 +181,13 @@ class FineidCard:
     def serial(self) -> bytes:
         """Read the card's serial number (EF.TokenInfo), anew each time.
 
-        Raises ``UnsupportedCard`` and ``TlvError`` for a card that has none.
+        Raises ``CardError`` for a card that has none.
         """
         self._return_to_application()
-        info, _ = Tlv.take(self._files.read(_TOKEN_INFO))
+        try:
+            info, _ = Tlv.take(self._files.read(_TOKEN_INFO))
+        except UnsupportedCard as error:  # which would speak of certificates
+            raise CardError("The card has no serial number.") from error
         serial = info.value_at(_TAG_OCTET_STRING)
         if info.tag != _TAG_SEQUENCE or not serial:
             raise TlvError("The card has no serial number.")
@@ -199,13 +207,7 @@ class FineidCard:
         key, certificate = self._key_ring.settle(key)
         scheme = SignatureScheme(certificate.public_key, algorithm)
         card_digest = scheme.card_digest(digest)
-        environment = Tlv(_TAG_ALGORITHM, bytes([scheme.card_algorithm])) + Tlv(
-            _TAG_KEY, bytes([key.reference])
-        )
-        self._channel.send(
-            Command(INS_MANAGE_SECURITY_ENVIRONMENT, 0x41, 0xB6, environment),
-            step="the choice of the key",
-        )
+        self._choose_key(key, scheme)
         self._channel.send(
             Command(
                 INS_PERFORM_SECURITY_OPERATION,
@@ -223,6 +225,30 @@ class FineidCard:
         )
         scheme.verify(signature, digest)
         return signature
+
+    def _choose_key(self, key: CardKey, scheme: SignatureScheme) -> None:
+        """Name the key and the algorithm to the card.
+
+        A directory may name a key in a way that the card itself does not take; then it
+        is tried once as the table names it. No PIN and no signature is in that.
+        """
+        try:
+            self._name_key(key.reference, scheme)
+        except CardError as error:
+            other = self._key_ring.other_reference(key)
+            if other is None or error.status_word not in _NO_SUCH_KEY:
+                raise
+            logger.info("The card's directories are wrong about a key's reference.")
+            self._name_key(other, scheme)
+
+    def _name_key(self, reference: int, scheme: SignatureScheme) -> None:
+        environment = Tlv(_TAG_ALGORITHM, bytes([scheme.card_algorithm])) + Tlv(
+            _TAG_KEY, bytes([reference])
+        )
+        self._channel.send(
+            Command(INS_MANAGE_SECURITY_ENVIRONMENT, 0x41, 0xB6, environment),
+            step="the choice of the key",
+        )
 
     # -- The application --------------------------------------------------------------
 

@@ -34,6 +34,7 @@ class KeyRing:
         self._known = KNOWN_KEYS[generation or Generation.MULTIAPP_V5]
         self._listed: tuple[CardKey, ...] | None = None
         self._settled: dict[CardKey, tuple[CardKey, CardCertificate]] = {}
+        self._obstacle: CardError | None = None  # why the last key was not used
 
     def keys(self) -> tuple[CardKey, ...]:
         """Return the keys, the preferred one of each role first.
@@ -54,6 +55,7 @@ class KeyRing:
         Raises ``UnsupportedCard`` when there is none.
         """
         listed = [key for key in self.keys() if key.role is role]
+        self._obstacle = None
         if key_type:
             listed.sort(key=lambda key: key.key_type is not key_type)
         # The table has the last word when nothing that is listed will do.
@@ -62,6 +64,8 @@ class KeyRing:
                 key, _ = settled
                 if key_type in {None, key.key_type}:
                     return key
+        if key_type is None and self._obstacle is not None:
+            raise self._obstacle
         raise UnsupportedCard(f"The card has no such key for {role.value}.")
 
     def certificates(self) -> dict[CardKey, CardCertificate]:
@@ -91,9 +95,20 @@ class KeyRing:
     def _try(self, key: CardKey) -> tuple[CardKey, CardCertificate] | None:
         try:
             return self.settle(key)
-        except UnsupportedCard as error:
+        except CONNECTION_ERRORS:
+            raise
+        except CardError as error:
             logger.info("A key for %s is not used: %s", key.role.value, error)
+            self._obstacle = error
             return None
+
+    def other_reference(self, key: CardKey) -> int | None:
+        """Return how the table names a key that the directories name otherwise."""
+        for known in self._known_for(key.role):
+            same = known.certificate_path == key.certificate_path
+            if same and known.reference != key.reference:
+                return known.reference
+        return None
 
     def _known_for(self, role: KeyRole) -> tuple[CardKey, ...]:
         return tuple(key for key in self._known if key.role is role)

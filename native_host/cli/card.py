@@ -19,6 +19,8 @@ from .output import print_result, say
 if TYPE_CHECKING:
     from native_host.operations.manage import PinsSet
 
+    from .run import OpenPrompt
+
 __all__ = ["card"]
 
 _lang_option = click.option("--lang", help="The language to speak: fi, sv or en.")
@@ -95,28 +97,30 @@ def unblock(
 def _manage(
     operation: Callable[..., Awaitable[PinsSet]], config: Config, lang: str | None
 ) -> None:
-    print_result(asyncio.run(_managed(operation, config, lang)))
+    from .run import run_with_prompt
+
+    print_result(run_with_prompt(config, partial(_managed, operation, config, lang)))
 
 
 async def _managed(
-    operation: Callable[..., Awaitable[PinsSet]], config: Config, lang: str | None
+    operation: Callable[..., Awaitable[PinsSet]],
+    config: Config,
+    lang: str | None,
+    open_prompt: OpenPrompt,
 ) -> dict[str, str]:
-    from native_host.environment import open_prompt, open_source
+    from native_host.environment import open_source
     from native_host.languages import choose_language
     from native_host.operations.manage import ManageRequest
     from native_host.pin_prompt.prompt import PromptFailed
 
     request = ManageRequest(language=choose_language(config.language, lang))
-    prompt = open_prompt(config)
-    try:
-        async with open_source(config) as source:
-            done = await operation(request, source=source, prompt=prompt)
-        if config.prompt == "window":
-            # It stays until the person has read it; what was done is done.
-            with suppress(PromptFailed):
-                await prompt.wait_for_cancel()
-    finally:
-        await prompt.close()
+    prompt = open_prompt()
+    async with open_source(config) as source:
+        done = await operation(request, source=source, prompt=prompt)
+    if config.prompt == "window":
+        # It stays until the person has read it; what was done is done.
+        with suppress(PromptFailed):
+            await prompt.wait_for_cancel()
     return done.fields()
 
 
@@ -166,4 +170,11 @@ def _card_words(reader: dict[str, Any]) -> list[str]:
         f"{name} {'unknown' if left is None else left}"
         for name, left in found["tries"].items()
     ]
-    return [*lines, f"Tries left: {', '.join(tries)}", _ACTIVATION[found["activation"]]]
+    lines += [f"Tries left: {', '.join(tries)}", _ACTIVATION[found["activation"]]]
+    if found["activation"] == "active":
+        lines += [
+            f"{name} is locked: see kortilla card unblock {name.lower()}."
+            for name in ("PIN1", "PIN2")
+            if found["tries"][name] == 0
+        ]
+    return lines

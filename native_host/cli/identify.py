@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """``kortilla identify``: the Web eID token for an origin and a challenge."""
 
-import asyncio
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -9,6 +12,9 @@ from native_host.config import Config
 
 from .options import Card, PromptKind, card_option, configured, prompt_option
 from .output import print_result
+
+if TYPE_CHECKING:
+    from .run import OpenPrompt
 
 __all__ = ["identify"]
 
@@ -28,13 +34,17 @@ def identify(
 ) -> None:
     """Identify to a service and print the Web eID token."""
     config = configured(card=card, prompt=prompt)
-    print_result(asyncio.run(_identify(config, origin, nonce, lang)))
+    from .run import run_with_prompt
+
+    print_result(
+        run_with_prompt(config, partial(_identify, config, origin, nonce, lang))
+    )
 
 
 async def _identify(
-    config: Config, origin: str, nonce: str, lang: str | None
+    config: Config, origin: str, nonce: str, lang: str | None, open_prompt: OpenPrompt
 ) -> dict[str, str]:
-    from native_host.environment import open_prompt, open_source
+    from native_host.environment import open_source
     from native_host.languages import choose_language
     from native_host.messaging.models import WebEidAuthenticateArguments, check
     from native_host.operations.authenticate import AuthenticateRequest, authenticate
@@ -50,8 +60,4 @@ async def _identify(
         language=choose_language(config.language, asked.lang),
     )
     async with open_source(config) as source:
-        prompt = open_prompt(config)
-        try:
-            return await authenticate(request, source=source, prompt=prompt)
-        finally:
-            await prompt.close()
+        return await authenticate(request, source=source, prompt=open_prompt())

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import mimetypes
 import os
 import ssl
+import unicodedata
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from native_host.messaging.models import SignArguments
     from native_host.operations.documents import DocumentInbox
     from native_host.operations.sign import Signature, Signatures
+
+    from .run import OpenPrompt
 
 __all__ = ["sign"]
 
@@ -96,10 +99,17 @@ def sign(
             {"name": name, "mediaType": _media_type(file), "size": _size(file)}
             for name, file in zip(_names(files), files, strict=True)
         ]
-    return asyncio.run(_sign(config, values, files))
+    from .run import run_with_prompt
+
+    return run_with_prompt(config, partial(_sign, config, values, files))
 
 
-async def _sign(config: Config, values: dict[str, Any], files: Sequence[Path]) -> int:
+async def _sign(
+    config: Config,
+    values: dict[str, Any],
+    files: Sequence[Path],
+    open_prompt: OpenPrompt,
+) -> int:
     from native_host.messaging.jobs import document_headers
     from native_host.messaging.models import SignArguments, check
     from native_host.messaging.results import error_fields
@@ -112,7 +122,7 @@ async def _sign(config: Config, values: dict[str, Any], files: Sequence[Path]) -
         if inbox is not None:
             for number, file in enumerate(files):
                 _hand_over(inbox, number, file)
-        made = await _ask_and_sign(config, asked, inbox)
+        made = await _ask_and_sign(config, asked, inbox, open_prompt)
     except SigningInterrupted as error:
         say(str(error))
         done = _fields(error.done)
@@ -130,9 +140,12 @@ async def _sign(config: Config, values: dict[str, Any], files: Sequence[Path]) -
 
 
 async def _ask_and_sign(
-    config: Config, asked: SignArguments, inbox: DocumentInbox | None
+    config: Config,
+    asked: SignArguments,
+    inbox: DocumentInbox | None,
+    open_prompt: OpenPrompt,
 ) -> Signatures:
-    from native_host.environment import open_prompt, open_source
+    from native_host.environment import open_source
     from native_host.languages import choose_language
     from native_host.messaging.jobs import sign_request
     from native_host.operations.sign import sign as sign_with_card
@@ -145,11 +158,7 @@ async def _ask_and_sign(
         inbox=inbox,
     )
     async with open_source(config) as source:
-        prompt = open_prompt(config)
-        try:
-            return await sign_with_card(request, source=source, prompt=prompt)
-        finally:
-            await prompt.close()
+        return await sign_with_card(request, source=source, prompt=open_prompt())
 
 
 def _fields(made: Signatures) -> dict[str, Any]:
@@ -186,7 +195,9 @@ def _numbered(hashes: Sequence[str]) -> list[str]:
 def _names(files: Sequence[Path]) -> list[str]:
     """Return the files' names, with their folders where those tell them apart."""
     short = [file.name for file in files]
-    names = short if len(set(short)) == len(short) else [str(file) for file in files]
+    # As names are told apart, PROTOCOL.md §3.
+    told_apart = {unicodedata.normalize("NFC", name) for name in short}
+    names = short if len(told_apart) == len(short) else [str(file) for file in files]
     return [os.fsencode(name).decode(errors="replace") for name in names]
 
 

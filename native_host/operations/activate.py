@@ -65,12 +65,14 @@ class ActivationBlocked(CardError):
     """A PIN that was never set has no tries left: only a PUK sets it now."""
 
     code = "ACTIVATION_BLOCKED"
+    final = True
 
 
 class ActivationMismatch(CardError):
     """The code has not as many digits as this card's; nothing was sent."""
 
     code = "ACTIVATION_MISMATCH"
+    final = True
 
 
 async def activate(

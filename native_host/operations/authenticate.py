@@ -85,8 +85,8 @@ async def _authenticate(
         await check_cancelled(prompt)
         prompt.show(Step.SIGNING if pin is not None else Step.PIN_PAD)
         progress("signing", None)
-        return await prompt.watch(
-            at_hand.run(_verify_and_sign, card, key, pin, digest, certificate)
+        return await asker.verify_and_sign(
+            at_hand, pin, key, digest, token_algorithm(certificate.public_key)
         )
 
     signature = await asker.until_accepted(at_hand, certificate, sign)
@@ -112,18 +112,6 @@ def _look(card: FineidCard) -> CardCertificate:
     _, certificate = _choose_key(card)
     usable_pin(card, PinRole.PIN1)
     return certificate
-
-
-def _verify_and_sign(
-    card: FineidCard,
-    key: CardKey,
-    pin: bytearray | None,
-    digest: bytes,
-    certificate: CardCertificate,
-) -> bytes:
-    """Send the four commands in one go: VERIFY, MSE, HASH and SIGN."""
-    card.verify_pin(PinRole.PIN1, pin)
-    return card.sign(key, digest, token_algorithm(certificate.public_key))
 
 
 def _digest(request: AuthenticateRequest, certificate: CardCertificate) -> bytes:

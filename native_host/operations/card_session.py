@@ -94,7 +94,7 @@ async def with_card(
 
     Ends only with a result, ``UserCancelled`` (whose reason says what stood in the
     way), or an error that is not the card's; where the prompt is not attended, with the
-    card's error too.
+    card's error too, and where it is not patient, with a final one.
     """
     search = _Search(source, prompt, look, suits)
     while True:
@@ -107,6 +107,9 @@ async def with_card(
                 raise
             logger.info("The card can't be used: %s", error.code)
             search.reject(reader, error)
+            if error.final and not prompt.patient:
+                search.show_problem()
+                raise
 
 
 class _Search:
@@ -138,6 +141,10 @@ class _Search:
         # A card that another program holds may be free a moment later.
         if not isinstance(error, CardBusy):
             self._rejected.add(reader)
+
+    def show_problem(self) -> None:
+        """Say what is wrong with the card that was rejected last."""
+        self._prompt.show(Step.FAILED, self._problem)
 
     @asynccontextmanager
     async def card_in(self, reader: Reader) -> AsyncIterator[CardAtHand]:

@@ -2,6 +2,7 @@
 """Asking for a PIN until the card accepts it, for whatever it is then used for."""
 
 import hashlib
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
@@ -12,8 +13,9 @@ from native_host.card.errors import (
     PinNotEntered,
     WrongPin,
 )
-from native_host.card.fineid import FineidCard, PinInfo, PinRole
-from native_host.errors import UserCancelled
+from native_host.card.fineid import CardKey, FineidCard, PinInfo, PinRole
+from native_host.card.signature import SignatureAlgorithm
+from native_host.errors import RequestCancelled, UserCancelled
 from native_host.operations.card_session import CardAtHand
 from native_host.pin_prompt.prompt import Document, PinQuestion, Prompt
 
@@ -100,7 +102,9 @@ class PinAsker:
                 if not repeated:
                     if not pad:
                         self._unanswered = certificate.der, attempt, tries_left
-                    return await use(None if pad else pin)
+                    result = await use(None if pad else pin)
+                    self._unanswered = None
+                    return result
             except WrongPin as error:
                 if not self._prompt.attended:
                     raise
@@ -120,6 +124,32 @@ class PinAsker:
                 # for a caller who was cancelled: a wiped PIN that is sent costs a try.
                 for pin in typed:
                     await at_hand.run(_wipe, pin)
+
+    async def verify_and_sign(
+        self,
+        at_hand: CardAtHand,
+        pin: bytearray | None,
+        key: CardKey,
+        digest: bytes,
+        algorithm: SignatureAlgorithm,
+    ) -> bytes:
+        """Send the four commands in one go: VERIFY, MSE, HASH and SIGN.
+
+        Typing on the reader takes its time, and whoever has cancelled meanwhile signs
+        nothing. Raises what ``verify_pin`` and ``sign`` do, and ``UserCancelled``.
+        """
+        called_off = threading.Event()
+
+        def send() -> bytes:
+            at_hand.card.verify_pin(self._role, pin)
+            if called_off.is_set():
+                raise RequestCancelled("It was called off.")
+            return at_hand.card.sign(key, digest, algorithm)
+
+        try:
+            return await self._prompt.watch(at_hand.run(send))
+        finally:
+            called_off.set()
 
     def _was_refused(self, certificate: CardCertificate, tries_left: int) -> bool:
         """Return whether the last PIN was refused, which lost tries tell too.

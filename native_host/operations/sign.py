@@ -66,6 +66,7 @@ class CertificateMismatch(CardError):
     """
 
     code = "CERTIFICATE_MISMATCH"
+    final = True
 
 
 class SigningInterrupted(KortillaError):
@@ -223,9 +224,11 @@ class _Batch:
             progress=bar if total > 1 else None,
         )
         self._progress("signing", bar)
-        return await self._prompt.watch(
-            at_hand.run(_verify_and_sign, at_hand.card, key, things[done], pin)
+        thing = things[done]
+        value = await self._asker.verify_and_sign(
+            at_hand, pin, key, thing.digest, thing.algorithm
         )
+        return Signature(thing.shown.name, thing.digest, thing.algorithm, value)
 
     def _choose_key(self, card: FineidCard) -> tuple[CardKey, CardCertificate]:
         """Choose the key on the card's thread. Raises ``CertificateMismatch``."""
@@ -295,12 +298,3 @@ class _Thing:
             path=path,
         )
         return cls(shown, digest, algorithm)
-
-
-def _verify_and_sign(
-    card: FineidCard, key: CardKey, thing: _Thing, pin: bytearray | None
-) -> Signature:
-    """Send the four commands in one go: VERIFY, MSE, HASH and SIGN."""
-    card.verify_pin(PinRole.PIN2, pin)
-    value = card.sign(key, thing.digest, thing.algorithm)
-    return Signature(thing.shown.name, thing.digest, thing.algorithm, value)

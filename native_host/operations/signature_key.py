@@ -4,10 +4,10 @@
 import logging
 from collections.abc import Iterator
 
-from native_host.card.certificate import CardCertificate, CertificateError, PublicKey
+from native_host.card.certificate import CardCertificate, PublicKey
 from native_host.card.errors import (
+    CONNECTION_ERRORS,
     CardError,
-    CardExpired,
     KeyMissing,
     UnsupportedCard,
 )
@@ -46,7 +46,9 @@ def signature_keys(
             if not certificate.for_signing:
                 raise UnsupportedCard("The card's certificate is not for signing.")
             check_validity(certificate)
-        except (UnsupportedCard, CertificateError, CardExpired) as error:
+        except CONNECTION_ERRORS:
+            raise
+        except CardError as error:
             logger.info("A signature key can't be used: %s", error.code)
             obstacle = error
             continue

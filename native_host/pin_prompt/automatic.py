@@ -20,6 +20,10 @@ from .questions import (
 __all__ = ["AutomaticPrompt"]
 
 
+#: What somebody would have to do something about.
+_WAITING = {Step.WAITING_FOR_READER: "NO_READER", Step.WAITING_FOR_CARD: "NO_CARD"}
+
+
 class AutomaticPrompt(Prompt):
     """Types the PINs and codes that it was given, by name, once each.
 
@@ -35,7 +39,7 @@ class AutomaticPrompt(Prompt):
     def __init__(self, codes: Mapping[str, str]) -> None:
         self._codes = dict(codes)
         self._stuck = asyncio.Event()
-        self._problem: Problem | None = None
+        self._problem = ""
         self._over = False
 
     async def open(self, conversation: Conversation) -> None:
@@ -54,8 +58,8 @@ class AutomaticPrompt(Prompt):
         if step in (Step.EXPIRED, Step.FAILED):
             self._over = True  # a window would stay readable; nobody reads here
             self._stuck.set()
-        elif problem is not None:
-            self._problem = problem
+        elif problem is not None or step in _WAITING:
+            self._problem = problem.code if problem else _WAITING[step]
             self._stuck.set()
 
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
@@ -103,8 +107,7 @@ class AutomaticPrompt(Prompt):
         await self._stuck.wait()
         if self._over:
             return
-        code = self._problem.code if self._problem else ""
-        raise PromptFailed(f"Nobody is there to solve the problem {code}.")
+        raise PromptFailed(f"Nobody is there to solve the problem {self._problem}.")
 
     async def close(self) -> None:
         """There is nothing to take away."""

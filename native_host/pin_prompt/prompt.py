@@ -52,6 +52,17 @@ class Prompt(ABC):
     #: said and waited for is then an error at once.
     attended: bool = True
 
+    #: False where the person would rather begin again than wait when a card will not do
+    #: however often it is put in: that is said, and then an error.
+    patient: bool = True
+
+    def cancel(self) -> bool:
+        """Do as if the person had cancelled; say whether that is possible.
+
+        For a program that is told to end.
+        """
+        return False
+
     @abstractmethod
     async def open(self, conversation: Conversation) -> None:
         """Begin. Returns once the window is visible. Raises ``PromptFailed``."""

@@ -9,8 +9,9 @@ import asyncio
 import os
 import sys
 import termios
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 from native_host.errors import UserCancelled
 
@@ -40,6 +41,8 @@ _MAX_LINE = 4096
 class TerminalPrompt(Prompt):
     """A conversation on the terminal at standard input; words go to standard error."""
 
+    patient = False
+
     def __init__(self) -> None:
         self._terminal = -1
         self._shown: tuple[Step, Problem | None] | None = None
@@ -48,6 +51,18 @@ class TerminalPrompt(Prompt):
         self._managing: texts.Texts | None = None
         self._marked = False
         self._over = asyncio.Event()
+        #: How the terminal was before its echo was switched off.
+        self._before: list[Any] | None = None
+        self._said: tuple[Step, Progress] | None = None
+
+    def cancel(self) -> bool:
+        """See ``Prompt``. Once: then the program has to end in another way."""
+        if self._over.is_set():
+            return False
+        self._over.set()
+        if self._asking and not self._asking.done():
+            self._asking.set_exception(UserCancelled())
+        return True
 
     async def open(self, conversation: Conversation) -> None:
         if not _is_terminal():
@@ -80,14 +95,18 @@ class TerminalPrompt(Prompt):
         problem: Problem | None = None,
         progress: Progress | None = None,
     ) -> None:
-        again = progress if step is Step.PIN_PAD else None
+        again = progress if step in {Step.PIN_PAD, Step.SIGNING} else None
         if (step, problem) == self._shown and not again:
             return
-        self._shown = step, problem
         text = self._managing or self._texts
-        heading, body = text.problem(problem) if problem else text.step(step)
-        self._say(f"{heading}. {body}")
-        if again:
+        if (step, problem) != self._shown or step is Step.PIN_PAD:
+            heading, body = text.problem(problem) if problem else text.step(step)
+            self._say(f"{heading}. {body}")
+            if step in (Step.WAITING_FOR_READER, Step.WAITING_FOR_CARD):
+                self._say(text("terminal.cancel"))
+        self._shown = step, problem
+        if again and (step is Step.PIN_PAD or (step, again) != self._said):
+            self._said = step, again
             self._say(text.progress(step, again))
         if step in (Step.EXPIRED, Step.FAILED):
             self._over.set()  # what stands in a terminal stays there
@@ -101,6 +120,7 @@ class TerminalPrompt(Prompt):
             self._say(f"  {number}. {name}, {satu}")
             reader = texts.printable(choice.reader)
             self._say(f"     {text('choose.reader', reader=reader)}")
+        self._show_typing()
         answer = await self._ask(text("terminal.choose"))
         given = answer.decode(errors="replace").strip()
         numbers = [str(number) for number in range(1, len(choices) + 1)]
@@ -160,8 +180,8 @@ class TerminalPrompt(Prompt):
             return typed
         try:
             for field in question.fields:
-                typed[field.name] = await self._ask_code(field, question, text)
-                self._warn(field, typed, text)
+                code = await self._ask_code(field, question, typed, text)
+                typed[field.name] = code
         except BaseException:
             for code in typed.values():
                 _wipe(code)
@@ -183,6 +203,7 @@ class TerminalPrompt(Prompt):
     async def close(self) -> None:
         if self._asking and not self._asking.done():
             self._asking.set_exception(PromptFailed("The prompt has been closed."))
+        self._show_typing()
 
     def _mark(self, test_card: bool) -> None:
         if test_card and not self._marked:
@@ -203,7 +224,11 @@ class TerminalPrompt(Prompt):
             self._say(words)
 
     async def _ask_code(
-        self, field: CodeField, question: CodesQuestion, text: texts.Texts
+        self,
+        field: CodeField,
+        question: CodesQuestion,
+        typed: dict[str, bytearray],
+        text: texts.Texts,
     ) -> bytearray:
         """Ask for a code until it fits, and twice for one that is chosen."""
         name = codes.label(field, question, text)
@@ -214,6 +239,7 @@ class TerminalPrompt(Prompt):
             elif not (complaint := codes.fault(field, len(code), text)):
                 if not codes.is_new(field):
                     return code
+                self._warn(field, {**typed, field.name: code}, text)
                 try:
                     again = await self._ask_hidden(f"{name}, {text('codes.again')}")
                 except BaseException:
@@ -230,22 +256,26 @@ class TerminalPrompt(Prompt):
     def _warn(
         self, field: CodeField, typed: dict[str, bytearray], text: texts.Texts
     ) -> None:
-        """Say what speaks against a PIN that was chosen; it is taken all the same."""
-        if not codes.is_new(field):
-            return
+        """Say what speaks against a PIN before it is typed again, which takes it."""
         before = {name: code for name, code in typed.items() if name != field.name}
         chosen = [before.pop(name) for name in list(before) if name.startswith("new-")]
-        for words in codes.warnings(
-            typed[field.name], text, others=chosen, codes=before
-        ):
+        said = codes.warnings(typed[field.name], text, others=chosen, codes=before)
+        for words in said:
             self._say(words)
+        if said:
+            self._say(text("terminal.other"))
 
     async def _ask_hidden(self, name: str) -> bytearray:
-        """Ask for what doesn't show as it is typed. An empty answer cancels."""
-        with self._hidden():
-            self._say(self._texts("terminal.hidden"))
-            answer = await self._ask(f"{name}: ")
-            self._say("")
+        """Ask for what doesn't show as it is typed. An empty answer cancels.
+
+        Where the question is taken back, somebody may be in the midst of typing: what
+        follows does not show either, until something else is asked or all is over.
+        """
+        self._hide_typing()
+        self._say(self._texts("terminal.hidden"))
+        answer = await self._ask(f"{name}: ")
+        self._show_typing()
+        self._say("")
         if not answer:
             raise UserCancelled
         return answer
@@ -270,6 +300,7 @@ class TerminalPrompt(Prompt):
         self._say("")
 
     async def _ask_to_go_on(self) -> None:
+        self._show_typing()
         answer = await self._ask(self._texts("terminal.go_on"))
         given = answer.decode(errors="replace").strip().casefold()
         yes = {texts.load(code)("terminal.yes") for code in texts.languages()}
@@ -307,17 +338,21 @@ class TerminalPrompt(Prompt):
             loop.remove_reader(self._terminal)
             self._asking = None
 
-    @contextmanager
-    def _hidden(self) -> Iterator[None]:
+    def _hide_typing(self) -> None:
         """Switch the terminal's echo off, and throw away what was typed before."""
-        before = termios.tcgetattr(self._terminal)
-        silent = [*before]
+        now = termios.tcgetattr(self._terminal)
+        if self._before is None:
+            self._before = now
+        silent = [*now]
         silent[3] &= ~termios.ECHO
         termios.tcsetattr(self._terminal, termios.TCSAFLUSH, silent)
-        try:
-            yield
-        finally:
-            termios.tcsetattr(self._terminal, termios.TCSADRAIN, before)
+
+    def _show_typing(self) -> None:
+        """Switch the echo on again, and throw away what did not show."""
+        if self._before is not None:
+            with suppress(termios.error):  # the terminal has gone
+                termios.tcsetattr(self._terminal, termios.TCSAFLUSH, self._before)
+            self._before = None
 
 
 def _is_terminal() -> bool:

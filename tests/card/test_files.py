@@ -94,24 +94,28 @@ def test_padding_and_answers_longer_than_the_file_are_cut_off(
 
 def test_other_control_parameters_are_understood(v5_certificate: bytes) -> None:
     size = f"{len(v5_certificate):04X}"
+    for control in (f"620E8201018302433180 02{size}8A0105", f"6F048102{size}"):
+        script = Script(
+            (SELECT, "9000"),
+            (SELECT_AUTHENTICATION, f"{control}9000"),
+            *file_exchanges(v5_certificate),
+        )
+        assert read(script) == v5_certificate
+        script.assert_done()
+
+
+@pytest.mark.parametrize("control", ["", "6200", "62048102", "6F00", "FF"])
+def test_a_file_whose_length_the_card_does_not_tell_is_read_to_its_end(
+    v5_certificate: bytes, control: str
+) -> None:
     script = Script(
         (SELECT, "9000"),
-        (SELECT_AUTHENTICATION, f"620E8201018302433180 02{size}8A01059000"),
+        (SELECT_AUTHENTICATION, f"{control}9000"),
         *file_exchanges(v5_certificate),
+        (f"00B0{len(v5_certificate):04X}00", "6B00"),
     )
     assert read(script) == v5_certificate
-
-
-@pytest.mark.parametrize(
-    "control",
-    ["9000", "62009000", "6204810204", "6F048102043F9000", "FF9000", "620481020000"],
-)
-def test_control_parameters_without_a_length_are_an_error(control: str) -> None:
-    script = Script(
-        (SELECT, "9000"), (SELECT_AUTHENTICATION, control.ljust(8, "0")[:60] or "9000")
-    )
-    with pytest.raises(CardError):
-        read(script)
+    script.assert_done()
 
 
 def test_control_parameters_that_say_too_little_are_an_error(

@@ -14,7 +14,6 @@ from native_host.card.errors import (
     PinBlocked,
     PinTriesUnreadable,
     PukBlocked,
-    UnsupportedCard,
     WrongPin,
     WrongPuk,
 )
@@ -294,7 +293,7 @@ def test_the_serial_number_is_read_anew_each_time() -> None:
         (b"\x30\x05\x02\x01\x00\x04\x00", TlvError),
         (b"\x31\x06\x02\x01\x00\x04\x01A", TlvError),
         (b"\x00" * 20, TlvError),
-        (None, UnsupportedCard),
+        (None, CardError),
     ],
 )
 def test_a_card_without_a_serial_number_is_refused(

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The terminal that a command is started in."""
 
-import contextlib
 import os
 import pty
 import select
 import subprocess
+import termios
+import threading
 from collections.abc import Sequence
+from typing import Any
 
 from .conftest import Outcome
 
@@ -18,7 +20,9 @@ class Terminal:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._master, slave = pty.openpty()
+        self._slave = os.dup(slave)
         self._seen = b""
+        self._over = threading.Event()
         self._process = subprocess.Popen(
             ["setsid", "--ctty", *command],  # so that Ctrl-C reaches it
             stdin=slave,
@@ -36,16 +40,41 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
+    def signal(self, number: int) -> None:
+        """Send a signal to the command itself."""
+        self._process.send_signal(number)
+
+    @property
+    def settings(self) -> list[Any]:
+        """How the terminal is set."""
+        return termios.tcgetattr(self._slave)
+
+    @property
+    def echoes(self) -> bool:
+        """Whether what is typed shows."""
+        return bool(self.settings[3] & termios.ECHO)
+
     def end(self) -> Outcome:
         """Wait for the command's end; the words are what it has shown since."""
-        with contextlib.suppress(OSError):  # nobody has the terminal open any more
-            while select.select([self._master], [], [], 30)[0]:
-                self._seen += os.read(self._master, 4096)
+        reading = threading.Thread(target=self._read_on, daemon=True)
+        reading.start()
         out, _ = self._process.communicate(timeout=30)
+        self._over.set()
+        reading.join()
         shown = self._seen.decode()
         return Outcome(self._process.returncode, out.decode().splitlines(), shown)
+
+    def _read_on(self) -> None:
+        # We have the terminal open as well, so there is no end to be read.
+        while True:
+            over = self._over.is_set()
+            if select.select([self._master], [], [], 0 if over else 0.05)[0]:
+                self._seen += os.read(self._master, 4096)
+            elif over:
+                return
 
     def close(self) -> None:
         self._process.kill()
         self._process.communicate()
+        os.close(self._slave)
         os.close(self._master)

@@ -40,9 +40,9 @@ from .one_reader import OneReader
 # "." where nobody notices. The same holds for a login and each signature of a batch.
 #
 # The card's directory is not needed: what is wrong with it is logged. A read that gives
-# too little is continued. Tries that can't be read in one way are read in the other. A
-# status word of one byte is no answer. 61xx and 6Cxx are followed, but not for what
-# carries a PIN or signs.
+# too little is continued, and a file whose length is not told is read to its end. Tries
+# that can't be read in one way are read in the other. A status word of one byte is no
+# answer. 61xx and 6Cxx are followed, but not for what carries a PIN or signs.
 TABLE = """
                       application directory file    read    pin-info verify  key     hash    sign
 card-pulled   before  removed     removed   removed removed removed  removed removed removed removed
@@ -54,9 +54,9 @@ mute          after   mute        mute      mute    mute    mute     mute    mut
 delay         before  .           .         .       .       .        .       .       .       .
 delay         after   .           .         .       .       .        .       .       .       .
 garbled       before  error       .         error   error   .        error   error   error   error
-garbled       after   error       .         error   error   .        error   error   error   invalid
+garbled       after   error       .         .       error   .        error   error   error   invalid
 too-short     before  mute        mute      mute    mute    mute     mute    mute    mute    mute
-too-short     after   mute        .         error   .       .        mute    mute    mute    invalid
+too-short     after   mute        .         .       .       .        mute    mute    mute    invalid
 too-long      before  error       .         error   error   .        error   error   error   error
 too-long      after   .           .         .       error   .        .       .       .       invalid
 61xx          before  error       .         error   error   .        error   error   error   error

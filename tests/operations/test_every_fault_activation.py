@@ -53,7 +53,7 @@ mute          after   mute        mute      mute        mute    mute         mut
 delay         before  .           .         .           .       .            .                  .       .
 delay         after   .           .         .           .       .            .                  .       .
 garbled       before  error       .         error       error   ./unreadable ./error/unreadable error   error
-garbled       after   error       .         error       error   ./unreadable ./error/unreadable error   error
+garbled       after   error       .         ./error     ./error ./unreadable ./error/unreadable error   error
 too-short     before  mute        mute      mute        mute    mute         mute               mute    mute
 too-short     after   mute        .         ./error     ./error ./unreadable ./error/unreadable mute    mute
 too-long      before  error       .         error       error   ./unreadable ./error/unreadable error   error

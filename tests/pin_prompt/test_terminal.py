@@ -152,13 +152,24 @@ def test_each_typing_on_the_pad_is_asked_for_anew(
     try:
         for done in (0, 0, 1):
             prompt.show(Step.PIN_PAD, progress=Progress(done, 2))
-        prompt.show(Step.SIGNING, progress=Progress(0, 2))
-        prompt.show(Step.SIGNING, progress=Progress(1, 2))
     finally:
         os.close(prompt._terminal)
     said = capsys.readouterr().err
     assert said.count("Signatures made: 0 / 2") == 2
     assert said.count("Signatures made: 1 / 2") == 1
+
+
+def test_how_far_a_batch_has_got_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    prompt = TerminalPrompt()
+    prompt._texts = texts.load("en", "sign")
+    prompt._terminal = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for done in (0, 1, 1, 2):
+            prompt.show(Step.SIGNING, progress=Progress(done, 3))
+    finally:
+        os.close(prompt._terminal)
+    said = capsys.readouterr().err
+    assert [said.count(f"Signatures made: {done} / 3") for done in range(3)] == [1] * 3
     assert said.count("You are signing") == 1
 
 
