@@ -19,7 +19,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -169,7 +169,7 @@ class RedisStores:
 
     challenges: RedisChallengeStore
     sessions: RedisSessionStore
-    _client: Redis
+    _client: Redis = field(repr=False)  # which may tell its password
 
     @classmethod
     def from_url(

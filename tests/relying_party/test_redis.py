@@ -185,6 +185,7 @@ async def test_a_redis_that_is_not_ours(change: str, redis: RedisServer) -> None
     with pytest.raises(StoreUnavailableError) as caught:
         await stores.sessions.create({})
     assert "secret" not in str(caught.value)
+    assert "secret" not in repr(stores)
     await stores.close()
     server.close()
     await server.wait_closed()
