@@ -249,6 +249,21 @@ async def test_what_an_answer_says_wrong_is_named(
     assert (await refusal(scene)).reason == reason
 
 
+async def test_an_answer_past_its_end_is_refused_however_old_it_may_be(
+    scene: Scene, server: Server
+) -> None:
+    options = {"max_age": timedelta(days=1)}
+    for minutes, reason in ((-16, "expired"), (-15, None)):
+        server.handlers["ocsp/issuing"] = OCSPAnswer(
+            scene.ca, this_update=-60 * MINUTE, next_update=minutes * MINUTE
+        )
+        if reason:
+            assert (await refusal(scene, **options)).reason == reason
+            continue
+        async with checker(**options) as revocation:
+            await revocation.check(scene.path, at=NOW)
+
+
 async def test_an_older_answer_played_back_is_refused(
     scene: Scene, server: Server
 ) -> None:
