@@ -32,6 +32,8 @@ from .responder import (
     distribution_points,
     full_name,
     make_ca,
+    seal,
+    sign,
 )
 
 HOUR = timedelta(hours=1)
@@ -348,6 +350,17 @@ async def test_garbage_is_not_a_list(scene: Scene, server: Server) -> None:
 
         server.handlers["crl/issuing.crl"] = answer
         assert (await refusal(scene)).reason == "not-crl"
+
+
+def test_a_list_with_two_algorithms_is_no_list(root: CA, tmp_path: Path) -> None:
+    """RFC 5280 §5.1.1.2: what is signed names the algorithm too."""
+    file = tmp_path / "list"
+    signed = crl.CertificateList.load(List(root).encode())["tbs_cert_list"].dump()
+    other, _ = sign(root.key, "sha512_ecdsa", b"")
+    file.write_bytes(seal(signed, root.key, other))
+    with pytest.raises(NoAnswerError) as caught:
+        lists.load(file, issuer=Subject.of(root.certificate), most_octets=10_000)
+    assert caught.value.reason == "not-crl"
 
 
 def test_no_list_survives_the_change_of_any_bit(root: CA, tmp_path: Path) -> None:
