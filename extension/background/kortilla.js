@@ -32,6 +32,11 @@ const ACTIONS = Object.freeze({
   "kortilla:prepare": prepare,
 });
 
+/** What only Kortilla's own pages ask for. A page that tries is worth a note. */
+const NOT_FOR_PAGES = new Set(
+  ["card-status", "activate", "change-pin", "unblock"].map((it) => `kortilla:${it}`),
+);
+
 /**
  * Do what a page asks for.
  *
@@ -42,7 +47,12 @@ const ACTIONS = Object.freeze({
  */
 export async function handle(request, desk) {
   const action = Object.hasOwn(ACTIONS, request.action) && ACTIONS[request.action];
-  if (!action) throw new Fault("UNKNOWN_COMMAND");
+  if (!action) {
+    if (NOT_FOR_PAGES.has(request.action)) {
+      console.warn("A page was refused:", request.action, request.sender?.origin);
+    }
+    throw new Fault("UNKNOWN_COMMAND");
+  }
   const origin = await originOf(request.sender, request.seen.ancestorsAreOwn);
   const fields = await action(request, desk, origin);
   return { ...fields, id: request.message["id"] };

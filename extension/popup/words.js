@@ -163,6 +163,10 @@ export function outcomeReport({ command, pin, code, reason }) {
   if (code === "USER_CANCELLED" && reason === null) {
     return say(["stopped", "stoppedMore"], true);
   }
+  if (code === "HOST_CRASHED") {
+    // It had started: what helps a program that does not is no help here.
+    return { ...say(["crashedMidway", "stoppedMore"], true), code };
+  }
   const problem = problemReport({ code: reason ?? code, kind: "" });
   return {
     ...problem,

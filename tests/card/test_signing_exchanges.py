@@ -231,6 +231,54 @@ def test_an_rsa_alternate_of_2026_has_its_reference_from_the_directories(
     script.assert_done()
 
 
+def test_a_key_that_a_directory_misnames_is_named_as_the_table_has_it(
+    p384: ec.EllipticCurvePrivateKey, v5_signature_certificate: bytes
+) -> None:
+    keys = private_key("45", "01", "01") + private_key(
+        "46", "46", "02", usage=SIGNATURE_USAGE
+    )
+    certificates = certificate("45", "4331") + certificate("46", "50164332")
+    objects = object_directory(path("4401"), path("4402"), path("4403"))
+    signature = card_signature(p384, DIGESTS[0], hashes.SHA384())
+    verify, named, *rest = signing(p384, "800154840102", DIGESTS[0], signature)
+    script = scripted(
+        V5_ATR,
+        *file(SELECT_DIRECTORY, objects),
+        *file("00A4080402440100", keys),
+        *file("00A4080402440200", certificates),
+        *file("00A4080402440300", pin("01", "11") + pin("02", "82")),
+        *file(SELECT_SIGNATURE, v5_signature_certificate),
+        (SELECT, "9000"),
+        (PIN2_INFO, pin_information(ref="82")),
+        verify,
+        ("002241B606800154840146", "6A88"),
+        named,
+        *rest,
+    )
+    card = FineidCard(script)
+    key = card.key(KeyRole.SIGNATURE)
+    assert key.reference == 0x46
+    card.verify_pin(PinRole.PIN2, pin2())
+    assert card.sign(key, DIGESTS[0], ES384) == signature
+    script.assert_done()
+
+
+@pytest.mark.parametrize("status", ["6982", "6F00", "6A82"])
+def test_a_certificate_that_cant_be_read_hides_no_other_key(
+    rsa3072: rsa.RSAPrivateKey, status: str
+) -> None:
+    der = make_certificate(rsa3072, key_usage=SIGNING)
+    script = scripted(
+        V4_2_ATR,
+        (SELECT_DIRECTORY, "6A82"),
+        (SELECT_SECOND, control_parameters(1000)),
+        ("00B0000000", status),
+        *file(SELECT_SIGNATURE, der),
+    )
+    assert FineidCard(script).key(KeyRole.SIGNATURE).key_type is KeyType.RSA
+    script.assert_done()
+
+
 def test_a_p384_key_signs_a_digest_of_sha256(
     p384: ec.EllipticCurvePrivateKey, v5_signature_certificate: bytes
 ) -> None:

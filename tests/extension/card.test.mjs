@@ -322,10 +322,12 @@ for (const [name, sender] of Object.entries(FORGERIES)) {
 }
 
 for (const action of ["card-status", "activate", "change-pin", "unblock"]) {
-  test(`pages get no kortilla:${action}`, async () => {
+  test(`pages get no kortilla:${action}, which is noted`, async (context) => {
+    const warn = context.mock.method(console, "warn", () => {});
     const message = { action: `kortilla:${action}`, id: "a1", pin: "PIN1" };
     const reply = await new Page().get(message);
     assert.deepEqual([reply.id, reply.error.code], ["a1", "UNKNOWN_COMMAND"]);
+    assert.equal(warn.mock.callCount(), 1);
     assert.equal(fake.hosts.length, 0);
   });
 

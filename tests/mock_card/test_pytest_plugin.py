@@ -37,6 +37,7 @@ from native_host.card.errors import (
 )
 from native_host.errors import OriginRefused
 from native_host.mock_card.faults import Fault
+from native_host.pin_prompt.prompt import PromptFailed
 from relying_party import Trust, validate
 
 
@@ -50,6 +51,15 @@ def identify(card, origin=ORIGIN):
 def test_it_works_without_an_event_loop_and_for_a_server_on_this_computer(
     kortilla_card,
 ):
+    assert identify(kortilla_card).satu == kortilla_card.person.satu
+
+@pytest.mark.parametrize("reader", [False, True])
+def test_a_card_that_is_not_there_is_an_error_at_once(kortilla_card, reader):
+    kortilla_card.state.pull(reader=reader)
+    missing = "NO_READER" if reader else "NO_CARD"
+    with pytest.raises(PromptFailed, match=missing):
+        kortilla_card.token(ORIGIN, NONCE)
+    kortilla_card.state.insert()
     assert identify(kortilla_card).satu == kortilla_card.person.satu
 
 @pytest.mark.parametrize("turn", [1, 2])
@@ -136,7 +146,7 @@ def test_three_lines_log_in(tmp_path: Path) -> None:
 
 
 def test_all_that_the_plugin_gives(tmp_path: Path) -> None:
-    assert "11 passed" in run_tests(tmp_path, ALL_OF_IT)
+    assert "13 passed" in run_tests(tmp_path, ALL_OF_IT)
 
 
 def test_loading_the_plugin_loads_nothing_else() -> None:

@@ -109,9 +109,10 @@ class Person(Prompt):
     async def close(self) -> None:
         """There is no window."""
 
-    def cancel(self) -> None:
+    def cancel(self) -> bool:
         """Press cancel."""
         self._cancelled.set()
+        return True
 
     def problems(self) -> list[str]:
         """Return the codes of all problems that were shown, in order."""

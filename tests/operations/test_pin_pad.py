@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """PINs that are typed on the reader: the window asks for consent alone."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -9,7 +12,9 @@ from native_host.card.connection import CardConnection
 from native_host.card.pin_pad import PinPad
 from native_host.card.source import Reader
 from native_host.errors import UserCancelled
+from native_host.mock_card.faults import CommandName
 from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.sign import (
     HashToSign,
@@ -27,17 +32,26 @@ NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
 TIMED_OUT, CANCELLED, LENGTH = 0x6400, 0x6401, 0x6403
 
 
+#: Digits, the reader's own answer, or what happens before there is one.
+Typing = str | int | Callable[[], str]
+
+
 class Pad(PinPad):
-    """A reader on which a person types what the test says, or does something else."""
+    """A reader on which a person types what the test says, or does something else.
+
+    What is to be called is called first, as if the person took that long.
+    """
 
     can_modify = False
 
-    def __init__(self, typings: Iterator[str | int], card: CardConnection) -> None:
+    def __init__(self, typings: Iterator[Typing], card: CardConnection) -> None:
         self._typings = typings
         self._card = card
 
     def verify(self, template: bytes, min_digits: int, max_digits: int) -> int:
         typed = next(self._typings)
+        if callable(typed):
+            typed = typed()
         if isinstance(typed, int):
             return typed
         assert min_digits <= len(typed) <= max_digits
@@ -49,9 +63,9 @@ class Pad(PinPad):
 
 
 @pytest.fixture
-def typings(source: MockCardSource, monkeypatch: pytest.MonkeyPatch) -> list[str | int]:
+def typings(source: MockCardSource, monkeypatch: pytest.MonkeyPatch) -> list[Typing]:
     """Give the reader a pin pad; return the list of what is typed there."""
-    typings: list[str | int] = []
+    typings: list[Typing] = []
     connect, typed = source.connect, iter(typings)
 
     async def with_pad(reader: Reader) -> CardConnection:
@@ -75,7 +89,7 @@ async def sign_two(person: Person, source: MockCardSource) -> Signatures:
 
 
 async def test_the_pin_is_typed_on_the_reader_after_consent_in_the_window(
-    source: MockCardSource, typings: list[str | int]
+    source: MockCardSource, typings: list[Typing]
 ) -> None:
     typings.append("1234")
     person = Person([""])
@@ -85,7 +99,7 @@ async def test_the_pin_is_typed_on_the_reader_after_consent_in_the_window(
 
 
 async def test_pin2_is_typed_once_for_each_signature(
-    source: MockCardSource, typings: list[str | int]
+    source: MockCardSource, typings: list[Typing]
 ) -> None:
     typings += ["123456", "123456"]
     person = Person([""])
@@ -96,7 +110,7 @@ async def test_pin2_is_typed_once_for_each_signature(
 
 
 async def test_why_the_reader_gave_no_pin_is_said_and_it_is_asked_for_again(
-    source: MockCardSource, typings: list[str | int]
+    source: MockCardSource, typings: list[Typing]
 ) -> None:
     typings += [TIMED_OUT, LENGTH, "9999", "9999", "1234"]
     person = Person(["", "", "", "", ""])
@@ -110,7 +124,7 @@ async def test_why_the_reader_gave_no_pin_is_said_and_it_is_asked_for_again(
 
 
 async def test_cancel_on_the_reader_is_cancel(
-    source: MockCardSource, typings: list[str | int]
+    source: MockCardSource, typings: list[Typing]
 ) -> None:
     typings.append(CANCELLED)
     with pytest.raises(UserCancelled):
@@ -118,7 +132,7 @@ async def test_cancel_on_the_reader_is_cancel(
 
 
 async def test_a_batch_goes_on_where_it_was_after_a_slip_on_the_reader(
-    source: MockCardSource, typings: list[str | int]
+    source: MockCardSource, typings: list[Typing]
 ) -> None:
     typings += ["123456", "999999", "123456"]
     person = Person(["", ""])
@@ -128,10 +142,53 @@ async def test_a_batch_goes_on_where_it_was_after_a_slip_on_the_reader(
 
 
 async def test_cancel_on_the_reader_in_the_middle_of_a_batch_is_an_interruption(
-    source: MockCardSource, typings: list[str | int]
+    source: MockCardSource, typings: list[Typing]
 ) -> None:
     typings += ["123456", CANCELLED]
     with pytest.raises(SigningInterrupted) as caught:
         await sign_two(Person([""]), source)
     assert caught.value.reason == "USER_CANCELLED"
     assert len(caught.value.done.signatures) == 1
+
+
+@pytest.mark.parametrize("who", ["person", "page"])
+async def test_whoever_cancels_while_the_reader_waits_for_pin2_signs_nothing(
+    who: str, source: MockCardSource, typings: list[Typing], folder: Path
+) -> None:
+    loop, at_the_pad, go_on = asyncio.get_running_loop(), asyncio.Event(), Event()
+
+    def slowly() -> str:
+        loop.call_soon_threadsafe(at_the_pad.set)
+        go_on.wait(20)
+        return "123456"
+
+    typings.append(slowly)
+    commands = []
+    connect = source.connect
+
+    async def watched(reader: Reader) -> CardConnection:
+        connection = await connect(reader)
+        send = connection.send_and_receive
+
+        def send_and_receive(apdu: bytes) -> tuple[bytes, int]:
+            commands.append(CommandName.of(apdu))
+            return send(apdu)
+
+        connection.send_and_receive = send_and_receive  # type: ignore[method-assign] # to look on
+        return connection
+
+    source.connect = watched  # type: ignore[method-assign] # to look on
+    person = Person([""])
+    signing = asyncio.create_task(sign_two(person, source))
+    await at_the_pad.wait()
+    if who == "person":
+        person.cancel()
+    else:
+        signing.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(UserCancelled if who == "person" else asyncio.CancelledError):
+        await signing
+    assert CommandName.VERIFY in commands
+    assert CommandName.SIGN not in commands
+    assert MockCardState.open(folder).read().pin2.tries == 5

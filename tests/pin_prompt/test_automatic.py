@@ -86,14 +86,15 @@ async def test_a_problem_ends_the_waiting_for_a_person() -> None:
         await waiting
 
 
-async def test_waiting_without_a_problem_goes_on() -> None:
+@pytest.mark.parametrize(
+    ("step", "code"),
+    [(Step.WAITING_FOR_READER, "NO_READER"), (Step.WAITING_FOR_CARD, "NO_CARD")],
+)
+async def test_nobody_puts_in_what_is_missing(step: Step, code: str) -> None:
     prompt = AutomaticPrompt({})
-    prompt.show(Step.WAITING_FOR_CARD)
-    inserted = asyncio.Event()
-    waiting = asyncio.ensure_future(prompt.watch(inserted.wait()))
-    await asyncio.sleep(0)
-    inserted.set()
-    assert await waiting
+    prompt.show(step)
+    with pytest.raises(PromptFailed, match=code):
+        await prompt.watch(asyncio.Event().wait())
 
 
 #: What is set up for a mock card, by name.
