@@ -219,7 +219,7 @@ def test_an_activation_that_was_interrupted_goes_on_in_the_same_window(
 
 @each_scheme
 def test_another_card_that_is_put_in_is_noticed_and_not_written_on(
-    new_card: NewCard, managing: Open, tmp_path: Path, profile: str
+    new_card: NewCard, screen: Screen, managing: Open, tmp_path: Path, profile: str
 ) -> None:
     card = new_card(profile)
     other = MockCardState.create(tmp_path / "other", profile=profile, state="new")
@@ -236,7 +236,10 @@ def test_another_card_that_is_put_in_is_noticed_and_not_written_on(
         in_reader.rename(first)
         in_reader.write_bytes(others)
         card.insert()
-        window.wait_for(lambda seen: seen.wants_card and window.still() != taken_out)
+        # Another page, and one that wants a card too.
+        screen.wait_until(
+            lambda: window.still() != taken_out and window.see().wants_card
+        )
         assert "OTHER_CARD" in window.log
         assert window.see().fields == 0
         assert in_reader.read_bytes() == others
