@@ -115,31 +115,38 @@ class Operation:
         else:
             prompt = AutomaticPrompt({})
 
+        own = job.origin is None and prompt.attended
+        results: list[Reply] = []
+
+        def answer(result: Reply) -> None:
+            self.answered = True
+            self._answer(result)
+
         async def work() -> None:
-            async with open_source(config) as source:
-                setting = Setting(
-                    origin=job.origin or "",
-                    language=choose_language(config.language, job.lang),
-                    source=source,
-                    prompt=prompt,
-                    progress=self._tell,
-                    inbox=self._inbox,
-                )
-                try:
-                    result = await job.work(setting)
-                finally:
-                    self.forget_documents()
-                if job.origin is not None or not prompt.attended:
-                    self.answered = True
-                    self._answer(result)
-                    return
-            # Our own page has nothing to do with it before the person has read it.
             try:
+                async with open_source(config) as source:
+                    setting = Setting(
+                        origin=job.origin or "",
+                        language=choose_language(config.language, job.lang),
+                        source=source,
+                        prompt=prompt,
+                        progress=self._tell,
+                        inbox=self._inbox,
+                    )
+                    try:
+                        results.append(await job.work(setting))
+                    finally:
+                        self.forget_documents()
+                    if not own:
+                        answer(results.pop())
+                        return
+                # Our own page has nothing to do with it before the person has read it.
                 with suppress(PromptFailed):
                     await prompt.wait_for_cancel()
             finally:
-                self.answered = True
-                self._answer(result)
+                # What was done is done, also when it is called off just then.
+                for result in results:
+                    answer(result)
 
         try:
             self._work = asyncio.create_task(work())
