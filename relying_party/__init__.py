@@ -2,9 +2,9 @@
 """What an e-service installs: login with the Finnish Citizen Certificate.
 
 ``validate`` checks one token; ``LoginService`` is login without any web framework;
-``relying_party.web`` puts it on the routes of an aiohttp application.
-``validate_signer`` says who signed. ``kortilla-rp trust update`` gets the CA
-certificates that ``Trust.from_folder`` reads.
+``relying_party.web``, ``.starlette`` and ``.django`` put it on an application's routes.
+``validate_signer`` says who signed, ``relying_party.signing`` also what.
+``kortilla-rp trust update`` gets the CA certificates that ``Trust.from_folder`` reads.
 """
 
 from .errors import RelyingPartyError

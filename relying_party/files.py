@@ -16,8 +16,9 @@ __all__ = ["File", "packaged_files"]
 _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json; charset=utf-8",
-    ".ts": "text/plain; charset=utf-8",
 }
+#: What of the client's folder a page loads; the rest is for its npm package.
+_SERVED = {".js", ".css", ".html"}
 _PACKAGE = Path(str(resources.files("relying_party")))
 
 
@@ -53,5 +54,6 @@ def packaged_files() -> dict[str, File]:
     files = {
         f"/static/{path.relative_to(folder).as_posix()}": File.read(path)
         for path in folder.rglob("*.*")
+        if path.suffix in _SERVED
     }
     return files | {"/openapi.json": File.read(_PACKAGE / "openapi.json")}

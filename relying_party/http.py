@@ -20,7 +20,10 @@ __all__ = [
 
 _HARDENED = (
     ("X-Content-Type-Options", "nosniff"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
+    ),
 )
 
 
@@ -88,7 +91,8 @@ class Answer:
     ) -> "Answer":
         """Return an answer with the headers that protect it.
 
-        None of ours is a page that loads anything, or that another may show in itself.
+        None of ours is a page that loads more than a style, or that another may show in
+        itself.
         """
         return cls(
             status,

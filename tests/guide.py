@@ -10,6 +10,7 @@ _DOCS = Path(__file__).parents[1] / "docs"
 
 
 def blocks(guide: str, language: str) -> list[str]:
-    """Return the blocks of code in a language that a page of docs/ has."""
+    """Return the blocks of code in a language that a page of docs/ says are run."""
     text = (_DOCS / guide).read_text()
-    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+    mark = r"<!-- [^>]*this block as it stands[^>]* -->\n"
+    return re.findall(rf"{mark}```{language}\n(.*?)```", text, re.DOTALL)

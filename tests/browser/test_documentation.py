@@ -44,6 +44,7 @@ async def test_the_examples_log_in_and_sign(
             tab = await open_tab()
             await tab.goto(origin)
             await tab.click("#identify")
+            await tab.wait_for("#person")
             assert holder[1] in await tab.text("#person")
             await tab.goto(f"{origin}/contract")
             for way in ("document", "hash"):

@@ -12,21 +12,19 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestServer
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from native_host.mock_card.authority import make_satu
 from native_host.mock_card.pytest_plugin import KortillaCard
+from native_host.mock_card.state import MockCardState
 from relying_party import Trust
 from tests.guide import blocks
 from tests.mock_card.test_pytest_plugin import run_tests
 
-from . import pki
 from .browser import Browser
-from .pki import CA, ORIGIN, Key, Leaf, key
+from .pki import ORIGIN, Leaf
+from .signing_parts import make_pdf
 
-SERVICE, SIGNING, TEST = blocks("developers.md", "python")
+SERVICE, SIGNING, SIGNED_PDF, TEST = blocks("developers.md", "python")
 
 
 @functools.cache
@@ -65,9 +63,11 @@ async def test_the_service_with_card_login(
             async with browser.request("GET", "/", headers={}) as response:
                 return await response.text()
 
-        assert "Tunnistaudu kortilla" in await front()
-        async with browser.request("GET", "/page.js", headers={}) as response:
-            assert "kortilla.login" in await response.text()
+        assert "<kortilla-button" in await front()
+        async with browser.request(
+            "GET", "/auth/static/button.js", headers={}
+        ) as response:
+            assert response.status == 200
         nonce = await browser.challenge()
         await browser.post("login", {"authToken": leaf.token(nonce=nonce)})
         assert await front() == '<p id="person">Hei, MAIJA (99902038C)!</p>'
@@ -130,80 +130,37 @@ async def test_the_service_refuses_whatever_else_comes(
 
 
 async def test_the_service_refuses_the_signature_of_somebody_else(
-    tmp_path: Path, trust: Trust, leaf: Leaf, ca: CA, contract: bytes
+    tmp_path: Path, kortilla_card: KortillaCard, contract: bytes
 ) -> None:
+    other = KortillaCard(tmp_path / "other")
+    MockCardState.create(other.folder, given_name="VILLE", satu=make_satu(99900111))
+    authorities = [card.issuing_ca.read_bytes() for card in (kortilla_card, other)]
+    trust = Trust.from_certificates(authorities, test=True)
     app = run(SERVICE, tmp_path)["create_app"](ORIGIN, trust)
     run(SIGNING, tmp_path)["add_signing"](app, ORIGIN, trust)
     server = TestServer(app)
     async with server:
         browser = Browser(server)
-        nonce = await browser.challenge()
-        await browser.post("login", {"authToken": leaf.token(nonce=nonce)})
-        signature = signed(key("P-256"), contract, hashes.SHA256(), "NONE")
-        for satu, status in ((pki.SATU, 200), ("99900335E", 403)):
-            signer = ca.issue(
-                key("P-256"),
-                key_usage=pki.SIGNATURE,
-                subject_name=pki.subject(satu=satu),
-            )
-            certificate = base64.b64encode(signer.der).decode()
-            answer = {"certificate": certificate, "signatures": [signature]}
-            assert await post(browser, answer) == status
+        token = kortilla_card.token(ORIGIN, await browser.challenge())
+        await browser.post("login", {"authToken": token})
+        assert await post(browser, sign(kortilla_card, contract)) == 200
+        assert await post(browser, sign(other, contract)) == 403
         await browser.http.close()
 
 
-def signed(
-    own: Key, content: bytes, function: hashes.HashAlgorithm, scheme: str
-) -> dict[str, Any]:
-    """Sign as a card does, and return what a page gets for it."""
-    if isinstance(own, ec.EllipticCurvePrivateKey):
-        size = (own.curve.key_size + 7) // 8
-        numbers = decode_dss_signature(own.sign(content, ec.ECDSA(function)))
-        value = b"".join(number.to_bytes(size) for number in numbers)
-    elif scheme == "PSS":
-        pss = padding.PSS(padding.MGF1(function), function.digest_size)
-        value = own.sign(content, pss, function)
-    else:
-        value = own.sign(content, padding.PKCS1v15(), function)
-    algorithm = {
-        "cryptoAlgorithm": "ECC" if scheme == "NONE" else "RSA",
-        "hashFunction": function.name.upper().replace("SHA", "SHA-"),
-        "paddingScheme": scheme,
-    }
-    return {
-        "signature": base64.b64encode(value).decode(),
-        "signatureAlgorithm": algorithm,
-    }
-
-
-@pytest.mark.parametrize(
-    ("kind", "scheme", "function"),
-    [
-        ("P-384", "NONE", hashes.SHA384()),
-        ("P-384", "NONE", hashes.SHA512()),
-        ("P-256", "NONE", hashes.SHA256()),
-        ("RSA-2048", "PKCS1.5", hashes.SHA256()),
-        ("RSA-2048", "PSS", hashes.SHA384()),
-    ],
-    ids=lambda value: getattr(value, "name", value),
-)
-def test_each_kind_of_signature_is_verified(
-    tmp_path: Path, ca: CA, kind: str, scheme: str, function: hashes.HashAlgorithm
+async def test_the_example_of_a_signed_pdf(
+    tmp_path: Path, kortilla_card: KortillaCard
 ) -> None:
-    verify = run(SIGNING, tmp_path)["verify"]
-    certificate = ca.issue(key(kind), key_usage=pki.SIGNATURE).der
-    good = signed(key(kind), b"contract", function, scheme)
-    verify(certificate, good, b"contract")
-    value = base64.b64decode(good["signature"])
-    for content, broken in (
-        (b"contracT", value),
-        (b"contract", bytes([value[0] ^ 1]) + value[1:]),
-        (b"contract", value[:-2]),
-        (b"contract", b""),
-    ):
-        signature = base64.b64encode(broken).decode()
-        with pytest.raises(InvalidSignature):
-            verify(certificate, {**good, "signature": signature}, content)
+    example = run(SIGNED_PDF, tmp_path)
+    trust = Trust.from_folder(kortilla_card.folder, test=True)
+    certificate = kortilla_card.state.read().keys[1].certificate
+    kept, for_page = await example["prepare"](make_pdf(), certificate, trust)
+    digest = base64.b64decode(for_page["hash"])
+    answer = kortilla_card.sign(
+        ORIGIN, {for_page["name"]: digest}, for_page["hashFunction"]
+    )
+    signed = await example["finish"](kept, answer, trust)
+    assert signed.startswith(b"%PDF-") and b"/ETSI.CAdES.detached" in signed
 
 
 def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
