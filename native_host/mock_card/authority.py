@@ -162,14 +162,18 @@ class Authority:
         write_atomically(folder / "issuing.key", private_key_der(self.issuing_key))
 
     @classmethod
-    def open(cls, folder: Path, *, address: str = DEFAULT_ADDRESS) -> Self:
-        """Read back what ``save`` wrote, to issue further leaves or revocations."""
+    def open(cls, folder: Path) -> Self:
+        """Read back what ``save`` wrote, to issue further leaves or revocations.
+
+        The address is the one that the issuing CA's certificate has.
+        """
+        issuing = x509.load_der_x509_certificate((folder / "issuing.der").read_bytes())
         return cls(
             x509.load_der_x509_certificate((folder / "root.der").read_bytes()),
-            x509.load_der_x509_certificate((folder / "issuing.der").read_bytes()),
+            issuing,
             load_private_key((folder / "root.key").read_bytes()),
             load_private_key((folder / "issuing.key").read_bytes()),
-            address,
+            _address(issuing),
         )
 
     def issue(
@@ -182,11 +186,13 @@ class Authority:
         not_after: datetime | None = None,
         policy: str = TEST_POLICY,
         null_parameters: bool = False,
+        key_usage: bool = True,
     ) -> bytes:
         """Issue a leaf and return its DER, which is not quite DER.
 
         It is valid for five years from yesterday unless told otherwise.
         ``null_parameters`` adds the second defect to an ECC authority's signature.
+        Without ``key_usage`` it does not say what the key is for, as no leaf may.
         """
         start = not_before or datetime.now(UTC) - timedelta(days=1)
         end = not_after or start + timedelta(days=5 * 365)
@@ -203,7 +209,14 @@ class Authority:
                 serialization.Encoding.DER,
                 serialization.PublicFormat.SubjectPublicKeyInfo,
             ),
-            encode(0xA3, sequence(*self._leaf_extensions(public_key, purpose, policy))),
+            encode(
+                0xA3,
+                sequence(
+                    *self._leaf_extensions(
+                        public_key, purpose, policy, key_usage=key_usage
+                    )
+                ),
+            ),
         )
         signature = _sign(self.issuing_key, body)
         return sequence(body, algorithm, encode(0x03, b"\0", signature))
@@ -269,7 +282,7 @@ class Authority:
         return sequence(_ECDSA_WITH_SHA384, _NULL if null_parameters else b"")
 
     def _leaf_extensions(
-        self, public_key: PublicKey, purpose: str, policy: str
+        self, public_key: PublicKey, purpose: str, policy: str, *, key_usage: bool
     ) -> list[bytes]:
         kind = "RSA" if isinstance(public_key, rsa.RSAPublicKey) else "ECC"
         subject_key = x509.SubjectKeyIdentifier.from_public_key(public_key)
@@ -279,7 +292,11 @@ class Authority:
         extensions = [
             _extension("2.5.29.35", _authority_key(self.issuing).public_bytes()),
             _extension("2.5.29.14", subject_key.public_bytes()),
-            _extension("2.5.29.15", _KEY_USAGE[purpose, kind], critical=True),
+            *(
+                [_extension("2.5.29.15", _KEY_USAGE[purpose, kind], critical=True)]
+                if key_usage
+                else []
+            ),
             _extension("2.5.29.32", policies.public_bytes()),
             _extension("2.5.29.19", _BASIC_CONSTRAINTS),
             _extension("2.5.29.31", _crl(self.address, "issuing").public_bytes()),
@@ -366,6 +383,15 @@ def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
         identifier.value
     )
+
+
+def _address(issuing: x509.Certificate) -> str:
+    """Return what ``_crl`` made the issuing CA's list of."""
+    [point] = issuing.extensions.get_extension_for_class(
+        x509.CRLDistributionPoints
+    ).value
+    [name] = point.full_name or []
+    return str(name.value).removesuffix("/crl/root.crl")
 
 
 def _crl(address: str, issuer: str) -> x509.CRLDistributionPoints:

@@ -13,19 +13,18 @@ imported here before a fixture is used.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Mapping
 
     from native_host.mock_card.authority import Person
     from native_host.mock_card.state import MockCardState
+    from native_host.mock_card.tokens import Version
 
 __all__ = ["KortillaCard", "kortilla_card", "make_kortilla_card"]
-
-T = TypeVar("T")
 
 
 class KortillaCard:
@@ -63,25 +62,24 @@ class KortillaCard:
         data = self.state.read()
         return Person(data.surname, data.given_name, data.satu)
 
-    def token(self, origin: str, nonce: str) -> dict[str, str]:
+    def token(
+        self,
+        origin: str,
+        nonce: str,
+        *,
+        broken: str | None = None,
+        version: Version = "1.0",
+    ) -> dict[str, Any]:
         """Identify to an origin with a challenge, and return the Web eID token.
 
-        The host does all that it does for a browser, and PIN1 is typed by itself. Works
-        inside a running event loop too, which waits meanwhile. Raises the errors of
-        ``native_host.errors`` and ``native_host.card.errors``.
+        ``broken`` makes it one that has to be refused, in a way that
+        ``native_host.mock_card.broken_tokens`` names; ``version`` is that of the
+        format, ``1.0`` or ``1.1``. Otherwise it is as
+        ``native_host.mock_card.tokens.make_token``.
         """
-        from native_host.operations.authenticate import (
-            AuthenticateRequest,
-            authenticate,
-        )
-        from native_host.origin import check_origin
+        from native_host.mock_card.tokens import make_token
 
-        request = AuthenticateRequest(
-            origin=check_origin(origin, allow_localhost=True),
-            challenge_nonce=nonce,
-            language="en",
-        )
-        return _run(self._operate(authenticate, request))
+        return make_token(self.folder, origin, nonce, broken=broken, version=version)
 
     def sign(
         self, origin: str, hashes: Mapping[str, bytes], hash_function: str = "SHA-384"
@@ -92,6 +90,7 @@ class KortillaCard:
         ``kortilla.sign``. Otherwise it is as ``token``.
         """
         from native_host.messaging.results import signatures_fields
+        from native_host.mock_card.tokens import operate
         from native_host.operations.sign import HashToSign, SignRequest, sign
         from native_host.origin import check_origin
 
@@ -103,31 +102,11 @@ class KortillaCard:
                 for name, digest in hashes.items()
             ),
         )
-        return signatures_fields(_run(self._operate(sign, request)))
-
-    async def _operate(
-        self, operation: Callable[..., Coroutine[Any, Any, T]], request: object
-    ) -> T:
-        from native_host.mock_card.source import MockCardSource
-        from native_host.pin_prompt.automatic import AutomaticPrompt
-
-        card = self.state.read()
-        pins = {"PIN1": card.pin1.value, "PIN2": card.pin2.value}
-        async with MockCardSource(self.folder) as source:
-            return await operation(request, source=source, prompt=AutomaticPrompt(pins))
+        return signatures_fields(operate(self.folder, sign, request))
 
 
 if TYPE_CHECKING:
     MakeCard = Callable[..., KortillaCard]
-
-
-def _run(operation: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in a thread of its own: the caller's may have a loop already."""
-    import asyncio
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1, "kortilla-card") as thread:
-        return thread.submit(asyncio.run, operation).result()
 
 
 @pytest.fixture(scope="session")
