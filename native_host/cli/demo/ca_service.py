@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""The mock card's CA as a service on this computer: OCSP, CRLs and certificates.
+
+The certificates name a host that exists nowhere (``DEFAULT_ADDRESS``). ``resolver``
+leads a ``Revocation`` of ``relying_party`` from there to here, so that any mock card
+will do, whatever port is free.
+"""
+
+import socket
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from native_host.mock_card.authority import Authority
+from native_host.mock_card.revoked import revoked_serials
+
+__all__ = ["CAService"]
+
+_HOST = "127.0.0.1"
+#: A request about one certificate has less than two hundred octets.
+_MAX_REQUEST = 16 * 1024
+
+
+class CAService:
+    """Answers for the CA in a mock card's folder while its context is entered.
+
+    What is revoked is read anew for each answer, so that a certificate which is put
+    into ``revoked.crl`` meanwhile is revoked at once. The lists are valid for as long
+    as the CA: whoever keeps one learns of it late. ``port`` is there after the start.
+    Raises ``OSError`` and ``ValueError`` for a folder without a CA.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._authority = Authority.open(folder)
+        self.port = 0
+
+    def resolver(self) -> AbstractResolver:
+        """Return what finds the CA's host here, and no other host anywhere."""
+        host = URL(self._authority.address).host
+        return _OneHost(str(host), self.port)
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=_MAX_REQUEST)
+        for issuer in ("issuing", "root"):
+            app.router.add_post(f"/ocsp/{issuer}", self._ocsp)
+            app.router.add_get(f"/crl/{issuer}.crl", self._crl(issuer))
+            app.router.add_get(f"/ca/{issuer}.crt", self._certificate(issuer))
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, _HOST, 0)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._runner.cleanup()
+
+    async def _ocsp(self, request: web.Request) -> web.Response:
+        answer = self._authority.answer_ocsp(
+            await request.read(),
+            revoked=revoked_serials(self._folder),
+            at=datetime.now(UTC),
+        )
+        return web.Response(body=answer, content_type="application/ocsp-response")
+
+    def _crl(self, issuer: str) -> "_Handler":
+        async def handler(_: web.Request) -> web.Response:
+            serials = revoked_serials(self._folder) if issuer == "issuing" else ()
+            content = self._authority.revoke(
+                sorted(serials),
+                datetime.now(UTC).replace(microsecond=0),
+                by="issuing" if issuer == "issuing" else "root",
+            )
+            return web.Response(body=content, content_type="application/pkix-crl")
+
+        return handler
+
+    def _certificate(self, issuer: str) -> "_Handler":
+        content = (
+            self._authority.issuing_der
+            if issuer == "issuing"
+            else self._authority.root_der
+        )
+
+        async def handler(_: web.Request) -> web.Response:
+            return web.Response(body=content, content_type="application/pkix-cert")
+
+        return handler
+
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class _OneHost(AbstractResolver):
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        if host != self._host:
+            raise OSError(f"{host} is not the mock card's CA.")
+        return [
+            {
+                "hostname": host,
+                "host": _HOST,
+                "port": self._port,
+                "family": socket.AF_INET,
+                "proto": 0,
+                "flags": socket.AI_NUMERICHOST,
+            }
+        ]
+
+    async def close(self) -> None:
+        """There is nothing to close."""
