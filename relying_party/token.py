@@ -6,7 +6,6 @@ what it is worth.
 """
 
 import base64
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -15,13 +14,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 
-from . import strict_json
 from .errors import AuthTokenParseError
+from .untrusted import read_object
 
 __all__ = ["MAX_TOKEN_LENGTH", "Algorithm", "AuthToken", "decode_base64", "parse_token"]
 
@@ -126,34 +124,10 @@ def parse_token(token: str | bytes | Mapping[str, Any]) -> AuthToken:
 
     Raises ``AuthTokenParseError``, which names the field and quotes nothing.
     """
-    try:
-        if isinstance(token, Mapping):
-            size = len(
-                json.dumps(dict(token), ensure_ascii=False, separators=(",", ":"))
-            )
-        elif isinstance(token, str | bytes):
-            size = len(token)
-        else:
-            raise TypeError
-    except (TypeError, ValueError, RecursionError):
-        raise AuthTokenParseError("The token is not a JSON object.") from None
-    if size > MAX_TOKEN_LENGTH:
-        raise AuthTokenParseError(
-            f"The token is longer than {MAX_TOKEN_LENGTH} characters."
-        )
-    try:
-        content = token if isinstance(token, Mapping) else strict_json.loads(token)
-        if not isinstance(content, Mapping):
-            raise AuthTokenParseError("The token is not a JSON object.")
-        return AuthToken.model_validate(dict(content))
-    except ValidationError as error:
-        raise AuthTokenParseError(_describe(error)) from None
-    except ValueError as error:
-        raise AuthTokenParseError(f"The token can't be read: {error}") from None
-
-
-def _describe(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False, include_input=False)
-    # Only names of our own models and list positions get in here, no input.
-    place = ".".join(str(part) for part in first[0]["loc"]) or "token"
-    return f"The token's field {place} is not right ({first[0]['type']})."
+    return read_object(
+        token,
+        lambda _: AuthToken,
+        what="token",
+        limit=MAX_TOKEN_LENGTH,
+        error=AuthTokenParseError,
+    )

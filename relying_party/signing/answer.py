@@ -5,7 +5,6 @@ Three forms are read: ``{certificate, signatures}`` of ``kortilla.sign`` (PROTOC
 §1), and Web eID's ``{signature, signatureAlgorithm}`` with or without ``certificate``.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -14,13 +13,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
 )
 from pydantic.alias_generators import to_camel
 
-from .. import strict_json
 from ..errors import SignatureParseError
 from ..token import decode_base64
+from ..untrusted import read_object
 
 __all__ = [
     "MAX_ANSWER_LENGTH",
@@ -126,35 +124,15 @@ def parse_answer(answer: str | bytes | Mapping[str, Any]) -> PageAnswer:
 
     Raises ``SignatureParseError``, which names the field and quotes nothing.
     """
-    try:
-        if isinstance(answer, Mapping):
-            size = len(
-                json.dumps(dict(answer), ensure_ascii=False, separators=(",", ":"))
-            )
-        elif isinstance(answer, str | bytes):
-            size = len(answer)
-        else:
-            raise TypeError
-    except (TypeError, ValueError, RecursionError):
-        raise SignatureParseError("The answer is not a JSON object.") from None
-    if size > MAX_ANSWER_LENGTH:
-        raise SignatureParseError(
-            f"The answer is longer than {MAX_ANSWER_LENGTH} characters."
-        )
-    try:
-        content = answer if isinstance(answer, Mapping) else strict_json.loads(answer)
-        if not isinstance(content, Mapping):
-            raise SignatureParseError("The answer is not a JSON object.")
-        form = _KortillaAnswer if "signatures" in content else _WebEidAnswer
-        return PageAnswer(form.model_validate(dict(content)))
-    except ValidationError as error:
-        raise SignatureParseError(_describe(error)) from None
-    except ValueError as error:
-        raise SignatureParseError(f"The answer can't be read: {error}") from None
+    form = read_object(
+        answer,
+        _form_of,
+        what="answer",
+        limit=MAX_ANSWER_LENGTH,
+        error=SignatureParseError,
+    )
+    return PageAnswer(form)
 
 
-def _describe(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False, include_input=False)
-    # Only names of our own models and list positions get in here, no input.
-    place = ".".join(str(part) for part in first[0]["loc"]) or "answer"
-    return f"The answer's field {place} is not right ({first[0]['type']})."
+def _form_of(content: Mapping[str, Any]) -> "type[_KortillaAnswer | _WebEidAnswer]":
+    return _KortillaAnswer if "signatures" in content else _WebEidAnswer

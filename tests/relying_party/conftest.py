@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the relying party's tests share."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from relying_party import Trust
 
 from .pki import CA, Leaf, key
 from .redis_server import RedisServer, running_redis
+from .responder import Server
 from .sites import NAMES, RunningSite, Sites
 
 
@@ -61,6 +62,13 @@ def trust_folder(
     }.items():
         (folder / f"{name}.der").write_bytes(der)
     return folder
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    """Where responders and lists are, for revocation's tests."""
+    async with Server() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

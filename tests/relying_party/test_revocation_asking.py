@@ -3,9 +3,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 import pytest
 
@@ -24,17 +23,12 @@ from .responder import (
     Scene,
     Server,
     addresses,
+    checker_by,
     distribution_points,
     make_ca,
 )
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with Server() as running:
-        yield running
 
 
 @pytest.fixture
@@ -48,9 +42,7 @@ def scene(server: Server, root: CA) -> Scene:
     return made
 
 
-def checker(**options: Any) -> Revocation:
-    usual: dict[str, Any] = {"by": "ocsp", "clock": lambda: NOW}
-    return Revocation(allow_private_addresses=True, **usual | options)
+checker = partial(checker_by, by="ocsp")
 
 
 # --- the issuing CA

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Revocation by CRL: which lists count, and who is on them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from relying_party.errors import (
     UserCertificateCRLCheckFailedError,
     UserCertificateRevokedError,
 )
-from relying_party.revocation import Reason, Revocation
+from relying_party.revocation import Reason
 from relying_party.revocation import crl as lists
 from relying_party.revocation.certificates import Subject
 from relying_party.revocation.reasons import NoAnswerError
@@ -29,6 +30,7 @@ from .responder import (
     OCSPAnswer,
     Scene,
     Server,
+    checker_by,
     distribution_points,
     full_name,
     make_ca,
@@ -37,12 +39,6 @@ from .responder import (
 )
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with Server() as running:
-        yield running
 
 
 @pytest.fixture
@@ -63,9 +59,7 @@ class Clock:
         return self.now
 
 
-def checker(**options: Any) -> Revocation:
-    usual: dict[str, Any] = {"by": "crl", "clock": lambda: NOW}
-    return Revocation(allow_private_addresses=True, **usual | options)
+checker = partial(checker_by, by="crl")
 
 
 async def refusal(scene: Scene, **options: Any) -> UserCertificateCRLCheckFailedError:

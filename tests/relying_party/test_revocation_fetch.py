@@ -4,7 +4,7 @@
 import asyncio
 import gzip
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,12 +24,6 @@ from .responder import Handler, List, Names, OCSPAnswer, Scene, Server, addresse
 
 TIMEOUT = 0.3
 BOMB = gzip.compress(bytes(10_000_000))  # of 10 KB
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with Server() as running:
-        yield running
 
 
 @pytest.fixture

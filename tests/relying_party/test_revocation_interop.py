@@ -5,7 +5,6 @@ The clock is the real one: OpenSSL has no other.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -30,12 +29,6 @@ from .pki import CA, Key
 from .responder import LEAF_SERIAL, OTHER_SERIAL, Handler, Scene, Server
 
 START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with Server() as running:
-        yield running
 
 
 def checker(by: By) -> Revocation:

@@ -5,8 +5,9 @@ import asyncio
 import threading
 import time
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from relying_party.errors import (
     UserCertificateCRLCheckFailedError,
     UserCertificateRevokedError,
 )
-from relying_party.revocation import Reason, Revocation, der
+from relying_party.revocation import Reason, der
 from relying_party.revocation import crl as lists
 from relying_party.revocation.certificates import Subject
 from relying_party.revocation.reasons import NoAnswerError
@@ -29,15 +30,10 @@ from .responder import (
     Scene,
     Server,
     big_list,
+    checker_by,
 )
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with Server() as running:
-        yield running
 
 
 @pytest.fixture
@@ -58,9 +54,7 @@ class Clock:
         return self.now
 
 
-def checker(**options: Any) -> Revocation:
-    usual: dict[str, Any] = {"by": "crl", "clock": lambda: NOW}
-    return Revocation(allow_private_addresses=True, **usual | options)
+checker = partial(checker_by, by="crl")
 
 
 async def refusal(scene: Scene, **options: Any) -> UserCertificateCRLCheckFailedError:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Revocation by OCSP: what a responder may say, and who may say it."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from relying_party.errors import (
     UserCertificateOCSPCheckFailedError,
     UserCertificateRevokedError,
 )
-from relying_party.revocation import UNCHECKED, Reason, Revocation
+from relying_party.revocation import UNCHECKED, Reason
 from relying_party.revocation.certificates import Subject
 from relying_party.revocation.ocsp import Rules, build_request, judge
 from relying_party.revocation.reasons import NoAnswerError
@@ -25,16 +26,11 @@ from .responder import (
     OCSPAnswer,
     Scene,
     Server,
+    checker_by,
     make_ca,
 )
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    async with Server() as running:
-        yield running
 
 
 @pytest.fixture
@@ -48,9 +44,7 @@ def scene(server: Server, root: CA) -> Scene:
     return made
 
 
-def checker(**options: Any) -> Revocation:
-    usual: dict[str, Any] = {"by": "ocsp", "clock": lambda: NOW}
-    return Revocation(allow_private_addresses=True, **usual | options)
+checker = partial(checker_by, by="ocsp")
 
 
 async def refusal(scene: Scene, **options: Any) -> UserCertificateOCSPCheckFailedError:
