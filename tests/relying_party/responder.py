@@ -17,7 +17,7 @@ from asn1crypto import algos, core, crl, ocsp, x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from relying_party.revocation import By, CertificatePath, Revocation
+from relying_party.revocation import CertificatePath, Revocation
 
 from .pki import (
     CA,
@@ -408,7 +408,7 @@ class Names(AbstractResolver):
         """Nothing to release."""
 
 
-def checker_by(by: By, **options: Any) -> Revocation:
+def checker_by(*, by: str, **options: Any) -> Revocation:
     """Return a checker that asks on loopback, at the time of ``pki``."""
     usual: dict[str, Any] = {"by": by, "clock": lambda: NOW}
     return Revocation(allow_private_addresses=True, **usual | options)
