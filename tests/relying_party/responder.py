@@ -408,7 +408,7 @@ class Names(AbstractResolver):
         """Nothing to release."""
 
 
-def checker_by(*, by: str, **options: Any) -> Revocation:
+def checker_by(*, by: Any, **options: Any) -> Revocation:
     """Return a checker that asks on loopback, at the time of ``pki``."""
     usual: dict[str, Any] = {"by": by, "clock": lambda: NOW}
     return Revocation(allow_private_addresses=True, **usual | options)
