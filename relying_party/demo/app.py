@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The demo's routes: a page to start from, and one to see who logged in."""
+"""The demo's routes: a page to start from, one to see who logged in, and signing."""
 
-from collections.abc import Awaitable, Callable, Mapping
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from relying_party import texts
 from relying_party.login import LoginService
 from relying_party.revocation import RevocationChecker
+from relying_party.sessions import BrowserSessions, MemorySessionStore
 from relying_party.trust import Trust
 from relying_party.web import (
     add_files,
@@ -20,25 +20,22 @@ from relying_party.web import (
 )
 
 from . import pages
+from .answers import (
+    catalogues,
+    error_page,
+    error_pages,
+    language_of,
+    languages,
+    page,
+    preferred_language,
+)
+
+if TYPE_CHECKING:
+    from .signing import SigningDesk
 
 __all__ = ["create_demo"]
 
-_TEXTS = "relying_party.demo.texts"
 _STATIC = Path(str(resources.files("relying_party.demo") / "static"))
-_ORIGIN: web.AppKey[str] = web.AppKey("demo_origin", str)
-
-_HEADERS = {
-    # Everything comes from here, nothing is written into the page.
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
-    "style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-store",
-    # Not no-referrer: with it a form's POST says "Origin: null", and is refused.
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
-
-_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def create_demo(
@@ -47,86 +44,85 @@ def create_demo(
     """Return the demo as an application for ``origin``.
 
     ``trust`` is that of the cards that may log in: for mock cards, the mock CA with
-    ``test=True``.
+    ``test=True``. Without pyHanko (``kortilla[signing]``) it says that it can't sign.
     """
-    app = web.Application(middlewares=[_error_pages])
-    app[_ORIGIN] = origin
-    setup(app, LoginService(origin=origin, trust=trust, revocation=revocation))
+    app = web.Application(middlewares=[error_pages])
+    store = MemorySessionStore()
+    setup(
+        app,
+        LoginService(origin=origin, trust=trust, revocation=revocation),
+        sessions=store,
+    )
+    signing = _signing_desk(origin, trust, revocation, store)
+    demo = _Demo(origin, signing)
     app.router.add_get("/", _choose_language)
-    for language in texts.languages(_TEXTS):
-        app.router.add_get(f"/{language}/", _start)
-        app.router.add_get(f"/{language}/session", _session)
-        app.router.add_post(f"/{language}/logout", _logout)
+    for language in languages():
+        app.router.add_get(f"/{language}/", demo.start)
+        app.router.add_get(f"/{language}/session", demo.session)
+        app.router.add_post(f"/{language}/logout", demo.logout)
+        if signing is None:
+            app.router.add_get(f"/{language}/sign", demo.no_signing)
+    if signing is not None:
+        signing.add_to(app)
     add_files(app, "/static", _STATIC)
     return app
 
 
-async def _choose_language(request: web.Request) -> web.Response:
-    raise web.HTTPFound(f"/{_preferred_language(request)}/")
-
-
-async def _start(request: web.Request) -> web.Response:
-    language = _language(request)
-    if await current_identity(request) is not None:
-        raise web.HTTPFound(f"/{language}/session")
-    return _page(pages.start(language, _catalogues()))
-
-
-async def _session(request: web.Request) -> web.Response:
-    language = _language(request)
-    identity = await current_identity(request)
-    if identity is None:
-        raise web.HTTPFound(f"/{language}/")
-    return _page(pages.session(language, _catalogues(), identity))
-
-
-async def _logout(request: web.Request) -> web.Response:
-    if not is_same_origin(request, request.app[_ORIGIN]):
-        return _error(request, 403, "ORIGIN_REFUSED")
-    # Returned, not raised: an exception would not take the cookie away.
-    location = f"/{_language(request)}/"
-    response = web.Response(status=303, headers={"Location": location})
-    await end_session(request, response)
-    return response
-
-
-@web.middleware
-async def _error_pages(request: web.Request, handler: _Handler) -> web.StreamResponse:
+def _signing_desk(
+    origin: str,
+    trust: Trust,
+    revocation: RevocationChecker | None,
+    store: MemorySessionStore,
+) -> "SigningDesk | None":
+    """Return what signs, or None where pyHanko is not installed."""
     try:
-        return await handler(request)
-    except web.HTTPClientError as error:
-        code = "NOT_FOUND" if error.status == 404 else "OTHER"
-        return _error(request, error.status, code)
-
-
-def _error(request: web.Request, status: int, code: str) -> web.Response:
-    return _page(pages.error(_language(request), _catalogues(), code), status=status)
-
-
-def _page(content: str, *, status: int = 200) -> web.Response:
-    return web.Response(
-        status=status,
-        text=content,
-        content_type="text/html",
-        charset="utf-8",
-        headers=_HEADERS,
+        from .signing import SigningDesk
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "pyhanko":
+            raise
+        return None
+    return SigningDesk(
+        origin=origin,
+        trust=trust,
+        revocation=revocation,
+        sessions=BrowserSessions(store, secure=origin.startswith("https:")),
     )
 
 
-def _catalogues() -> dict[str, Mapping[str, str]]:
-    return {
-        language: texts.catalogue(language, _TEXTS)
-        for language in texts.languages(_TEXTS)
-    }
+class _Demo:
+    """The pages of login and session."""
+
+    def __init__(self, origin: str, signing: "SigningDesk | None") -> None:
+        self._origin = origin
+        self._signing = signing
+
+    async def start(self, request: web.Request) -> web.Response:
+        language = language_of(request)
+        if await current_identity(request) is not None:
+            raise web.HTTPFound(f"/{language}/session")
+        return page(pages.start(language, catalogues()))
+
+    async def session(self, request: web.Request) -> web.Response:
+        language = language_of(request)
+        identity = await current_identity(request)
+        if identity is None:
+            raise web.HTTPFound(f"/{language}/")
+        return page(pages.session(language, catalogues(), identity))
+
+    async def logout(self, request: web.Request) -> web.Response:
+        if not is_same_origin(request, self._origin):
+            return error_page(request, 403, "ORIGIN_REFUSED")
+        if self._signing is not None:
+            self._signing.forget(request)
+        # Returned, not raised: an exception would not take the cookie away.
+        location = f"/{language_of(request)}/"
+        response = web.Response(status=303, headers={"Location": location})
+        await end_session(request, response)
+        return response
+
+    async def no_signing(self, request: web.Request) -> web.Response:
+        return error_page(request, 503, "SIGNING_UNAVAILABLE")
 
 
-def _language(request: web.Request) -> str:
-    # The target of OPTIONS and CONNECT may be no path at all.
-    first = request.path.removeprefix("/").partition("/")[0]
-    return first if first in texts.languages(_TEXTS) else _preferred_language(request)
-
-
-def _preferred_language(request: web.Request) -> str:
-    return texts.choose_language(
-        request.headers.get("Accept-Language", ""), texts.languages(_TEXTS)
-    )
+async def _choose_language(request: web.Request) -> web.Response:
+    raise web.HTTPFound(f"/{preferred_language(request)}/")
