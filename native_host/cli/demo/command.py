@@ -24,8 +24,22 @@ logger = logging.getLogger(__name__)
     default="chromium",
     show_default=True,
 )
-@click.option("--headless", is_flag=True, help="Log in by itself, without a screen.")
+@click.option(
+    "--headless", is_flag=True, help="Log in and sign by itself, without a screen."
+)
 @card_option
+@click.option(
+    "--state",
+    type=click.Choice(
+        [
+            *("active", "new", "partly-activated", "pin1-blocked", "pin2-blocked"),
+            *("last-try", "expired", "revoked"),
+        ]
+    ),
+    default="active",
+    show_default=True,
+    help="The state that the mock card is in.",
+)
 @click.option(
     "--trust",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -39,12 +53,18 @@ logger = logging.getLogger(__name__)
     help="The folder for the demo's own files and pictures.",
 )
 def demo(
-    browser: Family, headless: bool, card: Card | None, trust: Path | None, output: Path
+    *,
+    browser: Family,
+    headless: bool,
+    card: Card | None,
+    state: str,
+    trust: Path | None,
+    output: Path,
 ) -> int:
-    """Log in at a demo service with the extension in a browser of its own.
+    """Log in and sign at a demo service with the extension in a browser of its own.
 
     The browser, the mock card and all settings live in the output folder; yours are
-    left alone. With --headless the login runs by itself, and the last line is one of
+    left alone. With --headless all of it runs by itself, and the last line is one of
     JSON.
     """
     card = card or "mock"
@@ -52,6 +72,8 @@ def demo(
         raise click.UsageError("--headless types the mock card's PIN, and no other.")
     if (card == "pcsc") != (trust is not None):
         raise click.UsageError("--trust goes with --card pcsc, and the other way.")
+    if card == "pcsc" and state != "active":
+        raise click.UsageError("--state is for the mock card.")
     try:
         from .run import run_demo
     except ImportError as error:
@@ -59,7 +81,9 @@ def demo(
             browser, f"{error.name} is missing: pip install 'kortilla[demo]'."
         )
     try:
-        result = asyncio.run(run_demo(browser, output, headless=headless, trust=trust))
+        result = asyncio.run(
+            run_demo(browser, output, headless=headless, trust=trust, state=state)
+        )
     except KortillaError as error:
         return _failed(browser, str(error), error.code)
     except (KeyboardInterrupt, asyncio.CancelledError):

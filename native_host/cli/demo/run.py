@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Plays the demo: service, card, browser, login."""
+"""Plays the demo: service, card, browser, login, signature."""
 
 import asyncio
+import base64
 import logging
 import os
 import sys
 import time
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,10 @@ from native_host.pin_prompt.messages import AskPin, Open, encode_request
 from native_host.pin_prompt.questions import Conversation, PinQuestion
 from relying_party.demo import DemoServer
 from relying_party.errors import TrustConfigurationError
+from relying_party.revocation import Revocation
 from relying_party.trust import Trust
 
+from .ca_service import CAService
 from .chromium import Chromium
 from .errors import BrowserFailed, DemoFailed
 from .firefox import Firefox
@@ -30,23 +33,38 @@ __all__ = ["run_demo"]
 logger = logging.getLogger(__name__)
 
 _LOGIN_SECONDS = 30
+_SIGN_SECONDS = 30
+#: Reads the signed document as base64, in the page that hands it over.
+_READ_SIGNED = """fetch(document.querySelector("#download").href)
+  .then((answer) => answer.blob())
+  .then((blob) => new Promise((resolve) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.split(",")[1]);
+    reader.readAsDataURL(blob);
+  }))"""
 
 
 async def run_demo(
-    browser: Family, folder: Path, *, headless: bool, trust: Path | None
+    browser: Family,
+    folder: Path,
+    *,
+    headless: bool,
+    trust: Path | None,
+    state: str = "active",
 ) -> dict[str, Any] | None:
     """Play the demo in ``folder``.
 
-    Headless, it logs in by itself, leaves two pictures in the folder and returns what
-    the page showed. With a screen it returns None when the person has closed the
-    browser. ``trust`` holds the CA certificates of real cards; None is for the mock
-    card. Raises ``DemoFailed``; nothing that was started is left running.
+    Headless, it logs in and signs by itself, leaves two pictures and the signed
+    document in the folder and returns what the page showed. With a screen it returns
+    None when the person has closed the browser. ``trust`` holds the CA certificates of
+    real cards; None is for a mock card in ``state``. Whether a card was revoked is
+    asked: of the mock card's CA, which runs beside the service, or of those that a real
+    card names. Raises ``DemoFailed``; nothing that was started is left running.
     """
     began = time.monotonic()
     cancel_on_signals()
     if not headless and not _has_screen():
         raise DemoFailed("There is no screen; --headless logs in without one.")
-    card = None
     try:
         stage = await asyncio.to_thread(
             Stage.build,
@@ -56,33 +74,59 @@ async def run_demo(
             prompt="automatic" if headless else "window",
         )
         if trust is None:
-            card = await asyncio.to_thread(MockCardState.create, stage.mock_card_folder)
-            trusted = Trust.from_folder(card.folder, test=True)
-        else:
-            trusted = Trust.from_folder(trust, test=True)
+            await asyncio.to_thread(
+                MockCardState.create, stage.mock_card_folder, state=state
+            )
+        ca_folder = trust or stage.mock_card_folder
+        trusted = Trust.from_folder(ca_folder, test=True)
     except (OSError, TrustConfigurationError) as error:
         raise DemoFailed(str(error)) from error
-    async with DemoServer(trusted) as server:
+    async with AsyncExitStack() as around:
+        revocation = await around.enter_async_context(
+            await _revocation(ca_folder, around)
+        )
+        server = await around.enter_async_context(
+            DemoServer(trusted, revocation=revocation)
+        )
         say(f"The demo service is at {server.origin}")
-        async with _launch(browser, stage, headless=headless) as driver:
-            await driver.goto(server.origin)
-            if not headless:
-                say("Press the page's button, and type the PIN in the window.")
-                say("PIN1 of the mock card is 1234." if card else "PIN1 is your own.")
-                say("Close the browser, or press Ctrl-C here, to end the demo.")
-                await driver.wait_closed()
-                return None
-            await _log_in(driver)
-            await driver.screenshot(folder / "logged-in.png")
-            result = {
-                "login": "ok",
-                "browser": browser,
-                "name": await driver.text("#name"),
-                "satu": await driver.text("#satu"),
-                "seconds": round(time.monotonic() - began, 2),
-            }
-            await _draw_window(folder / "pin-window.png", server.origin, result)
-            return result
+        driver = await around.enter_async_context(
+            _launch(browser, stage, headless=headless)
+        )
+        await driver.goto(server.origin)
+        if not headless:
+            say("Press the page's button, and type the PIN in the window.")
+            say(
+                "The mock card has PIN1 1234 and PIN2 123456."
+                if trust is None
+                else "PIN1 and PIN2 are your own."
+            )
+            say("Close the browser, or press Ctrl-C here, to end the demo.")
+            await driver.wait_closed()
+            return None
+        await _log_in(driver)
+        await driver.screenshot(folder / "logged-in.png")
+        result = {
+            "login": "ok",
+            "browser": browser,
+            "name": await driver.text("#name"),
+            "satu": await driver.text("#satu"),
+        }
+        signed = folder / "signed.pdf"
+        signed.write_bytes(await _sign(driver))
+        result |= {
+            "seconds": round(time.monotonic() - began, 2),
+            "signed": str(signed),
+        }
+        await _draw_window(folder / "pin-window.png", server.origin, result)
+        return result
+
+
+async def _revocation(ca_folder: Path, around: AsyncExitStack) -> Revocation:
+    """Return what asks a mock card's CA, which is started, or a real one."""
+    if not (ca_folder / "issuing.key").exists():
+        return Revocation()
+    service = await around.enter_async_context(CAService(ca_folder))
+    return Revocation(resolver=service.resolver(), allow_private_addresses=True)
 
 
 def _has_screen() -> bool:
@@ -105,9 +149,28 @@ def _launch(
 
 async def _log_in(driver: Chromium | Firefox) -> None:
     await driver.click("#identify")
-    # Whichever comes first: the page of the session, or what went wrong.
-    await driver.wait_for("#logout, #problem:not([hidden])", seconds=_LOGIN_SECONDS)
-    if await driver.evaluate("document.querySelector('#problem') !== null"):
+    await _wait_for(driver, "#logout", seconds=_LOGIN_SECONDS)
+
+
+async def _sign(driver: Chromium | Firefox) -> bytes:
+    """Have the page's own contract signed, and return the signed PDF."""
+    await driver.click("#to-sign")
+    await driver.wait_for("#certificate")
+    await driver.click("#certificate")
+    await _wait_for(driver, "#sign:not([hidden])", seconds=_SIGN_SECONDS)
+    await driver.click("#sign")
+    await _wait_for(driver, "#download", seconds=_SIGN_SECONDS)
+    return base64.b64decode(await driver.evaluate(_READ_SIGNED))
+
+
+async def _wait_for(
+    driver: Chromium | Firefox, selector: str, *, seconds: float
+) -> None:
+    """Wait until something is there. Raises ``BrowserFailed`` with the page's words."""
+    # Whichever comes first: that, or what went wrong.
+    problem = "#problem:not([hidden])"
+    await driver.wait_for(f"{selector}, {problem}", seconds=seconds)
+    if await driver.evaluate(f"document.querySelector('{problem}') !== null"):
         text = await driver.text("#problem-text")
         code = await driver.text("#problem-code")
         raise BrowserFailed(f"The page says: {text} {code}")
