@@ -78,6 +78,6 @@ class Desks:
 def clean_name(name: str) -> str:
     """Return a file's name as it may be shown and saved, with ``.pdf`` at its end."""
     name = name.replace("\\", "/").rpartition("/")[2]
-    name = "".join(each for each in name if each.isprintable()).strip(" .")
+    name = "".join(each for each in name if each.isprintable())
     stem = name[:-4] if name.lower().endswith(".pdf") else name
-    return f"{stem[:_MAX_NAME].strip(' .') or 'document'}.pdf"
+    return f"{stem.strip(' .')[:_MAX_NAME] or 'document'}.pdf"

@@ -105,7 +105,7 @@ async def run_demo(
             return None
         await _log_in(driver)
         await driver.screenshot(folder / "logged-in.png")
-        result = {
+        result: dict[str, Any] = {
             "login": "ok",
             "browser": browser,
             "name": await driver.text("#name"),
