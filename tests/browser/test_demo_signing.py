@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""A PDF is signed in the demo service, with a real card's whole way, and is valid."""
+
+import base64
+import io
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from asn1crypto import x509
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.validation import async_validate_pdf_signature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko_certvalidator import ValidationContext
+
+from native_host.cli.demo.ca_service import CAService
+from native_host.mock_card.revoked import revoke
+from relying_party import Trust
+from relying_party.demo import DemoServer
+from relying_party.revocation import Revocation
+from tests.relying_party.signing_parts import make_pdf
+
+from .browsers import Browser, Tab
+from .conftest import Holder, OpenTab
+from .signing import PIN2
+from .tls import Authority
+from .window import Door
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+READ_SIGNED = """fetch(document.querySelector("#download").href)
+  .then((answer) => answer.arrayBuffer())
+  .then((buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))))"""
+
+# As when a person chooses a file.
+CHOOSE = """(() => {
+  const transfer = new DataTransfer();
+  const bytes = Uint8Array.from(atob(%s), (each) => each.charCodeAt(0));
+  transfer.items.add(new File([bytes], %s, { type: "application/pdf" }));
+  const input = document.querySelector("#own");
+  input.files = transfer.files;
+  input.dispatchEvent(new Event("change"));
+})()"""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def demo(
+    browser: Browser, trust: Trust, authority: Authority
+) -> AsyncIterator[DemoServer]:
+    """Run the demo at an https address, and the mock card's CA beside it."""
+    async with (
+        CAService(browser.house.card.folder) as ca,
+        Revocation(resolver=ca.resolver(), allow_private_addresses=True) as revocation,
+        DemoServer(
+            trust,
+            host="n1.service.example",
+            ssl_context=authority.server_context,
+            revocation=revocation,
+        ) as demo,
+    ):
+        yield demo
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tab(open_tab: OpenTab, demo: DemoServer, door: Door) -> Tab:
+    """Log in, in Swedish, and go to the page that signs."""
+    tab = await open_tab()
+    await tab.goto(f"{demo.origin}/sv/")
+    await tab.click("#identify")
+    await (await door.opened()).type_pin("1234")
+    await tab.wait_for("#to-sign")
+    await tab.click("#to-sign")
+    await tab.wait_for("#certificate")
+    return tab
+
+
+async def hand_certificate_over(tab: Tab, door: Door) -> None:
+    await tab.click("#certificate")
+    window = await door.opened()
+    assert window.told[0]["conversation"]["started_by_person"] is True
+    await window.agree()
+    await tab.wait_for("#sign")
+
+
+async def check(tab: Tab, folder: Path) -> bytes:
+    """Download the signed PDF, have pyHanko validate it, and return it."""
+    await tab.wait_for("#download")
+    signed = base64.b64decode(await tab.evaluate(READ_SIGNED))
+    [signature] = PdfFileReader(io.BytesIO(signed)).embedded_signatures
+    root, issuing = (
+        x509.Certificate.load((folder / name).read_bytes())
+        for name in ("root.der", "issuing.der")
+    )
+    context = ValidationContext(trust_roots=[root], other_certs=[issuing])
+    status = await async_validate_pdf_signature(signature, context)
+    assert status.bottom_line, status.summary()
+    assert status.coverage is SignatureCoverageLevel.ENTIRE_FILE
+    return signed
+
+
+async def test_the_contract_is_signed_even_by_who_had_cancelled_and_is_valid(
+    browser: Browser, tab: Tab, door: Door, holder: Holder
+) -> None:
+    await hand_certificate_over(tab, door)
+    await tab.click("#sign")
+    window = await door.opened()
+    await window.hear("ask-pin")
+    window.say("cancel")
+    assert await tab.text("#problem-code") == "USER_CANCELLED"
+    # The certificate is not asked for again.
+    await tab.click("#sign")
+    window = await door.opened()
+    conversation = window.told[0]["conversation"]
+    assert conversation["operation"] == "sign"
+    assert conversation["language"] == "sv"
+    assert conversation["started_by_person"] is True
+    question = await window.type_pin(PIN2)
+    [shown] = question["documents"]
+    assert shown["name"] == "hyresavtal.pdf"
+    await check(tab, browser.house.card.folder)
+    assert await tab.text("#signer") == holder[0]
+
+
+async def test_an_own_pdf_is_signed(
+    browser: Browser, demo: DemoServer, tab: Tab, door: Door
+) -> None:
+    pdf = make_pdf("Oma")
+    content = base64.b64encode(pdf).decode()
+    await tab.evaluate(CHOOSE % (json.dumps(content), json.dumps("Öinen.pdf")))
+    await tab.wait_for("#example")
+    assert await tab.text("#document h2") == "Öinen.pdf"
+    await hand_certificate_over(tab, door)
+    await tab.click("#sign")
+    question = await (await door.opened()).type_pin(PIN2)
+    assert [each["name"] for each in question["documents"]] == ["Öinen.pdf"]
+    assert (await check(tab, browser.house.card.folder)).startswith(pdf)
+
+
+async def test_a_card_that_was_revoked_does_not_sign_and_does_not_log_in(
+    browser: Browser, demo: DemoServer, tab: Tab, door: Door
+) -> None:
+    card = browser.house.card
+    certificates = [key.certificate for key in card.state.read().keys]
+    serials = [x509.Certificate.load(der).serial_number for der in certificates]
+    revoke(card.folder, serials)
+    await tab.click("#certificate")
+    await (await door.opened()).agree()
+    assert await tab.text("#problem-code") == "USER_CERTIFICATE_REVOKED"
+    await tab.goto(f"{demo.origin}/sv/session")
+    await tab.click("#logout")
+    await tab.click("#identify")
+    await (await door.opened()).type_pin("1234")
+    assert await tab.text("#problem-code") == "USER_CERTIFICATE_REVOKED"
+    assert "spärrats" in await tab.text("#problem-text")
+
+
+async def test_a_host_that_is_missing_is_told_with_a_link(
+    browser: Browser, demo: DemoServer, open_tab: OpenTab
+) -> None:
+    tab = await open_tab()
+    await tab.goto(f"{demo.origin}/sv/")
+    with browser.house.without_manifest():
+        await tab.click("#identify")
+        assert await tab.text("#problem-code") == "HOST_MISSING"
+    assert await tab.text("#problem-help")
+    where = await tab.evaluate('document.querySelector("#problem-help").href')
+    assert where == f"{demo.origin}/auth/static/help/sv.html#program"
