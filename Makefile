@@ -32,7 +32,7 @@ demo: $(VENV)/demo.stamp bytecode ## Log in with a mock card: [HEADLESS=1] [BROW
 	@$(BIN)/kortilla demo --output build/demo \
 	  $(if $(BROWSER),--browser '$(BROWSER)') $(if $(filter-out 0,$(HEADLESS)),--headless)
 
-test: $(VENV)/dev.stamp bytecode ## Run the tests.
+test: $(VENV)/dev.stamp node_modules/stamp bytecode ## Run the tests.
 	@status=0; \
 	$(BIN)/python -m pytest -n 2 || status=1; \
 	tests=$$(find tests -name '*.test.js' -o -name '*.test.mjs'); \
@@ -59,8 +59,7 @@ clean: ## Remove all that was installed or built here.
 
 # The system's packages are looked for on each run, which takes no time to speak of.
 packages-demo: SETS := demo $(filter firefox,$(BROWSER))
-packages-test: SETS := demo firefox test
-packages-check: SETS := demo firefox test check
+packages-test packages-check: SETS := demo firefox test check
 packages-demo packages-test packages-check:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 

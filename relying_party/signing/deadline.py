@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 #: A PDF of 20 MB as programs write them takes less than one.
 SECONDS = 10.0
+_AGAIN = 0.2
 
 
 class TooSlowError(BaseException):
@@ -32,22 +33,23 @@ def run_with_deadline(work: Callable[[], T]) -> T:
     """
     thread = threading.get_ident()
     lock = threading.Lock()
-    over = False
+    over = threading.Event()
 
     def interrupt() -> None:
-        with lock:
-            if not over:
-                _raise_in(thread, TooSlowError)
+        wait = SECONDS
+        # Again and again: what is raised while something is being deleted gets lost.
+        while not over.wait(wait):
+            with lock:
+                if not over.is_set():
+                    _raise_in(thread, TooSlowError)
+            wait = _AGAIN
 
-    timer = threading.Timer(SECONDS, interrupt)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=interrupt, daemon=True).start()
     try:
         return work()
     finally:
-        timer.cancel()
         with lock:
-            over = True
+            over.set()
             # Whatever comes next in this thread is not to be interrupted.
             _raise_in(thread, None)
 

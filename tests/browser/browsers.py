@@ -249,7 +249,7 @@ async def open_browser(
             "network.dns.localDomains": ",".join(
                 f"{name}{site}"
                 for site in SITES
-                for name in ("", *(f"n{number}." for number in range(200)))
+                for name in ("", *(f"n{number}." for number in range(2000)))
             ),
         },
     ) as firefox:

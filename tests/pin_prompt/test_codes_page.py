@@ -422,10 +422,10 @@ def test_a_fault_is_announced_and_stands_at_its_field(
 
 def test_the_page_is_announced_with_news_first(stage: Stage, spoken: list[str]) -> None:
     ask(stage, wrong=True, tries_left=2)
-    assert spoken[-1].startswith(
-        "Activate your identity card The activation code was wrong."
-    )
-    assert spoken[-1].endswith("Activation code from the letter")
+    # A page of another test may still have something to say of its own.
+    [said] = [words for words in spoken if words.startswith("Activate your identity")]
+    assert "The activation code was wrong." in said[:80]
+    assert said.endswith("Activation code from the letter")
 
 
 def test_what_is_set_already_is_said(stage: Stage) -> None:

@@ -199,7 +199,9 @@ async def test_a_stream_that_unpacks_to_very_much_is_not_unpacked(
     assert isinstance(caught.value.__cause__, PdfDecodeLimitError)
 
 
-@pytest.mark.timeout(30)
+# What interrupts may meet something that is just being deleted, and be lost there once.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.timeout(60)
 async def test_a_pdf_that_takes_for_ever_to_read_is_given_up(
     signer: Leaf, trust: Trust, monkeypatch: pytest.MonkeyPatch
 ) -> None:
