@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import bench_login
 import bench_validation
 from bench_page import measure
 
@@ -124,6 +125,7 @@ def main() -> None:
         memory(home)
         agent()
         validations(home, folder)
+    bench_login.measure(bench_login.LOGINS)
 
 
 def show(what: str, seconds: list[float], goal: str = "") -> None:
