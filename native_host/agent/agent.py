@@ -47,7 +47,7 @@ class Agent:
         self._command = list(window)
         #: What has been, or is being, done about each card that is in a reader.
         self._seen: dict[Reader, asyncio.Task[None] | None] = {}
-        #: The cards that were seen before the service went, by their readers' names.
+        #: The cards that were done with when the service went, by their readers' names.
         self._before: dict[str, bytes | None] = {}
         self._window: asyncio.Task[None] | None = None
 
@@ -59,7 +59,11 @@ class Agent:
                     await self._watch()
                 except PcscUnavailable as error:
                     logger.info("%s", error)
-                    self._before |= {reader.name: reader.atr for reader in self._seen}
+                    self._before |= {
+                        reader.name: reader.atr
+                        for reader, task in self._seen.items()
+                        if task is None or task.done()
+                    }
                     self._forget_all_but(())
                     await self._source.wait_for_service()
         finally:

@@ -9,6 +9,7 @@ import json
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any, Self
 
 from playwright.async_api import BrowserContext, CDPSession, Error, Page
@@ -217,10 +218,14 @@ class FirefoxBrowser(Browser):
 
 @contextlib.asynccontextmanager
 async def open_browser(
-    house: House, authority: Authority | None = None
+    house: House,
+    authority: Authority | None = None,
+    *,
+    extension: Path | None = None,
 ) -> AsyncIterator[Browser]:
     """Start the browser of a house, which then trusts the authority's sites.
 
+    ``extension`` is the folder of another than ours.
     A browser that is not installed is an error that names Debian's package.
     """
     if house.family == "chromium":
@@ -230,22 +235,22 @@ async def open_browser(
         async with Chromium.launch(
             house.home,
             environment=house.environment,
-            extension=extension_folder(),
+            extension=extension or extension_folder(),
             arguments=[f"--host-resolver-rules={rules}"],
         ) as chromium:
             yield ChromiumBrowser(chromium, house)
         return
     if authority is not None:
         authority.trust_in(house.home / "firefox-profile")
-    extension = str(uuid.uuid4())
+    address = str(uuid.uuid4())
     gecko = host_names()[0].firefox[0]
     async with Marionette.launch(
         house.home,
         environment=house.environment,
-        extension=extension_folder(),
+        extension=extension or extension_folder(),
         preferences={
             "dom.security.https_first": False,
-            "extensions.webextensions.uuids": json.dumps({gecko: extension}),
+            "extensions.webextensions.uuids": json.dumps({gecko: address}),
             "network.dns.localDomains": ",".join(
                 f"{name}{site}"
                 for site in SITES
@@ -253,4 +258,4 @@ async def open_browser(
             ),
         },
     ) as firefox:
-        yield FirefoxBrowser(firefox, house, extension)
+        yield FirefoxBrowser(firefox, house, address)

@@ -16,7 +16,6 @@ from native_host.cli.demo.chromium import Chromium
 from native_host.cli.demo.stage import extension_folder
 from tests.screen import Screen
 
-from . import browsers
 from .browsers import Browser, Tab, open_browser
 from .conftest import Holder, OpenTab, Visit, ready
 from .house import House
@@ -394,17 +393,15 @@ async def test_a_content_script_that_takes_the_popups_part_is_refused(
     pristine: Path,
     authority: Authority,
     site: Site,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     forged = tmp_path / "extension"
     shutil.copytree(extension_folder(), forged)
     with (forged / "content.js").open("a") as script:
         script.write(FORGERY)
-    monkeypatch.setattr(browsers, "extension_folder", lambda: forged)
     house = House(tmp_path / "house", family, pristine)
     async with Door() as door:
         house.serve(prompt_command=door.command)
-        async with open_browser(house, authority) as browser:
+        async with open_browser(house, authority, extension=forged) as browser:
             page = await Page.open(await browser.new_tab(), site.fresh())
             await page.send({"action": "kortilla:status", "id": "0"})
             await page.heard("kortilla:status-success", "0")

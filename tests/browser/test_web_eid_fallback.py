@@ -9,7 +9,6 @@ import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
-from unittest import mock
 
 import pytest
 import pytest_asyncio
@@ -99,10 +98,8 @@ async def their_browser(
     folder = tmp_path_factory.mktemp("web-eid")
     house = House(folder / "house", family, pristine)
     extension = stand_in(folder / "extension", house)
-    place = "tests.browser.browsers.extension_folder"
-    with mock.patch(place, return_value=extension):
-        async with open_browser(house, authority) as browser:
-            yield browser
+    async with open_browser(house, authority, extension=extension) as browser:
+        yield browser
 
 
 @pytest_asyncio.fixture(loop_scope="session")
