@@ -168,6 +168,8 @@ class FirefoxTab(Tab):
         return None if text is None else json.loads(text)
 
     async def click(self, selector: str) -> None:
+        # As Chromium's driver does: a page may show the thing a moment later.
+        await self.wait_for(f"{selector}:not([hidden])")
         element = await self._command(
             "WebDriver:FindElement", using="css selector", value=selector
         )
