@@ -185,7 +185,9 @@ async def test_whoever_cancels_while_the_reader_waits_for_pin2_signs_nothing(
         person.cancel()
     else:
         signing.cancel()
-    await asyncio.sleep(0)
+    # By then it has got to the card's thread: its way there is some turns of the loop.
+    for _ in range(100):
+        await asyncio.sleep(0)
     go_on.set()
     with pytest.raises(UserCancelled if who == "person" else asyncio.CancelledError):
         await signing
