@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Measures validations per second beside the verifications they can't do without.
 
-Both in this process, in turns and in processor time, so that other programs disturb as
-little as can be: a token that a mock card made, whose issuing CA is prepared and whose
-revocation is not asked (what an answer at hand adds is the checker's), and two bare
-P-384 verifications with a key that is loaded already. Run by ``tools/bench.py``, or by
-itself with a token's file, the folder of its CA, origin and nonce.
+All in this process, in turns and in processor time, so that other programs disturb as
+little as can be: a token that a mock card made, whose issuing CA is prepared, with and
+without a look at a list of revoked certificates that is at hand; and two bare P-384
+verifications with a key that is loaded already. Run by ``tools/bench.py``, or by itself
+with a token's file, the folder of its CA and of the CA's key, origin and nonce.
 """
 
 import asyncio
@@ -17,9 +17,11 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from native_host.cli.demo.ca_service import CAService
 from relying_party import Trust, validate
+from relying_party.revocation import Revocation
 
-__all__ = ["measure"]
+__all__ = ["measure", "show"]
 
 ROUNDS = 400
 #: The first ones load and prepare.
@@ -28,37 +30,53 @@ WARMING = 40
 
 async def measure(
     token: str, folder: Path, *, origin: str, nonce: str
-) -> tuple[float, float]:
-    """Return validations per second, and pairs of bare verifications per second.
+) -> tuple[float, float, float]:
+    """Return per second and core: validations, those with revocation, and bare pairs.
 
-    By the medians of ``ROUNDS`` of each, on one core.
+    By the medians of ``ROUNDS`` of each.
     """
     trust = Trust.from_folder(folder, test=True)
     key = ec.generate_private_key(ec.SECP384R1())
     algorithm = ec.ECDSA(hashes.SHA384())
     signature, public = key.sign(b"x", algorithm), key.public_key()
-    validations, pairs = [], []
-    for _ in range(WARMING + ROUNDS):
-        begun = time.process_time()
-        await validate(token, origin=origin, nonce=nonce, trust=trust)
-        validated = time.process_time()
-        public.verify(signature, b"x", algorithm)
-        public.verify(signature, b"x", algorithm)
-        pairs.append(time.process_time() - validated)
-        validations.append(validated - begun)
+    validations, checked, pairs = [], [], []
+    async with (
+        CAService(folder) as authority,
+        Revocation(
+            by="crl", resolver=authority.resolver(), allow_private_addresses=True
+        ) as revocation,
+    ):
+        for _ in range(WARMING + ROUNDS):
+            begun = time.process_time()
+            await validate(token, origin=origin, nonce=nonce, trust=trust)
+            validated = time.process_time()
+            await validate(
+                token, origin=origin, nonce=nonce, trust=trust, revocation=revocation
+            )
+            looked_up = time.process_time()
+            public.verify(signature, b"x", algorithm)
+            public.verify(signature, b"x", algorithm)
+            pairs.append(time.process_time() - looked_up)
+            checked.append(looked_up - validated)
+            validations.append(validated - begun)
     return (
         1 / statistics.median(validations[WARMING:]),
+        1 / statistics.median(checked[WARMING:]),
         1 / statistics.median(pairs[WARMING:]),
     )
 
 
-def show(rate: float, bare: float) -> None:
-    """Print both rates, and the one as a part of the other."""
-    print(
-        f"{'validations per second and core':44} {rate:7.0f}       goal {bare / 2:.0f}"
-        f"    ({rate / bare:.2f} of {bare:.0f}, two bare P-384 verifications)",
-        flush=True,
-    )
+def show(rate: float, checked: float, bare: float) -> None:
+    """Print the rates, and what they are of the last."""
+    for name, each in (
+        ("validations per second and core", rate),
+        ("  with a list of the revoked at hand", checked),
+    ):
+        print(
+            f"{name:44} {each:7.0f}       goal {bare / 2:.0f}"
+            f"    ({each / bare:.2f} of {bare:.0f}, two bare P-384 verifications)",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
