@@ -133,7 +133,7 @@ class Handy(Person):
     ) -> None:
         super().__init__(list(pins), codes=list(codes))
         self._source, self._record = source, record
-        self._patience = 4
+        self._patience = 6
 
     def show(
         self,

@@ -145,14 +145,16 @@ async def said_of(
     operation: str,
     source: MockCardSource | OneReader,
     state: MockCardState,
+    *,
+    typings: int = 2,
 ) -> tuple[str, int]:
     """Have a fault in an operation, which comes to a good end.
 
-    Returns what was said, and how often the PIN was typed.
+    Returns what was said, and how often the PIN was typed, of ``typings`` at most.
     """
     function, pin = OPERATIONS[operation]
     state.set_faults(fault)
-    person, record, result = await session(source, state, function, pin, pin)
+    person, record, result = await session(source, state, function, *[pin] * typings)
     check_promises(person, record)
     assert not isinstance(result, Exception), (fault, result)
     card = state.read()
@@ -165,26 +167,33 @@ async def reason_of(
     done: int,
     source: MockCardSource | OneReader,
     state: MockCardState,
+    *,
+    typings: int = 1,
 ) -> str:
     """Have a fault in a batch of three after so many signatures.
 
-    Returns the reason for the interruption, or nothing when all have been made.
+    Returns the reason for the interruption, or nothing when all have been made. The PIN
+    is typed once, or ``typings`` times at most where the reader adds a fault of its own
+    before the first signature.
     """
+    function, pin = OPERATIONS["sign"]
     state.set_faults(fault)
-    person, record, result = await session(source, state, *OPERATIONS["sign"], "123456")
+    person, record, result = await session(source, state, function, *[pin] * typings)
     check_promises(person, record)
     card = state.read()
     assert (card.pin1.tries, card.pin2.tries) == (5, 5)
-    assert len(person.typed) == 1
+    assert 1 <= len(person.typed) <= typings
     if isinstance(result, Signatures):
         assert len(result.signatures) == 3
         return ""
     assert isinstance(result, SigningInterrupted)
     assert result.total == 3
-    assert [each.name for each in result.done.signatures] == ["a", "b"][:done]
+    made = len(result.done.signatures)
+    assert made == done or (typings > 1 and 1 <= made < done)
+    assert [each.name for each in result.done.signatures] == ["a", "b"][:made]
     assert person.shown[-1] == (
         Step.FAILED,
-        Problem("SIGNING_INTERRUPTED", f"{done}/3"),
+        Problem("SIGNING_INTERRUPTED", f"{made}/3"),
     )
     return result.reason
 
