@@ -19,6 +19,7 @@ Host to window, one object a line, at most ``MAX_REQUEST`` bytes::
                                      or {"type": "agreed", "number": 4} for a PIN pad
     {"type": "offer-activation", "number": 5, "partly": false}
                                      ← {"type": "agreed", "number": 5}
+    {"type": "late"}
     {"type": "close"}
 
 The objects' fields are those of ``questions``. The window may send
@@ -54,6 +55,7 @@ __all__ = [
     "AskStarted",
     "ChooseCard",
     "Close",
+    "Late",
     "OfferActivation",
     "Open",
     "Request",
@@ -138,6 +140,11 @@ class OfferActivation:
 
 
 @dataclass(frozen=True)
+class Late:
+    """Say that the calling program has stopped waiting; the page stays as it is."""
+
+
+@dataclass(frozen=True)
 class Close:
     """Take the window away and end."""
 
@@ -151,6 +158,7 @@ Request = (
     | AskPin
     | AskCodes
     | OfferActivation
+    | Late
     | Close
 )
 
@@ -163,6 +171,7 @@ _TYPES: Mapping[str, type[Request]] = {
     "ask-pin": AskPin,
     "ask-codes": AskCodes,
     "offer-activation": OfferActivation,
+    "late": Late,
     "close": Close,
 }
 

@@ -83,6 +83,13 @@ class Prompt(ABC):
         A call that differs from the last in nothing but the progress moves the bar.
         """
 
+    def say_late(self) -> None:  # noqa: B027 - nothing to do where nobody reads
+        """Say that the calling program has stopped waiting, and what to do about it.
+
+        Changes nothing about what is asked: what was typed stays, and the answer counts
+        as before. What comes up later says it too.
+        """
+
     @abstractmethod
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
         """Ask which of several cards to use; return its index.
@@ -124,7 +131,8 @@ class Prompt(ABC):
     async def wait_for_cancel(self) -> None:
         """Return when the person cancels or closes the window; else never.
 
-        After ``EXPIRED`` or ``FAILED`` a prompt that needs no closing returns at once.
+        After ``EXPIRED`` or ``FAILED`` a prompt that needs no closing returns at once;
+        after ``READY`` only a person's closing counts.
 
         Raises ``PromptFailed`` when the prompt breaks meanwhile.
         """

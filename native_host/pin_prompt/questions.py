@@ -30,6 +30,8 @@ Operation = Literal[
     "activate",
     "change-pin",
     "unblock",
+    "tls-login",
+    "prepare-login",
 ]
 
 
@@ -41,6 +43,10 @@ class Conversation:
     international form beside it. ``language`` is ``fi``, ``sv`` or ``en``.
     ``started_by_person`` is False when no click in the page preceded the request: the
     window then takes no focus. ``test_card`` puts up the visible test-card mark.
+
+    ``program`` is the calling program as the person knows it, where a program asks and
+    no site does (``tls-login``, ``prepare-login``; ``origin`` is then empty). At most
+    40 characters of it are shown.
     """
 
     operation: Operation
@@ -48,6 +54,7 @@ class Conversation:
     language: str
     test_card: bool
     started_by_person: bool = True
+    program: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,9 @@ class Step(StrEnum):
     READING = "reading"
     PIN_PAD = "pin-pad"  # the person types on the reader
     SIGNING = "signing"  # has progress in signatures where there are several
+    READY = (
+        "ready"  # the PIN is right and kept for one login; the window stays readable
+    )
     EXPIRED = "expired"  # the page stopped waiting; the window stays readable
     FAILED = "failed"  # the page has its answer; the window stays readable
     DONE = "done"

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""How names and texts from a web page are shown: so that none can pass for another."""
+"""How names and texts of others are shown: so that none can pass for another."""
 
 import re
 import unicodedata
 
-__all__ = ["UNSHOWN", "shown_digest", "shown_name", "shown_text"]
+__all__ = ["UNSHOWN", "shown_digest", "shown_name", "shown_program", "shown_text"]
+
+#: Most characters of a program's name that are shown.
+MAX_PROGRAM = 40
 
 #: Categories of what can't be shown: control, format (bidi too), surrogate, private and
 #: unassigned characters, and what ends a line or paragraph.
@@ -45,6 +48,20 @@ def shown_text(text: str) -> str:
     """Return a text with its lines and tabs, and all else that hides itself escaped."""
     lines = text.replace("\r\n", "\n")
     return "".join(_escaped(c) if c not in "\n\t" and _garbles(c) else c for c in lines)
+
+
+def shown_program(name: str) -> str:
+    """Return the name of a program as it is shown: one short line of plain characters.
+
+    Empty where nothing of it can be seen.
+    """
+    plain = "".join(
+        "\N{REPLACEMENT CHARACTER}"
+        if _garbles(c) or unicodedata.category(c).startswith("M")
+        else c
+        for c in unicodedata.normalize("NFC", name)
+    )
+    return " ".join(plain.split())[:MAX_PROGRAM].rstrip()
 
 
 def shown_digest(digest: str) -> str:

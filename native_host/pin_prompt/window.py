@@ -20,6 +20,7 @@ from .messages import (
     AskStarted,
     ChooseCard,
     Close,
+    Late,
     OfferActivation,
     Open,
     Request,
@@ -85,6 +86,9 @@ class WindowPrompt(Prompt):
         if not _looks_the_same(self._shown, show):
             self._shown = show
             self._send(show)
+
+    def say_late(self) -> None:
+        self._send(Late())
 
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
         self._number += 1

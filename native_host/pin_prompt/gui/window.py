@@ -31,6 +31,7 @@ from native_host.pin_prompt.messages import (
     AskConsent,
     AskPin,
     Close,
+    Late,
     OfferActivation,
     Open,
     Request,
@@ -125,7 +126,7 @@ class PromptWindow(QDialog):
             self._open(request.conversation)
         elif self._conversation is None:
             raise ValueError("The window is not open.")
-        elif not self._moves_bar(request):
+        elif not isinstance(request, Late) and not self._moves_bar(request):
             self._dress_for(request)
             self._turn_to(self._page_for(request, self._conversation))
 

@@ -5,7 +5,7 @@ Adding a language is adding a file. A key that ends in ``.body`` says what happe
 what to do next, under the ``.heading`` of the same name. ``sign.step.done.body`` is
 what signing says where it has words of its own for ``step.done.body``. What is done
 with the card's PINs has words in common under ``manage``, and may have words for each
-PIN: ``unblock.PIN1.heading``.
+PIN: ``unblock.PIN1.heading``. What programs ask for has words under ``program``.
 """
 
 import json
@@ -21,7 +21,7 @@ from native_host.pin_prompt.questions import (
     Progress,
     Step,
 )
-from native_host.pin_prompt.shown import UNSHOWN
+from native_host.pin_prompt.shown import UNSHOWN, shown_program
 
 __all__ = ["Texts", "languages", "load", "printable"]
 
@@ -29,19 +29,32 @@ _FOLDER = Path(__file__).parent
 _OTHERWISE = "en"
 #: What is done with the card's PINs, where no page has a part in it.
 _MANAGING = ("activate", "change-pin", "unblock")
+#: What a program on the computer asks for. What has no words of its own there is said
+#: as where a site asks for the same PIN.
+_FOR_PROGRAMS = ("tls-login", "prepare-login")
 
 
 class Texts:
-    """The texts of one language, for one operation and PIN where they are given."""
+    """The texts of one language, for one operation and PIN where they are given.
+
+    ``program`` is the calling program, which any text may name.
+    """
 
     def __init__(
-        self, catalogue: Mapping[str, str], operation: str = "", pin: str = ""
+        self,
+        catalogue: Mapping[str, str],
+        operation: str = "",
+        pin: str = "",
+        program: str = "",
     ) -> None:
         self._catalogue = catalogue
+        self._program = shown_program(program) or catalogue["program.unknown"]
         #: Where a text is looked for, one after the other.
         self._rooms = [f"{operation}.{pin}.", f"{operation}.", ""]
         if operation in _MANAGING:
             self._rooms.insert(2, "manage.")
+        elif operation in _FOR_PROGRAMS:
+            self._rooms[2:2] = "program.", "authenticate."
 
     def __contains__(self, key: str) -> bool:
         return any(f"{room}{key}" in self._catalogue for room in self._rooms)
@@ -54,7 +67,7 @@ class Texts:
         found = (f"{room}{key}" for room in self._rooms)
         return self._catalogue[
             next((name for name in found if name in self._catalogue), key)
-        ].format(**values)
+        ].format(program=self._program, **values)
 
     def problem(self, problem: Problem) -> tuple[str, str]:
         """Return the heading and the body for a problem.
@@ -138,11 +151,12 @@ def languages() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.json")))
 
 
-def load(language: str, operation: str = "", pin: str = "") -> Texts:
+def load(language: str, operation: str = "", pin: str = "", program: str = "") -> Texts:
     """Return the texts of a language, or the English ones where there are none."""
     chosen = language if language in languages() else _OTHERWISE
     path = _FOLDER / f"{chosen}.json"
-    return Texts(json.loads(path.read_text(encoding="utf-8")), operation, pin)
+    catalogue = json.loads(path.read_text(encoding="utf-8"))
+    return Texts(catalogue, operation, pin, program)
 
 
 def printable(text: str) -> str:
