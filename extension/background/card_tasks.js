@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the host is asked to do for the extension's own pages, and for no other (PROTOCOL.md
-// §3): the card's state, and the three things that change a PIN.
+// §3): the card's state, the three things that change a PIN, and typing one beforehand.
 
 import { browser } from "../shared/api.js";
 import { Fault } from "../shared/fault.js";
@@ -45,12 +45,17 @@ import { isCount, isRecord, isText } from "../shared/values.js";
  * @property {{code: string, kind: string} | null} problem
  */
 
-/** @typedef {"activate" | "change-pin" | "unblock"} Change */
+/** @typedef {"activate" | "change-pin" | "prepare-login" | "unblock"} Errand */
 
 /** @typedef {"PIN1" | "PIN2"} PinName */
 
-/** @type {readonly unknown[]} */
-const CHANGES = Object.freeze(["activate", "change-pin", "unblock"]);
+/** What is about one PIN, and what is not. @type {Readonly<Record<Errand, boolean>>} */
+const ERRANDS = Object.freeze({
+  activate: false,
+  "change-pin": true,
+  "prepare-login": false,
+  unblock: true,
+});
 
 /** @type {readonly unknown[]} */
 const PINS = Object.freeze(["PIN1", "PIN2"]);
@@ -62,13 +67,14 @@ const MOST_TRIES = 5;
 /**
  * @param {unknown} command
  * @param {unknown} pin
- * @returns {{command: Change, pin: PinName | null} | null} null when it is none
+ * @returns {{command: Errand, pin: PinName | null} | null} null when it is none
  */
-export function readChange(command, pin) {
-  if (!CHANGES.includes(command)) return null;
-  const isRight = command === "activate" ? pin === undefined : PINS.includes(pin);
-  const change = { command, pin: pin ?? null };
-  return isRight ? /** @type {{command: Change, pin: PinName | null}} */ (change) : null;
+export function readErrand(command, pin) {
+  if (typeof command !== "string" || !Object.hasOwn(ERRANDS, command)) return null;
+  const known = /** @type {Errand} */ (command);
+  const isRight = ERRANDS[known] ? PINS.includes(pin) : pin === undefined;
+  const errand = { command: known, pin: /** @type {PinName | null} */ (pin ?? null) };
+  return isRight ? errand : null;
 }
 
 /** @returns {Task<ReaderStatus[]>} */
@@ -81,14 +87,17 @@ export const statusTask = () => ({
 });
 
 /**
- * @param {{command: Change, pin: PinName | null}} change
+ * @param {{command: Errand, pin: PinName | null}} errand
  * @returns {Task<void>}
  */
-export const changeTask = ({ command, pin }) => ({
+export const errandTask = ({ command, pin }) => ({
   command,
   arguments: {
     page: ownOrigin(),
-    lang: browser.i18n.getMessage("languageCode"),
+    // The window that a login is prepared in is not this host's.
+    ...(command !== "prepare-login" && {
+      lang: browser.i18n.getMessage("languageCode"),
+    }),
     ...(pin !== null && { pin }),
   },
   read: (result) => {

@@ -34,7 +34,9 @@ const ACTIONS = Object.freeze({
 
 /** What only Kortilla's own pages ask for. A page that tries is worth a note. */
 const NOT_FOR_PAGES = new Set(
-  ["card-status", "activate", "change-pin", "unblock"].map((it) => `kortilla:${it}`),
+  ["card-status", "activate", "change-pin", "prepare-login", "unblock"].map(
+    (it) => `kortilla:${it}`,
+  ),
 );
 
 /**

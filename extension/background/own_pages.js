@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The card, for the extension's own pages: a look at it, and the changes of its PINs. No
+// The card, for the extension's own pages: a look at it, and errands with its PINs. No
 // page of the web and no content script gets here.
 
 import { toFault } from "../shared/fault.js";
 import { knownHost } from "../shared/host_state.js";
 import { isRecord } from "../shared/values.js";
 import { isOwnPage } from "./caller.js";
-import { changeTask, readChange, statusTask } from "./card_tasks.js";
+import { errandTask, readErrand, statusTask } from "./card_tasks.js";
 
 /** @import { HostState } from "../shared/host_state.js" */
-/** @import { Change, PinName, ReaderStatus } from "./card_tasks.js" */
+/** @import { Errand, PinName, ReaderStatus } from "./card_tasks.js" */
 /** @import { Desk } from "./desk.js" */
 
 /** @typedef {chrome.runtime.Port} Port */
@@ -22,24 +22,27 @@ import { changeTask, readChange, statusTask } from "./card_tasks.js";
  * @property {ReaderStatus[] | null} readers of the last look; null when there was none
  * @property {string | null} problem the code of what kept the look from succeeding
  * @property {HostState | null} host as far as is known after a look
- * @property {Work | null} work a change under way
+ * @property {Work | null} work an errand under way
  * @property {Outcome | null} outcome of the last one, until a page has been told
  */
 
 /**
  * @typedef {object} Work
- * @property {Change} command
+ * @property {Errand} command
  * @property {PinName | null} pin
  * @property {boolean} isInWindow whether the host's window has come
  */
 
 /**
  * @typedef {object} Outcome
- * @property {Change} command
+ * @property {Errand} command
  * @property {PinName | null} pin
  * @property {string | null} code of what went wrong; null when nothing did
  * @property {string | null} reason what stood in the way of somebody who then stopped
  */
+
+/** How long a PIN that was typed beforehand is kept, and worth telling of. */
+const PREPARED_MS = 120_000;
 
 /** The name of the ports of own pages. */
 export const PORT_NAME = "card";
@@ -59,6 +62,8 @@ export class OwnPages {
     outcome: null,
   };
   #abandonLook = () => {};
+  /** When the last outcome becomes untrue. */
+  #trueUntil = Infinity;
 
   /** @param {Desk} desk */
   constructor(desk) {
@@ -82,10 +87,11 @@ export class OwnPages {
     port.onDisconnect.addListener(() => this.#leave(port));
     port.onMessage.addListener((/** @type {unknown} */ message) => {
       if (!isRecord(message)) return;
-      const change = readChange(message["command"], message["pin"]);
-      if (change) void this.#change(change);
+      const errand = readErrand(message["command"], message["pin"]);
+      if (errand) void this.#run(errand);
       else if (message["command"] === "card-status") void this.#look();
     });
+    if (Date.now() > this.#trueUntil) this.#state.outcome = null;
     port.postMessage(this.#state);
     // Told once, it is old news for the next page.
     this.#state.outcome = null;
@@ -119,17 +125,17 @@ export class OwnPages {
     this.#tell({ ...found, host, isLooking: false });
   }
 
-  /** @param {{command: Change, pin: PinName | null}} change */
-  async #change(change) {
+  /** @param {{command: Errand, pin: PinName | null}} errand */
+  async #run(errand) {
     if (this.#state.work) return;
     this.#abandonLook();
-    this.#tell({ work: { ...change, isInWindow: false }, outcome: null });
+    this.#tell({ work: { ...errand, isInWindow: false }, outcome: null });
     /** @type {Pick<Outcome, "code" | "reason">} */
     let end = { code: null, reason: null };
     try {
       // Every progress comes after the window.
-      const operation = this.#desk.beginOwn(changeTask(change), () => {
-        this.#tell({ work: { ...change, isInWindow: true } });
+      const operation = this.#desk.beginOwn(errandTask(errand), () => {
+        this.#tell({ work: { ...errand, isInWindow: true } });
       });
       // Its place is free, for the look that follows, once it is over.
       await operation.over;
@@ -138,7 +144,9 @@ export class OwnPages {
       const { code, reason = null } = toFault(error);
       end = { code, reason };
     }
-    const outcome = { ...change, ...end };
+    const outcome = { ...errand, ...end };
+    const isKept = errand.command === "prepare-login" && end.code === null;
+    this.#trueUntil = isKept ? Date.now() + PREPARED_MS : Infinity;
     const isSeen = this.#ports.size > 0;
     this.#tell({ work: null, outcome });
     if (isSeen) {

@@ -4,16 +4,18 @@ import { showHost } from "../shared/host_report.js";
 import { probeHost } from "../shared/host_state.js";
 import { fillTexts, text } from "../shared/texts.js";
 import { extensionVersion } from "../shared/versions.js";
+import { showLogin } from "./login.js";
 
-const host = /** @type {HTMLElement} */ (document.getElementById("host"));
-const extension = /** @type {HTMLElement} */ (document.getElementById("extension"));
-const again = /** @type {HTMLElement} */ (document.getElementById("again"));
+/** @param {string} id */
+const find = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 fillTexts();
-extension.textContent = text("extensionVersion", extensionVersion());
-again.addEventListener("click", look);
-await look();
+find("extension").textContent = text("extensionVersion", extensionVersion());
+find("again").addEventListener("click", look);
+await Promise.all([look(), showLogin(find("token"), find("switch"))]);
+// Whoever was sent to a part of this view finds it where it is now.
+document.querySelector(":target")?.scrollIntoView();
 
 async function look() {
-  showHost(host, await probeHost());
+  showHost(find("host"), await probeHost());
 }

@@ -3,19 +3,20 @@
 
 import { build, text } from "../shared/texts.js";
 import {
+  canLogIn,
   cardReport,
-  changeReport,
   isActivationBlocked,
   outcomeReport,
   problemReport,
+  workReport,
 } from "./words.js";
 
 /** @import { CardStatus, CertificateStatus, PinName, PinStatus, ReaderStatus } from "../background/card_tasks.js" */
-/** @import { Change } from "../background/card_tasks.js" */
+/** @import { Errand } from "../background/card_tasks.js" */
 /** @import { OwnState } from "../background/own_pages.js" */
 /** @import { Report } from "./words.js" */
 
-/** @typedef {{command: Change, pin?: PinName}} Wanted */
+/** @typedef {{command: Errand, pin?: PinName}} Wanted */
 
 /** @typedef {(wanted: Wanted) => void} Ask */
 
@@ -24,9 +25,10 @@ const TRIES = 5;
 /**
  * @param {OwnState} state
  * @param {Ask} ask what buttons do
+ * @param {() => void} showSwitch show where the login of Suomi.fi is switched on
  * @returns {{announcement: string, parts: HTMLElement[]}} what is to be heard and seen
  */
-export function buildState(state, ask) {
+export function buildState(state, ask, showSwitch) {
   const reports = /** @type {Report[]} */ ([]);
   /** @param {Report} report */
   const add = (report) => {
@@ -34,9 +36,15 @@ export function buildState(state, ask) {
     return buildReport(report);
   };
   const parts = /** @type {HTMLElement[]} */ ([]);
-  if (state.outcome) parts.push(add(outcomeReport(state.outcome)));
+  if (state.outcome) {
+    const panel = add(outcomeReport(state.outcome));
+    if (state.outcome.code === "PROGRAM_NOT_RUNNING") {
+      panel.append(buildButtons([buildButton(text("showSwitch"), showSwitch)]));
+    }
+    parts.push(panel);
+  }
   if (state.work) {
-    parts.push(add(changeReport(state.work)));
+    parts.push(add(workReport(state.work)));
   } else if (state.isLooking) {
     parts.push(build("p", text("readingCard"), "quiet"));
   } else if (state.problem !== null) {
@@ -103,11 +111,26 @@ function buildCard(reader, card, add, ask) {
     );
   }
   parts.push(panel);
+  if (canLogIn(card)) parts.push(buildLogin(ask));
   for (const name of /** @type {const} */ (["PIN1", "PIN2"])) {
     parts.push(buildPin(name, card, ask));
   }
   parts.push(buildPuk(card.pins.PUK), buildCertificates(card.certificates));
   return parts;
+}
+
+/**
+ * @param {Ask} ask
+ * @returns {HTMLElement}
+ */
+function buildLogin(ask) {
+  const section = build("section", "", "pin");
+  const prepare = () => ask({ command: "prepare-login" });
+  section.append(
+    build("p", text("prepareLoginMore"), "quiet"),
+    buildButtons([buildButton(text("prepareLogin"), prepare)]),
+  );
+  return section;
 }
 
 /**
@@ -163,7 +186,7 @@ function buildPin(name, card, ask) {
   if (isSet === false) section.append(build("p", text("pinNotSet"), "quiet"));
   else section.append(...buildTries(head, tries, text("pinLocked")));
   const buttons = /** @type {HTMLElement[]} */ ([]);
-  /** @param {string} label @param {Change} command @param {string} [className] */
+  /** @param {string} label @param {Errand} command @param {string} [className] */
   const offer = (label, command, className) => {
     const onClick = () => ask({ command, pin: name });
     buttons.push(buildButton(label, onClick, className));

@@ -19,7 +19,7 @@ const [said, card, host, again, more] = ["said", "card", "host", "again", "more"
 /** @type {chrome.runtime.Port | null} */
 let port = null;
 
-/** What the last change came to, which the background tells once. */
+/** What the last errand came to, which the background tells once. */
 let outcome = /** @type {OwnState["outcome"]} */ (null);
 
 fillTexts();
@@ -50,7 +50,7 @@ function ask(wanted) {
 /** @param {OwnState} state */
 function show(state) {
   outcome = state.work ? null : (state.outcome ?? outcome);
-  const { announcement, parts } = buildState({ ...state, outcome }, ask);
+  const { announcement, parts } = buildState({ ...state, outcome }, ask, showSwitch);
   if (said && said.textContent !== announcement) said.textContent = announcement;
   if (card) {
     const hadFocus = card.contains(document.activeElement);
@@ -65,4 +65,10 @@ function show(state) {
     host.hidden = state.host === null || state.work !== null || !hasLooked;
     if (state.host) showHost(host, state.host);
   }
+}
+
+async function showSwitch() {
+  const url = browser.runtime.getURL("options/options.html#login");
+  await browser.tabs.create({ url });
+  window.close();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is said of a card, of a change, and of whatever keeps them from working: what has
+// What is said of a card, of an errand, and of whatever keeps them from working: what has
 // happened, and what to do next.
 
 import { text } from "../shared/texts.js";
@@ -37,6 +37,7 @@ const PROBLEMS = Object.freeze({
   OTHER_CARD: ["otherCard", "otherCardMore"],
   PCSC_UNAVAILABLE: ["pcscUnavailable", "pcscUnavailableMore"],
   PIN_BLOCKED: ["pinBlocked", "pinBlockedMore"],
+  PROGRAM_NOT_RUNNING: ["notSwitchedOn", "notSwitchedOnMore"],
   PROMPT_FAILED: ["promptFailed", "promptFailedMore"],
   PUK_BLOCKED: ["pukBlocked", "pukBlockedMore"],
   UNKNOWN_COMMAND: ["tooOldHeading", "tooOldExplanation"],
@@ -68,7 +69,7 @@ const KINDS = Object.freeze({
 export function problemReport({ code, kind }) {
   const isUnsupported = code === "UNSUPPORTED_CARD" && Object.hasOwn(KINDS, kind);
   const names = isUnsupported ? KINDS[kind] : namesOf(code);
-  const isPlain = code === "NO_CARD" || code === "NO_READER";
+  const isPlain = ["NO_CARD", "NO_READER", "PROGRAM_NOT_RUNNING"].includes(code);
   return { ...say(names ?? OTHER_PROBLEM, true), ...(!isPlain && { code }) };
 }
 
@@ -98,6 +99,21 @@ export function cardReport(card) {
   const names =
     activation === "new" ? ["cardNew", "cardNewMore"] : ["cardPartly", "cardPartlyMore"];
   return { report: say(names, true), canActivate: true };
+}
+
+/**
+ * Can a login be prepared with it, as far as is known?
+ *
+ * @param {CardStatus} card
+ * @returns {boolean}
+ */
+export function canLogIn({ certificates, pins: { PIN1 } }) {
+  const now = Date.now();
+  const isValid = certificates.some(
+    ({ role, isReadable, notAfter }) =>
+      role === "authentication" && isReadable && notAfter > now,
+  );
+  return isValid && PIN1.isSet !== false && PIN1.tries !== 0;
 }
 
 /**
@@ -151,7 +167,7 @@ function soundReport(activation) {
  * @param {Work} work
  * @returns {Report}
  */
-export const changeReport = ({ isInWindow }) =>
+export const workReport = ({ isInWindow }) =>
   say([isInWindow ? "workWindow" : "workStarting", "workMore"], false);
 
 /**
@@ -159,7 +175,11 @@ export const changeReport = ({ isInWindow }) =>
  * @returns {Report}
  */
 export function outcomeReport({ command, pin, code, reason }) {
-  if (code === null) return say([doneName(command, pin), "doneMore"], false);
+  if (code === null) {
+    const more = command === "prepare-login" ? "donePrepareMore" : "doneMore";
+    return say([doneName(command, pin), more], false);
+  }
+  if (code === "PROGRAM_NOT_RUNNING") return problemReport({ code, kind: "" });
   if (code === "USER_CANCELLED" && reason === null) {
     return say(["stopped", "stoppedMore"], true);
   }
@@ -182,6 +202,7 @@ export function outcomeReport({ command, pin, code, reason }) {
  */
 function doneName(command, pin) {
   if (command === "activate") return "doneActivate";
+  if (command === "prepare-login") return "donePrepare";
   if (command === "unblock") return pin === "PIN1" ? "doneUnlock1" : "doneUnlock2";
   return pin === "PIN1" ? "doneChange1" : "doneChange2";
 }

@@ -39,6 +39,7 @@ const SENTENCES = Object.freeze({
   PIN_BLOCKED: "The PIN is locked.",
   PIN_NOT_ENTERED: "No PIN was entered on the reader.",
   PIN_TRIES_UNREADABLE: "The card does not tell how many tries are left.",
+  PROGRAM_NOT_RUNNING: "The card is not this browser's own token.",
   PROMPT_FAILED: "The window of the host could not be shown.",
   PUK_BLOCKED: "The PUK is locked.",
   RATE_LIMITED: "Requests that no click preceded are passed on once a minute.",

@@ -150,7 +150,7 @@ test("a program that is missing is told, and what is known of it", async () => {
   assert.equal(state.host.problem, "HOST_MISSING");
 });
 
-test("each change is asked of the host as it was pressed", async () => {
+test("each errand is asked of the host as it was pressed", async () => {
   const popup = openPopup();
   const page = HOME.slice(0, -1);
   for (const [wanted, args] of [
@@ -163,6 +163,7 @@ test("each change is asked of the host as it was pressed", async () => {
       { command: "unblock", pin: "PIN2" },
       { page, lang: "fi", pin: "PIN2" },
     ],
+    [{ command: "prepare-login" }, { page }],
   ]) {
     fake.hosts.length = 0;
     await press(popup, /** @type {object} */ (wanted));
@@ -179,6 +180,7 @@ test("each change is asked of the host as it was pressed", async () => {
 
 for (const wanted of [
   { command: "activate", pin: "PIN1" },
+  { command: "prepare-login", pin: "PIN1" },
   { command: "change-pin" },
   { command: "change-pin", pin: "PUK" },
   { command: "unblock", pin: ["PIN1"] },
@@ -234,6 +236,34 @@ test("a change that fails is told by its code", async () => {
   await press(popup, { command: "unblock", pin: "PIN1" });
   const { code } = popup.sent.map(({ outcome }) => outcome).find(Boolean);
   assert.equal(code, "PUK_BLOCKED");
+});
+
+test("that a login is prepared is told as long as it is true", async () => {
+  for (const [ms, isTold] of /** @type {[number, boolean][]} */ ([
+    [119_000, true],
+    [121_000, false],
+  ])) {
+    fake.onHost = slowHost;
+    const popup = openPopup();
+    await press(popup, { command: "prepare-login" });
+    popup.leave();
+    fake.hosts.at(-1)?.say({ id: "1", result: {} });
+    await settle();
+    mock.timers.tick(ms);
+    assert.equal(openPopup().sent[0].outcome?.command === "prepare-login", isTold);
+  }
+});
+
+test("that a login could not be prepared is told whenever somebody looks", async () => {
+  fake.onHost = slowHost;
+  const popup = openPopup();
+  await press(popup, { command: "prepare-login" });
+  popup.leave();
+  const error = { code: "PROGRAM_NOT_RUNNING", message: "It is not." };
+  fake.hosts.at(-1)?.say({ id: "1", error });
+  await settle();
+  mock.timers.tick(600_000);
+  assert.equal(openPopup().sent[0].outcome.code, "PROGRAM_NOT_RUNNING");
 });
 
 test("while a change goes on, pages are busy", async () => {
@@ -321,7 +351,13 @@ for (const [name, sender] of Object.entries(FORGERIES)) {
   });
 }
 
-for (const action of ["card-status", "activate", "change-pin", "unblock"]) {
+for (const action of [
+  "card-status",
+  "activate",
+  "change-pin",
+  "prepare-login",
+  "unblock",
+]) {
   test(`pages get no kortilla:${action}, which is noted`, async (context) => {
     const warn = context.mock.method(console, "warn", () => {});
     const message = { action: `kortilla:${action}`, id: "a1", pin: "PIN1" };

@@ -81,6 +81,45 @@ class FakeStorage {
   }
 }
 
+/** Firefox's PKCS#11 modules, with the one that a native manifest names. */
+export class FakeModules {
+  installed = false;
+  /** Whether there is a native manifest that admits the extension. */
+  isFound = true;
+  /** Whether the module can be loaded and let go. */
+  isSound = true;
+  /** What was done, in order. @type {string[]} */
+  done = [];
+
+  /** @param {string} name */
+  async isModuleInstalled(name) {
+    if (!this.isFound) throw new Error(`No such PKCS#11 module ${name}`);
+    return this.installed;
+  }
+
+  /** @param {string} name */
+  async installModule(name) {
+    if (await this.isModuleInstalled(name)) throw new Error("It is there already.");
+    this.#change(`install ${name}`, true);
+  }
+
+  /** @param {string} name */
+  async uninstallModule(name) {
+    if (!(await this.isModuleInstalled(name))) throw new Error("It is not loaded.");
+    this.#change(`uninstall ${name}`, false);
+  }
+
+  /**
+   * @param {string} what
+   * @param {boolean} installed afterwards
+   */
+  #change(what, installed) {
+    if (!this.isSound) throw new Error("An unexpected error occurred");
+    this.done.push(what);
+    this.installed = installed;
+  }
+}
+
 export const TOKEN = Object.freeze({
   unverifiedCertificate: "MIIBAAAA",
   algorithm: "ES384",
@@ -154,6 +193,7 @@ export function goodHost(port) {
       port.say({ id, progress: "window-open" });
       port.say({ id, result: { pin1: "set", pin2: "was-set" } });
     }
+    if (command === "prepare-login") port.say({ id, result: {} });
     if (command === "change-pin" || command === "unblock") {
       port.say({ id, result: { [wanted.pin.toLowerCase()]: "set" } });
     }
@@ -202,6 +242,16 @@ export const fake = {
   onInstalled: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
   onStartup: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
   onFocusChanged: /** @type {FakeEvent<[number]>} */ (new FakeEvent()),
+  /** Be a Firefox. @returns {FakeModules} */
+  giveModules() {
+    const modules = new FakeModules();
+    Reflect.set(Reflect.get(globalThis, "browser"), "pkcs11", modules);
+    return modules;
+  },
+  /** Be a Chromium. */
+  giveNoModules() {
+    Reflect.deleteProperty(Reflect.get(globalThis, "browser"), "pkcs11");
+  },
 };
 
 /** Where the extension's own pages are. */
