@@ -3,7 +3,8 @@
 
 ``validate`` checks one token; ``LoginService`` is login without any web framework;
 ``relying_party.web``, ``.starlette`` and ``.django`` put it on an application's routes.
-``validate_signer`` says who signed, ``relying_party.signing`` also what.
+``validate_signer`` says who signed, ``relying_party.signing`` also what;
+``validate_client`` says who a TLS client is whose certificate a server asked for.
 ``kortilla-rp trust update`` gets the CA certificates that ``Trust.from_folder`` reads.
 """
 
@@ -11,7 +12,7 @@ from .errors import RelyingPartyError
 from .identity import Identity
 from .login import LoginService
 from .trust import Trust
-from .validation import validate, validate_signer
+from .validation import validate, validate_client, validate_signer
 
 __all__ = [
     "Identity",
@@ -19,5 +20,6 @@ __all__ = [
     "RelyingPartyError",
     "Trust",
     "validate",
+    "validate_client",
     "validate_signer",
 ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Validation of a Web eID token, and of the certificate of a signature.
+"""Validation of a Web eID token, and of certificates by themselves.
 
 Leaves of FINEID cards are not strict DER (an explicit FALSE in basicConstraints, a
 NULL among the parameters of ecdsa-with-SHA384), so they are read with asn1crypto and
@@ -32,7 +32,7 @@ from .signature import PublicKey, load_public_key, verify_signature
 from .token import AuthToken, parse_token
 from .trust import Trust
 
-__all__ = ["validate", "validate_signer"]
+__all__ = ["validate", "validate_client", "validate_signer"]
 
 
 async def validate(
@@ -76,6 +76,24 @@ async def validate(
     return identity
 
 
+async def validate_client(
+    certificate: bytes,
+    *,
+    trust: Trust,
+    at: datetime | None = None,
+    revocation: RevocationChecker | None = None,
+) -> Identity:
+    """Validate the certificate of a TLS client, in DER, and return whom it names.
+
+    That the client has the certificate's key is for the TLS handshake to have proved,
+    and for the caller to know. It is judged as that of a token is: ``at``,
+    ``revocation`` and the errors are those of ``validate_signer``.
+    """
+    return await _validate_certificate(
+        certificate, _check_login_purpose, trust, at, revocation
+    )
+
+
 async def validate_signer(
     certificate: bytes,
     *,
@@ -90,10 +108,20 @@ async def validate_signer(
     errors of ``relying_party.errors`` but those of tokens, and ``ValueError`` as
     ``validate``.
     """
-    at = _time_to_judge_by(at)
-    path, _, identity = await _validate_leaf(
-        certificate, _check_signing_purpose, trust, at
+    return await _validate_certificate(
+        certificate, _check_signing_purpose, trust, at, revocation
     )
+
+
+async def _validate_certificate(
+    certificate: bytes,
+    check_purpose: Callable[[x509.Certificate, set[str]], None],
+    trust: Trust,
+    at: datetime | None,
+    revocation: RevocationChecker | None,
+) -> Identity:
+    at = _time_to_judge_by(at)
+    path, _, identity = await _validate_leaf(certificate, check_purpose, trust, at)
     await _check_revocation(path, trust, at, revocation)
     return identity
 
