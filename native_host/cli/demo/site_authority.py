@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""A certificate authority for sites on this computer, and browsers that trust it.
+
+Its own key is never written down: nothing more can be issued once the program ends.
+"""
+
+import ssl
+import subprocess
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from .errors import DemoFailed
+
+__all__ = ["Authority"]
+
+
+class Authority:
+    """Makes itself anew in a folder, with one certificate for all sites.
+
+    ``chain`` is the file with the sites' certificate and key, in PEM;
+    ``server_context`` is what serves them.
+    """
+
+    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+        key, site_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+        name = _name("Kortilla test authority")
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+        sites = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
+        own = (
+            _certificate(name, name, key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        site = (
+            _certificate(_name("Test site"), name, site_key)
+            .add_extension(sites, critical=False)
+            .add_extension(usage, critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        self.certificate = folder / "authority.pem"
+        self.certificate.write_bytes(own.public_bytes(serialization.Encoding.PEM))
+        self.chain = folder / "site.pem"
+        self.chain.touch(mode=0o600)
+        self.chain.write_bytes(
+            site_key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+            + site.public_bytes(serialization.Encoding.PEM)
+        )
+        self.server_context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.server_context.load_cert_chain(self.chain)
+
+    def trust_in(self, folder: Path) -> None:
+        """Have an NSS database, as browsers have it, trust this authority.
+
+        One is made where there is none. Raises ``DemoFailed``.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        database = ["certutil", "-d", f"sql:{folder}"]
+        if not (folder / "cert9.db").exists():
+            _run([*database, "-N", "--empty-password"])
+        trust = ["-A", "-t", "C,,", "-n", "test", "-i", str(self.certificate)]
+        _run([*database, *trust])
+
+
+def _run(command: list[str]) -> None:
+    try:
+        subprocess.run(command, check=True)  # noqa: S603 - no word of it is anybody's
+    except FileNotFoundError:
+        raise DemoFailed(
+            "certutil is not installed. On Debian: apt install libnss3-tools"
+        ) from None
+    except subprocess.CalledProcessError as error:
+        raise DemoFailed(f"certutil failed with {error.returncode}.") from error
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _certificate(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+    )
