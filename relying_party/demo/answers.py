@@ -57,7 +57,10 @@ def protected(response: web.Response) -> web.Response:
 
 def error_page(request: web.Request, status: int, code: str) -> web.Response:
     """Return a page that says why there is no other."""
-    content = pages.error(language_of(request), catalogues(), code)
+    language = language_of(request)
+    own, general = catalogues()[language], texts.catalogue(language)
+    message = own.get(f"error.{code}") or general.get(code) or own["error.OTHER"]
+    content = pages.error(language, catalogues(), code, message)
     return page(content, status=status)
 
 

@@ -29,6 +29,7 @@ from .answers import (
     page,
     preferred_language,
 )
+from .tls_login import VERSIONS, GateSettings, TlsLogin
 
 if TYPE_CHECKING:
     from .signing import SigningDesk
@@ -39,12 +40,17 @@ _STATIC = Path(str(resources.files("relying_party.demo") / "static"))
 
 
 def create_demo(
-    *, origin: str, trust: Trust, revocation: RevocationChecker | None = None
+    *,
+    origin: str,
+    trust: Trust,
+    revocation: RevocationChecker | None = None,
+    gates: GateSettings | None = None,
 ) -> web.Application:
     """Return the demo as an application for ``origin``.
 
     ``trust`` is that of the cards that may log in: for mock cards, the mock CA with
     ``test=True``. Without pyHanko (``kortilla[signing]``) it says that it can't sign.
+    With ``gates`` it also takes the card as a TLS client certificate.
     """
     app = web.Application(middlewares=[error_pages])
     store = MemorySessionStore()
@@ -54,7 +60,15 @@ def create_demo(
         sessions=store,
     )
     signing = _signing_desk(origin, trust, revocation, store)
-    demo = _Demo(origin, signing)
+    if gates is not None:
+        TlsLogin(
+            gates,
+            origin=origin,
+            trust=trust,
+            revocation=revocation,
+            sessions=BrowserSessions(store, secure=origin.startswith("https:")),
+        ).add_to(app)
+    demo = _Demo(origin, signing, tuple(VERSIONS) if gates else ())
     app.router.add_get("/", _choose_language)
     for language in languages():
         app.router.add_get(f"/{language}/", demo.start)
@@ -92,15 +106,18 @@ def _signing_desk(
 class _Demo:
     """The pages of login and session."""
 
-    def __init__(self, origin: str, signing: "SigningDesk | None") -> None:
+    def __init__(
+        self, origin: str, signing: "SigningDesk | None", versions: tuple[str, ...]
+    ) -> None:
         self._origin = origin
         self._signing = signing
+        self._versions = versions
 
     async def start(self, request: web.Request) -> web.Response:
         language = language_of(request)
         if await current_identity(request) is not None:
             raise web.HTTPFound(f"/{language}/session")
-        return page(pages.start(language, catalogues()))
+        return page(pages.start(language, catalogues(), self._versions))
 
     async def session(self, request: web.Request) -> web.Response:
         language = language_of(request)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The demo's pages as HTML. Every text passes ``escape`` on its way in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
@@ -30,10 +30,24 @@ _SIGN_PROGRESS = (
 )
 
 
-def start(language: str, catalogues: Catalogues) -> str:
-    """Return the page with the one button."""
+def start(
+    language: str, catalogues: Catalogues, tls_versions: Sequence[str] = ()
+) -> str:
+    """Return the page with the one button, and a way in by each version of TLS."""
     text = _escaped(catalogues[language])
     steps = "".join(f"<li>{text[f'start.step{n}']}</li>" for n in range(1, 5))
+    ways = "".join(
+        f'<a class="button" id="tls-{version.replace(".", "-")}" '
+        f'href="/{language}/tls-login/{version}">'
+        f"{text['start.tls-login'].format(version=version)}</a>\n"
+        for version in tls_versions
+    )
+    if ways:
+        ways = f"""
+<h2>{text["start.tls-title"]}</h2>
+<p>{text["start.tls-lead"]}</p>
+<p class="actions">{ways}</p>
+"""
     content = f"""
 <h1>{text["start.title"]}</h1>
 <p class="lead">{text["start.lead"]}</p>
@@ -46,7 +60,7 @@ def start(language: str, catalogues: Catalogues) -> str:
   data-done="/{language}/session">{text["start.button"]}</button>
 <button type="button" id="cancel" hidden>{text["start.cancel"]}</button>
 </div>
-{_status(text, "progress", _PROGRESS)}
+{_status(text, "progress", _PROGRESS)}{ways}
 """
     return _page(language, catalogues, "start.title", "", content, script="demo")
 
@@ -166,13 +180,14 @@ def signed(language: str, catalogues: Catalogues, made: "Signed") -> str:
     )
 
 
-def error(language: str, catalogues: Catalogues, code: str) -> str:
-    """Return a page that says why there is no other; ``code`` is one of its texts."""
+def error(language: str, catalogues: Catalogues, code: str, message: str) -> str:
+    """Return a page that says why there is no other."""
     text = _escaped(catalogues[language])
     content = f"""
 <h1>{text["error.title"]}</h1>
-<p class="lead">{text[f"error.{code}"]}</p>
+<p class="lead">{escape(message)}</p>
 <p><a href="/{language}/">{text["error.home"]}</a></p>
+<p class="small" id="problem-code">{escape(code)}</p>
 """
     return _page(language, catalogues, "error.title", "", content)
 

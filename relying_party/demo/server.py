@@ -11,6 +11,7 @@ from relying_party.revocation import RevocationChecker
 from relying_party.trust import Trust
 
 from .app import create_demo
+from .tls_login import GateSettings
 
 __all__ = ["DemoServer"]
 
@@ -20,7 +21,8 @@ class DemoServer:
 
     ``host`` is the name in the origin: ``localhost``, ``127.0.0.1``, or, with
     ``ssl_context``, any name that the browser was told to find here. ``port`` 0 takes
-    a free one. After the start, ``origin`` and ``port`` say where it is.
+    a free one. ``gates`` has cards accepted as TLS client certificates too. After the
+    start, ``origin`` and ``port`` say where it is.
     """
 
     def __init__(
@@ -31,12 +33,14 @@ class DemoServer:
         port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
         revocation: RevocationChecker | None = None,
+        gates: GateSettings | None = None,
     ) -> None:
         self.port = port
         self._trust = trust
         self._host = host
         self._ssl_context = ssl_context
         self._revocation = revocation
+        self._gates = gates
         self._runner: web.ServerRunner | web.AppRunner | None = None
 
     @property
@@ -47,14 +51,20 @@ class DemoServer:
         return f"{scheme}://{self._host}{port}"
 
     async def start(self) -> None:
-        """Begin to listen. Raises ``OSError`` when the port is taken."""
+        """Begin to listen.
+
+        Raises ``OSError`` when the port is taken or a gate does not start.
+        """
         # The origin holds the port, so the port must be known before the application.
         import socket
 
         listener = socket.create_server(("127.0.0.1", self.port))
         self.port = listener.getsockname()[1]
         app = create_demo(
-            origin=self.origin, trust=self._trust, revocation=self._revocation
+            origin=self.origin,
+            trust=self._trust,
+            revocation=self._revocation,
+            gates=self._gates,
         )
         self._runner = web.AppRunner(app, access_log=None)
         try:
@@ -67,6 +77,7 @@ class DemoServer:
             await site.start()
         except BaseException:
             listener.close()
+            await self.close()
             raise
 
     async def close(self) -> None:
