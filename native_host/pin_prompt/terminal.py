@@ -54,6 +54,9 @@ class TerminalPrompt(Prompt):
         #: How the terminal was before its echo was switched off.
         self._before: list[Any] | None = None
         self._said: tuple[Step, Progress] | None = None
+        self._late = False
+        #: What the pending question ends with, where the answer is typed.
+        self._words = ""
 
     def cancel(self) -> bool:
         """See ``Prompt``. Once: then the program has to end in another way."""
@@ -72,11 +75,18 @@ class TerminalPrompt(Prompt):
             )
         self._terminal = sys.stdin.fileno()
         self._language = conversation.language
-        self._texts = text = texts.load(conversation.language, conversation.operation)
+        self._texts = text = texts.load(
+            conversation.language,
+            conversation.operation,
+            program=conversation.program,
+        )
         self._mark(conversation.test_card)
         self._by_itself = not conversation.origin
         if self._by_itself:
-            self._say(text("own"))
+            if "asks" in text:
+                self._say(f"{text('asks')}\n\n    {text.program}\n")
+            else:
+                self._say(text("own"))
             return
         site = SiteName.of(conversation.origin)
         self._say(f"{text('site')}\n\n    {site.origin}\n")
@@ -110,6 +120,15 @@ class TerminalPrompt(Prompt):
             self._say(text.progress(step, again))
         if step in (Step.EXPIRED, Step.FAILED):
             self._over.set()  # what stands in a terminal stays there
+
+    def say_late(self) -> None:
+        if self._late:
+            return
+        self._late = True
+        asking = self._asking is not None and not self._asking.done()
+        self._say("\n" * asking + self._texts("late"))
+        if asking:  # what was typed is still in the terminal's line
+            self._say(self._words, end="")
 
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
         text = self._texts
@@ -220,6 +239,8 @@ class TerminalPrompt(Prompt):
             self._say_documents(question.documents)
             self._say(text.signatures(question))
         self._say(text("consent"))
+        if "check" in text:
+            self._say(text("check"))
         for words in text.news(question):
             self._say(words)
 
@@ -330,6 +351,7 @@ class TerminalPrompt(Prompt):
                 answer.set_result(bytearray(line[:count].rstrip(b"\r\n")))
             _wipe(line)
 
+        self._words = words
         self._say(words, end="")
         loop.add_reader(self._terminal, read)
         try:

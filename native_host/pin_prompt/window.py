@@ -88,7 +88,8 @@ class WindowPrompt(Prompt):
             self._send(show)
 
     def say_late(self) -> None:
-        self._send(Late())
+        if not self._stdin.closed:  # the program may be late by then
+            self._send(Late())
 
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
         self._number += 1

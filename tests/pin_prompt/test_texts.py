@@ -125,6 +125,8 @@ def test_things_have_the_names_that_the_authority_gives_them(language: str) -> N
         ("sign", IDENTIFYING),
         ("signing-certificate", IDENTIFYING),
         ("authenticate", SIGNING),
+        ("tls-login", SIGNING),
+        ("prepare-login", SIGNING),
     ],
 )
 def test_identifying_and_signing_share_no_words(
@@ -133,7 +135,8 @@ def test_identifying_and_signing_share_no_words(
     """Neither in an operation's own texts, nor in what it shares with the others."""
     catalogue = CATALOGUES[language]
     for key, words in catalogue.items():
-        belongs = key.split(".")[0] not in (OPERATIONS | APART) - {operation}
+        rooms = {operation, "program"} if operation in FOR_PROGRAMS else {operation}
+        belongs = key.split(".")[0] not in (OPERATIONS | APART) - rooms
         own = f"{operation}.{key}" in catalogue
         pins = key in ("pin.PIN1", "pin.PIN2", *PIN1_LOCKED)
         if belongs and not own and not pins:
@@ -143,7 +146,9 @@ def test_identifying_and_signing_share_no_words(
 OPERATIONS = {"authenticate", "sign", "signing-certificate"}
 #: What is done with the PINs themselves names them both, in a window of its own.
 MANAGING = {"activate", "change-pin", "unblock"}
-APART = {"manage", "codes", "letter"} | MANAGING
+#: What a program on the computer asks PIN1 for.
+FOR_PROGRAMS = {"tls-login", "prepare-login"}
+APART = {"manage", "codes", "letter", "program"} | MANAGING | FOR_PROGRAMS
 #: No PIN is asked for without an operation that has its own words for it.
 PIN1_LOCKED = ("problem.PIN_BLOCKED.heading", "problem.PIN_BLOCKED.body")
 

@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""What stays in view above the page: the mark, the coloured band and the site."""
+"""What stays in view above the page: the mark, the coloured band and who asks."""
 
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from native_host.pin_prompt.questions import Conversation
+from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts
 
 from .look import LOOKS
-from .widgets import Band, MockCardMark, SiteFrame, height_at, label
+from .widgets import (
+    Band,
+    MockCardMark,
+    SiteFrame,
+    SiteLabel,
+    em,
+    height_at,
+    label,
+    wrapping,
+)
 
 __all__ = ["Head", "who_asks"]
 
@@ -48,8 +58,8 @@ class Head(QVBoxLayout):
         # However far a page is scrolled, the site stays in view; unless its name is so
         # long that it would leave no room for anything else.
         site = who_asks(conversation, text, self._gap)
-        stays = conversation.origin and height_at(site, width) < room
-        self._site = site if stays else None
+        named = bool(conversation.origin) or "asks" in text
+        self._site = site if named and height_at(site, width) < room else None
         if self._site:
             self.addWidget(self._site)
 
@@ -72,13 +82,27 @@ class Head(QVBoxLayout):
 
 
 def who_asks(conversation: Conversation, text: Texts, gap: int) -> QWidget:
-    """Return the frame that names the site, or the words that no page asks."""
+    """Return the frame that names the site or program, or words that no page asks."""
     holder = QWidget()
     layout = QVBoxLayout(holder)
     layout.setContentsMargins(gap, gap, gap, round(gap * 0.3))
     if conversation.origin:
         layout.addWidget(SiteFrame(conversation, text))
+    elif "asks" in text:
+        layout.addWidget(_program_frame(text))
     else:
         layout.setContentsMargins(gap, gap // 2, gap, 0)
         layout.addWidget(label(text("own")))
     return holder
+
+
+def _program_frame(text: Texts) -> QFrame:
+    frame = QFrame()
+    frame.setFrameShape(QFrame.Shape.StyledPanel)
+    frame.setSizePolicy(wrapping())
+    rows = QVBoxLayout(frame)
+    rows.setContentsMargins(*[em(frame, 0.7)] * 4)
+    rows.addWidget(label(text("asks")))
+    # As a site is shown, so that a long name without a space wraps too.
+    rows.addWidget(SiteLabel(SiteName(text.program, 0, len(text.program), None)))
+    return frame

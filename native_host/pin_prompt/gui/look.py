@@ -86,6 +86,34 @@ def _draw_key(painter: QPainter, ink: QColor, paper: QColor) -> None:
         painter.drawLine(QPointF(x, 0.5), QPointF(x, y))
 
 
+def _draw_browser(painter: QPainter, ink: QColor, paper: QColor) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(ink)
+    painter.drawRoundedRect(QRectF(0.04, 0.1, 0.92, 0.8), 0.09, 0.09)
+    painter.setBrush(paper)
+    painter.drawRoundedRect(QRectF(0.14, 0.18, 0.72, 0.13), 0.06, 0.06)
+    painter.drawRect(QRectF(0.11, 0.39, 0.78, 0.42))
+
+
+def _draw_person_in_browser(painter: QPainter, ink: QColor, paper: QColor) -> None:
+    _draw_browser(painter, ink, paper)
+    painter.setBrush(ink)
+    painter.drawEllipse(QPointF(0.5, 0.52), 0.09, 0.09)
+    shoulders = QPainterPath(QPointF(0.33, 0.81))
+    shoulders.cubicTo(QPointF(0.33, 0.61), QPointF(0.67, 0.61), QPointF(0.67, 0.81))
+    painter.drawPath(shoulders)
+
+
+def _draw_clock_in_browser(painter: QPainter, ink: QColor, paper: QColor) -> None:
+    _draw_browser(painter, ink, paper)
+    painter.setPen(QPen(ink, 0.06, c=Qt.PenCapStyle.RoundCap))
+    painter.drawEllipse(QPointF(0.5, 0.6), 0.155, 0.155)
+    painter.drawLine(QPointF(0.5, 0.6), QPointF(0.5, 0.52))
+    painter.drawLine(QPointF(0.5, 0.6), QPointF(0.57, 0.6))
+
+
+#: What a program asks PIN1 for: a blue too, but nearer to violet.
+_FOR_PROGRAMS = QColor("#34349a")
 #: What is done with the card's PINs. Green, and darker than the blue and the red.
 _MANAGING = Look(QColor("#1d4d33"), QColor("#ffffff"), _draw_key)
 _SIGNING = Look(QColor("#7c1d3f"), QColor("#ffffff"), _draw_pen_on_paper)
@@ -94,6 +122,8 @@ _SIGNING = Look(QColor("#7c1d3f"), QColor("#ffffff"), _draw_pen_on_paper)
 #: who see few colours.
 LOOKS: Mapping[Operation, Look] = {
     "authenticate": Look(QColor("#0b4f86"), QColor("#ffffff"), _draw_person_on_card),
+    "tls-login": Look(_FOR_PROGRAMS, QColor("#ffffff"), _draw_person_in_browser),
+    "prepare-login": Look(_FOR_PROGRAMS, QColor("#ffffff"), _draw_clock_in_browser),
     "signing-certificate": _SIGNING,
     "sign": _SIGNING,
     "activate": _MANAGING,

@@ -36,7 +36,7 @@ __all__ = ["OVER", "ChoosePage", "ConsentPage", "Page", "StartedPage", "StepPage
 _MORE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 _AT_WORK = (Step.RECEIVING, Step.READING, Step.SIGNING)
 #: After these there is nothing left but to close the window.
-OVER = (Step.EXPIRED, Step.FAILED, Step.DONE)
+OVER = (Step.EXPIRED, Step.FAILED, Step.DONE, Step.READY)
 #: What putting the card in again does not mend: no picture invites to do so.
 _ELSEWHERE = (
     "PIN_BLOCKED",
@@ -70,6 +70,10 @@ class Page(QWidget):
         self.news: QWidget | None = None
         #: What a screen reader says when the page comes up.
         self.spoken = ""
+        #: Whether the person has still to do something before the program can go on.
+        self.waits = True
+        #: Which row says that the program does not wait any longer.
+        self._late_at = 0
         #: What the keys scroll where the page itself fits.
         self.scrolled: QAbstractScrollArea | None = None
         self.rows = QVBoxLayout(self)
@@ -127,6 +131,12 @@ class Page(QWidget):
         self.buttons.append(button)
         return button
 
+    def tell_late(self, words: str) -> None:
+        """Say that the calling program waits no longer. All else stays as it is."""
+        late = Notice(words)
+        self.column.insertWidget(self._late_at, late)
+        self.news = self.news or late
+
     def say(self, words: str, *, politely: bool = False) -> None:
         """Have a screen reader speak, at once or when it has said the rest."""
         event = QAccessibleAnnouncementEvent(self, words)
@@ -173,6 +183,7 @@ class StepPage(Page):
     ) -> None:
         super().__init__(conversation, text)
         self.shows = (step, problem)
+        self.waits = step not in (*OVER, Step.SIGNING)
         self.heading_text, body = text.problem(problem) if problem else text.step(step)
         self.column.addWidget(label(self.heading_text, 1.3, bold=True))
         self._add_body(step, body, problem)

@@ -12,7 +12,13 @@ from .widgets import em
 
 __all__ = ["Picture"]
 
-_WITH_CARD = (Step.WAITING_FOR_CARD, Step.READING, Step.SIGNING, Step.PIN_PAD)
+_WITH_CARD = (
+    Step.WAITING_FOR_CARD,
+    Step.READING,
+    Step.SIGNING,
+    Step.PIN_PAD,
+    Step.READY,
+)
 
 
 class Picture(QWidget):

@@ -48,6 +48,7 @@ class AgreePage(Page):
         if question.documents:
             self._add_documents()
         self._add_consent()
+        self._late_at = self.column.count()
         self._add_news()
         self.complaint = Notice("")
         self.complaint.setVisible(False)
@@ -87,6 +88,9 @@ class AgreePage(Page):
             consent = f"{self.text.signatures(question)} {consent}"
         self._said.append(consent)
         self.column.addWidget(label(consent))
+        if "check" in self.text:
+            self._said.append(self.text("check"))
+            self.column.addWidget(label(self.text("check"), bold=True))
 
     def _add_news(self) -> None:
         """Say what happened to the last PIN, and how many tries there are."""

@@ -2,19 +2,17 @@
 """The window: one conversation, page after page."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, QEventLoop, QPoint, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
-    QAbstractSlider,
     QApplication,
     QDialog,
     QFrame,
     QHBoxLayout,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -43,6 +41,7 @@ from .guard import Guard
 from .head import Head, who_asks
 from .look import LOOKS, icon
 from .make_page import Asked, make_page
+from .page_area import SCROLLING, PageArea
 from .pages import OVER, Page, StepPage
 from .pin_page import AgreePage, PadPage, PinPage
 from .viewer import DocumentPage, PrivateCopies
@@ -53,33 +52,14 @@ __all__ = ["PromptWindow"]
 #: Milliseconds after which a window counts as visible though nothing was painted: it
 #: may have come up on another desktop.
 _VISIBLE_AFTER = 1000
-#: Width of the window in ems: documents want more of it.
-_WIDTH: Mapping[Operation, int] = {
-    "authenticate": 34,
-    "signing-certificate": 34,
-    "sign": 44,
-    "activate": 44,
-    "change-pin": 44,
-    "unblock": 44,
-}
+#: Width of the window in ems: documents and several codes want more of it.
+_WIDTH, _WIDTH_FOR_MORE = 34, 44
+_MORE: Collection[Operation] = ("sign", "activate", "change-pin", "unblock")
 #: Share of the screen's height that the site may keep for itself.
 _SITE_AT_MOST = 0.4
+_NO_KEYS = QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents
 #: Pixels that the desktop's title bar may take.
 _TITLE_BAR = 40
-_SCROLLING: Mapping[int, QAbstractSlider.SliderAction] = {
-    Qt.Key.Key_PageUp: QAbstractSlider.SliderAction.SliderPageStepSub,
-    Qt.Key.Key_PageDown: QAbstractSlider.SliderAction.SliderPageStepAdd,
-}
-
-
-class _PageArea(QScrollArea):
-    """Scrolls the page, but leaves it to the window what the keys scroll."""
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        if event.key() in _SCROLLING:
-            event.ignore()
-        else:
-            super().keyPressEvent(event)
 
 
 class PromptWindow(QDialog):
@@ -103,11 +83,13 @@ class PromptWindow(QDialog):
         self.copies = PrivateCopies()
         #: What the conversation was opened for.
         self._purpose: Operation = "authenticate"
+        #: What is said once the calling program does not wait any longer.
+        self._late = ""
         self._head = Head(em(self, 1))
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(0)
-        self._scroll = _PageArea(widgetResizable=True)
+        self._scroll = PageArea(widgetResizable=True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -126,7 +108,9 @@ class PromptWindow(QDialog):
             self._open(request.conversation)
         elif self._conversation is None:
             raise ValueError("The window is not open.")
-        elif not isinstance(request, Late) and not self._moves_bar(request):
+        elif isinstance(request, Late):
+            self._tell_late()
+        elif not self._moves_bar(request):
             self._dress_for(request)
             self._turn_to(self._page_for(request, self._conversation))
 
@@ -141,6 +125,17 @@ class PromptWindow(QDialog):
             return False  # something is to be done again, so it is said again
         page.move_bar(request.progress)
         return True
+
+    def _tell_late(self) -> None:
+        """Say it beside what was typed, which stays as the focus does; and later."""
+        page = self.page
+        if page is None or self._late:
+            return
+        self._late = self._text("late")
+        if page.waits:
+            page.tell_late(self._late)
+            page.say(self._late, politely=True)
+            QTimer.singleShot(0, self._reveal_focus)
 
     def _open(self, conversation: Conversation) -> None:
         if self._conversation is not None:
@@ -183,7 +178,9 @@ class PromptWindow(QDialog):
     def _dress(self, conversation: Conversation, pin: str) -> Conversation:
         """Look like an operation, and speak its words. Return what was given."""
         operation, self._pin = conversation.operation, pin
-        self._text = texts.load(conversation.language, operation, pin)
+        self._text = texts.load(
+            conversation.language, operation, pin, conversation.program
+        )
         self.setWindowTitle(self._text("title"))
         self.setWindowIcon(icon(LOOKS[operation]))
         room = self.screen().availableSize().height() * _SITE_AT_MOST
@@ -275,6 +272,9 @@ class PromptWindow(QDialog):
         page.grown.connect(self._make_room)
         self.guard.changed.connect(page.guard)
         self.guard.restart()
+        if self._late and page.waits:
+            page.tell_late(self._late)
+            page.spoken = f"{page.spoken} {self._late}"
         self._fit(page)
         if page.focus:
             page.focus.setFocus()
@@ -287,7 +287,8 @@ class PromptWindow(QDialog):
 
     def _width(self, conversation: Conversation) -> int:
         """Return the width in pixels that the window wants, and the screen allows."""
-        wanted = em(self, _WIDTH[conversation.operation])
+        more = conversation.operation in _MORE
+        wanted = em(self, _WIDTH_FOR_MORE if more else _WIDTH)
         return min(wanted, self.screen().availableSize().width())
 
     def _fit(self, page: Page) -> None:
@@ -311,16 +312,18 @@ class PromptWindow(QDialog):
 
     def _reveal_focus(self) -> None:
         page = self.page
-        if page is None or page.focus is None:
+        self._settle(page)
+        if page is None or page.focus is None or self.page is not page:
             return
-        self._fit(page)  # what scrolls by itself knows its width by now
         if not self._fits and page.scrolled and page.news is None:
             # Nobody is to sign without having seen that there is something to be read.
             page.scrolled.setFocus()
             self._scroll.verticalScrollBar().setValue(0)
             return
         self._scroll.ensureWidgetVisible(page.focus, 0, em(self, 2.5))
-        if page.news:
+        if page.news and not page.isAncestorOf(page.focus):
+            self._scroll.ensureWidgetVisible(page.news)
+        elif page.news:
             # What happened to the last PIN is worth more than the hint under the field.
             top = page.news.mapTo(page, QPoint(0, 0)).y()
             bottom = page.focus.mapTo(page, QPoint(0, page.focus.height())).y()
@@ -330,11 +333,16 @@ class PromptWindow(QDialog):
 
     def _make_room(self, part: QWidget) -> None:
         page = self.page
-        if page:
-            self._fit(page)
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
-        if self.page is page:  # what the host said meanwhile may have taken it away
+        self._settle(page)
+        if self.page is page:
             self._scroll.ensureWidgetVisible(part)
+
+    def _settle(self, page: Page | None) -> None:
+        """Have everything at its place. What the host says may take the page away."""
+        if page:
+            self._fit(page)  # what scrolls by itself knows its width by now
+        for _ in range(2):  # the page's layout, and then what the page is scrolled in
+            QApplication.processEvents(_NO_KEYS)
 
     def reject(self) -> None:
         """Do what Escape does: leave a document, or else cancel."""
@@ -361,7 +369,7 @@ class PromptWindow(QDialog):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         # Enter presses the button that has the focus and no other: a dialog's default
         # button would agree, or give up, on a stray key.
-        if (scrolling := _SCROLLING.get(event.key())) is not None:
+        if (scrolling := SCROLLING.get(event.key())) is not None:
             # The scroll area takes no focus, so whoever has no mouse scrolls here.
             bar = self._scroll.verticalScrollBar()
             if bar.maximum() == 0 and self.page and self.page.scrolled:

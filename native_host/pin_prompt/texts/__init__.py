@@ -48,7 +48,8 @@ class Texts:
         program: str = "",
     ) -> None:
         self._catalogue = catalogue
-        self._program = shown_program(program) or catalogue["program.unknown"]
+        #: The calling program as it is shown.
+        self.program = shown_program(program) or catalogue["program.unknown"]
         #: Where a text is looked for, one after the other.
         self._rooms = [f"{operation}.{pin}.", f"{operation}.", ""]
         if operation in _MANAGING:
@@ -67,7 +68,7 @@ class Texts:
         found = (f"{room}{key}" for room in self._rooms)
         return self._catalogue[
             next((name for name in found if name in self._catalogue), key)
-        ].format(program=self._program, **values)
+        ].format(program=self.program, **values)
 
     def problem(self, problem: Problem) -> tuple[str, str]:
         """Return the heading and the body for a problem.
