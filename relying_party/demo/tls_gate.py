@@ -12,8 +12,8 @@ Python 3.11 has no call for that, and a process has only one: each gate is a pro
 For the same reason it does not name the CAs whose certificates it takes. It serves with
 threads, since asyncio tells a client nothing of why a handshake failed.
 
-It reads one line of JSON from its standard input (``Settings``), prints its port, and
-ends when its standard input does.
+It needs nothing but the standard library. It reads one line of JSON from its standard
+input (``Settings``), prints its port, and ends when its standard input does.
 """
 
 import base64

@@ -37,6 +37,7 @@ from relying_party.sessions import BrowserSessions
 from relying_party.trust import Trust
 from relying_party.validation import validate_client
 
+from . import tls_gate
 from .answers import error_page, language_of, languages
 from .tls_gate import CERTIFICATE_HEADER, Settings
 
@@ -212,8 +213,7 @@ async def _gate(
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
-        "-m",
-        "relying_party.demo.tls_gate",
+        tls_gate.__file__,  # not with -m, which would import all of the demo
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "OPENSSL_CONF": str(configuration)},
