@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 _MAX_OFFSET = 0x7FFF  # READ BINARY's offset has 15 bits
 _MAX_READS = 256
 
+_MASTER_FILE = bytes.fromhex("3F00")
+
 _TAGS_FILE_CONTROL = (0x62, 0x6F)
 _TAG_FILE_SIZES = (0x81, 0x80)
 
@@ -35,12 +37,37 @@ class FileReader:
         ``limit`` bytes are asked for. Raises ``UnsupportedCard`` when there is no such
         file, ``CardError`` for one that can't be read.
         """
-        size = min(self._select(path), limit)
+        return self._read(min(self._select(path), limit))
+
+    def read_object(self, identifier: bytes, *, limit: int) -> bytes:
+        """Read the data object that a file of the master file consists of.
+
+        The application has to be selected again afterwards. Files there are chosen
+        without being told their size (card.md, "Commands"), so the object says it.
+        Raises ``UnsupportedCard`` when there is no such file, ``CardError`` for one
+        that can't be read, that is longer than ``limit`` bytes or no such object.
+        """
+        self.in_folder = True
+        for p1, file in ((0x00, _MASTER_FILE), (0x02, identifier)):
+            _, status = self._channel.exchange(Command(INS_SELECT, p1, 0x0C, file))
+            if status == SW.FILE_NOT_FOUND:
+                raise UnsupportedCard("The card has no such file.")
+            if status != SW.OK:
+                raise CardError(
+                    f"The card answered {status:04X} to the choice of a file.",
+                    status_word=status,
+                )
+        return self._read(limit, only_object=True)
+
+    def _read(self, size: int, *, only_object: bool = False) -> bytes:
+        """Read the chosen file to its end, ``size`` or the end of its one object."""
         content = b""
         for _ in range(_MAX_READS):
             offset = len(content)
             if offset >= size or offset > _MAX_OFFSET:
                 return content[:size]
+            if only_object and _is_whole(content):
+                return content
             command = Command(INS_READ_BINARY, offset >> 8, offset & 0xFF, le=256)
             data, status = self._channel.exchange(command)
             content += data
@@ -78,3 +105,11 @@ class FileReader:
             pass
         logger.info("The card does not say how long a file is.")
         return _MAX_OFFSET + 1
+
+
+def _is_whole(content: bytes) -> bool:
+    try:
+        Tlv.take(content)
+    except TlvError:
+        return False
+    return True

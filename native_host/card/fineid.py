@@ -19,6 +19,7 @@ from .apdu import (
 from .atr import identify
 from .certificate import CardCertificate
 from .errors import (
+    CONNECTION_ERRORS,
     CardError,
     CardKind,
     UnsupportedCard,
@@ -39,6 +40,10 @@ _APPLICATION = bytes.fromhex("A000000063504B43532D3135")
 _PAYMENT_SYSTEM = b"1PAY.SYS.DDF01"  # the directory that every EMV bank card has
 
 _TOKEN_INFO = bytes.fromhex("5032")
+
+#: In the master file: the certificates of the issuing CA and of the root.
+_AUTHORITIES = (bytes.fromhex("4336"), bytes.fromhex("4334"))
+_MAX_CERTIFICATE = 8192  # bytes
 
 _TAG_SEQUENCE = 0x30
 _TAG_OCTET_STRING = 0x04
@@ -125,6 +130,25 @@ class FineidCard:
     def certificates(self) -> dict[CardKey, CardCertificate]:
         """Return the certificates that the card has, by their keys."""
         return self._key_ring.certificates()
+
+    def authority_certificates(self) -> tuple[bytes, ...]:
+        """Read the certificates of the CAs above the card's own, the issuing one first.
+
+        They are in DER and nothing about them is checked. The cards of 2026 have the
+        root's alone; one that can't be read is left out. This takes back what was
+        verified.
+        """
+        found: list[bytes] = []
+        for identifier in _AUTHORITIES:
+            try:
+                content = self._files.read_object(identifier, limit=_MAX_CERTIFICATE)
+                found.append(bytes(Tlv.take(content)[0]))
+            except CONNECTION_ERRORS:
+                raise
+            except CardError as error:
+                logger.info("A CA certificate is not used: %s", error)
+        self._return_to_application()
+        return tuple(found)
 
     # -- PINs -------------------------------------------------------------------------
 
