@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: MIT
+"""The names and numbers of PKCS#11 3.0 that are used here, as its headers have them."""
+
+from enum import IntEnum, IntFlag, unique
+
+__all__ = [
+    "CKA",
+    "CKC_X_509",
+    "CKF",
+    "CKK",
+    "CKM",
+    "CKO",
+    "CKR",
+    "CKS",
+    "CKU",
+    "CK_UNAVAILABLE_INFORMATION",
+    "MGF_HASHES",
+]
+
+#: What stands for a number or a length that there is none of.
+CK_UNAVAILABLE_INFORMATION = 0xFFFF_FFFF_FFFF_FFFF
+
+CKC_X_509 = 0
+
+
+@unique
+class CKR(IntEnum):
+    """Return values."""
+
+    OK = 0x00
+    HOST_MEMORY = 0x02
+    SLOT_ID_INVALID = 0x03
+    GENERAL_ERROR = 0x05
+    FUNCTION_FAILED = 0x06
+    ARGUMENTS_BAD = 0x07
+    NO_EVENT = 0x08
+    ATTRIBUTE_SENSITIVE = 0x11
+    ATTRIBUTE_TYPE_INVALID = 0x12
+    DATA_INVALID = 0x20
+    DATA_LEN_RANGE = 0x21
+    DEVICE_ERROR = 0x30
+    DEVICE_REMOVED = 0x32
+    FUNCTION_CANCELED = 0x50
+    FUNCTION_NOT_SUPPORTED = 0x54
+    KEY_HANDLE_INVALID = 0x60
+    KEY_FUNCTION_NOT_PERMITTED = 0x68
+    MECHANISM_INVALID = 0x70
+    MECHANISM_PARAM_INVALID = 0x71
+    OBJECT_HANDLE_INVALID = 0x82
+    OPERATION_ACTIVE = 0x90
+    OPERATION_NOT_INITIALIZED = 0x91
+    PIN_INCORRECT = 0xA0
+    PIN_INVALID = 0xA1
+    PIN_LEN_RANGE = 0xA2
+    PIN_LOCKED = 0xA4
+    SESSION_CLOSED = 0xB0
+    SESSION_COUNT = 0xB1
+    SESSION_HANDLE_INVALID = 0xB3
+    SESSION_PARALLEL_NOT_SUPPORTED = 0xB4
+    SESSION_READ_ONLY_EXISTS = 0xB7
+    TOKEN_NOT_PRESENT = 0xE0
+    TOKEN_WRITE_PROTECTED = 0xE2
+    USER_ALREADY_LOGGED_IN = 0x100
+    USER_NOT_LOGGED_IN = 0x101
+    USER_PIN_NOT_INITIALIZED = 0x102
+    USER_TYPE_INVALID = 0x103
+    BUFFER_TOO_SMALL = 0x150
+    CRYPTOKI_NOT_INITIALIZED = 0x190
+    CRYPTOKI_ALREADY_INITIALIZED = 0x191
+    FUNCTION_REJECTED = 0x200
+
+
+@unique
+class CKO(IntEnum):
+    """Classes of objects."""
+
+    CERTIFICATE = 1
+    PUBLIC_KEY = 2
+    PRIVATE_KEY = 3
+
+
+@unique
+class CKK(IntEnum):
+    """Types of keys."""
+
+    RSA = 0
+    EC = 3
+
+
+@unique
+class CKA(IntEnum):
+    """Attributes of objects."""
+
+    CLASS = 0x00
+    TOKEN = 0x01
+    PRIVATE = 0x02
+    LABEL = 0x03
+    VALUE = 0x11
+    CERTIFICATE_TYPE = 0x80
+    ISSUER = 0x81
+    SERIAL_NUMBER = 0x82
+    TRUSTED = 0x86
+    CERTIFICATE_CATEGORY = 0x87
+    URL = 0x89
+    KEY_TYPE = 0x100
+    SUBJECT = 0x101
+    ID = 0x102
+    SENSITIVE = 0x103
+    ENCRYPT = 0x104
+    DECRYPT = 0x105
+    WRAP = 0x106
+    UNWRAP = 0x107
+    SIGN = 0x108
+    SIGN_RECOVER = 0x109
+    VERIFY = 0x10A
+    VERIFY_RECOVER = 0x10B
+    DERIVE = 0x10C
+    START_DATE = 0x110
+    END_DATE = 0x111
+    MODULUS = 0x120
+    MODULUS_BITS = 0x121
+    PUBLIC_EXPONENT = 0x122
+    PRIVATE_EXPONENT = 0x123
+    PRIME_1 = 0x124
+    PRIME_2 = 0x125
+    EXPONENT_1 = 0x126
+    EXPONENT_2 = 0x127
+    COEFFICIENT = 0x128
+    PUBLIC_KEY_INFO = 0x129
+    EXTRACTABLE = 0x162
+    LOCAL = 0x163
+    NEVER_EXTRACTABLE = 0x164
+    ALWAYS_SENSITIVE = 0x165
+    KEY_GEN_MECHANISM = 0x166
+    MODIFIABLE = 0x170
+    COPYABLE = 0x171
+    DESTROYABLE = 0x172
+    EC_PARAMS = 0x180
+    EC_POINT = 0x181
+    ALWAYS_AUTHENTICATE = 0x202
+    WRAP_WITH_TRUSTED = 0x210
+
+
+@unique
+class CKM(IntEnum):
+    """Mechanisms, and the hash functions that parameters name."""
+
+    RSA_PKCS = 0x01
+    RSA_PKCS_PSS = 0x0D
+    SHA256 = 0x250
+    SHA224 = 0x255
+    SHA384 = 0x260
+    SHA512 = 0x270
+    ECDSA = 0x1041
+
+
+#: The mask generation functions CKG_MGF1_…, by the hash in each.
+MGF_HASHES = {2: CKM.SHA256, 3: CKM.SHA384, 4: CKM.SHA512, 5: CKM.SHA224}
+
+
+class CKF(IntFlag):
+    """Flags. Each stands for itself only beside others of its own kind."""
+
+    # C_GetSlotInfo
+    TOKEN_PRESENT = 0x01
+    REMOVABLE_DEVICE = 0x02
+    HW_SLOT = 0x04
+    # C_GetTokenInfo
+    WRITE_PROTECTED = 0x02
+    USER_PIN_INITIALIZED = 0x08
+    TOKEN_INITIALIZED = 0x400
+    # C_OpenSession
+    RW_SESSION = 0x02
+    SERIAL_SESSION = 0x04
+    # C_GetMechanismInfo
+    HW = 0x01
+    SIGN = 0x800
+    EC_F_P = 0x0010_0000
+    EC_NAMEDCURVE = 0x0080_0000
+    EC_UNCOMPRESS = 0x0100_0000
+    # C_SessionCancel, beside SIGN
+    FIND_OBJECTS = 0x40
+    # C_WaitForSlotEvent
+    DONT_BLOCK = 0x01
+
+
+@unique
+class CKS(IntEnum):
+    """States of a session; all are read-only."""
+
+    RO_PUBLIC_SESSION = 0
+    RO_USER_FUNCTIONS = 1
+
+
+@unique
+class CKU(IntEnum):
+    """Who logs in."""
+
+    SO = 0
+    USER = 1
+    CONTEXT_SPECIFIC = 2

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""What a call is answered with when it does not succeed."""
+
+from native_host.errors import KortillaError
+
+from .constants import CKR
+
+__all__ = ["Refused", "SocketUnusable", "return_value_of"]
+
+
+class Refused(Exception):
+    """A call that ends with a return value other than CKR_OK."""
+
+    def __init__(self, value: CKR) -> None:
+        super().__init__(value.name)
+        self.value = value
+
+
+class SocketUnusable(KortillaError):
+    """The socket can't be listened on; the message names it and says why."""
+
+    code = "SOCKET_UNUSABLE"
+
+
+#: By the code of an error. Every other error is CKR_FUNCTION_FAILED.
+_VALUES = {
+    "USER_CANCELLED": CKR.FUNCTION_CANCELED,
+    "CARD_REMOVED": CKR.DEVICE_REMOVED,
+    "PIN_BLOCKED": CKR.PIN_LOCKED,
+    "WRONG_PIN": CKR.PIN_INCORRECT,
+    "CARD_NOT_ACTIVATED": CKR.USER_PIN_NOT_INITIALIZED,
+    "CONFIRMATION_NEEDED": CKR.FUNCTION_REJECTED,
+    "INVALID_ARGUMENT": CKR.PIN_INVALID,
+    "CARD_BUSY": CKR.DEVICE_ERROR,
+    "CARD_ERROR": CKR.DEVICE_ERROR,
+    "CARD_MUTE": CKR.DEVICE_ERROR,
+    "PCSC_UNAVAILABLE": CKR.DEVICE_ERROR,
+    "SIGNATURE_INVALID": CKR.DEVICE_ERROR,
+}
+
+
+def return_value_of(error: KortillaError) -> CKR:
+    """Return what says of an error the most that PKCS#11 can say."""
+    return _VALUES.get(error.code, CKR.FUNCTION_FAILED)

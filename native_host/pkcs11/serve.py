@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""Serves the token to the program that started this one, or to all over a socket."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import stat
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from native_host.config import Config
+
+from .control import ControlSocket
+from .cryptoki import Cryptoki
+from .errors import SocketUnusable
+from .program import Program, Stranger, peer_of, spawner
+from .server import serve_client
+from .token import Tokens
+
+if TYPE_CHECKING:
+    from native_host.operations.tls_login import TlsLogin
+
+__all__ = ["serve_socket", "serve_stdio"]
+
+logger = logging.getLogger(__name__)
+
+_MOST_CLIENTS = 64
+
+
+def serve_stdio(config: Config, *, window: Sequence[str] | None = None) -> int:
+    """Serve standard input and output until they end; return the exit status.
+
+    ``window`` puts another command in the place of the PIN window's. Raises
+    ``KortillaError`` for a configuration that can't be used.
+    """
+    descriptors = os.dup(0), os.dup(1)
+    # A stray print can't break the protocol, nor a child read what is meant for us.
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    program = spawner(descriptors[0])
+    asyncio.run(
+        _until_told_to_end(
+            lambda house: house.serve(*descriptors, program), config, window
+        )
+    )
+    return 0
+
+
+def serve_socket(
+    config: Config, path: Path, *, window: Sequence[str] | None = None
+) -> int:
+    """Listen on a unix socket until told to end; return the exit status.
+
+    Its folder is made, for this user alone. A socket that nobody listens on any more is
+    replaced. Raises ``SocketUnusable``, and as ``serve_stdio`` does.
+    """
+    with _listen(path) as listener:
+        made = path.stat()
+        try:
+            asyncio.run(
+                _until_told_to_end(lambda house: house.listen(listener), config, window)
+            )
+        finally:
+            with suppress(OSError):
+                if os.path.samestat(made, path.stat()):
+                    path.unlink()
+    return 0
+
+
+class _House:
+    """What all clients share: the cards, and how a person is asked."""
+
+    def __init__(
+        self, config: Config, tokens: Tokens, window: Sequence[str] | None
+    ) -> None:
+        self._config = config
+        self._tokens = tokens
+        self._window = window
+        self._clients: set[asyncio.Task[None]] = set()
+
+    async def serve(
+        self, descriptor_in: int, descriptor_out: int, program: Program
+    ) -> None:
+        """Serve one client until it goes."""
+        cryptoki = Cryptoki(
+            self._tokens,
+            lambda: self._open_signer(program),
+            hides_errors=program.gecko,
+        )
+
+        async def prepare() -> None:
+            await cryptoki.signer.prepare()
+
+        async with ControlSocket(program, prepare):
+            await serve_client(descriptor_in, descriptor_out, cryptoki)
+
+    async def listen(self, listener: socket.socket) -> None:
+        """Serve all that connect, until cancelled."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                connection, _ = await loop.sock_accept(listener)
+                with connection:
+                    self._welcome(connection)
+        finally:
+            for task in self._clients:
+                task.cancel()
+            await asyncio.gather(*self._clients, return_exceptions=True)
+
+    def _welcome(self, connection: socket.socket) -> None:
+        try:
+            program = peer_of(connection)
+        except (OSError, Stranger):
+            logger.warning("A connection of another user is closed.")
+            return
+        if len(self._clients) >= _MOST_CLIENTS:
+            logger.warning("There are too many clients.")
+            return
+        descriptor = connection.detach()
+        task = asyncio.create_task(self.serve(descriptor, os.dup(descriptor), program))
+        self._clients.add(task)
+        task.add_done_callback(self._clients.discard)
+
+    def _open_signer(self, program: Program) -> "TlsLogin":
+        from native_host.environment import open_prompt
+        from native_host.languages import choose_language
+        from native_host.operations.tls_login import TlsLogin
+
+        return TlsLogin(
+            source=self._tokens.source,
+            open_prompt=lambda: open_prompt(self._config, command=self._window),
+            program=program.name,
+            language=choose_language(self._config.language, None),
+        )
+
+
+async def _until_told_to_end(
+    work: Callable[[_House], Awaitable[None]],
+    config: Config,
+    window: Sequence[str] | None,
+) -> None:
+    """Do the work until it ends or a signal comes, and close the readers."""
+    from native_host.environment import open_source
+
+    async with AsyncExitStack() as stack:
+        source = await stack.enter_async_context(open_source(config))
+        tokens = Tokens(source)
+        stack.push_async_callback(tokens.close)
+        task = asyncio.ensure_future(work(_House(config, tokens, window)))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.result()
+
+
+def _listen(path: Path) -> socket.socket:
+    """Return a socket that listens. Raises ``SocketUnusable``."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = path.parent.stat()
+        if folder.st_uid != os.geteuid() or stat.S_IMODE(folder.st_mode) & 0o022:
+            raise SocketUnusable(f"{path.parent}: others may write there.")
+        _remove_dead(path)
+        before = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+        listener.listen()
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise SocketUnusable(f"{path}: {error.strerror or error}.") from error
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _remove_dead(path: Path) -> None:
+    """Take away a socket that nobody listens on. Raises ``SocketUnusable``."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except FileNotFoundError:
+            return
+        except ConnectionRefusedError:
+            if stat.S_ISSOCK(path.lstat().st_mode):
+                path.unlink()
+            return
+    raise SocketUnusable(f"{path}: another program listens there.")

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""One client's connection: every message is answered, in whatever order.
+
+A signature waits for a person. So each call is a task of its own, and others are
+answered meanwhile: else every other page of a browser would wait too.
+"""
+
+import asyncio
+import logging
+import re
+from typing import Any
+
+from native_host.errors import KortillaError
+from native_host.log import log_unexpected
+
+from .calls import CALLS, ERROR, ERROR_SIGNATURE, Call
+from .channel import Channel
+from .constants import CKR
+from .cryptoki import Cryptoki
+from .errors import Refused, return_value_of
+from .wire import Input, WireError, decode, encode, read_preamble
+
+__all__ = ["serve_client"]
+
+logger = logging.getLogger(__name__)
+
+_MOST_CALLS = 256  # that are under way at a time
+
+
+async def serve_client(
+    descriptor_in: int, descriptor_out: int, cryptoki: Cryptoki
+) -> None:
+    """Serve a client until it goes, or is cancelled; then close everything of it.
+
+    The two descriptors may be one socket. They are closed in any case.
+    """
+    client = _Client(descriptor_in, descriptor_out, cryptoki)
+    try:
+        client.channel.start()
+        await client.channel.ended.wait()
+    finally:
+        client.channel.close()
+        for task in client.tasks:
+            task.cancel()
+        await asyncio.gather(*client.tasks, return_exceptions=True)
+        await cryptoki.close()
+
+
+class _Client:
+    def __init__(
+        self, descriptor_in: int, descriptor_out: int, cryptoki: Cryptoki
+    ) -> None:
+        self._cryptoki = cryptoki
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.channel = Channel(descriptor_in, descriptor_out, self._receive)
+
+    def _receive(self, code: int, message: Input) -> None:
+        try:
+            call, arguments = self._read(message)
+        except Refused as refusal:
+            self.channel.send(code, _error(refusal.value))
+            return
+        task = asyncio.create_task(self._answer(code, call, arguments))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _read(self, message: Input) -> tuple[Call, list[Any]]:
+        """Take a message apart, and wipe it. Raises ``Refused``."""
+        try:
+            number, signature = read_preamble(message)
+            if (call := CALLS.get(number)) is None:
+                raise Refused(CKR.FUNCTION_NOT_SUPPORTED)
+            if signature != call.request:
+                raise WireError("The signature is not that of the call.")
+            arguments = decode(signature, message)
+        except WireError as error:
+            logger.info("A call can't be read: %s", error)
+            raise Refused(CKR.DEVICE_ERROR) from error
+        finally:
+            message.data[:] = bytes(len(message.data))
+        if not (call.before or self._cryptoki.initialized):
+            raise Refused(CKR.CRYPTOKI_NOT_INITIALIZED)
+        if len(self.tasks) >= _MOST_CALLS:
+            raise Refused(CKR.HOST_MEMORY)
+        return call, arguments
+
+    async def _answer(self, code: int, call: Call, arguments: list[Any]) -> None:
+        try:
+            values = await _method(self._cryptoki, call)(*arguments)
+            body = encode(call.number, call.response, values)
+        except Refused as refusal:
+            body = _error(refusal.value)
+        except KortillaError as error:
+            logger.info("C_%s failed: %s", call.name, error.code)
+            body = _error(return_value_of(error))
+        except Exception as error:
+            log_unexpected(logger, error)
+            body = _error(CKR.GENERAL_ERROR)
+        self.channel.send(code, body)
+
+
+def _method(cryptoki: Cryptoki, call: Call) -> Any:
+    """Return the method that has the name of a call, in Python's spelling."""
+    return getattr(cryptoki, re.sub(r"(?<!^)(?=[A-Z])", "_", call.name).lower())
+
+
+def _error(value: CKR) -> bytes:
+    return encode(ERROR, ERROR_SIGNATURE, (int(value),))

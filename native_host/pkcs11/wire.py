@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: MIT
+"""The messages of p11-kit's RPC (pkcs11-rpc.md, "Wire format").
+
+A value is, by the type that a signature names it with:
+
+=======  ====================================================================
+``y``    an octet
+``u``    a number of 64 bits
+``v``    a version: two octets
+``s``    a text in UTF-8 that the sender has padded with spaces
+``ay``   bytes, or None for NULL; in answers ``Size`` too
+``au``   a list of numbers; in answers ``Size`` too
+``fy``   how many octets there is room for; None when only the size is asked
+``fu``   the same for numbers
+``aA``   a list of ``Attribute``
+``fA``   a list of ``Wanted``
+``M``    a ``Mechanism``, or None for NULL
+=======  ====================================================================
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from .constants import CKA, CKM
+
+__all__ = [
+    "HEADER_SIZE",
+    "MAX_BODY",
+    "MAX_OPTIONS",
+    "Attribute",
+    "AttributeValue",
+    "Header",
+    "Input",
+    "Mechanism",
+    "PssParameters",
+    "Size",
+    "Wanted",
+    "WireError",
+    "decode",
+    "encode",
+    "frame",
+    "parse_header",
+    "read_preamble",
+]
+
+HEADER_SIZE = 12
+MAX_OPTIONS = 1024  # bytes; the client puts its module's name there
+MAX_BODY = 1024 * 1024  # bytes
+
+_NULL = 0xFFFF_FFFF
+_MAX_DEPTH = 8  # attributes within attributes
+
+AttributeValue = bytes | int | bool | tuple[Any, ...]
+
+
+class WireError(Exception):
+    """A message is not what its header, its signature or its lengths say it is."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """How a frame begins: the caller's number for it, and two lengths in bytes."""
+
+    code: int
+    options: int
+    body: int
+
+
+@dataclass(frozen=True)
+class Size:
+    """In an answer: not the array but how many elements it would have."""
+
+    count: int
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute. ``value`` is None where it has none, or none that may be told.
+
+    Which type it has follows from the attribute: bool, int, tuple or else bytes.
+    """
+
+    type: int
+    value: AttributeValue | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An attribute that is asked for, with room in bytes; 0 asks for its size."""
+
+    type: int
+    room: int
+
+
+@dataclass(frozen=True)
+class PssParameters:
+    """CK_RSA_PKCS_PSS_PARAMS; ``salt`` is in bytes."""
+
+    hash: int
+    mgf: int
+    salt: int
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """A mechanism. One that is not ``known`` is not read any further, nor the rest."""
+
+    type: int
+    parameters: PssParameters | None = None
+    known: bool = True
+
+
+@dataclass
+class Input:
+    """A message that is being read. ``version`` is the client's own, of its protocol.
+
+    Bytes are handed out as ``bytearray``, so that those of a PIN can be wiped.
+    """
+
+    data: bytearray = field(repr=False)
+    version: int = 1
+    position: int = 0
+    #: True when the rest can't be told apart, and is not looked at.
+    cut_short: bool = False
+
+    def take(self, size: int) -> bytearray:
+        """Return the next bytes. Raises ``WireError`` when there are too few."""
+        end = self.position + size
+        if end > len(self.data):
+            raise WireError("The message is too short.")
+        part = self.data[self.position : end]
+        self.position = end
+        return part
+
+    def number(self, size: int) -> int:
+        """Return the next number of a size in bytes."""
+        return int.from_bytes(self.take(size))
+
+    def array(self) -> bytearray | None:
+        """Return the next array of bytes, or None for NULL."""
+        length = self.number(4)
+        return None if length == _NULL else self.take(length)
+
+    def count(self, smallest: int) -> int:
+        """Return how many elements follow, each of ``smallest`` bytes at least."""
+        count = self.number(4)
+        if count * smallest > len(self.data) - self.position:
+            raise WireError("The message is too short for what it counts.")
+        return count
+
+    def end(self) -> None:
+        """Raise ``WireError`` when something is left."""
+        if not self.cut_short and self.position != len(self.data):
+            raise WireError("The message is longer than its signature.")
+
+
+def parse_header(data: bytes | bytearray) -> Header:
+    """Read a frame's header. Raises ``WireError`` for one that can't be meant."""
+    code, options, body = (int.from_bytes(data[at : at + 4]) for at in (0, 4, 8))
+    if options > MAX_OPTIONS or body > MAX_BODY:
+        raise WireError("A frame is too long.")
+    return Header(code, options, body)
+
+
+def frame(code: int, body: bytes) -> bytes:
+    """Return a whole frame, without options."""
+    return code.to_bytes(4) + bytes(4) + len(body).to_bytes(4) + body
+
+
+def read_preamble(message: Input) -> tuple[int, str]:
+    """Return what a message calls, by its number, and the signature it gives."""
+    call = message.number(4)
+    signature = message.array()
+    if signature is None:
+        raise WireError("The message has no signature.")
+    return call, signature.decode("ascii", "replace")
+
+
+def decode(signature: str, message: Input) -> list[Any]:
+    """Read a call's arguments to their end. Raises ``WireError``."""
+    values = []
+    for kind in _kinds(signature):
+        values.append(_READERS[kind](message))
+        if message.cut_short:
+            break
+    message.end()
+    return values
+
+
+def encode(call: int, signature: str, values: Sequence[Any]) -> bytes:
+    """Return the body of a message: what it answers, its signature and the values."""
+    kinds = _kinds(signature)
+    parts = [call.to_bytes(4), len(signature).to_bytes(4), signature.encode("ascii")]
+    parts += (_WRITERS[kind](value) for kind, value in zip(kinds, values, strict=True))
+    return b"".join(parts)
+
+
+@cache
+def _kinds(signature: str) -> tuple[str, ...]:
+    """Take a signature apart: ``uayfy`` is ``u``, ``ay``, ``fy``."""
+    kinds, prefix = [], ""
+    for letter in signature:
+        prefix += letter
+        if letter not in "af":
+            kinds.append(prefix)
+            prefix = ""
+    return tuple(kinds)
+
+
+# -- Attributes: which type the value of each has is p11-kit's choice, not PKCS#11's ---
+
+_ARRAYS = frozenset({0x4000_0211, 0x4000_0212, 0x4000_0213})  # CKA_WRAP_TEMPLATE, …
+_ALLOWED_MECHANISMS = 0x4000_0600
+
+_ULONGS = frozenset(
+    {CKA.CLASS, CKA.CERTIFICATE_TYPE, CKA.CERTIFICATE_CATEGORY, CKA.KEY_TYPE}
+    | {CKA.MODULUS_BITS, CKA.KEY_GEN_MECHANISM}
+    # CKA_JAVA_MIDP_SECURITY_DOMAIN, …PRIME_BITS, …SUB_PRIME_BITS, …VALUE_BITS,
+    # …VALUE_LEN, …AUTH_PIN_FLAGS, CKA_HW_FEATURE_TYPE, …PIXEL_X to …BITS_PER_PIXEL,
+    # CKA_MECHANISM_TYPE
+    | {0x88, 0x133, 0x134, 0x160, 0x161, 0x201, 0x300, 0x500}
+    | {0x400, 0x401, 0x402, 0x403, 0x404, 0x406}
+)
+
+_BOOLEANS = frozenset(
+    {CKA.TOKEN, CKA.PRIVATE, CKA.TRUSTED, CKA.SENSITIVE, CKA.ENCRYPT, CKA.DECRYPT}
+    | {CKA.WRAP, CKA.UNWRAP, CKA.SIGN, CKA.SIGN_RECOVER, CKA.VERIFY, CKA.DERIVE}
+    | {CKA.VERIFY_RECOVER, CKA.EXTRACTABLE, CKA.LOCAL, CKA.NEVER_EXTRACTABLE}
+    | {CKA.ALWAYS_SENSITIVE, CKA.MODIFIABLE, CKA.COPYABLE, CKA.ALWAYS_AUTHENTICATE}
+    | {CKA.WRAP_WITH_TRUSTED}
+    # CKA_SECONDARY_AUTH, CKA_RESET_ON_INIT, CKA_HAS_RESET, CKA_COLOR
+    | {0x200, 0x301, 0x302, 0x405}
+)
+
+
+def _read_attribute(message: Input, depth: int = 0) -> Attribute:
+    kind, valid = message.number(4), message.number(1)
+    if not valid:
+        return Attribute(kind, None)
+    message.number(4)  # what the value takes in the client's memory
+    value: AttributeValue
+    if kind in _BOOLEANS:
+        value = bool(message.number(1))
+    elif kind in _ULONGS:
+        value = message.number(8)
+    elif kind in _ARRAYS:
+        if depth == _MAX_DEPTH:
+            raise WireError("Attributes are nested too deeply.")
+        value = tuple(
+            _read_attribute(message, depth + 1) for _ in range(message.count(5))
+        )
+    elif kind == _ALLOWED_MECHANISMS:
+        value = tuple(message.number(8) for _ in range(message.count(8)))
+    else:
+        value = bytes(message.array() or b"")
+    return Attribute(kind, value)
+
+
+def _read_wanted(message: Input, depth: int = 0) -> Wanted:
+    wanted = Wanted(message.number(4), message.number(4))
+    if wanted.type in _ARRAYS and wanted.room and message.version >= 2:
+        if depth == _MAX_DEPTH:
+            raise WireError("Attributes are nested too deeply.")
+        for _ in range(message.count(8)):
+            _read_wanted(message, depth + 1)
+    return wanted
+
+
+def _write_attribute(attribute: Attribute) -> bytes:
+    head = attribute.type.to_bytes(4)
+    if attribute.value is None:
+        return head + b"\0"
+    match attribute.value:
+        case bool() if attribute.type in _BOOLEANS:
+            length, value = 1, bytes([attribute.value])
+        case int() if attribute.type in _ULONGS:
+            length, value = 8, attribute.value.to_bytes(8)
+        case bytes() if attribute.type not in _BOOLEANS | _ULONGS:
+            length, value = len(attribute.value), _write_array(attribute.value)
+        case _:
+            raise TypeError(f"The attribute {attribute.type:#x} has another type.")
+    return head + b"\1" + length.to_bytes(4) + value
+
+
+# -- Mechanisms: written in two ways, which tell by the client's own version -----------
+
+_WITHOUT_PARAMETERS = frozenset({CKM.RSA_PKCS, CKM.ECDSA})
+
+
+def _read_mechanism(message: Input) -> Mechanism | None:
+    kind = message.number(4)
+    if kind == _NULL:
+        return None
+    if kind in _WITHOUT_PARAMETERS:
+        if message.version < 2:
+            message.array()
+        return Mechanism(kind)
+    if kind == CKM.RSA_PKCS_PSS:
+        if message.version >= 2 and not message.number(1):
+            return Mechanism(kind)
+        numbers = (message.number(8), message.number(8), message.number(8))
+        return Mechanism(kind, PssParameters(*numbers))
+    # How long its parameters are is known to those only who know it.
+    message.cut_short = True
+    return Mechanism(kind, known=False)
+
+
+# -- All others ------------------------------------------------------------------------
+
+
+def _write_array(value: bytes) -> bytes:
+    return len(value).to_bytes(4) + value
+
+
+def _read_bytes(message: Input) -> bytearray | None:
+    if message.number(1):
+        return message.array()
+    message.number(4)
+    return None
+
+
+def _write_bytes(value: bytes | Size) -> bytes:
+    if isinstance(value, Size):
+        return b"\0" + value.count.to_bytes(4)
+    return b"\1" + _write_array(value)
+
+
+def _write_numbers(value: Sequence[int] | Size) -> bytes:
+    if isinstance(value, Size):
+        return b"\0" + value.count.to_bytes(4)
+    return b"\1" + len(value).to_bytes(4) + b"".join(each.to_bytes(8) for each in value)
+
+
+def _read_room(message: Input) -> int | None:
+    room = message.number(4)
+    if room == 0:
+        return None
+    return 0 if room == _NULL else room
+
+
+def _write_attributes(attributes: Sequence[Attribute]) -> bytes:
+    return len(attributes).to_bytes(4) + b"".join(map(_write_attribute, attributes))
+
+
+_READERS: dict[str, Callable[[Input], Any]] = {
+    "y": lambda message: message.number(1),
+    "u": lambda message: message.number(8),
+    "ay": _read_bytes,
+    "fy": _read_room,
+    "fu": _read_room,
+    "aA": lambda message: [_read_attribute(message) for _ in range(message.count(5))],
+    "fA": lambda message: [_read_wanted(message) for _ in range(message.count(8))],
+    "M": _read_mechanism,
+}
+
+_WRITERS: dict[str, Callable[[Any], bytes]] = {
+    "u": lambda value: value.to_bytes(8),
+    "v": bytes,
+    "s": _write_array,
+    "ay": _write_bytes,
+    "au": _write_numbers,
+    "aA": _write_attributes,
+}
