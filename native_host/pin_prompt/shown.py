@@ -61,7 +61,8 @@ def shown_program(name: str) -> str:
         else c
         for c in unicodedata.normalize("NFC", name)
     )
-    return " ".join(plain.split())[:MAX_PROGRAM].rstrip()
+    shown = " ".join(plain.split())[:MAX_PROGRAM].rstrip()
+    return shown if shown.strip("\N{REPLACEMENT CHARACTER} ") else ""
 
 
 def shown_digest(digest: str) -> str:

@@ -15,7 +15,8 @@ __all__ = ["Terminal", "at"]
 
 #: Asks as the host does; prints the PIN or the error's code on standard output.
 PROGRAM = """
-import asyncio, json, sys
+import asyncio, json, signal, sys
+from dataclasses import replace
 from native_host.errors import KortillaError
 from native_host.pin_prompt.prompt import (
     CardChoice, CodeField, CodesQuestion, ConsentQuestion, Conversation, Document,
@@ -28,13 +29,16 @@ async def main(operation, origin, language, started, close_after, **asked):
     who = {"name": "SPECIMEN-POHJALAINEN Aino", "satu": "99902038C"}
     try:
         test_card = not asked.get("test_card")
-        await prompt.open(Conversation(operation, origin, language, test_card))
+        program = asked.pop("program", "")
+        conversation = Conversation(operation, origin, language, test_card)
+        await prompt.open(replace(conversation, program=program))
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, prompt.say_late)
         if started:
             await prompt.ask_started()
         prompt.show(Step.READING)
         prompt.show(Step.READING)
         if close_after:
-            loop = asyncio.get_running_loop()
             loop.call_later(close_after, lambda: loop.create_task(prompt.close()))
         if cards := asked.pop("cards", None):
             choices = [CardChoice(*card) for card in cards]
@@ -61,6 +65,9 @@ async def main(operation, origin, language, started, close_after, **asked):
         question = PinQuestion(role, **who, documents=documents, **asked)
         pin = await prompt.ask_pin(question)
         print(bytes(pin).decode(), flush=True)
+        if program:
+            prompt.show(Step.READY)
+            return
         prompt.show(Step.FAILED, Problem("SIGNING_INTERRUPTED", "1/2"))
         await prompt.wait_for_cancel()
     except KortillaError as error:

@@ -7,7 +7,7 @@ from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 
-from native_host.pin_prompt.messages import AskPin, AskStarted, Show
+from native_host.pin_prompt.messages import AskPin, AskStarted, Late, Show
 from native_host.pin_prompt.questions import Problem, Step
 
 from .conftest import Stage, a_question
@@ -103,6 +103,28 @@ def test_a_question_is_announced_with_what_happened_before(
     stage.handle(AskPin(1, a_question(tries_left=2, wrong=True)))
     assert spoken[-1].startswith("The PIN was wrong. You have only two tries left.")
     assert "https://login.service.example" in spoken[-1]
+
+
+def test_the_announced_question_of_a_program_says_where_to_look(
+    stage: Stage, spoken: list[str]
+) -> None:
+    stage.open(operation="tls-login", origin="", program="Firefox")
+    stage.handle(AskPin(1, a_question()))
+    assert spoken[-1].startswith("Firefox is proving your identity to the site")
+    assert "Check the address bar before you type the PIN." in spoken[-1]
+
+
+def test_that_nobody_waits_any_longer_can_be_read_where_it_stands(
+    stage: Stage,
+) -> None:
+    stage.open(operation="tls-login", origin="", program="Firefox")
+    stage.handle(AskPin(1, a_question()))
+    stage.handle(Late())
+    late = next(
+        w for w in stage.window.findChildren(QLabel) if "any longer" in w.text()
+    )
+    assert interface(late).role() == QAccessible.Role.StaticText
+    assert interface(late).text(NAME) == late.text()
 
 
 def test_a_complaint_is_announced_and_described(

@@ -14,7 +14,7 @@ from native_host.pin_prompt.gui.look import (
     mixed,
     readable,
 )
-from native_host.pin_prompt.messages import AskCodes, AskPin, Show
+from native_host.pin_prompt.messages import AskCodes, AskPin, Late, Request, Show
 from native_host.pin_prompt.questions import Operation, Problem, Step
 
 from .conftest import Stage, a_codes_question, a_hash, a_question
@@ -43,11 +43,13 @@ def test_all_words_stand_out_from_what_they_stand_on(
 ) -> None:
     application.setPalette(palettes()[name])
     stage.open()
-    for request in (
+    requests: tuple[Request, ...] = (
         AskPin(1, a_question(tries_left=1, wrong=True)),
         AskCodes(2, a_codes_question(tries_left=1, wrong=True)),
         Show(Step.WAITING_FOR_CARD, Problem("CARD_MUTE")),
-    ):
+        Late(),
+    )
+    for request in requests:
         stage.handle(request)
         for label in stage.window.findChildren(QLabel):
             paper = label.palette().window().color()

@@ -16,6 +16,7 @@ from native_host.pin_prompt.messages import (
     AskStarted,
     ChooseCard,
     Close,
+    Late,
     OfferActivation,
     Open,
     Request,
@@ -61,6 +62,8 @@ TWENTY = tuple(
         AskCodes(8, a_codes_question(pin="PIN2", at_risk="PUK", tries_left=1)),
         AskCodes(9, a_codes_question(pin_pad=True, pad_problem="different")),
         OfferActivation(10, partly=True),
+        Open(a_conversation(operation="tls-login", origin="", program="Fïrefox\n")),
+        Late(),
         Close(),
     ],
 )
@@ -91,6 +94,7 @@ def an_opening(**changes: Any) -> dict[str, Any]:
         b'{"type": "sing"}',
         b'{"type": "open"}',
         b'{"type": "close", "now": true}',
+        b'{"type": "late", "now": true}',
         b'{"type": "show", "step": "dancing"}',
         b'{"type": "show", "step": ["reading"]}',
         b'{"type": "show", "step": "reading", "problem": "X"}',
@@ -112,6 +116,7 @@ def an_opening(**changes: Any) -> dict[str, Any]:
                 {"origin": None},
                 {"test_card": 1},
                 {"test_card": "false"},
+                {"program": None},
                 {"colour": "red"},
             )
         ),

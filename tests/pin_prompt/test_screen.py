@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from native_host.errors import UserCancelled
+from native_host.pin_prompt.gui.look import LOOKS
 from native_host.pin_prompt.questions import Step
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
@@ -65,6 +66,41 @@ async def test_a_wrong_pin_and_then_the_right_one(
     await prompt.close()
     assert window.returncode == 0
     await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
+
+
+async def test_digits_stay_when_the_browser_waits_no_longer(
+    screen: Screen, window: subprocess.Popen[bytes]
+) -> None:
+    prompt = WindowPrompt(window)
+    await prompt.open(
+        a_conversation(operation="tls-login", origin="", program="Firefox")
+    )
+    title = "Kortilla: prove your identity in the browser"
+    shown = await asyncio.to_thread(screen.find, title)
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+    await asyncio.sleep(0)
+    # The button takes its colour when the window takes keys.
+    colour = LOOKS["tls-login"].colour
+    pixels = bytes((colour.red(), colour.green(), colour.blue())) * 20
+    await asyncio.to_thread(
+        screen.wait_until,
+        lambda: any(pixels in row for row in screen.rows()[384:]),
+    )
+    before = height(screen, shown)
+    await asyncio.to_thread(screen.type, "12")
+    prompt.say_late()
+    await asyncio.to_thread(
+        screen.wait_until, lambda: height(screen, shown) > before + 20
+    )
+    await asyncio.to_thread(screen.type, "34\r")
+    assert await asking == b"1234"
+    prompt.show(Step.READY)
+    closed = asyncio.ensure_future(prompt.wait_for_cancel())
+    while not closed.done():
+        await asyncio.to_thread(screen.press, "Return")
+        await asyncio.wait({closed}, timeout=0.6)
+    await prompt.close()
 
 
 async def test_a_card_is_activated_with_real_keys_after_a_wrong_code(

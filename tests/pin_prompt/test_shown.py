@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from native_host.pin_prompt.shown import shown_digest, shown_name, shown_text
+from native_host.pin_prompt.shown import (
+    shown_digest,
+    shown_name,
+    shown_program,
+    shown_text,
+)
 
 NAMES = st.text(
     st.one_of(
@@ -81,3 +86,28 @@ def test_nothing_in_a_text_hides_or_reorders(text: str) -> None:
 
 def test_a_hash_is_shown_in_groups() -> None:
     assert shown_digest("0123456789abcdef01") == "01234567 89abcdef 01"
+
+
+@given(NAMES)
+def test_a_programs_name_is_one_short_line_of_plain_characters(name: str) -> None:
+    shown = shown_program(name)
+    assert len(shown) <= 40
+    assert shown == " ".join(shown.split())
+    for character in shown:
+        assert character == " " or unicodedata.category(character)[0] not in "CZM"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("Firefox", "Firefox"),
+        ("  Åsas  p11tool ", "Åsas p11tool"),
+        ("A\u030asa", "Åsa"),
+        ("Fire\u202efox\n", "Fire\ufffdfox\ufffd"),
+        ("a\u0316b", "a\ufffdb"),
+        ("x" * 39 + " yz", "x" * 39),
+        ("\u2800\u200b\0 ", ""),
+    ],
+)
+def test_a_program_keeps_its_name_where_it_is_plain(name: str, shown: str) -> None:
+    assert shown_program(name) == shown

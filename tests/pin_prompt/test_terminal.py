@@ -205,6 +205,71 @@ def test_whom_what_and_to_whom_stand_before_the_question(
     assert terminal.result() == "USER_CANCELLED"
 
 
+# For a program
+
+
+FIREFOX = {"operation": "tls-login", "origin": "", "program": "Fire\x1bfox"}
+
+
+def test_a_program_is_named_and_the_address_bar_is_what_to_look_at(
+    terminals: list[Terminal],
+) -> None:
+    terminal = at(terminals, **FIREFOX)
+    terminal.expect("PIN1): ")
+    seen = terminal.seen.replace("\r\n", "\n")
+    for shown in (
+        "This program on your computer wants to use your card:\n\n    Fire\ufffdfox\n",
+        "SPECIMEN-POHJALAINEN Aino",
+        "99902038C",
+        "Fire\ufffdfox is proving your identity to the site in its address bar.",
+        "Check the address bar before you type the PIN.",
+    ):
+        assert shown in seen
+    assert seen.count("PIN1") == 1
+    assert "\x1b" not in seen
+    terminal.send("1234\n")
+    assert terminal.result() == "1234"
+    assert "Now press Try again in Fire" in terminal.seen
+
+
+def test_what_was_typed_stays_when_the_program_waits_no_longer(
+    terminals: list[Terminal],
+) -> None:
+    terminal = at(terminals, **FIREFOX | {"operation": "prepare-login"})
+    terminal.expect("PIN1): ")
+    terminal.send("12")
+    for _ in range(2):
+        terminal.process.send_signal(signal.SIGUSR1)
+    terminal.expect("does not wait any longer")
+    terminal.expect("PIN1): ")
+    assert not terminal.echoes
+    terminal.send("34\n")
+    assert terminal.result() == "1234"
+    assert terminal.seen.count("does not wait any longer") == 1
+    assert "within two minutes" in terminal.seen
+    assert "12" not in terminal.seen
+
+
+async def test_a_kept_pin_waits_for_no_one_at_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    prompt = TerminalPrompt()
+    prompt._texts = texts.load("en", "tls-login", program="Firefox")
+    prompt._terminal = os.open(os.devnull, os.O_WRONLY)
+    try:
+        prompt.say_late()
+        prompt.show(Step.READY)
+        waiting = asyncio.ensure_future(prompt.wait_for_cancel())
+        done, _ = await asyncio.wait({waiting}, timeout=0)
+        assert not done  # closed is what the program is told of, and nobody has
+        assert prompt.cancel()
+        await waiting
+    finally:
+        os.close(prompt._terminal)
+    said = capsys.readouterr().err
+    assert said.index("Firefox does not wait") < said.index("Your PIN is right")
+
+
 @pytest.mark.parametrize("answer", ["\n", "\x04"])
 def test_an_empty_answer_cancels(terminals: list[Terminal], answer: str) -> None:
     terminal = at(terminals)

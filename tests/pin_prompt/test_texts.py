@@ -168,7 +168,7 @@ def test_what_happened_and_what_to_do_are_full_sentences(language: str) -> None:
 
 
 @EACH
-@pytest.mark.parametrize("operation", sorted(OPERATIONS | MANAGING))
+@pytest.mark.parametrize("operation", sorted(OPERATIONS | MANAGING | FOR_PROGRAMS))
 def test_each_step_has_a_text(language: str, operation: str) -> None:
     text = texts.load(language, operation)
     for step in Step:
@@ -186,6 +186,49 @@ def test_an_operation_says_it_in_its_own_words(language: str) -> None:
         text = texts.load(language, operation)
         assert pin in text("step.pin-pad.heading")
         assert pin in text.problem(Problem("PIN_BLOCKED"))[0]
+
+
+@EACH
+@pytest.mark.parametrize("operation", sorted(FOR_PROGRAMS))
+def test_for_a_program_it_is_not_said_as_for_a_site(
+    language: str, operation: str
+) -> None:
+    site, text = texts.load(language, "authenticate"), texts.load(language, operation)
+    for key in ("title", "heading", "consent", "confirm"):
+        assert text(key) != site(key)
+    for step in (Step.SIGNING, Step.EXPIRED, Step.FAILED, Step.DONE):
+        assert text.step(step) != site.step(step)
+    # What concerns the PIN is said the same: it is the same PIN.
+    for key in ("last_try", "last_try.confirm", "step.pin-pad.heading"):
+        assert text(key) == site(key)
+        assert "PIN1" in text(key)
+
+
+@EACH
+def test_the_address_bar_is_what_names_the_site(language: str) -> None:
+    bar = {"fi": "osoiterivi", "sv": "adressfält", "en": "address bar"}[language]
+    for key in ("tls-login.consent", "tls-login.check", "prepare-login.consent"):
+        assert bar in CATALOGUES[language][key]
+
+
+@EACH
+@pytest.mark.parametrize("key", ["late", "tls-login.step.ready.body"])
+def test_who_is_late_is_told_what_to_press(language: str, key: str) -> None:
+    words = CATALOGUES[language][key]
+    buttons = {
+        "fi": ("Yritä uudelleen", "lataa sivu uudelleen"),  # Firefox, Chromium
+        "sv": ("Försök igen", "läs in sidan på nytt"),
+        "en": ("Try again", "reload the page"),
+    }
+    assert all(button in words for button in buttons[language])
+
+
+@EACH
+def test_the_program_is_named_as_it_is_shown(language: str) -> None:
+    named = texts.load(language, "tls-login", program="{0}\u202eFox")
+    assert "{0}\ufffdFox" in named("consent")
+    unknown = CATALOGUES[language]["program.unknown"]
+    assert unknown in texts.load(language, "tls-login")("consent")
 
 
 @EACH
@@ -219,7 +262,7 @@ def test_sizes_are_said_in_the_words_of_the_language(size: int, words: str) -> N
     "code", sorted((set(codes()) | BY_OPERATIONS) - {"KEY_MISSING", "WRONG_PIN"})
 )
 def test_each_error_of_the_card_has_a_text_of_its_own(language: str, code: str) -> None:
-    for operation in OPERATIONS | MANAGING:
+    for operation in OPERATIONS | MANAGING | FOR_PROGRAMS:
         text = texts.load(language, operation)
         assert text.problem(Problem(code))[0] != text("problem.other.heading")
 

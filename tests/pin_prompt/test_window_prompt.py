@@ -81,6 +81,27 @@ say(type='pin', number=asked['number'], digits='1234')
         assert await prompt.ask_pin(a_question()) == b"1234"
 
 
+async def test_a_program_that_waits_no_longer_is_told_of_in_the_midst() -> None:
+    script = """
+opened = hear()
+say(type='visible')
+assert opened['conversation']['program'] == 'Firefox'
+asked = hear()
+assert hear() == {'type': 'late'}
+say(type='pin', number=asked['number'], digits='1234')
+"""
+    async with scripted(script + TO_THE_END) as (prompt, _):
+        await prompt.open(
+            a_conversation(operation="prepare-login", origin="", program="Firefox")
+        )
+        asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+        await asyncio.sleep(0)
+        prompt.say_late()
+        assert await asking == b"1234"
+        await prompt.close()
+        prompt.say_late()  # nobody is there any more, which is no fault
+
+
 def codes(*values: str) -> str:
     """A script that answers the next question with these codes."""
     return f"say(type='codes', number=hear()['number'], values={list(values)})\n"

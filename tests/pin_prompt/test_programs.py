@@ -1,0 +1,317 @@
+# SPDX-License-Identifier: MIT
+"""What a program on the computer asks for: it is named, and may stop waiting."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QFont
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
+
+from native_host.pin_prompt import texts
+from native_host.pin_prompt.gui.look import LOOKS
+from native_host.pin_prompt.gui.pin_page import PinPage
+from native_host.pin_prompt.gui.widgets import Band, Notice
+from native_host.pin_prompt.messages import (
+    AskCodes,
+    AskPin,
+    AskStarted,
+    ChooseCard,
+    Late,
+    OfferActivation,
+    Request,
+    Show,
+)
+from native_host.pin_prompt.questions import CardChoice, Operation, Problem, Step
+
+from .conftest import Stage, a_codes_question, a_question
+
+FOR_PROGRAMS: list[Operation] = ["tls-login", "prepare-login"]
+EACH = pytest.mark.parametrize("operation", FOR_PROGRAMS)
+LATE = "Firefox does not wait any longer."
+
+
+@pytest.fixture(params=[1, 2])
+def text_scale(application: QApplication, request: Any) -> Iterator[None]:
+    """The desktop's text as it is, and twice as large."""
+    font = application.font()
+    larger = QFont(font)
+    larger.setPointSizeF(font.pointSizeF() * request.param)
+    application.setFont(larger)
+    yield
+    application.setFont(font)
+
+
+def opened(stage: Stage, operation: Operation = "tls-login", **changes: str) -> Stage:
+    """Open the window for a program."""
+    stage.open(**{"operation": operation, "origin": "", "program": "Firefox"} | changes)
+    return stage
+
+
+def asked(stage: Stage, operation: Operation = "tls-login", **changes: int) -> PinPage:
+    """Open the window at the page for PIN1, with the guard gone."""
+    opened(stage, operation).handle(AskPin(1, a_question(**changes)))
+    stage.window.guard.end()
+    return stage.pin_page
+
+
+def notices(stage: Stage) -> list[Notice]:
+    """The notices that say it is late."""
+    found = stage.window.findChildren(Notice)
+    return [n for n in found if n.isVisible() and n.label.text().startswith(LATE)]
+
+
+def can_be_seen(stage: Stage, part: QWidget) -> bool:
+    """Whether the lower end of a part of the page is in view, and most of it."""
+    area = stage.window.findChild(QScrollArea).viewport()
+    top = part.mapTo(area, QPoint(0, 0)).y()
+    return top > -part.height() / 5 and top + part.height() <= area.height()
+
+
+# The pages
+
+
+def test_it_says_who_asks_what_is_handed_over_and_where_to_look(stage: Stage) -> None:
+    page = asked(stage)
+    for shown in (
+        "This program on your computer wants to use your card:",
+        "Firefox is proving your identity to the site in its address bar.",
+        "The Kortilla program can't see which site that is.",
+        "SPECIMEN-POHJALAINEN Aino",
+        "99902038C",
+        "the card's certificate, with your name and your electronic client identifier",
+        "Check the address bar before you type the PIN.",
+        "Basic PIN (PIN1)",
+    ):
+        assert shown in stage.words
+    QTest.keyClicks(page.field, "1234\r")
+    assert stage.answers == [{"type": "pin", "number": 1, "digits": "1234"}]
+
+
+def test_preparing_says_what_becomes_of_the_pin(stage: Stage) -> None:
+    asked(stage, "prepare-login")
+    for shown in (
+        "No site has asked for anything yet.",
+        "keeps the PIN in memory for two minutes at most",
+        "It is used only once, for Firefox, and is then forgotten.",
+        "the card's certificate, with your name and your electronic client identifier",
+    ):
+        assert shown in stage.words
+    assert "Check the address bar before" not in stage.words
+
+
+@EACH
+@pytest.mark.usefixtures("text_scale")
+def test_the_program_is_the_largest_text(stage: Stage, operation: Operation) -> None:
+    page = asked(stage, operation)
+    program = stage.site
+    assert program.text() == "Firefox"
+    labels = [w for w in stage.window.findChildren(QLabel) if w.isVisible()]
+    others = [w.font().pointSizeF() for w in labels if w is not program]
+    size = program.font().pointSizeF()
+    assert size > max([*others, page.field.font().pointSizeF()])
+
+
+@EACH
+@pytest.mark.parametrize("language", texts.languages())
+def test_title_and_heading_name_neither_program_nor_site(
+    stage: Stage, operation: Operation, language: str
+) -> None:
+    program = "https://www.suomi.fi"
+    opened(stage, operation, language=language, program=program)
+    heading = stage.window.findChildren(Band)[-1].heading.text()
+    assert heading == texts.load(language)(f"{operation}.heading")
+    assert "suomi.fi" not in heading + stage.window.windowTitle()
+    assert stage.site.text() == program
+
+
+@EACH
+def test_it_looks_like_no_other_window(operation: Operation) -> None:
+    for other in LOOKS.keys() - {*FOR_PROGRAMS}:
+        assert LOOKS[operation].colour != LOOKS[other].colour
+        assert LOOKS[operation].draw is not LOOKS[other].draw
+    assert LOOKS["tls-login"].draw is not LOOKS["prepare-login"].draw
+
+
+@pytest.mark.parametrize("program", ["", " \u200b\n", "\u2800"])
+def test_a_program_without_a_name_is_called_unknown(stage: Stage, program: str) -> None:
+    opened(stage, program=program)
+    assert stage.site.text() == "(unknown program)"
+
+
+def test_a_name_is_plain_text_on_one_line_and_whole(stage: Stage) -> None:
+    opened(stage, program="<b>W</b>" + "W" * 60)
+    name = stage.site
+    assert name.text() == "<b>W</b>" + "W" * 32
+    drawn = name._lay_out(name.width())
+    assert drawn.boundingRect().height() <= name.height()
+    for index in range(drawn.lineCount()):
+        assert drawn.lineAt(index).naturalTextWidth() <= name.width()
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"wrong": True, "tries_left": 4}, "The PIN was wrong. You have 4 tries left."),
+        ({"repeated": True, "tries_left": 4}, "no try was used. Type another PIN."),
+        ({"tries_left": 2}, "You have only two tries left."),
+        ({"pin_pad": True}, "The PIN is typed on the card reader."),
+        ({"pin_pad": True, "pad_problem": "timed-out"}, "not typed on the reader"),
+    ],
+)
+def test_what_happened_before_is_told(
+    stage: Stage, operation: Operation, changes: dict[str, int], said: str
+) -> None:
+    opened(stage, operation).handle(AskPin(1, a_question(**changes)))
+    assert said in stage.words
+
+
+@EACH
+def test_the_last_try_is_confirmed_first(stage: Stage, operation: Operation) -> None:
+    page = asked(stage, operation, tries_left=1)
+    assert "the basic PIN (PIN1) will be locked" in stage.words
+    QTest.keyClicks(page.field, "1234\r")
+    assert stage.answers == []
+    assert page.understood is not None
+    page.understood.click()
+    QTest.keyClicks(page.field, "\r")
+    assert stage.answers == [{"type": "pin", "number": 1, "digits": "1234"}]
+
+
+@EACH
+def test_a_locked_pin_says_how_to_unlock_it(stage: Stage, operation: Operation) -> None:
+    opened(stage, operation)
+    stage.handle(Show(Step.WAITING_FOR_CARD, Problem("PIN_BLOCKED")))
+    assert "The basic PIN (PIN1) is locked" in stage.words
+    assert "kortilla card unblock pin1" in stage.words
+
+
+@pytest.mark.parametrize(
+    ("operation", "said"),
+    [
+        ("tls-login", "Now press Try again in Firefox"),
+        ("prepare-login", "identify yourself there within two minutes"),
+    ],
+)
+def test_a_pin_that_is_kept_says_what_to_do_now(
+    stage: Stage, operation: Operation, said: str
+) -> None:
+    opened(stage, operation).handle(Show(Step.READY))
+    for shown in ("Your PIN is right", said, "Keep the card in the reader."):
+        assert shown in stage.words
+    stage.button("Close the window").click()
+    assert stage.answers == [{"type": "cancel"}]
+
+
+# Late
+
+
+@EACH
+def test_what_was_typed_and_the_focus_stay_when_it_is_late(
+    stage: Stage, spoken: list[str], operation: Operation
+) -> None:
+    page = asked(stage, operation)
+    QTest.keyClicks(page.field, "12")
+    spoken.clear()
+    stage.handle(Late())
+    assert len(notices(stage)) == 1
+    assert "press Try again in the browser" in stage.words
+    assert [words[: len(LATE)] for words in spoken] == [LATE]
+    assert stage.window.focusWidget() is page.field
+    assert not stage.window.guard.active
+    assert stage.answers == []
+    QTest.keyClicks(page.field, "34\r")
+    assert stage.answers == [{"type": "pin", "number": 1, "digits": "1234"}]
+
+
+def test_a_tick_and_a_focus_elsewhere_stay_when_it_is_late(stage: Stage) -> None:
+    page = asked(stage, tries_left=1)
+    assert page.understood is not None
+    page.understood.click()
+    QTest.keyClicks(page.field, "1234")
+    page.confirm.setFocus()
+    stage.handle(Late())
+    assert page.understood.isChecked()
+    assert stage.window.focusWidget() is page.confirm
+    QTest.keyClick(page.confirm, Qt.Key.Key_Return)
+    assert stage.answers == [{"type": "pin", "number": 1, "digits": "1234"}]
+
+
+def test_late_does_not_let_keys_through_that_the_guard_keeps_out(stage: Stage) -> None:
+    opened(stage).handle(AskPin(1, a_question()))
+    stage.handle(Late())
+    QTest.keyClicks(stage.pin_page.field, "1234\r")
+    assert stage.pin_page.field.text() == ""
+    assert stage.answers == []
+
+
+def test_late_is_said_once(stage: Stage, spoken: list[str]) -> None:
+    asked(stage)
+    spoken.clear()
+    stage.handle(Late())
+    stage.handle(Late())
+    assert len(notices(stage)) == len(spoken) == 1
+
+
+CHOICES = (CardChoice("A", "SPECIMEN-A", "1"), CardChoice("B", "SPECIMEN-B", "2"))
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        Show(Step.READING),
+        Show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED")),
+        Show(Step.PIN_PAD),
+        ChooseCard(2, CHOICES),
+        AskStarted(),
+        OfferActivation(2, partly=False),
+        AskCodes(2, a_codes_question()),
+        AskPin(2, a_question(wrong=True, tries_left=4)),
+        AskPin(2, a_question(pin_pad=True)),
+    ],
+)
+def test_it_stands_on_later_pages_and_on_the_one_that_is_there(
+    stage: Stage, spoken: list[str], later: Request
+) -> None:
+    opened(stage).handle(later)
+    stage.handle(Late())
+    assert len(notices(stage)) == 1
+    stage.handle(Show(Step.WAITING_FOR_CARD))
+    stage.handle(later)
+    assert len(notices(stage)) == 1
+    assert LATE in spoken[-1]
+
+
+@pytest.mark.parametrize(
+    "step", [Step.SIGNING, Step.READY, Step.DONE, Step.FAILED, Step.EXPIRED]
+)
+def test_who_has_nothing_left_to_type_is_not_told_to(
+    stage: Stage, spoken: list[str], step: Step
+) -> None:
+    opened(stage).handle(Show(step))
+    stage.handle(Late())
+    assert not notices(stage)
+    assert LATE not in " ".join(spoken)
+    stage.handle(AskPin(1, a_question(wrong=True, tries_left=4)))
+    assert len(notices(stage)) == 1
+
+
+def test_nothing_is_late_before_the_window_is_open(stage: Stage) -> None:
+    with pytest.raises(ValueError, match="not open"):
+        stage.handle(Late())
+
+
+@pytest.mark.usefixtures("text_scale")
+@pytest.mark.parametrize("language", texts.languages())
+def test_field_and_notice_are_in_view_with_large_text_too(
+    stage: Stage, language: str
+) -> None:
+    opened(stage, language=language).handle(AskPin(1, a_question()))
+    stage.handle(Late())
+    stage.settle()
+    assert can_be_seen(stage, stage.pin_page.field)
+    shown = [n for n in stage.window.findChildren(Notice) if n.isVisible()]
+    assert [can_be_seen(stage, notice) for notice in shown] == [True]
