@@ -14,6 +14,7 @@ __all__ = [
     "Family",
     "HostName",
     "data_folder",
+    "filled_manifest",
     "host_names",
     "known_extensions",
     "manifest",
@@ -94,18 +95,24 @@ def manifest(
         is_chromium = _CHROMIUM_ID.fullmatch(extension) is not None
         if is_chromium == (family == "chromium") and extension not in ids:
             ids.append(extension)
-    template = json.loads(
-        (data_folder() / f"{family}.json").read_text(encoding="utf-8")
+    return filled_manifest(
+        family,
+        ids,
+        name=host.name,
+        description=host.description,
+        path=str(launcher),
     )
-    fields = {
-        "name": host.name,
-        "description": host.description,
-        "path": str(launcher),
-    }
+
+
+def filled_manifest(template: str, ids: Iterable[str], **fields: str) -> bytes:
+    """Return a template's bytes with its fields filled in, and its list with ids."""
+    content = json.loads(
+        (data_folder() / f"{template}.json").read_text(encoding="utf-8")
+    )
     filled = {
         key: [item.format(id=each) for item in value for each in ids]
         if isinstance(value, list)
         else value.format(**fields)
-        for key, value in template.items()
+        for key, value in content.items()
     }
     return (json.dumps(filled, indent=2, ensure_ascii=False) + "\n").encode()

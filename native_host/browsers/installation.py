@@ -2,7 +2,7 @@
 """Install and uninstall: telling each browser where the host is, and taking it back.
 
 A manifest is ours when it points to one of our launchers. What was made besides files
-(folders) is noted in ``installed.json`` beside the launcher, so that nothing stays.
+(folders) is noted by ``record``, so that nothing stays.
 """
 
 import contextlib
@@ -13,15 +13,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import platformdirs
-
 import native_host
 
-from . import files
+from . import files, record
 from .agent_files import agent_files
 from .errors import InstallFailed
 from .hosts import HostName, host_names, manifest
 from .launcher import launcher, python_path
+from .record import launcher_path
 from .table import Browser, Level, browsers
 
 __all__ = ["Action", "Change", "Report", "install", "launcher_path", "uninstall"]
@@ -30,7 +29,6 @@ __all__ = ["Action", "Change", "Report", "install", "launcher_path", "uninstall"
 Action = Literal["written", "unchanged", "removed", "kept"]
 
 _ROOT = Path("/")
-_SYSTEM_FOLDER = "usr/local/lib/kortilla"
 
 
 @dataclass(frozen=True)
@@ -67,11 +65,6 @@ class _Target:
 
     browser: Browser
     place: Path
-
-
-def launcher_path(level: Level, *, root: Path = _ROOT) -> Path:
-    """Return where the launcher lies, for one person or for everyone."""
-    return _own_folder(level, root) / "kortilla-host"
 
 
 def install(
@@ -133,10 +126,10 @@ def install(
             made = files.write(
                 Path(change.path), content, mode=mode, folder_mode=folder_mode
             )
-            _note_folders(level, root, made, folder_mode)
+            record.note_folders(level, root, made)
         for each in starters:
             if not each.is_there():
-                _note_folders(level, root, each.write(folder_mode), folder_mode)
+                record.note_folders(level, root, each.write(folder_mode))
     served = {target.browser.name for target in targets}
     return Report(
         level=level,
@@ -185,7 +178,7 @@ def uninstall(
     if not dry_run:
         for change in gone:
             files.remove(Path(change.path))
-        _remove_folders(level, root)
+        record.remove_folders(level, root)
     return Report(level=level, dry_run=dry_run, changes=tuple(gone))
 
 
@@ -242,12 +235,6 @@ def _points_to(path: Path, launchers: set[Path]) -> bool:
     ]
 
 
-def _own_folder(level: Level, root: Path) -> Path:
-    if level == "system":
-        return root / _SYSTEM_FOLDER
-    return platformdirs.user_data_path("kortilla", appauthor=False) / "host"
-
-
 def _refuse_unsafe_program(python: Path) -> None:
     if os.geteuid() != 0:
         raise InstallFailed("Only root can install for everyone on this computer.")
@@ -257,44 +244,3 @@ def _refuse_unsafe_program(python: Path) -> None:
                 f"{path}: others than root can change it, so it is not installed for "
                 "everyone on this computer."
             )
-
-
-def _record(level: Level, root: Path) -> Path:
-    return _own_folder(level, root) / "installed.json"
-
-
-def _noted_folders(level: Level, root: Path) -> list[str]:
-    try:
-        noted = json.loads(files.read(_record(level, root)) or b"[]")
-    except (ValueError, RecursionError):
-        noted = None
-    if not isinstance(noted, list) or not all(isinstance(n, str) for n in noted):
-        raise InstallFailed(f"{_record(level, root)}: is not a list of folders.")
-    return noted
-
-
-def _note_folders(level: Level, root: Path, made: list[Path], mode: int) -> None:
-    if not made:
-        return
-    noted = _noted_folders(level, root)
-    noted += [str(each) for each in made if str(each) not in noted]
-    _write_record(level, root, noted, mode)
-
-
-def _write_record(level: Level, root: Path, noted: list[str], mode: int) -> None:
-    content = (json.dumps(noted, indent=2) + "\n").encode()
-    files.write(_record(level, root), content, mode=0o644, folder_mode=mode)
-
-
-def _remove_folders(level: Level, root: Path) -> None:
-    """Remove the folders that were made and are empty now, the innermost first."""
-    noted = _noted_folders(level, root)
-    last = files.read(launcher_path(level, root=root)) is None
-    if last:
-        files.remove(_record(level, root))
-    left = [
-        each for each in reversed(noted) if not files.remove_empty_folder(Path(each))
-    ]
-    if noted and not last:
-        mode = 0o755 if level == "system" else 0o700
-        _write_record(level, root, left[::-1], mode)

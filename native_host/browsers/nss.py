@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""NSS's databases: the folders in which browsers keep certificates and modules.
+
+The list of modules (``pkcs11.txt``) is read here, and written by NSS's own ``modutil``
+alone.
+"""
+
+import configparser
+import contextlib
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import files
+from .errors import InstallFailed, ToolMissing
+
+__all__ = [
+    "NssModule",
+    "add_module",
+    "create",
+    "delete_module",
+    "demand_tools",
+    "exists",
+    "holds_nothing",
+    "modules",
+    "profiles",
+    "remove",
+]
+
+_PACKAGE = "libnss3-tools"
+_FILES = ("cert9.db", "key4.db", "pkcs11.txt")
+_PATIENCE = 60.0  # seconds for a tool that loads a module
+
+
+@dataclass(frozen=True)
+class NssModule:
+    """A module in a database's list: its name there, and the library's path."""
+
+    name: str
+    library: str
+
+
+def exists(database: Path) -> bool:
+    """Say whether a folder holds a database."""
+    return (database / "cert9.db").is_file()
+
+
+def modules(database: Path) -> tuple[NssModule, ...]:
+    """Return the modules that a database lists, NSS's own left out.
+
+    Raises ``InstallFailed``.
+    """
+    text = (files.read(database / "pkcs11.txt") or b"").decode(errors="surrogateescape")
+    found = []
+    for stanza in re.split(r"\n\s*\n", text):
+        pairs = (line.split("=", 1) for line in stanza.splitlines() if "=" in line)
+        fields = {key.strip(): value.strip() for key, value in pairs}
+        if fields.get("library"):
+            found.append(NssModule(fields.get("name", ""), fields["library"]))
+    return tuple(found)
+
+
+def add_module(database: Path, module: NssModule) -> None:
+    """Have a database list a module. Raises ``ToolMissing``, ``InstallFailed``."""
+    where = ("-dbdir", f"sql:{database}")
+    what = ("-add", module.name, "-libfile", module.library)
+    _run("modutil", database, *where, *what, "-force")
+
+
+def delete_module(database: Path, name: str) -> None:
+    """Take a module off a database's list. Raises as ``add_module`` does."""
+    _run("modutil", database, "-dbdir", f"sql:{database}", "-delete", name, "-force")
+
+
+def create(database: Path) -> None:
+    """Make a database without a password in a folder. Raises as ``add_module`` does."""
+    _run("certutil", database, "-N", "-d", f"sql:{database}", "--empty-password")
+
+
+def holds_nothing(database: Path, *, but: str) -> bool:
+    """Say whether a database has no certificate, trust, key or module of anybody's.
+
+    ``but`` names a module that does not count.
+    """
+    try:
+        return {each.name for each in modules(database)} <= {but} and not any(
+            _rows(database / file, table)
+            for file, table in (("cert9.db", "nssPublic"), ("key4.db", "nssPrivate"))
+        )
+    except (sqlite3.Error, InstallFailed):
+        return False
+
+
+def remove(database: Path) -> None:
+    """Remove the files of a database. Raises ``InstallFailed``."""
+    for name in _FILES:
+        files.remove(database / name)
+
+
+def demand_tools() -> None:
+    """Raise ``ToolMissing`` where NSS's tools are not."""
+    for name in ("modutil", "certutil"):
+        _tool(name)
+
+
+def profiles(folder: Path) -> Iterator[Path]:
+    """Return the profiles that a ``profiles.ini`` names and that have a database.
+
+    Raises ``InstallFailed`` for a file that can't be understood.
+    """
+    path = folder / "profiles.ini"
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string((files.read(path) or b"").decode())
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise InstallFailed(f"{path}: can't be understood.") from error
+    for name in parser.sections():
+        section = parser[name]
+        if name.startswith("Profile") and (place := section.get("Path")):
+            # What is absolute stays so.
+            profile = Path(os.path.normpath(folder / place))
+            if exists(profile):
+                yield profile
+
+
+def _rows(path: Path, table: str) -> int:
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+        query = f"SELECT count(*) FROM {table}"  # noqa: S608 # names of our own
+        return int(connection.execute(query).fetchone()[0])
+
+
+def _tool(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise ToolMissing(f"{name} is missing: apt install {_PACKAGE}.")
+    return path
+
+
+def _run(name: str, database: Path, *arguments: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="kortilla-") as folder:
+        # modutil loads the module. p11-kit's proxy is to find none to load in turn, so
+        # that no card is touched. (For root it finds them all, and OpenSC's makes a
+        # folder in its cache.)
+        config = Path(folder, "pkcs11/pkcs11.conf")
+        config.parent.mkdir()
+        config.write_text("user-config: only\n")
+        try:
+            finished = subprocess.run(  # noqa: S603 # no shell, a tool of the system's
+                [_tool(name), *arguments],
+                env={
+                    **os.environ,
+                    "XDG_CONFIG_HOME": folder,
+                    "XDG_CACHE_HOME": folder,
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                check=False,
+                timeout=_PATIENCE,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            kind = type(error).__name__
+            raise InstallFailed(f"{database}: {name} failed ({kind}).") from error
+    if finished.returncode:
+        said = " ".join(finished.stdout.split()) or f"status {finished.returncode}"
+        raise InstallFailed(f"{database}: {name} failed: {said}")

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""The families of browsers as PKCS#11 knows them, out of ``pkcs11.toml``."""
+
+import os
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from .hosts import Family, data_folder
+
+__all__ = [
+    "FAMILIES",
+    "p11_kit_table",
+    "profile_folders",
+    "programs",
+    "shared_databases",
+    "title",
+]
+
+FAMILIES: tuple[Family, ...] = ("firefox", "chromium")
+
+
+@cache
+def _table() -> dict[str, dict[str, Any]]:
+    return tomllib.loads((data_folder() / "pkcs11.toml").read_text(encoding="utf-8"))
+
+
+def p11_kit_table() -> dict[str, Any]:
+    """Return what is said of p11-kit itself."""
+    return _table()["p11_kit"]
+
+
+def title(family: Family) -> str:
+    """Return the family's name for people."""
+    return str(_table()[family]["title"])
+
+
+def programs(family: Family) -> tuple[str, ...]:
+    """Return the names of the family's programs, as p11-kit knows them."""
+    return tuple(_table()[family]["programs"])
+
+
+def profile_folders(family: Family) -> tuple[Path, ...]:
+    """Return the folders that may hold a ``profiles.ini``."""
+    return _paths(family, "profiles")
+
+
+def shared_databases(family: Family) -> tuple[Path, ...]:
+    """Return where the family's shared database of NSS may be, the strongest first."""
+    return _paths(family, "databases")
+
+
+def _paths(family: Family, key: str) -> tuple[Path, ...]:
+    home = Path.home()
+    places = {
+        "home": home,
+        "config": os.environ.get("XDG_CONFIG_HOME") or home / ".config",
+        "data": os.environ.get("XDG_DATA_HOME") or home / ".local/share",
+    }
+    return tuple(Path(each.format(**places)) for each in _table()[family].get(key, ()))

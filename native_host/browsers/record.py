@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""Where our own files lie, and which folders were made, so that none of them stays.
+
+The folders are noted in ``installed.json`` beside the launcher, for ``install`` and for
+``pkcs11 enable`` alike: either may make a folder that the other uses too.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import platformdirs
+
+from . import files
+from .errors import InstallFailed
+from .p11_kit import is_ours, module_path
+from .table import Level
+
+__all__ = [
+    "launcher_path",
+    "note_folders",
+    "noted_folders",
+    "remove_folders",
+]
+
+_ROOT = Path("/")
+_SYSTEM_FOLDER = "usr/local/lib/kortilla"
+
+
+def launcher_path(level: Level, *, root: Path = _ROOT) -> Path:
+    """Return where the launcher lies, for one person or for everyone."""
+    return _own_folder(level, root) / "kortilla-host"
+
+
+def noted_folders(level: Level, root: Path = _ROOT) -> list[str]:
+    """Return the folders that were made, outermost first. Raises ``InstallFailed``."""
+    try:
+        noted = json.loads(files.read(_record(level, root)) or b"[]")
+    except (ValueError, RecursionError):
+        noted = None
+    if not isinstance(noted, list) or not all(isinstance(n, str) for n in noted):
+        raise InstallFailed(f"{_record(level, root)}: is not a list of folders.")
+    return noted
+
+
+def note_folders(level: Level, root: Path, made: Iterable[Path]) -> None:
+    """Note folders that were made. Raises ``InstallFailed``."""
+    noted = noted_folders(level, root)
+    new = [str(each) for each in made if str(each) not in noted]
+    while new:
+        noted += new
+        # The note may need folders of its own.
+        new = [str(each) for each in _write(level, root, noted)]
+
+
+def remove_folders(level: Level, root: Path = _ROOT) -> None:
+    """Remove the folders that were made and are empty now, the innermost first.
+
+    The note of them goes when nothing else of ours is left. Raises ``InstallFailed``.
+    """
+    noted = noted_folders(level, root)
+    last = files.read(launcher_path(level, root=root)) is None and not (
+        level == "user" and is_ours(module_path())
+    )
+    if last:
+        files.remove(_record(level, root))
+    left = [
+        each for each in reversed(noted) if not files.remove_empty_folder(Path(each))
+    ]
+    if noted and not last:
+        _write(level, root, left[::-1])
+
+
+def _own_folder(level: Level, root: Path) -> Path:
+    if level == "system":
+        return root / _SYSTEM_FOLDER
+    return platformdirs.user_data_path("kortilla", appauthor=False) / "host"
+
+
+def _record(level: Level, root: Path) -> Path:
+    return _own_folder(level, root) / "installed.json"
+
+
+def _write(level: Level, root: Path, noted: list[str]) -> list[Path]:
+    content = (json.dumps(noted, indent=2) + "\n").encode()
+    mode = 0o755 if level == "system" else 0o700
+    return files.write(_record(level, root), content, mode=0o644, folder_mode=mode)

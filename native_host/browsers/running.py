@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Whether a browser has a profile or a database open, by the locks that it holds."""
+
+import contextlib
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["chromium_runs", "firefox_runs", "is_open"]
+
+#: struct flock of fcntl(2): kind, whence, start, length and process.
+_FLOCK = "hhqqi"
+
+
+def firefox_runs(profile: Path) -> bool:
+    """Say whether a Firefox uses a profile.
+
+    ``lock`` is a link to ``ADDRESS:+PROCESS``; without the plus sign the file system
+    knows no locks, and the link itself is the lock.
+    """
+    if _is_locked(profile / ".parentlock"):
+        return True
+    _, _, process = _link(profile / "lock").rpartition(":")
+    return process.isdecimal() and _is_alive(int(process))
+
+
+def chromium_runs(user_data: Path) -> bool:
+    """Say whether a browser of Chromium's family uses a folder of user data.
+
+    ``SingletonLock`` is a link to ``HOST-PROCESS``. One of another host, in a home that
+    several computers share, counts as running.
+    """
+    host, _, process = _link(user_data / "SingletonLock").rpartition("-")
+    if not process.isdecimal():
+        return False
+    return host != socket.gethostname() or _is_alive(int(process))
+
+
+def is_open(path: Path) -> bool:
+    """Say whether a process of this person has a file open, as far as can be seen."""
+    real = os.path.realpath(path)
+    return any(real == opened for opened in _open_files())
+
+
+def _open_files() -> Iterator[str]:
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        # Those of others can't be seen, and any process may end meanwhile.
+        with contextlib.suppress(OSError):
+            for each in os.scandir(folder):
+                with contextlib.suppress(OSError):
+                    yield str(Path(each.path).readlink())
+
+
+def _is_locked(path: Path) -> bool:
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        answer = fcntl.fcntl(file, fcntl.F_GETLK, asked)
+        return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)
+    return False
+
+
+def _link(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except OSError:
+        return ""
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return process > 0
