@@ -30,6 +30,7 @@ _COMMANDS = {
     "identify": "identify",
     "install": "install",
     "mock-card": "mock_card",
+    "pkcs11": "pkcs11",
     "sign": "sign",
     "uninstall": "install",
 }

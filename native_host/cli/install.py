@@ -11,9 +11,12 @@ import click
 from native_host.config import load_config
 
 from .output import print_result, say
+from .pkcs11 import confirm
+from .pkcs11_words import change_words
 
 if TYPE_CHECKING:
     from native_host.browsers.installation import Report
+    from native_host.browsers.pkcs11 import Report as TokenReport
     from native_host.browsers.table import Level
 
 __all__ = ["install", "uninstall"]
@@ -73,16 +76,23 @@ def install(browser: list[str] | None, system: bool, dry_run: bool) -> None:
 @click.command()
 @_options
 def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
-    """Remove what install wrote, and nothing else; end the agent."""
-    from native_host.agent import presence
-    from native_host.browsers import installation
+    """Remove what install wrote, and nothing else; end the agent.
 
+    For all browsers, pkcs11 is disabled too.
+    """
+    from native_host.agent import presence
+    from native_host.browsers import installation, pkcs11
+
+    token = None if browser or system else pkcs11.disable()
+    if token and not dry_run:
+        confirm(token)
+        token.carry_out()
     launcher = str(installation.launcher_path("user"))
     report = installation.uninstall(browser, level=_level(system), dry_run=dry_run)
     if not dry_run and launcher in {change.path for change in report.changes}:
         presence.stop()
         presence.forget()
-    _show(report)
+    _show(report, token.report if token else None)
 
 
 def _level(system: bool) -> Level:
@@ -111,12 +121,16 @@ _CONFINED = {
 }
 
 
-def _show(report: Report) -> None:
+def _show(report: Report, token: TokenReport | None = None) -> None:
     result: dict[str, Any] = report.as_json()
+    if token and token.changes:
+        result["pkcs11"] = token.as_json()
+        for line in change_words(token, dry_run=report.dry_run):
+            say(line)
     for change in result["changes"]:
         say(_WORDS[change["action"]][report.dry_run].format(**change))
     for each in report.confined:
         say(_CONFINED[each["written"]].format(**each))
-    if not report.changes:
+    if not (report.changes or "pkcs11" in result):
         say("There is nothing to do.")
     print_result(result)

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla pkcs11``: the card as a token, for services that ask the browser itself.
+
+Without a subcommand standard output is the wire to the program that started it: nothing
+else is ever printed there, and every error goes to standard error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import click
+
+from native_host.config import load_config
+from native_host.errors import InvalidArgument, KortillaError
+from native_host.log import log_unexpected
+
+from .output import print_result, say
+from .pkcs11_words import change_words, status_words
+
+if TYPE_CHECKING:
+    from native_host.browsers.hosts import Family
+    from native_host.browsers.pkcs11 import Plan
+    from native_host.pkcs11.control import RunningServer
+
+__all__ = ["confirm", "pkcs11"]
+
+logger = logging.getLogger(__name__)
+
+_FAMILIES = ("firefox", "chromium")
+
+
+class ProgramNotRunning(KortillaError):
+    """No program has the card as a token at the moment."""
+
+    code = "PROGRAM_NOT_RUNNING"
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--listen",
+    is_flag=True,
+    help="Listen on a socket of your own, for p11-kit's client module.",
+)
+@click.pass_context
+def pkcs11(ctx: click.Context, listen: bool) -> int | None:
+    """Be the card as a PKCS#11 token, or show it to browsers as one.
+
+    Without a subcommand, programs talk to it on standard input and output by the RPC of
+    p11-kit, which starts it.
+    """
+    if ctx.invoked_subcommand is not None:
+        if listen:
+            raise click.UsageError("--listen does not go with a subcommand.")
+        return None
+    return _listen() if listen else _serve()
+
+
+_browsers_option = click.option(
+    "--browser",
+    type=click.Choice([*_FAMILIES, "all"]),
+    default="all",
+    show_default=True,
+    help="All are those that are there.",
+)
+_yes_option = click.option(
+    "--yes", is_flag=True, help="Go on while the browser runs, without asking."
+)
+_dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Only say what would be done."
+)
+
+
+@pkcs11.command()
+@_browsers_option
+@_yes_option
+@_dry_run_option
+def enable(browser: str, yes: bool, dry_run: bool) -> None:
+    """Show the card to browsers, for login with a client certificate."""
+    from native_host.browsers import pkcs11 as token
+
+    _carry_out(token.enable(_families(browser)), yes=yes, dry_run=dry_run)
+
+
+@pkcs11.command()
+@_browsers_option
+@_yes_option
+@_dry_run_option
+def disable(browser: str, yes: bool, dry_run: bool) -> None:
+    """Take back what enable wrote, and nothing else."""
+    from native_host.browsers import pkcs11 as token
+
+    _carry_out(token.disable(_families(browser)), yes=yes, dry_run=dry_run)
+
+
+@pkcs11.command()
+@_browsers_option
+def status(browser: str) -> None:
+    """Say which browsers see the card."""
+    from native_host.browsers import pkcs11 as token
+
+    result = token.status()
+    families = _families(browser) or _FAMILIES
+    result["browsers"] = [
+        each for each in result["browsers"] if each["browser"] in families
+    ]
+    for line in status_words(result):
+        say(line)
+    print_result(result)
+
+
+@pkcs11.command()
+@click.option("--browser", type=click.Choice(_FAMILIES), help="The one to log in with.")
+def prepare(browser: Family | None) -> None:
+    """Type PIN1 beforehand, for a login within two minutes.
+
+    Browsers wait half a minute for a login, and no longer.
+    """
+    print_result(asyncio.run(_prepare(browser)))
+
+
+async def _prepare(family: Family | None) -> dict[str, Any]:
+    from native_host.browsers.table import browsers
+    from native_host.pkcs11 import control
+
+    servers = await control.running()
+    if family is not None:
+        titles = {each.title for each in browsers("user") if each.family == family}
+        servers = [each for each in servers if each.program in titles]
+    if not servers:
+        raise ProgramNotRunning(
+            "No browser has the card at the moment. Open the browser first, and the "
+            "login page; `kortilla pkcs11 status` says which browsers see the card."
+        )
+    server = servers[0] if len(servers) == 1 else _choice(servers)
+    say(f"Kortilla's window asks for PIN1, for {server.program}.")
+    await control.prepare(server)
+    say(f"Log in with {server.program} within two minutes.")
+    return {"program": server.program, "pid": server.program_pid}
+
+
+def _choice(servers: list[RunningServer]) -> RunningServer:
+    names = [f"{each.program} (process {each.program_pid})" for each in servers]
+    if not sys.stdin.isatty():
+        raise InvalidArgument(
+            f"Several programs have the card: {', '.join(names)}. Name one with "
+            "--browser."
+        )
+    for number, name in enumerate(names, 1):
+        say(f"{number}. {name}")
+    numbers = click.IntRange(1, len(names))
+    chosen = click.prompt("For which of them", type=numbers, default=1, err=True)
+    return servers[int(chosen) - 1]
+
+
+def _serve() -> int:
+    # Whatever happens, main() must have nothing to print.
+    try:
+        if sys.stdin.isatty():
+            say(
+                "Programs start this. `kortilla pkcs11 enable` shows browsers the card."
+            )
+        from native_host.pkcs11.serve import serve_stdio
+
+        return serve_stdio(load_config())
+    except KortillaError as error:
+        say(str(error))
+    except KeyboardInterrupt:
+        pass
+    except Exception as error:
+        log_unexpected(logger, error)
+    return 1
+
+
+def _listen() -> int:
+    from native_host.operations.offered import runtime_folder
+    from native_host.pkcs11.serve import serve_socket
+
+    config = load_config()
+    folder = runtime_folder()
+    if folder is None:
+        raise InvalidArgument(
+            "$XDG_RUNTIME_DIR is not set: there is nowhere to listen."
+        )
+    path = folder / "pkcs11"
+    address = f"unix:path={quote(str(path))}"
+    say(f"For programs with p11-kit's client module: P11_KIT_SERVER_ADDRESS={address}")
+    status = serve_socket(config, path)
+    print_result({"address": address, "pkcs11": "ended"})
+    return status
+
+
+def confirm(plan: Plan) -> None:
+    """Ask whether to go on while a browser has open what changes.
+
+    Raises ``BrowserRunning`` where nobody can be asked, or somebody says no.
+    """
+    from native_host.browsers.errors import BrowserRunning
+
+    if not plan.report.running:
+        return
+    words = f"{' and '.join(plan.report.running)}: still open, with what is to change."
+    if sys.stdin.isatty():
+        say(f"{words} It is safer to close it first.")
+        if click.confirm("Go on all the same?", err=True):
+            return
+    raise BrowserRunning(f"{words} Close it first, or use kortilla pkcs11 with --yes.")
+
+
+def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> None:
+    if not (yes or dry_run):
+        confirm(plan)
+    if not dry_run:
+        plan.carry_out()
+    for line in change_words(plan.report, dry_run=dry_run):
+        say(line)
+    print_result({**plan.report.as_json(), "dry_run": dry_run})
+
+
+def _families(browser: str) -> tuple[Family, ...] | None:
+    named: dict[str, tuple[Family, ...]] = {
+        "firefox": ("firefox",),
+        "chromium": ("chromium",),
+    }
+    return named.get(browser)
