@@ -21,7 +21,12 @@ from native_host.operations.conversation import Report, begin, check_cancelled
 from native_host.operations.pin import PinAsker, usable_pin
 from native_host.pin_prompt.prompt import Prompt, Step
 
-__all__ = ["AuthenticateRequest", "authenticate"]
+__all__ = [
+    "AuthenticateRequest",
+    "authenticate",
+    "authentication_key",
+    "look_for_authentication",
+]
 
 _APP_VERSION = f"https://kortilla.example/releases/{VERSION}"
 
@@ -67,7 +72,7 @@ async def authenticate(
             at_hand, lambda: _authenticate(request, at_hand, prompt, progress, asker)
         )
 
-    return await with_card(source, prompt, work, look=_look)
+    return await with_card(source, prompt, work, look=look_for_authentication)
 
 
 async def _authenticate(
@@ -78,7 +83,7 @@ async def _authenticate(
     asker: PinAsker,
 ) -> dict[str, str]:
     card = at_hand.card
-    key, certificate = await prompt.watch(at_hand.run(_choose_key, card))
+    key, certificate = await prompt.watch(at_hand.run(authentication_key, card))
     digest = _digest(request, certificate)
 
     async def sign(pin: bytearray | None) -> bytes:
@@ -99,7 +104,11 @@ async def _authenticate(
     }
 
 
-def _choose_key(card: FineidCard) -> tuple[CardKey, CardCertificate]:
+def authentication_key(card: FineidCard) -> tuple[CardKey, CardCertificate]:
+    """Return PIN1's key and its certificate, on the card's thread.
+
+    Raises ``UnsupportedCard``, ``CardExpired`` and what reading raises.
+    """
     key = card.key(KeyRole.AUTHENTICATION)
     certificate = card.certificate(key)
     if not certificate.for_authentication:
@@ -108,8 +117,9 @@ def _choose_key(card: FineidCard) -> tuple[CardKey, CardCertificate]:
     return key, certificate
 
 
-def _look(card: FineidCard) -> CardCertificate:
-    _, certificate = _choose_key(card)
+def look_for_authentication(card: FineidCard) -> CardCertificate:
+    """Return the certificate that a card would identify with (see ``with_card``)."""
+    _, certificate = authentication_key(card)
     usable_pin(card, PinRole.PIN1)
     return certificate
 

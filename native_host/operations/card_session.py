@@ -30,7 +30,7 @@ from native_host.operations.conversation import unless
 from native_host.operations.offered import note
 from native_host.pin_prompt.prompt import CardChoice, Problem, Prompt, Step
 
-__all__ = ["CardAtHand", "NothingToDo", "check_validity", "with_card"]
+__all__ = ["CardAtHand", "NothingToDo", "check_validity", "same_card", "with_card"]
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class CardAtHand:
 
     def __init__(self, source: CardSource, reader: Reader, card: FineidCard) -> None:
         self._source = source
-        self._reader = reader
+        self.reader = reader
         self.card = card
 
     async def run(
@@ -62,7 +62,7 @@ class CardAtHand:
 
     def note_offer(self) -> None:
         """Note that this card is being offered to be activated."""
-        note(self._reader)
+        note(self.reader)
 
     async def unless_removed(self, awaitable: Awaitable[T]) -> T:
         """Await a person. Raises ``CardRemoved`` at once when the card goes."""
@@ -70,7 +70,7 @@ class CardAtHand:
 
     async def _removal(self) -> None:
         readers = await self._source.readers()
-        while _same_card(self._reader, readers):
+        while same_card(self.reader, readers):
             readers = await self._source.wait_for_change(readers)
         raise CardRemoved("The card was taken out of the reader.")
 
@@ -293,7 +293,8 @@ def _obstacle(readers: tuple[Reader, ...]) -> str:
     return "NO_CARD" if readers else "NO_READER"
 
 
-def _same_card(reader: Reader, readers: tuple[Reader, ...]) -> bool:
+def same_card(reader: Reader, readers: tuple[Reader, ...]) -> bool:
+    """Say whether the card that was in a reader has not been moved since."""
     return any(
         (r.name, r.atr, r.insertion) == (reader.name, reader.atr, reader.insertion)
         for r in readers

@@ -19,7 +19,7 @@ from native_host.errors import RequestCancelled, UserCancelled
 from native_host.operations.card_session import CardAtHand
 from native_host.pin_prompt.prompt import Document, PinQuestion, Prompt
 
-__all__ = ["PinAsker", "usable_pin"]
+__all__ = ["PinAsker", "fingerprint", "usable_pin"]
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ class PinAsker:
             typed: list[bytearray] = []
             try:
                 pin = await at_hand.unless_removed(self._ask(question, typed))
-                attempt = _fingerprint(certificate, pin)
+                attempt = fingerprint(certificate, pin)
                 repeated = attempt in self._refused
                 if not repeated:
                     if not pad:
@@ -171,7 +171,7 @@ class PinAsker:
         return typed[-1]
 
 
-def _fingerprint(certificate: CardCertificate, pin: bytearray) -> bytes:
+def fingerprint(certificate: CardCertificate, pin: bytearray) -> bytes:
     """Return what tells a PIN of one card from others; no copy of it is made."""
     hashed = hashlib.sha256(certificate.der)
     hashed.update(pin)

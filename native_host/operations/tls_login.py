@@ -1,0 +1,468 @@
+# SPDX-License-Identifier: MIT
+"""Identify to a web service as TLS does it: the card's key signs the handshake.
+
+The program that serves the card (a browser) says what is to be signed, and not for
+whom. So the person is told which program it is, and to look at its address bar.
+
+Browsers stop waiting for a handshake after 30 seconds, which is not the person's
+problem (pkcs11-rpc.md, "How the browsers really behave"): the window stays, a PIN that
+was typed too late is kept for the next signature, and it can be typed beforehand.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from native_host.card.certificate import CardCertificate
+from native_host.card.errors import CardRemoved, WrongPin
+from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.signature import SignatureAlgorithm
+from native_host.card.source import CardSource, Reader
+from native_host.errors import Busy, KortillaError, RequestCancelled
+from native_host.log import log_unexpected
+from native_host.operations.activate import ActivationOffer
+from native_host.operations.authenticate import (
+    authentication_key,
+    look_for_authentication,
+)
+from native_host.operations.card_session import CardAtHand, same_card, with_card
+from native_host.operations.conversation import check_cancelled
+from native_host.operations.pin import PinAsker, fingerprint, usable_pin
+from native_host.operations.sign import CertificateMismatch
+from native_host.pin_prompt.prompt import Conversation, Prompt, Step
+
+__all__ = ["ConfirmationNeeded", "PinPadOnly", "TlsLogin"]
+
+logger = logging.getLogger(__name__)
+
+#: How many signatures one typing may be for: browsers open a few connections at once.
+_MOST_AT_ONCE = 8
+#: How many signatures a kept PIN is for: Firefox may open two connections for a page.
+_MOST_WITH_KEPT = 2
+
+
+class ConfirmationNeeded(KortillaError):
+    """The last try is spent by nobody who has not been told so, in a window."""
+
+    code = "CONFIRMATION_NEEDED"
+
+
+class PinPadOnly(KortillaError):
+    """The PIN is typed on the reader, so nobody can keep it for later."""
+
+    code = "PIN_PAD_ONLY"
+
+
+@dataclass(eq=False)
+class _Wanted:
+    """A signature that is waited for."""
+
+    digest: bytes
+    algorithm: SignatureAlgorithm
+    value: asyncio.Future[bytes]
+
+
+@dataclass(eq=False)
+class _Kept:
+    """A PIN that a card has accepted, and the card as it lies in its reader."""
+
+    pin: bytearray
+    certificate: CardCertificate
+    reader: Reader
+    uses: int = 0
+    #: How many signatures are being made with it just now.
+    users: int = 0
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(eq=False)
+class _Asking:
+    """A window that asks for the PIN, and all who wait for it.
+
+    ``certificate`` is the one to sign with, or None to prepare with whichever is there.
+    """
+
+    operation: Literal["tls-login", "prepare-login"]
+    prompt: Prompt
+    certificate: CardCertificate | None
+    prepared: asyncio.Future[None]
+    wanted: list[_Wanted] = field(default_factory=list)
+    #: When the program stops waiting for the newest of them, by the loop's clock, and
+    #: the saying of it.
+    until: float = math.inf
+    lateness: asyncio.TimerHandle | None = None
+    task: asyncio.Task[None] | None = None
+    begun: bool = False
+    called_off: bool = False
+
+    def call_off(self) -> None:
+        """End it from outside."""
+        self.called_off = True
+        # A task that has not begun would not close the window.
+        if self.begun and self.task is not None:
+            self.task.cancel()
+
+    def add(self, wanted: _Wanted, patience: float) -> None:
+        """Have one more wait, for so many seconds."""
+        self.wanted.append(wanted)
+        self.end_waiting()
+        loop = asyncio.get_running_loop()
+        self.until = loop.time() + patience
+        self.lateness = loop.call_at(self.until, self.prompt.say_late)
+
+    def end_waiting(self) -> None:
+        """Do not say any more that the program has stopped waiting."""
+        if self.lateness is not None:
+            self.lateness.cancel()
+
+    def fail(self, error: Exception) -> None:
+        """Tell all who still wait."""
+        self.end_waiting()
+        futures: list[asyncio.Future[Any]] = [each.value for each in self.wanted]
+        for future in (self.prepared, *futures):
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # it may be that nobody waits
+        self.wanted.clear()
+
+
+class TlsLogin:
+    """Signatures with PIN1's key for one program, with the PIN asked for in windows.
+
+    ``program`` is its name as the person knows it, ``language`` is ``fi``, ``sv`` or
+    ``en``. ``patience`` is after how many seconds the program is taken to have stopped
+    waiting, ``kept_for`` for how many seconds a PIN is kept. The caller closes
+    ``source``, after ``close``.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: CardSource,
+        open_prompt: Callable[[], Prompt],
+        program: str,
+        language: str,
+        patience: float = 28.0,
+        kept_for: float = 120.0,
+    ) -> None:
+        self._source = source
+        self._open_prompt = open_prompt
+        self._program = program
+        self._language = language
+        self._patience = patience
+        self._kept_for = kept_for
+        self._card = asyncio.Lock()
+        self._asking: _Asking | None = None
+        #: Windows, those included that only tell that a PIN is kept.
+        self._windows: set[_Asking] = set()
+        self._kept: _Kept | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        self._logged_in: _Kept | None = None
+        self._refused: set[bytes] = set()
+        self._wiping: set[asyncio.Task[None]] = set()
+
+    async def sign(
+        self,
+        certificate: CardCertificate,
+        digest: bytes,
+        algorithm: SignatureAlgorithm,
+    ) -> bytes:
+        """Sign a digest with the key of a certificate that is on a card here.
+
+        With the PIN of ``log_in``, with one that is kept, or else with the one that is
+        typed in a window; whoever asks while that is open is served by the same typing.
+        Raises ``UserCancelled``, ``CardError``, ``PromptFailed``, and ``Busy`` when too
+        much is asked for at once, or for two cards.
+        """
+        future = asyncio.get_running_loop().create_future()
+        wanted = _Wanted(digest, algorithm, future)
+        if self._logged_in and self._logged_in.certificate.der == certificate.der:
+            return await self._sign_with(self._logged_in, wanted)
+        asking = self._asking
+        if asking is None:
+            kept = self._kept
+            fits = kept is not None and kept.certificate.der == certificate.der
+            if kept is not None and fits and kept.uses < _MOST_WITH_KEPT:
+                return await self._use_kept(kept, wanted)
+            asking = self._open("tls-login", certificate)
+        elif asking.certificate is None:
+            raise Busy("A login is being prepared.")
+        elif asking.certificate.der != certificate.der:
+            raise Busy("The PIN of another card is being asked for.")
+        elif len(asking.wanted) >= _MOST_AT_ONCE:
+            raise Busy("Too many signatures are asked for at once.")
+        asking.add(wanted, self._patience)
+        try:
+            return await wanted.value
+        except asyncio.CancelledError:
+            if wanted in asking.wanted:
+                asking.wanted.remove(wanted)
+                if not asking.wanted and asking is self._asking:
+                    asking.call_off()  # nobody waits any more
+            raise
+
+    async def prepare(self) -> None:
+        """Ask for the PIN and verify it, and keep it for one login to come.
+
+        Raises what ``sign`` does, and ``PinPadOnly``.
+        """
+        if self._asking is not None:
+            raise Busy("The PIN is being asked for already.")
+        if self._kept is not None:
+            await self._forget(self._kept)
+        asking = self._open("prepare-login", None)
+        try:
+            await asyncio.shield(asking.prepared)
+        except asyncio.CancelledError:
+            asking.call_off()
+            raise
+
+    async def log_in(self, certificate: CardCertificate, pin: bytearray) -> None:
+        """Verify a PIN that the program has asked for, and keep it until ``log_out``.
+
+        ``pin`` is wiped. A PIN that the card has refused is not sent again. Raises
+        ``WrongPin``, ``PinBlocked``, ``ConfirmationNeeded`` with one try left, and what
+        the card raises.
+        """
+        await self.log_out()
+        attempt = fingerprint(certificate, pin)
+        try:
+            async with self._card_of(certificate) as (reader, card):
+                tries_left = await self._source.run(_tries_left, card)
+                if attempt in self._refused:
+                    raise WrongPin(tries_left)
+                try:
+                    await self._source.run(card.verify_pin, PinRole.PIN1, pin)
+                except WrongPin:
+                    self._refused.add(attempt)
+                    raise
+            self._logged_in = _Kept(bytearray(pin), certificate, reader)
+        finally:
+            await self._source.run(_wipe, pin)
+
+    async def log_out(self) -> None:
+        """Wipe the PIN of ``log_in``."""
+        if self._logged_in is not None:
+            logged_in, self._logged_in = self._logged_in, None
+            await self._source.run(_wipe, logged_in.pin)
+
+    async def forget(self) -> None:
+        """Wipe every PIN: the card has moved, or the program has gone."""
+        if self._kept is not None:
+            await self._forget(self._kept)
+        await self.log_out()
+
+    async def close(self) -> None:
+        """Close all windows, and wipe all PINs. May be called twice."""
+        for asking in self._windows:
+            asking.call_off()
+        tasks = [asking.task for asking in self._windows if asking.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.forget()
+        await asyncio.gather(*self._wiping)
+
+    def _open(
+        self,
+        operation: Literal["tls-login", "prepare-login"],
+        certificate: CardCertificate | None,
+    ) -> _Asking:
+        prepared = asyncio.get_running_loop().create_future()
+        asking = _Asking(operation, self._open_prompt(), certificate, prepared)
+        self._asking = asking
+        self._windows.add(asking)
+        asking.task = asyncio.create_task(self._converse(asking))
+        return asking
+
+    async def _converse(self, asking: _Asking) -> None:
+        """Have the PIN typed and used, and say what is to be done then."""
+        prompt = asking.prompt
+        error: Exception = RequestCancelled("It was called off.")
+        asking.begun = True
+        try:
+            if asking.called_off:
+                return
+            async with self._card:
+                kept = await self._ask_and_use(asking)
+            if kept is not None:
+                if not asking.prepared.done():
+                    asking.prepared.set_result(None)
+                prompt.show(Step.READY)
+                await _first_of(prompt.wait_for_cancel(), kept.gone.wait())
+        except KortillaError as caught:
+            error = caught
+        except Exception as caught:
+            log_unexpected(logger, caught)
+            error = KortillaError("This should not happen.")
+        finally:
+            if self._asking is asking:
+                self._asking = None
+            self._windows.discard(asking)
+            asking.fail(error)
+            await prompt.close()
+
+    async def _ask_and_use(self, asking: _Asking) -> _Kept | None:
+        """Return the PIN that is to be kept, if there is one."""
+        prompt = asking.prompt
+        await prompt.open(
+            Conversation(
+                operation=asking.operation,
+                origin="",
+                language=self._language,
+                test_card=self._source.test_card,
+                program=self._program,
+            )
+        )
+        asker = PinAsker(prompt, PinRole.PIN1)
+        offer = ActivationOffer(prompt)
+        wanted = asking.certificate
+
+        async def work(at_hand: CardAtHand) -> _Kept | None:
+            return await offer.around(
+                at_hand, lambda: self._with_card(asking, at_hand, asker)
+            )
+
+        return await with_card(
+            self._source,
+            prompt,
+            work,
+            look=look_for_authentication,
+            suits=(lambda found: found.der == wanted.der) if wanted else None,
+        )
+
+    async def _with_card(
+        self, asking: _Asking, at_hand: CardAtHand, asker: PinAsker
+    ) -> _Kept | None:
+        prompt, card = asking.prompt, at_hand.card
+        key, certificate = await prompt.watch(at_hand.run(authentication_key, card))
+        preparing = asking.certificate is None
+        if asking.certificate not in {None, certificate}:
+            raise CertificateMismatch("The certificate is not on the card.")
+        if preparing and card.has_pin_pad:
+            raise PinPadOnly("The PIN is typed on the reader.")
+
+        async def use(pin: bytearray | None) -> _Kept | None:
+            await check_cancelled(prompt)
+            prompt.show(Step.SIGNING if pin is not None else Step.PIN_PAD)
+            late = asyncio.get_running_loop().time() >= asking.until
+            if preparing:
+                await prompt.watch(at_hand.run(card.verify_pin, PinRole.PIN1, pin))
+            while asking.wanted:
+                # The newest first: for the oldest it may be too late already.
+                wanted = asking.wanted[-1]
+                value = await asker.verify_and_sign(
+                    at_hand, pin, key, wanted.digest, wanted.algorithm
+                )
+                if wanted in asking.wanted:
+                    asking.wanted.remove(wanted)
+                if not wanted.value.done():
+                    wanted.value.set_result(value)
+            asking.end_waiting()
+            self._asking = None
+            if pin is None or not (preparing or late):
+                return None
+            return self._keep(_Kept(bytearray(pin), certificate, at_hand.reader))
+
+        return await asker.until_accepted(at_hand, certificate, use)
+
+    def _keep(self, kept: _Kept) -> _Kept:
+        loop = asyncio.get_running_loop()
+        self._kept = kept
+        self._expiry = loop.call_later(self._kept_for, self._expire)
+        return kept
+
+    def _expire(self) -> None:
+        if self._kept is None:
+            return
+        task = asyncio.create_task(self._forget(self._kept))
+        self._wiping.add(task)
+        task.add_done_callback(self._wiping.discard)
+
+    async def _use_kept(self, kept: _Kept, wanted: _Wanted) -> bytes:
+        """Sign with a PIN that is kept, and wipe it when that is done."""
+        kept.uses += 1
+        kept.users += 1
+        try:
+            return await self._sign_with(kept, wanted)
+        finally:
+            kept.users -= 1
+            if not kept.users:
+                await self._forget(kept)
+
+    async def _forget(self, kept: _Kept) -> None:
+        if self._kept is kept:
+            self._kept = None
+            if self._expiry is not None:
+                self._expiry.cancel()
+        kept.gone.set()
+        # Behind whatever the card's thread is still doing with it: a wiped PIN that is
+        # sent costs a try.
+        await self._source.run(_wipe, kept.pin)
+
+    async def _sign_with(self, kept: _Kept, wanted: _Wanted) -> bytes:
+        try:
+            async with self._card_of(kept.certificate, kept.reader) as (_, card):
+                return await self._source.run(_verify_and_sign, card, kept.pin, wanted)
+        except WrongPin:  # it has been changed meanwhile
+            self._refused.add(fingerprint(kept.certificate, kept.pin))
+            await self.forget()
+            raise
+
+    @asynccontextmanager
+    async def _card_of(
+        self, certificate: CardCertificate, reader: Reader | None = None
+    ) -> AsyncIterator[tuple[Reader, FineidCard]]:
+        """Hold the card of a certificate, as it lies in a reader if one is named.
+
+        The card is reset at the end. Raises ``CardRemoved`` where there is none.
+        """
+        async with self._card:
+            readers = await self._source.readers()
+            for each in readers:
+                if each.atr is None or not (
+                    reader is None or same_card(reader, (each,))
+                ):
+                    continue
+                connection = await self._source.connect(each)
+                try:
+                    card = await self._source.run(FineidCard, connection)
+                    _, found = await self._source.run(authentication_key, card)
+                    if found.der == certificate.der:
+                        yield each, card
+                        return
+                finally:
+                    await asyncio.shield(self._source.run(connection.close))
+            raise CardRemoved("The card is not in a reader any more.")
+
+
+def _tries_left(card: FineidCard) -> int:
+    """Return PIN1's tries when it may be verified without asking the person."""
+    tries_left = usable_pin(card, PinRole.PIN1).tries_left
+    if tries_left == 1:
+        raise ConfirmationNeeded("One try is left: that is confirmed in the window.")
+    return tries_left
+
+
+def _verify_and_sign(card: FineidCard, pin: bytearray, wanted: _Wanted) -> bytes:
+    key, _ = authentication_key(card)
+    _tries_left(card)
+    card.verify_pin(PinRole.PIN1, pin)
+    return card.sign(key, wanted.digest, wanted.algorithm)
+
+
+async def _first_of(*awaitables: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of several things has happened."""
+    tasks = [asyncio.ensure_future(each) for each in awaitables]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _wipe(pin: bytearray) -> None:
+    pin[:] = bytes(len(pin))
