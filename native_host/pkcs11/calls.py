@@ -54,6 +54,10 @@ CALLS = {
         Call(28, "FindObjectsFinal", "u", ""),
         Call(42, "SignInit", "uMu", ""),
         Call(43, "Sign", "uayfy", "ay"),
+        Call(44, "SignUpdate", "uay", ""),
+        Call(45, "SignFinal", "ufy", "ay"),
+        Call(63, "SeedRandom", "uay", ""),
+        Call(64, "GenerateRandom", "ufy", "ay"),
         Call(65, "WaitForSlotEvent", "u", "u"),
         Call(67, "SessionCancel", "uu", ""),
     )

@@ -64,6 +64,7 @@ class CKR(IntEnum):
     USER_NOT_LOGGED_IN = 0x101
     USER_PIN_NOT_INITIALIZED = 0x102
     USER_TYPE_INVALID = 0x103
+    RANDOM_NO_RNG = 0x121
     BUFFER_TOO_SMALL = 0x150
     CRYPTOKI_NOT_INITIALIZED = 0x190
     CRYPTOKI_ALREADY_INITIALIZED = 0x191
@@ -147,6 +148,14 @@ class CKM(IntEnum):
 
     RSA_PKCS = 0x01
     RSA_PKCS_PSS = 0x0D
+    SHA256_RSA_PKCS = 0x40
+    SHA384_RSA_PKCS = 0x41
+    SHA512_RSA_PKCS = 0x42
+    SHA256_RSA_PKCS_PSS = 0x43
+    SHA384_RSA_PKCS_PSS = 0x44
+    SHA512_RSA_PKCS_PSS = 0x45
+    SHA224_RSA_PKCS = 0x46
+    SHA224_RSA_PKCS_PSS = 0x47
     SHA256 = 0x250
     SHA224 = 0x255
     SHA384 = 0x260
@@ -186,10 +195,12 @@ class CKF(IntFlag):
 
 @unique
 class CKS(IntEnum):
-    """States of a session; all are read-only."""
+    """States of a session."""
 
     RO_PUBLIC_SESSION = 0
     RO_USER_FUNCTIONS = 1
+    RW_PUBLIC_SESSION = 2
+    RW_USER_FUNCTIONS = 3
 
 
 @unique

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: MIT
 """The mechanisms that a card's key has, and what each makes of the data to sign.
 
-Hashing is the caller's: a digest comes, or for PKCS#1 v1.5 the DigestInfo around it
-(RFC 8017 §9.2). Which program hashed what can't be seen here.
+Most programs hash by themselves: a digest comes, or for PKCS#1 v1.5 the DigestInfo
+around it (RFC 8017 §9.2). With RSA keys the data itself may come too, since OpenSSL's
+provider does not do without; it is hashed here. ECDSA has no such mechanism: NSS would
+use it, and has been seen to do well without.
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.signature import (
@@ -13,7 +17,6 @@ from native_host.card.signature import (
     KeyType,
     Padding,
     SignatureAlgorithm,
-    SignatureScheme,
     key_type_of,
 )
 
@@ -21,7 +24,35 @@ from .constants import CKF, CKM, CKR, MGF_HASHES
 from .errors import Refused
 from .wire import Mechanism, PssParameters
 
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
 __all__ = ["MechanismInfo", "SignOperation", "mechanisms_of"]
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A mechanism: whose it is, and the hash function that it applies, if any."""
+
+    key_type: KeyType
+    padding: Padding
+    hash_function: str | None = None
+
+
+# What hashes by itself stands first: pkcs11-tool tries the first with anything.
+_KINDS: dict[int, _Kind] = {
+    CKM.ECDSA: _Kind(KeyType.ECC, Padding.NONE),
+    CKM.SHA256_RSA_PKCS: _Kind(KeyType.RSA, Padding.PKCS1, "SHA-256"),
+    CKM.SHA384_RSA_PKCS: _Kind(KeyType.RSA, Padding.PKCS1, "SHA-384"),
+    CKM.SHA512_RSA_PKCS: _Kind(KeyType.RSA, Padding.PKCS1, "SHA-512"),
+    CKM.SHA224_RSA_PKCS: _Kind(KeyType.RSA, Padding.PKCS1, "SHA-224"),
+    CKM.SHA256_RSA_PKCS_PSS: _Kind(KeyType.RSA, Padding.PSS, "SHA-256"),
+    CKM.SHA384_RSA_PKCS_PSS: _Kind(KeyType.RSA, Padding.PSS, "SHA-384"),
+    CKM.SHA512_RSA_PKCS_PSS: _Kind(KeyType.RSA, Padding.PSS, "SHA-512"),
+    CKM.SHA224_RSA_PKCS_PSS: _Kind(KeyType.RSA, Padding.PSS, "SHA-224"),
+    CKM.RSA_PKCS: _Kind(KeyType.RSA, Padding.PKCS1),
+    CKM.RSA_PKCS_PSS: _Kind(KeyType.RSA, Padding.PSS),
+}
 
 _HASHES: dict[int, str] = {
     CKM.SHA224: "SHA-224",
@@ -38,7 +69,7 @@ _DIGEST_INFO = {
     bytes.fromhex("3041300D060960864801650304020205000430"): "SHA-384",
     bytes.fromhex("3051300D060960864801650304020305000440"): "SHA-512",
 }
-_PADDING = 11  # bytes that PKCS#1 v1.5 needs at least
+_LONGEST = 512  # bytes of data that is not hashed here: as long as the longest key
 
 
 @dataclass(frozen=True)
@@ -52,66 +83,88 @@ class MechanismInfo:
 
 def mechanisms_of(certificate: CardCertificate) -> dict[int, MechanismInfo]:
     """Return what the key of a certificate can be used with, by its mechanisms."""
-    if key_type_of(certificate.public_key) is KeyType.ECC:
-        curve = CKF.EC_F_P | CKF.EC_NAMEDCURVE | CKF.EC_UNCOMPRESS
-        info = MechanismInfo(256, 384, CKF.HW | CKF.SIGN | curve)
-        return {CKM.ECDSA: info}
-    info = MechanismInfo(2048, 4096, CKF.HW | CKF.SIGN)
-    return {CKM.RSA_PKCS: info, CKM.RSA_PKCS_PSS: info}
+    key_type = key_type_of(certificate.public_key)
+    flags = CKF.HW | CKF.SIGN
+    if key_type is KeyType.ECC:
+        flags |= CKF.EC_F_P | CKF.EC_NAMEDCURVE | CKF.EC_UNCOMPRESS
+    bits = (256, 384) if key_type is KeyType.ECC else (2048, 4096)
+    return {
+        int(mechanism): MechanismInfo(*bits, int(flags))
+        for mechanism, kind in _KINDS.items()
+        if kind.key_type is key_type
+    }
 
 
-@dataclass(frozen=True)
+@dataclass
 class SignOperation:
-    """A signature that has been begun. ``size`` is how many bytes it will have."""
+    """A signature that has been begun. ``size`` is how many bytes it will have.
+
+    ``in_parts`` says that its data comes in parts.
+    """
 
     certificate: CardCertificate
-    mechanism: Mechanism
     size: int
+    in_parts: bool = False
+    _kind: _Kind = field(repr=False, kw_only=True)
+    _pss_hash: str | None = field(repr=False, kw_only=True)
+    _hash: "_Hash | None" = field(repr=False, kw_only=True)
+    _data: bytes = field(default=b"", repr=False, kw_only=True)
 
     @classmethod
     def begin(
         cls, certificate: CardCertificate, mechanism: Mechanism
     ) -> "SignOperation":
         """Begin one. Raises ``Refused`` for a mechanism that the key has not."""
-        if mechanism.type not in mechanisms_of(certificate):
-            raise Refused(CKR.MECHANISM_INVALID)
-        if mechanism.type == CKM.RSA_PKCS_PSS:
-            _pss_hash(mechanism.parameters)
         key = certificate.public_key
+        kind = _KINDS.get(mechanism.type)
+        if kind is None or kind.key_type is not key_type_of(key):
+            raise Refused(CKR.MECHANISM_INVALID)
+        pss_hash = None
+        if kind.padding is Padding.PSS:
+            pss_hash = _hash_of(mechanism.parameters)
+            if kind.hash_function not in {None, pss_hash}:
+                raise Refused(CKR.MECHANISM_PARAM_INVALID)
+        name = kind.hash_function
         size = (key.key_size + 7) // 8
-        if key_type_of(key) is KeyType.ECC:
-            size *= 2
-        return cls(certificate, mechanism, size)
+        return cls(
+            certificate,
+            size if kind.key_type is KeyType.RSA else 2 * size,
+            _kind=kind,
+            _pss_hash=pss_hash,
+            _hash=hashlib.new(name.replace("-", "")) if name else None,
+        )
 
-    def algorithm(self, data: bytes) -> tuple[SignatureAlgorithm, bytes]:
-        """Return how the data is signed, and the digest in it. Raises ``Refused``."""
-        match self.mechanism.type:
-            case CKM.ECDSA:
-                name, digest = _BY_SIZE.get(len(data)), data
-                algorithm = (KeyType.ECC, name, Padding.NONE)
-            case CKM.RSA_PKCS:
-                if len(data) > self.size - _PADDING:
-                    raise Refused(CKR.DATA_LEN_RANGE)
-                name, digest = _digest_in(data)
-                algorithm = (KeyType.RSA, name, Padding.PKCS1)
-            case _:
-                name, digest = _pss_hash(self.mechanism.parameters), data
-                algorithm = (KeyType.RSA, name, Padding.PSS)
-        key_type, name, padding = algorithm
+    def take(self, data: bytes | bytearray) -> None:
+        """Take data in. Raises ``Refused`` for more than can be meant."""
+        if self._hash is not None:
+            self._hash.update(data)
+            return
+        self._data += data
+        if len(self._data) > _LONGEST:
+            raise Refused(CKR.DATA_LEN_RANGE)
+
+    def finish(self) -> tuple[SignatureAlgorithm, bytes]:
+        """Return how to sign and the digest. Raises ``Refused`` for other data."""
+        kind, digest = self._kind, self._data
+        if self._hash is not None:
+            name, digest = kind.hash_function, self._hash.digest()
+        elif kind.padding is Padding.NONE:
+            name = _BY_SIZE.get(len(digest))
+        elif kind.padding is Padding.PKCS1:
+            name, digest = _digest_in(digest)
+        else:
+            name = self._pss_hash
         if name is None or len(digest) != HASH_SIZES[name]:
             raise Refused(CKR.DATA_LEN_RANGE)
-        wanted = SignatureAlgorithm(key_type, name, padding)
-        SignatureScheme(self.certificate.public_key, wanted)
-        return wanted, digest
+        return SignatureAlgorithm(kind.key_type, name, kind.padding), digest
 
 
-def _pss_hash(parameters: PssParameters | None) -> str:
-    """Return the one hash of PSS: the card's salt is as long as it."""
-    if parameters is None:
-        raise Refused(CKR.MECHANISM_PARAM_INVALID)
-    name = _HASHES.get(parameters.hash)
+def _hash_of(parameters: PssParameters | None) -> str:
+    """Return the one hash of PSS; the card's salt is as long as it."""
+    name = _HASHES.get(parameters.hash) if parameters else None
     if (
-        name is None
+        parameters is None
+        or name is None
         or MGF_HASHES.get(parameters.mgf) != parameters.hash
         or parameters.salt != HASH_SIZES[name]
     ):

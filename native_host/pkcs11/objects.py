@@ -150,6 +150,7 @@ def _key_attributes(key: PublicKey) -> dict[int, AttributeValue]:
         return common | {
             CKA.KEY_TYPE: CKK.RSA.value,
             CKA.MODULUS: _unsigned(numbers.n),
+            CKA.MODULUS_BITS: key.key_size,  # asked of the private key too
             CKA.PUBLIC_EXPONENT: _unsigned(numbers.e),
         }
     point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)

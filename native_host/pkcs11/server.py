@@ -7,7 +7,6 @@ answered meanwhile: else every other page of a browser would wait too.
 
 import asyncio
 import logging
-import re
 from typing import Any
 
 from native_host.errors import KortillaError
@@ -86,7 +85,7 @@ class _Client:
 
     async def _answer(self, code: int, call: Call, arguments: list[Any]) -> None:
         try:
-            values = await _method(self._cryptoki, call)(*arguments)
+            values = await self._cryptoki.method(call)(*arguments)
             body = encode(call.number, call.response, values)
         except Refused as refusal:
             body = _error(refusal.value)
@@ -97,11 +96,6 @@ class _Client:
             log_unexpected(logger, error)
             body = _error(CKR.GENERAL_ERROR)
         self.channel.send(code, body)
-
-
-def _method(cryptoki: Cryptoki, call: Call) -> Any:
-    """Return the method that has the name of a call, in Python's spelling."""
-    return getattr(cryptoki, re.sub(r"(?<!^)(?=[A-Z])", "_", call.name).lower())
 
 
 def _error(value: CKR) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .constants import CKF, CKR
+from .constants import CKF, CKR, CKS
 from .errors import Refused
 
 if TYPE_CHECKING:  # heavy, and of no use before there is a card
@@ -29,6 +29,12 @@ class Session:
     #: Calls off the signature that is being made.
     cancel: Callable[[], object] | None = None
 
+    def state(self, *, logged_in: bool) -> CKS:
+        """Return its state (PKCS#11 3.0 §5.6.5)."""
+        if self.flags & CKF.RW_SESSION:
+            return CKS.RW_USER_FUNCTIONS if logged_in else CKS.RW_PUBLIC_SESSION
+        return CKS.RO_USER_FUNCTIONS if logged_in else CKS.RO_PUBLIC_SESSION
+
 
 class Sessions:
     """All sessions that are open. Handles are never used twice."""
@@ -38,14 +44,20 @@ class Sessions:
         self._handles = itertools.count(1)
 
     def open(self, slot: int, flags: int) -> Session:
-        """Open one. Raises ``Refused``."""
+        """Open one. Raises ``Refused``.
+
+        Nothing on the token can be changed, in read-write sessions neither; but there
+        are programs that will not do without one.
+        """
         if not flags & CKF.SERIAL_SESSION:
             raise Refused(CKR.SESSION_PARALLEL_NOT_SUPPORTED)
-        if flags & CKF.RW_SESSION:
-            raise Refused(CKR.TOKEN_WRITE_PROTECTED)
         if len(self._open) >= _MOST:
             raise Refused(CKR.SESSION_COUNT)
-        session = Session(next(self._handles), slot, CKF.SERIAL_SESSION)
+        session = Session(
+            next(self._handles),
+            slot,
+            int(flags & (CKF.SERIAL_SESSION | CKF.RW_SESSION)),
+        )
         self._open[session.handle] = session
         return session
 

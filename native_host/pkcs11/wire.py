@@ -286,7 +286,14 @@ def _write_attribute(attribute: Attribute) -> bytes:
 
 # -- Mechanisms: written in two ways, which tell by the client's own version -----------
 
-_WITHOUT_PARAMETERS = frozenset({CKM.RSA_PKCS, CKM.ECDSA})
+_WITHOUT_PARAMETERS = frozenset(
+    {CKM.RSA_PKCS, CKM.ECDSA, CKM.SHA224_RSA_PKCS}
+    | {CKM.SHA256_RSA_PKCS, CKM.SHA384_RSA_PKCS, CKM.SHA512_RSA_PKCS}
+)
+_PSS = frozenset(
+    {CKM.RSA_PKCS_PSS, CKM.SHA224_RSA_PKCS_PSS, CKM.SHA256_RSA_PKCS_PSS}
+    | {CKM.SHA384_RSA_PKCS_PSS, CKM.SHA512_RSA_PKCS_PSS}
+)
 
 
 def _read_mechanism(message: Input) -> Mechanism | None:
@@ -297,7 +304,7 @@ def _read_mechanism(message: Input) -> Mechanism | None:
         if message.version < 2:
             message.array()
         return Mechanism(kind)
-    if kind == CKM.RSA_PKCS_PSS:
+    if kind in _PSS:
         if message.version >= 2 and not message.number(1):
             return Mechanism(kind)
         numbers = (message.number(8), message.number(8), message.number(8))

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""What there is of one client: its sessions, its login, and what signs for it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .constants import CKR
+from .errors import Refused
+from .sessions import Session, Sessions
+from .token import Slot, Token, Tokens
+
+if TYPE_CHECKING:  # heavy, and of no use before somebody signs
+    from native_host.operations.tls_login import TlsLogin
+
+__all__ = ["Client", "Values"]
+
+#: The values of an answer, as its signature has them.
+Values = Sequence[Any]
+
+
+class Client:
+    """The token as one client sees it.
+
+    ``open_signer`` makes what signs; it is called when there is something to sign. With
+    ``hides_errors`` a signature that fails is answered with one that is none: Firefox
+    would hang (pkcs11-rpc.md, "How the browsers really behave").
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        open_signer: Callable[[], "TlsLogin"],
+        *,
+        hides_errors: bool = False,
+    ) -> None:
+        self._tokens = tokens
+        self._open_signer = open_signer
+        self._hides_errors = hides_errors
+        self._signer: TlsLogin | None = None
+        self._sessions = Sessions()
+        self._logged_in: int | None = None
+        self._events: set[int] = set()
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._forgetting: set[asyncio.Task[None]] = set()
+        self.initialized = False
+        tokens.listeners.add(self._slot_changed)
+
+    @property
+    def signer(self) -> "TlsLogin":
+        """What signs for this client."""
+        if self._signer is None:
+            self._signer = self._open_signer()
+        return self._signer
+
+    async def close(self) -> None:
+        """Forget everything, and close windows."""
+        self._tokens.listeners.discard(self._slot_changed)
+        self._end()
+        if self._signer is not None:
+            await self._signer.close()
+        await asyncio.gather(*self._forgetting, return_exceptions=True)
+
+    def _slot(self, number: int) -> Slot:
+        if slot := self._tokens.slot(number):
+            return slot
+        raise Refused(CKR.SLOT_ID_INVALID)
+
+    def _present(self, number: int) -> tuple[Slot, Token]:
+        slot = self._slot(number)
+        if slot.token is None:
+            raise Refused(CKR.TOKEN_NOT_PRESENT)
+        return slot, slot.token
+
+    def _token_of(self, session: Session) -> Token:
+        """Return the token of a session, which goes with its token."""
+        self._sessions.get(session.handle)
+        return self._present(session.slot)[1]
+
+    async def _log_out_with_last(self, slot: int) -> None:
+        """End the login with the last session (PKCS#11 3.0 §5.6.2)."""
+        if self._logged_in == slot and not self._sessions.count(slot):
+            self._logged_in = None
+            await self.signer.log_out()
+
+    def _slot_changed(self, number: int) -> None:
+        slot = self._slot(number)
+        if slot.token is None:
+            self._sessions.lose_all(number)
+            if self._logged_in == number:
+                self._logged_in = None
+            if self._signer is not None:
+                task = asyncio.create_task(self._signer.forget())
+                self._forgetting.add(task)
+                task.add_done_callback(self._forgetting.discard)
+        if self.initialized:
+            self._events.add(number)
+            for waiting in self._waiting:
+                if not waiting.done():
+                    waiting.set_result(None)
+
+    def _end(self) -> None:
+        self.initialized = False
+        self._sessions.close_all()
+        self._logged_in = None
+        self._events.clear()
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_exception(Refused(CKR.CRYPTOKI_NOT_INITIALIZED))

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""The calls that use PIN1: logging in, and signing (PKCS#11 3.0 §5.6 and §5.13)."""
+
+import asyncio
+import logging
+import secrets
+from typing import TYPE_CHECKING
+
+from native_host.errors import KortillaError
+from native_host.log import log_unexpected
+
+from .client import Client, Values
+from .constants import CKF, CKO, CKR, CKU
+from .errors import Refused
+from .sessions import Session
+from .token_calls import PIN_LENGTHS
+from .wire import Mechanism, Size
+
+if TYPE_CHECKING:
+    from .mechanisms import SignOperation
+
+__all__ = ["SigningCalls"]
+
+logger = logging.getLogger(__name__)
+
+
+class SigningCalls(Client):
+    """What each call does that needs PIN1."""
+
+    async def login(self, handle: int, user: int, pin: bytearray | None) -> Values:
+        """Verify PIN1, and sign with it until the end of the login."""
+        try:
+            session = self._sessions.get(handle)
+            token = self._token_of(session)
+            self._check_login(session, user, pin)
+        except Refused:
+            _wipe(pin)
+            raise
+        # From here on wiping it is for whoever has it: a wiped PIN may cost a try.
+        await self.signer.log_in(token.certificate, pin or bytearray())
+        try:
+            self._token_of(session)
+        except Refused:
+            await self.signer.log_out()
+            raise
+        self._logged_in = session.slot
+        return ()
+
+    def _check_login(self, session: Session, user: int, pin: bytearray | None) -> None:
+        if user == CKU.SO and not session.flags & CKF.RW_SESSION:
+            raise Refused(CKR.SESSION_READ_ONLY_EXISTS)
+        if user != CKU.USER:
+            raise Refused(CKR.USER_TYPE_INVALID)
+        if self._logged_in is not None:
+            raise Refused(CKR.USER_ALREADY_LOGGED_IN)
+        if pin is None:
+            raise Refused(CKR.ARGUMENTS_BAD)
+        if len(pin) not in PIN_LENGTHS:
+            raise Refused(CKR.PIN_LEN_RANGE)
+
+    async def logout(self, handle: int) -> Values:
+        """End a login."""
+        self._sessions.get(handle)
+        if self._logged_in is None:
+            raise Refused(CKR.USER_NOT_LOGGED_IN)
+        self._logged_in = None
+        await self.signer.log_out()
+        return ()
+
+    async def sign_init(
+        self, handle: int, mechanism: Mechanism | None, key: int = 0
+    ) -> Values:
+        """Begin a signature, or call it off where no mechanism is named."""
+        from .mechanisms import SignOperation
+
+        session = self._sessions.get(handle)
+        if mechanism is None:
+            session.signing = None
+            return ()
+        if session.signing is not None or session.cancel is not None:
+            raise Refused(CKR.OPERATION_ACTIVE)
+        token = self._token_of(session)
+        operation = SignOperation.begin(token.certificate, mechanism)
+        target = next((each for each in token.objects if each.handle == key), None)
+        if target is None or target.kind == CKO.CERTIFICATE:
+            raise Refused(CKR.KEY_HANDLE_INVALID)
+        if target.kind != CKO.PRIVATE_KEY:
+            raise Refused(CKR.KEY_FUNCTION_NOT_PERMITTED)
+        session.signing = operation
+        return ()
+
+    async def sign(
+        self, handle: int, data: bytearray | None, room: int | None
+    ) -> Values:
+        """Sign. The person types the PIN meanwhile, unless there is one already."""
+        session, operation = self._signing(handle)
+        if operation.in_parts:
+            raise Refused(CKR.OPERATION_ACTIVE)
+        return await self._finish(session, operation, data or b"", room)
+
+    async def sign_update(self, handle: int, data: bytearray | None) -> Values:
+        """Take in a part of what is to be signed."""
+        session, operation = self._signing(handle)
+        operation.in_parts = True
+        try:
+            operation.take(data or b"")
+        except Refused:
+            session.signing = None
+            raise
+        return ()
+
+    async def sign_final(self, handle: int, room: int | None) -> Values:
+        """Sign what has been taken in."""
+        session, operation = self._signing(handle)
+        return await self._finish(session, operation, b"", room)
+
+    def _signing(self, handle: int) -> tuple[Session, "SignOperation"]:
+        session = self._sessions.get(handle)
+        if session.signing is None:
+            raise Refused(CKR.OPERATION_NOT_INITIALIZED)
+        return session, session.signing
+
+    async def _finish(
+        self,
+        session: Session,
+        operation: "SignOperation",
+        data: bytes | bytearray,
+        room: int | None,
+    ) -> Values:
+        """End an operation with a signature, unless there is too little room for it."""
+        if room is None or room < operation.size:
+            return (Size(operation.size),)
+        session.signing = None
+        try:
+            operation.take(data)
+            algorithm, digest = operation.finish()
+            work = asyncio.create_task(
+                self.signer.sign(operation.certificate, digest, algorithm)
+            )
+            return (await _unless_closed(session, work),)
+        except Exception as error:
+            if not self._hides_errors:
+                raise
+            if isinstance(error, Refused | KortillaError):
+                logger.info("A signature failed: %s", error)
+            else:
+                log_unexpected(logger, error)
+            return (secrets.token_bytes(operation.size),)
+
+
+async def _unless_closed(session: Session, work: asyncio.Task[bytes]) -> bytes:
+    """Await a signature. Raises ``Refused`` when its session is closed meanwhile."""
+    session.cancel = work.cancel
+    try:
+        return await work
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task and task.cancelling():
+            raise
+        raise Refused(CKR.SESSION_CLOSED) from None
+    finally:
+        session.cancel = None
+
+
+def _wipe(pin: bytearray | None) -> None:
+    if pin is not None:
+        pin[:] = bytes(len(pin))
