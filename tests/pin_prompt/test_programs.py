@@ -65,7 +65,7 @@ def notices(stage: Stage) -> list[Notice]:
 
 def can_be_seen(stage: Stage, part: QWidget) -> bool:
     """Whether the lower end of a part of the page is in view, and most of it."""
-    area = stage.window.findChild(QScrollArea).viewport()
+    area = stage.window.findChildren(QScrollArea)[0].viewport()
     top = part.mapTo(area, QPoint(0, 0)).y()
     return top > -part.height() / 5 and top + part.height() <= area.height()
 
