@@ -63,10 +63,13 @@ def pages(texts: dict[str, str]) -> dict[str, str]:
     return {name: text for name, text in texts.items() if name.endswith(".md")}
 
 
-@pytest.fixture(scope="module")
-def citizens(pages: dict[str, str]) -> dict[str, str]:
-    """Return the text of the page for citizens in each language."""
-    return {language: pages[f"docs/citizens/{language}.md"] for language in LANGUAGES}
+@pytest.fixture(scope="module", params=["", "suomi-fi-"])
+def citizens(request: pytest.FixtureRequest, pages: dict[str, str]) -> dict[str, str]:
+    """Return the text of one of the pages for citizens in each language."""
+    return {
+        language: pages[f"docs/citizens/{request.param}{language}.md"]
+        for language in LANGUAGES
+    }
 
 
 def test_each_link_and_picture_leads_to_something_committed(
@@ -110,7 +113,7 @@ def test_the_pages_for_citizens_say_the_same(citizens: dict[str, str]) -> None:
         ]
         for language, text in citizens.items()
     }
-    assert len(shapes["fi"]) > 60
+    assert len(shapes["fi"]) > 40
     assert shapes["fi"] == shapes["sv"] == shapes["en"]
     for language, text in citizens.items():
         pictures = [target for is_picture, _, target in links(text) if is_picture]
@@ -125,12 +128,14 @@ def test_words_in_bold_are_those_of_windows_and_popup(
     popup = json.loads(texts[f"extension/_locales/{language}/messages.json"])
     shown = {*window.values(), *(entry["message"] for entry in popup.values())}
     named = {" ".join(words.split()) for words in _BOLD.findall(citizens[language])}
-    assert len(named) > 10
+    assert len(named) > 4
     assert named - shown == set()
 
 
 def test_the_commands_that_are_named_exist(pages: dict[str, str]) -> None:
-    for page in ("README.md", *(f"docs/citizens/{each}.md" for each in LANGUAGES)):
+    citizens = [page for page in pages if page.startswith("docs/citizens/")]
+    assert len(citizens) == 6
+    for page in ("README.md", *citizens):
         named = re.findall(r"\.venv/bin/kortilla ([^`\n]+)", pages[page])
         assert len(named) > 3
         for line in named:
