@@ -6,7 +6,7 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 __all__ = ["chromium_runs", "firefox_runs", "is_open"]
@@ -42,14 +42,15 @@ def chromium_runs(user_data: Path) -> bool:
 def is_open(path: Path) -> bool:
     """Say whether a process of this person has a file open, as far as can be seen."""
     real = os.path.realpath(path)
-    return any(real == opened for opened in _open_files())
+    with contextlib.closing(_open_files()) as opened:
+        return real in opened
 
 
-def _open_files() -> Iterator[str]:
+def _open_files() -> Generator[str, None, None]:
     for folder in Path("/proc").glob("[0-9]*/fd"):
         # Those of others can't be seen, and any process may end meanwhile.
-        with contextlib.suppress(OSError):
-            for each in os.scandir(folder):
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            for each in entries:
                 with contextlib.suppress(OSError):
                     yield str(Path(each.path).readlink())
 

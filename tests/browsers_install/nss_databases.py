@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""NSS databases as browsers leave them, and p11-kit as it is on this computer."""
+
+import subprocess
+import sysconfig
+from pathlib import Path
+
+from native_host.browsers import nss
+
+__all__ = [
+    "LIBRARY",
+    "database_with_a_certificate",
+    "give_system",
+    "make_database",
+    "make_profile",
+]
+
+LIBRARY = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/libp11-kit.so.0"
+
+
+def make_database(folder: Path) -> Path:
+    """Make a database without a password."""
+    folder.mkdir(parents=True)
+    nss.create(folder)
+    return folder
+
+
+def make_profile(firefox: Path, name: str = "abc.default") -> Path:
+    """Make a profile of Firefox with a database, in a folder for profiles."""
+    profile = make_database(firefox / name)
+    ini = firefox / "profiles.ini"
+    known = ini.read_text() if ini.exists() else ""
+    number = known.count("[Profile")
+    ini.write_text(
+        f"{known}[Profile{number}]\nName={name}\nIsRelative=1\nPath={name}\n"
+    )
+    return profile
+
+
+def database_with_a_certificate(database: Path, certificate: bytes) -> None:
+    """Give a database a certificate."""
+    subprocess.run(
+        ["certutil", "-A", "-d", f"sql:{database}", "-n", "SPECIMEN", "-t", "C,,"],
+        input=certificate,
+        check=True,
+        timeout=30,
+    )
+
+
+def give_system(root: Path, **modules: str) -> Path:
+    """Make a system with p11-kit and these modules, by their files' contents."""
+    library = root / LIBRARY.lstrip("/")
+    library.parent.mkdir(parents=True)
+    library.symlink_to(LIBRARY)
+    folder = root / "usr/share/p11-kit/modules"
+    folder.mkdir(parents=True)
+    for name, content in modules.items():
+        (folder / f"{name}.module").write_text(content)
+    return root
