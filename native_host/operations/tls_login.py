@@ -32,7 +32,7 @@ from native_host.operations.authenticate import (
 from native_host.operations.card_session import CardAtHand, same_card, with_card
 from native_host.operations.conversation import check_cancelled
 from native_host.operations.pin import PinAsker, fingerprint, usable_pin
-from native_host.operations.sign import CertificateMismatch
+from native_host.operations.pin_setting import OtherCard
 from native_host.pin_prompt.prompt import Conversation, Prompt, Step
 
 __all__ = ["ConfirmationNeeded", "PinPadOnly", "TlsLogin"]
@@ -340,7 +340,7 @@ class TlsLogin:
         key, certificate = await prompt.watch(at_hand.run(authentication_key, card))
         preparing = asking.certificate is None
         if asking.certificate not in {None, certificate}:
-            raise CertificateMismatch("The certificate is not on the card.")
+            raise OtherCard("The certificate is not on the card.")
         if preparing and card.has_pin_pad:
             raise PinPadOnly("The PIN is typed on the reader.")
 

@@ -382,7 +382,7 @@ async def test_another_card_does_not_sign(
         await until(
             lambda: (
                 windows.persons
-                and "CERTIFICATE_MISMATCH" in windows.persons[0].problems()
+                and "OTHER_CARD" in windows.persons[0].problems()
             )
         )
         assert not windows.persons[0].questions
