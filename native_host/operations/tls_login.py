@@ -12,16 +12,15 @@ was typed too late is kept for the next signature, and it can be typed beforehan
 import asyncio
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardRemoved, WrongPin
-from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.errors import WrongPin
+from native_host.card.fineid import PinRole
 from native_host.card.signature import SignatureAlgorithm
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardSource
 from native_host.errors import Busy, KortillaError, RequestCancelled
 from native_host.log import log_unexpected
 from native_host.operations.activate import ActivationOffer
@@ -29,13 +28,14 @@ from native_host.operations.authenticate import (
     authentication_key,
     look_for_authentication,
 )
-from native_host.operations.card_session import CardAtHand, same_card, with_card
+from native_host.operations.card_session import CardAtHand, with_card
 from native_host.operations.conversation import check_cancelled
-from native_host.operations.pin import PinAsker, fingerprint, usable_pin
+from native_host.operations.known_pin import KnownPin, KnownPins
+from native_host.operations.pin import PinAsker
 from native_host.operations.pin_setting import OtherCard
 from native_host.pin_prompt.prompt import Conversation, Prompt, Step
 
-__all__ = ["ConfirmationNeeded", "PinPadOnly", "TlsLogin"]
+__all__ = ["PinPadOnly", "TlsLogin"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,12 +43,6 @@ logger = logging.getLogger(__name__)
 _MOST_AT_ONCE = 8
 #: How many signatures a kept PIN is for: Firefox may open two connections for a page.
 _MOST_WITH_KEPT = 2
-
-
-class ConfirmationNeeded(KortillaError):
-    """The last try is spent by nobody who has not been told so, in a window."""
-
-    code = "CONFIRMATION_NEEDED"
 
 
 class PinPadOnly(KortillaError):
@@ -67,12 +61,9 @@ class _Wanted:
 
 
 @dataclass(eq=False)
-class _Kept:
-    """A PIN that a card has accepted, and the card as it lies in its reader."""
+class _Kept(KnownPin):
+    """A PIN that is kept for one login."""
 
-    pin: bytearray
-    certificate: CardCertificate
-    reader: Reader
     uses: int = 0
     #: How many signatures are being made with it just now.
     users: int = 0
@@ -155,14 +146,14 @@ class TlsLogin:
         self._language = language
         self._patience = patience
         self._kept_for = kept_for
-        self._card = asyncio.Lock()
+        self._turn = asyncio.Lock()
+        self._pins = KnownPins(source, self._turn)
         self._asking: _Asking | None = None
         #: Windows, those included that only tell that a PIN is kept.
         self._windows: set[_Asking] = set()
         self._kept: _Kept | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._logged_in: _Kept | None = None
-        self._refused: set[bytes] = set()
+        self._logged_in: KnownPin | None = None
         self._wiping: set[asyncio.Task[None]] = set()
 
     async def sign(
@@ -178,16 +169,14 @@ class TlsLogin:
         Raises ``UserCancelled``, ``CardError``, ``PromptFailed``, and ``Busy`` when too
         much is asked for at once, or for two cards.
         """
-        future = asyncio.get_running_loop().create_future()
-        wanted = _Wanted(digest, algorithm, future)
-        if self._logged_in and self._logged_in.certificate.der == certificate.der:
-            return await self._sign_with(self._logged_in, wanted)
-        asking = self._asking
+        logged_in, asking = self._logged_in, self._asking
+        if logged_in and logged_in.certificate.der == certificate.der:
+            return await self._sign_logged_in(logged_in, digest, algorithm)
         if asking is None:
             kept = self._kept
             fits = kept is not None and kept.certificate.der == certificate.der
             if kept is not None and fits and kept.uses < _MOST_WITH_KEPT:
-                return await self._use_kept(kept, wanted)
+                return await self._sign_with_kept(kept, digest, algorithm)
             asking = self._open("tls-login", certificate)
         elif asking.certificate is None:
             raise Busy("A login is being prepared.")
@@ -195,6 +184,8 @@ class TlsLogin:
             raise Busy("The PIN of another card is being asked for.")
         elif len(asking.wanted) >= _MOST_AT_ONCE:
             raise Busy("Too many signatures are asked for at once.")
+        future = asyncio.get_running_loop().create_future()
+        wanted = _Wanted(digest, algorithm, future)
         asking.add(wanted, self._patience)
         try:
             return await wanted.value
@@ -229,26 +220,16 @@ class TlsLogin:
         the card raises.
         """
         await self.log_out()
-        attempt = fingerprint(certificate, pin)
         try:
-            async with self._card_of(certificate) as (reader, card):
-                tries_left = await self._source.run(_tries_left, card)
-                if attempt in self._refused:
-                    raise WrongPin(tries_left)
-                try:
-                    await self._source.run(card.verify_pin, PinRole.PIN1, pin)
-                except WrongPin:
-                    self._refused.add(attempt)
-                    raise
-            self._logged_in = _Kept(bytearray(pin), certificate, reader)
+            self._logged_in = await self._pins.verify(certificate, pin)
         finally:
-            await self._source.run(_wipe, pin)
+            await self._pins.wipe(pin)
 
     async def log_out(self) -> None:
         """Wipe the PIN of ``log_in``."""
         if self._logged_in is not None:
             logged_in, self._logged_in = self._logged_in, None
-            await self._source.run(_wipe, logged_in.pin)
+            await self._pins.wipe(logged_in.pin)
 
     async def forget(self) -> None:
         """Wipe every PIN: the card has moved, or the program has gone."""
@@ -285,7 +266,7 @@ class TlsLogin:
         try:
             if asking.called_off:
                 return
-            async with self._card:
+            async with self._turn:
                 kept = await self._ask_and_use(asking)
             if kept is not None:
                 if not asking.prepared.done():
@@ -369,6 +350,9 @@ class TlsLogin:
         return await asker.until_accepted(at_hand, certificate, use)
 
     def _keep(self, kept: _Kept) -> _Kept:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._expire()  # the one before
         loop = asyncio.get_running_loop()
         self._kept = kept
         self._expiry = loop.call_later(self._kept_for, self._expire)
@@ -381,12 +365,23 @@ class TlsLogin:
         self._wiping.add(task)
         task.add_done_callback(self._wiping.discard)
 
-    async def _use_kept(self, kept: _Kept, wanted: _Wanted) -> bytes:
+    async def _sign_logged_in(
+        self, logged_in: KnownPin, digest: bytes, algorithm: SignatureAlgorithm
+    ) -> bytes:
+        try:
+            return await self._pins.sign(logged_in, digest, algorithm)
+        except WrongPin:
+            await self.log_out()
+            raise
+
+    async def _sign_with_kept(
+        self, kept: _Kept, digest: bytes, algorithm: SignatureAlgorithm
+    ) -> bytes:
         """Sign with a PIN that is kept, and wipe it when that is done."""
         kept.uses += 1
         kept.users += 1
         try:
-            return await self._sign_with(kept, wanted)
+            return await self._pins.sign(kept, digest, algorithm)
         finally:
             kept.users -= 1
             if not kept.users:
@@ -398,59 +393,7 @@ class TlsLogin:
             if self._expiry is not None:
                 self._expiry.cancel()
         kept.gone.set()
-        # Behind whatever the card's thread is still doing with it: a wiped PIN that is
-        # sent costs a try.
-        await self._source.run(_wipe, kept.pin)
-
-    async def _sign_with(self, kept: _Kept, wanted: _Wanted) -> bytes:
-        try:
-            async with self._card_of(kept.certificate, kept.reader) as (_, card):
-                return await self._source.run(_verify_and_sign, card, kept.pin, wanted)
-        except WrongPin:  # it has been changed meanwhile
-            self._refused.add(fingerprint(kept.certificate, kept.pin))
-            await self.forget()
-            raise
-
-    @asynccontextmanager
-    async def _card_of(
-        self, certificate: CardCertificate, reader: Reader | None = None
-    ) -> AsyncIterator[tuple[Reader, FineidCard]]:
-        """Hold the card of a certificate, as it lies in a reader if one is named.
-
-        The card is reset at the end. Raises ``CardRemoved`` where there is none.
-        """
-        async with self._card:
-            readers = await self._source.readers()
-            for each in readers:
-                if each.atr is None or not (
-                    reader is None or same_card(reader, (each,))
-                ):
-                    continue
-                connection = await self._source.connect(each)
-                try:
-                    card = await self._source.run(FineidCard, connection)
-                    _, found = await self._source.run(authentication_key, card)
-                    if found.der == certificate.der:
-                        yield each, card
-                        return
-                finally:
-                    await asyncio.shield(self._source.run(connection.close))
-            raise CardRemoved("The card is not in a reader any more.")
-
-
-def _tries_left(card: FineidCard) -> int:
-    """Return PIN1's tries when it may be verified without asking the person."""
-    tries_left = usable_pin(card, PinRole.PIN1).tries_left
-    if tries_left == 1:
-        raise ConfirmationNeeded("One try is left: that is confirmed in the window.")
-    return tries_left
-
-
-def _verify_and_sign(card: FineidCard, pin: bytearray, wanted: _Wanted) -> bytes:
-    key, _ = authentication_key(card)
-    _tries_left(card)
-    card.verify_pin(PinRole.PIN1, pin)
-    return card.sign(key, wanted.digest, wanted.algorithm)
+        await self._pins.wipe(kept.pin)
 
 
 async def _first_of(*awaitables: Coroutine[Any, Any, object]) -> None:
@@ -462,7 +405,3 @@ async def _first_of(*awaitables: Coroutine[Any, Any, object]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _wipe(pin: bytearray) -> None:
-    pin[:] = bytes(len(pin))

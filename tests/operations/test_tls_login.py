@@ -20,7 +20,8 @@ from native_host.mock_card.faults import CommandName, Fault
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import authentication_key
-from native_host.operations.tls_login import ConfirmationNeeded, PinPadOnly, TlsLogin
+from native_host.operations.known_pin import ConfirmationNeeded
+from native_host.operations.tls_login import PinPadOnly, TlsLogin
 from native_host.pin_prompt.prompt import Step
 
 from .person import Person, until
@@ -229,7 +230,22 @@ async def test_two_signatures_at_once_are_one_use_of_a_kept_pin(
     asked = [asyncio.create_task(sign(late_login, certificate)) for _ in range(3)]
     await asyncio.gather(*asked[:2])
     await until(lambda: len(windows.persons) == 2)
-    asked[2].cancel()
+    windows.persons[1].cancel()
+    with pytest.raises(UserCancelled):
+        await asked[2]
+
+
+async def test_a_pin_that_is_typed_while_another_is_kept_takes_its_place(
+    late_login: TlsLogin, windows: Windows, certificate: CardCertificate
+) -> None:
+    windows.type("1234")
+    await sign(late_login, certificate)
+    windows.type("1234")
+    await asyncio.gather(*(sign(late_login, certificate) for _ in range(3)))
+    assert len(windows.persons) == 2
+    await until(lambda: windows.closed == windows.persons[:1])
+    await sign(late_login, certificate)
+    assert len(windows.persons) == 2
 
 
 async def test_time_ends_the_keeping(
@@ -380,10 +396,7 @@ async def test_another_card_does_not_sign(
             strange.sign(certificate, DIGEST, algorithm(certificate))
         )
         await until(
-            lambda: (
-                windows.persons
-                and "OTHER_CARD" in windows.persons[0].problems()
-            )
+            lambda: windows.persons and "OTHER_CARD" in windows.persons[0].problems()
         )
         assert not windows.persons[0].questions
         await strange.close()
