@@ -9,6 +9,7 @@ __all__ = [
     "InvalidArgument",
     "KortillaError",
     "OriginRefused",
+    "ProgramNotRunning",
     "RequestCancelled",
     "RequestExpired",
     "UserCancelled",
@@ -69,6 +70,12 @@ class RequestExpired(KortillaError):
     """The page stopped waiting; the window said so until it was closed."""
 
     code = "REQUEST_EXPIRED"
+
+
+class ProgramNotRunning(KortillaError):
+    """The program that is to log in does not have the card as a token now."""
+
+    code = "PROGRAM_NOT_RUNNING"
 
 
 class ConfigBroken(KortillaError):

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import click
 
 from native_host.config import load_config
-from native_host.errors import InvalidArgument, KortillaError
+from native_host.errors import InvalidArgument, KortillaError, ProgramNotRunning
 from native_host.log import log_unexpected
 
 from .output import print_result, say
@@ -32,12 +32,6 @@ __all__ = ["confirm", "pkcs11"]
 logger = logging.getLogger(__name__)
 
 _FAMILIES = ("firefox", "chromium")
-
-
-class ProgramNotRunning(KortillaError):
-    """No program has the card as a token at the moment."""
-
-    code = "PROGRAM_NOT_RUNNING"
 
 
 @click.group(invoke_without_command=True)
@@ -161,9 +155,7 @@ def _serve() -> int:
     # Whatever happens, main() must have nothing to print.
     try:
         if sys.stdin.isatty():
-            say(
-                "Programs start this. `kortilla pkcs11 enable` shows browsers the card."
-            )
+            say("Programs start this. People want kortilla pkcs11 --help.")
         from native_host.pkcs11.serve import serve_stdio
 
         return serve_stdio(load_config())
@@ -184,7 +176,7 @@ def _listen() -> int:
     folder = runtime_folder()
     if folder is None:
         raise InvalidArgument(
-            "$XDG_RUNTIME_DIR is not set: there is nowhere to listen."
+            "There is nowhere to listen: $XDG_RUNTIME_DIR is not set."
         )
     path = folder / "pkcs11"
     address = f"unix:path={quote(str(path))}"

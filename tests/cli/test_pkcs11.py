@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla pkcs11``: what it prints, and what real programs get from it."""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from native_host.pkcs11 import control
+from native_host.pkcs11.control import RunningServer
+
+from .conftest import Run
+from .terminal import Terminal
+
+KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
+MODULE = ".config/pkcs11/modules/kortilla.module"
+HIGHEST_VERSION = b"\x01"  # the first byte of p11-kit's RPC
+
+
+def serve(*arguments: str, sent: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [*KORTILLA, "pkcs11", *arguments],
+        input=sent,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_standard_output_is_the_wire(configure: Callable[[str], Path]) -> None:
+    configure('card = "mock"')
+    served = serve(sent=HIGHEST_VERSION)
+    assert (served.returncode, served.stdout, served.stderr) == (0, b"\x01", b"")
+
+
+def test_an_error_goes_to_standard_error_and_not_on_the_wire(
+    configure: Callable[[str], Path],
+) -> None:
+    configure('card = "paper"')
+    served = serve(sent=HIGHEST_VERSION)
+    assert (served.returncode, served.stdout) == (1, b"")
+    assert b"config.toml: the key 'card'" in served.stderr
+
+
+def test_a_fault_of_ours_does_not_go_on_the_wire_either(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(config: object) -> int:
+        raise ValueError(f"{config} and a secret")
+
+    monkeypatch.setattr("native_host.pkcs11.serve.serve_stdio", fail)
+    outcome = run("pkcs11")
+    assert (outcome.status, outcome.lines) == (1, [])
+    assert "secret" not in outcome.words
+
+
+def test_a_person_who_starts_it_by_hand_is_told_what_it_is() -> None:
+    with contextlib.closing(Terminal([*KORTILLA, "pkcs11"])) as terminal:
+        terminal.wait_for("kortilla pkcs11 --help")
+        terminal.type("\x03")
+        assert terminal.end().lines == []
+
+
+@pytest.fixture
+def runtime(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    runtime = home.parent / "run"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    return runtime
+
+
+def test_programs_with_p11_kits_client_find_a_listening_one(
+    runtime: Path, configure: Callable[[str], Path]
+) -> None:
+    configure('card = "mock"')
+    with subprocess.Popen(
+        [*KORTILLA, "pkcs11", "--listen"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as listening:
+        assert listening.stdout and listening.stderr
+        said = listening.stderr.readline().split()[-1]
+        address = said.removeprefix("P11_KIT_SERVER_ADDRESS=")
+        assert address == f"unix:path={runtime}/kortilla/pkcs11"
+        found = subprocess.run(
+            ["p11tool", "--provider", "p11-kit-client.so", "--list-token-urls"],
+            env={**os.environ, "P11_KIT_SERVER_ADDRESS": address},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        assert "token=Kortilla" in found.stdout
+        listening.send_signal(signal.SIGTERM)
+        assert json.loads(listening.stdout.read()) == {
+            "address": address,
+            "pkcs11": "ended",
+        }
+    assert listening.returncode == 0
+    assert not (runtime / "kortilla/pkcs11").exists()
+
+
+def test_without_a_session_there_is_nowhere_to_listen(run: Run) -> None:
+    outcome = run("pkcs11", "--listen")
+    assert (outcome.status, outcome.error) == (1, "INVALID_ARGUMENT")
+    assert "XDG_RUNTIME_DIR" in outcome.words
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--fly"],
+        ["fly"],
+        ["--listen", "status"],
+        ["enable", "--browser", "lynx"],
+        ["prepare", "--browser", "all"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_status_2(run: Run, home: Path, arguments: list[str]) -> None:
+    outcome = run("pkcs11", *arguments)
+    assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT")
+    assert list(home.iterdir()) == []
+
+
+def test_enable_status_and_disable_say_what_they_did(run: Run, home: Path) -> None:
+    tried = run("pkcs11", "enable", "--browser", "chromium", "--dry-run")
+    assert tried.result["dry_run"] is True
+    assert f"Would write {home / MODULE}" in tried.words
+    assert f"Would make the database {home}/.pki/nssdb" in tried.words
+    assert list(home.iterdir()) == []
+    enabled = run("pkcs11", "enable", "--browser", "chromium")
+    assert enabled.status == 0
+    assert enabled.result["changes"] == tried.result["changes"]
+    assert f"Told the database {home}/.pki/nssdb of the card" in enabled.words
+    assert "start it again" in enabled.words
+    status = run("pkcs11", "status")
+    assert [each["enabled"] for each in status.result["browsers"]] == [False, True]
+    assert "Firefox: does not see the card." in status.words
+    assert "Chromium: sees the card." in status.words
+    [chromium] = run("pkcs11", "status", "--browser", "chromium").result["browsers"]
+    assert chromium["browser"] == "chromium"
+    assert "knows of the card already" in run("pkcs11", "enable").words
+    disabled = run("pkcs11", "disable")
+    assert f"Removed {home / MODULE}" in disabled.words
+    assert list(home.iterdir()) == []
+    assert "nothing to do" in run("pkcs11", "disable").words
+
+
+def test_a_firefox_without_a_profile_is_said_to_have_none(run: Run) -> None:
+    assert "no profile yet" in run("pkcs11", "enable", "--browser", "firefox").words
+    words = run("pkcs11", "status").words
+    assert "Firefox: sees the card when told so in the extension's options." in words
+    assert "no profile yet" not in run("pkcs11", "disable").words
+
+
+def test_a_machine_without_browsers_is_told_so(run: Run) -> None:
+    outcome = run("pkcs11", "enable")
+    assert (outcome.status, outcome.error) == (1, "INSTALL_FAILED")
+    assert "--browser" in outcome.words
+
+
+def test_a_missing_tool_is_named_with_its_package(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    outcome = run("pkcs11", "enable", "--browser", "chromium")
+    assert (outcome.status, outcome.error) == (1, "TOOL_MISSING")
+    assert "apt install libnss3-tools" in outcome.words
+
+
+def test_root_is_told_that_p11_kit_ignores_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user, ignored in ((0, True), (1000, False)):
+        monkeypatch.setattr(os, "getuid", lambda user=user: user)
+        for command in ("enable", "status", "disable"):
+            browser = [] if command == "status" else ["--browser", "chromium"]
+            outcome = run("pkcs11", command, *browser)
+            assert outcome.result["root"] is ignored
+            assert ("Kortilla needs no root" in outcome.words) is ignored
+
+
+def test_a_flatpak_is_said_not_to_work(run: Run, home: Path) -> None:
+    (home / ".config/chromium").mkdir(parents=True)
+    (home / ".var/app/org.chromium.Chromium").mkdir(parents=True)
+    words = run("pkcs11", "enable").words
+    assert "chromium is a flatpak, which can't load" in words
+
+
+@pytest.fixture
+def running(home: Path) -> Path:
+    """A Chromium that runs, as far as its lock says."""
+    lock = home / ".config/chromium/SingletonLock"
+    lock.parent.mkdir(parents=True)
+    lock.symlink_to(f"{socket.gethostname()}-{os.getpid()}")
+    return lock
+
+
+def test_a_browser_that_runs_stops_it_unless_told_to_go_on(
+    run: Run, running: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    outcome = run("pkcs11", "enable")
+    assert (outcome.status, outcome.error) == (1, "BROWSER_RUNNING")
+    assert "Chromium" in outcome.words
+    assert not (home / MODULE).exists()
+    assert run("pkcs11", "enable", "--dry-run").result["running"] == ["Chromium"]
+    assert run("pkcs11", "enable", "--yes").result["running"] == ["Chromium"]
+    assert (home / MODULE).exists()
+    for command in (["pkcs11", "disable"], ["uninstall"]):
+        assert run(*command).error == "BROWSER_RUNNING"
+        assert (home / MODULE).exists()
+    running.unlink()
+    assert run("uninstall").status == 0
+    assert not (home / MODULE).exists()
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_a_person_is_asked_while_a_browser_runs(
+    running: Path, home: Path, answer: str
+) -> None:
+    assert running.is_symlink()
+    with contextlib.closing(Terminal([*KORTILLA, "pkcs11", "enable"])) as terminal:
+        terminal.wait_for("Go on all the same? [y/N]")
+        terminal.type(f"{answer}\r")
+        outcome = terminal.end()
+    assert outcome.status == (0 if answer == "y" else 1)
+    assert outcome.status == 0 or outcome.error == "BROWSER_RUNNING"
+    assert (home / MODULE).exists() is (answer == "y")
+
+
+def test_uninstall_takes_the_token_back_too(run: Run, home: Path) -> None:
+    run("install", "--browser", "chromium")
+    run("pkcs11", "enable")
+    named = run("uninstall", "--browser", "chromium", "--dry-run")
+    assert "pkcs11" not in named.result
+    tried = run("uninstall", "--dry-run")
+    assert f"Would remove {home / MODULE}" in tried.words
+    assert (home / MODULE).is_file()
+    outcome = run("uninstall")
+    assert f"Removed {home / MODULE}" in outcome.words
+    assert outcome.result["pkcs11"] == tried.result["pkcs11"]
+    assert list(home.iterdir()) == []
+
+
+Asked = list[RunningServer]
+FIREFOX = RunningServer(Path("/1"), 11, "Firefox", 10)
+CHROME = RunningServer(Path("/2"), 21, "Google Chrome", 20)
+TOOL = RunningServer(Path("/3"), 31, "p11tool", 30)
+
+
+@pytest.fixture
+def servers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Asked]:
+    """Let servers run; returns those that were asked to prepare a login."""
+
+    def let_run(*those: RunningServer) -> Asked:
+        asked: Asked = []
+
+        async def running() -> list[RunningServer]:
+            return list(those)
+
+        async def prepare(server: RunningServer) -> None:
+            asked.append(server)
+
+        monkeypatch.setattr(control, "running", running)
+        monkeypatch.setattr(control, "prepare", prepare)
+        return asked
+
+    return let_run
+
+
+@pytest.mark.parametrize(
+    ("those", "arguments", "chosen"),
+    [
+        ([FIREFOX], [], FIREFOX),
+        ([FIREFOX, CHROME], ["--browser", "firefox"], FIREFOX),
+        ([FIREFOX, CHROME, TOOL], ["--browser", "chromium"], CHROME),
+    ],
+)
+def test_a_login_is_prepared_with_the_browser_that_is_meant(
+    run: Run,
+    servers: Callable[..., Asked],
+    those: Asked,
+    arguments: list[str],
+    chosen: RunningServer,
+) -> None:
+    asked = servers(*those)
+    outcome = run("pkcs11", "prepare", *arguments)
+    assert asked == [chosen]
+    assert outcome.result == {"program": chosen.program, "pid": chosen.program_pid}
+    assert f"Log in with {chosen.program} within two minutes." in outcome.words
+
+
+@pytest.mark.parametrize(
+    ("those", "arguments", "code", "said"),
+    [
+        ([], [], "PROGRAM_NOT_RUNNING", "Open the browser first"),
+        ([FIREFOX], ["--browser", "chromium"], "PROGRAM_NOT_RUNNING", "Open the"),
+        ([TOOL], ["--browser", "chromium"], "PROGRAM_NOT_RUNNING", "Open the"),
+        ([FIREFOX, CHROME], [], "INVALID_ARGUMENT", "Firefox (process 10), Google"),
+    ],
+)
+def test_no_window_opens_where_it_is_not_clear_for_whom(
+    run: Run,
+    servers: Callable[..., Asked],
+    monkeypatch: pytest.MonkeyPatch,
+    those: Asked,
+    arguments: list[str],
+    code: str,
+    said: str,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    asked = servers(*those)
+    outcome = run("pkcs11", "prepare", *arguments)
+    assert (outcome.status, outcome.error, asked) == (1, code, [])
+    assert said in outcome.words
