@@ -45,6 +45,7 @@ _NO_CHECK_TIME = 0x200000
 _HANDSHAKE_SECONDS = 120.0
 _REQUEST_SECONDS = 20.0
 _LINGER_SECONDS = 5.0
+_GOODBYE_SECONDS = 1.0
 #: Headers that come back from the service.
 _ANSWERED = ("Cache-Control", "Content-Type", "Location")
 
@@ -114,6 +115,8 @@ class Gate(ThreadingMixIn, TCPServer):
                 connection.settimeout(_REQUEST_SECONDS)
                 with contextlib.suppress(OSError):
                     super().finish_request(connection, client_address)
+                    connection.settimeout(_GOODBYE_SECONDS)
+                    connection.unwrap()
 
 
 class _Forwarder(BaseHTTPRequestHandler):
