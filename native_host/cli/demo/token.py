@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""The card as a token of the demo's browser, and of no browser of the person's.
+
+p11-kit's client module in the browser connects to a socket of the demo's, and each
+connection gets a ``kortilla pkcs11`` of its own: as p11-kit's proxy starts one for each
+program where ``kortilla pkcs11 enable`` was used, which does nothing for root.
+"""
+
+import asyncio
+import socket
+import sysconfig
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from native_host.browsers import nss
+from native_host.browsers.hosts import Family
+from native_host.browsers.launcher import python_path
+
+from .errors import DemoFailed
+from .site_authority import Authority
+
+__all__ = ["COMMAND", "TokenSocket", "add_token", "client_library", "database"]
+
+#: What serves one program.
+COMMAND = (str(python_path()), "-I", "-m", "native_host.cli", "pkcs11")
+
+_NAME = "Kortilla"
+
+
+class TokenSocket:
+    """Starts ``command`` for each program that connects, while its context is entered.
+
+    ``environment`` is the command's. ``address`` is what the program has to have in its
+    own, as ``P11_KIT_SERVER_ADDRESS``.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        *,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self._environment = dict(environment)
+        self._command = tuple(command)
+        self._processes: set[asyncio.subprocess.Process] = set()
+        self._watching: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        # Its path has to be short, and nobody else's to enter.
+        self._folder = tempfile.TemporaryDirectory(prefix="kortilla-")
+        path = Path(self._folder.name, "pkcs11")
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._listener.setblocking(False)
+        self.address = f"unix:path={path}"
+        self._accepting = asyncio.create_task(self._accept())
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._accepting.cancel()
+        await asyncio.gather(self._accepting, return_exceptions=True)
+        self._listener.close()
+        for process in self._processes:
+            if process.returncode is None:
+                process.terminate()
+        await asyncio.gather(*self._watching)
+        self._folder.cleanup()
+
+    async def emptied(self) -> None:
+        """Wait until all that was started for programs so far has ended."""
+        await asyncio.gather(*self._watching)
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            connection, _ = await loop.sock_accept(self._listener)
+            with connection:
+                connection.setblocking(True)
+                process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    stdin=connection.fileno(),
+                    stdout=connection.fileno(),
+                    env=self._environment,
+                    start_new_session=True,
+                )
+            self._processes.add(process)
+            task = asyncio.create_task(self._watch(process))
+            self._watching.add(task)
+            task.add_done_callback(self._watching.discard)
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        await process.wait()
+        self._processes.discard(process)
+
+
+def client_library() -> Path:
+    """Return p11-kit's client module. Raises ``DemoFailed``."""
+    multiarch = sysconfig.get_config_var("MULTIARCH") or ""
+    for folder in (f"/usr/lib/{multiarch}", "/usr/lib64", "/usr/lib"):
+        path = Path(folder, "pkcs11", "p11-kit-client.so")
+        if path.exists():
+            return path
+    raise DemoFailed(
+        "p11-kit-client.so is not installed. On Debian: apt install p11-kit-modules"
+    )
+
+
+def database(home: Path, browser: Family) -> Path:
+    """Return where the demo's browser has its NSS database."""
+    return home / (".pki/nssdb" if browser == "chromium" else "firefox-profile")
+
+
+def add_token(folder: Path, authority: Authority) -> None:
+    """Have an NSS database trust the authority's sites and list the token.
+
+    Raises ``KortillaError``.
+    """
+    authority.trust_in(folder)
+    nss.add_module(folder, nss.NssModule(_NAME, str(client_library())))

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""A card, a program that serves it to whoever connects, and a service to log in to.
+
+The programs that connect are those that people have: NSS's, GnuTLS's, OpenSSL's and
+OpenSC's, through p11-kit's client module. In the place of the PIN window is the test.
+"""
+
+import asyncio
+import contextlib
+import re
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from yarl import URL
+
+from native_host.cli.demo.site_authority import Authority
+from native_host.cli.demo.stage import Stage
+from native_host.cli.demo.token import TokenSocket, add_token, client_library
+from native_host.mock_card.state import MockCardState
+from relying_party import Trust
+from relying_party.demo import DemoServer
+from relying_party.demo.tls_login import GateSettings
+from tests.browser.house import Card
+from tests.browser.window import Door, Window
+
+__all__ = ["CLIENTS", "Finished", "Login", "Scene", "open_scene", "serving"]
+
+#: Seconds after which a program that does not end is a failed test.
+PATIENCE = 40
+
+_OPENSSL = """openssl_conf = init
+[init]
+providers = providers
+[providers]
+default = usual
+pkcs11 = token
+[usual]
+activate = 1
+[token]
+pkcs11-module-path = {library}
+activate = 1
+"""
+
+
+def serving(door: Door) -> tuple[str, ...]:
+    """Return what serves a program as ``kortilla pkcs11`` does, but for the window."""
+    code = (
+        "import sys; from native_host.config import load_config; "
+        "from native_host.pkcs11.serve import serve_stdio; "
+        f"sys.exit(serve_stdio(load_config(), window={door.command!r}))"
+    )
+    return (sys.executable, "-I", "-c", code)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A program that has ended."""
+
+    status: int
+    output: bytes
+    errors: str
+
+
+@dataclass(frozen=True)
+class Login:
+    """A login that has been begun at the service, and goes on at ``gate``."""
+
+    gate: URL
+
+    @property
+    def request(self) -> bytes:
+        """What a client says once it has shown its certificate."""
+        return f"GET {self.gate.raw_path_qs} HTTP/1.0\r\n\r\n".encode()
+
+
+@dataclass
+class Scene:
+    """All that a test needs. ``environment`` is what programs are run in."""
+
+    folder: Path
+    environment: dict[str, str]
+    card: Card
+    door: Door
+    demo: DemoServer
+    authority: Authority
+    token: TokenSocket
+    http: aiohttp.ClientSession = field(repr=False)
+
+    @property
+    def database(self) -> Path:
+        """The NSS database with the token in it."""
+        return self.folder / "nssdb"
+
+    async def run(self, *command: object, stdin: bytes = b"") -> Finished:
+        """Run a program to its end."""
+        with tempfile.TemporaryFile() as file:
+            file.write(stdin)  # from a pipe that has ended, tstclnt reads for ever
+            file.seek(0)
+            process = await asyncio.create_subprocess_exec(
+                *map(str, command),
+                stdin=file,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=self.environment,
+            )
+        try:
+            async with asyncio.timeout(PATIENCE):
+                output, errors = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return Finished(
+            process.returncode or 0, output, errors.decode(errors="replace")
+        )
+
+    async def window(self, running: asyncio.Task[Finished]) -> Window:
+        """Wait for the window that a program makes come up before it ends."""
+        opened = asyncio.ensure_future(self.door.opened())
+        await asyncio.wait({opened, running}, return_when=asyncio.FIRST_COMPLETED)
+        if not opened.done():
+            opened.cancel()
+            raise AssertionError(f"No window was opened: {await running}")
+        return await opened
+
+    async def begin(self, version: str) -> Login:
+        """Begin a login with a version of TLS."""
+        url = f"{self.demo.origin}/en/tls-login/{version}"
+        async with self.http.get(url, allow_redirects=False) as answer:
+            return Login(URL(answer.headers["Location"]))
+
+    async def arrive(self, finished: Finished) -> str:
+        """Go where a gate's answer leads, and return the SATU that is shown there."""
+        location = re.search(rb"^Location: (\S+)", finished.output, re.MULTILINE)
+        assert location, finished
+        async with self.http.get(location[1].decode()) as answer:
+            page = await answer.text()
+        satu = re.search(r'id="satu"><code>(\w+)<', page)
+        assert satu, page
+        return satu[1]
+
+    @property
+    def satu(self) -> str:
+        """Whom the card names."""
+        return self.card.state.read().satu
+
+
+def tstclnt(scene: Scene, gate: URL, version: str) -> list[object]:
+    """NSS, which is what Firefox and Chromium have."""
+    return [
+        *("tstclnt", "-4", "-h", gate.host, "-p", gate.port),
+        *("-d", f"sql:{scene.database}", "-V", f"tls{version}:tls{version}"),
+    ]
+
+
+def openssl(scene: Scene, gate: URL, version: str) -> list[object]:
+    """OpenSSL, with the provider for PKCS#11."""
+    return [
+        *("openssl", "s_client", "-quiet", "-ign_eof", "-verify_return_error"),
+        *("-connect", f"{gate.host}:{gate.port}", f"-tls{version.replace('.', '_')}"),
+        *("-CAfile", scene.authority.certificate),
+        *("-cert", "pkcs11:type=cert;id=%45", "-key", "pkcs11:type=private"),
+    ]
+
+
+def gnutls(scene: Scene, gate: URL, version: str) -> list[object]:
+    """GnuTLS."""
+    return [
+        *("gnutls-cli", gate.host, "-p", gate.port, "--provider", client_library()),
+        *("--x509cafile", scene.authority.certificate),
+        *("--x509certfile", "pkcs11:type=cert;id=%45"),
+        *("--x509keyfile", "pkcs11:type=private;id=%45"),
+        *("--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}"),
+    ]
+
+
+CLIENTS: dict[str, Callable[[Scene, URL, str], list[object]]] = {
+    "tstclnt": tstclnt,
+    "openssl": openssl,
+    "gnutls-cli": gnutls,
+}
+
+
+@contextlib.asynccontextmanager
+async def open_scene(folder: Path, profile: str) -> AsyncIterator[Scene]:
+    """Set a scene up in an empty folder, around a card of a generation."""
+    pristine = folder / "pristine"
+    await asyncio.to_thread(MockCardState.create, pristine, profile=profile)
+    stage = Stage.build(folder, "firefox", card="mock", prompt="window")
+    authority = Authority(folder, ["localhost"])
+    async with contextlib.AsyncExitStack() as stack:
+        door = await stack.enter_async_context(Door())
+        token = await stack.enter_async_context(
+            TokenSocket(stage.environment, command=serving(door))
+        )
+        demo = await stack.enter_async_context(
+            DemoServer(
+                Trust.from_folder(pristine, test=True),
+                gates=GateSettings(authority.chain),
+            )
+        )
+        configuration = folder / "openssl.cnf"
+        configuration.write_text(_OPENSSL.format(library=client_library()))
+        scene = Scene(
+            folder=folder,
+            environment=stage.environment
+            | {
+                "LC_ALL": "C.UTF-8",
+                "OPENSSL_CONF": str(configuration),
+                "P11_KIT_SERVER_ADDRESS": token.address,
+            },
+            card=Card(stage.mock_card_folder, pristine),
+            door=door,
+            demo=demo,
+            authority=authority,
+            token=token,
+            http=await stack.enter_async_context(aiohttp.ClientSession()),
+        )
+        await asyncio.to_thread(add_token, scene.database, authority)
+        yield scene

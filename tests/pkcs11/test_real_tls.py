@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""TLS clients that people have log in with the card, and what trouble they meet."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import pytest_asyncio
+
+from native_host.mock_card.faults import Fault
+from tests.browser.window import Window
+
+from .real import CLIENTS, Finished, Login, Scene, open_scene
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+VERSIONS = ["1.2", "1.3"]
+MODERN = pytest.mark.parametrize("any_scene", ["v5"], indirect=True)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["v5", "v4.2"])
+async def any_scene(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Scene]:
+    """A scene with a card of each generation: of P-384, and of RSA."""
+    folder = tmp_path_factory.mktemp("scene")
+    async with open_scene(folder, request.param) as scene:
+        yield scene
+
+
+@pytest.fixture
+def scene(any_scene: Scene) -> Scene:
+    """The scene, with the card as it was."""
+    any_scene.card.renew()
+    return any_scene
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_client_logs_in(scene: Scene, client: str, version: str) -> None:
+    count = scene.door.count
+    login = await scene.begin(version)
+    running = start(scene, login, version, client)
+    window = await scene.window(running)
+    await window.type_pin("1234")
+    assert await scene.arrive(await running) == scene.satu
+    conversation = window.told[0]["conversation"]
+    assert conversation["operation"] == "tls-login"
+    assert conversation["program"] == client
+    assert scene.door.count == count + 1
+    assert scene.card.is_free
+
+
+@MODERN
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_wrong_pin_costs_a_try_and_the_right_one_logs_in(
+    scene: Scene, version: str
+) -> None:
+    login = await scene.begin(version)
+    running = start(scene, login, version)
+    window = await scene.window(running)
+    assert (await window.type_pin("9999"))["tries_left"] == 5
+    question = await window.type_pin("1234")
+    assert (question["wrong"], question["tries_left"]) == (True, 4)
+    assert await scene.arrive(await running) == scene.satu
+    assert scene.card.tries == 5
+
+
+async def cancel(scene: Scene, window: Window) -> None:
+    await window.hear("ask-pin")
+    window.say("cancel")
+
+
+async def err_and_cancel(scene: Scene, window: Window) -> None:
+    await window.type_pin("9999")
+    await cancel(scene, window)
+
+
+async def pull_the_card(scene: Scene, window: Window) -> None:
+    scene.card.state.set_faults(Fault("card-pulled", on="sign"))
+    await window.type_pin("1234")
+    told = await window.hear_step("waiting-for-card")
+    assert told["problem"]["code"] == "CARD_REMOVED"
+    window.say("cancel")
+
+
+async def find_it_blocked(scene: Scene, window: Window) -> None:
+    told = await window.hear_step("waiting-for-card")
+    assert told["problem"]["code"] == "PIN_BLOCKED"
+    window.say("cancel")
+
+
+@MODERN
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("do", "tries"),
+    [(cancel, 5), (err_and_cancel, 4), (pull_the_card, 5), (find_it_blocked, 0)],
+)
+async def test_trouble_ends_the_handshake_and_the_next_one_is_as_any_other(
+    scene: Scene,
+    do: Callable[[Scene, Window], Awaitable[None]],
+    tries: int,
+    version: str,
+) -> None:
+    if do is find_it_blocked:
+        scene.card.remake(state="pin1-blocked")
+    running = start(scene, await scene.begin(version), version)
+    window = await scene.window(running)
+    await do(scene, window)
+    finished = await running
+    assert finished.status != 0
+    assert b"Location" not in finished.output
+    await window.gone()
+    assert scene.card.is_free
+    assert scene.card.tries == tries
+    # The person has put it in order, and tries again.
+    scene.card.renew()
+    login = await scene.begin(version)
+    running = start(scene, login, version)
+    await (await scene.window(running)).type_pin("1234")
+    assert await scene.arrive(await running) == scene.satu
+
+
+@MODERN
+async def test_a_client_that_is_ended_takes_its_window_along(scene: Scene) -> None:
+    running = start(scene, await scene.begin("1.3"), "1.3")
+    window = await scene.window(running)
+    await window.hear("ask-pin")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await window.gone()
+    await scene.token.emptied()
+    assert scene.card.is_free
+
+
+def start(
+    scene: Scene, login: Login, version: str, client: str = "tstclnt"
+) -> asyncio.Task[Finished]:
+    """Start a client that logs in."""
+    command = CLIENTS[client](scene, login.gate, version)
+    return asyncio.create_task(scene.run(*command, stdin=login.request))
