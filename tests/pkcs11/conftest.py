@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""A token on a mock card, with a person at the windows, and clients that use it."""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from native_host.card.source import CardSource
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations.tls_login import TlsLogin
+from native_host.pkcs11.cryptoki import Cryptoki
+from native_host.pkcs11.server import serve_client
+from native_host.pkcs11.token import Tokens
+from tests.operations.person import Person
+
+from .client import Client
+
+CopyCard = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The folders of cards by their profiles, made when they are first asked for."""
+    place = tmp_path_factory.mktemp("cards")
+
+    class Templates(dict[str, Path]):
+        def __missing__(self, profile: str) -> Path:
+            MockCardState.create(place / profile, profile=profile)
+            self[profile] = place / profile
+            return self[profile]
+
+    return Templates()
+
+
+@pytest.fixture
+def copy_card(templates: dict[str, Path], tmp_path: Path) -> CopyCard:
+    """Return a maker of cards of a profile, whose folders are fresh copies."""
+
+    def copy(profile: str) -> Path:
+        return Path(shutil.copytree(templates[profile], tmp_path / f"card-{profile}"))
+
+    return copy
+
+
+@pytest.fixture
+def folder(copy_card: CopyCard) -> Path:
+    """A card of today."""
+    return copy_card("v5")
+
+
+@pytest.fixture
+async def source(folder: Path) -> AsyncIterator[MockCardSource]:
+    async with MockCardSource(folder) as source:
+        yield source
+
+
+@dataclass
+class House:
+    """A server with one token, and all who come to it.
+
+    ``pins`` are typed into the windows in their order, one list for each; where there
+    are none a window stays open.
+    """
+
+    source: CardSource
+    tokens: Tokens
+    pins: list[list[str]] = field(default_factory=list)
+    windows: list[Person] = field(default_factory=list)
+    closed: list[Person] = field(default_factory=list)
+    clients: list[Client] = field(default_factory=list)
+    served: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def client(
+        self,
+        *,
+        version: int = 1,
+        gecko: bool = False,
+        initialize: bool = True,
+        patience: float = 1000.0,
+    ) -> Client:
+        """Return a client that has shaken hands."""
+        connection = self.connect(gecko=gecko, patience=patience)
+        client = await Client.connect(connection, version)
+        self.clients.append(client)
+        if initialize:
+            await client.initialize()
+        return client
+
+    def connect(
+        self, *, gecko: bool = False, patience: float = 1000.0
+    ) -> socket.socket:
+        """Return a connection on which nothing has been said yet."""
+        ours, theirs = socket.socketpair()
+        cryptoki = Cryptoki(
+            self.tokens, lambda: self._signer(patience), hides_errors=gecko
+        )
+        descriptor = theirs.detach()
+        self.served.append(
+            asyncio.create_task(serve_client(descriptor, os.dup(descriptor), cryptoki))
+        )
+        return ours
+
+    def _signer(self, patience: float) -> TlsLogin:
+        return TlsLogin(
+            source=self.source,
+            open_prompt=self._open_window,
+            program="Firefox",
+            language="fi",
+            patience=patience,
+        )
+
+    def _open_window(self) -> Person:
+        closed = self.closed
+
+        class Window(Person):
+            async def close(self) -> None:
+                closed.append(self)
+
+        window = Window(self.pins.pop(0) if self.pins else [])
+        self.windows.append(window)
+        return window
+
+    async def close(self) -> None:
+        """Let all go; nothing may be left of them."""
+        for client in self.clients:
+            await client.close()
+        async with asyncio.timeout(20):
+            await asyncio.gather(*self.served)
+        await self.tokens.close()
+        assert sorted(map(id, self.closed)) == sorted(map(id, self.windows))
+        assert not any(any(pin) for each in self.windows for pin in each.typed)
+
+
+@pytest.fixture
+async def make_house() -> AsyncIterator[Callable[[CardSource], House]]:
+    """Return a maker of servers over a source of cards."""
+    houses: list[House] = []
+
+    def make(source: CardSource) -> House:
+        houses.append(House(source, Tokens(source)))
+        return houses[-1]
+
+    yield make
+    for house in houses:
+        await house.close()
+
+
+@pytest.fixture
+def house(make_house: Callable[[CardSource], House], source: MockCardSource) -> House:
+    return make_house(source)
+
+
+@pytest.fixture
+async def client(house: House) -> Client:
+    """A client that has initialised the token."""
+    return await house.client()
