@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 import datetime
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +29,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def specimen_certificate() -> bytes:
-    """A certificate of nobody's, in DER."""
+def specimen() -> tuple[bytes, bytes]:
+    """A certificate of nobody's, and its key, in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name.from_rfc4514_string("CN=SPECIMEN")
     now = datetime.datetime.now(datetime.UTC)
@@ -38,4 +40,22 @@ def specimen_certificate() -> bytes:
         .not_valid_after(now + datetime.timedelta(days=1))
         .sign(key, hashes.SHA256())
     )
-    return made.public_bytes(Encoding.DER)
+    written = key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return made.public_bytes(Encoding.PEM), written
+
+
+@pytest.fixture
+def specimen_certificate(specimen: tuple[bytes, bytes]) -> bytes:
+    """A certificate of nobody's, in PEM."""
+    return specimen[0]
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a person's session; sockets need a path that is short enough."""
+    with tempfile.TemporaryDirectory(prefix="kortilla-") as folder:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
+        Path(folder, "kortilla").mkdir(mode=0o700)
+        yield Path(folder)

@@ -40,7 +40,7 @@ def make_profile(firefox: Path, name: str = "abc.default") -> Path:
 def database_with_a_certificate(database: Path, certificate: bytes) -> None:
     """Give a database a certificate."""
     subprocess.run(
-        ["certutil", "-A", "-d", f"sql:{database}", "-n", "SPECIMEN", "-t", "C,,"],
+        ["certutil", "-A", "-a", "-d", f"sql:{database}", "-n", "SPECIMEN", "-t", ",,"],
         input=certificate,
         check=True,
         timeout=30,

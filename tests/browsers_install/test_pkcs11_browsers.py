@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""Real browsers, shown the card as a person would, without a word on how to find it."""
+
+import asyncio
+import json
+import ssl
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from asyncinotify import Inotify, Mask
+
+from native_host.browsers.hosts import Family
+from native_host.browsers.pkcs11 import disable, status
+from native_host.cli.demo.firefox import QUIET
+from native_host.cli.demo.process import end_process
+from native_host.pkcs11 import control
+from tests.ordinary import AS_ORDINARY
+
+from .nss_databases import make_profile
+
+_SECONDS = 60
+
+
+@pytest.fixture
+async def site(tmp_path: Path, specimen: tuple[bytes, bytes]) -> AsyncIterator[str]:
+    """A page over TLS, since Chromium does not look for tokens before it meets one."""
+    certificate, key = specimen
+    (tmp_path / "site.pem").write_bytes(key + certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "site.pem")
+
+    async def answer(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.readline()
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+
+def command(family: Family, home: Path, site: str) -> list[str]:
+    if family == "chromium":
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+        return ["chromium", *options, "--ignore-certificate-errors", site]
+    profile = make_profile(home / ".mozilla/firefox")
+    (profile / "user.js").write_text(
+        "".join(
+            f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
+            for name, value in QUIET.items()
+        )
+    )
+    return ["firefox-esr", "--headless", "--profile", str(profile), site]
+
+
+async def kortilla(*arguments: str) -> dict[str, object]:
+    process = await asyncio.create_subprocess_exec(
+        *(*AS_ORDINARY, sys.executable, "-I", "-m", "native_host.cli", *arguments),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    result: dict[str, object] = json.loads(out)
+    return result
+
+
+async def server_of(program: str, runtime: Path) -> control.RunningServer:
+    with Inotify() as changes:
+        # It listens before it sets its socket's rights.
+        changes.add_watch(runtime / "kortilla", Mask.ATTRIB)
+        async with asyncio.timeout(_SECONDS):
+            while True:
+                for server in await control.running():
+                    if server.program == program:
+                        return server
+                await changes.get()
+
+
+@pytest.mark.parametrize(
+    ("family", "program"), [("chromium", "Chromium"), ("firefox", "Firefox")]
+)
+async def test_a_browser_finds_the_card_and_a_login_can_be_prepared(
+    home: Path, runtime: Path, site: str, family: Family, program: str
+) -> None:
+    config = home / ".config/kortilla/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('card = "mock"\nprompt = "automatic"\n')
+    words = command(family, home, site)
+    await kortilla("pkcs11", "enable", "--browser", family)
+    browser = await asyncio.create_subprocess_exec(
+        *(*AS_ORDINARY, *words),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        server = await server_of(program, runtime)
+        assert server.program_pid == browser.pid
+        prepared = await kortilla("pkcs11", "prepare", "--browser", family)
+        assert prepared == {"program": program, "pid": browser.pid}
+        [found] = [each for each in status()["browsers"] if each["browser"] == family]
+        assert found["enabled"]
+        assert [each["running"] for each in found["databases"]] == [True]
+        assert disable([family]).report.running == (program,)
+    finally:
+        await end_process(browser)
+    assert disable([family]).report.running == ()
