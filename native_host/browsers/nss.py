@@ -48,7 +48,10 @@ class NssModule:
 
 def exists(database: Path) -> bool:
     """Say whether a folder holds a database."""
-    return (database / "cert9.db").is_file()
+    try:
+        return (database / "cert9.db").is_file()
+    except OSError:  # somebody else's folder
+        return False
 
 
 def modules(database: Path) -> tuple[NssModule, ...]:

@@ -136,8 +136,13 @@ def _of_the_system(root: Path) -> dict[str, dict[str, str]]:
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    if folder.is_dir():
-        yield from (each for each in folder.iterdir() if _NAME.fullmatch(each.name))
+    try:
+        found = list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise InstallFailed(f"{folder}: {error.strerror}.") from error
+    yield from (each for each in found if _NAME.fullmatch(each.name))
 
 
 def _options(path: Path) -> dict[str, str]:

@@ -85,9 +85,7 @@ def enable(families: Sequence[Family] | None = None, *, root: Path = _ROOT) -> P
         raise InstallFailed("The card is shown to browsers through p11-kit, on Linux.")
     chosen = families or [each for each in FAMILIES if places.is_there(each)]
     if not chosen:
-        raise InstallFailed(
-            "None of the known browsers was found. Name yours with --browser."
-        )
+        raise InstallFailed(_none_found())
     path = p11_kit.module_path()
     if places.module_state() == "other":
         raise InstallFailed(f"{path}: is not Kortilla's. Move it away first.")
@@ -268,8 +266,11 @@ class _Work:
             delete = partial(nss.delete_module, database, places.NAME)
             self._change_database(database, family, "removed", delete)
         # Whoever has it open might be about to write to it.
-        idle = not places.runs(family, database)
-        if made and idle and nss.holds_nothing(database, but=places.NAME):
+        if (
+            made
+            and nss.holds_nothing(database, but=places.NAME)
+            and not places.runs(family, database)
+        ):
             remove = partial(nss.remove, database)
             self._add("database", database, "removed", family, remove)
 
@@ -298,6 +299,17 @@ class _Work:
         self._changes.append(Change(what, str(path), action, family))
         if step is not None:
             self.steps.append(step)
+
+
+def _none_found() -> str:
+    for family in FAMILIES:
+        for browser in places.browsers_of(family):
+            for each in browser.confined:
+                return (
+                    f"{browser.title} is a {each.kind}, which can't load the module, "
+                    "and no other browser was found."
+                )
+    return "None of the known browsers was found. Name yours with --browser."
 
 
 def _library(root: Path) -> str | None:

@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -328,6 +329,21 @@ def test_without_nsss_tools_nothing_is_begun(
     )
 
 
+def test_a_browser_that_is_only_there_as_a_snap_is_named(
+    home: Path, system: Path
+) -> None:
+    (home / "snap/firefox").mkdir(parents=True)
+    with pytest.raises(InstallFailed, match="Firefox is a snap"):
+        enable(root=system)
+
+
+def test_a_folder_that_cannot_be_read_is_named(home: Path, system: Path) -> None:
+    (home / MODULES).parent.mkdir(parents=True)
+    (home / MODULES).symlink_to(MODULES.name)
+    with pytest.raises(InstallFailed, match="modules"):
+        done(enable(["chromium"], root=system))
+
+
 def test_a_profile_list_that_makes_no_sense_is_named(home: Path, system: Path) -> None:
     ini = home / ".mozilla/firefox/profiles.ini"
     ini.parent.mkdir(parents=True)
@@ -441,33 +457,21 @@ def test_links_that_say_nothing_true_are_no_browser(home: Path, system: Path) ->
 
 
 @pytest.mark.parametrize(
-    "word",
-    [
-        "plain",
-        "a b",
-        "it's",
-        'say "so"',
-        "a\\b",
-        "\\",
-        "#$%&;|*?~`!",
-        "päivä",
-        "'\"' \"",
-    ],
+    "folder", ["plain", 'it\'s "a\\b" päivä', "\\' '\"' #$%&;|*?~`!\\"], ids=range(3)
 )
 def test_p11_kit_starts_the_command_as_it_is_meant(
-    home: Path, tmp_path: Path, word: str
+    home: Path, tmp_path: Path, folder: str
 ) -> None:
-    folder = tmp_path / f"{word}."
-    folder.mkdir()
-    script = folder / "spawned"
+    script = tmp_path / folder / "spawned"
+    script.parent.mkdir()
     script.write_text('#!/bin/sh\nprintf "%s\\n" "$0" "$@" >"$HOME/said"\n')
     script.chmod(0o755)
     module = home / MODULE
     module.parent.mkdir(parents=True)
-    words = [str(script), "-I", f"{word}.", "pkcs11"]
+    words = [str(script), "-I", *["a b", "it's", 'say "so"', "a\\b", "\\.", "'\"' \""]]
     module.write_bytes(p11_kit.module_content(words, ["firefox"]))
-    for name in ("firefox", "other"):
-        (home / "said").unlink(missing_ok=True)
+    for name in ("other", "firefox"):
+        assert not (home / "said").exists()
         subprocess.run(
             [
                 *AS_ORDINARY,
@@ -478,10 +482,34 @@ def test_p11_kit_starts_the_command_as_it_is_meant(
             check=False,
             timeout=30,
         )
-        if name == "firefox":
-            assert (home / "said").read_text().splitlines() == words
-        else:
-            assert not (home / "said").exists()
+    assert (home / "said").read_text().splitlines() == words
+
+
+def test_p11_kit_gives_these_browsers_the_card_and_nothing_else_new(
+    home: Path, tmp_path: Path
+) -> None:
+    config = home / ".config/kortilla/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('card = "mock"\n')
+
+    def modules(name: str) -> set[str]:
+        program = program_called(name, "/usr/bin/p11-kit", tmp_path)
+        shown = subprocess.run(
+            [*AS_ORDINARY, program, "list-modules"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        assert ("token: Kortilla" in shown.stdout) == (name == "chromium")
+        return set(re.findall("^module: (.*)", shown.stdout, re.MULTILINE))
+
+    before = modules("evince")
+    assert before >= {"opensc-pkcs11", "p11-kit-trust"}
+    done(enable(["chromium"]))
+    # The trust module is not among those that the proxy brings.
+    assert modules("chromium") == {"kortilla", "p11-kit-trust"}
+    assert modules("firefox") == before
 
 
 @pytest.mark.parametrize("path", ["/a\nb/python", "/a\tb/python", "/python\\"])
