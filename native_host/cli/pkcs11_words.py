@@ -112,5 +112,6 @@ _DATABASES = {
 
 
 def _without_entry(report: Report) -> set[str]:
+    """Return the browsers of which no database was told, or is."""
     told = {change.browser for change in report.changes if change.what == "entry"}
-    return set(report.browsers) - told
+    return {each for each in report.browsers if each not in told}

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
+from .nss_databases import OTHER, TRUST, give_system
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -59,3 +61,9 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         Path(folder, "kortilla").mkdir(mode=0o700)
         yield Path(folder)
+
+
+@pytest.fixture
+def system(root: Path) -> Path:
+    """A system with p11-kit, another module, and one that the proxy leaves out."""
+    return give_system(root, other=OTHER, trust=TRUST)

@@ -9,6 +9,8 @@ from native_host.browsers import nss
 
 __all__ = [
     "LIBRARY",
+    "OTHER",
+    "TRUST",
     "database_with_a_certificate",
     "give_system",
     "make_database",
@@ -16,6 +18,10 @@ __all__ = [
 ]
 
 LIBRARY = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/libp11-kit.so.0"
+
+#: A module that the proxy brings along, and one that it does not.
+OTHER = "module: /usr/lib/other.so\n"
+TRUST = "module: trust.so\ndisable-in: p11-kit-proxy\n"
 
 
 def make_database(folder: Path) -> Path:

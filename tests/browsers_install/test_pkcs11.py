@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The card as a PKCS#11 token of browsers: shown, and taken back without a trace."""
 
-import contextlib
 import json
-import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +13,10 @@ from native_host.browsers.errors import InstallFailed, ToolMissing
 from native_host.browsers.installation import install, uninstall
 from native_host.browsers.pkcs11 import Plan, disable, enable, status
 from native_host.browsers.pkcs11_table import FAMILIES
-from tests.ordinary import AS_ORDINARY, program_called
 
 from .nss_databases import (
     LIBRARY,
     database_with_a_certificate,
-    give_system,
     make_database,
     make_profile,
 )
@@ -32,14 +26,6 @@ MODULES = Path(".config/pkcs11/modules")
 MODULE = MODULES / "kortilla.module"
 HIDDEN = MODULES / "other.module"
 MANIFEST = Path(".mozilla/pkcs11-modules/kortilla.json")
-OTHER = "module: /usr/lib/other.so\n"
-TRUST = "module: trust.so\ndisable-in: p11-kit-proxy\n"
-
-
-@pytest.fixture
-def system(root: Path) -> Path:
-    """A system with p11-kit, another module, and one that the proxy leaves out."""
-    return give_system(root, other=OTHER, trust=TRUST)
 
 
 def done(plan: Plan) -> dict[tuple[str, str], str]:
@@ -283,30 +269,6 @@ def test_a_browser_that_has_had_the_proxy_keeps_what_it_had(
     assert set(listed(database)) == {"p11-kit-proxy"}
 
 
-def test_only_modules_that_the_proxy_would_bring_are_hidden(
-    home: Path, root: Path
-) -> None:
-    give_system(
-        root,
-        other=OTHER,
-        trust=TRUST,
-        chosen="module: chosen.so\nenable-in: firefox\n",
-        elsewhere="module: elsewhere.so\ndisable-in: evince, gnome-keyring\n",
-    )
-    stronger = root / "etc/pkcs11/modules"
-    stronger.mkdir(parents=True)
-    (stronger / "trust.module").write_text("disable-in: nobody\n")
-    done(enable(["chromium"], root=root))
-    hidden = {path.stem for path in (home / MODULES).iterdir()} - {"kortilla"}
-    assert hidden == {"other", "elsewhere", "trust"}
-    programs = p11_kit.programs_of(home / MODULES / "elsewhere.module")
-    assert {"evince", "gnome-keyring", "chromium"} <= programs
-    (root / "usr/share/p11-kit/modules/other.module").unlink()
-    assert done(enable(["chromium"], root=root))[("hidden", "other.module")] == (
-        "removed"
-    )
-
-
 def test_a_system_without_p11_kit_is_told_the_package(home: Path, root: Path) -> None:
     with pytest.raises(ToolMissing, match="libp11-kit0"):
         enable(["chromium"], root=root)
@@ -384,135 +346,3 @@ def test_folders_are_remembered_while_the_token_is_all_that_is_left(
     assert (home / MANIFEST).is_file()
     done(disable(root=system))
     assert tree(home) == {}
-
-
-@contextlib.contextmanager
-def process(script: str, *arguments: object) -> Iterator[int]:
-    """Run a script until the context ends; it has printed a line by then."""
-    command = [sys.executable, "-I", "-c", f"{script}\nprint(flush=True)\ninput()"]
-    with subprocess.Popen(
-        [*command, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as running:
-        assert running.stdin and running.stdout
-        running.stdout.readline()
-        yield running.pid
-        running.communicate(b"\n", timeout=20)
-
-
-LOCK = "import fcntl, sys\nfile = open(sys.argv[1], 'w')\nfcntl.lockf(file, 2 | 4)"
-OPEN = "import sys\nfile = open(sys.argv[1])"
-
-
-def test_a_firefox_that_runs_is_noticed_by_its_lock(home: Path, system: Path) -> None:
-    profile = make_profile(home / ".mozilla/firefox")
-    (profile / "lock").symlink_to(f"127.0.0.1:+{os.getpid()}")  # left by a crash
-    (profile / ".parentlock").touch()
-    assert enable(["firefox"], root=system).report.running == ()
-    with process(LOCK, profile / ".parentlock"):
-        assert enable(["firefox"], root=system).report.running == ("Firefox",)
-        assert enable(["chromium"], root=system).report.running == ()
-        assert status(root=system)["browsers"][0]["databases"][0]["running"]
-    (profile / "lock").unlink()
-    (profile / "lock").symlink_to(f"127.0.0.1:{os.getpid()}")  # where none can be had
-    assert enable(["firefox"], root=system).report.running == ("Firefox",)
-
-
-def test_a_chromium_that_runs_is_noticed_by_its_lock(home: Path, system: Path) -> None:
-    lock = home / ".config/google-chrome/SingletonLock"
-    lock.parent.mkdir(parents=True)
-    host = os.uname().nodename
-    with process("") as pid:
-        lock.symlink_to(f"{host}-{pid}")
-        assert enable(["chromium"], root=system).report.running == ("Chromium",)
-        assert enable(["firefox"], root=system).report.running == ()
-    assert enable(["chromium"], root=system).report.running == ()
-    lock.unlink()
-    lock.symlink_to(f"another-host-{os.getpid()}")
-    assert enable(["chromium"], root=system).report.running == ("Chromium",)
-
-
-def test_whoever_has_the_database_open_is_noticed(home: Path, system: Path) -> None:
-    done(enable(["chromium"], root=system))
-    with process(OPEN, home / ".pki/nssdb/cert9.db"):
-        # There is nothing to be written.
-        assert enable(["chromium"], root=system).report.running == ()
-        plan = disable(root=system)
-        assert plan.report.running == ("Chromium",)
-        # What is about to be written there is the other's from now on.
-        assert ("database", "nssdb") not in done(plan)
-    assert done(disable(root=system)) == {}
-    assert nss.exists(home / ".pki/nssdb")
-
-
-def test_links_that_say_nothing_true_are_no_browser(home: Path, system: Path) -> None:
-    profile = make_profile(home / ".mozilla/firefox")
-    lock = home / ".config/chromium/SingletonLock"
-    lock.parent.mkdir(parents=True)
-    host = os.uname().nodename
-    for said in ("", "-", f"{host}-", f"{host}-x", f"{host}-0", f"{host}-{2**80}"):
-        for path, text in ((lock, said), (profile / "lock", said.replace("-", ":"))):
-            path.unlink(missing_ok=True)
-            path.symlink_to(text or "nothing")
-        assert enable(root=system).report.running == (), said
-
-
-@pytest.mark.parametrize(
-    "folder", ["plain", 'it\'s "a\\b" päivä', "\\' '\"' #$%&;|*?~`!\\"], ids=range(3)
-)
-def test_p11_kit_starts_the_command_as_it_is_meant(
-    home: Path, tmp_path: Path, folder: str
-) -> None:
-    script = tmp_path / folder / "spawned"
-    script.parent.mkdir()
-    script.write_text('#!/bin/sh\nprintf "%s\\n" "$0" "$@" >"$HOME/said"\n')
-    script.chmod(0o755)
-    module = home / MODULE
-    module.parent.mkdir(parents=True)
-    words = [str(script), "-I", *["a b", "it's", 'say "so"', "a\\b", "\\.", "'\"' \""]]
-    module.write_bytes(p11_kit.module_content(words, ["firefox"]))
-    for name in ("other", "firefox"):
-        assert not (home / "said").exists()
-        subprocess.run(
-            [
-                *AS_ORDINARY,
-                program_called(name, "/usr/bin/p11-kit", tmp_path),
-                "list-modules",
-            ],
-            capture_output=True,
-            check=False,
-            timeout=30,
-        )
-    assert (home / "said").read_text().splitlines() == words
-
-
-def test_p11_kit_gives_these_browsers_the_card_and_nothing_else_new(
-    home: Path, tmp_path: Path
-) -> None:
-    config = home / ".config/kortilla/config.toml"
-    config.parent.mkdir(parents=True)
-    config.write_text('card = "mock"\n')
-
-    def modules(name: str) -> set[str]:
-        program = program_called(name, "/usr/bin/p11-kit", tmp_path)
-        shown = subprocess.run(
-            [*AS_ORDINARY, program, "list-modules"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        )
-        assert ("token: Kortilla" in shown.stdout) == (name == "chromium")
-        return set(re.findall("^module: (.*)", shown.stdout, re.MULTILINE))
-
-    before = modules("evince")
-    assert before >= {"opensc-pkcs11", "p11-kit-trust"}
-    done(enable(["chromium"]))
-    # The trust module is not among those that the proxy brings.
-    assert modules("chromium") == {"kortilla", "p11-kit-trust"}
-    assert modules("firefox") == before
-
-
-@pytest.mark.parametrize("path", ["/a\nb/python", "/a\tb/python", "/python\\"])
-def test_a_command_that_p11_kit_could_not_read_is_refused(path: str) -> None:
-    with pytest.raises(InstallFailed, match="module file"):
-        p11_kit.module_content([path], ["firefox"])

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""What p11-kit itself makes of the files that are written for it."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from native_host.browsers import p11_kit
+from native_host.browsers.errors import InstallFailed
+from native_host.browsers.pkcs11 import enable
+from tests.ordinary import AS_ORDINARY, program_called
+
+from .nss_databases import OTHER, TRUST, give_system
+from .test_pkcs11 import MODULE, MODULES, done
+
+
+def test_only_modules_that_the_proxy_would_bring_are_hidden(
+    home: Path, root: Path
+) -> None:
+    give_system(
+        root,
+        other=OTHER,
+        trust=TRUST,
+        chosen="module: chosen.so\nenable-in: firefox\n",
+        elsewhere="module: elsewhere.so\ndisable-in: evince, gnome-keyring\n",
+    )
+    stronger = root / "etc/pkcs11/modules"
+    stronger.mkdir(parents=True)
+    (stronger / "trust.module").write_text("disable-in: nobody\n")
+    done(enable(["chromium"], root=root))
+    hidden = {path.stem for path in (home / MODULES).iterdir()} - {"kortilla"}
+    assert hidden == {"other", "elsewhere", "trust"}
+    programs = p11_kit.programs_of(home / MODULES / "elsewhere.module")
+    assert {"evince", "gnome-keyring", "chromium"} <= programs
+    (root / "usr/share/p11-kit/modules/other.module").unlink()
+    assert done(enable(["chromium"], root=root))[("hidden", "other.module")] == (
+        "removed"
+    )
+
+
+@pytest.mark.parametrize(
+    "folder", ["plain", 'it\'s "a\\b" päivä', "\\' '\"' #$%&;|*?~`!\\"], ids=range(3)
+)
+def test_p11_kit_starts_the_command_as_it_is_meant(
+    home: Path, tmp_path: Path, folder: str
+) -> None:
+    script = tmp_path / folder / "spawned"
+    script.parent.mkdir()
+    script.write_text('#!/bin/sh\nprintf "%s\\n" "$0" "$@" >"$HOME/said"\n')
+    script.chmod(0o755)
+    module = home / MODULE
+    module.parent.mkdir(parents=True)
+    words = [str(script), "-I", *["a b", "it's", 'say "so"', "a\\b", "\\.", "'\"' \""]]
+    module.write_bytes(p11_kit.module_content(words, ["firefox"]))
+    for name in ("other", "firefox"):
+        assert not (home / "said").exists()
+        subprocess.run(
+            [
+                *AS_ORDINARY,
+                program_called(name, "/usr/bin/p11-kit", tmp_path),
+                "list-modules",
+            ],
+            capture_output=True,
+            check=False,
+            timeout=30,
+        )
+    assert (home / "said").read_text().splitlines() == words
+
+
+def test_p11_kit_gives_these_browsers_the_card_and_nothing_else_new(
+    home: Path, tmp_path: Path
+) -> None:
+    config = home / ".config/kortilla/config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text('card = "mock"\n')
+
+    def modules(name: str) -> set[str]:
+        program = program_called(name, "/usr/bin/p11-kit", tmp_path)
+        shown = subprocess.run(
+            [*AS_ORDINARY, program, "list-modules"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        assert ("token: Kortilla" in shown.stdout) == (name == "chromium")
+        return set(re.findall("^module: (.*)", shown.stdout, re.MULTILINE))
+
+    before = modules("evince")
+    assert before >= {"opensc-pkcs11", "p11-kit-trust"}
+    done(enable(["chromium"]))
+    # The trust module is not among those that the proxy brings.
+    assert modules("chromium") == {"kortilla", "p11-kit-trust"}
+    assert modules("firefox") == before
+
+
+@pytest.mark.parametrize("path", ["/a\nb/python", "/a\tb/python", "/python\\"])
+def test_a_command_that_p11_kit_could_not_read_is_refused(path: str) -> None:
+    with pytest.raises(InstallFailed, match="module file"):
+        p11_kit.module_content([path], ["firefox"])
