@@ -16,10 +16,10 @@ from native_host.errors import KortillaError
 from native_host.messaging.caller import Caller
 from native_host.messaging.models import (
     AuthenticateArguments,
-    CardStatusArguments,
     CertificateArguments,
     ManageArguments,
     OriginArguments,
+    OwnPageArguments,
     PinArguments,
     SignArguments,
     WebEidAuthenticateArguments,
@@ -87,7 +87,7 @@ class Job:
 
     ``origin``, which is yet to be checked, is None where a page of our own asks; such a
     job's window stays until the person has read what came of it. ``asks`` tells whether
-    there is a window at all.
+    this process has a window at all.
     """
 
     work: Callable[[Setting], Awaitable[Reply]]
@@ -166,8 +166,11 @@ def document_headers(arguments: SignArguments) -> tuple[DocumentHeader, ...]:
 
 def _own_page_job(command: str, values: Mapping[str, Any]) -> Job:
     if command == "card-status":
-        check(CardStatusArguments, values)
+        check(OwnPageArguments, values)
         return Job(_card_status, origin=None, lang=None, asks=False)
+    if command == "prepare-login":
+        check(OwnPageArguments, values)
+        return Job(_prepare_login, origin=None, lang=None, asks=False)
     if command == "activate":
         return _management(check(ManageArguments, values), activate)
     asked = check(PinArguments, values)
@@ -177,6 +180,14 @@ def _own_page_job(command: str, values: Mapping[str, Any]) -> Job:
 
 async def _card_status(setting: Setting) -> Reply:
     return {"readers": await card_status(setting.source)}
+
+
+async def _prepare_login(_: Setting) -> Reply:
+    # Most hosts never need it, and each starts while somebody waits.
+    from native_host.messaging.prepare_login import prepare_login
+
+    await prepare_login()
+    return {}
 
 
 def _management(

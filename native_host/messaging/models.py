@@ -33,7 +33,6 @@ from native_host.operations.documents import (
 
 __all__ = [
     "AuthenticateArguments",
-    "CardStatusArguments",
     "CertificateArguments",
     "ChunkArguments",
     "DocumentArgument",
@@ -41,6 +40,7 @@ __all__ = [
     "ManageArguments",
     "NoArguments",
     "OriginArguments",
+    "OwnPageArguments",
     "PinArguments",
     "Request",
     "SignArguments",
@@ -122,13 +122,16 @@ class NoArguments(_Model):
     """The arguments of a command that takes none."""
 
 
-class CardStatusArguments(_Model):
-    """The arguments of ``card-status``: which page asks (see ``own_page``)."""
+class OwnPageArguments(_Model):
+    """Which page asks (see ``own_page``).
+
+    These alone are the arguments of ``card-status`` and ``prepare-login``.
+    """
 
     page: str
 
 
-class ManageArguments(CardStatusArguments):
+class ManageArguments(OwnPageArguments):
     """The arguments of ``activate``."""
 
     lang: Language | None = None

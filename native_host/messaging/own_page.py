@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The guard of what web pages can't reach: the card's status and its PINs.
+"""The guard of what web pages can't reach: the card's status, its PINs, its token.
 
 Only pages of Kortilla's own extension may ask for these, and they say which page they
 are. Whoever else does is refused, and that is logged.
@@ -18,7 +18,9 @@ __all__ = ["OWN_PAGE_COMMANDS", "check_own_page"]
 logger = logging.getLogger(__name__)
 
 #: The commands that the guard stands before.
-OWN_PAGE_COMMANDS = frozenset({"activate", "card-status", "change-pin", "unblock"})
+OWN_PAGE_COMMANDS = frozenset(
+    {"activate", "card-status", "change-pin", "prepare-login", "unblock"}
+)
 
 _CHROMIUM_ID = re.compile(r"[a-p]{32}")
 # Firefox gives an extension another random address in each profile.

@@ -30,7 +30,7 @@ POPUP = "popup/popup.html"
 #: What the mock card's letter says.
 CODE, NEW_PIN1, NEW_PIN2 = "12345678", "2580", "147258"
 ACTIVATION = {"activation": CODE, "new-PIN1": NEW_PIN1, "new-PIN2": NEW_PIN2}
-COMMANDS = ("card-status", "activate", "change-pin", "unblock")
+COMMANDS = ("card-status", "activate", "change-pin", "prepare-login", "unblock")
 
 HEADINGS = (
     "[...document.querySelectorAll('#card .report h2')].map((h) => h.textContent)"
@@ -130,7 +130,7 @@ async def test_the_popup_shows_the_card_and_spends_nothing(
         ("v5-2026", "new", "cardNew", ["activateCard"]),
         (
             *("v5", "partly-activated", "cardPartly"),
-            ["activateCard", "changePin1", "forgottenPin1"],
+            ["activateCard", "prepareLogin", "changePin1", "forgottenPin1"],
         ),
         (
             *("v5", "pin1-blocked", "pin1Locked"),
@@ -138,11 +138,14 @@ async def test_the_popup_shows_the_card_and_spends_nothing(
         ),
         (
             *("v4.2", "pin2-blocked", "pin2Locked"),
-            ["changePin1", "forgottenPin1", "unlockPin2"],
+            ["prepareLogin", "changePin1", "forgottenPin1", "unlockPin2"],
         ),
         (
             *("v5", "last-try", "pinsLast"),
-            ["changePin1", "forgottenPin1", "changePin2", "forgottenPin2"],
+            [
+                *("prepareLogin", "changePin1", "forgottenPin1"),
+                *("changePin2", "forgottenPin2"),
+            ],
         ),
     ],
 )

@@ -34,6 +34,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "card-status": {},
     "activate": {},
     "change-pin": {"pin": "PIN1"},
+    "prepare-login": {},
     "unblock": {"pin": "PIN2"},
 }
 
@@ -169,6 +170,7 @@ def test_the_guard_stands_before_the_job_itself(command: str) -> None:
     [
         ("card-status", {"lang": "fi"}, "lang"),
         ("card-status", {"pin": "PIN1"}, "pin"),
+        ("prepare-login", {"lang": "fi"}, "lang"),
         ("activate", {"pin": "PIN1"}, "pin"),
         ("activate", {"code": "1234567"}, "code"),
         ("activate", {"lang": "finnish please"}, "lang"),

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""The card login of Suomi.fi: switched on in the options, prepared in the popup."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from native_host.browsers.hosts import Family
+from tests.token_control import TokenControl, parent_of, runtime_folder
+
+from .browsers import Browser, Tab
+from .conftest import OpenTab, ready
+from .house import House
+from .test_card_management import POPUP, Popup
+from .test_extension_pages import text
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+OPTIONS = "options/options.html"
+IS_INSTALLED = "browser.pkcs11.isModuleInstalled('kortilla')"
+
+
+def only(family: Family) -> pytest.MarkDecorator:
+    """Say that a test is about one browser."""
+    return pytest.mark.parametrize("family", [family], indirect=True, scope="session")
+
+
+class Manifest:
+    """The native manifest that Firefox takes the module's place from."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._path = house.home / ".mozilla/pkcs11-modules/kortilla.json"
+
+    def command(self, verb: str) -> None:
+        """Do what the options say."""
+        command = ["pkcs11", verb, "--browser", "firefox"]
+        subprocess.run(
+            [sys.executable, "-I", "-m", "native_host.cli", *command],
+            env=self._house.environment,
+            check=True,
+            capture_output=True,
+            timeout=30,
+        )
+
+    def remove(self) -> None:
+        """Undo it, also where the manifest is no longer what was written."""
+        self.command("disable")
+        self._path.unlink(missing_ok=True)
+
+    def change(self, **fields: object) -> None:
+        """Change fields of the manifest that is there."""
+        content = json.loads(self._path.read_text())
+        self._path.write_text(json.dumps({**content, **fields}))
+
+
+@pytest.fixture
+def manifest(browser: Browser) -> Iterator[Manifest]:
+    """Have no manifest, until one is written."""
+    manifest = Manifest(browser.house)
+    yield manifest
+    manifest.remove()
+
+
+async def shows(tab: Tab, heading: str) -> None:
+    """Wait until the panel of the login has a heading."""
+    wanted = json.dumps(text(heading))
+    await tab.evaluate(
+        f"""new Promise((resolve) => {{
+          const look = () => {{
+            const found = document.querySelector("#token h3")?.textContent;
+            if (found !== {wanted}) return;
+            observer.disconnect();
+            resolve(true);
+          }};
+          const observer = new MutationObserver(look);
+          observer.observe(document, {{ subtree: true, childList: true }});
+          look();
+        }})"""
+    )
+
+
+@only("firefox")
+async def test_firefox_is_switched_on_and_off_in_the_options(
+    manifest: Manifest, open_tab: OpenTab
+) -> None:
+    tab = await open_tab(OPTIONS)
+    await shows(tab, "loginMissing")
+    command = "kortilla pkcs11 enable --browser firefox"
+    assert await tab.text("#token code") == command
+    assert await tab.text("#switch") == text("loginLook")
+
+    # A module that can't be loaded is said, with who tells more.
+    manifest.command("enable")
+    manifest.change(path="/nowhere/libp11-kit.so.0")
+    await tab.click("#switch")
+    await tab.wait_for("#token[data-state='']")
+    await shows(tab, "loginOff")
+    await tab.click("#switch")
+    await shows(tab, "loginFailed")
+    assert await tab.text("#token code") == "kortilla pkcs11 status"
+    assert await tab.text("#switch") == text("loginSwitchOn")
+
+    manifest.command("enable")
+    tab = await open_tab(OPTIONS)
+    await shows(tab, "loginOff")
+    await tab.click("#switch")
+    await shows(tab, "loginOn")
+    assert await tab.evaluate(IS_INSTALLED) is True
+    role = await tab.evaluate("document.querySelector('#token').getAttribute('role')")
+    assert role == "status", "the change is read aloud"
+    focused = "document.activeElement.id"
+    assert await tab.evaluate(focused) == "switch", "the focus is not lost"
+
+    other = await open_tab(OPTIONS)
+    await shows(other, "loginOn")
+    await tab.click("#switch")
+    await shows(tab, "loginOff")
+    assert await tab.evaluate(IS_INSTALLED) is False
+    # The other view does not know yet, and does what is written on its button.
+    await other.click("#switch")
+    await shows(other, "loginOff")
+
+
+@only("firefox")
+async def test_a_manifest_for_another_extension_switches_nothing_on(
+    manifest: Manifest, open_tab: OpenTab
+) -> None:
+    manifest.command("enable")
+    manifest.change(allowed_extensions=["other@other.example"])
+    tab = await open_tab(OPTIONS)
+    await shows(tab, "loginMissing")
+
+
+@only("chromium")
+async def test_chromium_is_told_the_commands(open_tab: OpenTab) -> None:
+    tab = await open_tab(OPTIONS)
+    await shows(tab, "loginCommand")
+    commands = await tab.evaluate(
+        "[...document.querySelectorAll('#token code')].map((each) => each.textContent)"
+    )
+    assert commands == [
+        f"kortilla pkcs11 {verb} --browser chromium" for verb in ("enable", "disable")
+    ]
+    hidden = "!document.querySelector('#switch').checkVisibility()"
+    assert await tab.evaluate(hidden)
+
+
+@pytest.fixture
+def runtime(browser: Browser) -> Iterator[Path]:
+    """Give the host a run-time folder, with no token in it."""
+    with runtime_folder() as folder:
+        browser.house.serve(environment={"XDG_RUNTIME_DIR": str(folder)})
+        yield folder
+
+
+def is_main_process(pid: int, house: House) -> bool:
+    """Tell whether it is the browser of a house, and none of its children."""
+    folder = Path(f"/proc/{pid}")
+    home = b"HOME=%s" % str(house.home).encode()
+    arguments = (folder / "cmdline").read_bytes()
+    return (
+        home in (folder / "environ").read_bytes().split(b"\0")
+        and (folder / "exe").readlink().name.startswith(house.family)
+        and b"--type=" not in arguments
+        and b"-contentproc" not in arguments
+    )
+
+
+# The address of a view in another tab, which is then closed.
+SENT_TO_THE_SWITCH = """(async () => {
+  for (;;) {
+    const views = chrome.extension.getViews({ type: "tab" });
+    const view = views.find(({ location }) => location.hash === "#login");
+    if (view?.document.querySelector("#token h3")) {
+      view.chrome.tabs.getCurrent().then(({ id }) => view.chrome.tabs.remove(id));
+      return view.location.pathname;
+    }
+    await new Promise(requestAnimationFrame);
+  }
+})()"""
+
+
+async def test_a_login_is_prepared_by_the_token_of_this_browser_or_switched_on_first(
+    browser: Browser, open_tab: OpenTab, runtime: Path
+) -> None:
+    asked_for: list[int] = []
+
+    def program(host: int) -> int:
+        asked_for.append(parent_of(host))
+        return asked_for[-1]
+
+    another = await open_tab(OPTIONS)
+    tab = await open_tab(POPUP)
+    await ready(tab)
+    popup = Popup(tab)
+    with TokenControl(runtime, program, answer={"result": {}}) as token:
+        await popup.press("prepareLogin")
+        await popup.shows("donePrepare")
+        await popup.shows("cardReady")
+        assert is_main_process(asked_for[0], browser.house)
+        assert token.prepared == 1
+    assert text("donePrepare") in await popup.heard()
+
+    await popup.press("prepareLogin")
+    await popup.shows("notSwitchedOn")
+    await popup.shows("cardReady")
+    await popup.press("showSwitch")
+    assert await another.evaluate(SENT_TO_THE_SWITCH) == f"/{OPTIONS}"
+    tab.closed = True  # the popup goes by itself

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""A login is prepared by the token of the very browser that the popup is in."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.token_control import TokenControl, runtime_folder
+
+from .process import HostProcess, running
+from .test_own_page import FIREFOX_PAGE
+from .test_own_protocol import Script
+
+DONE: dict[str, object] = {"result": {}}
+
+
+@pytest.fixture
+def runtime(window: dict[str, str]) -> Iterator[Path]:
+    """Give the host a run-time folder, with no token in it."""
+    with runtime_folder() as folder:
+        window["XDG_RUNTIME_DIR"] = str(folder)
+        yield folder
+
+
+def prepare(host: HostProcess) -> object:
+    """Ask for it; return ``{}`` or the code of the error."""
+    answer = host.ask("prepare-login", page=FIREFOX_PAGE)
+    return answer["result"] if "result" in answer else answer["error"]["code"]
+
+
+def test_the_token_of_the_browser_asks_and_this_host_has_no_window(
+    runtime: Path, home: Path, window: dict[str, str]
+) -> None:
+    script = Script(home)
+    with (
+        TokenControl(runtime, os.getpid(), answer=DONE) as token,
+        running(window, prompt_command=script.command) as host,
+    ):
+        assert prepare(host) == {}
+        assert token.prepared == 1
+        assert prepare(host) == {}, "the port serves for more than one"
+    assert script.told() == []
+
+
+def test_the_nearest_program_is_the_browser(
+    runtime: Path, window: dict[str, str]
+) -> None:
+    with (
+        TokenControl(runtime, os.getppid(), answer=DONE, pid=1) as farther,
+        TokenControl(runtime, os.getpid(), answer=DONE) as token,
+        running(window) as host,
+    ):
+        assert prepare(host) == {}
+    assert (token.prepared, farther.prepared) == (1, 0)
+
+
+def test_a_browser_without_a_token_is_told_and_another_programs_is_left_alone(
+    runtime: Path, window: dict[str, str]
+) -> None:
+    with running(window) as host:
+        assert prepare(host) == "PROGRAM_NOT_RUNNING"
+        # It serves another program.
+        with TokenControl(runtime, host.process.pid, answer=DONE) as other:
+            assert prepare(host) == "PROGRAM_NOT_RUNNING"
+        assert other.prepared == 0
+
+
+def test_what_the_token_answers_is_passed_on(
+    runtime: Path, window: dict[str, str]
+) -> None:
+    with running(window) as host:
+        for code in ("USER_CANCELLED", "PIN_BLOCKED", "PIN_PAD_ONLY"):
+            answer = {"error": {"code": code, "message": "It did not work."}}
+            with TokenControl(runtime, os.getpid(), answer=answer):
+                assert prepare(host) == code
+
+
+def test_whoever_closes_the_browser_is_not_asked_any_longer(
+    runtime: Path, window: dict[str, str]
+) -> None:
+    with (
+        TokenControl(runtime, os.getpid(), answer=None) as token,
+        running(window) as host,
+    ):
+        asked = {"command": "prepare-login", "arguments": {"page": FIREFOX_PAGE}}
+        host.send({"id": "a", **asked})
+        assert token.begun.wait(20)
+        assert prepare(host) == "BUSY"
+        host.end_input()
+        assert host.wait() == 0
+        assert token.left.wait(20)
+    assert token.prepared == 1

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""In the place of ``kortilla pkcs11``: what the host finds of a browser's token."""
+
+import json
+import os
+import socket
+import socketserver
+import struct
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+__all__ = ["TokenControl", "parent_of", "runtime_folder"]
+
+Answer = dict[str, Any]
+
+
+@contextmanager
+def runtime_folder() -> Iterator[Path]:
+    """Make a folder for ``XDG_RUNTIME_DIR``; a socket's path has at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="kortilla-") as folder:
+        yield Path(folder)
+
+
+def parent_of(pid: int) -> int:
+    """Return the process that started another."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+class TokenControl:
+    """Listens as the token of a program does, and notes what it is asked to do.
+
+    ``program`` is the program's process, or a function that tells it from the process
+    that asks. ``answer`` is what ``prepare`` gets; None leaves whoever asks waiting.
+    """
+
+    def __init__(
+        self,
+        runtime: Path,
+        program: int | Callable[[int], int],
+        *,
+        answer: Answer | None,
+        pid: int | None = None,
+    ) -> None:
+        self.asked: list[Answer] = []
+        #: Set when somebody has asked for ``prepare``, and when he has gone again.
+        self.begun, self.left = threading.Event(), threading.Event()
+        folder = runtime / "kortilla"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._path = folder / f"pkcs11-{pid or os.getpid()}.sock"
+        token = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                peer = _peer_of(self.connection)
+                while line := self.rfile.readline():
+                    message = json.loads(line)
+                    token.asked.append(message)
+                    if message == {"command": "who"}:
+                        pid = program(peer) if callable(program) else program
+                        self._say({"result": {"program": "SPECIMEN", "pid": pid}})
+                        continue
+                    token.begun.set()
+                    if answer is None:
+                        self.rfile.read()
+                        break
+                    self._say(answer)
+                if token.begun.is_set():
+                    token.left.set()
+
+            def _say(self, message: Answer) -> None:
+                self.wfile.write(json.dumps(message).encode() + b"\n")
+
+        class Server(socketserver.ThreadingUnixStreamServer):
+            daemon_threads = True
+
+        self._server = Server(str(self._path), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+
+    @property
+    def prepared(self) -> int:
+        """How often it was asked to prepare a login."""
+        return self.asked.count({"command": "prepare"})
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        self._path.unlink(missing_ok=True)
+
+
+def _peer_of(connection: socket.socket) -> int:
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+    return int(struct.unpack("3i", credentials)[0])
