@@ -37,6 +37,7 @@ const PROBLEMS = Object.freeze({
   OTHER_CARD: ["otherCard", "otherCardMore"],
   PCSC_UNAVAILABLE: ["pcscUnavailable", "pcscUnavailableMore"],
   PIN_BLOCKED: ["pinBlocked", "pinBlockedMore"],
+  PIN_PAD_ONLY: ["pinPadOnly", "pinPadOnlyMore"],
   PROGRAM_NOT_RUNNING: ["notSwitchedOn", "notSwitchedOnMore"],
   PROMPT_FAILED: ["promptFailed", "promptFailedMore"],
   PUK_BLOCKED: ["pukBlocked", "pukBlockedMore"],
