@@ -27,7 +27,8 @@ __all__ = ["ControlFailed", "ControlSocket", "RunningServer", "prepare", "runnin
 logger = logging.getLogger(__name__)
 
 _PATTERN = "pkcs11-*.sock"
-_LONGEST_LINE = 4096  # bytes
+_LONGEST_REQUEST = 256  # bytes: JSON in it can't be nested deeply
+_LONGEST_ANSWER = 4096  # bytes
 _PATIENCE = 2.0  # seconds for a server to say who it is
 
 _numbers = itertools.count()
@@ -77,7 +78,7 @@ class ControlSocket:
                 raise PermissionError(None, "others may write there", str(folder))
             path.unlink(missing_ok=True)  # of a process that had this number
             self._server = await asyncio.start_unix_server(
-                self._welcome, path, limit=_LONGEST_LINE
+                self._welcome, path, limit=_LONGEST_REQUEST
             )
             path.chmod(0o600)
         except OSError as error:
@@ -129,7 +130,7 @@ class ControlSocket:
                 await self._prepare()
                 return {"result": {}}
             code, message = "INVALID_ARGUMENT", "The command is not known."
-        except (ValueError, RecursionError):
+        except ValueError:
             code, message = "INVALID_ARGUMENT", "The line is not JSON."
         except KortillaError as error:
             code, message = error.code, str(error)
@@ -206,7 +207,7 @@ async def _ask_who(path: Path) -> RunningServer | None:
 
 async def _ask(path: Path, command: str) -> dict[str, Any]:
     """Send a command and return its answer. Raises what can go wrong on the way."""
-    reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_LINE)
+    reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_ANSWER)
     try:
         peer_of(writer.get_extra_info("socket"))
         writer.write(json.dumps({"command": command}).encode() + b"\n")

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -138,23 +139,20 @@ class House:
         assert not any(any(pin) for each in self.windows for pin in each.typed)
 
 
-@pytest.fixture
-async def make_house() -> AsyncIterator[Callable[[CardSource], House]]:
-    """Return a maker of servers over a source of cards."""
-    houses: list[House] = []
-
-    def make(source: CardSource) -> House:
-        houses.append(House(source, Tokens(source)))
-        return houses[-1]
-
-    yield make
-    for house in houses:
+@asynccontextmanager
+async def open_house(source: CardSource) -> AsyncIterator[House]:
+    """A server over a source of cards, which must be closed after it."""
+    house = House(source, Tokens(source))
+    try:
+        yield house
+    finally:
         await house.close()
 
 
 @pytest.fixture
-def house(make_house: Callable[[CardSource], House], source: MockCardSource) -> House:
-    return make_house(source)
+async def house(source: MockCardSource) -> AsyncIterator[House]:
+    async with open_house(source) as house:
+        yield house
 
 
 @pytest.fixture

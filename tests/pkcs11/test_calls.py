@@ -2,11 +2,9 @@
 """What each call answers, as PKCS#11 3.0 has it, over the wire."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
-from native_host.card.source import CardSource
 from native_host.mock_card.source import READER_NAME, MockCardSource
 from native_host.pkcs11.calls import CALLS as OFFERED
 from native_host.pkcs11.cryptoki import Cryptoki
@@ -24,7 +22,7 @@ from .client import (
     u64,
     wanted,
 )
-from .conftest import CopyCard, House
+from .conftest import CopyCard, House, open_house
 
 PRIVATE_KEY = {0x0: 3}
 ECDSA, ECDSA_SHA384, RSA_PKCS, RSA_PSS = 0x1041, 0x1045, 0x1, 0xD
@@ -149,17 +147,12 @@ async def test_the_mechanisms_are_those_of_the_key(client: Client) -> None:
     await refused(client, 0x70, "GetMechanismInfo", u64(1), u64(ECDSA_SHA384))
 
 
-async def test_the_mechanisms_of_an_rsa_card(
-    make_house: Callable[[CardSource], House], copy_card: CopyCard
-) -> None:
-    async with MockCardSource(copy_card("v4.2")) as source:
-        house = make_house(source)
+async def test_the_mechanisms_of_an_rsa_card(copy_card: CopyCard) -> None:
+    async with MockCardSource(copy_card("v4.2")) as source, open_house(source) as house:
         client = await house.client()
         [found] = await client.call("GetMechanismList", u64(1), u32(99))
         assert {RSA_PKCS, RSA_PSS} <= set(found)
         assert not {ECDSA, ECDSA_SHA384} & set(found)
-        await house.close()
-        house.served.clear()
 
 
 # -- Sessions --------------------------------------------------------------------------

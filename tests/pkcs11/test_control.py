@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""How a server is found and told to prepare a login."""
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from native_host.card.errors import PinBlocked
+from native_host.errors import UserCancelled
+from native_host.pkcs11.control import (
+    ControlFailed,
+    ControlSocket,
+    RunningServer,
+    prepare,
+    running,
+)
+from native_host.pkcs11.program import Program
+
+FIREFOX = Program(4711, "Firefox")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the sockets, which does not exist yet."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    return tmp_path / "kortilla"
+
+
+def make(folder: Path, mode: int) -> None:
+    folder.mkdir()
+    folder.chmod(mode)
+
+
+def mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def names_in(folder: Path) -> list[str]:
+    return [each.name for each in folder.iterdir()]
+
+
+async def done() -> None:
+    """Prepare at once."""
+
+
+async def test_servers_are_found_by_what_they_serve(folder: Path) -> None:
+    assert await running() == []
+    async with ControlSocket(FIREFOX, done), ControlSocket(Program(5, "p11tool"), done):
+        found = await running()
+        assert {(each.program, each.program_pid) for each in found} == {
+            ("Firefox", 4711),
+            ("p11tool", 5),
+        }
+        assert {each.pid for each in found} == {os.getpid()}
+        assert all(mode_of(each.path) == 0o600 for each in found)
+        assert mode_of(folder) == 0o700
+        for each in found:
+            await prepare(each)
+    assert await running() == []
+    assert names_in(folder) == []
+
+
+async def test_a_socket_that_nobody_listens_on_is_taken_away(folder: Path) -> None:
+    make(folder, 0o700)
+    dead = folder / "pkcs11-99999999-0.sock"
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(dead))
+    (folder / "pkcs11-other.sock").write_text("no socket")
+    (folder / "agent.lock").write_text("1")
+    assert await running() == []
+    assert not dead.exists()
+    assert (folder / "agent.lock").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UserCancelled(), "USER_CANCELLED"),
+        (PinBlocked("blocked"), "PIN_BLOCKED"),
+        (ZeroDivisionError("secret"), "INTERNAL"),
+    ],
+)
+async def test_what_stood_in_the_way_is_told(error: Exception, code: str) -> None:
+    async def fail() -> None:
+        raise error
+
+    async with ControlSocket(FIREFOX, fail):
+        [server] = await running()
+        with pytest.raises(ControlFailed) as caught:
+            await prepare(server)
+    assert caught.value.code == code
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_server_that_has_gone_is_said() -> None:
+    async with ControlSocket(FIREFOX, done):
+        [server] = await running()
+    with pytest.raises(ControlFailed) as caught:
+        await prepare(server)
+    assert caught.value.code == "CONTROL_UNAVAILABLE"
+
+
+async def test_the_preparing_is_called_off_when_the_asker_goes() -> None:
+    began, called_off = asyncio.Event(), asyncio.Event()
+
+    async def ask() -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            called_off.set()
+
+    async with ControlSocket(FIREFOX, ask):
+        [server] = await running()
+        asking = asyncio.create_task(prepare(server))
+        async with asyncio.timeout(20):
+            await began.wait()
+            assert len(await running()) == 1  # who asks otherwise is answered meanwhile
+            asking.cancel()
+            await called_off.wait()
+
+
+async def test_the_preparing_is_called_off_when_the_server_ends() -> None:
+    began = asyncio.Event()
+
+    async def ask() -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(20):
+        async with ControlSocket(FIREFOX, ask):
+            [server] = await running()
+            asking = asyncio.create_task(prepare(server))
+            await began.wait()
+        with pytest.raises(ControlFailed):
+            await asking
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"\n",
+        b"{}\n",
+        b"[]\n",
+        b'"prepare"\n',
+        b'{"command": "login"}\n',
+        b'{"command": ["who"]}\n',
+        b"[" * 255 + b"\n",
+        b"[" * 4000 + b"\n",
+        b"\xff\n",
+        b"x" * 100_000,
+    ],
+)
+async def test_odd_lines_are_answered_or_let_go(line: bytes) -> None:
+    async with ControlSocket(FIREFOX, done):
+        [server] = await running()
+        reader, writer = await asyncio.open_unix_connection(server.path)
+        answer = b""
+        async with asyncio.timeout(20):
+            with suppress(ConnectionError):
+                writer.write(line)
+                if not line.endswith(b"\n"):
+                    writer.write_eof()
+                answer = await reader.read()
+        writer.close()
+        assert answer == b"" or b'"INVALID_ARGUMENT"' in answer
+        assert len(await running()) == 1
+
+
+async def test_another_user_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with ControlSocket(FIREFOX, done):
+        [server] = await running()
+        monkeypatch.setattr(os, "geteuid", lambda: 54321)
+        with pytest.raises(ControlFailed):
+            await prepare(server)
+        reader, writer = await asyncio.open_unix_connection(server.path)
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_folder_that_others_can_write_is_not_used(folder: Path) -> None:
+    make(folder, 0o777)
+    async with ControlSocket(FIREFOX, done):
+        assert await running() == []
+        assert names_in(folder) == []
+
+
+async def test_without_a_runtime_folder_nobody_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    async with ControlSocket(FIREFOX, done):
+        assert await running() == []
+    with pytest.raises(ControlFailed):
+        await prepare(RunningServer(Path("/nowhere"), 1, "", 1))

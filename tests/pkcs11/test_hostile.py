@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""Clients that lie, send rubbish or never read: answered or let go, no more."""
+
+import asyncio
+import random
+import socket
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from native_host.mock_card.source import MockCardSource
+
+from .client import (
+    CALLS,
+    HANDSHAKE,
+    Client,
+    array,
+    attributes,
+    mechanism,
+    octets,
+    take_apart,
+    u32,
+    u64,
+    wanted,
+)
+from .conftest import House, open_house
+
+ECDSA = 0x1041
+
+
+def message(name: str, *arguments: bytes) -> bytes:
+    number, signature, _ = CALLS[name]
+    return u32(number) + array(signature.encode()) + b"".join(arguments)
+
+
+#: What NSS does from the beginning to a signature: the seed of the fuzzing.
+CONVERSATION = [
+    message("Initialize", octets(HANDSHAKE), b"\0", octets(b"\0")),
+    message("GetInfo"),
+    message("GetSlotList", b"\0", u32(0)),
+    message("GetSlotList", b"\0", u32(2)),
+    message("GetSlotInfo", u64(1)),
+    message("GetTokenInfo", u64(1)),
+    message("GetMechanismList", u64(1), u32(0)),
+    message("GetMechanismList", u64(1), u32(1)),
+    message("OpenSession", u64(1), u64(4)),
+    message("GetSessionInfo", u64(1)),
+    message("FindObjectsInit", u64(1), attributes({0x0: 0xCE534354})),
+    message("FindObjects", u64(1), u32(10)),
+    message("FindObjectsFinal", u64(1)),
+    message("FindObjectsInit", u64(1), attributes({0x1: True, 0x0: 1})),
+    message("FindObjects", u64(1), u32(10)),
+    message("FindObjectsFinal", u64(1)),
+    message(
+        "GetAttributeValue",
+        u64(1),
+        u64(1),
+        wanted(dict.fromkeys((0x80, 0x102, 0x11, 0x81, 0x82, 0x101), 0)),
+    ),
+    message("GetAttributeValue", u64(1), u64(1), wanted({0x11: 4000, 0x102: 1})),
+    message("FindObjectsInit", u64(1), attributes({0x102: b"\x45", 0x0: 3})),
+    message("FindObjects", u64(1), u32(1)),
+    message("FindObjectsFinal", u64(1)),
+    message("SignInit", u64(1), mechanism(0x1045, 1), u64(3)),
+    message("SignInit", u64(1), mechanism(ECDSA, 1), u64(3)),
+    message("Sign", u64(1), octets(bytes(48)), u32(0)),
+    message("SessionCancel", u64(1), u64(0xFFFF)),
+    message("Login", u64(1), u64(1), octets(b"12")),
+    message("Logout", u64(1)),
+    message("WaitForSlotEvent", u64(1)),
+    message("CloseSession", u64(1)),
+    message("Finalize"),
+]
+NAMES = {number: name for name, (number, _, _) in CALLS.items()}
+
+
+async def ended(connection: socket.socket) -> bytes:
+    """Return what came until the server closed the connection."""
+    loop, received = asyncio.get_running_loop(), b""
+    connection.setblocking(False)
+    async with asyncio.timeout(20):
+        with suppress(ConnectionError):
+            while part := await loop.sock_recv(connection, 65536):
+                received += part
+    connection.close()
+    return received
+
+
+@pytest.mark.parametrize(
+    ("options", "body"),
+    [(1025, 0), (0, 1024 * 1024 + 1), (0xFFFFFFFF, 0xFFFFFFFF), (0, 0x80000000)],
+)
+async def test_frames_that_are_too_long_end_the_connection(
+    house: House, options: int, body: int
+) -> None:
+    connection = house.connect()
+    connection.sendall(b"\1" + u32(16) + u32(options) + u32(body) + bytes(100))
+    assert await ended(connection) == b"\1"
+    await house.client()  # others are served
+
+
+async def test_what_is_no_rpc_ends_the_connection(house: House) -> None:
+    for rubbish in (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\xff" * 200):
+        connection = house.connect()
+        connection.sendall(rubbish)
+        assert len(await ended(connection)) == 1
+
+
+@pytest.mark.parametrize("said", [b"", b"\1", b"\1" + bytes(5), b"\1" + u32(16)])
+async def test_who_goes_in_the_middle_is_let_go(house: House, said: bytes) -> None:
+    connection = house.connect()
+    connection.sendall(said)
+    connection.shutdown(socket.SHUT_WR)
+    assert await ended(connection) == said[:1]
+    await house.served[0]
+
+
+async def test_messages_that_are_odd_are_answered_and_the_next_one_is_served(
+    client: Client,
+) -> None:
+    error = u32(0) + u32(1) + b"u" + u64(0x30)
+    for body in (
+        b"",
+        b"\0\0\0",
+        u32(3),
+        u32(3) + b"\xff\xff\xff\xff",
+        u32(3) + u32(5) + b"ab",
+        u32(3) + array(b"u") + u64(1),  # another signature than the call's
+        u32(10) + array(b"uu") + u64(1),
+        u32(10) + array(b"uu") + u64(1) + u64(4) + b"more",
+        u32(26) + array(b"uaA") + u64(1) + u32(0xFFFFFFFF),
+        u32(24) + array(b"uufA") + u64(1) + u64(1) + u32(0x7FFFFFFF),
+        u32(43) + array(b"uayfy") + u64(1) + b"\1" + u32(0x7FFFFFFF),
+    ):
+        assert await client.send(body) == error, body
+    assert len(await client.call("GetInfo")) == 5
+
+
+async def test_the_largest_message_is_read(client: Client) -> None:
+    session = await client.open_session()
+    start = message("SignUpdate", u64(session))
+    data = bytes(1024 * 1024 - len(start) - 5)
+    body = await client.send(start + octets(data), options=bytes(1024))
+    assert body == u32(0) + u32(1) + b"u" + u64(0x91)
+
+
+async def test_messages_in_pieces_and_many_at_once_are_answered(house: House) -> None:
+    connection = house.connect()
+    loop = asyncio.get_running_loop()
+    connection.setblocking(False)
+    await loop.sock_sendall(connection, b"\1")
+    stream = b"".join(
+        u32(16 + n) + u32(8) + u32(len(body)) + b"kortilla" + body
+        for n, body in enumerate(CONVERSATION[:2] + CONVERSATION[1:2] * 100)
+    )
+    for at in range(200):
+        await loop.sock_sendall(connection, stream[at : at + 1])
+        await asyncio.sleep(0)
+    await loop.sock_sendall(connection, stream[200:])
+    connection.shutdown(socket.SHUT_WR)
+    received = await ended(connection)
+    assert received[0] == 1
+    # Whoever shuts down its side has gone, and some answers with it; not parts of them.
+    at = 1
+    while at < len(received):
+        at += 12 + int.from_bytes(received[at + 8 : at + 12])
+    assert at == len(received)
+
+
+async def test_a_client_that_does_not_read_its_answers_is_let_go(house: House) -> None:
+    connection = house.connect()
+    connection.setblocking(False)
+    loop = asyncio.get_running_loop()
+    body = message("GetInfo")
+    await loop.sock_sendall(connection, b"\1")
+
+    async def flood() -> None:
+        while True:
+            await loop.sock_sendall(
+                connection, (u32(16) + u32(0) + u32(len(body)) + body) * 1000
+            )
+
+    async with asyncio.timeout(20):
+        with pytest.raises(ConnectionError):
+            await flood()
+        await house.served[0]
+    connection.close()
+
+
+async def test_too_many_calls_at_a_time_are_refused_and_all_are_answered(
+    client: Client,
+) -> None:
+    await client.call("GetSlotList", b"\1", u32(2))
+    await client.call("WaitForSlotEvent", u64(1))
+    waiting = [client.send(message("WaitForSlotEvent", u64(0))) for _ in range(300)]
+    async with asyncio.timeout(20):
+        answers = await asyncio.gather(*waiting[256:])
+    assert set(answers) == {u32(0) + u32(1) + b"u" + u64(0x2)}
+    # What is under way can still be called off, once there is room.
+    assert not any(each.done() for each in waiting[:256])
+
+
+# -- Fuzzing, from a recorded conversation ---------------------------------------------
+
+
+def mutated(seed: int) -> list[bytes]:
+    """Return the conversation with a few things wrong in it."""
+    chance = random.Random(seed)  # noqa: S311 - nothing hangs on it
+    bodies = list(CONVERSATION)
+    for _ in range(chance.randint(1, 6)):
+        at = chance.randrange(len(bodies))
+        body = bytearray(bodies[at])
+        match chance.randrange(6):
+            case 0:
+                del bodies[at]
+                continue
+            case 1:
+                bodies.insert(at, chance.choice(CONVERSATION))
+                continue
+            case 2:
+                body = body[: chance.randrange(len(body) + 1)]
+            case 3:
+                body += chance.randbytes(chance.randint(1, 20))
+            case 4:
+                start = chance.randrange(max(1, len(body) - 3))
+                body[start : start + 4] = chance.choice(
+                    (b"\xff" * 4, bytes(4), u32(0x7FFFFFFF), u32(1), u32(0x40000211))
+                )
+            case _:
+                body[chance.randrange(len(body))] = chance.randrange(256)
+        bodies[at] = bytes(body)
+    return bodies
+
+
+@pytest.fixture
+async def fuzzed(source: MockCardSource) -> AsyncIterator[House]:
+    async with open_house(source) as house:
+        yield house
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(seed=st.integers(0, 2**32), version=st.integers(0, 3))
+async def test_every_message_of_an_odd_conversation_has_one_answer(
+    fuzzed: House, seed: int, version: int
+) -> None:
+    client = await fuzzed.client(version=version, initialize=False)
+    answers = [client.send(body) for body in mutated(seed)]
+    # Calls that wait for a person or for a card are called off by the end.
+    end = client.send(message("Finalize"))
+    async with asyncio.timeout(20):
+        await asyncio.gather(end, *answers)
+    for answer in answers:
+        body = answer.result()
+        number = int.from_bytes(body[:4])
+        if number == 0:
+            assert body[:9] == u32(0) + u32(1) + b"u"
+            assert any(body[9:])
+            assert len(body) == 17
+        else:
+            take_apart(body, NAMES[number])
+    await client.close()
+    async with asyncio.timeout(20):
+        await fuzzed.served[-1]
