@@ -22,7 +22,6 @@ const SENTENCES = Object.freeze({
   CONFIG_BROKEN: "The configuration of the host can't be used.",
   CONFIRMATION_NEEDED: "The last try needs the person's word in a window.",
   CONTEXT_INSECURE: "The document is not a secure context.",
-  CONTROL_UNAVAILABLE: "The program that was to log in has let go of the card.",
   DOCUMENT_UNREADABLE: "A document could not be read, or has changed meanwhile.",
   EXTENSION_UNAVAILABLE: "The extension was updated or removed; reload the page.",
   FRAME_REFUSED: "Only a top frame and frames of its own origin may ask.",

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from native_host.errors import KortillaError
+from native_host.errors import KortillaError, ProgramNotRunning
 from native_host.log import log_unexpected
 
 from .program import Program, Stranger, peer_of
@@ -176,14 +176,12 @@ async def prepare(server: RunningServer) -> None:
     """Have the PIN typed in a window of a server, and kept there for one login.
 
     Returns when that has been done. Raises ``ControlFailed`` with the code of whatever
-    stood in the way; a server that has gone is ``CONTROL_UNAVAILABLE``.
+    stood in the way, and ``ProgramNotRunning`` for a server that has gone.
     """
     try:
         answer = await _ask(server.path, "prepare")
     except (OSError, ValueError, Stranger) as error:
-        raise ControlFailed(
-            "CONTROL_UNAVAILABLE", "The program does not use the card any more."
-        ) from error
+        raise ProgramNotRunning("The program has let go of the card.") from error
     if "result" not in answer:
         said = answer.get("error")
         told: dict[str, Any] = said if isinstance(said, dict) else {}
