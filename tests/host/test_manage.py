@@ -71,6 +71,7 @@ def test_a_card_is_activated_and_the_result_comes_when_the_window_is_closed(
         "language": "en",
         "test_card": True,
         "started_by_person": True,
+        "program": "",
     }
     assert pins(card) == ("2468", "135790")
 

@@ -253,6 +253,7 @@ def test_what_the_window_is_told_names_the_site_and_the_person(
         "language": "en",  # the configuration comes before the page's wish
         "test_card": True,
         "started_by_person": True,
+        "program": "",
     }
     [question] = script.questions()
     assert "SPECIMEN" in question["name"]
