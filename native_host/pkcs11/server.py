@@ -77,14 +77,14 @@ class _Client:
             raise Refused(CKR.DEVICE_ERROR) from error
         finally:
             message.data[:] = bytes(len(message.data))
-        if not (call.before or self._cryptoki.initialized):
-            raise Refused(CKR.CRYPTOKI_NOT_INITIALIZED)
         if len(self.tasks) >= _MOST_CALLS:
             raise Refused(CKR.HOST_MEMORY)
         return call, arguments
 
     async def _answer(self, code: int, call: Call, arguments: list[Any]) -> None:
         try:
+            if not (call.before or self._cryptoki.initialized):
+                raise Refused(CKR.CRYPTOKI_NOT_INITIALIZED)
             values = await self._cryptoki.method(call)(*arguments)
             body = encode(call.number, call.response, values)
         except Refused as refusal:

@@ -62,7 +62,7 @@ async def source(folder: Path) -> AsyncIterator[MockCardSource]:
         yield source
 
 
-@dataclass
+@dataclass(repr=False)
 class House:
     """A server with one token, and all who come to it.
 

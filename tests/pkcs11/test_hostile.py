@@ -16,6 +16,7 @@ from native_host.mock_card.source import MockCardSource
 from .client import (
     CALLS,
     HANDSHAKE,
+    Ckr,
     Client,
     array,
     attributes,
@@ -206,13 +207,25 @@ async def test_too_many_calls_at_a_time_are_refused_and_all_are_answered(
 # -- Fuzzing, from a recorded conversation ---------------------------------------------
 
 
+async def test_the_conversation_as_it_is_goes_through(house: House) -> None:
+    client = await house.client(initialize=False)
+    errors = []
+    for body in CONVERSATION:
+        name = NAMES[int.from_bytes(body[:4])]
+        try:
+            take_apart(await client.send(body), name)
+        except Ckr as error:
+            errors.append((name, hex(error.value)))
+    assert errors == [("SignInit", "0x70"), ("Login", "0xa2"), ("Logout", "0x101")]
+
+
 def mutated(seed: int) -> list[bytes]:
     """Return the conversation with a few things wrong in it."""
     chance = random.Random(seed)  # noqa: S311 - nothing hangs on it
     bodies = list(CONVERSATION)
     for _ in range(chance.randint(1, 6)):
         at = chance.randrange(len(bodies))
-        body = bytearray(bodies[at])
+        body = bytearray(bodies[at]) or bytearray(1)
         match chance.randrange(6):
             case 0:
                 del bodies[at]
