@@ -3,18 +3,16 @@
 
 import json
 import os
-import socket
 import socketserver
-import struct
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-__all__ = ["TokenControl", "parent_of", "runtime_folder"]
+__all__ = ["TokenControl", "runtime_folder"]
 
 Answer = dict[str, Any]
 
@@ -26,23 +24,17 @@ def runtime_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def parent_of(pid: int) -> int:
-    """Return the process that started another."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return int(stat.rpartition(")")[2].split()[1])
-
-
 class TokenControl:
     """Listens as the token of a program does, and notes what it is asked to do.
 
-    ``program`` is the program's process, or a function that tells it from the process
-    that asks. ``answer`` is what ``prepare`` gets; None leaves whoever asks waiting.
+    ``program`` is the program's process. ``answer`` is what ``prepare`` gets; None
+    leaves whoever asks waiting.
     """
 
     def __init__(
         self,
         runtime: Path,
-        program: int | Callable[[int], int],
+        program: int,
         *,
         answer: Answer | None,
         pid: int | None = None,
@@ -57,13 +49,11 @@ class TokenControl:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
-                peer = _peer_of(self.connection)
                 while line := self.rfile.readline():
                     message = json.loads(line)
                     token.asked.append(message)
                     if message == {"command": "who"}:
-                        pid = program(peer) if callable(program) else program
-                        self._say({"result": {"program": "SPECIMEN", "pid": pid}})
+                        self._say({"result": {"program": "SPECIMEN", "pid": program}})
                         continue
                     token.begun.set()
                     if answer is None:
@@ -101,8 +91,3 @@ class TokenControl:
         self._server.server_close()
         self._thread.join()
         self._path.unlink(missing_ok=True)
-
-
-def _peer_of(connection: socket.socket) -> int:
-    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    return int(struct.unpack("3i", credentials)[0])

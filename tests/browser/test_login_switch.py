@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The card login of Suomi.fi: switched on in the options, prepared in the popup."""
+"""The card login of Suomi.fi is switched on in the options."""
 
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from native_host.browsers.hosts import Family
-from tests.token_control import TokenControl, parent_of, runtime_folder
+from tests.token_control import runtime_folder
 
 from .browsers import Browser, Tab
 from .conftest import OpenTab, ready
@@ -150,27 +149,6 @@ async def test_chromium_is_told_the_commands(open_tab: OpenTab) -> None:
     assert await tab.evaluate(hidden)
 
 
-@pytest.fixture
-def runtime(browser: Browser) -> Iterator[Path]:
-    """Give the host a run-time folder, with no token in it."""
-    with runtime_folder() as folder:
-        browser.house.serve(environment={"XDG_RUNTIME_DIR": str(folder)})
-        yield folder
-
-
-def is_main_process(pid: int, house: House) -> bool:
-    """Tell whether it is the browser of a house, and none of its children."""
-    folder = Path(f"/proc/{pid}")
-    home = b"HOME=%s" % str(house.home).encode()
-    arguments = (folder / "cmdline").read_bytes()
-    return (
-        home in (folder / "environ").read_bytes().split(b"\0")
-        and (folder / "exe").readlink().name.startswith(house.family)
-        and b"--type=" not in arguments
-        and b"-contentproc" not in arguments
-    )
-
-
 # The address of a view in another tab, which is then closed.
 SENT_TO_THE_SWITCH = """(async () => {
   for (;;) {
@@ -185,30 +163,18 @@ SENT_TO_THE_SWITCH = """(async () => {
 })()"""
 
 
-async def test_a_login_is_prepared_by_the_token_of_this_browser_or_switched_on_first(
-    browser: Browser, open_tab: OpenTab, runtime: Path
+async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
+    browser: Browser, open_tab: OpenTab
 ) -> None:
-    asked_for: list[int] = []
-
-    def program(host: int) -> int:
-        asked_for.append(parent_of(host))
-        return asked_for[-1]
-
     another = await open_tab(OPTIONS)
     tab = await open_tab(POPUP)
     await ready(tab)
     popup = Popup(tab)
-    with TokenControl(runtime, program, answer={"result": {}}) as token:
+    with runtime_folder() as runtime:
+        browser.house.serve(environment={"XDG_RUNTIME_DIR": str(runtime)})
         await popup.press("prepareLogin")
-        await popup.shows("donePrepare")
+        await popup.shows("notSwitchedOn")
         await popup.shows("cardReady")
-        assert is_main_process(asked_for[0], browser.house)
-        assert token.prepared == 1
-    assert text("donePrepare") in await popup.heard()
-
-    await popup.press("prepareLogin")
-    await popup.shows("notSwitchedOn")
-    await popup.shows("cardReady")
     await popup.press("showSwitch")
     assert await another.evaluate(SENT_TO_THE_SWITCH) == f"/{OPTIONS}"
     tab.closed = True  # the popup goes by itself

@@ -30,47 +30,28 @@ def prepare(host: HostProcess) -> object:
     return answer["result"] if "result" in answer else answer["error"]["code"]
 
 
-def test_the_token_of_the_browser_asks_and_this_host_has_no_window(
+def test_the_token_of_the_nearest_program_asks_and_this_host_has_no_window(
     runtime: Path, home: Path, window: dict[str, str]
 ) -> None:
     script = Script(home)
     with (
+        TokenControl(runtime, os.getppid(), answer=DONE, pid=1) as farther,
         TokenControl(runtime, os.getpid(), answer=DONE) as token,
         running(window, prompt_command=script.command) as host,
     ):
         assert prepare(host) == {}
-        assert token.prepared == 1
+        assert (token.prepared, farther.prepared) == (1, 0)
         assert prepare(host) == {}, "the port serves for more than one"
     assert script.told() == []
 
 
-def test_the_nearest_program_is_the_browser(
-    runtime: Path, window: dict[str, str]
-) -> None:
-    with (
-        TokenControl(runtime, os.getppid(), answer=DONE, pid=1) as farther,
-        TokenControl(runtime, os.getpid(), answer=DONE) as token,
-        running(window) as host,
-    ):
-        assert prepare(host) == {}
-    assert (token.prepared, farther.prepared) == (1, 0)
-
-
-def test_a_browser_without_a_token_is_told_and_another_programs_is_left_alone(
-    runtime: Path, window: dict[str, str]
-) -> None:
+def test_what_stands_in_the_way_is_told(runtime: Path, window: dict[str, str]) -> None:
     with running(window) as host:
         assert prepare(host) == "PROGRAM_NOT_RUNNING"
-        # It serves another program.
+        # It serves another program, whose login it is not to be.
         with TokenControl(runtime, host.process.pid, answer=DONE) as other:
             assert prepare(host) == "PROGRAM_NOT_RUNNING"
         assert other.prepared == 0
-
-
-def test_what_the_token_answers_is_passed_on(
-    runtime: Path, window: dict[str, str]
-) -> None:
-    with running(window) as host:
         for code in ("USER_CANCELLED", "PIN_BLOCKED", "PIN_PAD_ONLY"):
             answer = {"error": {"code": code, "message": "It did not work."}}
             with TokenControl(runtime, os.getpid(), answer=answer):
