@@ -23,6 +23,10 @@ class CardConnection(ABC):
     #: The reader's keys, where PINs can be typed on it.
     pin_pad: PinPad | None = None
 
+    #: Set by whoever does nothing but read: such a card need not be reset at the end,
+    #: unless it was sent a PIN after all. A reset disturbs the programs that share it.
+    only_look: bool = False
+
     @abstractmethod
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
         """Send one command APDU and return the answer's data and its status word.

@@ -34,13 +34,12 @@ class PcscConnection(CardConnection):
         """Connect. Waits ``patience`` seconds while another has the card exclusively,
         and for as long as another's transaction lasts.
 
-        With ``only_look`` the card is reset at the end only if it was sent a PIN after
-        all: a reset disturbs the programs that share the card.
+        ``only_look`` is as in ``CardConnection``.
 
         Raises ``CardBusy``, ``CardRemoved``, ``CardMute``, ``PcscUnavailable``.
         """
         self._reader = reader
-        self._only_look = only_look
+        self.only_look = only_look
         self._used = False
         self._card: int | None = None
         self._context = establish_context()
@@ -91,7 +90,7 @@ class PcscConnection(CardConnection):
         """Send a command APDU; return the answer's data and its status word."""
         if self._card is None:
             raise CardError("The connection to the card is closed.")
-        if not self._only_look or apdu[1] in PIN_INSTRUCTIONS:
+        if not self.only_look or apdu[1] in PIN_INSTRUCTIONS:
             self._used = True
         result, answer = scard().SCardTransmit(self._card, self._pci, list(apdu))
         if code_of(result) != Code.OK:

@@ -201,6 +201,7 @@ def _read_token(connection: CardConnection) -> Token:
     from .mechanisms import mechanisms_of
     from .objects import make_objects
 
+    connection.only_look = True
     card = FineidCard(connection)
     certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
     try:
