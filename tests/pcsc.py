@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import contextlib
 import fcntl
+import functools
 import importlib
 import os
 import shutil
@@ -32,7 +33,11 @@ from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
 from native_host.mock_card.vpcd import DEFAULT_PORT, VirtualReader
 
+from . import cards, forked
+
 __all__ = ["READER", "READERS", "Room", "isolated", "run", "within"]
+
+Scenario = Callable[["Room"], Awaitable[None]]
 
 #: All readers that there may be. The virtual reader's driver has two slots, each a
 #: reader for PC/SC; there is one driver unless a room is told to have more.
@@ -49,6 +54,7 @@ _ROOT = Path(__file__).parent.parent
 _SOCKET = Path("/run/pcscd/pcscd.comm")
 _READERS = Path("/run/readers")
 _DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
+_PACE = Path(__file__).with_name("pcscd_pace.c")
 _READER_ENTRY = """\
 FRIENDLYNAME "{name}"
 DEVICENAME   /dev/null:{port:#X}
@@ -93,29 +99,20 @@ def run(
     )
 
 
-def isolated(scenario: Callable[["Room"], Awaitable[None]]) -> Callable[[Path], None]:
+def isolated(scenario: Scenario) -> Callable[[Path], None]:
     """Make a test of a coroutine that is run beside a pcscd of its own.
 
     It gets the ``Room``, and runs in a process of its own whose HOME is ``tmp_path``.
     """
 
     def test(tmp_path: Path) -> None:
-        name = f"{scenario.__module__}:{scenario.__name__}"
-        result = subprocess.run(
-            _namespace(["scenario", name, str(tmp_path)]),
-            cwd=_ROOT,
-            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-            timeout=_TIMEOUT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+        forked.run(scenario.__module__, scenario.__name__, tmp_path)
 
     test.__name__ = scenario.__name__
     test.__doc__ = scenario.__doc__
     test.__module__ = scenario.__module__
-    test.scenario = scenario  # type: ignore[attr-defined]  # found again by name
+    inside = functools.partial(_run_scenario, scenario)
+    test.inside = inside  # type: ignore[attr-defined]  # found again by name
     return test
 
 
@@ -127,11 +124,13 @@ class Room:
         self._pcscd: subprocess.Popen[bytes] | None = None
         self._cards: dict[str, VirtualReader] = {}
 
-    def start_service(self, *, drivers: int = 1) -> None:
+    def start_service(self, *, drivers: int = 1, hurried: bool = True) -> None:
         """Start pcscd and wait until it can be reached.
 
         With ``drivers``, of which there may be 7, it has the first of ``READERS``, two
         for each. It then runs that many threads, which look for cards by themselves.
+        They do so without pause to speak of, unless ``hurried`` is false: then at
+        pcscd's own pace, each 400 ms.
         """
         _READERS.mkdir(exist_ok=True)
         entries = []
@@ -147,6 +146,7 @@ class Room:
         pcscd = ["pcscd", "--foreground", "--disable-polkit", "-c", str(_READERS)]
         self._pcscd = subprocess.Popen(
             [*_DYING_WITH_PARENT, *pcscd],
+            env={**os.environ, **({"LD_PRELOAD": str(_pace())} if hurried else {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -173,12 +173,16 @@ class Room:
         return self._pcscd
 
     def new_card(self, profile: str = "v5") -> MockCardState:
-        """Make a mock card in the room's folder."""
-        return MockCardState.create(self.folder / profile, profile=profile)
+        """Put a mock card into the room's folder."""
+        return cards.new_card(self.folder / profile, profile)
 
     def insert(self, card: MockCard, reader: str = READER) -> None:
-        """Put a card into a reader."""
+        """Put a card into a reader.
+
+        One that was in it is out for pcscd as well before: else it might miss that.
+        """
         self.pull(reader)
+        _wait_for(reader, present=False)
         port = DEFAULT_PORT + READERS.index(reader)
         self._cards[reader] = VirtualReader(card, port=port).__enter__()
 
@@ -189,16 +193,8 @@ class Room:
 
     def settle(self) -> None:
         """Wait until pcscd has seen the cards, for programs that look once."""
-        scard = importlib.import_module("smartcard.scard")
-        context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)[1]
         for reader in self._cards:
-            state = 0
-            while not state & scard.SCARD_STATE_PRESENT:
-                asked = [(reader, state)]
-                result, found = scard.SCardGetStatusChange(context, 10_000, asked)
-                assert result == scard.SCARD_S_SUCCESS, "the card does not show"
-                state = found[0][1] & ~scard.SCARD_STATE_CHANGED
-        scard.SCardReleaseContext(context)
+            _wait_for(reader, present=True)
 
     def close(self) -> None:
         """Take everything away."""
@@ -207,11 +203,39 @@ class Room:
         self.stop_service()
 
 
+def _wait_for(reader: str, *, present: bool) -> None:
+    """Wait until pcscd says that there is a card in a reader, or none."""
+    scard = importlib.import_module("smartcard.scard")
+    context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)[1]
+    state = scard.SCARD_STATE_UNAWARE
+    while state & (scard.SCARD_STATE_PRESENT | scard.SCARD_STATE_EMPTY) != (
+        scard.SCARD_STATE_PRESENT if present else scard.SCARD_STATE_EMPTY
+    ):
+        asked = [(reader, state)]
+        result, found = scard.SCardGetStatusChange(context, 20_000, asked)
+        assert result == scard.SCARD_S_SUCCESS, "the card is not as it should be"
+        state = found[0][1] & ~scard.SCARD_STATE_CHANGED
+    scard.SCardReleaseContext(context)
+
+
 def _namespace(arguments: Sequence[str]) -> list[str]:
     """Return the command that runs this module in a namespace, as root or as anyone."""
     flags = "-mn" if os.geteuid() == 0 else "-Urmn"
     python = [sys.executable, "-m", "tests.pcsc"]
     return ["unshare", flags, "--kill-child", *python, *arguments]
+
+
+def _pace() -> Path:
+    """Return the library that hurries pcscd, built if it is not there yet."""
+    library = _ROOT / "build" / "tests" / "pcscd_pace.so"
+    if not library.exists() or library.stat().st_mtime < _PACE.stat().st_mtime:
+        library.parent.mkdir(parents=True, exist_ok=True)
+        # Another process may do the same just now.
+        made = library.with_suffix(f".{os.getpid()}")
+        command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(made), str(_PACE)]
+        subprocess.run(command, check=True)
+        made.replace(library)
+    return library
 
 
 def _furnish() -> None:
@@ -234,10 +258,10 @@ def _patience(seconds: float = 10) -> Iterator[Callable[[], None]]:
     yield left
 
 
-def _run_command(command: Sequence[str], card: Path | None) -> int:
+def _run_command(command: Sequence[str], card: Path | None, *, hurried: bool) -> int:
     with tempfile.TemporaryDirectory() as folder:
         room = Room(Path(folder))
-        room.start_service()
+        room.start_service(hurried=hurried)
         try:
             if card:
                 room.insert(MockCard(MockCardState.open(card)))
@@ -249,9 +273,8 @@ def _run_command(command: Sequence[str], card: Path | None) -> int:
             room.close()
 
 
-def _run_scenario(name: str, folder: Path) -> None:
-    module, _, function = name.partition(":")
-    scenario = getattr(importlib.import_module(module), function).scenario
+def _run_scenario(scenario: Scenario, folder: Path) -> None:
+    _furnish()
     room = Room(folder)
     room.start_service()
     try:
@@ -265,20 +288,19 @@ def _main() -> int:
     commands = parser.add_subparsers(dest="what", required=True)
     run_parser = commands.add_parser("run")
     run_parser.add_argument("--card", type=Path)
+    run_parser.add_argument("--own-pace", action="store_true")
     run_parser.add_argument("command", nargs="+")
     within_parser = commands.add_parser("within")
     within_parser.add_argument("command", nargs=argparse.REMAINDER)
-    scenario_parser = commands.add_parser("scenario")
-    scenario_parser.add_argument("name")
-    scenario_parser.add_argument("folder", type=Path)
     arguments = parser.parse_args()
     if arguments.what == "within":
-        return subprocess.run(within(arguments.command), check=False).returncode
+        # For what is measured: pcscd is as it is everywhere.
+        command = _namespace(["run", "--own-pace", "--", *arguments.command])
+        return subprocess.run(command, check=False).returncode
     _furnish()
-    if arguments.what == "run":
-        return _run_command(arguments.command, arguments.card)
-    _run_scenario(arguments.name, arguments.folder)
-    return 0
+    return _run_command(
+        arguments.command, arguments.card, hurried=not arguments.own_pace
+    )
 
 
 if __name__ == "__main__":

@@ -133,7 +133,8 @@ class Handy(Person):
     ) -> None:
         super().__init__(list(pins), codes=list(codes))
         self._source, self._record = source, record
-        self._patience = 6
+        # A reader of pcscd may say more than what the fault is.
+        self._patience = 20 if isinstance(source, OneReader) else 6
 
     def show(
         self,

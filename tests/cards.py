@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""Mock cards whose keys are made once, however many tests have such a card.
+
+A key of the newest cards takes a second to be made.
+"""
+
+import atexit
+import functools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from native_host.mock_card.state import MockCardState
+
+__all__ = ["handed_on", "made", "new_card"]
+
+#: Names the folder to the processes that a test starts.
+_PLACE = "TESTS_MADE_CARDS"
+
+
+def new_card(folder: Path, profile: str = "v5", state: str = "active") -> MockCardState:
+    """Put a card into a folder that has none, as if it had been made there."""
+    shutil.copytree(made(profile, state), folder, dirs_exist_ok=True)
+    return MockCardState.open(folder)
+
+
+def made(profile: str = "v5", state: str = "active") -> Path:
+    """Return the folder of such a card, which is to be copied and stays as it is."""
+    folder = _place() / f"{profile}-{state}"
+    if not folder.exists():
+        with tempfile.TemporaryDirectory(dir=_place()) as new:
+            MockCardState.create(Path(new, "card"), profile=profile, state=state)
+            Path(new, "card").rename(folder)
+    return folder
+
+
+def handed_on() -> dict[str, str]:
+    """Return what in the environment of another process lets it have the same cards."""
+    return {_PLACE: str(_place())}
+
+
+@functools.cache
+def _place() -> Path:
+    if place := os.environ.get(_PLACE):
+        return Path(place)
+    place = tempfile.mkdtemp(prefix="cards-")
+    maker = os.getpid()
+
+    def end() -> None:
+        if os.getpid() == maker:  # not one that was forked from it
+            shutil.rmtree(place)
+
+    atexit.register(end)
+    return Path(place)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""A process that has all imported and forks itself, to have things done out of sight.
+
+What is done there has namespaces of its own: mounts, and a network without anything.
+Starting Python anew each time would take longer than most of what is done.
+"""
+
+import atexit
+import contextlib
+import ctypes
+import functools
+import importlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import BinaryIO
+
+from . import cards
+
+__all__ = ["run"]
+
+_ROOT = Path(__file__).parent.parent
+_TIMEOUT = 60  # seconds
+#: Of sched.h, sys/mount.h and sys/prctl.h.
+_NEWNS, _NEWUSER, _NEWNET = 0x20000, 0x10000000, 0x40000000
+_PRIVATE_EVERYWHERE = 0x44000
+_PDEATHSIG = 1
+
+
+def run(module: str, name: str, home: Path) -> None:
+    """Call ``inside`` of what a module has by that name there, with the HOME.
+
+    Raises ``AssertionError`` with all that was written when it raises something, or
+    does not end.
+    """
+    _ahead().have_done([module, name, str(home)])
+
+
+class _Ahead:
+    """The process that forks, as it is seen from outside."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.forked"],
+            cwd=_ROOT,
+            env={"PATH": os.environ["PATH"], **cards.handed_on()},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        atexit.register(self._end)
+
+    def have_done(self, what: list[str]) -> None:
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps(what).encode() + b"\n")
+        self._process.stdin.flush()
+        status, written = json.loads(self._process.stdout.readline())
+        assert status == 0, written
+
+    def _end(self) -> None:
+        self._process.communicate()
+
+
+_ahead = functools.cache(_Ahead)
+
+
+def _serve() -> None:
+    """Do what is read, one after the other, until there is no more."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        module, name, home = json.loads(line)
+        with contextlib.suppress(Exception):  # it is raised again, where it is told of
+            importlib.import_module(module)
+        with tempfile.TemporaryFile() as output:
+            child = os.fork()
+            if not child:
+                answers.close()
+                _become_isolated(output, home)
+                getattr(importlib.import_module(module), name).inside(Path(home))
+                return
+            status = _wait(child)
+            output.seek(0)
+            written = output.read().decode(errors="replace")
+        print(json.dumps([status, written]), file=answers, flush=True)
+
+
+def _wait(child: int) -> int:
+    """Return the exit status, of a killed process too when it does not end."""
+    process = os.pidfd_open(child)
+    if not select.select([process], [], [], _TIMEOUT)[0]:
+        os.kill(child, signal.SIGKILL)
+    os.close(process)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _become_isolated(output: BinaryIO, home: str) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PDEATHSIG, signal.SIGKILL)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output.fileno(), 1)
+    os.dup2(output.fileno(), 2)
+    os.environ["HOME"] = home
+    user, group = os.geteuid(), os.getegid()
+    others = _NEWUSER if user else 0
+    if libc.unshare(_NEWNS | _NEWNET | others):
+        raise OSError(ctypes.get_errno(), "unshare")
+    if user:
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    if libc.mount(b"none", b"/", None, _PRIVATE_EVERYWHERE, None):
+        raise OSError(ctypes.get_errno(), "mount")
+
+
+if __name__ == "__main__":
+    _serve()
