@@ -3,13 +3,14 @@
 
 import asyncio
 import contextlib
-import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
+from native_host.agent import agent as agent_module
 from native_host.agent.agent import Agent
 from native_host.card.pcsc import PcscSource
 
@@ -17,8 +18,9 @@ __all__ = [
     "Windows",
     "agent_with",
     "attended",
-    "cpu_ticks",
+    "children",
     "settled",
+    "times_run",
     "until",
     "windows",
 ]
@@ -67,7 +69,7 @@ class Windows:
         """Wait for the next window. Raises ``TimeoutError``."""
         return await asyncio.wait_for(self._queue.get(), within)
 
-    async def none_opens(self, within: float = 0.7) -> None:
+    async def none_opens(self, within: float = 0.3) -> None:
         """Give a window the time that one takes, and see none."""
         with contextlib.suppress(TimeoutError):
             await self.opened(within)
@@ -87,8 +89,21 @@ async def windows() -> AsyncIterator[Windows]:
 
 
 @contextlib.asynccontextmanager
-async def agent_with(opening: Windows) -> AsyncIterator[Agent]:
-    """Let an agent run in this process."""
+async def agent_with(
+    opening: Windows, *, others_first: float = 0.05
+) -> AsyncIterator[Agent]:
+    """Let an agent run in this process.
+
+    ``others_first`` is how many seconds it leaves to others that wait for a card.
+    """
+    hurried = mock.patch.object(agent_module, "_OTHERS_FIRST", others_first)
+    with hurried:
+        async with _running(opening) as agent:
+            yield agent
+
+
+@contextlib.asynccontextmanager
+async def _running(opening: Windows) -> AsyncIterator[Agent]:
     async with PcscSource() as source:
         agent = Agent(source, opening.command)
         running = asyncio.create_task(agent.run())
@@ -122,11 +137,14 @@ async def settled(agent: Agent, cards: int = 1) -> None:
     )
 
 
-def cpu_ticks(pid: int) -> int:
-    """Return the clock ticks that a process has been given, with those of the kernel.
+def children(pid: int) -> str:
+    """Return the processes that a process has started and that have not ended."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return " ".join((each / "children").read_text() for each in threads).strip()
 
-    A tick is a hundredth of a second.
-    """
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    assert os.sysconf("SC_CLK_TCK") == 100
-    return int(fields[11]) + int(fields[12])
+
+def times_run(pid: int) -> int:
+    """Return how often any thread of a process has been given a processor."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    # Nanoseconds that it ran and waited, and how often it ran.
+    return sum(int((each / "schedstat").read_text().split()[2]) for each in threads)
