@@ -3,7 +3,7 @@
 
 import asyncio
 import logging
-import secrets
+import os
 from typing import TYPE_CHECKING
 
 from native_host.errors import KortillaError
@@ -145,7 +145,7 @@ class SigningCalls(Client):
                 logger.info("A signature failed: %s", error)
             else:
                 log_unexpected(logger, error)
-            return (secrets.token_bytes(operation.size),)
+            return (os.urandom(operation.size),)
 
 
 async def _unless_closed(session: Session, work: asyncio.Task[bytes]) -> bytes:

@@ -30,8 +30,20 @@ from pathlib import Path
 from native_host.config import Config
 from native_host.pkcs11.serve import serve_socket, serve_stdio
 card, *path = sys.argv[1:]
+if card == "asks":
+    window = [sys.executable, "-I", "-c", *path]
+    sys.exit(serve_stdio(Config(card="mock"), window=window))
 config = Config(card=card, prompt="automatic" if card == "mock" else "window")
 sys.exit(serve_socket(config, Path(*path)) if path else serve_stdio(config))
+"""
+
+# A window that comes up, and is closed; what it does it writes into a file.
+_WINDOW = """
+import sys
+with open({file!r}, "w", buffering=1) as file:
+    file.write("open\\n")
+    sys.stdin.read()
+    file.write("closed\\n")
 """
 
 
@@ -105,6 +117,39 @@ async def test_the_program_that_starts_it_has_the_token(start: Start) -> None:
     await client.close()
     assert end_of(process) == 0
     assert await running() == []
+
+
+@pytest.mark.usefixtures("own_card")
+@pytest.mark.parametrize("how", ["vanishes", "is told to end"])
+async def test_window_and_process_end_when_the_program_vanishes_while_it_asks(
+    start: Start, tmp_path: Path, how: str
+) -> None:
+    file = tmp_path / "window"
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = start("asks", _WINDOW.format(file=str(file)), stdio=theirs)
+    client = await Client.connect(ours)
+    await client.initialize()
+    session = await client.open_session()
+    [key] = await client.find(session, {0x0: 3})
+    await client.sign_init(session, key, 0x1041)
+    signing = client.sign_begun(session, bytes(48))
+    async with asyncio.timeout(20):
+        while read_or_nothing(file) != "open\n":
+            await client.call("GetInfo")
+    if how == "is told to end":
+        process.terminate()
+    else:
+        await client.close()
+    assert end_of(process) == 0
+    assert read_or_nothing(file) == "open\nclosed\n"
+    signing.cancel()
+    await asyncio.gather(signing, return_exceptions=True)
+    await client.close()
+
+
+def read_or_nothing(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 def test_pipes_do_as_well_and_without_a_card_service_there_is_no_token(
