@@ -90,12 +90,12 @@ export async function showLogin(panel, button) {
 function show(panel, state) {
   const { heading, explanation, command, look = "" } = REPORTS[state];
   const said = build("p", text(explanation));
-  if (command) said.append(" ", build("code", command));
+  if (command) said.append(" ", buildCommand(command));
   panel.replaceChildren(build("h3", text(heading)), said);
   panel.dataset["state"] = look;
   if (state === "command") {
     const undo = build("p", text("loginCommandOff"));
-    undo.append(" ", build("code", "kortilla pkcs11 disable --browser chromium"));
+    undo.append(" ", buildCommand("kortilla pkcs11 disable --browser chromium"));
     panel.append(undo);
   }
 }
@@ -104,4 +104,18 @@ function show(panel, state) {
 function labelOf(state) {
   if (state === "on") return text("loginSwitchOff");
   return state === "off" ? text("loginSwitchOn") : text("loginLook");
+}
+
+/**
+ * A line of its own, which breaks between words alone: not after a hyphen.
+ *
+ * @param {string} command
+ */
+function buildCommand(command) {
+  const code = build("code");
+  for (const word of command.split(" ")) {
+    if (code.hasChildNodes()) code.append(" ");
+    code.append(build("span", word));
+  }
+  return code;
 }

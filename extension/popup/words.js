@@ -165,11 +165,16 @@ function soundReport(activation) {
 }
 
 /**
+ * The window in which a login is prepared belongs to another process, and nobody tells
+ * when it has come.
+ *
  * @param {Work} work
  * @returns {Report}
  */
-export const workReport = ({ isInWindow }) =>
-  say([isInWindow ? "workWindow" : "workStarting", "workMore"], false);
+export function workReport({ command, isInWindow }) {
+  const isThere = isInWindow || command === "prepare-login";
+  return say([isThere ? "workWindow" : "workStarting", "workMore"], false);
+}
 
 /**
  * @param {Outcome} outcome
