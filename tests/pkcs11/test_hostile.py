@@ -14,68 +14,16 @@ from hypothesis import strategies as st
 from native_host.mock_card.source import MockCardSource
 
 from .client import (
-    CALLS,
-    HANDSHAKE,
     Ckr,
     Client,
     array,
-    attributes,
-    mechanism,
     octets,
     take_apart,
     u32,
     u64,
-    wanted,
 )
 from .conftest import House, open_house
-
-ECDSA = 0x1041
-
-
-def message(name: str, *arguments: bytes) -> bytes:
-    number, signature, _ = CALLS[name]
-    return u32(number) + array(signature.encode()) + b"".join(arguments)
-
-
-#: What NSS does from the beginning to a signature: the seed of the fuzzing.
-CONVERSATION = [
-    message("Initialize", octets(HANDSHAKE), b"\0", octets(b"\0")),
-    message("GetInfo"),
-    message("GetSlotList", b"\0", u32(0)),
-    message("GetSlotList", b"\0", u32(2)),
-    message("GetSlotInfo", u64(1)),
-    message("GetTokenInfo", u64(1)),
-    message("GetMechanismList", u64(1), u32(0)),
-    message("GetMechanismList", u64(1), u32(1)),
-    message("OpenSession", u64(1), u64(4)),
-    message("GetSessionInfo", u64(1)),
-    message("FindObjectsInit", u64(1), attributes({0x0: 0xCE534354})),
-    message("FindObjects", u64(1), u32(10)),
-    message("FindObjectsFinal", u64(1)),
-    message("FindObjectsInit", u64(1), attributes({0x1: True, 0x0: 1})),
-    message("FindObjects", u64(1), u32(10)),
-    message("FindObjectsFinal", u64(1)),
-    message(
-        "GetAttributeValue",
-        u64(1),
-        u64(1),
-        wanted(dict.fromkeys((0x80, 0x102, 0x11, 0x81, 0x82, 0x101), 0)),
-    ),
-    message("GetAttributeValue", u64(1), u64(1), wanted({0x11: 4000, 0x102: 1})),
-    message("FindObjectsInit", u64(1), attributes({0x102: b"\x45", 0x0: 3})),
-    message("FindObjects", u64(1), u32(1)),
-    message("FindObjectsFinal", u64(1)),
-    message("SignInit", u64(1), mechanism(0x1045, 1), u64(3)),
-    message("SignInit", u64(1), mechanism(ECDSA, 1), u64(3)),
-    message("Sign", u64(1), octets(bytes(48)), u32(0)),
-    message("SessionCancel", u64(1), u64(0xFFFF)),
-    message("Login", u64(1), u64(1), octets(b"12")),
-    message("Logout", u64(1)),
-    message("WaitForSlotEvent", u64(1)),
-    message("CloseSession", u64(1)),
-    message("Finalize"),
-]
-NAMES = {number: name for name, (number, _, _) in CALLS.items()}
+from .conversation import CONVERSATION, NAMES, message
 
 
 async def ended(connection: socket.socket) -> bytes:

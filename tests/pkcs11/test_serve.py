@@ -19,8 +19,8 @@ from native_host.pkcs11.errors import SocketUnusable
 from native_host.pkcs11.serve import serve_socket
 
 from .client import Client, u32, u64
+from .conversation import CONVERSATION, message
 from .test_control import mode_of, names_in
-from .test_hostile import CONVERSATION, message
 
 Start = Callable[..., subprocess.Popen[bytes]]
 

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Fuzzing of a whole connection, guided by coverage, from a recorded conversation.
+
+Not a part of the tests, since it has no end: with Atheris installed beside Kortilla,
+``python -m tests.pkcs11.fuzz CORPUS [-max_total_time=600]`` writes the conversation
+into the folder CORPUS, and goes on from what is there. Whatever comes, the connection
+must end when the client goes, with whole answers alone, and nothing unforeseen logged.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from native_host.card.errors import CardError
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+
+from .conversation import streams
+
+_PATIENCE = 10.0  # seconds until a connection that does not end is a fault
+
+
+class _Signer:
+    """Signs or refuses at once, as the digest says."""
+
+    async def sign(self, _certificate: object, digest: bytes, _how: object) -> bytes:
+        if digest[0] % 2:
+            raise CardError("refused")
+        return bytes(96)
+
+    async def log_in(self, _certificate: object, pin: bytearray) -> None:
+        if pin[0] % 2:
+            raise CardError("refused")
+
+    async def log_out(self) -> None: ...
+
+    async def forget(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class _Alarm(logging.Handler):
+    """What nobody foresaw is a fault."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        raise AssertionError(record.getMessage())
+
+
+async def _converse(tokens: Any, data: bytes) -> None:
+    from native_host.pkcs11.cryptoki import Cryptoki
+    from native_host.pkcs11.server import serve_client
+
+    ours, theirs = socket.socketpair()
+    with ours:
+        signer: Any = _Signer()
+        cryptoki = Cryptoki(tokens, lambda: signer, hides_errors=data[-1:] > b"\x7f")
+        descriptor = theirs.detach()
+        served = asyncio.create_task(
+            serve_client(descriptor, os.dup(descriptor), cryptoki)
+        )
+        ours.setblocking(False)
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(ConnectionError):
+            await loop.sock_sendall(ours, data[:65536])
+            for _ in range(20):  # let what can be answered be answered
+                await asyncio.sleep(0)
+            ours.shutdown(socket.SHUT_WR)
+        received = b""
+        async with asyncio.timeout(_PATIENCE):
+            with contextlib.suppress(ConnectionError):
+                while part := await loop.sock_recv(ours, 65536):
+                    received += part
+            await served
+    at = 1
+    while at < len(received):
+        at += 12 + int.from_bytes(received[at + 8 : at + 12])
+    assert at == max(1, len(received)), "there is a part of an answer"
+
+
+def main() -> None:
+    """Fuzz until told to stop."""
+    atheris = importlib.import_module("atheris")
+    corpus = Path(sys.argv[1])
+    corpus.mkdir(exist_ok=True)
+    for number, stream in enumerate(streams()):
+        (corpus / f"conversation-{number}").write_bytes(stream)
+    with atheris.instrument_imports(include=["native_host.pkcs11"]):
+        for name in ("cryptoki", "mechanisms", "objects", "server"):
+            importlib.import_module(f"native_host.pkcs11.{name}")
+        from native_host.pkcs11.token import Tokens
+    logging.getLogger("native_host").addHandler(_Alarm(logging.ERROR))
+    loop = asyncio.new_event_loop()
+    folder = Path(tempfile.mkdtemp())
+    MockCardState.create(folder / "card")
+
+    async def begin() -> Any:
+        tokens = Tokens(MockCardSource(folder / "card"))
+        tokens.start()
+        await tokens.settled()
+        return tokens
+
+    tokens = loop.run_until_complete(begin())
+    atheris.Setup(
+        sys.argv, lambda data: loop.run_until_complete(_converse(tokens, data))
+    )
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
