@@ -12,26 +12,47 @@ import tempfile
 from pathlib import Path
 
 from native_host.mock_card.state import MockCardState
+from native_host.mock_card.states import CardState, first_pins
 
 __all__ = ["handed_on", "made", "new_card"]
 
 #: Names the folder to the processes that a test starts.
 _PLACE = "TESTS_MADE_CARDS"
+#: States that a new card comes to by what its PINs are.
+_OF_PINS = {
+    CardState.ACTIVE,
+    CardState.PIN1_BLOCKED,
+    CardState.PIN2_BLOCKED,
+    CardState.LAST_TRY,
+}
 
 
-def new_card(folder: Path, profile: str = "v5", state: str = "active") -> MockCardState:
-    """Put a card into a folder that has none, as if it had been made there."""
-    shutil.copytree(made(profile, state), folder, dirs_exist_ok=True)
+def new_card(
+    folder: Path, profile: str = "v5", state: str = "active", *, number: int = 1
+) -> MockCardState:
+    """Put a card into a folder that has none, as if it had been made there.
+
+    Those of another number have other keys.
+    """
+    shutil.copytree(made(profile, state, number=number), folder, dirs_exist_ok=True)
     return MockCardState.open(folder)
 
 
-def made(profile: str = "v5", state: str = "active") -> Path:
+def made(profile: str = "v5", state: str = "active", *, number: int = 1) -> Path:
     """Return the folder of such a card, which is to be copied and stays as it is."""
-    folder = _place() / f"{profile}-{state}"
+    folder = _place() / f"{profile}-{state}-{number}"
     if not folder.exists():
         with tempfile.TemporaryDirectory(dir=_place()) as new:
-            MockCardState.create(Path(new, "card"), profile=profile, state=state)
-            Path(new, "card").rename(folder)
+            place = Path(new, "card")
+            if state in _OF_PINS:
+                shutil.copytree(made(profile, "new", number=number), place)
+                with MockCardState.open(place).update() as data:
+                    data.pin1, data.pin2 = first_pins(
+                        CardState(state), False, "1234", "123456"
+                    )
+            else:
+                MockCardState.create(place, profile=profile, state=state)
+            place.rename(folder)
     return folder
 
 

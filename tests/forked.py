@@ -17,12 +17,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from . import cards
 
-__all__ = ["run"]
+__all__ = ["run", "running"]
 
 _ROOT = Path(__file__).parent.parent
 _TIMEOUT = 60  # seconds
@@ -38,7 +39,19 @@ def run(module: str, name: str, home: Path) -> None:
     Raises ``AssertionError`` with all that was written when it raises something, or
     does not end.
     """
-    _ahead().have_done([module, name, str(home)])
+    with running(module, name, home):
+        """That is all."""
+
+
+@contextlib.contextmanager
+def running(module: str, name: str, home: Path, *more: str) -> Iterator[None]:
+    """Do the same with more arguments, while something else is done here."""
+    ahead = _ahead()
+    ahead.begin([module, name, str(home), *more])
+    try:
+        yield
+    finally:
+        ahead.end()
 
 
 class _Ahead:
@@ -52,17 +65,18 @@ class _Ahead:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        atexit.register(self._end)
+        # There is no more to be done then.
+        atexit.register(self._process.communicate)
 
-    def have_done(self, what: list[str]) -> None:
-        assert self._process.stdin and self._process.stdout
+    def begin(self, what: list[str]) -> None:
+        assert self._process.stdin
         self._process.stdin.write(json.dumps(what).encode() + b"\n")
         self._process.stdin.flush()
+
+    def end(self) -> None:
+        assert self._process.stdout
         status, written = json.loads(self._process.stdout.readline())
         assert status == 0, written
-
-    def _end(self) -> None:
-        self._process.communicate()
 
 
 _ahead = functools.cache(_Ahead)
@@ -73,7 +87,7 @@ def _serve() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
-        module, name, home = json.loads(line)
+        module, name, home, *more = json.loads(line)
         with contextlib.suppress(Exception):  # it is raised again, where it is told of
             importlib.import_module(module)
         with tempfile.TemporaryFile() as output:
@@ -81,7 +95,8 @@ def _serve() -> None:
             if not child:
                 answers.close()
                 _become_isolated(output, home)
-                getattr(importlib.import_module(module), name).inside(Path(home))
+                found = getattr(importlib.import_module(module), name)
+                found.inside(Path(home), *more)
                 return
             status = _wait(child)
             output.seek(0)

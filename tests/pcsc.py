@@ -2,15 +2,15 @@
 """A pcscd with a virtual reader for one test, out of the machine's sight.
 
 pcscd has one socket per machine, so it gets a namespace of its own, with an empty /run
-and a loopback of its own. ``run`` runs a command there, ``isolated`` a test:
+and a loopback of its own. ``beside`` lets commands run there, ``isolated`` a test:
 
-    result = pcsc.run(["kortilla", "card", "status"], card=folder)
+    with pcsc.beside(folder) as within:
+        subprocess.run(within("kortilla", "card", "status"))
 
     @isolated
     async def test_something(room: Room) -> None: ...
 """
 
-import argparse
 import asyncio
 import contextlib
 import fcntl
@@ -25,9 +25,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
@@ -35,7 +34,7 @@ from native_host.mock_card.vpcd import DEFAULT_PORT, VirtualReader
 
 from . import cards, forked
 
-__all__ = ["READER", "READERS", "Room", "isolated", "run", "within"]
+__all__ = ["READER", "READERS", "Room", "beside", "isolated"]
 
 Scenario = Callable[["Room"], Awaitable[None]]
 
@@ -63,40 +62,34 @@ CHANNELID    {port:#X}
 """
 _DYING_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
 _TIMEOUT = 60  # seconds
+_DOOR = "door"  # a socket in the folder of a room
 
 
-def within(command: Sequence[str], *, card: Path | None = None) -> list[str]:
-    """Return the command that runs another one beside a pcscd of its own.
+@contextlib.contextmanager
+def beside(card: Path | None = None) -> Iterator[Callable[..., list[str]]]:
+    """Have a pcscd, with the mock card of a folder in its reader.
 
-    ``card`` is the folder of the mock card that lies in the reader. When it is killed,
-    pcscd and the command end with it.
+    Yields what makes the command that runs another one there, of the other's words.
     """
-    folder = ["--card", str(card)] if card else []
-    return _namespace(["run", *folder, "--", *command])
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socket.socket(socket.AF_UNIX) as door,
+    ):
+        door.bind(f"{folder}/{_DOOR}")
+        door.listen()
+        door.settimeout(_TIMEOUT / 2)
+        words = [str(card)] if card else []
+        with forked.running(__name__, _keep_room.__name__, Path(folder), *words):
+            inside, _ = door.accept()
+            with inside:
+                peer = inside.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+                yield functools.partial(_entering, struct.unpack("3i", peer)[0])
 
 
-def run(
-    command: Sequence[str],
-    *,
-    card: Path | None = None,
-    env: Mapping[str, str] | None = None,
-    timeout: float = _TIMEOUT,
-    **options: Any,
-) -> subprocess.CompletedProcess[str]:
-    """Run a command beside a pcscd of its own and return its output and exit code.
-
-    ``env`` stands instead of the environment, ``options`` go to ``subprocess.run``.
-    """
-    return subprocess.run(
-        within(command, card=card),
-        cwd=_ROOT,
-        env=None if env is None else dict(env),
-        timeout=timeout,
-        capture_output=True,
-        text=True,
-        check=False,
-        **options,
-    )
+def _entering(process: int, *command: str) -> list[str]:
+    user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
+    where = ["--mount", "--net", *user, f"--wdns={Path.cwd()}"]
+    return ["nsenter", f"--target={process}", *where, "--", *command]
 
 
 def isolated(scenario: Scenario) -> Callable[[Path], None]:
@@ -218,13 +211,6 @@ def _wait_for(reader: str, *, present: bool) -> None:
     scard.SCardReleaseContext(context)
 
 
-def _namespace(arguments: Sequence[str]) -> list[str]:
-    """Return the command that runs this module in a namespace, as root or as anyone."""
-    flags = "-mn" if os.geteuid() == 0 else "-Urmn"
-    python = [sys.executable, "-m", "tests.pcsc"]
-    return ["unshare", flags, "--kill-child", *python, *arguments]
-
-
 def _pace() -> Path:
     """Return the library that hurries pcscd, built if it is not there yet."""
     library = _ROOT / "build" / "tests" / "pcscd_pace.so"
@@ -236,14 +222,6 @@ def _pace() -> Path:
         subprocess.run(command, check=True)
         made.replace(library)
     return library
-
-
-def _furnish() -> None:
-    """Give the namespace an empty /run and bring its loopback up."""
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        up_and_running = struct.pack("16sH14x", b"lo", 0x41)
-        fcntl.ioctl(any_socket, 0x8914, up_and_running)  # SIOCSIFFLAGS
 
 
 @contextlib.contextmanager
@@ -258,50 +236,49 @@ def _patience(seconds: float = 10) -> Iterator[Callable[[], None]]:
     yield left
 
 
-def _run_command(command: Sequence[str], card: Path | None, *, hurried: bool) -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        room = Room(Path(folder))
-        room.start_service(hurried=hurried)
-        try:
-            if card:
-                room.insert(MockCard(MockCardState.open(card)))
-                room.settle()
-            whole = [*_DYING_WITH_PARENT, *command]
-            signal.signal(signal.SIGINT, lambda _number, _frame: None)
-            return subprocess.run(whole, check=False).returncode
-        finally:
-            room.close()
+def _keep_room(folder: Path, card: str = "") -> None:
+    """Keep a room for ``beside``, until that has no more use for it."""
+    with _room(folder) as room, socket.socket(socket.AF_UNIX) as outside:
+        if card:
+            room.insert(MockCard(MockCardState.open(Path(card))))
+            room.settle()
+        outside.connect(f"{folder}/{_DOOR}")
+        outside.recv(1)
+
+
+_keep_room.inside = _keep_room  # type: ignore[attr-defined]  # found by name
 
 
 def _run_scenario(scenario: Scenario, folder: Path) -> None:
-    _furnish()
-    room = Room(folder)
-    room.start_service()
-    try:
+    with _room(folder) as room:
         asyncio.run(asyncio.wait_for(scenario(room), _TIMEOUT - 10), debug=False)
+
+
+@contextlib.contextmanager
+def _room(folder: Path, *, hurried: bool = True) -> Iterator[Room]:
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        up_and_running = struct.pack("16sH14x", b"lo", 0x41)
+        fcntl.ioctl(any_socket, 0x8914, up_and_running)  # SIOCSIFFLAGS
+    room = Room(folder)
+    try:
+        room.start_service(hurried=hurried)
+        yield room
     finally:
         room.close()
 
 
-def _main() -> int:
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers(dest="what", required=True)
-    run_parser = commands.add_parser("run")
-    run_parser.add_argument("--card", type=Path)
-    run_parser.add_argument("--own-pace", action="store_true")
-    run_parser.add_argument("command", nargs="+")
-    within_parser = commands.add_parser("within")
-    within_parser.add_argument("command", nargs=argparse.REMAINDER)
-    arguments = parser.parse_args()
-    if arguments.what == "within":
-        # For what is measured: pcscd is as it is everywhere.
-        command = _namespace(["run", "--own-pace", "--", *arguments.command])
-        return subprocess.run(command, check=False).returncode
-    _furnish()
-    return _run_command(
-        arguments.command, arguments.card, hurried=not arguments.own_pace
-    )
+def _main(here: str, *command: str) -> int:
+    """Run a command beside a pcscd at its own pace: ``within COMMAND…``."""
+    if here == "within":
+        flags = "-mn" if os.geteuid() == 0 else "-Urmn"
+        there = [sys.executable, "-m", "tests.pcsc", "inside", *command]
+        command = ("unshare", flags, "--kill-child", *there)
+        return subprocess.run([*_DYING_WITH_PARENT, *command], check=False).returncode
+    with tempfile.TemporaryDirectory() as folder, _room(Path(folder), hurried=False):
+        signal.signal(signal.SIGINT, lambda _number, _frame: None)
+        return subprocess.run([*_DYING_WITH_PARENT, *command], check=False).returncode
 
 
 if __name__ == "__main__":
-    sys.exit(_main())
+    sys.exit(_main(*sys.argv[1:]))

@@ -19,6 +19,7 @@ from native_host.card.signature import (
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.profiles import PROFILES
 from native_host.mock_card.state import MockCardState
+from tests.cards import new_card
 
 VERIFY, SIGN = 0x20, 0x2A
 
@@ -81,7 +82,7 @@ FAULTS: dict[str, Fault] = {
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> MockCardState:
-    return MockCardState.create(tmp_path_factory.mktemp("card") / "v5")
+    return new_card(tmp_path_factory.mktemp("card") / "v5")
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def test_every_fault_at_every_step_is_a_card_error_and_costs_no_second_pin(
 def test_both_generations_log_in_whatever_the_reader_handles(
     tmp_path: Path, profile: str, style: str
 ) -> None:
-    state = MockCardState.create(tmp_path, profile=profile)
+    state = new_card(tmp_path, profile)
     connection = FaultyCard(state, mute, step=1000, lasting=False)
     connection.card = MockCard(state, style=style)
     card = FineidCard(connection)
@@ -172,7 +173,7 @@ def test_four_commands_make_a_signature_once_the_pin_is_there(
 def test_the_directories_of_each_profile_name_its_keys(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, profile: str, style: str
 ) -> None:
-    state = MockCardState.create(tmp_path, profile=profile)
+    state = new_card(tmp_path, profile)
     connection = FaultyCard(state, mute, step=1000, lasting=False)
     connection.card = MockCard(state, style=style)
     with caplog.at_level(logging.INFO, "native_host.card"):
@@ -189,7 +190,7 @@ def test_the_directories_of_each_profile_name_its_keys(
 def test_every_key_signs_everything_that_it_is_said_to_sign(
     tmp_path: Path, profile: str, with_atr: bool
 ) -> None:
-    state = MockCardState.create(tmp_path, profile=profile)
+    state = new_card(tmp_path, profile)
     connection = FaultyCard(state, mute, step=1000, lasting=False)
     connection.atr = connection.card.atr if with_atr else None
     card = FineidCard(connection)
@@ -208,7 +209,7 @@ def test_every_key_signs_everything_that_it_is_said_to_sign(
 def test_over_t1_only_the_question_for_the_tries_differs(
     tmp_path: Path, profile: str, use: Use
 ) -> None:
-    state = MockCardState.create(tmp_path, profile=profile)
+    state = new_card(tmp_path, profile)
     sent = []
     for protocol in (0, 1):
         connection = FaultyCard(state, mute, step=1000, lasting=False)

@@ -30,6 +30,7 @@ from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import Fault, Moment
 from native_host.mock_card.state import MockCardState
 from tests import pcsc
+from tests.cards import new_card
 from tests.pcsc import READER, Room, isolated
 
 from .virtual_reader import closing_in_time, has_card, is_empty, log_in, reader_where
@@ -109,7 +110,7 @@ async def test_every_signature_key_signs_a_batch(room: Room) -> None:
             ("v5-2026", KeyType.RSA, 512),
         ):
             folder = room.folder / f"{profile}-{key_type}"
-            room.insert(MockCard(MockCardState.create(folder, profile=profile)))
+            room.insert(MockCard(new_card(folder, profile)))
             signatures = await sign_twice(source, key_type)
             assert [len(signature) for signature in signatures] == [size, size]
             room.pull()
@@ -365,21 +366,27 @@ async def test_a_command_under_way_runs_to_its_end_when_its_caller_is_cancelled(
 
 
 def test_a_program_finds_the_card_beside_a_service_of_its_own(tmp_path: Path) -> None:
-    MockCardState.create(tmp_path)
+    new_card(tmp_path)
     look = (
         "from smartcard.System import readers\n"
         "connection = readers()[0].createConnection()\n"
         "connection.connect()\n"
         "print(bytes(connection.getATR()).hex())\n"
     )
-    result = pcsc.run([sys.executable, "-c", look], card=tmp_path)
+    with pcsc.beside(tmp_path) as within:
+        result = subprocess.run(
+            within(sys.executable, "-c", look),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert result.stdout.strip() == MockCardState.open(tmp_path).profile.atr.hex()
-    assert pcsc.run([sys.executable, "-c", "raise SystemExit(3)"]).returncode == 3
 
 
 def test_nothing_is_left_running_when_the_command_is_killed(tmp_path: Path) -> None:
+    command = ["sh", "-c", "echo ready; exec sleep 60"]
     with subprocess.Popen(
-        pcsc.within(["sh", "-c", "echo ready; exec sleep 60"]),
+        [*(sys.executable, "-m", "tests.pcsc"), "within", *command],
         cwd=Path(pcsc.__file__).parent.parent,
         stdout=subprocess.PIPE,
     ) as process:

@@ -13,6 +13,7 @@ import pytest
 
 from native_host.cli import main
 from native_host.mock_card.state import MockCardState
+from tests import cards
 
 ORIGIN = "https://service.example"
 NONCE = "A" * 43 + "="
@@ -39,6 +40,7 @@ class Outcome:
 
 
 Run = Callable[..., Outcome]
+NewCard = Callable[..., MockCardState]
 
 
 @pytest.fixture(autouse=True)
@@ -68,13 +70,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture(scope="session", params=["v5", "v4.2"])
-def each_card(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def each_card(request: pytest.FixtureRequest) -> Path:
     """A mock card of each generation, to be copied."""
-    folder = tmp_path_factory.mktemp("card") / "mock-card"
-    MockCardState.create(folder, profile=request.param)
-    return folder
+    return cards.made(request.param)
 
 
 @pytest.fixture
@@ -83,6 +81,17 @@ def mock_card(home: Path, each_card: Path) -> MockCardState:
     folder = home / ".local/share/kortilla/mock-card"
     shutil.copytree(each_card, folder)
     return MockCardState.open(folder)
+
+
+@pytest.fixture
+def new_card(home: Path) -> NewCard:
+    """Put a card of a profile into its usual place, in the state that is said."""
+
+    def new_card(profile: str, state: str = "new") -> MockCardState:
+        folder = home / ".local/share/kortilla/mock-card"
+        return cards.new_card(folder, profile, state)
+
+    return new_card
 
 
 @pytest.fixture

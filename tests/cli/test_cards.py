@@ -147,10 +147,11 @@ def test_activation_is_judged_by_each_pins_own_state(
 
 
 def test_card_status_of_a_card_in_a_reader(mock_card: MockCardState) -> None:
-    finished = pcsc.run(
-        [sys.executable, "-I", "-m", "native_host.cli", "card", "status"],
-        card=mock_card.folder,
-    )
+    command = [sys.executable, "-I", "-m", "native_host.cli", "card", "status"]
+    with pcsc.beside(mock_card.folder) as within:
+        finished = subprocess.run(
+            within(*command), capture_output=True, text=True, check=False
+        )
     assert finished.returncode == 0, finished.stderr
     with_card, *others = json.loads(finished.stdout)["readers"]
     assert with_card["reader"] == pcsc.READER

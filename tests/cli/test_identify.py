@@ -117,9 +117,10 @@ def terminal(mock_card: MockCardState) -> Iterator[Terminal]:
 def terminal_with_reader(mock_card: MockCardState) -> Iterator[Terminal]:
     """The same with the mock card in a PC/SC reader."""
     command = [*IN_TERMINAL, "--card", "pcsc"]
-    terminal = Terminal(pcsc.within(command, card=mock_card.folder))
-    yield terminal
-    terminal.close()
+    with pcsc.beside(mock_card.folder) as within:
+        terminal = Terminal(within(*command))
+        yield terminal
+        terminal.close()
 
 
 def test_the_pin_may_be_typed_in_the_terminal(

@@ -7,19 +7,18 @@ PINs that were set log in and sign.
 """
 
 import contextlib
-import shutil
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.state import MockCardState
-from tests import pcsc
+from tests import cards, pcsc
 
-from .conftest import NONCE, ORIGIN, Outcome
+from .conftest import NewCard, Outcome
+from .managed import tries, work
 from .terminal import Terminal
 
 KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
@@ -27,45 +26,17 @@ ON_TERMINAL = ("--prompt", "terminal", "--lang", "en")
 CODES = {"v5-2026": "1234567", "v4.2": "12345678"}
 PUK = "12345678"
 
-Tries = tuple[int, int, int]
-NewCard = Callable[..., MockCardState]
-
-
-@pytest.fixture(scope="session")
-def cards(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
-    """Cards in each state, made once, to be copied."""
-    folder = tmp_path_factory.mktemp("cards")
-
-    def made(profile: str, state: str) -> Path:
-        place = folder / f"{profile}-{state}"
-        if not place.exists():
-            MockCardState.create(place, profile=profile, state=state)
-        return place
-
-    return made
-
-
-@pytest.fixture
-def new_card(home: Path, cards: Callable[[str, str], Path]) -> NewCard:
-    """Put a card in its usual place."""
-
-    def new_card(profile: str, state: str = "new") -> MockCardState:
-        folder = home / ".local/share/kortilla/mock-card"
-        shutil.copytree(cards(profile, state), folder)
-        return MockCardState.open(folder)
-
-    return new_card
-
 
 @contextlib.contextmanager
 def managing(card: MockCardState, *words: str) -> Iterator[Terminal]:
     """Run a command of ``kortilla card`` with a card in a reader of pcscd."""
     command = [*KORTILLA, "card", *words, *ON_TERMINAL, "--card", "pcsc"]
-    terminal = Terminal(pcsc.within(command, card=card.folder))
-    try:
-        yield terminal
-    finally:
-        terminal.close()
+    with pcsc.beside(card.folder) as within:
+        terminal = Terminal(within(*command))
+        try:
+            yield terminal
+        finally:
+            terminal.close()
 
 
 def answer(terminal: Terminal, field: str, digits: str) -> None:
@@ -83,31 +54,6 @@ def choose(terminal: Terminal, pin1: str = "", pin2: str = "") -> None:
         answer(terminal, "New basic PIN (PIN1)", pin1)
     if pin2:
         answer(terminal, "New signature PIN (PIN2)", pin2)
-
-
-def tries(card: MockCardState) -> Tries:
-    data = card.read()
-    return data.pin1.tries, data.pin2.tries, data.puk.tries
-
-
-def work(card: MockCardState, pin1: str, pin2: str, left: Tries = (5, 5, 5)) -> None:
-    """Log in and sign with these PINs, in which no try is lost."""
-    assert tries(card) == left
-    asked = ("--origin", ORIGIN, "--card", "mock", *ON_TERMINAL)
-    document = card.folder / "document.txt"
-    document.write_text("for signing")
-    for command, label, pin in (
-        (("identify", "--nonce", NONCE), "PIN1", pin1),
-        (("sign", str(document)), "PIN2", pin2),
-    ):
-        terminal = Terminal([*KORTILLA, *command, *asked])
-        terminal.wait_for(f"({label}): ")
-        terminal.type(f"{pin}\r")
-        outcome = terminal.end()
-        terminal.close()
-        assert outcome.status == 0, outcome
-        assert outcome.result["signature"]
-    assert tries(card) == left
 
 
 def cancelled(terminal: Terminal) -> Outcome:
@@ -341,8 +287,8 @@ async def test_another_card_that_is_put_back_is_not_written_on(
     room: pcsc.Room,
 ) -> None:
     first, other = (
-        MockCardState.create(room.folder / name, profile="v5-2026", state="new")
-        for name in ("first", "other")
+        cards.new_card(room.folder / str(number), "v5-2026", "new", number=number)
+        for number in (1, 2)
     )
     before = other.read()
     # Pulled out when PIN1 is set; what the fault takes out stays so.

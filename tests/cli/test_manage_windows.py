@@ -6,27 +6,19 @@ eight and is its PUK. After each, the tries of all three codes are what they sho
 and the PINs that were set log in and sign.
 """
 
-import asyncio
 import contextlib
-import hashlib
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from native_host.mock_card.faults import Fault
-from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
-from native_host.operations.authenticate import AuthenticateRequest, authenticate
-from native_host.operations.sign import HashToSign, SignRequest, sign
-from native_host.origin import check_origin
-from native_host.pin_prompt.automatic import AutomaticPrompt
-from relying_party import Trust, validate
-from tests.operations.signing import check
+from tests import cards
 from tests.screen import Screen, open_screen
 
-from .conftest import NONCE, ORIGIN
+from .conftest import NewCard
+from .managed import Tries, tries, work
 from .window import ManageWindow
 
 #: What stands in the letter, by the card's profile; of ``v5`` it is the PUK too.
@@ -38,9 +30,6 @@ ACTIVATING = {"v5": ["002C0011", "002C0082"], "v5-2026": ["00240011", "00240082"
 PIN1, PIN2 = "2468", "135790"
 OTHER_PIN2 = "975310"
 
-Tries = tuple[int, int, int]
-Made = Callable[[str, str], Path]
-NewCard = Callable[..., MockCardState]
 Open = Callable[..., contextlib.AbstractContextManager[ManageWindow]]
 
 each_scheme = pytest.mark.parametrize("profile", CODES)
@@ -59,32 +48,6 @@ def screen() -> Iterator[Screen]:
         yield screen
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Cards in each state, made once, to be copied."""
-    folder = tmp_path_factory.mktemp("cards")
-
-    def made(profile: str, state: str) -> Path:
-        place = folder / f"{profile}-{state}"
-        if not place.exists():
-            MockCardState.create(place, profile=profile, state=state)
-        return place
-
-    return made
-
-
-@pytest.fixture
-def new_card(home: Path, made: Made) -> NewCard:
-    """Put a card in its usual place."""
-
-    def new_card(profile: str, state: str = "new") -> MockCardState:
-        folder = home / ".local/share/kortilla/mock-card"
-        shutil.copytree(made(profile, state), folder)
-        return MockCardState.open(folder)
-
-    return new_card
-
-
 @pytest.fixture
 def managing(screen: Screen, tmp_path: Path) -> Open:
     """Run a command of ``kortilla card`` with its window."""
@@ -100,43 +63,8 @@ def managing(screen: Screen, tmp_path: Path) -> Open:
     return managing
 
 
-def tries(card: MockCardState) -> Tries:
-    data = card.read()
-    return data.pin1.tries, data.pin2.tries, data.puk.tries
-
-
 def wait_for_tries(screen: Screen, card: MockCardState, left: Tries) -> None:
     screen.wait_until(lambda: tries(card) == left)
-
-
-async def log_in(card: MockCardState, pin1: str) -> str:
-    """Return the SATU that a service gets to know from a login with this PIN1."""
-    request = AuthenticateRequest(check_origin(ORIGIN), NONCE, "en")
-    prompt = AutomaticPrompt({"PIN1": pin1})
-    async with MockCardSource(card.folder) as source:
-        token = await authenticate(request, source=source, prompt=prompt)
-    trust = Trust.from_folder(card.folder, test=True)
-    return (await validate(token, origin=ORIGIN, nonce=NONCE, trust=trust)).satu
-
-
-async def sign_contract(card: MockCardState, pin2: str) -> None:
-    """Sign with this PIN2, and verify the signature."""
-    content = b"contract"
-    item = HashToSign("contract", hashlib.sha384(content).digest(), "SHA-384")
-    request = SignRequest(check_origin(ORIGIN), "en", hashes=(item,))
-    prompt = AutomaticPrompt({"PIN2": pin2})
-    async with MockCardSource(card.folder) as source:
-        signed = await sign(request, source=source, prompt=prompt)
-    [signature] = signed.signatures
-    check(signature, signed.certificate, content)
-
-
-def work(card: MockCardState, pin1: str, pin2: str) -> None:
-    """Log in and sign with these PINs; before and after, no try is missing."""
-    assert tries(card) == (5, 5, 5)
-    assert asyncio.run(log_in(card, pin1)) == card.read().satu
-    asyncio.run(sign_contract(card, pin2))
-    assert tries(card) == (5, 5, 5)
 
 
 @each_scheme
@@ -222,7 +150,7 @@ def test_another_card_that_is_put_in_is_noticed_and_not_written_on(
     new_card: NewCard, screen: Screen, managing: Open, tmp_path: Path, profile: str
 ) -> None:
     card = new_card(profile)
-    other = MockCardState.create(tmp_path / "other", profile=profile, state="new")
+    other = cards.new_card(tmp_path / "other", profile, "new", number=2)
     on = "change" if profile == "v5-2026" else "unblock"
     card.add_fault(Fault("card-pulled", on=on, skip=1))
     in_reader, first = card.folder / "card.json", tmp_path / "first.json"

@@ -2,6 +2,7 @@
 """``kortilla sign``."""
 
 import base64
+import contextlib
 import re
 import ssl
 import subprocess
@@ -230,18 +231,8 @@ CHOICES: dict[str, list[tuple[tuple[str, ...], str]]] = {
 }
 
 
-@pytest.fixture
-def terminals() -> Iterator[list[Terminal]]:
-    """Terminals that are open."""
-    terminals: list[Terminal] = []
-    yield terminals
-    for terminal in terminals:
-        terminal.close()
-
-
-def at_reader(
-    terminals: list[Terminal], card: MockCardState, *arguments: str
-) -> Terminal:
+@contextlib.contextmanager
+def at_reader(card: MockCardState, *arguments: str) -> Iterator[Terminal]:
     """Start a signing in a terminal, beside a reader with the card in it."""
     command = [
         *("env", "KORTILLA_LOG=traffic"),
@@ -249,23 +240,26 @@ def at_reader(
         *("--origin", ORIGIN, "--lang", "en"),
         *("--card", "pcsc", "--prompt", "terminal"),
     ]
-    terminals.append(Terminal(pcsc.within(command, card=card.folder)))
-    return terminals[-1]
+    with (
+        pcsc.beside(card.folder) as within,
+        contextlib.closing(Terminal(within(*command))) as terminal,
+    ):
+        yield terminal
 
 
 def test_a_card_in_a_reader_signs_with_each_of_its_keys(
-    terminals: list[Terminal], mock_card: MockCardState, tmp_path: Path
+    mock_card: MockCardState, tmp_path: Path
 ) -> None:
     file = tmp_path / "contract.txt"
     file.write_bytes(b"contract")
     for choice, algorithm in CHOICES[mock_card.read().profile]:
-        terminal = at_reader(terminals, mock_card, str(file), *choice)
-        terminal.wait_for(ORIGIN)
-        terminal.wait_for(mock_card.read().satu)
-        terminal.wait_for("contract.txt")
-        terminal.wait_for("PIN2")
-        terminal.type("123456\r")
-        outcome = terminal.end()
+        with at_reader(mock_card, str(file), *choice) as terminal:
+            terminal.wait_for(ORIGIN)
+            terminal.wait_for(mock_card.read().satu)
+            terminal.wait_for("contract.txt")
+            terminal.wait_for("PIN2")
+            terminal.type("123456\r")
+            outcome = terminal.end()
         assert outcome.status == 0
         assert outcome.result["algorithm"] == algorithm
         [signed] = outcome.result["signatures"]
@@ -279,17 +273,17 @@ def test_a_card_in_a_reader_signs_with_each_of_its_keys(
 
 
 def test_several_files_are_signed_with_one_pin2_after_a_wrong_one(
-    terminals: list[Terminal], mock_card: MockCardState, files: list[str]
+    mock_card: MockCardState, files: list[str]
 ) -> None:
-    terminal = at_reader(terminals, mock_card, *files, "--hash-function", "SHA-256")
-    for name in files:
-        terminal.wait_for(name)
-    terminal.wait_for("PIN2")
-    terminal.type("999999\r")
-    terminal.wait_for("PIN2")
-    assert mock_card.read().pin2.tries == 4
-    terminal.type("123456\r")
-    outcome = terminal.end()
+    with at_reader(mock_card, *files, "--hash-function", "SHA-256") as terminal:
+        for name in files:
+            terminal.wait_for(name)
+        terminal.wait_for("PIN2")
+        terminal.type("999999\r")
+        terminal.wait_for("PIN2")
+        assert mock_card.read().pin2.tries == 4
+        terminal.type("123456\r")
+        outcome = terminal.end()
     assert outcome.status == 0
     check(outcome.result, "SHA-256")
     # PIN2 is verified anew before each signature.
@@ -299,15 +293,16 @@ def test_several_files_are_signed_with_one_pin2_after_a_wrong_one(
 
 @pytest.mark.parametrize("keys", ["\x03", "\r"], ids=["Ctrl-C", "Enter alone"])
 def test_a_person_can_cancel_in_the_terminal(
-    terminals: list[Terminal], mock_card: MockCardState, files: list[str], keys: str
+    mock_card: MockCardState, files: list[str], keys: str
 ) -> None:
+    assert mock_card.folder.is_dir()
     command = [
         *(sys.executable, "-I", "-m", "native_host.cli", "sign", *files),
         *("--origin", ORIGIN, "--card", "mock", "--prompt", "terminal"),
     ]
-    terminals.append(Terminal(command))
-    terminals[0].wait_for("PIN2")
-    terminals[0].type(keys)
-    outcome = terminals[0].end()
+    with contextlib.closing(Terminal(command)) as terminal:
+        terminal.wait_for("PIN2")
+        terminal.type(keys)
+        outcome = terminal.end()
     assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
     assert mock_card.read().pin2.tries == 5

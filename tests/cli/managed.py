@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""What a card must be able to do once its PINs have been managed."""
+
+import asyncio
+import hashlib
+
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.sign import HashToSign, SignRequest, sign
+from native_host.origin import check_origin
+from native_host.pin_prompt.automatic import AutomaticPrompt
+from relying_party import Trust, validate
+from tests.operations.signing import check
+
+from .conftest import NONCE, ORIGIN
+
+__all__ = ["Tries", "tries", "work"]
+
+Tries = tuple[int, int, int]
+
+
+def tries(card: MockCardState) -> Tries:
+    """Return how many are left of PIN1, PIN2 and the PUK."""
+    data = card.read()
+    return data.pin1.tries, data.pin2.tries, data.puk.tries
+
+
+def work(card: MockCardState, pin1: str, pin2: str, left: Tries = (5, 5, 5)) -> None:
+    """Log in and sign with these PINs, in which no try is lost."""
+    assert tries(card) == left
+    assert asyncio.run(_log_in(card, pin1)) == card.read().satu
+    asyncio.run(_sign_contract(card, pin2))
+    assert tries(card) == left
+
+
+async def _log_in(card: MockCardState, pin1: str) -> str:
+    """Return the SATU that a service gets to know from a login with this PIN1."""
+    request = AuthenticateRequest(check_origin(ORIGIN), NONCE, "en")
+    prompt = AutomaticPrompt({"PIN1": pin1})
+    async with MockCardSource(card.folder) as source:
+        token = await authenticate(request, source=source, prompt=prompt)
+    trust = Trust.from_folder(card.folder, test=True)
+    return (await validate(token, origin=ORIGIN, nonce=NONCE, trust=trust)).satu
+
+
+async def _sign_contract(card: MockCardState, pin2: str) -> None:
+    """Sign with this PIN2, and verify the signature."""
+    content = b"contract"
+    item = HashToSign("contract", hashlib.sha384(content).digest(), "SHA-384")
+    request = SignRequest(check_origin(ORIGIN), "en", hashes=(item,))
+    prompt = AutomaticPrompt({"PIN2": pin2})
+    async with MockCardSource(card.folder) as source:
+        signed = await sign(request, source=source, prompt=prompt)
+    [signature] = signed.signatures
+    check(signature, signed.certificate, content)
