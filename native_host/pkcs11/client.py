@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .constants import CKR
 from .errors import Refused
-from .sessions import Session, Sessions
+from .sessions import Sessions
 from .token import Slot, Token, Tokens
 
 if TYPE_CHECKING:  # heavy, and of no use before somebody signs
@@ -71,11 +71,6 @@ class Client:
         if slot.token is None:
             raise Refused(CKR.TOKEN_NOT_PRESENT)
         return slot, slot.token
-
-    def _token_of(self, session: Session) -> Token:
-        """Return the token of a session, which goes with its token."""
-        self._sessions.get(session.handle)
-        return self._present(session.slot)[1]
 
     async def _log_out_with_last(self, slot: int) -> None:
         """End the login with the last session (PKCS#11 3.0 §5.6.2)."""

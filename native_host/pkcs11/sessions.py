@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .constants import CKF, CKR, CKS
 from .errors import Refused
+from .token import Token
 
 if TYPE_CHECKING:  # heavy, and of no use before there is a card
     from .mechanisms import SignOperation
@@ -15,17 +16,23 @@ if TYPE_CHECKING:  # heavy, and of no use before there is a card
 __all__ = ["Session", "Sessions"]
 
 _MOST = 1024
+_MOST_LOST = 64
 
 
 @dataclass(eq=False)
 class Session:
-    """A session. ``found`` are the handles that a search has yet to hand over."""
+    """A session. ``found`` are the handles that a search has yet to hand over.
+
+    One is ``lost`` when its token has gone, or when it was closed.
+    """
 
     handle: int
     slot: int
+    token: Token
     flags: int
     found: list[int] | None = None
     signing: "SignOperation | None" = None
+    lost: bool = False
     #: Calls off the signature that is being made.
     cancel: Callable[[], object] | None = None
 
@@ -37,62 +44,58 @@ class Session:
 
 
 class Sessions:
-    """All sessions that are open. Handles are never used twice."""
+    """All sessions of a client. Handles are never used twice."""
 
     def __init__(self) -> None:
-        self._open: dict[int, Session] = {}
+        self._all: dict[int, Session] = {}
         self._handles = itertools.count(1)
 
-    def open(self, slot: int, flags: int) -> Session:
-        """Open one. Raises ``Refused``.
+    def open(self, slot: int, token: Token, flags: int) -> Session:
+        """Open one with the token that is in a slot. Raises ``Refused``.
 
         Nothing on the token can be changed, in read-write sessions neither; but there
         are programs that will not do without one.
         """
         if not flags & CKF.SERIAL_SESSION:
             raise Refused(CKR.SESSION_PARALLEL_NOT_SUPPORTED)
-        if len(self._open) >= _MOST:
+        if sum(not each.lost for each in self._all.values()) >= _MOST:
             raise Refused(CKR.SESSION_COUNT)
-        session = Session(
-            next(self._handles),
-            slot,
-            int(flags & (CKF.SERIAL_SESSION | CKF.RW_SESSION)),
-        )
-        self._open[session.handle] = session
+        kept = int(flags & (CKF.SERIAL_SESSION | CKF.RW_SESSION))
+        session = Session(next(self._handles), slot, token, kept)
+        self._all[session.handle] = session
         return session
 
-    def get(self, handle: int) -> Session:
+    def get(self, handle: int, *, even_lost: bool = False) -> Session:
         """Return a session. Raises ``Refused`` when there is none."""
-        if session := self._open.get(handle):
-            return session
-        raise Refused(CKR.SESSION_HANDLE_INVALID)
+        session = self._all.get(handle)
+        if session is None or (session.lost and not even_lost):
+            raise Refused(CKR.SESSION_HANDLE_INVALID)
+        return session
 
     def count(self, slot: int) -> int:
         """Return how many sessions there are with a slot."""
-        return sum(each.slot == slot for each in self._open.values())
+        return sum(each.slot == slot and not each.lost for each in self._all.values())
 
     def close(self, session: Session) -> None:
         """Close one, and call off a signature that is being made in it."""
-        self.lose(session)
+        del self._all[session.handle]
+        session.lost = True
         if session.cancel:
             session.cancel()
 
     def close_all(self, slot: int | None = None) -> None:
         """Close those with a slot, or all."""
-        for session in self._with(slot):
-            self.close(session)
+        for session in list(self._all.values()):
+            if slot in {None, session.slot}:
+                self.close(session)
 
     def lose_all(self, slot: int) -> None:
-        """Forget those with a slot whose card has gone.
+        """End those with a slot whose card has gone.
 
         Signatures that are being made end by themselves, since the card is not there.
         """
-        for session in self._with(slot):
-            self.lose(session)
-
-    def lose(self, session: Session) -> None:
-        """Forget one."""
-        self._open.pop(session.handle, None)
-
-    def _with(self, slot: int | None) -> list[Session]:
-        return [each for each in self._open.values() if slot in {None, each.slot}]
+        for session in self._all.values():
+            session.lost = session.lost or session.slot == slot
+        idle = [each for each in self._all.values() if each.lost and not each.cancel]
+        for session in idle[:-_MOST_LOST]:
+            del self._all[session.handle]

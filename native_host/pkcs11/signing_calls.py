@@ -31,18 +31,15 @@ class SigningCalls(Client):
         """Verify PIN1, and sign with it until the end of the login."""
         try:
             session = self._sessions.get(handle)
-            token = self._token_of(session)
             self._check_login(session, user, pin)
         except Refused:
             _wipe(pin)
             raise
         # From here on wiping it is for whoever has it: a wiped PIN may cost a try.
-        await self.signer.log_in(token.certificate, pin or bytearray())
-        try:
-            self._token_of(session)
-        except Refused:
+        await self.signer.log_in(session.token.certificate, pin or bytearray())
+        if session.lost:
             await self.signer.log_out()
-            raise
+            raise Refused(CKR.SESSION_HANDLE_INVALID)
         self._logged_in = session.slot
         return ()
 
@@ -73,13 +70,13 @@ class SigningCalls(Client):
         """Begin a signature, or call it off where no mechanism is named."""
         from .mechanisms import SignOperation
 
-        session = self._sessions.get(handle)
+        session = self._session(handle)
         if mechanism is None:
             session.signing = None
             return ()
         if session.signing is not None or session.cancel is not None:
             raise Refused(CKR.OPERATION_ACTIVE)
-        token = self._token_of(session)
+        token = session.token
         operation = SignOperation.begin(token.certificate, mechanism)
         target = next((each for each in token.objects if each.handle == key), None)
         if target is None or target.kind == CKO.CERTIFICATE:
@@ -114,8 +111,16 @@ class SigningCalls(Client):
         session, operation = self._signing(handle)
         return await self._finish(session, operation, b"", room)
 
+    def _session(self, handle: int) -> Session:
+        """Return a session to sign in.
+
+        Where errors are hidden, that may be one whose card has gone: the client can't
+        hear that, and gets a signature that is none.
+        """
+        return self._sessions.get(handle, even_lost=self._hides_errors)
+
     def _signing(self, handle: int) -> tuple[Session, "SignOperation"]:
-        session = self._sessions.get(handle)
+        session = self._session(handle)
         if session.signing is None:
             raise Refused(CKR.OPERATION_NOT_INITIALIZED)
         return session, session.signing
@@ -132,6 +137,8 @@ class SigningCalls(Client):
             return (Size(operation.size),)
         session.signing = None
         try:
+            if session.lost:
+                raise Refused(CKR.DEVICE_REMOVED)
             operation.take(data)
             algorithm, digest = operation.finish()
             work = asyncio.create_task(

@@ -130,8 +130,8 @@ class TokenCalls(Client):
     async def open_session(self, number: int, flags: int) -> Values:
         """Open a session."""
         await self._tokens.settled()
-        slot, _ = self._present(number)
-        return (self._sessions.open(slot.number, flags).handle,)
+        slot, token = self._present(number)
+        return (self._sessions.open(slot.number, token, flags).handle,)
 
     async def close_session(self, handle: int) -> Values:
         """Close a session."""
@@ -171,7 +171,7 @@ class TokenCalls(Client):
         session = self._sessions.get(handle)
         if session.found is not None:
             raise Refused(CKR.OPERATION_ACTIVE)
-        objects = self._token_of(session).objects
+        objects = session.token.objects
         session.found = [each.handle for each in objects if each.matches(template)]
         return ()
 
@@ -216,7 +216,7 @@ class TokenCalls(Client):
         return await self.seed_random(handle, None)
 
     def _object(self, session: Session, handle: int) -> "TokenObject":
-        for each in self._token_of(session).objects:
+        for each in session.token.objects:
             if each.handle == handle:
                 return each
         raise Refused(CKR.OBJECT_HANDLE_INVALID)

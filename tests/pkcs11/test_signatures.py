@@ -363,6 +363,54 @@ async def test_firefox_hears_all_other_errors(house: House) -> None:
     assert answer == [TooSmall(96)]
 
 
+async def test_firefox_does_not_hear_either_that_the_card_has_gone_before(
+    house: House, source: MockCardSource
+) -> None:
+    firefox, other = await house.client(gecko=True), await house.client()
+    await firefox.call("WaitForSlotEvent", u64(0))
+    found = [(client, *await key_of(client)) for client in (firefox, other)]
+    gone = firefox.begin("WaitForSlotEvent", u64(0))
+    source.remove()
+    await gone
+    for client, session, key in found:
+        await refused(client, 0xB3, "GetSessionInfo", u64(session))
+        if client is firefox:
+            assert len(await client.sign(session, key, ECDSA, bytes(48))) == 96
+        else:
+            arguments = u64(session), mechanism(ECDSA, 1), u64(key)
+            await refused(client, 0xB3, "SignInit", *arguments)
+    assert house.windows == []
+    await firefox.call("CloseAllSessions", u64(1))
+    arguments = u64(found[0][1]), mechanism(ECDSA, 1), u64(found[0][2])
+    await refused(firefox, 0xB3, "SignInit", *arguments)
+
+
+async def test_sessions_of_cards_that_have_gone_do_not_pile_up(
+    client: Client, source: MockCardSource
+) -> None:
+    await client.call("WaitForSlotEvent", u64(0))
+    for _ in range(3):
+        for _ in range(500):
+            await client.open_session()
+        source.remove()
+        await client.call("WaitForSlotEvent", u64(0))
+        source.insert()
+        await client.call("WaitForSlotEvent", u64(0))
+    assert await client.open_session() == 1501
+
+
+async def test_the_window_of_a_card_that_has_gone_closes_with_the_session(
+    house: House, client: Client, source: MockCardSource
+) -> None:
+    _, signing = await begin(house, client)
+    source.remove()
+    await until(lambda: "CARD_REMOVED" in house.windows[0].problems())
+    await client.call("Finalize")
+    with pytest.raises(Ckr, match="0xb0"):
+        await signing
+    await until(lambda: house.closed == house.windows)
+
+
 async def test_a_card_that_fails_while_signing_is_a_device_error(
     client: Client, folder: Path
 ) -> None:
