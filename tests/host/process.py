@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests import warm
+
 ORIGIN = "https://service.example"
 NONCE = "A" * 43 + "="
 OWN_CALLER = ("/somewhere/fi.kortilla.host.json", "kortilla@kortilla.example")
@@ -31,20 +33,25 @@ class HostProcess:
         *,
         prompt_command: Sequence[str] | None = None,
         prelude: str = "",
+        anew: bool = False,
     ) -> None:
         command = None if prompt_command is None else list(prompt_command)
         code = (
             f"{prelude}\nimport sys; from native_host.__main__ import main; "
             f"sys.exit(main(prompt_command={command!r}))"
         )
-        self.process = subprocess.Popen(
-            [sys.executable, "-I", "-c", code, *caller],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            env=dict(environment),
-        )
+        self.process: warm.WarmProcess | subprocess.Popen[bytes]
+        if anew or prelude:
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", "-c", code, *caller],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env=dict(environment),
+            )
+        else:
+            self.process = warm.start(code, caller, environment)
         assert self.process.stdin and self.process.stdout and self.process.stderr
         self._in, self._out = self.process.stdin, self.process.stdout
 
@@ -132,13 +139,19 @@ def running(
     *,
     prompt_command: Sequence[str] | None = None,
     prelude: str = "",
+    anew: bool = False,
 ) -> Iterator[HostProcess]:
     """Run a host whose hello has been read; nothing of it is left afterwards.
 
-    ``prelude`` is Python that runs in the host's process before it begins.
+    ``prelude`` is Python that runs in the host's process before it begins. With it, or
+    ``anew``, the process begins as the browser starts it, and not with all imported.
     """
     host = HostProcess(
-        environment, caller, prompt_command=prompt_command, prelude=prelude
+        environment,
+        caller,
+        prompt_command=prompt_command,
+        prelude=prelude,
+        anew=anew,
     )
     try:
         hello = host.receive()

@@ -173,7 +173,7 @@ def test_twenty_megabytes_are_not_kept_in_memory(automatic: dict[str, str]) -> N
         return int(line.split()[1]) * 1024
 
     content = bytes(20_000_000)
-    with running(automatic) as host:
+    with running(automatic, anew=True) as host:
         assert "result" in sign_documents(host, TWO)
         before = most_memory()
         host.send(signing(documents=announced({"large": content})))

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from .conftest import furnish
+from native_host.mock_card.state import MockCardState
+
+from .conftest import MOCK_FOLDER, furnish
 from .process import ORIGIN, WEB_EID_CALLER, make_environment, running
 from .signing import b64, digest, pin2_tries, verify
 from .test_own_protocol import AUTOMATIC, Script
@@ -90,10 +92,11 @@ def test_web_eids_two_steps_make_a_good_signature(
 def test_what_web_eids_sign_can_not_be_is_fatal_and_signs_nothing(
     home: Path, automatic: dict[str, str], changes: dict[str, object], how: str
 ) -> None:
+    card = MockCardState.open(home / MOCK_FOLDER).read()
     sound = {
         "hash": b64(bytes(48)),
         "hashFunction": "SHA-384",
-        "certificate": web_eid(automatic, FIRST, "-c")["certificate"],
+        "certificate": b64(card.keys[1].certificate),
         "origin": ORIGIN,
     }
     request = {"command": "sign", "arguments": {**sound, **changes}}

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""Processes of the program for which all is imported already.
+
+``start`` is to a test what ``python -I -c CODE`` is, without the quarter of a second
+that the imports take: a process that has them forks itself.
+"""
+
+import atexit
+import functools
+import gc
+import importlib
+import json
+import locale
+import os
+import pkgutil
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+import native_host
+
+__all__ = ["WarmProcess", "start"]
+
+#: What only other programs than the host and the commands have, or is not to be run.
+_NOT_IMPORTED = ("native_host.cli.demo", "native_host.pin_prompt.gui", "__main__")
+#: What is imported at the first use.
+_BESIDE = ("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "uuid")
+_MESSAGE = 1 << 17  # bytes of what is asked
+
+
+class WarmProcess:
+    """The process, with what tests use of ``subprocess.Popen``; pipes are bytes."""
+
+    returncode: int | None = None
+
+    def __init__(
+        self, pidfd: int, pid: int, status: int, pipes: Sequence[IO[bytes]]
+    ) -> None:
+        self.pid = pid
+        self.stdin, self.stdout, self.stderr = pipes
+        self._pidfd, self._status = pidfd, status
+
+    def poll(self) -> int | None:
+        """Return the exit status, or None while it runs."""
+        try:
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end. Raises ``subprocess.TimeoutExpired``."""
+        if self.returncode is None:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self._status, selectors.EVENT_READ)
+                if not selector.select(timeout):
+                    raise subprocess.TimeoutExpired("a warm process", timeout or 0)
+            self.returncode = int(os.read(self._status, 16))
+            os.close(self._status)
+            os.close(self._pidfd)
+        return self.returncode
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal, if it runs."""
+        if self.poll() is None:
+            signal.pidfd_send_signal(self._pidfd, number)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+
+def start(
+    code: str, arguments: Sequence[str], environment: Mapping[str, str]
+) -> WarmProcess:
+    """Run Python code with ``sys.argv`` in an environment, its three ends at pipes."""
+    control = _control()
+    their_in, our_in = os.pipe()
+    our_out, their_out = os.pipe()
+    our_err, their_err = os.pipe()
+    our_status, their_status = os.pipe()
+    theirs = [their_in, their_out, their_err, their_status]
+    asked = [code, [*arguments], {**environment}, str(Path.cwd())]
+    socket.send_fds(control, [json.dumps(asked).encode()], theirs)
+    for each in theirs:
+        os.close(each)
+    pid, [pidfd], _, _ = socket.recv_fds(control, 16, 1)
+    pipes = [
+        os.fdopen(our_in, "wb", buffering=0),
+        os.fdopen(our_out, "rb", buffering=0),
+        os.fdopen(our_err, "rb", buffering=0),
+    ]
+    return WarmProcess(pidfd, int(pid), our_status, pipes)
+
+
+@functools.cache
+def _control() -> socket.socket:
+    """Return the way to the process that forks, which ends with this one."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, "-I", "-m", "tests.warm", str(theirs.fileno())]
+    process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
+    theirs.close()
+
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(end)
+    return ours
+
+
+def _import_all() -> None:
+    found = pkgutil.walk_packages(native_host.__path__, "native_host.")
+    names = [each.name for each in found]
+    for name in (*names, *_BESIDE):
+        if not any(part in name for part in _NOT_IMPORTED):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+
+
+def _serve(control: socket.socket) -> None:
+    """Fork until there is no more to be asked for."""
+    _import_all()
+    with selectors.DefaultSelector() as selector:
+        selector.register(control, selectors.EVENT_READ)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is not control:
+                    _reap(selector, key)
+                elif not (asked := socket.recv_fds(control, _MESSAGE, 4))[0]:
+                    return
+                elif (pid := os.fork()) == 0:
+                    selector.close()
+                    control.close()
+                    _become(asked[0], asked[1])
+                else:
+                    *ends, status = asked[1]
+                    for each in ends:
+                        os.close(each)
+                    pidfd = os.pidfd_open(pid)
+                    selector.register(pidfd, selectors.EVENT_READ, (pid, status))
+                    socket.send_fds(control, [str(pid).encode()], [pidfd])
+
+
+def _reap(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
+    pid, status = key.data
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    selector.unregister(key.fd)
+    os.close(key.fd)
+    os.write(status, str(code).encode())
+    os.close(status)
+
+
+def _become(asked: bytes, ends: Sequence[int]) -> None:
+    """Be the process that was asked for, to its end."""
+    code, arguments, environment, folder = json.loads(asked)
+    for number, each in enumerate(ends[:3]):
+        os.dup2(each, number)
+    os.closerange(3, 256)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    locale.setlocale(locale.LC_CTYPE, "")
+    sys.argv = ["-c", *arguments]
+    exec(code, {"__name__": "__main__"})  # noqa: S102 - a test's own code
+    sys.exit()
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
