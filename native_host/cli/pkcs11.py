@@ -25,7 +25,7 @@ from .pkcs11_words import change_words, status_words
 if TYPE_CHECKING:
     from native_host.browsers.hosts import Family
     from native_host.browsers.pkcs11 import Plan
-    from native_host.pkcs11.control import RunningServer
+    from native_host.operations.login_servers import RunningServer
 
 __all__ = ["confirm", "pkcs11"]
 
@@ -119,9 +119,9 @@ def prepare(browser: Family | None) -> None:
 
 async def _prepare(family: Family | None) -> dict[str, Any]:
     from native_host.browsers.table import browsers
-    from native_host.pkcs11 import control
+    from native_host.operations import login_servers
 
-    servers = await control.running()
+    servers = await login_servers.running_servers()
     if family is not None:
         titles = {each.title for each in browsers("user") if each.family == family}
         servers = [each for each in servers if each.program in titles]
@@ -132,7 +132,7 @@ async def _prepare(family: Family | None) -> dict[str, Any]:
         )
     server = servers[0] if len(servers) == 1 else _choice(servers)
     say(f"Kortilla's window asks for PIN1, for {server.program}.")
-    await control.prepare(server)
+    await login_servers.prepare_login(server)
     say(f"Log in with {server.program} within two minutes.")
     return {"program": server.program, "pid": server.program_pid}
 

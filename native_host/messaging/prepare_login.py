@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from native_host.errors import ProgramNotRunning
-from native_host.pkcs11.control import prepare, running
+from native_host.operations import login_servers
 
 __all__ = ["prepare_login"]
 
@@ -22,10 +22,12 @@ async def prepare_login() -> None:
     Returns when the card has accepted it. Raises ``ProgramNotRunning`` where that
     browser has no such token, and what the token's process answers.
     """
-    servers = {server.program_pid: server for server in await running()}
+    servers = {
+        server.program_pid: server for server in await login_servers.running_servers()
+    }
     for pid in _ancestors():
         if pid in servers:
-            await prepare(servers[pid])
+            await login_servers.prepare_login(servers[pid])
             return
     raise ProgramNotRunning("The browser that asks does not have the card as a token.")
 

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""How the popup and the command line reach the server of a browser.
+"""Where a process that serves a program can be asked to prepare a login.
 
-Each server listens in the person's runtime folder while it has a client. The PIN itself
-never goes this way: the server opens a window of its own.
+See ``native_host.operations.login_servers``, which asks.
 """
 
 import asyncio
@@ -11,45 +10,24 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from native_host.errors import KortillaError, ProgramNotRunning
+from native_host.errors import KortillaError
 from native_host.log import log_unexpected
+from native_host.operations.login_servers import Stranger, peer_pid, private_folder
+from native_host.operations.offered import runtime_folder
 
-from .program import Program, Stranger, peer_of
+from .program import Program
 
-__all__ = ["ControlFailed", "ControlSocket", "RunningServer", "prepare", "running"]
+__all__ = ["ControlSocket"]
 
 logger = logging.getLogger(__name__)
 
-_PATTERN = "pkcs11-*.sock"
 _LONGEST_REQUEST = 256  # bytes: JSON in it can't be nested deeply
-_LONGEST_ANSWER = 4096  # bytes
-_PATIENCE = 2.0  # seconds for a server to say who it is
 
 _numbers = itertools.count()
-
-
-class ControlFailed(KortillaError):
-    """What a server answered instead of a result; ``code`` is that of its error."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code  # type: ignore[misc] # of this one error, not of the class
-
-
-@dataclass(frozen=True)
-class RunningServer:
-    """A server: its process, and the program that uses it with that one's process."""
-
-    path: Path
-    pid: int
-    program: str
-    program_pid: int
 
 
 class ControlSocket:
@@ -68,13 +46,13 @@ class ControlSocket:
         self._askers: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
-        folder = _folder()
+        folder = runtime_folder()
         if folder is None:
             return self
         path = folder / f"pkcs11-{os.getpid()}-{next(_numbers)}.sock"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not _is_private(folder):
+            if private_folder() is None:
                 raise PermissionError(None, "others may write there", str(folder))
             path.unlink(missing_ok=True)  # of a process that had this number
             self._server = await asyncio.start_unix_server(
@@ -109,7 +87,7 @@ class ControlSocket:
             self._askers.add(task)
             task.add_done_callback(self._askers.discard)
         try:
-            peer_of(writer.get_extra_info("socket"))
+            peer_pid(writer.get_extra_info("socket"))
             line = await reader.readline()
             answer = await self._unless_gone(reader, self._answer(line))
             writer.write(json.dumps(answer).encode() + b"\n")
@@ -158,78 +136,3 @@ class ControlSocket:
 
 class _Gone(Exception):
     """The asker does not wait any more."""
-
-
-async def running() -> list[RunningServer]:
-    """Return the servers of this person that run and have a client.
-
-    Sockets that nobody listens on are taken away.
-    """
-    folder = _folder()
-    if folder is None or not folder.is_dir() or not _is_private(folder):
-        return []
-    found = await asyncio.gather(*map(_ask_who, sorted(folder.glob(_PATTERN))))
-    return [server for server in found if server is not None]
-
-
-async def prepare(server: RunningServer) -> None:
-    """Have the PIN typed in a window of a server, and kept there for one login.
-
-    Returns when that has been done. Raises ``ControlFailed`` with the code of whatever
-    stood in the way, and ``ProgramNotRunning`` for a server that has gone.
-    """
-    try:
-        answer = await _ask(server.path, "prepare")
-    except (OSError, ValueError, Stranger) as error:
-        raise ProgramNotRunning("The program has let go of the card.") from error
-    if "result" not in answer:
-        said = answer.get("error")
-        told: dict[str, Any] = said if isinstance(said, dict) else {}
-        raise ControlFailed(
-            str(told.get("code", "INTERNAL")), str(told.get("message", ""))
-        )
-
-
-async def _ask_who(path: Path) -> RunningServer | None:
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            result = (await _ask(path, "who"))["result"]
-        pid = int(path.name.split("-")[1].removesuffix(".sock"))
-        return RunningServer(path, pid, str(result["program"]), int(result["pid"]))
-    except ConnectionRefusedError:
-        _remove(path)
-    except (OSError, ValueError, KeyError, TypeError, Stranger, TimeoutError):
-        pass
-    return None
-
-
-async def _ask(path: Path, command: str) -> dict[str, Any]:
-    """Send a command and return its answer. Raises what can go wrong on the way."""
-    reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_ANSWER)
-    try:
-        peer_of(writer.get_extra_info("socket"))
-        writer.write(json.dumps({"command": command}).encode() + b"\n")
-        await writer.drain()
-        answer = json.loads(await reader.readline())
-        if not isinstance(answer, dict):
-            raise TypeError("The answer is not an object.")
-        return answer
-    finally:
-        writer.close()
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink()
-
-
-def _folder() -> Path | None:
-    """Return the runtime folder, as ``operations.offered`` has it."""
-    from native_host.operations.offered import runtime_folder
-
-    return runtime_folder()
-
-
-def _is_private(folder: Path) -> bool:
-    state = folder.stat()
-    return state.st_uid == os.geteuid() and not state.st_mode & 0o022

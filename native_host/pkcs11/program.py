@@ -4,13 +4,13 @@
 import os
 import socket
 import stat
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Program", "Stranger", "peer_of", "program_of", "spawner"]
+from native_host.operations.login_servers import Stranger, peer_pid
 
-_PEER = struct.Struct("3i")  # struct ucred of unix(7): process, user, group
+__all__ = ["Program", "peer_of", "program_of", "spawner"]
+
 _LONGEST = 40  # characters of a name
 
 #: Names that people know, by that of the executable.
@@ -35,10 +35,6 @@ _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh
 _MOST_SHELLS = 4  # one within the other
 
 
-class Stranger(Exception):
-    """The other end of a socket belongs to another user."""
-
-
 @dataclass(frozen=True)
 class Program:
     """A program that runs. ``gecko`` says that it is of Firefox's family."""
@@ -50,12 +46,7 @@ class Program:
 
 def peer_of(connection: socket.socket) -> Program:
     """Return the program at the other end of a unix socket. Raises ``Stranger``."""
-    pid, user, _ = _PEER.unpack(
-        connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
-    )
-    if user != os.geteuid():
-        raise Stranger
-    return program_of(pid)
+    return program_of(peer_pid(connection))
 
 
 def spawner(descriptor: int) -> Program:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from native_host.config import Config
+from native_host.operations.login_servers import Stranger
 
 from .control import ControlSocket
 from .cryptoki import Cryptoki
 from .errors import SocketUnusable
-from .program import Program, Stranger, peer_of, spawner
+from .program import Program, peer_of, spawner
 from .server import serve_client
 from .token import Tokens
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from native_host.pkcs11 import control
-from native_host.pkcs11.control import RunningServer
+from native_host.operations import login_servers
+from native_host.operations.login_servers import RunningServer
 
 from .conftest import Run
 from .terminal import Terminal
@@ -272,8 +272,8 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Asked]:
         async def prepare(server: RunningServer) -> None:
             asked.append(server)
 
-        monkeypatch.setattr(control, "running", running)
-        monkeypatch.setattr(control, "prepare", prepare)
+        monkeypatch.setattr(login_servers, "running_servers", running)
+        monkeypatch.setattr(login_servers, "prepare_login", prepare)
         return asked
 
     return let_run

@@ -11,13 +11,13 @@ import pytest
 
 from native_host.card.errors import PinBlocked
 from native_host.errors import ProgramNotRunning, UserCancelled
-from native_host.pkcs11.control import (
+from native_host.operations.login_servers import (
     ControlFailed,
-    ControlSocket,
     RunningServer,
-    prepare,
-    running,
+    prepare_login,
+    running_servers,
 )
+from native_host.pkcs11.control import ControlSocket
 from native_host.pkcs11.program import Program
 
 FIREFOX = Program(4711, "Firefox")
@@ -48,9 +48,9 @@ async def done() -> None:
 
 
 async def test_servers_are_found_by_what_they_serve(folder: Path) -> None:
-    assert await running() == []
+    assert await running_servers() == []
     async with ControlSocket(FIREFOX, done), ControlSocket(Program(5, "p11tool"), done):
-        found = await running()
+        found = await running_servers()
         assert {(each.program, each.program_pid) for each in found} == {
             ("Firefox", 4711),
             ("p11tool", 5),
@@ -59,8 +59,8 @@ async def test_servers_are_found_by_what_they_serve(folder: Path) -> None:
         assert all(mode_of(each.path) == 0o600 for each in found)
         assert mode_of(folder) == 0o700
         for each in found:
-            await prepare(each)
-    assert await running() == []
+            await prepare_login(each)
+    assert await running_servers() == []
     assert names_in(folder) == []
 
 
@@ -71,7 +71,7 @@ async def test_a_socket_that_nobody_listens_on_is_taken_away(folder: Path) -> No
         left_behind.bind(str(dead))
     (folder / "pkcs11-other.sock").write_text("no socket")
     (folder / "agent.lock").write_text("1")
-    assert await running() == []
+    assert await running_servers() == []
     assert not dead.exists()
     assert (folder / "agent.lock").exists()
 
@@ -89,18 +89,18 @@ async def test_what_stood_in_the_way_is_told(error: Exception, code: str) -> Non
         raise error
 
     async with ControlSocket(FIREFOX, fail):
-        [server] = await running()
+        [server] = await running_servers()
         with pytest.raises(ControlFailed) as caught:
-            await prepare(server)
+            await prepare_login(server)
     assert caught.value.code == code
     assert "secret" not in str(caught.value)
 
 
 async def test_a_server_that_has_gone_is_said() -> None:
     async with ControlSocket(FIREFOX, done):
-        [server] = await running()
+        [server] = await running_servers()
     with pytest.raises(ProgramNotRunning):
-        await prepare(server)
+        await prepare_login(server)
 
 
 async def test_the_preparing_is_called_off_when_the_asker_goes() -> None:
@@ -114,11 +114,13 @@ async def test_the_preparing_is_called_off_when_the_asker_goes() -> None:
             called_off.set()
 
     async with ControlSocket(FIREFOX, ask):
-        [server] = await running()
-        asking = asyncio.create_task(prepare(server))
+        [server] = await running_servers()
+        asking = asyncio.create_task(prepare_login(server))
         async with asyncio.timeout(20):
             await began.wait()
-            assert len(await running()) == 1  # who asks otherwise is answered meanwhile
+            assert (
+                len(await running_servers()) == 1
+            )  # who asks otherwise is answered meanwhile
             asking.cancel()
             await called_off.wait()
 
@@ -132,8 +134,8 @@ async def test_the_preparing_is_called_off_when_the_server_ends() -> None:
 
     async with asyncio.timeout(20):
         async with ControlSocket(FIREFOX, ask):
-            [server] = await running()
-            asking = asyncio.create_task(prepare(server))
+            [server] = await running_servers()
+            asking = asyncio.create_task(prepare_login(server))
             await began.wait()
         with pytest.raises(ProgramNotRunning):
             await asking
@@ -156,7 +158,7 @@ async def test_the_preparing_is_called_off_when_the_server_ends() -> None:
 )
 async def test_odd_lines_are_answered_or_let_go(line: bytes) -> None:
     async with ControlSocket(FIREFOX, done):
-        [server] = await running()
+        [server] = await running_servers()
         reader, writer = await asyncio.open_unix_connection(server.path)
         answer = b""
         async with asyncio.timeout(20):
@@ -167,15 +169,15 @@ async def test_odd_lines_are_answered_or_let_go(line: bytes) -> None:
                 answer = await reader.read()
         writer.close()
         assert answer == b"" or b'"INVALID_ARGUMENT"' in answer
-        assert len(await running()) == 1
+        assert len(await running_servers()) == 1
 
 
 async def test_another_user_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     async with ControlSocket(FIREFOX, done):
-        [server] = await running()
+        [server] = await running_servers()
         monkeypatch.setattr(os, "geteuid", lambda: 54321)
         with pytest.raises(ProgramNotRunning):
-            await prepare(server)
+            await prepare_login(server)
         reader, writer = await asyncio.open_unix_connection(server.path)
         async with asyncio.timeout(20):
             assert await reader.read() == b""
@@ -185,7 +187,7 @@ async def test_another_user_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_a_folder_that_others_can_write_is_not_used(folder: Path) -> None:
     make(folder, 0o777)
     async with ControlSocket(FIREFOX, done):
-        assert await running() == []
+        assert await running_servers() == []
         assert names_in(folder) == []
 
 
@@ -194,6 +196,6 @@ async def test_without_a_runtime_folder_nobody_is_found(
 ) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     async with ControlSocket(FIREFOX, done):
-        assert await running() == []
+        assert await running_servers() == []
     with pytest.raises(ProgramNotRunning):
-        await prepare(RunningServer(Path("/nowhere"), 1, "", 1))
+        await prepare_login(RunningServer(Path("/nowhere"), 1, "", 1))

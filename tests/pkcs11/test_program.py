@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from native_host.pkcs11.program import Stranger, peer_of, program_of
+from native_host.operations.login_servers import Stranger
+from native_host.pkcs11.program import peer_of, program_of
 
 Run = Callable[..., subprocess.Popen[bytes]]
 

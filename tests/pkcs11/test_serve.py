@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from native_host.config import Config
-from native_host.pkcs11.control import prepare, running
+from native_host.operations.login_servers import prepare_login, running_servers
 from native_host.pkcs11.errors import SocketUnusable
 from native_host.pkcs11.serve import serve_socket
 
@@ -110,13 +110,13 @@ async def test_the_program_that_starts_it_has_the_token(start: Start) -> None:
     session = await client.open_session()
     [key] = await client.find(session, {0x0: 3})
     assert len(await client.sign(session, key, 0x1041, bytes(48))) == 96
-    [server] = await running()
+    [server] = await running_servers()
     assert (server.pid, server.program_pid) == (process.pid, os.getpid())
-    await prepare(server)
+    await prepare_login(server)
     assert len(await client.sign(session, key, 0x1041, bytes(32))) == 96
     await client.close()
     assert end_of(process) == 0
-    assert await running() == []
+    assert await running_servers() == []
 
 
 @pytest.mark.usefixtures("own_card")
@@ -211,7 +211,7 @@ async def test_a_socket_serves_many_programs_until_told_to_end(
     for client in clients:
         await client.initialize()
         await client.open_session()
-    assert len(await running()) == 3
+    assert len(await running_servers()) == 3
     assert mode_of(path) == 0o600
     await clients[0].close()
     assert len(await clients[1].call("GetSlotInfo", u64(1))) == 5
