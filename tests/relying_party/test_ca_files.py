@@ -73,7 +73,8 @@ class Authority:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever)
+        # That is how many seconds it may take to see that it is over.
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
         self.thread.start()
 
     def address(self, path: str) -> str:
