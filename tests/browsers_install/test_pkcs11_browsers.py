@@ -15,7 +15,7 @@ from native_host.browsers.hosts import Family
 from native_host.browsers.pkcs11 import disable, status
 from native_host.cli.demo.firefox import QUIET
 from native_host.cli.demo.process import end_process
-from native_host.pkcs11 import control
+from native_host.operations import login_servers
 from tests.ordinary import AS_ORDINARY
 
 from .nss_databases import make_profile
@@ -67,13 +67,13 @@ async def kortilla(*arguments: str) -> dict[str, object]:
     return result
 
 
-async def server_of(program: str, runtime: Path) -> control.RunningServer:
+async def server_of(program: str, runtime: Path) -> login_servers.RunningServer:
     with Inotify() as changes:
         # It listens before it sets its socket's rights.
         changes.add_watch(runtime / "kortilla", Mask.ATTRIB)
         async with asyncio.timeout(_SECONDS):
             while True:
-                for server in await control.running():
+                for server in await login_servers.running_servers():
                     if server.program == program:
                         return server
                 await changes.get()

@@ -43,7 +43,7 @@ def test_the_codes_of_the_protocol_are_those_of_the_errors(
         code
         for codes, givers in rows
         for code in re.findall(r"[A-Z_]+", codes)
-        if {"H", "L"} & set(givers.split())
+        if {"H", "L", "P"} & set(givers.split())
     }
     # These two have no class: they are only ever the reason of a cancellation.
     assert {kind.code for kind in error_classes()} == told - {"NO_READER", "NO_CARD"}
