@@ -41,7 +41,7 @@ class DemoServer:
         self._ssl_context = ssl_context
         self._revocation = revocation
         self._gates = gates
-        self._runner: web.ServerRunner | web.AppRunner | None = None
+        self._runner: web.AppRunner | None = None
 
     @property
     def origin(self) -> str:

@@ -17,6 +17,7 @@ from playwright.async_api import BrowserContext, CDPSession, Error, Page
 from native_host.browsers.hosts import host_names
 from native_host.cli.demo.chromium import Chromium
 from native_host.cli.demo.errors import BrowserFailed
+from native_host.cli.demo.firefox import SHOW_CERTIFICATE
 from native_host.cli.demo.stage import extension_folder
 
 from .house import House
@@ -239,6 +240,7 @@ async def open_browser(
             environment=house.environment,
             extension=extension or extension_folder(),
             arguments=[f"--host-resolver-rules={rules}"],
+            shown_to=SITES,
         ) as chromium:
             yield ChromiumBrowser(chromium, house)
         return
@@ -253,6 +255,7 @@ async def open_browser(
         preferences={
             "dom.security.https_first": False,
             "extensions.webextensions.uuids": json.dumps({gecko: address}),
+            **SHOW_CERTIFICATE,
             "network.dns.localDomains": ",".join(
                 f"{name}{site}"
                 for site in SITES

@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -48,13 +49,15 @@ class Chromium:
         extension: Path | None = None,
         headless: bool = True,
         arguments: Sequence[str] = (),
+        shown_to: Sequence[str] = (),
     ) -> AsyncIterator[Self]:
         """Start Chromium; when the context is left, it and all its processes end.
 
         ``home`` becomes its HOME, and ``home/chromium-profile`` its profile, in whose
         ``NativeMessagingHosts`` it looks for manifests. ``environment`` is the rest of
         its environment. ``extension`` is a folder to load as an unpacked extension.
-        Raises ``BrowserMissing``.
+        To the hosts in ``shown_to`` and below them, a client certificate is shown
+        without anybody being asked which. Raises ``BrowserMissing``.
         """
         program = shutil.which("chromium")
         if program is None:
@@ -67,10 +70,13 @@ class Chromium:
                 f"--load-extension={extension}",
             )
         )
+        profile = home / "chromium-profile"
+        if shown_to:
+            _write_preferences(profile, shown_to)
         async with async_playwright() as playwright:
             with _explained():
                 context = await playwright.chromium.launch_persistent_context(
-                    home / "chromium-profile",
+                    profile,
                     executable_path=program,
                     headless=headless,
                     # Chromium's sandbox does not work for root.
@@ -128,6 +134,17 @@ class Chromium:
         closed = asyncio.Event()
         self.context.on("close", lambda _: closed.set())
         await closed.wait()
+
+
+def _write_preferences(profile: Path, shown_to: Sequence[str]) -> None:
+    choice: dict[str, Any] = {"setting": {"filters": [{}]}}
+    chosen = {f"https://[*.]{host},*": choice for host in shown_to}
+    exceptions = {"auto_select_certificate": chosen}
+    folder = profile / "Default"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "Preferences").write_text(
+        json.dumps({"profile": {"content_settings": {"exceptions": exceptions}}})
+    )
 
 
 @contextlib.contextmanager

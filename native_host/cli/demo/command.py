@@ -27,6 +27,11 @@ logger = logging.getLogger(__name__)
 @click.option(
     "--headless", is_flag=True, help="Log in and sign by itself, without a screen."
 )
+@click.option(
+    "--tls",
+    is_flag=True,
+    help="Log in with the card as the browser's own client certificate too.",
+)
 @card_option
 @click.option(
     "--state",
@@ -56,6 +61,7 @@ def demo(
     *,
     browser: Family,
     headless: bool,
+    tls: bool,
     card: Card | None,
     state: str,
     trust: Path | None,
@@ -65,7 +71,8 @@ def demo(
 
     The browser, the mock card and all settings live in the output folder; yours are
     left alone. With --headless all of it runs by itself, and the last line is one of
-    JSON.
+    JSON. With --tls the card is a PKCS#11 token of the browser as well, and the service
+    takes it as Suomi.fi's card login does.
     """
     card = card or "mock"
     if card == "pcsc" and headless:
@@ -82,7 +89,9 @@ def demo(
         )
     try:
         result = asyncio.run(
-            run_demo(browser, output, headless=headless, trust=trust, state=state)
+            run_demo(
+                browser, output, headless=headless, trust=trust, state=state, tls=tls
+            )
         )
     except KortillaError as error:
         return _failed(browser, str(error), error.code)

@@ -22,7 +22,7 @@ import aiohttp
 from .errors import BrowserFailed, BrowserMissing
 from .process import background, end_process
 
-__all__ = ["QUIET", "Firefox"]
+__all__ = ["QUIET", "SHOW_CERTIFICATE", "Firefox"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +42,11 @@ QUIET: Mapping[str, bool | int | str] = {
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
     "toolkit.telemetry.reportingpolicy.firstRun": False,
+}
+
+#: Shows a client certificate to any site that wants one: for profiles of ours alone.
+SHOW_CERTIFICATE: Mapping[str, bool | int | str] = {
+    "security.default_personal_cert": "Select Automatically"
 }
 
 # Resolves once the element is visible; to false after a while, so that the one who

@@ -17,6 +17,7 @@ from native_host.mock_card.state import MockCardState
 from native_host.pin_prompt.messages import AskPin, Open, encode_request
 from native_host.pin_prompt.questions import Conversation, PinQuestion
 from relying_party.demo import DemoServer
+from relying_party.demo.tls_login import VERSIONS, GateSettings
 from relying_party.errors import TrustConfigurationError
 from relying_party.revocation import Revocation
 from relying_party.trust import Trust
@@ -24,14 +25,17 @@ from relying_party.trust import Trust
 from .ca_service import CAService
 from .chromium import Chromium
 from .errors import BrowserFailed, DemoFailed
-from .firefox import Firefox
+from .firefox import SHOW_CERTIFICATE, Firefox
 from .process import cancel_on_signals
+from .site_authority import Authority
 from .stage import Stage, extension_folder
+from .token import TokenSocket, add_token, database
 
 __all__ = ["run_demo"]
 
 logger = logging.getLogger(__name__)
 
+_GATE_HOST = "localhost"
 _LOGIN_SECONDS = 30
 _SIGN_SECONDS = 30
 #: Reads the signed document as base64, in the page that hands it over.
@@ -51,6 +55,7 @@ async def run_demo(
     headless: bool,
     trust: Path | None,
     state: str = "active",
+    tls: bool = False,
 ) -> dict[str, Any] | None:
     """Play the demo in ``folder``.
 
@@ -59,7 +64,9 @@ async def run_demo(
     None when the person has closed the browser. ``trust`` holds the CA certificates of
     real cards; None is for a mock card in ``state``. Whether a card was revoked is
     asked: of the mock card's CA, which runs beside the service, or of those that a real
-    card names. Raises ``DemoFailed``; nothing that was started is left running.
+    card names. With ``tls`` the browser has the card as a token too, and headless it
+    logs in with that by each version of TLS. Raises ``DemoFailed``; nothing that was
+    started is left running.
     """
     began = time.monotonic()
     cancel_on_signals()
@@ -86,7 +93,11 @@ async def run_demo(
             await _revocation(ca_folder, around)
         )
         server = await around.enter_async_context(
-            DemoServer(trusted, revocation=revocation)
+            DemoServer(
+                trusted,
+                revocation=revocation,
+                gates=await _token(browser, stage, around) if tls else None,
+            )
         )
         say(f"The demo service is at {server.origin}")
         driver = await around.enter_async_context(
@@ -117,6 +128,11 @@ async def run_demo(
             "seconds": round(time.monotonic() - began, 2),
             "signed": str(signed),
         }
+        if tls:
+            result["tls"] = {
+                version: await _log_in_by_tls(driver, server.origin, version, result)
+                for version in VERSIONS
+            }
         await _draw_window(folder / "pin-window.png", server.origin, result)
         return result
 
@@ -129,6 +145,15 @@ async def _revocation(ca_folder: Path, around: AsyncExitStack) -> Revocation:
     return Revocation(resolver=service.resolver(), allow_private_addresses=True)
 
 
+async def _token(browser: Family, stage: Stage, around: AsyncExitStack) -> GateSettings:
+    """Make the card a token of the browser, which trusts the gates that ask for it."""
+    authority = await asyncio.to_thread(Authority, stage.home, [_GATE_HOST])
+    await asyncio.to_thread(add_token, database(stage.home, browser), authority)
+    token = await around.enter_async_context(TokenSocket(stage.environment))
+    stage.environment["P11_KIT_SERVER_ADDRESS"] = token.address
+    return GateSettings(authority.chain, _GATE_HOST)
+
+
 def _has_screen() -> bool:
     if not sys.platform.startswith("linux"):
         return True
@@ -138,18 +163,44 @@ def _has_screen() -> bool:
 def _launch(
     browser: Family, stage: Stage, *, headless: bool
 ) -> AbstractAsyncContextManager[Chromium | Firefox]:
-    launch = Chromium.launch if browser == "chromium" else Firefox.launch
-    return launch(
+    # Without a screen, nobody can be asked which certificate to show.
+    if browser == "chromium":
+        return Chromium.launch(
+            stage.home,
+            environment=stage.environment,
+            extension=extension_folder(),
+            headless=headless,
+            shown_to=[_GATE_HOST] if headless else [],
+        )
+    return Firefox.launch(
         stage.home,
         environment=stage.environment,
         extension=extension_folder(),
         headless=headless,
+        preferences=SHOW_CERTIFICATE if headless else None,
     )
 
 
 async def _log_in(driver: Chromium | Firefox) -> None:
     await driver.click("#identify")
     await _wait_for(driver, "#logout", seconds=_LOGIN_SECONDS)
+
+
+async def _log_in_by_tls(
+    driver: Chromium | Firefox, origin: str, version: str, expected: dict[str, Any]
+) -> str:
+    """Log out, and in again with the certificate. Raises ``BrowserFailed``."""
+    await driver.goto(f"{origin}/fi/session")
+    await driver.click("#logout")
+    await driver.wait_for("#identify")
+    await driver.click(f"#tls-{version.replace('.', '-')}")
+    await driver.wait_for("#logout, #problem-code", seconds=_LOGIN_SECONDS)
+    if await driver.evaluate("document.querySelector('#logout') === null"):
+        code = await driver.text("#problem-code")
+        raise BrowserFailed(f"With TLS {version} the page says: {code}")
+    if await driver.text("#satu") != expected["satu"]:
+        raise BrowserFailed(f"With TLS {version} somebody else is logged in.")
+    return "ok"
 
 
 async def _sign(driver: Chromium | Firefox) -> bytes:
