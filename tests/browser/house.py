@@ -35,6 +35,19 @@ class Card:
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self._pristine, self.folder)
 
+    def mend(self) -> None:
+        """Make the card as it was when it was new, without taking it out.
+
+        One that is not in the reader is put in.
+        """
+        state, new = self.state, MockCardState.open(self._pristine).read()
+        state.set_faults()
+        with state.update() as data:
+            for name in type(data).model_fields:
+                setattr(data, name, getattr(new, name))
+        if not state.presence().card:
+            state.insert()
+
     def remake(self, *, profile: str = "v5", state: str = "active") -> None:
         """Put a card of another kind in the place of the old one."""
         MockCardState.create(self.folder, profile=profile, state=state, replace=True)

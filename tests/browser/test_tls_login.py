@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: MIT
+"""The card is a token of the browser, and logs in as a TLS client certificate."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from native_host.browsers.hosts import Family
+from native_host.cli.demo.errors import BrowserFailed
+from native_host.cli.demo.token import TokenSocket, add_token, database
+from native_host.mock_card.faults import Fault
+from native_host.mock_card.state import MockCardState
+from relying_party import Trust
+from relying_party.demo import DemoServer
+from relying_party.demo.tls_login import GateSettings
+from relying_party.trust import certificate_files
+from tests.pkcs11.real import serving
+
+from .browsers import Browser, Tab, open_browser
+from .house import Card, House
+from .site import Site
+from .tls import Authority
+from .window import Door, Window
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+VERSIONS = ["1.2", "1.3"]
+NAMES = {"chromium": "Chromium", "firefox": "Firefox"}
+#: What browsers say of a signature that failed, and something on their error page.
+ERROR_PAGES = {
+    "chromium": ("net::ERR_SSL_CLIENT_AUTH_SIGNATURE_FAILED", "#main-message"),
+    "firefox": ("about:neterror", "body"),
+}
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A browser with the token, and the service to log in to."""
+
+    browser: Browser
+    door: Door
+    demo: DemoServer
+
+    @property
+    def card(self) -> Card:
+        """The card in the reader."""
+        return self.browser.house.card
+
+    def start(self, tab: Tab, version: str) -> asyncio.Task[None]:
+        """Have a tab go where the login begins, and on to its end."""
+        url = f"{self.demo.origin}/en/tls-login/{version}"
+        return asyncio.create_task(tab.goto(url))
+
+    async def log_in(self, tab: Tab, version: str) -> None:
+        """Log in with the right PIN."""
+        going = self.start(tab, version)
+        await (await self.door.opened()).type_pin("1234")
+        await going
+        assert await tab.text("#satu") == self.card.state.read().satu
+
+
+@pytest.fixture(scope="session")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a card of the older generation, with RSA keys."""
+    folder = tmp_path_factory.mktemp("older") / "mock-card"
+    MockCardState.create(folder, profile="v4.2")
+    return folder
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def any_counter(
+    family: Family,
+    tmp_path_factory: pytest.TempPathFactory,
+    authority: Authority,
+    pristine: Path,
+    older: Path,
+) -> AsyncIterator[Counter]:
+    """Start a browser that shows a certificate to who asks, and asks nobody which."""
+    house = House(tmp_path_factory.mktemp(family), family, pristine)
+    files = [*certificate_files(pristine), *certificate_files(older)]
+    trust = Trust.from_files(files, test=True)
+    gates = GateSettings(authority.chain, "n3.service.example")
+    async with (
+        Door() as door,
+        TokenSocket(house.environment, command=serving(door)) as token,
+        DemoServer(
+            trust,
+            host="n2.service.example",
+            ssl_context=authority.server_context,
+            gates=gates,
+        ) as demo,
+    ):
+        house.environment["P11_KIT_SERVER_ADDRESS"] = token.address
+        await asyncio.to_thread(add_token, database(house.home, family), authority)
+        async with open_browser(house) as browser:
+            yield Counter(browser, door, demo)
+
+
+@pytest.fixture
+def counter(any_counter: Counter) -> Counter:
+    """The counter, with a card in the reader that is as good as new."""
+    any_counter.card.mend()
+    return any_counter
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def tab(counter: Counter) -> AsyncIterator[Tab]:
+    """A tab, which is logged in nowhere."""
+    tab = await counter.browser.new_tab()
+    yield tab
+    await tab.goto(f"{counter.demo.origin}/en/session")
+    if await tab.evaluate("document.querySelector('#logout') !== null"):
+        await tab.click("#logout")
+        await tab.wait_for("#identify")
+    await tab.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_person_logs_in_with_the_card(
+    counter: Counter, tab: Tab, site: Site, version: str
+) -> None:
+    count = counter.door.count
+    going = counter.start(tab, version)
+    window = await counter.door.opened()
+    if counter.browser.house.family == "chromium":
+        # Firefox signs on the one thread that all its connections have: they wait.
+        other = await counter.browser.new_tab()
+        await other.goto(site.fresh())
+        await other.close()
+    question = await window.type_pin("1234")
+    await going
+    holder = counter.card.state.read()
+    assert await tab.text("#satu") == holder.satu
+    assert question["name"] == f"{holder.given_name} {holder.surname}"
+    conversation = window.told[0]["conversation"]
+    assert conversation["operation"] == "tls-login"
+    assert conversation["program"] == NAMES[counter.browser.house.family]
+    assert conversation["origin"] == ""
+    assert counter.door.count == count + 1
+    assert counter.card.is_free and counter.card.tries == 5
+
+
+async def cancel(counter: Counter, window: Window) -> None:
+    await window.hear("ask-pin")
+    window.say("cancel")
+
+
+async def err_and_cancel(counter: Counter, window: Window) -> None:
+    await window.type_pin("9999")
+    await cancel(counter, window)
+
+
+async def pull_the_card(counter: Counter, window: Window) -> None:
+    counter.card.state.set_faults(Fault("card-pulled", on="sign"))
+    await window.type_pin("1234")
+    told = await window.hear_step("waiting-for-card")
+    assert told["problem"]["code"] == "CARD_REMOVED"
+    window.say("cancel")
+
+
+async def find_it_blocked(counter: Counter, window: Window) -> None:
+    told = await window.hear_step("waiting-for-card")
+    assert told["problem"]["code"] == "PIN_BLOCKED"
+    window.say("cancel")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("do", "tries"),
+    [(cancel, 5), (err_and_cancel, 4), (pull_the_card, 5), (find_it_blocked, 0)],
+)
+async def test_trouble_ends_in_an_error_page_and_the_next_try_is_as_any_other(
+    counter: Counter,
+    tab: Tab,
+    do: Callable[[Counter, Window], Awaitable[None]],
+    tries: int,
+    version: str,
+) -> None:
+    if do is pull_the_card and counter.browser.house.family == "firefox":
+        # It tries again by itself. NSS may find then, before it asks for a signature,
+        # that there is no token, and Firefox waits for the server to end the handshake.
+        pytest.skip("How long Firefox takes to say it is for the server to decide.")
+    if do is find_it_blocked:
+        with counter.card.state.update() as data:
+            data.pin1.tries = 0
+    going = counter.start(tab, version)
+    window = await counter.door.opened()
+    await do(counter, window)
+    await refuse_again(counter, going)
+    name, something = ERROR_PAGES[counter.browser.house.family]
+    if do is pull_the_card:  # Chromium tries again without one; any error may come
+        name = name.partition("_")[0]
+    with pytest.raises(BrowserFailed, match=name):
+        await going
+    await tab.wait_for(something)
+    await window.gone()
+    assert counter.card.is_free
+    assert counter.card.tries == tries
+    # The person has put it in order, and tries again.
+    counter.card.mend()
+    if do is pull_the_card:
+        await try_until_noticed(counter, tab, version)
+    else:
+        await counter.log_in(tab, version)
+
+
+async def refuse_again(counter: Counter, going: asyncio.Task[None]) -> None:
+    """Cancel where a browser tries once more by itself, until it gives up.
+
+    Chromium does so where it knows the certificate already, in case the card had been
+    out of the reader; Firefox, in case the server had not liked the connection. Either
+    may have had a second connection at hand as well.
+    """
+    windows = 0
+    while True:
+        opened = asyncio.ensure_future(counter.door.opened())
+        await asyncio.wait({opened, going}, return_when=asyncio.FIRST_COMPLETED)
+        if not opened.done():
+            opened.cancel()
+            break
+        window = await opened
+        if await window.read() is not None:
+            window.say("cancel")
+        windows += 1
+    assert windows <= 2
+
+
+async def try_until_noticed(counter: Counter, tab: Tab, version: str) -> None:
+    """Log in with a card that was just put in: browsers look for one now and then."""
+    async with asyncio.timeout(40):
+        while True:
+            going = counter.start(tab, version)
+            opened = asyncio.ensure_future(counter.door.opened())
+            await asyncio.wait({opened, going}, return_when=asyncio.FIRST_COMPLETED)
+            if opened.done():
+                break
+            opened.cancel()
+            with pytest.raises(BrowserFailed):
+                await going
+            await tab.wait_for(ERROR_PAGES[counter.browser.house.family][1])
+        await (await opened).type_pin("1234")
+        await going
+    assert await tab.text("#satu") == counter.card.state.read().satu
