@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Each browser is started once a worker; each test has its own tabs and origins."""
 
+import contextlib
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -113,6 +116,11 @@ async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
     for tab in tabs:
         if not tab.closed:
             await tab.close()
+    # A host that has done its work would stay for a second, with what the window says.
+    # That hosts end by themselves is for tests to see: ``host_gone``.
+    for process in browser.house.launches():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGTERM)
     await browser.house.empty()
 
 

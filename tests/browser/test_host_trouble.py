@@ -63,13 +63,16 @@ TROUBLES = {
 }
 
 
-@pytest_asyncio.fixture(loop_scope="session", autouse=True)
-async def recovery(browser: Browser, open_tab: OpenTab) -> AsyncIterator[None]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def recovery(shared_browser: Browser) -> AsyncIterator[None]:
     """Have the extension find a sound program again in the end."""
     yield
-    browser.house.serve()
-    tab = await open_tab("popup/popup.html")
+    shared_browser.house.configure()
+    shared_browser.house.serve()
+    tab = await shared_browser.open_view("popup/popup.html")
     await ready(tab)
+    await tab.close()
+    await shared_browser.house.empty()
 
 
 @pytest.mark.parametrize("trouble", TROUBLES)
