@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""p11tool and pkcs11-tool, as people look at cards and sign with them."""
+
+import asyncio
+import hashlib
+import re
+import ssl
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from asn1crypto import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    Prehashed,
+    encode_dss_signature,
+)
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from native_host.cli.demo.token import client_library
+
+from .real import Finished, Scene, open_scene
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DOCUMENT = b"something"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["v5", "v4.2"])
+async def any_scene(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Scene]:
+    """A scene with a card of each generation: of P-384, and of RSA."""
+    folder = tmp_path_factory.mktemp("scene")
+    async with open_scene(folder, request.param) as scene:
+        yield scene
+
+
+@pytest.fixture
+def scene(any_scene: Scene) -> Scene:
+    """The scene, with the card as it was."""
+    any_scene.card.renew()
+    return any_scene
+
+
+async def test_p11tool_lists_what_logs_in_and_nothing_that_signs(scene: Scene) -> None:
+    found = await scene.run("p11tool", "--provider", client_library(), "--list-all")
+    assert found.status == 0, found
+    urls = re.findall(r"URL: (\S+)", found.output.decode())
+    kinds = [url.rpartition("type=")[2] for url in urls]
+    assert sorted(kinds) == ["cert", "cert", "cert", "private", "public"]
+    command = ["p11tool", "--provider", client_library(), "--export"]
+    exported = [await scene.run(*command, url) for url in urls if "type=cert" in url]
+    found_der = {ssl.PEM_cert_to_DER_cert(each.output.decode()) for each in exported}
+    authentication, signing, *_ = scene.card.state.read().keys
+    assert authentication.certificate in found_der
+    assert signing.certificate not in found_der
+
+
+async def test_p11tool_signs_and_checks(scene: Scene) -> None:
+    key = "pkcs11:token=Kortilla;id=%45;type=private"
+    command = ["p11tool", "--provider", client_library(), "--test-sign", key]
+    running = asyncio.create_task(scene.run(*command, "--login", "--set-pin", "1234"))
+    if "RSA" in scene.card.state.profile.issuer:  # it logs in to read a curve, alone
+        await (await scene.window(running)).type_pin("1234")
+    finished = await running
+    assert finished.status == 0, finished
+    assert "Verifying against public key in the token... ok" in finished.errors
+    assert scene.card.is_free
+
+
+async def sign(scene: Scene, pin: str) -> Finished:
+    """Have pkcs11-tool log in and sign the document's digest."""
+    issuer = scene.card.state.profile.issuer
+    document, mechanism = DOCUMENT, "SHA256-RSA-PKCS"
+    if issuer == "ECC":
+        document, mechanism = hashlib.sha384(DOCUMENT).digest(), "ECDSA"
+    (scene.folder / "document").write_bytes(document)
+    return await scene.run(
+        *("pkcs11-tool", "--module", client_library(), "--login", "--pin", pin),
+        *("--sign", "--id", "45", "--mechanism", mechanism),
+        *("--input-file", scene.folder / "document"),
+        *("--output-file", scene.folder / "signature"),
+    )
+
+
+async def test_pkcs11_tool_logs_in_and_signs(scene: Scene) -> None:
+    finished = await sign(scene, "1234")
+    assert finished.status == 0, finished
+    signature = (scene.folder / "signature").read_bytes()
+    der = scene.card.state.read().keys[0].certificate
+    key = load_der_public_key(x509.Certificate.load(der).public_key.dump())
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        numbers = (signature[:48], signature[48:])
+        value = encode_dss_signature(*(int.from_bytes(each) for each in numbers))
+        key.verify(
+            value,
+            hashlib.sha384(DOCUMENT).digest(),
+            ec.ECDSA(Prehashed(hashes.SHA384())),
+        )
+    else:
+        assert isinstance(key, rsa.RSAPublicKey)
+        key.verify(signature, DOCUMENT, padding.PKCS1v15(), hashes.SHA256())
+    assert scene.card.is_free
+
+
+async def test_a_pin_that_pkcs11_tool_is_given_costs_no_last_try(scene: Scene) -> None:
+    finished = await sign(scene, "9999")
+    assert finished.status != 0
+    assert "CKR_PIN_INCORRECT" in finished.errors
+    assert scene.card.tries == 4
+    with scene.card.state.update() as data:
+        data.pin1.tries = 1
+    finished = await sign(scene, "9999")
+    assert finished.status != 0
+    assert scene.card.tries == 1
+    with scene.card.state.update() as data:
+        data.pin1.tries = 0
+    finished = await sign(scene, "1234")
+    assert "CKR_PIN_LOCKED" in finished.errors
