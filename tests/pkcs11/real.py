@@ -27,7 +27,15 @@ from relying_party.demo.tls_login import GateSettings
 from tests.browser.house import Card
 from tests.browser.window import Door, Window
 
-__all__ = ["CLIENTS", "Finished", "Login", "Scene", "open_scene", "serving"]
+__all__ = [
+    "CLIENTS",
+    "Finished",
+    "Login",
+    "Scene",
+    "open_scene",
+    "serving",
+    "tstclnt",
+]
 
 #: Seconds after which a program that does not end is a failed test.
 PATIENCE = 40
