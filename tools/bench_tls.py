@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""How long a login with the card as a TLS client certificate takes, on NSS's client.
+
+From the server's request for the certificate to the visible PIN window, and from Enter
+to the finished handshake, on a mock card that answers without delay. The client is
+``tstclnt``, which has what Firefox and Chromium have below. Run it by itself:
+``python tools/bench_tls.py``.
+"""
+
+import asyncio
+import ssl
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from native_host.cli.demo.site_authority import Authority
+from native_host.cli.demo.stage import Stage
+from native_host.cli.demo.token import TokenSocket, add_token
+from native_host.mock_card.state import MockCardState
+
+RUNS = 7
+
+#: Passes the window's lines on, and writes down when it was there; then it is closed.
+WATCHED_WINDOW = """
+import subprocess, sys, time
+window = subprocess.Popen([sys.executable, "-I", "-m", "native_host.pin_prompt"],
+                          stdin=0, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True)
+for line in window.stdout:
+    if '"visible"' in line:
+        open(sys.argv[1], "w").write(str(time.time()))
+        line += '{"type": "cancel"}' + chr(10)
+    sys.stdout.write(line); sys.stdout.flush()
+"""
+#: Types at once, and writes down when.
+TYPIST = """
+import json, sys, time
+def say(**message):
+    sys.stdout.write(json.dumps(message) + chr(10)); sys.stdout.flush()
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["type"] == "open":
+        say(type="visible")
+    elif message["type"] == "ask-pin":
+        open(sys.argv[1], "w").write(str(time.time()))
+        say(type="pin", number=message["number"], digits="1234")
+"""
+
+
+def main() -> None:
+    """Measure and print for each version of TLS."""
+    with tempfile.TemporaryDirectory() as name:
+        stage = Stage.build(Path(name), "firefox", card="mock", prompt="window")
+        MockCardState.create(stage.mock_card_folder)
+        stage.environment["QT_QPA_PLATFORM"] = "offscreen"
+        authority = Authority(stage.home, ["localhost"])
+        add_token(stage.home / "nssdb", authority)
+        for version in ("1.2", "1.3"):
+            windows, ends = asyncio.run(_measure(stage, authority, version))
+            _show(f"TLS {version}: certificate asked for → window", windows)
+            _show(f"TLS {version}: Enter → handshake finished", ends)
+
+
+def _show(what: str, seconds: list[float]) -> None:
+    low, high = min(seconds) * 1000, max(seconds) * 1000
+    median = statistics.median(seconds) * 1000
+    print(f"{what:44} {median:7.1f} ms    {'':12} ({low:.1f} to {high:.1f})")
+
+
+async def _measure(
+    stage: Stage, authority: Authority, version: str
+) -> tuple[list[float], list[float]]:
+    noted = stage.home / "noted"
+    windows: list[float] = []
+    ends: list[float] = []
+    for code, times in ((WATCHED_WINDOW, windows), (TYPIST, ends)):
+        command = _serving([sys.executable, "-I", "-c", code, str(noted)])
+        async with TokenSocket(stage.environment, command=command) as token:
+            for _ in range(RUNS):
+                asked, finished = await _shake_hands(stage, authority, version, token)
+                at = float(noted.read_text())
+                times.append(at - asked if code is WATCHED_WINDOW else finished - at)
+    return windows, ends
+
+
+def _serving(window: Sequence[str]) -> tuple[str, ...]:
+    code = (
+        "from native_host.config import load_config; "
+        "from native_host.pkcs11.serve import serve_stdio; "
+        f"serve_stdio(load_config(), window={list(window)!r})"
+    )
+    return (sys.executable, "-I", "-c", code)
+
+
+async def _shake_hands(
+    stage: Stage, authority: Authority, version: str, token: TokenSocket
+) -> tuple[float, float]:
+    """Return when the certificate was asked for, and when the handshake had ended."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = ssl.TLSVersion[f"TLSv{version.replace('.', '_')}"]
+    context.load_cert_chain(authority.chain)
+    issuer = stage.mock_card_folder / "issuing.der"
+    context.load_verify_locations(cadata=issuer.read_bytes())
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    times: list[float] = []
+    done = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        with suppress(ssl.SSLError, ConnectionError):
+            while True:
+                try:
+                    tls.do_handshake()
+                except ssl.SSLWantReadError:
+                    writer.write(outgoing.read())
+                    times.append(time.time())
+                    data = await reader.read(65536)
+                    incoming.write(data) if data else incoming.write_eof()
+                else:
+                    break
+        times.append(time.time())
+        writer.write(outgoing.read())
+        writer.close()
+        done.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1") as server:
+        port = server.sockets[0].getsockname()[1]
+        with tempfile.TemporaryFile() as said:
+            said.write(b"GET / HTTP/1.0\r\n\r\n")  # or it would not even connect
+            said.seek(0)
+            process = await asyncio.create_subprocess_exec(
+                *("tstclnt", "-4", "-h", "localhost", "-p", str(port)),
+                *("-d", f"sql:{stage.home / 'nssdb'}"),
+                *("-V", f"tls{version}:tls{version}"),
+                stdin=said,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                env={**stage.environment, "P11_KIT_SERVER_ADDRESS": token.address},
+            )
+        await done.wait()
+        await process.wait()
+    # It reads once for the client's hello, and then asks.
+    return times[1], times[-1]
+
+
+if __name__ == "__main__":
+    main()
