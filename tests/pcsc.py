@@ -225,7 +225,7 @@ def _pace() -> Path:
 
 
 @contextlib.contextmanager
-def _patience(seconds: float = 10) -> Iterator[Callable[[], None]]:
+def _patience(seconds: float = 20) -> Iterator[Callable[[], None]]:
     """Bound a wait for something that gives no sign of itself."""
     deadline = time.monotonic() + seconds
 

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 __all__ = ["Screen", "open_screen"]
 
 #: Seconds that things on the screen may take before a test gives up.
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 
 class Screen:

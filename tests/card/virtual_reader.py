@@ -2,7 +2,6 @@
 """What tests do with the card in the virtual reader of a real pcscd."""
 
 import hashlib
-import time
 from collections.abc import Callable
 
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
@@ -47,7 +46,3 @@ async def log_in(source: PcscSource, *, pin: bytes = b"1234") -> bytes:
         return await source.run(card.sign, key, digest, algorithm)
     finally:
         await source.run(connection.close)
-
-
-def closing_in_time(started: float) -> None:
-    assert time.monotonic() - started < 0.5

@@ -35,7 +35,7 @@ def pumped(data: bytes) -> list[Frame]:
     frames: queue.SimpleQueue[Frame | None] = queue.SimpleQueue()
     Pump(fd, first_look=lambda _: None).attach(frames.put)
     taken = []
-    while (each := frames.get(timeout=10)) is not None:
+    while (each := frames.get(timeout=20)) is not None:
         taken.append(each)
     os.close(fd)
     return taken

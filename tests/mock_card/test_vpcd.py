@@ -31,7 +31,7 @@ class Driver:
         if self.line:
             self.line.close()
         self.line, _ = self.listener.accept()
-        self.line.settimeout(10)
+        self.line.settimeout(20)
 
     def send(self, frame: bytes) -> None:
         assert self.line
