@@ -48,6 +48,7 @@ async def test_a_client_logs_in(scene: Scene, client: str, version: str) -> None
     assert conversation["operation"] == "tls-login"
     assert conversation["program"] == client
     assert scene.door.count == count + 1
+    await scene.token.emptied()
     assert scene.card.is_free
 
 
@@ -91,10 +92,13 @@ async def find_it_blocked(scene: Scene, window: Window) -> None:
 
 
 @MODERN
-@pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
-    ("do", "tries"),
-    [(cancel, 5), (err_and_cancel, 4), (pull_the_card, 5), (find_it_blocked, 0)],
+    ("do", "tries", "version"),
+    [
+        *((cancel, 5, "1.2"), (cancel, 5, "1.3")),
+        *((pull_the_card, 5, "1.2"), (pull_the_card, 5, "1.3")),
+        *((err_and_cancel, 4, "1.2"), (find_it_blocked, 0, "1.3")),
+    ],
 )
 async def test_trouble_ends_the_handshake_and_the_next_one_is_as_any_other(
     scene: Scene,

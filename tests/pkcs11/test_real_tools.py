@@ -67,6 +67,7 @@ async def test_p11tool_signs_and_checks(scene: Scene) -> None:
     finished = await running
     assert finished.status == 0, finished
     assert "Verifying against public key in the token... ok" in finished.errors
+    await scene.token.emptied()
     assert scene.card.is_free
 
 
@@ -102,6 +103,7 @@ async def test_pkcs11_tool_logs_in_and_signs(scene: Scene) -> None:
     else:
         assert isinstance(key, rsa.RSAPublicKey)
         key.verify(signature, DOCUMENT, padding.PKCS1v15(), hashes.SHA256())
+    await scene.token.emptied()
     assert scene.card.is_free
 
 
