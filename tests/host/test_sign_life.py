@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A signing that is called off at any stage leaves no window, file or held card."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,6 +36,7 @@ class Stage:
         self.script = Script(home, "123456" if name == "signing" else "wait", "1234")
         self._name = name
         self._pipe = home / "pipe"
+        self._held_up: int | None = None
         self.prelude = ""
         if name == "signing":
             os.mkfifo(self._pipe)
@@ -55,15 +57,26 @@ class Stage:
         for each in rest:
             host.send(each)
         if self._name == "signing":
-            host.until(lambda: self._told("signing"))
+            host.until(self._hold_up)
         else:
             host.until(self.script.questions)
 
     def let_go(self, host: HostProcess, window: Mapping[str, str]) -> None:
         """Let the card answer, once the documents have gone, which do not wait."""
         host.until(lambda: left_behind(window) == [])
-        if self._name == "signing":
-            self._pipe.write_bytes(b"")
+        self.end()
+
+    def end(self) -> None:
+        """Hold up nothing any more."""
+        if self._held_up is not None:
+            os.close(self._held_up)
+            self._held_up = None
+
+    def _hold_up(self) -> bool:
+        """Say whether the card's thread has come to where it is held up."""
+        with contextlib.suppress(OSError):  # nobody reads the pipe
+            self._held_up = os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK)
+        return self._held_up is not None
 
     def _told(self, step: str) -> bool:
         return any(each.get("step") == step for each in self.script.told())
@@ -117,6 +130,7 @@ def test_the_end_of_input_ends_a_signing_whatever_the_card_does(
         at.reach(host)
         host.end_input()
         assert host.wait(KILLED_AFTER) == 0
+    at.end()
     assert left_behind(window) == []
     assert pin2_tries(home) == 5
     with running(make_environment(home, AUTOMATIC)) as host:
