@@ -56,7 +56,7 @@ def start(
 <noscript><p class="problem">{text["start.noscript"]}</p></noscript>
 {_problem(text, "problem")}
 <div class="actions">
-<button type="button" id="identify" class="primary" aria-describedby="consent"
+<button type="button" id="identify" class="primary" hidden aria-describedby="consent"
   data-done="/{language}/session">{text["start.button"]}</button>
 <button type="button" id="cancel" hidden>{text["start.cancel"]}</button>
 </div>

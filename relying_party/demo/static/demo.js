@@ -38,3 +38,5 @@ function reset() {
 identify.addEventListener("click", start);
 cancel.addEventListener("click", () => login?.abort());
 kortilla.prepareOn(identify);
+// Not before: a click would have been lost.
+identify.hidden = false;
