@@ -31,7 +31,7 @@ from native_host.mock_card.faults import Fault, Moment
 from native_host.mock_card.state import MockCardState
 from tests import pcsc
 from tests.cards import new_card
-from tests.pcsc import READER, Room, isolated
+from tests.pcsc import READER, READERS, Room, isolated
 
 from .virtual_reader import has_card, is_empty, log_in, reader_where
 
@@ -258,13 +258,13 @@ async def test_waiting_can_be_cancelled_and_closing_ends_it(room: Room) -> None:
 class OtherProgram:
     """Another program with the card, by PC/SC's own calls."""
 
-    def __init__(self, *, exclusive: bool) -> None:
+    def __init__(self, *, exclusive: bool, reader: str = READER) -> None:
         self.api = importlib.import_module("smartcard.scard")
         self.context = self.api.SCardEstablishContext(0)[1]
         mode = (
             self.api.SCARD_SHARE_EXCLUSIVE if exclusive else self.api.SCARD_SHARE_SHARED
         )
-        result, self.card, _ = self.api.SCardConnect(self.context, READER, mode, 3)
+        result, self.card, _ = self.api.SCardConnect(self.context, reader, mode, 3)
         assert result == 0
         if not exclusive:
             assert self.api.SCardBeginTransaction(self.card) == 0
@@ -274,12 +274,12 @@ class OtherProgram:
         self.api.SCardReleaseContext(self.context)
 
 
-async def waits_for_another_program(room: Room, *, exclusive: bool) -> None:
-    mock = Counting(room.new_card())
-    room.insert(mock)
+async def waits_for_another_program(room: Room, name: str, *, exclusive: bool) -> None:
+    mock = Counting(room.new_card("v4.2" if exclusive else "v5"))
+    room.insert(mock, name)
     async with PcscSource() as source:
-        reader = await reader_where(source, has_card)
-        other = OtherProgram(exclusive=exclusive)
+        reader = await reader_where(source, has_card, name)
+        other = OtherProgram(exclusive=exclusive, reader=name)
         started = time.monotonic()
         with pytest.raises(CardBusy):
             await source.connect(reader)
@@ -294,17 +294,12 @@ async def waits_for_another_program(room: Room, *, exclusive: bool) -> None:
 
 
 @isolated
-async def test_an_exclusive_program_is_waited_for_briefly_and_then_said(
-    room: Room,
-) -> None:
-    await waits_for_another_program(room, exclusive=True)
-
-
-@isolated
-async def test_another_transaction_is_waited_for_briefly_and_then_said(
-    room: Room,
-) -> None:
-    await waits_for_another_program(room, exclusive=False)
+async def test_another_program_is_waited_for_briefly_and_then_said(room: Room) -> None:
+    """One that has a card exclusively, and one that is within a transaction."""
+    await asyncio.gather(
+        waits_for_another_program(room, READERS[0], exclusive=True),
+        waits_for_another_program(room, READERS[1], exclusive=False),
+    )
 
 
 @isolated

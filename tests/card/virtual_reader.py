@@ -12,13 +12,13 @@ from tests.pcsc import READER
 
 
 async def reader_where(
-    source: PcscSource, condition: Callable[[Reader], bool]
+    source: PcscSource, condition: Callable[[Reader], bool], name: str = READER
 ) -> Reader:
-    """Wait by events until the virtual reader is as it should be."""
+    """Wait by events until a virtual reader is as it should be."""
     readers = await source.readers()
     while True:
         for reader in readers:
-            if reader.name == READER and condition(reader):
+            if reader.name == name and condition(reader):
                 return reader
         readers = await source.wait_for_change(readers)
 

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from unittest import mock
 
+from native_host.card import pcsc
 from native_host.card.pcsc import PcscSource
 from native_host.mock_card.authority import make_satu
 from native_host.mock_card.card import MockCard
@@ -161,7 +163,8 @@ async def test_a_card_that_another_process_holds_does_not_hide_the_next(
 ) -> None:
     cards = put_in_both(room)
     async with both_seen() as source:
-        with held_by_another(FIRST):
+        # Seconds for which another program is waited for, where nobody waits for them.
+        with mock.patch.object(pcsc, "BUSY_PATIENCE", 0.5), held_by_another(FIRST):
             before = len(cards[0].log)
             person = Person([PIN1])
             await log_in(source, person)
