@@ -5,13 +5,14 @@ The program that serves the card (a browser) says what is to be signed, and not 
 whom. So the person is told which program it is, and to look at its address bar.
 
 Browsers stop waiting for a handshake after 30 seconds, which is not the person's
-problem (pkcs11-rpc.md, "How the browsers really behave"): the window stays, a PIN that
-was typed too late is kept for the next signature, and it can be typed beforehand.
+problem (pkcs11-rpc.md, "How the browsers really behave"): they are answered before, so
+that they do not stand still meanwhile, and the window stays. When they ask once more,
+that window is for it too; a PIN that is typed while nobody waits is kept for the next
+signature; and it can be typed beforehand.
 """
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -21,7 +22,13 @@ from native_host.card.errors import WrongPin
 from native_host.card.fineid import PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource
-from native_host.errors import Busy, KortillaError, RequestCancelled
+from native_host.errors import (
+    Busy,
+    KortillaError,
+    RequestCancelled,
+    RequestExpired,
+    UserCancelled,
+)
 from native_host.log import log_unexpected
 from native_host.operations.activate import ActivationOffer
 from native_host.operations.authenticate import (
@@ -41,6 +48,9 @@ logger = logging.getLogger(__name__)
 
 #: How many signatures one typing may be for: browsers open a few connections at once.
 _MOST_AT_ONCE = 8
+#: Seconds for which nothing is asked after the person has cancelled: browsers try once
+#: or twice more by themselves.
+_QUIET_FOR = 2.0
 #: How many signatures a kept PIN is for: Firefox may open two connections for a page.
 _MOST_WITH_KEPT = 2
 
@@ -82,10 +92,6 @@ class _Asking:
     certificate: CardCertificate | None
     prepared: asyncio.Future[None]
     wanted: list[_Wanted] = field(default_factory=list)
-    #: When the program stops waiting for the newest of them, by the loop's clock, and
-    #: the saying of it.
-    until: float = math.inf
-    lateness: asyncio.TimerHandle | None = None
     task: asyncio.Task[None] | None = None
     begun: bool = False
     called_off: bool = False
@@ -97,22 +103,8 @@ class _Asking:
         if self.begun and self.task is not None:
             self.task.cancel()
 
-    def add(self, wanted: _Wanted, patience: float) -> None:
-        """Have one more wait, for so many seconds."""
-        self.wanted.append(wanted)
-        self.end_waiting()
-        loop = asyncio.get_running_loop()
-        self.until = loop.time() + patience
-        self.lateness = loop.call_at(self.until, self.prompt.say_late)
-
-    def end_waiting(self) -> None:
-        """Do not say any more that the program has stopped waiting."""
-        if self.lateness is not None:
-            self.lateness.cancel()
-
     def fail(self, error: Exception) -> None:
         """Tell all who still wait."""
-        self.end_waiting()
         futures: list[asyncio.Future[Any]] = [each.value for each in self.wanted]
         for future in (self.prepared, *futures):
             if not future.done():
@@ -125,9 +117,9 @@ class TlsLogin:
     """Signatures with PIN1's key for one program, with the PIN asked for in windows.
 
     ``program`` is its name as the person knows it, ``language`` is ``fi``, ``sv`` or
-    ``en``. ``patience`` is after how many seconds the program is taken to have stopped
-    waiting, ``kept_for`` for how many seconds a PIN is kept. The caller closes
-    ``source``, after ``close``.
+    ``en``. ``patience`` is for how many seconds the program waits, None for one that
+    waits as long as it takes; ``kept_for`` for how many seconds a PIN is kept. The
+    caller closes ``source``, after ``close``.
     """
 
     def __init__(
@@ -137,7 +129,7 @@ class TlsLogin:
         open_prompt: Callable[[], Prompt],
         program: str,
         language: str,
-        patience: float = 28.0,
+        patience: float | None = None,
         kept_for: float = 120.0,
     ) -> None:
         self._source = source
@@ -155,6 +147,8 @@ class TlsLogin:
         self._expiry: asyncio.TimerHandle | None = None
         self._logged_in: KnownPin | None = None
         self._wiping: set[asyncio.Task[None]] = set()
+        #: Until when nothing is asked, by the loop's clock.
+        self._quiet_until = 0.0
 
     async def sign(
         self,
@@ -166,8 +160,10 @@ class TlsLogin:
 
         With the PIN of ``log_in``, with one that is kept, or else with the one that is
         typed in a window; whoever asks while that is open is served by the same typing.
-        Raises ``UserCancelled``, ``CardError``, ``PromptFailed``, and ``Busy`` when too
-        much is asked for at once, or for two cards.
+        Raises ``RequestExpired`` when the program's patience is at an end, while the
+        window stays; ``UserCancelled``, also for what comes right after the person has
+        cancelled, ``CardError``, ``PromptFailed``, and ``Busy`` when too much is asked
+        for at once, or for two cards.
         """
         logged_in, asking = self._logged_in, self._asking
         if logged_in and logged_in.certificate.der == certificate.der:
@@ -177,6 +173,8 @@ class TlsLogin:
             fits = kept is not None and kept.certificate.der == certificate.der
             if kept is not None and fits and kept.uses < _MOST_WITH_KEPT:
                 return await self._sign_with_kept(kept, digest, algorithm)
+            if asyncio.get_running_loop().time() < self._quiet_until:
+                raise UserCancelled("The person has just cancelled.")
             asking = self._open("tls-login", certificate)
         elif asking.certificate is None:
             raise Busy("A login is being prepared.")
@@ -184,17 +182,7 @@ class TlsLogin:
             raise Busy("The PIN of another card is being asked for.")
         elif len(asking.wanted) >= _MOST_AT_ONCE:
             raise Busy("Too many signatures are asked for at once.")
-        future = asyncio.get_running_loop().create_future()
-        wanted = _Wanted(digest, algorithm, future)
-        asking.add(wanted, self._patience)
-        try:
-            return await wanted.value
-        except asyncio.CancelledError:
-            if wanted in asking.wanted:
-                asking.wanted.remove(wanted)
-                if not asking.wanted and asking is self._asking:
-                    asking.call_off()  # nobody waits any more
-            raise
+        return await self._wait_for(asking, digest, algorithm)
 
     async def prepare(self) -> None:
         """Ask for the PIN and verify it, and keep it for one login to come.
@@ -246,6 +234,28 @@ class TlsLogin:
         await self.forget()
         await asyncio.gather(*self._wiping)
 
+    async def _wait_for(
+        self, asking: _Asking, digest: bytes, algorithm: SignatureAlgorithm
+    ) -> bytes:
+        future = asyncio.get_running_loop().create_future()
+        wanted = _Wanted(digest, algorithm, future)
+        asking.wanted.append(wanted)
+        try:
+            async with asyncio.timeout(self._patience):
+                return await wanted.value
+        except TimeoutError:
+            if wanted in asking.wanted:
+                asking.wanted.remove(wanted)
+            if not asking.wanted:
+                asking.prompt.say_late()
+            raise RequestExpired("The program waits no longer.") from None
+        except asyncio.CancelledError:
+            if wanted in asking.wanted:
+                asking.wanted.remove(wanted)
+                if not asking.wanted and asking is self._asking:
+                    asking.call_off()  # nobody waits any more
+            raise
+
     def _open(
         self,
         operation: Literal["tls-login", "prepare-login"],
@@ -275,6 +285,9 @@ class TlsLogin:
                 await _first_of(prompt.wait_for_cancel(), kept.gone.wait())
         except KortillaError as caught:
             error = caught
+            if isinstance(caught, UserCancelled) and self._patience is not None:
+                loop = asyncio.get_running_loop()
+                self._quiet_until = loop.time() + _QUIET_FOR
         except Exception as caught:
             log_unexpected(logger, caught)
             error = KortillaError("This should not happen.")
@@ -328,8 +341,8 @@ class TlsLogin:
         async def use(pin: bytearray | None) -> _Kept | None:
             await check_cancelled(prompt)
             prompt.show(Step.SIGNING if pin is not None else Step.PIN_PAD)
-            late = asyncio.get_running_loop().time() >= asking.until
-            if preparing:
+            served = False
+            if not asking.wanted:  # it is prepared, or nobody waits any more
                 await prompt.watch(at_hand.run(card.verify_pin, PinRole.PIN1, pin))
             while asking.wanted:
                 # The newest first: for the oldest it may be too late already.
@@ -341,9 +354,9 @@ class TlsLogin:
                     asking.wanted.remove(wanted)
                 if not wanted.value.done():
                     wanted.value.set_result(value)
-            asking.end_waiting()
+                    served = True
             self._asking = None
-            if pin is None or not (preparing or late):
+            if pin is None or served:
                 return None
             return self._keep(_Kept(bytearray(pin), certificate, at_hand.reader))
 

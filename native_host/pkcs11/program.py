@@ -37,10 +37,15 @@ _MOST_SHELLS = 4  # one within the other
 
 @dataclass(frozen=True)
 class Program:
-    """A program that runs. ``gecko`` says that it is of Firefox's family."""
+    """A program that runs.
+
+    ``browser`` says that it is one, and stops waiting for a signature after 30 seconds;
+    ``gecko`` that it is of Firefox's family.
+    """
 
     pid: int
     name: str
+    browser: bool = False
     gecko: bool = False
 
 
@@ -82,7 +87,8 @@ def program_of(pid: int) -> Program:
     name = _NAMES.get(base) or _clean(base) or f"PID {pid}"
     if base == "chrome" and _GOOGLE in str(executable):
         name = "Google Chrome"
-    return Program(pid, name, gecko=(executable.parent / "libxul.so").exists())
+    gecko = (executable.parent / "libxul.so").exists()
+    return Program(pid, name, browser=gecko or base in _NAMES, gecko=gecko)
 
 
 def _not_a_shell(pid: int) -> int:

@@ -30,6 +30,8 @@ __all__ = ["serve_socket", "serve_stdio"]
 logger = logging.getLogger(__name__)
 
 _MOST_CLIENTS = 64
+#: Seconds, a little less than the 30 after which browsers end a handshake.
+_BROWSERS_PATIENCE = 28.0
 
 
 def serve_stdio(config: Config, *, window: Sequence[str] | None = None) -> int:
@@ -138,6 +140,7 @@ class _House:
             open_prompt=lambda: open_prompt(self._config, command=self._window),
             program=program.name,
             language=choose_language(self._config.language, None),
+            patience=_BROWSERS_PATIENCE if program.browser else None,
         )
 
 

@@ -15,7 +15,12 @@ from native_host.card.signature import (
     SignatureScheme,
     token_algorithm,
 )
-from native_host.errors import Busy, RequestCancelled, UserCancelled
+from native_host.errors import (
+    Busy,
+    RequestCancelled,
+    RequestExpired,
+    UserCancelled,
+)
 from native_host.mock_card.faults import CommandName, Fault
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
@@ -89,7 +94,7 @@ def a_login(
     source: MockCardSource,
     windows: Windows,
     *,
-    patience: float = LONG,
+    patience: float | None = LONG,
     kept_for: float = LONG,
 ) -> TlsLogin:
     return TlsLogin(
@@ -124,6 +129,17 @@ async def sign(login: TlsLogin, certificate: CardCertificate) -> None:
     SignatureScheme(certificate.public_key, chosen).verify(value, DIGEST)
 
 
+async def sign_late(login: TlsLogin, certificate: CardCertificate) -> None:
+    """Ask for a signature for which nobody waits, and see the person ready."""
+    with pytest.raises(RequestExpired):
+        await sign(login, certificate)
+
+
+async def ready(person: Person) -> None:
+    """Wait until a window says that the PIN is kept."""
+    await until(lambda: person.shown and person.shown[-1][0] is Step.READY)
+
+
 def tries(folder: Path) -> int:
     return MockCardState.open(folder).read().pin1.tries
 
@@ -155,18 +171,21 @@ async def test_a_wrong_pin_is_said_in_the_window(
 async def test_all_who_ask_meanwhile_share_one_window(
     login: TlsLogin, windows: Windows, certificate: CardCertificate
 ) -> None:
+    windows.type("1234")
+    await asyncio.gather(*(sign(login, certificate) for _ in range(3)))
+    [person] = windows.persons
+    assert len(person.questions) == 1
+
+
+async def test_cancel_is_for_all_who_wait(
+    login: TlsLogin, windows: Windows, certificate: CardCertificate
+) -> None:
     asked = [asyncio.create_task(sign(login, certificate)) for _ in range(3)]
     await until(lambda: windows.persons and windows.persons[0].questions)
-    asked.append(asyncio.create_task(sign(login, certificate)))
-    await asyncio.sleep(0)
-    assert len(windows.persons) == 1
     windows.persons[0].cancel()
     results = await asyncio.gather(*asked, return_exceptions=True)
     assert all(isinstance(each, UserCancelled) for each in results)
-    windows.type("1234")
-    await asyncio.gather(*(sign(login, certificate) for _ in range(3)))
-    assert len(windows.persons) == 2
-    assert len(windows.persons[1].questions) == 1
+    assert len(windows.persons) == 1
 
 
 async def test_too_many_at_once_are_refused(
@@ -198,51 +217,94 @@ async def test_a_pin_that_is_typed_late_is_kept_for_one_login_more(
     late_login: TlsLogin, windows: Windows, certificate: CardCertificate
 ) -> None:
     windows.type("1234")
-    await sign(late_login, certificate)
+    await sign_late(late_login, certificate)
     [person] = windows.persons
-    await until(lambda: person.shown[-1][0] is Step.READY)
+    await ready(person)
     assert windows.closed == []
     await sign(late_login, certificate)
     await until(lambda: windows.closed == [person])
-    asked = asyncio.create_task(sign(late_login, certificate))
-    await until(lambda: len(windows.persons) == 2)
-    asked.cancel()
+    await sign_late(late_login, certificate)
+    assert len(windows.persons) == 2
 
 
-async def test_a_window_that_is_still_open_says_that_the_program_waits_no_longer(
+async def test_a_window_stays_when_the_program_waits_no_longer_and_says_so(
     late_login: TlsLogin, windows: Windows, certificate: CardCertificate
 ) -> None:
-    asked = asyncio.create_task(sign(late_login, certificate))
-    await until(lambda: windows.late)
+    await sign_late(late_login, certificate)
     await until(lambda: windows.persons[0].questions)
     assert windows.late == windows.persons
-    assert not asked.done()
+    assert windows.closed == []
+
+
+async def test_the_programs_next_try_is_for_the_window_that_is_still_open(
+    late_login: TlsLogin,
+    windows: Windows,
+    certificate: CardCertificate,
+    source: MockCardSource,
+) -> None:
+    await sign_late(late_login, certificate)
+    await until(lambda: windows.persons[0].questions)
+    late_login._patience = LONG
+    again = asyncio.create_task(sign(late_login, certificate))
+    await asyncio.sleep(0)
+    assert len(windows.persons) == 1
+    windows.persons[0].pins.append("1234")
+    source.remove()  # the question is asked anew
+    await until(lambda: "CARD_REMOVED" in windows.persons[0].problems())
+    source.insert()
+    await again
+    assert len(windows.persons) == 1
+
+
+async def test_whoever_waits_as_long_as_it_takes_is_never_late(
+    source: MockCardSource, windows: Windows, certificate: CardCertificate
+) -> None:
+    login = a_login(source, windows, patience=None)
+    windows.type("1234")
+    await sign(login, certificate)
+    await until(lambda: windows.closed == windows.persons)
+    assert windows.late == []
+    await login.close()
+
+
+async def test_a_program_that_tries_again_by_itself_opens_no_window_after_cancel(
+    login: TlsLogin, windows: Windows, certificate: CardCertificate
+) -> None:
+    asked = asyncio.create_task(sign(login, certificate))
+    await until(lambda: windows.persons and windows.persons[0].questions)
     windows.persons[0].cancel()
     with pytest.raises(UserCancelled):
         await asked
+    with pytest.raises(UserCancelled):
+        await sign(login, certificate)
+    assert len(windows.persons) == 1
 
 
 async def test_two_signatures_at_once_are_one_use_of_a_kept_pin(
     late_login: TlsLogin, windows: Windows, certificate: CardCertificate
 ) -> None:
     windows.type("1234")
-    await sign(late_login, certificate)
-    asked = [asyncio.create_task(sign(late_login, certificate)) for _ in range(3)]
-    await asyncio.gather(*asked[:2])
-    await until(lambda: len(windows.persons) == 2)
-    windows.persons[1].cancel()
-    with pytest.raises(UserCancelled):
-        await asked[2]
+    await sign_late(late_login, certificate)
+    await ready(windows.persons[0])
+    results = await asyncio.gather(
+        *(sign(late_login, certificate) for _ in range(3)), return_exceptions=True
+    )
+    assert results[:2] == [None, None]
+    assert isinstance(results[2], RequestExpired)
+    assert len(windows.persons) == 2
 
 
 async def test_a_pin_that_is_typed_while_another_is_kept_takes_its_place(
     late_login: TlsLogin, windows: Windows, certificate: CardCertificate
 ) -> None:
     windows.type("1234")
-    await sign(late_login, certificate)
+    await sign_late(late_login, certificate)
+    await ready(windows.persons[0])
     windows.type("1234")
-    await asyncio.gather(*(sign(late_login, certificate) for _ in range(3)))
-    assert len(windows.persons) == 2
+    await asyncio.gather(
+        *(sign(late_login, certificate) for _ in range(3)), return_exceptions=True
+    )
+    await ready(windows.persons[1])
     await until(lambda: windows.closed == windows.persons[:1])
     await sign(late_login, certificate)
     assert len(windows.persons) == 2
@@ -253,11 +315,10 @@ async def test_time_ends_the_keeping(
 ) -> None:
     login = a_login(source, windows, patience=NONE, kept_for=NONE)
     windows.type("1234")
-    await sign(login, certificate)
+    await sign_late(login, certificate)
     await until(lambda: windows.closed == windows.persons)
-    asked = asyncio.create_task(sign(login, certificate))
-    await until(lambda: len(windows.persons) == 2)
-    asked.cancel()
+    await sign_late(login, certificate)
+    assert len(windows.persons) == 2
     await login.close()
 
 
@@ -268,19 +329,20 @@ async def test_a_card_that_was_moved_ends_the_keeping(
     source: MockCardSource,
 ) -> None:
     windows.type("1234")
-    await sign(late_login, certificate)
+    await sign_late(late_login, certificate)
+    await ready(windows.persons[0])
     source.remove()
     source.insert()
     with pytest.raises(CardRemoved):
         await sign(late_login, certificate)
     await until(lambda: windows.closed == windows.persons)
     windows.type("1234")
-    await sign(late_login, certificate)
+    await sign_late(late_login, certificate)
+    await ready(windows.persons[1])
     await late_login.forget()
     await until(lambda: windows.closed == windows.persons)
-    asked = asyncio.create_task(sign(late_login, certificate))
-    await until(lambda: len(windows.persons) == 3)
-    asked.cancel()
+    await sign_late(late_login, certificate)
+    assert len(windows.persons) == 3
 
 
 async def test_a_login_can_be_prepared(
@@ -449,13 +511,16 @@ async def test_a_kept_pin_that_is_wrong_by_now_is_sent_once(
     folder: Path,
 ) -> None:
     windows.type("1234")
-    await sign(late_login, certificate)
+    await sign_late(late_login, certificate)
+    await ready(windows.persons[0])
     state = MockCardState.open(folder)
     with state.update() as card:
         card.pin1.value = "4321"
     with pytest.raises(WrongPin):
         await sign(late_login, certificate)
     windows.type("4321")
+    await sign_late(late_login, certificate)
+    await ready(windows.persons[1])
     await sign(late_login, certificate)
     assert tries(folder) == 5
 

@@ -84,7 +84,7 @@ class House:
         version: int = 1,
         gecko: bool = False,
         initialize: bool = True,
-        patience: float = 1000.0,
+        patience: float | None = None,
     ) -> Client:
         """Return a client that has shaken hands."""
         connection = self.connect(gecko=gecko, patience=patience)
@@ -95,7 +95,7 @@ class House:
         return client
 
     def connect(
-        self, *, gecko: bool = False, patience: float = 1000.0
+        self, *, gecko: bool = False, patience: float | None = None
     ) -> socket.socket:
         """Return a connection on which nothing has been said yet."""
         ours, theirs = socket.socketpair()
@@ -108,7 +108,7 @@ class House:
         )
         return ours
 
-    def _signer(self, patience: float) -> TlsLogin:
+    def _signer(self, patience: float | None) -> TlsLogin:
         return TlsLogin(
             source=self.source,
             open_prompt=self._open_window,
