@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from native_host.operations import login_servers
 from native_host.operations.login_servers import RunningServer
+from tests.token_control import runtime_folder
 
 from .conftest import Run
 from .terminal import Terminal
@@ -70,11 +71,10 @@ def test_a_person_who_starts_it_by_hand_is_told_what_it_is() -> None:
 
 
 @pytest.fixture
-def runtime(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    runtime = home.parent / "run"
-    runtime.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
-    return runtime
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    with runtime_folder() as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+        yield runtime
 
 
 def test_programs_with_p11_kits_client_find_a_listening_one(

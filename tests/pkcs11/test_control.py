@@ -4,6 +4,7 @@
 import asyncio
 import os
 import socket
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,15 +20,17 @@ from native_host.operations.login_servers import (
 )
 from native_host.pkcs11.control import ControlSocket
 from native_host.pkcs11.program import Program
+from tests.token_control import runtime_folder
 
 FIREFOX = Program(4711, "Firefox")
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of the sockets, which does not exist yet."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    return tmp_path / "kortilla"
+    with runtime_folder() as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+        yield runtime / "kortilla"
 
 
 def make(folder: Path, mode: int) -> None:

@@ -17,6 +17,7 @@ from native_host.config import Config
 from native_host.operations.login_servers import prepare_login, running_servers
 from native_host.pkcs11.errors import SocketUnusable
 from native_host.pkcs11.serve import serve_socket
+from tests.token_control import runtime_folder
 
 from .client import Client, u32, u64
 from .conversation import CONVERSATION, message
@@ -48,16 +49,17 @@ with open({file!r}, "w", buffering=1) as file:
 
 
 @pytest.fixture(autouse=True)
-def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A person's session of its own, without a card service; its runtime folder."""
     for name in list(os.environ):
         if name.startswith(("XDG_", "KORTILLA_")):
             monkeypatch.delenv(name)
-    for name, folder in (("HOME", "home"), ("XDG_RUNTIME_DIR", "run")):
-        (tmp_path / folder).mkdir(mode=0o700)
-        monkeypatch.setenv(name, str(tmp_path / folder))
-    monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(tmp_path / "pcscd.comm"))
-    return tmp_path / "run"
+    (tmp_path / "home").mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with runtime_folder() as run:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
+        monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(run / "pcscd.comm"))
+        yield run
 
 
 @pytest.fixture
