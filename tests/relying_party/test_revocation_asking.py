@@ -27,6 +27,7 @@ from .responder import (
     distribution_points,
     make_ca,
 )
+from .revocation_scene import well
 
 MINUTE = timedelta(minutes=1)
 
@@ -34,12 +35,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def scene(server: Server, root: CA) -> Scene:
     """All is well, by OCSP."""
-    made = Scene.create(server.address, root)
-    server.handlers = {
-        "ocsp/issuing": OCSPAnswer(made.ca),
-        "ocsp/root": OCSPAnswer(root),
-    }
-    return made
+    return well(server, root, by="ocsp")
 
 
 checker = partial(checker_by, by="ocsp")

@@ -15,12 +15,11 @@ from relying_party.errors import (
     UserCertificateCRLCheckFailedError,
     UserCertificateRevokedError,
 )
-from relying_party.revocation import Reason
 from relying_party.revocation import crl as lists
 from relying_party.revocation.certificates import Subject
 from relying_party.revocation.reasons import NoAnswerError
 
-from .pki import CA, NOW, SATU, SURNAME, key
+from .pki import CA, NOW, SURNAME, key
 from .responder import (
     CA_SERIAL,
     LEAF_SERIAL,
@@ -37,6 +36,7 @@ from .responder import (
     seal,
     sign,
 )
+from .revocation_scene import listing, refused, well
 
 HOUR = timedelta(hours=1)
 
@@ -44,38 +44,11 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def scene(server: Server, root: CA) -> Scene:
     """All is well, by CRL."""
-    made = Scene.create(server.address, root)
-    server.handlers = {"crl/issuing.crl": List(made.ca), "crl/root.crl": List(root)}
-    return made
-
-
-class Clock:
-    """Shows the time that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> Any:
-        return self.now
+    return well(server, root, by="crl")
 
 
 checker = partial(checker_by, by="crl")
-
-
-async def refusal(scene: Scene, **options: Any) -> UserCertificateCRLCheckFailedError:
-    """Check, and return why that was refused."""
-    async with checker(**options) as revocation:
-        with pytest.raises(UserCertificateCRLCheckFailedError) as caught:
-            await revocation.check(scene.path, at=NOW)
-    message = str(caught.value)
-    assert "127.0.0.1" in message
-    assert SURNAME not in message and SATU not in message
-    assert caught.value.reason in set(Reason)
-    return caught.value
-
-
-def listing(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir())
+refusal = partial(refused, kind=UserCertificateCRLCheckFailedError, by="crl")
 
 
 # --- good and revoked

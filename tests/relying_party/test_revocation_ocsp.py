@@ -14,12 +14,12 @@ from relying_party.errors import (
     UserCertificateOCSPCheckFailedError,
     UserCertificateRevokedError,
 )
-from relying_party.revocation import UNCHECKED, Reason
+from relying_party.revocation import UNCHECKED
 from relying_party.revocation.certificates import Subject
 from relying_party.revocation.ocsp import Rules, build_request, judge
 from relying_party.revocation.reasons import NoAnswerError
 
-from .pki import CA, NOW, SATU, SERVER_AUTH, SURNAME, key
+from .pki import CA, NOW, SERVER_AUTH, SURNAME, key
 from .responder import (
     OTHER_SERIAL,
     List,
@@ -29,6 +29,7 @@ from .responder import (
     checker_by,
     make_ca,
 )
+from .revocation_scene import refused, well
 
 MINUTE = timedelta(minutes=1)
 
@@ -36,27 +37,11 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def scene(server: Server, root: CA) -> Scene:
     """All is well, by OCSP."""
-    made = Scene.create(server.address, root)
-    server.handlers = {
-        "ocsp/issuing": OCSPAnswer(made.ca),
-        "ocsp/root": OCSPAnswer(root),
-    }
-    return made
+    return well(server, root, by="ocsp")
 
 
 checker = partial(checker_by, by="ocsp")
-
-
-async def refusal(scene: Scene, **options: Any) -> UserCertificateOCSPCheckFailedError:
-    """Check, and return why that was refused."""
-    async with checker(**options) as revocation:
-        with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
-            await revocation.check(scene.path, at=NOW)
-    message = str(caught.value)
-    assert "127.0.0.1" in message
-    assert SURNAME not in message and SATU not in message
-    assert caught.value.reason in set(Reason)
-    return caught.value
+refusal = partial(refused, kind=UserCertificateOCSPCheckFailedError, by="ocsp")
 
 
 # --- good
@@ -246,7 +231,7 @@ async def test_what_an_answer_says_wrong_is_named(
 async def test_an_answer_past_its_end_is_refused_however_old_it_may_be(
     scene: Scene, server: Server
 ) -> None:
-    options = {"max_age": timedelta(days=1)}
+    options: dict[str, Any] = {"max_age": timedelta(days=1)}
     for minutes, reason in ((-16, "expired"), (-15, None)):
         server.handlers["ocsp/issuing"] = OCSPAnswer(
             scene.ca, this_update=-60 * MINUTE, next_update=minutes * MINUTE
