@@ -4,6 +4,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -227,20 +228,29 @@ async def try_until_asked(counter: Counter, tab: Tab, version: str) -> None:
     Browsers look for a card now and then, and for two seconds after a person has
     cancelled they are refused.
     """
+    await go_until_asked(counter, tab, f"{counter.demo.origin}/en/tls-login/{version}")
+    assert await tab.text("#satu") == counter.card.state.read().satu
+
+
+async def go_until_asked(counter: Counter, tab: Tab, url: str) -> None:
+    """Go somewhere with the PIN, again and again until it is asked for."""
     async with asyncio.timeout(40):
         while True:
-            going = counter.start(tab, version)
+            going = asyncio.create_task(tab.goto(url))
             opened = asyncio.ensure_future(counter.door.opened())
             await asyncio.wait({opened, going}, return_when=asyncio.FIRST_COMPLETED)
-            if opened.done():
-                break
-            opened.cancel()
-            with pytest.raises(BrowserFailed):
+            try:
+                if not opened.done():
+                    opened.cancel()
+                    await going
+                    continue
+                with suppress(AssertionError):  # it may close, as the card was moved
+                    await (await opened).type_pin("1234")
                 await going
-            await tab.wait_for(ERROR_PAGES[counter.browser.house.family][1])
-        await (await opened).type_pin("1234")
-        await going
-    assert await tab.text("#satu") == counter.card.state.read().satu
+            except BrowserFailed:
+                await tab.wait_for(ERROR_PAGES[counter.browser.house.family][1])
+            else:
+                return
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -291,6 +301,6 @@ async def test_a_card_of_the_older_generation_takes_the_other_s_place(
     counter.card.exchange(older)
     try:
         await try_until_asked(counter, tab, "1.3")
-        await counter.log_in(tab, "1.2")
+        await try_until_asked(counter, tab, "1.2")
     finally:
         counter.card.exchange(pristine)
