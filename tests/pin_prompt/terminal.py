@@ -126,8 +126,11 @@ class Terminal:
         """Wait for the program's end and return what it printed."""
         out, _ = self.process.communicate(timeout=20)
         os.set_blocking(self.ours, False)
+        rest = b""
         with contextlib.suppress(BlockingIOError):
-            self._come += os.read(self.ours, 65536).decode()
+            while part := os.read(self.ours, 65536):  # a terminal gives it in parts
+                rest += part
+        self._come += rest.decode()
         self.seen += self._come
         return out.decode().strip()
 
