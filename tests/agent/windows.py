@@ -139,12 +139,20 @@ async def settled(agent: Agent, cards: int = 1) -> None:
 
 def children(pid: int) -> str:
     """Return the processes that a process has started and that have not ended."""
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    return " ".join((each / "children").read_text() for each in threads).strip()
+    return " ".join(_of_threads(pid, "children")).strip()
 
 
 def times_run(pid: int) -> int:
-    """Return how often any thread of a process has been given a processor."""
-    threads = Path(f"/proc/{pid}/task").iterdir()
+    """Return how often the threads of a process have been given a processor."""
     # Nanoseconds that it ran and waited, and how often it ran.
-    return sum(int((each / "schedstat").read_text().split()[2]) for each in threads)
+    return sum(int(each.split()[2]) for each in _of_threads(pid, "schedstat"))
+
+
+def _of_threads(pid: int, name: str) -> list[str]:
+    """Return a file of /proc for each thread of a process that has not ended."""
+    found = []
+    for each in Path(f"/proc/{pid}/task").iterdir():
+        # A thread may end between being listed and being looked at.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found.append((each / name).read_text())
+    return found
