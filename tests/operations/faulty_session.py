@@ -186,6 +186,8 @@ async def session(
     ``called_off`` the person or the page ends it when that command is being sent.
     """
     source.insert()  # an interrupted batch leaves the card where it is
+    if isinstance(source, OneReader):  # which is known there a little later
+        await source.settled()
     record = Record()
     person = Handy(source, record, pins, codes)
     loop = asyncio.get_running_loop()

@@ -48,6 +48,11 @@ class OneReader(PcscSource):
         if not self._busy and not self._state.presence().card:
             self._putting_in = asyncio.ensure_future(self._insert())
 
+    async def settled(self) -> None:
+        """Wait until a card that is being put in is there."""
+        if self._putting_in is not None:
+            await self._putting_in
+
     @property
     def _busy(self) -> bool:
         return self._putting_in is not None and not self._putting_in.done()
