@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: MIT
+"""What the pages for codes show and tell, and what they offer."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
+
+from native_host.pin_prompt import texts
+from native_host.pin_prompt.gui.codes_page import CodesPage, PadCodesPage
+from native_host.pin_prompt.gui.letter import Letter
+from native_host.pin_prompt.gui.look import LOOKS
+from native_host.pin_prompt.gui.rules import Rule
+from native_host.pin_prompt.gui.widgets import Band
+from native_host.pin_prompt.messages import AskCodes, AskPin, OfferActivation, Show
+from native_host.pin_prompt.questions import Operation, Problem, Step
+
+from .codes_stage import ask, press
+from .conftest import (
+    NEW_PIN1,
+    NEW_PIN2,
+    OLD_PIN,
+    PUK,
+    SEVEN,
+    Stage,
+    a_codes_question,
+    a_question,
+)
+from .test_accessibility import DESCRIPTION, NAME, interface
+
+# -- The last try ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at_risk", "said"),
+    [
+        ("PUK", "never again be used online"),
+        ("PIN1", "basic PIN (PIN1) will be locked"),
+    ],
+)
+def test_the_last_try_is_confirmed_first(stage: Stage, at_risk: str, said: str) -> None:
+    page = ask(stage, tries_left=1, wrong=True, at_risk=at_risk)
+    assert said in stage.words
+    assert page.understood is not None
+    assert stage.window.focusWidget() is page.understood
+    assert not page.confirm.isEnabled()
+    page.fields[0].setFocus()
+    press(stage, "1234567\r2580\r2580\r739146\r739146\r")
+    assert stage.answers == []
+    assert "First tick the box" in stage.words
+    assert stage.window.focusWidget() is page.understood
+    press(stage, " ")
+    page.fields[-1].setFocus()
+    press(stage, "\r")
+    assert len(stage.answers) == 1
+
+
+@pytest.mark.parametrize("tries", [2, 3, 4, 5])
+def test_before_the_last_try_there_is_nothing_to_confirm(
+    stage: Stage, tries: int
+) -> None:
+    page = ask(stage, tries_left=tries)
+    assert page.understood is None
+    assert "locked until you order a PUK code" in stage.words
+
+
+# -- What is shown and told ------------------------------------------------------------
+
+
+def test_it_says_that_no_page_asked(stage: Stage) -> None:
+    ask(stage)
+    assert "No web page has asked for it" in stage.words
+    assert "https://" not in stage.words
+    assert stage.window.windowTitle() == "Kortilla: activate the card"
+
+
+def test_the_letter_is_drawn_and_said_to_be_a_drawing(stage: Stage) -> None:
+    page = ask(stage)
+    (letter,) = page.findChildren(Letter)
+    assert letter.isVisible()
+    assert "Drawing of a letter" in interface(letter).text(NAME)
+    assert "your letter may look different" in interface(letter).text(NAME)
+
+
+def test_no_letter_is_drawn_where_none_is_needed(stage: Stage) -> None:
+    page = ask(stage, operation="change-pin", pin="PIN1", fields=(OLD_PIN, NEW_PIN1))
+    assert page.findChildren(Letter) == []
+
+
+def test_each_field_has_its_name_and_its_length(stage: Stage) -> None:
+    page = ask(stage)
+    assert [interface(field).text(NAME) for field in page.fields] == [
+        "Activation code from the letter",
+        "New basic PIN (PIN1)",
+        "New basic PIN (PIN1): The same PIN again",
+        "New signature PIN (PIN2)",
+        "New signature PIN (PIN2): The same PIN again",
+    ]
+    assert "7 digits" in interface(page.fields[0]).text(DESCRIPTION)
+    assert "6–8 digits" in interface(page.fields[3]).text(DESCRIPTION)
+    assert all(interface(field).state().passwordEdit for field in page.fields)
+
+
+def test_tab_goes_through_fields_and_buttons_in_order(stage: Stage) -> None:
+    page = ask(stage, tries_left=1)
+    seen: list[QWidget] = [stage.window.focusWidget()]
+    while True:
+        QTest.keyClick(seen[-1], Qt.Key.Key_Tab)
+        if (focus := stage.window.focusWidget()) is seen[0]:
+            break
+        seen.append(focus)
+    # Without the tick the button that agrees can't have the focus.
+    assert seen == [page.understood, *page.fields, stage.button("Cancel")]
+
+
+def test_a_rule_says_how_it_stands(stage: Stage) -> None:
+    page = ask(stage)
+    press(stage, "1234567\r1234")
+    names = {interface(rule).text(NAME) for rule in page.findChildren(Rule)}
+    assert "4–8 digits: in order" in names
+    assert "Not easy to guess: not in order" in names
+    assert "The same in both fields: not yet" in names
+
+
+def test_a_fault_is_announced_and_stands_at_its_field(
+    stage: Stage, spoken: list[str]
+) -> None:
+    page = ask(stage)
+    press(stage, "12345678\r")
+    assert "This card's activation code has 7 digits" in spoken[-1]
+    assert spoken[-1] in interface(page.fields[0]).text(DESCRIPTION)
+    press(stage, "1")
+    assert "7 digits, since" not in interface(page.fields[0]).text(DESCRIPTION)
+    assert not page.complaint.isVisible()
+
+
+def test_the_page_is_announced_with_news_first(stage: Stage, spoken: list[str]) -> None:
+    ask(stage, wrong=True, tries_left=2)
+    # A page of another test may still have something to say of its own.
+    [said] = [words for words in spoken if words.startswith("Activate your identity")]
+    assert "The activation code was wrong." in said[:80]
+    assert said.endswith("Activation code from the letter")
+
+
+def test_what_is_set_already_is_said(stage: Stage) -> None:
+    ask(stage, fields=(SEVEN, NEW_PIN2), done=("PIN1",), at_risk="PIN2")
+    assert "The basic PIN (PIN1) has already been set" in stage.words
+
+
+@pytest.mark.parametrize("language", texts.languages())
+@pytest.mark.parametrize("pin", ["PIN1", "PIN2"])
+@pytest.mark.parametrize("operation", ["change-pin", "unblock"])
+def test_the_band_names_the_pin(
+    stage: Stage, language: str, pin: str, operation: Operation
+) -> None:
+    code = OLD_PIN if operation == "change-pin" else PUK
+    new = NEW_PIN1 if pin == "PIN1" else NEW_PIN2
+    stage.open(operation=operation, origin="", language=language)
+    asked = {"operation": operation, "pin": pin, "fields": (code, new)}
+    at_risk = pin if operation == "change-pin" else "PUK"
+    stage.handle(AskCodes(1, a_codes_question(**asked, at_risk=at_risk)))
+    assert f"({pin})" in bands(stage)[0].heading.text()
+    stage.handle(Show(Step.SIGNING))
+    stage.handle(Show(Step.DONE))
+    assert f"({pin})" in stage.words.split("SATU")[-1]
+
+
+def bands(stage: Stage) -> list[Band]:
+    return [band for band in stage.window.findChildren(Band) if band.isVisible()]
+
+
+def test_a_test_card_in_a_reader_of_the_system_is_marked(stage: Stage) -> None:
+    stage.open(operation="activate", origin="", test_card=False)
+    assert "TEST CARD" not in stage.words
+    stage.handle(AskCodes(1, a_codes_question(test_card=True)))
+    assert "TEST CARD" in stage.words
+
+
+# -- On the reader ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("", "The reader asks first for the PUK code"),
+        ("different", "was not typed the same way twice on the reader"),
+        ("timed-out", "were not typed on the reader in time"),
+        ("length", "Too few or too many digits"),
+    ],
+)
+def test_on_a_pin_pad_there_are_rules_and_no_fields(
+    stage: Stage, problem: str, said: str
+) -> None:
+    stage.open(operation="unblock", origin="")
+    question = a_codes_question(
+        operation="unblock",
+        pin="PIN2",
+        fields=(PUK, NEW_PIN2),
+        at_risk="PUK",
+        pin_pad=True,
+        pad_problem=problem,
+    )
+    stage.handle(AskCodes(4, question))
+    page = stage.window.page
+    assert isinstance(page, PadCodesPage)
+    assert said in stage.words
+    assert "New signature PIN (PIN2): 6–8 digits." in stage.words
+    page.confirm.click()
+    assert stage.answers == []
+    stage.window.guard.end()
+    stage.button("Go on to the card reader").click()
+    assert stage.answers == [{"type": "agreed", "number": 4}]
+
+
+def test_the_last_try_on_a_pin_pad_is_confirmed_first(stage: Stage) -> None:
+    stage.open(operation="unblock", origin="")
+    question = a_codes_question(
+        operation="unblock", at_risk="PUK", tries_left=1, pin_pad=True
+    )
+    stage.handle(AskCodes(4, question))
+    stage.window.guard.end()
+    page = stage.window.page
+    assert isinstance(page, PadCodesPage)
+    assert page.understood is not None
+    assert not page.confirm.isEnabled()
+    page.understood.click()
+    page.confirm.click()
+    assert stage.answers == [{"type": "agreed", "number": 4}]
+
+
+# -- On the way to a login or a signature ----------------------------------------------
+
+
+@pytest.mark.parametrize("partly", [False, True])
+def test_the_offer_to_activate_is_taken_or_not(stage: Stage, partly: bool) -> None:
+    stage.open()
+    stage.handle(OfferActivation(3, partly))
+    offered = "was not finished" if partly else "has not been activated yet"
+    assert offered in stage.words
+    assert "proven with a test card only" in stage.words
+    assert stage.site.text() == "https://login.service.example"
+    yes = stage.button("Activate the card now")
+    assert not yes.isEnabled()
+    stage.window.guard.end()
+    # The safe answer has the focus.
+    assert stage.window.focusWidget() is stage.button("Cancel")
+    yes.click()
+    assert stage.answers == [{"type": "agreed", "number": 3}]
+
+
+@pytest.mark.parametrize("operation", ["authenticate", "sign"])
+def test_activating_on_the_way_looks_like_activating_and_then_back(
+    stage: Stage, operation: Operation
+) -> None:
+    stage.open(operation=operation)
+    title = stage.window.windowTitle()
+    (band,) = bands(stage)
+    heading = band.heading.text()
+    stage.handle(OfferActivation(1, partly=False))
+    assert bands(stage)[0].heading.text() == "Activate your identity card"
+    stage.handle(AskCodes(2, a_codes_question()))
+    assert stage.window.windowTitle() == "Kortilla: activate the card"
+    stage.handle(Show(Step.SIGNING))
+    assert "The card is being activated" in stage.words
+    stage.handle(Show(Step.WAITING_FOR_CARD, Problem("CARD_REMOVED")))
+    assert "Put the same card back" in stage.words
+    role = "PIN1" if operation == "authenticate" else "PIN2"
+    stage.handle(AskPin(3, a_question(role=role)))
+    assert stage.window.windowTitle() == title
+    assert bands(stage)[0].heading.text() == heading
+    assert stage.site.text() == "https://login.service.example"
+
+
+def test_what_ends_the_login_is_said_in_its_own_words(stage: Stage) -> None:
+    stage.open()
+    stage.handle(OfferActivation(1, partly=False))
+    stage.handle(Show(Step.EXPIRED))
+    assert "You were not identified" in stage.words
+    assert stage.window.windowTitle() == "Kortilla: identify yourself"
+
+
+# -- Looks -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("operation", ["activate", "change-pin", "unblock"])
+def test_it_looks_like_neither_identifying_nor_signing(operation: Operation) -> None:
+    for other in ("authenticate", "sign"):
+        assert LOOKS[operation].colour != LOOKS[other].colour
+        assert LOOKS[operation].draw is not LOOKS[other].draw
+
+
+@pytest.mark.parametrize("language", texts.languages())
+def test_an_activation_fits_a_small_screen(stage: Stage, language: str) -> None:
+    stage.open(operation="activate", origin="", language=language)
+    stage.handle(AskCodes(1, a_codes_question()))
+    stage.settle()
+    assert bands(stage)
+    assert stage.window.height() <= 768 - 40
+    page = stage.window.page
+    assert isinstance(page, CodesPage)
+    for part in (*page.findChildren(QLabel), *page.fields):
+        if part.isVisible():
+            assert part.visibleRegion().boundingRect() == part.rect(), part
+
+
+def test_all_can_be_read_where_the_text_is_twice_as_large(stage: Stage) -> None:
+    font = QApplication.font()
+    larger = QApplication.font()
+    larger.setPointSizeF(font.pointSizeF() * 2)
+    QApplication.setFont(larger)
+    try:
+        page = ask(stage)
+        for field in page.fields:
+            assert stage.window.focusWidget() is field
+            stage.settle()
+            assert field.visibleRegion().boundingRect() == field.rect()
+            press(stage, "1234567\r" if field is page.fields[0] else "739146\r")
+        button = stage.window.findChild(QPushButton)
+        assert button is not None
+        assert button.isVisible()
+        assert stage.window.width() <= 1024
+    finally:
+        QApplication.setFont(font)
