@@ -8,10 +8,10 @@ memory; nothing of that passes here.
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 from native_host.errors import ProgramNotRunning
 from native_host.operations import login_servers
+from native_host.processes import parent_of
 
 __all__ = ["prepare_login"]
 
@@ -38,8 +38,6 @@ def _ancestors() -> Iterator[int]:
     while pid > 1:
         yield pid
         try:
-            # The name in it is in brackets and may hold anything (proc(5)).
-            stat = Path("/proc", str(pid), "stat").read_text(errors="replace")
-            pid = int(stat.rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
+            pid = parent_of(pid)
+        except (OSError, ValueError):
             return

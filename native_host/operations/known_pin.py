@@ -18,7 +18,7 @@ from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError
 from native_host.operations.authenticate import authentication_key
 from native_host.operations.card_session import same_card
-from native_host.operations.pin import fingerprint, usable_pin
+from native_host.operations.pin import fingerprint, usable_pin, wipe
 
 __all__ = ["ConfirmationNeeded", "KnownPin", "KnownPins"]
 
@@ -87,7 +87,7 @@ class KnownPins:
 
         A wiped PIN that is sent would cost a try.
         """
-        await self._source.run(_wipe, pin)
+        await self._source.run(wipe, pin)
 
     @asynccontextmanager
     async def _card(
@@ -128,7 +128,3 @@ def _sign(
     _tries_left(card)
     card.verify_pin(PinRole.PIN1, pin)
     return card.sign(key, digest, algorithm)
-
-
-def _wipe(pin: bytearray) -> None:
-    pin[:] = bytes(len(pin))

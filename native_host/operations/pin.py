@@ -19,7 +19,7 @@ from native_host.errors import RequestCancelled, UserCancelled
 from native_host.operations.card_session import CardAtHand
 from native_host.pin_prompt.prompt import Document, PinQuestion, Prompt
 
-__all__ = ["PinAsker", "fingerprint", "usable_pin"]
+__all__ = ["PinAsker", "fingerprint", "usable_pin", "wipe"]
 
 T = TypeVar("T")
 
@@ -123,7 +123,7 @@ class PinAsker:
                 # On the card's thread, behind whatever it is still doing with the PIN
                 # for a caller who was cancelled: a wiped PIN that is sent costs a try.
                 for pin in typed:
-                    await at_hand.run(_wipe, pin)
+                    await at_hand.run(wipe, pin)
 
     async def verify_and_sign(
         self,
@@ -178,5 +178,6 @@ def fingerprint(certificate: CardCertificate, pin: bytearray) -> bytes:
     return hashed.digest()
 
 
-def _wipe(pin: bytearray) -> None:
+def wipe(pin: bytearray) -> None:
+    """Overwrite a PIN or code."""
     pin[:] = bytes(len(pin))

@@ -32,6 +32,7 @@ from native_host.operations.activation_table import PinState
 from native_host.operations.card_session import CardAtHand, with_card
 from native_host.operations.conversation import Report, begin, check_cancelled
 from native_host.operations.manage import ManageRequest, PinsSet
+from native_host.operations.pin import wipe
 from native_host.operations.pin_plan import Plan, Seen, Write, pin_name
 from native_host.pin_prompt.prompt import (
     CodesQuestion,
@@ -146,7 +147,7 @@ class PinSetting(ABC):
             finally:
                 # On the card's thread, behind whatever it is still doing with them.
                 for code in typed:
-                    await at_hand.run(_wipe, code)
+                    await at_hand.run(wipe, code)
 
     # -- The card, on its thread ------------------------------------------------------
 
@@ -346,7 +347,3 @@ def _fingerprint(seen: Seen, code: bytearray) -> bytes:
     hashed = hashlib.sha256(seen.serial)
     hashed.update(code)
     return hashed.digest()
-
-
-def _wipe(code: bytearray) -> None:
-    code[:] = bytes(len(code))

@@ -92,6 +92,8 @@ class _Asking:
     certificate: CardCertificate | None
     prepared: asyncio.Future[None]
     wanted: list[_Wanted] = field(default_factory=list)
+    #: Whether the window is for somebody whom the program does not wait for any more.
+    outlives: bool = False
     task: asyncio.Task[None] | None = None
     begun: bool = False
     called_off: bool = False
@@ -246,14 +248,16 @@ class TlsLogin:
         except TimeoutError:
             if wanted in asking.wanted:
                 asking.wanted.remove(wanted)
+            asking.outlives = True
             if not asking.wanted:
                 asking.prompt.say_late()
             raise RequestExpired("The program waits no longer.") from None
         except asyncio.CancelledError:
             if wanted in asking.wanted:
                 asking.wanted.remove(wanted)
-                if not asking.wanted and asking is self._asking:
-                    asking.call_off()  # nobody waits any more
+                left_alone = not asking.wanted and not asking.outlives
+                if left_alone and asking is self._asking:
+                    asking.call_off()
             raise
 
     def _open(

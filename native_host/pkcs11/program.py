@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from native_host.operations.login_servers import Stranger, peer_pid
+from native_host.pin_prompt.shown import shown_program
+from native_host.processes import parent_of
 
 __all__ = ["Program", "peer_of", "program_of", "spawner"]
 
-_LONGEST = 40  # characters of a name
 
 #: Names that people know, by that of the executable.
 _NAMES = {
@@ -78,13 +79,13 @@ def program_of(pid: int) -> Program:
         executable = (folder / "exe").readlink()
     except OSError:
         try:
-            name = _clean((folder / "comm").read_text())
+            name = shown_program((folder / "comm").read_text())
         except (OSError, ValueError):
             name = ""
         return Program(pid, name or f"PID {pid}")
     # An executable that was replaced by an update since.
     base = executable.name.removesuffix(" (deleted)")
-    name = _NAMES.get(base) or _clean(base) or f"PID {pid}"
+    name = _NAMES.get(base) or shown_program(base) or f"PID {pid}"
     if base == "chrome" and _GOOGLE in str(executable):
         name = "Google Chrome"
     gecko = (executable.parent / "libxul.so").exists()
@@ -98,17 +99,10 @@ def _not_a_shell(pid: int) -> int:
         try:
             base = (folder / "exe").readlink().name
             arguments = (folder / "cmdline").read_bytes().split(b"\0")[:-1]
-            # The name in it is in brackets and may hold anything (proc(5)).
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
+            parent = parent_of(pid)
+        except (OSError, ValueError):
             return pid
         if base not in _SHELLS or len(arguments) < 2 or parent <= 1:
             return pid
         pid = parent
     return pid
-
-
-def _clean(name: str) -> str:
-    """Return a name as it can be shown: printable, on one line, and not too long."""
-    shown = "".join(character for character in name if character.isprintable())
-    return shown.strip()[:_LONGEST]

@@ -49,8 +49,7 @@ class TokenCalls(Client):
         """End. What is under way is called off."""
         self._end()
         if self._signer is not None:
-            await self._signer.log_out()
-            await self._signer.forget()
+            await self._signer.close()
         return ()
 
     async def get_info(self) -> Values:

@@ -53,7 +53,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
         ("chrome-linux/chrome", "Chromium"),
         ("opt/google/chrome/chrome", "Google Chrome"),
         ("p11tool", "p11tool"),
-        ("a\u202eb\nc\x1b[1m", "abc[1m"),
+        ("a\u202eb\nc\x1b[1m", "a\ufffdb\ufffdc\ufffd[1m"),
         ("x" * 200, "x" * 40),
     ],
 )
