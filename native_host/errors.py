@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The root of every error that may reach a person, a script or a page."""
 
-from typing import ClassVar
-
 __all__ = [
     "Busy",
     "ConfigBroken",
@@ -23,7 +21,7 @@ class KortillaError(Exception):
     a PIN, a name or a SATU: people read the texts of ``pin_prompt`` instead.
     """
 
-    code: ClassVar[str] = "INTERNAL"
+    code: str = "INTERNAL"
 
 
 class InvalidArgument(KortillaError):

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 from pydantic import ValidationError
 
@@ -42,7 +42,7 @@ __all__ = [
 class MockCardBroken(KortillaError):
     """The mock card's folder can't be used; the message names the file and the key."""
 
-    code: ClassVar[str] = "MOCK_CARD_BROKEN"
+    code = "MOCK_CARD_BROKEN"
 
 
 def default_folder() -> Path:

@@ -44,7 +44,7 @@ class ControlFailed(KortillaError):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
-        self.code = code  # type: ignore[misc] # of this one error, not of the class
+        self.code = code
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 
 from native_host.browsers import nss, p11_kit
 from native_host.browsers.errors import InstallFailed, ToolMissing
+from native_host.browsers.hosts import Family
 from native_host.browsers.installation import install, uninstall
 from native_host.browsers.pkcs11 import Plan, disable, enable, status
 from native_host.browsers.pkcs11_table import FAMILIES
@@ -94,15 +95,15 @@ def test_a_firefox_that_was_never_started_is_left_to_the_extension(
 
 @pytest.mark.parametrize("family", ["firefox", "chromium", None])
 def test_disable_leaves_all_as_it_was(
-    home: Path, system: Path, family: str | None
+    home: Path, system: Path, family: Family | None
 ) -> None:
     make_profile(home / ".mozilla/firefox")
     (home / ".config/chromium").mkdir(parents=True)
     before = tree(home)
     chosen = [family] if family else None
-    done(enable(chosen, root=system))  # type: ignore[arg-type] # a Literal out of a list
+    done(enable(chosen, root=system))
     assert set(before) < set(tree(home))
-    done(disable(chosen, root=system))  # type: ignore[arg-type] # a Literal out of a list
+    done(disable(chosen, root=system))
     after = tree(home)
     # NSS has written the list of modules anew, with the same in it.
     profile = ".mozilla/firefox/abc.default/pkcs11.txt"
