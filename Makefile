@@ -15,6 +15,8 @@ SHELL := bash
 
 # What the locks do not name must not come in from the machine's own settings.
 unexport PIP_CONSTRAINT PIP_FIND_LINKS PIP_EXTRA_INDEX_URL PYTHONPATH PYTHONHOME
+# Each worker would compile all that it runs.
+unexport PYTHONDONTWRITEBYTECODE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet \
   --progress-bar off --retries 10

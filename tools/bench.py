@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import bench_login
+import bench_tls
 import bench_validation
 from bench_page import measure
 
@@ -125,6 +126,7 @@ def main() -> None:
         memory(home)
         agent()
         validations(home, folder)
+    bench_tls.main()
     bench_login.measure(bench_login.LOGINS)
 
 

@@ -3,8 +3,8 @@
 
 From the server's request for the certificate to the visible PIN window, and from Enter
 to the finished handshake, on a mock card that answers without delay. The client is
-``tstclnt``, which has what Firefox and Chromium have below. Run it by itself:
-``python tools/bench_tls.py``.
+``tstclnt``, which has what Firefox and Chromium have below. Run by ``tools/bench.py``,
+or by itself.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from native_host.cli.demo.site_authority import Authority
 from native_host.cli.demo.stage import Stage
 from native_host.cli.demo.token import TokenSocket, add_token
 from native_host.mock_card.state import MockCardState
+
+__all__ = ["main"]
 
 RUNS = 7
 
