@@ -5,7 +5,6 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,20 +12,17 @@ import pytest_asyncio
 
 from native_host.browsers.hosts import Family
 from native_host.cli.demo.errors import BrowserFailed
-from native_host.cli.demo.token import TokenSocket, add_token, database
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.state import MockCardState
 from relying_party import Trust
-from relying_party.demo import DemoServer
-from relying_party.demo.tls_login import GateSettings
 from relying_party.trust import certificate_files
-from tests.pkcs11.real import serving
 
-from .browsers import Browser, Tab, open_browser
-from .house import Card, House
+from .browsers import Tab
+from .counter import Counter, open_counter
+from .house import House
 from .site import Site
 from .tls import Authority
-from .window import Door, Window
+from .window import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -37,32 +33,6 @@ ERROR_PAGES = {
     "chromium": ("net::ERR_SSL_CLIENT_AUTH_SIGNATURE_FAILED", "#main-message"),
     "firefox": ("about:neterror", "body"),
 }
-
-
-@dataclass(frozen=True)
-class Counter:
-    """A browser with the token, and the service to log in to."""
-
-    browser: Browser
-    door: Door
-    demo: DemoServer
-
-    @property
-    def card(self) -> Card:
-        """The card in the reader."""
-        return self.browser.house.card
-
-    def start(self, tab: Tab, version: str) -> asyncio.Task[None]:
-        """Have a tab go where the login begins, and on to its end."""
-        url = f"{self.demo.origin}/en/tls-login/{version}"
-        return asyncio.create_task(tab.goto(url))
-
-    async def log_in(self, tab: Tab, version: str) -> None:
-        """Log in with the right PIN."""
-        going = self.start(tab, version)
-        await (await self.door.opened()).type_pin("1234")
-        await going
-        assert await tab.text("#satu") == self.card.state.read().satu
 
 
 @pytest.fixture(scope="session")
@@ -85,21 +55,8 @@ async def any_counter(
     house = House(tmp_path_factory.mktemp(family), family, pristine)
     files = [*certificate_files(pristine), *certificate_files(older)]
     trust = Trust.from_files(files, test=True)
-    gates = GateSettings(authority.chain, "n3.service.example")
-    async with (
-        Door() as door,
-        TokenSocket(house.environment, command=serving(door)) as token,
-        DemoServer(
-            trust,
-            host="n2.service.example",
-            ssl_context=authority.server_context,
-            gates=gates,
-        ) as demo,
-    ):
-        house.environment["P11_KIT_SERVER_ADDRESS"] = token.address
-        await asyncio.to_thread(add_token, database(house.home, family), authority)
-        async with open_browser(house) as browser:
-            yield Counter(browser, door, demo)
+    async with open_counter(house, authority, trust) as counter:
+        yield counter
 
 
 @pytest.fixture

@@ -9,14 +9,16 @@ from pathlib import Path
 from native_host.card.fineid import PinRole
 from native_host.card.source import CardSource
 from native_host.mock_card.faults import CommandName
+from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
 from native_host.operations.change_pin import change_pin
 from native_host.operations.manage import ManageRequest, PinsSet
+from native_host.operations.sign import Signatures
 from native_host.operations.unblock import unblock
 from native_host.pin_prompt.prompt import Prompt
 
-from .faulty_session import SETTING, Record
+from .faulty_session import SETTING, Record, log_in, session, signing_of
 from .person import Person
 
 REQUEST = ManageRequest("fi")
@@ -31,6 +33,13 @@ GRANTED = {
     "unclear-seven": datetime(2026, 1, 20, tzinfo=UTC),
 }
 DIGITS = {"eight": 8, "seven": 7, "unclear-eight": 8, "unclear-seven": 7}
+
+SCHEMES = ["eight", "seven"]
+#: A code of the right length that no card has, the instruction that sets a PIN, and the
+#: lengths that either PIN may have.
+WRONG = {"eight": "99999999", "seven": "9999999"}
+INS = {"eight": 0x2C, "seven": 0x24}
+PAGE_1, PAGE_2 = (4, 5, 6, 7, 8), (6, 7, 8)
 
 #: The command that sets a PIN, by scheme.
 COMMAND = {"eight": CommandName.UNBLOCK, "seven": CommandName.CHANGE}
@@ -145,3 +154,11 @@ def check_codes(person: Person, record: Record) -> None:
         open_ = status == 0x9000
     assert not record.verified_afterwards
     assert not any(any(code) for code in person.typed)
+
+
+async def check_card_works(source: MockCardSource, state: MockCardState) -> None:
+    """Log in and sign with the new PINs."""
+    _, _, token = await session(source, state, log_in, NEW_PIN1)
+    assert isinstance(token, dict)
+    _, _, signed = await session(source, state, signing_of("a"), NEW_PIN2)
+    assert isinstance(signed, Signatures)

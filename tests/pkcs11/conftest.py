@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from native_host.card.source import CardSource
 from native_host.mock_card.source import MockCardSource
@@ -22,6 +23,7 @@ from native_host.pkcs11.token import Tokens
 from tests.operations.person import Person
 
 from .client import Client
+from .real import Scene, open_scene
 
 CopyCard = Callable[[str], Path]
 
@@ -159,3 +161,20 @@ async def house(source: MockCardSource) -> AsyncIterator[House]:
 async def client(house: House) -> Client:
     """A client that has initialised the token."""
     return await house.client()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["v5", "v4.2"])
+async def any_scene(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Scene]:
+    """A scene with a card of each generation: of P-384, and of RSA."""
+    folder = tmp_path_factory.mktemp("scene")
+    async with open_scene(folder, request.param) as scene:
+        yield scene
+
+
+@pytest.fixture
+def scene(any_scene: Scene) -> Scene:
+    """The scene, with the card as it was."""
+    any_scene.card.renew()
+    return any_scene

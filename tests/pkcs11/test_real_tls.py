@@ -2,37 +2,19 @@
 """TLS clients that people have log in with the card, and what trouble they meet."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
-import pytest_asyncio
 
 from native_host.mock_card.faults import Fault
 from tests.browser.window import Window
 
-from .real import CLIENTS, Finished, Login, Scene, open_scene
+from .real import CLIENTS, Finished, Login, Scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 VERSIONS = ["1.2", "1.3"]
 MODERN = pytest.mark.parametrize("any_scene", ["v5"], indirect=True)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["v5", "v4.2"])
-async def any_scene(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Scene]:
-    """A scene with a card of each generation: of P-384, and of RSA."""
-    folder = tmp_path_factory.mktemp("scene")
-    async with open_scene(folder, request.param) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(any_scene: Scene) -> Scene:
-    """The scene, with the card as it was."""
-    any_scene.card.renew()
-    return any_scene
 
 
 @pytest.mark.parametrize("version", VERSIONS)

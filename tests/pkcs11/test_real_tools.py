@@ -5,10 +5,8 @@ import asyncio
 import hashlib
 import re
 import ssl
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 from asn1crypto import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -20,28 +18,11 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from native_host.cli.demo.token import client_library
 
-from .real import Finished, Scene, open_scene
+from .real import Finished, Scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DOCUMENT = b"something"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["v5", "v4.2"])
-async def any_scene(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Scene]:
-    """A scene with a card of each generation: of P-384, and of RSA."""
-    folder = tmp_path_factory.mktemp("scene")
-    async with open_scene(folder, request.param) as scene:
-        yield scene
-
-
-@pytest.fixture
-def scene(any_scene: Scene) -> Scene:
-    """The scene, with the card as it was."""
-    any_scene.card.renew()
-    return any_scene
 
 
 async def test_p11tool_lists_what_logs_in_and_nothing_that_signs(scene: Scene) -> None:

@@ -9,7 +9,9 @@ import pytest
 from native_host.mock_card.pytest_plugin import KortillaCard
 from native_host.mock_card.state import MockCardState
 from relying_party import Trust
+from relying_party.demo import DemoServer
 
+from .demo_signer import Signer, issue
 from .pki import CA, Leaf, key
 from .redis_server import RedisServer, running_redis
 from .responder import Server
@@ -90,3 +92,30 @@ def sites(trust_folder: Path, redis: RedisServer) -> Iterator[Sites]:
 def site(request: pytest.FixtureRequest, sites: Sites) -> RunningSite:
     """One service after the other: each framework, with each store."""
     return sites.start(request.param)
+
+
+@pytest.fixture(scope="module")
+def signing_leaf(ca: CA) -> Leaf:
+    return issue(ca)
+
+
+@pytest.fixture
+async def demo(trust: Trust) -> AsyncIterator[DemoServer]:
+    async with DemoServer(trust, host="127.0.0.1") as demo:
+        yield demo
+
+
+@pytest.fixture
+async def stranger(demo: DemoServer) -> AsyncIterator[Signer]:
+    """Somebody who has not logged in."""
+    signer = Signer(demo)
+    yield signer
+    await signer.visitor.http.close()
+
+
+@pytest.fixture
+async def signer(demo: DemoServer, ca: CA) -> AsyncIterator[Signer]:
+    signer = Signer(demo)
+    await signer.visitor.log_in(ca)
+    yield signer
+    await signer.visitor.http.close()

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+"""Cards, codes and people with which an activation does not begin, or ends early."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from native_host.card.errors import CardRemoved, WrongPin, WrongPuk
+from native_host.errors import KortillaError, UserCancelled
+from native_host.mock_card.faults import Fault, FaultName
+from native_host.mock_card.source import MockCardConnection, MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations.manage import PinsSet
+from native_host.pin_prompt.prompt import CodesQuestion, PromptFailed, Step
+
+from .faulty_session import SETTING, session
+from .managing import (
+    CODES,
+    COMMAND,
+    DIGITS,
+    GRANTED,
+    NEW_PIN1,
+    NEW_PIN2,
+    SCHEMES,
+    WRONG,
+    NewCard,
+    activating,
+    check_codes,
+    codes_sent,
+    pins,
+    tries,
+    typing,
+)
+from .person import Person, Unattended, until
+
+
+@pytest.mark.parametrize(
+    ("granted", "pin", "value", "problem"),
+    [
+        ("eight", "puk", 0, "PUK_BLOCKED"),
+        ("seven", "pin1", 0, "ACTIVATION_BLOCKED"),
+        ("seven", "pin2", 0, "ACTIVATION_BLOCKED"),
+        ("unclear-seven", "pin2", 0, "ACTIVATION_MISMATCH"),
+    ],
+)
+async def test_a_card_that_can_not_be_activated_is_said_and_nothing_is_asked(
+    granted: str, pin: str, value: int, problem: str, new_card: NewCard
+) -> None:
+    state = new_card(granted)
+    with state.update() as card:
+        getattr(card, pin).tries = value
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(source, state, activating)
+    assert isinstance(result, UserCancelled)
+    assert result.reason == problem
+    assert not codes_sent(record.commands())
+    assert not person.codes_questions
+
+
+@pytest.mark.parametrize(
+    ("granted", "digits"), [("unclear-seven", 8), ("unclear-eight", 7)]
+)
+async def test_a_code_that_the_card_s_state_contradicts_is_explained_and_not_sent(
+    granted: str, digits: int, new_card: NewCard
+) -> None:
+    state = new_card(granted)
+    before = tries(state)
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, activating, codes=[typing(digits), typing(DIGITS[granted])]
+        )
+    check_codes(person, record)
+    assert person.problems() == ["ACTIVATION_MISMATCH"]
+    assert result == PinsSet("set", "set")
+    assert before[2] == 5
+    assert {c for _, _, c in codes_sent(record.commands())} == {CODES[DIGITS[granted]]}
+
+
+class Broken(Person):
+    """A prompt that does not look at what is typed."""
+
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        self.typed += [bytearray(code.encode()) for code in self.codes[0].values()]
+        return dict(zip(self.codes[0], self.typed, strict=True))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(
+    "typed",
+    [
+        {"activation": "123456"},
+        {"activation": "123456789"},
+        {"activation": "123456a"},
+        {"new-PIN1": "123"},
+        {"new-PIN1": "123456789"},
+        {"new-PIN2": "12345"},
+        {"new-PIN2": "१२३४५६"},
+        {"old": "1234"},
+    ],
+)
+async def test_codes_that_do_not_fit_their_fields_are_not_sent(
+    scheme: str, typed: dict[str, str], new_card: NewCard
+) -> None:
+    state = new_card(scheme)
+    person = Broken(codes=[{**typing(DIGITS[scheme]), **typed}])
+    before = tries(state)
+    async with MockCardSource(state.folder) as source:
+        with pytest.raises(PromptFailed):
+            await activating(source, person)
+    assert tries(state) == before
+    assert pins(state) == ("", "")
+    assert not any(any(code) for code in person.typed)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_a_card_of_which_one_pin_is_set_is_asked_for_the_other(
+    scheme: str, new_card: NewCard
+) -> None:
+    state, digits = new_card(scheme), DIGITS[scheme]
+    with state.update() as card:
+        card.pin1.value, card.pin1.changed, card.pin1.tries = "8642", True, 3
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, activating, codes=[typing(digits, 2)]
+        )
+    check_codes(person, record)
+    assert result == PinsSet("was-set", "set")
+    [question] = person.codes_questions
+    assert question.done == ("PIN1",)
+    assert [each.name for each in question.fields] == ["activation", "new-PIN2"]
+    assert pins(state) == ("8642", NEW_PIN2)
+    assert tries(state) == (3, 5, 5)
+
+
+async def test_the_code_of_eight_digits_also_unlocks(folder: Path) -> None:
+    state = MockCardState.open(folder)
+    with state.update() as card:
+        card.pin1.tries = 0
+    async with MockCardSource(folder) as source:
+        person, record, result = await session(
+            source, state, activating, codes=[typing(8, 1)]
+        )
+    check_codes(person, record)
+    assert result == PinsSet("set", "was-set")
+    assert pins(state) == (NEW_PIN1, "123456")
+
+
+async def test_a_card_in_use_is_left_alone(source: MockCardSource) -> None:
+    person = Person()
+    assert await activating(source, person) == PinsSet("was-set", "was-set")
+    assert not person.codes_questions
+    assert person.shown[-1] == (Step.DONE, None)
+
+
+async def test_an_expired_card_is_not_activated(tmp_path: Path) -> None:
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    state = MockCardState.create(
+        tmp_path / "card", state="new", not_before=GRANTED["eight"], not_after=yesterday
+    )
+    async with MockCardSource(state.folder) as source:
+        person, _, result = await session(source, state, activating, codes=[typing(8)])
+    assert isinstance(result, UserCancelled)
+    assert result.reason == "CARD_EXPIRED"
+    assert not person.codes_questions
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+async def test_whoever_cancels_between_the_pins_keeps_the_first(
+    scheme: str, new_card: NewCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, digits = new_card(scheme), DIGITS[scheme]
+    person = Person(codes=[typing(digits)])
+    loop = asyncio.get_running_loop()
+    send = MockCardConnection.send_and_receive
+
+    def cancel_at_the_write(card: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:
+        if apdu[1] in SETTING:
+            loop.call_soon_threadsafe(person.cancel)
+        return send(card, apdu)
+
+    monkeypatch.setattr(MockCardConnection, "send_and_receive", cancel_at_the_write)
+    async with MockCardSource(state.folder) as source:
+        with pytest.raises(UserCancelled):
+            await activating(source, person)
+    assert pins(state) == (NEW_PIN1, "")
+    assert not any(any(code) for code in person.typed)
+
+
+async def test_a_card_pulled_while_the_person_types_is_waited_for(
+    new_card: NewCard,
+) -> None:
+    state = new_card("seven")
+    person = Person()
+    async with MockCardSource(state.folder) as source:
+        work = asyncio.create_task(activating(source, person))
+        await until(lambda: person.codes_questions)
+        source.remove()
+        await until(lambda: "CARD_REMOVED" in person.problems())
+        person.codes.append(typing(7))
+        source.insert()
+        async with asyncio.timeout(20):
+            assert await work == PinsSet("set", "set")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "error"), [("eight", WrongPuk), ("seven", WrongPin)]
+)
+async def test_where_nobody_is_there_a_wrong_code_is_an_error_at_once(
+    scheme: str, error: type[KortillaError], new_card: NewCard
+) -> None:
+    state = new_card(scheme)
+    person = Unattended(codes=[typing(DIGITS[scheme], code=WRONG[scheme])] * 2)
+    async with MockCardSource(state.folder) as source:
+        with pytest.raises(error):
+            await activating(source, person)
+    assert len(person.codes_questions) == 1
+    state.set_faults(Fault(FaultName.CARD_PULLED, on=COMMAND[scheme]))
+    async with MockCardSource(state.folder) as source:
+        with pytest.raises(CardRemoved):
+            await activating(source, Unattended(codes=[typing(DIGITS[scheme])]))

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: MIT
+"""A PIN that is kept for one login: typed too late for a browser, or beforehand."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from native_host.card.certificate import CardCertificate
+from native_host.card.errors import CardRemoved, WrongPin
+from native_host.card.fineid import FineidCard
+from native_host.errors import (
+    RequestExpired,
+    UserCancelled,
+)
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations.tls_login import PinPadOnly, TlsLogin
+from native_host.pin_prompt.prompt import Step
+
+from .person import until
+from .tls_logins import (
+    LONG,
+    NONE,
+    Windows,
+    a_login,
+    ready,
+    sign,
+    sign_late,
+    tries,
+)
+
+
+async def test_a_pin_that_is_typed_in_time_is_kept_for_nothing(
+    login: TlsLogin, windows: Windows, certificate: CardCertificate
+) -> None:
+    windows.type("1234")
+    await sign(login, certificate)
+    windows.type("1234")
+    await sign(login, certificate)
+    assert len(windows.persons) == 2
+    assert windows.late == []
+
+
+async def test_a_pin_that_is_typed_late_is_kept_for_one_login_more(
+    late_login: TlsLogin, windows: Windows, certificate: CardCertificate
+) -> None:
+    windows.type("1234")
+    await sign_late(late_login, certificate)
+    [person] = windows.persons
+    await ready(person)
+    assert windows.closed == []
+    await sign(late_login, certificate)
+    await until(lambda: windows.closed == [person])
+    await sign_late(late_login, certificate)
+    assert len(windows.persons) == 2
+
+
+async def test_a_window_stays_when_the_program_waits_no_longer_and_says_so(
+    late_login: TlsLogin, windows: Windows, certificate: CardCertificate
+) -> None:
+    await sign_late(late_login, certificate)
+    await until(lambda: windows.persons[0].questions)
+    assert windows.late == windows.persons
+    assert windows.closed == []
+
+
+async def test_the_programs_next_try_is_for_the_window_that_is_still_open(
+    late_login: TlsLogin,
+    windows: Windows,
+    certificate: CardCertificate,
+    source: MockCardSource,
+) -> None:
+    await sign_late(late_login, certificate)
+    await until(lambda: windows.persons[0].questions)
+    late_login._patience = LONG
+    again = asyncio.create_task(sign(late_login, certificate))
+    await asyncio.sleep(0)
+    assert len(windows.persons) == 1
+    windows.persons[0].pins.append("1234")
+    source.remove()  # the question is asked anew
+    await until(lambda: "CARD_REMOVED" in windows.persons[0].problems())
+    source.insert()
+    await again
+    assert len(windows.persons) == 1
+
+
+async def test_a_next_try_that_is_called_off_leaves_the_window_to_the_person(
+    late_login: TlsLogin, windows: Windows, certificate: CardCertificate
+) -> None:
+    await sign_late(late_login, certificate)
+    await until(lambda: windows.persons[0].questions)
+    late_login._patience = LONG
+    again = asyncio.create_task(sign(late_login, certificate))
+    await asyncio.sleep(0)
+    again.cancel()
+    await asyncio.gather(again, return_exceptions=True)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert windows.closed == []
+
+
+async def test_whoever_waits_as_long_as_it_takes_is_never_late(
+    source: MockCardSource, windows: Windows, certificate: CardCertificate
+) -> None:
+    async with a_login(source, windows, patience=None) as login:
+        windows.type("1234")
+        await sign(login, certificate)
+        await until(lambda: windows.closed == windows.persons)
+        assert windows.late == []
+
+
+async def test_two_signatures_at_once_are_one_use_of_a_kept_pin(
+    late_login: TlsLogin, windows: Windows, certificate: CardCertificate
+) -> None:
+    windows.type("1234")
+    await sign_late(late_login, certificate)
+    await ready(windows.persons[0])
+    results = await asyncio.gather(
+        *(sign(late_login, certificate) for _ in range(3)), return_exceptions=True
+    )
+    assert results[:2] == [None, None]
+    assert isinstance(results[2], RequestExpired)
+    assert len(windows.persons) == 2
+
+
+async def test_a_pin_that_is_typed_while_another_is_kept_takes_its_place(
+    late_login: TlsLogin, windows: Windows, certificate: CardCertificate
+) -> None:
+    windows.type("1234")
+    await sign_late(late_login, certificate)
+    await ready(windows.persons[0])
+    windows.type("1234")
+    await asyncio.gather(
+        *(sign(late_login, certificate) for _ in range(3)), return_exceptions=True
+    )
+    await ready(windows.persons[1])
+    await until(lambda: windows.closed == windows.persons[:1])
+    await sign(late_login, certificate)
+    assert len(windows.persons) == 2
+
+
+async def test_time_ends_the_keeping(
+    source: MockCardSource, windows: Windows, certificate: CardCertificate
+) -> None:
+    async with a_login(source, windows, patience=NONE, kept_for=NONE) as login:
+        windows.type("1234")
+        await sign_late(login, certificate)
+        await until(lambda: windows.closed == windows.persons)
+        await sign_late(login, certificate)
+        assert len(windows.persons) == 2
+
+
+async def test_a_card_that_was_moved_ends_the_keeping(
+    late_login: TlsLogin,
+    windows: Windows,
+    certificate: CardCertificate,
+    source: MockCardSource,
+) -> None:
+    windows.type("1234")
+    await sign_late(late_login, certificate)
+    await ready(windows.persons[0])
+    source.remove()
+    source.insert()
+    with pytest.raises(CardRemoved):
+        await sign(late_login, certificate)
+    await until(lambda: windows.closed == windows.persons)
+    windows.type("1234")
+    await sign_late(late_login, certificate)
+    await ready(windows.persons[1])
+    await late_login.forget()
+    await until(lambda: windows.closed == windows.persons)
+    await sign_late(late_login, certificate)
+    assert len(windows.persons) == 3
+
+
+async def test_a_login_can_be_prepared(
+    login: TlsLogin, windows: Windows, certificate: CardCertificate, folder: Path
+) -> None:
+    windows.type("9999", "1234")
+    await login.prepare()
+    [person] = windows.persons
+    assert person.conversation is not None
+    assert person.conversation.operation == "prepare-login"
+    assert [q.wrong for q in person.questions] == [False, True]
+    await until(lambda: person.shown[-1][0] is Step.READY)
+    assert tries(folder) == 5
+    await sign(login, certificate)
+    assert windows.persons == [person]
+    await until(lambda: windows.closed == [person])
+
+
+async def test_closing_the_window_of_a_prepared_login_leaves_it_prepared(
+    login: TlsLogin, windows: Windows, certificate: CardCertificate
+) -> None:
+    windows.type("1234")
+    await login.prepare()
+    windows.persons[0].cancel()
+    await until(lambda: windows.closed == windows.persons)
+    await sign(login, certificate)
+    assert len(windows.persons) == 1
+
+
+async def test_preparing_can_be_cancelled_and_called_off(
+    login: TlsLogin, windows: Windows
+) -> None:
+    preparing = asyncio.create_task(login.prepare())
+    await until(lambda: windows.persons and windows.persons[0].questions)
+    windows.persons[0].cancel()
+    with pytest.raises(UserCancelled):
+        await preparing
+    preparing = asyncio.create_task(login.prepare())
+    await until(lambda: len(windows.persons) == 2)
+    preparing.cancel()
+    await until(lambda: windows.closed == windows.persons)
+
+
+async def test_a_pin_pad_cant_prepare(
+    login: TlsLogin,
+    windows: Windows,
+    source: MockCardSource,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(FineidCard, "has_pin_pad", True)
+    with pytest.raises(PinPadOnly):
+        await login.prepare()
+
+
+async def test_a_kept_pin_that_is_wrong_by_now_is_sent_once(
+    late_login: TlsLogin,
+    windows: Windows,
+    certificate: CardCertificate,
+    folder: Path,
+) -> None:
+    windows.type("1234")
+    await sign_late(late_login, certificate)
+    await ready(windows.persons[0])
+    state = MockCardState.open(folder)
+    with state.update() as card:
+        card.pin1.value = "4321"
+    with pytest.raises(WrongPin):
+        await sign(late_login, certificate)
+    windows.type("4321")
+    await sign_late(late_login, certificate)
+    await ready(windows.persons[1])
+    await sign(late_login, certificate)
+    assert tries(folder) == 5

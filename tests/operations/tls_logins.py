@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""What tests of TLS logins have in common: windows, and signatures that verify."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from native_host.card.certificate import CardCertificate
+from native_host.card.signature import (
+    SignatureAlgorithm,
+    SignatureScheme,
+    token_algorithm,
+)
+from native_host.errors import (
+    RequestExpired,
+)
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
+from native_host.operations.tls_login import TlsLogin
+from native_host.pin_prompt.prompt import Step
+
+from .person import Person, until
+
+DIGEST = bytes(range(48))
+
+#: Longer than any test takes, and no time at all.
+LONG, NONE = 1000.0, 0.0
+
+
+class Windows:
+    """The windows of one login, each a person's; the PINs are typed when given."""
+
+    def __init__(self) -> None:
+        self.persons: list[Person] = []
+        self.closed: list[Person] = []
+        self.late: list[Person] = []
+        self.pins: list[list[str]] = []
+
+    def open(self) -> Person:
+        windows = self
+
+        class Watched(Person):
+            async def close(self) -> None:
+                windows.closed.append(self)
+
+            def say_late(self) -> None:
+                windows.late.append(self)
+
+        person = Watched(self.pins.pop(0) if self.pins else [])
+        self.persons.append(person)
+        return person
+
+    def type(self, *pins: str) -> None:
+        """Have the next window answered with these."""
+        self.pins.append(list(pins))
+
+
+@asynccontextmanager
+async def a_login(
+    source: MockCardSource,
+    windows: Windows,
+    *,
+    patience: float | None = LONG,
+    kept_for: float = LONG,
+) -> AsyncIterator[TlsLogin]:
+    """Have what signs for Firefox. At its end no window is open, and no PIN is left."""
+    login = TlsLogin(
+        source=source,
+        open_prompt=windows.open,
+        program="Firefox",
+        language="fi",
+        patience=patience,
+        kept_for=kept_for,
+    )
+    try:
+        yield login
+    finally:
+        await login.close()
+    assert sorted(map(id, windows.closed)) == sorted(map(id, windows.persons))
+    assert not any(any(pin) for each in windows.persons for pin in each.typed)
+
+
+def algorithm(certificate: CardCertificate) -> SignatureAlgorithm:
+    return token_algorithm(certificate.public_key)
+
+
+async def sign(login: TlsLogin, certificate: CardCertificate) -> None:
+    """Have a signature made, and verify it."""
+    chosen = algorithm(certificate)
+    value = await login.sign(certificate, DIGEST, chosen)
+    SignatureScheme(certificate.public_key, chosen).verify(value, DIGEST)
+
+
+async def sign_late(login: TlsLogin, certificate: CardCertificate) -> None:
+    """Ask for a signature for which nobody waits, and see the person ready."""
+    with pytest.raises(RequestExpired):
+        await sign(login, certificate)
+
+
+async def ready(person: Person) -> None:
+    """Wait until a window says that the PIN is kept."""
+    await until(lambda: person.shown and person.shown[-1][0] is Step.READY)
+
+
+def tries(folder: Path) -> int:
+    return MockCardState.open(folder).read().pin1.tries
