@@ -15,6 +15,10 @@ if TYPE_CHECKING:  # heavy, and of no use before somebody signs
 
 __all__ = ["Client", "Values"]
 
+#: Seconds that a token stays after its card, or after the signature which that broke
+#: off, for a client that can't hear errors: it tries again by itself.
+LINGERING = 10.0
+
 #: The values of an answer, as its signature has them.
 Values = Sequence[Any]
 
@@ -23,8 +27,9 @@ class Client:
     """The token as one client sees it.
 
     ``open_signer`` makes what signs; it is called when there is something to sign. With
-    ``hides_errors`` a signature that fails is answered with one that is none: Firefox
-    would hang (pkcs11-rpc.md, "How the browsers really behave").
+    ``hides_errors`` a signature that fails is answered with one that is none, and a
+    token whose card has gone stays for ``lingering`` seconds, in which it makes no
+    others: Firefox would hang (pkcs11-rpc.md, "How the browsers really behave").
     """
 
     def __init__(
@@ -33,16 +38,20 @@ class Client:
         open_signer: Callable[[], "TlsLogin"],
         *,
         hides_errors: bool = False,
+        lingering: float = LINGERING,
     ) -> None:
         self._tokens = tokens
         self._open_signer = open_signer
         self._hides_errors = hides_errors
+        self._seconds_lingering = lingering
         self._signer: TlsLogin | None = None
         self._sessions = Sessions()
         self._logged_in: int | None = None
         self._events: set[int] = set()
         self._waiting: set[asyncio.Future[None]] = set()
         self._forgetting: set[asyncio.Task[None]] = set()
+        #: What loses the sessions of each slot whose card has gone, after a while.
+        self._losing: dict[int, asyncio.Task[None]] = {}
         self.initialized = False
         tokens.listeners.add(self._slot_changed)
 
@@ -66,11 +75,14 @@ class Client:
             return slot
         raise Refused(CKR.SLOT_ID_INVALID)
 
+    def _token(self, number: int) -> Token | None:
+        """Return the token in a slot. It may be one whose card has just gone."""
+        return self._slot(number).token or self._sessions.token(number)
+
     def _present(self, number: int) -> tuple[Slot, Token]:
-        slot = self._slot(number)
-        if slot.token is None:
+        if (token := self._token(number)) is None:
             raise Refused(CKR.TOKEN_NOT_PRESENT)
-        return slot, slot.token
+        return self._slot(number), token
 
     async def _log_out_with_last(self, slot: int) -> None:
         """End the login with the last session (PKCS#11 3.0 §5.6.2)."""
@@ -79,15 +91,30 @@ class Client:
             await self.signer.log_out()
 
     def _slot_changed(self, number: int) -> None:
-        slot = self._slot(number)
-        if slot.token is None:
-            self._sessions.lose_all(number)
+        if losing := self._losing.pop(number, None):
+            losing.cancel()
+        if self._slot(number).token is None:
             if self._logged_in == number:
                 self._logged_in = None
             if self._signer is not None:
                 task = asyncio.create_task(self._signer.forget())
                 self._forgetting.add(task)
                 task.add_done_callback(self._forgetting.discard)
+            if self._hides_errors and self._sessions.count(number):
+                self._losing[number] = asyncio.create_task(self._lose_late(number))
+                return
+        self._lose(number)
+
+    async def _lose_late(self, number: int) -> None:
+        if work := self._sessions.work(number):
+            await asyncio.wait(work)
+        await asyncio.sleep(self._seconds_lingering)
+        del self._losing[number]
+        self._lose(number)
+
+    def _lose(self, number: int) -> None:
+        """End the sessions with the token that was in a slot, and tell that it went."""
+        self._sessions.lose_all(number)
         if self.initialized:
             self._events.add(number)
             for waiting in self._waiting:
@@ -96,6 +123,9 @@ class Client:
 
     def _end(self) -> None:
         self.initialized = False
+        for losing in self._losing.values():
+            losing.cancel()
+        self._losing.clear()
         self._sessions.close_all()
         self._logged_in = None
         self._events.clear()

@@ -25,20 +25,26 @@ from .token import Tokens
 if TYPE_CHECKING:
     from native_host.operations.tls_login import TlsLogin
 
-__all__ = ["serve_socket", "serve_stdio"]
+__all__ = ["BROWSERS_PATIENCE", "serve_socket", "serve_stdio"]
 
 logger = logging.getLogger(__name__)
 
 _MOST_CLIENTS = 64
 #: Seconds, a little less than the 30 after which browsers end a handshake.
-_BROWSERS_PATIENCE = 28.0
+BROWSERS_PATIENCE = 28.0
 
 
-def serve_stdio(config: Config, *, window: Sequence[str] | None = None) -> int:
+def serve_stdio(
+    config: Config,
+    *,
+    window: Sequence[str] | None = None,
+    patience: float = BROWSERS_PATIENCE,
+) -> int:
     """Serve standard input and output until they end; return the exit status.
 
-    ``window`` puts another command in the place of the PIN window's. Raises
-    ``KortillaError`` for a configuration that can't be used.
+    ``window`` puts another command in the place of the PIN window's; ``patience`` is
+    for how many seconds a browser waits for a signature. Raises ``KortillaError`` for a
+    configuration that can't be used.
     """
     descriptors = os.dup(0), os.dup(1)
     # A stray print can't break the protocol, nor a child read what is meant for us.
@@ -49,7 +55,7 @@ def serve_stdio(config: Config, *, window: Sequence[str] | None = None) -> int:
     program = spawner(descriptors[0])
     asyncio.run(
         _until_told_to_end(
-            lambda house: house.serve(*descriptors, program), config, window
+            lambda house: house.serve(*descriptors, program), config, window, patience
         )
     )
     return 0
@@ -80,11 +86,16 @@ class _House:
     """What all clients share: the cards, and how a person is asked."""
 
     def __init__(
-        self, config: Config, tokens: Tokens, window: Sequence[str] | None
+        self,
+        config: Config,
+        tokens: Tokens,
+        window: Sequence[str] | None,
+        patience: float,
     ) -> None:
         self._config = config
         self._tokens = tokens
         self._window = window
+        self._patience = patience
         self._clients: set[asyncio.Task[None]] = set()
 
     async def serve(
@@ -140,7 +151,7 @@ class _House:
             open_prompt=lambda: open_prompt(self._config, command=self._window),
             program=program.name,
             language=choose_language(self._config.language, None),
-            patience=_BROWSERS_PATIENCE if program.browser else None,
+            patience=self._patience if program.browser else None,
         )
 
 
@@ -148,6 +159,7 @@ async def _until_told_to_end(
     work: Callable[[_House], Awaitable[None]],
     config: Config,
     window: Sequence[str] | None,
+    patience: float = BROWSERS_PATIENCE,
 ) -> None:
     """Do the work until it ends or a signal comes, and close the readers."""
     from native_host.environment import open_source
@@ -156,7 +168,7 @@ async def _until_told_to_end(
         source = await stack.enter_async_context(open_source(config))
         tokens = Tokens(source)
         stack.push_async_callback(tokens.close)
-        task = asyncio.ensure_future(work(_House(config, tokens, window)))
+        task = asyncio.ensure_future(work(_House(config, tokens, window, patience)))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, task.cancel)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The sessions of one client, and the operations in them (PKCS#11 3.0 §5.6)."""
 
+import asyncio
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,8 @@ class Session:
     found: list[int] | None = None
     signing: "SignOperation | None" = None
     lost: bool = False
-    #: Calls off the signature that is being made.
-    cancel: Callable[[], object] | None = None
+    #: The signature that is being made.
+    work: asyncio.Task[bytes] | None = None
 
     def state(self, *, logged_in: bool) -> CKS:
         """Return its state (PKCS#11 3.0 §5.6.5)."""
@@ -76,18 +76,27 @@ class Sessions:
         """Return how many sessions there are with a slot."""
         return sum(each.slot == slot and not each.lost for each in self._all.values())
 
+    def token(self, slot: int) -> Token | None:
+        """Return the token that the sessions with a slot were opened with, if any."""
+        live = (s.token for s in self._all.values() if s.slot == slot and not s.lost)
+        return next(live, None)
+
     def close(self, session: Session) -> None:
         """Close one, and call off a signature that is being made in it."""
         del self._all[session.handle]
         session.lost = True
-        if session.cancel:
-            session.cancel()
+        if session.work:
+            session.work.cancel()
 
     def close_all(self, slot: int | None = None) -> None:
         """Close those with a slot, or all."""
         for session in list(self._all.values()):
             if slot in {None, session.slot}:
                 self.close(session)
+
+    def work(self, slot: int) -> list[asyncio.Task[bytes]]:
+        """Return the signatures that are being made with a slot."""
+        return [s.work for s in self._all.values() if s.work and s.slot == slot]
 
     def lose_all(self, slot: int) -> None:
         """End those with a slot whose card has gone.
@@ -96,6 +105,6 @@ class Sessions:
         """
         for session in self._all.values():
             session.lost = session.lost or session.slot == slot
-        idle = [each for each in self._all.values() if each.lost and not each.cancel]
+        idle = [each for each in self._all.values() if each.lost and not each.work]
         for session in idle[:-_MOST_LOST]:
             del self._all[session.handle]

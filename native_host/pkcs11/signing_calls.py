@@ -74,7 +74,7 @@ class SigningCalls(Client):
         if mechanism is None:
             session.signing = None
             return ()
-        if session.signing is not None or session.cancel is not None:
+        if session.signing is not None or session.work is not None:
             raise Refused(CKR.OPERATION_ACTIVE)
         token = session.token
         operation = SignOperation.begin(token.certificate, mechanism)
@@ -137,7 +137,7 @@ class SigningCalls(Client):
             return (Size(operation.size),)
         session.signing = None
         try:
-            if session.lost:
+            if self._slot(session.slot).token is not session.token:
                 raise Refused(CKR.DEVICE_REMOVED)
             operation.take(data)
             algorithm, digest = operation.finish()
@@ -157,7 +157,7 @@ class SigningCalls(Client):
 
 async def _unless_closed(session: Session, work: asyncio.Task[bytes]) -> bytes:
     """Await a signature. Raises ``Refused`` when its session is closed meanwhile."""
-    session.cancel = work.cancel
+    session.work = work
     try:
         return await work
     except asyncio.CancelledError:
@@ -166,7 +166,7 @@ async def _unless_closed(session: Session, work: asyncio.Task[bytes]) -> bytes:
             raise
         raise Refused(CKR.SESSION_CLOSED) from None
     finally:
-        session.cancel = None
+        session.work = None
 
 
 def _wipe(pin: bytearray | None) -> None:

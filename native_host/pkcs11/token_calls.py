@@ -65,7 +65,7 @@ class TokenCalls(Client):
         await self._tokens.settled()
         slots = list(SLOTS)
         if with_token:
-            slots = [number for number in slots if self._slot(number).token]
+            slots = [number for number in slots if self._token(number)]
         return (_listed(slots, room),)
 
     async def get_slot_info(self, number: int) -> Values:
@@ -73,7 +73,7 @@ class TokenCalls(Client):
         await self._tokens.settled()
         slot = self._slot(number)
         flags = CKF.REMOVABLE_DEVICE | CKF.HW_SLOT
-        if slot.token:
+        if self._token(number):
             flags |= CKF.TOKEN_PRESENT
         name = slot.reader.name if slot.reader else f"{_MAKER} {number}"
         maker = _padded(_MAKER, 32)

@@ -6,7 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import pytest
+
+from native_host.cli.demo.errors import BrowserFailed
 from native_host.cli.demo.token import TokenSocket, add_token, database
+from native_host.pkcs11.serve import BROWSERS_PATIENCE
 from relying_party import Trust
 from relying_party.demo import DemoServer
 from relying_party.demo.tls_login import GateSettings
@@ -18,6 +22,14 @@ from .tls import Authority
 from .window import Door
 
 __all__ = ["Counter", "open_counter"]
+
+#: What browsers say of a signature that failed.
+ERRORS = {
+    "chromium": "net::ERR_SSL_CLIENT_AUTH_SIGNATURE_FAILED",
+    "firefox": "about:neterror",
+}
+#: Something on their error pages.
+ERROR_PAGES = {"chromium": "#main-message", "firefox": "body"}
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,21 @@ class Counter:
         url = f"{self.demo.origin}/en/tls-login/{version}"
         return asyncio.create_task(tab.goto(url))
 
+    async def fails(
+        self, going: asyncio.Task[None], tab: Tab, *, any_error: bool = False
+    ) -> None:
+        """Wait for the browser's page about a signature that failed."""
+        name = ERRORS[self.browser.house.family]
+        with pytest.raises(
+            BrowserFailed, match="net::ERR|neterror" if any_error else name
+        ):
+            await going
+        await self.error_page(tab)
+
+    async def error_page(self, tab: Tab) -> None:
+        """Wait until a tab shows one of the browser's pages about errors."""
+        await tab.wait_for(ERROR_PAGES[self.browser.house.family])
+
     async def log_in(self, tab: Tab, version: str) -> None:
         """Log in with the right PIN."""
         going = self.start(tab, version)
@@ -48,15 +75,18 @@ class Counter:
 
 @asynccontextmanager
 async def open_counter(
-    house: House, authority: Authority, trust: Trust
+    house: House,
+    authority: Authority,
+    trust: Trust,
+    patience: float = BROWSERS_PATIENCE,
 ) -> AsyncIterator[Counter]:
     """Start the service, and a browser that shows a certificate to who asks.
 
-    It asks nobody which.
+    It asks nobody which. ``patience`` is for how many seconds it waits for a signature.
     """
     async with (
         Door() as door,
-        TokenSocket(house.environment, command=serving(door)) as token,
+        TokenSocket(house.environment, command=serving(door, patience)) as token,
         DemoServer(
             trust,
             host="n2.service.example",

@@ -87,9 +87,10 @@ class House:
         gecko: bool = False,
         initialize: bool = True,
         patience: float | None = None,
+        lingering: float = 0,
     ) -> Client:
         """Return a client that has shaken hands."""
-        connection = self.connect(gecko=gecko, patience=patience)
+        connection = self.connect(gecko=gecko, patience=patience, lingering=lingering)
         client = await Client.connect(connection, version)
         self.clients.append(client)
         if initialize:
@@ -97,12 +98,19 @@ class House:
         return client
 
     def connect(
-        self, *, gecko: bool = False, patience: float | None = None
+        self,
+        *,
+        gecko: bool = False,
+        patience: float | None = None,
+        lingering: float = 0,
     ) -> socket.socket:
         """Return a connection on which nothing has been said yet."""
         ours, theirs = socket.socketpair()
         cryptoki = Cryptoki(
-            self.tokens, lambda: self._signer(patience), hides_errors=gecko
+            self.tokens,
+            lambda: self._signer(patience),
+            hides_errors=gecko,
+            lingering=lingering,
         )
         descriptor = theirs.detach()
         self.served.append(

@@ -21,6 +21,7 @@ from native_host.cli.demo.site_authority import Authority
 from native_host.cli.demo.stage import Stage
 from native_host.cli.demo.token import TokenSocket, add_token, client_library
 from native_host.mock_card.state import MockCardState
+from native_host.pkcs11.serve import BROWSERS_PATIENCE
 from relying_party import Trust
 from relying_party.demo import DemoServer
 from relying_party.demo.tls_login import GateSettings
@@ -54,12 +55,13 @@ activate = 1
 """
 
 
-def serving(door: Door) -> tuple[str, ...]:
+def serving(door: Door, patience: float = BROWSERS_PATIENCE) -> tuple[str, ...]:
     """Return what serves a program as ``kortilla pkcs11`` does, but for the window."""
     code = (
         "import sys; from native_host.config import load_config; "
         "from native_host.pkcs11.serve import serve_stdio; "
-        f"sys.exit(serve_stdio(load_config(), window={door.command!r}))"
+        f"window, patience = {door.command!r}, {patience!r}; "
+        "sys.exit(serve_stdio(load_config(), window=window, patience=patience))"
     )
     return (sys.executable, "-I", "-c", code)
 

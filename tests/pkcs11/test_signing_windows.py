@@ -182,6 +182,51 @@ async def test_firefox_does_not_hear_either_that_the_card_has_gone_before(
     await refused(firefox, 0xB3, "SignInit", *arguments)
 
 
+async def test_firefox_sees_a_card_that_has_gone_while_it_may_try_again_by_itself(
+    house: House, source: MockCardSource
+) -> None:
+    firefox = await house.client(gecko=True, lingering=3600)
+    other = await house.client()
+    for client in (firefox, other):
+        await client.call("WaitForSlotEvent", u64(0))
+    old, _ = await key_of(firefox)
+    source.remove()
+    await other.call("WaitForSlotEvent", u64(0))
+    assert await other.call("GetSlotList", b"\1", u32(9)) == [[]]
+    assert await firefox.call("GetSlotList", b"\1", u32(9)) == [[1]]
+    assert (await firefox.call("GetSlotInfo", u64(1)))[2] == 7
+    await firefox.call("GetSessionInfo", u64(old))
+    session, key = await key_of(firefox)
+    made = await firefox.sign(session, key, ECDSA, bytes(48))
+    assert len(made) == 96
+    assert made != await firefox.sign(session, key, ECDSA, bytes(48))
+    assert house.windows == []
+    await refused(firefox, 8, "WaitForSlotEvent", u64(1))
+    # Another card, or the same one again, ends that.
+    source.insert()
+    for client in (firefox, other):
+        await client.call("WaitForSlotEvent", u64(0))
+    for each in (old, session):
+        await refused(firefox, 0xB3, "GetSessionInfo", u64(each))
+    await firefox.open_session()
+
+
+async def test_firefox_sees_a_card_that_has_gone_as_long_as_a_signature_is_waited_for(
+    house: House, source: MockCardSource
+) -> None:
+    firefox = await house.client(gecko=True)
+    await firefox.call("WaitForSlotEvent", u64(0))
+    session, signing = await begin(house, firefox)
+    source.remove()
+    await until(lambda: "CARD_REMOVED" in house.windows[0].problems())
+    await firefox.call("GetSessionInfo", u64(session))
+    await refused(firefox, 8, "WaitForSlotEvent", u64(1))
+    house.windows[0].cancel()
+    assert len(await signing) == 96
+    await firefox.call("WaitForSlotEvent", u64(0))
+    await refused(firefox, 0xB3, "GetSessionInfo", u64(session))
+
+
 async def test_sessions_of_cards_that_have_gone_do_not_pile_up(
     client: Client, source: MockCardSource
 ) -> None:
