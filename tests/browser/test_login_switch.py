@@ -5,13 +5,14 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from native_host.browsers.hosts import Family
 from tests.token_control import runtime_folder
 
-from .browsers import Browser, Tab
+from .browsers import Browser, Tab, open_browser
 from .conftest import OpenTab, ready
 from .house import House
 from .test_card_management import POPUP, Popup
@@ -50,6 +51,11 @@ class Manifest:
         """Undo it, also where the manifest is no longer what was written."""
         self.command("disable")
         self._path.unlink(missing_ok=True)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether Firefox would find it."""
+        return self._path.exists()
 
     def change(self, **fields: object) -> None:
         """Change fields of the manifest that is there."""
@@ -178,3 +184,25 @@ async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
     await popup.press("showSwitch")
     assert await another.evaluate(SENT_TO_THE_SWITCH) == f"/{OPTIONS}"
     tab.closed = True  # the popup goes by itself
+
+
+async def test_what_the_button_has_switched_on_is_undone_from_the_command_line_too(
+    tmp_path: Path, pristine: Path
+) -> None:
+    house = House(tmp_path, "firefox", pristine)
+    manifest = Manifest(house)
+    manifest.command("enable")
+    async with open_browser(house) as browser:
+        tab = await browser.open_view(OPTIONS)
+        await shows(tab, "loginOff")
+        await tab.click("#switch")
+        await shows(tab, "loginOn")
+    modules = house.home / "firefox-profile/pkcs11.txt"
+    assert "name=Kortilla" in modules.read_text()
+    # Where Firefox's profiles are is known from this; that it has been closed, too.
+    profiles = house.home / ".mozilla/firefox/profiles.ini"
+    profiles.parent.mkdir()
+    profiles.write_text(f"[Profile0]\nIsRelative=0\nPath={modules.parent}\n")
+    manifest.command("disable")
+    assert "Kortilla" not in modules.read_text()
+    assert not manifest.is_there
