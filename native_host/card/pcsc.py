@@ -80,14 +80,20 @@ class PcscSource(CardSource):
 
     async def connect(self, reader: Reader) -> PcscConnection:
         """Connect to the card in a reader, exclusively (see ``CardSource``)."""
-        attempt = self._attempts.get(reader.name)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + BUSY_PATIENCE
+        while (attempt := self._attempts.get(reader.name)) and attempt.wanted:
+            # It is another caller's, and PC/SC has the next one wait for its end.
+            left = deadline - loop.time()
+            if left <= 0:
+                raise CardBusy("A connection to the card is being made already.")
+            await asyncio.wait({attempt.future}, timeout=left)
         if attempt is None:
             attempt = self._attempts[reader.name] = _Attempt(reader.name)
-        elif attempt.wanted:
-            raise CardBusy("A connection to the card is being made already.")
         attempt.wanted = True
         try:
-            await asyncio.wait({attempt.future}, timeout=BUSY_PATIENCE)
+            left = deadline - loop.time()
+            await asyncio.wait({attempt.future}, timeout=left)
         except asyncio.CancelledError:
             self._abandon(attempt)
             raise

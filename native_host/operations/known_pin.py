@@ -6,21 +6,26 @@ It was accepted by the card before, or comes from the program that the card serv
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import ParamSpec, TypeVar
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardRemoved, WrongPin
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource, Reader
-from native_host.errors import KortillaError
+from native_host.errors import KortillaError, RequestCancelled
 from native_host.operations.authenticate import authentication_key
 from native_host.operations.card_session import same_card
-from native_host.operations.pin import fingerprint, usable_pin, wipe
+from native_host.operations.pin import usable_pin, wipe
+from native_host.operations.refusals import Refusals
 
 __all__ = ["ConfirmationNeeded", "KnownPin", "KnownPins"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class ConfirmationNeeded(KortillaError):
@@ -41,46 +46,46 @@ class KnownPin:
 class KnownPins:
     """Verifies and uses PINs that are known, on the cards of a source.
 
-    A PIN that a card has refused is not sent to it again. ``turn`` is held while a card
-    is: this process has one conversation with it at a time.
+    A PIN that a card has refused is not sent to it again: ``refusals`` are those.
+    ``turn`` is held while a card is: one conversation at a time is enough.
     """
 
-    def __init__(self, source: CardSource, turn: asyncio.Lock) -> None:
+    def __init__(
+        self, source: CardSource, turn: asyncio.Lock, refusals: Refusals
+    ) -> None:
         self._source = source
         self._turn = turn
-        self._refused: set[bytes] = set()
+        self._refusals = refusals
 
-    async def verify(self, certificate: CardCertificate, pin: bytearray) -> KnownPin:
-        """Have the card of a certificate verify a PIN, which the caller wipes.
+    async def verify(
+        self, certificate: CardCertificate, reader: Reader, pin: bytearray
+    ) -> KnownPin:
+        """Have the card in a reader verify a PIN, which the caller wipes.
 
         Raises ``WrongPin``, ``PinBlocked``, ``ConfirmationNeeded`` with one try left,
         ``CardRemoved`` and what the card raises.
         """
-        attempt = fingerprint(certificate, pin)
-        async with self._card(certificate) as (reader, card):
-            tries_left = await self._source.run(_tries_left, card)
-            if attempt in self._refused:
-                raise WrongPin(tries_left)
-            try:
-                await self._source.run(card.verify_pin, PinRole.PIN1, pin)
-            except WrongPin:
-                self._refused.add(attempt)
-                raise
-        return KnownPin(bytearray(pin), certificate, reader)
+        known = KnownPin(bytearray(pin), certificate, reader)
+        try:
+            async with self._card(known) as card:
+                await self._send(card, known, card.verify_pin, PinRole.PIN1, known.pin)
+        except BaseException:
+            await self.wipe(known.pin)
+            raise
+        return known
 
     async def sign(
         self, known: KnownPin, digest: bytes, algorithm: SignatureAlgorithm
     ) -> bytes:
         """Sign with a PIN on its card, unless that has been moved.
 
-        Raises as ``verify`` does: ``WrongPin`` when it was changed meanwhile.
+        Raises as ``verify`` does: ``WrongPin`` when it was changed meanwhile, and
+        ``RequestCancelled`` when it has been wiped.
         """
-        try:
-            async with self._card(known.certificate, known.reader) as (_, card):
-                return await self._source.run(_sign, card, known.pin, digest, algorithm)
-        except WrongPin:
-            self._refused.add(fingerprint(known.certificate, known.pin))
-            raise
+        async with self._card(known) as card:
+            return await self._send(
+                card, known, _sign, card, known.pin, digest, algorithm
+            )
 
     async def wipe(self, pin: bytearray) -> None:
         """Wipe a PIN on the card's thread, behind whatever is still done with it there.
@@ -89,28 +94,50 @@ class KnownPins:
         """
         await self._source.run(wipe, pin)
 
+    async def _send(
+        self,
+        card: FineidCard,
+        known: KnownPin,
+        function: Callable[P, T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Do what sends a PIN to its card, unless that has refused it before."""
+        certificate = known.certificate
+        tries_left = await self._source.run(_tries_left, card)
+        self._refusals.meet(certificate, tries_left)
+        if not any(known.pin):  # for who used it before, it was the wrong one
+            raise RequestCancelled("The PIN has been forgotten.")
+        if self._refusals.holds(certificate, known.pin):
+            raise WrongPin(tries_left)
+        self._refusals.sending(certificate, known.pin, tries_left)
+        try:
+            result = await self._source.run(function, *args, **kwargs)
+        except WrongPin as error:
+            self._refusals.refused(certificate, known.pin, error.tries_left)
+            raise
+        self._refusals.accepted(certificate)
+        return result
+
     @asynccontextmanager
-    async def _card(
-        self, certificate: CardCertificate, reader: Reader | None = None
-    ) -> AsyncIterator[tuple[Reader, FineidCard]]:
-        """Hold the card of a certificate, as it lies in a reader if one is named.
+    async def _card(self, known: KnownPin) -> AsyncIterator[FineidCard]:
+        """Hold the card of a PIN, as it lies in its reader.
 
         The card is reset at the end. Raises ``CardRemoved`` where there is none.
         """
         async with self._turn:
-            for each in await self._source.readers():
-                if each.atr is None or (reader and not same_card(reader, (each,))):
-                    continue
-                connection = await self._source.connect(each)
-                try:
-                    card = await self._source.run(FineidCard, connection)
-                    _, found = await self._source.run(authentication_key, card)
-                    if found.der == certificate.der:
-                        yield each, card
-                        return
-                finally:
-                    await asyncio.shield(self._source.run(connection.close))
-            raise CardRemoved("The card is not in a reader any more.")
+            if not same_card(known.reader, await self._source.readers()):
+                raise CardRemoved("The card is not in its reader any more.")
+            connection = await self._source.connect(known.reader)
+            try:
+                card = await self._source.run(FineidCard, connection)
+                _, found = await self._source.run(authentication_key, card)
+                if found.der != known.certificate.der:
+                    raise CardRemoved("Another card is in the reader.")
+                yield card
+            finally:
+                await asyncio.shield(self._source.run(connection.close))
 
 
 def _tries_left(card: FineidCard) -> int:
@@ -125,6 +152,5 @@ def _sign(
     card: FineidCard, pin: bytearray, digest: bytes, algorithm: SignatureAlgorithm
 ) -> bytes:
     key, _ = authentication_key(card)
-    _tries_left(card)
     card.verify_pin(PinRole.PIN1, pin)
     return card.sign(key, digest, algorithm)

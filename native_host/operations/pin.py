@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Asking for a PIN until the card accepts it, for whatever it is then used for."""
 
-import hashlib
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
@@ -17,9 +16,10 @@ from native_host.card.fineid import CardKey, FineidCard, PinInfo, PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import RequestCancelled, UserCancelled
 from native_host.operations.card_session import CardAtHand
+from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.prompt import Document, PinQuestion, Prompt
 
-__all__ = ["PinAsker", "fingerprint", "usable_pin", "wipe"]
+__all__ = ["PinAsker", "usable_pin", "wipe"]
 
 T = TypeVar("T")
 
@@ -47,17 +47,18 @@ class PinAsker:
     """Asks for one of the PINs, throughout one conversation.
 
     A PIN that a card has refused is not sent to it again, not even after the card was
-    pulled out and put back.
+    pulled out and put back. ``refusals`` are those that are known already.
     """
 
     def __init__(
-        self, prompt: Prompt, role: Literal[PinRole.PIN1, PinRole.PIN2]
+        self,
+        prompt: Prompt,
+        role: Literal[PinRole.PIN1, PinRole.PIN2],
+        refusals: Refusals | None = None,
     ) -> None:
         self._prompt = prompt
         self._role = role
-        self._refused: set[bytes] = set()
-        #: What the card was sent and gave no answer to, and the tries before that.
-        self._unanswered: tuple[bytes, bytes, int] | None = None
+        self._refusals = refusals or Refusals()
 
     async def until_accepted(
         self,
@@ -77,7 +78,7 @@ class PinAsker:
         pad = card.has_pin_pad
         info = await self._prompt.watch(at_hand.run(usable_pin, card, self._role))
         tries_left, repeated = info.tries_left, False
-        wrong = self._was_refused(certificate, tries_left)
+        wrong = self._refusals.meet(certificate, tries_left)
         pad_problem: Literal["", "timed-out", "length"] = ""
         while True:
             question = PinQuestion(
@@ -97,20 +98,18 @@ class PinAsker:
             typed: list[bytearray] = []
             try:
                 pin = await at_hand.unless_removed(self._ask(question, typed))
-                attempt = fingerprint(certificate, pin)
-                repeated = attempt in self._refused
+                repeated = self._refusals.holds(certificate, pin)
                 if not repeated:
                     if not pad:
-                        self._unanswered = certificate.der, attempt, tries_left
+                        self._refusals.sending(certificate, pin, tries_left)
                     result = await use(None if pad else pin)
-                    self._unanswered = None
+                    self._refusals.accepted(certificate)
                     return result
             except WrongPin as error:
                 if not self._prompt.attended:
                     raise
                 if not pad:
-                    self._refused.add(attempt)
-                self._unanswered = None
+                    self._refusals.refused(certificate, pin, error.tries_left)
                 tries_left, wrong, pad_problem = error.tries_left, True, ""
             except PinNotEntered as error:
                 if error.why == "cancelled":
@@ -151,31 +150,10 @@ class PinAsker:
         finally:
             called_off.set()
 
-    def _was_refused(self, certificate: CardCertificate, tries_left: int) -> bool:
-        """Return whether the last PIN was refused, which lost tries tell too.
-
-        A card that was pulled out has done what it was told, and could not say so.
-        """
-        unanswered, self._unanswered = self._unanswered, None
-        if unanswered is None:
-            return False
-        der, attempt, tries_before = unanswered
-        refused = der == certificate.der and tries_left < tries_before
-        if refused:
-            self._refused.add(attempt)
-        return refused
-
     async def _ask(self, question: PinQuestion, typed: list[bytearray]) -> bytearray:
         """Ask, and keep what was typed from a caller who is cancelled just then."""
         typed.append(await self._prompt.ask_pin(question))
         return typed[-1]
-
-
-def fingerprint(certificate: CardCertificate, pin: bytearray) -> bytes:
-    """Return what tells a PIN of one card from others; no copy of it is made."""
-    hashed = hashlib.sha256(certificate.der)
-    hashed.update(pin)
-    return hashed.digest()
 
 
 def wipe(pin: bytearray) -> None:

@@ -14,6 +14,7 @@ signature; and it can be typed beforehand.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.errors import WrongPin
 from native_host.card.fineid import PinRole
 from native_host.card.signature import SignatureAlgorithm
-from native_host.card.source import CardSource
+from native_host.card.source import CardSource, Reader
 from native_host.errors import (
     Busy,
     KortillaError,
@@ -35,11 +36,12 @@ from native_host.operations.authenticate import (
     authentication_key,
     look_for_authentication,
 )
-from native_host.operations.card_session import CardAtHand, with_card
+from native_host.operations.card_session import CardAtHand, same_card, with_card
 from native_host.operations.conversation import check_cancelled
 from native_host.operations.known_pin import KnownPin, KnownPins
 from native_host.operations.pin import PinAsker
 from native_host.operations.pin_setting import OtherCard
+from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.prompt import Conversation, Prompt, Step
 
 __all__ = ["PinPadOnly", "TlsLogin"]
@@ -94,6 +96,8 @@ class _Asking:
     wanted: list[_Wanted] = field(default_factory=list)
     #: Whether the window is for somebody whom the program does not wait for any more.
     outlives: bool = False
+    #: The PIN that is kept, as long as nobody has been told so.
+    kept: _Kept | None = None
     task: asyncio.Task[None] | None = None
     begun: bool = False
     called_off: bool = False
@@ -120,8 +124,9 @@ class TlsLogin:
 
     ``program`` is its name as the person knows it, ``language`` is ``fi``, ``sv`` or
     ``en``. ``patience`` is for how many seconds the program waits, None for one that
-    waits as long as it takes; ``kept_for`` for how many seconds a PIN is kept. The
-    caller closes ``source``, after ``close``.
+    waits as long as it takes; ``kept_for`` for how many seconds a PIN is kept.
+    ``refusals`` are those of PIN1 that are known already. The caller closes ``source``,
+    after ``close``.
     """
 
     def __init__(
@@ -133,6 +138,7 @@ class TlsLogin:
         language: str,
         patience: float | None = None,
         kept_for: float = 120.0,
+        refusals: Refusals | None = None,
     ) -> None:
         self._source = source
         self._open_prompt = open_prompt
@@ -141,13 +147,16 @@ class TlsLogin:
         self._patience = patience
         self._kept_for = kept_for
         self._turn = asyncio.Lock()
-        self._pins = KnownPins(source, self._turn)
+        self._refusals = refusals or Refusals()
+        self._pins = KnownPins(source, self._turn, self._refusals)
         self._asking: _Asking | None = None
         #: Windows, those included that only tell that a PIN is kept.
         self._windows: set[_Asking] = set()
         self._kept: _Kept | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._logged_in: KnownPin | None = None
+        #: By the certificates, in DER.
+        self._logged_in: dict[bytes, KnownPin] = {}
+        self._watching: asyncio.Task[None] | None = None
         self._wiping: set[asyncio.Task[None]] = set()
         #: Until when nothing is asked, by the loop's clock.
         self._quiet_until = 0.0
@@ -167,8 +176,8 @@ class TlsLogin:
         cancelled, ``CardError``, ``PromptFailed``, and ``Busy`` when too much is asked
         for at once, or for two cards.
         """
-        logged_in, asking = self._logged_in, self._asking
-        if logged_in and logged_in.certificate.der == certificate.der:
+        asking = self._asking
+        if logged_in := self._logged_in.get(certificate.der):
             return await self._sign_logged_in(logged_in, digest, algorithm)
         if asking is None:
             kept = self._kept
@@ -191,50 +200,64 @@ class TlsLogin:
 
         Raises what ``sign`` does, and ``PinPadOnly``.
         """
+        while self._asking is None and self._kept is not None:
+            await self._forget(self._kept)
         if self._asking is not None:
             raise Busy("The PIN is being asked for already.")
-        if self._kept is not None:
-            await self._forget(self._kept)
         asking = self._open("prepare-login", None)
         try:
             await asyncio.shield(asking.prepared)
         except asyncio.CancelledError:
-            asking.call_off()
+            self._call_off(asking)
             raise
 
-    async def log_in(self, certificate: CardCertificate, pin: bytearray) -> None:
-        """Verify a PIN that the program has asked for, and keep it until ``log_out``.
+    async def log_in(
+        self, certificate: CardCertificate, reader: Reader, pin: bytearray
+    ) -> None:
+        """Verify a PIN that the program has asked for, on the card in a reader.
 
-        ``pin`` is wiped. A PIN that the card has refused is not sent again. Raises
-        ``WrongPin``, ``PinBlocked``, ``ConfirmationNeeded`` with one try left, and what
-        the card raises.
+        It is kept until ``log_out``, or until the card is moved. ``pin`` is wiped. A
+        PIN that the card has refused is not sent again. Raises ``WrongPin``,
+        ``PinBlocked``, ``ConfirmationNeeded`` with one try left, and what the card
+        raises.
         """
-        await self.log_out()
         try:
-            self._logged_in = await self._pins.verify(certificate, pin)
+            logged_in = await self._pins.verify(certificate, reader, pin)
         finally:
             await self._pins.wipe(pin)
+        await self.log_out(certificate)
+        self._logged_in[certificate.der] = logged_in
+        self._watch_over()
 
-    async def log_out(self) -> None:
-        """Wipe the PIN of ``log_in``."""
-        if self._logged_in is not None:
-            logged_in, self._logged_in = self._logged_in, None
-            await self._pins.wipe(logged_in.pin)
+    def is_logged_in(self, certificate: CardCertificate) -> bool:
+        """Say whether there is a PIN of ``log_in`` for a card."""
+        return certificate.der in self._logged_in
 
-    async def forget(self) -> None:
-        """Wipe every PIN: the card has moved, or the program has gone."""
-        if self._kept is not None:
-            await self._forget(self._kept)
-        await self.log_out()
+    async def log_out(self, certificate: CardCertificate) -> None:
+        """Wipe the PIN of ``log_in`` for a card, if there is one."""
+        if logged_in := self._logged_in.get(certificate.der):
+            await self._end_login(logged_in)
 
     async def close(self) -> None:
         """Close all windows, and wipe all PINs. May be called twice."""
         for asking in self._windows:
-            asking.call_off()
+            self._call_off(asking)
         tasks = [asking.task for asking in self._windows if asking.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.forget()
+        if self._kept is not None:
+            await self._forget(self._kept)
+        for logged_in in list(self._logged_in.values()):
+            await self._end_login(logged_in)
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         await asyncio.gather(*self._wiping)
+
+    def _call_off(self, asking: _Asking) -> None:
+        """Close a window from outside. Who asks from now on gets another."""
+        asking.call_off()
+        if self._asking is asking:
+            self._asking = None
 
     async def _wait_for(
         self, asking: _Asking, digest: bytes, algorithm: SignatureAlgorithm
@@ -257,7 +280,7 @@ class TlsLogin:
                 asking.wanted.remove(wanted)
                 left_alone = not asking.wanted and not asking.outlives
                 if left_alone and asking is self._asking:
-                    asking.call_off()
+                    self._call_off(asking)
             raise
 
     def _open(
@@ -281,11 +304,13 @@ class TlsLogin:
             if asking.called_off:
                 return
             async with self._turn:
-                kept = await self._ask_and_use(asking)
-            if kept is not None:
+                await self._ask_and_use(asking)
+            if kept := asking.kept:
+                await check_cancelled(prompt)
                 if not asking.prepared.done():
                     asking.prepared.set_result(None)
                 prompt.show(Step.READY)
+                asking.kept = None
                 await _first_of(prompt.wait_for_cancel(), kept.gone.wait())
         except KortillaError as caught:
             error = caught
@@ -300,10 +325,12 @@ class TlsLogin:
                 self._asking = None
             self._windows.discard(asking)
             asking.fail(error)
+            if asking.kept is not None:  # it ended before that could be said
+                await asyncio.shield(self._forget(asking.kept))
             await prompt.close()
 
-    async def _ask_and_use(self, asking: _Asking) -> _Kept | None:
-        """Return the PIN that is to be kept, if there is one."""
+    async def _ask_and_use(self, asking: _Asking) -> None:
+        """Ask, and sign for all who wait. A PIN that nobody waited for is kept."""
         prompt = asking.prompt
         await prompt.open(
             Conversation(
@@ -314,16 +341,14 @@ class TlsLogin:
                 program=self._program,
             )
         )
-        asker = PinAsker(prompt, PinRole.PIN1)
+        asker = PinAsker(prompt, PinRole.PIN1, self._refusals)
         offer = ActivationOffer(prompt)
         wanted = asking.certificate
 
-        async def work(at_hand: CardAtHand) -> _Kept | None:
-            return await offer.around(
-                at_hand, lambda: self._with_card(asking, at_hand, asker)
-            )
+        async def work(at_hand: CardAtHand) -> None:
+            await offer.around(at_hand, lambda: self._with_card(asking, at_hand, asker))
 
-        return await with_card(
+        await with_card(
             self._source,
             prompt,
             work,
@@ -333,7 +358,7 @@ class TlsLogin:
 
     async def _with_card(
         self, asking: _Asking, at_hand: CardAtHand, asker: PinAsker
-    ) -> _Kept | None:
+    ) -> None:
         prompt, card = asking.prompt, at_hand.card
         key, certificate = await prompt.watch(at_hand.run(authentication_key, card))
         preparing = asking.certificate is None
@@ -342,13 +367,15 @@ class TlsLogin:
         if preparing and card.has_pin_pad:
             raise PinPadOnly("The PIN is typed on the reader.")
 
-        async def use(pin: bytearray | None) -> _Kept | None:
+        async def use(pin: bytearray | None) -> None:
             await check_cancelled(prompt)
             prompt.show(Step.SIGNING if pin is not None else Step.PIN_PAD)
             served = False
             if not asking.wanted:  # it is prepared, or nobody waits any more
                 await prompt.watch(at_hand.run(card.verify_pin, PinRole.PIN1, pin))
-            while asking.wanted:
+            for _ in range(_MOST_AT_ONCE):
+                if not asking.wanted:
+                    break
                 # The newest first: for the oldest it may be too late already.
                 wanted = asking.wanted[-1]
                 value = await asker.verify_and_sign(
@@ -359,21 +386,51 @@ class TlsLogin:
                 if not wanted.value.done():
                     wanted.value.set_result(value)
                     served = True
-            self._asking = None
-            if pin is None or served:
-                return None
-            return self._keep(_Kept(bytearray(pin), certificate, at_hand.reader))
+            if self._asking is asking:
+                self._asking = None
+            if asking.wanted:
+                asking.fail(Busy("One typing is for so many signatures and no more."))
+            elif pin is not None and not served:
+                asking.kept = _Kept(bytearray(pin), certificate, at_hand.reader)
+                self._keep(asking.kept)
 
-        return await asker.until_accepted(at_hand, certificate, use)
+        await asker.until_accepted(at_hand, certificate, use)
 
-    def _keep(self, kept: _Kept) -> _Kept:
+    def _keep(self, kept: _Kept) -> None:
         if self._expiry is not None:
             self._expiry.cancel()
         self._expire()  # the one before
         loop = asyncio.get_running_loop()
         self._kept = kept
         self._expiry = loop.call_later(self._kept_for, self._expire)
-        return kept
+        self._watch_over()
+
+    def _watch_over(self) -> None:
+        """Begin anew to watch the cards of all PINs that are known."""
+        if self._watching is not None:
+            self._watching.cancel()
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        """Wipe each PIN whose card is moved."""
+        while True:
+            readers: tuple[Reader, ...] = ()
+            with suppress(KortillaError):
+                readers = await self._source.readers()
+            if self._kept and not same_card(self._kept.reader, readers):
+                await self._forget(self._kept)
+            for logged_in in list(self._logged_in.values()):
+                if not same_card(logged_in.reader, readers):
+                    await self._end_login(logged_in)
+            if not self._kept and not self._logged_in:
+                return
+            with suppress(KortillaError):
+                await self._source.wait_for_change(readers)
+
+    async def _end_login(self, logged_in: KnownPin) -> None:
+        if self._logged_in.get(logged_in.certificate.der) is logged_in:
+            del self._logged_in[logged_in.certificate.der]
+        await self._pins.wipe(logged_in.pin)
 
     def _expire(self) -> None:
         if self._kept is None:
@@ -388,7 +445,7 @@ class TlsLogin:
         try:
             return await self._pins.sign(logged_in, digest, algorithm)
         except WrongPin:
-            await self.log_out()
+            await self._end_login(logged_in)
             raise
 
     async def _sign_with_kept(
@@ -399,6 +456,9 @@ class TlsLogin:
         kept.users += 1
         try:
             return await self._pins.sign(kept, digest, algorithm)
+        except WrongPin:
+            await self._forget(kept)
+            raise
         finally:
             kept.users -= 1
             if not kept.users:

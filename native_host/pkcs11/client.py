@@ -13,10 +13,11 @@ from .token import Slot, Token, Tokens
 if TYPE_CHECKING:  # heavy, and of no use before somebody signs
     from native_host.operations.tls_login import TlsLogin
 
-__all__ = ["Client", "Values"]
+__all__ = ["LINGERING", "Client", "Values"]
 
-#: Seconds that a token stays after its card, or after the signature which that broke
-#: off, for a client that can't hear errors: it tries again by itself.
+#: Seconds that a token stays for a browser after its card was pulled, or after the
+#: signature which that broke off. It may be put back, and browsers try again by
+#: themselves: without a token Firefox hangs, and with another NSS calls the login off.
 LINGERING = 10.0
 
 #: The values of an answer, as its signature has them.
@@ -27,9 +28,9 @@ class Client:
     """The token as one client sees it.
 
     ``open_signer`` makes what signs; it is called when there is something to sign. With
-    ``hides_errors`` a signature that fails is answered with one that is none, and a
-    token whose card has gone stays for ``lingering`` seconds, in which it makes no
-    others: Firefox would hang (pkcs11-rpc.md, "How the browsers really behave").
+    ``hides_errors`` a signature that fails is answered with one that is none: Firefox
+    would hang (pkcs11-rpc.md, "How the browsers really behave"). A token whose card has
+    gone stays for ``lingering`` seconds, in which it signs nothing.
     """
 
     def __init__(
@@ -38,18 +39,17 @@ class Client:
         open_signer: Callable[[], "TlsLogin"],
         *,
         hides_errors: bool = False,
-        lingering: float = LINGERING,
+        lingering: float = 0,
     ) -> None:
         self._tokens = tokens
         self._open_signer = open_signer
         self._hides_errors = hides_errors
-        self._seconds_lingering = lingering
+        self._lingering = lingering
         self._signer: TlsLogin | None = None
         self._sessions = Sessions()
-        self._logged_in: int | None = None
         self._events: set[int] = set()
         self._waiting: set[asyncio.Future[None]] = set()
-        self._forgetting: set[asyncio.Task[None]] = set()
+        self._logging_out: set[asyncio.Task[None]] = set()
         #: What loses the sessions of each slot whose card has gone, after a while.
         self._losing: dict[int, asyncio.Task[None]] = {}
         self.initialized = False
@@ -68,7 +68,7 @@ class Client:
         self._end()
         if self._signer is not None:
             await self._signer.close()
-        await asyncio.gather(*self._forgetting, return_exceptions=True)
+        await asyncio.gather(*self._logging_out, return_exceptions=True)
 
     def _slot(self, number: int) -> Slot:
         if slot := self._tokens.slot(number):
@@ -84,37 +84,39 @@ class Client:
             raise Refused(CKR.TOKEN_NOT_PRESENT)
         return self._slot(number), token
 
-    async def _log_out_with_last(self, slot: int) -> None:
-        """End the login with the last session (PKCS#11 3.0 §5.6.2)."""
-        if self._logged_in == slot and not self._sessions.count(slot):
-            self._logged_in = None
-            await self.signer.log_out()
+    def _is_logged_in(self, token: Token) -> bool:
+        return self._signer is not None and self._signer.is_logged_in(token.certificate)
+
+    async def _log_out(self, token: Token | None) -> None:
+        if token is not None and self._signer is not None:
+            await self._signer.log_out(token.certificate)
 
     def _slot_changed(self, number: int) -> None:
         if losing := self._losing.pop(number, None):
             losing.cancel()
-        if self._slot(number).token is None:
-            if self._logged_in == number:
-                self._logged_in = None
-            if self._signer is not None:
-                task = asyncio.create_task(self._signer.forget())
-                self._forgetting.add(task)
-                task.add_done_callback(self._forgetting.discard)
-            if self._hides_errors and self._sessions.count(number):
+        token = self._slot(number).token
+        if token is None:
+            if self._lingering and self._sessions.count(number):
                 self._losing[number] = asyncio.create_task(self._lose_late(number))
                 return
+        elif losing and self._sessions.take_up(number, token):
+            return  # for whom it has stayed, nothing has happened
         self._lose(number)
 
     async def _lose_late(self, number: int) -> None:
         if work := self._sessions.work(number):
             await asyncio.wait(work)
-        await asyncio.sleep(self._seconds_lingering)
+        await asyncio.sleep(self._lingering)
         del self._losing[number]
         self._lose(number)
 
     def _lose(self, number: int) -> None:
         """End the sessions with the token that was in a slot, and tell that it went."""
+        token = self._sessions.token(number)
         self._sessions.lose_all(number)
+        task = asyncio.create_task(self._log_out(token))
+        self._logging_out.add(task)
+        task.add_done_callback(self._logging_out.discard)
         if self.initialized:
             self._events.add(number)
             for waiting in self._waiting:
@@ -127,7 +129,6 @@ class Client:
             losing.cancel()
         self._losing.clear()
         self._sessions.close_all()
-        self._logged_in = None
         self._events.clear()
         for waiting in self._waiting:
             if not waiting.done():

@@ -26,6 +26,8 @@ __all__ = ["ControlSocket"]
 logger = logging.getLogger(__name__)
 
 _LONGEST_REQUEST = 256  # bytes: JSON in it can't be nested deeply
+_LINE_PATIENCE = 10.0  # seconds until an asker who has not said a line is let go
+_MOST_ASKERS = 32
 
 _numbers = itertools.count()
 
@@ -88,11 +90,14 @@ class ControlSocket:
             task.add_done_callback(self._askers.discard)
         try:
             peer_pid(writer.get_extra_info("socket"))
-            line = await reader.readline()
+            if len(self._askers) > _MOST_ASKERS:
+                raise _Gone
+            async with asyncio.timeout(_LINE_PATIENCE):
+                line = await reader.readline()
             answer = await self._unless_gone(reader, self._answer(line))
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
-        except (Stranger, OSError, ValueError, _Gone):
+        except (Stranger, OSError, ValueError, _Gone):  # a TimeoutError is an OSError
             pass  # nobody who is to be told anything
         finally:
             writer.close()
@@ -122,7 +127,7 @@ class ControlSocket:
     ) -> dict[str, Any]:
         """Await an answer while the asker waits for it. Raises ``_Gone``."""
         work = asyncio.ensure_future(answer)
-        gone = asyncio.ensure_future(reader.read())
+        gone = asyncio.ensure_future(_end_of(reader))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
@@ -132,6 +137,12 @@ class ControlSocket:
             for future in (work, gone):
                 future.cancel()
             await asyncio.gather(work, gone, return_exceptions=True)
+
+
+async def _end_of(reader: asyncio.StreamReader) -> None:
+    """Wait for the end of what somebody says, and keep nothing of it."""
+    while await reader.read(_LONGEST_REQUEST):
+        pass
 
 
 class _Gone(Exception):

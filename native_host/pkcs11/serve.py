@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from native_host.config import Config
 from native_host.operations.login_servers import Stranger
 
+from .client import LINGERING
 from .control import ControlSocket
 from .cryptoki import Cryptoki
 from .errors import SocketUnusable
@@ -23,6 +24,7 @@ from .server import serve_client
 from .token import Tokens
 
 if TYPE_CHECKING:
+    from native_host.operations.refusals import Refusals
     from native_host.operations.tls_login import TlsLogin
 
 __all__ = ["BROWSERS_PATIENCE", "serve_socket", "serve_stdio"]
@@ -30,6 +32,7 @@ __all__ = ["BROWSERS_PATIENCE", "serve_socket", "serve_stdio"]
 logger = logging.getLogger(__name__)
 
 _MOST_CLIENTS = 64
+_ACCEPT_PAUSE = 1.0  # seconds
 #: Seconds, a little less than the 30 after which browsers end a handshake.
 BROWSERS_PATIENCE = 28.0
 
@@ -97,6 +100,7 @@ class _House:
         self._window = window
         self._patience = patience
         self._clients: set[asyncio.Task[None]] = set()
+        self._refusals: Refusals | None = None
 
     async def serve(
         self, descriptor_in: int, descriptor_out: int, program: Program
@@ -106,6 +110,7 @@ class _House:
             self._tokens,
             lambda: self._open_signer(program),
             hides_errors=program.gecko,
+            lingering=LINGERING if program.browser else 0,
         )
 
         async def prepare() -> None:
@@ -119,9 +124,13 @@ class _House:
         loop = asyncio.get_running_loop()
         try:
             while True:
-                connection, _ = await loop.sock_accept(listener)
-                with connection:
-                    self._welcome(connection)
+                try:
+                    connection, _ = await loop.sock_accept(listener)
+                    with connection:
+                        self._welcome(connection)
+                except OSError as error:  # too many descriptors are open
+                    logger.warning("A connection can't be taken: %s", error.strerror)
+                    await asyncio.sleep(_ACCEPT_PAUSE)
         finally:
             for task in self._clients:
                 task.cancel()
@@ -136,22 +145,25 @@ class _House:
         if len(self._clients) >= _MOST_CLIENTS:
             logger.warning("There are too many clients.")
             return
-        descriptor = connection.detach()
-        task = asyncio.create_task(self.serve(descriptor, os.dup(descriptor), program))
+        descriptors = os.dup(connection.fileno()), connection.detach()
+        task = asyncio.create_task(self.serve(*descriptors, program))
         self._clients.add(task)
         task.add_done_callback(self._clients.discard)
 
     def _open_signer(self, program: Program) -> "TlsLogin":
         from native_host.environment import open_prompt
         from native_host.languages import choose_language
+        from native_host.operations.refusals import Refusals
         from native_host.operations.tls_login import TlsLogin
 
+        self._refusals = self._refusals or Refusals()
         return TlsLogin(
             source=self._tokens.source,
             open_prompt=lambda: open_prompt(self._config, command=self._window),
             program=program.name,
             language=choose_language(self._config.language, None),
             patience=self._patience if program.browser else None,
+            refusals=self._refusals,
         )
 
 

@@ -84,6 +84,9 @@ class _Client:
     async def _answer(self, code: int, call: Call, arguments: list[Any]) -> None:
         try:
             if not (call.before or self._cryptoki.initialized):
+                for each in arguments:
+                    if isinstance(each, bytearray):  # it may be a PIN
+                        each[:] = bytes(len(each))
                 raise Refused(CKR.CRYPTOKI_NOT_INITIALIZED)
             values = await self._cryptoki.method(call)(*arguments)
             body = encode(call.number, call.response, values)

@@ -36,6 +36,12 @@ class Session:
     #: The signature that is being made.
     work: asyncio.Task[bytes] | None = None
 
+    def call_off(self) -> None:
+        """End the signature that has been begun or is being made."""
+        self.signing = None
+        if self.work:
+            self.work.cancel()
+
     def state(self, *, logged_in: bool) -> CKS:
         """Return its state (PKCS#11 3.0 §5.6.5)."""
         if self.flags & CKF.RW_SESSION:
@@ -81,12 +87,20 @@ class Sessions:
         live = (s.token for s in self._all.values() if s.slot == slot and not s.lost)
         return next(live, None)
 
+    def take_up(self, slot: int, token: Token) -> bool:
+        """Go on with a token, if it is of the card that the sessions are with."""
+        live = [s for s in self._all.values() if s.slot == slot and not s.lost]
+        if any(s.token.certificate.der != token.certificate.der for s in live):
+            return False
+        for session in live:
+            session.token = token
+        return True
+
     def close(self, session: Session) -> None:
         """Close one, and call off a signature that is being made in it."""
         del self._all[session.handle]
         session.lost = True
-        if session.work:
-            session.work.cancel()
+        session.call_off()
 
     def close_all(self, slot: int | None = None) -> None:
         """Close those with a slot, or all."""

@@ -6,6 +6,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from native_host.card.source import Reader
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
 
@@ -31,37 +32,43 @@ class SigningCalls(Client):
         """Verify PIN1, and sign with it until the end of the login."""
         try:
             session = self._sessions.get(handle)
-            self._check_login(session, user, pin)
+            reader = self._check_login(session, user, pin)
         except Refused:
             _wipe(pin)
             raise
         # From here on wiping it is for whoever has it: a wiped PIN may cost a try.
-        await self.signer.log_in(session.token.certificate, pin or bytearray())
+        certificate = session.token.certificate
+        await self.signer.log_in(certificate, reader, pin or bytearray())
         if session.lost:
-            await self.signer.log_out()
+            await self.signer.log_out(certificate)
             raise Refused(CKR.SESSION_HANDLE_INVALID)
-        self._logged_in = session.slot
         return ()
 
-    def _check_login(self, session: Session, user: int, pin: bytearray | None) -> None:
+    def _check_login(
+        self, session: Session, user: int, pin: bytearray | None
+    ) -> Reader:
+        """Return the reader whose card is to verify the PIN. Raises ``Refused``."""
         if user == CKU.SO and not session.flags & CKF.RW_SESSION:
             raise Refused(CKR.SESSION_READ_ONLY_EXISTS)
         if user != CKU.USER:
             raise Refused(CKR.USER_TYPE_INVALID)
-        if self._logged_in is not None:
+        if self._is_logged_in(session.token):
             raise Refused(CKR.USER_ALREADY_LOGGED_IN)
         if pin is None:
             raise Refused(CKR.ARGUMENTS_BAD)
         if len(pin) not in PIN_LENGTHS:
             raise Refused(CKR.PIN_LEN_RANGE)
+        slot = self._slot(session.slot)
+        if slot.reader is None or slot.token is not session.token:
+            raise Refused(CKR.DEVICE_REMOVED)
+        return slot.reader
 
     async def logout(self, handle: int) -> Values:
         """End a login."""
-        self._sessions.get(handle)
-        if self._logged_in is None:
+        session = self._sessions.get(handle)
+        if not self._is_logged_in(session.token):
             raise Refused(CKR.USER_NOT_LOGGED_IN)
-        self._logged_in = None
-        await self.signer.log_out()
+        await self._log_out(session.token)
         return ()
 
     async def sign_init(
@@ -72,7 +79,7 @@ class SigningCalls(Client):
 
         session = self._session(handle)
         if mechanism is None:
-            session.signing = None
+            session.call_off()
             return ()
         if session.signing is not None or session.work is not None:
             raise Refused(CKR.OPERATION_ACTIVE)
@@ -164,7 +171,8 @@ async def _unless_closed(session: Session, work: asyncio.Task[bytes]) -> bytes:
         task = asyncio.current_task()
         if task and task.cancelling():
             raise
-        raise Refused(CKR.SESSION_CLOSED) from None
+        closed = CKR.SESSION_CLOSED if session.lost else CKR.FUNCTION_CANCELED
+        raise Refused(closed) from None
     finally:
         session.work = None
 

@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 #: The slots there are, whatever readers there are: programs ask for them but once.
 SLOTS = (1, 2)
 
+#: How often a card is read that fails.
+_MOST_FAILURES = 3
+
 #: Seconds that a call waits for a card that is being read.
 READING_PATIENCE = 4.0
 
@@ -54,8 +57,10 @@ class Slot:
     token: Token | None = None
     #: The reading of the card that is under way.
     reading: asyncio.Task[None] | None = None
-    #: Another program held the card: a later call tries again, and waits for nothing.
+    #: Another program held the card, or it failed once: a later call tries again, and
+    #: waits for nothing.
     busy: bool = False
+    failures: int = 0
     trying_again: bool = False
     #: The reader that was here last, which is to come here again.
     last: str = ""
@@ -159,6 +164,7 @@ class Tokens:
         had = slot.token
         slot.reader = slot.token = slot.reading = None
         slot.busy = slot.trying_again = False
+        slot.failures = 0
         if had:
             self._tell(slot)
 
@@ -179,6 +185,8 @@ class Tokens:
             pass  # the watch tells
         except CardError as error:
             logger.info("A card can't be used: %s", error.code)
+            slot.failures += 1
+            slot.busy = not error.final and slot.failures < _MOST_FAILURES
         except Exception as error:
             log_unexpected(logger, error)
         else:

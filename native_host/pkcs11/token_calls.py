@@ -26,6 +26,8 @@ PIN_LENGTHS = range(4, 13)
 _MAKER = "Kortilla"
 _CRYPTOKI = (2, 40)  # nothing of 3.0 has to be there for a program that asks
 _NO_VERSION = (0, 0)
+#: That are asked for at a time: more than an object has.
+_MOST_ATTRIBUTES = 256
 
 
 class TokenCalls(Client):
@@ -129,6 +131,8 @@ class TokenCalls(Client):
     async def open_session(self, number: int, flags: int) -> Values:
         """Open a session."""
         await self._tokens.settled()
+        if not self.initialized:  # it has been called off meanwhile
+            raise Refused(CKR.CRYPTOKI_NOT_INITIALIZED)
         slot, token = self._present(number)
         return (self._sessions.open(slot.number, token, flags).handle,)
 
@@ -136,20 +140,22 @@ class TokenCalls(Client):
         """Close a session."""
         session = self._sessions.get(handle)
         self._sessions.close(session)
-        await self._log_out_with_last(session.slot)
+        if not self._sessions.count(session.slot):  # §5.6.2: it ends with the last
+            await self._log_out(session.token)
         return ()
 
     async def close_all_sessions(self, number: int) -> Values:
         """Close the sessions with a slot."""
         slot = self._slot(number)
+        token = self._sessions.token(number)
         self._sessions.close_all(slot.number)
-        await self._log_out_with_last(slot.number)
+        await self._log_out(token)
         return ()
 
     async def get_session_info(self, handle: int) -> Values:
         """Describe a session."""
         session = self._sessions.get(handle)
-        state = session.state(logged_in=self._logged_in == session.slot)
+        state = session.state(logged_in=self._is_logged_in(session.token))
         return (session.slot, int(state), session.flags, 0)
 
     async def session_cancel(self, handle: int, flags: int) -> Values:
@@ -158,7 +164,7 @@ class TokenCalls(Client):
         if flags & CKF.FIND_OBJECTS:
             session.found = None
         if flags & CKF.SIGN:
-            session.signing = None
+            session.call_off()
         return ()
 
     # -- Objects ----------------------------------------------------------------------
@@ -196,6 +202,8 @@ class TokenCalls(Client):
     ) -> Values:
         """Return attributes, and the return value that is right for all of them."""
         target = self._object(self._sessions.get(handle), number)
+        if len(wanted) > _MOST_ATTRIBUTES:
+            raise Refused(CKR.ARGUMENTS_BAD)
         status, attributes = CKR.OK, []
         for each in wanted:
             problem, value = _attribute(target, each)

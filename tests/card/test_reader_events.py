@@ -381,14 +381,27 @@ async def test_a_command_that_fails_is_explained_by_a_look_at_the_reader(
         assert len(fake.sent) == 1
 
 
-async def test_two_connections_to_one_card_are_refused_at_once(fake: FakePcsc) -> None:
+async def test_two_connections_to_one_card_are_made_one_after_the_other(
+    fake: FakePcsc,
+) -> None:
     fake.connect_codes = [Code.SHARING_VIOLATION]
     async with PcscSource() as source:
         first = asyncio.ensure_future(source.connect(Reader("one")))
-        await asyncio.sleep(0)
-        with pytest.raises(CardBusy):
-            await source.connect(Reader("one"))
+        second = asyncio.ensure_future(source.connect(Reader("one")))
         await first
+        assert not second.done()
+        await second
+
+
+async def test_a_connection_that_another_caller_waits_for_is_not_waited_for_for_ever(
+    fake: FakePcsc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("native_host.card.pcsc.BUSY_PATIENCE", 0.1)
+    fake.connect_codes = [Code.SHARING_VIOLATION] * 10_000
+    async with PcscSource() as source:
+        both = [source.connect(Reader("one")) for _ in range(2)]
+        for ended in await asyncio.gather(*both, return_exceptions=True):
+            assert isinstance(ended, CardBusy)
 
 
 async def test_a_missing_library_is_said_as_an_absent_service(

@@ -2,6 +2,7 @@
 """A PIN that is kept for one login: typed too late for a browser, or beforehand."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardRemoved, WrongPin
 from native_host.card.fineid import FineidCard
 from native_host.errors import (
+    Busy,
+    RequestCancelled,
     RequestExpired,
     UserCancelled,
 )
-from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.tls_login import PinPadOnly, TlsLogin
 from native_host.pin_prompt.prompt import Step
@@ -24,6 +27,7 @@ from .tls_logins import (
     NONE,
     Windows,
     a_login,
+    change_pin,
     ready,
     sign,
     sign_late,
@@ -168,8 +172,9 @@ async def test_a_card_that_was_moved_ends_the_keeping(
     windows.type("1234")
     await sign_late(late_login, certificate)
     await ready(windows.persons[1])
-    await late_login.forget()
+    source.remove()
     await until(lambda: windows.closed == windows.persons)
+    source.insert()
     await sign_late(late_login, certificate)
     assert len(windows.persons) == 3
 
@@ -245,3 +250,80 @@ async def test_a_kept_pin_that_is_wrong_by_now_is_sent_once(
     await ready(windows.persons[1])
     await sign(late_login, certificate)
     assert tries(folder) == 5
+
+
+async def test_a_kept_pin_that_was_changed_costs_one_try_however_many_ask(
+    login: TlsLogin, windows: Windows, certificate: CardCertificate, folder: Path
+) -> None:
+    windows.type("1234")
+    await login.prepare()
+    change_pin(folder, "4321")
+    both = [sign(login, certificate) for _ in range(2)]
+    ended = await asyncio.gather(*both, return_exceptions=True)
+    assert [type(each) for each in ended] == [WrongPin, RequestCancelled]
+    assert tries(folder) == 4
+
+
+class SlowEnd:
+    """Holds up the reset of the card, after an accepted PIN has been told of."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.goes_on = threading.Event(), threading.Event()
+        close = MockCardConnection.close
+
+        def slow(connection: MockCardConnection) -> None:
+            self.begun.set()
+            self.goes_on.wait(20)
+            close(connection)
+
+        monkeypatch.setattr(MockCardConnection, "close", slow)
+
+
+async def test_a_preparing_that_is_called_off_at_its_very_end_keeps_nothing(
+    login: TlsLogin,
+    windows: Windows,
+    certificate: CardCertificate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    end = SlowEnd(monkeypatch)
+    windows.type("1234")
+    preparing = asyncio.create_task(login.prepare())
+    await asyncio.to_thread(end.begun.wait, 20)
+    preparing.cancel()
+    await asyncio.gather(preparing, return_exceptions=True)
+    end.goes_on.set()
+    await until(lambda: windows.closed == windows.persons)
+    windows.type("1234")
+    await sign(login, certificate)
+    assert len(windows.persons) == 2
+
+
+async def test_cancel_at_the_very_end_of_the_preparing_counts(
+    login: TlsLogin,
+    windows: Windows,
+    certificate: CardCertificate,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    end = SlowEnd(monkeypatch)
+    windows.type("1234")
+    preparing = asyncio.create_task(login.prepare())
+    await asyncio.to_thread(end.begun.wait, 20)
+    windows.persons[0].cancel()
+    end.goes_on.set()
+    with pytest.raises(UserCancelled):
+        await preparing
+    with pytest.raises(UserCancelled):  # right after that nothing is asked
+        await sign(login, certificate)
+    assert len(windows.persons) == 1
+
+
+async def test_two_preparings_while_a_pin_is_kept_show_one_window(
+    login: TlsLogin, windows: Windows
+) -> None:
+    windows.type("1234")
+    await login.prepare()
+    windows.type("1234")
+    both = [login.prepare() for _ in range(2)]
+    ended = await asyncio.gather(*both, return_exceptions=True)
+    assert [type(each) for each in ended if each] == [Busy]
+    assert len(windows.persons) == 2

@@ -1,64 +1,139 @@
 # SPDX-License-Identifier: MIT
 """A PIN that the program has asked for itself (C_Login)."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import WrongPin
+from native_host.card.errors import CardMute, WrongPin
+from native_host.errors import RequestCancelled
+from native_host.mock_card.faults import CommandName, Fault, FaultName
 from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
 from native_host.operations.known_pin import ConfirmationNeeded
+from native_host.operations.refusals import Refusals
 from native_host.operations.tls_login import TlsLogin
 
-from .tls_logins import Windows, sign, tries
+from .person import until
+from .tls_logins import Windows, a_login, change_pin, log_in, sign, tries
 
 
 async def test_a_pin_from_the_program_signs_until_it_logs_out(
-    login: TlsLogin, windows: Windows, certificate: CardCertificate
+    login: TlsLogin,
+    windows: Windows,
+    certificate: CardCertificate,
+    source: MockCardSource,
 ) -> None:
     pin = bytearray(b"1234")
-    await login.log_in(certificate, pin)
+    await log_in(login, certificate, source, pin)
     assert not any(pin)
     for _ in range(3):
         await sign(login, certificate)
     assert windows.persons == []
-    await login.log_out()
+    await login.log_out(certificate)
     windows.type("1234")
     await sign(login, certificate)
     assert len(windows.persons) == 1
 
 
 async def test_a_refused_pin_of_the_program_is_not_sent_again(
-    login: TlsLogin, certificate: CardCertificate, folder: Path
+    login: TlsLogin,
+    certificate: CardCertificate,
+    source: MockCardSource,
+    folder: Path,
 ) -> None:
     for _ in range(3):
         pin = bytearray(b"9999")
         with pytest.raises(WrongPin) as caught:
-            await login.log_in(certificate, pin)
+            await log_in(login, certificate, source, pin)
         assert caught.value.tries_left == 4
         assert not any(pin)
     assert tries(folder) == 4
 
 
 async def test_the_last_try_is_not_the_programs(
-    login: TlsLogin, certificate: CardCertificate, folder: Path
+    login: TlsLogin,
+    certificate: CardCertificate,
+    source: MockCardSource,
+    folder: Path,
 ) -> None:
     for digit in "5678":
         with pytest.raises(WrongPin):
-            await login.log_in(certificate, bytearray(digit.encode() * 4))
+            await log_in(login, certificate, source, bytearray(digit.encode() * 4))
     with pytest.raises(ConfirmationNeeded):
-        await login.log_in(certificate, bytearray(b"1234"))
+        await log_in(login, certificate, source, bytearray(b"1234"))
     assert tries(folder) == 1
 
 
 async def test_nothing_is_kept_verified_on_the_card(
     login: TlsLogin, certificate: CardCertificate, source: MockCardSource
 ) -> None:
-    await login.log_in(certificate, bytearray(b"1234"))
+    await log_in(login, certificate, source, bytearray(b"1234"))
     await sign(login, certificate)
     [reader] = await source.readers()
     connection = await source.connect(reader)
     status = await source.run(connection.send_and_receive, bytes.fromhex("00200011"))
     await source.run(connection.close)
     assert status[1] != 0x9000
+
+
+async def test_a_pin_that_the_card_did_not_answer_to_is_not_sent_again(
+    login: TlsLogin, certificate: CardCertificate, source: MockCardSource, folder: Path
+) -> None:
+    state = MockCardState.open(folder)
+    state.set_faults(Fault(FaultName.MUTE, on=CommandName.VERIFY, when="after"))
+    with pytest.raises(CardMute):
+        await log_in(login, certificate, source, bytearray(b"9999"))
+    source.remove()
+    source.insert()
+    for _ in range(2):
+        with pytest.raises(WrongPin) as caught:
+            await log_in(login, certificate, source, bytearray(b"9999"))
+        assert caught.value.tries_left == 4
+    assert tries(folder) == 4
+    await log_in(login, certificate, source, bytearray(b"1234"))
+
+
+async def test_what_is_refused_is_known_to_all_who_share_it(
+    windows: Windows, certificate: CardCertificate, source: MockCardSource, folder: Path
+) -> None:
+    shared = Refusals()
+    for _ in range(3):
+        async with a_login(source, windows, refusals=shared) as login:
+            with pytest.raises(WrongPin):
+                await log_in(login, certificate, source, bytearray(b"9999"))
+    assert tries(folder) == 4
+    # Nor in a window.
+    async with a_login(source, windows, refusals=shared) as login:
+        windows.type("9999", "1234")
+        await sign(login, certificate)
+    assert [each.repeated for each in windows.persons[0].questions] == [False, True]
+    assert tries(folder) == 5
+
+
+async def test_a_pin_that_was_refused_may_be_set_and_is_right_then(
+    login: TlsLogin, certificate: CardCertificate, source: MockCardSource, folder: Path
+) -> None:
+    with pytest.raises(WrongPin):
+        await log_in(login, certificate, source, bytearray(b"9999"))
+    change_pin(folder, "9999")
+    await log_in(login, certificate, source, bytearray(b"9999"))
+    await sign(login, certificate)
+
+
+async def test_a_login_ends_with_its_pin(
+    login: TlsLogin, certificate: CardCertificate, source: MockCardSource, folder: Path
+) -> None:
+    await log_in(login, certificate, source, bytearray(b"1234"))
+    assert login.is_logged_in(certificate)
+    change_pin(folder, "4321")
+    both = [sign(login, certificate) for _ in range(2)]
+    ended = await asyncio.gather(*both, return_exceptions=True)
+    assert [type(each) for each in ended] == [WrongPin, RequestCancelled]
+    assert not login.is_logged_in(certificate)
+    assert tries(folder) == 4
+    await log_in(login, certificate, source, bytearray(b"4321"))
+    source.remove()
+    await until(lambda: not login.is_logged_in(certificate))

@@ -24,6 +24,7 @@ from .tls_logins import (
     DIGEST,
     Windows,
     algorithm,
+    log_in,
     sign,
     tries,
 )
@@ -85,6 +86,26 @@ async def test_too_many_at_once_are_refused(
     await login.close()
     results = await asyncio.gather(*asked, return_exceptions=True)
     assert all(isinstance(each, RequestCancelled) for each in results)
+
+
+async def test_one_typing_is_for_eight_signatures_however_they_are_asked_for(
+    login: TlsLogin, windows: Windows, certificate: CardCertificate
+) -> None:
+    windows.type("1234")
+    made = 0
+
+    async def insist() -> None:
+        nonlocal made
+        while True:
+            await sign(login, certificate)
+            made += 1
+
+    asked = [insist() for _ in range(4)]
+    ended = asyncio.gather(*asked, return_exceptions=True)
+    await until(lambda: len(windows.persons) == 2 and windows.persons[1].questions)
+    assert made == 8
+    await login.close()
+    await ended
 
 
 async def test_a_program_that_tries_again_by_itself_opens_no_window_after_cancel(
@@ -173,6 +194,7 @@ async def test_a_blocked_pin_is_said_in_the_window(
     login: TlsLogin,
     windows: Windows,
     certificate: CardCertificate,
+    source: MockCardSource,
     folder: Path,
 ) -> None:
     state = MockCardState.open(folder)
@@ -186,7 +208,7 @@ async def test_a_blocked_pin_is_said_in_the_window(
         await asked
     assert caught.value.reason == PinBlocked.code
     with pytest.raises(PinBlocked):
-        await login.log_in(certificate, bytearray(b"1234"))
+        await log_in(login, certificate, source, bytearray(b"1234"))
 
 
 async def test_a_signature_that_does_not_verify_does_not_leave(

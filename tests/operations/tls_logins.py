@@ -18,6 +18,7 @@ from native_host.errors import (
 )
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
+from native_host.operations.refusals import Refusals
 from native_host.operations.tls_login import TlsLogin
 from native_host.pin_prompt.prompt import Step
 
@@ -64,6 +65,7 @@ async def a_login(
     *,
     patience: float | None = LONG,
     kept_for: float = LONG,
+    refusals: Refusals | None = None,
 ) -> AsyncIterator[TlsLogin]:
     """Have what signs for Firefox. At its end no window is open, and no PIN is left."""
     login = TlsLogin(
@@ -73,6 +75,7 @@ async def a_login(
         language="fi",
         patience=patience,
         kept_for=kept_for,
+        refusals=refusals,
     )
     try:
         yield login
@@ -84,6 +87,17 @@ async def a_login(
 
 def algorithm(certificate: CardCertificate) -> SignatureAlgorithm:
     return token_algorithm(certificate.public_key)
+
+
+async def log_in(
+    login: TlsLogin,
+    certificate: CardCertificate,
+    source: MockCardSource,
+    pin: bytearray,
+) -> None:
+    """Log in with the card that is in the reader."""
+    [reader] = await source.readers()
+    await login.log_in(certificate, reader, pin)
 
 
 async def sign(login: TlsLogin, certificate: CardCertificate) -> None:
@@ -102,6 +116,12 @@ async def sign_late(login: TlsLogin, certificate: CardCertificate) -> None:
 async def ready(person: Person) -> None:
     """Wait until a window says that the PIN is kept."""
     await until(lambda: person.shown and person.shown[-1][0] is Step.READY)
+
+
+def change_pin(folder: Path, digits: str) -> None:
+    """Set PIN1 anew, as another program does that has changed or unlocked it."""
+    with MockCardState.open(folder).update() as card:
+        card.pin1.value, card.pin1.tries = digits, 5
 
 
 def tries(folder: Path) -> int:

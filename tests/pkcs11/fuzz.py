@@ -30,18 +30,26 @@ _PATIENCE = 10.0  # seconds until a connection that does not end is a fault
 class _Signer:
     """Signs or refuses at once, as the digest says."""
 
+    def __init__(self) -> None:
+        self._logged_in = False
+
     async def sign(self, _certificate: object, digest: bytes, _how: object) -> bytes:
         if digest[0] % 2:
             raise CardError("refused")
         return bytes(96)
 
-    async def log_in(self, _certificate: object, pin: bytearray) -> None:
+    async def log_in(
+        self, _certificate: object, _reader: object, pin: bytearray
+    ) -> None:
         if pin[0] % 2:
             raise CardError("refused")
+        self._logged_in = True
 
-    async def log_out(self) -> None: ...
+    def is_logged_in(self, _certificate: object) -> bool:
+        return self._logged_in
 
-    async def forget(self) -> None: ...
+    async def log_out(self, _certificate: object) -> None:
+        self._logged_in = False
 
     async def close(self) -> None: ...
 

@@ -295,6 +295,14 @@ async def test_attributes_tell_their_size_or_that_there_is_too_little_room(
     await refused(client, 0x82, "GetAttributeValue", u64(session), u64(99), wanted({}))
 
 
+async def test_no_more_attributes_are_told_at_a_time_than_there_are(
+    client: Client,
+) -> None:
+    session = u64(await client.open_session())
+    many = u32(257) + wanted({0x11: 4096})[4:] * 257
+    await refused(client, 0x7, "GetAttributeValue", session, u64(1), many)
+
+
 # -- Random numbers, and what is not there ---------------------------------------------
 
 

@@ -4,6 +4,7 @@
 import asyncio
 import os
 import socket
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from native_host.operations.login_servers import (
 )
 from native_host.pkcs11.control import ControlSocket
 from native_host.pkcs11.program import Program
+from tests.operations.person import until
 from tests.token_control import runtime_folder
 
 FIREFOX = Program(4711, "Firefox")
@@ -173,6 +175,55 @@ async def test_odd_lines_are_answered_or_let_go(line: bytes) -> None:
         writer.close()
         assert answer == b"" or b'"INVALID_ARGUMENT"' in answer
         assert len(await running_servers()) == 1
+
+
+async def test_who_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("native_host.pkcs11.control._LINE_PATIENCE", 0.01)
+    async with ControlSocket(FIREFOX, done):
+        [server] = await running_servers()
+        reader, writer = await asyncio.open_unix_connection(server.path)
+        writer.write(b"half a")
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_many_who_say_nothing_are_not_all_listened_to() -> None:
+    async with ControlSocket(FIREFOX, done):
+        [server] = await running_servers()
+        silent = [
+            await asyncio.open_unix_connection(server.path, limit=64) for _ in range(40)
+        ]
+        closed = [asyncio.create_task(reader.read()) for reader, _ in silent]
+        await until(lambda: sum(each.done() for each in closed) >= 8)
+        for each in closed:
+            each.cancel()
+        await asyncio.gather(*closed, return_exceptions=True)
+        for _, writer in silent:
+            writer.close()
+
+
+async def test_what_is_said_after_the_line_is_not_kept() -> None:
+    waits = asyncio.Event()
+
+    async def wait() -> None:
+        await waits.wait()
+
+    async with ControlSocket(FIREFOX, wait):
+        [server] = await running_servers()
+        reader, writer = await asyncio.open_unix_connection(server.path)
+        writer.write(b'{"command": "prepare"}\n')
+        tracemalloc.start()
+        async with asyncio.timeout(20):
+            for _ in range(100):
+                writer.write(bytes(2**18))
+                await writer.drain()
+            held, _ = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            assert held < 2**22  # of 26 million bytes
+            waits.set()
+            assert b"result" in await reader.readline()
+        writer.close()
 
 
 async def test_another_user_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,11 @@ from native_host.card.errors import CardBusy
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from tests.operations.person import until
+from tests.operations.readers import SeveralReaders
+from tests.operations.tls_logins import change_pin
 
-from .client import Ckr, Client, octets, u64
-from .conftest import House
+from .client import Ckr, Client, octets, u32, u64
+from .conftest import CopyCard, House, open_house
 from .signing import ECDSA, key_of, refused, tries
 
 
@@ -114,3 +116,42 @@ async def test_a_card_that_another_program_holds_is_a_device_error(
 
     monkeypatch.setattr(source, "connect", held)
     await refused(client, 0x30, "Login", u64(session), u64(1), octets(b"1234"))
+
+
+async def test_a_login_ends_where_its_pin_is_not_the_right_one_any_more(
+    house: House, client: Client, folder: Path
+) -> None:
+    session, key = await key_of(client)
+    await client.call("Login", u64(session), u64(1), octets(b"1234"))
+    change_pin(folder, "4321")
+    with pytest.raises(Ckr, match="0xa0"):
+        await client.sign(session, key, ECDSA, bytes(48))
+    assert await client.call("GetSessionInfo", u64(session)) == [1, 0, 4, 0]
+    await client.call("Login", u64(session), u64(1), octets(b"4321"))
+    assert len(await client.sign(session, key, ECDSA, bytes(48))) == 96
+    assert house.windows == []
+
+
+async def test_each_token_has_a_login_of_its_own(copy_card: CopyCard) -> None:
+    async with (
+        MockCardSource(copy_card("v4.2")) as first,
+        MockCardSource(copy_card("v5")) as second,
+        open_house(two := SeveralReaders({"A": first, "B": second})) as house,
+    ):
+        client = await house.client()
+        await client.call("GetSlotList", b"\1", u32(9))
+        one, other = await client.open_session(1), await client.open_session(2)
+        # What another program does with a card in another reader is no obstacle.
+        two.busy.add("A")
+        await client.call("Login", u64(other), u64(1), octets(b"1234"))
+        two.busy.clear()
+        assert (await client.call("GetSessionInfo", u64(one)))[1] == 0
+        await client.call("Login", u64(one), u64(1), octets(b"1234"))
+        first.remove()
+        while await client.call("GetSlotList", b"\1", u32(9)) != [[2]]:
+            await client.call("WaitForSlotEvent", u64(0))
+        assert (await client.call("GetSessionInfo", u64(other)))[1] == 1
+        [key] = await client.find(other, {0x0: 3})
+        assert len(await client.sign(other, key, ECDSA, bytes(48))) == 96
+        await client.call("Logout", u64(other))
+        assert house.windows == []

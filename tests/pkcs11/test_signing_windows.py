@@ -2,6 +2,7 @@
 """What a person sees of a signature over the wire, and what ends it."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from native_host.mock_card.state import MockCardState
 from tests.operations.person import until
 
 from .client import Ckr, Client, TooSmall, mechanism, octets, u32, u64
-from .conftest import House
+from .conftest import CopyCard, House
 from .signing import (
     ECDSA,
     begin,
@@ -182,49 +183,99 @@ async def test_firefox_does_not_hear_either_that_the_card_has_gone_before(
     await refused(firefox, 0xB3, "SignInit", *arguments)
 
 
-async def test_firefox_sees_a_card_that_has_gone_while_it_may_try_again_by_itself(
+async def test_a_browser_sees_a_card_that_has_gone_while_it_may_try_again_by_itself(
     house: House, source: MockCardSource
 ) -> None:
-    firefox = await house.client(gecko=True, lingering=3600)
+    browser = await house.client(gecko=True, lingering=3600)
     other = await house.client()
-    for client in (firefox, other):
+    for client in (browser, other):
         await client.call("WaitForSlotEvent", u64(0))
-    old, _ = await key_of(firefox)
+    old, _ = await key_of(browser)
     source.remove()
     await other.call("WaitForSlotEvent", u64(0))
     assert await other.call("GetSlotList", b"\1", u32(9)) == [[]]
-    assert await firefox.call("GetSlotList", b"\1", u32(9)) == [[1]]
-    assert (await firefox.call("GetSlotInfo", u64(1)))[2] == 7
-    await firefox.call("GetSessionInfo", u64(old))
-    session, key = await key_of(firefox)
-    made = await firefox.sign(session, key, ECDSA, bytes(48))
+    assert await browser.call("GetSlotList", b"\1", u32(9)) == [[1]]
+    assert (await browser.call("GetSlotInfo", u64(1)))[2] == 7
+    session, key = await key_of(browser)
+    made = await browser.sign(session, key, ECDSA, bytes(48))
     assert len(made) == 96
-    assert made != await firefox.sign(session, key, ECDSA, bytes(48))
+    assert made != await browser.sign(session, key, ECDSA, bytes(48))
     assert house.windows == []
-    await refused(firefox, 8, "WaitForSlotEvent", u64(1))
-    # Another card, or the same one again, ends that.
+    await refused(browser, 0x32, "Login", u64(session), u64(1), octets(b"1234"))
+    # The card is put back, and all goes on.
     source.insert()
-    for client in (firefox, other):
-        await client.call("WaitForSlotEvent", u64(0))
+    await other.call("WaitForSlotEvent", u64(0))
     for each in (old, session):
-        await refused(firefox, 0xB3, "GetSessionInfo", u64(each))
-    await firefox.open_session()
+        house.pins.append(["1234"])
+        await browser.call("GetSessionInfo", u64(each))
+        assert len(await browser.sign(each, key, ECDSA, bytes(48))) == 96
+    assert len(house.windows) == 2
+    await refused(browser, 8, "WaitForSlotEvent", u64(1))
 
 
-async def test_firefox_sees_a_card_that_has_gone_as_long_as_a_signature_is_waited_for(
+async def test_another_card_ends_that_a_browser_sees_the_one_before(
+    house: House, source: MockCardSource, folder: Path, copy_card: CopyCard
+) -> None:
+    browser = await house.client(gecko=True, lingering=3600)
+    await browser.call("WaitForSlotEvent", u64(0))
+    session = await browser.open_session()
+    source.remove()
+    for file in copy_card("v4.2").iterdir():
+        if file.suffix in {".json", ".der"} and file.name != "presence.json":
+            shutil.copy(file, folder)
+    source.insert()
+    await browser.call("WaitForSlotEvent", u64(0))
+    await refused(browser, 0xB3, "GetSessionInfo", u64(session))
+
+
+async def test_a_browser_sees_a_card_that_has_gone_as_long_as_a_signature_is_awaited(
     house: House, source: MockCardSource
 ) -> None:
-    firefox = await house.client(gecko=True)
-    await firefox.call("WaitForSlotEvent", u64(0))
-    session, signing = await begin(house, firefox)
+    browser = await house.client(gecko=True, lingering=0.001)
+    await browser.call("WaitForSlotEvent", u64(0))
+    session, signing = await begin(house, browser)
     source.remove()
     await until(lambda: "CARD_REMOVED" in house.windows[0].problems())
-    await firefox.call("GetSessionInfo", u64(session))
-    await refused(firefox, 8, "WaitForSlotEvent", u64(1))
+    await browser.call("GetSessionInfo", u64(session))
+    await refused(browser, 8, "WaitForSlotEvent", u64(1))
     house.windows[0].cancel()
     assert len(await signing) == 96
-    await firefox.call("WaitForSlotEvent", u64(0))
-    await refused(firefox, 0xB3, "GetSessionInfo", u64(session))
+    await browser.call("WaitForSlotEvent", u64(0))
+    await refused(browser, 0xB3, "GetSessionInfo", u64(session))
+
+
+async def test_a_card_that_is_put_back_while_the_pin_is_typed_signs_for_a_browser(
+    house: House, source: MockCardSource
+) -> None:
+    browser = await house.client(lingering=3600)
+    await browser.call("WaitForSlotEvent", u64(0))
+    session, signing = await begin(house, browser)
+    [window] = house.windows
+    source.remove()
+    await until(lambda: "CARD_REMOVED" in window.problems())
+    window.pins.append("1234")
+    source.insert()
+    assert len(await signing) == 96
+    assert (await browser.call("GetSessionInfo", u64(session)))[0] == 1
+
+
+@pytest.mark.parametrize("how", ["SessionCancel", "SignInit"])
+async def test_a_signature_that_is_called_off_takes_its_window_along(
+    house: House, client: Client, how: str
+) -> None:
+    session, signing = await begin(house, client)
+    nothing = b"\xff\xff\xff\xff" + u64(0)  # no mechanism
+    rest = {"SessionCancel": u64(0x800), "SignInit": nothing}
+    await client.call(how, u64(session), rest[how])
+    with pytest.raises(Ckr, match="0x50"):
+        await signing
+    await until(lambda: house.closed == house.windows)
+    # Who asks right then is asked in a window of its own.
+    _, again = await begin(house, client)
+    await until(lambda: len(house.windows) == 2 and house.windows[1].questions)
+    house.windows[1].cancel()
+    with pytest.raises(Ckr, match="0x50"):
+        await again
 
 
 async def test_sessions_of_cards_that_have_gone_do_not_pile_up(
