@@ -14,15 +14,13 @@ signature; and it can be typed beforehand.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import WrongPin
 from native_host.card.fineid import PinRole
 from native_host.card.signature import SignatureAlgorithm
-from native_host.card.source import CardSource, Reader
+from native_host.card.source import CardSource
 from native_host.errors import (
     Busy,
     KortillaError,
@@ -36,9 +34,10 @@ from native_host.operations.authenticate import (
     authentication_key,
     look_for_authentication,
 )
-from native_host.operations.card_session import CardAtHand, same_card, with_card
+from native_host.operations.card_session import CardAtHand, with_card
 from native_host.operations.conversation import check_cancelled
-from native_host.operations.known_pin import KnownPin, KnownPins
+from native_host.operations.kept_pins import KeptPin, KeptPins
+from native_host.operations.known_pin import KnownPins
 from native_host.operations.pin import PinAsker
 from native_host.operations.pin_setting import OtherCard
 from native_host.operations.refusals import Refusals
@@ -53,8 +52,6 @@ _MOST_AT_ONCE = 8
 #: Seconds for which nothing is asked after the person has cancelled: browsers try once
 #: or twice more by themselves.
 _QUIET_FOR = 2.0
-#: How many signatures a kept PIN is for: Firefox may open two connections for a page.
-_MOST_WITH_KEPT = 2
 
 
 class PinPadOnly(KortillaError):
@@ -73,16 +70,6 @@ class _Wanted:
 
 
 @dataclass(eq=False)
-class _Kept(KnownPin):
-    """A PIN that is kept for one login."""
-
-    uses: int = 0
-    #: How many signatures are being made with it just now.
-    users: int = 0
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-@dataclass(eq=False)
 class _Asking:
     """A window that asks for the PIN, and all who wait for it.
 
@@ -97,7 +84,7 @@ class _Asking:
     #: Whether the window is for somebody whom the program does not wait for any more.
     outlives: bool = False
     #: The PIN that is kept, as long as nobody has been told so.
-    kept: _Kept | None = None
+    kept: KeptPin | None = None
     task: asyncio.Task[None] | None = None
     begun: bool = False
     called_off: bool = False
@@ -145,19 +132,13 @@ class TlsLogin:
         self._program = program
         self._language = language
         self._patience = patience
-        self._kept_for = kept_for
         self._turn = asyncio.Lock()
         self._refusals = refusals or Refusals()
-        self._pins = KnownPins(source, self._turn, self._refusals)
+        pins = KnownPins(source, self._turn, self._refusals)
+        self.pins = KeptPins(source, pins, kept_for)
         self._asking: _Asking | None = None
         #: Windows, those included that only tell that a PIN is kept.
         self._windows: set[_Asking] = set()
-        self._kept: _Kept | None = None
-        self._expiry: asyncio.TimerHandle | None = None
-        #: By the certificates, in DER.
-        self._logged_in: dict[bytes, KnownPin] = {}
-        self._watching: asyncio.Task[None] | None = None
-        self._wiping: set[asyncio.Task[None]] = set()
         #: Until when nothing is asked, by the loop's clock.
         self._quiet_until = 0.0
 
@@ -169,7 +150,7 @@ class TlsLogin:
     ) -> bytes:
         """Sign a digest with the key of a certificate that is on a card here.
 
-        With the PIN of ``log_in``, with one that is kept, or else with the one that is
+        With the PIN of a login, with one that is kept, or else with the one that is
         typed in a window; whoever asks while that is open is served by the same typing.
         Raises ``RequestExpired`` when the program's patience is at an end, while the
         window stays; ``UserCancelled``, also for what comes right after the person has
@@ -177,13 +158,11 @@ class TlsLogin:
         for at once, or for two cards.
         """
         asking = self._asking
-        if logged_in := self._logged_in.get(certificate.der):
-            return await self._sign_logged_in(logged_in, digest, algorithm)
+        if logged_in := self.pins.logged_in(certificate):
+            return await self.pins.sign(logged_in, digest, algorithm)
         if asking is None:
-            kept = self._kept
-            fits = kept is not None and kept.certificate.der == certificate.der
-            if kept is not None and fits and kept.uses < _MOST_WITH_KEPT:
-                return await self._sign_with_kept(kept, digest, algorithm)
+            if kept := self.pins.kept_for(certificate):
+                return await self.pins.sign_with_kept(kept, digest, algorithm)
             if asyncio.get_running_loop().time() < self._quiet_until:
                 raise UserCancelled("The person has just cancelled.")
             asking = self._open("tls-login", certificate)
@@ -200,8 +179,8 @@ class TlsLogin:
 
         Raises what ``sign`` does, and ``PinPadOnly``.
         """
-        while self._asking is None and self._kept is not None:
-            await self._forget(self._kept)
+        while self._asking is None and self.pins.kept is not None:
+            await self.pins.forget(self.pins.kept)
         if self._asking is not None:
             raise Busy("The PIN is being asked for already.")
         asking = self._open("prepare-login", None)
@@ -211,47 +190,13 @@ class TlsLogin:
             self._call_off(asking)
             raise
 
-    async def log_in(
-        self, certificate: CardCertificate, reader: Reader, pin: bytearray
-    ) -> None:
-        """Verify a PIN that the program has asked for, on the card in a reader.
-
-        It is kept until ``log_out``, or until the card is moved. ``pin`` is wiped. A
-        PIN that the card has refused is not sent again. Raises ``WrongPin``,
-        ``PinBlocked``, ``ConfirmationNeeded`` with one try left, and what the card
-        raises.
-        """
-        try:
-            logged_in = await self._pins.verify(certificate, reader, pin)
-        finally:
-            await self._pins.wipe(pin)
-        await self.log_out(certificate)
-        self._logged_in[certificate.der] = logged_in
-        self._watch_over()
-
-    def is_logged_in(self, certificate: CardCertificate) -> bool:
-        """Say whether there is a PIN of ``log_in`` for a card."""
-        return certificate.der in self._logged_in
-
-    async def log_out(self, certificate: CardCertificate) -> None:
-        """Wipe the PIN of ``log_in`` for a card, if there is one."""
-        if logged_in := self._logged_in.get(certificate.der):
-            await self._end_login(logged_in)
-
     async def close(self) -> None:
         """Close all windows, and wipe all PINs. May be called twice."""
         for asking in self._windows:
             self._call_off(asking)
         tasks = [asking.task for asking in self._windows if asking.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._kept is not None:
-            await self._forget(self._kept)
-        for logged_in in list(self._logged_in.values()):
-            await self._end_login(logged_in)
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
-        await asyncio.gather(*self._wiping)
+        await self.pins.close()
 
     def _call_off(self, asking: _Asking) -> None:
         """Close a window from outside. Who asks from now on gets another."""
@@ -326,7 +271,7 @@ class TlsLogin:
             self._windows.discard(asking)
             asking.fail(error)
             if asking.kept is not None:  # it ended before that could be said
-                await asyncio.shield(self._forget(asking.kept))
+                await asyncio.shield(self.pins.forget(asking.kept))
             await prompt.close()
 
     async def _ask_and_use(self, asking: _Asking) -> None:
@@ -391,86 +336,9 @@ class TlsLogin:
             if asking.wanted:
                 asking.fail(Busy("One typing is for so many signatures and no more."))
             elif pin is not None and not served:
-                asking.kept = _Kept(bytearray(pin), certificate, at_hand.reader)
-                self._keep(asking.kept)
+                asking.kept = self.pins.keep(certificate, at_hand.reader, pin)
 
         await asker.until_accepted(at_hand, certificate, use)
-
-    def _keep(self, kept: _Kept) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
-        self._expire()  # the one before
-        loop = asyncio.get_running_loop()
-        self._kept = kept
-        self._expiry = loop.call_later(self._kept_for, self._expire)
-        self._watch_over()
-
-    def _watch_over(self) -> None:
-        """Begin anew to watch the cards of all PINs that are known."""
-        if self._watching is not None:
-            self._watching.cancel()
-        self._watching = asyncio.create_task(self._watch())
-
-    async def _watch(self) -> None:
-        """Wipe each PIN whose card is moved."""
-        while True:
-            readers: tuple[Reader, ...] = ()
-            with suppress(KortillaError):
-                readers = await self._source.readers()
-            if self._kept and not same_card(self._kept.reader, readers):
-                await self._forget(self._kept)
-            for logged_in in list(self._logged_in.values()):
-                if not same_card(logged_in.reader, readers):
-                    await self._end_login(logged_in)
-            if not self._kept and not self._logged_in:
-                return
-            with suppress(KortillaError):
-                await self._source.wait_for_change(readers)
-
-    async def _end_login(self, logged_in: KnownPin) -> None:
-        if self._logged_in.get(logged_in.certificate.der) is logged_in:
-            del self._logged_in[logged_in.certificate.der]
-        await self._pins.wipe(logged_in.pin)
-
-    def _expire(self) -> None:
-        if self._kept is None:
-            return
-        task = asyncio.create_task(self._forget(self._kept))
-        self._wiping.add(task)
-        task.add_done_callback(self._wiping.discard)
-
-    async def _sign_logged_in(
-        self, logged_in: KnownPin, digest: bytes, algorithm: SignatureAlgorithm
-    ) -> bytes:
-        try:
-            return await self._pins.sign(logged_in, digest, algorithm)
-        except WrongPin:
-            await self._end_login(logged_in)
-            raise
-
-    async def _sign_with_kept(
-        self, kept: _Kept, digest: bytes, algorithm: SignatureAlgorithm
-    ) -> bytes:
-        """Sign with a PIN that is kept, and wipe it when that is done."""
-        kept.uses += 1
-        kept.users += 1
-        try:
-            return await self._pins.sign(kept, digest, algorithm)
-        except WrongPin:
-            await self._forget(kept)
-            raise
-        finally:
-            kept.users -= 1
-            if not kept.users:
-                await self._forget(kept)
-
-    async def _forget(self, kept: _Kept) -> None:
-        if self._kept is kept:
-            self._kept = None
-            if self._expiry is not None:
-                self._expiry.cancel()
-        kept.gone.set()
-        await self._pins.wipe(kept.pin)
 
 
 async def _first_of(*awaitables: Coroutine[Any, Any, object]) -> None:

@@ -85,11 +85,12 @@ class Client:
         return self._slot(number), token
 
     def _is_logged_in(self, token: Token) -> bool:
-        return self._signer is not None and self._signer.is_logged_in(token.certificate)
+        pins = self._signer.pins if self._signer else None
+        return pins is not None and pins.logged_in(token.certificate) is not None
 
     async def _log_out(self, token: Token | None) -> None:
         if token is not None and self._signer is not None:
-            await self._signer.log_out(token.certificate)
+            await self._signer.pins.log_out(token.certificate)
 
     def _slot_changed(self, number: int) -> None:
         if losing := self._losing.pop(number, None):

@@ -38,9 +38,9 @@ class SigningCalls(Client):
             raise
         # From here on wiping it is for whoever has it: a wiped PIN may cost a try.
         certificate = session.token.certificate
-        await self.signer.log_in(certificate, reader, pin or bytearray())
+        await self.signer.pins.log_in(certificate, reader, pin or bytearray())
         if session.lost:
-            await self.signer.log_out(certificate)
+            await self.signer.pins.log_out(certificate)
             raise Refused(CKR.SESSION_HANDLE_INVALID)
         return ()
 

@@ -32,7 +32,7 @@ async def test_a_pin_from_the_program_signs_until_it_logs_out(
     for _ in range(3):
         await sign(login, certificate)
     assert windows.persons == []
-    await login.log_out(certificate)
+    await login.pins.log_out(certificate)
     windows.type("1234")
     await sign(login, certificate)
     assert len(windows.persons) == 1
@@ -127,13 +127,13 @@ async def test_a_login_ends_with_its_pin(
     login: TlsLogin, certificate: CardCertificate, source: MockCardSource, folder: Path
 ) -> None:
     await log_in(login, certificate, source, bytearray(b"1234"))
-    assert login.is_logged_in(certificate)
+    assert login.pins.logged_in(certificate)
     change_pin(folder, "4321")
     both = [sign(login, certificate) for _ in range(2)]
     ended = await asyncio.gather(*both, return_exceptions=True)
     assert [type(each) for each in ended] == [WrongPin, RequestCancelled]
-    assert not login.is_logged_in(certificate)
+    assert not login.pins.logged_in(certificate)
     assert tries(folder) == 4
     await log_in(login, certificate, source, bytearray(b"4321"))
     source.remove()
-    await until(lambda: not login.is_logged_in(certificate))
+    await until(lambda: not login.pins.logged_in(certificate))

@@ -97,7 +97,7 @@ async def log_in(
 ) -> None:
     """Log in with the card that is in the reader."""
     [reader] = await source.readers()
-    await login.log_in(certificate, reader, pin)
+    await login.pins.log_in(certificate, reader, pin)
 
 
 async def sign(login: TlsLogin, certificate: CardCertificate) -> None:

@@ -45,8 +45,12 @@ class _Signer:
             raise CardError("refused")
         self._logged_in = True
 
-    def is_logged_in(self, _certificate: object) -> bool:
-        return self._logged_in
+    @property
+    def pins(self) -> "_Signer":
+        return self
+
+    def logged_in(self, _certificate: object) -> object:
+        return self._logged_in or None
 
     async def log_out(self, _certificate: object) -> None:
         self._logged_in = False
