@@ -149,11 +149,12 @@ class MockCardSource(CardSource):
         """Power the card. Raises ``CardBusy``, ``CardRemoved``, ``MockCardBroken``."""
         if reader.atr is None or (reader,) != await self.readers():
             raise CardRemoved(_TAKEN_OUT)
-        opening = self._submit(
-            MockCardConnection,
-            self._state,
-            style=self._style,
-            patience=self._patience,
+        # Not on the card's thread, which whoever holds the card has need of.
+        opening = asyncio.get_running_loop().run_in_executor(
+            None,
+            lambda: MockCardConnection(
+                self._state, style=self._style, patience=self._patience
+            ),
         )
         try:
             connection = await asyncio.shield(opening)

@@ -144,6 +144,8 @@ class SigningCalls(Client):
             return (Size(operation.size),)
         session.signing = None
         try:
+            if self._slot(session.slot).token is None:  # put back, and not read yet
+                await self._tokens.settled()
             if self._slot(session.slot).token is not session.token:
                 raise Refused(CKR.DEVICE_REMOVED)
             operation.take(data)

@@ -164,6 +164,22 @@ async def test_a_card_that_is_pulled_ends_in_an_error_page(
     await try_until_asked(counter, tab, version)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_card_that_is_put_back_logs_in(
+    counter: Counter, tab: Tab, version: str
+) -> None:
+    going = counter.start(tab, version)
+    window = await counter.door.opened()
+    await window.hear("ask-pin")
+    counter.card.state.pull()
+    told = await window.hear_step("waiting-for-card")
+    assert told["problem"]["code"] == "CARD_REMOVED"
+    counter.card.state.insert()
+    await window.type_pin("1234")
+    await going
+    assert await tab.text("#satu") == counter.card.state.read().satu
+
+
 async def try_until_asked(counter: Counter, tab: Tab, version: str) -> None:
     """Log in where that may fail at first.
 
