@@ -22,15 +22,17 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
   --progress-bar off --retries 10
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench lock clean
-.PHONY: packages-demo packages-test packages-check bytecode
+.PHONY: help program setup demo test check bench lock clean
+.PHONY: packages-program packages-card packages-demo packages-test packages-check bytecode
 
 help: ## Say what there is.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 setup: $(VENV)/dev.stamp node_modules/stamp bytecode ## Install all that the other targets need.
 
-demo: $(VENV)/demo.stamp bytecode ## Log in with a mock card: [HEADLESS=1] [BROWSER=chromium|firefox].
+program: packages-card $(VENV)/demo.stamp bytecode ## Install the program alone, for a person with a card.
+
+demo: packages-demo $(VENV)/demo.stamp bytecode ## Log in with a mock card: [HEADLESS=1] [BROWSER=chromium|firefox].
 	@$(BIN)/kortilla demo --output build/demo \
 	  $(if $(BROWSER),--browser '$(BROWSER)') $(if $(filter-out 0,$(HEADLESS)),--headless)
 
@@ -60,12 +62,14 @@ clean: ## Remove all that was installed or built here.
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The system's packages are looked for on each run, which takes no time to speak of.
-packages-demo: SETS := demo $(filter firefox,$(BROWSER))
-packages-test packages-check: SETS := demo firefox test check
-packages-demo packages-test packages-check:
+packages-program: SETS := program
+packages-card: SETS := program card
+packages-demo: SETS := program demo $(filter firefox,$(BROWSER))
+packages-test packages-check: SETS := program card demo firefox test check
+packages-program packages-card packages-demo packages-test packages-check:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
-$(BIN)/python: | packages-demo
+$(BIN)/python: | packages-program
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
 	  f"Kortilla needs Python 3.11 or newer; $(PYTHON) is {sys.version.split()[0]}. Say which with PYTHON=…")'
 	$(PYTHON) -m venv $(VENV)
@@ -77,7 +81,7 @@ $(VENV)/build.stamp: $(LOCKS)/build.txt | $(BIN)/python
 	@touch $@
 
 # What the demo needs is part of what the tests need.
-$(VENV)/demo.stamp: | packages-demo
+$(VENV)/demo.stamp: | packages-program
 $(VENV)/dev.stamp: | packages-test
 $(VENV)/demo.stamp $(VENV)/dev.stamp: $(VENV)/%.stamp: $(LOCKS)/%.txt pyproject.toml $(VENV)/build.stamp
 	$(PIP_INSTALL) --require-hashes --no-build-isolation -r $<

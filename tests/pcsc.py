@@ -52,6 +52,8 @@ READER = READERS[0]
 _ROOT = Path(__file__).parent.parent
 _SOCKET = Path("/run/pcscd/pcscd.comm")
 _READERS = Path("/run/readers")
+#: Not in everybody's PATH.
+_PCSCD = shutil.which("pcscd", path=f"{os.environ['PATH']}:/usr/sbin") or "pcscd"
 _DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
 _PACE = Path(__file__).with_name("pcscd_pace.c")
 _READER_ENTRY = """\
@@ -136,7 +138,7 @@ class Room:
             entry = _READER_ENTRY.format(name=name, port=port, driver=driver)
             entries.append(entry)
         (_READERS / "vpcd").write_text("\n".join(entries))
-        pcscd = ["pcscd", "--foreground", "--disable-polkit", "-c", str(_READERS)]
+        pcscd = [_PCSCD, "--foreground", "--disable-polkit", "-c", str(_READERS)]
         self._pcscd = subprocess.Popen(
             [*_DYING_WITH_PARENT, *pcscd],
             env={**os.environ, **({"LD_PRELOAD": str(_pace())} if hurried else {})},

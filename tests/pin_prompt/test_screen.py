@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,12 @@ def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
+def turned(screen: Screen, before: list[bytes]) -> bool:
+    """Say whether another page is on the screen than before, and not another focus."""
+    rows = zip(screen.rows(), before, strict=True)
+    return sum(now != then for now, then in rows) > 200
+
+
 async def test_documents_are_looked_at_and_signed_with_the_keyboard(
     screen: Screen, viewer: Path, window: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
@@ -182,8 +189,10 @@ async def test_documents_are_looked_at_and_signed_with_the_keyboard(
     )
     # The text, in the window and back; then the PDF, in the system's viewer.
     back = ["shift+Tab"]
-    await asyncio.to_thread(screen.press, *back * 4, "space")
-    await asyncio.to_thread(screen.press, "Escape")
+    for keys in ([*back * 4, "space"], ["Escape"]):
+        seen = screen.rows()
+        await asyncio.to_thread(screen.press, *keys)
+        await asyncio.to_thread(screen.wait_until, partial(turned, screen, seen))
     await asyncio.to_thread(screen.press, *back * 2, "space")
     await asyncio.to_thread(screen.wait_until, viewer.exists)
     path, mode, theme = (await asyncio.to_thread(viewer.read_text)).split()

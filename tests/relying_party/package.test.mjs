@@ -180,7 +180,7 @@ function complaints(body, resolution) {
   );
   const [module, how] = resolution === "bundler" ? ["ES2022", "bundler"] : ["nodenext", "nodenext"];
   const checked = run(join(ROOT, "node_modules/.bin/tsc"), [
-    ...["--ignoreConfig", "--strict", "--noEmit", "--target", "ES2022"],
+    ...["--ignoreConfig", "--pretty", "false", "--strict", "--noEmit", "--target", "ES2022"],
     ...["--module", module, "--moduleResolution", how],
     ...["--lib", "ES2022,DOM,DOM.Iterable", "--types", "", "page.ts"],
   ]);

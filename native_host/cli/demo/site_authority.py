@@ -19,6 +19,18 @@ from .errors import DemoFailed
 
 __all__ = ["Authority"]
 
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 class Authority:
     """Makes itself anew in a folder, with one certificate for all sites.
@@ -31,16 +43,24 @@ class Authority:
         key, site_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         name = _name("Kortilla test authority")
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+        # Python 3.13 takes no path without these two.
+        own_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        issuing_key = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+            own_key
+        )
         sites = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
         own = (
             _certificate(name, name, key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_SIGNS_CERTIFICATES, critical=True)
+            .add_extension(own_key, critical=False)
             .sign(key, hashes.SHA256())
         )
         site = (
             _certificate(_name("Test site"), name, site_key)
             .add_extension(sites, critical=False)
             .add_extension(usage, critical=False)
+            .add_extension(issuing_key, critical=False)
             .sign(key, hashes.SHA256())
         )
         self.certificate = folder / "authority.pem"
