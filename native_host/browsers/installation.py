@@ -88,7 +88,8 @@ def install(
     targets = list(_targets(chosen, named=names is not None))
     if not targets:
         raise InstallFailed(
-            "None of the known browsers was found. Name yours with --browser."
+            "None of the known browsers was found: start yours once, or name it with "
+            "--browser."
         )
     python = python_path()
     if level == "system":

@@ -309,7 +309,10 @@ def _none_found() -> str:
                     f"{browser.title} is a {each.kind}, which can't load the module, "
                     "and no other browser was found."
                 )
-    return "None of the known browsers was found. Name yours with --browser."
+    return (
+        "None of the known browsers was found: start yours once, or name it with "
+        "--browser."
+    )
 
 
 def _library(root: Path) -> str | None:

@@ -105,7 +105,7 @@ def establish_context() -> int:
     result, context = scard().SCardEstablishContext(scard().SCARD_SCOPE_SYSTEM)
     if code_of(result) != Code.OK:
         raise PcscUnavailable(
-            "The smart card service can't be reached. "
+            "The smart card service, on Linux pcscd, can't be reached. "
             f"(SCardEstablishContext: {code_of(result):08X})"
         )
     return int(context)

@@ -5,6 +5,7 @@ Apart, so that the host can start it before it imports anything else: the toolki
 loads on another core while the host gets ready.
 """
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,13 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
     ``command`` stands in for the real one in tests. Raises ``PromptFailed`` when it
     can't be started. The process ends by itself when its standard input is closed.
     """
+    if command is None and not _has_screen():
+        from .prompt import PromptFailed  # heavy, and seldom needed
+
+        raise PromptFailed(
+            "There is no screen here for the PIN window. In a terminal, "
+            "--prompt terminal asks without one."
+        )
     try:
         return subprocess.Popen(  # noqa: S603 - our own program, or what a test names
             command or [sys.executable, "-I", "-m", "native_host.pin_prompt"],
@@ -26,8 +34,13 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
             bufsize=0,
         )
     except OSError as error:
-        from .prompt import PromptFailed  # heavy, and seldom needed
+        from .prompt import PromptFailed
 
         raise PromptFailed(
             f"The PIN window can't be started: {error.strerror}."
         ) from error
+
+
+def _has_screen() -> bool:
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    return sys.platform != "linux" or any(os.environ.get(name) for name in names)
