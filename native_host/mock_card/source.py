@@ -115,6 +115,7 @@ class MockCardSource(CardSource):
         self._changed = asyncio.Event()
         self._worker = ThreadPoolExecutor(1, "mock-card")
         self._connection: MockCardConnection | None = None
+        self._openings: set[asyncio.Future[MockCardConnection]] = set()
 
     async def readers(self) -> tuple[Reader, ...]:
         """Return the one reader, or none where it was pulled."""
@@ -156,6 +157,8 @@ class MockCardSource(CardSource):
                 self._state, style=self._style, patience=self._patience
             ),
         )
+        self._openings.add(opening)
+        opening.add_done_callback(self._openings.discard)
         try:
             connection = await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -180,6 +183,7 @@ class MockCardSource(CardSource):
             asyncio.get_running_loop().remove_reader(self._watch.descriptor)
             self._watch.close()
             self._watch = None
+        await asyncio.gather(*self._openings, return_exceptions=True)
         if self._connection:
             self._connection.hurry()
             await self.run(self._connection.close)
