@@ -92,7 +92,7 @@ class _Asking:
     def call_off(self) -> None:
         """End it from outside."""
         self.called_off = True
-        # A task that has not begun would not close the window.
+        # A task that has not begun would not close the window, nor one that ends.
         if self.begun and self.task is not None:
             self.task.cancel()
 
@@ -192,9 +192,10 @@ class TlsLogin:
 
     async def close(self) -> None:
         """Close all windows, and wipe all PINs. May be called twice."""
-        for asking in self._windows:
+        windows = list(self._windows)
+        for asking in windows:
             self._call_off(asking)
-        tasks = [asking.task for asking in self._windows if asking.task is not None]
+        tasks = [asking.task for asking in windows if asking.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.pins.close()
 
@@ -268,11 +269,12 @@ class TlsLogin:
         finally:
             if self._asking is asking:
                 self._asking = None
-            self._windows.discard(asking)
+            asking.begun = False  # nobody can call off what follows
             asking.fail(error)
             if asking.kept is not None:  # it ended before that could be said
-                await asyncio.shield(self.pins.forget(asking.kept))
+                await self.pins.forget(asking.kept)
             await prompt.close()
+            self._windows.discard(asking)
 
     async def _ask_and_use(self, asking: _Asking) -> None:
         """Ask, and sign for all who wait. A PIN that nobody waited for is kept."""
