@@ -17,7 +17,7 @@ from .channel import Channel
 from .constants import CKR
 from .cryptoki import Cryptoki
 from .errors import Refused, return_value_of
-from .wire import Input, WireError, decode, encode, read_preamble
+from .wire import Input, WireError, decode, encode, read_preamble, wipe
 
 __all__ = ["serve_client"]
 
@@ -84,9 +84,7 @@ class _Client:
     async def _answer(self, code: int, call: Call, arguments: list[Any]) -> None:
         try:
             if not (call.before or self._cryptoki.initialized):
-                for each in arguments:
-                    if isinstance(each, bytearray):  # it may be a PIN
-                        each[:] = bytes(len(each))
+                wipe(arguments)
                 raise Refused(CKR.CRYPTOKI_NOT_INITIALIZED)
             values = await self._cryptoki.method(call)(*arguments)
             body = encode(call.number, call.response, values)

@@ -43,6 +43,7 @@ __all__ = [
     "frame",
     "parse_header",
     "read_preamble",
+    "wipe",
 ]
 
 HEADER_SIZE = 12
@@ -180,13 +181,24 @@ def read_preamble(message: Input) -> tuple[int, str]:
 
 def decode(signature: str, message: Input) -> list[Any]:
     """Read a call's arguments to their end. Raises ``WireError``."""
-    values = []
-    for kind in _kinds(signature):
-        values.append(_READERS[kind](message))
-        if message.cut_short:
-            break
-    message.end()
+    values: list[Any] = []
+    try:
+        for kind in _kinds(signature):
+            values.append(_READERS[kind](message))
+            if message.cut_short:
+                break
+        message.end()
+    except WireError:
+        wipe(values)
+        raise
     return values
+
+
+def wipe(arguments: Sequence[Any]) -> None:
+    """Overwrite the bytes among arguments that go nowhere: they may be a PIN."""
+    for each in arguments:
+        if isinstance(each, bytearray):
+            each[:] = bytes(len(each))
 
 
 def encode(call: int, signature: str, values: Sequence[Any]) -> bytes:

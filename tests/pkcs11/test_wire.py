@@ -240,3 +240,20 @@ def test_what_one_side_writes_the_other_reads(
     chosen = [data.draw(values[kind]) for kind in kinds]
     message = Input(bytearray(b"".join(written for _, written in chosen)))
     assert decode("".join(kinds), message) == [value for value, _ in chosen]
+
+
+def test_a_pin_in_a_message_that_is_too_long_is_wiped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[bytearray] = []
+    take = Input.take
+
+    def remember(message: Input, size: int) -> bytearray:
+        taken.append(take(message, size))
+        return taken[-1]
+
+    monkeypatch.setattr(Input, "take", remember)
+    with pytest.raises(WireError):
+        read("uay", "0000000000000001 01 00000004 31323334 FF")
+    assert bytearray(4) in taken
+    assert bytearray(b"1234") not in taken
