@@ -88,6 +88,7 @@ class PcscSource(CardSource):
             if left <= 0:
                 raise CardBusy("A connection to the card is being made already.")
             await asyncio.wait({attempt.future}, timeout=left)
+        taken_up = attempt is not None
         if attempt is None:
             attempt = self._attempts[reader.name] = _Attempt(reader.name)
         attempt.wanted = True
@@ -102,6 +103,8 @@ class PcscSource(CardSource):
             self._abandon(attempt)
             raise CardBusy("Another program holds the card.")
         del self._attempts[reader.name]
+        if taken_up and isinstance(attempt.future.exception(), CardBusy):
+            return await self.connect(reader)  # its time was over, not this call's
         connection = attempt.future.result()
         self._connections = [c for c in self._connections if c.open]
         self._connections.append(connection)
