@@ -3,7 +3,11 @@
 
 from native_host.errors import KortillaError
 
-__all__ = ["BrowserRunning", "InstallFailed", "ToolMissing"]
+__all__ = ["NONE_FOUND", "BrowserRunning", "InstallFailed", "ToolMissing"]
+
+NONE_FOUND = (
+    "None of the known browsers was found: start yours once, or name it with --browser."
+)
 
 
 class InstallFailed(KortillaError):

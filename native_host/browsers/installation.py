@@ -17,7 +17,7 @@ import native_host
 
 from . import files, record
 from .agent_files import agent_files
-from .errors import InstallFailed
+from .errors import NONE_FOUND, InstallFailed
 from .hosts import HostName, host_names, manifest
 from .launcher import launcher, python_path
 from .record import launcher_path
@@ -87,10 +87,7 @@ def install(
     chosen = browsers(level, names, root=root)
     targets = list(_targets(chosen, named=names is not None))
     if not targets:
-        raise InstallFailed(
-            "None of the known browsers was found: start yours once, or name it with "
-            "--browser."
-        )
+        raise InstallFailed(NONE_FOUND)
     python = python_path()
     if level == "system":
         _refuse_unsafe_program(python)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from . import files, nss, p11_kit, record
 from . import pkcs11_places as places
-from .errors import InstallFailed, ToolMissing
+from .errors import NONE_FOUND, InstallFailed, ToolMissing
 from .hosts import Family
 from .nss import NssModule
 from .pkcs11_table import FAMILIES, programs, title
@@ -309,10 +309,7 @@ def _none_found() -> str:
                     f"{browser.title} is a {each.kind}, which can't load the module, "
                     "and no other browser was found."
                 )
-    return (
-        "None of the known browsers was found: start yours once, or name it with "
-        "--browser."
-    )
+    return NONE_FOUND
 
 
 def _library(root: Path) -> str | None:

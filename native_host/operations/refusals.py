@@ -9,7 +9,7 @@ from native_host.card.certificate import CardCertificate
 __all__ = ["Refusals"]
 
 
-@dataclass
+@dataclass(repr=False)
 class _Card:
     """What is known of a card: hashes of PINs, and the tries that were left then."""
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-__all__ = ["spawn"]
+__all__ = ["has_screen", "spawn"]
 
 
 def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
@@ -19,7 +19,8 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
     ``command`` stands in for the real one in tests. Raises ``PromptFailed`` when it
     can't be started. The process ends by itself when its standard input is closed.
     """
-    if command is None and not _has_screen():
+    drawn = os.environ.get("QT_QPA_PLATFORM")  # somebody has said where
+    if command is None and not drawn and not has_screen():
         from .prompt import PromptFailed  # heavy, and seldom needed
 
         raise PromptFailed(
@@ -41,6 +42,8 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
         ) from error
 
 
-def _has_screen() -> bool:
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    return sys.platform != "linux" or any(os.environ.get(name) for name in names)
+def has_screen() -> bool:
+    """Say whether windows can come up. Elsewhere than on Linux they always can."""
+    if not sys.platform.startswith("linux"):
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

@@ -15,7 +15,7 @@ from .constants import CKF, CKO, CKR, CKU
 from .errors import Refused
 from .sessions import Session
 from .token_calls import PIN_LENGTHS
-from .wire import Mechanism, Size
+from .wire import Mechanism, Size, wipe
 
 if TYPE_CHECKING:
     from .mechanisms import SignOperation
@@ -34,7 +34,7 @@ class SigningCalls(Client):
             session = self._sessions.get(handle)
             reader = self._check_login(session, user, pin)
         except Refused:
-            _wipe(pin)
+            wipe((pin,))
             raise
         # From here on wiping it is for whoever has it: a wiped PIN may cost a try.
         certificate = session.token.certificate
@@ -177,8 +177,3 @@ async def _unless_closed(session: Session, work: asyncio.Task[bytes]) -> bytes:
         raise Refused(closed) from None
     finally:
         session.work = None
-
-
-def _wipe(pin: bytearray | None) -> None:
-    if pin is not None:
-        pin[:] = bytes(len(pin))

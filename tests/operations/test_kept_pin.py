@@ -264,34 +264,36 @@ async def test_a_kept_pin_that_was_changed_costs_one_try_however_many_ask(
     assert tries(folder) == 4
 
 
-class SlowEnd:
-    """Holds up the reset of the card, after an accepted PIN has been told of."""
+@pytest.fixture
+async def ending(
+    login: TlsLogin, windows: Windows, monkeypatch: pytest.MonkeyPatch
+) -> tuple[asyncio.Task[None], threading.Event]:
+    """A preparing whose PIN was accepted. The card's reset is held up by the event."""
+    begun, goes_on = threading.Event(), threading.Event()
+    close = MockCardConnection.close
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.begun, self.goes_on = threading.Event(), threading.Event()
-        close = MockCardConnection.close
+    def slow(connection: MockCardConnection) -> None:
+        begun.set()
+        goes_on.wait(20)
+        close(connection)
 
-        def slow(connection: MockCardConnection) -> None:
-            self.begun.set()
-            self.goes_on.wait(20)
-            close(connection)
-
-        monkeypatch.setattr(MockCardConnection, "close", slow)
+    monkeypatch.setattr(MockCardConnection, "close", slow)
+    windows.type("1234")
+    preparing = asyncio.create_task(login.prepare())
+    await asyncio.to_thread(begun.wait, 20)
+    return preparing, goes_on
 
 
 async def test_a_preparing_that_is_called_off_at_its_very_end_keeps_nothing(
     login: TlsLogin,
     windows: Windows,
     certificate: CardCertificate,
-    monkeypatch: pytest.MonkeyPatch,
+    ending: tuple[asyncio.Task[None], threading.Event],
 ) -> None:
-    end = SlowEnd(monkeypatch)
-    windows.type("1234")
-    preparing = asyncio.create_task(login.prepare())
-    await asyncio.to_thread(end.begun.wait, 20)
+    preparing, goes_on = ending
     preparing.cancel()
     await asyncio.gather(preparing, return_exceptions=True)
-    end.goes_on.set()
+    goes_on.set()
     await until(lambda: windows.closed == windows.persons)
     windows.type("1234")
     await sign(login, certificate)
@@ -302,14 +304,11 @@ async def test_cancel_at_the_very_end_of_the_preparing_counts(
     login: TlsLogin,
     windows: Windows,
     certificate: CardCertificate,
-    monkeypatch: pytest.MonkeyPatch,
+    ending: tuple[asyncio.Task[None], threading.Event],
 ) -> None:
-    end = SlowEnd(monkeypatch)
-    windows.type("1234")
-    preparing = asyncio.create_task(login.prepare())
-    await asyncio.to_thread(end.begun.wait, 20)
+    preparing, goes_on = ending
     windows.persons[0].cancel()
-    end.goes_on.set()
+    goes_on.set()
     with pytest.raises(UserCancelled):
         await preparing
     with pytest.raises(UserCancelled):  # right after that nothing is asked

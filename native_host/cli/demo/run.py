@@ -4,7 +4,6 @@
 import asyncio
 import base64
 import logging
-import os
 import sys
 import time
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -16,6 +15,7 @@ from native_host.cli.output import say
 from native_host.mock_card.state import MockCardState
 from native_host.pin_prompt.messages import AskPin, Open, encode_request
 from native_host.pin_prompt.questions import Conversation, PinQuestion
+from native_host.pin_prompt.spawn import has_screen
 from relying_party.demo import DemoServer
 from relying_party.demo.tls_login import VERSIONS, GateSettings
 from relying_party.errors import TrustConfigurationError
@@ -70,7 +70,7 @@ async def run_demo(
     """
     began = time.monotonic()
     cancel_on_signals()
-    if not headless and not _has_screen():
+    if not headless and not has_screen():
         raise DemoFailed("There is no screen; --headless logs in without one.")
     try:
         stage = await asyncio.to_thread(
@@ -152,12 +152,6 @@ async def _token(browser: Family, stage: Stage, around: AsyncExitStack) -> GateS
     token = await around.enter_async_context(TokenSocket(stage.environment))
     stage.environment["P11_KIT_SERVER_ADDRESS"] = token.address
     return GateSettings(authority.chain, _GATE_HOST)
-
-
-def _has_screen() -> bool:
-    if not sys.platform.startswith("linux"):
-        return True
-    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
 
 
 def _launch(

@@ -45,8 +45,8 @@ class Authority:
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
         # Python 3.13 takes no path without these two.
         own_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-        issuing_key = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
-            own_key
+        issuing_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(
+            key.public_key()
         )
         sites = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
         own = (
