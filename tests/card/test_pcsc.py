@@ -269,6 +269,9 @@ class OtherProgram:
         if not exclusive:
             assert self.api.SCardBeginTransaction(self.card) == 0
 
+    def end_transaction(self) -> None:
+        self.api.SCardEndTransaction(self.card, self.api.SCARD_LEAVE_CARD)
+
     def close(self) -> None:
         self.api.SCardDisconnect(self.card, self.api.SCARD_LEAVE_CARD)
         self.api.SCardReleaseContext(self.context)
@@ -310,6 +313,9 @@ async def test_a_connection_that_nobody_waits_for_any_more_is_let_go(
     room.insert(mock)
     async with PcscSource() as source:
         reader = await reader_where(source, has_card)
+        # As long as somebody is connected, pcscd does not switch the card off.
+        keeper = OtherProgram(exclusive=False)
+        keeper.end_transaction()
         other = OtherProgram(exclusive=False)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
@@ -320,6 +326,7 @@ async def test_a_connection_that_nobody_waits_for_any_more_is_let_go(
         other.close()
         # Nothing was sent over it, so the other program's card was not reset either.
         assert mock.resets == resets
+        keeper.close()
         assert len(await log_in(source)) == 96
 
 
