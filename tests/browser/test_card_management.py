@@ -90,7 +90,8 @@ async def popup(door: Door, open_tab: OpenTab) -> AsyncIterator[Any]:
 
     async def open_popup() -> Popup:
         tab = await open_tab(POPUP)
-        await ready(tab)
+        await ready(tab)  # which it may be from an earlier look, while this one goes on
+        await tab.wait_for("#card[aria-busy=false]")
         return Popup(tab)
 
     yield open_popup
