@@ -28,10 +28,10 @@ const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (class 
  * `<kortilla-button>`.
  *
  * Attributes: `routes`, where the login's routes are, by default beside the folder of
- * this module; `lang`, by default that of the nearest element that has one; `next`, the
- * address of the same origin to go to after the login; `help`, the service's own page
- * about getting Kortilla. `state` is written by the button: `idle`, `working`, `error`
- * or `done`.
+ * this module, and `/auth/` in a bundle; `lang`, by default that of the nearest element
+ * that has one; `next`, the address of the same origin to go to after the login; `help`,
+ * the service's own page about getting Kortilla. `state` is written by the button:
+ * `idle`, `working`, `error` or `done`.
  *
  * Events, which bubble: `kortilla-login`, whose `detail` is who logged in, and after
  * which the button goes to `next` unless it is prevented; `kortilla-error`, whose

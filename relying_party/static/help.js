@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 // What the person has to get or to update before anything works, and where that is told.
 
-import fallbackLabels from "./labels/en.js";
+import english from "./labels/en.js";
+import { ownFolder } from "./own-folder.js";
+
+// Each import names its file: a bundler brings no other.
+const LABELS = {
+  fi: () => import("./labels/fi.js"),
+  sv: () => import("./labels/sv.js"),
+};
 
 /**
  * @typedef {object} Help A link for the person.
@@ -22,7 +29,8 @@ const PARTS = {
 };
 
 /**
- * Return the link that helps with a code, or nothing where there is nothing to get.
+ * Return the link that helps with a code, or nothing where there is nothing to get, or,
+ * in a bundle, no page that is known.
  *
  * @param {string} code
  * @param {string} lang two letters
@@ -33,8 +41,10 @@ export async function helpFor(code, lang, page) {
   const part = Object.hasOwn(PARTS, code) ? PARTS[code] : undefined;
   if (part === undefined) return undefined;
   const labels = await loadLabels(lang);
-  const own = asAddress(page);
-  const url = own ?? new URL(`./help/${labels.language}.html`, import.meta.url);
+  const folder = ownFolder();
+  const ours = folder && new URL(`help/${labels.language}.html`, folder);
+  const url = asAddress(page) ?? ours;
+  if (!url) return undefined;
   if (!url.hash) url.hash = part;
   return { text: labels[`help.${part}`] ?? "", url: url.href };
 }
@@ -45,11 +55,26 @@ export async function helpFor(code, lang, page) {
  * @param {string} lang two letters
  * @returns {Promise<Record<string, string>>}
  */
-export async function loadLabels(lang) {
+export function loadLabels(lang) {
+  return inLanguage(LABELS, english, lang);
+}
+
+/** @typedef {Record<string, string>} Texts */
+
+/**
+ * Load the texts of a language, or return the English ones: where there is no such
+ * language, and where the network has gone.
+ *
+ * @param {Record<string, () => Promise<{default: Texts}>>} languages
+ * @param {Texts} fallback
+ * @param {string} lang two letters
+ * @returns {Promise<Texts>}
+ */
+export async function inLanguage(languages, fallback, lang) {
   try {
-    return (await import(`./labels/${lang}.js`)).default;
+    return (await languages[lang]?.())?.default ?? fallback;
   } catch {
-    return fallbackLabels; // no such language, or the network has gone
+    return fallback;
   }
 }
 

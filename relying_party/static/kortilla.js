@@ -12,6 +12,7 @@
 
 import { isUnsupported } from "./help.js";
 import { Extension, tell } from "./messages.js";
+import { ownFolder } from "./own-folder.js";
 import { postJson } from "./service.js";
 import { asDocument } from "./signing.js";
 import { WebEid } from "./web-eid.js";
@@ -35,6 +36,8 @@ export { KortillaError };
 
 /** A challenge is valid for five minutes: nobody needs a token any later. */
 const PERSON_MS = 300_000;
+/** Where the routes are, if nothing else is known: Python's `setup` puts them there. */
+const ROUTES = "/auth/";
 /** What is asked of the extension alone is answered at once, or never. */
 const EXTENSION_MS = 15_000;
 /** The extension keeps a prepared host for two minutes. */
@@ -131,9 +134,11 @@ async function askForToken(nonce, options) {
  * @param {Options & {base?: string | URL}} options
  * @returns {Promise<Person>}
  */
-async function logIn({ base = new URL("../", import.meta.url), ...options }) {
+async function logIn({ base, ...options }) {
   tell(options.onProgress, "challenge");
-  const root = new URL(base, location.href);
+  const folder = ownFolder();
+  const beside = folder ? new URL("../", folder) : ROUTES;
+  const root = new URL(base ?? beside, location.href);
   // Another origin's session is not the page's, and its server would refuse.
   if (root.origin !== location.origin) throw new Fault("INVALID_ARGUMENT");
   if (!root.pathname.endsWith("/")) root.pathname += "/";
@@ -247,7 +252,7 @@ export const kortilla = Object.freeze({
    * have it answered by the card, hand the token over.
    *
    * @param {Options & {base?: string | URL}} [options] `base`: where the routes are;
-   *   by default beside the folder that this module came from
+   *   by default beside the folder that this module came from, and `/auth/` in a bundle
    * @returns {Promise<Person>}
    * @throws {KortillaError}
    */

@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: MIT
 // Faults, and what the person is told of them in their language.
 
-import { helpFor } from "./help.js";
-import fallbackTexts from "./texts/en.js";
+import { helpFor, inLanguage } from "./help.js";
+import english from "./texts/en.js";
 
 /** @import { Help } from "./help.js" */
 /** @import { Made } from "./signing.js" */
+
+// Each import names its file: a bundler brings no other.
+const TEXTS = {
+  fi: () => import("./texts/fi.js"),
+  sv: () => import("./texts/sv.js"),
+};
 
 /**
  * @typedef {object} Wording How the person is spoken to.
  * @property {string} [lang] Two letters: of the window, and of error texts; by default
  *   the document's.
  * @property {string | URL} [help] Your own page that says how to get and update the
- *   program and its extension, in place of the one that lies beside this module.
+ *   program and its extension, in place of the one that lies beside this module. In a
+ *   bundle there is none beside it.
  */
 
 /**
@@ -100,7 +107,7 @@ export async function inWords(wording, action, kind = "") {
  */
 export async function explain(fault, wording = {}, kind = "") {
   const lang = language(wording.lang);
-  const texts = await loadTexts(lang);
+  const texts = await inLanguage(TEXTS, english, lang);
   /** @param {string} code */
   const textOf = (code) => texts[`${kind}${code}`] ?? texts[code];
   const known = textOf(fault.code) ?? texts.INTERNAL ?? fault.code;
@@ -108,16 +115,4 @@ export async function explain(fault, wording = {}, kind = "") {
   const message = fault.text ?? (because ? `${known} ${because}` : known);
   const help = await helpFor(fault.code, lang, wording.help);
   return help ? { message, help } : { message };
-}
-
-/**
- * @param {string} lang
- * @returns {Promise<Record<string, string>>}
- */
-async function loadTexts(lang) {
-  try {
-    return (await import(`./texts/${lang}.js`)).default;
-  } catch {
-    return fallbackTexts; // no such language, or the network has gone
-  }
 }

@@ -76,7 +76,8 @@ beforeEach(async () => {
   page = new FakeWindow();
   Object.assign(globalThis, {
     window: page,
-    location: { origin: ORIGIN, href: `${ORIGIN}/fi/` },
+    // Its modules come from the disk, as those of a page from there do.
+    location: { origin: ORIGIN, href: `${ORIGIN}/fi/`, protocol: "file:" },
     document: { documentElement: { lang: "fi" }, baseURI: `${ORIGIN}/fi/` },
   });
   // Each test has a module of its own, as each page has.

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: MIT
+"""The npm package in a page that Vite or Rollup built, with a policy that is strict."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from relying_party import LoginService, Trust
+from relying_party.web import setup
+
+from .browsers import Browser
+from .conftest import Holder, OpenTab
+from .test_button import POLICY, TEXTS
+from .tls import Authority
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ROOT = Path(__file__).parents[2]
+
+INDEX = """<!doctype html><title>Bundle</title>
+<script type="module" src="SCRIPT"></script>
+"""
+
+SCRIPT = """
+import { kortilla } from "kortilla";
+import "kortilla/button";
+document.documentElement.lang = location.search.slice(1);
+document.body.append(document.createElement("kortilla-button"));
+const told = (asked) =>
+  asked.catch(({ code, message, help }) => ({ code, message, help }));
+Object.assign(globalThis, { kortilla, told });
+addEventListener("kortilla-login", ({ detail }) => (globalThis.person = detail));
+"""
+
+#: What each language says of a signature that was called off, and of no program.
+ERRORS = {
+    "fi": ("Allekirjoittaminen peruutettiin.", "Kortilla-ohjelma puuttuu"),
+    "sv": ("Undertecknandet avbröts.", "programmet Kortilla saknas"),
+    "en": ("The signing was cancelled.", "the Kortilla program is missing"),
+}
+
+
+@pytest.fixture(scope="session")
+def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a project that has the packed package installed, and a page."""
+    folder = tmp_path_factory.mktemp("npm")
+    # A copy: other tests serve the files themselves meanwhile.
+    shutil.copytree(ROOT / "relying_party/static", folder / "relying_party/static")
+    shutil.copy(ROOT / "LICENSE", folder)
+    (folder / "node_modules").symlink_to(ROOT / "node_modules")
+    consumer = folder / "consumer"
+    consumer.mkdir()
+    (consumer / "package.json").write_text('{"private": true, "type": "module"}')
+    (consumer / "main.js").write_text(SCRIPT)
+    (consumer / "index.html").write_text(INDEX.replace("SCRIPT", "/main.js"))
+    run(folder / "relying_party/static", "npm", "pack", "--pack-destination", folder)
+    [tarball] = folder.glob("*.tgz")
+    run(consumer, "npm", "install", tarball)
+    return consumer
+
+
+@pytest.fixture(scope="session", params=["vite", "rollup"])
+def bundle(request: pytest.FixtureRequest, consumer: Path) -> Path:
+    """Build the page; return the folder to serve."""
+    name: str = request.param
+    folder = consumer / name
+    program = ROOT / "node_modules/.bin" / name
+    if name == "vite":
+        told = run(consumer, program, "build", "--outDir", folder)
+    else:
+        resolving = ("--plugin", "node-resolve")
+        told = run(consumer, program, "main.js", "--dir", folder, *resolving)
+        (folder / "index.html").write_text(INDEX.replace("SCRIPT", "main.js"))
+    assert "import.meta" not in told
+    return folder
+
+
+def run(folder: Path, *command: str | Path) -> str:
+    """Run a program of npm's world, which asks no network; return what it said."""
+    offline = {
+        "npm_config_cache": str(folder / ".npm"),
+        "npm_config_offline": "true",
+        "NO_COLOR": "1",
+    }
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | offline,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@dataclass
+class Service:
+    """A service whose page is a bundle, and what it was asked for."""
+
+    origin: str
+    asked: list[str] = field(default_factory=list)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service(
+    bundle: Path, trust: Trust, authority: Authority
+) -> AsyncIterator[Service]:
+    """Serve a bundle beside the login's routes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        service = Service(f"https://n0.service.example:{port}")
+
+        async def prepare(request: web.Request, answer: web.StreamResponse) -> None:
+            service.asked.append(request.path)
+            answer.headers["Content-Security-Policy"] = POLICY
+
+        async def front(_: web.Request) -> web.FileResponse:
+            return web.FileResponse(bundle / "index.html")
+
+        app = web.Application()
+        app.on_response_prepare.append(prepare)
+        setup(app, LoginService(origin=service.origin, trust=trust))
+        app.router.add_get("/", front)
+        app.router.add_static("/", bundle)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            context = authority.server_context
+            await web.SockSite(runner, listener, ssl_context=context).start()
+            yield service
+        finally:
+            await runner.cleanup()
+
+
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+async def test_a_bundle_speaks_each_language_and_logs_in(
+    browser: Browser, open_tab: OpenTab, service: Service, holder: Holder, language: str
+) -> None:
+    browser.house.install_host()
+    browser.house.configure(prompt="automatic")
+    tab = await open_tab()
+    await tab.goto(f"{service.origin}/?{language}")
+    await tab.wait_for("kortilla-button[state=idle]")
+    cancelled, missing = ERRORS[language]
+    error = await tab.evaluate(
+        "told(kortilla.sign({ documents: [], signal: AbortSignal.abort() }))"
+    )
+    assert error["message"].startswith(cancelled)
+
+    with browser.house.without_manifest():
+        error = await tab.evaluate(
+            "told(kortilla.authenticate({ nonce: 'A'.repeat(44) }))"
+        )
+        assert error["code"] == "HOST_MISSING"
+        assert missing in error["message"]
+        # A bundle has no help page of ours, and leads nobody to one that isn't there.
+        assert "help" not in error
+
+    inside = "document.querySelector('kortilla-button').shadowRoot"
+    await tab.evaluate(f"void ({inside}.host.style.width = 'fit-content')")
+    label = await tab.evaluate(f"{inside}.querySelector('[part=button]').textContent")
+    assert label == TEXTS[language][0]
+    await tab.click("kortilla-button")
+    await tab.wait_for("kortilla-button[state=done]")
+    assert await tab.evaluate("person") == {"name": holder[0], "satu": holder[1]}
+    # Nothing of the package is asked for beside the bundle.
+    routes = {path for path in service.asked if path.startswith("/auth/")}
+    assert routes == {"/auth/challenge", "/auth/login"}
+    assert service.asked.count("/auth/login") == 1
