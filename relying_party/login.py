@@ -73,7 +73,7 @@ class LoginService:
         rate_limit: RateLimit | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.origin = check_origin(origin)
+        self.origin: str = check_origin(origin)
         if origin.startswith("http:") and not trust.test:
             raise TrustConfigurationError(
                 "An http origin is for trials with test trust; serve real cards over "

@@ -13,7 +13,7 @@ imported here before a fixture is used.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from native_host.mock_card.state import MockCardState
     from native_host.mock_card.tokens import Version
 
-__all__ = ["KortillaCard", "kortilla_card", "make_kortilla_card"]
+__all__ = ["KortillaCard", "MakeKortillaCard", "kortilla_card", "make_kortilla_card"]
 
 
 class KortillaCard:
@@ -105,12 +105,18 @@ class KortillaCard:
         return signatures_fields(operate(self.folder, sign, request))
 
 
-if TYPE_CHECKING:
-    MakeCard = Callable[..., KortillaCard]
+class MakeKortillaCard(Protocol):
+    """What the fixture ``make_kortilla_card`` gives."""
+
+    def __call__(self, *, profile: str = "v5", state: str = "active") -> KortillaCard:
+        """Return a fresh card of that profile and state."""
+        ...
 
 
 @pytest.fixture(scope="session")
-def _kortilla_cards(tmp_path_factory: pytest.TempPathFactory) -> MakeCard:
+def _kortilla_cards(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str, str], KortillaCard]:
     """Make a card of each kind once in a session: keys take their time."""
     made: dict[tuple[str, str], KortillaCard] = {}
 
@@ -128,8 +134,9 @@ def _kortilla_cards(tmp_path_factory: pytest.TempPathFactory) -> MakeCard:
 
 @pytest.fixture
 def make_kortilla_card(
-    _kortilla_cards: MakeCard, tmp_path_factory: pytest.TempPathFactory
-) -> MakeCard:
+    _kortilla_cards: Callable[[str, str], KortillaCard],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> MakeKortillaCard:
     """Make further cards: ``make_kortilla_card(profile="v4.2", state="revoked")``.
 
     Each call gives a fresh copy. The keys and the CA of a kind stay the same through
@@ -147,6 +154,6 @@ def make_kortilla_card(
 
 
 @pytest.fixture
-def kortilla_card(make_kortilla_card: MakeCard) -> KortillaCard:
+def kortilla_card(make_kortilla_card: MakeKortillaCard) -> KortillaCard:
     """A mock card with all its tries, whatever other tests did with theirs."""
     return make_kortilla_card()

@@ -7,12 +7,13 @@ trustworthy answer carries a ``Reason``.
 """
 
 from .checker import By, Revocation
-from .path import UNCHECKED, CertificatePath, RevocationChecker
+from .path import UNCHECKED, Certificate, CertificatePath, RevocationChecker
 from .reasons import Reason
 
 __all__ = [
     "UNCHECKED",
     "By",
+    "Certificate",
     "CertificatePath",
     "Reason",
     "Revocation",

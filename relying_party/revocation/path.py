@@ -3,11 +3,27 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
-from asn1crypto import x509
+__all__ = ["UNCHECKED", "Certificate", "CertificatePath", "RevocationChecker"]
 
-__all__ = ["UNCHECKED", "CertificatePath", "RevocationChecker"]
+
+class Certificate(Protocol):
+    """What a checker may rely on of ``asn1crypto.x509.Certificate``.
+
+    That library has no types. ``subject`` is its ``Name``; ``dump`` returns the
+    certificate in DER.
+    """
+
+    @property
+    def serial_number(self) -> int: ...
+    @property
+    def subject(self) -> Any: ...
+    @property
+    def not_valid_before(self) -> datetime: ...
+    @property
+    def not_valid_after(self) -> datetime: ...
+    def dump(self) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -17,9 +33,9 @@ class CertificatePath:
     ``root`` is None where the service's trust has the issuing CA alone.
     """
 
-    leaf: x509.Certificate
-    issuer: x509.Certificate
-    root: x509.Certificate | None
+    leaf: Certificate
+    issuer: Certificate
+    root: Certificate | None
 
 
 class RevocationChecker(Protocol):

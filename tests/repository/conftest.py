@@ -2,6 +2,7 @@
 """The repository as its own tests see it."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,12 @@ def texts(files: set[str]) -> dict[str, str]:
         for name in sorted(files)
         if not name.endswith(".png")
     }
+
+
+@pytest.fixture(scope="session")
+def wheel_file(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    subprocess.run([*command, "-d", folder], cwd=root, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))

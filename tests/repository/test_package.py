@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What lands on a computer that installs Kortilla as a package."""
 
-import subprocess
-import sys
 import zipfile
 from email import message_from_bytes
 from email.message import Message
@@ -14,14 +12,9 @@ from native_host import VERSION
 
 
 @pytest.fixture(scope="module")
-def wheel(
-    root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[set[str], Message]:
-    """Build the wheel; return the names of its files and its metadata."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
-    subprocess.run([*command, "-d", folder], cwd=root, check=True, capture_output=True)
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as archive:
+def wheel(wheel_file: Path) -> tuple[set[str], Message]:
+    """Return the names of the wheel's files, and its metadata."""
+    with zipfile.ZipFile(wheel_file) as archive:
         names = set(archive.namelist())
         (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
         return names, message_from_bytes(archive.read(metadata))

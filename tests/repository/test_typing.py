@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""The installed packages are typed: what a service's own type checker sees of them."""
+
+import json
+import site
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+from tests.guide import blocks
+
+TYPED = Path(__file__).parent / "typed"
+#: A service imports the first from the second.
+NAMES = ("service.py", "signing.py")
+
+
+@pytest.fixture(scope="module")
+def project(
+    root: Path, wheel_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Make a project that has the wheel installed, and the dependencies from here."""
+    folder = tmp_path_factory.mktemp("project")
+    venv.create(folder / ".venv")
+    pip = [sys.executable, "-m", "pip", "--python", folder / ".venv/bin/python"]
+    subprocess.run(
+        [*pip, "install", "--quiet", "--no-deps", "--no-index", wheel_file], check=True
+    )
+    [packages] = folder.glob(".venv/lib/python3*/site-packages")
+    assert (packages / "relying_party/py.typed").is_file()
+    # Of a folder that a .pth names, Python runs no .pth: the checkout stays outside.
+    (packages / "here.pth").write_text("\n".join(site.getsitepackages()))
+    for guide in ("developers", "testers"):
+        for number, example in enumerate(blocks(f"{guide}.md", "python")):
+            examples = folder / "examples"
+            examples.mkdir(exist_ok=True)
+            name = f"{guide}_{number}.py"
+            if guide == "developers" and number < len(NAMES):
+                name = NAMES[number]
+            (examples / name).write_text(example)
+    for file in TYPED.glob("[!_]*.py"):
+        (folder / f"typed_{file.name}").write_text(file.read_text())
+    (folder / "mypy.ini").write_text(
+        # Of an aiohttp request's JSON, as an example takes it, no type is known.
+        "[mypy]\nstrict = True\nmypy_path = examples\n"
+        "[mypy-typed_service]\ndisallow_any_expr = True\n"
+    )
+    pyright = {
+        "typeCheckingMode": "strict",
+        "venvPath": ".",
+        "venv": ".venv",
+        "executionEnvironments": [{"root": "examples"}, {"root": "."}],
+    }
+    (folder / "pyrightconfig.json").write_text(json.dumps(pyright))
+    return folder
+
+
+def files(project: Path) -> list[Path]:
+    """Return what is checked."""
+    return [*project.glob("*.py"), *project.glob("examples/*.py")]
+
+
+def test_mypy_knows_the_type_of_all_that_a_service_uses(project: Path) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "mypy", "--no-error-summary"),
+            *("--python-executable", ".venv/bin/python", *files(project)),
+        ],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == ""
+    assert done.returncode == 0
+
+
+def test_pyright_knows_it_too_in_its_strict_mode(root: Path, project: Path) -> None:
+    done = subprocess.run(
+        [root / "node_modules/.bin/pyright", "--outputjson"],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    found = json.loads(done.stdout)
+    assert found["generalDiagnostics"] == []
+    assert found["summary"]["filesAnalyzed"] == len(files(project))

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""What a service's tests use of the pytest plugin, as type checkers see it."""
+
+import asyncio
+from pathlib import Path
+from typing import assert_type
+
+from native_host.mock_card.faults import Fault
+from native_host.mock_card.pytest_plugin import KortillaCard, MakeKortillaCard
+from relying_party import Identity, Trust, validate
+
+ORIGIN, NONCE = "https://service.example", "A" * 43 + "="
+
+
+def log_in(kortilla_card: KortillaCard, make_kortilla_card: MakeKortillaCard) -> None:
+    """Log in with one card, and break another."""
+    trust = Trust.from_folder(kortilla_card.folder, test=True)
+    token = kortilla_card.token(ORIGIN, NONCE, broken="wrong-nonce", version="1.1")
+    person = asyncio.run(validate(token, origin=ORIGIN, nonce=NONCE, trust=trust))
+    assert_type(person, Identity)
+    assert_type(kortilla_card.person.satu, str)
+    assert_type(kortilla_card.root_ca, Path)
+    other = make_kortilla_card(profile="v4.2", state="revoked")
+    assert_type(other, KortillaCard)
+    other.state.set_faults(Fault("mute", on="sign"))
+    other.state.pull()
+    kortilla_card.sign(ORIGIN, {"a.pdf": bytes(48)})

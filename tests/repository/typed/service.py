@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""What a service uses, as type checkers see it in an installed package; never run."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal, assert_type
+
+from aiohttp import web
+from fastapi import Depends, FastAPI
+from starlette.requests import Request
+
+import relying_party.starlette
+import relying_party.web
+from relying_party import (
+    Identity,
+    LoginService,
+    RelyingPartyError,
+    Trust,
+    validate,
+    validate_client,
+    validate_signer,
+)
+from relying_party.challenge import ChallengeStore
+from relying_party.errors import RateLimitedError, UserCertificateRevokedError
+from relying_party.rate_limit import Attempt, FixedWindowLimit, RateLimit
+from relying_party.redis_stores import RedisStores
+from relying_party.revocation import (
+    UNCHECKED,
+    CertificatePath,
+    Reason,
+    Revocation,
+    RevocationChecker,
+)
+from relying_party.sessions import SessionStore
+from relying_party.signing import Digest, VerifiedSignatures, verify_signatures
+from relying_party.signing.cades import finish_file, prepare_file
+from relying_party.signing.pades import (
+    Appearance,
+    SignedPdf,
+    finish_pdf,
+    prepare_pdf,
+)
+from relying_party.signing.state import PreparedSignature
+
+
+class LostCards:
+    """A service's own revocation checker."""
+
+    def __init__(self, lost: set[int]) -> None:
+        self._lost = lost
+
+    async def check(self, path: CertificatePath, *, at: datetime) -> None:
+        """Refuse what was reported lost."""
+        assert_type(path.leaf.dump(), bytes)
+        assert_type(path.issuer.serial_number, int)
+        if path.root is not None:
+            assert_type(path.root.not_valid_after, datetime)
+        if path.leaf.serial_number in self._lost:
+            raise UserCertificateRevokedError("The card is said to be lost.")
+
+
+class OneNonce(ChallengeStore):
+    """A service's own store of challenges."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, datetime] = {}
+
+    async def put(self, nonce: str, expires_at: datetime) -> None:
+        """Keep it."""
+        self._open[nonce] = expires_at
+
+    async def take(self, nonce: str) -> datetime:
+        """Give it up."""
+        return self._open.pop(nonce)
+
+
+async def refuse(attempt: Attempt) -> None:
+    """Be a limit of the service's own."""
+    assert_type(attempt.client, str | None)
+    raise RateLimitedError(retry_after=5)
+
+
+def services(folder: Path) -> list[LoginService]:
+    """Make services in all the ways."""
+    trust = Trust.from_folder(folder, test=True)
+    stores = RedisStores.from_url("redis://127.0.0.1")
+    checkers: list[RevocationChecker] = [
+        UNCHECKED,
+        LostCards({5}),
+        Revocation(cache_folder=folder, max_age=timedelta(minutes=1), by="crl"),
+    ]
+    limits: list[RateLimit] = [refuse, FixedWindowLimit(10)]
+    challenges: list[ChallengeStore] = [OneNonce(), stores.challenges]
+    sessions: SessionStore = stores.sessions
+    made = [
+        LoginService(
+            origin="https://service.example",
+            trust=trust,
+            revocation=checker,
+            challenges=store,
+            rate_limit=limit,
+        )
+        for checker in checkers
+        for store in challenges
+        for limit in limits
+    ]
+    assert_type(made[0].origin, str)
+    relying_party.web.setup(web.Application(), made[0], sessions=sessions)
+    relying_party.starlette.setup(FastAPI(), made[0], prefix="/card")
+    return made
+
+
+async def front(request: web.Request) -> web.Response:
+    """Answer with a name, in aiohttp."""
+    person = await relying_party.web.current_identity(request)
+    assert_type(person, Identity | None)
+    response = web.Response(text=person.given_names if person else "")
+    assert_type(
+        relying_party.web.is_same_origin(request, "https://service.example"), bool
+    )
+    await relying_party.web.end_session(request, response)
+    return response
+
+
+Person = Annotated[Identity | None, Depends(relying_party.starlette.current_identity)]
+
+
+def who(person: Person) -> dict[str, str]:
+    """Answer with all, in FastAPI."""
+    return person.to_json() if person else {}
+
+
+async def who_asks(request: Request) -> Identity | None:
+    """Return who is logged in, in Starlette."""
+    return await relying_party.starlette.current_identity(request)
+
+
+async def checks(token: str, certificate: bytes, trust: Trust) -> str:
+    """Validate without routes."""
+    try:
+        person = await validate(
+            token, origin="https://service.example", nonce="A" * 44, trust=trust
+        )
+        assert_type(person, Identity)
+        assert_type(person.satu, str)
+        assert_type(person.assurance, Literal["citizen-certificate", "test", "unknown"])
+        assert_type(await validate_client(certificate, trust=trust), Identity)
+        assert_type(await validate_signer(certificate, trust=trust), Identity)
+    except RelyingPartyError as error:
+        assert_type(error.code, str)
+        return error.code
+    return Identity.from_json(person.to_json()).surname
+
+
+async def signatures(
+    answer: bytes, pdf: bytes, certificate: bytes, trust: Trust
+) -> tuple[bytes, bytes]:
+    """Verify and make signatures."""
+    expected: dict[str, bytes | Digest] = {"a.pdf": Digest(bytes(48), "SHA-384")}
+    verified = await verify_signatures(answer, expected, trust=trust, satu="99902038C")
+    assert_type(verified, VerifiedSignatures)
+    assert_type(verified.signatures[0].digest.value, bytes)
+    prepared = await prepare_pdf(
+        pdf,
+        certificate=certificate,
+        trust=trust,
+        name="a.pdf",
+        appearance=Appearance((72, 72, 372, 132)),
+    )
+    assert_type(prepared, PreparedSignature)
+    assert_type(prepared.for_page, dict[str, str])
+    signed = await finish_pdf(
+        PreparedSignature.from_bytes(prepared.to_bytes()), answer, trust=trust
+    )
+    assert_type(signed, SignedPdf)
+    assert_type(signed.level, Literal["B-B", "B-T", "B-LT"])
+    file = await prepare_file(pdf, certificate=certificate, trust=trust, name="a.pdf")
+    finished = await finish_file(file, answer, trust=trust)
+    return signed.content, finished.content
+
+
+def reasons() -> list[str]:
+    """Say why there was no answer."""
+    return [reason.value for reason in Reason]
