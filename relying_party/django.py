@@ -8,7 +8,7 @@ is what the server is given. In ``MIDDLEWARE``,
 reached.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -34,6 +34,9 @@ __all__ = [
     "is_same_origin",
     "urls",
 ]
+
+#: Django's, whose stubs say other types of its three arguments than Starlette does.
+_Handler = Callable[[Any, Any, Any], Awaitable[None]]
 
 #: A process has one Django, and with it one login.
 _configured: list[LoginRoutes] = []
@@ -71,7 +74,7 @@ def urls(
     return [re_path(r"^(?P<path>(?s:.*))\Z", view, name="kortilla")]
 
 
-def bounded(application: ASGIApp, *, prefix: str = "/auth") -> ASGIApp:
+def bounded(application: _Handler, *, prefix: str = "/auth") -> ASGIApp:
     """Return Django's application, with the login's limits around what it reads.
 
     Django reads a body to its end, however long it is and takes, before a view can
