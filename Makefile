@@ -30,7 +30,7 @@ help: ## Say what there is.
 
 setup: $(VENV)/dev.stamp node_modules/stamp bytecode ## Install all that the other targets need.
 
-program: packages-card $(VENV)/demo.stamp bytecode ## Install the program alone, for a person with a card.
+program: packages-card $(VENV)/program.stamp bytecode ## Install the program alone, for a person with a card.
 
 demo: packages-demo $(VENV)/demo.stamp bytecode ## Log in with a mock card: [HEADLESS=1] [BROWSER=chromium|firefox].
 	@$(BIN)/kortilla demo --output build/demo \
@@ -70,23 +70,25 @@ packages-program packages-card packages-demo packages-test packages-check:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
 $(BIN)/python: | packages-program
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
-	  f"Kortilla needs Python 3.11 or newer; $(PYTHON) is {sys.version.split()[0]}. Say which with PYTHON=…")'
 	$(PYTHON) -m venv $(VENV)
 
 # In two stages, since pyscard is built from its source with what the first installs:
 # a build environment of pip's own would bring in releases that no hash vouches for.
 $(VENV)/build.stamp: $(LOCKS)/build.txt | $(BIN)/python
+	@tools/registry pip $<
 	$(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
-# What the demo needs is part of what the tests need.
+# Each of the three has what those before it have.
+$(VENV)/program.stamp: | packages-program
 $(VENV)/demo.stamp: | packages-program
 $(VENV)/dev.stamp: | packages-test
-$(VENV)/demo.stamp $(VENV)/dev.stamp: $(VENV)/%.stamp: $(LOCKS)/%.txt pyproject.toml $(VENV)/build.stamp
+STAMPS := $(VENV)/program.stamp $(VENV)/demo.stamp $(VENV)/dev.stamp
+$(STAMPS): $(VENV)/%.stamp: $(LOCKS)/%.txt pyproject.toml $(VENV)/build.stamp
+	@tools/registry pip $< --no-build-isolation
 	$(PIP_INSTALL) --require-hashes --no-build-isolation -r $<
 	$(PIP_INSTALL) --no-deps --no-build-isolation --no-index --editable .
-	@touch $(VENV)/demo.stamp $@
+	@for stamp in $(STAMPS); do touch $$stamp; [[ $$stamp != $@ ]] || break; done
 
 # Python compiles nothing where PYTHONDONTWRITEBYTECODE is set, and a host without
 # bytecode takes a second to start.
@@ -94,5 +96,6 @@ bytecode: | $(VENV)/build.stamp
 	@$(BIN)/python -m compileall -q $(SOURCES)
 
 node_modules/stamp: package-lock.json .npmrc | packages-check
+	@tools/registry npm
 	npm ci --no-progress
 	@touch $@

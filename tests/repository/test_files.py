@@ -33,5 +33,5 @@ def test_no_certificate_or_key_is_committed(texts: dict[str, str]) -> None:
 
 
 def test_the_set_up_scripts_can_be_run(texts: dict[str, str]) -> None:
-    for name in (".ci/run", "tools/lock", "tools/system-packages"):
+    for name in (".ci/run", "tools/lock", "tools/registry", "tools/system-packages"):
         assert texts[name].startswith("#!/usr/bin/env bash\n"), name

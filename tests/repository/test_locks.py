@@ -10,7 +10,7 @@ import pytest
 
 RELEASE = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)( ;[^\\]*)? \\$")
 HASH = re.compile(r"^    --hash=sha256:[0-9a-f]{64}( \\)?$")
-LOCKS = ("build", "demo", "dev")
+LOCKS = ("build", "program", "demo", "dev")
 
 
 def releases(text: str) -> dict[str, str]:
@@ -37,6 +37,16 @@ def test_one_release_of_a_package_in_all_locks(
     assert releases(texts[f"tools/requirements/{lock}.txt"]).items() <= (
         everything.items()
     )
+
+
+def test_the_program_brings_no_browser_driver_and_nothing_of_a_service(
+    texts: dict[str, str],
+) -> None:
+    program = releases(texts["tools/requirements/program.txt"])
+    assert "pyside6-essentials" in program
+    others = {"playwright", "lxml", "aiohttp", "pyhanko", "pyhanko-certvalidator"}
+    assert others & program.keys() == set()
+    assert others <= releases(texts["tools/requirements/demo.txt"]).keys()
 
 
 def test_all_that_pyproject_asks_for_is_locked(texts: dict[str, str]) -> None:

@@ -24,10 +24,9 @@ def project(
     """Make a project that has the wheel installed, and the dependencies from here."""
     folder = tmp_path_factory.mktemp("project")
     venv.create(folder / ".venv")
-    pip = [sys.executable, "-m", "pip", "--python", folder / ".venv/bin/python"]
-    subprocess.run(
-        [*pip, "install", "--quiet", "--no-deps", "--no-index", wheel_file], check=True
-    )
+    python = str(folder / ".venv/bin/python")
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
+    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel_file)], check=True)
     [packages] = folder.glob(".venv/lib/python3*/site-packages")
     assert (packages / "relying_party/py.typed").is_file()
     # Of a folder that a .pth names, Python runs no .pth: the checkout stays outside.
@@ -66,7 +65,8 @@ def test_mypy_knows_the_type_of_all_that_a_service_uses(project: Path) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "mypy", "--no-error-summary"),
-            *("--python-executable", ".venv/bin/python", *files(project)),
+            *("--python-executable", ".venv/bin/python"),
+            *map(str, files(project)),
         ],
         cwd=project,
         stdout=subprocess.PIPE,

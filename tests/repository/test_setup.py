@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""What the Makefile and its tools say before anything is downloaded or installed."""
+
+import http.server
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+#: Stands in for a Python that is too old.
+OLD_PYTHON = f"""#!/bin/sh
+exec {sys.executable} -c "import sys; sys.version_info = (3, 9, 2, 'final', 0); $2"
+"""
+#: Who is not root needs no right to use apt's own folders here.
+SUDO = """#!/bin/sh
+while :; do case $1 in -*) shift ;; *) exec "$@" ;; esac done
+"""
+MISSING = "program no-such-package command no-such-command\n"
+
+
+@pytest.fixture
+def checkout(root: Path, tmp_path: Path) -> Path:
+    """Copy the tools into a folder that has this environment."""
+    folder = tmp_path / "checkout"
+    shutil.copytree(root / "tools", folder / "tools")
+    (folder / ".venv").symlink_to(sys.prefix)
+    lock = f"kortilla-no-such-package==1 \\\n    --hash=sha256:{'0' * 64}\n"
+    (folder / "lock.txt").write_text(lock)
+    return folder
+
+
+@pytest.fixture
+def unreachable() -> Iterator[str]:
+    """Give an address on loopback where nobody listens, nor will meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}/"
+
+
+class Nothing(http.server.BaseHTTPRequestHandler):
+    """Has no page."""
+
+    def do_GET(self) -> None:
+        """Say so."""
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing of it."""
+
+
+@pytest.fixture
+def empty() -> Iterator[str]:
+    """Give the address of a registry that answers, and has nothing."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+        thread.join()
+
+
+def run(
+    checkout: Path, *command: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a tool, with a home of its own and no setting of this machine's."""
+    kept = {"PATH": os.environ["PATH"], "HOME": str(checkout), "LC_ALL": "C.UTF-8"}
+    return subprocess.run(
+        [f"tools/{command[0]}", *command[1:]],
+        cwd=checkout,
+        env=kept | {"PIP_CONFIG_FILE": os.devnull} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def registry(checkout: Path, address: str, *command: str) -> tuple[int, str]:
+    """Look for a registry at an address; return the status and what was said."""
+    names = ("PIP_INDEX_URL", "npm_config_registry")
+    ran = run(checkout, "registry", *command, **dict.fromkeys(names, address))
+    assert ran.stdout == ""
+    return ran.returncode, ran.stderr
+
+
+@pytest.mark.parametrize("command", [("pip", "lock.txt"), ("npm",)])
+def test_no_network_is_said_in_one_sentence(
+    checkout: Path, unreachable: str, command: tuple[str, ...]
+) -> None:
+    status, said = registry(checkout, unreachable, *command)
+    assert status == 1
+    assert said == (
+        f"There is no network: {command[0]} can't reach its registry, and packages "
+        "have to be downloaded from there.\n"
+    )
+
+
+@pytest.mark.parametrize("command", [("pip", "lock.txt"), ("npm",)])
+def test_any_other_fault_is_left_to_the_installation(
+    checkout: Path, empty: str, command: tuple[str, ...]
+) -> None:
+    assert registry(checkout, empty, *command) == (0, "")
+
+
+def test_nobody_is_asked_where_everything_is_there(
+    checkout: Path, unreachable: str
+) -> None:
+    lock = "tools/requirements/build.txt"
+    assert registry(checkout, unreachable, "pip", lock) == (0, "")
+
+
+@pytest.fixture
+def bare(checkout: Path, unreachable: str) -> Path:
+    """Be a machine that has no environment yet, and one package too few."""
+    (checkout / ".venv").unlink()
+    script = checkout / "tools/system-packages"
+    first = "program make "
+    script.write_text(script.read_text().replace(first, MISSING + first, 1))
+    programs = checkout / "bin"
+    programs.mkdir()
+    for name, content in (("old-python", OLD_PYTHON), ("sudo", SUDO)):
+        (programs / name).write_text(content)
+        (programs / name).chmod(0o755)
+    for folder in ("state/lists/partial", "cache/archives/partial"):
+        (checkout / "apt" / folder).mkdir(parents=True)
+    (checkout / "apt/sources.list").write_text(f"deb {unreachable} stable main\n")
+    (checkout / "apt/apt.conf").write_text(
+        f'Dir::State "{checkout}/apt/state";\nDir::Cache "{checkout}/apt/cache";\n'
+        f'Dir::Etc::SourceList "{checkout}/apt/sources.list";\n'
+        'Dir::Etc::SourceParts "/dev/null";\nAPT::Sandbox::User "";\n'
+    )
+    return checkout
+
+
+def system_packages(bare: Path, python: str) -> tuple[int, str, str]:
+    """Install the system's packages; return the status and what was said."""
+    ran = run(
+        bare,
+        *("system-packages", "program"),
+        PATH=f"{bare}/bin:{os.environ['PATH']}",
+        PYTHON=python,
+        APT_CONFIG=str(bare / "apt/apt.conf"),
+    )
+    return ran.returncode, ran.stdout, ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        ("old-python", "Kortilla needs Python 3.11 or newer; old-python is 3.9.2."),
+        ("python3.99", "There is no python3.99 here."),
+    ],
+)
+def test_python_is_looked_at_before_apt_installs(
+    bare: Path, python: str, said: str
+) -> None:
+    status, output, error = system_packages(bare, python)
+    assert status == 1
+    assert output == ""
+    assert error.startswith(said)
+    assert error.count("\n") == 1
+
+
+def test_an_environment_that_is_there_may_have_come_from_another_python(
+    bare: Path,
+) -> None:
+    (bare / ".venv").symlink_to(sys.prefix)
+    status, output, _ = system_packages(bare, "old-python")
+    assert status == 1
+    assert output.startswith("Installing from Debian: no-such-package")
+
+
+def test_apt_without_a_network_is_not_tried_again(bare: Path) -> None:
+    status, _, error = system_packages(bare, sys.executable)
+    assert status == 1
+    assert error == (
+        "There is no network: apt can't reach Debian's packages. "
+        "These are missing, by their names in Debian:\n  no-such-package\n"
+    )
+
+
+@pytest.mark.parametrize("target", ["program", "demo"])
+def test_a_target_looks_for_the_registry_and_installs_its_own_lock(
+    root: Path, target: str
+) -> None:
+    said = subprocess.run(
+        ["make", "--dry-run", "--always-make", target],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    locks = [
+        (line.startswith("tools/registry pip "), word.rsplit("/", 1)[1])
+        for line in said
+        for word in line.split()
+        if word.startswith("tools/requirements/")
+    ]
+    assert locks == [
+        (True, "build.txt"),
+        (False, "build.txt"),
+        (True, f"{target}.txt"),
+        (False, f"{target}.txt"),
+    ]
