@@ -168,7 +168,13 @@ async def test_a_bundle_speaks_each_language_and_logs_in(
 
     inside = "document.querySelector('kortilla-button').shadowRoot"
     await tab.evaluate(f"void ({inside}.host.style.width = 'fit-content')")
-    label = await tab.evaluate(f"{inside}.querySelector('[part=button]').textContent")
+    # The text comes with its language, a moment after the element.
+    label = await tab.evaluate(
+        "new Promise((resolve) => { const look = () => { "
+        f"const {{ textContent }} = {inside}.querySelector('[part=button]'); "
+        "if (textContent) resolve(textContent); else requestAnimationFrame(look); "
+        "}; look(); })"
+    )
     assert label == TEXTS[language][0]
     await tab.click("kortilla-button")
     await tab.wait_for("kortilla-button[state=done]")
