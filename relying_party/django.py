@@ -1,29 +1,33 @@
 # SPDX-License-Identifier: MIT
-"""Card login for a Django project under an ASGI server (``kortilla[django]``).
+"""Card login for a Django project (``kortilla[django]``).
 
 In ``urls.py``, ``path("auth/", include(urls(service)))`` adds the routes of
-``relying_party.routes``. In ``asgi.py``, ``bounded(get_asgi_application())``
-is what the server is given. In ``MIDDLEWARE``,
+``relying_party.routes``. In ``MIDDLEWARE``,
 ``relying_party.django.StoreAwayMiddleware`` answers for pages whose sessions can't be
 reached.
+
+Under an ASGI server, ``bounded(get_asgi_application())`` in ``asgi.py`` is what the
+server is given. Under a WSGI server all that this module does runs on the one event
+loop of ``relying_party.background``. There nobody can bound how long a body takes: the
+server in front, which a WSGI server has to have, does.
 """
 
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import URLPattern, re_path
 from django.views.decorators.csrf import csrf_exempt
 
-from . import http
+from . import background, http
 from .asgi import ASGIApp, Receive, Scope, Send, read_request, refuse_websocket, send
 from .errors import StoreUnavailableError
-from .http import Answer, Headers, RequestRefusedError
+from .http import Answer, BrokenBodyError, Headers, RequestRefusedError
 from .identity import Identity
 from .login import LoginService
 from .refusals import refuse
-from .routes import LoginRoutes
+from .routes import MAX_BODY_BYTES, LoginRoutes
 from .sessions import SessionStore
 
 __all__ = [
@@ -34,6 +38,8 @@ __all__ = [
     "is_same_origin",
     "urls",
 ]
+
+T = TypeVar("T")
 
 #: A process has one Django, and with it one login.
 _configured: list[LoginRoutes] = []
@@ -54,17 +60,16 @@ def urls(
     _configured[:] = [routes]
 
     async def answer(request: HttpRequest, path: str) -> HttpResponse:
-        return _response(
-            await routes.answer(
-                http.Request(
-                    method=request.method,
-                    path=f"/{path}",
-                    headers=_headers(request),
-                    body=_body(request),
-                    client=request.META.get("REMOTE_ADDR"),
-                )
-            )
+        asked = http.Request(
+            method=request.method,
+            path=f"/{path}",
+            headers=_headers(request),
+            body=_body(request),
+            client=request.META.get("REMOTE_ADDR"),
         )
+        return _response(await _on_lasting_loop(request, routes.answer(asked)))
+
+    background.at_exit(service.close)
 
     # Against other sites stands the check of Origin, which needs no token in a page.
     view = csrf_exempt(answer)
@@ -127,10 +132,13 @@ class StoreAwayMiddleware:
 async def current_identity(request: HttpRequest) -> Identity | None:
     """Return who is logged in in the request's browser session, or None.
 
-    For asynchronous views: connections to a shared store belong to the server's loop.
-    Raises ``StoreUnavailableError`` while the sessions can't be reached.
+    A synchronous view asks by ``async_to_sync(current_identity)(request)``, under ASGI
+    and WSGI alike. Raises ``StoreUnavailableError`` while the sessions can't be
+    reached.
     """
-    return await _routes().current_identity(_headers(request))
+    return await _on_lasting_loop(
+        request, _routes().current_identity(_headers(request))
+    )
 
 
 async def end_session(request: HttpRequest, response: HttpResponse) -> None:
@@ -138,7 +146,8 @@ async def end_session(request: HttpRequest, response: HttpResponse) -> None:
 
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
-    response.cookies.load(await _routes().end_session(_headers(request)))
+    ending = _routes().end_session(_headers(request))
+    response.cookies.load(await _on_lasting_loop(request, ending))
 
 
 def is_same_origin(request: HttpRequest, origin: str) -> bool:
@@ -162,9 +171,32 @@ def _headers(request: HttpRequest) -> Headers:
     return Headers(request.headers.items())
 
 
-async def _body(request: HttpRequest) -> AsyncIterator[bytes]:
-    while chunk := request.read(4096):
-        yield chunk
+async def _on_lasting_loop(
+    request: HttpRequest, coroutine: Coroutine[Any, Any, T]
+) -> T:
+    """Await on the server's loop, or under WSGI on the process's own.
+
+    Connections to a shared store and to responders belong to the loop that opened them.
+    Under WSGI Django runs each asynchronous view on a loop of its own.
+    """
+    if hasattr(request, "scope"):  # of ASGI
+        return await coroutine
+    return await background.call(coroutine)
+
+
+def _body(request: HttpRequest) -> AsyncIterator[bytes]:
+    """Return a body that is read here and now: under WSGI reading it blocks."""
+    try:
+        content = request.read(MAX_BODY_BYTES + 1)
+    except UnreadablePostError:
+        content = None
+
+    async def chunks() -> AsyncIterator[bytes]:
+        if content is None:
+            raise BrokenBodyError
+        yield content
+
+    return chunks()
 
 
 def _response(answer: Answer) -> HttpResponse:

@@ -79,7 +79,7 @@ class RevocationLists:
         self._kept.clear()
         own, self._own_folder = self._own_folder, None
         if own is not None:
-            await asyncio.to_thread(own.cleanup)
+            own.cleanup()  # at a process's end there are no threads for it any more
 
     async def is_listed(
         self, subject: Subject, issuer: Subject, *, addresses: tuple[str, ...]
