@@ -22,6 +22,7 @@ from yarl import URL
 
 from .errors import TrustConfigurationError
 from .pins import ADDRESSES, PINS, PinnedCertificate
+from .proxies import Proxies
 from .trust import MAX_FILE_BYTES, certificate_files
 
 __all__ = ["CAFile", "fetch", "inventory", "take", "wanted"]
@@ -63,15 +64,18 @@ async def fetch(
     pins: Iterable[PinnedCertificate],
     *,
     addresses: Iterable[str] = ADDRESSES,
+    proxies: Proxies | None = None,
     patience: float = _PATIENCE,
     progress: Callable[[], None] = lambda: None,
 ) -> tuple[list[CAFile], Mapping[str, str]]:
     """Get the pinned certificates that the folder does not have, and store them.
 
     All addresses are asked at once, each for ``patience`` seconds at most; none when
-    nothing is missing. ``progress`` is called when one is done with. Returns a
-    ``CAFile`` for each pin, and by address what was wrong there.
+    nothing is missing. ``proxies`` are those of the environment, unless given.
+    ``progress`` is called when one is done with. Returns a ``CAFile`` for each pin, and
+    by address what was wrong there.
     """
+    proxies = proxies or Proxies(trust_env=True)
     pins = list(pins)
     missing = _missing(folder, pins)
     found: dict[str, bytes] = {}
@@ -80,9 +84,13 @@ async def fetch(
     async def ask(session: aiohttp.ClientSession, address: str) -> None:
         try:
             async with asyncio.timeout(patience):
-                content = _der(await _get(session, URL(address)))
+                content = _der(await _get(session, URL(address), proxies))
         except TimeoutError:
             failures[address] = f"no answer within {patience:g} seconds"
+        except aiohttp.ClientProxyConnectionError as error:
+            failures[address] = f"no connection to the proxy {error.host}:{error.port}"
+        except aiohttp.ClientHttpProxyError as error:
+            failures[address] = f"the proxy's answer is {error.status}"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failures[address] = str(error) or type(error).__name__
         else:
@@ -92,7 +100,6 @@ async def fetch(
     if missing:
         # Nothing is unpacked, so that what is short stays short.
         async with aiohttp.ClientSession(
-            trust_env=True,
             auto_decompress=False,
             headers={"Accept-Encoding": "identity"},
         ) as session:
@@ -155,10 +162,12 @@ def _judged(ca: CAFile, at: datetime, warn: timedelta) -> CAFile:
     return CAFile(ca.name, ca.state, ca.file, ca.sha256, ca.not_after, problem)
 
 
-async def _get(session: aiohttp.ClientSession, url: URL) -> bytes:
+async def _get(session: aiohttp.ClientSession, url: URL, proxies: Proxies) -> bytes:
     host = url.host
     for _ in range(_MAX_REDIRECTS + 1):
-        async with session.get(url, allow_redirects=False) as response:
+        async with session.get(
+            url, allow_redirects=False, **proxies.options(url, {})
+        ) as response:
             if response.status in {301, 302, 303, 307, 308}:
                 url = url.join(URL(response.headers.get("Location", "")))
                 if url.host != host or url.scheme not in {"http", "https"}:

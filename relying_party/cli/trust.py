@@ -12,6 +12,7 @@ import click
 from relying_party import ca_files, pins
 from relying_party.ca_files import CAFile
 from relying_party.challenge import utc_now
+from relying_party.proxies import Proxies
 
 from .output import CommandFailed, print_result, say
 
@@ -55,8 +56,20 @@ def trust() -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Take them from the files of this folder, and ask nobody.",
 )
-def update(folder: Path, test: bool, warn_days: int, source: Path | None) -> None:
+@click.option(
+    "--proxy",
+    metavar="http://HOST:PORT",
+    help="Ask through this HTTP proxy, in place of the environment's (https_proxy, "
+    "http_proxy, no_proxy).",
+)
+def update(
+    folder: Path, test: bool, warn_days: int, source: Path | None, proxy: str | None
+) -> None:
     """Get the CA certificates that are missing; only pinned ones are stored."""
+    try:
+        proxies = Proxies(proxy, trust_env=True)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     wanted = ca_files.wanted(pins.PINS, test=test)
     failures: dict[str, str] = {}
     if source is not None:
@@ -68,7 +81,11 @@ def update(folder: Path, test: bool, warn_days: int, source: Path | None) -> Non
         ) as bar:
             stored, found = asyncio.run(
                 ca_files.fetch(
-                    folder, wanted, addresses=addresses, progress=lambda: bar.update(1)
+                    folder,
+                    wanted,
+                    addresses=addresses,
+                    proxies=proxies,
+                    progress=lambda: bar.update(1),
                 )
             )
             failures = dict(found)
