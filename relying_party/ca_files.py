@@ -6,7 +6,6 @@ matter that some of the addresses are http, or who answers there.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import tempfile
@@ -109,18 +108,44 @@ async def fetch(
 
 def take(
     folder: Path, pins: Iterable[PinnedCertificate], *, source: Path
-) -> list[CAFile]:
+) -> tuple[list[CAFile], Mapping[str, str]]:
     """Store the pinned certificates that are among the files of another folder.
 
-    Files may have any name, in DER or PEM; what is not pinned is passed over.
+    Files may have any name, in DER or PEM. Returns a ``CAFile`` for each pin, and by
+    name why a file was passed over.
     """
+    pins = list(pins)
+    wanted = {pin.sha256 for pin in pins}
     found: dict[str, bytes] = {}
+    passed_over: dict[str, str] = {}
     for file in sorted(source.iterdir()):
-        with contextlib.suppress(OSError, ValueError):
-            if file.is_file() and file.stat().st_size <= MAX_FILE_BYTES:
-                content = _der(file.read_bytes())
-                found[hashlib.sha256(content).hexdigest()] = content
-    return _store(folder, list(pins), found)
+        try:
+            if file.is_dir():
+                raise ValueError("a folder")
+            if not file.is_file():  # reading a pipe would not end
+                raise ValueError("not a file")
+            if file.stat().st_size > MAX_FILE_BYTES:
+                raise ValueError("too long for a certificate")
+            content = _der(file.read_bytes())
+        except OSError as error:
+            passed_over[file.name] = f"can't be read: {error.strerror}"
+        except ValueError as error:
+            passed_over[file.name] = str(error)
+        else:
+            fingerprint = hashlib.sha256(content).hexdigest()
+            if fingerprint in wanted:
+                found[fingerprint] = content
+            else:
+                passed_over[file.name] = _unwanted(fingerprint)
+    return _store(folder, pins, found), passed_over
+
+
+def _unwanted(fingerprint: str) -> str:
+    for pin in PINS:
+        if pin.sha256 == fingerprint:
+            what = "the test CA" if pin.test else "the CA"
+            return f"{what} {pin.name}, which is not wanted here"
+    return "a certificate that is not one of the authority's CAs"
 
 
 def inventory(
@@ -191,7 +216,7 @@ def _der(content: bytes) -> bytes:
             _, _, content = pem.unarmor(content)
         x509.Certificate.load(content, strict=True).not_valid_after  # noqa: B018 - reading is the check
     except Exception as error:  # asn1crypto raises whatever comes
-        raise ValueError("the answer is not a certificate") from error
+        raise ValueError("not a certificate") from error
     return content
 
 

@@ -3,6 +3,7 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -71,15 +72,16 @@ def update(
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     wanted = ca_files.wanted(pins.PINS, test=test)
-    failures: dict[str, str] = {}
+    failures: Mapping[str, str] = {}
+    passed_over: Mapping[str, str] = {}
     if source is not None:
-        stored = ca_files.take(folder, wanted, source=source)
+        stored, passed_over = ca_files.take(folder, wanted, source=source)
     else:
         addresses = pins.ADDRESSES
         with click.progressbar(
             length=len(addresses), label="Addresses asked", file=sys.stderr
         ) as bar:
-            stored, found = asyncio.run(
+            stored, failures = asyncio.run(
                 ca_files.fetch(
                     folder,
                     wanted,
@@ -88,9 +90,10 @@ def update(
                     progress=lambda: bar.update(1),
                 )
             )
-            failures = dict(found)
     new = {ca.name for ca in stored if ca.state == "stored"}
-    _report(folder, test, warn_days, new=new, failures=failures)
+    _report(
+        folder, test, warn_days, new=new, failures=failures, passed_over=passed_over
+    )
 
 
 @trust.command()
@@ -111,7 +114,8 @@ def _report(
     warn_days: int,
     *,
     new: set[str] | None = None,
-    failures: dict[str, str] | None = None,
+    failures: Mapping[str, str] | None = None,
+    passed_over: Mapping[str, str] | None = None,
 ) -> None:
     now = utc_now()
     report = ca_files.inventory(
@@ -128,12 +132,16 @@ def _report(
         say(f"{'!' if ca.problem else ' '} {ca.name}  {until}  {ca.problem}".rstrip())
     for address, failure in failures.items():
         say(f"! {address}: {failure}")
+    for name, why in (passed_over or {}).items():
+        say(f"- {name!r} was passed over: {why}")
     result: dict[str, Any] = {
         "folder": str(folder),
         "certificates": [_as_json(ca, new or set()) for ca in report],
     }
     if failures:
         result["addresses"] = failures
+    if passed_over:
+        result["passedOver"] = passed_over
     problems = [ca for ca in report if ca.problem]
     updating = new is not None
     if missing or (problems and not updating):
