@@ -13,11 +13,21 @@ server in front, which a WSGI server has to have, does.
 """
 
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
+from functools import cache
 from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
-from django.urls import URLPattern, re_path
+from django.urls import (
+    NoReverseMatch,
+    URLPattern,
+    get_resolver,
+    get_script_prefix,
+    re_path,
+    resolve,
+    reverse,
+)
 from django.views.decorators.csrf import csrf_exempt
 
 from . import background, http
@@ -27,7 +37,7 @@ from .http import Answer, BrokenBodyError, Headers, RequestRefusedError
 from .identity import Identity
 from .login import LoginService
 from .refusals import refuse
-from .routes import MAX_BODY_BYTES, LoginRoutes
+from .routes import MAX_BODY_BYTES, PROBES, LoginRoutes, taken
 from .sessions import SessionStore
 
 __all__ = [
@@ -41,8 +51,8 @@ __all__ = [
 
 T = TypeVar("T")
 
-#: A process has one Django, and with it one login.
-_configured: list[LoginRoutes] = []
+#: A process has one Django, and with it one login: its routes, and their view.
+_configured: list[tuple[LoginRoutes, Callable[..., Any]]] = []
 
 
 def urls(
@@ -54,10 +64,15 @@ def urls(
     """Return what ``include`` takes: card login, below the prefix given there.
 
     ``sessions`` is where the sessions are; in memory, unless given. Their cookie is
-    card login's own, beside Django's. The last call is the one that counts.
+    card login's own, beside Django's. Raises ``RuntimeError`` at a second call: a
+    process has one Django, and with it one login.
     """
+    if _configured:
+        raise RuntimeError(
+            "urls() was called before, and a process has one login. Include what it "
+            "returned twice for another prefix; another origin needs another process."
+        )
     routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
-    _configured[:] = [routes]
 
     async def answer(request: HttpRequest, path: str) -> HttpResponse:
         asked = http.Request(
@@ -73,6 +88,7 @@ def urls(
 
     # Against other sites stands the check of Origin, which needs no token in a page.
     view = csrf_exempt(answer)
+    _configured.append((routes, view))
     return [re_path(r"^(?P<path>(?s:.*))\Z", view, name="kortilla")]
 
 
@@ -158,13 +174,23 @@ def is_same_origin(request: HttpRequest, origin: str) -> bool:
     return http.is_same_origin(_headers(request), origin)
 
 
+@cache
 def _routes() -> LoginRoutes:
+    """Return the login's routes, once it is known that requests come to them."""
+    # Django reads urls.py when the first request comes, which may be ours.
+    get_resolver().url_patterns  # noqa: B018 - reading it is what runs urls.py
     if not _configured:
-        # Django reads urls.py when the first request comes, which may be ours.
-        from django.urls import get_resolver
-
-        get_resolver().url_patterns  # noqa: B018 - reading it is what runs urls.py
-    return _configured[0]
+        raise RuntimeError(
+            "Card login is not set up: urls.py has no include(urls(service))."
+        )
+    [(routes, view)] = _configured
+    for _, path in PROBES:
+        with suppress(NoReverseMatch):  # in a namespace of the project's own
+            url = reverse("kortilla", kwargs={"path": path})
+            match = resolve(url.removeprefix(get_script_prefix()[:-1]))
+            if match.func is not view:
+                raise taken(url, repr(match.route))
+    return routes
 
 
 def _headers(request: HttpRequest) -> Headers:
@@ -224,7 +250,7 @@ async def _lifespan(receive: Receive, sending: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.shutdown":
-            for routes in _configured:
+            for routes, _ in _configured:
                 await routes.service.close()
         await sending({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
