@@ -135,7 +135,9 @@ async function logIn({ base = new URL("../", import.meta.url), ...options }) {
   tell(options.onProgress, "challenge");
   const root = new URL(base, location.href);
   // Another origin's session is not the page's, and its server would refuse.
-  if (root.origin !== location.origin) throw new Fault("INVALID_ARGUMENT");
+  if (root.origin !== location.origin) {
+    throw new Fault("INVALID_ARGUMENT", { reason: "CROSS_ORIGIN_BASE" });
+  }
   if (!root.pathname.endsWith("/")) root.pathname += "/";
   const { nonce } = await postJson(new URL("challenge", root), {}, options);
   if (typeof nonce !== "string") throw new Fault("SERVICE_FAILED");
@@ -246,8 +248,8 @@ export const kortilla = Object.freeze({
    * Do the whole login with the routes of Kortilla's relying party: get a challenge,
    * have it answered by the card, hand the token over.
    *
-   * @param {Options & {base?: string | URL}} [options] `base`: where the routes are;
-   *   by default beside the folder that this module came from
+   * @param {Options & {base?: string | URL}} [options] `base`: where the routes are, of
+   *   the page's own origin; by default beside the folder that this module came from
    * @returns {Promise<Person>}
    * @throws {KortillaError}
    */
