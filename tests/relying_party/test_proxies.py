@@ -21,6 +21,7 @@ from relying_party.errors import RevocationCheckFailedError
 from relying_party.pins import ADDRESSES
 from relying_party.proxies import Proxies
 from relying_party.revocation import Revocation
+from tests.guide import DOCS
 
 from .pki import CA, NOW
 from .responder import List, OCSPAnswer, Scene, Server, checker_by
@@ -418,6 +419,6 @@ async def test_trust_update_goes_through_a_proxy(
 
 
 def test_the_guide_lists_every_host_that_has_to_be_reached() -> None:
-    guide = (Path(__file__).parents[2] / "docs" / "developers.md").read_text()
+    guide = (DOCS / "developers.md").read_text()
     for url in map(URL, ADDRESSES):
         assert f"`{url.host}` | {url.port} |" in guide
