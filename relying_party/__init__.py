@@ -2,7 +2,8 @@
 """What an e-service installs: login with the Finnish Citizen Certificate.
 
 ``validate`` checks one token; ``LoginService`` is login without any web framework;
-``relying_party.web``, ``.starlette`` and ``.django`` put it on an application's routes.
+``relying_party.web``, ``.starlette`` and ``.django`` put it on an application's routes,
+and ``.background`` is an event loop for servers that have none.
 ``validate_signer`` says who signed, ``relying_party.signing`` also what;
 ``validate_client`` says who a TLS client is whose certificate a server asked for.
 ``kortilla-rp trust update`` gets the CA certificates that ``Trust.from_folder`` reads.

@@ -6,7 +6,6 @@ matter that some of the addresses are http, or who answers there.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import tempfile
@@ -22,6 +21,7 @@ from yarl import URL
 
 from .errors import TrustConfigurationError
 from .pins import ADDRESSES, PINS, PinnedCertificate
+from .proxies import Proxies
 from .trust import MAX_FILE_BYTES, certificate_files
 
 __all__ = ["CAFile", "fetch", "inventory", "take", "wanted"]
@@ -63,15 +63,18 @@ async def fetch(
     pins: Iterable[PinnedCertificate],
     *,
     addresses: Iterable[str] = ADDRESSES,
+    proxies: Proxies | None = None,
     patience: float = _PATIENCE,
     progress: Callable[[], None] = lambda: None,
 ) -> tuple[list[CAFile], Mapping[str, str]]:
     """Get the pinned certificates that the folder does not have, and store them.
 
     All addresses are asked at once, each for ``patience`` seconds at most; none when
-    nothing is missing. ``progress`` is called when one is done with. Returns a
-    ``CAFile`` for each pin, and by address what was wrong there.
+    nothing is missing. ``proxies`` are those of the environment, unless given.
+    ``progress`` is called when one is done with. Returns a ``CAFile`` for each pin, and
+    by address what was wrong there.
     """
+    proxies = proxies or Proxies(trust_env=True)
     pins = list(pins)
     missing = _missing(folder, pins)
     found: dict[str, bytes] = {}
@@ -80,9 +83,13 @@ async def fetch(
     async def ask(session: aiohttp.ClientSession, address: str) -> None:
         try:
             async with asyncio.timeout(patience):
-                content = _der(await _get(session, URL(address)))
+                content = _der(await _get(session, URL(address), proxies))
         except TimeoutError:
             failures[address] = f"no answer within {patience:g} seconds"
+        except aiohttp.ClientProxyConnectionError as error:
+            failures[address] = f"no connection to the proxy {error.host}:{error.port}"
+        except aiohttp.ClientHttpProxyError as error:
+            failures[address] = f"the proxy's answer is {error.status}"
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failures[address] = str(error) or type(error).__name__
         else:
@@ -92,7 +99,6 @@ async def fetch(
     if missing:
         # Nothing is unpacked, so that what is short stays short.
         async with aiohttp.ClientSession(
-            trust_env=True,
             auto_decompress=False,
             headers={"Accept-Encoding": "identity"},
         ) as session:
@@ -102,18 +108,44 @@ async def fetch(
 
 def take(
     folder: Path, pins: Iterable[PinnedCertificate], *, source: Path
-) -> list[CAFile]:
+) -> tuple[list[CAFile], Mapping[str, str]]:
     """Store the pinned certificates that are among the files of another folder.
 
-    Files may have any name, in DER or PEM; what is not pinned is passed over.
+    Files may have any name, in DER or PEM. Returns a ``CAFile`` for each pin, and by
+    name why a file was passed over.
     """
+    pins = list(pins)
+    wanted = {pin.sha256 for pin in pins}
     found: dict[str, bytes] = {}
+    passed_over: dict[str, str] = {}
     for file in sorted(source.iterdir()):
-        with contextlib.suppress(OSError, ValueError):
-            if file.is_file() and file.stat().st_size <= MAX_FILE_BYTES:
-                content = _der(file.read_bytes())
-                found[hashlib.sha256(content).hexdigest()] = content
-    return _store(folder, list(pins), found)
+        try:
+            if file.is_dir():
+                raise ValueError("a folder")
+            if not file.is_file():  # reading a pipe would not end
+                raise ValueError("not a file")
+            if file.stat().st_size > MAX_FILE_BYTES:
+                raise ValueError("too long for a certificate")
+            content = _der(file.read_bytes())
+        except OSError as error:
+            passed_over[file.name] = f"can't be read: {error.strerror}"
+        except ValueError as error:
+            passed_over[file.name] = str(error)
+        else:
+            fingerprint = hashlib.sha256(content).hexdigest()
+            if fingerprint in wanted:
+                found[fingerprint] = content
+            else:
+                passed_over[file.name] = _unwanted(fingerprint)
+    return _store(folder, pins, found), passed_over
+
+
+def _unwanted(fingerprint: str) -> str:
+    for pin in PINS:
+        if pin.sha256 == fingerprint:
+            what = "the test CA" if pin.test else "the CA"
+            return f"{what} {pin.name}, which is not wanted here"
+    return "a certificate that is not one of the authority's CAs"
 
 
 def inventory(
@@ -155,10 +187,12 @@ def _judged(ca: CAFile, at: datetime, warn: timedelta) -> CAFile:
     return CAFile(ca.name, ca.state, ca.file, ca.sha256, ca.not_after, problem)
 
 
-async def _get(session: aiohttp.ClientSession, url: URL) -> bytes:
+async def _get(session: aiohttp.ClientSession, url: URL, proxies: Proxies) -> bytes:
     host = url.host
     for _ in range(_MAX_REDIRECTS + 1):
-        async with session.get(url, allow_redirects=False) as response:
+        async with session.get(
+            url, allow_redirects=False, **proxies.options(url, {})
+        ) as response:
             if response.status in {301, 302, 303, 307, 308}:
                 url = url.join(URL(response.headers.get("Location", "")))
                 if url.host != host or url.scheme not in {"http", "https"}:
@@ -182,7 +216,7 @@ def _der(content: bytes) -> bytes:
             _, _, content = pem.unarmor(content)
         x509.Certificate.load(content, strict=True).not_valid_after  # noqa: B018 - reading is the check
     except Exception as error:  # asn1crypto raises whatever comes
-        raise ValueError("the answer is not a certificate") from error
+        raise ValueError("not a certificate") from error
     return content
 
 

@@ -1,29 +1,43 @@
 # SPDX-License-Identifier: MIT
-"""Card login for a Django project under an ASGI server (``kortilla[django]``).
+"""Card login for a Django project (``kortilla[django]``).
 
 In ``urls.py``, ``path("auth/", include(urls(service)))`` adds the routes of
-``relying_party.routes``. In ``asgi.py``, ``bounded(get_asgi_application())``
-is what the server is given. In ``MIDDLEWARE``,
+``relying_party.routes``. In ``MIDDLEWARE``,
 ``relying_party.django.StoreAwayMiddleware`` answers for pages whose sessions can't be
 reached.
+
+Under an ASGI server, ``bounded(get_asgi_application())`` in ``asgi.py`` is what the
+server is given. Under a WSGI server all that this module does runs on the one event
+loop of ``relying_party.background``. There nobody can bound how long a body takes: the
+server in front, which a WSGI server has to have, does.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import suppress
+from functools import cache
+from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, re_path
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.urls import (
+    NoReverseMatch,
+    URLPattern,
+    get_resolver,
+    get_script_prefix,
+    re_path,
+    resolve,
+    reverse,
+)
 from django.views.decorators.csrf import csrf_exempt
 
-from . import http
+from . import background, http
 from .asgi import ASGIApp, Receive, Scope, Send, read_request, refuse_websocket, send
 from .errors import StoreUnavailableError
-from .http import Answer, Headers, RequestRefusedError
+from .http import Answer, BrokenBodyError, Headers, RequestRefusedError
 from .identity import Identity
 from .login import LoginService
 from .refusals import refuse
-from .routes import LoginRoutes
+from .routes import MAX_BODY_BYTES, PROBES, LoginRoutes, taken
 from .sessions import SessionStore
 
 __all__ = [
@@ -35,11 +49,13 @@ __all__ = [
     "urls",
 ]
 
+T = TypeVar("T")
+
 #: Django's, whose stubs say other types of its three arguments than Starlette does.
 _Handler = Callable[[Any, Any, Any], Awaitable[None]]
 
-#: A process has one Django, and with it one login.
-_configured: list[LoginRoutes] = []
+#: A process has one Django, and with it one login: its routes, and their view.
+_configured: list[tuple[LoginRoutes, Callable[..., Any]]] = []
 
 
 def urls(
@@ -51,26 +67,31 @@ def urls(
     """Return what ``include`` takes: card login, below the prefix given there.
 
     ``sessions`` is where the sessions are; in memory, unless given. Their cookie is
-    card login's own, beside Django's. The last call is the one that counts.
+    card login's own, beside Django's. Raises ``RuntimeError`` at a second call: a
+    process has one Django, and with it one login.
     """
+    if _configured:
+        raise RuntimeError(
+            "urls() was called before, and a process has one login. Include what it "
+            "returned twice for another prefix; another origin needs another process."
+        )
     routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
-    _configured[:] = [routes]
 
     async def answer(request: HttpRequest, path: str) -> HttpResponse:
-        return _response(
-            await routes.answer(
-                http.Request(
-                    method=request.method,
-                    path=f"/{path}",
-                    headers=_headers(request),
-                    body=_body(request),
-                    client=request.META.get("REMOTE_ADDR"),
-                )
-            )
+        asked = http.Request(
+            method=request.method,
+            path=f"/{path}",
+            headers=_headers(request),
+            body=_body(request),
+            client=request.META.get("REMOTE_ADDR"),
         )
+        return _response(await _on_lasting_loop(request, routes.answer(asked)))
+
+    background.at_exit(service.close)
 
     # Against other sites stands the check of Origin, which needs no token in a page.
     view = csrf_exempt(answer)
+    _configured.append((routes, view))
     return [re_path(r"^(?P<path>(?s:.*))\Z", view, name="kortilla")]
 
 
@@ -130,10 +151,13 @@ class StoreAwayMiddleware:
 async def current_identity(request: HttpRequest) -> Identity | None:
     """Return who is logged in in the request's browser session, or None.
 
-    For asynchronous views: connections to a shared store belong to the server's loop.
-    Raises ``StoreUnavailableError`` while the sessions can't be reached.
+    A synchronous view asks by ``async_to_sync(current_identity)(request)``, under ASGI
+    and WSGI alike. Raises ``StoreUnavailableError`` while the sessions can't be
+    reached.
     """
-    return await _routes().current_identity(_headers(request))
+    return await _on_lasting_loop(
+        request, _routes().current_identity(_headers(request))
+    )
 
 
 async def end_session(request: HttpRequest, response: HttpResponse) -> None:
@@ -141,7 +165,8 @@ async def end_session(request: HttpRequest, response: HttpResponse) -> None:
 
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
-    response.cookies.load(await _routes().end_session(_headers(request)))
+    ending = _routes().end_session(_headers(request))
+    response.cookies.load(await _on_lasting_loop(request, ending))
 
 
 def is_same_origin(request: HttpRequest, origin: str) -> bool:
@@ -152,22 +177,55 @@ def is_same_origin(request: HttpRequest, origin: str) -> bool:
     return http.is_same_origin(_headers(request), origin)
 
 
+@cache
 def _routes() -> LoginRoutes:
+    """Return the login's routes, once it is known that requests come to them."""
+    # Django reads urls.py when the first request comes, which may be ours.
+    get_resolver().url_patterns  # noqa: B018 - reading it is what runs urls.py
     if not _configured:
-        # Django reads urls.py when the first request comes, which may be ours.
-        from django.urls import get_resolver
-
-        get_resolver().url_patterns  # noqa: B018 - reading it is what runs urls.py
-    return _configured[0]
+        raise RuntimeError(
+            "Card login is not set up: urls.py has no include(urls(service))."
+        )
+    [(routes, view)] = _configured
+    for _, path in PROBES:
+        with suppress(NoReverseMatch):  # in a namespace of the project's own
+            url = reverse("kortilla", kwargs={"path": path})
+            match = resolve(url.removeprefix(get_script_prefix()[:-1]))
+            if match.func is not view:
+                raise taken(url, repr(match.route))
+    return routes
 
 
 def _headers(request: HttpRequest) -> Headers:
     return Headers(request.headers.items())
 
 
-async def _body(request: HttpRequest) -> AsyncIterator[bytes]:
-    while chunk := request.read(4096):
-        yield chunk
+async def _on_lasting_loop(
+    request: HttpRequest, coroutine: Coroutine[Any, Any, T]
+) -> T:
+    """Await on the server's loop, or under WSGI on the process's own.
+
+    Connections to a shared store and to responders belong to the loop that opened them.
+    Under WSGI Django runs each asynchronous view on a loop of its own.
+    """
+    if hasattr(request, "scope"):  # of ASGI
+        return await coroutine
+    return await background.call(coroutine)
+
+
+def _body(request: HttpRequest) -> AsyncIterator[bytes]:
+    """Return a body that is read here and now: under WSGI reading it blocks."""
+    try:
+        content = request.read(MAX_BODY_BYTES + 1)
+    except UnreadablePostError:
+        content = None
+
+    async def chunks() -> AsyncIterator[bytes]:
+        if content is None:
+            raise BrokenBodyError
+        yield content
+
+    return chunks()
 
 
 def _response(answer: Answer) -> HttpResponse:
@@ -195,7 +253,7 @@ async def _lifespan(receive: Receive, sending: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.shutdown":
-            for routes in _configured:
+            for routes, _ in _configured:
                 await routes.service.close()
         await sending({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":

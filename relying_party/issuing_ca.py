@@ -49,6 +49,10 @@ class IssuingCA:
     certificate: x509.Certificate
     root: x509.Certificate | None
 
+    def __repr__(self) -> str:
+        root = "" if self.root is None else f", root={_name(self.root)!r}"
+        return f"IssuingCA({_name(self.certificate)!r}{root})"
+
     def may_have_issued(self, leaf: x509.Certificate) -> bool:
         """Tell whether a leaf names this CA, and this key if it names one."""
         return bool(self._anchor.authority.is_potential_issuer_of(leaf))
@@ -80,6 +84,10 @@ class IssuingCA:
     @cached_property
     def _key(self) -> "_IssuersKey":
         return _IssuersKey(self.certificate)
+
+
+def _name(certificate: x509.Certificate) -> str:
+    return str(certificate.subject.human_friendly)
 
 
 class _Algorithms(AlgorithmUsagePolicy):

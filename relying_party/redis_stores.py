@@ -8,9 +8,17 @@ is not asked for again: the nonce is gone, so a second try could only say that s
 had used it. Nor does this process ever ask for that nonce again
 (``relying_party.challenge.Challenges``).
 
-Where a replica takes over that had not heard of the last few writes, a nonce that was
-used within those can be used once more by another process within its five minutes; to
-exclude that, let Redis wait for its replica, or end the sessions.
+A Redis that ends and starts again has what its snapshot or log had, and a replica that
+takes over has what it had heard of: a nonce may be there again that was used since. So
+a nonce works only at the run of the Redis server that it was given out at (``run_id``
+of INFO, new at each start): a restart and a failover end the challenges that are open,
+and people begin their logins anew. What can't be told apart is a run that goes back in
+itself: a machine put back with its memory, or a primary that was demoted, filled from
+its successor and promoted again within five minutes.
+
+Sessions last over a restart, if Redis keeps them. One that was ended since the snapshot
+is there again, for whoever has a copy of its cookie, until its time is over. A Redis
+that keeps nothing (``save ""``, ``appendonly no``) brings none back.
 """
 
 import asyncio
@@ -37,6 +45,25 @@ __all__ = ["RedisChallengeStore", "RedisSessionStore", "RedisStores"]
 #: How long an expired nonce is still known as such.
 _REMEMBERED = timedelta(minutes=5)
 
+#: Reads the run of the server that runs the script: nil where INFO is forbidden.
+_RUN_ID = """
+local info = redis.pcall('INFO', 'server')
+local run_id = type(info) == 'string' and string.match(info, 'run_id:(%x+)')
+"""
+#: Stores until when a nonce is valid, and the run.
+_PUT = f"""{_RUN_ID}
+if run_id then
+  redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. run_id, 'PX', ARGV[2])
+end
+return run_id
+"""
+#: Removes and returns what is stored of a nonce, with the run now.
+_TAKE = f"""
+local found = redis.call('GETDEL', KEYS[1])
+{_RUN_ID}
+return {{run_id, found}}
+"""
+
 #: Digits of a session's beginning, in milliseconds since 1970, before its content.
 _BORN = 13
 #: Puts content behind the beginning of a session that is still there; its expiry stays.
@@ -61,11 +88,13 @@ async def _asking(seconds: float) -> AsyncIterator[None]:
 
 
 class RedisChallengeStore(ChallengeStore):
-    """Nonces in Redis, each taken by one GETDEL.
+    """Nonces in Redis, each taken by one GETDEL, at the run that it was given out at.
 
-    ``client`` is the caller's, and the caller's to close; retries that it makes by
-    itself can only turn a nonce that worked into one that did not. An operation takes
-    at most ``seconds``. ``clock`` returns the time with its zone.
+    A Redis whose INFO is forbidden, or has no ``run_id``, is refused: nothing would
+    tell whether it had been set back. ``client`` is the caller's, and the caller's to
+    close; retries that it makes by itself can only turn a nonce that worked into one
+    that did not. An operation takes at most ``seconds``. ``clock`` returns the time
+    with its zone.
     """
 
     def __init__(
@@ -83,20 +112,41 @@ class RedisChallengeStore(ChallengeStore):
 
     async def put(self, nonce: str, expires_at: datetime) -> None:
         """Store a nonce; Redis itself drops it a while after its time."""
-        until = str(int(expires_at.timestamp() * 1000))
-        lives = expires_at - self._clock() + _REMEMBERED
+        until = int(expires_at.timestamp() * 1000)
+        lives = (expires_at - self._clock() + _REMEMBERED) // timedelta(milliseconds=1)
         async with _asking(self._seconds):
-            await self._client.set(self._prefix + nonce, until, px=lives)
+            _check_run(
+                await self._client.eval(_PUT, 1, self._prefix + nonce, until, lives)
+            )
 
     async def take(self, nonce: str) -> datetime:
         """Remove and return in one operation of Redis, which does one at a time."""
         async with _asking(self._seconds):
-            until = await self._client.getdel(self._prefix + nonce)
-            if until is not None:
-                return datetime.fromtimestamp(int(until) / 1000, self._clock().tzinfo)
+            run, found = await self._client.eval(_TAKE, 1, self._prefix + nonce)
+            _check_run(run)
+            if found is not None:
+                until, _, given_out_at = _text(found).partition(" ")
+                expires_at = datetime.fromtimestamp(
+                    int(until) / 1000, self._clock().tzinfo
+                )
+                if given_out_at == _text(run):
+                    return expires_at
         raise ChallengeNonceNotFoundError(
-            "The challenge has been used already, or is unknown."
+            "The challenge has been used already, is unknown, or is from before a "
+            "restart of Redis."
         )
+
+
+def _check_run(run: bytes | str | None) -> None:
+    if not run:
+        raise StoreUnavailableError(
+            "Redis does not say which run of it answers: allow the command INFO, which "
+            "has to have run_id."
+        )
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode()
 
 
 class RedisSessionStore(SessionStore):

@@ -40,10 +40,12 @@ from .rate_limit import Attempt
 from .refusals import refuse
 from .sessions import BrowserSessions, MemorySessionStore, Session, SessionStore
 
-__all__ = ["MAX_BODY_BYTES", "LoginRoutes"]
+__all__ = ["MAX_BODY_BYTES", "PROBES", "LoginRoutes", "taken"]
 
 #: A token has at most 10,000 characters; the rest is room for its frame.
 MAX_BODY_BYTES = 16 * 1024
+#: Requests below the prefix that an application must let come through to card login.
+PROBES = (("POST", "challenge"), ("GET", "static/kortilla.js"))
 
 
 class LoginRoutes:
@@ -190,6 +192,14 @@ class LoginRoutes:
         if not isinstance(content, dict) or not content.keys() <= allowed:
             raise RequestRefusedError(400, "INVALID_REQUEST")
         return content
+
+
+def taken(path: str, by: str) -> RuntimeError:
+    """Return the error of an application in which something else has a path of ours."""
+    return RuntimeError(
+        f"Card login can't be reached: {by} takes {path} before it does. Add that "
+        "after card login, or choose another prefix."
+    )
 
 
 def _check_method(request: Request, allow: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from . import http
 from .asgi import LoginApp
@@ -20,7 +20,7 @@ from .http import Answer, Headers
 from .identity import Identity
 from .login import LoginService
 from .refusals import refuse
-from .routes import LoginRoutes
+from .routes import PROBES, LoginRoutes, taken
 from .sessions import SessionStore
 
 __all__ = ["current_identity", "end_session", "is_same_origin", "setup"]
@@ -39,7 +39,16 @@ def setup(
     ``sessions`` is where the sessions are; in memory, unless given. Their cookie is
     card login's own, beside whatever sessions the application has. The service is
     closed at the end of the application's lifespan.
+
+    Raises ``RuntimeError`` at a second call, an application having one login, and where
+    a route or a mount that was added before takes what is card login's.
     """
+    if hasattr(app.state, "kortilla"):
+        raise RuntimeError(
+            "setup() was called on this application before. For another origin, mount "
+            "an application of its own and set that up."
+        )
+    _check_free(app, prefix)
     routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
     app.state.kortilla = routes
     # Not mounted: behind a proxy that strips a prefix (root_path), a mounted
@@ -85,8 +94,23 @@ def is_same_origin(request: Request, origin: str) -> bool:
     return http.is_same_origin(_headers(request), origin)
 
 
+def _check_free(app: Starlette, prefix: str) -> None:
+    for method, path in PROBES:
+        url = f"{prefix}/{path}"
+        asked = {"type": "http", "method": method, "path": url, "headers": []}
+        for route in app.router.routes:
+            if route.matches(asked)[0] is Match.FULL:
+                raise taken(url, repr(getattr(route, "path", route)))
+
+
 def _routes(request: Request) -> LoginRoutes:
-    routes: LoginRoutes = request.app.state.kortilla
+    routes: LoginRoutes | None = getattr(request.app.state, "kortilla", None)
+    if routes is None:
+        raise RuntimeError(
+            "Card login is not set up on this application: call setup(app, service). A "
+            "mounted application does not have the login of the one around it: set it "
+            "up too, with the same service and the same sessions."
+        )
     return routes
 
 

@@ -57,6 +57,9 @@ class Trust:
     issuers: tuple[IssuingCA, ...]
     test: bool
 
+    def __repr__(self) -> str:
+        return f"Trust({list(self.issuers)}, test={self.test})"
+
     @classmethod
     def from_folder(cls, folder: Path | str, *, test: bool = False) -> Self:
         """Trust the CA certificates in a folder: ``*.der *.crt *.cer *.pem``."""

@@ -5,8 +5,8 @@ Leaves of FINEID cards are not strict DER (an explicit FALSE in basicConstraints
 NULL among the parameters of ecdsa-with-SHA384), so they are read with asn1crypto and
 their paths are validated with pyhanko-certvalidator.
 
-The order is that of the Web eID validators, but revocation comes last: whoever does
-not have the card's key makes this server ask nobody.
+The order is that of docs/developers.md, which a test holds to this. Revocation comes
+last: whoever does not have the card's key makes this server ask nobody.
 """
 
 from collections.abc import Callable, Mapping

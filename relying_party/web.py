@@ -15,7 +15,7 @@ from .http import Answer, BrokenBodyError, Headers
 from .identity import Identity
 from .login import LoginService
 from .refusals import refuse
-from .routes import LoginRoutes
+from .routes import PROBES, LoginRoutes, taken
 from .sessions import SessionStore
 
 __all__ = [
@@ -43,7 +43,16 @@ def setup(
     ``sessions`` is where the sessions are; in memory, unless given. Their cookie is
     card login's own, beside whatever sessions the application has. The service is
     closed when the application is cleaned up.
+
+    Raises ``RuntimeError`` at a second call: an application has one login. A mounted
+    one has its own, or else the login of the one around it. The application does not
+    start where a route of its own takes what is card login's.
     """
+    if _ROUTES in app:
+        raise RuntimeError(
+            "setup() was called on this application before. For another origin, mount "
+            "an application of its own (add_subapp, add_domain) and set that up."
+        )
     routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
     app[_ROUTES] = routes
 
@@ -63,7 +72,20 @@ def setup(
     async def close(_: web.Application) -> None:
         await service.close()
 
-    app.router.add_route("*", prefix + "/{path:(?s:.*)}", answer)
+    route = app.router.add_route("*", prefix + "/{path:(?s:.*)}", answer)
+
+    async def check_reached(_: web.Application) -> None:
+        from aiohttp.test_utils import make_mocked_request  # slow, and only needed here
+
+        assert route.resource is not None  # noqa: S101 - add_route has made one
+        for method, path in PROBES:
+            url = str(route.resource.url_for(path=path))
+            found = await app.router.resolve(make_mocked_request(method, url))
+            if found.handler is not answer:
+                other = found.route.resource
+                raise taken(url, repr(other.canonical if other else "another"))
+
+    app.on_startup.append(check_reached)
     app.middlewares.append(_answer_store_away)
     app.on_cleanup.append(close)
 
@@ -89,7 +111,7 @@ async def current_identity(request: web.Request) -> Identity | None:
     handler: it becomes an answer with 503.
     """
     headers = Headers(request.headers.items())
-    return await request.config_dict[_ROUTES].current_identity(headers)
+    return await _routes(request).current_identity(headers)
 
 
 async def end_session(request: web.Request, response: web.StreamResponse) -> None:
@@ -98,7 +120,7 @@ async def end_session(request: web.Request, response: web.StreamResponse) -> Non
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
     headers = Headers(request.headers.items())
-    cookie = await request.config_dict[_ROUTES].end_session(headers)
+    cookie = await _routes(request).end_session(headers)
     response.headers.add("Set-Cookie", cookie)
 
 
@@ -108,6 +130,16 @@ def is_same_origin(request: web.Request, origin: str) -> bool:
     See ``relying_party.http.is_same_origin``.
     """
     return http.is_same_origin(Headers(request.headers.items()), origin)
+
+
+def _routes(request: web.Request) -> LoginRoutes:
+    routes = request.config_dict.get(_ROUTES)
+    if routes is None:
+        raise RuntimeError(
+            "Card login is not set up: call setup(app, service) on this application, "
+            "or on one that it is mounted in."
+        )
+    return routes
 
 
 @web.middleware

@@ -4,13 +4,13 @@
 import re
 from pathlib import Path
 
-__all__ = ["blocks"]
+__all__ = ["DOCS", "blocks"]
 
-_DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1] / "docs"
 
 
 def blocks(guide: str, language: str) -> list[str]:
     """Return the blocks of code in a language that a page of docs/ says are run."""
-    text = (_DOCS / guide).read_text()
+    text = (DOCS / guide).read_text()
     mark = r"<!-- [^>]*this block as it stands[^>]* -->\n"
     return re.findall(rf"{mark}```{language}\n(.*?)```", text, re.DOTALL)

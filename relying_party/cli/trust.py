@@ -3,6 +3,7 @@
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import click
 from relying_party import ca_files, pins
 from relying_party.ca_files import CAFile
 from relying_party.challenge import utc_now
+from relying_party.proxies import Proxies
 
 from .output import CommandFailed, print_result, say
 
@@ -55,25 +57,43 @@ def trust() -> None:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Take them from the files of this folder, and ask nobody.",
 )
-def update(folder: Path, test: bool, warn_days: int, source: Path | None) -> None:
+@click.option(
+    "--proxy",
+    metavar="http://HOST:PORT",
+    help="Ask through this HTTP proxy, in place of the environment's (https_proxy, "
+    "http_proxy, no_proxy).",
+)
+def update(
+    folder: Path, test: bool, warn_days: int, source: Path | None, proxy: str | None
+) -> None:
     """Get the CA certificates that are missing; only pinned ones are stored."""
+    try:
+        proxies = Proxies(proxy, trust_env=True)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     wanted = ca_files.wanted(pins.PINS, test=test)
-    failures: dict[str, str] = {}
+    failures: Mapping[str, str] = {}
+    passed_over: Mapping[str, str] = {}
     if source is not None:
-        stored = ca_files.take(folder, wanted, source=source)
+        stored, passed_over = ca_files.take(folder, wanted, source=source)
     else:
         addresses = pins.ADDRESSES
         with click.progressbar(
             length=len(addresses), label="Addresses asked", file=sys.stderr
         ) as bar:
-            stored, found = asyncio.run(
+            stored, failures = asyncio.run(
                 ca_files.fetch(
-                    folder, wanted, addresses=addresses, progress=lambda: bar.update(1)
+                    folder,
+                    wanted,
+                    addresses=addresses,
+                    proxies=proxies,
+                    progress=lambda: bar.update(1),
                 )
             )
-            failures = dict(found)
     new = {ca.name for ca in stored if ca.state == "stored"}
-    _report(folder, test, warn_days, new=new, failures=failures)
+    _report(
+        folder, test, warn_days, new=new, failures=failures, passed_over=passed_over
+    )
 
 
 @trust.command()
@@ -94,7 +114,8 @@ def _report(
     warn_days: int,
     *,
     new: set[str] | None = None,
-    failures: dict[str, str] | None = None,
+    failures: Mapping[str, str] | None = None,
+    passed_over: Mapping[str, str] | None = None,
 ) -> None:
     now = utc_now()
     report = ca_files.inventory(
@@ -111,12 +132,16 @@ def _report(
         say(f"{'!' if ca.problem else ' '} {ca.name}  {until}  {ca.problem}".rstrip())
     for address, failure in failures.items():
         say(f"! {address}: {failure}")
+    for name, why in (passed_over or {}).items():
+        say(f"- {name!r} was passed over: {why}")
     result: dict[str, Any] = {
         "folder": str(folder),
         "certificates": [_as_json(ca, new or set()) for ca in report],
     }
     if failures:
         result["addresses"] = failures
+    if passed_over:
+        result["passedOver"] = passed_over
     problems = [ca for ca in report if ca.problem]
     updating = new is not None
     if missing or (problems and not updating):

@@ -4,7 +4,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,7 @@ from ..errors import (
     UserCertificateOCSPCheckFailedError,
     UserCertificateRevokedError,
 )
+from ..proxies import Proxies
 from . import ocsp
 from .certificates import Subject, crl_addresses, ocsp_address
 from .fetch import Fetcher, Limits, host_of
@@ -66,6 +67,12 @@ class Revocation:
       None is a private temporary folder for the life of the checker.
     - ``allow_private_addresses`` lets certificates lead into the service's own
       network: for a test CA on this computer.
+    - ``proxy`` is the HTTP proxy through which all is asked,
+      ``http://[name:password@]host[:port]``; with ``trust_env``, and unless it is
+      given, those of ``http_proxy``, ``https_proxy`` and ``no_proxy`` in the
+      environment. A proxy resolves names itself, so that no address can be refused
+      here: it is asked for ``proxy_hosts`` and the hosts below them alone, unless
+      ``allow_private_addresses`` is given.
     - ``require_nonce``: an OCSP answer repeats the 32 octets of its request.
     - ``max_age`` and ``skew``: see ``ocsp.Rules``; lists are allowed the same skew.
     - ``ocsp_timeout`` and ``crl_timeout`` in seconds, for the whole of a fetch;
@@ -84,6 +91,9 @@ class Revocation:
         by: By = "ocsp-or-crl",
         cache_folder: Path | None = None,
         allow_private_addresses: bool = False,
+        proxy: str | None = None,
+        trust_env: bool = False,
+        proxy_hosts: Collection[str] = ("fineid.fi",),
         clock: Callable[[], datetime] = utc_now,
         require_nonce: bool = True,
         max_age: timedelta = timedelta(minutes=2),
@@ -108,7 +118,10 @@ class Revocation:
         self._ocsp_limits = Limits(ocsp_timeout, _OCSP_OCTETS)
         self._issuer_lifetime = issuer_lifetime
         self._fetcher = Fetcher(
-            allow_private_addresses=allow_private_addresses, resolver=resolver
+            allow_private_addresses=allow_private_addresses,
+            resolver=resolver,
+            proxies=Proxies(proxy, trust_env=trust_env),
+            proxy_hosts=proxy_hosts,
         )
         self._lists = RevocationLists(
             self._fetcher,

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Fetches what certificates point to, and trusts neither the addresses nor the hosts.
 
-No redirect is followed, nothing is unpacked, no cookie or proxy is used, sizes and
-times are bounded, and addresses inside the service's own network are refused. What
-decides is the address that a connection is made to, so that a name that resolves to
-another one a moment later gains nothing.
+No redirect is followed, nothing is unpacked, no cookie is used, sizes and times are
+bounded, and addresses inside the service's own network are refused. What decides is the
+address that a connection is made to, so that a name that resolves to another one a
+moment later gains nothing.
+
+Where a proxy is asked, it resolves the name and makes the connection, so that nothing
+here can see where to. Then the names decide: only known hosts are asked for.
 """
 
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -17,6 +20,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from ..proxies import Proxies
 from .reasons import NoAnswerError, Reason
 
 __all__ = ["Fetcher", "Limits", "host_of", "is_public"]
@@ -84,7 +88,8 @@ class _PublicResolver(AbstractResolver):
 class Fetcher:
     """Fetches over one pool of connections, opened at the first use.
 
-    It belongs to the event loop of that first use.
+    It belongs to the event loop of that first use. ``proxies`` are asked for
+    ``proxy_hosts`` and what is below them alone, unless private addresses are allowed.
     """
 
     def __init__(
@@ -92,19 +97,21 @@ class Fetcher:
         *,
         allow_private_addresses: bool = False,
         resolver: AbstractResolver | None = None,
+        proxies: Proxies | None = None,
+        proxy_hosts: Collection[str] = (),
     ) -> None:
         self._allow_private_addresses = allow_private_addresses
         self._own_resolver = resolver
-        self._resolver: AbstractResolver | None = None
-        self._session: aiohttp.ClientSession | None = None
+        self._proxies = proxies or Proxies()
+        self._proxy_hosts = tuple(host.lower().strip(".") for host in proxy_hosts)
+        #: With its resolver, by whether it speaks to proxies.
+        self._sessions: dict[bool, tuple[aiohttp.ClientSession, AbstractResolver]] = {}
 
     async def close(self) -> None:
         """Close the connections. The fetcher may be used again, and opens new ones."""
-        session, self._session = self._session, None
-        resolver, self._resolver = self._resolver, None
-        if session is not None:
+        sessions, self._sessions = self._sessions, {}
+        for session, resolver in sessions.values():
             await session.close()
-        if resolver is not None:
             await resolver.close()
 
     async def post(
@@ -137,13 +144,17 @@ class Fetcher:
         body: bytes | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         url = self._check_address(address)
+        # A packed body could unpack to anything.
+        sent = {"Accept-Encoding": "identity", **headers}
+        options = self._proxies.options(url, sent)
+        if proxied := "proxy" in options:
+            self._check_proxied(url)
         try:
-            async with self._open().request(
+            async with self._open(proxied=proxied).request(
                 method,
                 url,
                 data=body,
-                # A packed body could unpack to anything.
-                headers={"Accept-Encoding": "identity", **headers},
+                **options,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     total=limits.seconds,
@@ -167,6 +178,15 @@ class Fetcher:
         except aiohttp.ClientPayloadError as error:
             raise NoAnswerError(
                 Reason.INCOMPLETE, "the connection ended before the answer did."
+            ) from error
+        except aiohttp.ClientHttpProxyError as error:
+            raise NoAnswerError(
+                Reason.UNREACHABLE,
+                f"the proxy made no connection to it (HTTP status {error.status}).",
+            ) from error
+        except aiohttp.ClientProxyConnectionError as error:
+            raise NoAnswerError(
+                Reason.UNREACHABLE, "there is no connection to the proxy."
             ) from error
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
             if isinstance(getattr(error, "os_error", None), _PrivateAddressError):
@@ -199,22 +219,34 @@ class Fetcher:
             raise _private()
         return url
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            inner = self._own_resolver or aiohttp.DefaultResolver()
-            if not self._allow_private_addresses:
-                inner = _PublicResolver(inner)
-            self._resolver = inner
-            self._session = aiohttp.ClientSession(
+    def _check_proxied(self, url: URL) -> None:
+        host = f".{str(url.host).lower().rstrip('.')}"
+        if not self._allow_private_addresses and not any(
+            host.endswith(f".{known}") for known in self._proxy_hosts
+        ):
+            raise NoAnswerError(
+                Reason.HOST_NOT_ALLOWED,
+                "it is none of the hosts that a proxy is asked for, which are given as "
+                "proxy_hosts.",
+            )
+
+    def _open(self, *, proxied: bool) -> aiohttp.ClientSession:
+        if proxied not in self._sessions:
+            resolver = self._own_resolver or aiohttp.DefaultResolver()
+            # A proxy is nearly always in the service's own network.
+            if not (proxied or self._allow_private_addresses):
+                resolver = _PublicResolver(resolver)
+            session = aiohttp.ClientSession(
                 # Shorter than any responder keeps an idle connection: a POST on one
                 # that is just being closed would be lost.
-                connector=aiohttp.TCPConnector(resolver=inner, keepalive_timeout=2),
+                connector=aiohttp.TCPConnector(resolver=resolver, keepalive_timeout=2),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
                 headers={"User-Agent": "kortilla"},
             )
-        return self._session
+            self._sessions[proxied] = session, resolver
+        return self._sessions[proxied][0]
 
 
 def _parse(address: str) -> URL | None:
@@ -250,8 +282,8 @@ def _check_head(answer: aiohttp.ClientResponse, limits: Limits) -> None:
     if answer.status != 200:
         raise NoAnswerError(
             Reason.HTTP_STATUS,
-            f"HTTP status {answer.status}; it may be out of order, or refuse this "
-            "server.",
+            f"HTTP status {answer.status}; it, or a proxy on the way, may be out of "
+            "order or refuse this server.",
         )
     if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise NoAnswerError(

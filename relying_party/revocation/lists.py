@@ -10,7 +10,6 @@ import hashlib
 import logging
 import os
 import tempfile
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,7 +64,6 @@ class RevocationLists:
         self._fetcher = fetcher
         self._folder = folder
         self._own_folder: tempfile.TemporaryDirectory[str] | None = None
-        self._making_folder = threading.Lock()  # two lists are fetched at a time
         self._clock = clock
         self._skew = skew
         self._limits = limits
@@ -79,7 +77,7 @@ class RevocationLists:
         self._kept.clear()
         own, self._own_folder = self._own_folder, None
         if own is not None:
-            await asyncio.to_thread(own.cleanup)
+            own.cleanup()  # at a process's end there are no threads for it any more
 
     async def is_listed(
         self, subject: Subject, issuer: Subject, *, addresses: tuple[str, ...]
@@ -128,7 +126,12 @@ class RevocationLists:
         return kept.content
 
     async def _renew(self, name: str, address: str, issuer: Subject) -> _Kept:
-        file = await asyncio.to_thread(self._prepare, f"{name}.crl")
+        if self._folder is None:
+            # Not in a thread, which would go on when the checker has been closed.
+            folder = self._private_folder()
+        else:
+            folder = await asyncio.to_thread(self._tidy, self._folder)
+        file = folder / f"{name}.crl"
         kept = await self._read_folder(file, issuer, self._kept.get(name))
         now = self._clock()
         if kept is None or now >= kept.renew_at:
@@ -235,23 +238,24 @@ class RevocationLists:
         renew_at = self._renew_at(kept.content, now)
         return _Kept(kept.content, renew_at, kept.stamp, kept.conditions)
 
-    def _prepare(self, name: str) -> Path:
-        """Return where a list's file is to be, its folder made and tidied."""
-        with _storage(self._folder):
-            if self._folder is None:
-                with self._making_folder:
-                    if self._own_folder is None:
-                        self._own_folder = tempfile.TemporaryDirectory(
-                            prefix="kortilla-", ignore_cleanup_errors=True
-                        )
-                    return Path(self._own_folder.name) / name
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for part in self._folder.glob("*.part"):
+    def _private_folder(self) -> Path:
+        with _storage(None):
+            if self._own_folder is None:
+                self._own_folder = tempfile.TemporaryDirectory(
+                    prefix="kortilla-", ignore_cleanup_errors=True
+                )
+            return Path(self._own_folder.name)
+
+    def _tidy(self, folder: Path) -> Path:
+        """Return the folder for lists, made and tidied."""
+        with _storage(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for part in folder.glob("*.part"):
                 stamp = _stamp(part)
                 age = self._clock().timestamp() - (stamp[0] / 1e9 if stamp else 0)
                 if age > _ABANDONED.total_seconds():
                     part.unlink(missing_ok=True)
-            return self._folder / name
+        return folder
 
 
 async def _save(file: Path, chunks: AsyncIterator[bytes]) -> Path:

@@ -37,9 +37,14 @@ class CertificatePath:
     issuer: Certificate
     root: Certificate | None
 
+    def __repr__(self) -> str:
+        # Without the person's name, for logs.
+        issuer = self.issuer.subject.human_friendly
+        return f"CertificatePath({self.leaf.serial_number:#x} of {issuer!r})"
+
 
 class RevocationChecker(Protocol):
-    """What ``validate`` asks once the path stands, before it looks at the signature."""
+    """What ``validate`` asks last, once the path and the token's signature stand."""
 
     async def check(self, path: CertificatePath, *, at: datetime) -> None:
         """Return when no certificate of the path was revoked at that time.

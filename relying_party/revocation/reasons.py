@@ -22,6 +22,7 @@ class Reason(StrEnum):
     NO_ADDRESS = "no-address"  # the certificate names no http address
     BAD_ADDRESS = "bad-address"  # one that can't be used, or has a password in it
     PRIVATE_ADDRESS = "private-address"  # it leads into the service's own network
+    HOST_NOT_ALLOWED = "host-not-allowed"  # not one that a proxy is asked for
     # Fetching
     UNREACHABLE = "unreachable"  # no such name, no connection, connection broken
     TIMEOUT = "timeout"

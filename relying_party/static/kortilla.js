@@ -140,7 +140,9 @@ async function logIn({ base, ...options }) {
   const beside = folder ? new URL("../", folder) : ROUTES;
   const root = new URL(base ?? beside, location.href);
   // Another origin's session is not the page's, and its server would refuse.
-  if (root.origin !== location.origin) throw new Fault("INVALID_ARGUMENT");
+  if (root.origin !== location.origin) {
+    throw new Fault("INVALID_ARGUMENT", { reason: "CROSS_ORIGIN_BASE" });
+  }
   if (!root.pathname.endsWith("/")) root.pathname += "/";
   const { nonce } = await postJson(new URL("challenge", root), {}, options);
   if (typeof nonce !== "string") throw new Fault("SERVICE_FAILED");
@@ -251,8 +253,9 @@ export const kortilla = Object.freeze({
    * Do the whole login with the routes of Kortilla's relying party: get a challenge,
    * have it answered by the card, hand the token over.
    *
-   * @param {Options & {base?: string | URL}} [options] `base`: where the routes are;
-   *   by default beside the folder that this module came from, and `/auth/` in a bundle
+   * @param {Options & {base?: string | URL}} [options] `base`: where the routes are, of
+   *   the page's own origin; by default beside the folder that this module came from,
+   *   and `/auth/` in a bundle
    * @returns {Promise<Person>}
    * @throws {KortillaError}
    */

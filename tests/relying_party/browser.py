@@ -28,16 +28,21 @@ class Browser:
     """One browser: its cookie, and what it puts on each request.
 
     The test server speaks http for a service at an https origin, as behind a proxy, so
-    the cookie with its Secure is kept here. ``address`` is the one it calls from.
+    the cookie with its Secure is kept here. ``address`` is the one it calls from;
+    without ``keep_alive`` each request is a connection of its own.
     """
 
-    def __init__(self, server: Site, *, address: str = "") -> None:
+    def __init__(
+        self, server: Site, *, address: str = "", keep_alive: bool = True
+    ) -> None:
         self.server = server
         self.cookie: str | None = None
         self.http = aiohttp.ClientSession(
             cookie_jar=aiohttp.DummyCookieJar(),
             connector=aiohttp.TCPConnector(
-                local_addr=(address, 0) if address else None, limit=0
+                local_addr=(address, 0) if address else None,
+                limit=0,
+                force_close=not keep_alive,
             ),
         )
 

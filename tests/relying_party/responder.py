@@ -6,6 +6,7 @@
 
 import os
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -100,12 +101,16 @@ def _uri(url: str) -> Any:
 
 @dataclass
 class Server:
-    """Answers as its handlers do, and remembers what was asked: ``ocsp/issuing``."""
+    """Answers as its handlers do, and remembers what was asked: ``ocsp/issuing``.
+
+    With ``tls`` it is at ``https://localhost``.
+    """
 
     handlers: dict[str, Handler] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     requests: list[web.Request] = field(default_factory=list)
     address: str = ""
+    tls: ssl.SSLContext | None = None
 
     async def __aenter__(self) -> Self:
         application = web.Application(client_max_size=1 << 20)
@@ -114,8 +119,9 @@ class Server:
             application, handler_cancellation=True, shutdown_timeout=0.1
         )
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
-        self.address = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls).start()
+        at = "https://localhost" if self.tls else "http://127.0.0.1"
+        self.address = f"{at}:{self._runner.addresses[0][1]}"
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -410,5 +416,9 @@ class Names(AbstractResolver):
 
 def checker_by(*, by: Any, **options: Any) -> Revocation:
     """Return a checker that asks on loopback, at the time of ``pki``."""
-    usual: dict[str, Any] = {"by": by, "clock": lambda: NOW}
-    return Revocation(allow_private_addresses=True, **usual | options)
+    usual: dict[str, Any] = {
+        "by": by,
+        "clock": lambda: NOW,
+        "allow_private_addresses": True,
+    }
+    return Revocation(**usual | options)

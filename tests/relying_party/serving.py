@@ -4,10 +4,14 @@
 ``python -m tests.relying_party.serving FOLDER ADAPTER=REDIS…``, where FOLDER has the
 test CA and REDIS is a URL or nothing: memory then. It prints the port of each as a
 list, and ends with its standard input.
+
+``wsgi(FOLDER, REDIS)`` is the service on Django for a WSGI server. Its ``sync`` and
+``gthread`` are gunicorn's kinds of workers, two each.
 """
 
 import asyncio
 import json
+import os
 import socket
 import sys
 from datetime import datetime
@@ -18,8 +22,10 @@ from typing import Any
 import django
 import uvicorn
 from aiohttp import web
+from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 from fastapi import FastAPI
@@ -29,10 +35,11 @@ from starlette.applications import Starlette
 import relying_party.django
 import relying_party.starlette
 import relying_party.web
-from relying_party import Identity, LoginService, Trust
+from relying_party import Identity, LoginService, Trust, background
 from relying_party.errors import RateLimitedError
 from relying_party.rate_limit import Attempt
 from relying_party.redis_stores import RedisStores
+from relying_party.revocation import By, Revocation
 
 from .pki import NOW, ORIGIN
 
@@ -114,11 +121,12 @@ def make_fastapi(service: LoginService, options: dict[str, Any]) -> FastAPI:
     return app
 
 
-def make_django(service: LoginService, options: dict[str, Any]) -> Any:
-    """Return a service on Django, of which a process has one."""
+def set_up_django(service: LoginService, options: dict[str, Any]) -> None:
+    """Make this process's Django a service: one view of each kind."""
 
-    async def who(request: HttpRequest) -> HttpResponse:
-        return JsonResponse(told(await relying_party.django.current_identity(request)))
+    def who(request: HttpRequest) -> HttpResponse:
+        identity = async_to_sync(relying_party.django.current_identity)(request)
+        return JsonResponse(told(identity))
 
     async def leave(request: HttpRequest) -> HttpResponse:
         if not relying_party.django.is_same_origin(request, ORIGIN):
@@ -146,6 +154,11 @@ def make_django(service: LoginService, options: dict[str, Any]) -> Any:
         SECRET_KEY="x",
     )
     django.setup()
+
+
+def make_django(service: LoginService, options: dict[str, Any]) -> Any:
+    """Return a service on Django, of which a process has one."""
+    set_up_django(service, options)
     return relying_party.django.bounded(get_asgi_application())
 
 
@@ -157,14 +170,15 @@ ADAPTERS = {
 }
 
 
-async def serve(
-    adapter: str, redis: str, trust: Trust, listener: socket.socket, stop: asyncio.Event
-) -> None:
-    """Run one service until it is stopped."""
+def make_service(
+    folder: str, redis: str, revocation: Revocation | None = None
+) -> tuple[LoginService, dict[str, Any], RedisStores | None]:
+    """Return a service, the options of its set-up, and its stores."""
     stores = RedisStores.from_url(redis, seconds=1, clock=now) if redis else None
     service = LoginService(
         origin=ORIGIN,
-        trust=trust,
+        trust=Trust.from_folder(Path(folder), test=True),
+        revocation=revocation,
         challenges=stores.challenges if stores else None,
         rate_limit=limit,
         clock=now,
@@ -173,6 +187,57 @@ async def serve(
         "sessions": stores.sessions if stores else None,
         "body_seconds": BODY_SECONDS,
     }
+    return service, options, stores
+
+
+def wsgi(folder: str, redis: str, by: By | None = None) -> Any:
+    """Return the service on Django, as ``wsgi.py`` has it; ``by`` checks revocation."""
+    revocation = by and Revocation(by=by, allow_private_addresses=True, clock=now)
+    service, options, stores = make_service(folder, redis, revocation or None)
+    for one in (revocation, stores):
+        if one:
+            background.at_exit(one.close)
+    set_up_django(service, options)
+    application = get_wsgi_application()
+
+    def answer(environ: Any, start_response: Any) -> Any:
+        """Say which worker it was."""
+        mine = ("X-Process", str(os.getpid()))
+        return application(environ, lambda s, h, *e: start_response(s, [*h, mine], *e))
+
+    return answer
+
+
+async def serve_wsgi(
+    kind: str, redis: str, folder: str, listener: socket.socket, stop: asyncio.Event
+) -> None:
+    """Run the service on Django under gunicorn until it is stopped."""
+    options = [
+        "--worker-class",
+        kind,
+        "--workers=2",
+        "--threads=4",
+        "--no-control-socket",
+    ]
+    running = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gunicorn", *options),
+        *("--bind", f"fd://{listener.fileno()}"),
+        f"{__spec__.name}:wsgi({str(folder)!r}, {redis!r})",
+        pass_fds=[listener.fileno()],
+    )
+    await stop.wait()
+    running.terminate()
+    assert await running.wait() == 0
+
+
+async def serve(
+    adapter: str, redis: str, folder: str, listener: socket.socket, stop: asyncio.Event
+) -> None:
+    """Run one service until it is stopped."""
+    if adapter not in ADAPTERS:
+        await serve_wsgi(adapter, redis, folder, listener, stop)
+        return
+    service, options, stores = make_service(folder, redis)
     app = ADAPTERS[adapter](service, options)
     if isinstance(app, web.Application):
         runner = web.AppRunner(app)
@@ -194,7 +259,6 @@ async def serve(
 
 async def main(folder: str, *wanted: str) -> None:
     """Run each service that was asked for."""
-    trust = Trust.from_folder(Path(folder), test=True)
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as services:
         ports = []
@@ -205,7 +269,7 @@ async def main(folder: str, *wanted: str) -> None:
             listener.bind(("127.0.0.1", 0))
             listener.listen(128)
             ports.append(listener.getsockname()[1])
-            services.create_task(serve(adapter, redis, trust, listener, stop))
+            services.create_task(serve(adapter, redis, folder, listener, stop))
         print(json.dumps(ports), flush=True)
         await asyncio.to_thread(sys.stdin.read)
         stop.set()

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -15,13 +15,15 @@ from yarl import URL
 
 from .redis_server import RedisServer
 
-__all__ = ["NAMES", "RunningSite", "Sites", "process"]
+__all__ = ["NAMES", "WSGI_NAMES", "RunningSite", "Sites", "process"]
 
+#: Under gunicorn a service has several processes, which memory does not suit.
+WSGI_NAMES = ["sync-redis", "gthread-redis"]
 NAMES = [
     f"{adapter}-{store}"
     for adapter in ("aiohttp", "starlette", "fastapi", "django")
     for store in ("memory", "redis")
-]
+] + WSGI_NAMES
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class RunningSite:
     """A service that listens on loopback."""
 
     port: int
+    name: str = ""
 
     def make_url(self, path: str) -> URL:
         """Return where a path is."""
@@ -79,7 +82,8 @@ class Sites:
             together = [
                 known
                 for known in NAMES
-                if known == name or "django" not in known + name
+                if known == name
+                or not any(own in known + name for own in ("django", *WSGI_NAMES))
             ]
             self._processes.append(self._start(together))
             next(self._processes[-1])
@@ -96,5 +100,6 @@ class Sites:
             for name in names
         ]
         with process(self._folder, *wanted) as sites:
-            self._running |= dict(zip(names, sites, strict=True))
+            for name, site in zip(names, sites, strict=True):
+                self._running[name] = replace(site, name=name)
             yield

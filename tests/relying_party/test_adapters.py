@@ -14,7 +14,7 @@ from .browser import COOKIE, Browser, code, log_in
 from .pki import ORIGIN, SATU, Leaf
 from .redis_server import RedisServer
 from .serving import BUSY
-from .sites import NAMES, RunningSite
+from .sites import NAMES, WSGI_NAMES, RunningSite
 
 ROUTES = ["challenge", "login", "logout"]
 
@@ -217,16 +217,22 @@ async def test_a_body_that_is_not_json(browser: Browser) -> None:
         }
 
 
-async def test_a_body_that_is_too_long(browser: Browser) -> None:
+async def test_a_body_that_is_too_long(browser: Browser, site: RunningSite) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(40):
             yield b"x" * 1024
 
-    for data in (chunks(), b"x" * 40_000):
-        answer = await browser.post("login", data=data)
-        assert code(answer) == (413, "BODY_TOO_LARGE")
+    too_long = (413, "BODY_TOO_LARGE")
+    # Under WSGI Django reads nothing that does not say how long it is.
+    unread = {(400, "INVALID_REQUEST")} if site.name in WSGI_NAMES else set()
+    assert code(await browser.post("login", data=b"x" * 40_000)) == too_long
+    assert code(await browser.post("login", data=chunks())) in {too_long} | unread
 
 
+#: Under WSGI only the server in front can tell that nothing comes.
+@pytest.mark.parametrize(
+    "site", [n for n in NAMES if n not in WSGI_NAMES], indirect=True
+)
 async def test_a_body_that_does_not_come(site: RunningSite) -> None:
     answers = await asyncio.gather(
         *(
@@ -303,7 +309,7 @@ async def test_paths_that_are_not_there(browser: Browser) -> None:
         "/auth/static/",
         "/auth/static/%2e%2e/web.py",
         "/auth/static/..%2fweb.py",
-        "/auth/static/" + "a" * 5000,
+        "/auth/static/" + "a" * 4000,
         "/auth/static/%00",
         "/auth/%0a",
         "/auth/%ff%fe",

@@ -3,8 +3,10 @@
 
 import contextlib
 import hashlib
+import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -212,9 +214,30 @@ def test_from_a_folder_of_files_with_any_name(
     (source / "other.crt").write_bytes(other.der)
     (source / "huge.crt").write_bytes(bytes(1_000_000))
     (source / "letter.txt").write_text("hello")
-    (stored,) = take(tmp_path / "ca", [pin(ca)], source=source)
+    os.mkfifo(source / "pipe.pem")
+    (source / "copy.der").write_bytes(ca.der)
+    [stored], passed_over = take(tmp_path / "ca", [pin(ca)], source=source)
     assert stored.state == "stored"
+    assert passed_over == {
+        "folder": "a folder",
+        "huge.crt": "too long for a certificate",
+        "letter.txt": "not a certificate",
+        "other.crt": "a certificate that is not one of the authority's CAs",
+        "pipe.pem": "not a file",
+    }
     assert [file.read_bytes() for file in (tmp_path / "ca").iterdir()] == [ca.der]
+
+
+def test_a_ca_of_the_authority_that_is_not_wanted_is_named(
+    tmp_path: Path, ca: CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = replace(pin(ca, "SPECIMEN TEST CA"), test=True)
+    monkeypatch.setattr("relying_party.ca_files.PINS", (known,))
+    (tmp_path / "a").write_bytes(ca.der)
+    assert take(tmp_path / "ca", [], source=tmp_path) == (
+        [],
+        {"a": "the test CA SPECIMEN TEST CA, which is not wanted here"},
+    )
 
 
 def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path, ca: CA) -> None:

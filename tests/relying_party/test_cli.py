@@ -46,6 +46,7 @@ def test_update_from_a_folder_and_show_it(
     tmp_path: Path, source: Path, ca: CA, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "ca"
+    (source / "letter\x1b[2J.txt").write_text("hello")
     status, result, words = run(
         capsys, "trust", "update", "--folder", folder, "--from", source
     )
@@ -58,6 +59,11 @@ def test_update_from_a_folder_and_show_it(
     }
     assert (status, result["certificates"]) == (0, [expected])
     assert "SPECIMEN Issuing CA - G1  until 2041-01-01" in words
+
+    # What was left is named, whatever it is called.
+    why = "not a certificate"
+    assert result["passedOver"] == {"letter\x1b[2J.txt": why}
+    assert r"'letter\x1b[2J.txt' was passed over: not a certificate" in words
 
     status, result, _ = run(capsys, "trust", "show", "--folder", folder)
     assert status == 0

@@ -7,6 +7,7 @@ import hashlib
 import json
 import runpy
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,15 @@ from aiohttp.test_utils import TestServer
 from native_host.mock_card.authority import make_satu
 from native_host.mock_card.pytest_plugin import KortillaCard
 from native_host.mock_card.state import MockCardState
-from relying_party import Trust
-from tests.guide import blocks
+from relying_party import RelyingPartyError, Trust, errors, validate
+from relying_party.revocation import CertificatePath
+from tests.guide import DOCS, blocks
 from tests.mock_card.test_pytest_plugin import run_tests
 
 from .browser import Browser
-from .pki import ORIGIN, Leaf
+from .pki import CA, NONCE, NOW, ORIGIN, SIGNATURE, Leaf, key, subject
 from .signing_parts import make_pdf
+from .test_roca import broken_key
 
 SERVICE, SIGNING, SIGNED_PDF, TEST = blocks("developers.md", "python")
 
@@ -161,6 +164,59 @@ async def test_the_example_of_a_signed_pdf(
     )
     signed = await example["finish"](kept, answer, trust)
     assert signed.startswith(b"%PDF-") and b"/ETSI.CAdES.detached" in signed
+
+
+class Revoked:
+    """A checker that finds every certificate revoked."""
+
+    async def check(self, path: CertificatePath, *, at: datetime) -> None:
+        raise errors.UserCertificateRevokedError
+
+
+#: One fault for each check, in the guide's order: how the leaf is issued, what is
+#: changed in the token, and how it is validated.
+FAULTS: list[tuple[type[RelyingPartyError], dict[str, Any]]] = [
+    (errors.AuthTokenParseError, {"token": {"format": "web-eid:2"}}),
+    (errors.UserCertificateParseError, {"token": {"unverifiedCertificate": "AAAA"}}),
+    (errors.CertificateExpiredError, {"leaf": {"not_after": NOW - timedelta(1)}}),
+    (errors.UserCertificateWrongPurposeError, {"leaf": {"key_usage": SIGNATURE}}),
+    (errors.UserCertificateDisallowedPolicyError, {"leaf": {"policies": ["1.2.3"]}}),
+    (errors.CertificateNotTrustedError, {"issuer": "another"}),
+    (errors.UserCertificateWeakKeyError, {"key": "broken"}),
+    (
+        errors.UserCertificateParseError,
+        {"leaf": {"subject_name": subject(satu="99902038D")}},
+    ),
+    (errors.AuthTokenSignatureValidationError, {"validated": {"nonce": "B" * 44}}),
+    (errors.UserCertificateRevokedError, {"validated": {"revocation": Revoked()}}),
+]
+
+
+def test_each_check_of_the_guide_has_its_fault_here() -> None:
+    guide = (DOCS / "developers.md").read_text()
+    section = guide.partition("## What is checked at a login")[2].partition("\n## ")[0]
+    _, _, *rows = (line for line in section.splitlines() if line.startswith("|"))
+    assert len(rows) == len(FAULTS)
+    for row, (error, _) in zip(rows, FAULTS, strict=True):
+        assert f"`{error.__name__}`" in row
+
+
+@pytest.mark.parametrize("first", range(len(FAULTS)))
+async def test_of_two_faults_the_one_that_the_guide_has_first_is_told(
+    first: int, ca: CA, trust: Trust
+) -> None:
+    made: dict[str, Any] = {"leaf": {}, "token": {}, "validated": {}}
+    for _, fault in FAULTS[first : first + 2]:
+        for what, value in fault.items():
+            made[what] = made[what] | value if isinstance(value, dict) else value
+    issuer = CA.create("SPECIMEN Issuing CA") if "issuer" in made else ca
+    if "key" in made:
+        token = issuer.issue(broken_key(2048), **made["leaf"]).token("PS256")
+    else:
+        token = issuer.issue(key("P-384"), **made["leaf"]).token()
+    usual = {"origin": ORIGIN, "nonce": NONCE, "trust": trust, "at": NOW}
+    with pytest.raises(FAULTS[first][0]):
+        await validate(token | made["token"], **usual | made["validated"])
 
 
 def test_the_example_of_a_test_passes(tmp_path: Path) -> None:

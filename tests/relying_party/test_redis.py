@@ -28,7 +28,7 @@ from relying_party.routes import LoginRoutes
 
 from .browser import COOKIE, Browser, code
 from .pki import ORIGIN, SATU, Leaf
-from .redis_server import RedisServer
+from .redis_server import RedisServer, running_redis
 from .sites import process
 from .test_challenge import Clock
 
@@ -92,6 +92,57 @@ async def test_a_nonce_expires_in_redis_too(
     redis.client.pexpire(f"kortilla:challenge:{nonce}", 0)
     with pytest.raises(ChallengeNonceNotFoundError):
         await challenges.take(session)
+
+
+async def test_a_used_nonce_that_a_snapshot_brings_back_is_refused(
+    challenges: Challenges, redis: RedisServer, clock: Clock
+) -> None:
+    session: dict[str, object] = {}
+    nonce = await challenges.create(session)
+    redis.client.save()
+    assert await challenges.take(session) == nonce
+    redis.kill()
+    redis.start()
+    assert redis.client.exists(f"kortilla:challenge:{nonce}")
+    # Another server, which has not seen it used.
+    stores = RedisStores.from_url(redis.url, seconds=SECONDS, clock=clock)
+    other = Challenges(stores.challenges, clock=clock)
+    with pytest.raises(ChallengeNonceNotFoundError):
+        await other.take(session)
+    assert not redis.client.exists(f"kortilla:challenge:{nonce}")
+    nonce = await other.create(session)
+    assert await other.take(session) == nonce
+    await stores.close()
+
+
+async def test_a_nonce_of_another_instance_is_refused(
+    challenges: Challenges, stores: RedisStores, redis: RedisServer, clock: Clock
+) -> None:
+    """As where a replica takes over that had not heard that it was used."""
+    session: dict[str, object] = {}
+    key = f"kortilla:challenge:{await challenges.create(session)}"
+    content = redis.client.dump(key)
+    with running_redis() as replica:
+        replica.client.restore(key, 0, content)
+        other = RedisStores.from_url(replica.url, seconds=SECONDS, clock=clock)
+        with pytest.raises(ChallengeNonceNotFoundError):
+            await Challenges(other.challenges, clock=clock).take(session)
+        await other.close()
+    # And one of an earlier version, which said nothing of an instance.
+    redis.client.set(key, str(int(clock.now.timestamp() * 1000) + 1))
+    with pytest.raises(ChallengeNonceNotFoundError):
+        await challenges.take(session)
+
+
+async def test_a_redis_that_does_not_say_which_run_it_is(
+    challenges: Challenges, redis: RedisServer
+) -> None:
+    session: dict[str, object] = {}
+    await challenges.create(session)
+    with redis.forbidding("info"):
+        for attempt in (challenges.create(session), challenges.take(session)):
+            with pytest.raises(StoreUnavailableError, match="INFO"):
+                await attempt
 
 
 async def test_a_session_is_kept_and_ends(redis: RedisServer) -> None:
@@ -243,7 +294,7 @@ async def post(
     return answer.status, json.loads(answer.body), dict(answer.headers)
 
 
-@pytest.mark.parametrize("command", ["getex", "getdel", "del", "set"])
+@pytest.mark.parametrize("command", ["getex", "getdel", "info", "del", "set"])
 async def test_redis_fails_at_any_step_of_a_login(
     command: str, redis: RedisServer, trust: Trust, leaf: Leaf, clock: Clock
 ) -> None:

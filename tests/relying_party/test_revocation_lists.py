@@ -108,6 +108,25 @@ async def test_without_a_folder_nothing_is_left(
     assert listing(tmp_path) == []
 
 
+async def test_a_checker_that_is_closed_at_any_moment_leaves_nothing(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    closed = []
+    for steps in range(30):
+        revocation = checker()
+        asking = asyncio.create_task(revocation.check(scene.path, at=NOW))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        asking.cancel()
+        await revocation.close()
+        await asyncio.gather(asking, return_exceptions=True)
+        closed.append(revocation)  # the garbage collector would tidy up
+    # What threads had begun comes to its end.
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert listing(tmp_path) == []
+
+
 def poison_cut(file: Path, scene: Scene) -> None:
     file.write_bytes(file.read_bytes()[:-1])
 

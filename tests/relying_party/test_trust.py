@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from asn1crypto import x509
 
 from relying_party import LoginService, Trust
 from relying_party.errors import TrustConfigurationError
 from relying_party.identity import is_satu
+from relying_party.revocation import CertificatePath
 from relying_party.trust import PINS
 
 from .pki import CA, CA_TRUE, Leaf
@@ -35,6 +37,19 @@ def test_a_folder_of_der_and_pem_files(tmp_path: Path, ca: CA, root: CA) -> None
 def test_a_root_that_did_not_sign_the_issuing_ca_is_not_its_root(ca: CA) -> None:
     (issuer,) = ca.trust(CA.create("SPECIMEN Other Root").der).issuers
     assert issuer.root is None
+
+
+def test_a_trust_is_one_line_in_a_log(
+    trust: Trust, leaf: Leaf, ca: CA, root: CA
+) -> None:
+    known = ", root='Common Name: SPECIMEN Root CA, Country: FI'"
+    issuer = f"IssuingCA('Common Name: SPECIMEN Issuing CA, Country: FI'{known})"
+    assert repr(trust) == f"Trust([{issuer}], test=True)"
+    odd = CA.create("SPECIMEN\nOther", parent=root)
+    assert "\n" not in repr(odd.trust())
+    path = CertificatePath(x509.Certificate.load(leaf.der), ca.certificate, None)
+    assert repr(path).startswith("CertificatePath(0x1092 of 'Common Name: SPECIMEN I")
+    assert len(repr(path)) < 100
 
 
 def test_test_trust_has_to_be_asked_for(tmp_path: Path, ca: CA) -> None:

@@ -72,6 +72,9 @@ export default {
     "The Kortilla program did not accept the browser extension. Install both again from the same source.",
   INVALID_MESSAGE: "The page asked in a way that can't be understood. Reload the page and try again.",
   INVALID_ARGUMENT: "The page asked in a way that can't be understood. Reload the page and try again.",
+  // For who writes the page: after the text of INVALID_ARGUMENT.
+  CROSS_ORIGIN_BASE:
+    "The address of the identification routes (base) is of another origin than the page: same origin only.",
   UNKNOWN_COMMAND: "The browser extension is too old for this page. Update it and try again.",
   NETWORK_FAILED: "The service could not be reached. Check your internet connection and try again.",
   SERVICE_FAILED: "The service has a fault just now. Wait a moment and try again.",

@@ -73,6 +73,9 @@ export default {
     "Kortilla-ohjelma ei hyväksynyt selainlaajennusta. Asenna molemmat uudelleen samasta lähteestä.",
   INVALID_MESSAGE: "Sivun pyyntöä ei voitu ymmärtää. Lataa sivu uudelleen ja yritä vielä kerran.",
   INVALID_ARGUMENT: "Sivun pyyntöä ei voitu ymmärtää. Lataa sivu uudelleen ja yritä vielä kerran.",
+  // For who writes the page: after the text of INVALID_ARGUMENT.
+  CROSS_ORIGIN_BASE:
+    "Tunnistautumisen reittien osoite (base) on eri alkuperää kuin sivu: vain sama alkuperä käy (same origin only).",
   UNKNOWN_COMMAND:
     "Selainlaajennus on liian vanha tälle sivulle. Päivitä se ja yritä uudelleen.",
   NETWORK_FAILED:

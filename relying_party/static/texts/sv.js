@@ -72,6 +72,9 @@ export default {
     "Sidans begäran kunde inte förstås. Ladda om sidan och försök igen.",
   INVALID_ARGUMENT:
     "Sidans begäran kunde inte förstås. Ladda om sidan och försök igen.",
+  // For who writes the page: after the text of INVALID_ARGUMENT.
+  CROSS_ORIGIN_BASE:
+    "Adressen till identifieringens vägar (base) har ett annat ursprung än sidan: bara samma ursprung går (same origin only).",
   UNKNOWN_COMMAND:
     "Webbläsartillägget är för gammalt för den här sidan. Uppdatera tillägget och försök igen.",
   NETWORK_FAILED:
