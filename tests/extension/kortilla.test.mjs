@@ -226,6 +226,24 @@ test("a host that does not heed a cancel is left after two seconds", async () =>
   assert.ok(fake.hosts[0]?.disconnected);
 });
 
+test("another request's answer does not save a host that does not heed a cancel", async () => {
+  fake.onHost = (port) => {
+    slowHost(port);
+    port.onSent = () => {};
+  };
+  const page = new Page();
+  page.ask(prepare);
+  await settle();
+  const port = page.ask(authenticate());
+  await settle();
+  port.say({ cancel: true });
+  fake.hosts[0]?.say({ id: "1", result: {} });
+  mock.timers.tick(2000);
+  await settle();
+  assert.equal(codeOf(port.sent.at(-1)), "REQUEST_CANCELLED");
+  assert.ok(fake.hosts[0]?.disconnected);
+});
+
 test("a cancel before the host has said hello ends it at once", async () => {
   fake.onHost = () => {};
   const port = new Page().ask(authenticate());
