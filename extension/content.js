@@ -115,8 +115,7 @@
     reply({ action: `${action}-ack` });
     if (text === null) fail("INVALID_MESSAGE");
     else if (!window.isSecureContext) fail("CONTEXT_INSECURE");
-    else if (pending.has(action)) fail("BUSY");
-    else send(action, text, [], fail);
+    else whenShown(send, action, text, [], fail);
   }
 
   /**
@@ -138,17 +137,36 @@
     }
     reply({ action: `${action}-ack`, id });
     if (action === "kortilla:cancel") {
-      if (Object.keys(data).length > 2) {
-        fail("INVALID_ARGUMENT");
-        return;
-      }
-      pending.get(id)?.upload.stop();
-      pending.get(id)?.port.postMessage({ cancel: true });
-      reply({ action: `${action}-success`, id });
+      if (Object.keys(data).length > 2) fail("INVALID_ARGUMENT");
+      else whenShown(cancel, action, id);
     } else if (!window.isSecureContext) fail("CONTEXT_INSECURE");
-    else if (pending.has(id) || taken?.isWrong) fail("INVALID_ARGUMENT");
-    else if (pending.size >= MOST_PENDING) fail("BUSY");
-    else send(id, text, taken?.blobs ?? [], fail);
+    else if (taken?.isWrong) fail("INVALID_ARGUMENT");
+    else whenShown(send, id, text, taken?.blobs ?? [], fail);
+  }
+
+  /**
+   * Act once the document is shown: Chromium counts a page that it loads ahead as a
+   * frame until then.
+   *
+   * @template {unknown[]} A
+   * @param {(...args: A) => void} act
+   * @param {A} args
+   */
+  function whenShown(act, ...args) {
+    if (Reflect.get(document, "prerendering")) {
+      const listener = () => act(...args);
+      document.addEventListener("prerenderingchange", listener, { once: true });
+    } else act(...args);
+  }
+
+  /**
+   * @param {string} action
+   * @param {string} id
+   */
+  function cancel(action, id) {
+    pending.get(id)?.upload.stop();
+    pending.get(id)?.port.postMessage({ cancel: true });
+    reply({ action: `${action}-success`, id });
   }
 
   /**
@@ -161,13 +179,15 @@
    * @param {(code: string) => void} fail
    */
   function send(key, text, blobs, fail) {
-    const { isActive, hasBeenActive } = navigator.userActivation;
-    if (Reflect.get(document, "prerendering")) {
-      // Chromium counts a page that it loads ahead as a frame until it is shown.
-      const again = () => send(key, text, blobs, fail);
-      document.addEventListener("prerenderingchange", again, { once: true });
+    if (pending.has(key)) {
+      fail(WEB_EID.test(key) ? "BUSY" : "INVALID_ARGUMENT");
       return;
     }
+    if (pending.size >= MOST_PENDING) {
+      fail("BUSY");
+      return;
+    }
+    const { isActive, hasBeenActive } = navigator.userActivation;
     /** @type {chrome.runtime.Port} */
     let port;
     try {
@@ -178,25 +198,32 @@
       return;
     }
     const upload = new Upload(port, blobs, () => {
-      pending.delete(key);
+      if (!settle()) return;
       port.disconnect();
       fail("DOCUMENT_UNREADABLE");
     });
-    pending.set(key, { port, upload, fail });
+    const entry = { port, upload, fail };
+    // The port outlives its answer, and the page may have asked anew under the same key.
+    const isPending = () => pending.get(key) === entry;
+    /** @returns {boolean} whether this request, and no other, was still unanswered */
+    const settle = () => {
+      upload.stop();
+      return isPending() && pending.delete(key);
+    };
+    pending.set(key, entry);
     port.onMessage.addListener((message) => {
+      if (!isPending()) return;
       reply(message);
       if (message.action.endsWith("-progress")) {
         if (message.progress === "receiving") upload.goOn(message.done);
         return;
       }
-      upload.stop();
-      pending.delete(key);
+      settle();
       lingering.add(port);
     });
     port.onDisconnect.addListener(() => {
-      upload.stop();
       lingering.delete(port);
-      if (pending.delete(key)) fail("EXTENSION_UNAVAILABLE");
+      if (settle()) fail("EXTENSION_UNAVAILABLE");
     });
     const ancestorsAreOwn = areAncestorsOwn();
     port.postMessage({ text, ancestorsAreOwn, isActive, hasBeenActive });

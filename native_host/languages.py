@@ -3,11 +3,15 @@
 
 import locale
 import os
+import re
 
 __all__ = ["SPOKEN", "choose_language"]
 
 #: The languages that every text exists in.
 SPOKEN = ("fi", "sv", "en")
+
+#: What a tag begins with that names one of them: ``fi``, ``fi-FI``, ``fi_FI.UTF-8``.
+_CODE = re.compile(r"[a-z]{2}(?![a-z])", re.ASCII | re.IGNORECASE)
 
 
 def choose_language(configured: str, asked: str | None) -> str:
@@ -17,8 +21,8 @@ def choose_language(configured: str, asked: str | None) -> str:
     system's language, then English.
     """
     for tag in (configured, asked, _system_language()):
-        code = (tag or "").replace("_", "-").split("-")[0].lower()
-        if code in SPOKEN:
+        found = _CODE.match(tag or "")
+        if found and (code := found[0].lower()) in SPOKEN:
             return code
     return "en"
 
@@ -26,5 +30,5 @@ def choose_language(configured: str, asked: str | None) -> str:
 def _system_language() -> str:
     for variable in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if value := os.environ.get(variable):
-            return value.split(".")[0]
+            return value
     return locale.getlocale()[0] or ""

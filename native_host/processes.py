@@ -1,9 +1,48 @@
 # SPDX-License-Identifier: MIT
-"""What Linux says of processes in ``/proc`` (proc(5))."""
+"""What Linux says of processes in ``/proc`` (proc(5)), and of the programs in them."""
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["parent_of"]
+from native_host.pin_prompt.shown import shown_program
+
+__all__ = ["Program", "parent_of", "parent_program", "program_of"]
+
+#: Names that people know, by that of the executable.
+_NAMES = {
+    "brave": "Brave",
+    "chromium": "Chromium",
+    "chromium-browser": "Chromium",
+    "chrome": "Chromium",
+    "firefox": "Firefox",
+    "firefox-bin": "Firefox",
+    "firefox-esr": "Firefox",
+    "librewolf": "LibreWolf",
+    "msedge": "Microsoft Edge",
+    "opera": "Opera",
+    "thunderbird": "Thunderbird",
+    "thunderbird-bin": "Thunderbird",
+    "vivaldi-bin": "Vivaldi",
+}
+_GOOGLE = "/google/"
+
+_SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"})
+_MOST_SHELLS = 4  # one within the other
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that runs.
+
+    ``browser`` says that it is one, and stops waiting for a signature after 30 seconds;
+    ``gecko`` that it is of Firefox's family.
+    """
+
+    pid: int
+    name: str
+    browser: bool = False
+    gecko: bool = False
 
 
 def parent_of(pid: int) -> int:
@@ -16,3 +55,44 @@ def parent_of(pid: int) -> int:
     if len(fields) < 2:
         raise ValueError("The process can't be read.")
     return int(fields[1])
+
+
+def parent_program() -> Program:
+    """Return the program that started this one, whatever shells stand between."""
+    return program_of(_not_a_shell(os.getppid()))
+
+
+def program_of(pid: int) -> Program:
+    """Return what is known of a process. One that can't be looked at has a number."""
+    folder = Path("/proc", str(pid))
+    try:
+        executable = (folder / "exe").readlink()
+    except OSError:
+        try:
+            name = shown_program((folder / "comm").read_text())
+        except (OSError, ValueError):
+            name = ""
+        return Program(pid, name or f"PID {pid}")
+    # An executable that was replaced by an update since.
+    base = executable.name.removesuffix(" (deleted)")
+    name = _NAMES.get(base) or shown_program(base) or f"PID {pid}"
+    if base == "chrome" and _GOOGLE in str(executable):
+        name = "Google Chrome"
+    gecko = (executable.parent / "libxul.so").exists()
+    return Program(pid, name, browser=gecko or base in _NAMES, gecko=gecko)
+
+
+def _not_a_shell(pid: int) -> int:
+    """Return a process, or what started it if it is a shell that runs a command."""
+    for _ in range(_MOST_SHELLS):
+        folder = Path("/proc", str(pid))
+        try:
+            base = (folder / "exe").readlink().name
+            arguments = (folder / "cmdline").read_bytes().split(b"\0")[:-1]
+            parent = parent_of(pid)
+        except (OSError, ValueError):
+            return pid
+        if base not in _SHELLS or len(arguments) < 2 or parent <= 1:
+            return pid
+        pid = parent
+    return pid

@@ -44,7 +44,7 @@ const SENTENCES = Object.freeze({
   PROGRAM_NOT_RUNNING: "The card is not this browser's own token.",
   PROMPT_FAILED: "The window of the host could not be shown.",
   PUK_BLOCKED: "The PUK is locked.",
-  RATE_LIMITED: "Requests that no click preceded are passed on once a minute.",
+  RATE_LIMITED: "A site may ask without a click once a minute, all sites three times.",
   REQUEST_CANCELLED: "The page called the request off.",
   REQUEST_EXPIRED: "The page stopped waiting.",
   SIGNATURE_INVALID: "The card's signature does not verify and was withheld.",

@@ -114,8 +114,9 @@ export class NativeHost {
       cancel: () => {
         if (!this.#pending.has(id)) return;
         sendOn({ command: "cancel" });
-        this.#stopTimer();
-        this.#timer = setTimeout(() => this.close(), CANCEL_MS);
+        const timer = setTimeout(() => this.close(), CANCEL_MS);
+        const stop = () => clearTimeout(timer);
+        answer.then(stop, stop);
       },
       expire: () => sendOn({ command: "expire" }),
     };
@@ -171,7 +172,6 @@ export class NativeHost {
       pending.onProgress(reply.progress);
     } else {
       this.#pending.delete(reply.id);
-      this.#stopTimer();
       if (reply.fault) pending.reject(reply.fault);
       else pending.resolve(reply.result);
     }

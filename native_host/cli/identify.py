@@ -46,6 +46,7 @@ async def _identify(
 ) -> dict[str, str]:
     from native_host.environment import open_source
     from native_host.languages import choose_language
+    from native_host.messaging.caller import program_in_place_of_browser
     from native_host.messaging.models import WebEidAuthenticateArguments, check
     from native_host.operations.authenticate import AuthenticateRequest, authenticate
     from native_host.origin import check_origin
@@ -58,6 +59,7 @@ async def _identify(
         origin=check_origin(asked.origin, allow_localhost=config.allow_localhost),
         challenge_nonce=asked.challenge_nonce,
         language=choose_language(config.language, asked.lang),
+        caller=program_in_place_of_browser(),
     )
     async with open_source(config) as source:
         return await authenticate(request, source=source, prompt=open_prompt())

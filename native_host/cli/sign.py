@@ -147,6 +147,7 @@ async def _ask_and_sign(
 ) -> Signatures:
     from native_host.environment import open_source
     from native_host.languages import choose_language
+    from native_host.messaging.caller import program_in_place_of_browser
     from native_host.messaging.jobs import sign_request
     from native_host.operations.sign import sign as sign_with_card
     from native_host.origin import check_origin
@@ -156,6 +157,7 @@ async def _ask_and_sign(
         origin=check_origin(asked.origin, allow_localhost=config.allow_localhost),
         language=choose_language(config.language, asked.lang),
         inbox=inbox,
+        caller=program_in_place_of_browser(),
     )
     async with open_source(config) as source:
         return await sign_with_card(request, source=source, prompt=open_prompt())

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from native_host.errors import InvalidArgument, KortillaError
 from native_host.log import set_up_log
+from native_host.messaging.caller import program_in_place_of_browser
 from native_host.messaging.framing import Frame, parse
 from native_host.messaging.jobs import web_eid_job
 from native_host.messaging.models import NoArguments, check
@@ -48,6 +49,7 @@ async def _reply(words: Sequence[str]) -> Reply:
         progress=lambda _word, _progress: None,
         answer=reply.update,
         refuse=lambda error: reply.update(web_eid_error(error)),
+        caller=program_in_place_of_browser(),
         window=lambda: None,
     )
     await operation.run()

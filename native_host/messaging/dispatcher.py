@@ -22,7 +22,12 @@ from native_host.errors import (
     RequestCancelled,
 )
 from native_host.log import log_unexpected
-from native_host.messaging.caller import Caller, CallerRefused, identify_caller
+from native_host.messaging.caller import (
+    Caller,
+    CallerRefused,
+    identify_caller,
+    program_in_place_of_browser,
+)
 from native_host.messaging.framing import Frame, FrameWriter, parse
 from native_host.messaging.jobs import Job, own_job, web_eid_job
 from native_host.messaging.models import (
@@ -87,6 +92,7 @@ class Dispatcher:
         self._refusal: KortillaError | None = None
         #: True once this port is known to speak our own protocol.
         self._own = False
+        self._program = program_in_place_of_browser()
         self._find_caller(arguments)
 
     def _find_caller(self, arguments: Sequence[str]) -> None:
@@ -208,6 +214,7 @@ class Dispatcher:
                 {"id": request_id, "result": result}
             ),
             refuse=partial(self._fail, request_id, shown=True),
+            caller=self._program,
             window=self._window.take,
             prompt_command=self._prompt_command,
             previous=self._active.task if self._active else None,
@@ -263,6 +270,7 @@ class Dispatcher:
             progress=lambda _word, _progress: None,
             answer=self._writer.write,
             refuse=lambda error: self._writer.write(web_eid_error(error)),
+            caller=self._program,
             window=self._window.take,
             prompt_command=self._prompt_command,
         )

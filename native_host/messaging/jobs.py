@@ -69,11 +69,13 @@ class UnknownCommand(KortillaError):
 class Setting:
     """What a job is done with and for, once its request has been checked.
 
-    ``origin`` is empty where a page of our own asks.
+    ``origin`` is empty where a page of our own asks. ``caller`` is the name of the
+    program that asks where that is no browser, and else empty.
     """
 
     origin: str
     language: str
+    caller: str
     source: CardSource
     prompt: Prompt
     progress: Report
@@ -138,6 +140,7 @@ def sign_request(
     origin: str,
     language: str,
     inbox: DocumentInbox | None,
+    caller: str,
 ) -> SignRequest:
     """Return what is to be signed; ``inbox`` takes the documents there are."""
     return SignRequest(
@@ -153,6 +156,7 @@ def sign_request(
         key_type=arguments.crypto_algorithm,
         padding=arguments.padding_scheme,
         started_by_person=arguments.user_activation,
+        caller=caller,
     )
 
 
@@ -195,7 +199,7 @@ def _management(
 ) -> Job:
     async def work(setting: Setting) -> Reply:
         done = await operation(
-            ManageRequest(language=setting.language),
+            ManageRequest(language=setting.language, caller=setting.caller),
             source=setting.source,
             prompt=setting.prompt,
             progress=setting.progress,
@@ -215,6 +219,7 @@ def _authentication(
                 challenge_nonce=arguments.challenge_nonce,
                 language=setting.language,
                 started_by_person=started_by_person,
+                caller=setting.caller,
             ),
             source=setting.source,
             prompt=setting.prompt,
@@ -231,6 +236,7 @@ def _certificate(arguments: OriginArguments, *, started_by_person: bool) -> Job:
                 origin=setting.origin,
                 language=setting.language,
                 started_by_person=started_by_person,
+                caller=setting.caller,
             ),
             source=setting.source,
             prompt=setting.prompt,
@@ -249,6 +255,7 @@ def _signing(arguments: SignArguments) -> Job:
                 origin=setting.origin,
                 language=setting.language,
                 inbox=setting.inbox,
+                caller=setting.caller,
             ),
             source=setting.source,
             prompt=setting.prompt,
@@ -271,6 +278,7 @@ def _web_eid_signing(arguments: WebEidSignArguments) -> Job:
                 language=setting.language,
                 hashes=(hash_,),
                 certificate=arguments.certificate,
+                caller=setting.caller,
             ),
             source=setting.source,
             prompt=setting.prompt,

@@ -80,6 +80,11 @@ def _known_hash_function(name: str) -> str:
 ChallengeNonce = Annotated[
     str, Field(min_length=44, max_length=128, pattern=r"^[A-Za-z0-9+/=_-]+$")
 ]
+#: Web eID's language may be anything. What names none is as if it were not there.
+AnyLanguage = Annotated[
+    str | None,
+    BeforeValidator(lambda value: value if isinstance(value, str) else None),
+]
 #: A language tag; what is not spoken falls back (see ``native_host.languages``).
 Language = Annotated[
     str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*$")
@@ -150,7 +155,17 @@ class OriginArguments(_Model):
     """
 
     origin: OriginText
+    lang: AnyLanguage = None
+
+
+class _OwnArguments(_Model):
+    """What is ours in the arguments of all operations.
+
+    ``user_activation`` says that a click or key press in the page preceded it.
+    """
+
     lang: Language | None = None
+    user_activation: bool
 
 
 class WebEidAuthenticateArguments(OriginArguments):
@@ -159,20 +174,12 @@ class WebEidAuthenticateArguments(OriginArguments):
     challenge_nonce: ChallengeNonce
 
 
-class AuthenticateArguments(WebEidAuthenticateArguments):
-    """The arguments of our ``authenticate``.
-
-    ``user_activation`` says that a click or key press in the page preceded it, here and
-    in our other operations.
-    """
-
-    user_activation: bool
+class AuthenticateArguments(_OwnArguments, WebEidAuthenticateArguments):
+    """The arguments of our ``authenticate``."""
 
 
-class CertificateArguments(OriginArguments):
+class CertificateArguments(_OwnArguments, OriginArguments):
     """The arguments of our ``get-signing-certificate``."""
-
-    user_activation: bool
 
 
 class _Hash(_Model):
@@ -207,13 +214,12 @@ class DocumentArgument(_Model):
     size: Annotated[int, Field(ge=0, le=MAX_TOTAL_SIZE)]
 
 
-class SignArguments(OriginArguments):
+class SignArguments(_OwnArguments, OriginArguments):
     """The arguments of our ``sign``: documents, or else hashes.
 
     ``hash_function`` is for documents; a hash has its own.
     """
 
-    user_activation: bool
     documents: Annotated[
         list[DocumentArgument] | None, Field(min_length=1, max_length=MAX_DOCUMENTS)
     ] = None

@@ -31,7 +31,8 @@ class Operation:
 
     ``answer`` gets the fields of the result as soon as there are any, before the window
     has gone. ``refuse`` gets an error that the window goes on to explain until the
-    person closes it; all other errors are raised. ``previous`` is an operation that has
+    person closes it; all other errors are raised. ``caller`` is the name of what asks
+    where that is no browser. ``previous`` is an operation that has
     been answered and whose window may still say so: it is ended first.
     """
 
@@ -42,6 +43,7 @@ class Operation:
         progress: Report,
         answer: Callable[[Reply], None],
         refuse: Callable[[KortillaError], None],
+        caller: str,
         window: Callable[[], "subprocess.Popen[bytes] | None"],
         prompt_command: Sequence[str] | None = None,
         previous: "asyncio.Task[None] | None" = None,
@@ -50,6 +52,7 @@ class Operation:
         self._progress = progress
         self._answer = answer
         self._refuse = refuse
+        self._caller = caller
         self._window = window
         self._prompt_command = prompt_command
         self._previous = previous
@@ -128,6 +131,7 @@ class Operation:
                     setting = Setting(
                         origin=job.origin or "",
                         language=choose_language(config.language, job.lang),
+                        caller=self._caller,
                         source=source,
                         prompt=prompt,
                         progress=self._tell,

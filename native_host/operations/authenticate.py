@@ -43,6 +43,7 @@ class AuthenticateRequest:
     challenge_nonce: str
     language: str
     started_by_person: bool = True
+    caller: str = ""
 
 
 async def authenticate(

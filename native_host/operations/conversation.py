@@ -23,6 +23,7 @@ class Request(Protocol):
     """What the requests of all operations say.
 
     ``origin`` has passed ``check_origin``; ``language`` is ``fi``, ``sv`` or ``en``.
+    ``caller`` is the name of the program that asks where that is no browser.
     """
 
     @property
@@ -31,6 +32,8 @@ class Request(Protocol):
     def language(self) -> str: ...
     @property
     def started_by_person(self) -> bool: ...
+    @property
+    def caller(self) -> str: ...
 
 
 async def begin(
@@ -53,6 +56,7 @@ async def begin(
             language=request.language,
             test_card=test_card,
             started_by_person=request.started_by_person,
+            caller=request.caller,
         )
     )
     progress("window-open", None)

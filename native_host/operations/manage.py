@@ -21,6 +21,7 @@ class ManageRequest:
 
     language: str
     started_by_person: bool = True
+    caller: str = ""
 
     @property
     def origin(self) -> str:

@@ -44,6 +44,7 @@ class SignRequest:
     key_type: KeyType | None = None
     padding: Padding | None = None
     started_by_person: bool = True
+    caller: str = ""
 
     def check(self) -> None:
         """Raise ``InvalidArgument`` for what is wrong whatever the card is."""

@@ -25,6 +25,7 @@ class CertificateRequest:
     origin: str
     language: str
     started_by_person: bool = True
+    caller: str = ""
 
 
 @dataclass(frozen=True)

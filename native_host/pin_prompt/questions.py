@@ -47,6 +47,9 @@ class Conversation:
     ``program`` is the calling program as the person knows it, where a program asks and
     no site does (``tls-login``, ``prepare-login``; ``origin`` is then empty). At most
     40 characters of it are shown.
+
+    ``caller`` is the program that a request came from, where that is no browser that is
+    known. It may be any, and what it says of the origin may be untrue.
     """
 
     operation: Operation
@@ -55,6 +58,7 @@ class Conversation:
     test_card: bool
     started_by_person: bool = True
     program: str = ""
+    caller: str = ""
 
 
 @dataclass(frozen=True)

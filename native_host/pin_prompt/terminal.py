@@ -81,6 +81,8 @@ class TerminalPrompt(Prompt):
             program=conversation.program,
         )
         self._mark(conversation.test_card)
+        if warning := text.warning_of_caller(conversation):
+            self._say(f"*** {warning}\n")
         self._by_itself = not conversation.origin
         if self._by_itself:
             if "asks" in text:

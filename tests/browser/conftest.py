@@ -142,6 +142,16 @@ async def visit(door: Door, open_tab: OpenTab, site: Site) -> Visit:
     return visit
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_minute(browser: Browser) -> None:
+    """Have the extension forget who asked without a click, as after a minute."""
+    view = await browser.open_view("options/options.html")
+    await ready(view)  # it looks for the program, which is no start of the test's
+    await view.evaluate("chrome.storage.session.remove('unprompted')")
+    await view.close()
+    await browser.house.empty()
+
+
 @pytest.fixture
 def papers(browser: Browser, door: Door, tmp_path: Path) -> Papers:
     """Give the host a folder for its copies of documents."""

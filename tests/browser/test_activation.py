@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""A request that no click preceded is asked about first, once a minute for a site."""
+"""A request that no click preceded is asked about first.
+
+One site has one such window a minute, and all sites together have three.
+"""
 
 import pytest
 
 from .browsers import Browser
 from .conftest import Visit
-from .site import authenticate
+from .site import Page, Site, authenticate
+from .tls import Authority
 from .window import Door
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.usefixtures("new_minute"),
+]
 
 
 async def test_without_a_click_the_window_asks_before_the_card_is_read(
@@ -53,7 +60,7 @@ async def test_a_person_who_did_not_start_it_ends_it(
 
 
 async def test_one_site_asks_by_itself_once_a_minute(
-    browser: Browser, visit: Visit, door: Door
+    browser: Browser, visit: Visit, door: Door, site: Site
 ) -> None:
     page = await visit(asking=authenticate())
     window = await door.opened()
@@ -67,5 +74,45 @@ async def test_one_site_asks_by_itself_once_a_minute(
     await again.ask(authenticate("3"))
     (await door.opened()).say("cancel")
     await again.failure("kortilla:authenticate", "3")
-    await visit(asking=authenticate("4"))
+    await visit(site.fresh("other.example"), asking=authenticate("4"))
     await (await door.opened()).hear("ask-started")
+
+
+async def test_many_names_and_ports_of_one_site_are_one_site(
+    browser: Browser, visit: Visit, door: Door, site: Site, authority: Authority
+) -> None:
+    async with Site(authority.server_context) as on_another_port:
+        places = (site, on_another_port)
+        origins = [place.fresh() for place in places * 3]
+        origins += [place.origin("service.example") for place in places]
+        page = await visit(origins[0], asking=authenticate())
+        (await door.opened()).say("cancel")
+        await page.failure("kortilla:authenticate", "1")
+        for origin in origins[1:]:
+            # The same tab, as a page does that leads itself on.
+            page = await Page.open(page.tab, origin, asking=authenticate())
+            failure = await page.failure("kortilla:authenticate", "1")
+            assert failure["code"] == "RATE_LIMITED"
+        await page.tab.goto("about:blank")
+    assert door.count == len(browser.house.launches()) == 1
+
+
+async def test_all_sites_together_open_three_windows_a_minute(
+    browser: Browser, visit: Visit, door: Door, site: Site
+) -> None:
+    browser.house.configure(localhost=True)
+    origins = [
+        site.fresh(),
+        site.fresh("other.example"),
+        site.origin("localhost", "http"),
+        site.origin("127.0.0.1", "http"),
+    ]
+    codes = []
+    for number, origin in enumerate(origins):
+        page = await visit(origin, asking=authenticate())
+        if number < 3:
+            (await door.opened()).say("cancel")
+        failure = await page.failure("kortilla:authenticate", "1")
+        codes.append(failure["code"])
+    assert codes == [*["USER_CANCELLED"] * 3, "RATE_LIMITED"]
+    assert door.count == len(browser.house.launches()) == 3

@@ -75,6 +75,7 @@ async def test_a_frame_without_an_address_gets_no_answer(
     assert browser.house.launches() == []
 
 
+@pytest.mark.usefixtures("new_minute")
 async def test_a_frame_of_the_same_origin_may_ask(visit: Visit, door: Door) -> None:
     page = await visit()
     await page.add_frame(page.origin, authenticate())

@@ -278,6 +278,7 @@ async def test_two_documents_of_one_name_are_refused_before_any_window(
     assert (await page.failure(ACTION, "1"))["code"] == "INVALID_ARGUMENT"
 
 
+@pytest.mark.usefixtures("new_minute")
 async def test_a_request_without_a_click_asks_the_person_first(
     visit: Visit, door: Door
 ) -> None:

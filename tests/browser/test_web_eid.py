@@ -162,6 +162,9 @@ async def test_a_new_request_takes_the_place_of_an_expired_one(
     await old.gone()
     await window.type_pin("1234")
     await page.heard(f"{ACTION}-success")
+    # Each request has one answer: the end of the first one's port is no second.
+    kinds = [each["action"].removeprefix(ACTION) for each in await page.received()]
+    assert kinds[2:] == ["-ack", "-failure", "-ack", "-success"]
 
 
 async def test_the_window_of_an_expired_request_goes_with_its_page(

@@ -354,6 +354,88 @@ test("a port that closes after the answer says no more", () => {
   assert.equal(frame.replies.length, 2);
 });
 
+/**
+ * Requests that may be made again under the key of their predecessor.
+ *
+ * @type {[string, any][]}
+ */
+const repeatable = [
+  ["an action of Web eID", webEidStatus],
+  ["an id of ours", status],
+];
+for (const [name, request] of repeatable) {
+  const success = { ...request, action: `${request.action}-success` };
+  test(`${name} may be asked again at once: the old port is no part of it`, () => {
+    const frame = new Frame().hear(request);
+    frame.ports[0]?.say(success);
+    frame.hear(request);
+    frame.ports[0]?.leave();
+    assert.deepEqual(frame.replies.length, 3, "the new one is not failed");
+    frame.hear(request);
+    assert.match(frame.replies.at(-1).error.code, /ACTION_PENDING|INVALID_ARGUMENT/);
+    frame.ports[0]?.say({ ...success, late: true });
+    frame.ports[1]?.say(success);
+    frame.ports[1]?.leave();
+    const ends = frame.actions.filter((action) => !action.endsWith("-ack"));
+    assert.deepEqual(
+      ends.map((action) => action.split("-").at(-1)),
+      ["success", "failure", "success"],
+    );
+    assert.equal(frame.replies.filter(({ late }) => late).length, 0);
+    assert.equal(frame.ports.length, 2);
+  });
+
+  test(`${name} that was asked again is told when its own port goes`, () => {
+    const frame = new Frame().hear(request);
+    frame.ports[0]?.say({ ...request, action: `${request.action}-failure` });
+    frame.hear(request);
+    frame.ports[1]?.leave();
+    frame.ports[0]?.leave();
+    assert.equal(frame.replies.length, 4);
+    assert.match(frame.replies[3].error.code, /EXTENSION_UNAVAILABLE$/);
+  });
+
+  test(`${name} that was asked again still goes with its document`, () => {
+    const frame = new Frame().hear(request);
+    frame.ports[0]?.say(success);
+    frame.hear(request);
+    frame.ports[0]?.leave();
+    frame.leave();
+    assert.ok(frame.ports[1]?.disconnected);
+  });
+
+  test(`${name} twice in a page that is loaded ahead is pending twice`, () => {
+    const frame = new Frame();
+    /** @type {(() => void)[]} */
+    const shown = [];
+    Object.assign(frame.window.document, {
+      prerendering: true,
+      /** @param {string} _type @param {() => void} listener */
+      addEventListener: (_type, listener) => shown.push(listener),
+    });
+    frame.hear(request).hear(request);
+    frame.window.document.prerendering = false;
+    for (const show of shown) show();
+    assert.equal(frame.ports.length, 1);
+    assert.match(frame.replies.at(-1).error.code, /ACTION_PENDING|INVALID_ARGUMENT/);
+  });
+}
+
+test("a cancel in a page that is loaded ahead comes after what it calls off", () => {
+  const frame = new Frame();
+  /** @type {(() => void)[]} */
+  const shown = [];
+  Object.assign(frame.window.document, {
+    prerendering: true,
+    /** @param {string} _type @param {() => void} listener */
+    addEventListener: (_type, listener) => shown.push(listener),
+  });
+  frame.hear(status).hear({ action: "kortilla:cancel", id: "s1" });
+  frame.window.document.prerendering = false;
+  for (const show of shown) show();
+  assert.deepEqual(frame.ports[0]?.sent.at(-1), { cancel: true });
+});
+
 test("a context that is not secure is refused here", () => {
   const frame = new Frame({ isSecureContext: false }).hear(status).hear(webEidStatus);
   assert.equal(frame.replies[1].error.code, "CONTEXT_INSECURE");
@@ -670,6 +752,18 @@ test("a file that can't be read any more, or has become less, is said", async ()
     frame.ports[0]?.leave();
     assert.equal(frame.ports.length, 2, "the id is free again");
   }
+});
+
+test("a document that can't be read does not end the next request of its id", async () => {
+  const frame = new Frame().hear(sign([new DeletedFile(new Uint8Array(10))]));
+  frame.ports[0]?.say({ action: "kortilla:sign-failure", id: "s1", error: {} });
+  frame.hear(sign([blobOf(1)]));
+  await settle();
+  assert.deepEqual(frame.actions, [
+    "kortilla:sign-ack",
+    "kortilla:sign-failure",
+    "kortilla:sign-ack",
+  ]);
 });
 
 test("a page that is loaded ahead has its documents read once shown", async () => {

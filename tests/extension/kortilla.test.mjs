@@ -226,6 +226,24 @@ test("a host that does not heed a cancel is left after two seconds", async () =>
   assert.ok(fake.hosts[0]?.disconnected);
 });
 
+test("another request's answer does not save a host that does not heed a cancel", async () => {
+  fake.onHost = (port) => {
+    slowHost(port);
+    port.onSent = () => {};
+  };
+  const page = new Page();
+  page.ask(prepare);
+  await settle();
+  const port = page.ask(authenticate());
+  await settle();
+  port.say({ cancel: true });
+  fake.hosts[0]?.say({ id: "1", result: {} });
+  mock.timers.tick(2000);
+  await settle();
+  assert.equal(codeOf(port.sent.at(-1)), "REQUEST_CANCELLED");
+  assert.ok(fake.hosts[0]?.disconnected);
+});
+
 test("a cancel before the host has said hello ends it at once", async () => {
   fake.onHost = () => {};
   const port = new Page().ask(authenticate());
@@ -248,8 +266,95 @@ test("a request without a click says so; a site may once a minute", async () => 
   mock.timers.tick(1000);
   assert.equal((await page.get(authenticate())).signature, TOKEN.signature);
   assert.deepEqual(Object.keys(Object(fake.session.content["unprompted"])), [
-    "https://service.example",
+    "service.example",
   ]);
+});
+
+/**
+ * Have pages of origins ask without a click, one after the other.
+ *
+ * @param {string[]} origins
+ * @returns {Promise<boolean[]>} which of them were let through
+ */
+async function askAll(origins) {
+  const passed = [];
+  for (const origin of origins) {
+    const page = new Page({ isActive: false, origin });
+    passed.push((await page.get(authenticate())).error === undefined);
+  }
+  return passed;
+}
+
+/** Names and ports of one owner, one list for each. */
+const sites = [
+  [
+    "https://service.example",
+    "https://a.service.example",
+    "https://b.service.example",
+    "https://a.b.c.service.example",
+    "https://service.example.",
+    "https://a.service.example.:8443",
+    "https://service.example:8443",
+    "https://service.example:1",
+  ],
+  ["https://xn--4ca.example", "https://xn--4ca.xn--4ca.example:8443"],
+  ["https://localhost", "http://localhost:8000", "http://localhost:8001"],
+  ["https://127.0.0.1", "http://127.0.0.1:8000", "http://127.0.0.1:8001"],
+  ["https://[::1]", "http://[::1]:8000", "https://[::1]:8001"],
+];
+for (const names of sites) {
+  test(`${names[0]} is one site under each of its names and ports`, async () => {
+    const [first, ...others] = await askAll(names);
+    assert.equal(first, true);
+    assert.ok(others.every((it) => !it));
+    assert.equal(fake.hosts.length, 1);
+    mock.timers.tick(60_000);
+    assert.deepEqual(await askAll(names.slice(1, 2)), [true]);
+  });
+}
+
+test("addresses are sites of their own, whatever they have in common", async () => {
+  const names = ["https://10.0.0.1", "https://11.0.0.1", "https://[fe80::1]"];
+  assert.deepEqual(await askAll(names), [true, true, true]);
+});
+
+test("all sites together have three windows a minute without a click", async () => {
+  const names = Array.from({ length: 100 }, (_, at) => `https://s${at}.example`);
+  assert.equal((await askAll(names)).filter(Boolean).length, 3);
+  mock.timers.tick(59_999);
+  assert.deepEqual(await askAll(names.slice(0, 4)), [false, false, false, false]);
+  assert.equal((await new Page().get(authenticate())).signature, TOKEN.signature);
+  mock.timers.tick(1);
+  const again = names.slice(50).map((name) => name.replace("//", "//a."));
+  assert.equal((await askAll(again)).filter(Boolean).length, 3);
+});
+
+test("a site that is refused does not use up what others have", async () => {
+  const names = Array.from({ length: 9 }, (_, at) => `https://s${at}.service.example`);
+  await askAll(names);
+  assert.deepEqual(await askAll(["https://a.example", "https://b.example"]), [
+    true,
+    true,
+  ]);
+});
+
+test("one that is given up at once is counted, and opens no second window", async () => {
+  fake.onHost = slowHost;
+  const message = {
+    action: "web-eid:authenticate",
+    libraryVersion: "2.0.2",
+    challengeNonce: NONCE,
+    options: { userInteractionTimeout: 1 },
+  };
+  for (let at = 0; at < 20; at += 1) {
+    const origin = `https://s${at}.service.example`;
+    const port = new Page({ isActive: false, origin, tab: at }).ask(message);
+    await settle();
+    mock.timers.tick(1);
+    await settle();
+    assert.ok(port.sent.at(-1).error.code);
+  }
+  assert.equal(fake.hosts.length, 1);
 });
 
 test("a rate-limited request does not stay in the way", async () => {

@@ -34,6 +34,7 @@ class HostProcess:
         prompt_command: Sequence[str] | None = None,
         prelude: str = "",
         anew: bool = False,
+        under: Sequence[str] = (),
     ) -> None:
         command = None if prompt_command is None else list(prompt_command)
         code = (
@@ -43,7 +44,7 @@ class HostProcess:
         self.process: warm.WarmProcess | subprocess.Popen[bytes]
         if anew or prelude:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-c", code, *caller],
+                [*under, sys.executable, "-I", "-c", code, *caller],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

@@ -254,6 +254,7 @@ def test_what_the_window_is_told_names_the_site_and_the_person(
         "test_card": True,
         "started_by_person": True,
         "program": "",
+        "caller": Path(sys.executable).resolve().name,  # this test is no browser
     }
     [question] = script.questions()
     assert "SPECIMEN" in question["name"]

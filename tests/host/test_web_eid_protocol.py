@@ -19,6 +19,7 @@ from .process import (
     make_environment,
     running,
 )
+from .signing import b64, digest
 from .test_own_protocol import AUTOMATIC, Script, tries
 
 ARGUMENTS = {"challengeNonce": NONCE, "origin": ORIGIN}
@@ -75,7 +76,6 @@ BAD: list[object] = [
     },
     {"command": "authenticate", "arguments": {**ARGUMENTS, "pin": "1234"}},
     {"command": "authenticate", "arguments": {**ARGUMENTS, "userActivation": True}},
-    {"command": "authenticate", "arguments": {**ARGUMENTS, "lang": 5}},
     {"command": "quit", "arguments": {}, "x" * 8192: 1},
 ]
 
@@ -103,6 +103,69 @@ def test_a_cancellation_has_its_own_code(home: Path, window: dict[str, str]) -> 
     assert answer is not None
     assert answer["error"]["code"] == "ERR_WEBEID_USER_CANCELLED"
     assert tries(home) == 4
+
+
+@pytest.mark.parametrize(
+    ("lang", "spoken"),
+    [
+        ("fi", "fi"),
+        ("FI", "fi"),
+        ("fi-FI", "fi"),
+        ("fi_FI.UTF-8", "fi"),
+        ("fi.UTF-8", "fi"),
+        ("et", "sv"),
+        ("fin", "sv"),
+        ("toolongvalue", "sv"),
+        ("fi" * 2000, "sv"),
+        ("", "sv"),
+        ("-", "sv"),
+        ("\ud800", "sv"),
+        (5, "sv"),
+        (None, "sv"),
+        (True, "sv"),
+        (["fi"], "sv"),
+        ({"fi": "fi"}, "sv"),
+    ],
+    ids=lambda value: str(value)[:12].encode("ascii", "replace").decode(),
+)
+def test_any_language_is_taken_and_what_is_none_is_the_systems(
+    home: Path, lang: object, spoken: str
+) -> None:
+    environment = make_environment(home, 'card = "mock"\n') | {"LC_MESSAGES": "sv_FI"}
+    script = Script(home, "cancel")
+    arguments = {**ARGUMENTS, "lang": lang}
+    with running(environment, WEB_EID_CALLER, prompt_command=script.command) as host:
+        host.send({"command": "authenticate", "arguments": arguments})
+        answer = host.receive()
+        assert host.wait() == 0
+    assert answer is not None
+    assert answer["error"]["code"] == "ERR_WEBEID_USER_CANCELLED"
+    assert script.told()[0]["conversation"]["language"] == spoken
+
+
+@pytest.mark.parametrize("lang", ["fi_FI.UTF-8", "toolongvalue", "fi", 5, None])
+def test_no_language_is_fatal_to_any_command(
+    automatic: dict[str, str], lang: object
+) -> None:
+    request = {
+        "command": "get-signing-certificate",
+        "arguments": {"origin": ORIGIN, "lang": lang},
+    }
+    with running(automatic, WEB_EID_CALLER) as host:
+        host.send(request)
+        first = host.receive()
+    assert first is not None and "certificate" in first
+    offered = first["supportedSignatureAlgorithms"][0]["hashFunction"]
+    arguments = {
+        "hash": b64(digest(b"contract", offered)),
+        "hashFunction": offered,
+        "certificate": first["certificate"],
+        **request["arguments"],  # type: ignore[dict-item]
+    }
+    with running(automatic, WEB_EID_CALLER) as host:
+        host.send({"command": "sign", "arguments": arguments})
+        second = host.receive()
+    assert second is not None and "signature" in second
 
 
 def test_what_follows_the_one_request_is_not_read(

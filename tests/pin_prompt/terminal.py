@@ -31,7 +31,8 @@ async def main(operation, origin, language, started, close_after, **asked):
         test_card = not asked.get("test_card")
         program = asked.pop("program", "")
         conversation = Conversation(operation, origin, language, test_card)
-        await prompt.open(replace(conversation, program=program))
+        caller = asked.pop("caller", "")
+        await prompt.open(replace(conversation, program=program, caller=caller))
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGUSR1, prompt.say_late)
         if started:

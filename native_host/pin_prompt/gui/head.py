@@ -11,6 +11,7 @@ from .look import LOOKS
 from .widgets import (
     Band,
     MockCardMark,
+    Notice,
     SiteFrame,
     SiteLabel,
     em,
@@ -58,7 +59,7 @@ class Head(QVBoxLayout):
         # However far a page is scrolled, the site stays in view; unless its name is so
         # long that it would leave no room for anything else.
         site = who_asks(conversation, text, self._gap)
-        named = bool(conversation.origin) or "asks" in text
+        named = bool(conversation.origin or conversation.caller) or "asks" in text
         self._site = site if named and height_at(site, width) < room else None
         if self._site:
             self.addWidget(self._site)
@@ -86,23 +87,43 @@ def who_asks(conversation: Conversation, text: Texts, gap: int) -> QWidget:
     holder = QWidget()
     layout = QVBoxLayout(holder)
     layout.setContentsMargins(gap, gap, gap, round(gap * 0.3))
+    if conversation.caller:
+        layout.addWidget(_caller_frame(conversation, text))
     if conversation.origin:
         layout.addWidget(SiteFrame(conversation, text))
     elif "asks" in text:
         layout.addWidget(_program_frame(text))
     else:
-        layout.setContentsMargins(gap, gap // 2, gap, 0)
+        if not conversation.caller:
+            layout.setContentsMargins(gap, gap // 2, gap, 0)
         layout.addWidget(label(text("own")))
     return holder
 
 
 def _program_frame(text: Texts) -> QFrame:
+    return _frame(label(text("asks")), _name(text.program))
+
+
+def _caller_frame(conversation: Conversation, text: Texts) -> QFrame:
+    """Return the warning that no browser asks, with the name of what does."""
+    return _frame(
+        Notice(text("caller.asks"), serious=True),
+        _name(text.caller(conversation)),
+        label(text("caller.check")),
+    )
+
+
+def _frame(*parts: QWidget) -> QFrame:
     frame = QFrame()
     frame.setFrameShape(QFrame.Shape.StyledPanel)
     frame.setSizePolicy(wrapping())
     rows = QVBoxLayout(frame)
     rows.setContentsMargins(*[em(frame, 0.7)] * 4)
-    rows.addWidget(label(text("asks")))
-    # As a site is shown, so that a long name without a space wraps too.
-    rows.addWidget(SiteLabel(SiteName(text.program, 0, len(text.program), None)))
+    for part in parts:
+        rows.addWidget(part)
     return frame
+
+
+def _name(program: str) -> SiteLabel:
+    # As a site is shown, so that a long name without a space wraps too.
+    return SiteLabel(SiteName(program, 0, len(program), None))

@@ -85,6 +85,9 @@ class PromptWindow(QDialog):
         self._purpose: Operation = "authenticate"
         #: What is said once the calling program does not wait any longer.
         self._late = ""
+        #: What the first question says to a screen reader of a program that asks in a
+        #: browser's place.
+        self._warning = ""
         self._head = Head(em(self, 1))
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
@@ -142,6 +145,7 @@ class PromptWindow(QDialog):
             raise ValueError("The window is open already.")
         self._purpose = conversation.operation
         self._conversation = self._dress(conversation, "")
+        self._warning = self._text.warning_of_caller(conversation)
         if conversation.test_card:
             self._head.put_up_mark(self._text)
         self._rows.addLayout(self._head)
@@ -275,6 +279,9 @@ class PromptWindow(QDialog):
         if self._late and page.waits:
             page.tell_late(self._late)
             page.spoken = f"{page.spoken} {self._late}"
+        if self._warning and page.spoken and not isinstance(page, StepPage):
+            page.spoken = f"{self._warning} {page.spoken}"
+            self._warning = ""
         self._fit(page)
         if page.focus:
             page.focus.setFocus()

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from native_host.pin_prompt.questions import (
+    Conversation,
     Document,
     PinQuestion,
     Problem,
@@ -88,6 +89,17 @@ class Texts:
             kind = self._catalogue.get(f"kind.{detail}", detail)
             return heading, self(f"{key}.named", kind=printable(kind))
         return heading, self(f"{key}.body")
+
+    def caller(self, conversation: Conversation) -> str:
+        """Return the name of the program that asks in a browser's place."""
+        return shown_program(conversation.caller) or self._catalogue["program.unknown"]
+
+    def warning_of_caller(self, conversation: Conversation) -> str:
+        """Return what is to be said of such a program; nothing where a browser asks."""
+        if not conversation.caller:
+            return ""
+        name = self.caller(conversation)
+        return f"{self('caller.asks')} {name}. {self('caller.check')}"
 
     def step(self, step: Step) -> tuple[str, str]:
         """Return the heading and the body for a step."""

@@ -20,7 +20,7 @@ export default {
   BUSY:
     "The Kortilla program is already dealing with another request. Finish it or close Kortilla's open window and try again.",
   RATE_LIMITED:
-    "This page asked you to identify yourself just a moment ago. Wait a minute and try again.",
+    "You were asked to identify yourself just a moment ago. Wait a minute and try again.",
   ACTIVATION_REQUIRED: "Press the button on the page to go on.",
   NO_READER: "No card reader was found. Connect the card reader to the computer and try again.",
   NO_CARD:
@@ -97,7 +97,7 @@ export default {
   "sign.REQUEST_CANCELLED":
     "The signing was cancelled. You can start again on this page.",
   "sign.RATE_LIMITED":
-    "This page asked you to sign just a moment ago. Wait a minute and try again.",
+    "You were asked to sign just a moment ago. Wait a minute and try again.",
   "sign.PIN_BLOCKED":
     "The card's signature PIN (PIN2) is locked. Unlock it with the card reader software of the Digital and Population Data Services Agency (DVV) and then try again. You need the 8-digit activation code in the letter that you were sent, or a PUK code.",
   "sign.WRONG_PIN": "The signature PIN (PIN2) was wrong. Check it and try again.",

@@ -20,7 +20,7 @@ export default {
     "Tunnistautuminen kesti yli viisi minuuttia, joten se keskeytyi. Yritä uudelleen.",
   BUSY:
     "Kortilla-ohjelma käsittelee jo toista pyyntöä. Vie se loppuun tai sulje avoinna oleva Kortillan ikkuna ja yritä uudelleen.",
-  RATE_LIMITED: "Tämä sivu pyysi tunnistautumista juuri äsken. Odota minuutti ja yritä uudelleen.",
+  RATE_LIMITED: "Sinua pyydettiin tunnistautumaan juuri äsken. Odota minuutti ja yritä uudelleen.",
   ACTIVATION_REQUIRED: "Jatka painamalla sivulla olevaa painiketta.",
   NO_READER: "Kortinlukijaa ei löytynyt. Liitä kortinlukija tietokoneeseen ja yritä uudelleen.",
   NO_CARD:
@@ -101,7 +101,7 @@ export default {
   "sign.REQUEST_CANCELLED":
     "Allekirjoittaminen peruutettiin. Voit aloittaa sen uudelleen tällä sivulla.",
   "sign.RATE_LIMITED":
-    "Tämä sivu pyysi allekirjoitusta juuri äsken. Odota minuutti ja yritä uudelleen.",
+    "Sinua pyydettiin allekirjoittamaan juuri äsken. Odota minuutti ja yritä uudelleen.",
   "sign.PIN_BLOCKED":
     "Kortin allekirjoitustunnusluku (PIN2) on lukkiutunut. Avaa lukitus Digi- ja väestötietoviraston (DVV) kortinlukijaohjelmistolla ja yritä sen jälkeen uudelleen. Tarvitset kirjeessä saamasi kahdeksannumeroisen aktivointitunnusluvun tai PUK-tunnusluvun.",
   "sign.WRONG_PIN":

@@ -18,7 +18,7 @@ export default {
   REQUEST_EXPIRED: "Identifieringen tog mer än fem minuter, så den avbröts. Försök igen.",
   BUSY:
     "Programmet Kortilla behandlar redan en annan begäran. Slutför den eller stäng Kortillas öppna fönster och försök igen.",
-  RATE_LIMITED: "Den här sidan bad om identifiering alldeles nyss. Vänta en minut och försök igen.",
+  RATE_LIMITED: "Du blev ombedd att identifiera dig alldeles nyss. Vänta en minut och försök igen.",
   ACTIVATION_REQUIRED: "Tryck på knappen på sidan för att fortsätta.",
   NO_READER: "Ingen kortläsare hittades. Anslut kortläsaren till datorn och försök igen.",
   NO_CARD:
@@ -98,7 +98,7 @@ export default {
   "sign.USER_CANCELLED": "Du avbröt undertecknandet. Du kan börja om på den här sidan.",
   "sign.REQUEST_CANCELLED": "Undertecknandet avbröts. Du kan börja om på den här sidan.",
   "sign.RATE_LIMITED":
-    "Den här sidan bad om en underskrift alldeles nyss. Vänta en minut och försök igen.",
+    "Du blev ombedd att skriva under alldeles nyss. Vänta en minut och försök igen.",
   "sign.PIN_BLOCKED":
     "Kortets signaturkod (PIN2) är låst. Lås upp den med kortläsarprogrammet från Myndigheten för digitalisering och befolkningsdata (MDB) och försök sedan igen. Du behöver den åttasiffriga aktiveringskoden i brevet som du fått eller en PUK-kod.",
   "sign.WRONG_PIN": "Signaturkoden (PIN2) var fel. Kontrollera den och försök igen.",

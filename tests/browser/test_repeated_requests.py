@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""Pages that ask for the same again as soon as they are answered.
+
+A port outlives the answer that came over it, by as long as a window may still be there.
+What becomes of it then is no matter of the request that came after.
+"""
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from .browsers import Browser
+from .conftest import Visit
+from .house import end_of
+from .signing import PIN2
+from .site import NONCE, Page, authenticate
+from .test_web_eid_sign import web_eid_certificate
+from .window import Door
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LOGINS = 12
+DIGEST = hashlib.sha384(b"A document of the service's.").digest()
+HASH = {"hash": base64.b64encode(DIGEST).decode(), "hashFunction": "SHA-384"}
+
+#: Asks for one after the other in the turn in which the last was answered, as code does
+#: that awaits a client's promises.
+CHAIN = """async () => {
+  const ask = (message) => new Promise((resolve) => {
+    const hear = ({ data, source }) => {
+      if (source !== window || !data?.action?.startsWith(`${message.action}-`)) return;
+      if (!/-(success|failure)$/.test(data.action)) return;
+      removeEventListener("message", hear);
+      resolve(data.error?.code ?? "ok");
+    };
+    addEventListener("message", hear);
+    postMessage(message, "*");
+  });
+  const told = [];
+  for (const message of %s) told.push(await ask(message));
+  postMessage({ action: "chain:all-success", told }, "*");
+}"""
+
+
+def web_eid(action: str, **fields: object) -> dict[str, object]:
+    """Return a message of Web eID's library."""
+    return {"action": f"web-eid:{action}", "libraryVersion": "2.0.2", **fields}
+
+
+async def run_chain(
+    page: Page, door: Door, messages: list[dict[str, Any]], windows: int
+) -> list[str]:
+    """Have a page ask for all, answer its windows; return what it was told."""
+    await page.ask_script(CHAIN % json.dumps(messages))
+    await page.tab.evaluate("setNextScript('() => {}')")
+    for _ in range(windows):
+        window = await door.opened()
+        # A click is worth five seconds.
+        await page.tab.click("#ask")
+        operation = window.told[0]["conversation"]["operation"]
+        await window.type_pin("1234" if operation == "authenticate" else PIN2)
+    told: list[str] = (await page.heard("chain:all-success"))["told"]
+    return told
+
+
+async def nothing_left(browser: Browser, door: Door, page: Page, windows: int) -> None:
+    """Wait for the end of all hosts, and of all that is on its way to the page."""
+    assert door.count == windows
+    assert len(browser.house.launches()) == windows
+    for process in browser.house.launches():
+        await end_of(process)
+    await page.send({"action": "kortilla:status", "id": "last"})
+    await page.heard("kortilla:status-success", "last")
+
+
+async def answers(page: Page) -> Counter[str]:
+    """Count the page's answers so far, by their names."""
+    return Counter(each["action"] for each in await page.received())
+
+
+async def test_twelve_logins_in_a_row_in_web_eids_messages(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    certificate = await web_eid_certificate(page, door)
+    login = [
+        web_eid("status"),
+        web_eid("authenticate", challengeNonce=NONCE),
+        web_eid("sign", certificate=certificate, **HASH),
+    ]
+    before = await answers(page)
+    told = await run_chain(page, door, login * LOGINS, 2 * LOGINS)
+    assert told == ["ok"] * 3 * LOGINS
+    await nothing_left(browser, door, page, 2 * LOGINS + 1)
+    after = await answers(page) - before
+    assert after == {
+        **{
+            f"web-eid:{action}-{kind}": LOGINS
+            for action in ("status", "authenticate", "sign")
+            for kind in ("ack", "success")
+        },
+        "kortilla:status-ack": 1,
+        "kortilla:status-success": 1,
+        "chain:all-success": 1,
+    }
+
+
+async def test_the_same_action_of_web_eid_again_and_again(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    certificate = await web_eid_certificate(page, door)
+    chain = [web_eid("status")] * 30
+    chain += [web_eid("authenticate", challengeNonce=NONCE)] * 4
+    chain += [web_eid("sign", certificate=certificate, **HASH)] * 4
+    assert await run_chain(page, door, chain, 8) == ["ok"] * 38
+    await nothing_left(browser, door, page, 9)
+    assert not [name for name in await answers(page) if name.endswith("-failure")]
+
+
+async def test_an_id_of_ours_again_and_again(
+    browser: Browser, visit: Visit, door: Door
+) -> None:
+    page = await visit()
+    hashes = [{"name": "1.txt", **HASH}]
+    chain: list[dict[str, Any]] = [{"action": "kortilla:status", "id": "1"}] * 30
+    chain += [authenticate()] * 4
+    chain += [{"action": "kortilla:sign", "id": "1", "hashes": hashes}] * 4
+    assert await run_chain(page, door, chain, 8) == ["ok"] * 38
+    await nothing_left(browser, door, page, 8)
+    assert not [name for name in await answers(page) if name.endswith("-failure")]

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""A program that is no browser is named in the window, whatever it says it is."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from .process import NONCE, ORIGIN, OWN_CALLER, WEB_EID_CALLER, HostProcess
+from .test_own_protocol import Script
+
+#: The name of the program that runs this.
+PYTHON = Path(sys.executable).resolve().name
+POSING: list[tuple[str, ...]] = [OWN_CALLER, WEB_EID_CALLER, ()]
+
+
+def started_by(path: Path, *beside: str) -> list[str]:
+    """Return what runs a command below a program of that path.
+
+    coreutils' timeout does that, under any name; it waits for the command.
+    """
+    path.parent.mkdir(parents=True)
+    shutil.copy(shutil.which("timeout") or "", path)
+    for name in beside:
+        path.with_name(name).touch()
+    return [str(path), "--foreground", "60"]
+
+
+def named(
+    folder: Path,
+    environment: dict[str, str],
+    under: Sequence[str],
+    arguments: Sequence[str] = OWN_CALLER,
+) -> str:
+    """Return which program the window names, of a host that was started so."""
+    script = Script(folder, "cancel")
+    host = HostProcess(
+        environment,
+        arguments,
+        prompt_command=script.command,
+        anew=True,
+        under=under,
+    )
+    try:
+        assert host.receive()
+        values = {"challengeNonce": NONCE, "origin": ORIGIN}
+        if arguments == OWN_CALLER:
+            host.authenticate()
+        else:
+            host.send({"command": "authenticate", "arguments": values})
+            host.answer()
+        host.end_input()
+        host.wait()
+    finally:
+        host.put_away()
+    conversation = script.told()[0]["conversation"]
+    assert conversation["origin"] == ORIGIN
+    return str(conversation["caller"])
+
+
+@pytest.mark.parametrize("arguments", POSING, ids=["own", "web-eid", "portal"])
+def test_a_script_that_gives_an_extensions_id_is_named(
+    home: Path, window: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    assert named(home, window, [], arguments) == PYTHON
+
+
+@pytest.mark.parametrize(
+    ("path", "beside", "shown"),
+    [
+        ("firefox", (), ""),
+        ("usr/lib/firefox-esr/firefox-esr", ("libxul.so",), ""),
+        ("opt/zen/zen-bin", ("libxul.so",), ""),
+        ("usr/lib/chromium/chromium", (), ""),
+        ("opt/google/chrome/chrome", (), ""),
+        ("opt/microsoft/msedge/msedge", (), ""),
+        ("usr/libexec/xdg-desktop-portal", (), ""),
+        ("discord", (), "discord"),
+        ("firefox.sh", (), "firefox.sh"),
+        ("Firefox", (), "Firefox"),
+        ("a\u202eb\nc", (), "a\ufffdb\ufffdc"),
+        ("x" * 200, (), "x" * 40),
+    ],
+    ids=lambda value: ascii(value)[:24],
+)
+@pytest.mark.parametrize("shell", [False, True], ids=["directly", "by-a-shell"])
+def test_browsers_are_known_and_other_programs_named(
+    home: Path,
+    window: dict[str, str],
+    tmp_path: Path,
+    path: str,
+    beside: tuple[str, ...],
+    shown: str,
+    *,
+    shell: bool,
+) -> None:
+    under = started_by(tmp_path / "programs" / path, *beside)
+    if shell:
+        # A wrapper that does not give its place to the host.
+        under += ["sh", "-c", '"$@"; exit $?', "wrapper"]
+    assert named(home, window, under) == shown
