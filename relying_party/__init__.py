@@ -9,11 +9,20 @@ and ``.background`` is an event loop for servers that have none.
 ``kortilla-rp trust update`` gets the CA certificates that ``Trust.from_folder`` reads.
 """
 
-from .errors import RelyingPartyError
-from .identity import Identity
-from .login import LoginService
-from .trust import Trust
-from .validation import validate, validate_client, validate_signer
+try:
+    from .errors import RelyingPartyError
+    from .identity import Identity
+    from .login import LoginService
+    from .trust import Trust
+    from .validation import validate, validate_client, validate_signer
+except ModuleNotFoundError as error:
+    # The distribution has no requirements of its own: each extra brings what it needs.
+    if (error.name or "").startswith(__name__):
+        raise
+    raise ModuleNotFoundError(
+        f"{error.name} is missing: pip install 'kortilla[relying-party]'.",
+        name=error.name,
+    ) from error
 
 __all__ = [
     "Identity",

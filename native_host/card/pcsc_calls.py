@@ -11,6 +11,8 @@ from enum import IntEnum, unique
 from functools import cache
 from typing import Any
 
+from native_host.commands import missing
+
 from .errors import CardBusy, CardError, CardMute, CardRemoved, PcscUnavailable
 
 __all__ = [
@@ -83,7 +85,8 @@ def scard() -> Any:
         return importlib.import_module("smartcard.scard")
     except Exception as error:
         # Without the system's PC/SC library its import fails in a way of its own.
-        raise PcscUnavailable(f"pyscard can't be loaded: {error}.") from error
+        words = missing(error, "host") or f"pyscard can't be loaded: {error}."
+        raise PcscUnavailable(words) from error
 
 
 def code_of(result: int) -> int:

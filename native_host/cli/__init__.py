@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import click
 
 from native_host import VERSION
+from native_host.commands import extra_of, missing
 from native_host.errors import InvalidArgument, KortillaError, UserCancelled
 
 from .output import error_result, print_result, say
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     ``arguments`` are without the program's name (default: the command line's).
     """
-    from native_host.log import log_unexpected, set_up_log
+    from native_host.log import set_up_log
 
     set_up_log()
     try:
@@ -83,10 +84,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return _fail(KortillaError.code, error.format_message())
     except Exception as error:
-        log_unexpected(logger, error)
-        name = type(error).__name__
-        return _fail(KortillaError.code, f"This should not happen: {name}.")
+        return _explain(error, sys.argv[1:] if arguments is None else arguments)
     return status if isinstance(status, int) else 0
+
+
+def _explain(error: Exception, arguments: Sequence[str]) -> int:
+    """Say which extra a command needs; anything else is a fault."""
+    from native_host.log import log_unexpected
+
+    if words := missing(error, extra_of(arguments)):
+        return _fail("TOOL_MISSING", words)
+    log_unexpected(logger, error)
+    return _fail(KortillaError.code, f"This should not happen: {type(error).__name__}.")
 
 
 def _fail(code: str, message: str, reason: str | None = None) -> int:

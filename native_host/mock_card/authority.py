@@ -31,7 +31,7 @@ from .keys import (
     private_key_der,
 )
 from .profiles import KeyType
-from .responder import AnsweringCA, answer_ocsp
+from .responder import Responder, answer_ocsp
 
 __all__ = [
     "DEFAULT_ADDRESS",
@@ -226,19 +226,18 @@ class Authority:
     ) -> bytes:
         """Answer an OCSP request in DER, about a leaf or about the issuing CA.
 
-        ``revoked`` are the serial numbers of what is revoked. Whatever is not revoked
-        is good, the answer is of the time ``at``, and the CA itself signs it.
+        ``revoked`` are the serial numbers of what is revoked. What is not revoked is
+        good, and the answer is of the time ``at``. A responder of the CA's signs it,
+        whose certificate is part of the answer.
         """
-        algorithm = self._signature_algorithm(null_parameters=False)
-        pairs = (
-            (self.issuing_der, self.issuing_key),
-            (self.root_der, self.root_key),
+        return answer_ocsp(request, self._responders, revoked=revoked, at=at)
+
+    @functools.cached_property
+    def _responders(self) -> tuple[Responder, Responder]:
+        return (
+            Responder.of(self.issuing, self.issuing_key),
+            Responder.of(self.root, self.root_key),
         )
-        authorities = [
-            AnsweringCA(der, algorithm, functools.partial(_sign, key))
-            for der, key in pairs
-        ]
-        return answer_ocsp(request, authorities, revoked=revoked, at=at)
 
     def revoke(
         self,

@@ -308,8 +308,7 @@ class MockCard:
         self._digest = None
         if self._slot.pin is PinReference.PIN2:
             self._verified.discard(PinReference.PIN2)
-        le = command.le or 256
-        if le != min(len(signature), 256):
+        if command.le not in {None, 256, len(signature)}:
             raise Refused(SW.WRONG_LE | len(signature) % 256)
         return self._deliver(command, signature)
 

@@ -1,34 +1,96 @@
 # SPDX-License-Identifier: MIT
 """What a CA's OCSP responder answers (RFC 6960), for the mock card's own CAs.
 
-The CA signs by itself. It knows every certificate: what is not revoked is good.
+As most real CAs, they leave it to a responder of their own. It knows every certificate:
+what is not revoked is good.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
-from asn1crypto import core, ocsp, x509
+from asn1crypto import core, ocsp
+from asn1crypto import x509 as asn1_x509
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from .ber import encode, sequence
+from .keys import PrivateKey
 
-__all__ = ["AnsweringCA", "answer_ocsp"]
+__all__ = ["Responder", "answer_ocsp"]
 
 _BASIC = core.ObjectIdentifier("1.3.6.1.5.5.7.48.1.1").dump()
+_ECDSA_WITH_SHA256 = bytes.fromhex("300A06082A8648CE3D040302")
 
 
 @dataclass(frozen=True)
-class AnsweringCA:
-    """A CA that answers: its certificate, and how it signs (DER of the algorithm)."""
+class Responder:
+    """Who answers for a CA, with a certificate from it (RFC 6960 §4.2.2.2)."""
 
-    certificate: bytes
-    algorithm: bytes
-    sign: Callable[[bytes], bytes]
+    authority: x509.Certificate
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+    @classmethod
+    def of(cls, authority: x509.Certificate, authority_key: PrivateKey) -> Self:
+        """Make one, with a fresh key and a certificate that lasts as long as the CA.
+
+        Nobody needs to ask whether the certificate is revoked: it says so itself.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        *organisation, common_name = authority.subject
+        common_name = x509.NameAttribute(common_name.oid, f"{common_name.value!s} OCSP")
+        ca_key = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+        ecc = isinstance(authority_key, ec.EllipticCurvePrivateKey)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([*organisation, common_name]))
+            .issuer_name(authority.subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(authority.not_valid_before_utc)
+            .not_valid_after(authority.not_valid_after_utc)
+            .add_extension(
+                x509.KeyUsage(
+                    digital_signature=True,
+                    content_commitment=False,
+                    key_encipherment=False,
+                    data_encipherment=False,
+                    key_agreement=False,
+                    key_cert_sign=False,
+                    crl_sign=False,
+                    encipher_only=False,
+                    decipher_only=False,
+                ),
+                critical=True,
+            )
+            .add_extension(
+                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.OCSP_SIGNING]),
+                critical=False,
+            )
+            .add_extension(x509.OCSPNoCheck(), critical=False)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()),
+                critical=False,
+            )
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
+                    ca_key.value
+                ),
+                critical=False,
+            )
+            .sign(authority_key, hashes.SHA384() if ecc else hashes.SHA256())
+        )
+        return cls(authority, certificate, key)
 
     def is_meant(self, cert_id: ocsp.CertId) -> bool:
-        """Tell whether it issued the certificate that is asked about."""
-        own = x509.Certificate.load(self.certificate)
+        """Tell whether its CA issued the certificate that is asked about."""
+        own = asn1_x509.Certificate.load(self.authority.public_bytes(Encoding.DER))
         name = cert_id["hash_algorithm"]["algorithm"].native
         if name not in {"sha1", "sha256"}:
             return False
@@ -42,11 +104,10 @@ class AnsweringCA:
 
 def answer_ocsp(
     request: bytes,
-    authorities: Iterable[AnsweringCA],
+    responders: Iterable[Responder],
     *,
     revoked: Collection[int],
     at: datetime,
-    next_update: datetime | None = None,
 ) -> bytes:
     """Answer a request in DER about one certificate, repeating its nonce.
 
@@ -63,11 +124,12 @@ def answer_ocsp(
             for each in asked["request_extensions"] or ()
             if each["extn_id"].native == "nonce"
         ]
-        ca = next((ca for ca in authorities if ca.is_meant(cert_id)), None)
+        responder = next((each for each in responders if each.is_meant(cert_id)), None)
     except (ValueError, TypeError, KeyError):
         return _unsuccessful("malformed_request")
-    if ca is None:
+    if responder is None:
         return _unsuccessful("unauthorized")
+    certificate = responder.certificate.public_bytes(Encoding.DER)
     moment = at.replace(microsecond=0)
     status = (
         ocsp.CertStatus("revoked", {"revocation_time": moment})
@@ -76,19 +138,20 @@ def answer_ocsp(
     )
     content = {
         "responder_id": ocsp.ResponderId(
-            "by_name", x509.Certificate.load(ca.certificate).subject
+            "by_name", asn1_x509.Certificate.load(certificate).subject
         ),
         "produced_at": moment,
         "responses": [
             {"cert_id": cert_id, "cert_status": status, "this_update": moment}
-            | ({"next_update": next_update} if next_update else {})
         ],
     }
     if nonces:
         content["response_extensions"] = nonces
     data = ocsp.ResponseData(content).dump()
-    signature = encode(0x03, b"\0", ca.sign(data))
-    basic = encode(0x04, sequence(data, ca.algorithm, signature))
+    signed = responder.key.sign(data, ec.ECDSA(hashes.SHA256()))
+    signature = encode(0x03, b"\0", signed)
+    certificates = encode(0xA0, sequence(certificate))
+    basic = encode(0x04, sequence(data, _ECDSA_WITH_SHA256, signature, certificates))
     successful = ocsp.OCSPResponseStatus("successful").dump()
     return sequence(successful, encode(0xA0, sequence(_BASIC, basic)))
 

@@ -8,6 +8,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any, BinaryIO, TypeVarTuple, Unpack, cast
 
 from native_host.errors import UserCancelled
@@ -212,7 +213,10 @@ class WindowPrompt(Prompt):
         _wipe(buffer)
         stdout.close()
         status = self._process.wait()
-        self._call(self._fail, f"The PIN window ended by itself (status {status}).")
+        why = f"The PIN window ended by itself (status {status})."
+        if find_spec("PySide6") is None:
+            why = "PySide6 is missing: pip install 'kortilla[host]'."
+        self._call(self._fail, why)
 
     def _see_end(self) -> None:
         """Wait for the process itself: a child of its own may still hold the pipe."""

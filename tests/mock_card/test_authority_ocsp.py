@@ -10,8 +10,10 @@ import pytest
 from asn1crypto import x509
 from cryptography import x509 as cryptography_x509
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from native_host.mock_card.authority import Authority, Person
 from native_host.mock_card.keys import generate_key
@@ -73,7 +75,8 @@ def test_good_and_revoked_with_the_nonce_of_the_request(
             status = "REVOKED" if revoked else "GOOD"
             assert answer.certificate_status.name == status
             assert answer.this_update_utc == NOW.replace(microsecond=0)
-            assert answer.responder_name == ca.subject
+            [responder] = answer.certificates
+            assert answer.responder_name == responder.subject != ca.subject
             [nonce] = answer.extensions
             assert nonce.value == cryptography_x509.OCSPNonce(NONCE)
 
@@ -92,22 +95,55 @@ def test_openssl_asks_and_verifies_the_answer(
     authority: Authority, tmp_path: Path
 ) -> None:
     serial = leaf_serial(authority)
-    for name, ca in (("root", authority.root), ("issuing", authority.issuing)):
-        (tmp_path / name).write_bytes(ca.public_bytes(Encoding.PEM))
-    openssl(tmp_path, f"-issuer issuing -serial {serial} -reqout request")
-    for revoked, status in (((), "good"), ((serial,), "revoked")):
-        answer = authority.answer_ocsp(
-            (tmp_path / "request").read_bytes(), revoked=revoked, at=datetime.now(UTC)
+    for name, cas in (
+        ("issuing", [authority.issuing]),
+        ("root", [authority.root]),
+        ("trusted", [authority.root, authority.issuing]),
+    ):
+        pem = b"".join(ca.public_bytes(Encoding.PEM) for ca in cas)
+        (tmp_path / name).write_bytes(pem)
+    for issuer, number in (
+        ("issuing", serial),
+        ("root", authority.issuing.serial_number),
+    ):
+        openssl(tmp_path, f"-issuer {issuer} -serial {number} -reqout request")
+        for revoked, status in (((), "good"), ((number,), "revoked")):
+            answer = authority.answer_ocsp(
+                (tmp_path / "request").read_bytes(),
+                revoked=revoked,
+                at=datetime.now(UTC),
+            )
+            (tmp_path / "answer").write_bytes(answer)
+            said = openssl(
+                tmp_path,
+                "-reqin request -respin answer -CAfile trusted -resp_text",
+            )
+            # And with the nonce it had sent, or it would have said so.
+            assert said.stderr.strip() == "Response verify OK"
+            assert f"Cert Status: {status}" in said.stdout
+
+
+def test_the_answer_carries_who_signed_it(authority: Authority) -> None:
+    for ca, number in (
+        (authority.issuing, 1),
+        (authority.root, authority.issuing.serial_number),
+    ):
+        answer = ocsp.load_der_ocsp_response(
+            authority.answer_ocsp(ask(number, ca), at=NOW)
         )
-        (tmp_path / "answer").write_bytes(answer)
-        said = openssl(
-            tmp_path,
-            "-reqin request -respin answer -CAfile root -verify_other issuing "
-            "-resp_text",
+        [responder] = answer.certificates
+        responder.verify_directly_issued_by(ca)
+        assert responder.not_valid_before_utc < NOW < responder.not_valid_after_utc
+        extensions = {each.oid: each for each in responder.extensions}
+        usage = extensions[ExtensionOID.EXTENDED_KEY_USAGE].value
+        assert list(usage) == [ExtendedKeyUsageOID.OCSP_SIGNING]
+        assert ExtensionOID.OCSP_NO_CHECK in extensions
+        assert ExtensionOID.BASIC_CONSTRAINTS not in extensions
+        key = responder.public_key()
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        key.verify(
+            answer.signature, answer.tbs_response_bytes, ec.ECDSA(hashes.SHA256())
         )
-        # And with the nonce it had sent, or it would have said so.
-        assert said.stderr.strip() == "Response verify OK"
-        assert f"Cert Status: {status}" in said.stdout
 
 
 def test_what_it_was_not_asked_about_it_says_nothing_of(authority: Authority) -> None:

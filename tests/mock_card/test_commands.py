@@ -189,6 +189,28 @@ def test_a_wrong_le_is_told_the_right_one(card: MockCard) -> None:
     assert send(card, "00A4080402433105") == "6C06"
 
 
+def test_le_00_is_the_same_as_no_le(card: MockCard) -> None:
+    """It asks for all there is, up to 256 bytes (ISO/IEC 7816-4, Ne)."""
+    change = pin_block("1234") + pin_block("1234")
+    for apdu in (
+        SELECT_APPLICATION,
+        "00A4080C024331",
+        "00A40804024331",
+        "00B00000",
+        "00CB00FF05A003830111",
+        "00200011",
+        f"002000110C{pin_block('1234')}",
+        "00200011",
+        f"0024001118{change}",
+        f"002C001118{pin_block('12345678')}{pin_block('1234')}",
+        f"002000110C{pin_block('1234')}",
+        "002241B606800154840101",
+        f"002A90A0329030{'AB' * 48}",
+    ):
+        assert send(card, apdu) == send(card, apdu + "00"), apdu
+    assert len(send(card, "002A9E9A00")) == 2 * (96 + 2)
+
+
 def test_answers_are_fetched_where_the_reader_is_plain(
     fetching_card: MockCard, card: MockCard
 ) -> None:

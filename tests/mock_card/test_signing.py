@@ -199,8 +199,23 @@ def test_a_digest_of_another_length_is_refused(card: MockCard, body: str) -> Non
     assert send(card, f"002A90A0{body}") == "6A80"
 
 
-@pytest.mark.parametrize("le", ["00", "40", ""])
-def test_a_wrong_le_costs_the_signature(card: MockCard, le: str) -> None:
+@pytest.mark.parametrize("le", ["00", "60", ""])
+def test_a_signature_is_given_to_who_asks_for_all_of_it(
+    card: MockCard, le: str
+) -> None:
+    digest = prepare(card, 0x54, 2)
+    answer = card.transmit(bytes.fromhex(f"002A9E9A{le}"))
+    assert answer[-2:] == b"\x90\x00"
+    check_ecdsa(public_key(card, "50164332"), answer[:-2], digest, hashes.SHA384())
+
+
+@pytest.mark.parametrize("style", ["direct", "fetched"])
+@pytest.mark.parametrize("le", ["01", "40", "5F", "61", "FF"])
+def test_a_wrong_le_costs_the_signature(
+    state: MockCardState, le: str, style: str
+) -> None:
+    card = MockCard(state, style=style)
+    send(card, SELECT_APPLICATION)
     prepare(card, 0x54, 2)
     assert send(card, f"002A9E9A{le}") == "6C60"
     assert send(card, "002A9E9A60") == "6985"

@@ -2,6 +2,7 @@
 """One pass on a real screen: real window, real window manager, real keys."""
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,12 +14,15 @@ import pytest
 
 from native_host.errors import UserCancelled
 from native_host.pin_prompt.gui.look import LOOKS
+from native_host.pin_prompt.prompt import PromptFailed
 from native_host.pin_prompt.questions import Step
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
+from native_host.processes import parent_of
 from tests.screen import Screen, open_screen
 
 from .conftest import a_codes_question, a_conversation, a_document, a_question
+from .pictures import slow_jpeg
 
 TITLE = "Kortilla: identify yourself"
 
@@ -202,6 +206,72 @@ async def test_documents_are_looked_at_and_signed_with_the_keyboard(
     assert await asking == b"123456"
     await prompt.close()
     assert sorted(copies.iterdir()) == sorted(Path(d.path or "") for d in documents)
+
+
+def children(process: subprocess.Popen[bytes]) -> list[int]:
+    """Return the processes that a process has started and that still run."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            if parent_of(int(folder.name)) == process.pid:
+                found.append(int(folder.name))
+    return found
+
+
+def runs(pid: int) -> bool:
+    """Say whether a process still does anything, and does not just wait to be read."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return False
+    return fields[0] != b"Z"
+
+
+async def open_slow_picture(
+    screen: Screen, window: subprocess.Popen[bytes], folder: Path, prompt: WindowPrompt
+) -> "tuple[asyncio.Future[bytearray], list[int]]":
+    """Have a picture opened that takes minutes; return the question and its decoder."""
+    await prompt.open(a_conversation(operation="sign"))
+    shown = await asyncio.to_thread(screen.find, "Kortilla: sign")
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    before = height(screen, shown)
+    document = a_document(folder, slow_jpeg(), name="plan")
+    question = a_question(role="PIN2", min_length=6, documents=(document,))
+    asking = asyncio.ensure_future(prompt.ask_pin(question))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(
+        screen.wait_until, lambda: height(screen, shown) > before + 50
+    )
+    assert children(window) == []
+    await asyncio.to_thread(screen.press, *["shift+Tab"] * 2, "space")
+    await asyncio.to_thread(screen.wait_until, lambda: bool(children(window)))
+    return asking, children(window)
+
+
+async def test_a_slow_picture_does_not_stop_the_window(
+    screen: Screen, window: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    prompt = WindowPrompt(window)
+    asking, _ = await open_slow_picture(screen, window, tmp_path, prompt)
+    await asyncio.to_thread(screen.press, "Escape")
+    await asyncio.to_thread(screen.wait_until, lambda: not children(window))
+    await type_pin(screen, asking, "123456")
+    assert await asking == b"123456"
+    await prompt.close()
+
+
+async def test_a_picture_is_not_decoded_any_longer_than_there_is_a_window(
+    screen: Screen, window: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    prompt = WindowPrompt(window)
+    asking, decoders = await open_slow_picture(screen, window, tmp_path, prompt)
+    window.kill()
+    with pytest.raises(PromptFailed):
+        await asking
+    await asyncio.to_thread(
+        screen.wait_until, lambda: not any(runs(decoder) for decoder in decoders)
+    )
+    await prompt.close()
 
 
 @pytest.mark.parametrize("keys", ["Escape", "alt+F4"])

@@ -5,8 +5,8 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QBuffer, Qt
-from PySide6.QtGui import QAccessible, QColor, QFont, QImage, QImageWriter, qRgb
+from PySide6.QtCore import QEventLoop, Qt
+from PySide6.QtGui import QAccessible, QColor, QFont, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QWidget
 
@@ -18,22 +18,10 @@ from native_host.pin_prompt.messages import AskPin, Close, Show
 from native_host.pin_prompt.questions import Problem, Step
 
 from .conftest import Stage, a_document, a_hash, a_question
+from .pictures import huge_png, picture, slow_jpeg, written
 
 ENTER, ESCAPE, TAB = Qt.Key.Key_Return, Qt.Key.Key_Escape, Qt.Key.Key_Tab
 NAME = QAccessible.Text.Name
-
-
-def picture(form: str, width: int = 40, height: int = 20) -> bytes:
-    image = QImage(width, height, QImage.Format.Format_RGB32)
-    image.fill(qRgb(120, 30, 60))
-    return written(image, form)
-
-
-def written(image: QImage, form: str) -> bytes:
-    buffer = QBuffer()
-    buffer.open(QBuffer.OpenModeFlag.WriteOnly)
-    assert QImageWriter(buffer, form.encode()).write(image)
-    return bytes(buffer.data().data())
 
 
 def open_document(stage: Stage, index: int = 0) -> DocumentPage:
@@ -43,8 +31,12 @@ def open_document(stage: Stage, index: int = 0) -> DocumentPage:
     assert button is not None
     button.click()
     stage.settle()
-    assert isinstance(stage.window.page, DocumentPage)
-    return stage.window.page
+    page = stage.window.page
+    assert isinstance(page, DocumentPage)
+    while page.opening:
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
+    stage.settle()
+    return page
 
 
 def accessible_name(widget: QWidget) -> str:
@@ -320,13 +312,46 @@ def test_a_faulty_picture_is_said(stage: Stage, tmp_path: Path, data: bytes) -> 
     assert "The picture could not be shown" in stage.words
 
 
-def test_a_picture_that_would_fill_the_memory_is_not_decoded(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_picture_that_would_fill_the_memory_is_said(
+    stage: Stage, tmp_path: Path, spoken: list[str]
 ) -> None:
-    monkeypatch.setattr(viewer, "_MOST_IMAGE", 1)
-    stage.sign(a_document(tmp_path, picture("PNG", 1000, 1000)))
+    stage.sign(a_document(tmp_path, huge_png(20_000), name="plan"))
     open_document(stage)
     assert "too large" in stage.words
+    assert "being opened" not in stage.words
+    assert spoken[-2] == "plan The picture is being opened."
+    assert "too large" in spoken[-1]
+
+
+def test_a_picture_is_said_to_be_open_once_it_is(
+    stage: Stage, tmp_path: Path, spoken: list[str]
+) -> None:
+    stage.sign(a_document(tmp_path, picture("PNG"), name="plan"))
+    open_document(stage)
+    assert spoken[-2:] == [
+        "plan The picture is being opened.",
+        "The picture is open.",
+    ]
+    assert "being opened" not in stage.words
+
+
+def test_a_slow_picture_may_be_left_again_and_again(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.sign(a_document(tmp_path, slow_jpeg()))
+    for _ in range(5):
+        documents = stage.pin_page.documents
+        assert documents is not None
+        button = documents.cards[0].button
+        assert button is not None
+        button.click()
+        stage.settle()
+        assert "The picture is being opened." in stage.words
+        stage.button("Back to signing").click()
+        stage.settle()
+    stage.window.guard.end()
+    QTest.keyClicks(stage.pin_page.field, "123456\r")
+    assert stage.answers == [{"type": "pin", "number": 1, "digits": "123456"}]
 
 
 def test_other_kinds_can_not_be_opened(stage: Stage, tmp_path: Path) -> None:

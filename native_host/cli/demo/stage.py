@@ -27,7 +27,8 @@ def extension_folder() -> Path:
     folder = Path(__file__).parents[3] / "extension"
     if not (folder / "manifest.json").is_file():
         raise DemoFailed(
-            "The demo needs the extension's folder: run it from a checkout."
+            "The demo needs the extension's folder: run it in a checkout of Kortilla's "
+            "repository, after pip install '.[demo]'."
         )
     return folder
 

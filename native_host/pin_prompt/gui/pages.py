@@ -147,6 +147,9 @@ class Page(QWidget):
     def guard(self, active: bool) -> None:
         """Hear whether the guard stands in the way of agreeing."""
 
+    def end(self) -> None:
+        """Hear that another page takes the place of this one."""
+
 
 class StartedPage(Page):
     """Did you start this? Nothing has been read from the card yet."""

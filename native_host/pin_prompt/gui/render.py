@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from PySide6.QtCore import QEvent
+from PySide6.QtCore import QEvent, QEventLoop
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
@@ -18,6 +18,7 @@ from .codes_page import CodesPage
 from .guard import Guard
 from .look import dark_palette
 from .pin_page import PinPage
+from .viewer import DocumentPage
 from .window import PromptWindow
 
 __all__ = ["offscreen_application", "render"]
@@ -54,6 +55,8 @@ def render(
     if isinstance(window.page, PinPage) and document:
         window.page.opened.emit(document - 1)
         _settle(application)
+        while isinstance(window.page, DocumentPage) and window.page.opening:
+            application.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents)
         window.guard.end()
     _settle(application)
     picture = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)

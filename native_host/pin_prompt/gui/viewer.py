@@ -7,13 +7,12 @@ import shutil
 from pathlib import Path
 from tempfile import mkdtemp
 
-from PySide6.QtCore import QBuffer, QByteArray, QRect, QSize, Qt, QUrl, Signal
+from PySide6.QtCore import QRect, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import (
     QBrush,
     QColor,
     QDesktopServices,
     QImage,
-    QImageReader,
     QPainter,
     QPaintEvent,
 )
@@ -24,6 +23,7 @@ from native_host.pin_prompt.questions import Conversation, Document
 from native_host.pin_prompt.shown import shown_name, shown_text
 from native_host.pin_prompt.texts import Texts
 
+from .decoding import Decoding
 from .pages import Page
 from .widgets import Notice, em, label, wrapping
 
@@ -34,11 +34,9 @@ _MOST_TEXT = 500_000
 #: What is broken in two, at a space where there is one: Qt takes minutes to wrap a line
 #: of some hundred thousand characters.
 _LONG_LINE = re.compile("([^\n]{1000,2000} |[^\n]{2000})(?=[^\n])")
-#: Megabytes that a decoded picture may take.
-_MOST_IMAGE = 256
 #: What is behind the transparent parts of a picture, with white between.
 _CHECKS = QColor("#8a8a8a")
-_FORMATS = {Kind.PNG: b"png", Kind.JPEG: b"jpeg"}
+_IMAGES = (Kind.PNG, Kind.JPEG)
 
 
 class DocumentPage(Page):
@@ -60,10 +58,11 @@ class DocumentPage(Page):
         heading = label(self.name, 1.1, bold=True)
         self.column.addWidget(heading)
         self._said = [self.name]
+        self._decoding: Decoding | None = None
         if data is None:
             self._note(text("view.changed"), serious=True)
-        elif kind in _FORMATS:
-            self._add_image(data, _FORMATS[kind])
+        elif kind in _IMAGES:
+            self._open_image(data, kind)
         elif kind is Kind.TEXT:
             self._add_text(data)
         else:
@@ -71,6 +70,15 @@ class DocumentPage(Page):
         back = self.add_button(text("view.back"), self.left.emit)
         self.focus = self.focus or back
         self.spoken = " ".join(self._said)
+
+    @property
+    def opening(self) -> bool:
+        """Whether the document is still on its way."""
+        return self._decoding is not None
+
+    def end(self) -> None:
+        if self._decoding:
+            self._decoding.stop()
 
     def wanted_height(self, width: int) -> int:
         # As much as the screen lets it have.
@@ -102,15 +110,30 @@ class DocumentPage(Page):
         self.column.addWidget(view, 1)
         self.focus = self.scrolled = view
 
-    def _add_image(self, data: bytes, form: bytes) -> None:
-        picture = _decoded(data, form)
-        if picture is None:
-            self._note(self.text("view.image_failed"))
-            return
+    def _open_image(self, data: bytes, kind: Kind) -> None:
+        words = self.text("view.image_opening")
+        self._said.append(words)
+        self._place = label(words)
+        self.column.addWidget(self._place)
+        self.column.addStretch()
+        self._decoding = Decoding(data, kind)
+        self._decoding.done.connect(self._show_image)
+        self._decoding.failed.connect(self._miss_image)
+
+    def _show_image(self, picture: QImage) -> None:
         view = _ImageView(picture)
         view.setAccessibleName(self.name)
-        self.column.addWidget(view)
-        self.column.addStretch()
+        self._end_opening(view, self.text("view.image_opened"))
+
+    def _miss_image(self) -> None:
+        words = self.text("view.image_failed")
+        self._end_opening(Notice(words), words)
+
+    def _end_opening(self, part: QWidget, words: str) -> None:
+        self._decoding = None
+        self.column.replaceWidget(self._place, part)
+        self._place.deleteLater()
+        self.say(words)
 
 
 class _ImageView(QWidget):
@@ -146,20 +169,6 @@ class _ImageView(QWidget):
 
     def _width(self, room: int) -> int:
         return max(min(room, self._picture.width()), 1)
-
-
-def _decoded(data: bytes, form: bytes) -> QImage | None:
-    """Return a picture of the form that its first bytes say, or None."""
-    QImageReader.setAllocationLimit(_MOST_IMAGE)
-    buffer = QBuffer()
-    buffer.setData(QByteArray(data))
-    buffer.open(QBuffer.OpenModeFlag.ReadOnly)
-    reader = QImageReader(buffer, QByteArray(form))
-    reader.setDecideFormatFromContent(False)
-    reader.setAutoDetectImageFormat(False)
-    reader.setAutoTransform(True)
-    picture = reader.read()
-    return None if picture.isNull() else picture
 
 
 class PrivateCopies:

@@ -259,6 +259,7 @@ class PromptWindow(QDialog):
     def _turn_to(self, page: Page) -> None:
         old, self.page = self.page, page
         if old is not None:
+            old.end()
             self.guard.changed.disconnect(old.guard)
             for button in old.buttons:
                 self._footer.removeWidget(button)

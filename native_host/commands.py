@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""Starts ``kortilla`` and ``kortilla-rp``, and says so where an extra is missing.
+
+The distribution has no requirements of its own, so nothing but Python is imported here.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+
+__all__ = ["extra_of", "kortilla", "kortilla_rp", "missing"]
+
+_OWN = ("native_host", "relying_party")
+#: The extra that a command of ``kortilla`` needs, where that is not ``host``.
+_EXTRAS = {"demo": "demo", "mock-card": "testing"}
+
+
+def kortilla() -> int:
+    """Run ``kortilla`` and return its exit status."""
+    return _run("native_host.cli", extra_of(sys.argv[1:]))
+
+
+def kortilla_rp() -> int:
+    """Run ``kortilla-rp`` and return its exit status."""
+    return _run("relying_party.cli", "relying-party")
+
+
+def extra_of(arguments: Sequence[str]) -> str:
+    """Return the extra that a command line of ``kortilla`` needs."""
+    return _EXTRAS.get(arguments[0] if arguments else "", "host")
+
+
+def missing(error: Exception, extra: str) -> str | None:
+    """Return what to install, where a module is missing that an extra brings.
+
+    None stands for any other error. A module of Kortilla's own is always there.
+    """
+    if not isinstance(error, ModuleNotFoundError):
+        return None
+    name = (error.name or "").partition(".")[0]
+    if name in _OWN:
+        return None
+    return f"{name} is missing: pip install 'kortilla[{extra}]'."
+
+
+def _run(module: str, extra: str) -> int:
+    try:
+        main = importlib.import_module(module).main
+    except ModuleNotFoundError as error:
+        message = missing(error, extra)
+        if message is None:
+            raise
+        print(message, file=sys.stderr)
+        print(json.dumps({"error": {"code": "TOOL_MISSING", "message": message}}))
+        return 1
+    status: int = main()
+    return status

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""A wheel in fresh environments: what an extra would bring is asked for by its name."""
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from native_host import cli
+from relying_party import cli as rp_cli
+
+#: Runs a command of an environment: its arguments, then exit status, what it printed
+#: and what it said.
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    subprocess.run([*command, "-d", folder], cwd=root, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def environment(
+    wheel: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Run]:
+    """Makes an environment with the wheel and an extra, or with none."""
+    made: dict[str, Path] = {}
+
+    def make(extra: str) -> Run:
+        if extra not in made:
+            made[extra] = tmp_path_factory.mktemp(f"with-{extra or 'nothing'}")
+            _install(wheel, extra, made[extra])
+        folder = made[extra]
+
+        def run(program: str, *arguments: str) -> tuple[int, str, str]:
+            finished = subprocess.run(
+                [folder / "bin" / program, *arguments],
+                cwd=folder,
+                env={"HOME": str(folder), "PATH": os.environ["PATH"]},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=100,
+                check=False,
+            )
+            return finished.returncode, finished.stdout, finished.stderr
+
+        return run
+
+    return make
+
+
+def _install(wheel: Path, extra: str, folder: Path) -> None:
+    """Install the wheel, and lend it what its extra brings. No registry is asked."""
+    uv = (sys.executable, "-m", "uv")
+    python = str(folder / "bin" / "python")
+    run = functools.partial(subprocess.run, check=True)
+    run([*uv, "venv", "-q", "--clear", "--python", sys.executable, str(folder)])
+    pip = (*uv, "pip", "install", "-q", "--offline", "--no-deps", "--python", python)
+    run([*pip, str(wheel)])
+    [packages] = folder.glob("lib/python*/site-packages")
+    [installed] = packages.glob("kortilla-*.dist-info")
+    for distribution in _brought(metadata.PathDistribution(installed), extra):
+        for file in distribution.files or ():
+            top = file.parts[0]
+            if top not in {"..", "__pycache__"} and not (packages / top).exists():
+                (packages / top).symlink_to(str(distribution.locate_file(top)))
+
+
+def _brought(
+    distribution: metadata.Distribution, extra: str
+) -> list[metadata.Distribution]:
+    """Return what an extra of a distribution needs, and what that needs in turn."""
+    found: dict[str, metadata.Distribution] = {}
+    wanted = [(distribution, extra)]
+    while wanted:
+        needing, extra = wanted.pop()
+        for needed in map(Requirement, needing.requires or ()):
+            if needed.marker and not needed.marker.evaluate({"extra": extra}):
+                continue
+            if needed.name not in found:
+                found[needed.name] = metadata.distribution(needed.name)
+                wanted += [(found[needed.name], each) for each in ("", *needed.extras)]
+    return list(found.values())
+
+
+TOKEN = ("--origin", "https://service.example", "--nonce", "A" * 43 + "=")
+#: One way to call each command, and the extra that it needs.
+COMMANDS = {
+    ("kortilla", "agent"): "host",
+    ("kortilla", "card", "status"): "host",
+    ("kortilla", "demo", "--headless"): "demo",
+    ("kortilla", "identify", *TOKEN): "host",
+    ("kortilla", "install", "--browser", "firefox"): "host",
+    ("kortilla", "mock-card", "new", "--force"): "testing",
+    ("kortilla", "pkcs11"): "host",
+    ("kortilla", "sign", *TOKEN[:2], "words"): "host",
+    ("kortilla", "uninstall"): "host",
+    ("kortilla-rp", "token", *TOKEN): "relying-party",
+    ("kortilla-rp", "trust", "show"): "relying-party",
+}
+
+
+def test_no_command_is_forgotten() -> None:
+    assert {command[1] for command in COMMANDS} == {*cli._COMMANDS, *rp_cli._COMMANDS}
+
+
+@pytest.mark.parametrize(("command", "extra"), COMMANDS.items())
+def test_without_an_extra_each_command_names_its_own(
+    environment: Callable[[str], Run], command: tuple[str, ...], extra: str
+) -> None:
+    status, printed, said = environment("")(*command)
+    install = f"is missing: pip install 'kortilla[{extra}]'."
+    assert status == 1
+    assert said.endswith(install + "\n")
+    error = json.loads(printed)["error"]
+    assert (error["code"], error["message"]) == ("TOOL_MISSING", said.strip())
+
+
+def test_without_an_extra_the_import_names_one(
+    environment: Callable[[str], Run],
+) -> None:
+    run = environment("")
+    assert run("python", "-c", "import native_host") == (0, "", "")
+    for module in ("relying_party", "relying_party.web", "relying_party.signing"):
+        _, _, said = run("python", "-c", f"import {module}")
+        assert said.endswith(
+            "ModuleNotFoundError: asn1crypto is missing: "
+            "pip install 'kortilla[relying-party]'.\n"
+        )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_with_a_servers_extra_no_command_breaks(
+    environment: Callable[[str], Run], command: tuple[str, ...]
+) -> None:
+    _, printed, said = environment("relying-party")(*command)
+    assert "should not happen" not in said
+    assert "Traceback" not in said
+    assert "No module named" not in printed + said
+
+
+def test_a_tester_makes_a_mock_card(environment: Callable[[str], Run]) -> None:
+    run = environment("testing")
+    status, printed, said = run("kortilla", "mock-card", "new", "--force")
+    assert status == 0, said
+    assert json.loads(printed)["state"] == "active"
+    status, printed, _ = run("kortilla", "card", "status", "--card", "pcsc")
+    assert status == 1
+    assert "smartcard is missing: pip install 'kortilla[host]'." in printed
+
+
+def test_a_window_without_qt_names_the_extra(
+    environment: Callable[[str], Run],
+) -> None:
+    run = environment("testing")
+    assert run("kortilla", "mock-card", "new", "--force")[0] == 0
+    script = (
+        "import os, sys; os.environ['DISPLAY'] = ':7';"
+        "from native_host.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = ("identify", "--card", "mock", *TOKEN)
+    status, printed, _ = run("python", "-c", script, *arguments)
+    assert status == 1
+    assert "PySide6 is missing: pip install 'kortilla[host]'." in printed
+
+
+def test_the_demo_says_that_it_runs_in_a_checkout(
+    environment: Callable[[str], Run],
+) -> None:
+    run = environment("testing")
+    _, printed, _ = run("kortilla", "demo", "--headless")
+    assert "run it in a checkout" in json.loads(printed)["error"]["message"]
+    assert "a checkout of Kortilla's repository" in run("kortilla", "demo", "--help")[1]
