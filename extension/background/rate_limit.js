@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Requests that no click preceded: one a minute for one site (security.md 10).
+// Requests that no click preceded: one a minute for one site
+// (docs/reference/security.md, "Windows and unprompted requests").
 
 import { browser } from "../shared/api.js";
 import { Fault } from "../shared/fault.js";
