@@ -24,6 +24,7 @@ _CITED = re.compile(
     r"(?<![\w{}*/.-])(?:\.\./)*(?P<page>(?:[\w.-]+/)*[\w-]+\.md)\b"
     r'(?:,? (?P<sections>"[^"]+"(?:(?:, | and )"[^"]+")*)| §(?P<number>\d+))?'
 )
+_PATH = re.compile(r"`([\w.][\w./-]*(?:\.(?:py|js|mjs|toml|json|html|yaml)|/))`")
 # What a comment's next line begins with.
 _NEXT_LINE = re.compile(r"\n[ \t]*(?:#:?|//|\*)?[ \t]*")
 _COMMAND = re.compile(
@@ -132,6 +133,24 @@ def test_each_page_and_section_that_is_cited_is_there(
                 )
             sections += len(named) + bool(number)
     assert sections > 60
+
+
+def test_each_file_and_folder_that_contributors_are_sent_to_is_there(
+    files: set[str], pages: dict[str, str]
+) -> None:
+    """The end of a path is enough. `et` is the language that nobody has added."""
+    folders = {f"{each}/" for file in files for each in PurePosixPath(file).parents}
+    paths = [f"/{path}" for path in files | folders]
+    count = 0
+    for page, text in pages.items():
+        if not page.startswith(("CONTRIBUTING", "docs/architecture", "docs/reference")):
+            continue
+        for path in _PATH.findall(prose(text)):
+            if path in {"config.toml", "build/"} or re.search(r"(^|/)et[./]", path):
+                continue
+            count += 1
+            assert any(each.endswith(f"/{path}") for each in paths), f"{page}: {path}"
+    assert count > 100
 
 
 def test_each_picture_is_described(pages: dict[str, str]) -> None:
