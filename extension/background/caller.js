@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who asks. The browser says so; nothing that a page wrote is believed (security.md 2,
-// 3).
+// Who asks. The browser says so; nothing that a page wrote is believed
+// (docs/reference/security.md, "Origin" and "Frames").
 
 import { browser } from "../shared/api.js";
 import { Fault } from "../shared/fault.js";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Requests that no click preceded: one a minute for one site, and three for all sites
-// together (security.md 10).
+// together (docs/reference/security.md, "Windows and unprompted requests").
 
 import { browser } from "../shared/api.js";
 import { Fault } from "../shared/fault.js";

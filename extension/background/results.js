@@ -5,7 +5,7 @@ import { Fault } from "../shared/fault.js";
 import { isBase64, isRecord, isText } from "../shared/values.js";
 
 /**
- * The Web eID token (web-eid.md, "The token").
+ * The Web eID token (docs/reference/web-eid.md, "The token").
  *
  * @typedef {object} Token
  * @property {string} unverifiedCertificate base64 of DER

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The page protocol of Web eID (web-eid.md, PROTOCOL.md §2).
+// The page protocol of Web eID (docs/reference/web-eid.md, PROTOCOL.md §2).
 
 import { Fault } from "../shared/fault.js";
 import { knownHost } from "../shared/host_state.js";

@@ -6,7 +6,7 @@ import { browser } from "./api.js";
 /**
  * The version of Web eID's protocols that this extension speaks, and so what pages
  * written for the Web eID library are told. They compare the major number only
- * (web-eid.md).
+ * (docs/reference/web-eid.md, "Versions").
  */
 export const WEB_EID_VERSION = "2.9.0";
 

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Which card it is, by its answer to reset (ISO/IEC 7816-3 §8, card.md "Generations").
+"""Which card it is, by its answer to reset (ISO/IEC 7816-3 §8).
+
+See docs/reference/card.md, "Generations" and "Answer to reset".
 
 FINEID cards are known by their historical bytes. An exact table of ATRs goes stale with
 each chip revision, and looking for a pattern anywhere in them finds wrong cards.

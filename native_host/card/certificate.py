@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The certificates on the card (FINEID S2 v5.2, certificates.md).
+"""The certificates on the card (FINEID S2 v5.2, docs/reference/certificates.md).
 
 Real FINEID leaves are not strict DER: basicConstraints spells out its default, and
 those of 2023 give ecdsa-with-SHA384 a NULL parameter. ``cryptography`` refuses both, so
@@ -28,7 +28,7 @@ _RSA_BITS = range(2048, 4097)
 
 _KEY_USAGE = "2.5.29.15"
 _CERTIFICATE_POLICIES = "2.5.29.32"
-_TEST_POLICIES = "1.2.246.517.99."  # certificates.md, "Profile"
+_TEST_POLICIES = "1.2.246.517.99."  # docs/reference/certificates.md, "Policies"
 
 _SERIAL_NUMBER = "2.5.4.5"
 _SURNAME = "2.5.4.4"
@@ -51,7 +51,7 @@ class CardCertificate:
 
     ``for_authentication`` and ``for_signing`` say what its key usage allows. A key that
     also authenticates is not one for signing: what a page chose must never be signed
-    with it (security.md, 1).
+    with it (docs/reference/security.md, "Signing oracle").
     """
 
     der: bytes = field(repr=False)

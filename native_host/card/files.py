@@ -43,7 +43,8 @@ class FileReader:
         """Read the data object that a file of the master file consists of.
 
         The application has to be selected again afterwards. Files there are chosen
-        without being told their size (card.md, "Commands"), so the object says it.
+        without being told their size (docs/reference/card.md, "Reading files"), so the
+        object says it.
         Raises ``UnsupportedCard`` when there is no such file, ``CardError`` for one
         that can't be read, that is longer than ``limit`` bytes or no such object.
         """

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A session with a FINEID citizen card (FINEID S1 v4.2 and S4-1, card.md).
+"""A session with a FINEID citizen card (FINEID S1 v4.2 and S4-1).
 
-Every command stands here with the bytes that card.md gives. Nothing is sent twice that
-carries a PIN or signs, and no PIN is sent whose tries were not read before.
+Every command stands here with the bytes that docs/reference/card.md, "Commands", gives.
+Nothing is sent twice that carries a PIN or signs, and no PIN is sent whose tries were
+not read before.
 """
 
 import logging

@@ -46,8 +46,8 @@ class CardKey:
 
 _AUTHENTICATION = bytes.fromhex("4331")
 
-#: The table of card.md, "Files": what each generation has where its directories can't
-#: be used. The preferred key of a role stands first.
+#: The table of docs/reference/card.md, "Files": what each generation has where its
+#: directories can't be used. The preferred key of a role stands first.
 KNOWN_KEYS = {
     Generation.MULTIAPP_V5: (
         CardKey(KeyRole.AUTHENTICATION, KeyType.ECC, 0x01, _AUTHENTICATION),

@@ -26,8 +26,9 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-#: What the reader itself answers when it sends the card nothing (§2.5.5, card.md):
-#: status words, and why as in ``PinNotEntered``.
+#: What the reader itself answers when it sends the card nothing (§2.5.5;
+#: docs/reference/card.md, "Status words"): status words, and why as in
+#: ``PinNotEntered``.
 NOT_ENTERED = {
     0x6400: "timed-out",
     0x6401: "cancelled",

@@ -3,7 +3,7 @@
 
 A command that carries a PIN is sent once, whatever comes of it, and never before the
 card has said how many tries are at stake. No PIN is sent whose length the card's rule
-excludes (card.md, "PINs and the activation code").
+excludes (docs/reference/card.md, "PINs and the activation code").
 """
 
 import logging

@@ -42,7 +42,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
 #: The hash functions that can be signed, by Web eID's names: their digests' bytes.
 HASH_SIZES = {name: hash_.digest_size for name, hash_ in _HASHES.items()}
 
-# Nibbles of the card's algorithm byte (card.md, "Commands").
+# Nibbles of the card's algorithm byte (docs/reference/card.md, "Algorithms").
 _HASH_NIBBLES = {"SHA-224": 3, "SHA-256": 4, "SHA-384": 5, "SHA-512": 6}
 _ECDSA = 4
 
@@ -118,9 +118,9 @@ def token_algorithm(key: PublicKey) -> SignatureAlgorithm:
 class SignatureScheme:
     """One algorithm with one public key: what the card is told, and what it answers.
 
-    ``card_algorithm`` is the algorithm byte of MSE (card.md, "Commands"), ``size`` the
-    length of a signature in bytes. Raises ``InvalidArgument`` for what the key can't
-    sign.
+    ``card_algorithm`` is the algorithm byte of MSE (docs/reference/card.md,
+    "Algorithms"), ``size`` the length of a signature in bytes. Raises
+    ``InvalidArgument`` for what the key can't sign.
     """
 
     def __init__(self, key: PublicKey, algorithm: SignatureAlgorithm) -> None:

@@ -2,7 +2,7 @@
 """A record of what goes to the card and comes back, with no PIN and no person in it.
 
 What is left out is decided here, at the seam, by the instruction byte: whatever the
-layers above do, a trace can't hold a PIN (security.md, 4).
+layers above do, a trace can't hold a PIN (docs/reference/security.md, "PIN entry").
 """
 
 import logging

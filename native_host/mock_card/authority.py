@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The mock card's own test CA, and leaves encoded as FINEID encodes them.
 
-The CA certificates are sound. The leaves follow the profile of certificates.md with
-its encoding defects, so that whatever reads them would read a real card's too.
+The CA certificates are sound. The leaves follow docs/reference/certificates.md,
+"Profile" and "Encoding defects", so that whatever reads them would read a real card's
+too.
 """
 
 import functools
@@ -81,7 +82,10 @@ _QC_STATEMENTS = bytes.fromhex(
 
 
 def make_satu(number: int) -> str:
-    """Return the SATU of eight digits with its check character (certificates.md)."""
+    """Return the SATU of eight digits with its check character.
+
+    See docs/reference/certificates.md, "SATU".
+    """
     digits = f"{number:08d}"
     if number < 0 or len(digits) != 8:
         raise InvalidArgument("A SATU has eight digits before its check character.")
@@ -429,7 +433,7 @@ def _time(moment: datetime) -> bytes:
 
 
 def _subject(person: Person) -> bytes:
-    """The subject in the order and string types of certificates.md, Profile."""
+    """The subject, as docs/reference/certificates.md, "Profile", has it."""
     common_name = f"{person.surname} {person.given_name} {person.satu}"
     attributes = (
         ("country_name", "printable_string", "FI"),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The mock card's operating system: command APDUs in, answers out (card.md, Commands).
+"""The mock card's operating system: command APDUs in, answers out.
 
-What card.md does not know, ISO/IEC 7816-4 decides. Where that is open the mock is the
-stricter one, so that a program which gets along with it does a real card no harm.
+What docs/reference/card.md, "Commands", does not know, ISO/IEC 7816-4 decides. Where
+that is open the mock is the stricter one, so that a program which gets along with it
+does a real card no harm.
 """
 
 import hmac

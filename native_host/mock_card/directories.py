@@ -2,8 +2,9 @@
 """What the card says about itself: EF.OD, EF.PrKD, EF.CD, EF.AOD and EF.TokenInfo.
 
 The structures are those of PKCS#15 v1.1 §6 (ISO/IEC 7816-15). The real cards' bytes are
-not public (card.md, Files), and neither are their file ids: those of PrKD, CD and AOD
-here are the mock's own, so that only a program which reads EF.OD finds them.
+not public (docs/reference/card.md, "Directories"), and neither are their file ids:
+those of PrKD, CD and AOD here are the mock's own, so that only a program which reads
+EF.OD finds them.
 """
 
 from .ber import bit_string, encode, integer, octets, sequence, text

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The card generations that the mock card plays, as data (card.md, Generations)."""
+"""The card generations that the mock card plays, as data.
+
+See docs/reference/card.md, "Generations".
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +34,7 @@ OBJECT_DIRECTORY_FILE = 0x5031  # in the application
 TOKEN_INFO_FILE = 0x5032  # in the application
 
 #: Cards granted from this day on are activated with a code of seven digits that both
-#: PINs are set to (card.md, PINs and the activation code).
+#: PINs are set to (docs/reference/card.md, "Activation schemes").
 NEW_SCHEME = datetime(2026, 1, 13, tzinfo=UTC)
 
 
@@ -84,10 +87,11 @@ class Profile:
     """A card generation: what tells it apart from the others over one driver.
 
     ``issuer`` is the kind of the issuing CA's key. ``null_parameters`` says that the
-    leaves' ecdsa-with-SHA384 carries NULL parameters, the second encoding defect of
-    certificates.md. ``new_scheme`` says that such cards are granted from ``NEW_SCHEME``
-    on, and not before it. ``ca_files`` are the test CA's certificates in the master
-    file. ``serial_format`` makes the serial number in EF.TokenInfo out of nine digits.
+    leaves' ecdsa-with-SHA384 carries NULL parameters, the second defect of
+    docs/reference/certificates.md, "Encoding defects". ``new_scheme`` says that such
+    cards are granted from ``NEW_SCHEME`` on, and not before it. ``ca_files`` are the
+    test CA's certificates in the master file. ``serial_format`` makes the serial number
+    in EF.TokenInfo out of nine digits.
     """
 
     name: str

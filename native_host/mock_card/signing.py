@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What the mock card's keys can do, by MSE's algorithm byte (card.md, Commands)."""
+"""What the mock card's keys can do, by MSE's algorithm byte.
+
+See docs/reference/card.md, "Algorithms".
+"""
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils

@@ -31,7 +31,7 @@ def first_pins(
     """Return PIN1 and PIN2 of a card that is made in a state.
 
     A PIN that is not activated is ``ACTIVATION_CODE`` in the new scheme, and blocked
-    until the PUK sets it in the old one (card.md, PINs and the activation code).
+    until the PUK sets it in the old one (docs/reference/card.md, "Activation schemes").
     """
 
     def untouched(value: str) -> PinData:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Activate a new card: the code in the letter sets PIN1, and then PIN2.
 
-With a code of eight digits, which is the PUK, this also unlocks (card.md).
+With a code of eight digits, which is the PUK, this also unlocks
+(docs/reference/card.md, "Activation schemes").
 """
 
 import logging

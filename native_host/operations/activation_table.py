@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Which command activates a PIN, as one table.
 
-The schemes are those of card.md, "PINs and the activation code".
+The schemes are those of docs/reference/card.md, "Activation schemes".
 
 A PIN's state is what the card says of it at that moment, and is never remembered from
 before: whatever became of a command, the card is asked again.

@@ -23,7 +23,8 @@ __all__ = ["PinAsker", "usable_pin", "wipe"]
 
 T = TypeVar("T")
 
-# How many digits may be typed: what the card itself accepts (card.md, "PINs").
+# How many digits may be typed: what the card itself accepts (docs/reference/card.md,
+# "PINs and the activation code").
 _SHORTEST = {PinRole.PIN1: 4, PinRole.PIN2: 6}
 _LONGEST = 12
 

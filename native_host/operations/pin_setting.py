@@ -3,7 +3,8 @@
 
 The person types all codes of a page, and then each PIN is set by one command. Before
 each of them the card is asked whether it is still the same card in the same state, in
-the transaction in which the person was asked (card.md, "PINs and the activation code").
+the transaction in which the person was asked (docs/reference/card.md, "Activation
+schemes").
 """
 
 import hashlib
@@ -46,7 +47,7 @@ __all__ = ["OnePinSetting", "OtherCard", "PinSetting", "set_pins"]
 
 logger = logging.getLogger(__name__)
 
-#: What a PIN has after each command that sets it (card.md, Commands).
+#: What a PIN has after each command that sets it (docs/reference/card.md, "Commands").
 _ALL_TRIES = 5
 
 _REFUSED = (WrongPin, WrongPuk, PinBlocked, PukBlocked)

@@ -2,7 +2,8 @@
 """Sign documents and hashes with PIN2's key, after the person has seen what is signed.
 
 One consent and one typing of PIN2 sign what the window showed and nothing else; the PIN
-is verified anew on the card before each signature (card.md, "Rules of state").
+is verified anew on the card before each signature (docs/reference/card.md, "Rules of
+state").
 """
 
 import asyncio
@@ -62,7 +63,7 @@ class CertificateMismatch(CardError):
 
     An error of the card: the person is told and may put in the right one. The page
     hears of it as the reason of a cancellation, as before consent nothing tells it that
-    there is a card (security.md, 7).
+    there is a card (docs/reference/security.md, "Consent").
     """
 
     code = "CERTIFICATE_MISMATCH"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Hand a service the signing certificate, after the person has agreed to that.
 
-The certificate names its holder, so it leaves no sooner (security.md, 7).
+The certificate names its holder, so it leaves no sooner (docs/reference/security.md,
+"Consent").
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ The program that serves the card (a browser) says what is to be signed, and not 
 whom. So the person is told which program it is, and to look at its address bar.
 
 Browsers stop waiting for a handshake after 30 seconds, which is not the person's
-problem (pkcs11-rpc.md, "How the browsers really behave"): they are answered before, so
+problem (docs/reference/pkcs11.md, "How browsers behave"): they are answered before, so
 that they do not stand still meanwhile, and the window stays. When they ask once more,
 that window is for it too; a PIN that is typed while nobody waits is kept for the next
 signature; and it can be typed beforehand.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The calls that are answered, as data (pkcs11-rpc.md, "Wire format")."""
+"""The calls that are answered, as data (docs/reference/pkcs11.md, "Wire format")."""
 
 from dataclasses import dataclass
 

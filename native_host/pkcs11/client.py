@@ -29,7 +29,7 @@ class Client:
 
     ``open_signer`` makes what signs; it is called when there is something to sign. With
     ``hides_errors`` a signature that fails is answered with one that is none: Firefox
-    would hang (pkcs11-rpc.md, "How the browsers really behave"). A token whose card has
+    would hang (docs/reference/pkcs11.md, "How browsers behave"). A token whose card has
     gone stays for ``lingering`` seconds, in which it signs nothing.
     """
 

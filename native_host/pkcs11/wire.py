@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The messages of p11-kit's RPC (pkcs11-rpc.md, "Wire format").
+"""The messages of p11-kit's RPC (docs/reference/pkcs11.md, "Wire format").
 
 A value is, by the type that a signature names it with:
 

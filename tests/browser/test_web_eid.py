@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Pages written for the Web eID library: its messages, answered as web-eid.md says."""
+"""Pages written for the Web eID library: its messages, and their answers.
+
+See docs/reference/web-eid.md, "Page and extension".
+"""
 
 from typing import Any
 

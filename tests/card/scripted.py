@@ -18,7 +18,7 @@ from native_host.card.signature import KeyType, Padding, SignatureAlgorithm
 
 Answer = str | Callable[[bytes], bytes]
 
-# The keys of the table of card.md, "Files".
+# The keys of the table of docs/reference/card.md, "Files".
 AUTHENTICATION = CardKey(KeyRole.AUTHENTICATION, KeyType.ECC, 1, b"\x43\x31")
 AUTHENTICATION_RSA = CardKey(KeyRole.AUTHENTICATION, KeyType.RSA, 1, b"\x43\x31")
 SIGNATURE = CardKey(KeyRole.SIGNATURE, KeyType.ECC, 2, b"\x50\x16\x43\x32")
@@ -37,7 +37,7 @@ VERIFY_1234 = "002000110C313233340000000000000000"
 
 
 def pin_information(*, tries: int = 5, changed: str = "01", ref: str = "11") -> str:
-    """Return the answer to PIN information, as card.md gives it."""
+    """Return the answer to PIN information, as docs/reference/card.md gives it."""
     return (
         f"A0238301{ref}8C04F00000009C04F0000000DF2104{tries:02X}FFA503"
         f"DF2702FFFFDF28010CDF2F01{changed}9000"
@@ -97,7 +97,7 @@ def control_parameters(size: int) -> str:
     return f"62048102{size:04X}9000"
 
 
-# keyUsage as certificates.md gives it.
+# keyUsage as docs/reference/certificates.md, "Profile", gives it.
 AUTHENTICATING = "03020388"
 AUTHENTICATING_RSA = "030204B0"
 SIGNING = "03020640"
@@ -134,7 +134,9 @@ def make_certificate(
     key_usage: str | None = AUTHENTICATING,
     policy: str = "1.2.246.517.1.10.352.1",
 ) -> bytes:
-    """Make a leaf with the encoding defects of real ones (certificates.md, "The trap").
+    """Make a leaf with the encoding defects of real ones.
+
+    See docs/reference/certificates.md, "Encoding defects".
 
     basicConstraints spells out its default; with ``null_parameters`` the algorithm
     carries a NULL. The common name differs from the attributes on purpose. The

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Reading the CA certificates in the master file (card.md, "Files" and "Commands")."""
+"""Reading the CA certificates in the master file.
+
+See docs/reference/card.md, "Files" and "Commands".
+"""
 
 import pytest
 

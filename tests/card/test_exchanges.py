@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The conversation with the card, byte for byte as card.md gives it."""
+"""The conversation with the card, byte for byte.
+
+See docs/reference/card.md, "Commands" and "A whole exchange".
+"""
 
 import hashlib
 

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""PINs set by a code or the PUK: every byte, and what is never sent (card.md)."""
+"""PINs set by a code or the PUK: every byte, and what is never sent.
+
+See docs/reference/card.md, "Commands" and "Activation schemes".
+"""
 
 import logging
 from functools import partial

@@ -31,7 +31,7 @@ from .scripted import card_signature
 P256 = ec.generate_private_key(ec.SECP256R1())
 P384 = ec.generate_private_key(ec.SECP384R1())
 
-# The names of web-eid.md, and the same functions in two other libraries.
+# The names of docs/reference/web-eid.md, and the same functions in two other libraries.
 FUNCTIONS = {
     "SHA-224": ("sha224", hashes.SHA224()),
     "SHA-256": ("sha256", hashes.SHA256()),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who may ask: what the browser says of the sender decides (security.md 2, 3).
+// Who may ask: what the browser says of the sender decides
+// (docs/reference/security.md, "Origin" and "Frames").
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";

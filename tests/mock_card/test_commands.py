@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files and answers: the card says byte for byte what card.md gives."""
+"""Files and answers: the card says byte for byte what docs/reference/card.md gives."""
 
 import hashlib
 from collections.abc import Callable

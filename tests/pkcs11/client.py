@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A client of p11-kit's RPC, written from pkcs11-rpc.md and not from the server's code.
+"""A client of p11-kit's RPC, written from docs/reference/pkcs11.md, "Wire format".
 
-So a misreading on one side does not pass for right because the other shares it.
+It is not made from the server's code: a misreading on one side does not pass for right
+because the other shares it.
 """
 
 import asyncio

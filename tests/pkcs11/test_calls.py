@@ -43,8 +43,9 @@ def test_each_call_of_the_table_has_a_method_and_is_what_p11_kit_says() -> None:
     assert all(callable(getattr(Cryptoki, _snake(name))) for name in CALLS)
 
 
-def test_the_table_of_the_protocol_names_the_calls_that_are_answered() -> None:
-    text = (Path(__file__).parents[2] / "PROTOCOL.md").read_text()
+def test_the_tables_of_the_reference_are_those_of_the_calls() -> None:
+    page = Path(__file__).parents[2] / "docs/reference/pkcs11.md"
+    text = page.read_text(encoding="utf-8")
     [table] = re.findall(r"\| calls \| what is answered \|\n((?:\|.*\n)+)", text)
     told = [
         name
@@ -52,6 +53,12 @@ def test_the_table_of_the_protocol_names_the_calls_that_are_answered() -> None:
         for name in re.findall(r"`C_(\w+)`", row.split("|")[1])
     ]
     assert sorted(told) == sorted(CALLS)
+    rows = re.findall(r"^\| (\d+) \| `C_(\w+)` \| (.+) \| (.+) \|$", text, re.MULTILINE)
+    signatures = {
+        name: (int(number), *(each.strip("`–") for each in both))
+        for number, name, *both in rows
+    }
+    assert signatures == CALLS
 
 
 def _snake(name: str) -> str:

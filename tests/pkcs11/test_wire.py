@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The bytes of the messages, as pkcs11-rpc.md gives them."""
+"""The bytes of the messages, as docs/reference/pkcs11.md, "Wire format", gives them."""
 
 import pytest
 from hypothesis import given

@@ -18,7 +18,8 @@ from relying_party.errors import (
 
 from .pki import NONCE, ORIGIN
 
-# profile → token algorithm, hash, algorithm byte of MSE, signature length (card.md)
+# profile → token algorithm, hash, algorithm byte of MSE, signature length
+# (docs/reference/card.md, "Algorithms")
 PROFILES = {
     "v5": ("ES384", "sha384", 0x54, 96),
     "v4.2": ("PS256", "sha256", 0x45, 0),
@@ -45,7 +46,7 @@ def read_certificate(card: MockCard, path: str) -> bytes:
 
 
 def make_token(card: MockCard, profile: str) -> dict[str, Any]:
-    """Sign with PIN1, step by step as card.md gives it."""
+    """Sign with PIN1, step by step as docs/reference/card.md gives it."""
     algorithm, hash_name, reference, length = PROFILES[profile]
 
     def h(data: bytes) -> bytes:

@@ -20,6 +20,13 @@ _CODE = re.compile(r"`[^`]*`")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 # Words in bold are those that the program shows.
+_CITED = re.compile(
+    r"(?<![\w{}*/.-])(?:\.\./)*(?P<page>(?:[\w.-]+/)*[\w-]+\.md)\b"
+    r'(?:,? (?P<sections>"[^"]+"(?:(?:, | and )"[^"]+")*)| §(?P<number>\d+))?'
+)
+_PATH = re.compile(r"`([\w.][\w./-]*(?:\.(?:py|js|mjs|toml|json|html|yaml)|/))`")
+# What a comment's next line begins with.
+_NEXT_LINE = re.compile(r"\n[ \t]*(?:#:?|//|\*)?[ \t]*")
 _COMMAND = re.compile(
     r"\b(?:komento|kommandot|command) kortilla ([a-z-]+)((?: [a-z0-9-]+)*)", re.I
 )
@@ -44,6 +51,23 @@ def anchors(text: str) -> set[str]:
         for heading in _HEADING.findall(prose(text))
     )
     return {heading.replace(" ", "-") for heading in kept}
+
+
+def headings(text: str) -> set[str]:
+    """Return the headings of a page, as they are cited."""
+    return set(_HEADING.findall(prose(text)))
+
+
+def citations(text: str) -> list[tuple[str, list[str], str]]:
+    """Return each page that a file names, the sections of it, and the number of one."""
+    return [
+        (
+            found["page"],
+            re.findall(r'"([^"]+)"', found["sections"] or ""),
+            found["number"] or "",
+        )
+        for found in _CITED.finditer(_NEXT_LINE.sub(" ", text))
+    ]
 
 
 def resolved(page: str, path: str) -> str:
@@ -88,6 +112,45 @@ def test_each_link_and_picture_leads_to_something_committed(
             if anchor:
                 assert anchor in anchors(pages[there]), f"{page}: {target}"
     assert count > 60
+
+
+def test_each_page_and_section_that_is_cited_is_there(
+    texts: dict[str, str], pages: dict[str, str]
+) -> None:
+    """In code, comments, tests and pages, whether by its path from the root or not."""
+    sections = 0
+    for file, text in texts.items():
+        for page, named, number in citations(text):
+            places = (page, f"docs/{page}", resolved(file, page))
+            there = next((place for place in places if place in pages), None)
+            assert there, f"{file}: {page}"
+            found = headings(pages[there])
+            for section in named:
+                assert section in found, f'{file}: {page}, "{section}"'
+            if number:
+                assert any(each.startswith(f"{number}. ") for each in found), (
+                    f"{file}: {page} §{number}"
+                )
+            sections += len(named) + bool(number)
+    assert sections > 60
+
+
+def test_each_file_and_folder_that_contributors_are_sent_to_is_there(
+    files: set[str], pages: dict[str, str]
+) -> None:
+    """The end of a path is enough. `et` is the language that nobody has added."""
+    folders = {f"{each}/" for file in files for each in PurePosixPath(file).parents}
+    paths = [f"/{path}" for path in files | folders]
+    count = 0
+    for page, text in pages.items():
+        if not page.startswith(("CONTRIBUTING", "docs/architecture", "docs/reference")):
+            continue
+        for path in _PATH.findall(prose(text)):
+            if path in {"config.toml", "build/"} or re.search(r"(^|/)et[./]", path):
+                continue
+            count += 1
+            assert any(each.endswith(f"/{path}") for each in paths), f"{page}: {path}"
+    assert count > 100
 
 
 def test_each_picture_is_described(pages: dict[str, str]) -> None:

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""The reference is held to the code, and says of its facts how sure they are."""
+
+import importlib
+import re
+import tomllib
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from native_host.config import Config
+
+from .test_documentation import prose
+
+_SECTION = re.compile(r"^### (.+)$", re.MULTILINE)
+_HELP = {"--help", "--version"}
+
+
+@pytest.fixture(scope="module")
+def command_line(texts: dict[str, str]) -> dict[str, str]:
+    """Return the page of the command line by its sections, one for each command."""
+    _, *parts = _SECTION.split(prose(texts["docs/reference/command-line.md"]))
+    return {
+        name: re.split(r"^## ", text, flags=re.MULTILINE)[0]
+        for name, text in zip(parts[::2], parts[1::2], strict=True)
+    }
+
+
+def commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    """Yield each command that does something by itself, with its words."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for word in command.list_commands(context):
+            below = command.get_command(context, word)
+            assert below is not None
+            yield from commands(f"{name} {word}", below)
+    if not isinstance(command, click.Group) or command.invoke_without_command:
+        yield name, command
+
+
+#: The modules behind the scripts, which ``native_host.commands`` starts.
+_COMMANDS = {"kortilla": "native_host.cli", "kortilla-rp": "relying_party.cli"}
+
+
+def options(command: click.Command) -> set[str]:
+    """Return the options of a command, by their long names."""
+    return {
+        name
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for name in parameter.opts
+        if name.startswith("--")
+    } - _HELP
+
+
+def test_the_command_line_is_described_as_it_is(
+    texts: dict[str, str], command_line: dict[str, str]
+) -> None:
+    scripts = tomllib.loads(texts["pyproject.toml"])["project"]["scripts"]
+    there: dict[str, set[str]] = {}
+    assert set(scripts) == set(_COMMANDS)
+    for name, module_name in _COMMANDS.items():
+        module = importlib.import_module(module_name)
+        [group] = (each for each in vars(module).values() if _is_group(each))
+        there |= {words: options(each) for words, each in commands(name, group)}
+    assert len(there) > 15
+    told = {
+        words: {
+            option
+            for row in re.findall(r"^\| (`--.*?) \|", text, re.MULTILINE)
+            for option in re.findall(r"`(--[a-z-]+)`", row)
+        }
+        for words, text in command_line.items()
+    }
+    assert told == there
+
+
+def _is_group(value: object) -> bool:
+    return isinstance(value, click.Group)
+
+
+def test_the_keys_of_the_configuration_are_described(texts: dict[str, str]) -> None:
+    page = texts["docs/reference/command-line.md"]
+    [table] = re.findall(r"^\| key \|.*\n((?:\|.*\n)+)", page, re.MULTILINE)
+    told = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert sorted(told) == sorted(Config.__dataclass_fields__)
+
+
+def test_facts_say_how_sure_they_are_in_the_words_that_are_explained(
+    texts: dict[str, str],
+) -> None:
+    pages = {
+        name: text for name, text in texts.items() if name.startswith("docs/reference/")
+    }
+    explained = set(
+        re.findall(r"^\| (`\[.+?\]`) \|", pages["docs/reference/README.md"], re.M)
+    )
+    assert len(explained) == 7
+    used = {
+        mark for text in pages.values() for mark in re.findall(r"`\[[a-z ]+\]`", text)
+    }
+    assert used == explained
