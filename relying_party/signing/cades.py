@@ -10,7 +10,6 @@
 It is CAdES-B-B (ETSI EN 319 122-1), and CAdES-B-T with a time-stamping service.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +20,7 @@ from pyhanko.sign.timestamps import TimeStamper
 from ..errors import DocumentNotSignableError
 from ..identity import Identity
 from ..revocation import RevocationChecker
+from ..threads import in_thread
 from ..trust import Trust
 from .algorithms import Digest
 from .cms import Level, finish_cms, sign_attributes, signing_certificate
@@ -78,7 +78,7 @@ async def prepare_file(
         hash_function=hash_function,
     )
     if not isinstance(content, Digest):
-        content = await asyncio.to_thread(Digest.of, content, signing.hash_function)
+        content = await in_thread(Digest.of, content, signing.hash_function)
     attributes, digest = await sign_attributes(signing, content, pades=False)
     return PreparedSignature(
         "file", name, digest, certificate, signing.chain, attributes
@@ -106,7 +106,6 @@ async def finish_file(
     made = await finish_cms(
         state,
         answer,
-        content=None,
         trust=trust,
         at=at,
         revocation=revocation,
