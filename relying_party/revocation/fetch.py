@@ -4,7 +4,8 @@
 No redirect is followed, nothing is unpacked, no cookie or proxy is used, sizes and
 times are bounded, and addresses inside the service's own network are refused. What
 decides is the address that a connection is made to, so that a name that resolves to
-another one a moment later gains nothing.
+another one a moment later gains nothing; and before anything is sent it is looked at
+once more where the connection has ended.
 """
 
 import ipaddress
@@ -12,9 +13,11 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 from yarl import URL
 
 from .reasons import NoAnswerError, Reason
@@ -79,6 +82,19 @@ class _PublicResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+class _PublicConnector(aiohttp.TCPConnector):
+    """Gives no connection that has ended elsewhere, whatever has led there."""
+
+    async def connect(self, *arguments: Any, **options: Any) -> Connection:
+        connection = await super().connect(*arguments, **options)
+        transport = connection.transport
+        peer = transport and transport.get_extra_info("peername")
+        if not peer or not is_public(peer[0]):
+            connection.close()
+            raise _PrivateAddressError
+        return connection
 
 
 class Fetcher:
@@ -169,7 +185,8 @@ class Fetcher:
                 Reason.INCOMPLETE, "the connection ended before the answer did."
             ) from error
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            if isinstance(getattr(error, "os_error", None), _PrivateAddressError):
+            cause = getattr(error, "os_error", error.__cause__)
+            if isinstance(cause, _PrivateAddressError):
                 raise _private() from error
             raise NoAnswerError(
                 Reason.UNREACHABLE,
@@ -202,13 +219,14 @@ class Fetcher:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             inner = self._own_resolver or aiohttp.DefaultResolver()
+            connector: type[aiohttp.TCPConnector] = aiohttp.TCPConnector
             if not self._allow_private_addresses:
-                inner = _PublicResolver(inner)
+                inner, connector = _PublicResolver(inner), _PublicConnector
             self._resolver = inner
             self._session = aiohttp.ClientSession(
                 # Shorter than any responder keeps an idle connection: a POST on one
                 # that is just being closed would be lost.
-                connector=aiohttp.TCPConnector(resolver=inner, keepalive_timeout=2),
+                connector=connector(resolver=inner, keepalive_timeout=2),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
@@ -229,7 +247,18 @@ def _parse(address: str) -> URL | None:
     # What is printable may have been written with percent signs.
     if not host or not host.isprintable() or url.scheme not in {"http", "https"}:
         return None
+    if not _is_ip(host) and (_is_numeric(host) or "%" in host):
+        return None
     return url
+
+
+def _is_numeric(host: str) -> bool:
+    """Tell whether it is an IPv4 address in a spelling that a system may understand.
+
+    Such as ``127.1``, ``0x7f.1`` or ``2130706433`` (WHATWG URL, "ends in a number").
+    """
+    label = host.rstrip(".").rpartition(".")[2]
+    return label.isdecimal() or label.startswith("0x")
 
 
 def _is_ip(host: str) -> bool:
