@@ -20,11 +20,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 from yarl import URL
 
+from ..addresses import embedded_ipv4
 from .reasons import NoAnswerError, Reason
 
 __all__ = ["Fetcher", "Limits", "host_of", "is_public"]
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _CONNECT_SECONDS = 5.0
 _CHUNK = 64 * 1024
 
@@ -43,15 +43,9 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        # An IPv4 address in another dress is judged as what it is.
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            ip = inner
-        elif ip.is_site_local:
-            return False
+    ip = embedded_ipv4(ip) or ip
+    if isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local:
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved)
 
 
