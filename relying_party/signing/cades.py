@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Detached CAdES signatures of any file, in two calls around the browser's signature.
 
-    prepared = await prepare_file(content, certificate=der, trust=trust, name="a.txt")
+    checked = {"trust": service.trust, "revocation": service.revocation}
+    prepared = await prepare_file(content, certificate=der, name="a.txt", **checked)
     # Keep prepared.to_bytes(). In the page:
     #   kortilla.sign({hashes: [prepared.for_page], certificate, lang})
-    signed = await finish_file(prepared, answer, trust=trust)
+    signed = await finish_file(prepared, answer, **checked)
     # signed.content is the .p7s
 
 It is CAdES-B-B (ETSI EN 319 122-1), and CAdES-B-T with a time-stamping service.

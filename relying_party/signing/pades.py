@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """PAdES signatures of PDF files, in two calls around the browser's signature.
 
-    prepared = await prepare_pdf(pdf, certificate=der, trust=trust, name="contract.pdf")
+    checked = {"trust": service.trust, "revocation": service.revocation}
+    prepared = await prepare_pdf(pdf, certificate=der, name="contract.pdf", **checked)
     # Keep prepared.to_bytes(). In the page:
     #   kortilla.sign({hashes: [prepared.for_page], certificate, lang})
-    signed = await finish_pdf(prepared, answer, trust=trust)
+    signed = await finish_pdf(prepared, answer, **checked)
     # signed.content is the signed PDF
 
 Levels (ETSI EN 319 142-1), as ``SignedPdf.level`` tells them: **B-B** by itself;
