@@ -14,7 +14,6 @@ import atexit
 import contextlib
 import itertools
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -34,13 +33,13 @@ from ..errors import (
 from .pdf import Placeholder
 from .state import PreparedSignature
 from .validation_data import ValidationData
-from .worker import OUT_OF_MEMORY, read_message, write_message
+from .worker import OUT_OF_MEMORY, TOO_SLOW, read_message, write_message
 
 __all__ = ["MOST_FINISHING", "MOST_PREPARING", "PdfProcesses", "shared_processes"]
 
 PROCESSES = 2
-#: What one PDF may take: seconds, and bytes of memory (on Linux). One of 20 MB with
-#: 100,000 pages takes 3 seconds and 200 MB.
+#: What one PDF may take: seconds of the processor's time, and bytes of memory (on
+#: Linux). One of 20 MB with 100,000 pages takes 3 seconds and 200 MB.
 SECONDS = 10
 MEMORY = 512 * 1024 * 1024
 #: How many PDF files may be under way or waiting when another comes to be prepared, and
@@ -127,7 +126,7 @@ class _Process:
 def _ended(status: int | None) -> DocumentNotSignableError:
     if status == OUT_OF_MEMORY:
         return DocumentNotSignableError("The PDF takes too much memory to read.")
-    if status == -signal.SIGALRM:
+    if status is not None and -status in TOO_SLOW:
         return DocumentNotSignableError("The PDF takes too long to read.")
     return DocumentNotSignableError(
         f"The process that read the PDF has ended (status {status})."
@@ -175,7 +174,7 @@ class _Job:
 class PdfProcesses:
     """Processes that put signatures into PDF files, for any number of event loops.
 
-    ``memory`` is in bytes and ``seconds`` are for one PDF.
+    ``memory`` is in bytes; ``seconds`` are of the processor's time, for one PDF.
     """
 
     def __init__(self, *, memory: int = MEMORY, seconds: int = SECONDS) -> None:

@@ -29,11 +29,14 @@ from .pdf import Placeholder, embed
 from .state import PreparedSignature
 from .validation_data import ValidationData
 
-__all__ = ["OUT_OF_MEMORY", "main", "read_message", "write_message"]
+__all__ = ["OUT_OF_MEMORY", "TOO_SLOW", "main", "read_message", "write_message"]
 
 #: The exit status of a process that would have needed more memory than it may take.
 OUT_OF_MEMORY = 99
+#: The signals that end a process whose PDF takes too long.
+TOO_SLOW = (signal.SIGPROF, signal.SIGALRM)
 
+_PATIENCE = 6
 _LENGTHS = struct.Struct(">II")
 _MAX_CAUSE = 200  # characters
 
@@ -75,8 +78,8 @@ def main(*, memory: int, seconds: int) -> None:
     """Answer until nobody asks any more.
 
     ``memory`` is how many bytes of address space there are, on Linux; ``seconds`` how
-    long one PDF may take. Beyond that the process ends with ``OUT_OF_MEMORY``, or by
-    SIGALRM.
+    much of the processor's time one PDF may take. Beyond that the process ends with
+    ``OUT_OF_MEMORY``, or by one of ``TOO_SLOW``.
     """
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     with Path(os.devnull).open("wb") as nowhere:
@@ -85,8 +88,9 @@ def main(*, memory: int, seconds: int) -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         # They are for the service, which may have an answer to finish. This ends after.
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+    for number in TOO_SLOW:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, TOO_SLOW)
     if sys.platform == "linux":  # others do not keep to it
         import resource
 
@@ -99,10 +103,16 @@ def main(*, memory: int, seconds: int) -> None:
             request, document = read_message(requests)
         except EOFError:
             return
-        signal.alarm(seconds)
+        _limit_time(seconds)
         answer = _answer(request, document)
-        signal.alarm(0)
+        _limit_time(0)
         write_message(answers, *answer)
+
+
+def _limit_time(seconds: int) -> None:
+    # What else the computer has to do is not the fault of a PDF, up to a point.
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, _PATIENCE * seconds)
 
 
 def _answer(request: dict[str, Any], document: bytes) -> tuple[dict[str, Any], bytes]:

@@ -287,11 +287,11 @@ async def test_signals_for_the_service_do_not_end_what_is_under_way(
 
 
 # A service without the guard that multiprocessing asks for. It imports from a folder
-# that only it knows, and blocks the signal that ends a PDF.
+# that only it knows, and blocks the signals that end a process.
 SERVICE = """\
 import asyncio, os, signal, sys
 sys.path.insert(0, os.environ.pop("ROOT"))
-signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGPROF})
 from relying_party.signing.pdf import Placeholder
 from relying_party.signing.processes import shared_processes
 
