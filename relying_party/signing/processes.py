@@ -232,9 +232,9 @@ class PdfProcesses:
                 raise SigningUnavailableError(
                     f"{self._pending} PDF files are under way or waiting already."
                 )
-            self._pending += 1
             if not self._threads:
                 self._threads = [self._start(process) for process in self._processes]
+            self._pending += 1
         job.future.add_done_callback(self._release)
         self._jobs.put((rank, next(self._numbers), job))
         try:
@@ -296,5 +296,4 @@ def _begin_anew() -> None:
     _shared = PdfProcesses()
 
 
-if sys.platform != "win32":
-    os.register_at_fork(after_in_child=_begin_anew)
+os.register_at_fork(after_in_child=_begin_anew)
