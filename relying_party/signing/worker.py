@@ -127,7 +127,8 @@ def _answer(request: dict[str, Any], document: bytes) -> tuple[dict[str, Any], b
         )
     except (DocumentNotSignableError, SignatureValidationError) as error:
         return _refusal(error), b""
-    except MemoryError:
+    except (MemoryError, SystemError):
+        # Without memory, Python 3.13 also has an "error return without exception set".
         os._exit(OUT_OF_MEMORY)
     except Exception as error:
         # Besides its own errors, pyHanko meets broken files with whatever Python

@@ -2,6 +2,7 @@
 """PDF files are read by few processes, in bounds, and the service stays free."""
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import select
@@ -64,6 +65,8 @@ class Pool(PdfProcesses):
         """Send a signal to each process."""
         for each in self.there():
             os.kill(each, number)
+            if number == signal.SIGSTOP:  # else it may still read what comes next
+                os.waitid(os.P_PID, each, os.WSTOPPED | os.WNOWAIT)
 
     async def has(self, count: int) -> None:
         """Wait until that many pieces of work have come, and one for each process."""
@@ -333,6 +336,7 @@ def service(tmp_path: Path, signer: Leaf) -> Callable[..., subprocess.Popen[str]
         return subprocess.Popen(
             [
                 sys.executable,
+                "-Wignore",  # Python 3.12 warns of each fork beside threads
                 *(["-c", script] if as_text else [program]),
                 *(tmp_path / name for name in ("certificate", "pdf", "slow")),
             ],
@@ -370,7 +374,10 @@ def test_no_process_is_left_when_the_service_ends(
     with running:
         assert running.stdout
         lines = [running.stdout.readline() for _ in range(4)]
-        watched = [os.pidfd_open(int(each)) for each in lines[-1].split()]
+        watched = []
+        for number in lines[-1].split():
+            with contextlib.suppress(ProcessLookupError):  # it has ended already
+                watched.append(os.pidfd_open(int(number)))
         if kill:
             running.kill()
         for each in watched:  # even one whose PDF takes for ever
