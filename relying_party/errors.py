@@ -22,6 +22,7 @@ __all__ = [
     "SignatureParseError",
     "SignatureValidationError",
     "SignerMismatchError",
+    "SigningUnavailableError",
     "StoreUnavailableError",
     "TimestampFailedError",
     "TrustConfigurationError",
@@ -203,6 +204,16 @@ class TimestampFailedError(RelyingPartyError):
     """
 
     code = "TIMESTAMP_FAILED"
+
+
+class SigningUnavailableError(RelyingPartyError):
+    """The server can't work on another PDF now. Answer with 503.
+
+    To prepare, try again. To finish, finish again with the same state and the same
+    answer: nobody has to sign anew.
+    """
+
+    code = "SIGNING_UNAVAILABLE"
 
 
 class TrustConfigurationError(Exception):

@@ -60,6 +60,9 @@ class LoginService:
     nonces; a service on several servers gives one that they share. ``rate_limit`` is
     asked before each attempt. ``clock`` returns the time with its zone.
 
+    Its ``trust`` and ``revocation`` are for the other calls of the service too, such as
+    those that verify signatures: a checker keeps lists, answers and connections.
+
     ``close`` it when the service ends; each adapter says what does.
     """
 
@@ -79,11 +82,11 @@ class LoginService:
                 "An http origin is for trials with test trust; serve real cards over "
                 "https."
             )
-        self._trust = trust
+        self.trust = trust
         self._own_revocation: Revocation | None = None
         if revocation is None and not trust.test:
             revocation = self._own_revocation = Revocation()
-        self._revocation = revocation
+        self.revocation = revocation
         self._rate_limit = rate_limit
         self._clock = clock
         if challenges is None:
@@ -128,9 +131,9 @@ class LoginService:
             token,
             origin=self.origin,
             nonce=nonce,
-            trust=self._trust,
+            trust=self.trust,
             at=self._clock(),
-            revocation=self._revocation,
+            revocation=self.revocation,
         )
         logger.info("A person logged in with a card of %s.", identity.issuer)
         return identity

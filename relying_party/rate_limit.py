@@ -5,6 +5,7 @@ The limit is the service's own: it knows what stands in front of it. ``RateLimit
 what it implements; ``FixedWindowLimit`` does for one process.
 """
 
+import ipaddress
 import math
 import time
 from collections import OrderedDict
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from .addresses import embedded_ipv4
 from .errors import RateLimitedError
 
 __all__ = ["Attempt", "FixedWindowLimit", "RateLimit"]
@@ -50,11 +52,12 @@ class _Window:
 
 
 class FixedWindowLimit:
-    """At most ``limit`` attempts of one address on one route in ``seconds``.
+    """At most ``limit`` attempts of one client on one route in ``seconds``.
 
-    It counts in this process alone, for at most ``capacity`` addresses and routes; the
-    counts that began first are forgotten beyond that. Attempts without an address
-    share one count. ``clock`` returns seconds.
+    A client is an IPv4 address, or the first 64 bits of an IPv6 address: the rest
+    anybody chooses as often as they like. It counts in this process alone, for at most
+    ``capacity`` clients and routes; the counts that began first are forgotten beyond
+    that. Attempts without an address share one count. ``clock`` returns seconds.
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class FixedWindowLimit:
     async def __call__(self, attempt: Attempt) -> None:
         """Count an attempt. Raises ``RateLimitedError`` beyond the limit."""
         now = self._clock()
-        key = (attempt.route, attempt.client)
+        key = (attempt.route, _network_of(attempt.client))
         while self._windows:
             oldest = next(iter(self._windows))
             full = key not in self._windows and len(self._windows) >= self._capacity
@@ -88,3 +91,15 @@ class FixedWindowLimit:
         window.attempts += 1
         if window.attempts > self._limit:
             raise RateLimitedError(retry_after=max(1, math.ceil(window.ends - now)))
+
+
+def _network_of(client: str | None) -> str | None:
+    """Return what one client can't choose of its address; what is none stays."""
+    try:
+        address = ipaddress.ip_address(client or "")
+    except ValueError:
+        return client
+    address = embedded_ipv4(address) or address
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(ipaddress.IPv6Network((int(address), 64), strict=False))

@@ -8,6 +8,7 @@ from .errors import (
     AuthTokenParseError,
     RateLimitedError,
     RelyingPartyError,
+    SigningUnavailableError,
     StoreUnavailableError,
     UserCertificateParseError,
 )
@@ -18,8 +19,8 @@ __all__ = ["refuse"]
 
 logger = logging.getLogger(__name__)
 
-#: When to come again while a store is away, in seconds.
-_STORE_RETRY = 5
+#: When to come again while a store is away or all processes are busy, in seconds.
+_RETRY = 5
 
 
 def refuse(error: RelyingPartyError | RequestRefusedError, headers: Headers) -> Answer:
@@ -29,9 +30,9 @@ def refuse(error: RelyingPartyError | RequestRefusedError, headers: Headers) -> 
         return answer.having(("Allow", error.allow or None))
     retry_after = None
     match error:
-        case StoreUnavailableError():
+        case StoreUnavailableError() | SigningUnavailableError():
             logger.error("A request was refused: %s", error)
-            status, retry_after = 503, str(_STORE_RETRY)
+            status, retry_after = 503, str(_RETRY)
         case RateLimitedError():
             logger.info("A request was refused: %s", error)
             status, retry_after = 429, str(error.retry_after)

@@ -9,6 +9,7 @@ The order is that of docs/developers.md, which a test holds to this. Revocation 
 last: whoever does not have the card's key makes this server ask nobody.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +35,8 @@ from .trust import Trust
 
 __all__ = ["validate", "validate_client", "validate_signer"]
 
+logger = logging.getLogger(__name__)
+
 
 async def validate(
     token: AuthToken | Mapping[str, Any] | str | bytes,
@@ -51,11 +54,12 @@ async def validate(
     this browser session had open and that has just been used up. ``at`` is the time to
     judge by, with its zone; now, unless given.
 
-    ``revocation`` says how revocation is checked. Unless given, production trust has
-    the standard check by OCSP or CRL, which refuses when there is no answer; a service
-    gives one ``Revocation`` that lives as long as itself, so that it keeps answers and
-    connections. Test trust has none unless given: a test CA need not run responders.
-    With ``relying_party.revocation.UNCHECKED`` a lost card is accepted.
+    ``revocation`` says how revocation is checked: a service gives one ``Revocation``
+    that lives as long as itself, such as that of its ``LoginService``, so that it keeps
+    lists, answers and connections. Unless given, production trust makes a new one for
+    this call, which may fetch a list of 45 MB, and says so in the log. Test trust has
+    none unless given: a test CA need not run responders. With
+    ``relying_party.revocation.UNCHECKED`` a lost card is accepted.
 
     Raises the errors of ``relying_party.errors``, each for its own fault, and
     ``ValueError`` for an ``at`` without a zone.
@@ -163,6 +167,10 @@ async def _check_revocation(
     if revocation is not None:
         await revocation.check(path, at=at)
     elif not trust.test:
+        logger.warning(
+            "A revocation checker is made for one call alone, and may fetch a list of "
+            "45 MB for it. Give the call the checker of the service: revocation=…"
+        )
         async with Revocation() as checker:
             await checker.check(path, at=at)
 

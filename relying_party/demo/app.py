@@ -54,18 +54,15 @@ def create_demo(
     """
     app = web.Application(middlewares=[error_pages])
     store = MemorySessionStore()
-    setup(
-        app,
-        LoginService(origin=origin, trust=trust, revocation=revocation),
-        sessions=store,
-    )
-    signing = _signing_desk(origin, trust, revocation, store)
+    service = LoginService(origin=origin, trust=trust, revocation=revocation)
+    setup(app, service, sessions=store)
+    signing = _signing_desk(service, store)
     if gates is not None:
         TlsLogin(
             gates,
             origin=origin,
             trust=trust,
-            revocation=revocation,
+            revocation=service.revocation,
             sessions=BrowserSessions(store, secure=origin.startswith("https:")),
         ).add_to(app)
     demo = _Demo(origin, signing, tuple(VERSIONS) if gates else ())
@@ -83,10 +80,7 @@ def create_demo(
 
 
 def _signing_desk(
-    origin: str,
-    trust: Trust,
-    revocation: RevocationChecker | None,
-    store: MemorySessionStore,
+    service: LoginService, store: MemorySessionStore
 ) -> "SigningDesk | None":
     """Return what signs, or None where pyHanko is not installed."""
     try:
@@ -96,10 +90,10 @@ def _signing_desk(
             raise
         return None
     return SigningDesk(
-        origin=origin,
-        trust=trust,
-        revocation=revocation,
-        sessions=BrowserSessions(store, secure=origin.startswith("https:")),
+        origin=service.origin,
+        trust=service.trust,
+        revocation=service.revocation,
+        sessions=BrowserSessions(store, secure=service.origin.startswith("https:")),
     )
 
 

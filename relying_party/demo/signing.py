@@ -24,6 +24,7 @@ from relying_party.errors import (
     RelyingPartyError,
     SignatureParseError,
     SignerMismatchError,
+    SigningUnavailableError,
 )
 from relying_party.http import BrokenBodyError, RequestRefusedError
 from relying_party.identity import Identity
@@ -60,6 +61,7 @@ MAX_UPLOAD_BYTES = 5_000_000
 _MAX_CERTIFICATE = 8192  # characters of base64
 _UPLOAD_SECONDS = 60.0
 _JSON_SECONDS = 10.0
+_RETRY_SECONDS = 5
 
 _Action = Callable[[web.Request, Identity, Desk], Awaitable[web.Response]]
 
@@ -252,6 +254,11 @@ class SigningDesk:
                 return await action(request, *found)
             except RequestRefusedError as error:
                 return refusal(request, error.status, error.code)
+            except SigningUnavailableError as error:
+                logger.warning("A signing was refused: %s", error)
+                answer = refusal(request, 503, error.code)
+                answer.headers["Retry-After"] = str(_RETRY_SECONDS)
+                return answer
             except RelyingPartyError as error:
                 logger.info("A signing was refused: %s (%s)", error, error.code)
                 return refusal(request, 403, error.code)

@@ -4,7 +4,8 @@
 No redirect is followed, nothing is unpacked, no cookie is used, sizes and times are
 bounded, and addresses inside the service's own network are refused. What decides is the
 address that a connection is made to, so that a name that resolves to another one a
-moment later gains nothing.
+moment later gains nothing; and before anything is sent it is looked at once more where
+the connection has ended.
 
 Where a proxy is asked, it resolves the name and makes the connection, so that nothing
 here can see where to. Then the names decide: only known hosts are asked for.
@@ -15,17 +16,19 @@ import socket
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
 from yarl import URL
 
+from ..addresses import embedded_ipv4
 from ..proxies import Proxies
 from .reasons import NoAnswerError, Reason
 
 __all__ = ["Fetcher", "Limits", "host_of", "is_public"]
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _CONNECT_SECONDS = 5.0
 _CHUNK = 64 * 1024
 
@@ -44,15 +47,9 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    if isinstance(ip, ipaddress.IPv6Address):
-        # An IPv4 address in another dress is judged as what it is.
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            ip = inner
-        elif ip.is_site_local:
-            return False
+    ip = embedded_ipv4(ip) or ip
+    if isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local:
+        return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved)
 
 
@@ -83,6 +80,19 @@ class _PublicResolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._inner.close()
+
+
+class _PublicConnector(aiohttp.TCPConnector):
+    """Gives no connection that has ended elsewhere, whatever has led there."""
+
+    async def connect(self, *arguments: Any, **options: Any) -> Connection:
+        connection = await super().connect(*arguments, **options)
+        transport = connection.transport
+        peer = transport and transport.get_extra_info("peername")
+        if not peer or not is_public(peer[0]):
+            connection.close()
+            raise _PrivateAddressError
+        return connection
 
 
 class Fetcher:
@@ -189,7 +199,8 @@ class Fetcher:
                 Reason.UNREACHABLE, "there is no connection to the proxy."
             ) from error
         except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            if isinstance(getattr(error, "os_error", None), _PrivateAddressError):
+            cause = getattr(error, "os_error", error.__cause__)
+            if isinstance(cause, _PrivateAddressError):
                 raise _private() from error
             raise NoAnswerError(
                 Reason.UNREACHABLE,
@@ -233,13 +244,14 @@ class Fetcher:
     def _open(self, *, proxied: bool) -> aiohttp.ClientSession:
         if proxied not in self._sessions:
             resolver = self._own_resolver or aiohttp.DefaultResolver()
+            connector: type[aiohttp.TCPConnector] = aiohttp.TCPConnector
             # A proxy is nearly always in the service's own network.
             if not (proxied or self._allow_private_addresses):
-                resolver = _PublicResolver(resolver)
+                resolver, connector = _PublicResolver(resolver), _PublicConnector
             session = aiohttp.ClientSession(
                 # Shorter than any responder keeps an idle connection: a POST on one
                 # that is just being closed would be lost.
-                connector=aiohttp.TCPConnector(resolver=resolver, keepalive_timeout=2),
+                connector=connector(resolver=resolver, keepalive_timeout=2),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 trust_env=False,
@@ -261,7 +273,18 @@ def _parse(address: str) -> URL | None:
     # What is printable may have been written with percent signs.
     if not host or not host.isprintable() or url.scheme not in {"http", "https"}:
         return None
+    if not _is_ip(host) and (_is_numeric(host) or "%" in host):
+        return None
     return url
+
+
+def _is_numeric(host: str) -> bool:
+    """Tell whether it is an IPv4 address in a spelling that a system may understand.
+
+    Such as ``127.1``, ``0x7f.1`` or ``2130706433`` (WHATWG URL, "ends in a number").
+    """
+    label = host.rstrip(".").rpartition(".")[2]
+    return label.isdecimal() or label.startswith("0x")
 
 
 def _is_ip(host: str) -> bool:

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from ..threads import in_thread
 from . import crl
 from .certificates import Subject, crl_addresses
 from .crl import RevocationList
@@ -191,7 +192,7 @@ class RevocationLists:
         return min(content.next_update, fetched + self._refresh)
 
     async def _load(self, file: Path, issuer: Subject) -> RevocationList:
-        return await asyncio.to_thread(
+        return await in_thread(
             crl.load, file, issuer=issuer, most_octets=self._limits.octets
         )
 

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Detached CAdES signatures of any file, in two calls around the browser's signature.
 
-    prepared = await prepare_file(content, certificate=der, trust=trust, name="a.txt")
+    checked = {"trust": service.trust, "revocation": service.revocation}
+    prepared = await prepare_file(content, certificate=der, name="a.txt", **checked)
     # Keep prepared.to_bytes(). In the page:
     #   kortilla.sign({hashes: [prepared.for_page], certificate, lang})
-    signed = await finish_file(prepared, answer, trust=trust)
+    signed = await finish_file(prepared, answer, **checked)
     # signed.content is the .p7s
 
 It is CAdES-B-B (ETSI EN 319 122-1), and CAdES-B-T with a time-stamping service.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +21,7 @@ from pyhanko.sign.timestamps import TimeStamper
 from ..errors import DocumentNotSignableError
 from ..identity import Identity
 from ..revocation import RevocationChecker
+from ..threads import in_thread
 from ..trust import Trust
 from .algorithms import Digest
 from .cms import Level, finish_cms, sign_attributes, signing_certificate
@@ -78,7 +79,7 @@ async def prepare_file(
         hash_function=hash_function,
     )
     if not isinstance(content, Digest):
-        content = await asyncio.to_thread(Digest.of, content, signing.hash_function)
+        content = await in_thread(Digest.of, content, signing.hash_function)
     attributes, digest = await sign_attributes(signing, content, pades=False)
     return PreparedSignature(
         "file", name, digest, certificate, signing.chain, attributes
@@ -106,7 +107,6 @@ async def finish_file(
     made = await finish_cms(
         state,
         answer,
-        content=None,
         trust=trust,
         at=at,
         revocation=revocation,

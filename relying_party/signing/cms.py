@@ -119,7 +119,6 @@ async def finish_cms(
     state: PreparedSignature,
     answer: str | bytes | Mapping[str, Any],
     *,
-    content: Digest | None,
     trust: Trust,
     at: datetime | None,
     revocation: RevocationChecker | None,
@@ -127,14 +126,13 @@ async def finish_cms(
 ) -> CmsSignature:
     """Verify the card's signature and put it into CMS.
 
-    ``content`` is the digest of what is signed where that is at hand; it has to be the
-    one in the signed attributes.
+    Whether the signed attributes are those of the content is left to who has it.
     """
     parsed = parse_answer(answer)
     der = signer_of(parsed, state.certificate)
     certificate = load_leaf(der)
     signature = _signature_of(state, parsed.signatures)
-    _check_attributes(state, certificate, content)
+    _check_attributes(state, certificate)
     value = verify_digest(certificate, signature, state.digest.value)
     # Not before, as it may ask others: whoever lacks the key makes it ask nobody.
     signer = await validate_signer(der, trust=trust, at=at, revocation=revocation)
@@ -170,14 +168,11 @@ def _signature_of(
     return signature
 
 
-def _check_attributes(
-    state: PreparedSignature, certificate: x509.Certificate, content: Digest | None
-) -> None:
+def _check_attributes(state: PreparedSignature, certificate: x509.Certificate) -> None:
     """See that the state is of one piece, whoever has had it in between."""
     try:
         attributes = cms.CMSAttributes.load(state.signed_attributes, strict=True)
         values = {each["type"].native: each["values"] for each in attributes}
-        [signed_digest] = values["message_digest"].native
         [named] = values["signing_certificate_v2"]
         named_digest = named["certs"][0]["cert_hash"].native
     except Exception as error:
@@ -189,11 +184,8 @@ def _check_attributes(
     if (
         Digest.of(state.signed_attributes, function) != state.digest
         or named_digest != Digest.of(certificate.dump(), "SHA-256").value
-        or (content is not None and signed_digest != content.value)
     ):
-        raise SignatureValidationError(
-            "What was prepared has been changed since, or is of another document."
-        )
+        raise SignatureValidationError("What was prepared has been changed since.")
 
 
 async def _assemble(

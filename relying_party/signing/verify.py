@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Who signed, and that it was exactly what the service wanted signed."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from ..errors import SignatureValidationError, SignerMismatchError
 from ..identity import Identity
 from ..leaf import load_leaf
 from ..revocation import RevocationChecker
+from ..threads import in_thread
 from ..trust import Trust
 from ..validation import validate_signer
 from .algorithms import Digest, verify_digest
@@ -83,7 +83,7 @@ async def verify_signatures(
         raise SignatureValidationError(
             f"There are {len(parsed.signatures)} signatures, not {len(expected)}."
         )
-    verified = await asyncio.to_thread(  # contents may be long
+    verified = await in_thread(  # contents may be long
         _verify, load_leaf(der), parsed.signatures, expected
     )
     # Last, as it may ask others: whoever lacks the key makes this server ask nobody.

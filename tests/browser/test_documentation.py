@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from relying_party import Trust
+from relying_party import LoginService, Trust
 from tests.guide import blocks
 
 from .browsers import Browser
@@ -34,8 +34,9 @@ async def test_the_examples_log_in_and_sign(
     service, signing = (runpy.run_path(str(file)) for file in files)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         origin = f"https://n0.service.example:{listener.getsockname()[1]}"
-        app = service["create_app"](origin, trust)
-        signing["add_signing"](app, origin, trust)
+        login = LoginService(origin=origin, trust=trust)
+        app = service["create_app"](login)
+        signing["add_signing"](app, login)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         try:

@@ -9,6 +9,7 @@ import pytest
 
 from relying_party.demo.desks import Desks, clean_name
 from relying_party.errors import RelyingPartyError
+from relying_party.signing import processes
 from relying_party.texts import catalogue
 
 from .demo_signer import Signer, code
@@ -67,6 +68,14 @@ async def test_a_broken_pdf_is_refused_when_it_is_to_be_signed(
     assert (await signer.upload(pdf))[0] == 200
     answer = await signer.prepare(signing_leaf)
     assert code(answer) == (403, "DOCUMENT_NOT_SIGNABLE")
+
+
+async def test_a_server_that_has_no_room_says_so(
+    signer: Signer, signing_leaf: Leaf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "MOST_PREPARING", 0)
+    answer = await signer.prepare(signing_leaf)
+    assert code(answer) == (503, "SIGNING_UNAVAILABLE")
 
 
 @pytest.mark.parametrize(

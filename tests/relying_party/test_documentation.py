@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The examples of docs/developers.md work as they stand there."""
 
+import ast
 import base64
 import functools
 import hashlib
 import json
+import re
 import runpy
+import textwrap
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,11 +16,12 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestServer
+from asn1crypto import x509
 
 from native_host.mock_card.authority import make_satu
 from native_host.mock_card.pytest_plugin import KortillaCard
 from native_host.mock_card.state import MockCardState
-from relying_party import RelyingPartyError, Trust, errors, validate
+from relying_party import LoginService, RelyingPartyError, Trust, errors, validate
 from relying_party.revocation import CertificatePath
 from tests.guide import DOCS, blocks
 from tests.mock_card.test_pytest_plugin import run_tests
@@ -27,7 +31,26 @@ from .pki import CA, NONCE, NOW, ORIGIN, SIGNATURE, Leaf, key, subject
 from .signing_parts import make_pdf
 from .test_roca import broken_key
 
+ROOT = Path(__file__).parents[2]
 SERVICE, SIGNING, SIGNED_PDF, TEST = blocks("developers.md", "python")
+
+
+class Asked:
+    """A checker of revocation that notes about which keys it was asked."""
+
+    def __init__(self) -> None:
+        self.about: list[list[str]] = []
+
+    async def check(self, path: CertificatePath, *, at: datetime) -> None:
+        """Nobody was revoked."""
+        leaf = x509.Certificate.load(path.leaf.dump())
+        self.about.append(sorted(leaf.key_usage_value.native))
+
+
+@pytest.fixture
+def asked() -> Asked:
+    """The checker of the service."""
+    return Asked()
 
 
 @functools.cache
@@ -40,12 +63,13 @@ def run(example: str, folder: Path) -> dict[str, Any]:
 
 @pytest.fixture
 async def browser(
-    tmp_path: Path, kortilla_card: KortillaCard
+    tmp_path: Path, kortilla_card: KortillaCard, asked: Asked
 ) -> AsyncIterator[Browser]:
     """Log in to the service of both examples with the mock card."""
     trust = Trust.from_folder(kortilla_card.folder, test=True)
-    app = run(SERVICE, tmp_path)["create_app"](ORIGIN, trust)
-    run(SIGNING, tmp_path)["add_signing"](app, ORIGIN, trust)
+    service = LoginService(origin=ORIGIN, trust=trust, revocation=asked)
+    app = run(SERVICE, tmp_path)["create_app"](service)
+    run(SIGNING, tmp_path)["add_signing"](app, service)
     server = TestServer(app)
     async with server:
         browser = Browser(server)
@@ -58,7 +82,8 @@ async def browser(
 async def test_the_service_with_card_login(
     tmp_path: Path, trust: Trust, leaf: Leaf
 ) -> None:
-    server = TestServer(run(SERVICE, tmp_path)["create_app"](ORIGIN, trust))
+    service = LoginService(origin=ORIGIN, trust=trust)
+    server = TestServer(run(SERVICE, tmp_path)["create_app"](service))
     async with server:
         browser = Browser(server)
 
@@ -98,10 +123,12 @@ def sign(card: KortillaCard, content: bytes) -> dict[str, Any]:
 
 
 async def test_the_service_takes_the_signature_of_who_is_logged_in(
-    browser: Browser, kortilla_card: KortillaCard, contract: bytes
+    browser: Browser, kortilla_card: KortillaCard, contract: bytes, asked: Asked
 ) -> None:
     answer = sign(kortilla_card, contract)
     assert await post(browser, answer) == 200
+    # The checker of the login was asked about both certificates of the card.
+    assert asked.about == [["digital_signature", "key_agreement"], ["non_repudiation"]]
     assert await post(browser, answer, "https://evil.example") == 403
     browser.cookie = None
     assert await post(browser, answer) == 403
@@ -139,8 +166,9 @@ async def test_the_service_refuses_the_signature_of_somebody_else(
     MockCardState.create(other.folder, given_name="VILLE", satu=make_satu(99900111))
     authorities = [card.issuing_ca.read_bytes() for card in (kortilla_card, other)]
     trust = Trust.from_certificates(authorities, test=True)
-    app = run(SERVICE, tmp_path)["create_app"](ORIGIN, trust)
-    run(SIGNING, tmp_path)["add_signing"](app, ORIGIN, trust)
+    service = LoginService(origin=ORIGIN, trust=trust)
+    app = run(SERVICE, tmp_path)["create_app"](service)
+    run(SIGNING, tmp_path)["add_signing"](app, service)
     server = TestServer(app)
     async with server:
         browser = Browser(server)
@@ -152,18 +180,50 @@ async def test_the_service_refuses_the_signature_of_somebody_else(
 
 
 async def test_the_example_of_a_signed_pdf(
-    tmp_path: Path, kortilla_card: KortillaCard
+    tmp_path: Path, kortilla_card: KortillaCard, asked: Asked
 ) -> None:
     example = run(SIGNED_PDF, tmp_path)
     trust = Trust.from_folder(kortilla_card.folder, test=True)
+    service = LoginService(origin=ORIGIN, trust=trust, revocation=asked)
     certificate = kortilla_card.state.read().keys[1].certificate
-    kept, for_page = await example["prepare"](make_pdf(), certificate, trust)
+    kept, for_page = await example["prepare"](make_pdf(), certificate, service)
     digest = base64.b64decode(for_page["hash"])
     answer = kortilla_card.sign(
         ORIGIN, {for_page["name"]: digest}, for_page["hashFunction"]
     )
-    signed = await example["finish"](kept, answer, trust)
+    signed = await example["finish"](kept, answer, service)
     assert signed.startswith(b"%PDF-") and b"/ETSI.CAdES.detached" in signed
+    assert asked.about == [["non_repudiation"]] * 2
+
+
+VALIDATING = {
+    "validate",
+    "validate_client",
+    "validate_signer",
+    "verify_signatures",
+    "prepare_pdf",
+    "finish_pdf",
+    "prepare_file",
+    "finish_file",
+}
+
+
+@pytest.mark.parametrize("guide", ["developers.md", "testers.md"])
+def test_each_example_that_validates_says_by_which_checker(guide: str) -> None:
+    text = (ROOT / "docs" / guide).read_text()
+    calls = [
+        call
+        for block in re.findall(r"^( *)```python\n(.*?)```", text, re.DOTALL | re.M)
+        for call in ast.walk(ast.parse(textwrap.dedent(block[1])))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id in VALIDATING
+    ]
+    assert calls
+    for call in calls:
+        assert "revocation" in [each.arg for each in call.keywords], ast.unparse(call)
+    for name, arguments in re.findall(r"`(?:\w+\.)?(\w+)\(([^`]+)\)`", text):
+        assert name not in VALIDATING or "revocation=" in arguments, name
 
 
 class Revoked:

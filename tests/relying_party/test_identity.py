@@ -10,7 +10,7 @@ from asn1crypto import x509
 
 from relying_party import Identity, Trust, validate, validate_signer
 from relying_party.errors import RevocationCheckFailedError
-from relying_party.revocation import UNCHECKED
+from relying_party.revocation import UNCHECKED, Revocation
 
 from . import pki
 from .pki import CA, NONCE, NOW, ORIGIN, Leaf, key
@@ -53,6 +53,20 @@ async def test_production_trust_checks_revocation_unless_told_otherwise(
     assert await validate_signer(
         signer.der, trust=production, at=NOW, revocation=UNCHECKED
     )
+
+
+async def test_a_checker_that_is_made_for_one_call_is_said_in_the_log(
+    ca: CA, trust: Trust, caplog: pytest.LogCaptureFixture
+) -> None:
+    production = replace(trust, test=False)
+    login = ca.issue(key("P-384"), policies=(POLICY,))
+    async with Revocation() as revocation:
+        with pytest.raises(RevocationCheckFailedError):
+            await identify(login, production, revocation=revocation)
+    assert "revocation=" not in caplog.text
+    with pytest.raises(RevocationCheckFailedError):
+        await identify(login, production)
+    assert "revocation=" in caplog.text
 
 
 async def test_the_common_name_is_never_looked_at(ca: CA, trust: Trust) -> None:

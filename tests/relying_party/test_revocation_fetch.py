@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.abc import ResolveResult
 from asn1crypto import x509
 
 from relying_party.errors import (
@@ -283,11 +284,107 @@ async def test_a_name_that_leads_inside_is_followed_where_that_is_allowed(
     assert names.asked == ["revocation.example"]
 
 
+# Systems take these for an IPv4 address, and aiohttp before 3.14.1 asks no resolver.
+NUMERIC = [
+    "0",
+    "0x0",
+    "127.1",
+    "127.0.1",
+    "127.0.0.1.",
+    "127.0.0.1..",
+    "127.000.000.001",
+    "0127.0.0.1",
+    "0177.0.0.1",
+    "0177.1",
+    "017700000001",
+    "2130706433",
+    "2130706433.",
+    "0x7f.1",
+    "0X7F.0X1",
+    "0x7f.0x0.0x0.0x1",
+    "0x7f000001",
+    "0x",
+    "127.0.0.0x1",
+    "256.256.256.256",
+    "%31%32%37.1",
+    "127%2e1",
+    "127.0.0.1%2e",
+    "%EF%BC%91%EF%BC%92%EF%BC%97.%EF%BC%91",  # １２７.１
+    "%E2%91%A0%E2%91%A1%E2%91%A6.1",  # ①②⑦.1
+    "127%E3%80%821",  # 127。1
+]
+
+
+@pytest.mark.parametrize("own_resolver", [False, True])
+@pytest.mark.parametrize("by", list(KINDS))
+async def test_a_number_is_no_name(
+    server: Server, root: CA, by: str, own_resolver: bool
+) -> None:
+    port = server.address.rsplit(":", 1)[1]
+    names = Names("8.8.8.8")
+    async with checker(
+        by, allow_private_addresses=False, resolver=names if own_resolver else None
+    ) as revocation:
+        for host in NUMERIC:
+            odd = addresses(f"http://{host}:{port}", "issuing")
+            scene = Scene.create(server.address, root, extra=odd)
+            with pytest.raises(KINDS[by]) as caught:
+                await revocation.check(scene.path_without_root, at=NOW)
+            assert caught.value.reason == "bad-address", host
+    assert server.asked == []
+    assert names.asked == []
+
+
+@pytest.mark.parametrize("by", list(KINDS))
+@pytest.mark.parametrize("host", ["localhost", "localhost.", "a.localhost"])
+async def test_what_the_system_resolves_to_this_computer_is_refused(
+    server: Server, root: CA, host: str, by: str
+) -> None:
+    port = server.address.rsplit(":", 1)[1]
+    scene = Scene.create(f"http://{host}:{port}", root)
+    async with checker(by, allow_private_addresses=False) as revocation:
+        with pytest.raises(KINDS[by]) as caught:
+            await revocation.check(scene.path_without_root, at=NOW)
+    # Not every system knows each of these names.
+    assert caught.value.reason in {"private-address", "unreachable"}
+    assert server.asked == []
+
+
+class Rebound(dict[str, Any]):
+    """An answer of a resolver that is public only while it is looked at."""
+
+    looked_at = 0
+
+    def __getitem__(self, key: str) -> Any:
+        if key == "host":
+            self.looked_at += 1
+            return "8.8.8.8" if self.looked_at == 1 else "127.0.0.1"
+        return super().__getitem__(key)
+
+
+class Rebinding(Names):
+    """Resolves to a public address and then to this computer."""
+
+    async def resolve(self, *arguments: Any) -> list[ResolveResult]:
+        return [Rebound(each) for each in await super().resolve(*arguments)]  # type: ignore[misc] # as it is one
+
+
+@pytest.mark.parametrize("by", list(KINDS))
+async def test_where_a_connection_has_ended_decides(
+    server: Server, root: CA, by: str
+) -> None:
+    port = server.address.rsplit(":", 1)[1]
+    scene = Scene.create(f"http://revocation.example:{port}", root)
+    names = Rebinding()
+    async with checker(by, allow_private_addresses=False, resolver=names) as revocation:
+        with pytest.raises(KINDS[by]) as caught:
+            await revocation.check(scene.path_without_root, at=NOW)
+    assert names.asked == ["revocation.example"]
+    assert caught.value.reason == "private-address"
+    assert server.asked == []
+
+
 ODD: dict[str, Callable[[int], str]] = {
-    "decimal": lambda port: f"http://2130706433:{port}",
-    "short": lambda port: f"http://127.1:{port}",
-    "octal": lambda port: f"http://0177.0.0.1:{port}",
-    "hexadecimal": lambda port: f"http://0x7f000001:{port}",
     "a password": lambda port: f"http://user:secret@127.0.0.1:{port}",
     "no host": lambda _: "http:///",
     "no such port": lambda _: "http://127.0.0.1:99999",

@@ -13,7 +13,6 @@ import pytest
 from asn1crypto import keys, x509
 from cryptography.hazmat.primitives import serialization
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-from pyhanko.pdf_utils.misc import PdfDecodeLimitError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pyhanko.sign.fields import MDPPerm
@@ -23,7 +22,6 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from relying_party import Trust
 from relying_party.errors import DocumentNotSignableError
-from relying_party.signing import deadline
 from relying_party.signing.pades import (
     MAX_PDF_BYTES,
     Appearance,
@@ -196,31 +194,15 @@ async def test_a_stream_that_unpacks_to_very_much_is_not_unpacked(
     assert len(pdf) < 10_000
     with pytest.raises(DocumentNotSignableError) as caught:
         await sign(pdf, signer, trust)
-    assert isinstance(caught.value.__cause__, PdfDecodeLimitError)
-
-
-# What interrupts may meet something that is just being deleted, and be lost there once.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.timeout(60)
-async def test_a_pdf_that_takes_for_ever_to_read_is_given_up(
-    signer: Leaf, trust: Trust, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    numbers = make_pdf(catalog="/A[" + "0 " * 2_000_000 + "]")
-    monkeypatch.setattr(deadline, "SECONDS", 0.5)
-    with pytest.raises(DocumentNotSignableError, match="too long to read"):
-        await sign(numbers, signer, trust)
-    # The threads go on with other work.
-    monkeypatch.undo()
-    done = await asyncio.gather(*(sign(make_pdf(), signer, trust) for _ in range(20)))
-    assert len(done) == 20
+    assert str(caught.value.__cause__).startswith("PdfDecodeLimitError")
 
 
 async def test_a_form_of_very_many_fields_is_refused(
-    signer: Leaf, trust: Trust, caplog: pytest.LogCaptureFixture
+    signer: Leaf, trust: Trust, capfd: pytest.CaptureFixture[str]
 ) -> None:
     fields = "9 0 R " * 10_001
     await refused(make_pdf(catalog=f"/AcroForm<</Fields[{fields}]>>"), signer, trust)
-    assert len(caplog.records) < 10
+    assert capfd.readouterr() == ("", "")
 
 
 async def test_a_pdf_cut_off_anywhere_is_refused(signer: Leaf, trust: Trust) -> None:
