@@ -3,8 +3,11 @@
 
 import asyncio
 import importlib
+import os
+import select
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -386,15 +389,25 @@ def test_a_program_finds_the_card_beside_a_service_of_its_own(tmp_path: Path) ->
     assert result.stdout.strip() == MockCardState.open(tmp_path).profile.atr.hex()
 
 
-def test_nothing_is_left_running_when_the_command_is_killed(tmp_path: Path) -> None:
-    command = ["sh", "-c", "echo ready; exec sleep 60"]
-    with subprocess.Popen(
-        [*(sys.executable, "-m", "tests.pcsc"), "within", *command],
-        cwd=Path(pcsc.__file__).parent.parent,
-        stdout=subprocess.PIPE,
-    ) as process:
+def test_a_service_ends_with_the_process_that_started_it() -> None:
+    code = (
+        "import pathlib, sys; from tests import pcsc\n"
+        "with pcsc.open_room(pathlib.Path(sys.argv[1])) as room:\n"
+        "    print(room.service.pid, flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            [sys.executable, "-c", code, folder],
+            cwd=Path(pcsc.__file__).parent.parent,
+            env={**os.environ, "TMPDIR": folder},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process,
+    ):
         assert process.stdout
-        assert process.stdout.readline() == b"ready\n"
+        service = os.pidfd_open(int(process.stdout.readline()))
         process.kill()
-        # The pipe ends when everybody who held it has gone.
-        assert process.stdout.read() == b""
+        assert select.select([service], [], [], 20)[0]
+        os.close(service)
