@@ -73,7 +73,7 @@ class _Ahead:
     def end(self) -> None:
         assert self._process.stdout
         status, written = json.loads(self._process.stdout.readline())
-        assert status == 0, written
+        assert status == 0, f"It ended with {status}.\n{written}"
 
 
 _ahead = functools.cache(_Ahead)
