@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A process that has all imported and forks itself, to have things done out of sight.
+"""A process that has all imported and forks itself, to have things done in a new one.
 
-What is done there has namespaces of its own: mounts, and a network without anything.
-Starting Python anew each time would take longer than most of what is done.
+What is done there may change what holds for a whole process: its environment, and what
+libraries read once. Starting Python anew each time would take longer than most of it.
 """
 
 import atexit
@@ -27,10 +27,7 @@ __all__ = ["run", "running"]
 
 _ROOT = Path(__file__).parent.parent
 _TIMEOUT = 60  # seconds
-#: Of sched.h, sys/mount.h and sys/prctl.h.
-_NEWNS, _NEWUSER, _NEWNET = 0x20000, 0x10000000, 0x40000000
-_PRIVATE_EVERYWHERE = 0x44000
-_PDEATHSIG = 1
+_PDEATHSIG = 1  # of sys/prctl.h
 
 
 def run(module: str, name: str, home: Path) -> None:
@@ -76,7 +73,7 @@ class _Ahead:
     def end(self) -> None:
         assert self._process.stdout
         status, written = json.loads(self._process.stdout.readline())
-        assert status == 0, written
+        assert status == 0, f"It ended with {status}.\n{written}"
 
 
 _ahead = functools.cache(_Ahead)
@@ -94,7 +91,7 @@ def _serve() -> None:
             child = os.fork()
             if not child:
                 answers.close()
-                _become_isolated(output, home)
+                _settle_in(output, home)
                 found = getattr(importlib.import_module(module), name)
                 found.inside(Path(home), *more)
                 return
@@ -113,23 +110,12 @@ def _wait(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _become_isolated(output: BinaryIO, home: str) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PDEATHSIG, signal.SIGKILL)
+def _settle_in(output: BinaryIO, home: str) -> None:
+    ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output.fileno(), 1)
     os.dup2(output.fileno(), 2)
     os.environ["HOME"] = home
-    user, group = os.geteuid(), os.getegid()
-    others = _NEWUSER if user else 0
-    if libc.unshare(_NEWNS | _NEWNET | others):
-        raise OSError(ctypes.get_errno(), "unshare")
-    if user:
-        Path("/proc/self/setgroups").write_text("deny")
-        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
-    if libc.mount(b"none", b"/", None, _PRIVATE_EVERYWHERE, None):
-        raise OSError(ctypes.get_errno(), "mount")
 
 
 if __name__ == "__main__":

@@ -4,15 +4,18 @@
 import os
 from pathlib import Path
 
-__all__ = ["AS_ORDINARY", "program_called"]
+from .preload import preload
 
-#: What a command begins with: p11-kit, for one, ignores what a person has set up where
-#: the person is root. Files stay within reach, since this user is root outside.
-AS_ORDINARY: tuple[str, ...] = (
-    ("unshare", "--user", "--map-user=1000", "--map-group=1000")
-    if os.getuid() == 0
-    else ()
-)
+__all__ = ["as_ordinary", "program_called"]
+
+
+def as_ordinary(*command: object) -> list[str]:
+    """Return the command that runs another with p11-kit as an ordinary user has it.
+
+    p11-kit ignores what a person has set up where ``getuid`` says root.
+    """
+    fake = [] if os.getuid() else ["env", f"LD_PRELOAD={preload('ordinary')}"]
+    return [*fake, *map(str, command)]
 
 
 def program_called(name: str, program: str, folder: Path) -> Path:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A pcscd with a virtual reader for one test, out of the machine's sight.
+"""A pcscd with virtual readers for one test, beside others and the machine's own.
 
-pcscd has one socket per machine, so it gets a namespace of its own, with an empty /run
-and a loopback of its own. ``beside`` lets commands run there, ``isolated`` a test:
+It has its files in a folder of its own, and a program finds it by its environment.
+``beside`` lets commands find it, ``isolated`` a test:
 
     with pcsc.beside(folder) as within:
         subprocess.run(within("kortilla", "card", "status"))
@@ -13,16 +13,13 @@ and a loopback of its own. ``beside`` lets commands run there, ``isolated`` a te
 
 import asyncio
 import contextlib
-import fcntl
 import functools
 import importlib
 import os
 import shutil
 import signal
 import socket
-import struct
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -30,11 +27,12 @@ from pathlib import Path
 
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
-from native_host.mock_card.vpcd import DEFAULT_PORT, VirtualReader
+from native_host.mock_card.vpcd import VirtualReader
 
 from . import cards, forked
+from .preload import preload
 
-__all__ = ["READER", "READERS", "Room", "beside", "isolated"]
+__all__ = ["READER", "READERS", "Room", "beside", "isolated", "open_room"]
 
 Scenario = Callable[["Room"], Awaitable[None]]
 
@@ -49,20 +47,17 @@ READERS = tuple(
 #: Where ``Room.insert`` puts a card.
 READER = READERS[0]
 
-_ROOT = Path(__file__).parent.parent
-_SOCKET = Path("/run/pcscd/pcscd.comm")
-_READERS = Path("/run/readers")
+#: Names the socket of pcscd to its clients.
+_SOCKET = "PCSCLITE_CSOCK_NAME"
 #: Not in everybody's PATH.
 _PCSCD = shutil.which("pcscd", path=f"{os.environ['PATH']}:/usr/sbin") or "pcscd"
-_DRIVER = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
-_PACE = Path(__file__).with_name("pcscd_pace.c")
+_DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 _READER_ENTRY = """\
 FRIENDLYNAME "{name}"
 DEVICENAME   /dev/null:{port:#X}
 LIBPATH      {driver}
 CHANNELID    {port:#X}
 """
-_DYING_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
 _TIMEOUT = 60  # seconds
 _DOOR = "door"  # a socket in the folder of a room
 
@@ -84,14 +79,8 @@ def beside(card: Path | None = None) -> Iterator[Callable[..., list[str]]]:
         with forked.running(__name__, _keep_room.__name__, Path(folder), *words):
             inside, _ = door.accept()
             with inside:
-                peer = inside.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-                yield functools.partial(_entering, struct.unpack("3i", peer)[0])
-
-
-def _entering(process: int, *command: str) -> list[str]:
-    user = [] if os.geteuid() == 0 else ["--user", "--preserve-credentials"]
-    where = ["--mount", "--net", *user, f"--wdns={Path.cwd()}"]
-    return ["nsenter", f"--target={process}", *where, "--", *command]
+                found = f"{_SOCKET}={inside.recv(200).decode()}"
+                yield lambda *command: ["env", found, *command]
 
 
 def isolated(scenario: Scenario) -> Callable[[Path], None]:
@@ -111,11 +100,35 @@ def isolated(scenario: Scenario) -> Callable[[Path], None]:
     return test
 
 
-class Room:
-    """A pcscd, its virtual readers and mock cards, inside the namespace."""
+@contextlib.contextmanager
+def open_room(folder: Path, *, hurried: bool = True) -> Iterator["Room"]:
+    """Have a pcscd with one driver, which this process finds, and those it starts.
 
-    def __init__(self, folder: Path) -> None:
+    Once in a process: libpcsclite reads where pcscd is at its first call alone.
+    """
+    with tempfile.TemporaryDirectory(prefix="pcscd-") as run:
+        room = Room(folder, Path(run))
+        os.environ[_SOCKET] = str(room.socket)
+        try:
+            room.start_service(hurried=hurried)
+            yield room
+        finally:
+            room.close()
+
+
+class Room:
+    """A pcscd, its virtual readers and mock cards.
+
+    Mock cards are in ``folder``. ``socket`` is where pcscd listens.
+    """
+
+    def __init__(self, folder: Path, run: Path) -> None:
         self.folder = folder
+        #: pcscd makes its folder as in /run. Not in ``folder``: a socket's path has at
+        #: most 107 bytes.
+        self.socket = run / "pcscd" / "pcscd.comm"
+        self._run = run
+        self._ports = _hold_ports(len(READERS))
         self._pcscd: subprocess.Popen[bytes] | None = None
         self._cards: dict[str, VirtualReader] = {}
 
@@ -127,28 +140,41 @@ class Room:
         They do so without pause to speak of, unless ``hurried`` is false: then at
         pcscd's own pace, each 400 ms.
         """
-        _READERS.mkdir(exist_ok=True)
+        readers, no_drivers = self._run / "readers", self._run / "no-drivers"
+        for each in (readers, no_drivers):
+            each.mkdir(exist_ok=True)
         entries = []
         for number in range(drivers):
             # A driver has room for one reader, so each is a library of its own.
-            driver = Path(f"/run/vpcd-{number}.so")
+            driver = self._run / f"vpcd-{number}.so"
             shutil.copyfile(_DRIVER, driver)
-            port = DEFAULT_PORT + 2 * number
             name = READERS[2 * number].removesuffix(" 00 00")
+            port = self._port(READERS[2 * number])
             entry = _READER_ENTRY.format(name=name, port=port, driver=driver)
             entries.append(entry)
-        (_READERS / "vpcd").write_text("\n".join(entries))
-        pcscd = [_PCSCD, "--foreground", "--disable-polkit", "-c", str(_READERS)]
+        (readers / "vpcd").write_text("\n".join(entries))
+        pcscd = [_PCSCD, "--foreground", "--disable-polkit", "-c", str(readers)]
+        library = preload("pcscd_room")
+        environment = {
+            # A space in the whole path would end the name.
+            "LD_PRELOAD": f"./{library.name}",
+            "PCSCD_FOLDER": str(self.socket.parent),
+            # A reader that is plugged into this machine is nothing for tests.
+            "PCSCLITE_HP_DROPDIR": str(no_drivers),
+        }
+        if hurried:
+            environment["PCSCD_HURRIED"] = "1"
         self._pcscd = subprocess.Popen(
-            [*_DYING_WITH_PARENT, *pcscd],
-            env={**os.environ, **({"LD_PRELOAD": str(_pace())} if hurried else {})},
+            ["setpriv", "--pdeathsig", "KILL", "--", *pcscd],
+            cwd=library.parent,
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C is for what is tested
         )
         with _patience() as left, socket.socket(socket.AF_UNIX) as client:
-            while client.connect_ex(str(_SOCKET)):
+            while client.connect_ex(str(self.socket)):
                 assert self._pcscd.poll() is None, "pcscd did not start"
                 left()
 
@@ -178,8 +204,8 @@ class Room:
         """
         self.pull(reader)
         _wait_for(reader, present=False)
-        port = DEFAULT_PORT + READERS.index(reader)
-        self._cards[reader] = VirtualReader(card, port=port).__enter__()
+        line = VirtualReader(card, port=self._port(reader))
+        self._cards[reader] = line.__enter__()
 
     def pull(self, reader: str = READER) -> None:
         """Take the card out of a reader, if there is one."""
@@ -196,6 +222,37 @@ class Room:
         for reader in READERS:
             self.pull(reader)
         self.stop_service()
+        for each in self._ports:
+            each.close()
+
+    def _port(self, reader: str) -> int:
+        """Return where a virtual reader listens."""
+        port: int = self._ports[READERS.index(reader)].getsockname()[1]
+        return port
+
+
+def _hold_ports(count: int) -> list[socket.socket]:
+    """Return sockets bound to ports in a row, where nobody but vpcd will listen.
+
+    Nobody is given a port that is taken. vpcd may take it too, since it reuses
+    addresses as these do and these do not listen.
+    """
+    for _ in range(100):
+        held: list[socket.socket] = []
+        port = 0  # any that is free
+        with (
+            contextlib.ExitStack() as closing,
+            contextlib.suppress(OSError, OverflowError),  # taken; past the last one
+        ):
+            for _ in range(count):
+                each = closing.enter_context(socket.socket())
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                each.bind(("127.0.0.1", port))
+                port = each.getsockname()[1] + 1
+                held.append(each)
+            closing.pop_all()
+            return held
+    raise AssertionError("there are no free ports in a row")
 
 
 def _wait_for(reader: str, *, present: bool) -> None:
@@ -213,19 +270,6 @@ def _wait_for(reader: str, *, present: bool) -> None:
     scard.SCardReleaseContext(context)
 
 
-def _pace() -> Path:
-    """Return the library that hurries pcscd, built if it is not there yet."""
-    library = _ROOT / "build" / "tests" / "pcscd_pace.so"
-    if not library.exists() or library.stat().st_mtime < _PACE.stat().st_mtime:
-        library.parent.mkdir(parents=True, exist_ok=True)
-        # Another process may do the same just now.
-        made = library.with_suffix(f".{os.getpid()}")
-        command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(made), str(_PACE)]
-        subprocess.run(command, check=True)
-        made.replace(library)
-    return library
-
-
 @contextlib.contextmanager
 def _patience(seconds: float = 20) -> Iterator[Callable[[], None]]:
     """Bound a wait for something that gives no sign of itself."""
@@ -240,11 +284,12 @@ def _patience(seconds: float = 20) -> Iterator[Callable[[], None]]:
 
 def _keep_room(folder: Path, card: str = "") -> None:
     """Keep a room for ``beside``, until that has no more use for it."""
-    with _room(folder) as room, socket.socket(socket.AF_UNIX) as outside:
+    with open_room(folder) as room, socket.socket(socket.AF_UNIX) as outside:
         if card:
             room.insert(MockCard(MockCardState.open(Path(card))))
             room.settle()
         outside.connect(f"{folder}/{_DOOR}")
+        outside.sendall(os.fsencode(room.socket))
         outside.recv(1)
 
 
@@ -252,35 +297,5 @@ _keep_room.inside = _keep_room  # type: ignore[attr-defined]  # found by name
 
 
 def _run_scenario(scenario: Scenario, folder: Path) -> None:
-    with _room(folder) as room:
+    with open_room(folder) as room:
         asyncio.run(asyncio.wait_for(scenario(room), _TIMEOUT - 10), debug=False)
-
-
-@contextlib.contextmanager
-def _room(folder: Path, *, hurried: bool = True) -> Iterator[Room]:
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        up_and_running = struct.pack("16sH14x", b"lo", 0x41)
-        fcntl.ioctl(any_socket, 0x8914, up_and_running)  # SIOCSIFFLAGS
-    room = Room(folder)
-    try:
-        room.start_service(hurried=hurried)
-        yield room
-    finally:
-        room.close()
-
-
-def _main(here: str, *command: str) -> int:
-    """Run a command beside a pcscd at its own pace: ``within COMMAND…``."""
-    if here == "within":
-        flags = "-mn" if os.geteuid() == 0 else "-Urmn"
-        there = [sys.executable, "-m", "tests.pcsc", "inside", *command]
-        command = ("unshare", flags, "--kill-child", *there)
-        return subprocess.run([*_DYING_WITH_PARENT, *command], check=False).returncode
-    with tempfile.TemporaryDirectory() as folder, _room(Path(folder), hurried=False):
-        signal.signal(signal.SIGINT, lambda _number, _frame: None)
-        return subprocess.run([*_DYING_WITH_PARENT, *command], check=False).returncode
-
-
-if __name__ == "__main__":
-    sys.exit(_main(*sys.argv[1:]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Measures the agent beside a pcscd of its own; ``bench`` starts this there.
+"""Measures the agent beside a pcscd of its own, at pcscd's own pace.
 
 Prints one line of JSON: the seconds from a new card's insertion to its visible window,
 and how many hundredths of a second the agent ran in a minute in which nothing happened.
@@ -16,7 +16,7 @@ from pathlib import Path
 from native_host.agent import presence
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
-from native_host.mock_card.vpcd import VirtualReader
+from tests.pcsc import Room, open_room
 
 RUNS = 5
 MINUTE = 60
@@ -38,8 +38,9 @@ sys.exit(main(["card", "activate", "--prompt", "window", "--card", "pcsc"]))
 """
 
 
-async def measure(folder: Path) -> dict[str, object]:
+async def measure(room: Room) -> dict[str, object]:
     """Start the agent and measure it."""
+    folder = room.folder
     new = MockCardState.create(folder / "new", profile="v5-2026", state="new")
     pipe = folder / "visible"
     os.mkfifo(pipe)
@@ -59,10 +60,11 @@ async def measure(folder: Path) -> dict[str, object]:
     times = []
     for _ in range(RUNS):
         begun = time.monotonic()
-        with VirtualReader(MockCard(new)):
-            await asyncio.to_thread(pipe.read_text)
-            times.append(time.monotonic() - begun)
-            await asyncio.sleep(1)
+        room.insert(MockCard(new))
+        await asyncio.to_thread(pipe.read_text)
+        times.append(time.monotonic() - begun)
+        await asyncio.sleep(1)
+        room.pull()
         await asyncio.sleep(1)
     agent.terminate()
     await agent.wait()
@@ -78,4 +80,5 @@ def ticks(pid: int) -> int:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
         os.environ |= {"HOME": name, "XDG_RUNTIME_DIR": name}
-        print(json.dumps(asyncio.run(measure(Path(name)))))
+        with open_room(Path(name), hurried=False) as room:
+            print(json.dumps(asyncio.run(measure(room))))

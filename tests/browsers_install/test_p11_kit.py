@@ -10,7 +10,7 @@ import pytest
 from native_host.browsers import p11_kit
 from native_host.browsers.errors import InstallFailed
 from native_host.browsers.pkcs11 import enable
-from tests.ordinary import AS_ORDINARY, program_called
+from tests.ordinary import as_ordinary, program_called
 
 from .nss_databases import OTHER, TRUST, give_system
 from .test_pkcs11 import MODULE, MODULES, done
@@ -57,11 +57,9 @@ def test_p11_kit_starts_the_command_as_it_is_meant(
     for name in ("other", "firefox"):
         assert not (home / "said").exists()
         subprocess.run(
-            [
-                *AS_ORDINARY,
-                program_called(name, "/usr/bin/p11-kit", tmp_path),
-                "list-modules",
-            ],
+            as_ordinary(
+                program_called(name, "/usr/bin/p11-kit", tmp_path), "list-modules"
+            ),
             capture_output=True,
             check=False,
             timeout=30,
@@ -79,7 +77,7 @@ def test_p11_kit_gives_these_browsers_the_card_and_nothing_else_new(
     def modules(name: str) -> set[str]:
         program = program_called(name, "/usr/bin/p11-kit", tmp_path)
         shown = subprocess.run(
-            [*AS_ORDINARY, program, "list-modules"],
+            as_ordinary(program, "list-modules"),
             capture_output=True,
             text=True,
             check=True,

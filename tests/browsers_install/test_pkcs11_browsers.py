@@ -16,7 +16,7 @@ from native_host.browsers.pkcs11 import disable, status
 from native_host.cli.demo.firefox import QUIET
 from native_host.cli.demo.process import end_process
 from native_host.operations import login_servers
-from tests.ordinary import AS_ORDINARY
+from tests.ordinary import as_ordinary
 
 from .nss_databases import make_profile
 
@@ -59,7 +59,7 @@ def command(family: Family, home: Path, site: str) -> list[str]:
 
 async def kortilla(*arguments: str) -> dict[str, object]:
     process = await asyncio.create_subprocess_exec(
-        *(*AS_ORDINARY, sys.executable, "-I", "-m", "native_host.cli", *arguments),
+        *(sys.executable, "-I", "-m", "native_host.cli", *arguments),
         stdout=asyncio.subprocess.PIPE,
     )
     out, _ = await process.communicate()
@@ -91,7 +91,7 @@ async def test_a_browser_finds_the_card_and_a_login_can_be_prepared(
     words = command(family, home, site)
     await kortilla("pkcs11", "enable", "--browser", family)
     browser = await asyncio.create_subprocess_exec(
-        *(*AS_ORDINARY, *words),
+        *as_ordinary(*words),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from native_host.browsers import nss, p11_kit
-from tests.ordinary import AS_ORDINARY, program_called
+from tests.ordinary import as_ordinary, program_called
 
 from .real import Scene, open_scene, serving, tstclnt
 
@@ -40,7 +40,7 @@ def write_module(scene: Scene) -> None:
 async def test_nss_logs_in(scene: Scene, version: str) -> None:
     scene.card.renew()
     login = await scene.begin(version)
-    command = [*AS_ORDINARY, *tstclnt(scene, login.gate, version)]
+    command = as_ordinary(*tstclnt(scene, login.gate, version))
     running = asyncio.create_task(scene.run(*command, stdin=login.request))
     window = await scene.window(running)
     await window.type_pin("1234")
@@ -55,5 +55,5 @@ async def test_only_programs_that_the_file_names_see_the_card(scene: Scene) -> N
     named = program_called("tstclnt", "/usr/bin/pkcs11-tool", scene.folder)
     arguments = ("--module", p11_kit.proxy_library(), "--list-slots")
     for program, sees in ((named, True), ("pkcs11-tool", False)):
-        found = await scene.run(*AS_ORDINARY, program, *arguments)
+        found = await scene.run(*as_ordinary(program, *arguments))
         assert (b"Kortilla" in found.output) is sees, found
