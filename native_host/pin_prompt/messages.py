@@ -61,6 +61,7 @@ __all__ = [
     "Request",
     "Show",
     "decode_request",
+    "encode_answer",
     "encode_request",
     "read_answer",
     "split_codes",
@@ -211,6 +212,30 @@ def decode_request(line: bytes) -> Request:
         case {"type": str(name), **rest} if name in _TYPES:
             return _record(_TYPES[name], rest)
     raise ValueError("A request is not an object of a known type.")
+
+
+def encode_answer(message: Mapping[str, Any]) -> bytearray:
+    """Return the line for an answer. The caller wipes it.
+
+    Digits are in a ``bytearray``, several codes in a list of them. They never become a
+    ``str``, which could not be wiped, and are wiped here.
+    """
+    parts: list[bytes | bytearray] = [b"{"]
+    for name, value in message.items():
+        parts.append(b'%b"%b": ' % (b", " * (len(parts) > 1), name.encode()))
+        if isinstance(value, bytearray):
+            parts += [b'"', value, b'"']
+        elif isinstance(value, list):
+            quoted: list[bytes | bytearray] = [b'", "'] * (2 * len(value) - 1)
+            quoted[::2] = value
+            parts += [b'["', *quoted, b'"]']
+        else:
+            parts.append(json.dumps(value).encode())
+    line = bytearray().join((*parts, b"}\n"))
+    for part in parts:
+        if isinstance(part, bytearray):
+            part[:] = bytes(len(part))
+    return line
 
 
 def read_answer(line: bytearray) -> tuple[str, int, bytearray] | None:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The window: one conversation, page after page."""
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
@@ -34,6 +33,7 @@ from native_host.pin_prompt.messages import (
     Open,
     Request,
     Show,
+    encode_answer,
 )
 from native_host.pin_prompt.questions import Conversation, Operation, Step
 
@@ -65,10 +65,10 @@ _TITLE_BAR = 40
 class PromptWindow(QDialog):
     """Shows what the host says, and sends what the person answers.
 
-    ``send`` takes one line for the host.
+    ``send`` takes one line for the host, which is wiped when it returns.
     """
 
-    def __init__(self, send: Callable[[bytes], None], guard: Guard) -> None:
+    def __init__(self, send: Callable[[bytearray], None], guard: Guard) -> None:
         super().__init__(None, Qt.WindowType.Window)
         self._send = send
         self._reported_visible = False
@@ -207,7 +207,7 @@ class PromptWindow(QDialog):
         )
         return page
 
-    def _answer_pin(self, request: AskPin, digits: str) -> None:
+    def _answer_pin(self, request: AskPin, digits: bytearray) -> None:
         if request.question.pin_pad:
             self._say(type="agreed", number=request.number)
         else:
@@ -396,4 +396,6 @@ class PromptWindow(QDialog):
             self._say(type="visible")
 
     def _say(self, **message: object) -> None:
-        self._send(json.dumps(message).encode() + b"\n")
+        line = encode_answer(message)
+        self._send(line)
+        line[:] = bytes(len(line))
