@@ -70,7 +70,6 @@ def window(
     screen: Screen, bus: AccessibilityBus, monkeypatch: pytest.MonkeyPatch
 ) -> subprocess.Popen[bytes]:
     """The window's process, on that screen and bus."""
-    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
     monkeypatch.setenv("DISPLAY", screen.display)
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
     return spawn()

@@ -20,6 +20,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QPalette
 from PySide6.QtWidgets import QApplication
 
+from native_host.hardening import forbid_core_files, hide_memory
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
 from .guard import Guard
@@ -73,14 +74,14 @@ def follow(application: QApplication, scheme: Qt.ColorScheme) -> None:
 
 def run() -> NoReturn:
     """Speak with the host over standard input and output until it is over."""
+    forbid_core_files()
     sys.excepthook = _end_without_a_word
     lines = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not get between the lines
-    before = {name: os.environ.setdefault(name, OURS[name]) for name in OURS}
+    os.environ |= OURS
     application = make_application()
-    for name, value in before.items():
-        if value == OURS[name]:
-            del os.environ[name]  # not for the programs that documents open in
+    for name in OURS:
+        del os.environ[name]  # not for the programs that documents open in
 
     def send(line: bytearray) -> None:
         try:
@@ -93,6 +94,7 @@ def run() -> NoReturn:
         os._exit(0)  # nothing to save, and taking Qt apart takes time
 
     window = PromptWindow(send, Guard())
+    window.guard.changed.connect(_hide_memory)
     inbox = _Inbox(end)
     inbox.received.connect(
         lambda line: _handle(window, line), Qt.ConnectionType.QueuedConnection
@@ -100,6 +102,15 @@ def run() -> NoReturn:
     inbox.start()
     application.exec()
     end()
+
+
+def _hide_memory(guarded: bool) -> None:
+    """Do so before a digit is taken, and after Qt has asked for the desktop's colours.
+
+    The portal that it asks goes on answering a program that it has looked at once.
+    """
+    if not guarded:
+        hide_memory()
 
 
 class _Application(QApplication):
