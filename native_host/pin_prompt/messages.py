@@ -20,6 +20,7 @@ Host to window, one object a line, at most ``MAX_REQUEST`` bytes::
     {"type": "offer-activation", "number": 5, "partly": false}
                                      ← {"type": "agreed", "number": 5}
     {"type": "late"}
+    {"type": "connections", "count": 3}
     {"type": "close"}
 
 The objects' fields are those of ``questions``. The window may send
@@ -55,6 +56,7 @@ __all__ = [
     "AskStarted",
     "ChooseCard",
     "Close",
+    "Connections",
     "Late",
     "OfferActivation",
     "Open",
@@ -146,6 +148,16 @@ class Late:
 
 
 @dataclass(frozen=True)
+class Connections:
+    """Say how many connections of a program are signed for by one typing.
+
+    The page stays as it is.
+    """
+
+    count: int
+
+
+@dataclass(frozen=True)
 class Close:
     """Take the window away and end."""
 
@@ -160,6 +172,7 @@ Request = (
     | AskCodes
     | OfferActivation
     | Late
+    | Connections
     | Close
 )
 
@@ -173,6 +186,7 @@ _TYPES: Mapping[str, type[Request]] = {
     "ask-codes": AskCodes,
     "offer-activation": OfferActivation,
     "late": Late,
+    "connections": Connections,
     "close": Close,
 }
 

@@ -88,6 +88,7 @@ opened = hear()
 say(type='visible')
 assert opened['conversation']['program'] == 'Firefox'
 asked = hear()
+assert hear() == {'type': 'connections', 'count': 2}
 assert hear() == {'type': 'late'}
 say(type='pin', number=asked['number'], digits='1234')
 """
@@ -97,10 +98,12 @@ say(type='pin', number=asked['number'], digits='1234')
         )
         asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
         await asyncio.sleep(0)
+        prompt.say_connections(2)
         prompt.say_late()
         assert await asking == b"1234"
         await prompt.close()
         prompt.say_late()  # nobody is there any more, which is no fault
+        prompt.say_connections(2)
 
 
 def codes(*values: str) -> str:

@@ -35,7 +35,7 @@ class AgreePage(Page):
         guard: Guard,
     ) -> None:
         super().__init__(conversation, text)
-        self.asks = True
+        self.asks = self.signs = True
         self._question = question
         self._guard = guard
         self.understood: Understood | None = None

@@ -28,6 +28,7 @@ from native_host.pin_prompt.messages import (
     AskConsent,
     AskPin,
     Close,
+    Connections,
     Late,
     OfferActivation,
     Open,
@@ -85,6 +86,8 @@ class PromptWindow(QDialog):
         self._purpose: Operation = "authenticate"
         #: What is said once the calling program does not wait any longer.
         self._late = ""
+        #: What is said where one typing is for several connections.
+        self._connections = ""
         self._head = Head(em(self, 1))
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
@@ -110,6 +113,8 @@ class PromptWindow(QDialog):
             raise ValueError("The window is not open.")
         elif isinstance(request, Late):
             self._tell_late()
+        elif isinstance(request, Connections):
+            self._tell_connections(request.count)
         elif not self._moves_bar(request):
             self._dress_for(request)
             self._turn_to(self._page_for(request, self._conversation))
@@ -135,6 +140,16 @@ class PromptWindow(QDialog):
         if page.waits:
             page.tell_late(self._late)
             page.say(self._late, politely=True)
+            QTimer.singleShot(0, self._reveal_focus)
+
+    def _tell_connections(self, count: int) -> None:
+        """Say it beside what was typed, which stays as the focus does; and later."""
+        several = count > 1
+        self._connections = self._text("connections", count=count) if several else ""
+        if (page := self.page) and page.signs:
+            page.tell_connections(self._connections)
+            if several:
+                page.say(self._connections, politely=True)
             QTimer.singleShot(0, self._reveal_focus)
 
     def _open(self, conversation: Conversation) -> None:
@@ -275,6 +290,9 @@ class PromptWindow(QDialog):
         if self._late and page.waits:
             page.tell_late(self._late)
             page.spoken = f"{page.spoken} {self._late}"
+        if self._connections and page.signs:
+            page.tell_connections(self._connections)
+            page.spoken = f"{page.spoken} {self._connections}"
         self._fit(page)
         if page.focus:
             page.focus.setFocus()
