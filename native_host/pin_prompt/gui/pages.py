@@ -47,6 +47,7 @@ _ELSEWHERE = (
     "WRONG_PUK",
     "ACTIVATION_MISMATCH",
     "KEY_MISSING",
+    "PCSC_DENIED",
 )
 
 
