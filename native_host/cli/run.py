@@ -28,7 +28,6 @@ def run_with_prompt(config: Config, work: Callable[[OpenPrompt], Awaitable[T]]) 
     A signal cancels as the person would, so that what stood in the way, and what has
     been signed, is told; a second one ends it at once. Raises ``KeyboardInterrupt``.
     """
-
     harden()
 
     async def main() -> T:

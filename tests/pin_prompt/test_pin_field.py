@@ -136,6 +136,9 @@ def test_an_input_method_gives_digits_and_nothing_else(
 def test_neither_an_input_method_nor_the_selection_learns_digits(
     stage: Stage,
 ) -> None:
+    clipboard = QApplication.clipboard()
+    for mode in QClipboard.Mode:
+        clipboard.clear(mode)
     page = stage.ask()
     QTest.keyClicks(page.field, "9384")
     page.field.selectAll()
@@ -148,6 +151,6 @@ def test_neither_an_input_method_nor_the_selection_learns_digits(
     for name in texts:
         query = Qt.InputMethodQuery[f"Im{name}"]
         assert set(page.field.inputMethodQuery(query) or "") <= {"•"}
-    clipboard = QApplication.clipboard()
+    QTest.keyClick(page.field, Key.Key_C, Modifier.ControlModifier)
     for mode in QClipboard.Mode:
         assert not set("9384") & set(clipboard.text(mode))

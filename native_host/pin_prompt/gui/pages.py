@@ -146,9 +146,9 @@ class Page(QWidget):
         if self._connections is None:
             self._connections = Notice(words)
             self.column.insertWidget(self._late_at, self._connections)
+            self.news = self.news or self._connections
         self._connections.label.setText(words)
         self._connections.setVisible(bool(words))
-        self.news = self.news or self._connections
 
     def say(self, words: str, *, politely: bool = False) -> None:
         """Have a screen reader speak, at once or when it has said the rest."""

@@ -144,12 +144,12 @@ class PromptWindow(QDialog):
 
     def _tell_connections(self, count: int) -> None:
         """Say it beside what was typed, which stays as the focus does; and later."""
-        several = count > 1
-        self._connections = self._text("connections", count=count) if several else ""
-        if (page := self.page) and page.signs:
-            page.tell_connections(self._connections)
-            if several:
-                page.say(self._connections, politely=True)
+        words = self._text("connections", count=count) if count > 1 else ""
+        before, self._connections = self._connections, words
+        if (page := self.page) and page.signs and words != before:
+            page.tell_connections(words)
+            if words:
+                page.say(words, politely=True)
             QTimer.singleShot(0, self._reveal_focus)
 
     def _open(self, conversation: Conversation) -> None:
