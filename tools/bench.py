@@ -26,6 +26,7 @@ from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.signature import token_algorithm
 from native_host.mock_card.source import MockCardConnection
 from native_host.mock_card.state import MockCardState
+from tests.offscreen import OFFSCREEN
 
 RUNS = 15
 ORIGIN = "https://service.example"
@@ -58,7 +59,7 @@ class Host:
     def __init__(self, home: Path, prompt_command: list[str] | None = None) -> None:
         code = (
             "import sys; from native_host.__main__ import main; "
-            f"sys.exit(main([], prompt_command={prompt_command!r}))"
+            f"sys.exit(main([], prompt_command={prompt_command or OFFSCREEN!r}))"
         )
         self.started = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603 - our own program
@@ -71,7 +72,6 @@ class Host:
                 "HOME": str(home),
                 "PATH": os.environ["PATH"],
                 "KORTILLA_CONFIG": str(home / "config.toml"),
-                "QT_QPA_PLATFORM": "offscreen",
             },
         )
 

@@ -16,16 +16,19 @@ from pathlib import Path
 from native_host.agent import presence
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
+from tests.offscreen import OFFSCREEN
 from tests.pcsc import Room, open_room
 
 RUNS = 5
 MINUTE = 60
 
 #: The command of the activation window, which says when there is one to be seen.
-WINDOW = """
+WINDOW = f"""
 import sys
 from native_host.errors import UserCancelled
+from native_host.pin_prompt import spawn
 from native_host.pin_prompt.window import WindowPrompt
+spawn.COMMAND, spawn.has_screen = {OFFSCREEN!r}, lambda: True
 real = WindowPrompt.open
 async def open_and_say(self, conversation):
     await real(self, conversation)
@@ -48,7 +51,6 @@ async def measure(room: Room) -> dict[str, object]:
     code = f"from native_host.cli.agent import serve; serve({window!r})"
     agent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", "-c", code),
-        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
         stderr=asyncio.subprocess.DEVNULL,
     )
     while not presence.is_running():  # noqa: ASYNC110 - a file, which gives no sign

@@ -15,6 +15,7 @@ from native_host.cli.demo.stage import Stage, extension_folder
 from native_host.mock_card.state import MockCardState
 from relying_party import Trust
 from relying_party.demo import DemoServer
+from tests.offscreen import OFFSCREEN
 
 __all__ = ["measure"]
 
@@ -45,18 +46,18 @@ async def measure(runs: int, typist: str) -> dict[str, list[float]]:
         stage = Stage.build(folder, "chromium", card="mock", prompt="window")
         card = MockCardState.create(stage.mock_card_folder)
         trust = Trust.from_folder(card.folder, test=True)
-        environment = stage.environment | {"QT_QPA_PLATFORM": "offscreen"}
+        _put_host(stage, OFFSCREEN)
         times: dict[str, list[float]] = {"cold": [], "warm": [], "enter": []}
         async with (
             DemoServer(trust) as server,
             Chromium.launch(
-                stage.home, environment=environment, extension=extension_folder()
+                stage.home, environment=stage.environment, extension=extension_folder()
             ) as browser,
         ):
             for kind in ["cold"] * runs + ["warm"] * runs:
                 times[kind].append(await _window(browser, server.origin, kind))
             file = folder / "enter"
-            _put_typist(stage, typist, file)
+            _put_host(stage, [sys.executable, "-I", "-c", typist, str(file)])
             for _ in range(runs):
                 times["enter"].append(await _enter(browser, server.origin, file))
         return times
@@ -91,9 +92,9 @@ async def _between(browser: Chromium, begin: str, end: str) -> float:
     return (float(times[end]) - float(times[begin])) / 1000
 
 
-def _put_typist(stage: Stage, typist: str, file: Path) -> None:
+def _put_host(stage: Stage, command: list[str]) -> None:
+    """Have the host started with a command for its window."""
     program = stage.home / ".local/share/kortilla/host/kortilla-host"
-    command = [sys.executable, "-I", "-c", typist, str(file)]
     program.write_text(
         f"#!{python_path()} -I\n"
         "from native_host.__main__ import main\n"

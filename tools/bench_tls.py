@@ -21,21 +21,22 @@ from native_host.cli.demo.site_authority import Authority
 from native_host.cli.demo.stage import Stage
 from native_host.cli.demo.token import TokenSocket, add_token
 from native_host.mock_card.state import MockCardState
+from tests.offscreen import OFFSCREEN
 
 __all__ = ["main"]
 
 RUNS = 7
 
 #: Passes the window's lines on, and writes down when it was there; then it is closed.
-WATCHED_WINDOW = """
+WATCHED_WINDOW = f"""
 import subprocess, sys, time
-window = subprocess.Popen([sys.executable, "-I", "-m", "native_host.pin_prompt"],
+window = subprocess.Popen({OFFSCREEN!r},
                           stdin=0, stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True)
 for line in window.stdout:
     if '"visible"' in line:
         open(sys.argv[1], "w").write(str(time.time()))
-        line += '{"type": "cancel"}' + chr(10)
+        line += '{{"type": "cancel"}}' + chr(10)
     sys.stdout.write(line); sys.stdout.flush()
 """
 #: Types at once, and writes down when.
@@ -58,7 +59,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         stage = Stage.build(Path(name), "firefox", card="mock", prompt="window")
         MockCardState.create(stage.mock_card_folder)
-        stage.environment["QT_QPA_PLATFORM"] = "offscreen"
         authority = Authority(stage.home, ["localhost"])
         add_token(stage.home / "nssdb", authority)
         for version in ("1.2", "1.3"):

@@ -17,6 +17,7 @@ __all__ = [
     "CardRemoved",
     "KeyMissing",
     "NewPinRefused",
+    "PcscDeniedError",
     "PcscUnavailable",
     "PinBlocked",
     "PinNotEntered",
@@ -46,6 +47,15 @@ class PcscUnavailable(CardError):
     """The system's smart card service does not run or can't be reached."""
 
     code = "PCSC_UNAVAILABLE"
+
+
+class PcscDeniedError(PcscUnavailable):
+    """The smart card service runs, and does not let this process use it.
+
+    On Linux polkit allows it to the active session at the computer itself.
+    """
+
+    code = "PCSC_DENIED"
 
 
 class CardRemoved(CardError):

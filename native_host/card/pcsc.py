@@ -190,7 +190,7 @@ class _Watch:
     def current(self) -> Readers:
         """Return the readers. Raises ``PcscUnavailable`` when the monitor has ended."""
         if self.failure:
-            raise PcscUnavailable(str(self.failure))
+            raise type(self.failure)(str(self.failure))
         return self.readers or ()
 
     def hear(self, report: Readers | PcscUnavailable) -> None:

@@ -7,13 +7,23 @@ first call and not with this module.
 
 import importlib
 import logging
+import socket
+import sys
 from enum import IntEnum, unique
 from functools import cache
 from typing import Any
 
 from native_host.commands import missing
 
-from .errors import CardBusy, CardError, CardMute, CardRemoved, PcscUnavailable
+from .errors import (
+    CardBusy,
+    CardError,
+    CardMute,
+    CardRemoved,
+    PcscDeniedError,
+    PcscUnavailable,
+)
+from .service_watch import socket_path
 
 __all__ = [
     "Code",
@@ -49,7 +59,10 @@ class Code(IntEnum):
     UNPOWERED_CARD = 0x80100067
     RESET_CARD = 0x80100068
     REMOVED_CARD = 0x80100069
+    SECURITY_VIOLATION = 0x8010006A
 
+
+_HANGS_UP_WITHIN = 1.0  # seconds; polkit is asked meanwhile
 
 _ERRORS: dict[int, tuple[type[CardError], str]] = {
     Code.SHARING_VIOLATION: (CardBusy, "Another program holds the card."),
@@ -104,14 +117,46 @@ def check(result: int, step: str) -> None:
 
 
 def establish_context() -> int:
-    """Return a new context, which the caller releases. Raises ``PcscUnavailable``."""
+    """Return a new context, which the caller releases.
+
+    Raises ``PcscUnavailable``: ``PcscDeniedError`` when the service refuses.
+    """
     result, context = scard().SCardEstablishContext(scard().SCARD_SCOPE_SYSTEM)
-    if code_of(result) != Code.OK:
-        raise PcscUnavailable(
-            "The smart card service, on Linux pcscd, can't be reached. "
-            f"(SCardEstablishContext: {code_of(result):08X})"
+    code = code_of(result)
+    if code == Code.OK:
+        return int(context)
+    if code in {Code.NO_SERVICE, Code.SECURITY_VIOLATION} and _refuses():
+        raise PcscDeniedError(
+            "The smart card service, on Linux pcscd, does not let this session use the "
+            "readers. polkit allows it to a session at the computer's own screen, and "
+            "not over SSH, unless a rule of its own says otherwise. "
+            f"(SCardEstablishContext: {code:08X})"
         )
-    return int(context)
+    raise PcscUnavailable(
+        "The smart card service, on Linux pcscd, can't be reached. "
+        f"(SCardEstablishContext: {code:08X})"
+    )
+
+
+def _refuses() -> bool:
+    """Say whether pcscd ends each connection that it takes, which is how it refuses.
+
+    Its library has either code for that, by which of the two is faster, and both also
+    for a pcscd that is just ending. That one does not take another connection.
+    """
+    return sys.platform == "linux" and _hangs_up() and _hangs_up()
+
+
+def _hangs_up() -> bool:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(_HANGS_UP_WITHIN)
+        try:
+            client.connect(str(socket_path()))
+            return not client.recv(1)
+        except ConnectionResetError:
+            return True
+        except OSError:
+            return False
 
 
 def status_change(

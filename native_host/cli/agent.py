@@ -45,7 +45,9 @@ def serve(window: Sequence[str] | None = None) -> str:
     ``window`` puts another command in the place of the activation window's.
     """
     from native_host.agent import presence
+    from native_host.hardening import harden
 
+    harden()
     if not presence.is_enabled():
         say("The agent is switched off. `kortilla agent --enable` switches it on.")
         return "disabled"

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from native_host.config import Config
 from native_host.environment import open_prompt
+from native_host.hardening import harden
 from native_host.pin_prompt.prompt import Prompt
 
 __all__ = ["OpenPrompt", "run_with_prompt"]
@@ -27,6 +28,7 @@ def run_with_prompt(config: Config, work: Callable[[OpenPrompt], Awaitable[T]]) 
     A signal cancels as the person would, so that what stood in the way, and what has
     been signed, is told; a second one ends it at once. Raises ``KeyboardInterrupt``.
     """
+    harden()
 
     async def main() -> T:
         prompt: Prompt | None = None

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
+from native_host.hardening import harden
 from native_host.messaging.framing import Frame, FrameWriter, Pump
 from native_host.messaging.window_ahead import WindowAhead
 
@@ -30,6 +31,7 @@ def serve(
     ahead = WindowAhead(prompt_command)
     pump = Pump(fd_in, first_look=ahead.first_look)
     # From here on the window's process starts in parallel with these imports.
+    harden()
     from native_host.log import set_up_log
     from native_host.messaging.dispatcher import Dispatcher
 

@@ -47,7 +47,7 @@ __all__ = ["PinPadOnly", "TlsLogin"]
 
 logger = logging.getLogger(__name__)
 
-#: How many signatures one typing may be for: browsers open a few connections at once.
+#: How many may wait for one typing: browsers open a few connections at once.
 _MOST_AT_ONCE = 8
 #: Seconds for which nothing is asked after the person has cancelled: browsers try once
 #: or twice more by themselves.
@@ -87,6 +87,8 @@ class _Asking:
     kept: KeptPin | None = None
     task: asyncio.Task[None] | None = None
     begun: bool = False
+    #: Whether the window has been opened, and so can say something.
+    opened: bool = False
     called_off: bool = False
 
     def call_off(self) -> None:
@@ -95,6 +97,11 @@ class _Asking:
         # A task that has not begun would not close the window, nor one that ends.
         if self.begun and self.task is not None:
             self.task.cancel()
+
+    def tell_how_many(self) -> None:
+        """Tell the person for how many the PIN is typed, whenever that changes."""
+        if self.opened:
+            self.prompt.say_connections(len(self.wanted))
 
     def fail(self, error: Exception) -> None:
         """Tell all who still wait."""
@@ -151,9 +158,10 @@ class TlsLogin:
         """Sign a digest with the key of a certificate that is on a card here.
 
         With the PIN of a login, with one that is kept, or else with the one that is
-        typed in a window; whoever asks while that is open is served by the same typing.
-        Raises ``RequestExpired`` when the program's patience is at an end, while the
-        window stays; ``UserCancelled``, also for what comes right after the person has
+        typed in a window; whoever asks before its first signature is made is served by
+        the same typing, and the person is told how many that are. Raises
+        ``RequestExpired`` when the program's patience is at an end, while the window
+        stays; ``UserCancelled``, also for what comes right after the person has
         cancelled, ``CardError``, ``PromptFailed``, and ``Busy`` when too much is asked
         for at once, or for two cards.
         """
@@ -200,8 +208,12 @@ class TlsLogin:
         await self.pins.close()
 
     def _call_off(self, asking: _Asking) -> None:
-        """Close a window from outside. Who asks from now on gets another."""
+        """Close a window from outside."""
         asking.call_off()
+        self._close_to_others(asking)
+
+    def _close_to_others(self, asking: _Asking) -> None:
+        """Have a window of its own opened for whoever asks from now on."""
         if self._asking is asking:
             self._asking = None
 
@@ -211,6 +223,7 @@ class TlsLogin:
         future = asyncio.get_running_loop().create_future()
         wanted = _Wanted(digest, algorithm, future)
         asking.wanted.append(wanted)
+        asking.tell_how_many()
         try:
             async with asyncio.timeout(self._patience):
                 return await wanted.value
@@ -218,12 +231,14 @@ class TlsLogin:
             if wanted in asking.wanted:
                 asking.wanted.remove(wanted)
             asking.outlives = True
+            asking.tell_how_many()
             if not asking.wanted:
                 asking.prompt.say_late()
             raise RequestExpired("The program waits no longer.") from None
         except asyncio.CancelledError:
             if wanted in asking.wanted:
                 asking.wanted.remove(wanted)
+                asking.tell_how_many()
                 left_alone = not asking.wanted and not asking.outlives
                 if left_alone and asking is self._asking:
                     self._call_off(asking)
@@ -267,8 +282,7 @@ class TlsLogin:
             log_unexpected(logger, caught)
             error = KortillaError("This should not happen.")
         finally:
-            if self._asking is asking:
-                self._asking = None
+            self._close_to_others(asking)
             asking.begun = False  # nobody can call off what follows
             asking.fail(error)
             if asking.kept is not None:  # it ended before that could be said
@@ -288,6 +302,8 @@ class TlsLogin:
                 program=self._program,
             )
         )
+        asking.opened = True
+        asking.tell_how_many()
         asker = PinAsker(prompt, PinRole.PIN1, self._refusals)
         offer = ActivationOffer(prompt)
         wanted = asking.certificate
@@ -320,24 +336,20 @@ class TlsLogin:
             served = False
             if not asking.wanted:  # it is prepared, or nobody waits any more
                 await prompt.watch(at_hand.run(card.verify_pin, PinRole.PIN1, pin))
-            for _ in range(_MOST_AT_ONCE):
-                if not asking.wanted:
-                    break
+            while asking.wanted:
                 # The newest first: for the oldest it may be too late already.
                 wanted = asking.wanted[-1]
                 value = await asker.verify_and_sign(
                     at_hand, pin, key, wanted.digest, wanted.algorithm
                 )
+                self._close_to_others(asking)
                 if wanted in asking.wanted:
                     asking.wanted.remove(wanted)
                 if not wanted.value.done():
                     wanted.value.set_result(value)
                     served = True
-            if self._asking is asking:
-                self._asking = None
-            if asking.wanted:
-                asking.fail(Busy("One typing is for so many signatures and no more."))
-            elif pin is not None and not served:
+            self._close_to_others(asking)
+            if pin is not None and not served:
                 asking.kept = self.pins.keep(certificate, at_hand.reader, pin)
 
         await asker.until_accepted(at_hand, certificate, use)

@@ -12,6 +12,7 @@ from .questions import CodeField, CodesQuestion
 from .texts import Texts
 
 __all__ = [
+    "Digits",
     "about",
     "easy_to_guess",
     "fault",
@@ -22,6 +23,9 @@ __all__ = [
     "on_the_reader",
     "warnings",
 ]
+
+#: ASCII digits.
+Digits = bytes | bytearray | memoryview
 
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
@@ -100,11 +104,11 @@ def fault(field: CodeField, typed: int, text: Texts) -> str:
 
 
 def warnings(
-    digits: bytes | bytearray,
+    digits: Digits,
     text: Texts,
     *,
-    others: Iterable[bytes | bytearray] = (),
-    codes: Mapping[str, bytes | bytearray],
+    others: Iterable[Digits] = (),
+    codes: Mapping[str, Digits],
 ) -> list[str]:
     """Return what speaks against a new PIN, which is taken all the same.
 
@@ -122,7 +126,7 @@ def warnings(
     return said
 
 
-def easy_to_guess(digits: bytes | bytearray) -> bool:
+def easy_to_guess(digits: Digits) -> bool:
     """Return whether a PIN is one of those that are tried first.
 
     A row like 1234, 4321, 2468 or 7777, one with each digit twice (1122), a short row
@@ -143,7 +147,7 @@ def easy_to_guess(digits: bytes | bytearray) -> bool:
     return any(_is_date(*parts) for parts in _dates(digits))
 
 
-def _dates(digits: bytes | bytearray) -> Iterator[tuple[int, int, int]]:
+def _dates(digits: Digits) -> Iterator[tuple[int, int, int]]:
     """Return each way to read the digits as day, month and century."""
     pairs = [10 * (a - 48) + b - 48 for a, b in zip(*[iter(digits)] * 2, strict=False)]
     match [len(digits), *pairs]:

@@ -20,6 +20,7 @@ Host to window, one object a line, at most ``MAX_REQUEST`` bytes::
     {"type": "offer-activation", "number": 5, "partly": false}
                                      ← {"type": "agreed", "number": 5}
     {"type": "late"}
+    {"type": "connections", "count": 3}
     {"type": "close"}
 
 The objects' fields are those of ``questions``. The window may send
@@ -55,12 +56,14 @@ __all__ = [
     "AskStarted",
     "ChooseCard",
     "Close",
+    "Connections",
     "Late",
     "OfferActivation",
     "Open",
     "Request",
     "Show",
     "decode_request",
+    "encode_answer",
     "encode_request",
     "read_answer",
     "split_codes",
@@ -145,6 +148,16 @@ class Late:
 
 
 @dataclass(frozen=True)
+class Connections:
+    """Say how many connections of a program are signed for by one typing.
+
+    The page stays as it is.
+    """
+
+    count: int
+
+
+@dataclass(frozen=True)
 class Close:
     """Take the window away and end."""
 
@@ -159,6 +172,7 @@ Request = (
     | AskCodes
     | OfferActivation
     | Late
+    | Connections
     | Close
 )
 
@@ -172,6 +186,7 @@ _TYPES: Mapping[str, type[Request]] = {
     "ask-codes": AskCodes,
     "offer-activation": OfferActivation,
     "late": Late,
+    "connections": Connections,
     "close": Close,
 }
 
@@ -211,6 +226,30 @@ def decode_request(line: bytes) -> Request:
         case {"type": str(name), **rest} if name in _TYPES:
             return _record(_TYPES[name], rest)
     raise ValueError("A request is not an object of a known type.")
+
+
+def encode_answer(message: Mapping[str, Any]) -> bytearray:
+    """Return the line for an answer. The caller wipes it.
+
+    Digits are in a ``bytearray``, several codes in a list of them. They never become a
+    ``str``, which could not be wiped, and are wiped here.
+    """
+    parts: list[bytes | bytearray] = [b"{"]
+    for name, value in message.items():
+        parts.append(b'%b"%b": ' % (b", " * (len(parts) > 1), name.encode()))
+        if isinstance(value, bytearray):
+            parts += [b'"', value, b'"']
+        elif isinstance(value, list):
+            quoted: list[bytes | bytearray] = [b'", "'] * (2 * len(value) - 1)
+            quoted[::2] = value
+            parts += [b'["', *quoted, b'"]']
+        else:
+            parts.append(json.dumps(value).encode())
+    line = bytearray().join((*parts, b"}\n"))
+    for part in parts:
+        if isinstance(part, bytearray):
+            part[:] = bytes(len(part))
+    return line
 
 
 def read_answer(line: bytearray) -> tuple[str, int, bytearray] | None:

@@ -90,6 +90,12 @@ class Prompt(ABC):
         as before. What comes up later says it too.
         """
 
+    def say_connections(self, count: int) -> None:  # noqa: B027 - as above
+        """Say for how many connections one typing is, whenever that changes.
+
+        Changes nothing about what is asked. One is not spoken of: the question does.
+        """
+
     @abstractmethod
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
         """Ask which of several cards to use; return its index.

@@ -10,17 +10,40 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-__all__ = ["has_screen", "spawn"]
+__all__ = ["COMMAND", "has_screen", "spawn", "window_environment"]
+
+COMMAND = (sys.executable, "-I", "-m", "native_host.pin_prompt")
+
+#: What the window gets of the environment on Linux. A browser may carry what loads code
+#: into the window, draws it elsewhere, or logs its keys. Input methods are left out:
+#: digits need none, and some are asked over the session's bus at each key.
+_PASSED = frozenset(
+    {
+        *("HOME", "PATH", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ"),
+        *("DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"),
+        # The size of things, and what a screen reader needs.
+        *("QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS", "QT_FONT_DPI"),
+        *("QT_AUTO_SCREEN_SCALE_FACTOR", "QT_ENABLE_HIGHDPI_SCALING"),
+        *("QT_SCALE_FACTOR_ROUNDING_POLICY", "QT_USE_PHYSICAL_DPI"),
+        *("QT_LINUX_ACCESSIBILITY_ALWAYS_ON", "QT_ACCESSIBILITY"),
+        *("XCURSOR_THEME", "XCURSOR_SIZE", "GDK_SCALE", "GDK_DPI_SCALE"),
+        # By these xdg-open knows the desktop, whose viewer opens a PDF.
+        *("DESKTOP_SESSION", "DESKTOP_STARTUP_ID", "GNOME_DESKTOP_SESSION_ID"),
+        *("KDE_FULL_SESSION", "KDE_SESSION_VERSION", "MATE_DESKTOP_SESSION_ID"),
+    }
+)
+_PASSED_PREFIXES = ("LC_", "XDG_")
+#: Where Qt may be told to draw.
+_PLATFORMS = ("xcb", "wayland")
 
 
 def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
     """Start the window's process, which shows nothing until it is told to.
 
-    ``command`` stands in for the real one in tests. Raises ``PromptFailed`` when it
-    can't be started. The process ends by itself when its standard input is closed.
+    ``command`` takes the place of ``COMMAND`` in tests. Raises ``PromptFailed`` when
+    it can't be started. The process ends when its standard input is closed.
     """
-    drawn = os.environ.get("QT_QPA_PLATFORM")  # somebody has said where
-    if command is None and not drawn and not has_screen():
+    if command is None and not has_screen():
         from .prompt import PromptFailed  # heavy, and seldom needed
 
         raise PromptFailed(
@@ -29,10 +52,11 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
         )
     try:
         return subprocess.Popen(  # noqa: S603 - our own program, or what a test names
-            command or [sys.executable, "-I", "-m", "native_host.pin_prompt"],
+            command or COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
+            env=window_environment(),
         )
     except OSError as error:
         from .prompt import PromptFailed
@@ -40,6 +64,20 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
         raise PromptFailed(
             f"The PIN window can't be started: {error.strerror}."
         ) from error
+
+
+def window_environment() -> dict[str, str] | None:
+    """Return the environment of the window's process; None for all of this one's."""
+    if not sys.platform.startswith("linux"):
+        return None
+    passed = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _PASSED or name.startswith(_PASSED_PREFIXES)
+    }
+    if (platform := os.environ.get("QT_QPA_PLATFORM")) in _PLATFORMS:
+        passed["QT_QPA_PLATFORM"] = platform
+    return passed
 
 
 def has_screen() -> bool:

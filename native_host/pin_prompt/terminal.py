@@ -127,8 +127,15 @@ class TerminalPrompt(Prompt):
         if self._late:
             return
         self._late = True
+        self._say_meanwhile(self._texts("late"))
+
+    def say_connections(self, count: int) -> None:
+        if count > 1:
+            self._say_meanwhile(self._texts("connections", count=count))
+
+    def _say_meanwhile(self, words: str) -> None:
         asking = self._asking is not None and not self._asking.done()
-        self._say("\n" * asking + self._texts("late"))
+        self._say("\n" * asking + words)
         if asking:  # what was typed is still in the terminal's line
             self._say(self._words, end="")
 

@@ -21,6 +21,7 @@ from .messages import (
     AskStarted,
     ChooseCard,
     Close,
+    Connections,
     Late,
     OfferActivation,
     Open,
@@ -91,6 +92,10 @@ class WindowPrompt(Prompt):
     def say_late(self) -> None:
         if not self._stdin.closed:  # the program may be late by then
             self._send(Late())
+
+    def say_connections(self, count: int) -> None:
+        if not self._stdin.closed:
+            self._send(Connections(count))
 
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
         self._number += 1

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from native_host.config import Config
+from native_host.hardening import harden
 from native_host.operations.login_servers import Stranger
 
 from .client import LINGERING
@@ -49,6 +50,7 @@ def serve_stdio(
     for how many seconds a browser waits for a signature. Raises ``KortillaError`` for a
     configuration that can't be used.
     """
+    harden()
     descriptors = os.dup(0), os.dup(1)
     # A stray print can't break the protocol, nor a child read what is meant for us.
     null = os.open(os.devnull, os.O_RDONLY)
@@ -72,6 +74,7 @@ def serve_socket(
     Its folder is made, for this user alone. A socket that nobody listens on any more is
     replaced. Raises ``SocketUnusable``, and as ``serve_stdio`` does.
     """
+    harden()
     with _listen(path) as listener:
         made = path.stat()
         try:

@@ -8,13 +8,14 @@ from unittest import mock
 
 import pytest
 
-from native_host.card.errors import PcscUnavailable
+from native_host.card.errors import PcscDeniedError, PcscUnavailable
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_calls import status_change
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
 from tests.pcsc import READER, READERS, Room, isolated
+from tests.refusing import refusing
 
 from .virtual_reader import has_card, log_in, reader_where
 
@@ -127,3 +128,20 @@ async def test_nothing_is_asked_of_the_service_while_nothing_happens(
                         await source.wait_for_change(readers)
                 # One look at the readers, and the wait that does not end.
                 assert asks.call_count == 2
+
+
+@isolated
+async def test_a_service_that_refuses_is_none_that_is_not_there(room: Room) -> None:
+    async with PcscSource() as source:
+        with refusing(room):
+            for _ in range(2):
+                with pytest.raises(PcscDeniedError, match="SSH"):
+                    await source.readers()
+            with pytest.raises(PcscDeniedError):
+                await source.connect(Reader(READER))
+            waiting = asyncio.ensure_future(source.wait_for_service())
+            await asyncio.sleep(1)  # all its first tries are over
+            assert not waiting.done()
+        room.start_service()
+        async with asyncio.timeout(20):
+            await waiting

@@ -10,6 +10,7 @@ from native_host.card.errors import CardKind
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
 from tests.pcsc import READERS, Room, isolated
+from tests.refusing import refusing
 
 FIRST, SECOND = READERS[:2]
 ORGANISATION = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
@@ -123,3 +124,15 @@ async def test_without_pcscd_it_fails_and_says_why(room: Room) -> None:
         assert [*result] == ["error"]
         assert result["error"]["code"] == "PCSC_UNAVAILABLE"
         assert words == f"{result['error']['message']}\n"
+
+
+@isolated
+async def test_where_pcscd_refuses_it_says_so_and_who_may(room: Room) -> None:
+    with refusing(room):
+        for options in ([], ["--json"]):
+            code, result, words = status(*options)
+            assert code == 1
+            assert result["error"]["code"] == "PCSC_DENIED"
+            assert words == f"{result['error']['message']}\n"
+            assert "does not let this session use the readers" in words
+            assert "SSH" in words

@@ -183,6 +183,5 @@ def make_environment(home: Path, config: str) -> dict[str, str]:
         "XDG_RUNTIME_DIR": str(home / "run"),
         "PATH": os.environ["PATH"],
         "KORTILLA_CONFIG": str(home / "config.toml"),
-        "QT_QPA_PLATFORM": "offscreen",
         "LANG": "C.UTF-8",
     }

@@ -33,6 +33,8 @@ class Person(Prompt):
     conversation: Conversation | None = None
     shown: list[tuple[Step, Problem | None]] = field(default_factory=list)
     bars: list[Progress] = field(default_factory=list)
+    #: For how many connections the PIN was said to be, one after the other.
+    connections: list[int] = field(default_factory=list)
     questions: list[PinQuestion] = field(default_factory=list)
     choices: list[list[CardChoice]] = field(default_factory=list)
     consents: list[ConsentQuestion] = field(default_factory=list)
@@ -64,6 +66,9 @@ class Person(Prompt):
         self.shown.append((step, problem))
         if progress is not None:
             self.bars.append(progress)
+
+    def say_connections(self, count: int) -> None:
+        self.connections.append(count)
 
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
         self.choices.append(list(choices))

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from native_host.card.pcsc import PcscSource
+from native_host.errors import UserCancelled
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import CommandName
 from native_host.mock_card.state import MockCardState
@@ -15,6 +16,7 @@ from native_host.operations.sign import Signatures, SigningInterrupted
 from native_host.pin_prompt.prompt import Problem, Step
 from tests.card.virtual_reader import has_card, reader_where
 from tests.pcsc import Room, isolated
+from tests.refusing import refusing
 
 from .faulty_session import PIN_STATUS
 from .person import Person, until
@@ -174,3 +176,19 @@ async def test_a_service_that_goes_in_a_later_signature_interrupts_the_batch(
         assert card.names.count(CommandName.VERIFY) == 2
         start_anew(room, MockCard(state))
         await check_card(state)
+
+
+@isolated
+async def test_a_service_that_refuses_is_said_in_the_window(room: Room) -> None:
+    for operation, _ in OPERATIONS.values():
+        person = Person()
+        with refusing(room):
+            async with PcscSource() as source:
+                asked = asyncio.ensure_future(operation(source, person))
+                await until(person.problems)
+                assert set(person.problems()) == {"PCSC_DENIED"}
+                person.cancel()
+                with pytest.raises(UserCancelled) as caught:
+                    await asked
+                assert caught.value.reason == "PCSC_DENIED"
+        room.start_service()

@@ -88,7 +88,7 @@ async def test_too_many_at_once_are_refused(
     assert all(isinstance(each, RequestCancelled) for each in results)
 
 
-async def test_one_typing_is_for_eight_signatures_however_they_are_asked_for(
+async def test_who_asks_after_the_first_signature_gets_a_window_of_its_own(
     login: TlsLogin, windows: Windows, certificate: CardCertificate
 ) -> None:
     windows.type("1234")
@@ -103,9 +103,32 @@ async def test_one_typing_is_for_eight_signatures_however_they_are_asked_for(
     asked = [insist() for _ in range(4)]
     ended = asyncio.gather(*asked, return_exceptions=True)
     await until(lambda: len(windows.persons) == 2 and windows.persons[1].questions)
-    assert made == 8
+    assert made == 4
+    await until(lambda: windows.persons[1].connections[-1:] == [4])
     await login.close()
     await ended
+
+
+async def test_the_person_is_told_how_many_connections_the_pin_is_for(
+    login: TlsLogin,
+    windows: Windows,
+    certificate: CardCertificate,
+    source: MockCardSource,
+) -> None:
+    first = asyncio.create_task(sign(login, certificate))
+    await until(lambda: windows.persons and windows.persons[0].questions)
+    [person] = windows.persons
+    assert person.connections == [1]
+    others = [asyncio.create_task(sign(login, certificate)) for _ in range(2)]
+    await until(lambda: person.connections == [1, 2, 3])
+    others[1].cancel()
+    await until(lambda: person.connections == [1, 2, 3, 2])
+    source.remove()  # so that the PIN is asked for once more
+    person.pins.append("1234")
+    source.insert()
+    await asyncio.gather(first, others[0])
+    assert person.connections == [1, 2, 3, 2]
+    assert len(windows.persons) == 1
 
 
 async def test_a_program_that_tries_again_by_itself_opens_no_window_after_cancel(

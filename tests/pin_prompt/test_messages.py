@@ -16,6 +16,7 @@ from native_host.pin_prompt.messages import (
     AskStarted,
     ChooseCard,
     Close,
+    Connections,
     Late,
     OfferActivation,
     Open,
@@ -64,6 +65,7 @@ TWENTY = tuple(
         OfferActivation(10, partly=True),
         Open(a_conversation(operation="tls-login", origin="", program="Fïrefox\n")),
         Late(),
+        Connections(3),
         Close(),
     ],
 )

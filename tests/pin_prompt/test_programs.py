@@ -19,6 +19,7 @@ from native_host.pin_prompt.messages import (
     AskPin,
     AskStarted,
     ChooseCard,
+    Connections,
     Late,
     OfferActivation,
     Request,
@@ -244,7 +245,7 @@ def test_late_does_not_let_keys_through_that_the_guard_keeps_out(stage: Stage) -
     opened(stage).handle(AskPin(1, a_question()))
     stage.handle(Late())
     QTest.keyClicks(stage.pin_page.field, "1234\r")
-    assert stage.pin_page.field.text() == ""
+    assert bytes(stage.pin_page.field.digits) == b""
     assert stage.answers == []
 
 
@@ -299,6 +300,62 @@ def test_who_has_nothing_left_to_type_is_not_told_to(
     assert len(notices(stage)) == 1
 
 
+# Several connections
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("fi", "Firefox on avannut 3 yhteyttä yhtä aikaa."),
+        ("sv", "Firefox har öppnat 3 anslutningar samtidigt."),
+        ("en", "Firefox has opened 3 connections at once."),
+    ],
+)
+def test_the_number_of_connections_is_said_and_nothing_else_changes(
+    stage: Stage, spoken: list[str], language: str, said: str
+) -> None:
+    opened(stage, language=language).handle(AskPin(1, a_question()))
+    stage.window.guard.end()
+    page = stage.pin_page
+    stage.handle(Connections(1))
+    assert not notices(stage)
+    QTest.keyClicks(page.field, "12")
+    spoken.clear()
+    stage.handle(Connections(3))
+    assert said in stage.words
+    assert [words[: len(said)] for words in spoken] == [said]
+    assert stage.window.focusWidget() is page.field
+    assert not stage.window.guard.active
+    stage.handle(Connections(1))
+    assert said not in stage.words
+    QTest.keyClicks(page.field, "34\r")
+    assert stage.answers == [{"type": "pin", "number": 1, "digits": "1234"}]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        AskPin(2, a_question(wrong=True, tries_left=4)),
+        AskPin(2, a_question(pin_pad=True)),
+        Show(Step.SIGNING),
+        Show(Step.PIN_PAD),
+    ],
+)
+def test_the_number_of_connections_stands_where_they_are_signed_for(
+    stage: Stage, spoken: list[str], later: Request
+) -> None:
+    said = "Firefox has opened 2 connections at once."
+    opened(stage).handle(Connections(2))
+    assert said not in stage.words
+    stage.handle(later)
+    assert said in stage.words
+    assert said in spoken[-1]
+    stage.handle(Connections(3))
+    assert "Firefox has opened 3 connections at once." in stage.words
+    stage.handle(Show(Step.READY))
+    assert "connections at once" not in stage.words
+
+
 def test_nothing_is_late_before_the_window_is_open(stage: Stage) -> None:
     with pytest.raises(ValueError, match="not open"):
         stage.handle(Late())
@@ -306,11 +363,12 @@ def test_nothing_is_late_before_the_window_is_open(stage: Stage) -> None:
 
 @pytest.mark.usefixtures("text_scale")
 @pytest.mark.parametrize("language", texts.languages())
+@pytest.mark.parametrize("news", [Late(), Connections(8)])
 def test_field_and_notice_are_in_view_with_large_text_too(
-    stage: Stage, language: str
+    stage: Stage, language: str, news: Request
 ) -> None:
     opened(stage, language=language).handle(AskPin(1, a_question()))
-    stage.handle(Late())
+    stage.handle(news)
     stage.settle()
     assert can_be_seen(stage, stage.pin_page.field)
     shown = [n for n in stage.window.findChildren(Notice) if n.isVisible()]

@@ -37,7 +37,6 @@ def screen() -> Iterator[Screen]:
 @pytest.fixture
 def window(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[bytes]:
     """The window's process, on that screen."""
-    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
     monkeypatch.setenv("DISPLAY", screen.display)
     return spawn()
 

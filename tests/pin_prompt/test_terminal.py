@@ -257,6 +257,8 @@ async def test_a_kept_pin_waits_for_no_one_at_the_terminal(
     prompt._texts = texts.load("en", "tls-login", program="Firefox")
     prompt._terminal = os.open(os.devnull, os.O_WRONLY)
     try:
+        prompt.say_connections(1)
+        prompt.say_connections(2)
         prompt.say_late()
         prompt.show(Step.READY)
         waiting = asyncio.ensure_future(prompt.wait_for_cancel())
@@ -267,6 +269,7 @@ async def test_a_kept_pin_waits_for_no_one_at_the_terminal(
     finally:
         os.close(prompt._terminal)
     said = capsys.readouterr().err
+    assert said.startswith("Firefox has opened 2 connections at once.")
     assert said.index("Firefox does not wait") < said.index("Your PIN is right")
 
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -24,6 +24,7 @@ from native_host.pin_prompt.questions import (
 )
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
+from tests.offscreen import OFFSCREEN
 
 from .conftest import a_codes_question, a_conversation, a_question
 
@@ -87,6 +88,7 @@ opened = hear()
 say(type='visible')
 assert opened['conversation']['program'] == 'Firefox'
 asked = hear()
+assert hear() == {'type': 'connections', 'count': 2}
 assert hear() == {'type': 'late'}
 say(type='pin', number=asked['number'], digits='1234')
 """
@@ -96,10 +98,12 @@ say(type='pin', number=asked['number'], digits='1234')
         )
         asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
         await asyncio.sleep(0)
+        prompt.say_connections(2)
         prompt.say_late()
         assert await asking == b"1234"
         await prompt.close()
         prompt.say_late()  # nobody is there any more, which is no fault
+        prompt.say_connections(2)
 
 
 def codes(*values: str) -> str:
@@ -367,17 +371,8 @@ async def test_a_window_that_was_never_opened_is_put_away() -> None:
 # The real window, without a screen
 
 
-@pytest.fixture
-def real(monkeypatch: pytest.MonkeyPatch) -> Callable[[], subprocess.Popen[bytes]]:
-    """Start the real window's process."""
-    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
-    return spawn
-
-
-async def test_the_real_window_appears_and_goes(
-    real: Callable[[], subprocess.Popen[bytes]],
-) -> None:
-    process = real()
+async def test_the_real_window_appears_and_goes() -> None:
+    process = spawn(OFFSCREEN)
     prompt = WindowPrompt(process)
     await prompt.open(a_conversation(language="fi"))
     for step in Step:
@@ -391,10 +386,8 @@ async def test_the_real_window_appears_and_goes(
         await asking
 
 
-async def test_the_real_window_ends_with_the_host(
-    real: Callable[[], subprocess.Popen[bytes]],
-) -> None:
-    process = real()
+async def test_the_real_window_ends_with_the_host() -> None:
+    process = spawn(OFFSCREEN)
     prompt = WindowPrompt(process)
     await prompt.open(a_conversation())
     assert process.stdin is not None
@@ -410,12 +403,10 @@ def host() -> Iterator[subprocess.Popen[bytes]]:
     """A host with a window, whose process id it prints."""
     script = (
         "import time; from native_host.pin_prompt.spawn import spawn; "
-        "print(spawn().pid, flush=True); time.sleep(600)"
+        f"print(spawn({OFFSCREEN!r}).pid, flush=True); time.sleep(600)"
     )
     host = subprocess.Popen(
-        [sys.executable, "-I", "-c", script],
-        stdout=subprocess.PIPE,
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        [sys.executable, "-I", "-c", script], stdout=subprocess.PIPE
     )
     yield host
     host.kill()
@@ -441,9 +432,8 @@ async def test_the_real_window_ends_when_the_host_is_killed(
 async def test_the_real_window_without_a_screen_fails(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", ":no-such")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     prompt = WindowPrompt(spawn())
     with pytest.raises(PromptFailed, match="ended by itself"):
         await prompt.open(a_conversation())
@@ -461,12 +451,7 @@ async def test_the_real_window_without_a_screen_fails(
 )
 def test_the_real_window_ends_at_nonsense_without_repeating_it(line: bytes) -> None:
     done = subprocess.run(
-        [sys.executable, "-I", "-m", "native_host.pin_prompt"],
-        input=line,
-        capture_output=True,
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
-        timeout=30,
-        check=False,
+        OFFSCREEN, input=line, capture_output=True, timeout=30, check=False
     )
     # The end of input ends the window too, and may come first.
     assert done.returncode in (0, 2)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import NoReturn
 
 from PySide6.QtCore import (
+    QEvent,
     QMessageLogContext,
     QObject,
     Qt,
@@ -16,13 +17,15 @@ from PySide6.QtCore import (
     Signal,
     qInstallMessageHandler,
 )
-from PySide6.QtGui import QGuiApplication, QPalette
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QPalette
 from PySide6.QtWidgets import QApplication
 
+from native_host.hardening import forbid_core_files, hide_memory
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
 from .guard import Guard
 from .look import dark_palette
+from .pin_field import PinField
 from .window import PromptWindow
 
 __all__ = ["follow", "make_application", "run"]
@@ -31,6 +34,8 @@ __all__ = ["follow", "make_application", "run"]
 #: card, and not looking for one saves time; only from the desktop's portal Qt learns
 #: whether the desktop is dark.
 OURS = {"QT_XCB_GL_INTEGRATION": "none", "QT_QPA_PLATFORMTHEME": "xdgdesktopportal"}
+#: Keys that move the cursor in a field.
+_MOVING = range(Qt.Key.Key_Home, Qt.Key.Key_PageDown + 1)
 #: Smallest size of text in points, where the desktop's own is smaller.
 _SMALLEST_TEXT = 11.0
 
@@ -39,7 +44,7 @@ def make_application(text_scale: float = 1.0) -> QApplication:
     """Return the application, with the desktop's colours and size of text."""
     qInstallMessageHandler(_log)
     QGuiApplication.setDesktopFileName("fi.kortilla.host")
-    application = QApplication(["kortilla"])
+    application = _Application(["kortilla"])
     application.setApplicationName("Kortilla")
     application.setQuitOnLastWindowClosed(False)
     # One style everywhere, since the colours of buttons are checked against it.
@@ -69,16 +74,16 @@ def follow(application: QApplication, scheme: Qt.ColorScheme) -> None:
 
 def run() -> NoReturn:
     """Speak with the host over standard input and output until it is over."""
+    forbid_core_files()
     sys.excepthook = _end_without_a_word
     lines = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not get between the lines
-    before = {name: os.environ.setdefault(name, OURS[name]) for name in OURS}
+    os.environ |= OURS
     application = make_application()
-    for name, value in before.items():
-        if value == OURS[name]:
-            del os.environ[name]  # not for the programs that documents open in
+    for name in OURS:
+        del os.environ[name]  # not for the programs that documents open in
 
-    def send(line: bytes) -> None:
+    def send(line: bytearray) -> None:
         try:
             os.write(lines, line)
         except OSError:  # the host is gone
@@ -89,6 +94,7 @@ def run() -> NoReturn:
         os._exit(0)  # nothing to save, and taking Qt apart takes time
 
     window = PromptWindow(send, Guard())
+    window.guard.changed.connect(_hide_memory)
     inbox = _Inbox(end)
     inbox.received.connect(
         lambda line: _handle(window, line), Qt.ConnectionType.QueuedConnection
@@ -96,6 +102,43 @@ def run() -> NoReturn:
     inbox.start()
     application.exec()
     end()
+
+
+def _hide_memory(guarded: bool) -> None:
+    """Do so before a digit is taken, and after Qt has asked for the desktop's colours.
+
+    The portal that it asks goes on answering a program that it has looked at once.
+    """
+    if not guarded:
+        hide_memory()
+
+
+class _Application(QApplication):
+    """Keeps the digits that are pressed from the accessibility bus.
+
+    Qt reports each key that comes from outside on that bus, where any program of the
+    session can listen, and gives it to the window once that was answered. It reports
+    the keys that are left: screen readers have their commands there.
+    """
+
+    def notify(self, receiver: QObject, event: QEvent) -> bool:
+        # A filter would be too late: Qt may put its own in front at any time.
+        if isinstance(event, QKeyEvent) and event.spontaneous() and self._kept(event):
+            copy = event.clone()
+            taken = self.sendEvent(receiver, copy)
+            event.setAccepted(copy.isAccepted())
+            return taken
+        return super().notify(receiver, event)
+
+    def _kept(self, event: QKeyEvent) -> bool:
+        """Say whether a key is not reported: digits, and what edits a field for them.
+
+        An edit that waits for the bus would come after digits which do not wait.
+        """
+        if event.text().isdigit():
+            return True
+        edits = event.key() in _MOVING or not event.text().isprintable()
+        return edits and isinstance(self.focusWidget(), PinField)
 
 
 class _Inbox(QObject):

@@ -52,13 +52,13 @@ class CodeEntry(QWidget):
         self._build()
 
     @property
-    def digits(self) -> bytes:
+    def digits(self) -> memoryview:
         """What has been typed."""
-        return self.fields[0].text().encode("ascii")
+        return self.fields[0].digits
 
     def fault(self, field: PinField) -> str:
         """Return what is wrong with what was typed into a field, if anything."""
-        return codes.fault(self.field, len(field.text()), self.text)
+        return codes.fault(self.field, len(field.digits), self.text)
 
     def forget(self) -> None:
         """Forget what was typed."""
@@ -83,7 +83,7 @@ class CodeEntry(QWidget):
         field.setAccessibleName(name)
         field.submitted.connect(lambda: self.submitted.emit(field))
         field.refused.connect(lambda key: self.refused.emit(field, key))
-        field.textChanged.connect(lambda _text: self._on_change(field))
+        field.changed.connect(lambda: self._on_change(field))
         self.fields.append(field)
         self.describe(field)
         what = label(words, bold=True)
@@ -121,20 +121,20 @@ class NewPinEntry(CodeEntry):
         if words := super().fault(self.fields[0]):
             return words
         again = self.fields[1]
-        same = again.text() == self.fields[0].text()
+        same = again.digits == self.digits
         return "" if field is not again or same else self.text("codes.differ")
 
     def look(self) -> None:
         """Tick off the rules that are kept by what has been typed."""
-        first, again = (field.text() for field in self.fields)
+        first, again = (field.digits for field in self.fields)
         long_enough = len(first) in self.field.lengths
         self._rules[0].show_kept(Kept.YES if long_enough else Kept.OPEN)
         same = Kept.YES if long_enough and first == again else Kept.OPEN
-        differ = bool(again) and not first.startswith(again)
+        differ = first[: len(again)] != again
         self._rules[1].show_kept(Kept.NO if differ else same)
-        shared = any(first == other.fields[0].text() for other in self._others)
-        easy = codes.easy_to_guess(self.digits) or any(
-            first == code.fields[0].text() for code in self._codes
+        shared = any(first == other.digits for other in self._others)
+        easy = codes.easy_to_guess(first) or any(
+            first == code.digits for code in self._codes
         )
         for rule, broken in ((self._easy, easy), (self._different, shared)):
             judged = Kept.NO if broken else Kept.YES
@@ -148,7 +148,7 @@ class NewPinEntry(CodeEntry):
         if self._rules[0].kept is not Kept.YES:
             return ""
         others = [other.digits for other in self._others]
-        typed: dict[str, bytes | bytearray] = {
+        typed: dict[str, codes.Digits] = {
             code.field.name: code.digits for code in self._codes
         }
         return " ".join(

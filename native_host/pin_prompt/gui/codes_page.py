@@ -53,8 +53,9 @@ class OfferPage(Page):
 class ManagePage(Page):
     """What is needed, how far it has got, and what a wrong code costs on this card."""
 
-    #: The codes in the order of the fields; none when they are typed on the reader.
-    answered = Signal(list)
+    #: The codes in the order of the fields, each in a ``bytearray`` that whoever takes
+    #: the list wipes; none when they are typed on the reader.
+    answered = Signal(object)
 
     def __init__(
         self,
@@ -152,7 +153,7 @@ class ManagePage(Page):
         else:
             self._answer([])
 
-    def _answer(self, values: list[str]) -> None:
+    def _answer(self, values: list[bytearray]) -> None:
         self.setEnabled(False)  # a second Enter must not answer again
         self.confirm.setEnabled(False)
         self.answered.emit(values)
@@ -282,7 +283,7 @@ class CodesPage(ManagePage):
         if ticked and not self._guard.active:
             if any(self._stopped_at(field) for field in self.fields):
                 return
-            values = [entry.fields[0].text() for entry in self.entries]
+            values = [entry.fields[0].take() for entry in self.entries]
             self.forget()
             self.pause.stop()
             self._answer(values)

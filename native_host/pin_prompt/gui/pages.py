@@ -47,6 +47,7 @@ _ELSEWHERE = (
     "WRONG_PUK",
     "ACTIVATION_MISMATCH",
     "KEY_MISSING",
+    "PCSC_DENIED",
 )
 
 
@@ -72,8 +73,11 @@ class Page(QWidget):
         self.spoken = ""
         #: Whether the person has still to do something before the program can go on.
         self.waits = True
-        #: Which row says that the program does not wait any longer.
+        #: Whether a signature is asked for here, or made.
+        self.signs = False
+        #: Which row says what is new about the program that waits.
         self._late_at = 0
+        self._connections: Notice | None = None
         #: What the keys scroll where the page itself fits.
         self.scrolled: QAbstractScrollArea | None = None
         self.rows = QVBoxLayout(self)
@@ -137,6 +141,15 @@ class Page(QWidget):
         self.column.insertWidget(self._late_at, late)
         self.news = self.news or late
 
+    def tell_connections(self, words: str) -> None:
+        """Say for how many connections the PIN is; nothing where it is for one."""
+        if self._connections is None:
+            self._connections = Notice(words)
+            self.column.insertWidget(self._late_at, self._connections)
+            self.news = self.news or self._connections
+        self._connections.label.setText(words)
+        self._connections.setVisible(bool(words))
+
     def say(self, words: str, *, politely: bool = False) -> None:
         """Have a screen reader speak, at once or when it has said the rest."""
         event = QAccessibleAnnouncementEvent(self, words)
@@ -187,6 +200,7 @@ class StepPage(Page):
         super().__init__(conversation, text)
         self.shows = (step, problem)
         self.waits = step not in (*OVER, Step.SIGNING)
+        self.signs = step in (Step.SIGNING, Step.PIN_PAD)
         self.heading_text, body = text.problem(problem) if problem else text.step(step)
         self.column.addWidget(label(self.heading_text, 1.3, bold=True))
         self._add_body(step, body, problem)

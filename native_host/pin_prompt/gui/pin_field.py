@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The field that a PIN is typed into."""
 
-from PySide6.QtCore import QRectF, QRegularExpression, Qt, Signal
+from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import (
     QInputMethodEvent,
     QKeyEvent,
@@ -10,7 +10,6 @@ from PySide6.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
-    QRegularExpressionValidator,
 )
 from PySide6.QtWidgets import QLineEdit, QWidget
 
@@ -20,7 +19,10 @@ from .widgets import draw_focus, em
 
 __all__ = ["PinField", "SignatureField"]
 
-_DIGITS = frozenset("0123456789")
+#: What Qt has for each digit. Qt tells every program of the session what a field holds
+#: and what is deleted from it, on the accessibility bus, a password field's too.
+_BULLET = "•"
+_DIGITS = "0123456789"
 _CLIPBOARD = (
     QKeySequence.StandardKey.Paste,
     QKeySequence.StandardKey.Copy,
@@ -31,6 +33,9 @@ _CLIPBOARD = (
 class PinField(QLineEdit):
     """Takes digits from the keyboard and nothing else.
 
+    Qt holds a bullet for each digit, and edits the bullets. The digits follow: at the
+    same places, in a buffer that never grows, so that no copy is left in memory.
+
     While the guard is up it takes nothing, and forgets what it had: half a PIN that is
     taken for a whole one costs a try.
     """
@@ -39,12 +44,18 @@ class PinField(QLineEdit):
     submitted = Signal()
     #: Something was not taken; the key of the text that says why.
     refused = Signal(str)
+    #: The digits have changed.
+    changed = Signal()
 
     def __init__(
         self, guard: Guard, max_length: int, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._guard = guard
+        self._buffer = bytearray(max_length)
+        self._count = 0
+        #: The digits for bullets that are just being put in.
+        self._typed = b""
         self.setEchoMode(QLineEdit.EchoMode.Password)
         self.setMaxLength(max_length)
         self.setInputMethodHints(
@@ -53,41 +64,101 @@ class PinField(QLineEdit):
             | Qt.InputMethodHint.ImhHiddenText
             | Qt.InputMethodHint.ImhNoPredictiveText
         )
-        self.setValidator(
-            QRegularExpressionValidator(QRegularExpression("[0-9]*"), self)
-        )
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(False)
         self.setDragEnabled(False)
+        self.textEdited.connect(self._follow)
+        self.textChanged.connect(self._check)
+
+    @property
+    def digits(self) -> memoryview:
+        """What has been typed, in ASCII: a view of the buffer, and no copy."""
+        return memoryview(self._buffer)[: self._count].toreadonly()
+
+    def take(self) -> bytearray:
+        """Return what has been typed and forget it. The caller wipes the buffer."""
+        digits = bytearray(self.digits)
+        self.clear()
+        return digits
+
+    def clear(self) -> None:
+        """Forget what has been typed."""
+        if self._count:
+            self._replace(0, self._count, b"")
+        super().clear()
+
+    def enter(self, typed: str) -> None:
+        """Put characters in place of what is selected, where all of them are digits."""
+        room = self.maxLength() - self._count + len(self.selectedText())
+        if typed.strip(_DIGITS):
+            self.refused.emit("pin.digits_only")
+        elif len(typed) > room:
+            self.refused.emit("pin.too_long")
+        else:
+            self._typed = typed.encode()
+            self.insert(_BULLET * len(typed))
+            self._typed = b""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             self.submitted.emit()
         elif any(event.matches(key) for key in _CLIPBOARD):
             self.refused.emit("pin.no_paste")
-        elif event.text().isprintable() and event.text():
-            self._take(event)
-        else:
+        elif event.matches(QKeySequence.StandardKey.Undo):
+            self.clear()  # as in any password field
+        elif not (event.text() and event.text().isprintable()):
             super().keyPressEvent(event)
+        elif not self._too_early():
+            self.enter(event.text())
 
-    def _take(self, event: QKeyEvent) -> None:
+    def inputMethodEvent(self, event: QInputMethodEvent) -> None:  # noqa: N802 - Qt's name
+        # Digits are not composed, so what an input method only proposes is left out.
+        if not (event.commitString() or event.replacementLength()) or self._too_early():
+            return
+        if event.replacementLength():
+            start = max(0, self.cursorPosition() + event.replacementStart())
+            self.setSelection(start, event.replacementLength())
+        if event.commitString():
+            self.enter(event.commitString())
+        else:
+            self.del_()
+
+    def _too_early(self) -> bool:
+        """Say whether the guard is up, and then forget what was typed."""
         if self._guard.active:
             self._guard.restart()
             self.clear()
             self.refused.emit("pin.too_early")
-        elif event.text() not in _DIGITS:
-            self.refused.emit("pin.digits_only")
-        elif len(self.text()) >= self.maxLength() and not self.hasSelectedText():
-            self.refused.emit("pin.too_long")
-        else:
-            super().keyPressEvent(event)
+            return True
+        return False
 
-    def inputMethodEvent(self, event: QInputMethodEvent) -> None:  # noqa: N802 - Qt's name
-        if self._guard.active and event.commitString():
-            self._guard.restart()
-            self.refused.emit("pin.too_early")
-        else:
-            super().inputMethodEvent(event)
+    def _follow(self) -> None:
+        """Edit the digits as the bullets have just been edited by the person.
+
+        The cursor is behind what came in. What was taken out was at the same place.
+        """
+        start = self.cursorPosition() - len(self._typed)
+        removed = self._count + len(self._typed) - len(self.text())
+        self._replace(start, start + removed, self._typed)
+
+    def _check(self) -> None:
+        """Forget everything where a program has changed the bullets, not the person.
+
+        The accessibility bus lets any program of the session do so.
+        """
+        if self.text() != _BULLET * self._count:
+            self.clear()
+            self.refused.emit("pin.no_paste")
+
+    def _replace(self, start: int, end: int, typed: bytes) -> None:
+        """Put digits in place of others, and zeros behind the last."""
+        with memoryview(self._buffer) as view:
+            stop, rest = start + len(typed), self._count - end
+            view[stop : stop + rest] = view[end : self._count]
+            view[start:stop] = typed
+            self._count = stop + rest
+            view[self._count :] = bytes(len(view) - self._count)
+        self.changed.emit()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         # On X11 the middle button pastes what is selected anywhere.

@@ -21,8 +21,9 @@ __all__ = ["AgreePage", "PadPage", "PinPage"]
 class AgreePage(Page):
     """What the person agrees to, with what happened to the last PIN."""
 
-    #: The digits that the person agreed with; none when they are typed on the reader.
-    answered = Signal(str)
+    #: The digits that the person agreed with, in a ``bytearray`` that whoever takes it
+    #: wipes; none when they are typed on the reader.
+    answered = Signal(object)
     #: The person wants to see a document; its index.
     opened = Signal(int)
 
@@ -34,7 +35,7 @@ class AgreePage(Page):
         guard: Guard,
     ) -> None:
         super().__init__(conversation, text)
-        self.asks = True
+        self.asks = self.signs = True
         self._question = question
         self._guard = guard
         self.understood: Understood | None = None
@@ -123,7 +124,10 @@ class AgreePage(Page):
         else:
             self._answer()
 
-    def _answer(self, digits: str = "") -> None:
+    def _answer(self) -> None:
+        self._give(bytearray())
+
+    def _give(self, digits: bytearray) -> None:
         self.setEnabled(False)  # a second Enter must not answer again
         for button in self.buttons[1:]:
             button.setEnabled(False)
@@ -205,7 +209,7 @@ class PinPage(AgreePage):
         self.complain(self.text(key, max=self._question.max_length))
 
     def _submit(self) -> None:
-        short = len(self.field.text()) < self._question.min_length
+        short = len(self.field.digits) < self._question.min_length
         ticked = self.understood is None or self.understood.isChecked()
         if short and ticked and not self._guard.active:
             self.field.setFocus()
@@ -213,7 +217,5 @@ class PinPage(AgreePage):
         else:
             super()._submit()
 
-    def _answer(self, digits: str = "") -> None:
-        digits = self.field.text()
-        self.forget()
-        super()._answer(digits)
+    def _answer(self) -> None:
+        self._give(self.field.take())

@@ -48,10 +48,10 @@ def render(
     _settle(application)
     window.guard.end()
     if isinstance(window.page, PinPage):
-        window.page.field.setText("0" * digits)
+        window.page.field.enter("0" * digits)
     if isinstance(window.page, CodesPage):
         for field, code in zip(window.page.fields, codes, strict=False):
-            field.setText(code)
+            field.enter(code)
     if isinstance(window.page, PinPage) and document:
         window.page.opened.emit(document - 1)
         _settle(application)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The window: one conversation, page after page."""
 
-import json
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
@@ -29,11 +28,13 @@ from native_host.pin_prompt.messages import (
     AskConsent,
     AskPin,
     Close,
+    Connections,
     Late,
     OfferActivation,
     Open,
     Request,
     Show,
+    encode_answer,
 )
 from native_host.pin_prompt.questions import Conversation, Operation, Step
 
@@ -65,10 +66,10 @@ _TITLE_BAR = 40
 class PromptWindow(QDialog):
     """Shows what the host says, and sends what the person answers.
 
-    ``send`` takes one line for the host.
+    ``send`` takes one line for the host, which is wiped when it returns.
     """
 
-    def __init__(self, send: Callable[[bytes], None], guard: Guard) -> None:
+    def __init__(self, send: Callable[[bytearray], None], guard: Guard) -> None:
         super().__init__(None, Qt.WindowType.Window)
         self._send = send
         self._reported_visible = False
@@ -88,6 +89,8 @@ class PromptWindow(QDialog):
         #: What the first question says to a screen reader of a program that asks in a
         #: browser's place.
         self._warning = ""
+        #: What is said where one typing is for several connections.
+        self._connections = ""
         self._head = Head(em(self, 1))
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
@@ -113,6 +116,8 @@ class PromptWindow(QDialog):
             raise ValueError("The window is not open.")
         elif isinstance(request, Late):
             self._tell_late()
+        elif isinstance(request, Connections):
+            self._tell_connections(request.count)
         elif not self._moves_bar(request):
             self._dress_for(request)
             self._turn_to(self._page_for(request, self._conversation))
@@ -138,6 +143,16 @@ class PromptWindow(QDialog):
         if page.waits:
             page.tell_late(self._late)
             page.say(self._late, politely=True)
+            QTimer.singleShot(0, self._reveal_focus)
+
+    def _tell_connections(self, count: int) -> None:
+        """Say it beside what was typed, which stays as the focus does; and later."""
+        words = self._text("connections", count=count) if count > 1 else ""
+        before, self._connections = self._connections, words
+        if (page := self.page) and page.signs and words != before:
+            page.tell_connections(words)
+            if words:
+                page.say(words, politely=True)
             QTimer.singleShot(0, self._reveal_focus)
 
     def _open(self, conversation: Conversation) -> None:
@@ -211,7 +226,7 @@ class PromptWindow(QDialog):
         )
         return page
 
-    def _answer_pin(self, request: AskPin, digits: str) -> None:
+    def _answer_pin(self, request: AskPin, digits: bytearray) -> None:
         if request.question.pin_pad:
             self._say(type="agreed", number=request.number)
         else:
@@ -280,6 +295,9 @@ class PromptWindow(QDialog):
         if self._late and page.waits:
             page.tell_late(self._late)
             page.spoken = f"{page.spoken} {self._late}"
+        if self._connections and page.signs:
+            page.tell_connections(self._connections)
+            page.spoken = f"{page.spoken} {self._connections}"
         if self._warning and page.spoken and not isinstance(page, StepPage):
             page.spoken = f"{self._warning} {page.spoken}"
             self._warning = ""
@@ -404,4 +422,6 @@ class PromptWindow(QDialog):
             self._say(type="visible")
 
     def _say(self, **message: object) -> None:
-        self._send(json.dumps(message).encode() + b"\n")
+        line = encode_answer(message)
+        self._send(line)
+        line[:] = bytes(len(line))

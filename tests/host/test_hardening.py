@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""No core dump has a PIN in it, and no program of the same user reads one."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from native_host.pin_prompt.messages import Open, encode_request
+from native_host.pin_prompt.questions import Conversation
+from tests.offscreen import OFFSCREEN
+
+from .process import PATIENCE, make_environment
+
+#: Root may read everything. Processes without this right are as an ordinary user's.
+AS_ORDINARY = (
+    ("setpriv", "--inh-caps=-all", "--bounding-set=-sys_ptrace")
+    if os.getuid() == 0
+    else ()
+)
+WITH_PROMPT = """
+import asyncio
+from native_host.cli.run import run_with_prompt
+from native_host.config import Config
+run_with_prompt(Config(), lambda _open: asyncio.sleep(600))
+"""
+PROGRAMS: dict[str, Sequence[str]] = {
+    "host": ("-m", "native_host", "kortilla@kortilla.example"),
+    "window": OFFSCREEN[2:],
+    "token": ("-m", "native_host.cli", "pkcs11"),
+    "token on a socket": ("-m", "native_host.cli", "pkcs11", "--listen"),
+    "agent": ("-m", "native_host.cli", "agent"),
+    "command": ("-c", WITH_PROMPT),
+}
+
+
+@pytest.fixture
+def process(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python process that has not been sent anything."""
+    process = subprocess.Popen(
+        [*AS_ORDINARY, sys.executable, "-I", *request.param],
+        env=make_environment(tmp_path / "home", 'card = "mock"\n'),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    if request.param == OFFSCREEN[2:]:
+        # It hides its memory when a page takes digits, and not before it has a page.
+        assert process.stdin is not None
+        process.stdin.write(
+            encode_request(Open(Conversation("sign", "https://a.example", "en", True)))
+        )
+        process.stdin.flush()
+    python = os.fsencode(sys.executable)
+    until(lambda: Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(python))
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def until(happened: Callable[[], bool]) -> None:
+    """Look until something has happened."""
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline, "It does not happen."
+
+
+def can_be_read(pid: int) -> bool:
+    """Say whether a program of the same user can read a process's memory."""
+    opening = [*AS_ORDINARY, "head", "--bytes=0", f"/proc/{pid}/mem"]
+    done = subprocess.run(opening, stderr=subprocess.DEVNULL, check=False)
+    return done.returncode == 0
+
+
+@pytest.mark.parametrize("process", PROGRAMS.values(), ids=PROGRAMS, indirect=True)
+def test_the_memory_is_neither_dumped_nor_read(
+    process: subprocess.Popen[bytes],
+) -> None:
+    until(lambda: not can_be_read(process.pid))
+    assert process.poll() is None
+    limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
+    [core] = [line for line in limits if line.startswith("Max core file size")]
+    assert core.split()[4:6] == ["0", "0"]
+
+
+@pytest.mark.parametrize(
+    "process", [("-c", "import time; time.sleep(600)")], indirect=True
+)
+def test_the_memory_of_another_program_can_be_read(
+    process: subprocess.Popen[bytes],
+) -> None:
+    assert can_be_read(process.pid)

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""A session with a real accessibility bus, and a program that listens to all of it.
+
+The bus is AT-SPI's (https://gitlab.gnome.org/GNOME/at-spi2-core), whose interfaces are
+in ``xml/*.xml`` there.
+"""
+
+import contextlib
+import os
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from jeepney import DBusAddress, Message, MessageType, Properties, new_method_call
+from jeepney.io.blocking import DBusConnection, open_dbus_connection
+
+__all__ = ["AccessibilityBus", "Part", "open_accessibility_bus"]
+
+#: Seconds that a program may take for an answer, or for what it is to say.
+_PATIENCE = 30.0
+_REGISTRY = "org.a11y.atspi.Registry"
+#: AT-SPI's numbers of a role and of a state (``atspi-constants.h``).
+PASSWORD_TEXT, BUTTON = 40, 43
+_ENABLED = 8
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a program: the program's name on the bus, and the part's path."""
+
+    program: str
+    path: str
+
+
+class AccessibilityBus:
+    """Asks as a screen reader does, and hears what anybody says to anybody."""
+
+    def __init__(self, session: str, bus: str) -> None:
+        #: For the environment of a program: ``DBUS_SESSION_BUS_ADDRESS``.
+        self.session = session
+        self._bus = open_dbus_connection(bus=bus)
+        self._monitor = open_dbus_connection(bus=bus)
+        self._heard: list[Message] = []
+        self._more = threading.Condition()
+        address = DBusAddress(
+            "/org/freedesktop/DBus",
+            "org.freedesktop.DBus",
+            "org.freedesktop.DBus.Monitoring",
+        )
+        monitor = new_method_call(address, "BecomeMonitor", "asu", ([], 0))
+        self._monitor.send_and_get_reply(monitor)
+        self._thread = threading.Thread(target=self._listen)
+        self._thread.start()
+        registry = DBusAddress("/org/a11y/atspi/registry", _REGISTRY, _REGISTRY)
+        for event in ("object", "window", "focus", "keyboard"):
+            self._call(registry, "RegisterEvent", "s", event)
+
+    def close(self) -> None:
+        """Stop listening."""
+        for connection in (self._bus, self._monitor):
+            connection.sock.shutdown(2)
+        self._thread.join()
+        for connection in (self._bus, self._monitor):
+            connection.close()
+
+    @property
+    def heard(self) -> list[Message]:
+        """All that has been said until now."""
+        with self._more:
+            return [*self._heard]
+
+    def wait_for(self, condition: Callable[[Message], bool]) -> None:
+        """Wait until something has been said."""
+        with self._more:
+            assert self._more.wait_for(
+                lambda: any(map(condition, self._heard)), _PATIENCE
+            )
+
+    def ask(
+        self, part: Part, interface: str, method: str, signature: str = "", *args: Any
+    ) -> tuple[Any, ...]:
+        """Call a method of ``org.a11y.atspi.…``. Raises ``ValueError``."""
+        address = DBusAddress(part.path, part.program, f"org.a11y.atspi.{interface}")
+        return self._call(address, method, signature, *args)
+
+    def property(self, part: Part, interface: str, name: str) -> Any:
+        """Return a property of ``org.a11y.atspi.…``. Raises ``ValueError``."""
+        address = DBusAddress(part.path, part.program, f"org.a11y.atspi.{interface}")
+        reply = self._bus.send_and_get_reply(
+            Properties(address).get(name), timeout=_PATIENCE
+        )
+        return _body(reply)[0][1]
+
+    def parts(self, role: int) -> list[Part]:
+        """Return what programs have of a kind, in order."""
+        return [
+            part
+            for part in self._below(Part(_REGISTRY, "/org/a11y/atspi/accessible/root"))
+            if self.ask(part, "Accessible", "GetRole") == (role,)
+        ]
+
+    def is_enabled(self, part: Part) -> bool:
+        """Say whether a part can be used now."""
+        ((low, _high),) = self.ask(part, "Accessible", "GetState")
+        return bool(low & 1 << _ENABLED)
+
+    def registry_process(self) -> int:
+        """Return the id of the process that keys are reported to."""
+        address = DBusAddress(
+            "/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus"
+        )
+        (pid,) = self._call(address, "GetConnectionUnixProcessID", "s", _REGISTRY)
+        return int(pid)
+
+    def _below(self, part: Part) -> Iterator[Part]:
+        with contextlib.suppress(ValueError):  # gone meanwhile
+            (children,) = self.ask(part, "Accessible", "GetChildren")
+            for child in children:
+                yield Part(*child)
+                yield from self._below(Part(*child))
+
+    def _call(
+        self, address: DBusAddress, method: str, signature: str, *args: Any
+    ) -> tuple[Any, ...]:
+        call = new_method_call(address, method, signature, args)
+        return _body(self._bus.send_and_get_reply(call, timeout=_PATIENCE))
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):  # the end
+            while True:
+                message = self._monitor.receive()
+                with self._more:
+                    self._heard.append(message)
+                    self._more.notify_all()
+
+
+@contextmanager
+def open_accessibility_bus(screen: str) -> Iterator[AccessibilityBus]:
+    """Start a session's buses for a screen, and put them away afterwards."""
+    with TemporaryDirectory() as folder:
+        environment = os.environ | {
+            "DISPLAY": screen,
+            "HOME": folder,
+            "XDG_RUNTIME_DIR": folder,
+            "GSETTINGS_BACKEND": "memory",
+        }
+        daemon = subprocess.Popen(
+            [
+                *("dbus-daemon", "--session", "--nofork", "--nopidfile"),
+                *("--print-address", f"--address=unix:dir={folder}"),
+            ],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            assert daemon.stdout is not None
+            session = daemon.stdout.readline().strip()
+            with open_dbus_connection(bus=session) as connection:
+                bus = AccessibilityBus(session, _switch_on(connection))
+                try:
+                    yield bus
+                finally:
+                    bus.close()
+        finally:
+            daemon.terminate()
+            daemon.communicate()
+
+
+def _switch_on(connection: DBusConnection) -> str:
+    """Switch accessibility on, as any program can, and return the bus's address."""
+    launcher = DBusAddress("/org/a11y/bus", "org.a11y.Bus", "org.a11y.Bus")
+    call = new_method_call(launcher, "GetAddress")
+    (address,) = _body(connection.send_and_get_reply(call, timeout=_PATIENCE))
+    status = Properties(launcher.with_interface("org.a11y.Status"))
+    on = status.set("IsEnabled", "b", True)
+    _body(connection.send_and_get_reply(on, timeout=_PATIENCE))
+    return str(address)
+
+
+def _body(reply: Message) -> tuple[Any, ...]:
+    if reply.header.message_type is MessageType.error:
+        raise ValueError(reply.body)
+    return tuple(reply.body)

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""What a program that listens on the accessibility bus learns of a PIN: nothing."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import pytest
+from jeepney import HeaderFields, Message
+
+from native_host.pin_prompt.questions import CodesQuestion, PinQuestion
+from native_host.pin_prompt.spawn import spawn
+from native_host.pin_prompt.window import WindowPrompt
+from tests.screen import Screen, open_screen
+
+from .accessibility_bus import (
+    BUTTON,
+    PASSWORD_TEXT,
+    AccessibilityBus,
+    Part,
+    open_accessibility_bus,
+)
+from .conftest import (
+    NEW_PIN1,
+    PUK,
+    a_codes_question,
+    a_conversation,
+    a_hash,
+    a_question,
+)
+
+QUESTIONS: dict[str, PinQuestion | CodesQuestion] = {
+    "PIN1": a_question(),
+    "PIN1 again": a_question(tries_left=3, wrong=True),
+    "PIN2": a_question(role="PIN2", min_length=6, documents=(a_hash(),)),
+    "activation code": a_codes_question(),
+    "PUK": a_codes_question(
+        operation="unblock", fields=(PUK, NEW_PIN1), pin="PIN1", at_risk="PUK"
+    ),
+}
+CODES = {
+    "activation": "7384629",
+    "PUK": "9483726150",
+    "new-PIN1": "5938",
+    "new-PIN2": "840275",
+}
+PIN = "739462"
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Screen]:
+    """A screen with a window manager."""
+    with open_screen() as screen:
+        yield screen
+
+
+@pytest.fixture
+def bus(screen: Screen) -> Iterator[AccessibilityBus]:
+    """A bus of its own for each test."""
+    with open_accessibility_bus(screen.display) as bus:
+        yield bus
+
+
+@pytest.fixture
+def window(
+    screen: Screen, bus: AccessibilityBus, monkeypatch: pytest.MonkeyPatch
+) -> subprocess.Popen[bytes]:
+    """The window's process, on that screen and bus."""
+    monkeypatch.setenv("DISPLAY", screen.display)
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
+    return spawn()
+
+
+class Listener:
+    """A person at the keyboard, and a program that hears and asks all it can."""
+
+    def __init__(self, screen: Screen, bus: AccessibilityBus) -> None:
+        self.screen = screen
+        self.bus = bus
+
+    def wait_for_page(self) -> None:
+        """Wait until a page takes keys."""
+        self.screen.wait_until(
+            lambda: bool(fields := self.fields()) and self.is_empty(fields[0])
+        )
+        self.screen.wait_until(lambda: self.bus.is_enabled(self.bus.parts(BUTTON)[-1]))
+
+    def fields(self) -> list[Part]:
+        """Return the fields on the page."""
+        return self.bus.parts(PASSWORD_TEXT)
+
+    def length(self, field: Part) -> int:
+        """Return how many bullets there are in a field."""
+        return int(self.bus.property(field, "Text", "CharacterCount"))
+
+    def is_empty(self, field: Part) -> bool:
+        return self.length(field) == 0
+
+    def type(self, field: Part, digits: str) -> None:
+        """Type into a field, with mistakes."""
+        self.screen.type(digits[:3])
+        self.screen.press("BackSpace", "Left", "Delete", "ctrl+a")
+        self.screen.type(digits)
+        self.screen.wait_until(lambda: self.length(field) == len(digits))
+        self.ask_all(field, len(digits))
+
+    def ask_all(self, field: Part, length: int) -> None:
+        """Ask for what a field holds, in every way there is."""
+        ask = partial(self.bus.ask, field, "Text")
+        said: list[Any] = [ask("GetText", "ii", 0, -1), ask("GetText", "ii", 0, length)]
+        for offset in range(length):
+            (character,) = ask("GetCharacterAtOffset", "i", offset)
+            said.append(chr(character))
+            for kind in range(5):
+                for which in ("At", "Before", "After"):
+                    text = ask(f"GetText{which}Offset", "iu", offset, kind)
+                    said.append(text[0])
+                said.append(ask("GetStringAtOffset", "iu", offset, kind)[0])
+        assert not any(map(str.isdigit, "".join(map(str, said)))), said
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Return all text in what was said."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from strings(each)
+    elif isinstance(value, dict):
+        yield from strings([*value.items()])
+
+
+def tells(message: Message, typed: Sequence[str]) -> bool:
+    """Say whether a message tells something of what was typed."""
+    fields = message.header.fields
+    if fields.get(HeaderFields.member) == "NotifyListenersSync":
+        ((_type, keysym, _code, _modifiers, _time, text, _is_text),) = message.body
+        return chr(keysym & 0x7F).isdigit() or text.isdigit()
+    return any(
+        text.isdigit() or any(code in text for code in typed)
+        for text in strings(message.body)
+    )
+
+
+def took_out(message: Message, length: int) -> bool:
+    """Say whether a message reports that so many characters went out of a field."""
+    fields = message.header.fields
+    return fields.get(HeaderFields.member) == "TextChanged" and (
+        tuple(message.body[:3]) == ("delete", 0, length)
+    )
+
+
+@pytest.mark.parametrize("what", QUESTIONS)
+async def test_no_digit_of_a_code_is_on_the_accessibility_bus(
+    screen: Screen, bus: AccessibilityBus, window: subprocess.Popen[bytes], what: str
+) -> None:
+    question = QUESTIONS[what]
+    prompt = WindowPrompt(window)
+    operation = "sign" if what == "PIN2" else "authenticate"
+    asking: asyncio.Future[Any]
+    if isinstance(question, CodesQuestion):
+        await prompt.open(a_conversation(operation=question.operation, origin=""))
+        asking = asyncio.ensure_future(prompt.ask_codes(question))
+        typed = [
+            CODES[field.name]
+            for field in question.fields
+            for _ in range(2 if field.name.startswith("new") else 1)
+        ]
+    else:
+        await prompt.open(a_conversation(operation=operation))
+        asking = asyncio.ensure_future(prompt.ask_pin(question))
+        typed = [PIN]
+    shown = await asyncio.to_thread(screen.find, "Kortilla")
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    listener = Listener(screen, bus)
+    await asyncio.to_thread(listener.wait_for_page)
+    fields = await asyncio.to_thread(listener.fields)
+    assert len(fields) == len(typed)
+    for field, digits in zip(fields, typed, strict=True):
+        name = await asyncio.to_thread(bus.property, field, "Accessible", "Name")
+        assert name
+        await asyncio.to_thread(listener.type, field, digits)
+        await asyncio.to_thread(screen.press, "Return")
+    if isinstance(question, CodesQuestion):
+        codes = {f.name: CODES[f.name].encode() for f in question.fields}
+        assert await asking == codes
+    else:
+        assert await asking == PIN.encode()
+    last = len(typed[-1])
+    await asyncio.to_thread(bus.wait_for, lambda m: took_out(m, last))
+    await prompt.close()
+    assert [m for m in bus.heard if tells(m, typed)] == []
+
+
+async def test_keys_keep_their_order_while_a_listener_hangs(
+    screen: Screen, bus: AccessibilityBus, window: subprocess.Popen[bytes]
+) -> None:
+    prompt = WindowPrompt(window)
+    await prompt.open(a_conversation())
+    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+    shown = await asyncio.to_thread(screen.find, "Kortilla")
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    await asyncio.to_thread(Listener(screen, bus).wait_for_page)
+    registry = bus.registry_process()
+    os.kill(registry, signal.SIGSTOP)
+    try:
+        keys = [*"129", "BackSpace", *"43", "Left", "Left", "Delete", "End", *"56"]
+        await asyncio.to_thread(screen.press, *keys, "Home", *"78", "Return")
+        assert await asking == b"7812356"
+    finally:
+        os.kill(registry, signal.SIGCONT)
+    await prompt.close()

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""A pcscd that refuses, as one does over SSH: polkit does not allow it."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from native_host.card.errors import PcscDeniedError, PcscUnavailable
+from native_host.card.pcsc_calls import establish_context
+from tests.pcsc import Room
+
+__all__ = ["refusing"]
+
+_PATIENCE = 20.0  # seconds
+
+
+@contextmanager
+def refusing(room: Room) -> Iterator[None]:
+    """Have the room's pcscd ask polkit, which it can't reach."""
+    started = room.service.args
+    assert isinstance(started, list)
+    arguments = [word for word in started if word != "--disable-polkit"]
+    room.stop_service()
+    service = subprocess.Popen(
+        arguments,
+        env=os.environ | {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        end = time.monotonic() + _PATIENCE
+        while not _refuses():
+            assert time.monotonic() < end, "pcscd did not start"
+        yield
+    finally:
+        service.terminate()
+        service.wait()
+
+
+def _refuses() -> bool:
+    try:
+        establish_context()
+    except PcscDeniedError:
+        return True
+    except PcscUnavailable:
+        return False
+    raise AssertionError("pcscd lets everybody in")
