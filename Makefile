@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := tools/requirements
-SOURCES := native_host relying_party
+SOURCES := native_host kortilla
 
 # Scripts read what `make demo` prints, up to the last line.
 MAKEFLAGS += --no-print-directory --no-builtin-rules

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Starts ``kortilla`` and ``kortilla-rp``, and says so where an extra is missing.
+"""Starts ``kortilla``, and names the extra that is missing.
 
-The distribution has no requirements of its own, so nothing but Python is imported here.
+Nothing is imported here that the distribution without extras lacks.
 """
 
 import importlib
@@ -9,21 +9,16 @@ import json
 import sys
 from collections.abc import Sequence
 
-__all__ = ["extra_of", "kortilla", "kortilla_rp", "missing"]
+__all__ = ["extra_of", "kortilla", "missing"]
 
-_OWN = ("native_host", "relying_party")
+_OWN = ("native_host", "kortilla")
 #: The extra that a command of ``kortilla`` needs, where that is not ``host``.
-_EXTRAS = {"demo": "demo", "mock-card": "testing"}
+_EXTRAS = {"mock-card": "testing"}
 
 
 def kortilla() -> int:
     """Run ``kortilla`` and return its exit status."""
     return _run("native_host.cli", extra_of(sys.argv[1:]))
-
-
-def kortilla_rp() -> int:
-    """Run ``kortilla-rp`` and return its exit status."""
-    return _run("relying_party.cli", "relying-party")
 
 
 def extra_of(arguments: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from . import cards
+from tests import cards
 
 __all__ = ["run", "running"]
 

@@ -26,9 +26,9 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from relying_party import LoginService, Trust
-from relying_party.web import setup
-from tests.relying_party.pki import CA, NOW, ORIGIN, Leaf, key
+from kortilla import LoginService, Trust
+from kortilla.aiohttp import setup
+from tests.kortilla.pki import CA, NOW, ORIGIN, Leaf, key
 
 CONCURRENT = 50
 LATENCIES = 3_000

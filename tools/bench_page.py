@@ -9,12 +9,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kortilla import Trust
+from kortilla.demo import DemoServer
 from native_host.browsers.launcher import python_path
 from native_host.cli.demo.chromium import Chromium
 from native_host.cli.demo.stage import Stage, extension_folder
 from native_host.mock_card.state import MockCardState
-from relying_party import Trust
-from relying_party.demo import DemoServer
 from tests.offscreen import OFFSCREEN
 
 __all__ = ["measure"]

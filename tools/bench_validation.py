@@ -17,9 +17,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from kortilla import Trust, validate
+from kortilla.revocation import Revocation
 from native_host.cli.demo.ca_service import CAService
-from relying_party import Trust, validate
-from relying_party.revocation import Revocation
 
 __all__ = ["measure", "show"]
 

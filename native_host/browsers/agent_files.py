@@ -10,9 +10,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import files
-from .hosts import data_folder
-from .table import Level
+from native_host.browsers import files
+from native_host.browsers.hosts import data_folder
+from native_host.browsers.table import Level
 
 __all__ = ["AGENT", "AgentFile", "agent_files"]
 

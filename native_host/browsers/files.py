@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .errors import InstallFailed
+from native_host.browsers.errors import InstallFailed
 
 __all__ = [
     "only_root_writes",

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import native_host
-
-from . import files, record
-from .agent_files import agent_files
-from .errors import NONE_FOUND, InstallFailed
-from .hosts import HostName, host_names, manifest
-from .launcher import launcher, python_path
-from .record import launcher_path
-from .table import Browser, Level, browsers
+from native_host.browsers import files, record
+from native_host.browsers.agent_files import agent_files
+from native_host.browsers.errors import NONE_FOUND, InstallFailed
+from native_host.browsers.hosts import HostName, host_names, manifest
+from native_host.browsers.launcher import launcher, python_path
+from native_host.browsers.record import launcher_path
+from native_host.browsers.table import Browser, Level, browsers
 
 __all__ = ["Action", "Change", "Report", "install", "launcher_path", "uninstall"]
 

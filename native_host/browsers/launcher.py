@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from .errors import InstallFailed
+from native_host.browsers.errors import InstallFailed
 
 __all__ = ["launcher", "python_path"]
 

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import files
-from .errors import InstallFailed, ToolMissing
+from native_host.browsers import files
+from native_host.browsers.errors import InstallFailed, ToolMissing
 
 __all__ = [
     "NssModule",

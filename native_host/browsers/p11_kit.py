@@ -20,10 +20,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import files
-from .errors import InstallFailed, ToolMissing
-from .hosts import data_folder
-from .pkcs11_table import p11_kit_table
+from native_host.browsers import files
+from native_host.browsers.errors import InstallFailed, ToolMissing
+from native_host.browsers.hosts import data_folder
+from native_host.browsers.pkcs11_table import p11_kit_table
 
 __all__ = [
     "Hidden",

@@ -6,11 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from . import files, nss, p11_kit, running
-from .hosts import OWN_HOST, Family, filled_manifest, host_names
-from .launcher import python_path
-from .pkcs11_table import FAMILIES, profile_folders, programs, shared_databases
-from .table import Browser, browsers
+from native_host.browsers import files, nss, p11_kit, running
+from native_host.browsers.hosts import OWN_HOST, Family, filled_manifest, host_names
+from native_host.browsers.launcher import python_path
+from native_host.browsers.pkcs11_table import (
+    FAMILIES,
+    profile_folders,
+    programs,
+    shared_databases,
+)
+from native_host.browsers.table import Browser, browsers
 
 __all__ = [
     "NAME",

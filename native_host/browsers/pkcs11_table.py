@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .hosts import Family, data_folder
+from native_host.browsers.hosts import Family, data_folder
 
 __all__ = [
     "FAMILIES",

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import platformdirs
 
-from . import files
-from .errors import InstallFailed
-from .p11_kit import is_ours, module_path
-from .table import Level
+from native_host.browsers import files
+from native_host.browsers.errors import InstallFailed
+from native_host.browsers.p11_kit import is_ours, module_path
+from native_host.browsers.table import Level
 
 __all__ = [
     "launcher_path",

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from .errors import InstallFailed
-from .hosts import Family, data_folder
+from native_host.browsers.errors import InstallFailed
+from native_host.browsers.hosts import Family, data_folder
 
 __all__ = ["Browser", "Confined", "Level", "browser_names", "browsers"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, unique
 from typing import Protocol
 
-from .errors import CardError
+from native_host.card.errors import CardError
 
 __all__ = [
     "INS_CHANGE_REFERENCE_DATA",

@@ -10,7 +10,7 @@ each chip revision, and looking for a pattern anywhere in them finds wrong cards
 from dataclasses import dataclass
 from enum import Enum
 
-from .errors import CardError, CardKind, UnsupportedCard
+from native_host.card.errors import CardError, CardKind, UnsupportedCard
 
 __all__ = ["Atr", "AtrError", "Generation", "identify", "parse_atr"]
 

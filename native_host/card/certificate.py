@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from .errors import CardError
+from native_host.card.errors import CardError
 
 __all__ = ["CardCertificate", "CertificateError", "PublicKey"]
 

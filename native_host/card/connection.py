@@ -3,7 +3,7 @@
 
 from abc import ABC, abstractmethod
 
-from .pin_pad import PinPad
+from native_host.card.pin_pad import PinPad
 
 __all__ = ["CardConnection"]
 

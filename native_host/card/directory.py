@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from .errors import CardError
-from .keys import CardKey, KeyRole
-from .signature import KeyType
-from .tlv import Tlv, TlvError
+from native_host.card.errors import CardError
+from native_host.card.keys import CardKey, KeyRole
+from native_host.card.signature import KeyType
+from native_host.card.tlv import Tlv, TlvError
 
 __all__ = [
     "DirectoryError",

@@ -3,9 +3,15 @@
 
 import logging
 
-from .apdu import INS_READ_BINARY, INS_SELECT, SW, Command, CommandChannel
-from .errors import CardError, UnsupportedCard
-from .tlv import Tlv, TlvError
+from native_host.card.apdu import (
+    INS_READ_BINARY,
+    INS_SELECT,
+    SW,
+    Command,
+    CommandChannel,
+)
+from native_host.card.errors import CardError, UnsupportedCard
+from native_host.card.tlv import Tlv, TlvError
 
 __all__ = ["FileReader"]
 

@@ -8,7 +8,7 @@ not read before.
 
 import logging
 
-from .apdu import (
+from native_host.card.apdu import (
     INS_MANAGE_SECURITY_ENVIRONMENT,
     INS_PERFORM_SECURITY_OPERATION,
     INS_SELECT,
@@ -17,21 +17,21 @@ from .apdu import (
     CommandChannel,
     Transport,
 )
-from .atr import identify
-from .certificate import CardCertificate
-from .errors import (
+from native_host.card.atr import identify
+from native_host.card.certificate import CardCertificate
+from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardError,
     CardKind,
     UnsupportedCard,
 )
-from .files import FileReader
-from .key_ring import KeyRing
-from .keys import CardKey, KeyRole, PinRole
-from .pins import PinInfo, Pins
-from .signature import KeyType, SignatureAlgorithm, SignatureScheme
-from .tlv import Tlv, TlvError
-from .trace import TracingConnection
+from native_host.card.files import FileReader
+from native_host.card.key_ring import KeyRing
+from native_host.card.keys import CardKey, KeyRole, PinRole
+from native_host.card.pins import PinInfo, Pins
+from native_host.card.signature import KeyType, SignatureAlgorithm, SignatureScheme
+from native_host.card.tlv import Tlv, TlvError
+from native_host.card.trace import TracingConnection
 
 __all__ = ["CardKey", "FineidCard", "KeyRole", "PinInfo", "PinRole"]
 

@@ -5,14 +5,14 @@ import logging
 from dataclasses import replace
 from functools import partial
 
-from .atr import Generation
-from .certificate import CardCertificate
-from .directory import read_keys
-from .errors import CONNECTION_ERRORS, CardError, UnsupportedCard
-from .files import FileReader
-from .keys import KNOWN_KEYS, CardKey, KeyRole
-from .signature import KeyType, key_type_of
-from .tlv import Tlv
+from native_host.card.atr import Generation
+from native_host.card.certificate import CardCertificate
+from native_host.card.directory import read_keys
+from native_host.card.errors import CONNECTION_ERRORS, CardError, UnsupportedCard
+from native_host.card.files import FileReader
+from native_host.card.keys import KNOWN_KEYS, CardKey, KeyRole
+from native_host.card.signature import KeyType, key_type_of
+from native_host.card.tlv import Tlv
 
 __all__ = ["KeyRing"]
 

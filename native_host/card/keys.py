@@ -4,8 +4,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from .atr import Generation
-from .signature import KeyType
+from native_host.card.atr import Generation
+from native_host.card.signature import KeyType
 
 __all__ = ["KNOWN_KEYS", "CardKey", "KeyRole", "PinRole"]
 

@@ -13,12 +13,12 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
-from .errors import CardBusy, PcscUnavailable
-from .pcsc_connection import BUSY_PATIENCE, PcscConnection
-from .pcsc_monitor import ReaderMonitor, Readers
-from .pcsc_threads import Worker, call_soon, in_thread
-from .service_watch import ServiceWatch, socket_path
-from .source import CardSource, Reader
+from native_host.card.errors import CardBusy, PcscUnavailable
+from native_host.card.pcsc_connection import BUSY_PATIENCE, PcscConnection
+from native_host.card.pcsc_monitor import ReaderMonitor, Readers
+from native_host.card.pcsc_threads import Worker, call_soon, in_thread
+from native_host.card.service_watch import ServiceWatch, socket_path
+from native_host.card.source import CardSource, Reader
 
 __all__ = ["PcscConnection", "PcscSource"]
 

@@ -13,9 +13,7 @@ from enum import IntEnum, unique
 from functools import cache
 from typing import Any
 
-from native_host.commands import missing
-
-from .errors import (
+from native_host.card.errors import (
     CardBusy,
     CardError,
     CardMute,
@@ -23,7 +21,8 @@ from .errors import (
     PcscDeniedError,
     PcscUnavailable,
 )
-from .service_watch import socket_path
+from native_host.card.service_watch import socket_path
+from native_host.commands import missing
 
 __all__ = [
     "Code",

@@ -5,11 +5,18 @@ import logging
 import time
 from typing import NoReturn
 
-from .apdu import PIN_INSTRUCTIONS
-from .connection import CardConnection
-from .errors import CardError, CardMute, CardRemoved
-from .pcsc_calls import Code, check, code_of, establish_context, scard, status_change
-from .pin_pad import pin_pad_of
+from native_host.card.apdu import PIN_INSTRUCTIONS
+from native_host.card.connection import CardConnection
+from native_host.card.errors import CardError, CardMute, CardRemoved
+from native_host.card.pcsc_calls import (
+    Code,
+    check,
+    code_of,
+    establish_context,
+    scard,
+    status_change,
+)
+from native_host.card.pin_pad import pin_pad_of
 
 __all__ = ["BUSY_PATIENCE", "PcscConnection"]
 

@@ -6,9 +6,16 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from .errors import CardError, PcscUnavailable
-from .pcsc_calls import Code, check, code_of, establish_context, scard, status_change
-from .source import Reader
+from native_host.card.errors import CardError, PcscUnavailable
+from native_host.card.pcsc_calls import (
+    Code,
+    check,
+    code_of,
+    establish_context,
+    scard,
+    status_change,
+)
+from native_host.card.source import Reader
 
 __all__ = ["ReaderMonitor", "Readers"]
 

@@ -10,9 +10,8 @@ import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
+from native_host.card.errors import CardError, CardMute
 from native_host.log import TRAFFIC
-
-from .errors import CardError, CardMute
 
 __all__ = [
     "NOT_ENTERED",

@@ -11,9 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from native_host.errors import InvalidArgument
-
-from .apdu import (
+from native_host.card.apdu import (
     INS_CHANGE_REFERENCE_DATA,
     INS_GET_DATA,
     INS_RESET_RETRY_COUNTER,
@@ -23,7 +21,7 @@ from .apdu import (
     CommandChannel,
     tries_in,
 )
-from .errors import (
+from native_host.card.errors import (
     CardError,
     CardNotActivated,
     NewPinRefused,
@@ -34,9 +32,10 @@ from .errors import (
     WrongPin,
     WrongPuk,
 )
-from .keys import PinRole
-from .pin_pad import NOT_ENTERED, PinPad
-from .tlv import Tlv, TlvError
+from native_host.card.keys import PinRole
+from native_host.card.pin_pad import NOT_ENTERED, PinPad
+from native_host.card.tlv import Tlv, TlvError
+from native_host.errors import InvalidArgument
 
 __all__ = ["NEW_PIN_DIGITS", "PIN_DIGITS", "PUK_PAD_DIGITS", "PinInfo", "Pins"]
 

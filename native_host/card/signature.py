@@ -12,10 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
+from native_host.card.certificate import PublicKey
+from native_host.card.errors import SignatureInvalid
 from native_host.errors import InvalidArgument
-
-from .certificate import PublicKey
-from .errors import SignatureInvalid
 
 __all__ = [
     "HASH_SIZES",

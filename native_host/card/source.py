@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
-from .connection import CardConnection
+from native_host.card.connection import CardConnection
 
 __all__ = ["CardSource", "Reader"]
 

@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from typing import Self
 
-from .errors import CardError
+from native_host.card.errors import CardError
 
 __all__ = ["Tlv", "TlvError"]
 

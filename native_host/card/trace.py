@@ -7,15 +7,14 @@ layers above do, a trace can't hold a PIN (docs/reference/security.md, "PIN entr
 
 import logging
 
-from native_host.log import TRAFFIC
-
-from .apdu import (
+from native_host.card.apdu import (
     INS_GET_DATA,
     INS_GET_RESPONSE,
     INS_SELECT,
     PIN_INSTRUCTIONS,
     Transport,
 )
+from native_host.log import TRAFFIC
 
 __all__ = ["TRAFFIC", "TracingConnection"]
 

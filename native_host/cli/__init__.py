@@ -14,10 +14,9 @@ from collections.abc import Sequence
 import click
 
 from native_host import VERSION
+from native_host.cli.output import error_result, print_result, say
 from native_host.commands import extra_of, missing
 from native_host.errors import InvalidArgument, KortillaError, UserCancelled
-
-from .output import error_result, print_result, say
 
 __all__ = ["main"]
 

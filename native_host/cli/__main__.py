@@ -3,6 +3,6 @@
 
 import sys
 
-from . import main
+from native_host.cli import main
 
 sys.exit(main())

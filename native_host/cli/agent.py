@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from .output import print_result, say
+from native_host.cli.output import print_result, say
 
 __all__ = ["agent", "serve"]
 

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from native_host.cli.options import (
+    Card,
+    PromptKind,
+    card_option,
+    configured,
+    prompt_option,
+)
+from native_host.cli.output import print_result, say
 from native_host.config import Config
 
-from .options import Card, PromptKind, card_option, configured, prompt_option
-from .output import print_result, say
-
 if TYPE_CHECKING:
+    from native_host.cli.run import OpenPrompt
     from native_host.operations.manage import PinsSet
-
-    from .run import OpenPrompt
 
 __all__ = ["card"]
 
@@ -97,7 +101,7 @@ def unblock(
 def _manage(
     operation: Callable[..., Awaitable[PinsSet]], config: Config, lang: str | None
 ) -> None:
-    from .run import run_with_prompt
+    from native_host.cli.run import run_with_prompt
 
     print_result(run_with_prompt(config, partial(_managed, operation, config, lang)))
 

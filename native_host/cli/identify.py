@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from native_host.cli.options import (
+    Card,
+    PromptKind,
+    card_option,
+    configured,
+    prompt_option,
+)
+from native_host.cli.output import print_result
 from native_host.config import Config
 
-from .options import Card, PromptKind, card_option, configured, prompt_option
-from .output import print_result
-
 if TYPE_CHECKING:
-    from .run import OpenPrompt
+    from native_host.cli.run import OpenPrompt
 
 __all__ = ["identify"]
 
@@ -34,7 +39,7 @@ def identify(
 ) -> None:
     """Identify to a service and print the Web eID token."""
     config = configured(card=card, prompt=prompt)
-    from .run import run_with_prompt
+    from native_host.cli.run import run_with_prompt
 
     print_result(
         run_with_prompt(config, partial(_identify, config, origin, nonce, lang))

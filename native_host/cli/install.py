@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from native_host.cli.output import print_result, say
+from native_host.cli.pkcs11 import confirm
+from native_host.cli.pkcs11_words import change_words
 from native_host.config import load_config
-
-from .output import print_result, say
-from .pkcs11 import confirm
-from .pkcs11_words import change_words
 
 if TYPE_CHECKING:
     from native_host.browsers.installation import Report

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import print_result, say
+from native_host.cli.output import print_result, say
 
 if TYPE_CHECKING:
     from native_host.mock_card.state import MockCardState

@@ -15,12 +15,11 @@ from urllib.parse import quote
 
 import click
 
+from native_host.cli.output import print_result, say
+from native_host.cli.pkcs11_words import change_words, status_words
 from native_host.config import load_config
 from native_host.errors import InvalidArgument, KortillaError, ProgramNotRunning
 from native_host.log import log_unexpected
-
-from .output import print_result, say
-from .pkcs11_words import change_words, status_words
 
 if TYPE_CHECKING:
     from native_host.browsers.hosts import Family

@@ -15,18 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from native_host.cli.options import (
+    Card,
+    PromptKind,
+    card_option,
+    configured,
+    prompt_option,
+)
+from native_host.cli.output import print_result, say
 from native_host.config import Config
 from native_host.errors import InvalidArgument
 
-from .options import Card, PromptKind, card_option, configured, prompt_option
-from .output import print_result, say
-
 if TYPE_CHECKING:
+    from native_host.cli.run import OpenPrompt
     from native_host.messaging.models import SignArguments
     from native_host.operations.documents import DocumentInbox
     from native_host.operations.sign import Signature, Signatures
-
-    from .run import OpenPrompt
 
 __all__ = ["sign"]
 
@@ -99,7 +103,7 @@ def sign(
             {"name": name, "mediaType": _media_type(file), "size": _size(file)}
             for name, file in zip(_names(files), files, strict=True)
         ]
-    from .run import run_with_prompt
+    from native_host.cli.run import run_with_prompt
 
     return run_with_prompt(config, partial(_sign, config, values, files))
 

@@ -21,18 +21,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from native_host.errors import InvalidArgument
-
-from .ber import encode, sequence
-from .files import write_atomically
-from .keys import (
+from native_host.mock_card.ber import encode, sequence
+from native_host.mock_card.files import write_atomically
+from native_host.mock_card.keys import (
     PrivateKey,
     PublicKey,
     generate_key,
     load_private_key,
     private_key_der,
 )
-from .profiles import KeyType
-from .responder import Responder, answer_ocsp
+from native_host.mock_card.profiles import KeyType
+from native_host.mock_card.responder import Responder, answer_ocsp
 
 __all__ = [
     "DEFAULT_ADDRESS",

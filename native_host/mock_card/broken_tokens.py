@@ -15,15 +15,14 @@ from typing import Any
 from asn1crypto import x509
 
 from native_host.errors import InvalidArgument
-
-from .authority import Authority, Person
-from .data import KeyData
-from .keys import PrivateKey, generate_key, load_private_key
-from .profiles import PROFILES, KeyType
-from .revoked import revoke
-from .signing import sign_digest
-from .state import MockCardState
-from .weak_key import weak_key
+from native_host.mock_card.authority import Authority, Person
+from native_host.mock_card.data import KeyData
+from native_host.mock_card.keys import PrivateKey, generate_key, load_private_key
+from native_host.mock_card.profiles import PROFILES, KeyType
+from native_host.mock_card.revoked import revoke
+from native_host.mock_card.signing import sign_digest
+from native_host.mock_card.state import MockCardState
+from native_host.mock_card.weak_key import weak_key
 
 __all__ = ["BROKEN_TOKENS", "BrokenToken", "break_token"]
 
@@ -42,7 +41,7 @@ _ALGORITHMS = {
 
 @dataclass(frozen=True)
 class BrokenToken:
-    """A way to be broken. ``error`` is the ``code`` of ``relying_party.errors``.
+    """A way to be broken. ``error`` is the ``code`` of ``kortilla.errors``.
 
     ``asks`` says that only a validator which asks about revocation notices.
     """

@@ -10,11 +10,22 @@ import hmac
 import logging
 import re
 
-from .apdu import SW, Command, Refused, Style, more_data, status
-from .content import APPLICATION_DF, card_files, card_keys
-from .profiles import APPLICATION, MASTER_FILE, PROFILES, KeySlot, PinReference
-from .signing import check_algorithm, digest_size, sign_digest, signature_size
-from .state import MAX_TRIES, MockCardState, PinData
+from native_host.mock_card.apdu import SW, Command, Refused, Style, more_data, status
+from native_host.mock_card.content import APPLICATION_DF, card_files, card_keys
+from native_host.mock_card.profiles import (
+    APPLICATION,
+    MASTER_FILE,
+    PROFILES,
+    KeySlot,
+    PinReference,
+)
+from native_host.mock_card.signing import (
+    check_algorithm,
+    digest_size,
+    sign_digest,
+    signature_size,
+)
+from native_host.mock_card.state import MAX_TRIES, MockCardState, PinData
 
 __all__ = ["MockCard", "Style"]
 

@@ -3,10 +3,15 @@
 
 from cryptography.hazmat.primitives import serialization
 
-from .directories import directory_files
-from .keys import PrivateKey, load_private_key
-from .profiles import ISSUING_CA_FILE, PROFILES, ROOT_CA_FILE, KeySlot
-from .state import CardData, MockCardBroken, MockCardState
+from native_host.mock_card.directories import directory_files
+from native_host.mock_card.keys import PrivateKey, load_private_key
+from native_host.mock_card.profiles import (
+    ISSUING_CA_FILE,
+    PROFILES,
+    ROOT_CA_FILE,
+    KeySlot,
+)
+from native_host.mock_card.state import CardData, MockCardBroken, MockCardState
 
 __all__ = ["APPLICATION_DF", "card_files", "card_keys"]
 

@@ -7,8 +7,15 @@ those of PrKD, CD and AOD here are the mock's own, so that only a program which 
 EF.OD finds them.
 """
 
-from .ber import bit_string, encode, integer, octets, sequence, text
-from .profiles import (
+from native_host.mock_card.ber import (
+    bit_string,
+    encode,
+    integer,
+    octets,
+    sequence,
+    text,
+)
+from native_host.mock_card.profiles import (
     OBJECT_DIRECTORY_FILE,
     TOKEN_INFO_FILE,
     KeySlot,

@@ -6,10 +6,9 @@ import threading
 from collections.abc import Callable
 
 from native_host.errors import InvalidArgument
-
-from .apdu import SW, more_data, status
-from .card import MockCard
-from .faults import CommandName, Fault, FaultName
+from native_host.mock_card.apdu import SW, more_data, status
+from native_host.mock_card.card import MockCard
+from native_host.mock_card.faults import CommandName, Fault, FaultName
 
 __all__ = ["CardGone", "CardSilent", "FaultyCard"]
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 from asn1crypto import x509
 
-from .authority import DEFAULT_ADDRESS, Authority, Person
-from .data import KeyData
-from .keys import generate_key, private_key_der
-from .profiles import NEW_SCHEME, Profile
-from .states import CardState
+from native_host.mock_card.authority import DEFAULT_ADDRESS, Authority, Person
+from native_host.mock_card.data import KeyData
+from native_host.mock_card.keys import generate_key, private_key_der
+from native_host.mock_card.profiles import NEW_SCHEME, Profile
+from native_host.mock_card.states import CardState
 
 __all__ = ["IssuedCard", "describe_certificate", "issue_card"]
 

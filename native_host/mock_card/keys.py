@@ -4,7 +4,7 @@
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from .profiles import KeyType
+from native_host.mock_card.profiles import KeyType
 
 __all__ = [
     "PrivateKey",

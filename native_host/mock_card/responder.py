@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from .ber import encode, sequence
-from .keys import PrivateKey
+from native_host.mock_card.ber import encode, sequence
+from native_host.mock_card.keys import PrivateKey
 
 __all__ = ["Responder", "answer_ocsp"]
 

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from .apdu import SW, Refused
-from .keys import PrivateKey
+from native_host.mock_card.apdu import SW, Refused
+from native_host.mock_card.keys import PrivateKey
 
 __all__ = ["check_algorithm", "digest_size", "sign_digest", "signature_size"]
 

@@ -12,12 +12,11 @@ from typing import ParamSpec, TypeVar
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusy, CardMute, CardRemoved
 from native_host.card.source import CardSource, Reader
-
-from .card import MockCard, Style
-from .faulty import CardGone, CardSilent, FaultyCard
-from .files import locked
-from .presence import Watch
-from .state import MockCardBroken, MockCardState
+from native_host.mock_card.card import MockCard, Style
+from native_host.mock_card.faulty import CardGone, CardSilent, FaultyCard
+from native_host.mock_card.files import locked
+from native_host.mock_card.presence import Watch
+from native_host.mock_card.state import MockCardBroken, MockCardState
 
 __all__ = ["READER_NAME", "MockCardConnection", "MockCardSource"]
 

@@ -20,13 +20,12 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from native_host.errors import InvalidArgument, KortillaError
-
-from .data import MAX_TRIES, CardData, KeyData, PinData
-from .faults import CommandName, Fault, dump, load, take
-from .files import locked, write_atomically
-from .presence import Presence, Watch, notify
-from .profiles import PROFILES, PinReference, Profile
-from .states import CardState, first_pins, judge
+from native_host.mock_card.data import MAX_TRIES, CardData, KeyData, PinData
+from native_host.mock_card.faults import CommandName, Fault, dump, load, take
+from native_host.mock_card.files import locked, write_atomically
+from native_host.mock_card.presence import Presence, Watch, notify
+from native_host.mock_card.profiles import PROFILES, PinReference, Profile
+from native_host.mock_card.states import CardState, first_pins, judge
 
 __all__ = [
     "MAX_TRIES",
@@ -98,7 +97,7 @@ class MockCardState:
         and ``replace`` does not say to throw it away, ``MockCardBroken`` when nothing
         can be written there.
         """
-        from .issue import issue_card
+        from native_host.mock_card.issue import issue_card
 
         if profile not in PROFILES:
             raise InvalidArgument(f"The profile is none of {', '.join(PROFILES)}.")
@@ -275,7 +274,7 @@ class MockCardState:
 
     def describe(self) -> dict[str, Any]:
         """Return what may be shown of the card: no PINs and no keys."""
-        from .issue import describe_certificate
+        from native_host.mock_card.issue import describe_certificate
 
         data = self.read()
         profile = PROFILES[data.profile]

@@ -4,7 +4,7 @@
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from .data import MAX_TRIES, CardData, PinData
+from native_host.mock_card.data import MAX_TRIES, CardData, PinData
 
 __all__ = ["ACTIVATION_CODE", "CardState", "first_pins", "judge"]
 

@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeVar
 
 from native_host.errors import InvalidArgument
 from native_host.messaging.results import certificate_fields
+from native_host.mock_card.source import MockCardSource
+from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.signing_certificate import (
     CertificateRequest,
@@ -18,9 +20,6 @@ from native_host.operations.signing_certificate import (
 )
 from native_host.origin import check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
-
-from .source import MockCardSource
-from .state import MockCardState
 
 __all__ = ["Version", "make_token", "operate"]
 
@@ -68,7 +67,7 @@ def make_token(
         }
     if broken is None:
         return token
-    from .broken_tokens import break_token
+    from native_host.mock_card.broken_tokens import break_token
 
     return break_token(broken, token, folder=folder, origin=origin, nonce=nonce)
 

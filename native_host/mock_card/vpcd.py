@@ -17,10 +17,9 @@ from types import TracebackType
 from typing import Self
 
 from native_host.card.errors import PcscUnavailable
-
-from .card import MockCard
-from .faulty import CardGone, CardSilent, FaultyCard
-from .presence import Watch
+from native_host.mock_card.card import MockCard
+from native_host.mock_card.faulty import CardGone, CardSilent, FaultyCard
+from native_host.mock_card.presence import Watch
 
 __all__ = ["DEFAULT_PORT", "VirtualReader"]
 

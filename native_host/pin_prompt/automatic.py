@@ -4,8 +4,8 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from .prompt import Prompt, PromptFailed
-from .questions import (
+from native_host.pin_prompt.prompt import Prompt, PromptFailed
+from native_host.pin_prompt.questions import (
     CardChoice,
     CodeField,
     CodesQuestion,

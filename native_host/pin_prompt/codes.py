@@ -8,8 +8,8 @@ never become a ``str`` here.
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
-from .questions import CodeField, CodesQuestion
-from .texts import Texts
+from native_host.pin_prompt.questions import CodeField, CodesQuestion
+from native_host.pin_prompt.texts import Texts
 
 __all__ = [
     "Digits",

@@ -9,9 +9,9 @@ import hashlib
 import os
 from enum import StrEnum
 
-from .questions import Document
-from .shown import shown_digest, shown_name
-from .texts import Texts
+from native_host.pin_prompt.questions import Document
+from native_host.pin_prompt.shown import shown_digest, shown_name
+from native_host.pin_prompt.texts import Texts
 
 __all__ = [
     "DocumentChanged",

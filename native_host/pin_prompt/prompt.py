@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from native_host.errors import KortillaError, UserCancelled
-
-from .questions import (
+from native_host.pin_prompt.questions import (
     CardChoice,
     CodeField,
     CodesQuestion,

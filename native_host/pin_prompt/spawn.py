@@ -44,7 +44,9 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
     it can't be started. The process ends when its standard input is closed.
     """
     if command is None and not has_screen():
-        from .prompt import PromptFailed  # heavy, and seldom needed
+        from native_host.pin_prompt.prompt import (
+            PromptFailed,  # heavy, and seldom needed
+        )
 
         raise PromptFailed(
             "There is no screen here for the PIN window. In a terminal, "
@@ -59,7 +61,7 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
             env=window_environment(),
         )
     except OSError as error:
-        from .prompt import PromptFailed
+        from native_host.pin_prompt.prompt import PromptFailed
 
         raise PromptFailed(
             f"The PIN window can't be started: {error.strerror}."

@@ -14,11 +14,10 @@ from contextlib import suppress
 from typing import Any
 
 from native_host.errors import UserCancelled
-
-from . import codes, texts
-from .documents import described
-from .prompt import Prompt, PromptFailed
-from .questions import (
+from native_host.pin_prompt import codes, texts
+from native_host.pin_prompt.documents import described
+from native_host.pin_prompt.prompt import Prompt, PromptFailed
+from native_host.pin_prompt.questions import (
     CardChoice,
     CodeField,
     CodesQuestion,
@@ -30,7 +29,7 @@ from .questions import (
     Progress,
     Step,
 )
-from .site_name import SiteName
+from native_host.pin_prompt.site_name import SiteName
 
 __all__ = ["TerminalPrompt"]
 

@@ -12,8 +12,7 @@ from importlib.util import find_spec
 from typing import Any, BinaryIO, TypeVarTuple, Unpack, cast
 
 from native_host.errors import UserCancelled
-
-from .messages import (
+from native_host.pin_prompt.messages import (
     MAX_ANSWER,
     AskCodes,
     AskConsent,
@@ -31,8 +30,8 @@ from .messages import (
     read_answer,
     split_codes,
 )
-from .prompt import Prompt, PromptFailed
-from .questions import (
+from native_host.pin_prompt.prompt import Prompt, PromptFailed
+from native_host.pin_prompt.questions import (
     CardChoice,
     CodesQuestion,
     ConsentQuestion,

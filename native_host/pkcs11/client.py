@@ -5,10 +5,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .constants import CKR
-from .errors import Refused
-from .sessions import Sessions
-from .token import Slot, Token, Tokens
+from native_host.pkcs11.constants import CKR
+from native_host.pkcs11.errors import Refused
+from native_host.pkcs11.sessions import Sessions
+from native_host.pkcs11.token import Slot, Token, Tokens
 
 if TYPE_CHECKING:  # heavy, and of no use before somebody signs
     from native_host.operations.tls_login import TlsLogin

@@ -18,8 +18,7 @@ from native_host.errors import KortillaError
 from native_host.log import log_unexpected
 from native_host.operations.login_servers import Stranger, peer_pid, private_folder
 from native_host.operations.offered import runtime_folder
-
-from .program import Program
+from native_host.pkcs11.program import Program
 
 __all__ = ["ControlSocket"]
 

@@ -9,10 +9,10 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from .calls import Call
-from .client import Values
-from .signing_calls import SigningCalls
-from .token_calls import TokenCalls
+from native_host.pkcs11.calls import Call
+from native_host.pkcs11.client import Values
+from native_host.pkcs11.signing_calls import SigningCalls
+from native_host.pkcs11.token_calls import TokenCalls
 
 __all__ = ["Cryptoki"]
 

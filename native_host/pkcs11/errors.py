@@ -2,8 +2,7 @@
 """What a call is answered with when it does not succeed."""
 
 from native_host.errors import KortillaError
-
-from .constants import CKR
+from native_host.pkcs11.constants import CKR
 
 __all__ = ["Refused", "SocketUnusable", "return_value_of"]
 

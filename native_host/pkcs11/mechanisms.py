@@ -19,10 +19,9 @@ from native_host.card.signature import (
     SignatureAlgorithm,
     key_type_of,
 )
-
-from .constants import CKF, CKM, CKR, MGF_HASHES
-from .errors import Refused
-from .wire import Mechanism, PssParameters
+from native_host.pkcs11.constants import CKF, CKM, CKR, MGF_HASHES
+from native_host.pkcs11.errors import Refused
+from native_host.pkcs11.wire import Mechanism, PssParameters
 
 if TYPE_CHECKING:
     from hashlib import _Hash

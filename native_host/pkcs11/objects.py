@@ -15,9 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from native_host.card.certificate import CardCertificate, PublicKey
-
-from .constants import CK_UNAVAILABLE_INFORMATION, CKA, CKC_X_509, CKK, CKO
-from .wire import Attribute, AttributeValue
+from native_host.pkcs11.constants import (
+    CK_UNAVAILABLE_INFORMATION,
+    CKA,
+    CKC_X_509,
+    CKK,
+    CKO,
+)
+from native_host.pkcs11.wire import Attribute, AttributeValue
 
 __all__ = ["KEY_ID", "TokenObject", "make_objects"]
 

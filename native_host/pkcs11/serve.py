@@ -15,14 +15,13 @@ from typing import TYPE_CHECKING
 from native_host.config import Config
 from native_host.hardening import harden
 from native_host.operations.login_servers import Stranger
-
-from .client import LINGERING
-from .control import ControlSocket
-from .cryptoki import Cryptoki
-from .errors import SocketUnusable
-from .program import Program, peer_of, spawner
-from .server import serve_client
-from .token import Tokens
+from native_host.pkcs11.client import LINGERING
+from native_host.pkcs11.control import ControlSocket
+from native_host.pkcs11.cryptoki import Cryptoki
+from native_host.pkcs11.errors import SocketUnusable
+from native_host.pkcs11.program import Program, peer_of, spawner
+from native_host.pkcs11.server import serve_client
+from native_host.pkcs11.token import Tokens
 
 if TYPE_CHECKING:
     from native_host.operations.refusals import Refusals

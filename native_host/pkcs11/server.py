@@ -11,13 +11,19 @@ from typing import Any
 
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
-
-from .calls import CALLS, ERROR, ERROR_SIGNATURE, Call
-from .channel import Channel
-from .constants import CKR
-from .cryptoki import Cryptoki
-from .errors import Refused, return_value_of
-from .wire import Input, WireError, decode, encode, read_preamble, wipe
+from native_host.pkcs11.calls import CALLS, ERROR, ERROR_SIGNATURE, Call
+from native_host.pkcs11.channel import Channel
+from native_host.pkcs11.constants import CKR
+from native_host.pkcs11.cryptoki import Cryptoki
+from native_host.pkcs11.errors import Refused, return_value_of
+from native_host.pkcs11.wire import (
+    Input,
+    WireError,
+    decode,
+    encode,
+    read_preamble,
+    wipe,
+)
 
 __all__ = ["serve_client"]
 

@@ -6,12 +6,12 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .constants import CKF, CKR, CKS
-from .errors import Refused
-from .token import Token
+from native_host.pkcs11.constants import CKF, CKR, CKS
+from native_host.pkcs11.errors import Refused
+from native_host.pkcs11.token import Token
 
 if TYPE_CHECKING:  # heavy, and of no use before there is a card
-    from .mechanisms import SignOperation
+    from native_host.pkcs11.mechanisms import SignOperation
 
 __all__ = ["Session", "Sessions"]
 

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 from native_host.card.source import Reader
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
-
-from .client import Client, Values
-from .constants import CKF, CKO, CKR, CKU
-from .errors import Refused
-from .sessions import Session
-from .token_calls import PIN_LENGTHS
-from .wire import Mechanism, Size, wipe
+from native_host.pkcs11.client import Client, Values
+from native_host.pkcs11.constants import CKF, CKO, CKR, CKU
+from native_host.pkcs11.errors import Refused
+from native_host.pkcs11.sessions import Session
+from native_host.pkcs11.token_calls import PIN_LENGTHS
+from native_host.pkcs11.wire import Mechanism, Size, wipe
 
 if TYPE_CHECKING:
-    from .mechanisms import SignOperation
+    from native_host.pkcs11.mechanisms import SignOperation
 
 __all__ = ["SigningCalls"]
 
@@ -75,7 +74,7 @@ class SigningCalls(Client):
         self, handle: int, mechanism: Mechanism | None, key: int = 0
     ) -> Values:
         """Begin a signature, or call it off where no mechanism is named."""
-        from .mechanisms import SignOperation
+        from native_host.pkcs11.mechanisms import SignOperation
 
         session = self._session(handle)
         if mechanism is None:

@@ -20,9 +20,8 @@ from native_host.log import log_unexpected
 
 if TYPE_CHECKING:  # imported where cards are read: browsers start without one
     from native_host.card.certificate import CardCertificate
-
-    from .mechanisms import MechanismInfo
-    from .objects import TokenObject
+    from native_host.pkcs11.mechanisms import MechanismInfo
+    from native_host.pkcs11.objects import TokenObject
 
 __all__ = ["SLOTS", "Slot", "Token", "Tokens"]
 
@@ -205,9 +204,8 @@ def _read_token(connection: CardConnection) -> Token:
     """Read what the token consists of, on the card's thread. Raises ``CardError``."""
     from native_host.card.fineid import FineidCard
     from native_host.card.keys import KeyRole
-
-    from .mechanisms import mechanisms_of
-    from .objects import make_objects
+    from native_host.pkcs11.mechanisms import mechanisms_of
+    from native_host.pkcs11.objects import make_objects
 
     connection.only_look = True
     card = FineidCard(connection)

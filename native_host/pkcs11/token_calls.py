@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from native_host import VERSION
-
-from .calls import HANDSHAKE
-from .client import Client, Values
-from .constants import CK_UNAVAILABLE_INFORMATION, CKF, CKR
-from .errors import Refused
-from .sessions import Session
-from .token import SLOTS
-from .wire import Attribute, AttributeValue, Size, Wanted
+from native_host.pkcs11.calls import HANDSHAKE
+from native_host.pkcs11.client import Client, Values
+from native_host.pkcs11.constants import CK_UNAVAILABLE_INFORMATION, CKF, CKR
+from native_host.pkcs11.errors import Refused
+from native_host.pkcs11.sessions import Session
+from native_host.pkcs11.token import SLOTS
+from native_host.pkcs11.wire import Attribute, AttributeValue, Size, Wanted
 
 if TYPE_CHECKING:
-    from .objects import TokenObject
+    from native_host.pkcs11.objects import TokenObject
 
 __all__ = ["PIN_LENGTHS", "TokenCalls"]
 

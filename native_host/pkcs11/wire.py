@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from .constants import CKA, CKM
+from native_host.pkcs11.constants import CKA, CKM
 
 __all__ = [
     "HEADER_SIZE",

@@ -24,11 +24,10 @@ from native_host.errors import UserCancelled
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from tests.agent.windows import agent_with, attended, settled, until, windows
 from tests.cards import new_card
 from tests.operations.person import Person
 from tests.pcsc import READER, READERS, Room, isolated
-
-from .windows import agent_with, attended, settled, until, windows
 
 SECOND = READERS[1]
 BANK = bytes.fromhex("3B6500002063CB6600")

@@ -19,10 +19,9 @@ from native_host.cli.demo.chromium import Chromium
 from native_host.cli.demo.errors import BrowserFailed
 from native_host.cli.demo.firefox import SHOW_CERTIFICATE
 from native_host.cli.demo.stage import extension_folder
-
-from .house import House
-from .marionette import Marionette
-from .tls import Authority
+from tests.browser.house import House
+from tests.browser.marionette import Marionette
+from tests.browser.tls import Authority
 
 __all__ = ["Browser", "Tab", "open_browser"]
 

@@ -12,17 +12,16 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from kortilla import Trust, validate
 from native_host.browsers.hosts import Family
 from native_host.mock_card.state import MockCardState
-from relying_party import Trust, validate
+from tests.browser.browsers import SITES, Browser, Tab, open_browser
+from tests.browser.house import House
+from tests.browser.signing import Papers
+from tests.browser.site import Page, Site
+from tests.browser.tls import Authority
+from tests.browser.window import Door
 from tests.screen import Screen, open_screen
-
-from .browsers import SITES, Browser, Tab, open_browser
-from .house import House
-from .signing import Papers
-from .site import Page, Site
-from .tls import Authority
-from .window import Door
 
 Visit = Callable[..., Awaitable[Page]]
 #: Name and SATU.

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 
 import pytest
 
+from kortilla import Trust
+from kortilla.demo import DemoServer
+from kortilla.demo.tls_login import GateSettings
 from native_host.cli.demo.errors import BrowserFailed
 from native_host.cli.demo.token import TokenSocket, add_token, database
 from native_host.pkcs11.serve import BROWSERS_PATIENCE
-from relying_party import Trust
-from relying_party.demo import DemoServer
-from relying_party.demo.tls_login import GateSettings
+from tests.browser.browsers import Browser, Tab, open_browser
+from tests.browser.house import Card, House
+from tests.browser.tls import Authority
+from tests.browser.window import Door
 from tests.pkcs11.real import serving
-
-from .browsers import Browser, Tab, open_browser
-from .house import Card, House
-from .tls import Authority
-from .window import Door
 
 __all__ = ["Counter", "open_counter"]
 

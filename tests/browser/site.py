@@ -11,14 +11,13 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-import relying_party
-
-from .browsers import Tab
+import kortilla
+from tests.browser.browsers import Tab
 
 __all__ = ["NONCE", "Page", "Site"]
 
 #: The page client that services serve.
-_CLIENT = Path(relying_party.__file__).with_name("static")
+_CLIENT = Path(kortilla.__file__).with_name("client")
 
 NONCE = "A" * 43 + "="
 

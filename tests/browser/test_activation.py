@@ -6,11 +6,11 @@ One site has one such window a minute, and all sites together have three.
 
 import pytest
 
-from .browsers import Browser
-from .conftest import Visit
-from .site import Page, Site, authenticate
-from .tls import Authority
-from .window import Door
+from tests.browser.browsers import Browser
+from tests.browser.conftest import Visit
+from tests.browser.site import Page, Site, authenticate
+from tests.browser.tls import Authority
+from tests.browser.window import Door
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),

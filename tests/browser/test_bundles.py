@@ -13,13 +13,12 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from relying_party import LoginService, Trust
-from relying_party.web import setup
-
-from .browsers import Browser
-from .conftest import Holder, OpenTab
-from .test_button import POLICY, TEXTS
-from .tls import Authority
+from kortilla import LoginService, Trust
+from kortilla.aiohttp import setup
+from tests.browser.browsers import Browser
+from tests.browser.conftest import Holder, OpenTab
+from tests.browser.test_button import POLICY, TEXTS
+from tests.browser.tls import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -53,7 +52,7 @@ def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a project that has the packed package installed, and a page."""
     folder = tmp_path_factory.mktemp("npm")
     # A copy: other tests serve the files themselves meanwhile.
-    shutil.copytree(ROOT / "relying_party/static", folder / "relying_party/static")
+    shutil.copytree(ROOT / "kortilla/client", folder / "kortilla/client")
     shutil.copy(ROOT / "LICENSE", folder)
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
     consumer = folder / "consumer"
@@ -61,7 +60,7 @@ def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (consumer / "package.json").write_text('{"private": true, "type": "module"}')
     (consumer / "main.js").write_text(SCRIPT)
     (consumer / "index.html").write_text(INDEX.replace("SCRIPT", "/main.js"))
-    run(folder / "relying_party/static", "npm", "pack", "--pack-destination", folder)
+    run(folder / "kortilla/client", "npm", "pack", "--pack-destination", folder)
     [tarball] = folder.glob("*.tgz")
     run(consumer, "npm", "install", tarball)
     return consumer

@@ -13,14 +13,13 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from kortilla import LoginService, Trust
+from kortilla.aiohttp import current_identity, setup
 from native_host.cli.demo.errors import BrowserFailed
-from relying_party import LoginService, Trust
-from relying_party.web import current_identity, setup
-
-from .browsers import Browser, ChromiumTab, FirefoxTab, Tab
-from .conftest import Holder, OpenTab
-from .tls import Authority
-from .window import Door
+from tests.browser.browsers import Browser, ChromiumTab, FirefoxTab, Tab
+from tests.browser.conftest import Holder, OpenTab
+from tests.browser.tls import Authority
+from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

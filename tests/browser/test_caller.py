@@ -3,10 +3,10 @@
 
 import pytest
 
-from .browsers import Browser
-from .conftest import Visit
-from .site import authenticate
-from .window import Door
+from tests.browser.browsers import Browser
+from tests.browser.conftest import Visit
+from tests.browser.site import authenticate
+from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

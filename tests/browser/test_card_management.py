@@ -14,15 +14,14 @@ import pytest_asyncio
 from native_host.browsers.hosts import Family, host_names
 from native_host.cli.demo.chromium import Chromium
 from native_host.cli.demo.stage import extension_folder
+from tests.browser.browsers import Browser, Tab, open_browser
+from tests.browser.conftest import Holder, OpenTab, Visit, ready
+from tests.browser.house import House
+from tests.browser.site import Page, Site, authenticate
+from tests.browser.test_extension_pages import text
+from tests.browser.tls import Authority
+from tests.browser.window import Door, Window
 from tests.screen import Screen
-
-from .browsers import Browser, Tab, open_browser
-from .conftest import Holder, OpenTab, Visit, ready
-from .house import House
-from .site import Page, Site, authenticate
-from .test_extension_pages import text
-from .tls import Authority
-from .window import Door, Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

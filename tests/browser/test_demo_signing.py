@@ -15,18 +15,17 @@ from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
+from kortilla import Trust
+from kortilla.demo import DemoServer
+from kortilla.revocation import Revocation
 from native_host.cli.demo.ca_service import CAService
 from native_host.mock_card.revoked import revoke
-from relying_party import Trust
-from relying_party.demo import DemoServer
-from relying_party.revocation import Revocation
-from tests.relying_party.signing_parts import make_pdf
-
-from .browsers import Browser, Tab
-from .conftest import Holder, OpenTab
-from .signing import PIN2
-from .tls import Authority
-from .window import Door
+from tests.browser.browsers import Browser, Tab
+from tests.browser.conftest import Holder, OpenTab
+from tests.browser.signing import PIN2
+from tests.browser.tls import Authority
+from tests.browser.window import Door
+from tests.kortilla.signing_parts import make_pdf
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

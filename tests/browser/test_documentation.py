@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from relying_party import LoginService, Trust
+from kortilla import LoginService, Trust
+from tests.browser.browsers import Browser
+from tests.browser.conftest import Holder, OpenTab
+from tests.browser.tls import Authority
 from tests.guide import blocks
-
-from .browsers import Browser
-from .conftest import Holder, OpenTab
-from .tls import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -9,13 +9,12 @@ import pytest
 from native_host import VERSION
 from native_host.browsers.hosts import Family
 from native_host.cli.demo.stage import extension_folder
-
-from .browsers import Browser, open_browser
-from .conftest import OpenTab, ready
-from .house import House
-from .site import Page, Site
-from .test_host_trouble import speak
-from .tls import Authority
+from tests.browser.browsers import Browser, open_browser
+from tests.browser.conftest import OpenTab, ready
+from tests.browser.house import House
+from tests.browser.site import Page, Site
+from tests.browser.test_host_trouble import speak
+from tests.browser.tls import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -7,15 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from kortilla import Trust
+from kortilla.demo import DemoServer
 from native_host import WEB_EID_VERSION
-from relying_party import Trust
-from relying_party.demo import DemoServer
-
-from .browsers import Browser
-from .conftest import OpenTab, Visit, ready
-from .site import NONCE, authenticate
-from .tls import Authority
-from .window import Door
+from tests.browser.browsers import Browser
+from tests.browser.conftest import OpenTab, Visit, ready
+from tests.browser.site import NONCE, authenticate
+from tests.browser.tls import Authority
+from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

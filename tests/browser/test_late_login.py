@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from kortilla import Trust
 from native_host.browsers.hosts import Family
-from relying_party import Trust
-
-from .counter import open_counter
-from .house import House
-from .tls import Authority
+from tests.browser.counter import open_counter
+from tests.browser.house import House
+from tests.browser.tls import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

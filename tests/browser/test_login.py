@@ -8,14 +8,13 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 
-from relying_party import Trust
-from relying_party.demo import DemoServer
+from kortilla import Trust
+from kortilla.demo import DemoServer
+from tests.browser.browsers import Browser, Tab
+from tests.browser.conftest import Holder, OpenTab
+from tests.browser.tls import Authority
+from tests.browser.window import Door
 from tests.screen import Screen
-
-from .browsers import Browser, Tab
-from .conftest import Holder, OpenTab
-from .tls import Authority
-from .window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

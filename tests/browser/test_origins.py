@@ -5,12 +5,11 @@ import json
 
 import pytest
 
-from relying_party import Trust
-
-from .browsers import Browser
-from .conftest import OpenTab, Visit, identity_of
-from .site import NONCE, Page, Site, authenticate
-from .window import Door
+from kortilla import Trust
+from tests.browser.browsers import Browser
+from tests.browser.conftest import OpenTab, Visit, identity_of
+from tests.browser.site import NONCE, Page, Site, authenticate
+from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

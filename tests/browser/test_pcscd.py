@@ -3,16 +3,15 @@
 
 import asyncio
 
+from kortilla import Trust
+from kortilla.demo import DemoServer
 from native_host.browsers.hosts import Family
 from native_host.mock_card.card import MockCard
-from relying_party import Trust
-from relying_party.demo import DemoServer
+from tests.browser.browsers import SITES, open_browser
+from tests.browser.house import House
+from tests.browser.tls import Authority
+from tests.browser.window import Door
 from tests.pcsc import Room, isolated
-
-from .browsers import SITES, open_browser
-from .house import House
-from .tls import Authority
-from .window import Door
 
 
 @isolated

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from kortilla import Trust
 from native_host.browsers.hosts import Family
-from relying_party import Trust
+from tests.browser.conftest import ready
+from tests.browser.counter import open_counter
+from tests.browser.house import House
+from tests.browser.test_card_management import POPUP, Popup
+from tests.browser.tls import Authority
 from tests.token_control import runtime_folder
-
-from .conftest import ready
-from .counter import open_counter
-from .house import House
-from .test_card_management import POPUP, Popup
-from .tls import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

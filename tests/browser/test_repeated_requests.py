@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from .browsers import Browser
-from .conftest import Visit
-from .house import end_of
-from .signing import PIN2
-from .site import NONCE, Page, authenticate
-from .test_web_eid_sign import web_eid_certificate
-from .window import Door
+from tests.browser.browsers import Browser
+from tests.browser.conftest import Visit
+from tests.browser.house import end_of
+from tests.browser.signing import PIN2
+from tests.browser.site import NONCE, Page, authenticate
+from tests.browser.test_web_eid_sign import web_eid_certificate
+from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

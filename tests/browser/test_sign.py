@@ -9,12 +9,9 @@ import json
 import pytest
 from asn1crypto import x509
 
-from tests.host.signing import verify
-from tests.screen import Screen
-
-from .browsers import Browser
-from .conftest import OpenTab, Visit
-from .signing import (
+from tests.browser.browsers import Browser
+from tests.browser.conftest import OpenTab, Visit
+from tests.browser.signing import (
     ACTION,
     P384,
     PIN2,
@@ -25,9 +22,11 @@ from .signing import (
     check,
     request,
 )
-from .site import Page, Site
-from .test_login import on, type_pin
-from .window import Door
+from tests.browser.site import Page, Site
+from tests.browser.test_login import on, type_pin
+from tests.browser.window import Door
+from tests.host.signing import verify
+from tests.screen import Screen
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

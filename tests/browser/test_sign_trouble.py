@@ -6,14 +6,22 @@ import asyncio
 import pytest
 
 from native_host.mock_card.faults import Fault
+from tests.browser.browsers import Browser
+from tests.browser.conftest import OpenTab, Visit
+from tests.browser.signing import (
+    ACTION,
+    P256,
+    PIN2,
+    THREE,
+    TITLE,
+    Papers,
+    check,
+    request,
+)
+from tests.browser.site import Page, Site
+from tests.browser.test_login import on, type_pin
+from tests.browser.window import Door, Window
 from tests.screen import Screen
-
-from .browsers import Browser
-from .conftest import OpenTab, Visit
-from .signing import ACTION, P256, PIN2, THREE, TITLE, Papers, check, request
-from .site import Page, Site
-from .test_login import on, type_pin
-from .window import Door, Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -10,19 +10,18 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from kortilla import Trust
+from kortilla.validation.trust import certificate_files
 from native_host.browsers.hosts import Family
 from native_host.cli.demo.errors import BrowserFailed
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.state import MockCardState
-from relying_party import Trust
-from relying_party.trust import certificate_files
-
-from .browsers import Tab
-from .counter import Counter, open_counter
-from .house import House
-from .site import Site
-from .tls import Authority
-from .window import Window
+from tests.browser.browsers import Tab
+from tests.browser.counter import Counter, open_counter
+from tests.browser.house import House
+from tests.browser.site import Site
+from tests.browser.tls import Authority
+from tests.browser.window import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

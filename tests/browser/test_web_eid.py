@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
+from kortilla import Trust
 from native_host import WEB_EID_VERSION
-from relying_party import Trust
-
-from .browsers import Browser
-from .conftest import Visit, identity_of
-from .site import NONCE, Page
-from .window import Door
+from tests.browser.browsers import Browser
+from tests.browser.conftest import Visit, identity_of
+from tests.browser.site import NONCE, Page
+from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

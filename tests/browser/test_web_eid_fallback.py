@@ -13,16 +13,15 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from kortilla import Trust
 from native_host.browsers.hosts import Family, host_names
-from relying_party import Trust
-
-from .browsers import Browser, open_browser
-from .conftest import identity_of
-from .house import House
-from .signing import PIN2, THREE, check
-from .site import NONCE, Page, Site
-from .tls import Authority
-from .window import Door
+from tests.browser.browsers import Browser, open_browser
+from tests.browser.conftest import identity_of
+from tests.browser.house import House
+from tests.browser.signing import PIN2, THREE, check
+from tests.browser.site import NONCE, Page, Site
+from tests.browser.tls import Authority
+from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

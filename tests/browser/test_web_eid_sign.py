@@ -6,12 +6,11 @@ import hashlib
 
 import pytest
 
+from tests.browser.conftest import Visit
+from tests.browser.signing import P384, PIN2
+from tests.browser.site import Page
+from tests.browser.window import Door, Window
 from tests.host.signing import verify
-
-from .conftest import Visit
-from .signing import P384, PIN2
-from .site import Page
-from .window import Door, Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from kortilla import Trust
 from native_host.browsers.hosts import Family
-from relying_party import Trust
-
-from .browsers import Browser, open_browser
-from .conftest import Visit, identity_of
-from .house import House
-from .site import NONCE, Page, Site, authenticate
-from .tls import Authority
-from .window import Door
+from tests.browser.browsers import Browser, open_browser
+from tests.browser.conftest import Visit, identity_of
+from tests.browser.house import House
+from tests.browser.site import NONCE, Page, Site, authenticate
+from tests.browser.tls import Authority
+from tests.browser.window import Door
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
-from .nss_databases import OTHER, TRUST, give_system
+from tests.browsers_install.nss_databases import OTHER, TRUST, give_system
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,7 @@ from native_host.agent.presence import UNIT
 from native_host.browsers import agent_files, files
 from native_host.browsers.installation import install, uninstall
 from native_host.cli import main
-
-from .test_install import AGENT, actions, tree
+from tests.browsers_install.test_install import AGENT, actions, tree
 
 UNITS = Path(".config/systemd/user")
 SERVICE = UNITS / "kortilla-agent.service"

@@ -10,10 +10,9 @@ import pytest
 from native_host.browsers import p11_kit
 from native_host.browsers.errors import InstallFailed
 from native_host.browsers.pkcs11 import enable
+from tests.browsers_install.nss_databases import OTHER, TRUST, give_system
+from tests.browsers_install.test_pkcs11 import MODULE, MODULES, done
 from tests.ordinary import as_ordinary, program_called
-
-from .nss_databases import OTHER, TRUST, give_system
-from .test_pkcs11 import MODULE, MODULES, done
 
 
 def test_only_modules_that_the_proxy_would_bring_are_hidden(

@@ -14,14 +14,13 @@ from native_host.browsers.hosts import Family
 from native_host.browsers.installation import install, uninstall
 from native_host.browsers.pkcs11 import Plan, disable, enable, status
 from native_host.browsers.pkcs11_table import FAMILIES
-
-from .nss_databases import (
+from tests.browsers_install.nss_databases import (
     LIBRARY,
     database_with_a_certificate,
     make_database,
     make_profile,
 )
-from .test_install import tree
+from tests.browsers_install.test_install import tree
 
 MODULES = Path(".config/pkcs11/modules")
 MODULE = MODULES / "kortilla.module"

@@ -10,9 +10,8 @@ from pathlib import Path
 
 from native_host.browsers import nss
 from native_host.browsers.pkcs11 import disable, enable, status
-
-from .nss_databases import make_profile
-from .test_pkcs11 import done
+from tests.browsers_install.nss_databases import make_profile
+from tests.browsers_install.test_pkcs11 import done
 
 
 @contextlib.contextmanager

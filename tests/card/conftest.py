@@ -4,7 +4,7 @@
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from .scripted import AUTHENTICATING_RSA, SIGNING, make_certificate
+from tests.card.scripted import AUTHENTICATING_RSA, SIGNING, make_certificate
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,7 @@ from native_host.card.apdu import (
     tries_in,
 )
 from native_host.card.errors import CardError
-
-from .scripted import Script
+from tests.card.scripted import Script
 
 STATUS = st.integers(0, 0xFFFF) | st.sampled_from([0x9000, 0x6100, 0x61FF, 0x6C00])
 

@@ -8,8 +8,13 @@ import pytest
 
 from native_host.card.errors import CardError, CardMute, CardRemoved
 from native_host.card.fineid import FineidCard, PinRole
-
-from .scripted import PIN_INFO, SELECT, Script, file_exchanges, pin_information
+from tests.card.scripted import (
+    PIN_INFO,
+    SELECT,
+    Script,
+    file_exchanges,
+    pin_information,
+)
 
 MASTER_FILE = ("00A4000C023F00", "9000")
 ISSUING, ROOT = "00A4020C024336", "00A4020C024334"

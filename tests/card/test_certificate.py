@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from native_host.card.certificate import CardCertificate, CertificateError
-
-from .scripted import PrivateKey, make_certificate
+from tests.card.scripted import PrivateKey, make_certificate
 
 TOO_SHORT = 1024  # bits of an RSA key
 P384 = ec.generate_private_key(ec.SECP384R1())

@@ -22,10 +22,9 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import CardKey, FineidCard, KeyRole
 from native_host.card.signature import KeyType
-
-from . import directories
-from .directories import SIGNATURE_USAGE, certificate, path, pin, private_key
-from .scripted import (
+from tests.card import directories
+from tests.card.directories import SIGNATURE_USAGE, certificate, path, pin, private_key
+from tests.card.scripted import (
     AUTHENTICATION,
     SELECT,
     SIGNATURE,

@@ -21,8 +21,7 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.errors import InvalidArgument
-
-from .scripted import (
+from tests.card.scripted import (
     AUTHENTICATION,
     AUTHENTICATION_RSA,
     ES384,

@@ -5,8 +5,7 @@ import pytest
 
 from native_host.card.errors import CardError, CardMute, CardRemoved, UnsupportedCard
 from native_host.card.fineid import FineidCard, KeyRole
-
-from .scripted import (
+from tests.card.scripted import (
     AUTHENTICATION,
     SELECT,
     SELECT_AUTHENTICATION,

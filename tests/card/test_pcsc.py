@@ -33,10 +33,9 @@ from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import Fault, Moment
 from native_host.mock_card.state import MockCardState
 from tests import pcsc
+from tests.card.virtual_reader import has_card, is_empty, log_in, reader_where
 from tests.cards import new_card
 from tests.pcsc import READER, READERS, Room, isolated
-
-from .virtual_reader import has_card, is_empty, log_in, reader_where
 
 
 class Counting(MockCard):

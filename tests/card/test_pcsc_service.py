@@ -14,10 +14,9 @@ from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_calls import status_change
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
+from tests.card.virtual_reader import has_card, log_in, reader_where
 from tests.pcsc import READER, READERS, Room, isolated
 from tests.refusing import refusing
-
-from .virtual_reader import has_card, log_in, reader_where
 
 
 async def wait_for_its_end(source: PcscSource) -> None:

@@ -24,8 +24,7 @@ from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.tlv import TlvError
 from native_host.card.trace import TRAFFIC
 from native_host.errors import InvalidArgument
-
-from .scripted import (
+from tests.card.scripted import (
     PIN2_INFO,
     PIN_INFO,
     SELECT,

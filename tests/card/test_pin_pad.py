@@ -30,14 +30,7 @@ from native_host.card.pin_pad import (
 )
 from native_host.card.trace import TRAFFIC
 from native_host.errors import InvalidArgument
-
-from .scripted import (
-    PIN2_INFO,
-    PIN_INFO,
-    SELECT,
-    Script,
-    pin_information,
-)
+from tests.card.scripted import PIN2_INFO, PIN_INFO, SELECT, Script, pin_information
 
 FEATURE_REQUEST = 0x42000D48
 VERIFY, MODIFY = 0x42330006, 0x42330007

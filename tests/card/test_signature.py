@@ -25,8 +25,7 @@ from native_host.card.signature import (
     token_algorithm,
 )
 from native_host.errors import InvalidArgument
-
-from .scripted import card_signature
+from tests.card.scripted import card_signature
 
 P256 = ec.generate_private_key(ec.SECP256R1())
 P384 = ec.generate_private_key(ec.SECP384R1())

@@ -17,8 +17,7 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.signature import KeyType, Padding, SignatureAlgorithm
-
-from .directories import (
+from tests.card.directories import (
     SIGNATURE_USAGE,
     certificate,
     object_directory,
@@ -26,7 +25,7 @@ from .directories import (
     pin,
     private_key,
 )
-from .scripted import (
+from tests.card.scripted import (
     ES384,
     PIN2_INFO,
     SELECT,

@@ -11,8 +11,7 @@ from native_host.card.apdu import PIN_INSTRUCTIONS
 from native_host.card.errors import WrongPin
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.trace import TRAFFIC, TracingConnection
-
-from .scripted import (
+from tests.card.scripted import (
     AUTHENTICATION,
     PIN_INFO,
     SELECT,

@@ -4,16 +4,15 @@
 import asyncio
 import hashlib
 
+from kortilla import Trust, validate
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.origin import check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from relying_party import Trust, validate
+from tests.cli.conftest import NONCE, ORIGIN
 from tests.operations.signing import check
-
-from .conftest import NONCE, ORIGIN
 
 __all__ = ["Tries", "tries", "work"]
 

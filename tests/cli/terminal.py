@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from .conftest import Outcome
+from tests.cli.conftest import Outcome
 
 __all__ = ["Terminal"]
 

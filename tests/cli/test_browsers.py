@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from native_host.cli.demo.stage import Stage, extension_folder
-
-from .conftest import Run
+from tests.cli.conftest import Run
 
 FIREFOX = ".mozilla/native-messaging-hosts"
 

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from native_host.mock_card.state import MockCardState
-
-from .conftest import NONCE, ORIGIN
-from .terminal import Terminal
+from tests.cli.conftest import NONCE, ORIGIN
+from tests.cli.terminal import Terminal
 
 #: Python that runs the program's two doors for commands.
 KORTILLA = "from native_host.cli import main; main()"

@@ -15,8 +15,7 @@ from native_host.card.source import Reader
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from tests import pcsc
-
-from .conftest import Run
+from tests.cli.conftest import Run
 
 HOLDER = {"name": "AINO SPECIMEN-VIRTANEN", "satu": "99955512B"}
 

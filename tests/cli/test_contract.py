@@ -12,8 +12,7 @@ import pytest
 
 from native_host import VERSION, cli
 from native_host.cli import mock_card as mock_card_command
-
-from .conftest import NONCE, ORIGIN, Run
+from tests.cli.conftest import NONCE, ORIGIN, Run
 
 
 @pytest.mark.parametrize(

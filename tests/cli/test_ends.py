@@ -12,9 +12,8 @@ import pytest
 
 from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.state import MockCardState
-
-from .conftest import NONCE, ORIGIN
-from .terminal import Terminal
+from tests.cli.conftest import NONCE, ORIGIN
+from tests.cli.terminal import Terminal
 
 KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
 AT_TERMINAL = ("--prompt", "terminal", "--card", "mock", "--lang", "en")

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from kortilla import Trust, validate
+from kortilla.errors import AuthTokenSignatureValidationError
 from native_host.mock_card.state import MockCardState
-from relying_party import Trust, validate
-from relying_party.errors import AuthTokenSignatureValidationError
 from tests import pcsc
-
-from .conftest import NONCE, ORIGIN, Run
-from .terminal import Terminal
+from tests.cli.conftest import NONCE, ORIGIN, Run
+from tests.cli.terminal import Terminal
 
 ASKED = ("identify", "--origin", ORIGIN, "--nonce", NONCE, "--card", "mock")
 

@@ -9,8 +9,7 @@ from native_host.mock_card.faults import CommandName, Fault, FaultName
 from native_host.mock_card.profiles import PROFILES
 from native_host.mock_card.state import MockCardState
 from native_host.mock_card.states import CardState
-
-from .conftest import NONCE, ORIGIN, Run
+from tests.cli.conftest import NONCE, ORIGIN, Run
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,9 @@ from native_host.card.errors import CardRemoved
 from native_host.card.fineid import FineidCard
 from native_host.mock_card.state import MockCardState
 from tests import pcsc
+from tests.cli.conftest import ORIGIN, Run
+from tests.cli.terminal import Terminal
 from tests.host.signing import b64, digest, verify
-
-from .conftest import ORIGIN, Run
-from .terminal import Terminal
 
 AUTOMATIC = ("--origin", ORIGIN, "--card", "mock", "--prompt", "automatic")
 HASH = b64(digest(b"contract", "SHA-256"))

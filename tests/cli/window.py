@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from native_host.pin_prompt.gui.look import LOOKS
+from tests.cli.conftest import Outcome
 from tests.screen import Screen
-
-from .conftest import Outcome
 
 __all__ = ["ManageWindow", "Sight"]
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from native_host.mock_card.state import MockCardState
-
-from .process import make_environment
+from tests.host.process import make_environment
 
 MOCK_FOLDER = Path(".local/share/kortilla/mock-card")
 

@@ -17,9 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from native_host.mock_card.state import MockCardState
-
-from .conftest import MOCK_FOLDER
-from .process import ORIGIN, HostProcess
+from tests.host.conftest import MOCK_FOLDER
+from tests.host.process import ORIGIN, HostProcess
 
 __all__ = [
     "announced",

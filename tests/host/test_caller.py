@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from .process import NONCE, ORIGIN, OWN_CALLER, WEB_EID_CALLER, HostProcess
-from .test_own_protocol import Script
+from tests.host.process import NONCE, ORIGIN, OWN_CALLER, WEB_EID_CALLER, HostProcess
+from tests.host.test_own_protocol import Script
 
 #: The name of the program that runs this.
 PYTHON = Path(sys.executable).resolve().name

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from .process import make_environment, own_arguments, running
-from .signing import (
+from tests.host.process import make_environment, own_arguments, running
+from tests.host.signing import (
     announced,
     b64,
     chunk,
@@ -18,7 +18,7 @@ from .signing import (
     sign_documents,
     signing,
 )
-from .test_own_protocol import AUTOMATIC, Script
+from tests.host.test_own_protocol import AUTOMATIC, Script
 
 TWO = {"a": b"abc", "b": bytes(40_000)}
 FIRST, SECOND, THIRD = chunks(TWO)

@@ -12,9 +12,8 @@ import pytest
 
 from native_host.pin_prompt.messages import Open, encode_request
 from native_host.pin_prompt.questions import Conversation
+from tests.host.process import PATIENCE, make_environment
 from tests.offscreen import OFFSCREEN
-
-from .process import PATIENCE, make_environment
 
 #: Root may read everything. Processes without this right are as an ordinary user's.
 AS_ORDINARY = (

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from .process import ORIGIN, make_environment, own_arguments, running
-from .signing import announced, left_behind, signing
-from .test_own_protocol import Script, off
+from tests.host.process import ORIGIN, make_environment, own_arguments, running
+from tests.host.signing import announced, left_behind, signing
+from tests.host.test_own_protocol import Script, off
 
 AUTHENTICATE = {"id": "1", "command": "authenticate", "arguments": own_arguments()}
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from native_host.mock_card.files import locked
-
-from .conftest import MOCK_FOLDER
-from .process import own_arguments, running
-from .test_own_protocol import Script, tries
+from tests.host.conftest import MOCK_FOLDER
+from tests.host.process import own_arguments, running
+from tests.host.test_own_protocol import Script, tries
 
 #: Chromium kills the host this many seconds after it closed the input; the window must
 #: have gone and the card been reset by then.

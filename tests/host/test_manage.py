@@ -9,10 +9,15 @@ import pytest
 
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.state import MockCardState
-
-from .conftest import MOCK_FOLDER, furnish
-from .process import ORIGIN, OWN_CALLER, make_environment, own_arguments, running
-from .test_own_protocol import Script
+from tests.host.conftest import MOCK_FOLDER, furnish
+from tests.host.process import (
+    ORIGIN,
+    OWN_CALLER,
+    make_environment,
+    own_arguments,
+    running,
+)
+from tests.host.test_own_protocol import Script
 
 PAGE = "moz-extension://0f3b9f0e-5c1d-4a7b-9b1e-2a6d3c4e5f60"
 CODES = {"v5-2026": "1234567", "v5": "12345678"}

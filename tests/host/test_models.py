@@ -13,8 +13,7 @@ from native_host.messaging.models import (
     WebEidSignArguments,
     check,
 )
-
-from .process import ORIGIN
+from tests.host.process import ORIGIN
 
 
 def b64(data: bytes) -> str:

@@ -13,9 +13,8 @@ from native_host.messaging.caller import Caller, CallerRefused
 from native_host.messaging.jobs import own_job
 from native_host.mock_card.source import MockCardConnection
 from native_host.mock_card.state import MockCardState
-
-from .conftest import MOCK_FOLDER
-from .process import (
+from tests.host.conftest import MOCK_FOLDER
+from tests.host.process import (
     ORIGIN,
     OWN_CALLER,
     WEB_EID_CALLER,
@@ -23,7 +22,7 @@ from .process import (
     make_environment,
     running,
 )
-from .test_own_protocol import Script
+from tests.host.test_own_protocol import Script
 
 CHROMIUM_ID = "eeofbendeddpgakkpoeccckfnfplkhcb"
 CHROMIUM_PAGE = f"chrome-extension://{CHROMIUM_ID}"

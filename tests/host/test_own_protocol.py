@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
+from kortilla import Trust, validate
 from native_host import VERSION, WEB_EID_VERSION
 from native_host.mock_card.state import MockCardState
-from relying_party import Trust, validate
-
-from .conftest import MOCK_FOLDER, furnish
-from .process import (
+from tests.host.conftest import MOCK_FOLDER, furnish
+from tests.host.process import (
     NONCE,
     ORIGIN,
     OWN_CALLER,

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.host.process import HostProcess, running
+from tests.host.test_own_page import FIREFOX_PAGE
+from tests.host.test_own_protocol import Script
 from tests.token_control import TokenControl, runtime_folder
-
-from .process import HostProcess, running
-from .test_own_page import FIREFOX_PAGE
-from .test_own_protocol import Script
 
 DONE: dict[str, object] = {"result": {}}
 

@@ -11,15 +11,9 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 
 from native_host.card.signature import HASH_SIZES
-
-from .conftest import furnish
-from .process import (
-    ORIGIN,
-    make_environment,
-    own_arguments,
-    running,
-)
-from .signing import (
+from tests.host.conftest import furnish
+from tests.host.process import ORIGIN, make_environment, own_arguments, running
+from tests.host.signing import (
     announced,
     b64,
     chunks,
@@ -32,7 +26,7 @@ from .signing import (
     signing,
     verify,
 )
-from .test_own_protocol import AUTOMATIC, Script
+from tests.host.test_own_protocol import AUTOMATIC, Script
 
 THREE = {
     "contract.txt": b"abc",

@@ -8,10 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from .process import HostProcess, make_environment, own_arguments, running
-from .signing import announced, chunks, left_behind, pin2_tries, sign_documents, signing
-from .test_life import KILLED_AFTER
-from .test_own_protocol import AUTOMATIC, Script, off
+from tests.host.process import HostProcess, make_environment, own_arguments, running
+from tests.host.signing import (
+    announced,
+    chunks,
+    left_behind,
+    pin2_tries,
+    sign_documents,
+    signing,
+)
+from tests.host.test_life import KILLED_AFTER
+from tests.host.test_own_protocol import AUTOMATIC, Script, off
 
 DOCUMENTS = {"a": b"abc", "b": bytes(40_000)}
 

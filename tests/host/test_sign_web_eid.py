@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 
 from native_host.mock_card.state import MockCardState
-
-from .conftest import MOCK_FOLDER, furnish
-from .process import ORIGIN, WEB_EID_CALLER, make_environment, running
-from .signing import b64, digest, pin2_tries, verify
-from .test_own_protocol import AUTOMATIC, Script
+from tests.host.conftest import MOCK_FOLDER, furnish
+from tests.host.process import ORIGIN, WEB_EID_CALLER, make_environment, running
+from tests.host.signing import b64, digest, pin2_tries, verify
+from tests.host.test_own_protocol import AUTOMATIC, Script
 
 PIN2 = "123456"
 FIRST = {"command": "get-signing-certificate", "arguments": {"origin": ORIGIN}}

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from relying_party import Trust, validate
-
-from .conftest import furnish
-from .process import (
+from kortilla import Trust, validate
+from tests.host.conftest import furnish
+from tests.host.process import (
     NONCE,
     ORIGIN,
     OWN_CALLER,
@@ -19,8 +18,8 @@ from .process import (
     make_environment,
     running,
 )
-from .signing import b64, digest
-from .test_own_protocol import AUTOMATIC, Script, tries
+from tests.host.signing import b64, digest
+from tests.host.test_own_protocol import AUTOMATIC, Script, tries
 
 ARGUMENTS = {"challengeNonce": NONCE, "origin": ORIGIN}
 CALLERS = [(), WEB_EID_CALLER, OWN_CALLER]

@@ -12,8 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
-
-from .conftest import SELECT_APPLICATION, pin_block, read_file, send
+from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, read_file, send
 
 
 def test_the_whole_exchange_of_a_real_card(state: MockCardState) -> None:

@@ -15,8 +15,7 @@ from asn1crypto.parser import parse
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.profiles import PROFILES
 from native_host.mock_card.state import MockCardState
-
-from .conftest import SELECT_APPLICATION, read_file, send
+from tests.mock_card.conftest import SELECT_APPLICATION, read_file, send
 
 MakeState = Callable[[str], MockCardState]
 

@@ -20,8 +20,7 @@ from native_host.mock_card.faults import CommandName, FaultName
 from native_host.mock_card.profiles import PROFILES
 from native_host.mock_card.state import MockCardState
 from native_host.mock_card.states import CardState
-
-from .test_pytest_plugin import run_tests
+from tests.mock_card.test_pytest_plugin import run_tests
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "testers.md").read_text()
 

@@ -14,8 +14,7 @@ from native_host.mock_card.card import MockCard, Style
 from native_host.mock_card.faults import CommandName, Fault, FaultName
 from native_host.mock_card.faulty import CardGone, CardSilent, FaultyCard
 from native_host.mock_card.state import MockCardBroken, MockCardState
-
-from .conftest import SELECT_APPLICATION, pin_block
+from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 
 SELECT_FILE = "00A4080402433100"
 READ = "00B0000000"

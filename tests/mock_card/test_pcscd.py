@@ -11,9 +11,8 @@ from native_host.card.pcsc import PcscConnection, PcscSource
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import Fault
+from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.pcsc import READER, Room, isolated
-
-from .conftest import SELECT_APPLICATION, pin_block
 
 SELECT = bytes.fromhex(SELECT_APPLICATION)
 INFORMATION = bytes.fromhex("00CB00FF05A003830111")

@@ -10,8 +10,7 @@ import pytest
 
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
-
-from .conftest import SELECT_APPLICATION, pin_block, send
+from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
 
 PINS = {"11": "1234", "82": "123456", "83": "12345678"}
 

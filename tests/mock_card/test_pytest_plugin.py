@@ -9,7 +9,7 @@ from pathlib import Path
 PLUGIN = "native_host.mock_card.pytest_plugin"
 
 THREE_LINES = """
-from relying_party import Trust, validate
+from kortilla import Trust, validate
 
 ORIGIN, NONCE = "https://service.example", "A" * 43 + "="
 
@@ -38,7 +38,7 @@ from native_host.card.errors import (
 from native_host.errors import OriginRefused
 from native_host.mock_card.faults import Fault
 from native_host.pin_prompt.prompt import PromptFailed
-from relying_party import Trust, validate
+from kortilla import Trust, validate
 
 
 ORIGIN, NONCE = "http://localhost:8080", "A" * 43 + "="

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
-
-from .conftest import SELECT_APPLICATION, Templates, pin_block
+from tests.mock_card.conftest import SELECT_APPLICATION, Templates, pin_block
 
 _PINS = st.sampled_from(["1234", "123456", "12345678", "9999", "99999999"]).map(
     lambda pin: bytes.fromhex(pin_block(pin))

@@ -16,8 +16,7 @@ from native_host.card.errors import CardBusy, CardMute, CardRemoved
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.mock_card.state import MockCardBroken, MockCardState
-
-from .conftest import SELECT_APPLICATION, pin_block
+from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 
 SELECT = bytes.fromhex(SELECT_APPLICATION)
 STATUS = bytes.fromhex("00200011")

@@ -12,8 +12,7 @@ import pytest
 from native_host.errors import InvalidArgument
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardBroken, MockCardState, default_folder
-
-from .conftest import SELECT_APPLICATION, pin_block, send
+from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -17,8 +17,7 @@ from native_host.mock_card.card import MockCard
 from native_host.mock_card.profiles import NEW_SCHEME
 from native_host.mock_card.state import MockCardState
 from native_host.mock_card.states import ACTIVATION_CODE, CardState
-
-from .conftest import SELECT_APPLICATION, pin_block, send
+from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
 
 ACTIVATED, UNTOUCHED = "01", "00"
 

@@ -13,8 +13,7 @@ from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.state import MockCardState
 from native_host.mock_card.vpcd import DEFAULT_PORT, VirtualReader
-
-from .conftest import SELECT_APPLICATION, pin_block
+from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 
 OFF, ON, RESET, ATR = b"\x00", b"\x01", b"\x02", b"\x04"
 

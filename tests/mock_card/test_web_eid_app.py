@@ -13,10 +13,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from native_host.card.pcsc import PcscSource
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
+from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
+from tests.mock_card.test_pcscd import reader
 from tests.pcsc import Room, isolated
-
-from .conftest import SELECT_APPLICATION, pin_block
-from .test_pcscd import reader
 
 Transmit = Callable[[bytes], tuple[bytes, int]]
 

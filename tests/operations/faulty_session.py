@@ -24,10 +24,9 @@ from native_host.pin_prompt.prompt import (
     Prompt,
     Step,
 )
-
-from .one_reader import OneReader
-from .person import Person
-from .signing import ORIGIN
+from tests.operations.one_reader import OneReader
+from tests.operations.person import Person
+from tests.operations.signing import ORIGIN
 
 # Without a SELECT before, which would itself make the card forget.
 PIN_STATUS = (bytes.fromhex("00200011"), bytes.fromhex("00200082"))

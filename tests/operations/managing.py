@@ -17,9 +17,8 @@ from native_host.operations.manage import ManageRequest, PinsSet
 from native_host.operations.sign import Signatures
 from native_host.operations.unblock import unblock
 from native_host.pin_prompt.prompt import Prompt
-
-from .faulty_session import SETTING, Record, log_in, session, signing_of
-from .person import Person
+from tests.operations.faulty_session import SETTING, Record, log_in, session, signing_of
+from tests.operations.person import Person
 
 REQUEST = ManageRequest("fi")
 NEW_PIN1, NEW_PIN2 = "2580", "147258"

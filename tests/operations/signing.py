@@ -21,8 +21,7 @@ from native_host.operations.sign import (
     sign,
 )
 from native_host.pin_prompt.prompt import Progress
-
-from .person import Person
+from tests.operations.person import Person
 
 ORIGIN = "https://service.example"
 PIN1, PIN2 = "1234", "123456"

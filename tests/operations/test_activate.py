@@ -12,9 +12,8 @@ from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
 from native_host.operations.manage import PinsSet
 from native_host.pin_prompt.prompt import CodesQuestion, Progress, Step
-
-from .faulty_session import SETTING, session
-from .managing import (
+from tests.operations.faulty_session import SETTING, session
+from tests.operations.managing import (
     CODES,
     COMMAND,
     DIGITS,
@@ -36,7 +35,7 @@ from .managing import (
     tries,
     typing,
 )
-from .person import Person, until
+from tests.operations.person import Person, until
 
 
 @pytest.mark.parametrize("granted", GRANTED)

@@ -10,9 +10,8 @@ from native_host.errors import UserCancelled
 from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.sign import Signatures
-
-from .faulty_session import log_in, session, signing_of
-from .managing import (
+from tests.operations.faulty_session import log_in, session, signing_of
+from tests.operations.managing import (
     DIGITS,
     NEW_PIN1,
     NEW_PIN2,
@@ -22,8 +21,8 @@ from .managing import (
     tries,
     typing,
 )
-from .person import Person, Unattended, until
-from .readers import SeveralReaders
+from tests.operations.person import Person, Unattended, until
+from tests.operations.readers import SeveralReaders
 
 SCHEMES = ["eight", "seven"]
 

@@ -13,10 +13,8 @@ from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import Fault, FaultName, Moment
 from native_host.mock_card.state import MockCardState
 from native_host.operations.manage import PinsSet
-from tests.pcsc import READERS, Room, isolated
-
-from .faulty_session import log_in, session
-from .managing import (
+from tests.operations.faulty_session import log_in, session
+from tests.operations.managing import (
     COMMAND,
     DIGITS,
     GRANTED,
@@ -29,7 +27,8 @@ from .managing import (
     tries,
     typing,
 )
-from .one_reader import OneReader
+from tests.operations.one_reader import OneReader
+from tests.pcsc import READERS, Room, isolated
 
 #: The scheme, how many PINs are set before the fault, and when it strikes.
 Case = tuple[str, int, Moment]

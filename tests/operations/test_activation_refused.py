@@ -14,9 +14,8 @@ from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.manage import PinsSet
 from native_host.pin_prompt.prompt import CodesQuestion, PromptFailed, Step
-
-from .faulty_session import SETTING, session
-from .managing import (
+from tests.operations.faulty_session import SETTING, session
+from tests.operations.managing import (
     CODES,
     COMMAND,
     DIGITS,
@@ -33,7 +32,7 @@ from .managing import (
     tries,
     typing,
 )
-from .person import Person, Unattended, until
+from tests.operations.person import Person, Unattended, until
 
 
 @pytest.mark.parametrize(

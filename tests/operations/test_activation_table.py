@@ -23,9 +23,14 @@ from native_host.operations.activation_table import (
 )
 from native_host.operations.manage import PinsSet
 from native_host.pin_prompt.prompt import PromptFailed
-
-from .faulty_session import session
-from .managing import NewCard, activating, check_codes, codes_sent, typing
+from tests.operations.faulty_session import session
+from tests.operations.managing import (
+    NewCard,
+    activating,
+    check_codes,
+    codes_sent,
+    typing,
+)
 
 COMMANDS = {Action.CHANGE: 0x24, Action.UNBLOCK: 0x2C}
 ALL = list(product(PinState, Event))

@@ -24,8 +24,7 @@ from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState, PinData
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.pin_prompt.prompt import Step
-
-from .person import Person, until
+from tests.operations.person import Person, until
 
 NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
 REQUEST = AuthenticateRequest("https://service.example", NONCE, "fi")

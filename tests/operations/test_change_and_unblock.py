@@ -19,9 +19,8 @@ from native_host.mock_card.state import MockCardState
 from native_host.operations.manage import PinsSet
 from native_host.operations.sign import Signatures
 from native_host.pin_prompt.prompt import Step
-
-from .faulty_session import log_in, session, signing_of
-from .managing import (
+from tests.operations.faulty_session import log_in, session, signing_of
+from tests.operations.managing import (
     NEW_PIN1,
     NEW_PIN2,
     NewCard,
@@ -32,7 +31,7 @@ from .managing import (
     tries,
     unlocking,
 )
-from .person import Person, until
+from tests.operations.person import Person, until
 
 ROLES = [PinRole.PIN1, PinRole.PIN2]
 OLD = {PinRole.PIN1: "1234", PinRole.PIN2: "123456"}

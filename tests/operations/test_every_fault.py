@@ -25,15 +25,14 @@ from native_host.operations.sign import (
     SigningInterrupted,
 )
 from native_host.pin_prompt.prompt import Problem, Step
-
-from .faulty_session import (
+from tests.operations.faulty_session import (
     Operation,
     check_promises,
     log_in,
     session,
     signing_of,
 )
-from .one_reader import OneReader
+from tests.operations.one_reader import OneReader
 
 # What the person is told when a fault strikes a step before or after the card executes
 # it, and in the middle of a batch also the reason why the page gets an interruption;

@@ -15,9 +15,8 @@ from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.manage import PinsSet
-
-from .faulty_session import SETTING, Handy, Record, session
-from .managing import (
+from tests.operations.faulty_session import SETTING, Handy, Record, session
+from tests.operations.managing import (
     DIGITS,
     NEW_PIN1,
     NEW_PIN2,

@@ -17,10 +17,8 @@ from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import Fault, FaultName
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
-from tests.pcsc import READERS, Room, isolated
-
-from .one_reader import OneReader
-from .test_every_fault import (
+from tests.operations.one_reader import OneReader
+from tests.operations.test_every_fault import (
     BEFORE_TYPING,
     CODES,
     HEADER,
@@ -32,6 +30,7 @@ from .test_every_fault import (
     said_of,
     steps_of,
 )
+from tests.pcsc import READERS, Room, isolated
 
 # The line to a mute card is broken for a moment. A busy pcscd may notice that, now or
 # later, and takes it for a card that was pulled out and has been put in again: once

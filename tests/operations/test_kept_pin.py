@@ -20,9 +20,8 @@ from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.tls_login import PinPadOnly, TlsLogin
 from native_host.pin_prompt.prompt import Step
-
-from .person import until
-from .tls_logins import (
+from tests.operations.person import until
+from tests.operations.tls_logins import (
     LONG,
     NONE,
     Windows,

@@ -15,9 +15,15 @@ from native_host.mock_card.state import MockCardState
 from native_host.operations.known_pin import ConfirmationNeeded
 from native_host.operations.refusals import Refusals
 from native_host.operations.tls_login import TlsLogin
-
-from .person import until
-from .tls_logins import Windows, a_login, change_pin, log_in, sign, tries
+from tests.operations.person import until
+from tests.operations.tls_logins import (
+    Windows,
+    a_login,
+    change_pin,
+    log_in,
+    sign,
+    tries,
+)
 
 
 async def test_a_pin_from_the_program_signs_until_it_logs_out(

@@ -24,8 +24,7 @@ from native_host.operations.sign import (
     sign,
 )
 from native_host.pin_prompt.prompt import Progress, Step
-
-from .person import Person
+from tests.operations.person import Person
 
 ORIGIN = "https://service.example"
 NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"

@@ -21,10 +21,9 @@ from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import CardData, MockCardState
 from native_host.operations.manage import PinsSet
 from native_host.pin_prompt.prompt import CodesQuestion
-
-from .conftest import Made
-from .faulty_session import Handy, Record, session
-from .managing import (
+from tests.operations.conftest import Made
+from tests.operations.faulty_session import Handy, Record, session
+from tests.operations.managing import (
     CODES,
     DIGITS,
     NEW_PIN1,

@@ -18,8 +18,7 @@ from native_host.operations.sign import (
     Signatures,
     SigningInterrupted,
 )
-
-from .faulty_session import (
+from tests.operations.faulty_session import (
     Handy,
     Record,
     check_promises,

@@ -15,12 +15,11 @@ from native_host.mock_card.state import MockCardState
 from native_host.operations.sign import Signatures, SigningInterrupted
 from native_host.pin_prompt.prompt import Problem, Step
 from tests.card.virtual_reader import has_card, reader_where
+from tests.operations.faulty_session import PIN_STATUS
+from tests.operations.person import Person, until
+from tests.operations.test_every_fault import OPERATIONS
 from tests.pcsc import Room, isolated
 from tests.refusing import refusing
-
-from .faulty_session import PIN_STATUS
-from .person import Person, until
-from .test_every_fault import OPERATIONS
 
 GONE = "PCSC_UNAVAILABLE"
 ENDINGS = (signal.SIGTERM, signal.SIGKILL)

@@ -26,10 +26,9 @@ from native_host.operations.signing_certificate import (
     signing_certificate,
 )
 from native_host.pin_prompt.prompt import Step
-
-from .managing import NEW_PIN1, NEW_PIN2, NewCard, pins, typing
-from .person import Person, until
-from .readers import SeveralReaders
+from tests.operations.managing import NEW_PIN1, NEW_PIN2, NewCard, pins, typing
+from tests.operations.person import Person, until
+from tests.operations.readers import SeveralReaders
 
 ORIGIN = "https://service.example"
 NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"

@@ -14,9 +14,8 @@ from native_host.operations.sign import (
     SignRequest,
 )
 from native_host.pin_prompt.prompt import Progress, Step
-
-from .person import Person, until
-from .signing import (
+from tests.operations.person import Person, until
+from tests.operations.signing import (
     CONTENTS,
     ORIGIN,
     PIN2,

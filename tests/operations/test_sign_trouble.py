@@ -22,9 +22,8 @@ from native_host.operations.sign import (
     sign,
 )
 from native_host.pin_prompt.prompt import Problem, Progress, Step
-
-from .person import Person, until
-from .signing import (
+from tests.operations.person import Person, until
+from tests.operations.signing import (
     CONTENTS,
     ORIGIN,
     PIN2,

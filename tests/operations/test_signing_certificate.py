@@ -16,8 +16,7 @@ from native_host.operations.signing_certificate import (
     signing_certificate,
 )
 from native_host.pin_prompt.prompt import Progress
-
-from .person import Person, until
+from tests.operations.person import Person, until
 
 REQUEST = CertificateRequest("https://service.example", "fi")
 

@@ -18,16 +18,8 @@ from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.tls_login import TlsLogin
 from native_host.pin_prompt.prompt import Step
-
-from .person import until
-from .tls_logins import (
-    DIGEST,
-    Windows,
-    algorithm,
-    log_in,
-    sign,
-    tries,
-)
+from tests.operations.person import until
+from tests.operations.tls_logins import DIGEST, Windows, algorithm, log_in, sign, tries
 
 
 async def test_the_window_names_the_program_and_no_site(

@@ -16,10 +16,9 @@ from native_host.mock_card.faults import CommandName
 from native_host.mock_card.state import MockCardState
 from native_host.operations.sign import Signatures
 from native_host.pin_prompt.prompt import Problem, Step
+from tests.operations.faulty_session import log_in, signing_of
+from tests.operations.person import Person, until
 from tests.pcsc import READERS, Room, isolated
-
-from .faulty_session import log_in, signing_of
-from .person import Person, until
 
 FIRST, SECOND = READERS[:2]
 PIN1, PIN2 = "1234", "123456"

@@ -21,8 +21,7 @@ from native_host.mock_card.state import MockCardState
 from native_host.operations.refusals import Refusals
 from native_host.operations.tls_login import TlsLogin
 from native_host.pin_prompt.prompt import Step
-
-from .person import Person, until
+from tests.operations.person import Person, until
 
 DIGEST = bytes(range(48))
 

@@ -24,8 +24,7 @@ from native_host.pin_prompt.questions import (
     Document,
     PinQuestion,
 )
-
-from .terminal import Terminal
+from tests.pin_prompt.terminal import Terminal
 
 #: A day: no guard ends by itself while a test runs.
 NEVER = 24 * 3600 * 1000

@@ -9,8 +9,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from native_host.pin_prompt.messages import AskPin, AskStarted, Late, Show
 from native_host.pin_prompt.questions import Problem, Step
-
-from .conftest import Stage, a_question
+from tests.pin_prompt.conftest import Stage, a_question
 
 NAME, DESCRIPTION = QAccessible.Text.Name, QAccessible.Text.Description
 

@@ -15,16 +15,14 @@ from jeepney import HeaderFields, Message
 from native_host.pin_prompt.questions import CodesQuestion, PinQuestion
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
-from tests.screen import Screen, open_screen
-
-from .accessibility_bus import (
+from tests.pin_prompt.accessibility_bus import (
     BUTTON,
     PASSWORD_TEXT,
     AccessibilityBus,
     Part,
     open_accessibility_bus,
 )
-from .conftest import (
+from tests.pin_prompt.conftest import (
     NEW_PIN1,
     PUK,
     a_codes_question,
@@ -32,6 +30,7 @@ from .conftest import (
     a_hash,
     a_question,
 )
+from tests.screen import Screen, open_screen
 
 QUESTIONS: dict[str, PinQuestion | CodesQuestion] = {
     "PIN1": a_question(),

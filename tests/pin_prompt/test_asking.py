@@ -18,8 +18,7 @@ from native_host.pin_prompt.questions import (
     Progress,
     Step,
 )
-
-from .conftest import Stage, a_hash, a_question
+from tests.pin_prompt.conftest import Stage, a_hash, a_question
 
 CARDS = (
     CardChoice("Reader A & Co", "SPECIMEN-POHJALAINEN Aino", "99902038C"),

@@ -14,8 +14,7 @@ from native_host.pin_prompt.questions import (
     Problem,
     Step,
 )
-
-from .conftest import (
+from tests.pin_prompt.conftest import (
     NEW_PIN1,
     NEW_PIN2,
     OLD_PIN,

@@ -15,9 +15,8 @@ from native_host.pin_prompt.messages import (
     Show,
 )
 from native_host.pin_prompt.questions import ConsentQuestion, Operation, Step
-
-from .conftest import Stage, a_codes_question, a_question
-from .terminal import Terminal
+from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
+from tests.pin_prompt.terminal import Terminal
 
 PROGRAM = "python3.13"
 WARNING = (

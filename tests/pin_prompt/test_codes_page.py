@@ -9,16 +9,8 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from native_host.pin_prompt.questions import CodeField
-
-from .codes_stage import BOTH, EIGHT, ask, press
-from .conftest import (
-    NEW_PIN1,
-    NEW_PIN2,
-    OLD_PIN,
-    PUK,
-    SEVEN,
-    Stage,
-)
+from tests.pin_prompt.codes_stage import BOTH, EIGHT, ask, press
+from tests.pin_prompt.conftest import NEW_PIN1, NEW_PIN2, OLD_PIN, PUK, SEVEN, Stage
 
 # -- What is answered ------------------------------------------------------------------
 

@@ -10,15 +10,8 @@ from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 
 from native_host.pin_prompt.gui.rules import Kept
-
-from .codes_stage import ask, press, rules
-from .conftest import (
-    NEW_PIN1,
-    NEW_PIN2,
-    OLD_PIN,
-    SEVEN,
-    Stage,
-)
+from tests.pin_prompt.codes_stage import ask, press, rules
+from tests.pin_prompt.conftest import NEW_PIN1, NEW_PIN2, OLD_PIN, SEVEN, Stage
 
 
 def test_the_rules_are_ticked_off_as_one_types(stage: Stage) -> None:

@@ -14,9 +14,8 @@ from native_host.pin_prompt.gui.rules import Rule
 from native_host.pin_prompt.gui.widgets import Band
 from native_host.pin_prompt.messages import AskCodes, AskPin, OfferActivation, Show
 from native_host.pin_prompt.questions import Operation, Problem, Step
-
-from .codes_stage import ask, press
-from .conftest import (
+from tests.pin_prompt.codes_stage import ask, press
+from tests.pin_prompt.conftest import (
     NEW_PIN1,
     NEW_PIN2,
     OLD_PIN,
@@ -26,7 +25,7 @@ from .conftest import (
     a_codes_question,
     a_question,
 )
-from .test_accessibility import DESCRIPTION, NAME, interface
+from tests.pin_prompt.test_accessibility import DESCRIPTION, NAME, interface
 
 # -- The last try ----------------------------------------------------------------------
 

@@ -16,8 +16,7 @@ from PySide6.QtWidgets import QApplication
 from native_host.pin_prompt.decode import HEAD, MOST_PIXELS
 from native_host.pin_prompt.gui import decoding
 from native_host.pin_prompt.gui.decoding import Decoding
-
-from .pictures import huge_png, picture, slow_jpeg
+from tests.pin_prompt.pictures import huge_png, picture, slow_jpeg
 
 WAIT = QEventLoop.ProcessEventsFlag.WaitForMoreEvents
 

@@ -17,8 +17,7 @@ from native_host.pin_prompt.documents import (
     read_document,
 )
 from native_host.pin_prompt.questions import Document
-
-from .conftest import a_document, a_hash
+from tests.pin_prompt.conftest import a_document, a_hash
 
 
 @pytest.mark.parametrize(

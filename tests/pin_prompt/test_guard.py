@@ -10,8 +10,7 @@ from PySide6.QtWidgets import QApplication
 from native_host.pin_prompt.gui.guard import GUARD_MILLISECONDS, Guard
 from native_host.pin_prompt.messages import AskPin, AskStarted, Show
 from native_host.pin_prompt.questions import Progress, Step
-
-from .conftest import Stage, a_question
+from tests.pin_prompt.conftest import Stage, a_question
 
 
 def test_the_guard_stands_for_half_a_second() -> None:

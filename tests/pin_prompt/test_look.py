@@ -16,8 +16,7 @@ from native_host.pin_prompt.gui.look import (
 )
 from native_host.pin_prompt.messages import AskCodes, AskPin, Late, Request, Show
 from native_host.pin_prompt.questions import Operation, Problem, Step
-
-from .conftest import Stage, a_codes_question, a_hash, a_question
+from tests.pin_prompt.conftest import Stage, a_codes_question, a_hash, a_question
 
 
 def palettes() -> dict[str, QPalette]:

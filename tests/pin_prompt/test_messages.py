@@ -35,8 +35,12 @@ from native_host.pin_prompt.questions import (
     Progress,
     Step,
 )
-
-from .conftest import a_codes_question, a_conversation, a_hash, a_question
+from tests.pin_prompt.conftest import (
+    a_codes_question,
+    a_conversation,
+    a_hash,
+    a_question,
+)
 
 #: As much as a page may ask for at once, by names that take the most room.
 TWENTY = tuple(

@@ -22,8 +22,7 @@ from PySide6.QtWidgets import QApplication, QLineEdit
 
 from native_host.pin_prompt.gui.guard import Guard
 from native_host.pin_prompt.gui.pin_field import PinField
-
-from .conftest import NEVER, Stage
+from tests.pin_prompt.conftest import NEVER, Stage
 
 Key, Modifier = Qt.Key, Qt.KeyboardModifier
 #: A key and its modifiers; or what an input method commits, in place of what: where it

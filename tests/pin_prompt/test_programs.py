@@ -26,8 +26,7 @@ from native_host.pin_prompt.messages import (
     Show,
 )
 from native_host.pin_prompt.questions import CardChoice, Operation, Problem, Step
-
-from .conftest import Stage, a_codes_question, a_question
+from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
 
 FOR_PROGRAMS: list[Operation] = ["tls-login", "prepare-login"]
 EACH = pytest.mark.parametrize("operation", FOR_PROGRAMS)

@@ -9,8 +9,7 @@ import pytest
 from PySide6.QtGui import QImage
 
 from native_host.pin_prompt.messages import AskCodes, AskPin, Open, encode_request
-
-from .conftest import a_codes_question, a_conversation, a_question
+from tests.pin_prompt.conftest import a_codes_question, a_conversation, a_question
 
 LINES = encode_request(Open(a_conversation())) + encode_request(AskPin(1, a_question()))
 

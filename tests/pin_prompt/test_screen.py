@@ -19,10 +19,14 @@ from native_host.pin_prompt.questions import Step
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from native_host.processes import parent_of
+from tests.pin_prompt.conftest import (
+    a_codes_question,
+    a_conversation,
+    a_document,
+    a_question,
+)
+from tests.pin_prompt.pictures import slow_jpeg
 from tests.screen import Screen, open_screen
-
-from .conftest import a_codes_question, a_conversation, a_document, a_question
-from .pictures import slow_jpeg
 
 TITLE = "Kortilla: identify yourself"
 

@@ -16,9 +16,8 @@ from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
 from native_host.pin_prompt.gui.viewer import DocumentPage
 from native_host.pin_prompt.messages import AskPin, Close, Show
 from native_host.pin_prompt.questions import Problem, Step
-
-from .conftest import Stage, a_document, a_hash, a_question
-from .pictures import huge_png, picture, slow_jpeg, written
+from tests.pin_prompt.conftest import Stage, a_document, a_hash, a_question
+from tests.pin_prompt.pictures import huge_png, picture, slow_jpeg, written
 
 ENTER, ESCAPE, TAB = Qt.Key.Key_Return, Qt.Key.Key_Escape, Qt.Key.Key_Tab
 NAME = QAccessible.Text.Name

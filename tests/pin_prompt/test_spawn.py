@@ -10,9 +10,8 @@ import pytest
 from native_host.pin_prompt.prompt import PromptFailed
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
+from tests.pin_prompt.conftest import a_conversation
 from tests.screen import open_screen
-
-from .conftest import a_conversation
 
 PRINT_IT = "import json, os; print(json.dumps(dict(os.environ)))"
 HOSTILE = {

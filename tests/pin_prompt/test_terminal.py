@@ -17,9 +17,8 @@ import pytest
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.prompt import Progress, PromptFailed, Step
 from native_host.pin_prompt.terminal import TerminalPrompt
-
-from .conftest import a_conversation, a_document, a_hash
-from .terminal import ASKED, PROGRAM, Terminal, at
+from tests.pin_prompt.conftest import a_conversation, a_document, a_hash
+from tests.pin_prompt.terminal import ASKED, PROGRAM, Terminal, at
 
 CANCELLED = "USER_CANCELLED"
 

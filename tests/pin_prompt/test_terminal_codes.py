@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from native_host.pin_prompt import texts
-
-from .terminal import Terminal, at
+from tests.pin_prompt.terminal import Terminal, at
 
 CANCELLED = "USER_CANCELLED"
 

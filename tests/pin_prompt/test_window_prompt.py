@@ -25,8 +25,7 @@ from native_host.pin_prompt.questions import (
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.offscreen import OFFSCREEN
-
-from .conftest import a_codes_question, a_conversation, a_question
+from tests.pin_prompt.conftest import a_codes_question, a_conversation, a_question
 
 #: What each script begins with: ``hear`` reads a request, ``say`` answers.
 HEAD = """

@@ -21,9 +21,8 @@ from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.server import serve_client
 from native_host.pkcs11.token import Tokens
 from tests.operations.person import Person
-
-from .client import Client
-from .real import Scene, open_scene
+from tests.pkcs11.client import Client
+from tests.pkcs11.real import Scene, open_scene
 
 CopyCard = Callable[[str], Path]
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What NSS says from the beginning to a signature, as it was recorded."""
 
-from .client import (
+from tests.pkcs11.client import (
     CALLS,
     HANDSHAKE,
     array,

@@ -17,14 +17,14 @@ from pathlib import Path
 import aiohttp
 from yarl import URL
 
+from kortilla import Trust
+from kortilla.demo import DemoServer
+from kortilla.demo.tls_login import GateSettings
 from native_host.cli.demo.site_authority import Authority
 from native_host.cli.demo.stage import Stage
 from native_host.cli.demo.token import TokenSocket, add_token, client_library
 from native_host.mock_card.state import MockCardState
 from native_host.pkcs11.serve import BROWSERS_PATIENCE
-from relying_party import Trust
-from relying_party.demo import DemoServer
-from relying_party.demo.tls_login import GateSettings
 from tests.browser.house import Card
 from tests.browser.window import Door, Window
 

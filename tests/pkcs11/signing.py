@@ -9,9 +9,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from native_host.mock_card.state import MockCardState
 from tests.operations.person import until
-
-from .client import Ckr, Client
-from .conftest import House
+from tests.pkcs11.client import Ckr, Client
+from tests.pkcs11.conftest import House
 
 ECDSA, ECDSA_SHA384, RSA_PKCS, RSA_PSS = 0x1041, 0x1045, 0x1, 0xD
 

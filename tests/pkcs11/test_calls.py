@@ -10,8 +10,7 @@ import pytest
 from native_host.mock_card.source import READER_NAME, MockCardSource
 from native_host.pkcs11.calls import CALLS as OFFERED
 from native_host.pkcs11.cryptoki import Cryptoki
-
-from .client import (
+from tests.pkcs11.client import (
     CALLS,
     HANDSHAKE,
     Ckr,
@@ -24,7 +23,7 @@ from .client import (
     u64,
     wanted,
 )
-from .conftest import CopyCard, House, open_house
+from tests.pkcs11.conftest import CopyCard, House, open_house
 
 PRIVATE_KEY = {0x0: 3}
 ECDSA, ECDSA_SHA384, RSA_PKCS, RSA_PSS = 0x1041, 0x1045, 0x1, 0xD

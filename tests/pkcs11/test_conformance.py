@@ -15,10 +15,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
-
-from .client import Client, octets, u32, u64
-from .conftest import open_house
-from .signing import ECDSA, RSA_PKCS, public_key_of
+from tests.pkcs11.client import Client, octets, u32, u64
+from tests.pkcs11.conftest import open_house
+from tests.pkcs11.signing import ECDSA, RSA_PKCS, public_key_of
 
 #: What is before a SHA-256 digest in its DigestInfo (RFC 8017 §9.2, note 1).
 DIGEST_INFO = bytes.fromhex("3031300D060960864801650304020105000420")

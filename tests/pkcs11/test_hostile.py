@@ -12,18 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from native_host.mock_card.source import MockCardSource
-
-from .client import (
-    Ckr,
-    Client,
-    array,
-    octets,
-    take_apart,
-    u32,
-    u64,
-)
-from .conftest import House, open_house
-from .conversation import CONVERSATION, NAMES, message
+from tests.pkcs11.client import Ckr, Client, array, octets, take_apart, u32, u64
+from tests.pkcs11.conftest import House, open_house
+from tests.pkcs11.conversation import CONVERSATION, NAMES, message
 
 
 async def ended(connection: socket.socket) -> bytes:

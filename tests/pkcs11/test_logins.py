@@ -11,10 +11,9 @@ from native_host.mock_card.state import MockCardState
 from tests.operations.person import until
 from tests.operations.readers import SeveralReaders
 from tests.operations.tls_logins import change_pin
-
-from .client import Ckr, Client, octets, u32, u64
-from .conftest import CopyCard, House, open_house
-from .signing import ECDSA, key_of, refused, tries
+from tests.pkcs11.client import Ckr, Client, octets, u32, u64
+from tests.pkcs11.conftest import CopyCard, House, open_house
+from tests.pkcs11.signing import ECDSA, key_of, refused, tries
 
 
 async def test_after_a_login_no_window_is_shown_until_the_logout(

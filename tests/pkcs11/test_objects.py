@@ -19,9 +19,8 @@ from native_host.card.certificate import CardCertificate
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.pkcs11.objects import make_objects
-
-from .client import Client, u64, wanted
-from .conftest import CopyCard, House, open_house
+from tests.pkcs11.client import Client, u64, wanted
+from tests.pkcs11.conftest import CopyCard, House, open_house
 
 PROFILES = ("v5", "v5-2026", "v4.2")
 VALUE, SUBJECT, ISSUER, SERIAL, ID, LABEL = 0x11, 0x101, 0x81, 0x82, 0x102, 0x3

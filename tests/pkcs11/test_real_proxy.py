@@ -10,8 +10,7 @@ import pytest_asyncio
 
 from native_host.browsers import nss, p11_kit
 from tests.ordinary import as_ordinary, program_called
-
-from .real import Scene, open_scene, serving, tstclnt
+from tests.pkcs11.real import Scene, open_scene, serving, tstclnt
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

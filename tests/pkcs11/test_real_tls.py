@@ -8,8 +8,7 @@ import pytest
 
 from native_host.mock_card.faults import Fault
 from tests.browser.window import Window
-
-from .real import CLIENTS, Finished, Login, Scene
+from tests.pkcs11.real import CLIENTS, Finished, Login, Scene
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -17,11 +17,10 @@ from native_host.config import Config
 from native_host.operations.login_servers import prepare_login, running_servers
 from native_host.pkcs11.errors import SocketUnusable
 from native_host.pkcs11.serve import serve_socket
+from tests.pkcs11.client import Client, u32, u64
+from tests.pkcs11.conversation import CONVERSATION, message
+from tests.pkcs11.test_control import mode_of, names_in
 from tests.token_control import runtime_folder
-
-from .client import Client, u32, u64
-from .conversation import CONVERSATION, message
-from .test_control import mode_of, names_in
 
 Start = Callable[..., subprocess.Popen[bytes]]
 

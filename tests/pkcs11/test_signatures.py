@@ -15,10 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 
 from native_host.mock_card.source import MockCardSource
-
-from .client import Client, TooSmall, mechanism, octets, u32, u64
-from .conftest import CopyCard, House, open_house
-from .signing import (
+from tests.pkcs11.client import Client, TooSmall, mechanism, octets, u32, u64
+from tests.pkcs11.conftest import CopyCard, House, open_house
+from tests.pkcs11.signing import (
     ECDSA,
     ECDSA_SHA384,
     RSA_PKCS,

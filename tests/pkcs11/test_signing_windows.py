@@ -18,16 +18,9 @@ from native_host.mock_card.faults import CommandName, Fault, FaultName
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from tests.operations.person import until
-
-from .client import Ckr, Client, TooSmall, mechanism, octets, u32, u64
-from .conftest import CopyCard, House
-from .signing import (
-    ECDSA,
-    begin,
-    key_of,
-    public_key_of,
-    refused,
-)
+from tests.pkcs11.client import Ckr, Client, TooSmall, mechanism, octets, u32, u64
+from tests.pkcs11.conftest import CopyCard, House
+from tests.pkcs11.signing import ECDSA, begin, key_of, public_key_of, refused
 
 # -- While a person types --------------------------------------------------------------
 

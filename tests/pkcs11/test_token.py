@@ -17,9 +17,8 @@ from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.pkcs11.token import Tokens
 from tests.operations.readers import SeveralReaders
-
-from .client import Ckr, Client, u32, u64
-from .conftest import CopyCard, House, open_house
+from tests.pkcs11.client import Ckr, Client, u32, u64
+from tests.pkcs11.conftest import CopyCard, House, open_house
 
 P = ParamSpec("P")
 T = TypeVar("T")

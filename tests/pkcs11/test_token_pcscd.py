@@ -7,9 +7,8 @@ from native_host.mock_card.faults import CommandName
 from native_host.mock_card.state import MockCardState
 from tests.operations.person import until
 from tests.pcsc import READER, Room, isolated
-
-from .client import Ckr, u32, u64
-from .conftest import open_house
+from tests.pkcs11.client import Ckr, u32, u64
+from tests.pkcs11.conftest import open_house
 
 
 class Logged(MockCard):

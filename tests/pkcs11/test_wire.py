@@ -20,8 +20,7 @@ from native_host.pkcs11.wire import (
     frame,
     parse_header,
 )
-
-from . import client as other
+from tests.pkcs11 import client as other
 
 
 def read(signature: str, hexadecimal: str, version: int = 1) -> list[object]:

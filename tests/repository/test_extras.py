@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from kortilla import cli as rp_cli
 from native_host import cli
-from relying_party import cli as rp_cli
 
 #: Runs a command of an environment: its arguments, then exit status, what it printed
 #: and what it said.
@@ -100,15 +100,15 @@ TOKEN = ("--origin", "https://service.example", "--nonce", "A" * 43 + "=")
 COMMANDS = {
     ("kortilla", "agent"): "host",
     ("kortilla", "card", "status"): "host",
-    ("kortilla", "demo", "--headless"): "demo",
+    ("kortilla", "demo", "--headless"): "host",
     ("kortilla", "identify", *TOKEN): "host",
     ("kortilla", "install", "--browser", "firefox"): "host",
     ("kortilla", "mock-card", "new", "--force"): "testing",
     ("kortilla", "pkcs11"): "host",
     ("kortilla", "sign", *TOKEN[:2], "words"): "host",
     ("kortilla", "uninstall"): "host",
-    ("kortilla-rp", "token", *TOKEN): "relying-party",
-    ("kortilla-rp", "trust", "show"): "relying-party",
+    ("kortilla-server", "token", *TOKEN): "testing",
+    ("kortilla-server", "trust", "show"): "testing",
 }
 
 
@@ -128,24 +128,20 @@ def test_without_an_extra_each_command_names_its_own(
     assert (error["code"], error["message"]) == ("TOOL_MISSING", said.strip())
 
 
-def test_without_an_extra_the_import_names_one(
+def test_without_an_extra_the_library_is_there(
     environment: Callable[[str], Run],
 ) -> None:
     run = environment("")
-    assert run("python", "-c", "import native_host") == (0, "", "")
-    for module in ("relying_party", "relying_party.web", "relying_party.signing"):
-        _, _, said = run("python", "-c", f"import {module}")
-        assert said.endswith(
-            "ModuleNotFoundError: asn1crypto is missing: "
-            "pip install 'kortilla[relying-party]'.\n"
-        )
+    for module in ("native_host", "kortilla", "kortilla.aiohttp"):
+        assert run("python", "-c", f"import {module}") == (0, "", "")
+    assert run("kortilla-server", "--help")[0] == 0
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_with_a_servers_extra_no_command_breaks(
     environment: Callable[[str], Run], command: tuple[str, ...]
 ) -> None:
-    _, printed, said = environment("relying-party")(*command)
+    _, printed, said = environment("testing")(*command)
     assert "should not happen" not in said
     assert "Traceback" not in said
     assert "No module named" not in printed + said

@@ -10,8 +10,7 @@ import click
 import pytest
 
 from native_host.config import Config
-
-from .test_documentation import prose
+from tests.repository.test_documentation import prose
 
 _SECTION = re.compile(r"^### (.+)$", re.MULTILINE)
 _HELP = {"--help", "--version"}
@@ -40,7 +39,7 @@ def commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Com
 
 
 #: The modules behind the scripts, which ``native_host.commands`` starts.
-_COMMANDS = {"kortilla": "native_host.cli", "kortilla-rp": "relying_party.cli"}
+_COMMANDS = {"kortilla": "native_host.cli", "kortilla-server": "kortilla.cli"}
 
 
 def options(command: click.Command) -> set[str]:

@@ -28,7 +28,7 @@ def project(
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet"]
     subprocess.run([*pip, "--no-deps", "--no-index", str(wheel_file)], check=True)
     [packages] = folder.glob(".venv/lib/python3*/site-packages")
-    assert (packages / "relying_party/py.typed").is_file()
+    assert (packages / "kortilla/py.typed").is_file()
     # Of a folder that a .pth names, Python runs no .pth: the checkout stays outside.
     (packages / "here.pth").write_text("\n".join(site.getsitepackages()))
     for guide in ("developers", "testers"):

@@ -2,7 +2,7 @@
 """The mock card's CA as a service on this computer: OCSP, CRLs and certificates.
 
 The certificates name a host that exists nowhere (``DEFAULT_ADDRESS``). ``resolver``
-leads a ``Revocation`` of ``relying_party`` from there to here, so that any mock card
+leads a ``Revocation`` of ``kortilla`` from there to here, so that any mock card
 will do, whatever port is free.
 """
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from playwright.async_api import BrowserContext, Error, Page, async_playwright
 
-from .errors import BrowserFailed, BrowserMissing
+from native_host.cli.demo.errors import BrowserFailed, BrowserMissing
 
 __all__ = ["Chromium"]
 

@@ -8,13 +8,12 @@ from pathlib import Path
 import click
 
 from native_host.browsers.hosts import Family
+from native_host.cli.demo.errors import DemoFailed
+from native_host.cli.demo.stage import extension_folder
 from native_host.cli.options import Card, card_option
 from native_host.cli.output import error_result, print_result, say
 from native_host.commands import missing
 from native_host.errors import KortillaError, UserCancelled
-
-from .errors import DemoFailed
-from .stage import extension_folder
 
 __all__ = ["demo"]
 
@@ -90,7 +89,7 @@ def demo(
         raise click.UsageError("--state is for the mock card.")
     try:
         extension_folder()
-        from .run import run_demo
+        from native_host.cli.demo.run import run_demo
     except (DemoFailed, ModuleNotFoundError) as error:
         return _failed(browser, missing(error, "demo") or str(error))
     try:

@@ -19,8 +19,8 @@ from typing import Any, Self, cast
 
 import aiohttp
 
-from .errors import BrowserFailed, BrowserMissing
-from .process import background, end_process
+from native_host.cli.demo.errors import BrowserFailed, BrowserMissing
+from native_host.cli.demo.process import background, end_process
 
 __all__ = ["QUIET", "SHOW_CERTIFICATE", "Firefox"]
 

@@ -10,8 +10,7 @@ from typing import Literal
 
 from native_host.browsers.hosts import Family, host_names, manifest
 from native_host.browsers.launcher import launcher, python_path
-
-from .errors import DemoFailed
+from native_host.cli.demo.errors import DemoFailed
 
 __all__ = ["Stage", "extension_folder"]
 

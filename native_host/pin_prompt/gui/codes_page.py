@@ -6,17 +6,16 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from native_host.pin_prompt import codes
+from native_host.pin_prompt.gui.code_entry import CodeEntry, NewPinEntry
+from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.letter import Letter
+from native_host.pin_prompt.gui.look import LOOKS
+from native_host.pin_prompt.gui.pages import Page
+from native_host.pin_prompt.gui.pin_field import PinField
+from native_host.pin_prompt.gui.ticks import Understood
+from native_host.pin_prompt.gui.widgets import Notice, em, label
 from native_host.pin_prompt.questions import CodesQuestion, Conversation
 from native_host.pin_prompt.texts import Texts, printable
-
-from .code_entry import CodeEntry, NewPinEntry
-from .guard import Guard
-from .letter import Letter
-from .look import LOOKS
-from .pages import Page
-from .pin_field import PinField
-from .ticks import Understood
-from .widgets import Notice, em, label
 
 __all__ = ["CodesPage", "ManagePage", "OfferPage", "PadCodesPage"]
 

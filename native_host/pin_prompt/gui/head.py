@@ -3,12 +3,8 @@
 
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
-from native_host.pin_prompt.questions import Conversation
-from native_host.pin_prompt.site_name import SiteName
-from native_host.pin_prompt.texts import Texts
-
-from .look import LOOKS
-from .widgets import (
+from native_host.pin_prompt.gui.look import LOOKS
+from native_host.pin_prompt.gui.widgets import (
     Band,
     MockCardMark,
     Notice,
@@ -19,6 +15,9 @@ from .widgets import (
     label,
     wrapping,
 )
+from native_host.pin_prompt.questions import Conversation
+from native_host.pin_prompt.site_name import SiteName
+from native_host.pin_prompt.texts import Texts
 
 __all__ = ["Head", "who_asks"]
 

@@ -6,6 +6,15 @@ All but the page for a PIN, from which documents are looked at.
 
 from collections.abc import Callable
 
+from native_host.pin_prompt.gui.codes_page import CodesPage, OfferPage, PadCodesPage
+from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.pages import (
+    ChoosePage,
+    ConsentPage,
+    Page,
+    StartedPage,
+    StepPage,
+)
 from native_host.pin_prompt.messages import (
     AskCodes,
     AskConsent,
@@ -16,10 +25,6 @@ from native_host.pin_prompt.messages import (
 )
 from native_host.pin_prompt.questions import Conversation
 from native_host.pin_prompt.texts import Texts
-
-from .codes_page import CodesPage, OfferPage, PadCodesPage
-from .guard import Guard
-from .pages import ChoosePage, ConsentPage, Page, StartedPage, StepPage
 
 __all__ = ["Asked", "make_page"]
 

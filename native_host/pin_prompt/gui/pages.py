@@ -16,6 +16,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from native_host.pin_prompt.gui.look import LOOKS, readable
+from native_host.pin_prompt.gui.picture import Picture
+from native_host.pin_prompt.gui.ticks import Choice
+from native_host.pin_prompt.gui.widgets import ConfirmButton, Notice, em, label, scaled
 from native_host.pin_prompt.questions import (
     CardChoice,
     ConsentQuestion,
@@ -25,11 +29,6 @@ from native_host.pin_prompt.questions import (
     Step,
 )
 from native_host.pin_prompt.texts import Texts, printable
-
-from .look import LOOKS, readable
-from .picture import Picture
-from .ticks import Choice
-from .widgets import ConfirmButton, Notice, em, label, scaled
 
 __all__ = ["OVER", "ChoosePage", "ConsentPage", "Page", "StartedPage", "StepPage"]
 

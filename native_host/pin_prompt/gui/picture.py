@@ -5,10 +5,9 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from native_host.pin_prompt.gui.look import readable
+from native_host.pin_prompt.gui.widgets import em
 from native_host.pin_prompt.questions import Step
-
-from .look import readable
-from .widgets import em
 
 __all__ = ["Picture"]
 

@@ -13,9 +13,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from .guard import Guard
-from .look import LOOKS, readable
-from .widgets import draw_focus, em
+from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.look import LOOKS, readable
+from native_host.pin_prompt.gui.widgets import draw_focus, em
 
 __all__ = ["PinField", "SignatureField"]
 

@@ -4,16 +4,15 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout
 
+from native_host.pin_prompt.gui.document_list import DocumentList
+from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.look import LOOKS
+from native_host.pin_prompt.gui.pages import Page
+from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
+from native_host.pin_prompt.gui.ticks import Understood
+from native_host.pin_prompt.gui.widgets import Notice, PenSign, em, label, scaled
 from native_host.pin_prompt.questions import Conversation, PinQuestion
 from native_host.pin_prompt.texts import Texts
-
-from .document_list import DocumentList
-from .guard import Guard
-from .look import LOOKS
-from .pages import Page
-from .pin_field import PinField, SignatureField
-from .ticks import Understood
-from .widgets import Notice, PenSign, em, label, scaled
 
 __all__ = ["AgreePage", "PadPage", "PinPage"]
 

@@ -11,15 +11,14 @@ from PySide6.QtCore import QEvent, QEventLoop
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
+from native_host.pin_prompt.gui.application import make_application
+from native_host.pin_prompt.gui.codes_page import CodesPage
+from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.look import dark_palette
+from native_host.pin_prompt.gui.pin_page import PinPage
+from native_host.pin_prompt.gui.viewer import DocumentPage
+from native_host.pin_prompt.gui.window import PromptWindow
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
-
-from .application import make_application
-from .codes_page import CodesPage
-from .guard import Guard
-from .look import dark_palette
-from .pin_page import PinPage
-from .viewer import DocumentPage
-from .window import PromptWindow
 
 __all__ = ["offscreen_application", "render"]
 

@@ -7,10 +7,9 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel
 
+from native_host.pin_prompt.gui.look import readable
+from native_host.pin_prompt.gui.widgets import em, scaled, wrapping
 from native_host.pin_prompt.texts import Texts
-
-from .look import readable
-from .widgets import em, scaled, wrapping
 
 __all__ = ["Kept", "Rule"]
 

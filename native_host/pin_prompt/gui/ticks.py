@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QCheckBox, QRadioButton
 
-from .widgets import draw_focus, em, scaled, wrapping
+from native_host.pin_prompt.gui.widgets import draw_focus, em, scaled, wrapping
 
 __all__ = ["Choice", "Understood"]
 

@@ -29,11 +29,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from native_host.pin_prompt.gui.look import Look, draw_pen, mixed, readable
 from native_host.pin_prompt.questions import Conversation
 from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts
-
-from .look import Look, draw_pen, mixed, readable
 
 __all__ = [
     "Band",

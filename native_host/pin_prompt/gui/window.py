@@ -23,6 +23,15 @@ from native_host.pin_prompt.documents import (
     kind_of,
     read_document,
 )
+from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.head import Head, who_asks
+from native_host.pin_prompt.gui.look import LOOKS, icon
+from native_host.pin_prompt.gui.make_page import Asked, make_page
+from native_host.pin_prompt.gui.page_area import SCROLLING, PageArea
+from native_host.pin_prompt.gui.pages import OVER, Page, StepPage
+from native_host.pin_prompt.gui.pin_page import AgreePage, PadPage, PinPage
+from native_host.pin_prompt.gui.viewer import DocumentPage, PrivateCopies
+from native_host.pin_prompt.gui.widgets import em
 from native_host.pin_prompt.messages import (
     AskCodes,
     AskConsent,
@@ -37,16 +46,6 @@ from native_host.pin_prompt.messages import (
     encode_answer,
 )
 from native_host.pin_prompt.questions import Conversation, Operation, Step
-
-from .guard import Guard
-from .head import Head, who_asks
-from .look import LOOKS, icon
-from .make_page import Asked, make_page
-from .page_area import SCROLLING, PageArea
-from .pages import OVER, Page, StepPage
-from .pin_page import AgreePage, PadPage, PinPage
-from .viewer import DocumentPage, PrivateCopies
-from .widgets import em
 
 __all__ = ["PromptWindow"]
 

@@ -5,9 +5,9 @@ import asyncio
 from pathlib import Path
 from typing import assert_type
 
+from kortilla import Identity, Trust, validate
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.pytest_plugin import KortillaCard, MakeKortillaCard
-from relying_party import Identity, Trust, validate
 
 ORIGIN, NONCE = "https://service.example", "A" * 43 + "="
 

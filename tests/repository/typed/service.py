@@ -9,9 +9,9 @@ from aiohttp import web
 from fastapi import Depends, FastAPI
 from starlette.requests import Request
 
-import relying_party.starlette
-import relying_party.web
-from relying_party import (
+import kortilla.aiohttp
+import kortilla.starlette
+from kortilla import (
     Identity,
     LoginService,
     RelyingPartyError,
@@ -20,27 +20,27 @@ from relying_party import (
     validate_client,
     validate_signer,
 )
-from relying_party.challenge import ChallengeStore
-from relying_party.errors import RateLimitedError, UserCertificateRevokedError
-from relying_party.rate_limit import Attempt, FixedWindowLimit, RateLimit
-from relying_party.redis_stores import RedisStores
-from relying_party.revocation import (
+from kortilla.errors import RateLimitedError, UserCertificateRevokedError
+from kortilla.redis import RedisStores
+from kortilla.revocation import (
     UNCHECKED,
     CertificatePath,
     Reason,
     Revocation,
     RevocationChecker,
 )
-from relying_party.sessions import SessionStore
-from relying_party.signing import Digest, VerifiedSignatures, verify_signatures
-from relying_party.signing.cades import finish_file, prepare_file
-from relying_party.signing.pades import (
+from kortilla.signing import Digest, VerifiedSignatures, verify_signatures
+from kortilla.signing.cades import finish_file, prepare_file
+from kortilla.signing.pades import (
     Appearance,
     SignedPdf,
     finish_pdf,
     prepare_pdf,
 )
-from relying_party.signing.state import PreparedSignature
+from kortilla.signing.state import PreparedSignature
+from kortilla.web.challenge import ChallengeStore
+from kortilla.web.rate_limit import Attempt, FixedWindowLimit, RateLimit
+from kortilla.web.sessions import SessionStore
 
 
 class LostCards:
@@ -105,24 +105,24 @@ def services(folder: Path) -> list[LoginService]:
         for limit in limits
     ]
     assert_type(made[0].origin, str)
-    relying_party.web.setup(web.Application(), made[0], sessions=sessions)
-    relying_party.starlette.setup(FastAPI(), made[0], prefix="/card")
+    kortilla.aiohttp.setup(web.Application(), made[0], sessions=sessions)
+    kortilla.starlette.setup(FastAPI(), made[0], prefix="/card")
     return made
 
 
 async def front(request: web.Request) -> web.Response:
     """Answer with a name, in aiohttp."""
-    person = await relying_party.web.current_identity(request)
+    person = await kortilla.aiohttp.current_identity(request)
     assert_type(person, Identity | None)
     response = web.Response(text=person.given_names if person else "")
     assert_type(
-        relying_party.web.is_same_origin(request, "https://service.example"), bool
+        kortilla.aiohttp.is_same_origin(request, "https://service.example"), bool
     )
-    await relying_party.web.end_session(request, response)
+    await kortilla.aiohttp.end_session(request, response)
     return response
 
 
-Person = Annotated[Identity | None, Depends(relying_party.starlette.current_identity)]
+Person = Annotated[Identity | None, Depends(kortilla.starlette.current_identity)]
 
 
 def who(person: Person) -> dict[str, str]:
@@ -132,7 +132,7 @@ def who(person: Person) -> dict[str, str]:
 
 async def who_asks(request: Request) -> Identity | None:
     """Return who is logged in, in Starlette."""
-    return await relying_party.starlette.current_identity(request)
+    return await kortilla.starlette.current_identity(request)
 
 
 async def checks(token: str, certificate: bytes, trust: Trust) -> str:

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""Card login for an aiohttp application.
+
+``setup(app, service)`` adds the routes of ``kortilla.web.routes`` below ``/auth``.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+
+from kortilla.errors import StoreUnavailableError
+from kortilla.validation.identity import Identity
+from kortilla.web import http
+from kortilla.web.http import Answer, BrokenBodyError, Headers
+from kortilla.web.login import LoginService
+from kortilla.web.refusals import refuse
+from kortilla.web.routes import PROBES, LoginRoutes, taken
+from kortilla.web.sessions import SessionStore
+
+__all__ = [
+    "add_files",
+    "current_identity",
+    "end_session",
+    "is_same_origin",
+    "setup",
+]
+
+_ROUTES: web.AppKey[LoginRoutes] = web.AppKey("kortilla_routes", LoginRoutes)
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def setup(
+    app: web.Application,
+    service: LoginService,
+    *,
+    prefix: str = "/auth",
+    sessions: SessionStore | None = None,
+    body_seconds: float = 10,
+) -> None:
+    """Give an application card login below ``prefix``, and sessions to hold it.
+
+    ``sessions`` is where the sessions are; in memory, unless given. Their cookie is
+    card login's own, beside whatever sessions the application has. The service is
+    closed when the application is cleaned up.
+
+    Raises ``RuntimeError`` at a second call: an application has one login. A mounted
+    one has its own, or else the login of the one around it. The application does not
+    start where a route of its own takes what is card login's.
+    """
+    if _ROUTES in app:
+        raise RuntimeError(
+            "setup() was called on this application before. For another origin, mount "
+            "an application of its own (add_subapp, add_domain) and set that up."
+        )
+    routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
+    app[_ROUTES] = routes
+
+    async def answer(request: web.Request) -> web.Response:
+        return _response(
+            await routes.answer(
+                http.Request(
+                    method=request.method,
+                    path=f"/{request.match_info['path']}",
+                    headers=Headers(request.headers.items()),
+                    body=_body(request),
+                    client=request.remote,
+                )
+            )
+        )
+
+    async def close(_: web.Application) -> None:
+        await service.close()
+
+    route = app.router.add_route("*", prefix + "/{path:(?s:.*)}", answer)
+
+    async def check_reached(_: web.Application) -> None:
+        from aiohttp.test_utils import make_mocked_request  # slow, and only needed here
+
+        assert route.resource is not None  # noqa: S101 - add_route has made one
+        for method, path in PROBES:
+            url = str(route.resource.url_for(path=path))
+            found = await app.router.resolve(make_mocked_request(method, url))
+            if found.handler is not answer:
+                other = found.route.resource
+                raise taken(url, repr(other.canonical if other else "another"))
+
+    app.on_startup.append(check_reached)
+    app.middlewares.append(_answer_store_away)
+    app.on_cleanup.append(close)
+
+
+def add_files(app: web.Application, prefix: str, folder: Path) -> None:
+    """Serve the files of a folder, each at its own route.
+
+    Unlike aiohttp's static route it makes no path of what a request says: a name that
+    is too long for the file system is not an error of the server.
+    """
+    for file in folder.rglob("*.*"):
+
+        async def serve(_: web.Request, file: Path = file) -> web.FileResponse:
+            return web.FileResponse(file)
+
+        app.router.add_get(f"{prefix}/{file.relative_to(folder).as_posix()}", serve)
+
+
+async def current_identity(request: web.Request) -> Identity | None:
+    """Return who is logged in in the request's browser session, or None.
+
+    ``StoreUnavailableError``, while the sessions can't be reached, may pass through a
+    handler: it becomes an answer with 503.
+    """
+    headers = Headers(request.headers.items())
+    return await _routes(request).current_identity(headers)
+
+
+async def end_session(request: web.Request, response: web.StreamResponse) -> None:
+    """End the request's browser session; ``response`` takes its cookie away.
+
+    Raises ``StoreUnavailableError``, as ``current_identity`` does.
+    """
+    headers = Headers(request.headers.items())
+    cookie = await _routes(request).end_session(headers)
+    response.headers.add("Set-Cookie", cookie)
+
+
+def is_same_origin(request: web.Request, origin: str) -> bool:
+    """Tell whether a request that changes something came from the service's own page.
+
+    See ``kortilla.web.http.is_same_origin``.
+    """
+    return http.is_same_origin(Headers(request.headers.items()), origin)
+
+
+def _routes(request: web.Request) -> LoginRoutes:
+    routes = request.config_dict.get(_ROUTES)
+    if routes is None:
+        raise RuntimeError(
+            "Card login is not set up: call setup(app, service) on this application, "
+            "or on one that it is mounted in."
+        )
+    return routes
+
+
+@web.middleware
+async def _answer_store_away(
+    request: web.Request, handler: _Handler
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except StoreUnavailableError as error:
+        return _response(refuse(error, Headers(request.headers.items())))
+
+
+async def _body(request: web.Request) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in request.content.iter_any():
+            yield chunk
+    except (web.RequestPayloadError, ConnectionError):
+        raise BrokenBodyError from None
+
+
+def _response(answer: Answer) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers=answer.headers)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""The ``kortilla-server`` command, for whoever runs or writes an e-service.
+
+Results are JSON on standard output, words for people on standard error; exit status 0
+done, 1 refused or failed (with ``{"error": {"code", "message"}}`` on standard output),
+2 wrong usage.
+"""
+
+import importlib
+import importlib.metadata
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from kortilla.cli.output import CommandFailed, print_result, say
+from kortilla.errors import RelyingPartyError, TrustConfigurationError
+
+__all__ = ["main"]
+
+logger = logging.getLogger(__name__)
+
+#: Each command's module, imported when the command is asked for.
+_COMMANDS = {"token": "token", "trust": "trust"}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"{__name__}.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
+)
+@click.version_option(importlib.metadata.version("kortilla"), message="%(version)s")
+def _kortilla_rp() -> None:
+    """Card login for e-services: trusted CAs, and tokens for tests."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status.
+
+    ``arguments`` are without the program's name (default: the command line's).
+    """
+    try:
+        status = _kortilla_rp.main(
+            args=arguments, prog_name="kortilla-server", standalone_mode=False
+        )
+    except click.UsageError as error:
+        error.show(sys.stderr)
+        bare = isinstance(error, click.exceptions.NoArgsIsHelpError)
+        message = "A command is missing." if bare else error.format_message()
+        print_result({"error": {"code": "INVALID_ARGUMENT", "message": message}})
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("CANCELLED", "Cancelled from the keyboard.")
+    except Exception as error:
+        return _fail(*_described(error), **getattr(error, "result", {}))
+    return status if isinstance(status, int) else 0
+
+
+def _described(error: Exception) -> tuple[str, str]:
+    match error:
+        case CommandFailed() | RelyingPartyError():
+            return error.code, str(error)
+        case TrustConfigurationError():
+            return "TRUST_CONFIGURATION", str(error)
+        case click.ClickException():
+            return "FAILED", error.format_message()
+        case OSError(filename=filename, strerror=str(words)) if filename:
+            return "FILE", f"{filename}: {words}."
+    logger.exception("A command ended with an error that it does not know.")
+    return "FAILED", f"This should not happen: {type(error).__name__}."
+
+
+def _fail(code: str, message: str, **result: Any) -> int:
+    say(message)
+    print_result({"error": {"code": code, "message": message}, **result})
+    return 1

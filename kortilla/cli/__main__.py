@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+"""``python -m kortilla.cli``, where the script is not on the path."""
+
+import sys
+
+from kortilla.cli import main
+
+sys.exit(main())

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla-server token``: tokens for the tests of an e-service, sound or broken."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from kortilla.cli.output import CommandFailed, print_result, say
+
+if TYPE_CHECKING:
+    from native_host.mock_card.state import MockCardState
+
+__all__ = ["token"]
+
+_CA_FILES = ("issuing.der", "root.der")
+
+
+@click.command()
+@click.option("--origin", help="The service's origin, such as https://service.example.")
+@click.option("--nonce", help="The challenge that the service gave.")
+@click.option(
+    "--card",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="KORTILLA_MOCK_CARD",
+    show_envvar=True,
+    help="The mock card's folder; the tester's own card, unless given. A card that is "
+    "not there is made.",
+)
+@click.option(
+    "--broken", metavar="NAME", help="How the token is broken; `list` shows the names."
+)
+@click.option(
+    "--format",
+    "version",
+    type=click.Choice(["1.0", "1.1"]),
+    default="1.0",
+    show_default=True,
+    help="Of web-eid:1.0, or of web-eid:1.1 with the signing certificate.",
+)
+@click.option(
+    "--ca",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Put the certificates of the card's CA into this folder, for test trust; "
+    "without --origin and --nonce, do nothing else.",
+)
+def token(
+    *,
+    origin: str | None,
+    nonce: str | None,
+    folder: Path | None,
+    broken: str | None,
+    version: Literal["1.0", "1.1"],
+    ca: Path | None,
+) -> None:
+    """Identify with a mock card and print the token, as a page gets it.
+
+    The token is the one line of JSON on standard output. A service accepts it when it
+    has test trust in the card's CA, which lies in the card's folder.
+    """
+    only_ca = origin is None and nonce is None and ca is not None
+    try:
+        from native_host.errors import KortillaError
+        from native_host.mock_card.tokens import make_token
+
+        if broken in {"list", "help"}:
+            _list()
+            return
+        if not only_ca and (origin is None or nonce is None):
+            raise click.UsageError("A token needs --origin and --nonce.")
+        try:
+            card = _card(folder)
+            trusted = card.folder if ca is None else _export(card, ca)
+            if origin is None or nonce is None:
+                say(f"The certificates of the card's CA are in {trusted}.")
+                print_result({"ca": str(trusted), "card": str(card.folder)})
+                return
+            made = make_token(
+                card.folder, origin, nonce, broken=broken, version=version
+            )
+        except KortillaError as error:
+            raise CommandFailed(error.code, str(error)) from error
+    except ImportError as error:
+        raise CommandFailed(
+            "TESTING_MISSING",
+            f"{error.name} is missing: pip install 'kortilla[testing]'.",
+        ) from error
+    say(
+        f"A service with test trust in {trusted} "
+        + ("has to refuse it." if broken else "accepts it.")
+    )
+    print_result(made)
+
+
+def _card(folder: Path | None) -> "MockCardState":
+    from native_host.errors import InvalidArgument
+    from native_host.mock_card.state import MockCardState, default_folder
+
+    folder = folder or default_folder()
+    if not (folder / "card.json").exists():
+        try:
+            card = MockCardState.create(folder)
+        except InvalidArgument:
+            # Another process made it at the same time: the one that is there counts.
+            return MockCardState.open(folder)
+        say(f"Made a mock card in {folder}.")
+        return card
+    return MockCardState.open(folder)
+
+
+def _export(card: "MockCardState", folder: Path) -> Path:
+    """Put what a service trusts into a folder of its own, without keys."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _CA_FILES:
+        (folder / name).write_bytes(card.read_file(name))
+    return folder
+
+
+def _list() -> None:
+    from native_host.mock_card.broken_tokens import BROKEN_TOKENS
+
+    for each in BROKEN_TOKENS:
+        say(f"{each.name:22} {each.what}: {each.error}")
+    rows = [
+        {
+            "name": each.name,
+            "what": each.what,
+            "error": each.error,
+            "asksAboutRevocation": each.asks,
+        }
+        for each in BROKEN_TOKENS
+    ]
+    print_result({"broken": rows})

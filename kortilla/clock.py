@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: MIT
+"""The time that validation, sessions and signatures go by."""
+
+from datetime import UTC, datetime
+
+__all__ = ["utc_now"]
+
+
+def utc_now() -> datetime:
+    """Return the current time in UTC, with its time zone."""
+    return datetime.now(UTC)

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: MIT
+"""A demo e-service: card login, as a person would meet it.
+
+``create_demo`` makes the application, ``DemoServer`` runs it on this computer.
+"""
+
+from kortilla.demo.app import create_demo
+from kortilla.demo.server import DemoServer
+
+__all__ = ["DemoServer", "create_demo"]

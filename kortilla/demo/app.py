@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""The demo's routes: a page to start from, one to see who logged in, and signing."""
+
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from kortilla.aiohttp import (
+    add_files,
+    current_identity,
+    end_session,
+    is_same_origin,
+    setup,
+)
+from kortilla.demo import pages
+from kortilla.demo.answers import (
+    catalogues,
+    error_page,
+    error_pages,
+    language_of,
+    languages,
+    page,
+    preferred_language,
+)
+from kortilla.demo.tls_login import VERSIONS, GateSettings, TlsLogin
+from kortilla.revocation import RevocationChecker
+from kortilla.validation.trust import Trust
+from kortilla.web.login import LoginService
+from kortilla.web.sessions import BrowserSessions, MemorySessionStore
+
+if TYPE_CHECKING:
+    from kortilla.demo.signing import SigningDesk
+
+__all__ = ["create_demo"]
+
+_STATIC = Path(str(resources.files("kortilla.demo") / "static"))
+
+
+def create_demo(
+    *,
+    origin: str,
+    trust: Trust,
+    revocation: RevocationChecker | None = None,
+    gates: GateSettings | None = None,
+) -> web.Application:
+    """Return the demo as an application for ``origin``.
+
+    ``trust`` is that of the cards that may log in: for mock cards, the mock CA with
+    ``test=True``. Without pyHanko (``kortilla[signing]``) it says that it can't sign.
+    With ``gates`` it also takes the card as a TLS client certificate.
+    """
+    app = web.Application(middlewares=[error_pages])
+    store = MemorySessionStore()
+    service = LoginService(origin=origin, trust=trust, revocation=revocation)
+    setup(app, service, sessions=store)
+    signing = _signing_desk(service, store)
+    if gates is not None:
+        TlsLogin(
+            gates,
+            origin=origin,
+            trust=trust,
+            revocation=service.revocation,
+            sessions=BrowserSessions(store, secure=origin.startswith("https:")),
+        ).add_to(app)
+    demo = _Demo(origin, signing, tuple(VERSIONS) if gates else ())
+    app.router.add_get("/", _choose_language)
+    for language in languages():
+        app.router.add_get(f"/{language}/", demo.start)
+        app.router.add_get(f"/{language}/session", demo.session)
+        app.router.add_post(f"/{language}/logout", demo.logout)
+        if signing is None:
+            app.router.add_get(f"/{language}/sign", demo.no_signing)
+    if signing is not None:
+        signing.add_to(app)
+    add_files(app, "/static", _STATIC)
+    return app
+
+
+def _signing_desk(
+    service: LoginService, store: MemorySessionStore
+) -> "SigningDesk | None":
+    """Return what signs, or None where pyHanko is not installed."""
+    try:
+        from kortilla.demo.signing import SigningDesk
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "pyhanko":
+            raise
+        return None
+    return SigningDesk(
+        origin=service.origin,
+        trust=service.trust,
+        revocation=service.revocation,
+        sessions=BrowserSessions(store, secure=service.origin.startswith("https:")),
+    )
+
+
+class _Demo:
+    """The pages of login and session."""
+
+    def __init__(
+        self, origin: str, signing: "SigningDesk | None", versions: tuple[str, ...]
+    ) -> None:
+        self._origin = origin
+        self._signing = signing
+        self._versions = versions
+
+    async def start(self, request: web.Request) -> web.Response:
+        language = language_of(request)
+        if await current_identity(request) is not None:
+            raise web.HTTPFound(f"/{language}/session")
+        return page(pages.start(language, catalogues(), self._versions))
+
+    async def session(self, request: web.Request) -> web.Response:
+        language = language_of(request)
+        identity = await current_identity(request)
+        if identity is None:
+            raise web.HTTPFound(f"/{language}/")
+        return page(pages.session(language, catalogues(), identity))
+
+    async def logout(self, request: web.Request) -> web.Response:
+        if not is_same_origin(request, self._origin):
+            return error_page(request, 403, "ORIGIN_REFUSED")
+        if self._signing is not None:
+            self._signing.forget(request)
+        # Returned, not raised: an exception would not take the cookie away.
+        location = f"/{language_of(request)}/"
+        response = web.Response(status=303, headers={"Location": location})
+        await end_session(request, response)
+        return response
+
+    async def no_signing(self, request: web.Request) -> web.Response:
+        return error_page(request, 503, "SIGNING_UNAVAILABLE")
+
+
+async def _choose_language(request: web.Request) -> web.Response:
+    raise web.HTTPFound(f"/{preferred_language(request)}/")

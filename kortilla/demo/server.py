@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Runs the demo on this computer's loopback address."""
+
+import ssl
+from types import TracebackType
+from typing import Self
+
+from aiohttp import web
+
+from kortilla.demo.app import create_demo
+from kortilla.demo.tls_login import GateSettings
+from kortilla.revocation import RevocationChecker
+from kortilla.validation.trust import Trust
+
+__all__ = ["DemoServer"]
+
+
+class DemoServer:
+    """The demo, listening on 127.0.0.1 between entering and leaving its context.
+
+    ``host`` is the name in the origin: ``localhost``, ``127.0.0.1``, or, with
+    ``ssl_context``, any name that the browser was told to find here. ``port`` 0 takes
+    a free one. ``gates`` has cards accepted as TLS client certificates too. After the
+    start, ``origin`` and ``port`` say where it is.
+    """
+
+    def __init__(
+        self,
+        trust: Trust,
+        *,
+        host: str = "localhost",
+        port: int = 0,
+        ssl_context: ssl.SSLContext | None = None,
+        revocation: RevocationChecker | None = None,
+        gates: GateSettings | None = None,
+    ) -> None:
+        self.port = port
+        self._trust = trust
+        self._host = host
+        self._ssl_context = ssl_context
+        self._revocation = revocation
+        self._gates = gates
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def origin(self) -> str:
+        """The service's origin, as browsers write it."""
+        scheme, default = ("https", 443) if self._ssl_context else ("http", 80)
+        port = "" if self.port == default else f":{self.port}"
+        return f"{scheme}://{self._host}{port}"
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises ``OSError`` when the port is taken or a gate does not start.
+        """
+        # The origin holds the port, so the port must be known before the application.
+        import socket
+
+        listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = listener.getsockname()[1]
+        app = create_demo(
+            origin=self.origin,
+            trust=self._trust,
+            revocation=self._revocation,
+            gates=self._gates,
+        )
+        self._runner = web.AppRunner(app, access_log=None)
+        try:
+            await self._runner.setup()
+            site = web.SockSite(
+                self._runner,
+                listener,
+                ssl_context=self._ssl_context,
+            )
+            await site.start()
+        except BaseException:
+            listener.close()
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop listening and end the connections."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: MIT
+"""Card login for a Django project (``kortilla[django]``).
+
+In ``urls.py``, ``path("auth/", include(urls(service)))`` adds the routes of
+``kortilla.web.routes``. In ``MIDDLEWARE``,
+``kortilla.django.StoreAwayMiddleware`` answers for pages whose sessions can't be
+reached.
+
+Under an ASGI server, ``bounded(get_asgi_application())`` in ``asgi.py`` is what the
+server is given. Under a WSGI server all that this module does runs on the one event
+loop of ``kortilla.background``. There nobody can bound how long a body takes: the
+server in front, which a WSGI server has to have, does.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import suppress
+from functools import cache
+from typing import Any, TypeVar
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.urls import (
+    NoReverseMatch,
+    URLPattern,
+    get_resolver,
+    get_script_prefix,
+    re_path,
+    resolve,
+    reverse,
+)
+from django.views.decorators.csrf import csrf_exempt
+
+from kortilla import background
+from kortilla.errors import StoreUnavailableError
+from kortilla.validation.identity import Identity
+from kortilla.web import http
+from kortilla.web.asgi import (
+    ASGIApp,
+    Receive,
+    Scope,
+    Send,
+    read_request,
+    refuse_websocket,
+    send,
+)
+from kortilla.web.http import Answer, BrokenBodyError, Headers, RequestRefusedError
+from kortilla.web.login import LoginService
+from kortilla.web.refusals import refuse
+from kortilla.web.routes import MAX_BODY_BYTES, PROBES, LoginRoutes, taken
+from kortilla.web.sessions import SessionStore
+
+__all__ = [
+    "StoreAwayMiddleware",
+    "bounded",
+    "current_identity",
+    "end_session",
+    "is_same_origin",
+    "urls",
+]
+
+T = TypeVar("T")
+
+#: Django's, whose stubs say other types of its three arguments than Starlette does.
+_Handler = Callable[[Any, Any, Any], Awaitable[None]]
+
+#: A process has one Django, and with it one login: its routes, and their view.
+_configured: list[tuple[LoginRoutes, Callable[..., Any]]] = []
+
+
+def urls(
+    service: LoginService,
+    *,
+    sessions: SessionStore | None = None,
+    body_seconds: float = 10,
+) -> list[URLPattern]:
+    """Return what ``include`` takes: card login, below the prefix given there.
+
+    ``sessions`` is where the sessions are; in memory, unless given. Their cookie is
+    card login's own, beside Django's. Raises ``RuntimeError`` at a second call: a
+    process has one Django, and with it one login.
+    """
+    if _configured:
+        raise RuntimeError(
+            "urls() was called before, and a process has one login. Include what it "
+            "returned twice for another prefix; another origin needs another process."
+        )
+    routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
+
+    async def answer(request: HttpRequest, path: str) -> HttpResponse:
+        asked = http.Request(
+            method=request.method,
+            path=f"/{path}",
+            headers=_headers(request),
+            body=_body(request),
+            client=request.META.get("REMOTE_ADDR"),
+        )
+        return _response(await _on_lasting_loop(request, routes.answer(asked)))
+
+    background.at_exit(service.close)
+
+    # Against other sites stands the check of Origin, which needs no token in a page.
+    view = csrf_exempt(answer)
+    _configured.append((routes, view))
+    return [re_path(r"^(?P<path>(?s:.*))\Z", view, name="kortilla")]
+
+
+def bounded(application: _Handler, *, prefix: str = "/auth") -> ASGIApp:
+    """Return Django's application, with the login's limits around what it reads.
+
+    Django reads a body to its end, however long it is and takes, before a view can
+    look; below ``prefix`` this does it within the limits of the login. It also closes
+    the service when the server ends (ASGI lifespan), of which Django knows nothing.
+    """
+
+    async def run(scope: Scope, receive: Receive, sending: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, sending)
+            return
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if path.startswith(f"{prefix}/"):
+            if scope["type"] != "http":
+                await refuse_websocket(receive, sending)
+                return
+            request = read_request(scope, receive)
+            try:
+                body = await _routes().read_body(request)
+            except RequestRefusedError as error:
+                await send(sending, refuse(error, request.headers))
+                return
+            receive = _replay(body, receive)
+        await application(scope, receive, sending)
+
+    return run
+
+
+class StoreAwayMiddleware:
+    """Answers 503 for a view through which ``StoreUnavailableError`` passed."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self._get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Pass the request on."""
+        return self._get_response(request)
+
+    def process_exception(
+        self, request: HttpRequest, error: Exception
+    ) -> HttpResponse | None:
+        """Answer an exception, if it is ours."""
+        if isinstance(error, StoreUnavailableError):
+            return _response(refuse(error, _headers(request)))
+        return None
+
+
+async def current_identity(request: HttpRequest) -> Identity | None:
+    """Return who is logged in in the request's browser session, or None.
+
+    A synchronous view asks by ``async_to_sync(current_identity)(request)``, under ASGI
+    and WSGI alike. Raises ``StoreUnavailableError`` while the sessions can't be
+    reached.
+    """
+    return await _on_lasting_loop(
+        request, _routes().current_identity(_headers(request))
+    )
+
+
+async def end_session(request: HttpRequest, response: HttpResponse) -> None:
+    """End the request's browser session; ``response`` takes its cookie away.
+
+    Raises ``StoreUnavailableError``, as ``current_identity`` does.
+    """
+    ending = _routes().end_session(_headers(request))
+    response.cookies.load(await _on_lasting_loop(request, ending))
+
+
+def is_same_origin(request: HttpRequest, origin: str) -> bool:
+    """Tell whether a request that changes something came from the service's own page.
+
+    See ``kortilla.web.http.is_same_origin``.
+    """
+    return http.is_same_origin(_headers(request), origin)
+
+
+@cache
+def _routes() -> LoginRoutes:
+    """Return the login's routes, once it is known that requests come to them."""
+    # Django reads urls.py when the first request comes, which may be ours.
+    get_resolver().url_patterns  # noqa: B018 - reading it is what runs urls.py
+    if not _configured:
+        raise RuntimeError(
+            "Card login is not set up: urls.py has no include(urls(service))."
+        )
+    [(routes, view)] = _configured
+    for _, path in PROBES:
+        with suppress(NoReverseMatch):  # in a namespace of the project's own
+            url = reverse("kortilla", kwargs={"path": path})
+            match = resolve(url.removeprefix(get_script_prefix()[:-1]))
+            if match.func is not view:
+                raise taken(url, repr(match.route))
+    return routes
+
+
+def _headers(request: HttpRequest) -> Headers:
+    return Headers(request.headers.items())
+
+
+async def _on_lasting_loop(
+    request: HttpRequest, coroutine: Coroutine[Any, Any, T]
+) -> T:
+    """Await on the server's loop, or under WSGI on the process's own.
+
+    Connections to a shared store and to responders belong to the loop that opened them.
+    Under WSGI Django runs each asynchronous view on a loop of its own.
+    """
+    if hasattr(request, "scope"):  # of ASGI
+        return await coroutine
+    return await background.call(coroutine)
+
+
+def _body(request: HttpRequest) -> AsyncIterator[bytes]:
+    """Return a body that is read here and now: under WSGI reading it blocks."""
+    try:
+        content = request.read(MAX_BODY_BYTES + 1)
+    except UnreadablePostError:
+        content = None
+
+    async def chunks() -> AsyncIterator[bytes]:
+        if content is None:
+            raise BrokenBodyError
+        yield content
+
+    return chunks()
+
+
+def _response(answer: Answer) -> HttpResponse:
+    response = HttpResponse(answer.body, status=answer.status)
+    del response["Content-Type"]
+    for name, value in answer.headers:
+        if name == "Set-Cookie":
+            response.cookies.load(value)
+        else:
+            response[name] = value
+    return response
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that gives a body that was read, and then what follows."""
+    left = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Any:
+        return left.pop() if left else await receive()
+
+    return replay
+
+
+async def _lifespan(receive: Receive, sending: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            for routes, _ in _configured:
+                await routes.service.close()
+        await sending({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

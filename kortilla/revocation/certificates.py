@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""What revocation needs to know of certificates that were validated already."""
+
+import functools
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+from asn1crypto import x509
+
+from kortilla.revocation import der
+from kortilla.revocation.reasons import NoAnswerError, Reason
+
+__all__ = ["Subject", "crl_addresses", "ocsp_address", "same_name"]
+
+_MOST_NAME_OCTETS = 1024
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A certificate, as far as answers about it or signed with it go.
+
+    ``name`` and ``issuer`` are names in DER, ``spki`` is the public key with its
+    algorithm, ``key_bits`` the key alone. ``fingerprint`` is the SHA-256 of the whole.
+    """
+
+    certificate: x509.Certificate
+    serial: int
+    name: bytes
+    issuer: bytes
+    spki: bytes
+    key_bits: bytes
+    fingerprint: bytes
+    is_ca: bool
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate, encoded: bytes | None = None) -> Self:
+        """Read a certificate, whose DER may be given as it was received.
+
+        Raises ``NoAnswerError`` when it can't be read.
+        """
+        with _reading():
+            encoded = encoded or bytes(certificate.dump())
+            tbs = der.SignedPart.parse(encoded).signed
+            fields = [f for f in der.children(tbs) if f.tag != 0xA0]  # without version
+            if len(fields) < 6:
+                raise der.MalformedError("not a certificate")
+            spki = fields[5]
+            key = list(der.children(spki))[-1]
+            return cls(
+                certificate,
+                int.from_bytes(fields[0].value, signed=True),
+                fields[4].whole,
+                fields[2].whole,
+                spki.whole,
+                der.bit_string(key),
+                hashlib.sha256(encoded).digest(),
+                bool(certificate.ca),
+            )
+
+    @functools.cached_property
+    def key_hash(self) -> bytes:
+        """SHA-1 of the key, as OCSP names keys (RFC 6960 §4.1.1)."""
+        return hashlib.sha1(self.key_bits, usedforsecurity=False).digest()
+
+    def is_valid(self, at: datetime) -> bool:
+        """Tell whether its time is now."""
+        start: datetime = self.certificate.not_valid_before
+        end: datetime = self.certificate.not_valid_after
+        return start <= at <= end
+
+
+def same_name(one: bytes, other: bytes) -> bool:
+    """Tell whether two names in DER are the same (RFC 5280 §7.1)."""
+    if one == other:
+        return True
+    # To prepare strings takes long, and who sent them may be nobody.
+    if max(len(one), len(other)) > _MOST_NAME_OCTETS:
+        return False
+    return bool(x509.Name.load(one) == x509.Name.load(other))
+
+
+def ocsp_address(certificate: x509.Certificate) -> str | None:
+    """Return the first http address of an OCSP responder (RFC 5280 §4.2.2.1)."""
+    with _reading():
+        for description in certificate.authority_information_access_value or ():
+            if description["access_method"].native == "ocsp":
+                address = _http(description["access_location"])
+                if address:
+                    return address
+    return None
+
+
+def crl_addresses(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Return the http addresses of the issuer's own full CRL (RFC 5280 §4.2.1.13).
+
+    A distribution point for some reasons only, or with another CA's list, is none.
+    Raises ``NoAnswerError``, as ``ocsp_address`` does.
+    """
+    addresses = []
+    with _reading():
+        for point in certificate.crl_distribution_points_value or ():
+            if point["reasons"].native is not None or point["crl_issuer"].native:
+                continue
+            name = point["distribution_point"]
+            if name.native is None or name.name != "full_name":
+                continue
+            addresses += [a for each in name.chosen if (a := _http(each))]
+    return tuple(addresses)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # asn1crypto reads some of it only now, and raises whatever Python raises.
+        raise NoAnswerError(
+            Reason.BAD_ADDRESS, "the addresses in it, or all of it, can't be read."
+        ) from error
+
+
+def _http(name: x509.GeneralName) -> str | None:
+    if name.name != "uniform_resource_identifier":
+        return None
+    try:
+        # What is written there: asn1crypto's own reading decodes percent signs.
+        text: str = name.chosen.contents.decode("ascii")
+    except UnicodeDecodeError:
+        return None
+    return text if text.lower().startswith(("http://", "https://")) else None

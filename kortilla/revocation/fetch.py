@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: MIT
+"""Fetches what certificates point to, and trusts neither the addresses nor the hosts.
+
+No redirect is followed, nothing is unpacked, no cookie is used, sizes and times are
+bounded, and addresses inside the service's own network are refused. What decides is the
+address that a connection is made to, so that a name that resolves to another one a
+moment later gains nothing; and before anything is sent it is looked at once more where
+the connection has ended.
+
+Where a proxy is asked, it resolves the name and makes the connection, so that nothing
+here can see where to. Then the names decide: only known hosts are asked for.
+"""
+
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
+from yarl import URL
+
+from kortilla.addresses import embedded_ipv4
+from kortilla.proxies import Proxies
+from kortilla.revocation.reasons import NoAnswerError, Reason
+
+__all__ = ["Fetcher", "Limits", "host_of", "is_public"]
+
+_CONNECT_SECONDS = 5.0
+_CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a fetch may take, in seconds, and how many octets may come."""
+
+    seconds: float
+    octets: int
+
+
+def is_public(address: str) -> bool:
+    """Tell whether an IP address is one of the public Internet."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    ip = embedded_ipv4(ip) or ip
+    if isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local:
+        return False
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved)
+
+
+def host_of(address: str) -> str:
+    """Return the host of an address as it may be told, or a word that there is none."""
+    url = _parse(address)
+    return "an address that can't be used" if url is None else str(url.host)
+
+
+class _PrivateAddressError(OSError):
+    pass
+
+
+class _PublicResolver(AbstractResolver):
+    """Lets only public addresses through to the connection that is made next."""
+
+    def __init__(self, inner: AbstractResolver) -> None:
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        public = [each for each in found if is_public(each["host"])]
+        if found and not public:
+            raise _PrivateAddressError(host)
+        return public
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class _PublicConnector(aiohttp.TCPConnector):
+    """Gives no connection that has ended elsewhere, whatever has led there."""
+
+    async def connect(self, *arguments: Any, **options: Any) -> Connection:
+        connection = await super().connect(*arguments, **options)
+        transport = connection.transport
+        peer = transport and transport.get_extra_info("peername")
+        if not peer or not is_public(peer[0]):
+            connection.close()
+            raise _PrivateAddressError
+        return connection
+
+
+class Fetcher:
+    """Fetches over one pool of connections, opened at the first use.
+
+    It belongs to the event loop of that first use. ``proxies`` are asked for
+    ``proxy_hosts`` and what is below them alone, unless private addresses are allowed.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow_private_addresses: bool = False,
+        resolver: AbstractResolver | None = None,
+        proxies: Proxies | None = None,
+        proxy_hosts: Collection[str] = (),
+    ) -> None:
+        self._allow_private_addresses = allow_private_addresses
+        self._own_resolver = resolver
+        self._proxies = proxies or Proxies()
+        self._proxy_hosts = tuple(host.lower().strip(".") for host in proxy_hosts)
+        #: With its resolver, by whether it speaks to proxies.
+        self._sessions: dict[bool, tuple[aiohttp.ClientSession, AbstractResolver]] = {}
+
+    async def close(self) -> None:
+        """Close the connections. The fetcher may be used again, and opens new ones."""
+        sessions, self._sessions = self._sessions, {}
+        for session, resolver in sessions.values():
+            await session.close()
+            await resolver.close()
+
+    async def post(
+        self, address: str, body: bytes, *, headers: Mapping[str, str], limits: Limits
+    ) -> bytes:
+        """Return what answers a POST with status 200. Raises ``NoAnswerError``."""
+        async with self._answer("POST", address, limits, headers, body) as answer:
+            return b"".join([chunk async for chunk in self._chunks(answer, limits)])
+
+    @asynccontextmanager
+    async def get(
+        self, address: str, *, headers: Mapping[str, str], limits: Limits
+    ) -> AsyncIterator[tuple[aiohttp.ClientResponse, AsyncIterator[bytes]]]:
+        """Give the answer and its content in small pieces.
+
+        Its status is 200, or 304 where the headers set a condition.
+
+        Raises ``NoAnswerError``.
+        """
+        async with self._answer("GET", address, limits, headers) as answer:
+            yield answer, self._chunks(answer, limits)
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        address: str,
+        limits: Limits,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        url = self._check_address(address)
+        # A packed body could unpack to anything.
+        sent = {"Accept-Encoding": "identity", **headers}
+        options = self._proxies.options(url, sent)
+        if proxied := "proxy" in options:
+            self._check_proxied(url)
+        try:
+            async with self._open(proxied=proxied).request(
+                method,
+                url,
+                data=body,
+                **options,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=limits.seconds,
+                    sock_connect=min(_CONNECT_SECONDS, limits.seconds),
+                ),
+            ) as answer:
+                try:
+                    if not (answer.status == 304 and method == "GET" and headers):
+                        _check_head(answer, limits)
+                    yield answer
+                except BaseException:
+                    # Not back to the pool: whoever misbehaves is cut off.
+                    answer.close()
+                    raise
+        except TimeoutError as error:
+            raise NoAnswerError(
+                Reason.TIMEOUT,
+                f"no answer within {limits.seconds:g} seconds; is it up, and may this "
+                "server connect to it?",
+            ) from error
+        except aiohttp.ClientPayloadError as error:
+            raise NoAnswerError(
+                Reason.INCOMPLETE, "the connection ended before the answer did."
+            ) from error
+        except aiohttp.ClientHttpProxyError as error:
+            raise NoAnswerError(
+                Reason.UNREACHABLE,
+                f"the proxy made no connection to it (HTTP status {error.status}).",
+            ) from error
+        except aiohttp.ClientProxyConnectionError as error:
+            raise NoAnswerError(
+                Reason.UNREACHABLE, "there is no connection to the proxy."
+            ) from error
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
+            cause = getattr(error, "os_error", error.__cause__)
+            if isinstance(cause, _PrivateAddressError):
+                raise _private() from error
+            raise NoAnswerError(
+                Reason.UNREACHABLE,
+                "no connection, or one that broke; is it up, does its name resolve, "
+                "and may this server connect to it?",
+            ) from error
+
+    async def _chunks(
+        self, answer: aiohttp.ClientResponse, limits: Limits
+    ) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in answer.content.iter_chunked(_CHUNK):
+            size += len(chunk)
+            if size > limits.octets:
+                raise _too_large(limits)
+            yield chunk
+
+    def _check_address(self, address: str) -> URL:
+        url = _parse(address)
+        if url is None or url.user or url.password:
+            raise NoAnswerError(
+                Reason.BAD_ADDRESS, "the address in the certificate can't be used."
+            )
+        # aiohttp asks no resolver about what is an address already.
+        host = str(url.host)
+        if not self._allow_private_addresses and _is_ip(host) and not is_public(host):
+            raise _private()
+        return url
+
+    def _check_proxied(self, url: URL) -> None:
+        host = f".{str(url.host).lower().rstrip('.')}"
+        if not self._allow_private_addresses and not any(
+            host.endswith(f".{known}") for known in self._proxy_hosts
+        ):
+            raise NoAnswerError(
+                Reason.HOST_NOT_ALLOWED,
+                "it is none of the hosts that a proxy is asked for, which are given as "
+                "proxy_hosts.",
+            )
+
+    def _open(self, *, proxied: bool) -> aiohttp.ClientSession:
+        if proxied not in self._sessions:
+            resolver = self._own_resolver or aiohttp.DefaultResolver()
+            connector: type[aiohttp.TCPConnector] = aiohttp.TCPConnector
+            # A proxy is nearly always in the service's own network.
+            if not (proxied or self._allow_private_addresses):
+                resolver, connector = _PublicResolver(resolver), _PublicConnector
+            session = aiohttp.ClientSession(
+                # Shorter than any responder keeps an idle connection: a POST on one
+                # that is just being closed would be lost.
+                connector=connector(resolver=resolver, keepalive_timeout=2),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                headers={"User-Agent": "kortilla"},
+            )
+            self._sessions[proxied] = session, resolver
+        return self._sessions[proxied][0]
+
+
+def _parse(address: str) -> URL | None:
+    """Return an http address with a host; nothing in it can upset a log."""
+    if not address.isascii() or not address.isprintable():
+        return None
+    try:
+        url = URL(address)
+        host = url.host
+    except ValueError:
+        return None
+    # What is printable may have been written with percent signs.
+    if not host or not host.isprintable() or url.scheme not in {"http", "https"}:
+        return None
+    if not _is_ip(host) and (_is_numeric(host) or "%" in host):
+        return None
+    return url
+
+
+def _is_numeric(host: str) -> bool:
+    """Tell whether it is an IPv4 address in a spelling that a system may understand.
+
+    Such as ``127.1``, ``0x7f.1`` or ``2130706433`` (WHATWG URL, "ends in a number").
+    """
+    label = host.rstrip(".").rpartition(".")[2]
+    return label.isdecimal() or label.startswith("0x")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _check_head(answer: aiohttp.ClientResponse, limits: Limits) -> None:
+    if answer.status in {301, 302, 303, 307, 308}:
+        raise NoAnswerError(
+            Reason.REDIRECTED,
+            "it sends on to another address, which is not followed; is there a portal "
+            "or a proxy on the way?",
+        )
+    if answer.status != 200:
+        raise NoAnswerError(
+            Reason.HTTP_STATUS,
+            f"HTTP status {answer.status}; it, or a proxy on the way, may be out of "
+            "order or refuse this server.",
+        )
+    if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise NoAnswerError(
+            Reason.ENCODED, "the answer is compressed, although that was not asked for."
+        )
+    if (answer.content_length or 0) > limits.octets:
+        raise _too_large(limits)
+
+
+def _too_large(limits: Limits) -> NoAnswerError:
+    return NoAnswerError(
+        Reason.TOO_LARGE, f"the answer is longer than {limits.octets:,} octets."
+    )
+
+
+def _private() -> NoAnswerError:
+    return NoAnswerError(
+        Reason.PRIVATE_ADDRESS,
+        "it is inside a private network, which is allowed only with "
+        "allow_private_addresses=True.",
+    )

@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: MIT
+"""Keeps lists of revoked certificates: in memory, and in a folder across restarts.
+
+Several processes may share the folder. A file there is believed no more than what the
+network brings: it is verified whenever it is read, and replaced in one step.
+"""
+
+import asyncio
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from kortilla.revocation import crl
+from kortilla.revocation.certificates import Subject, crl_addresses
+from kortilla.revocation.crl import RevocationList
+from kortilla.revocation.fetch import Fetcher, Limits, host_of
+from kortilla.revocation.reasons import NoAnswerError, Reason
+from kortilla.revocation.shared import Shared
+from kortilla.threads import in_thread
+
+__all__ = ["RevocationLists"]
+
+logger = logging.getLogger(__name__)
+
+#: Octets gathered before a thread writes them.
+_WRITE = 1 << 20
+#: How long nothing is asked after a failure, while an older list is still good.
+_RETRY = timedelta(minutes=1)
+#: How many lists are kept in memory.
+_MOST_LISTS = 16
+#: What a process that was ended has left behind is removed after that long.
+_ABANDONED = timedelta(hours=1)
+
+
+@dataclass
+class _Kept:
+    """A list in memory. From ``renew_at`` on a newer one is looked for."""
+
+    content: RevocationList
+    renew_at: datetime
+    stamp: tuple[int, int, int]
+    conditions: dict[str, str]
+
+
+class RevocationLists:
+    """Fetches, keeps and renews lists. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        *,
+        folder: Path | None,
+        clock: Callable[[], datetime],
+        skew: timedelta,
+        limits: Limits,
+        refresh: timedelta,
+    ) -> None:
+        self._fetcher = fetcher
+        self._folder = folder
+        self._own_folder: tempfile.TemporaryDirectory[str] | None = None
+        self._clock = clock
+        self._skew = skew
+        self._limits = limits
+        self._refresh = refresh
+        self._kept: dict[str, _Kept] = {}
+        self._work: Shared[_Kept] = Shared()
+
+    async def close(self) -> None:
+        """Stop fetching, and remove the folder if it is a private one."""
+        await self._work.close()
+        self._kept.clear()
+        own, self._own_folder = self._own_folder, None
+        if own is not None:
+            own.cleanup()  # at a process's end there are no threads for it any more
+
+    async def is_listed(
+        self, subject: Subject, issuer: Subject, *, addresses: tuple[str, ...]
+    ) -> tuple[bool, datetime]:
+        """Tell whether a certificate is on its issuer's list, and its nextUpdate.
+
+        The addresses are tried in their order. Raises ``NoAnswerError``.
+        """
+        if not addresses:
+            raise NoAnswerError(
+                Reason.NO_ADDRESS, "the certificate has no http address of a list."
+            )
+        *others, last = addresses
+        for address in others:
+            try:
+                return await self._look_up(address, subject, issuer)
+            except NoAnswerError as error:
+                logger.warning("CRL, %s: %s", host_of(address), error)
+        return await self._look_up(last, subject, issuer)
+
+    async def _look_up(
+        self, address: str, subject: Subject, issuer: Subject
+    ) -> tuple[bool, datetime]:
+        content = await self._current(address, issuer)
+        content.check_covers(subject, crl_addresses(subject.certificate) or (address,))
+        return content.lists(subject.serial), content.next_update
+
+    async def _current(self, address: str, issuer: Subject) -> RevocationList:
+        name = hashlib.sha256(address.encode() + b"\0" + issuer.fingerprint).hexdigest()
+        now = self._clock()
+        kept = self._kept.get(name)
+
+        async def renew() -> _Kept:
+            return await self._renew(name, address, issuer)
+
+        if kept is None or now >= kept.content.next_update + self._skew:
+            kept = await self._work.run(name, renew)
+        elif now >= kept.renew_at:
+            if now >= kept.content.next_update:
+                kept = await self._work.run(name, renew)
+            else:
+                # Nobody waits for that: what is there is good until its nextUpdate.
+                self._work.start(name, renew)
+        # Work that others began may have ended with what was good for them.
+        self._check_times(kept.content, self._clock())
+        return kept.content
+
+    async def _renew(self, name: str, address: str, issuer: Subject) -> _Kept:
+        if self._folder is None:
+            # Not in a thread, which would go on when the checker has been closed.
+            folder = self._private_folder()
+        else:
+            folder = await asyncio.to_thread(self._tidy, self._folder)
+        file = folder / f"{name}.crl"
+        kept = await self._read_folder(file, issuer, self._kept.get(name))
+        now = self._clock()
+        if kept is None or now >= kept.renew_at:
+            try:
+                kept = await self._fetch(file, address, issuer, kept, now)
+            except NoAnswerError as error:
+                if kept is None:
+                    raise
+                kept.renew_at = now + _RETRY
+                logger.warning(
+                    "CRL, %s: %s The list of %s is used until %s.",
+                    host_of(address),
+                    error,
+                    kept.content.this_update.isoformat(),
+                    kept.content.next_update.isoformat(),
+                )
+        self._kept.pop(name, None)
+        self._kept[name] = kept
+        while len(self._kept) > _MOST_LISTS:
+            del self._kept[next(iter(self._kept))]
+        return kept
+
+    async def _read_folder(
+        self, file: Path, issuer: Subject, kept: _Kept | None
+    ) -> _Kept | None:
+        """Return the newest list that is good now: in memory, or a file's."""
+        now = self._clock()
+        if kept is not None and not self._is_good(kept.content, now):
+            kept = None
+        stamp = await asyncio.to_thread(_stamp, file)
+        if stamp is None or (kept is not None and stamp == kept.stamp):
+            return kept
+        try:
+            content = await self._load(file, issuer)
+        except NoAnswerError as error:
+            logger.warning("The list in %s is not used: %s", file, error)
+            return kept
+        if not self._is_good(content, now) or (
+            kept is not None and content.this_update < kept.content.this_update
+        ):
+            return kept
+        # When it was fetched, by us or by another process; never in the future.
+        fetched = min(datetime.fromtimestamp(stamp[0] / 1e9, now.tzinfo), now)
+        return _Kept(content, self._renew_at(content, fetched), stamp, {})
+
+    def _check_times(self, content: RevocationList, at: datetime) -> None:
+        content.check_times(at, skew_seconds=self._skew.total_seconds())
+
+    def _is_good(self, content: RevocationList, at: datetime) -> bool:
+        try:
+            self._check_times(content, at)
+        except NoAnswerError:
+            return False
+        return True
+
+    def _renew_at(self, content: RevocationList, fetched: datetime) -> datetime:
+        return min(content.next_update, fetched + self._refresh)
+
+    async def _load(self, file: Path, issuer: Subject) -> RevocationList:
+        return await in_thread(
+            crl.load, file, issuer=issuer, most_octets=self._limits.octets
+        )
+
+    async def _fetch(
+        self,
+        file: Path,
+        address: str,
+        issuer: Subject,
+        kept: _Kept | None,
+        now: datetime,
+    ) -> _Kept:
+        part: Path | None = None
+        try:
+            async with self._fetcher.get(
+                address,
+                headers=kept.conditions if kept else {},
+                limits=self._limits,
+            ) as (answer, chunks):
+                if answer.status == 304 and kept is not None:
+                    return self._keep(kept, now)
+                part = await _save(file, chunks)
+                conditions = {
+                    condition: answer.headers[header]
+                    for condition, header in (
+                        ("If-None-Match", "ETag"),
+                        ("If-Modified-Since", "Last-Modified"),
+                    )
+                    if header in answer.headers
+                }
+            content = await self._load(part, issuer)
+            self._check_times(content, self._clock())
+            if kept is not None and content.this_update < kept.content.this_update:
+                raise NoAnswerError(
+                    Reason.TOO_OLD, "the list is older than the one that was there."
+                )
+            stamp = await asyncio.to_thread(_put, part, file, now)
+            return _Kept(content, self._renew_at(content, now), stamp, conditions)
+        finally:
+            if part is not None:
+                _remove(part)
+
+    def _keep(self, kept: _Kept, now: datetime) -> _Kept:
+        """Go on with a list that has not changed."""
+        renew_at = self._renew_at(kept.content, now)
+        return _Kept(kept.content, renew_at, kept.stamp, kept.conditions)
+
+    def _private_folder(self) -> Path:
+        with _storage(None):
+            if self._own_folder is None:
+                self._own_folder = tempfile.TemporaryDirectory(
+                    prefix="kortilla-", ignore_cleanup_errors=True
+                )
+            return Path(self._own_folder.name)
+
+    def _tidy(self, folder: Path) -> Path:
+        """Return the folder for lists, made and tidied."""
+        with _storage(folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for part in folder.glob("*.part"):
+                stamp = _stamp(part)
+                age = self._clock().timestamp() - (stamp[0] / 1e9 if stamp else 0)
+                if age > _ABANDONED.total_seconds():
+                    part.unlink(missing_ok=True)
+        return folder
+
+
+async def _save(file: Path, chunks: AsyncIterator[bytes]) -> Path:
+    """Write what comes to a new file beside the one it may replace."""
+    descriptor, name = await asyncio.to_thread(_open_part, file)
+    part, gathered = Path(name), bytearray()
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            async for chunk in chunks:
+                gathered += chunk
+                if len(gathered) >= _WRITE:
+                    await asyncio.to_thread(_write, opened, part, bytes(gathered))
+                    gathered.clear()
+            await asyncio.to_thread(_write, opened, part, bytes(gathered))
+    except BaseException:
+        _remove(part)
+        raise
+    return part
+
+
+def _open_part(file: Path) -> tuple[int, str]:
+    with _storage(file.parent):
+        return tempfile.mkstemp(prefix=file.stem, suffix=".part", dir=file.parent)
+
+
+def _write(opened: BinaryIO, part: Path, content: bytes) -> None:
+    with _storage(part.parent):
+        opened.write(content)
+        opened.flush()
+
+
+def _remove(part: Path) -> None:
+    part.unlink(missing_ok=True)
+
+
+def _put(part: Path, file: Path, now: datetime) -> tuple[int, int, int]:
+    """Put a file in its place, in one step, and say when it came."""
+    with _storage(file.parent):
+        os.utime(part, (now.timestamp(), now.timestamp()))
+        part.replace(file)
+        return _stamp(file) or (0, 0, 0)
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    """Return what changes when another process replaces a file; None without one."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    # Nothing that would block whoever reads it.
+    if not file.is_file():
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+@contextmanager
+def _storage(folder: Path | None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise NoAnswerError(
+            Reason.STORAGE,
+            f"the list can't be stored in {folder or tempfile.gettempdir()}: "
+            f"{error.strerror}.",
+        ) from error

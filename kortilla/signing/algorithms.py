@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""Which signatures are accepted, and the verification of one over a digest."""
+
+import hashlib
+from dataclasses import dataclass
+
+from asn1crypto import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    Prehashed,
+    encode_dss_signature,
+)
+
+from kortilla.errors import SignatureValidationError
+from kortilla.signing.answer import PageSignature
+from kortilla.validation.signature import load_public_key
+
+__all__ = ["HASHES", "Digest", "key_hash_function", "verify_digest"]
+
+#: Web eID's names. SHA-224 and SHA3-224, which it has too, are too short for documents.
+HASHES: dict[str, hashes.HashAlgorithm] = {
+    "SHA-256": hashes.SHA256(),
+    "SHA-384": hashes.SHA384(),
+    "SHA-512": hashes.SHA512(),
+    "SHA3-256": hashes.SHA3_256(),
+    "SHA3-384": hashes.SHA3_384(),
+    "SHA3-512": hashes.SHA3_512(),
+}
+
+#: The curves of FINEID cards and the next one, with the hash function of their length.
+_CURVES = {"secp256r1": "SHA-256", "secp384r1": "SHA-384", "secp521r1": "SHA-512"}
+
+
+@dataclass(frozen=True)
+class Digest:
+    """A digest in place of the content, with its hash function (``SHA-384``, …).
+
+    Raises ``ValueError`` for a hash function that is not accepted, and for a digest of
+    another length than it gives.
+    """
+
+    value: bytes
+    hash_function: str
+
+    def __post_init__(self) -> None:
+        if self.hash_function not in HASHES:
+            raise ValueError(f"The hash function is none of {', '.join(HASHES)}.")
+        if len(self.value) != HASHES[self.hash_function].digest_size:
+            raise ValueError("The digest is not as long as its hash function gives.")
+
+    @classmethod
+    def of(cls, content: bytes, hash_function: str) -> "Digest":
+        """Hash a content."""
+        if hash_function not in HASHES:
+            raise ValueError(f"The hash function is none of {', '.join(HASHES)}.")
+        name = HASHES[hash_function].name.replace("-", "_")
+        return cls(hashlib.new(name, content).digest(), hash_function)
+
+
+def key_hash_function(certificate: x509.Certificate) -> str:
+    """Return the hash function that suits a certificate's key.
+
+    That of the curve's length, and SHA-256 for RSA, as the cards prefer it.
+    """
+    key = load_public_key(certificate)
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return _CURVES[key.curve.name]
+    return "SHA-256"
+
+
+def verify_digest(
+    certificate: x509.Certificate, signature: PageSignature, digest: bytes
+) -> bytes:
+    """Verify one signature over a digest of ``signature``'s hash function.
+
+    ECDSA signatures are raw r‖s of exactly twice the curve's length; the salt of PSS is
+    as long as the hash. Returns the signature as CMS and X.509 write it: DER for ECDSA,
+    unchanged for RSA. Raises ``SignatureValidationError``, also for an algorithm that
+    is not one for the certificate's key.
+    """
+    key = load_public_key(certificate)
+    algorithm = signature.algorithm
+    function = HASHES[algorithm.hash_function]
+    prehashed = Prehashed(function)
+    value = signature.value
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            if (algorithm.crypto_algorithm, algorithm.padding_scheme) != (
+                "ECC",
+                "NONE",
+            ):
+                raise InvalidSignature
+            value = _ecdsa_der(value, key)
+            key.verify(value, digest, ec.ECDSA(prehashed))
+        else:
+            scheme = _rsa_scheme(signature, function)
+            key.verify(value, digest, scheme, prehashed)
+    except (InvalidSignature, UnsupportedAlgorithm):
+        raise SignatureValidationError(
+            "A signature is not the certificate's key's over what was to be signed."
+        ) from None
+    return value
+
+
+def _ecdsa_der(raw: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
+    size = (key.key_size + 7) // 8
+    if len(raw) != 2 * size:
+        raise InvalidSignature
+    return encode_dss_signature(
+        int.from_bytes(raw[:size], "big"), int.from_bytes(raw[size:], "big")
+    )
+
+
+def _rsa_scheme(
+    signature: PageSignature, function: hashes.HashAlgorithm
+) -> padding.AsymmetricPadding:
+    algorithm = signature.algorithm
+    # The cards' RSA keys sign SHA-2 only, and CMS has no other in common use.
+    if algorithm.crypto_algorithm != "RSA" or algorithm.hash_function.startswith(
+        "SHA3"
+    ):
+        raise InvalidSignature
+    if algorithm.padding_scheme == "PSS":
+        return padding.PSS(padding.MGF1(function), function.digest_size)
+    if algorithm.padding_scheme == "PKCS1.5":
+        return padding.PKCS1v15()
+    raise InvalidSignature

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""What a page brings back from a signing: untrusted, and checked for its form only.
+
+Three forms are read: ``{certificate, signatures}`` of ``kortilla.sign`` (PROTOCOL.md
+§1), and Web eID's ``{signature, signatureAlgorithm}`` with or without ``certificate``.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+)
+from pydantic.alias_generators import to_camel
+
+from kortilla.errors import SignatureParseError
+from kortilla.validation.token import decode_base64
+from kortilla.validation.untrusted import read_object
+
+__all__ = [
+    "MAX_ANSWER_LENGTH",
+    "MAX_NAME_LENGTH",
+    "PageAnswer",
+    "PageSignature",
+    "SignatureAlgorithm",
+    "parse_answer",
+]
+
+#: Characters of a whole answer as JSON: twenty RSA signatures with the longest names.
+MAX_ANSWER_LENGTH = 100_000
+#: Characters of a name of what is signed, and the number of those (PROTOCOL.md §3).
+MAX_NAME_LENGTH = 255
+_MAX_SIGNATURES = 20
+
+
+def _check_base64(text: str) -> str:
+    decode_base64(text)
+    return text
+
+
+_Base64 = Annotated[str, Field(min_length=4), AfterValidator(_check_base64)]
+_HashFunction = Literal[
+    "SHA-256", "SHA-384", "SHA-512", "SHA3-256", "SHA3-384", "SHA3-512"
+]
+
+
+class _WireModel(BaseModel):
+    # Unknown fields are let through unread: a later version may add some.
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="ignore", alias_generator=to_camel
+    )
+
+
+class SignatureAlgorithm(_WireModel):
+    """How it was signed, in Web eID's words."""
+
+    crypto_algorithm: Literal["ECC", "RSA"]
+    hash_function: _HashFunction
+    padding_scheme: Literal["NONE", "PKCS1.5", "PSS"]
+
+
+class PageSignature(_WireModel):
+    """One signature. ``name`` and ``hash`` are absent in Web eID's form."""
+
+    signature: Annotated[_Base64, Field(max_length=1400)]
+    algorithm: Annotated[SignatureAlgorithm, Field(alias="signatureAlgorithm")]
+
+    @property
+    def value(self) -> bytes:
+        """The signature: raw r‖s for ECDSA, as long as the modulus for RSA."""
+        return decode_base64(self.signature)
+
+
+class NamedSignature(PageSignature):
+    """One signature of ``kortilla.sign``, with what it says that it signed."""
+
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH)]
+    hash: Annotated[_Base64, Field(max_length=88)]
+    hash_function: _HashFunction
+
+    def claims(self, name: str, digest: bytes) -> bool:
+        """Tell whether it says of itself that it signs this, by this name."""
+        return (
+            self.name == name
+            and self.hash_function == self.algorithm.hash_function
+            and decode_base64(self.hash) == digest
+        )
+
+
+class _KortillaAnswer(_WireModel):
+    certificate: Annotated[_Base64, Field(max_length=8192)]
+    signatures: Annotated[
+        list[NamedSignature], Field(min_length=1, max_length=_MAX_SIGNATURES)
+    ]
+
+
+class _WebEidAnswer(PageSignature):
+    certificate: Annotated[_Base64 | None, Field(max_length=8192)] = None
+
+
+class PageAnswer:
+    """An answer whose form is right. ``parse_answer`` makes it.
+
+    ``certificate`` is DER, None where the answer has none. ``signatures`` are
+    ``NamedSignature``, or one ``PageSignature`` of Web eID's form.
+    """
+
+    def __init__(self, answer: "_KortillaAnswer | _WebEidAnswer") -> None:
+        self.certificate = (
+            None if answer.certificate is None else decode_base64(answer.certificate)
+        )
+        self.signatures: tuple[PageSignature, ...] = (
+            tuple(answer.signatures)
+            if isinstance(answer, _KortillaAnswer)
+            else (answer,)
+        )
+
+
+def parse_answer(answer: str | bytes | Mapping[str, Any]) -> PageAnswer:
+    """Parse an answer, given as JSON or as the object that JSON was parsed to.
+
+    Raises ``SignatureParseError``, which names the field and quotes nothing.
+    """
+    form = read_object(
+        answer,
+        _form_of,
+        what="answer",
+        limit=MAX_ANSWER_LENGTH,
+        error=SignatureParseError,
+    )
+    return PageAnswer(form)
+
+
+def _form_of(content: Mapping[str, Any]) -> "type[_KortillaAnswer | _WebEidAnswer]":
+    return _KortillaAnswer if "signatures" in content else _WebEidAnswer

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: MIT
+"""The CMS signature (RFC 5652) with the attributes of CAdES-B-B (ETSI EN 319 122-1).
+
+PAdES and CAdES put the same thing into different places. The card signs the digest of
+the signed attributes; among these are the content's digest and the certificate's.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from asn1crypto import algos, cms, x509
+from pyhanko.sign.signers.pdf_cms import ExternalSigner, PdfCMSSignedAttributes
+from pyhanko.sign.timestamps import TimeStamper
+from pyhanko_certvalidator.registry import SimpleCertificateStore
+
+from kortilla.clock import utc_now
+from kortilla.errors import (
+    DocumentNotSignableError,
+    SignatureValidationError,
+    TimestampFailedError,
+)
+from kortilla.revocation import RevocationChecker
+from kortilla.signing.algorithms import HASHES, Digest, key_hash_function, verify_digest
+from kortilla.signing.answer import NamedSignature, PageSignature, parse_answer
+from kortilla.signing.state import PreparedSignature
+from kortilla.signing.verify import signer_of
+from kortilla.validation.identity import Identity
+from kortilla.validation.leaf import ExactCertificate, load_leaf
+from kortilla.validation.trust import Trust
+from kortilla.validation.validator import validate_signer
+
+__all__ = [
+    "CmsSignature",
+    "Level",
+    "SigningCertificate",
+    "finish_cms",
+    "sign_attributes",
+    "signing_certificate",
+]
+
+#: The level of the ETSI baseline profiles that a signature has reached.
+Level = Literal["B-B", "B-T", "B-LT"]
+
+#: Those that the validators of signed documents know; the SHA-3 ones they do not.
+_HASH_FUNCTIONS = ("SHA-256", "SHA-384", "SHA-512")
+
+
+@dataclass(frozen=True)
+class SigningCertificate:
+    """The certificate that will sign, validated, and the CAs above it."""
+
+    certificate: x509.Certificate
+    chain: tuple[bytes, ...]
+    signer: Identity
+    hash_function: str
+
+
+@dataclass(frozen=True)
+class CmsSignature:
+    """A finished CMS signature in DER, and whose it is."""
+
+    der: bytes
+    signer: Identity
+    level: Literal["B-B", "B-T"]
+
+
+async def signing_certificate(
+    certificate: bytes,
+    *,
+    trust: Trust,
+    at: datetime | None,
+    revocation: RevocationChecker | None,
+    chain: Iterable[bytes],
+    hash_function: str | None,
+) -> SigningCertificate:
+    """Validate the certificate that is to sign, and choose the hash function."""
+    signer = await validate_signer(
+        certificate, trust=trust, at=at, revocation=revocation
+    )
+    loaded = load_leaf(certificate)
+    function = hash_function or key_hash_function(loaded)
+    if function not in _HASH_FUNCTIONS:
+        raise ValueError(f"The hash function is none of {', '.join(_HASH_FUNCTIONS)}.")
+    above = [
+        issuer.certificate.dump()
+        for issuer in trust.issuers
+        if issuer.certificate.subject == loaded.issuer
+    ]
+    above += [each for each in chain if each not in above]
+    for each in above:
+        x509.Certificate.load(each, strict=True).native  # noqa: B018 - reading is the check
+    return SigningCertificate(loaded, tuple(above), signer, function)
+
+
+async def sign_attributes(
+    signing: SigningCertificate, content: Digest, *, pades: bool
+) -> tuple[bytes, Digest]:
+    """Return the attributes to be signed over a content, in DER, and their digest.
+
+    They are content-type, message-digest and signing-certificate-v2, and signing-time
+    too unless it is for a PDF, which has the time beside the signature.
+    """
+    signer = ExternalSigner(signing.certificate, None)
+    attributes = await signer.signed_attrs(
+        content.value,
+        _pyhanko_name(content.hash_function),
+        attr_settings=PdfCMSSignedAttributes(signing_time=utc_now()),
+        use_pades=True,
+        is_pdf_sig=pades,
+    )
+    der: bytes = attributes.dump()
+    return der, Digest.of(der, content.hash_function)
+
+
+async def finish_cms(
+    state: PreparedSignature,
+    answer: str | bytes | Mapping[str, Any],
+    *,
+    trust: Trust,
+    at: datetime | None,
+    revocation: RevocationChecker | None,
+    timestamper: TimeStamper | None,
+) -> CmsSignature:
+    """Verify the card's signature and put it into CMS.
+
+    Whether the signed attributes are those of the content is left to who has it.
+    """
+    parsed = parse_answer(answer)
+    der = signer_of(parsed, state.certificate)
+    certificate = load_leaf(der)
+    signature = _signature_of(state, parsed.signatures)
+    _check_attributes(state, certificate)
+    value = verify_digest(certificate, signature, state.digest.value)
+    # Not before, as it may ask others: whoever lacks the key makes it ask nobody.
+    signer = await validate_signer(der, trust=trust, at=at, revocation=revocation)
+    cms_der = await _assemble(state, certificate, signature, value, timestamper)
+    return CmsSignature(cms_der, signer, "B-B" if timestamper is None else "B-T")
+
+
+def _signature_of(
+    state: PreparedSignature, signatures: tuple[PageSignature, ...]
+) -> PageSignature:
+    """Return the one signature of an answer that is this one's.
+
+    One PIN2 may sign several documents, so others may stand beside it.
+    """
+    if len(signatures) == 1 and not isinstance(signatures[0], NamedSignature):
+        found = list(signatures)
+    else:
+        found = [
+            each
+            for each in signatures
+            if isinstance(each, NamedSignature)
+            and each.claims(state.name, state.digest.value)
+        ]
+    if len(found) != 1:
+        raise SignatureValidationError(
+            "The answer has not exactly one signature of what was prepared."
+        )
+    [signature] = found
+    if signature.algorithm.hash_function != state.digest.hash_function:
+        raise SignatureValidationError(
+            "It was signed with another hash function than was prepared."
+        )
+    return signature
+
+
+def _check_attributes(state: PreparedSignature, certificate: x509.Certificate) -> None:
+    """See that the state is of one piece, whoever has had it in between."""
+    try:
+        attributes = cms.CMSAttributes.load(state.signed_attributes, strict=True)
+        values = {each["type"].native: each["values"] for each in attributes}
+        [named] = values["signing_certificate_v2"]
+        named_digest = named["certs"][0]["cert_hash"].native
+    except Exception as error:
+        # asn1crypto raises whatever Python raises on odd input.
+        raise SignatureValidationError(
+            "What was prepared is not a signature's attributes."
+        ) from error
+    function = state.digest.hash_function
+    if (
+        Digest.of(state.signed_attributes, function) != state.digest
+        or named_digest != Digest.of(certificate.dump(), "SHA-256").value
+    ):
+        raise SignatureValidationError("What was prepared has been changed since.")
+
+
+async def _assemble(
+    state: PreparedSignature,
+    certificate: x509.Certificate,
+    signature: PageSignature,
+    value: bytes,
+    timestamper: TimeStamper | None,
+) -> bytes:
+    above = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
+    for each in state.chain:
+        above.register(ExactCertificate.load(each, strict=True))
+    signer = ExternalSigner(
+        certificate,
+        above,
+        signature_value=value,
+        signature_mechanism=_mechanism(signature),
+    )
+    try:
+        info = await signer.async_sign_prescribed_attributes(
+            _pyhanko_name(state.digest.hash_function),
+            cms.CMSAttributes.load(state.signed_attributes),
+            timestamper=timestamper,
+        )
+        _check_timestamps(info, value)
+    except Exception as error:
+        # Everything else has been verified. Of a service that answers nonsense,
+        # pyHanko and asn1crypto make whatever Python raises.
+        raise TimestampFailedError(
+            "The time-stamping service gave no timestamp that can be used."
+        ) from error
+    der: bytes = info.dump()
+    # Certificates of FINEID cards are not strict DER, and asn1crypto likes to mend.
+    for part in (state.certificate, *state.chain, state.signed_attributes[1:]):
+        if part not in der:
+            raise DocumentNotSignableError(
+                "A certificate or attribute would not stand in the signature as it is."
+            )
+    return der
+
+
+def _check_timestamps(signature: cms.ContentInfo, value: bytes) -> None:
+    """See that each timestamp is of this signature, which pyHanko does not."""
+    [signer] = signature["content"]["signer_infos"]
+    for attribute in signer["unsigned_attrs"] or ():
+        for token in attribute["values"]:
+            stamped = token["content"]["encap_content_info"]["content"].parsed
+            imprint = stamped["message_imprint"]
+            function = imprint["hash_algorithm"]["algorithm"].native
+            digest = hashlib.new(function, value).digest()
+            if imprint["hashed_message"].native != digest:
+                raise ValueError("a timestamp of something else")
+
+
+def _mechanism(signature: PageSignature) -> algos.SignedDigestAlgorithm:
+    name = _pyhanko_name(signature.algorithm.hash_function)
+    if signature.algorithm.crypto_algorithm == "ECC":
+        return algos.SignedDigestAlgorithm({"algorithm": f"{name}_ecdsa"})
+    if signature.algorithm.padding_scheme == "PKCS1.5":
+        return algos.SignedDigestAlgorithm({"algorithm": f"{name}_rsa"})
+    function = algos.DigestAlgorithm({"algorithm": name})
+    return algos.SignedDigestAlgorithm(
+        {
+            "algorithm": "rsassa_pss",
+            "parameters": {
+                "hash_algorithm": function,
+                "mask_gen_algorithm": {"algorithm": "mgf1", "parameters": function},
+                "salt_length": HASHES[signature.algorithm.hash_function].digest_size,
+            },
+        }
+    )
+
+
+def _pyhanko_name(hash_function: str) -> str:
+    return HASHES[hash_function].name

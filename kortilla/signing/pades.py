@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""PAdES signatures of PDF files, in two calls around the browser's signature.
+
+    checked = {"trust": service.trust, "revocation": service.revocation}
+    prepared = await prepare_pdf(pdf, certificate=der, name="contract.pdf", **checked)
+    # Keep prepared.to_bytes(). In the page:
+    #   kortilla.sign({hashes: [prepared.for_page], certificate, lang})
+    signed = await finish_pdf(prepared, answer, **checked)
+    # signed.content is the signed PDF
+
+Levels (ETSI EN 319 142-1), as ``SignedPdf.level`` tells them: **B-B** by itself;
+**B-T** with a time-stamping service; **B-LT** with both a timestamp and revocation data
+for every certificate of signer and timestamp. Revocation data without a timestamp are
+put in all the same, and the level stays B-B: nothing then proves when it was signed.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pyhanko.sign.timestamps import TimeStamper
+
+from kortilla.clock import utc_now
+from kortilla.errors import DocumentNotSignableError
+from kortilla.revocation import RevocationChecker
+from kortilla.signing.algorithms import Digest
+from kortilla.signing.appearance import Appearance
+from kortilla.signing.cms import Level, finish_cms, sign_attributes, signing_certificate
+from kortilla.signing.pdf import Placeholder
+from kortilla.signing.processes import shared_processes
+from kortilla.signing.state import PreparedSignature, check_name
+from kortilla.signing.validation_data import ValidationData
+from kortilla.validation.identity import Identity
+from kortilla.validation.trust import Trust
+
+__all__ = [
+    "MAX_PDF_BYTES",
+    "Appearance",
+    "SignedPdf",
+    "ValidationData",
+    "finish_pdf",
+    "prepare_pdf",
+]
+
+#: The longest PDF that is signed.
+MAX_PDF_BYTES = 20_000_000
+
+_MAX_TEXT = 500
+
+
+@dataclass(frozen=True)
+class SignedPdf:
+    """A signed PDF, by whom, and at which level of PAdES."""
+
+    content: bytes = field(repr=False)
+    signer: Identity
+    level: Level
+
+
+async def prepare_pdf(
+    pdf: bytes,
+    *,
+    certificate: bytes,
+    trust: Trust,
+    name: str,
+    at: datetime | None = None,
+    revocation: RevocationChecker | None = None,
+    hash_function: str | None = None,
+    chain: Iterable[bytes] = (),
+    reason: str | None = None,
+    location: str | None = None,
+    field_name: str | None = None,
+    appearance: Appearance | None = None,
+) -> PreparedSignature:
+    """Prepare the signature of a PDF.
+
+    ``certificate`` (DER) is the one that will sign, as the page got it from
+    ``getSigningCertificate``; ``name`` is shown to the person in Kortilla's window. The
+    hash function is ``SHA-256``, ``SHA-384`` or ``SHA-512``; the one that suits the
+    key, unless given. The issuing CA is put in, and ``chain`` (DER) besides.
+    ``reason`` and ``location`` stand in the signature. ``field_name`` is that of an
+    empty signature field of the PDF, or of a new one; without it, a new one is made.
+    The signature is not to be seen on a page unless ``appearance`` says where, or the
+    empty field has a place of its own.
+
+    What was signed before stays valid: the PDF is added to and nothing in it changed.
+    Raises the errors of ``validate_signer`` for the certificate, and
+    ``DocumentNotSignableError`` for what is no PDF, broken, encrypted, longer than
+    ``MAX_PDF_BYTES``, without that page, with that field signed already, closed to
+    further signatures by an earlier one, or taking too much time or memory to read.
+    Raises ``SigningUnavailableError`` while too many PDF files wait already.
+    """
+    check_name(name)
+    for text in (reason, location, field_name):
+        if text is not None and not 1 <= len(text) <= _MAX_TEXT:
+            raise ValueError(f"A text of a signature has 1 to {_MAX_TEXT} characters.")
+    if field_name is not None and "." in field_name:
+        raise ValueError("The name of a signature field has no dot.")
+    if len(pdf) > MAX_PDF_BYTES:
+        raise DocumentNotSignableError(f"The PDF has more than {MAX_PDF_BYTES} bytes.")
+    signing = await signing_certificate(
+        certificate,
+        trust=trust,
+        at=at,
+        revocation=revocation,
+        chain=chain,
+        hash_function=hash_function,
+    )
+    signer = signing.signer
+    text = f"{signer.given_names} {signer.surname}\n{utc_now():%Y-%m-%d %H:%M} UTC"
+    placeholder = Placeholder(
+        certificate=certificate,
+        chain=signing.chain,
+        hash_function=signing.hash_function,
+        reason=reason,
+        location=location,
+        field_name=field_name,
+        box=None if appearance is None else appearance.box,
+        page=0 if appearance is None else appearance.page,
+        text=(appearance and appearance.text) or text,
+    )
+    gap, value, document = await shared_processes().prepare(placeholder, pdf)
+    content = Digest(value, signing.hash_function)
+    attributes, digest = await sign_attributes(signing, content, pades=True)
+    return PreparedSignature(
+        "pdf", name, digest, certificate, signing.chain, attributes, document, gap
+    )
+
+
+async def finish_pdf(
+    state: PreparedSignature,
+    answer: str | bytes | Mapping[str, Any],
+    *,
+    trust: Trust,
+    at: datetime | None = None,
+    revocation: RevocationChecker | None = None,
+    timestamper: TimeStamper | None = None,
+    validation_data: ValidationData | None = None,
+) -> SignedPdf:
+    """Verify the page's answer and return the signed PDF.
+
+    ``answer`` is what ``kortilla.sign`` or Web eID's ``sign`` gave; signatures of other
+    things may stand beside the one that was prepared. ``timestamper`` is the client of
+    a time-stamping service (``pyhanko.sign.timestamps``), whose worth is not judged.
+    ``validation_data`` go into the PDF's document security store.
+
+    Raises ``SignatureParseError``, ``SignatureValidationError``,
+    ``SignerMismatchError``, the errors of ``validate_signer``,
+    ``TimestampFailedError``, ``DocumentNotSignableError`` when the timestamp is longer
+    than the room for it, and ``SigningUnavailableError`` as ``prepare_pdf``.
+    """
+    if state.kind != "pdf":
+        raise ValueError("What was prepared is not the signature of a PDF.")
+    made = await finish_cms(
+        state,
+        answer,
+        trust=trust,
+        at=at,
+        revocation=revocation,
+        timestamper=timestamper,
+    )
+    covered, document = await shared_processes().embed(state, made.der, validation_data)
+    level: Level = "B-LT" if made.level == "B-T" and covered else made.level
+    return SignedPdf(document, made.signer, level)

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""The work on a PDF. The file may be anything, so a process of its own does this."""
+
+import asyncio
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from asn1crypto import cms
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.fields import (
+    MDPPerm,
+    SigFieldSpec,
+    SigSeedSubFilter,
+    enumerate_sig_fields,
+)
+from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest
+from pyhanko.sign.signers.pdf_cms import ExternalSigner
+from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
+from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+
+from kortilla.errors import DocumentNotSignableError, SignatureValidationError
+from kortilla.signing.algorithms import Digest
+from kortilla.signing.appearance import stamp_style
+from kortilla.signing.state import PreparedSignature
+from kortilla.signing.validation_data import ValidationData, certificates_of_timestamps
+from kortilla.validation.leaf import ExactCertificate
+
+__all__ = ["Placeholder", "embed"]
+
+#: Bytes kept free for the signature besides its certificates: an RSA-8192 signature and
+#: the attributes, and a timestamp with its certificates.
+_ROOM_FOR_SIGNATURE = 4096
+_ROOM_FOR_TIMESTAMP = 12 * 1024
+_MAX_FIELDS = 10_000
+
+
+@dataclass(frozen=True)
+class Placeholder:
+    """A signature without its value. Certificates are DER, ``box`` is in points."""
+
+    certificate: bytes
+    chain: tuple[bytes, ...]
+    hash_function: str
+    reason: str | None
+    location: str | None
+    field_name: str | None
+    box: tuple[int, int, int, int] | None
+    page: int
+    text: str
+
+    def put_into(self, pdf: bytes) -> tuple[dict[str, Any], bytes]:
+        """Return where the signature goes and the digest, and the PDF with room there.
+
+        Raises ``DocumentNotSignableError``, and for broken files whatever Python has.
+        """
+        # What other programs write is read with lenience, as every viewer does.
+        writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
+        if writer.security_handler is not None:
+            raise DocumentNotSignableError("The PDF is encrypted.")
+        names = _check_earlier(writer)
+        name = self.field_name or next(
+            name
+            for name in (f"Signature{i}" for i in range(1, len(names) + 2))
+            if name not in names
+        )
+        signer = PdfSigner(
+            PdfSignatureMetadata(
+                field_name=name,
+                md_algorithm=self.hash_function.replace("-", "").lower(),
+                subfilter=SigSeedSubFilter.PADES,
+                reason=self.reason,
+                location=self.location,
+            ),
+            ExternalSigner(ExactCertificate.load(self.certificate), None),
+            stamp_style=stamp_style(),
+            new_field_spec=SigFieldSpec(name, on_page=self.page, box=self.box),
+        )
+        output = BytesIO()
+        work = signer.async_digest_doc_for_signing(
+            writer,
+            bytes_reserved=self._room(),
+            appearance_text_params={"text": self.text},
+            output=output,
+        )
+        prepared, _, _ = asyncio.run(work)
+        gap = (prepared.reserved_region_start, prepared.reserved_region_end)
+        return {"gap": gap, "digest": prepared.document_digest}, output.getvalue()
+
+    def _room(self) -> int:
+        certificates = sum(map(len, (self.certificate, *self.chain)))
+        # Two hexadecimal digits for each byte.
+        return 2 * (_ROOM_FOR_SIGNATURE + _ROOM_FOR_TIMESTAMP + certificates)
+
+
+def _check_earlier(writer: IncrementalPdfFileWriter) -> set[str]:
+    """Return the names of all signature fields, unless a signature closed the PDF."""
+    try:
+        fields = len(writer.root["/AcroForm"]["/Fields"])
+    except KeyError:
+        fields = 0
+    if fields > _MAX_FIELDS:
+        # They are read one by one, each several times.
+        raise DocumentNotSignableError("The PDF's form has too many fields.")
+    for earlier in writer.prev.embedded_signatures:
+        if earlier.docmdp_level == MDPPerm.NO_CHANGES:
+            raise DocumentNotSignableError(
+                "An earlier signature forbids every change of the PDF."
+            )
+    return {name for name, _, _ in enumerate_sig_fields(writer)}
+
+
+def embed(
+    state: PreparedSignature, signature: bytes, data: ValidationData | None
+) -> tuple[dict[str, Any], bytes]:
+    """Put a CMS signature (DER) into its gap.
+
+    Returns whether the data cover every certificate, and the PDF. Raises
+    ``SignatureValidationError`` if the PDF is not the one whose digest is signed, and
+    ``DocumentNotSignableError``.
+    """
+    info = cms.ContentInfo.load(signature)
+    begin, end = state.gap
+    _check_document(state, info)
+    prepared = PreparedByteRangeDigest(state.digest.value, begin, end)
+    output = BytesIO(state.document)
+    contents = prepared.fill_with_cms(output, signature)
+    embedded = PdfFileReader(output, strict=False).embedded_signatures[-1]
+    embedded.compute_integrity_info()
+    if embedded.coverage != SignatureCoverageLevel.ENTIRE_FILE:
+        raise DocumentNotSignableError("The signature would not cover the whole PDF.")
+    if data is None:
+        return {"covered": False}, output.getvalue()
+    leaf = ExactCertificate.load(state.certificate)
+    chain = [ExactCertificate.load(each) for each in state.chain]
+    DocumentSecurityStore.add_dss(
+        output,
+        contents,
+        certs=[leaf, *chain, *data.parsed_certificates()],
+        ocsps=data.parsed_ocsp_responses(),
+        crls=data.parsed_crls(),
+        strict=False,
+    )
+    stamped = certificates_of_timestamps(info)
+    return {"covered": data.covers([leaf, *chain, *stamped])}, output.getvalue()
+
+
+def _check_document(state: PreparedSignature, signature: cms.ContentInfo) -> None:
+    """See that all of the prepared PDF but the gap is what the signature covers."""
+    begin, end = state.gap
+    [signer] = signature["content"]["signer_infos"]
+    [signed_digest] = [
+        attribute["values"][0].native
+        for attribute in signer["signed_attrs"]
+        if attribute["type"].native == "message_digest"
+    ]
+    around = state.document[:begin] + state.document[end:]
+    if (
+        not 0 < begin < end < len(state.document)
+        or Digest.of(around, state.digest.hash_function).value != signed_digest
+    ):
+        raise SignatureValidationError(
+            "What was prepared has been changed since, or is of another document."
+        )

@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: MIT
+"""The processes that work on PDF files for a service, and who waits for one.
+
+A file may be made to take for ever, or all memory. So a process of its own reads it,
+which the system ends in time. There are ``PROCESSES`` of them, whoever asks: the event
+loop and its threads, in which names are resolved for the whole service, stay free.
+
+They start with the first PDF, and end with the service or after some idle minutes. They
+are not those of ``multiprocessing``, which would run the service's main module again.
+"""
+
+import asyncio
+import atexit
+import contextlib
+import itertools
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import asdict
+from multiprocessing.spawn import get_executable
+from queue import Empty, PriorityQueue
+from typing import Any, BinaryIO, cast
+
+from kortilla.errors import (
+    DocumentNotSignableError,
+    RelyingPartyError,
+    SignatureValidationError,
+    SigningUnavailableError,
+)
+from kortilla.signing.pdf import Placeholder
+from kortilla.signing.state import PreparedSignature
+from kortilla.signing.validation_data import ValidationData
+from kortilla.signing.worker import OUT_OF_MEMORY, TOO_SLOW, read_message, write_message
+
+__all__ = ["MOST_FINISHING", "MOST_PREPARING", "PdfProcesses", "shared_processes"]
+
+PROCESSES = 2
+#: What one PDF may take: seconds of the processor's time, and bytes of memory (on
+#: Linux). One of 20 MB with 100,000 pages takes 3 seconds and 200 MB.
+SECONDS = 10
+MEMORY = 512 * 1024 * 1024
+#: How many PDF files may be under way or waiting when another comes to be prepared, and
+#: when one comes to be finished, for which a person has given PIN2 already.
+MOST_PREPARING = 12
+MOST_FINISHING = 24
+_IDLE_SECONDS = 300.0
+
+_PROGRAM = """\
+import sys
+memory, seconds, *sys.path = sys.argv[1:]
+from kortilla.signing.worker import main
+main(memory=int(memory), seconds=int(seconds))
+"""
+_ERRORS: dict[str, type[RelyingPartyError]] = {
+    each.code: each for each in (DocumentNotSignableError, SignatureValidationError)
+}
+
+_Answer = tuple[dict[str, Any], bytes]
+
+
+class _Process:
+    """A process that does one piece of work at a time. It starts with the first.
+
+    One thread uses it; ``kill`` is for any.
+    """
+
+    def __init__(self, *, memory: int, seconds: int) -> None:
+        self._limits = str(memory), str(seconds)
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    def ask(self, head: Mapping[str, Any], document: bytes) -> _Answer:
+        """Have it do a piece of work.
+
+        Raises ``SigningUnavailableError`` if it can't be started, and
+        ``DocumentNotSignableError`` if it ends over the work.
+        """
+        if self._popen is None or self._popen.poll() is not None:
+            self.end()
+            self._popen = self._start()
+        try:
+            write_message(cast(BinaryIO, self._popen.stdin), head, document)
+            return read_message(cast(BinaryIO, self._popen.stdout))
+        except (OSError, EOFError) as error:
+            raise _ended(self.end()) from error
+        except BaseException:
+            self.end()
+            raise
+
+    def kill(self) -> None:
+        """Have it end now."""
+        if (popen := self._popen) is not None:
+            popen.kill()
+
+    def end(self) -> int | None:
+        """End it, if it is there. Returns how it had ended: its status, or −signal."""
+        popen, self._popen = self._popen, None
+        if popen is None:
+            return None
+        popen.kill()
+        for pipe in (popen.stdin, popen.stdout):
+            with contextlib.suppress(OSError):  # there may be something left to write
+                cast(BinaryIO, pipe).close()
+        return popen.wait()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # A new Python does not know where this service has told it to import from.
+        folders = [each for each in sys.path if isinstance(each, str)]
+        try:
+            self._popen = subprocess.Popen(  # noqa: S603 - this very Python
+                [get_executable(), "-c", _PROGRAM, *self._limits, *folders],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            read_message(cast(BinaryIO, self._popen.stdout))
+        except (OSError, EOFError) as error:
+            self.end()
+            raise SigningUnavailableError(
+                "The process that works on PDF files can't be started."
+            ) from error
+        return self._popen
+
+
+def _ended(status: int | None) -> DocumentNotSignableError:
+    if status == OUT_OF_MEMORY:
+        return DocumentNotSignableError("The PDF takes too much memory to read.")
+    if status is not None and -status in TOO_SLOW:
+        return DocumentNotSignableError("The PDF takes too long to read.")
+    return DocumentNotSignableError(
+        f"The process that read the PDF has ended (status {status})."
+    )
+
+
+class _Job:
+    """One piece of work, and who waits for its outcome."""
+
+    def __init__(self, head: Mapping[str, Any], document: bytes) -> None:
+        self.future: Future[_Answer] = Future()
+        self._message = head, document
+        self._lock = threading.Lock()
+        self._process: _Process | None = None
+
+    def do(self, process: _Process) -> None:
+        """Have a process do it, unless nobody waits any more."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        with self._lock:
+            self._process = process
+        try:
+            answer = process.ask(*self._message)
+        except Exception as error:
+            self._done()
+            self.future.set_exception(error)
+        else:
+            self._done()
+            self.future.set_result(answer)
+
+    def _done(self) -> None:
+        with self._lock:
+            self._process = None  # it is another's from now on
+
+    def cancel(self) -> None:
+        """Don't begin it, or end the process that does it."""
+        if self.future.cancel():
+            self._message = {}, b""  # it stays in the queue for a while
+            return
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
+
+
+class PdfProcesses:
+    """Processes that put signatures into PDF files, for any number of event loops.
+
+    ``memory`` is in bytes; ``seconds`` are of the processor's time, for one PDF.
+    """
+
+    def __init__(self, *, memory: int = MEMORY, seconds: int = SECONDS) -> None:
+        self._lock = threading.Lock()
+        self._pending = 0
+        self._processes = [
+            _Process(memory=memory, seconds=seconds) for _ in range(PROCESSES)
+        ]
+        self._threads: list[threading.Thread] = []
+        # What is to be finished comes first, then what came first.
+        self._jobs: PriorityQueue[tuple[int, int, _Job | None]] = PriorityQueue()
+        self._numbers = itertools.count()
+
+    async def prepare(
+        self, placeholder: Placeholder, pdf: bytes
+    ) -> tuple[tuple[int, int], bytes, bytes]:
+        """Return where the signature goes, the digest, and the PDF with room there.
+
+        Raises ``DocumentNotSignableError``, and ``SigningUnavailableError`` while too
+        many wait already.
+        """
+        job = _Job({"placeholder": asdict(placeholder)}, pdf)
+        answer, document = await self._run(job, 1, most=MOST_PREPARING)
+        begin, end = answer["gap"]
+        return (begin, end), answer["digest"], document
+
+    async def embed(
+        self, state: PreparedSignature, signature: bytes, data: ValidationData | None
+    ) -> tuple[bool, bytes]:
+        """Return whether the data cover every certificate, and the signed PDF.
+
+        Raises ``SignatureValidationError`` if the signature is of another PDF,
+        ``DocumentNotSignableError``, and ``SigningUnavailableError`` as ``prepare``.
+        """
+        validation_data = None if data is None else asdict(data)
+        head = {"signature": signature, "validation_data": validation_data}
+        job = _Job(head, state.to_bytes())
+        answer, document = await self._run(job, 0, most=MOST_FINISHING)
+        return answer["covered"], document
+
+    def close(self) -> None:
+        """End the processes and whatever they are doing."""
+        with self._lock:
+            threads, self._threads = self._threads, []
+        for _ in threads:
+            self._jobs.put((-1, next(self._numbers), None))
+        for process in self._processes:
+            process.kill()
+        for thread in threads:
+            thread.join()
+
+    async def _run(self, job: _Job, rank: int, *, most: int) -> _Answer:
+        with self._lock:
+            if self._pending >= most:
+                raise SigningUnavailableError(
+                    f"{self._pending} PDF files are under way or waiting already."
+                )
+            if not self._threads:
+                self._threads = [self._start(process) for process in self._processes]
+            self._pending += 1
+        job.future.add_done_callback(self._release)
+        self._jobs.put((rank, next(self._numbers), job))
+        try:
+            answer, document = await asyncio.wrap_future(job.future)
+        except asyncio.CancelledError:
+            job.cancel()
+            raise
+        if "refused" in answer:
+            cause = answer["cause"]
+            raise _ERRORS[answer["refused"]](answer["message"]) from (
+                RuntimeError(cause) if cause else None
+            )
+        return answer, document
+
+    def _release(self, _: Future[_Answer]) -> None:
+        with self._lock:
+            self._pending -= 1
+
+    def _start(self, process: _Process) -> threading.Thread:
+        thread = threading.Thread(
+            target=self._serve,
+            args=(process,),
+            name="kortilla-pdf",
+            daemon=True,  # the service may end at any time
+        )
+        thread.start()
+        return thread
+
+    def _serve(self, process: _Process) -> None:
+        """Do one job after the other. Runs in a thread."""
+        while True:
+            try:
+                *_, job = self._jobs.get(timeout=_IDLE_SECONDS)
+            except Empty:
+                process.end()
+                continue
+            if job is None:
+                process.end()
+                return
+            job.do(process)
+            del job  # and its document
+
+
+_shared = PdfProcesses()
+
+
+def shared_processes() -> PdfProcesses:
+    """Return those of this process."""
+    return _shared
+
+
+@atexit.register
+def _end() -> None:
+    _shared.close()
+
+
+def _begin_anew() -> None:
+    global _shared  # noqa: PLW0603 - a forked process has no threads, and needs others
+    _shared = PdfProcesses()
+
+
+os.register_at_fork(after_in_child=_begin_anew)

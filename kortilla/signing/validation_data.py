@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Certificates and revocation data that go into a signed PDF (its DSS)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from asn1crypto import cms, crl, ocsp, x509
+
+from kortilla.validation.leaf import AsReceived, ExactCertificate
+
+__all__ = ["ValidationData", "certificates_of_timestamps"]
+
+
+class _ExactOCSPResponse(AsReceived, ocsp.OCSPResponse):  # type: ignore[misc] # asn1crypto has no types
+    pass
+
+
+class _ExactCRL(AsReceived, crl.CertificateList):  # type: ignore[misc] # asn1crypto has no types
+    pass
+
+
+@dataclass(frozen=True)
+class ValidationData:
+    """What a later reader needs to validate a signature without asking anybody.
+
+    All in DER and put in byte for byte: OCSP responses, CRLs, and certificates beyond
+    those that stand in the signature. They are read for their form, not validated: hand
+    over what your own check has just accepted. Raises ``ValueError`` for what is none.
+    """
+
+    ocsp_responses: tuple[bytes, ...] = ()
+    crls: tuple[bytes, ...] = ()
+    certificates: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        try:
+            for response in self.parsed_ocsp_responses():
+                response.basic_ocsp_response.native  # noqa: B018 - reading is the check
+            for revoked in self.parsed_crls():
+                revoked["tbs_cert_list"]["issuer"].native  # noqa: B018
+            for certificate in self.parsed_certificates():
+                certificate.native  # noqa: B018
+        except Exception as error:
+            # asn1crypto raises whatever Python raises on odd input.
+            raise ValueError("An OCSP response, CRL or certificate is none.") from error
+
+    def parsed_ocsp_responses(self) -> list[ocsp.OCSPResponse]:
+        """Return the OCSP responses, parsed."""
+        return [
+            _ExactOCSPResponse.load(each, strict=True) for each in self.ocsp_responses
+        ]
+
+    def parsed_crls(self) -> list[crl.CertificateList]:
+        """Return the CRLs, parsed."""
+        return [_ExactCRL.load(each, strict=True) for each in self.crls]
+
+    def parsed_certificates(self) -> list[x509.Certificate]:
+        """Return the certificates, parsed."""
+        return [ExactCertificate.load(each, strict=True) for each in self.certificates]
+
+    def covers(self, certificates: Iterable[x509.Certificate]) -> bool:
+        """Tell whether each certificate but roots has revocation data here.
+
+        That is a CRL of its issuer, or an OCSP response that says good of it.
+        """
+        known = {
+            (each["cert_id"]["serial_number"].native, _hash_of_issuer(each))
+            for response in self.parsed_ocsp_responses()
+            for each in response.response_data["responses"]
+            if each["cert_status"].name == "good"
+        }
+        issuers = {each.issuer.hashable for each in self.parsed_crls()}
+        return all(
+            certificate.self_issued
+            or certificate.issuer.hashable in issuers
+            or any(
+                (certificate.serial_number, getattr(certificate.issuer, name)) in known
+                for name in ("sha1", "sha256")
+            )
+            for certificate in certificates
+        )
+
+
+def _hash_of_issuer(response: ocsp.SingleResponse) -> bytes:
+    value: bytes = response["cert_id"]["issuer_name_hash"].native
+    return value
+
+
+def certificates_of_timestamps(signature: cms.ContentInfo) -> list[x509.Certificate]:
+    """Return the certificates in the timestamps of a CMS signature."""
+    [signer] = signature["content"]["signer_infos"]
+    return [
+        choice.chosen
+        for attribute in signer["unsigned_attrs"] or ()
+        if attribute["type"].native == "signature_time_stamp_token"
+        for token in attribute["values"]
+        for choice in token["content"]["certificates"] or ()
+    ]

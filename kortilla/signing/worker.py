@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""What a process of ``processes.py`` does: work on one PDF after the other, in bounds.
+
+pyHanko bounds what is unpacked, but neither time nor memory: a list of a million
+numbers, 2 MB, takes half a minute and half a gigabyte. Nothing interrupts that from
+inside, so the system ends the process.
+
+A message is two lengths of 4 octets each, then JSON, then a document. Nothing in it can
+bring code: what comes back was made of a file that may be anything.
+"""
+
+import base64
+import json
+import logging
+import os
+import signal
+import struct
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kortilla.errors import (
+    DocumentNotSignableError,
+    RelyingPartyError,
+    SignatureValidationError,
+)
+from kortilla.signing.pdf import Placeholder, embed
+from kortilla.signing.state import PreparedSignature
+from kortilla.signing.validation_data import ValidationData
+
+__all__ = ["OUT_OF_MEMORY", "TOO_SLOW", "main", "read_message", "write_message"]
+
+#: The exit status of a process that would have needed more memory than it may take.
+OUT_OF_MEMORY = 99
+#: The signals that end a process whose PDF takes too long.
+TOO_SLOW = (signal.SIGPROF, signal.SIGALRM)
+
+_PATIENCE = 6
+_LENGTHS = struct.Struct(">II")
+_MAX_CAUSE = 200  # characters
+
+
+def write_message(stream: BinaryIO, head: Mapping[str, Any], document: bytes) -> None:
+    """Send what JSON has, and bytes, and a document. Raises ``OSError``."""
+    line = json.dumps(head, default=_encode).encode()
+    stream.write(_LENGTHS.pack(len(line), len(document)))
+    stream.write(line)
+    stream.write(document)
+    stream.flush()
+
+
+def read_message(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
+    """Return what the other side has sent. Raises ``EOFError`` if it has ended."""
+    line, document = _LENGTHS.unpack(_read(stream, _LENGTHS.size))
+    head = json.loads(_read(stream, line), object_hook=_decode)
+    return head, _read(stream, document)
+
+
+def _read(stream: BinaryIO, size: int) -> bytes:
+    data = stream.read(size)
+    if len(data) < size:
+        raise EOFError
+    return data
+
+
+def _encode(value: bytes) -> dict[str, str]:
+    return {"base64": base64.b64encode(value).decode()}
+
+
+def _decode(found: dict[str, Any]) -> Any:
+    if found.keys() == {"base64"}:
+        return base64.b64decode(found["base64"])
+    return found
+
+
+def main(*, memory: int, seconds: int) -> None:
+    """Answer until nobody asks any more.
+
+    ``memory`` is how many bytes of address space there are, on Linux; ``seconds`` how
+    much of the processor's time one PDF may take. Beyond that the process ends with
+    ``OUT_OF_MEMORY``, or by one of ``TOO_SLOW``.
+    """
+    requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)  # what a library prints is no answer
+    logging.disable()  # pyHanko has a line for each fault of a file
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        # They are for the service, which may have an answer to finish. This ends after.
+        signal.signal(number, signal.SIG_IGN)
+    for number in TOO_SLOW:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, TOO_SLOW)
+    if sys.platform == "linux":  # others do not keep to it
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        if most == resource.RLIM_INFINITY or most > memory:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    write_message(answers, {}, b"")  # it is there
+    while True:
+        try:
+            request, document = read_message(requests)
+        except EOFError:
+            return
+        _limit_time(seconds)
+        answer = _answer(request, document)
+        _limit_time(0)
+        write_message(answers, *answer)
+
+
+def _limit_time(seconds: int) -> None:
+    # What else the computer has to do is not the fault of a PDF, up to a point.
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, _PATIENCE * seconds)
+
+
+def _answer(request: dict[str, Any], document: bytes) -> tuple[dict[str, Any], bytes]:
+    try:
+        if "placeholder" in request:
+            return Placeholder(**request["placeholder"]).put_into(document)
+        data = request["validation_data"]
+        return embed(
+            PreparedSignature.from_bytes(document),
+            request["signature"],
+            None if data is None else ValidationData(**data),
+        )
+    except (DocumentNotSignableError, SignatureValidationError) as error:
+        return _refusal(error), b""
+    except (MemoryError, SystemError):
+        # Without memory, Python 3.13 also has an "error return without exception set".
+        os._exit(OUT_OF_MEMORY)
+    except Exception as error:
+        # Besides its own errors, pyHanko meets broken files with whatever Python
+        # raises: KeyError, TypeError, IndexError, RecursionError, AssertionError, …
+        refusal = DocumentNotSignableError(
+            "The document is not a sound PDF that can be signed as asked."
+        )
+        cause = f"{type(error).__name__}: {error}"[:_MAX_CAUSE]
+        return _refusal(refusal, cause), b""
+
+
+def _refusal(error: RelyingPartyError, cause: str | None = None) -> dict[str, Any]:
+    return {"refused": error.code, "message": str(error), "cause": cause}

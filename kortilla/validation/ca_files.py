@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: MIT
+"""The folder of the authority's CA certificates: filling it, and what is in it.
+
+Nothing gets in but what has a pinned fingerprint, wherever it came from. So it does not
+matter that some of the addresses are http, or who answers there.
+"""
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import aiohttp
+from asn1crypto import pem, x509
+from yarl import URL
+
+from kortilla.errors import TrustConfigurationError
+from kortilla.proxies import Proxies
+from kortilla.validation.pinned_cas import ADDRESSES, PINS, PinnedCertificate
+from kortilla.validation.trust import MAX_FILE_BYTES, certificate_files
+
+__all__ = ["CAFile", "fetch", "inventory", "take", "wanted"]
+
+#: Seconds for one address, and how often it may send elsewhere on the same host.
+_PATIENCE = 10.0
+_MAX_REDIRECTS = 3
+
+
+@dataclass(frozen=True)
+class CAFile:
+    """One CA certificate that is wanted, or a file that is not one.
+
+    ``state`` is ``stored`` (new), ``kept`` (was there), ``missing``, or ``unknown`` for
+    a file whose fingerprint is not pinned. ``problem`` says in words what to see to,
+    and is empty when all is well.
+    """
+
+    name: str
+    state: Literal["stored", "kept", "missing", "unknown"]
+    file: Path | None = None
+    sha256: str = ""
+    not_after: datetime | None = None
+    problem: str = ""
+
+
+def wanted(
+    pins: Iterable[PinnedCertificate] = PINS, *, test: bool = False
+) -> list[PinnedCertificate]:
+    """Return the pins of what a trust needs: issuers of Citizen Certificates, roots.
+
+    With ``test`` those of the authority's test cards too.
+    """
+    return [pin for pin in pins if pin.role != "other" and (test or not pin.test)]
+
+
+async def fetch(
+    folder: Path,
+    pins: Iterable[PinnedCertificate],
+    *,
+    addresses: Iterable[str] = ADDRESSES,
+    proxies: Proxies | None = None,
+    patience: float = _PATIENCE,
+    progress: Callable[[], None] = lambda: None,
+) -> tuple[list[CAFile], Mapping[str, str]]:
+    """Get the pinned certificates that the folder does not have, and store them.
+
+    All addresses are asked at once, each for ``patience`` seconds at most; none when
+    nothing is missing. ``proxies`` are those of the environment, unless given.
+    ``progress`` is called when one is done with. Returns a ``CAFile`` for each pin, and
+    by address what was wrong there.
+    """
+    proxies = proxies or Proxies(trust_env=True)
+    pins = list(pins)
+    missing = _missing(folder, pins)
+    found: dict[str, bytes] = {}
+    failures: dict[str, str] = {}
+
+    async def ask(session: aiohttp.ClientSession, address: str) -> None:
+        try:
+            async with asyncio.timeout(patience):
+                content = _der(await _get(session, URL(address), proxies))
+        except TimeoutError:
+            failures[address] = f"no answer within {patience:g} seconds"
+        except aiohttp.ClientProxyConnectionError as error:
+            failures[address] = f"no connection to the proxy {error.host}:{error.port}"
+        except aiohttp.ClientHttpProxyError as error:
+            failures[address] = f"the proxy's answer is {error.status}"
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failures[address] = str(error) or type(error).__name__
+        else:
+            found[hashlib.sha256(content).hexdigest()] = content
+        progress()
+
+    if missing:
+        # Nothing is unpacked, so that what is short stays short.
+        async with aiohttp.ClientSession(
+            auto_decompress=False,
+            headers={"Accept-Encoding": "identity"},
+        ) as session:
+            await asyncio.gather(*(ask(session, address) for address in addresses))
+    return _store(folder, pins, found), failures
+
+
+def take(
+    folder: Path, pins: Iterable[PinnedCertificate], *, source: Path
+) -> tuple[list[CAFile], Mapping[str, str]]:
+    """Store the pinned certificates that are among the files of another folder.
+
+    Files may have any name, in DER or PEM. Returns a ``CAFile`` for each pin, and by
+    name why a file was passed over.
+    """
+    pins = list(pins)
+    wanted = {pin.sha256 for pin in pins}
+    found: dict[str, bytes] = {}
+    passed_over: dict[str, str] = {}
+    for file in sorted(source.iterdir()):
+        try:
+            if file.is_dir():
+                raise ValueError("a folder")
+            if not file.is_file():  # reading a pipe would not end
+                raise ValueError("not a file")
+            if file.stat().st_size > MAX_FILE_BYTES:
+                raise ValueError("too long for a certificate")
+            content = _der(file.read_bytes())
+        except OSError as error:
+            passed_over[file.name] = f"can't be read: {error.strerror}"
+        except ValueError as error:
+            passed_over[file.name] = str(error)
+        else:
+            fingerprint = hashlib.sha256(content).hexdigest()
+            if fingerprint in wanted:
+                found[fingerprint] = content
+            else:
+                passed_over[file.name] = _unwanted(fingerprint)
+    return _store(folder, pins, found), passed_over
+
+
+def _unwanted(fingerprint: str) -> str:
+    for pin in PINS:
+        if pin.sha256 == fingerprint:
+            what = "the test CA" if pin.test else "the CA"
+            return f"{what} {pin.name}, which is not wanted here"
+    return "a certificate that is not one of the authority's CAs"
+
+
+def inventory(
+    folder: Path,
+    pins: Iterable[PinnedCertificate],
+    *,
+    at: datetime,
+    warn: timedelta,
+) -> list[CAFile]:
+    """Return what is in a folder, what is missing, and what ends within ``warn``."""
+    pins = list(pins)
+    report = [_judged(ca, at, warn) for ca in _store(folder, pins, {})]
+    known = {pin.sha256 for pin in pins}
+    for file in certificate_files(folder):
+        fingerprint = _fingerprint(file)
+        if fingerprint not in known:
+            report.append(
+                CAFile(
+                    name=file.name,
+                    state="unknown",
+                    file=file,
+                    sha256=fingerprint,
+                    problem="not one of the CA certificates that are wanted here; "
+                    "remove it",
+                )
+            )
+    return report
+
+
+def _judged(ca: CAFile, at: datetime, warn: timedelta) -> CAFile:
+    if ca.not_after is None or ca.not_after > at + warn:
+        return ca
+    left = (ca.not_after - at).days
+    problem = (
+        f"ends in {left} days: update Kortilla for the authority's next CA"
+        if ca.not_after > at
+        else f"ended on {ca.not_after:%Y-%m-%d}: its certificates are refused"
+    )
+    return CAFile(ca.name, ca.state, ca.file, ca.sha256, ca.not_after, problem)
+
+
+async def _get(session: aiohttp.ClientSession, url: URL, proxies: Proxies) -> bytes:
+    host = url.host
+    for _ in range(_MAX_REDIRECTS + 1):
+        async with session.get(
+            url, allow_redirects=False, **proxies.options(url, {})
+        ) as response:
+            if response.status in {301, 302, 303, 307, 308}:
+                url = url.join(URL(response.headers.get("Location", "")))
+                if url.host != host or url.scheme not in {"http", "https"}:
+                    raise ValueError("the address sends to another host")
+                continue
+            if response.status != 200:
+                raise ValueError(f"the answer is {response.status}")
+            content = bytearray()
+            async for part in response.content.iter_any():
+                content += part
+                if len(content) > MAX_FILE_BYTES:
+                    raise ValueError("the answer is too long for a certificate")
+            return bytes(content)
+    raise ValueError("the address sends elsewhere again and again")
+
+
+def _der(content: bytes) -> bytes:
+    """Return a certificate's DER encoding, of DER or PEM. Raises ``ValueError``."""
+    try:
+        if pem.detect(content):
+            _, _, content = pem.unarmor(content)
+        x509.Certificate.load(content, strict=True).not_valid_after  # noqa: B018 - reading is the check
+    except Exception as error:  # asn1crypto raises whatever comes
+        raise ValueError("not a certificate") from error
+    return content
+
+
+def _fingerprint(file: Path) -> str:
+    try:
+        if file.stat().st_size > MAX_FILE_BYTES:
+            return ""
+        return hashlib.sha256(_der(file.read_bytes())).hexdigest()
+    except (OSError, ValueError):
+        return ""
+
+
+def _present(folder: Path) -> dict[str, Path]:
+    return {_fingerprint(file): file for file in reversed(certificate_files(folder))}
+
+
+def _missing(folder: Path, pins: list[PinnedCertificate]) -> list[PinnedCertificate]:
+    present = _present(folder)
+    return [pin for pin in pins if pin.sha256 not in present]
+
+
+def _store(
+    folder: Path, pins: list[PinnedCertificate], found: Mapping[str, bytes]
+) -> list[CAFile]:
+    present = _present(folder)
+    report = []
+    for pin in pins:
+        file, state = present.get(pin.sha256), "kept"
+        if file is None and pin.sha256 in found:
+            file, state = folder / _file_name(pin), "stored"
+            _write(file, found[pin.sha256])
+        if file is None:
+            report.append(
+                CAFile(pin.name, "missing", sha256=pin.sha256, problem="not there")
+            )
+            continue
+        certificate = x509.Certificate.load(_der(file.read_bytes()))
+        report.append(
+            CAFile(
+                pin.name,
+                "stored" if state == "stored" else "kept",
+                file,
+                pin.sha256,
+                certificate.not_valid_after,
+            )
+        )
+    return report
+
+
+def _file_name(pin: PinnedCertificate) -> str:
+    words = "".join(c if c.isalnum() else " " for c in pin.name.lower()).split()
+    return "-".join(words) + ".crt"
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file that is there as a whole or not at all."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix is not one that a trust reads, should this process be ended here.
+        handle, name = tempfile.mkstemp(suffix=".part", dir=file.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(file)
+        finally:
+            Path(name).unlink(missing_ok=True)
+    except OSError as error:
+        raise TrustConfigurationError(
+            f"The file {file} can't be written: {error.strerror}."
+        ) from error

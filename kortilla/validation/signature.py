@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""The key of a certificate, and the signature of a token that it made.
+
+The signature is over H(origin) ‖ H(nonce).
+"""
+
+import hashlib
+from typing import NamedTuple
+
+from asn1crypto import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from kortilla.errors import (
+    AuthTokenSignatureValidationError,
+    UserCertificateParseError,
+    UserCertificateWeakKeyError,
+)
+from kortilla.validation.roca import has_roca_fingerprint
+from kortilla.validation.token import Algorithm
+
+__all__ = ["PublicKey", "load_public_key", "verify_signature"]
+
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+_HASHES: dict[str, type[hashes.HashAlgorithm]] = {
+    "256": hashes.SHA256,
+    "384": hashes.SHA384,
+    "512": hashes.SHA512,
+}
+
+
+class _Curve(NamedTuple):
+    name: str
+    coordinate_bytes: int
+
+
+#: JWA ties each ECDSA algorithm to one curve (RFC 7518 §3.4).
+_CURVES = {
+    "ES256": _Curve("secp256r1", 32),
+    "ES384": _Curve("secp384r1", 48),
+    "ES512": _Curve("secp521r1", 66),
+}
+_CURVE_NAMES = {curve.name for curve in _CURVES.values()}
+_MIN_RSA_BITS = 2048
+_MAX_RSA_BITS = 8192
+
+
+def load_public_key(certificate: x509.Certificate) -> PublicKey:
+    """Return a certificate's key: P-256, P-384, P-521, or RSA of 2048 to 8192 bits.
+
+    Raises ``UserCertificateWeakKeyError`` for an RSA key that is shorter or can be
+    computed (``kortilla.validation.roca``), and ``UserCertificateParseError`` for any
+    other.
+    """
+    try:
+        key = load_der_public_key(certificate.public_key.dump())
+    except Exception as error:  # of cryptography, and whatever asn1crypto raises
+        raise UserCertificateParseError(
+            "The certificate's public key can't be read."
+        ) from error
+    if isinstance(key, rsa.RSAPublicKey) and key.key_size <= _MAX_RSA_BITS:
+        if key.key_size < _MIN_RSA_BITS:
+            raise UserCertificateWeakKeyError(
+                f"The certificate's RSA key has {key.key_size} bits, which is too few."
+            )
+        if has_roca_fingerprint(key.public_numbers().n):
+            raise UserCertificateWeakKeyError(
+                "The certificate's RSA key can be computed (CVE-2017-15361)."
+            )
+        return key
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVE_NAMES:
+        return key
+    raise UserCertificateParseError(
+        "The certificate's public key is not of a kind that a token is signed with."
+    )
+
+
+def verify_signature(
+    key: PublicKey,
+    *,
+    algorithm: Algorithm,
+    signature: bytes,
+    origin: str,
+    nonce: str,
+) -> None:
+    """Verify a token's signature with the key of its certificate.
+
+    Origin and nonce are hashed as the texts they are. ECDSA signatures are raw r‖s of
+    exactly twice the curve's length; the salt of PSS is as long as the hash. Raises
+    ``AuthTokenSignatureValidationError``, also when the algorithm is not one for the
+    certificate's key.
+    """
+    hash_algorithm = _HASHES[algorithm[2:]]()
+    message = b"".join(
+        hashlib.new(hash_algorithm.name, text.encode("utf-8")).digest()
+        for text in (origin, nonce)
+    )
+    try:
+        if isinstance(key, ec.EllipticCurvePublicKey) and algorithm in _CURVES:
+            _verify_ecdsa(key, algorithm, signature, message, hash_algorithm)
+        elif isinstance(key, rsa.RSAPublicKey) and algorithm not in _CURVES:
+            _verify_rsa(key, algorithm, signature, message, hash_algorithm)
+        else:
+            raise InvalidSignature
+    except InvalidSignature:
+        raise AuthTokenSignatureValidationError(
+            "The token's signature does not fit the certificate, this service's "
+            "origin and the challenge."
+        ) from None
+
+
+def _verify_ecdsa(
+    key: ec.EllipticCurvePublicKey,
+    algorithm: str,
+    signature: bytes,
+    message: bytes,
+    hash_algorithm: hashes.HashAlgorithm,
+) -> None:
+    curve = _CURVES[algorithm]
+    size = curve.coordinate_bytes
+    if key.curve.name != curve.name or len(signature) != 2 * size:
+        raise InvalidSignature
+    r = int.from_bytes(signature[:size], "big")
+    s = int.from_bytes(signature[size:], "big")
+    key.verify(encode_dss_signature(r, s), message, ec.ECDSA(hash_algorithm))
+
+
+def _verify_rsa(
+    key: rsa.RSAPublicKey,
+    algorithm: str,
+    signature: bytes,
+    message: bytes,
+    hash_algorithm: hashes.HashAlgorithm,
+) -> None:
+    scheme: padding.AsymmetricPadding
+    if algorithm.startswith("PS"):
+        scheme = padding.PSS(padding.MGF1(hash_algorithm), hash_algorithm.digest_size)
+    else:
+        scheme = padding.PKCS1v15()
+    key.verify(signature, message, scheme, hash_algorithm)

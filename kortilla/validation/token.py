@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""The Web eID authentication token, ``web-eid:1.0`` and ``web-eid:1.1``.
+
+What comes in here is checked for its form only; ``kortilla.validation.validator``
+decides what it is worth.
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from kortilla.errors import AuthTokenParseError
+from kortilla.validation.untrusted import read_object
+
+__all__ = ["MAX_TOKEN_LENGTH", "Algorithm", "AuthToken", "decode_base64", "parse_token"]
+
+#: Characters of a whole token as JSON, the limit of the Web eID validators.
+MAX_TOKEN_LENGTH = 10_000
+
+Algorithm = Literal[
+    "ES256",
+    "ES384",
+    "ES512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "RS256",
+    "RS384",
+    "RS512",
+]
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode base64 with ``+ / =`` that is written in the one canonical way.
+
+    Raises ``ValueError`` for the URL alphabet, missing padding, white space, or unused
+    bits that are not zero, since each lets one value be written in several ways.
+    """
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("not canonical base64")
+    return data
+
+
+def _check_base64(text: str) -> str:
+    decode_base64(text)
+    return text
+
+
+_Base64 = Annotated[
+    str, Field(min_length=4, max_length=8000), AfterValidator(_check_base64)
+]
+
+
+class _WireModel(BaseModel):
+    # Unknown fields are let through unread, as by every Web eID validator: a later 1.x
+    # may add some. Nothing that is not signed may ever be relied upon anyway.
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="ignore", alias_generator=to_camel
+    )
+
+
+class SignatureAlgorithm(_WireModel):
+    """One signature algorithm of a signing certificate (1.1)."""
+
+    crypto_algorithm: Literal["ECC", "RSA"]
+    hash_function: Annotated[str, Field(pattern=r"^SHA(3)?-(224|256|384|512)$")]
+    padding_scheme: Literal["NONE", "PKCS1.5", "PSS"]
+
+
+class SigningCertificate(_WireModel):
+    """A signing certificate that a 1.1 token carries along, outside its signature."""
+
+    certificate: _Base64
+    supported_signature_algorithms: Annotated[
+        list[SignatureAlgorithm], Field(min_length=1, max_length=32)
+    ]
+
+
+class AuthToken(_WireModel):
+    """A token whose form is right. ``parse_token`` makes it.
+
+    ``unverified_signing_certificates`` comes with ``web-eid:1.1``. The signature does
+    not cover it, and nothing here uses it.
+    """
+
+    unverified_certificate: _Base64
+    algorithm: Algorithm
+    signature: Annotated[_Base64, Field(max_length=1400)]
+    format: Annotated[str, Field(pattern=r"^web-eid:1(\.[0-9]{1,3})?$")]
+    app_version: Annotated[str, Field(min_length=1, max_length=255)]
+    unverified_signing_certificates: Annotated[
+        list[SigningCertificate] | None, Field(min_length=1, max_length=8)
+    ] = None
+
+    @model_validator(mode="after")
+    def _signing_certificates_belong_to_1_1(self) -> Self:
+        if self.format == "web-eid:1.1" and not self.unverified_signing_certificates:
+            raise ValueError("missing unverifiedSigningCertificates")
+        return self
+
+    @property
+    def certificate_der(self) -> bytes:
+        """The certificate's DER encoding, as the token gives it."""
+        return decode_base64(self.unverified_certificate)
+
+    @property
+    def signature_bytes(self) -> bytes:
+        """The signature: raw r‖s for ECDSA, as long as the modulus for RSA."""
+        return decode_base64(self.signature)
+
+
+def parse_token(token: str | bytes | Mapping[str, Any]) -> AuthToken:
+    """Parse a token, given as JSON or as the object that JSON was parsed to.
+
+    Raises ``AuthTokenParseError``, which names the field and quotes nothing.
+    """
+    return read_object(
+        token,
+        lambda _: AuthToken,
+        what="token",
+        limit=MAX_TOKEN_LENGTH,
+        error=AuthTokenParseError,
+    )

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""Which certificates a service accepts: exact issuing CAs, and nothing by name.
+
+No CA certificate comes with this package. A service gives the files it got from the
+authority, and production trust takes a file only when its SHA-256 fingerprint is one
+of ``PINS``.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from asn1crypto import pem, x509
+from cryptography import x509 as cryptography_x509
+from cryptography.exceptions import InvalidSignature
+
+from kortilla.errors import TrustConfigurationError
+from kortilla.validation.issuing_ca import IssuingCA
+from kortilla.validation.pinned_cas import PINS, PinnedCertificate
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "PINS",
+    "PRODUCTION_POLICIES",
+    "TEST_POLICIES",
+    "IssuingCA",
+    "PinnedCertificate",
+    "Trust",
+    "certificate_files",
+]
+
+#: Certificate policies of Citizen Certificates, and of test cards (with all below).
+PRODUCTION_POLICIES = (
+    "1.2.246.517.1.10.352.1",  # DVV Citizen Certificates - G4E
+    "1.2.246.517.1.10.301.1",  # DVV Citizen Certificates - G4R
+    "1.2.246.517.1.10.201.1",  # VRK Gov. CA for Citizen Certificates - G3
+)
+TEST_POLICIES = ("1.2.246.517.99",)
+
+#: A CA certificate has about 2 KB; anything much longer is some other file.
+MAX_FILE_BYTES = 64 * 1024
+
+_PINNED = {pin.sha256: pin for pin in PINS}
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The issuing CAs whose Citizen Certificates a service accepts.
+
+    Make it with ``from_files``, ``from_folder`` or ``from_certificates``. ``issuers``
+    are the only certificates that may have issued a leaf; a root beside them is used
+    for the validity of its issuing CA, and never accepts a leaf itself.
+    """
+
+    issuers: tuple[IssuingCA, ...]
+    test: bool
+
+    def __repr__(self) -> str:
+        return f"Trust({list(self.issuers)}, test={self.test})"
+
+    @classmethod
+    def from_folder(cls, folder: Path | str, *, test: bool = False) -> Self:
+        """Trust the CA certificates in a folder: ``*.der *.crt *.cer *.pem``."""
+        files = certificate_files(Path(folder))
+        if not files:
+            raise TrustConfigurationError(
+                f"There is no certificate file (.der .crt .cer .pem) in {folder}."
+            )
+        return cls.from_files(files, test=test)
+
+    @classmethod
+    def from_files(cls, files: Iterable[Path | str], *, test: bool = False) -> Self:
+        """Trust the CA certificates in these DER or PEM files, one in each."""
+        contents = []
+        for file in files:
+            try:
+                content = Path(file).read_bytes()
+            except OSError as error:
+                raise TrustConfigurationError(
+                    f"The CA file {file} can't be read: {error.strerror}."
+                ) from error
+            contents.append((str(file), content))
+        return cls._build(contents, test=test)
+
+    @classmethod
+    def from_certificates(
+        cls, certificates: Iterable[bytes], *, test: bool = False
+    ) -> Self:
+        """Trust these CA certificates, DER or PEM.
+
+        Production trust demands a pinned fingerprint for each. With ``test`` any CA
+        may be given and test policies are accepted: never where real people log in.
+        Raises ``TrustConfigurationError``.
+        """
+        named = [(f"number {i}", c) for i, c in enumerate(certificates, start=1)]
+        return cls._build(named, test=test)
+
+    @classmethod
+    def _build(cls, contents: list[tuple[str, bytes]], *, test: bool) -> Self:
+        issuers: dict[bytes, x509.Certificate] = {}
+        roots: dict[bytes, x509.Certificate] = {}
+        for name, content in contents:
+            certificate = _load(name, content)
+            role = _role(name, certificate, test=test)
+            if role == "root":
+                roots[certificate.sha256] = certificate
+            elif role == "citizen":
+                issuers[certificate.sha256] = certificate
+        if not issuers:
+            raise TrustConfigurationError(
+                "None of the certificates is an issuing CA of Citizen Certificates; "
+                "a root alone accepts nobody."
+            )
+        return cls(
+            tuple(
+                IssuingCA(ca, _root_of(ca, roots.values())) for ca in issuers.values()
+            ),
+            test,
+        )
+
+    def allowed_policy(self, policies: Iterable[str]) -> str | None:
+        """Return the policy (dotted OID) by which a leaf may be accepted, or None.
+
+        Production trust refuses a leaf that has a test policy beside another one.
+        """
+        policies = list(policies)
+        allowed: tuple[str, ...] = PRODUCTION_POLICIES
+        if self.test:
+            allowed += TEST_POLICIES
+        elif any(_below(policy, TEST_POLICIES) for policy in policies):
+            return None
+        return next((policy for policy in policies if _below(policy, allowed)), None)
+
+    def issuers_of(self, certificate: x509.Certificate) -> list[IssuingCA]:
+        """Return the CAs that may have issued a leaf, by name and key identifier.
+
+        There are several only where one name has several keys. Whether one of them did
+        is for its key to say.
+        """
+        # Nearly always the encodings are the same, and comparing them costs nothing.
+        encoded = certificate.issuer.contents
+        named = [
+            ca for ca in self.issuers if ca.certificate.subject.contents == encoded
+        ]
+        return [ca for ca in named or self.issuers if ca.may_have_issued(certificate)]
+
+
+def certificate_files(folder: Path) -> list[Path]:
+    """Return a folder's certificate files, by name: ``*.der *.crt *.cer *.pem``."""
+    return [
+        file
+        for file in sorted(folder.glob("*"))
+        if file.suffix.lower() in {".der", ".crt", ".cer", ".pem"}
+    ]
+
+
+def _root_of(
+    issuer: x509.Certificate, roots: Iterable[x509.Certificate]
+) -> x509.Certificate | None:
+    child = cryptography_x509.load_der_x509_certificate(issuer.dump())
+    for root in roots:
+        parent = cryptography_x509.load_der_x509_certificate(root.dump())
+        try:
+            child.verify_directly_issued_by(parent)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return root
+    return None
+
+
+def _below(policy: str, roots: tuple[str, ...]) -> bool:
+    return any(policy == root or policy.startswith(root + ".") for root in roots)
+
+
+def _load(name: str, content: bytes) -> x509.Certificate:
+    try:
+        if len(content) > MAX_FILE_BYTES:
+            raise ValueError("too long")
+        if pem.detect(content):
+            _, _, content = pem.unarmor(content)
+        certificate = x509.Certificate.load(content, strict=True)
+        # CA certificates are sound DER, unlike leaves: cryptography reads them whole.
+        cryptography_x509.load_der_x509_certificate(content).extensions  # noqa: B018 - reading is the check
+        usage = certificate.key_usage_value
+        may_sign = usage is None or "key_cert_sign" in usage.native
+        is_ca = bool(certificate.ca) and may_sign
+    except (ValueError, TypeError) as error:
+        raise TrustConfigurationError(
+            f"The CA file {name} is not one certificate in DER or PEM."
+        ) from error
+    if not is_ca:
+        raise TrustConfigurationError(f"The certificate {name} is not a CA's.")
+    return certificate
+
+
+def _role(
+    name: str, certificate: x509.Certificate, *, test: bool
+) -> Literal["citizen", "root", "other"]:
+    pin = _PINNED.get(hashlib.sha256(certificate.dump()).hexdigest())
+    if test:
+        self_issued = certificate.self_issued
+        return pin.role if pin else ("root" if self_issued else "citizen")
+    if pin is None:
+        raise TrustConfigurationError(
+            f"The certificate {name} is not one of the authority's: its SHA-256 "
+            "fingerprint is not pinned. A test CA needs test=True."
+        )
+    if pin.test:
+        raise TrustConfigurationError(
+            f"The certificate {name} is the test CA {pin.name}, which needs test=True."
+        )
+    return pin.role

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+"""An object from a stranger, read into one of our models."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from kortilla.errors import RelyingPartyError
+from kortilla.validation import strict_json
+
+__all__ = ["read_object"]
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def read_object(
+    given: str | bytes | Mapping[str, Any],
+    model_of: Callable[[Mapping[str, Any]], type[T]],
+    *,
+    what: str,
+    limit: int,
+    error: type[RelyingPartyError],
+) -> T:
+    """Read JSON, or what it was parsed to, of at most ``limit`` characters.
+
+    ``model_of`` says which model an object is to fit, ``what`` what it is called.
+    Raises ``error``, which names the field and quotes nothing.
+    """
+    try:
+        if isinstance(given, Mapping):
+            size = len(
+                json.dumps(dict(given), ensure_ascii=False, separators=(",", ":"))
+            )
+        elif isinstance(given, str | bytes):
+            size = len(given)
+        else:
+            raise TypeError
+    except (TypeError, ValueError, RecursionError):
+        raise error(f"The {what} is not a JSON object.") from None
+    if size > limit:
+        raise error(f"The {what} is longer than {limit} characters.")
+    try:
+        content = given if isinstance(given, Mapping) else strict_json.loads(given)
+        if not isinstance(content, Mapping):
+            raise error(f"The {what} is not a JSON object.")
+        return model_of(content).model_validate(dict(content))
+    except ValidationError as problem:
+        raise error(_describe(problem, what)) from None
+    except ValueError as problem:
+        raise error(f"The {what} can't be read: {problem}") from None
+
+
+def _describe(problem: ValidationError, what: str) -> str:
+    first = problem.errors(
+        include_url=False, include_context=False, include_input=False
+    )
+    # Only names of our own models and list positions get in here, no input.
+    place = ".".join(str(part) for part in first[0]["loc"]) or what
+    return f"The {what}'s field {place} is not right ({first[0]['type']})."

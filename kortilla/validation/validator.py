@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: MIT
+"""Validation of a Web eID token, and of certificates by themselves.
+
+Leaves of FINEID cards are not strict DER (an explicit FALSE in basicConstraints, a
+NULL among the parameters of ecdsa-with-SHA384), so they are read with asn1crypto and
+their paths are validated with pyhanko-certvalidator.
+
+The order is that of docs/developers.md, which a test holds to this. Revocation comes
+last: whoever does not have the card's key makes this server ask nobody.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from asn1crypto import x509
+
+from kortilla.clock import utc_now
+from kortilla.errors import (
+    CertificateExpiredError,
+    CertificateNotTrustedError,
+    CertificateNotYetValidError,
+    UserCertificateDisallowedPolicyError,
+    UserCertificateMissingPurposeError,
+    UserCertificateWrongPurposeError,
+)
+from kortilla.revocation import CertificatePath, Revocation, RevocationChecker
+from kortilla.validation.identity import Identity
+from kortilla.validation.issuing_ca import IssuingCA
+from kortilla.validation.leaf import load_leaf
+from kortilla.validation.signature import PublicKey, load_public_key, verify_signature
+from kortilla.validation.token import AuthToken, parse_token
+from kortilla.validation.trust import Trust
+
+__all__ = ["validate", "validate_client", "validate_signer"]
+
+logger = logging.getLogger(__name__)
+
+
+async def validate(
+    token: AuthToken | Mapping[str, Any] | str | bytes,
+    *,
+    origin: str,
+    nonce: str,
+    trust: Trust,
+    at: datetime | None = None,
+    revocation: RevocationChecker | None = None,
+) -> Identity:
+    """Validate a token and return who made it.
+
+    ``origin`` is the service's own, as browsers write it (``https://service.example``,
+    ASCII), never something a request said. ``nonce`` is the text of the challenge that
+    this browser session had open and that has just been used up. ``at`` is the time to
+    judge by, with its zone; now, unless given.
+
+    ``revocation`` says how revocation is checked: a service gives one ``Revocation``
+    that lives as long as itself, such as that of its ``LoginService``, so that it keeps
+    lists, answers and connections. Unless given, production trust makes a new one for
+    this call, which may fetch a list of 45 MB, and says so in the log. Test trust has
+    none unless given: a test CA need not run responders. With
+    ``kortilla.revocation.UNCHECKED`` a lost card is accepted.
+
+    Raises the errors of ``kortilla.errors``, each for its own fault, and
+    ``ValueError`` for an ``at`` without a zone.
+    """
+    at = _time_to_judge_by(at)
+    parsed = token if isinstance(token, AuthToken) else parse_token(token)
+    path, key, identity = await _validate_leaf(
+        parsed.certificate_der, _check_login_purpose, trust, at
+    )
+    verify_signature(
+        key,
+        algorithm=parsed.algorithm,
+        signature=parsed.signature_bytes,
+        origin=origin,
+        nonce=nonce,
+    )
+    await _check_revocation(path, trust, at, revocation)
+    return identity
+
+
+async def validate_client(
+    certificate: bytes,
+    *,
+    trust: Trust,
+    at: datetime | None = None,
+    revocation: RevocationChecker | None = None,
+) -> Identity:
+    """Validate the certificate of a TLS client, in DER, and return whom it names.
+
+    That the client has the certificate's key is for the TLS handshake to have proved,
+    and for the caller to know. It is judged as that of a token is: ``at``,
+    ``revocation`` and the errors are those of ``validate_signer``.
+    """
+    return await _validate_certificate(
+        certificate, _check_login_purpose, trust, at, revocation
+    )
+
+
+async def validate_signer(
+    certificate: bytes,
+    *,
+    trust: Trust,
+    at: datetime | None = None,
+    revocation: RevocationChecker | None = None,
+) -> Identity:
+    """Validate the certificate of a signature, in DER, and return whom it names.
+
+    It says nothing about a signature: whether the certificate's key made one is for the
+    caller to verify. ``at`` and ``revocation`` are as for ``validate``. Raises the
+    errors of ``kortilla.errors`` but those of tokens, and ``ValueError`` as
+    ``validate``.
+    """
+    return await _validate_certificate(
+        certificate, _check_signing_purpose, trust, at, revocation
+    )
+
+
+async def _validate_certificate(
+    certificate: bytes,
+    check_purpose: Callable[[x509.Certificate, set[str]], None],
+    trust: Trust,
+    at: datetime | None,
+    revocation: RevocationChecker | None,
+) -> Identity:
+    at = _time_to_judge_by(at)
+    path, _, identity = await _validate_leaf(certificate, check_purpose, trust, at)
+    await _check_revocation(path, trust, at, revocation)
+    return identity
+
+
+def _time_to_judge_by(at: datetime | None) -> datetime:
+    at = at or utc_now()
+    if at.tzinfo is None:
+        # Taken for local time it would let expired certificates pass for hours.
+        raise ValueError("The time to judge by has no time zone.")
+    return at.astimezone(UTC)
+
+
+async def _validate_leaf(
+    der: bytes,
+    check_purpose: Callable[[x509.Certificate, set[str]], None],
+    trust: Trust,
+    at: datetime,
+) -> tuple[CertificatePath, PublicKey, Identity]:
+    certificate = load_leaf(der)
+    _check_validity(certificate, at)
+    check_purpose(certificate, _key_usage(certificate))
+    policy = _policy(certificate, trust)
+    path = await _validate_path(certificate, trust, at)
+    key = load_public_key(certificate)
+    identity = Identity.from_path(
+        path,
+        assurance="test" if trust.test else "citizen-certificate",
+        policy=policy,
+    )
+    return path, key, identity
+
+
+async def _check_revocation(
+    path: CertificatePath,
+    trust: Trust,
+    at: datetime,
+    revocation: RevocationChecker | None,
+) -> None:
+    if revocation is not None:
+        await revocation.check(path, at=at)
+    elif not trust.test:
+        logger.warning(
+            "A revocation checker is made for one call alone, and may fetch a list of "
+            "45 MB for it. Give the call the checker of the service: revocation=…"
+        )
+        async with Revocation() as checker:
+            await checker.check(path, at=at)
+
+
+def _check_validity(certificate: x509.Certificate, at: datetime) -> None:
+    if at < certificate.not_valid_before:
+        raise CertificateNotYetValidError("The certificate is not valid yet.")
+    if at > certificate.not_valid_after:
+        raise CertificateExpiredError("The certificate has expired.")
+
+
+def _key_usage(certificate: x509.Certificate) -> set[str]:
+    usage = certificate.key_usage_value
+    if usage is None:
+        raise UserCertificateMissingPurposeError(
+            "The certificate does not say what its key may be used for."
+        )
+    if certificate.ca:
+        raise UserCertificateWrongPurposeError("The certificate is a CA's.")
+    return set(usage.native)
+
+
+def _check_login_purpose(certificate: x509.Certificate, purposes: set[str]) -> None:
+    if "digital_signature" not in purposes or "non_repudiation" in purposes:
+        raise _wrong_purpose("authentication", purposes)
+    extended = certificate.extended_key_usage_value
+    if extended is not None and "client_auth" not in extended.native:
+        raise UserCertificateWrongPurposeError(
+            "The certificate's extended key usage does not include clientAuth."
+        )
+
+
+def _check_signing_purpose(_: x509.Certificate, purposes: set[str]) -> None:
+    if "non_repudiation" not in purposes or "digital_signature" in purposes:
+        raise _wrong_purpose("signing", purposes)
+
+
+def _wrong_purpose(wanted: str, purposes: set[str]) -> UserCertificateWrongPurposeError:
+    found = ", ".join(sorted(purposes)) or "empty"
+    return UserCertificateWrongPurposeError(
+        f"The certificate is not for {wanted}: its key usage is {found}."
+    )
+
+
+def _policy(certificate: x509.Certificate, trust: Trust) -> str:
+    policies = certificate.certificate_policies_value or ()
+    policy = trust.allowed_policy(p["policy_identifier"].dotted for p in policies)
+    if policy is None:
+        raise UserCertificateDisallowedPolicyError(
+            "The certificate has no policy that this trust allows"
+            + ("." if trust.test else "; test cards need test trust.")
+        )
+    return policy
+
+
+async def _validate_path(
+    certificate: x509.Certificate, trust: Trust, at: datetime
+) -> CertificatePath:
+    """Validate the path of two: an issuing CA, which is the anchor, and the leaf."""
+    try:
+        issuer = await _issuer(certificate, trust, at)
+    except Exception as error:
+        # Besides its own errors, certvalidator meets algorithms that do not fit the
+        # issuer's key with AssertionError, AttributeError and whatever comes.
+        raise CertificateNotTrustedError(
+            "The certificate was not issued by a configured issuing CA."
+        ) from error
+    for authority in (issuer.certificate, issuer.root):
+        if authority is not None:
+            _check_validity(authority, at)
+    return CertificatePath(certificate, issuer.certificate, issuer.root)
+
+
+async def _issuer(
+    certificate: x509.Certificate, trust: Trust, at: datetime
+) -> IssuingCA:
+    error: Exception = LookupError("no issuing CA has the issuer's name")
+    for issuer in trust.issuers_of(certificate):
+        try:
+            await issuer.validate_path(certificate, at=at)
+        except Exception as failure:
+            error = failure
+        else:
+            return issuer
+    raise error

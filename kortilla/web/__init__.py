@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Card login over HTTP, independent of the web framework."""

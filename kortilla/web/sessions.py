@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: MIT
+"""Browser sessions held by the server, under a random id in a cookie.
+
+The cookie holds the id and nothing else, so that logging out ends a session for good
+and no copy of a cookie brings an older state back.
+"""
+
+import json
+import re
+import secrets
+import time
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = [
+    "BrowserSessions",
+    "MemorySessionStore",
+    "Session",
+    "SessionStore",
+    "new_session_id",
+]
+
+_SESSION_ID = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def new_session_id() -> str:
+    """Return a session id that can't be guessed: 256 random bits, 43 characters."""
+    return secrets.token_urlsafe(32)
+
+
+@dataclass
+class Session:
+    """One browser's session: what is in it, and its id once the store has it."""
+
+    data: dict[str, Any] = field(default_factory=dict)
+    id: str | None = None
+
+
+class SessionStore(ABC):
+    """Where sessions are. What is in one can be written as JSON.
+
+    A store that can't be reached raises ``StoreUnavailableError``.
+    """
+
+    @abstractmethod
+    async def create(self, data: dict[str, Any]) -> str:
+        """Store a new session and return its id, which can't be guessed."""
+
+    @abstractmethod
+    async def load(self, session_id: str) -> dict[str, Any] | None:
+        """Return a copy of what is in a session, or None when there is none."""
+
+    @abstractmethod
+    async def save(self, session_id: str, data: dict[str, Any]) -> None:
+        """Store what is in a session, unless it has ended meanwhile."""
+
+    @abstractmethod
+    async def delete(self, session_id: str) -> None:
+        """End a session, if there is one."""
+
+
+@dataclass
+class _Entry:
+    content: str
+    born: float
+    seen: float
+
+
+class MemorySessionStore(SessionStore):
+    """Sessions of a service that runs as one process.
+
+    A session ends ``idle`` seconds after it was last used and ``lifetime`` seconds
+    after it began; beyond ``capacity`` sessions the one unused for longest ends.
+    ``clock`` returns seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        idle: float = 30 * 60,
+        lifetime: float = 8 * 3600,
+        capacity: int = 10_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._idle = idle
+        self._lifetime = lifetime
+        self._capacity = capacity
+        self._clock = clock
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    async def create(self, data: dict[str, Any]) -> str:
+        """Store a new session, and end those that nobody uses any more."""
+        now = self._clock()
+        while self._entries:
+            oldest = next(iter(self._entries))
+            idle = now > self._entries[oldest].seen + self._idle
+            if not idle and len(self._entries) < self._capacity:
+                break
+            del self._entries[oldest]
+        session_id = new_session_id()
+        self._entries[session_id] = _Entry(json.dumps(data), born=now, seen=now)
+        return session_id
+
+    async def load(self, session_id: str) -> dict[str, Any] | None:
+        """Return what is in a session, which is thereby used."""
+        entry = self._entries.get(session_id)
+        if entry is None:
+            return None
+        now = self._clock()
+        if now > min(entry.seen + self._idle, entry.born + self._lifetime):
+            del self._entries[session_id]
+            return None
+        entry.seen = now
+        self._entries.move_to_end(session_id)
+        data: dict[str, Any] = json.loads(entry.content)
+        return data
+
+    async def save(self, session_id: str, data: dict[str, Any]) -> None:
+        """Store what is in a session, unless it has ended meanwhile."""
+        if entry := self._entries.get(session_id):
+            entry.content = json.dumps(data)
+
+    async def delete(self, session_id: str) -> None:
+        """End a session, if there is one."""
+        self._entries.pop(session_id, None)
+
+
+class BrowserSessions:
+    """Sessions as cookies carry them, without a web framework.
+
+    Whatever makes or ends a session returns the text of the ``Set-Cookie`` header that
+    tells the browser. ``secure`` is False only for http on this computer. The cookie is
+    HttpOnly and SameSite=Lax: links from elsewhere find the person logged in, while
+    requests that change something are checked by ``kortilla.web.http``.
+    """
+
+    def __init__(self, store: SessionStore, *, secure: bool = True) -> None:
+        self._store = store
+        # Browsers hold a __Host- cookie to this very host, https and the path /.
+        self.cookie_name = "__Host-kortilla-session" if secure else "kortilla-session"
+        self._attributes = "HttpOnly; Path=/; SameSite=Lax" + "; Secure" * secure
+
+    def id_of(self, cookies: Iterable[str]) -> str | None:
+        """Return the session id that a request's ``Cookie`` headers name, unchecked.
+
+        None where there is none in the form of an id, or more than one: no browser
+        sends two, and nothing says which would be meant.
+        """
+        ids = [
+            value.strip()
+            for header in cookies
+            for name, _, value in (part.partition("=") for part in header.split(";"))
+            if name.strip() == self.cookie_name
+        ]
+        return ids[0] if len(ids) == 1 and _SESSION_ID.fullmatch(ids[0]) else None
+
+    async def load(self, cookies: Iterable[str]) -> Session:
+        """Return the session of a request's cookies; a new one if there is none.
+
+        An id that the server did not give is never taken over.
+        """
+        session_id = self.id_of(cookies)
+        if session_id is not None:
+            data = await self._store.load(session_id)
+            if data is not None:
+                return Session(data, session_id)
+        return Session()
+
+    async def save(self, session: Session) -> str | None:
+        """Store a session that was changed; a new one needs its cookie, if any."""
+        if session.id is not None:
+            await self._store.save(session.id, session.data)
+            return None
+        session.id = await self._store.create(session.data)
+        return f"{self.cookie_name}={session.id}; {self._attributes}"
+
+    async def replace(self, session: Session, data: dict[str, Any]) -> str | None:
+        """End a session and begin another, under a new id, with ``data`` in it."""
+        # In this order: whatever fails between the two leaves nobody logged in.
+        await self._end(session)
+        return await self.save(Session(data))
+
+    async def end(self, session: Session) -> str:
+        """End a session, and take its cookie away."""
+        await self._end(session)
+        # With Secure, or browsers would ignore it for a __Host- cookie.
+        return f'{self.cookie_name}=""; Max-Age=0; {self._attributes}'
+
+    async def _end(self, session: Session) -> None:
+        if session.id is not None:
+            await self._store.delete(session.id)

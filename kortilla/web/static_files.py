@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""The files of the page's client, as they are served."""
+
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from kortilla.web.http import Answer, Headers
+
+__all__ = ["File", "packaged_files"]
+
+# What a system thinks of these differs: script of another type is not run.
+_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+}
+#: What of the client's folder a page loads; the rest is for its npm package.
+_SERVED = {".js", ".css", ".html"}
+_PACKAGE = Path(str(resources.files("kortilla")))
+
+
+@dataclass(frozen=True)
+class File:
+    """A file, held in memory: no path is ever made of what a request says."""
+
+    content: bytes
+    content_type: str
+    tag: str
+
+    @classmethod
+    def read(cls, path: Path) -> "File":
+        """Read a file of ours."""
+        content = path.read_bytes()
+        kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+        tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        return cls(content, kind or "application/octet-stream", tag)
+
+    def answer(self, headers: Headers) -> Answer:
+        """Return the file, or 304 for who has it already (RFC 9110 §13.1.2)."""
+        mine = (("ETag", self.tag), ("Cache-Control", "no-cache"))
+        known = {tag.strip() for tag in headers.joined("If-None-Match").split(",")}
+        if known & {self.tag, f"W/{self.tag}"}:
+            return Answer(304, b"", mine)
+        return Answer.create(self.content, self.content_type, headers=mine)
+
+
+@cache
+def packaged_files() -> dict[str, File]:
+    """Return what the package serves, by path below the prefix."""
+    folder = _PACKAGE / "client"
+    files = {
+        f"/static/{path.relative_to(folder).as_posix()}": File.read(path)
+        for path in folder.rglob("*.*")
+        if path.suffix in _SERVED
+    }
+    return files | {"/openapi.json": File.read(_PACKAGE / "web" / "openapi.json")}

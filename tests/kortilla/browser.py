@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""A browser, as far as a login needs one."""
+
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import aiohttp
+from yarl import URL
+
+from tests.kortilla.pki import ORIGIN, Leaf
+
+__all__ = ["COOKIE", "Browser", "Site", "code", "log_in"]
+
+COOKIE = "__Host-kortilla-session"
+
+
+class Site(Protocol):
+    """A server that runs."""
+
+    def make_url(self, path: str) -> URL:
+        """Return where a path is."""
+        ...
+
+
+class Browser:
+    """One browser: its cookie, and what it puts on each request.
+
+    The test server speaks http for a service at an https origin, as behind a proxy, so
+    the cookie with its Secure is kept here. ``address`` is the one it calls from;
+    without ``keep_alive`` each request is a connection of its own.
+    """
+
+    def __init__(
+        self, server: Site, *, address: str = "", keep_alive: bool = True
+    ) -> None:
+        self.server = server
+        self.cookie: str | None = None
+        self.http = aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(),
+            connector=aiohttp.TCPConnector(
+                local_addr=(address, 0) if address else None,
+                limit=0,
+                force_close=not keep_alive,
+            ),
+        )
+
+    @contextlib.asynccontextmanager
+    async def request(
+        self, method: str, path: str, *, headers: dict[str, str], data: Any = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        if self.cookie:
+            headers = {"Cookie": f"{COOKIE}={self.cookie}"} | headers
+        url = self.server.make_url(path)
+        async with self.http.request(
+            method, url, data=data, headers=headers, allow_redirects=False
+        ) as answer:
+            if COOKIE in answer.cookies:
+                self.cookie = answer.cookies[COOKIE].value or None
+            yield answer
+
+    async def post(
+        self, path: str, content: Any = None, **changes: Any
+    ) -> tuple[int, Any]:
+        headers = {"Origin": ORIGIN, "Content-Type": "application/json"}
+        headers |= changes.pop("headers", {})
+        headers = {k: v for k, v in headers.items() if v is not None}
+        data = changes.pop("data", json.dumps({} if content is None else content))
+        async with self.request(
+            "POST", f"/auth/{path}", headers=headers, data=data
+        ) as response:
+            assert response.content_type == "application/json", await response.text()
+            assert response.headers["Cache-Control"] == "no-store"
+            return response.status, await response.json()
+
+    async def challenge(self) -> str:
+        status, answer = await self.post("challenge")
+        assert status == 200
+        nonce: str = answer["nonce"]
+        return nonce
+
+    async def who(self) -> str | None:
+        async with self.request("GET", "/who", headers={}) as response:
+            satu: str | None = (await response.json())["satu"]
+            return satu
+
+
+def code(answer: tuple[int, Any]) -> tuple[int, str]:
+    """Return the status and the code of a refusal."""
+    status, content = answer
+    assert set(content) == {"error"}
+    assert set(content["error"]) == {"code", "message"}
+    return status, content["error"]["code"]
+
+
+async def log_in(browser: Browser, leaf: Leaf) -> tuple[int, Any]:
+    """Get a challenge and answer it."""
+    nonce = await browser.challenge()
+    return await browser.post("login", {"authToken": leaf.token(nonce=nonce)})

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of the library share."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from kortilla import Trust
+from kortilla.demo import DemoServer
+from native_host.mock_card.pytest_plugin import KortillaCard
+from native_host.mock_card.state import MockCardState
+from tests.kortilla.demo_signer import Signer, issue
+from tests.kortilla.pki import CA, Leaf, key
+from tests.kortilla.redis_server import RedisServer, running_redis
+from tests.kortilla.responder import Server
+from tests.kortilla.sites import NAMES, RunningSite, Sites
+
+
+@pytest.fixture(scope="session")
+def root() -> CA:
+    """A test root."""
+    return CA.create("SPECIMEN Root CA")
+
+
+@pytest.fixture(scope="session")
+def ca(root: CA) -> CA:
+    """A test CA that issues leaves."""
+    return CA.create("SPECIMEN Issuing CA", parent=root)
+
+
+@pytest.fixture(scope="session")
+def trust(ca: CA, root: CA) -> Trust:
+    """A test trust in the issuing CA, its root known."""
+    return ca.trust(root.der)
+
+
+@pytest.fixture(scope="session")
+def leaf(ca: CA) -> Leaf:
+    """A sound authentication certificate with a P-384 key."""
+    return ca.issue(key("P-384"))
+
+
+@pytest.fixture(scope="session")
+def card(tmp_path_factory: pytest.TempPathFactory) -> KortillaCard:
+    """A mock card that the services of ``serving.py`` accept."""
+    folder = tmp_path_factory.mktemp("card")
+    MockCardState.create(folder)
+    return KortillaCard(folder)
+
+
+@pytest.fixture(scope="session")
+def trust_folder(
+    tmp_path_factory: pytest.TempPathFactory, ca: CA, root: CA, card: KortillaCard
+) -> Path:
+    """The certificates of both test CAs."""
+    folder = tmp_path_factory.mktemp("trust")
+    for name, der in {
+        "ca": ca.der,
+        "root": root.der,
+        "card-ca": card.issuing_ca.read_bytes(),
+        "card-root": card.root_ca.read_bytes(),
+    }.items():
+        (folder / f"{name}.der").write_bytes(der)
+    return folder
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    """Where responders and lists are, for revocation's tests."""
+    async with Server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """A redis-server; a test that breaks it mends it."""
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sites(trust_folder: Path, redis: RedisServer) -> Iterator[Sites]:
+    """The services of ``serving.py``."""
+    sites = Sites(trust_folder, redis)
+    yield sites
+    sites.end()
+
+
+@pytest.fixture(params=NAMES)
+def site(request: pytest.FixtureRequest, sites: Sites) -> RunningSite:
+    """One service after the other: each framework, with each store."""
+    return sites.start(request.param)
+
+
+@pytest.fixture(scope="module")
+def signing_leaf(ca: CA) -> Leaf:
+    return issue(ca)
+
+
+@pytest.fixture
+async def demo(trust: Trust) -> AsyncIterator[DemoServer]:
+    async with DemoServer(trust, host="127.0.0.1") as demo:
+        yield demo
+
+
+@pytest.fixture
+async def stranger(demo: DemoServer) -> AsyncIterator[Signer]:
+    """Somebody who has not logged in."""
+    signer = Signer(demo)
+    yield signer
+    await signer.visitor.http.close()
+
+
+@pytest.fixture
+async def signer(demo: DemoServer, ca: CA) -> AsyncIterator[Signer]:
+    signer = Signer(demo)
+    await signer.visitor.log_in(ca)
+    yield signer
+    await signer.visitor.http.close()

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+// The page client as a package of npm: what is in it, and that others can use it.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "kortilla-npm-"));
+const sources = join(folder, "kortilla/client");
+const consumer = join(folder, "consumer");
+const manifest = JSON.parse(readFileSync(join(ROOT, "kortilla/client/package.json"), "utf8"));
+/** @type {string} */
+let tarball;
+
+/**
+ * @param {string} command
+ * @param {string[]} words
+ * @param {{cwd?: string, env?: Record<string, string>}} [options]
+ */
+function run(command, words, { cwd = consumer, env = {} } = {}) {
+  // Its own cache, and nothing asked of a network.
+  const offline = { npm_config_cache: join(folder, "cache"), npm_config_offline: "true" };
+  const ran = spawnSync(command, words, {
+    cwd,
+    env: { ...process.env, ...offline, ...env },
+    encoding: "utf8",
+  });
+  assert.equal(ran.error, undefined);
+  return { code: ran.status, output: ran.stdout, told: ran.stdout + ran.stderr };
+}
+
+// A copy: other tests serve the files themselves meanwhile.
+before(() => {
+  cpSync(join(ROOT, "kortilla/client"), sources, { recursive: true });
+  cpSync(join(ROOT, "LICENSE"), join(folder, "LICENSE"));
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  mkdirSync(consumer);
+  writeFileSync(join(consumer, "package.json"), '{"private": true, "type": "module"}');
+
+  const packed = run("npm", ["pack", "--pack-destination", folder], { cwd: sources });
+  assert.equal(packed.code, 0, packed.told);
+  const name = packed.output.trim().split("\n").at(-1) ?? "";
+  tarball = join(folder, name);
+  const installed = run("npm", ["install", "--no-audit", "--no-fund", tarball]);
+  assert.equal(installed.code, 0, installed.told);
+});
+
+after(() => rmSync(folder, { recursive: true }));
+
+test("it has the project's name, version and licence, and needs nothing", () => {
+  const project = readFileSync(join(ROOT, "pyproject.toml"), "utf8");
+  const version = /^version = "(.*)"$/m.exec(project)?.[1];
+  assert.equal(manifest.name, "kortilla");
+  assert.equal(manifest.version, version);
+  assert.equal(manifest.license, "MIT");
+  assert.equal(manifest.type, "module");
+  for (const kind of ["dependencies", "peerDependencies", "optionalDependencies"]) {
+    assert.equal(manifest[kind], undefined);
+  }
+  // Nothing runs where it is installed.
+  assert.deepEqual(Object.keys(manifest.scripts), ["prepack", "postpack"]);
+});
+
+test("every module, text and help page is in it, the licence, types, and nothing else", () => {
+  const listed = run("tar", ["-tzf", tarball]).output.trim().split("\n");
+  const names = listed.map((name) => name.replace(/^package\//, "")).sort();
+  const ours = readdirSync(join(ROOT, "kortilla/client"), { recursive: true })
+    .map(String)
+    .filter((name) => /\.(js|html|css)$/.test(name));
+  assert.ok(ours.length > 15);
+  const types = ours.filter((name) => /^[^/]+\.js$/.test(name));
+  assert.deepEqual(
+    names,
+    [
+      ...["LICENSE", "README.md", "package.json"],
+      ...ours,
+      ...types.map((name) => `types/${name.replace(/\.js$/, ".d.ts")}`),
+    ].sort(),
+  );
+  const licence = readFileSync(join(consumer, "node_modules/kortilla/LICENSE"), "utf8");
+  assert.equal(licence, readFileSync(join(ROOT, "LICENSE"), "utf8"));
+});
+
+test("packing leaves nothing behind", () => {
+  const names = readdirSync(sources);
+  assert.ok(!names.includes("types") && !names.includes("LICENSE"), String(names));
+});
+
+test("without TypeScript it is said what to do, and nothing is left half made", () => {
+  const packed = run(process.execPath, ["pack.mjs", "make"], {
+    cwd: sources,
+    env: { PATH: "" },
+  });
+  assert.equal(packed.code, 1);
+  assert.match(packed.told, /npm ci/);
+  assert.doesNotMatch(packed.told, /at Object|node:internal/);
+  assert.ok(!readdirSync(sources).includes("LICENSE"));
+});
+
+test("a server that has no document can load it", () => {
+  writeFileSync(
+    join(consumer, "server.js"),
+    `import { kortilla, KortillaError } from "kortilla";
+     import { KortillaButton } from "kortilla/button";
+     console.log(Object.keys(kortilla).join(), KortillaError.name, KortillaButton.name);`,
+  );
+  const ran = run(process.execPath, ["server.js"]);
+  assert.equal(
+    ran.told.trim(),
+    "authenticate,login,getSigningCertificate,sign,prepare,prepareOn,status " +
+      "KortillaError KortillaButton",
+  );
+});
+
+test("in a page it asks the extension", () => {
+  writeFileSync(
+    join(consumer, "page.js"),
+    `import { kortilla } from "kortilla";
+     const listeners = new EventTarget();
+     const origin = "https://service.example";
+     globalThis.location = { origin, href: origin + "/" };
+     globalThis.document = { documentElement: { lang: "sv" }, baseURI: origin };
+     globalThis.window = Object.assign(listeners, {
+       isSecureContext: true,
+       postMessage({ action, id }) {
+         const answers = [
+           { action: action + "-ack", id },
+           { action: action + "-failure", id, error: { code: "HOST_MISSING" } },
+         ];
+         for (const data of answers) {
+           queueMicrotask(() =>
+             listeners.dispatchEvent(
+               Object.assign(new Event("message"), { data, source: window }),
+             ),
+           );
+         }
+       },
+     });
+     const error = await kortilla
+       .authenticate({ nonce: "A".repeat(44), help: "/hjalp" })
+       .catch((error) => error);
+     console.log(JSON.stringify([error.code, error.message, error.help]));`,
+  );
+  const ran = run(process.execPath, ["page.js"]);
+  const [code, message, help] = JSON.parse(ran.output || ran.told);
+  assert.equal(code, "HOST_MISSING");
+  assert.match(message, /^Webbläsartillägget är installerat/);
+  assert.deepEqual(help, {
+    text: "Så får du programmet Kortilla",
+    url: "https://service.example/hjalp#program",
+  });
+});
+
+/**
+ * @param {string} body of a function of a TypeScript page
+ * @param {string} resolution
+ * @returns {string} what the compiler has against it
+ */
+function complaints(body, resolution) {
+  writeFileSync(
+    join(consumer, "page.ts"),
+    `import { kortilla, KortillaError } from "kortilla";
+     import type { Person, Signatures, SignOptions, Status } from "kortilla";
+     import type { KortillaButton, KortillaLoginEvent } from "kortilla/button";
+     export async function use(files: FileList, button: KortillaButton) { ${body} }`,
+  );
+  const [module, how] = resolution === "bundler" ? ["ES2022", "bundler"] : ["nodenext", "nodenext"];
+  const checked = run(join(ROOT, "node_modules/.bin/tsc"), [
+    ...["--ignoreConfig", "--pretty", "false", "--strict", "--noEmit", "--target", "ES2022"],
+    ...["--module", module, "--moduleResolution", how],
+    ...["--lib", "ES2022,DOM,DOM.Iterable", "--types", "", "page.ts"],
+  ]);
+  assert.equal(checked.code === 0, checked.output === "");
+  return checked.output;
+}
+
+const RIGHT = `
+  const { signal } = new AbortController();
+  const person: Person = await kortilla.login({ base: "/auth/", lang: "fi", signal });
+  const hash = { name: "a", hash: "AAAA", hashFunction: "SHA-384" };
+  const options: SignOptions = { hashes: [hash], paddingScheme: "PSS" };
+  const signed: Signatures = await kortilla.sign(options);
+  await kortilla.sign({
+    documents: files,
+    help: new URL("https://service.example/help"),
+    onProgress: (word, amount) => console.log(word === "receiving", amount?.total),
+  });
+  await kortilla.sign({ documents: [{ name: "a", bytes: new Uint8Array(1) }] });
+  const status: Status = await kortilla.status();
+  const end: () => void = kortilla.prepareOn(button);
+  button.addEventListener("kortilla-login", (event) => {
+    console.log((event as KortillaLoginEvent).detail.satu, button.state === "done");
+  });
+  try {
+    await kortilla.authenticate({ nonce: "" });
+  } catch (error) {
+    if (error instanceof KortillaError) console.log(error.code, error.help?.url, error.signatures);
+  }
+  return [person.satu, signed.signatures[0]?.signatureAlgorithm.hashFunction, status, end];`;
+
+for (const resolution of ["bundler", "nodenext"]) {
+  test(`its types fit a page in TypeScript (${resolution})`, () => {
+    assert.equal(complaints(RIGHT, resolution), "");
+  });
+}
+
+test("the compiler refuses what is wrong, each at its place", () => {
+  const wrong = [
+    "await kortilla.authenticate({});",
+    "await kortilla.authenticate({ nonce: 5 });",
+    'await kortilla.sign({ documents: "contract.pdf" });',
+    "await kortilla.sign({ documents: [{ name: 'a', bytes: 'text' }] });",
+    "await kortilla.sign({ hashes: [{ name: 'a', hash: 'AAAA' }] });",
+    'await kortilla.sign({ documents: files, paddingScheme: "OAEP" });',
+    "await kortilla.login({ signal: true });",
+    "await kortilla.login({ onProgres() {} });",
+    "(await kortilla.login()).hetu;",
+    'button.state = "done";',
+    "kortilla.login = kortilla.login;",
+  ];
+  // A line for each: the compiler names the line.
+  const found = complaints(`\n${wrong.join("\n")}\n`, "bundler");
+  const lines = new Set([...found.matchAll(/^page\.ts\((\d+),/gm)].map(([, line]) => Number(line)));
+  assert.deepEqual([...lines], wrong.map((_, index) => index + 5), found);
+});

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: MIT
+"""Services with card login, one on each framework, in a process of their own.
+
+``python -m tests.kortilla.serving FOLDER ADAPTER=REDIS…``, where FOLDER has the
+test CA and REDIS is a URL or nothing: memory then. It prints the port of each as a
+list, and ends with its standard input.
+
+``wsgi(FOLDER, REDIS)`` is the service on Django for a WSGI server. Its ``sync`` and
+``gthread`` are gunicorn's kinds of workers, two each.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import django
+import uvicorn
+from aiohttp import web
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+from fastapi import FastAPI
+from starlette import requests, responses
+from starlette.applications import Starlette
+
+import kortilla.aiohttp
+import kortilla.django
+import kortilla.starlette
+from kortilla import Identity, LoginService, Trust, background
+from kortilla.errors import RateLimitedError
+from kortilla.redis import RedisStores
+from kortilla.revocation import By, Revocation
+from kortilla.web.rate_limit import Attempt
+from tests.kortilla.pki import NOW, ORIGIN
+
+__all__ = ["ADAPTERS"]
+
+#: Who calls from here has called too often already.
+BUSY = "127.0.0.2"
+BODY_SECONDS = 0.4
+
+
+def now() -> datetime:
+    """The time at which the tests' certificates are valid."""
+    return NOW
+
+
+async def limit(attempt: Attempt) -> None:
+    """Refuse one address, whatever route it wants."""
+    assert attempt.route in {"challenge", "login", "logout"}
+    if attempt.client == BUSY:
+        raise RateLimitedError(retry_after=7)
+
+
+def told(identity: Identity | None) -> dict[str, Any]:
+    """Return what ``/who`` says."""
+    return {"satu": identity and identity.satu}
+
+
+def make_aiohttp(service: LoginService, options: dict[str, Any]) -> web.Application:
+    """Return a service on aiohttp."""
+
+    async def who(request: web.Request) -> web.Response:
+        return web.json_response(told(await kortilla.aiohttp.current_identity(request)))
+
+    async def leave(request: web.Request) -> web.Response:
+        if not kortilla.aiohttp.is_same_origin(request, ORIGIN):
+            raise web.HTTPForbidden
+        response = web.json_response({})
+        await kortilla.aiohttp.end_session(request, response)
+        return response
+
+    app = web.Application()
+    app.add_routes([web.get("/who", who), web.post("/leave", leave)])
+    kortilla.aiohttp.setup(app, service, **options)
+    return app
+
+
+async def who(request: requests.Request) -> responses.Response:
+    """Tell who is logged in."""
+    identity = await kortilla.starlette.current_identity(request)
+    return responses.JSONResponse(told(identity))
+
+
+async def leave(request: requests.Request) -> responses.Response:
+    """End the session."""
+    if not kortilla.starlette.is_same_origin(request, ORIGIN):
+        return responses.Response(status_code=403)
+    response = responses.JSONResponse({})
+    await kortilla.starlette.end_session(request, response)
+    return response
+
+
+def make_starlette(service: LoginService, options: dict[str, Any]) -> Starlette:
+    """Return a service on Starlette."""
+    app = Starlette()
+    app.add_route("/who", who)
+    app.add_route("/leave", leave, methods=["POST"])
+    kortilla.starlette.setup(app, service, **options)
+    return app
+
+
+def make_fastapi(service: LoginService, options: dict[str, Any]) -> FastAPI:
+    """Return a service on FastAPI."""
+    app = FastAPI()
+    app.get("/who", response_model=None)(who)
+    app.post("/leave", response_model=None)(leave)
+    kortilla.starlette.setup(app, service, **options)
+    return app
+
+
+def set_up_django(service: LoginService, options: dict[str, Any]) -> None:
+    """Make this process's Django a service: one view of each kind."""
+
+    def who(request: HttpRequest) -> HttpResponse:
+        identity = async_to_sync(kortilla.django.current_identity)(request)
+        return JsonResponse(told(identity))
+
+    async def leave(request: HttpRequest) -> HttpResponse:
+        if not kortilla.django.is_same_origin(request, ORIGIN):
+            return HttpResponse(status=403)
+        response = JsonResponse({})
+        await kortilla.django.end_session(request, response)
+        return response
+
+    leave.csrf_exempt = True  # type: ignore[attr-defined] # Django's own way to say it
+    addresses = ModuleType("addresses")
+    addresses.urlpatterns = [  # type: ignore[attr-defined] # as urls.py has it
+        path("who", who),
+        path("leave", leave),
+        path("auth/", include(kortilla.django.urls(service, **options))),
+    ]
+    settings.configure(
+        ALLOWED_HOSTS=["127.0.0.1"],
+        MIDDLEWARE=[
+            "django.middleware.security.SecurityMiddleware",
+            "django.middleware.common.CommonMiddleware",
+            "django.middleware.csrf.CsrfViewMiddleware",
+            "kortilla.django.StoreAwayMiddleware",
+        ],
+        ROOT_URLCONF=addresses,
+        SECRET_KEY="x",
+    )
+    django.setup()
+
+
+def make_django(service: LoginService, options: dict[str, Any]) -> Any:
+    """Return a service on Django, of which a process has one."""
+    set_up_django(service, options)
+    return kortilla.django.bounded(get_asgi_application())
+
+
+ADAPTERS = {
+    "aiohttp": make_aiohttp,
+    "starlette": make_starlette,
+    "fastapi": make_fastapi,
+    "django": make_django,
+}
+
+
+def make_service(
+    folder: str, redis: str, revocation: Revocation | None = None
+) -> tuple[LoginService, dict[str, Any], RedisStores | None]:
+    """Return a service, the options of its set-up, and its stores."""
+    stores = RedisStores.from_url(redis, seconds=1, clock=now) if redis else None
+    service = LoginService(
+        origin=ORIGIN,
+        trust=Trust.from_folder(Path(folder), test=True),
+        revocation=revocation,
+        challenges=stores.challenges if stores else None,
+        rate_limit=limit,
+        clock=now,
+    )
+    options = {
+        "sessions": stores.sessions if stores else None,
+        "body_seconds": BODY_SECONDS,
+    }
+    return service, options, stores
+
+
+def wsgi(folder: str, redis: str, by: By | None = None) -> Any:
+    """Return the service on Django, as ``wsgi.py`` has it; ``by`` checks revocation."""
+    revocation = by and Revocation(by=by, allow_private_addresses=True, clock=now)
+    service, options, stores = make_service(folder, redis, revocation or None)
+    for one in (revocation, stores):
+        if one:
+            background.at_exit(one.close)
+    set_up_django(service, options)
+    application = get_wsgi_application()
+
+    def answer(environ: Any, start_response: Any) -> Any:
+        """Say which worker it was."""
+        mine = ("X-Process", str(os.getpid()))
+        return application(environ, lambda s, h, *e: start_response(s, [*h, mine], *e))
+
+    return answer
+
+
+async def serve_wsgi(
+    kind: str, redis: str, folder: str, listener: socket.socket, stop: asyncio.Event
+) -> None:
+    """Run the service on Django under gunicorn until it is stopped."""
+    options = [
+        "--worker-class",
+        kind,
+        "--workers=2",
+        "--threads=4",
+        "--no-control-socket",
+    ]
+    running = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "gunicorn", *options),
+        *("--bind", f"fd://{listener.fileno()}"),
+        f"{__spec__.name}:wsgi({str(folder)!r}, {redis!r})",
+        pass_fds=[listener.fileno()],
+    )
+    await stop.wait()
+    running.terminate()
+    assert await running.wait() == 0
+
+
+async def serve(
+    adapter: str, redis: str, folder: str, listener: socket.socket, stop: asyncio.Event
+) -> None:
+    """Run one service until it is stopped."""
+    if adapter not in ADAPTERS:
+        await serve_wsgi(adapter, redis, folder, listener, stop)
+        return
+    service, options, stores = make_service(folder, redis)
+    app = ADAPTERS[adapter](service, options)
+    if isinstance(app, web.Application):
+        runner = web.AppRunner(app)
+        await runner.setup()
+        await web.SockSite(runner, listener).start()
+        await stop.wait()
+        await runner.cleanup()
+    else:
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+        )
+        running = asyncio.create_task(server.serve([listener]))
+        await stop.wait()
+        server.should_exit = True
+        await running
+    if stores:
+        await stores.close()
+
+
+async def main(folder: str, *wanted: str) -> None:
+    """Run each service that was asked for."""
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as services:
+        ports = []
+        for adapter, _, redis in (item.partition("=") for item in wanted):
+            # asyncio answers at once (TCP_NODELAY) where the protocol is named.
+            kind = socket.SOCK_STREAM, socket.IPPROTO_TCP
+            listener = socket.socket(socket.AF_INET, *kind)
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(128)
+            ports.append(listener.getsockname()[1])
+            services.create_task(serve(adapter, redis, folder, listener, stop))
+        print(json.dumps(ports), flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+        stop.set()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of signatures share: PDF files, and answers as a page has them."""
+
+import base64
+import hashlib
+import io
+from typing import Any
+
+from asn1crypto import cms
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    Prehashed,
+    decode_dss_signature,
+)
+from pyhanko.pdf_utils.reader import PdfFileReader
+
+from kortilla import Trust
+from kortilla.signing.pades import prepare_pdf
+from kortilla.signing.state import PreparedSignature
+from native_host.mock_card.pytest_plugin import KortillaCard
+from tests.kortilla.pki import NOW, ORIGIN, Leaf
+
+HASHES: dict[str, hashes.HashAlgorithm] = {
+    "SHA-224": hashes.SHA224(),
+    "SHA-256": hashes.SHA256(),
+    "SHA-384": hashes.SHA384(),
+    "SHA-512": hashes.SHA512(),
+    "SHA3-256": hashes.SHA3_256(),
+    "SHA3-384": hashes.SHA3_384(),
+    "SHA3-512": hashes.SHA3_512(),
+}
+
+
+def b64(data: bytes) -> str:
+    """Encode as JSON has it."""
+    return base64.b64encode(data).decode()
+
+
+def digest(content: bytes, function: str = "SHA-384") -> bytes:
+    """Hash a content by Web eID's name of the hash function."""
+    return hashlib.new(HASHES[function].name.replace("-", "_"), content).digest()
+
+
+def raw_signature(
+    leaf: Leaf, value: bytes, function: str, scheme: str, salt: int | None = None
+) -> bytes:
+    """Sign a digest as a card does."""
+    algorithm = HASHES[function]
+    if isinstance(leaf.key, ec.EllipticCurvePrivateKey):
+        size = (leaf.key.curve.key_size + 7) // 8
+        der = leaf.key.sign(value, ec.ECDSA(Prehashed(algorithm)))
+        return b"".join(number.to_bytes(size) for number in decode_dss_signature(der))
+    if scheme == "PSS":
+        length = algorithm.digest_size if salt is None else salt
+        pss = padding.PSS(padding.MGF1(algorithm), length)
+        return leaf.key.sign(value, pss, Prehashed(algorithm))
+    return leaf.key.sign(value, padding.PKCS1v15(), Prehashed(algorithm))
+
+
+def page_answer(
+    leaf: Leaf,
+    digests: dict[str, bytes],
+    function: str = "SHA-384",
+    scheme: str = "NONE",
+    salt: int | None = None,
+) -> dict[str, Any]:
+    """Return what ``kortilla.sign`` gives to a page whose card has this leaf."""
+    algorithm = {
+        "cryptoAlgorithm": "ECC" if scheme == "NONE" else "RSA",
+        "hashFunction": function,
+        "paddingScheme": scheme,
+    }
+    return {
+        "certificate": b64(leaf.der),
+        "signatures": [
+            {
+                "name": name,
+                "hash": b64(value),
+                "hashFunction": function,
+                "signature": b64(raw_signature(leaf, value, function, scheme, salt)),
+                "signatureAlgorithm": algorithm,
+            }
+            for name, value in digests.items()
+        ],
+    }
+
+
+def answer_to(
+    state: PreparedSignature, leaf: Leaf, scheme: str = "NONE"
+) -> dict[str, Any]:
+    """Return the page's answer to what was prepared."""
+    value = {state.name: state.digest.value}
+    return page_answer(leaf, value, state.digest.hash_function, scheme)
+
+
+def card_answer(state: PreparedSignature, card: KortillaCard) -> dict[str, Any]:
+    """Have a whole mock card sign what was prepared."""
+    value = {state.name: state.digest.value}
+    return card.sign(ORIGIN, value, state.digest.hash_function)
+
+
+def signing_certificate(card: KortillaCard) -> bytes:
+    """Return the certificate that a card signs with, as the page gets it first."""
+    answer = card.sign(ORIGIN, {"first": bytes(48)})
+    return base64.b64decode(answer["certificate"])
+
+
+async def prepared_pdf(
+    leaf: Leaf, trust: Trust, pdf: bytes | None = None, **more: Any
+) -> PreparedSignature:
+    """Prepare the signature of a small PDF by a leaf."""
+    return await prepare_pdf(
+        make_pdf() if pdf is None else pdf,
+        **{
+            "certificate": leaf.der,
+            "trust": trust,
+            "name": "sopimus.pdf",
+            "at": NOW,
+            **more,
+        },
+    )
+
+
+def make_pdf(text: str = "Sopimus", *, pages: int = 1, catalog: str = "") -> bytes:
+    """Return a small PDF that says something on each page."""
+    content = f"BT /F 24 Tf 72 720 Td ({text}) Tj ET"
+    kids = " ".join(f"{4 + i} 0 R" for i in range(pages))
+    objects = [
+        f"<</Type/Catalog/Pages 2 0 R{catalog}>>",
+        f"<</Type/Pages/Kids[{kids}]/Count {pages}>>",
+        f"<</Length {len(content)}>>stream\n{content}\nendstream",
+    ] + pages * [
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents 3 0 R"
+        "/Resources<</Font<</F<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>>>>>>>"
+    ]
+    return pdf_of(objects)
+
+
+def pdf_of(objects: list[str], trailer: str = "") -> bytes:
+    """Put objects, numbered from 1, together to a PDF whose root is the first."""
+    body, offsets = "%PDF-1.7\n", []
+    for number, each in enumerate(objects, start=1):
+        offsets.append(len(body))
+        body += f"{number} 0 obj\n{each}\nendobj\n"
+    table = "".join(f"{offset:010d} 00000 n \n" for offset in offsets)
+    size = len(objects) + 1
+    return (
+        f"{body}xref\n0 {size}\n0000000000 65535 f \n{table}"
+        f"trailer\n<</Size {size}/Root 1 0 R{trailer}>>\n"
+        f"startxref\n{len(body)}\n%%EOF\n"
+    ).encode("latin-1")
+
+
+def cms_of(pdf: bytes, number: int = -1) -> cms.ContentInfo:
+    """Return the CMS signature in a signed PDF."""
+
+    signature = PdfFileReader(io.BytesIO(pdf)).embedded_signatures[number]
+    return cms.ContentInfo.load(bytes(signature.pkcs7_content))
+
+
+def flipped(data: bytes, position: int, bit: int = 0) -> bytes:
+    """Return data with one bit changed."""
+    changed = bytearray(data)
+    changed[position] ^= 1 << bit
+    return bytes(changed)

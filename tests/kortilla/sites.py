@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""The services of ``serving.py``, started when a test first asks for one."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from yarl import URL
+
+from tests.kortilla.redis_server import RedisServer
+
+__all__ = ["NAMES", "WSGI_NAMES", "RunningSite", "Sites", "process"]
+
+#: Under gunicorn a service has several processes, which memory does not suit.
+WSGI_NAMES = ["sync-redis", "gthread-redis"]
+NAMES = [
+    f"{adapter}-{store}"
+    for adapter in ("aiohttp", "starlette", "fastapi", "django")
+    for store in ("memory", "redis")
+] + WSGI_NAMES
+
+
+@dataclass(frozen=True)
+class RunningSite:
+    """A service that listens on loopback."""
+
+    port: int
+    name: str = ""
+
+    def make_url(self, path: str) -> URL:
+        """Return where a path is."""
+        return URL(f"http://127.0.0.1:{self.port}{path}")
+
+
+@contextmanager
+def process(folder: Path, *wanted: str) -> Iterator[list[RunningSite]]:
+    """Run services in one process, and see to it that none of them had an error."""
+    log: IO[str]
+    with tempfile.TemporaryFile("w+") as log:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "tests.kortilla.serving", folder, *wanted],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        assert running.stdin
+        assert running.stdout
+        try:
+            ports = running.stdout.readline()
+            if ports:
+                yield [RunningSite(port) for port in json.loads(ports)]
+        finally:
+            running.stdin.close()
+            running.wait(20)
+            running.stdout.close()
+        log.seek(0)
+        text = log.read()
+        assert running.returncode == 0, text
+        # Servers write tracebacks of what is no HTTP; none may lead to us.
+        assert "/kortilla/" not in text, text
+
+
+class Sites:
+    """Every service, in as few processes as Django allows."""
+
+    def __init__(self, folder: Path, redis: RedisServer) -> None:
+        self._folder = folder
+        self.redis = redis
+        self._running: dict[str, RunningSite] = {}
+        self._processes: list[Iterator[None]] = []
+
+    def start(self, name: str) -> RunningSite:
+        """Return a service that runs."""
+        if name not in self._running:
+            together = [
+                known
+                for known in NAMES
+                if known == name
+                or not any(own in known + name for own in ("django", *WSGI_NAMES))
+            ]
+            self._processes.append(self._start(together))
+            next(self._processes[-1])
+        return self._running[name]
+
+    def end(self) -> None:
+        """End all."""
+        for running in self._processes:
+            next(running, None)
+
+    def _start(self, names: list[str]) -> Iterator[None]:
+        wanted = [
+            name.replace("-memory", "=").replace("-redis", f"={self.redis.url}")
+            for name in names
+        ]
+        with process(self._folder, *wanted) as sites:
+            for name, site in zip(names, sites, strict=True):
+                self._running[name] = replace(site, name=name)
+            yield

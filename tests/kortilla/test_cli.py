@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla-server``: what it prints, what it says, and its exit statuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kortilla.cli import main
+from kortilla.validation import pinned_cas as pins
+from tests.kortilla.pki import CA
+from tests.kortilla.test_ca_files import Authority, authority, other, pin
+
+__all__ = ["authority", "other"]  # fixtures
+
+
+@pytest.fixture(autouse=True)
+def pinned(ca: CA, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test CA takes the place of the authority's."""
+    monkeypatch.setattr(pins, "PINS", (pin(ca),))
+    monkeypatch.delenv("KORTILLA_TRUST", raising=False)
+
+
+@pytest.fixture
+def source(tmp_path: Path, ca: CA) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    (folder / "from-a-card.bin").write_bytes(ca.der)
+    return folder
+
+
+def run(
+    capsys: pytest.CaptureFixture[str], *arguments: object
+) -> tuple[int, dict[str, Any], str]:
+    status = main([str(argument) for argument in arguments])
+    output, words = capsys.readouterr()
+    assert output.count("\n") == 1
+    return status, json.loads(output), words
+
+
+def test_update_from_a_folder_and_show_it(
+    tmp_path: Path, source: Path, ca: CA, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "ca"
+    (source / "letter\x1b[2J.txt").write_text("hello")
+    status, result, words = run(
+        capsys, "trust", "update", "--folder", folder, "--from", source
+    )
+    expected = {
+        "name": "SPECIMEN Issuing CA - G1",
+        "state": "stored",
+        "file": str(folder / "specimen-issuing-ca-g1.crt"),
+        "sha256": pin(ca).sha256,
+        "validUntil": "2041-01-01T00:00:00+00:00",
+    }
+    assert (status, result["certificates"]) == (0, [expected])
+    assert "SPECIMEN Issuing CA - G1  until 2041-01-01" in words
+
+    # What was left is named, whatever it is called.
+    why = "not a certificate"
+    assert result["passedOver"] == {"letter\x1b[2J.txt": why}
+    assert r"'letter\x1b[2J.txt' was passed over: not a certificate" in words
+
+    status, result, _ = run(capsys, "trust", "show", "--folder", folder)
+    assert status == 0
+    assert result["certificates"] == [expected | {"state": "kept"}]
+
+
+def test_update_asks_the_addresses_and_shows_how_far_it_is(
+    tmp_path: Path,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    addresses = tuple(authority.address(path) for path in ("/wrong", "/html", "/right"))
+    monkeypatch.setattr(pins, "ADDRESSES", addresses)
+    status, result, words = run(capsys, "trust", "update", "--folder", tmp_path)
+    assert status == 0
+    assert result["certificates"][0]["state"] == "stored"
+    assert "addresses" not in result
+    assert "Addresses asked" in words
+
+
+def test_update_that_does_not_find_everything_fails_and_says_why(
+    tmp_path: Path,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    address = authority.address("/html")
+    monkeypatch.setattr(pins, "ADDRESSES", (address,))
+    status, result, words = run(capsys, "trust", "update", "--folder", tmp_path)
+    assert status == 1
+    assert result["error"]["code"] == "CA_MISSING"
+    assert "SPECIMEN Issuing CA - G1" in result["error"]["message"]
+    assert result["certificates"][0]["state"] == "missing"
+    assert "not a certificate" in result["addresses"][address]
+    assert address in words
+
+
+def test_show_fails_when_a_ca_ends_soon_and_update_does_not(
+    source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (source / "from-a-card.bin").rename(source / "ca.crt")
+    arguments = ("--folder", source, "--warn-days", 36500)
+    status, result, words = run(capsys, "trust", "show", *arguments)
+    assert (status, result["error"]["code"]) == (1, "CA_NEEDS_ATTENTION")
+    assert "ends in" in result["certificates"][0]["problem"]
+    assert "ends in" in words
+
+    status, result, words = run(capsys, "trust", "update", *arguments)
+    assert (status, result["certificates"][0]["state"]) == (0, "kept")
+    assert "ends in" in words
+
+
+def test_show_an_empty_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, result, _ = run(capsys, "trust", "show", "--folder", tmp_path / "none")
+    assert (status, result["error"]["code"]) == (1, "CA_MISSING")
+
+
+def test_the_folder_may_stand_in_the_environment(
+    source: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KORTILLA_TRUST", str(source))
+    assert run(capsys, "trust", "show")[1]["folder"] == str(source)
+
+
+def test_a_folder_that_can_not_be_written(
+    source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = source / "from-a-card.bin" / "ca"
+    status, result, _ = run(
+        capsys, "trust", "update", "--folder", folder, "--from", source
+    )
+    assert (status, result["error"]["code"]) == (1, "TRUST_CONFIGURATION")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["trust"],
+        ["trust", "update", "--bogus"],
+        ["trust", "update", "--from", "/does/not/exist"],
+        ["trust", "show", "--warn-days", "-1"],
+        ["bogus"],
+    ],
+)
+def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    status, result, words = run(capsys, *arguments)
+    assert (status, result["error"]["code"]) == (2, "INVALID_ARGUMENT")
+    assert "Usage: kortilla-server" in words
+
+
+def test_the_command_imports_nothing_of_the_citizens_program(tmp_path: Path) -> None:
+    code = (
+        "import sys; from kortilla.cli import main; "
+        f"status = main(['trust', 'show', '--folder', {str(tmp_path)!r}]); "
+        "assert not {'native_host', 'smartcard', 'PySide6'} & set(sys.modules); "
+        "sys.exit(status)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1, ended.stderr
+    names = [each["name"] for each in json.loads(ended.stdout)["certificates"]]
+    assert "DVV Citizen Certificates - G4E" in names

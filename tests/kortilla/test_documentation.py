@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: MIT
+"""The examples of docs/developers.md work as they stand there."""
+
+import ast
+import base64
+import functools
+import hashlib
+import json
+import re
+import runpy
+import textwrap
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp.test_utils import TestServer
+from asn1crypto import x509
+
+from kortilla import LoginService, RelyingPartyError, Trust, errors, validate
+from kortilla.revocation import CertificatePath
+from native_host.mock_card.authority import make_satu
+from native_host.mock_card.pytest_plugin import KortillaCard
+from native_host.mock_card.state import MockCardState
+from tests.guide import DOCS, blocks
+from tests.kortilla.browser import Browser
+from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, SIGNATURE, Leaf, key, subject
+from tests.kortilla.signing_parts import make_pdf
+from tests.kortilla.test_roca import broken_key
+from tests.mock_card.test_pytest_plugin import run_tests
+
+ROOT = Path(__file__).parents[2]
+SERVICE, SIGNING, SIGNED_PDF, TEST = blocks("developers.md", "python")
+
+
+class Asked:
+    """A checker of revocation that notes about which keys it was asked."""
+
+    def __init__(self) -> None:
+        self.about: list[list[str]] = []
+
+    async def check(self, path: CertificatePath, *, at: datetime) -> None:
+        """Nobody was revoked."""
+        leaf = x509.Certificate.load(path.leaf.dump())
+        self.about.append(sorted(leaf.key_usage_value.native))
+
+
+@pytest.fixture
+def asked() -> Asked:
+    """The checker of the service."""
+    return Asked()
+
+
+@functools.cache
+def run(example: str, folder: Path) -> dict[str, Any]:
+    """Run an example and return what it defines."""
+    file = folder / "example.py"
+    file.write_text(example)
+    return runpy.run_path(str(file))
+
+
+@pytest.fixture
+async def browser(
+    tmp_path: Path, kortilla_card: KortillaCard, asked: Asked
+) -> AsyncIterator[Browser]:
+    """Log in to the service of both examples with the mock card."""
+    trust = Trust.from_folder(kortilla_card.folder, test=True)
+    service = LoginService(origin=ORIGIN, trust=trust, revocation=asked)
+    app = run(SERVICE, tmp_path)["create_app"](service)
+    run(SIGNING, tmp_path)["add_signing"](app, service)
+    server = TestServer(app)
+    async with server:
+        browser = Browser(server)
+        token = kortilla_card.token(ORIGIN, await browser.challenge())
+        assert (await browser.post("login", {"authToken": token}))[0] == 200
+        yield browser
+        await browser.http.close()
+
+
+async def test_the_service_with_card_login(
+    tmp_path: Path, trust: Trust, leaf: Leaf
+) -> None:
+    service = LoginService(origin=ORIGIN, trust=trust)
+    server = TestServer(run(SERVICE, tmp_path)["create_app"](service))
+    async with server:
+        browser = Browser(server)
+
+        async def front() -> str:
+            async with browser.request("GET", "/", headers={}) as response:
+                return await response.text()
+
+        assert "<kortilla-button" in await front()
+        async with browser.request(
+            "GET", "/auth/static/button.js", headers={}
+        ) as response:
+            assert response.status == 200
+        nonce = await browser.challenge()
+        await browser.post("login", {"authToken": leaf.token(nonce=nonce)})
+        assert await front() == '<p id="person">Hei, MAIJA (99902038C)!</p>'
+        await browser.http.close()
+
+
+async def post(browser: Browser, content: object, origin: str = ORIGIN) -> int:
+    """Send what a page got to the service, and return the status."""
+    headers = {"Origin": origin, "Content-Type": "application/json"}
+    async with browser.request(
+        "POST", "/signed", headers=headers, data=json.dumps(content)
+    ) as response:
+        return response.status
+
+
+@pytest.fixture
+def contract(tmp_path: Path) -> bytes:
+    """What is signed in the example."""
+    return bytes(run(SIGNING, tmp_path)["CONTRACT"])
+
+
+def sign(card: KortillaCard, content: bytes) -> dict[str, Any]:
+    """Have a card sign, and return what a page gets."""
+    return card.sign(ORIGIN, {"sopimus.txt": hashlib.sha384(content).digest()})
+
+
+async def test_the_service_takes_the_signature_of_who_is_logged_in(
+    browser: Browser, kortilla_card: KortillaCard, contract: bytes, asked: Asked
+) -> None:
+    answer = sign(kortilla_card, contract)
+    assert await post(browser, answer) == 200
+    # The checker of the login was asked about both certificates of the card.
+    assert asked.about == [["digital_signature", "key_agreement"], ["non_repudiation"]]
+    assert await post(browser, answer, "https://evil.example") == 403
+    browser.cookie = None
+    assert await post(browser, answer) == 403
+
+
+async def test_the_service_refuses_whatever_else_comes(
+    browser: Browser,
+    kortilla_card: KortillaCard,
+    make_kortilla_card: Callable[..., KortillaCard],
+    contract: bytes,
+) -> None:
+    good = sign(kortilla_card, contract)
+    foreign = sign(make_kortilla_card(profile="v4.2"), contract)
+    login = kortilla_card.token(ORIGIN, "A" * 44)["unverifiedCertificate"]
+    answers: list[Any] = [
+        sign(kortilla_card, contract + b"!"),
+        foreign,
+        {**good, "signatures": foreign["signatures"]},
+        {**good, "certificate": login},
+        {**good, "certificate": ""},
+        {**good, "signatures": []},
+        {**good, "signatures": good["signatures"] * 2},
+        {"certificate": good["certificate"]},
+        [],
+        None,
+    ]
+    for answer in answers:
+        assert await post(browser, answer) == 400
+
+
+async def test_the_service_refuses_the_signature_of_somebody_else(
+    tmp_path: Path, kortilla_card: KortillaCard, contract: bytes
+) -> None:
+    other = KortillaCard(tmp_path / "other")
+    MockCardState.create(other.folder, given_name="VILLE", satu=make_satu(99900111))
+    authorities = [card.issuing_ca.read_bytes() for card in (kortilla_card, other)]
+    trust = Trust.from_certificates(authorities, test=True)
+    service = LoginService(origin=ORIGIN, trust=trust)
+    app = run(SERVICE, tmp_path)["create_app"](service)
+    run(SIGNING, tmp_path)["add_signing"](app, service)
+    server = TestServer(app)
+    async with server:
+        browser = Browser(server)
+        token = kortilla_card.token(ORIGIN, await browser.challenge())
+        await browser.post("login", {"authToken": token})
+        assert await post(browser, sign(kortilla_card, contract)) == 200
+        assert await post(browser, sign(other, contract)) == 403
+        await browser.http.close()
+
+
+async def test_the_example_of_a_signed_pdf(
+    tmp_path: Path, kortilla_card: KortillaCard, asked: Asked
+) -> None:
+    example = run(SIGNED_PDF, tmp_path)
+    trust = Trust.from_folder(kortilla_card.folder, test=True)
+    service = LoginService(origin=ORIGIN, trust=trust, revocation=asked)
+    certificate = kortilla_card.state.read().keys[1].certificate
+    kept, for_page = await example["prepare"](make_pdf(), certificate, service)
+    digest = base64.b64decode(for_page["hash"])
+    answer = kortilla_card.sign(
+        ORIGIN, {for_page["name"]: digest}, for_page["hashFunction"]
+    )
+    signed = await example["finish"](kept, answer, service)
+    assert signed.startswith(b"%PDF-") and b"/ETSI.CAdES.detached" in signed
+    assert asked.about == [["non_repudiation"]] * 2
+
+
+VALIDATING = {
+    "validate",
+    "validate_client",
+    "validate_signer",
+    "verify_signatures",
+    "prepare_pdf",
+    "finish_pdf",
+    "prepare_file",
+    "finish_file",
+}
+
+
+@pytest.mark.parametrize("guide", ["developers.md", "testers.md"])
+def test_each_example_that_validates_says_by_which_checker(guide: str) -> None:
+    text = (ROOT / "docs" / guide).read_text()
+    calls = [
+        call
+        for block in re.findall(r"^( *)```python\n(.*?)```", text, re.DOTALL | re.M)
+        for call in ast.walk(ast.parse(textwrap.dedent(block[1])))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id in VALIDATING
+    ]
+    assert calls
+    for call in calls:
+        assert "revocation" in [each.arg for each in call.keywords], ast.unparse(call)
+    for name, arguments in re.findall(r"`(?:\w+\.)?(\w+)\(([^`]+)\)`", text):
+        assert name not in VALIDATING or "revocation=" in arguments, name
+
+
+class Revoked:
+    """A checker that finds every certificate revoked."""
+
+    async def check(self, path: CertificatePath, *, at: datetime) -> None:
+        raise errors.UserCertificateRevokedError
+
+
+#: One fault for each check, in the guide's order: how the leaf is issued, what is
+#: changed in the token, and how it is validated.
+FAULTS: list[tuple[type[RelyingPartyError], dict[str, Any]]] = [
+    (errors.AuthTokenParseError, {"token": {"format": "web-eid:2"}}),
+    (errors.UserCertificateParseError, {"token": {"unverifiedCertificate": "AAAA"}}),
+    (errors.CertificateExpiredError, {"leaf": {"not_after": NOW - timedelta(1)}}),
+    (errors.UserCertificateWrongPurposeError, {"leaf": {"key_usage": SIGNATURE}}),
+    (errors.UserCertificateDisallowedPolicyError, {"leaf": {"policies": ["1.2.3"]}}),
+    (errors.CertificateNotTrustedError, {"issuer": "another"}),
+    (errors.UserCertificateWeakKeyError, {"key": "broken"}),
+    (
+        errors.UserCertificateParseError,
+        {"leaf": {"subject_name": subject(satu="99902038D")}},
+    ),
+    (errors.AuthTokenSignatureValidationError, {"validated": {"nonce": "B" * 44}}),
+    (errors.UserCertificateRevokedError, {"validated": {"revocation": Revoked()}}),
+]
+
+
+def test_each_check_of_the_guide_has_its_fault_here() -> None:
+    guide = (DOCS / "developers.md").read_text()
+    section = guide.partition("## What is checked at a login")[2].partition("\n## ")[0]
+    _, _, *rows = (line for line in section.splitlines() if line.startswith("|"))
+    assert len(rows) == len(FAULTS)
+    for row, (error, _) in zip(rows, FAULTS, strict=True):
+        assert f"`{error.__name__}`" in row
+
+
+@pytest.mark.parametrize("first", range(len(FAULTS)))
+async def test_of_two_faults_the_one_that_the_guide_has_first_is_told(
+    first: int, ca: CA, trust: Trust
+) -> None:
+    made: dict[str, Any] = {"leaf": {}, "token": {}, "validated": {}}
+    for _, fault in FAULTS[first : first + 2]:
+        for what, value in fault.items():
+            made[what] = made[what] | value if isinstance(value, dict) else value
+    issuer = CA.create("SPECIMEN Issuing CA") if "issuer" in made else ca
+    if "key" in made:
+        token = issuer.issue(broken_key(2048), **made["leaf"]).token("PS256")
+    else:
+        token = issuer.issue(key("P-384"), **made["leaf"]).token()
+    usual = {"origin": ORIGIN, "nonce": NONCE, "trust": trust, "at": NOW}
+    with pytest.raises(FAULTS[first][0]):
+        await validate(token | made["token"], **usual | made["validated"])
+
+
+def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
+    (tmp_path / "signing.py").write_text(SIGNING)
+    assert "1 passed" in run_tests(tmp_path, TEST)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""The description of the routes, held against a server that runs."""
+
+import json
+import re
+from importlib import resources
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from kortilla.web.static_files import packaged_files
+from tests.kortilla.browser import Browser, log_in
+from tests.kortilla.pki import ORIGIN, Leaf
+from tests.kortilla.sites import Sites
+
+DESCRIPTION = json.loads(
+    (resources.files("kortilla.web") / "openapi.json").read_text("utf-8")
+)
+schema = schemathesis.openapi.from_dict(DESCRIPTION)
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+    unsupported_method,
+]
+
+
+@schema.parametrize()
+@settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_server_does_what_its_description_says(
+    case: "schemathesis.Case[Any]", sites: Sites
+) -> None:
+    url = str(sites.start("aiohttp-memory").make_url("/auth"))
+    case.call_and_validate(base_url=url, checks=CHECKS)
+    case.call_and_validate(base_url=url, headers={"Origin": ORIGIN}, checks=CHECKS)
+    page = {"Origin": ORIGIN, "Accept": "text/html"}
+    case.call_and_validate(base_url=url, headers=page, checks=CHECKS)
+
+
+def test_it_describes_each_route_and_nothing_else() -> None:
+    assert set(DESCRIPTION["paths"]) == {"/challenge", "/login", "/logout"}
+    assert (
+        packaged_files()["/openapi.json"].content
+        == json.dumps(DESCRIPTION, indent=2, ensure_ascii=False).encode() + b"\n"
+    )
+
+
+async def test_a_login_that_works_is_as_described(sites: Sites, leaf: Leaf) -> None:
+    browser = Browser(sites.start("aiohttp-memory"))
+    schemas = DESCRIPTION["components"]["schemas"]
+    nonce = await browser.challenge()
+    assert re.search(schemas["Challenge"]["properties"]["nonce"]["pattern"], nonce)
+    token = leaf.token(nonce=nonce)
+    described = schemas["Token"]["properties"]
+    assert set(token) == set(described)
+    assert token["algorithm"] in described["algorithm"]["enum"]
+    assert re.search(described["format"]["pattern"], token["format"])
+    status, person = await log_in(browser, leaf)
+    assert status == 200
+    assert set(person) == set(schemas["Person"]["properties"])
+    assert re.search(schemas["Person"]["properties"]["satu"]["pattern"], person["satu"])
+    await browser.http.close()

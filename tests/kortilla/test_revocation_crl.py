@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: MIT
+"""Revocation by CRL: which lists count, and who is on them."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from asn1crypto import core, crl, x509
+
+from kortilla.errors import (
+    UserCertificateCRLCheckFailedError,
+    UserCertificateRevokedError,
+)
+from kortilla.revocation import crl as lists
+from kortilla.revocation.certificates import Subject
+from kortilla.revocation.reasons import NoAnswerError
+from tests.kortilla.pki import CA, NOW, SURNAME, key
+from tests.kortilla.responder import (
+    CA_SERIAL,
+    LEAF_SERIAL,
+    OTHER_SERIAL,
+    Handler,
+    List,
+    OCSPAnswer,
+    Scene,
+    Server,
+    checker_by,
+    distribution_points,
+    full_name,
+    make_ca,
+    seal,
+    sign,
+)
+from tests.kortilla.revocation_scene import listing, refused, well
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def scene(server: Server, root: CA) -> Scene:
+    """All is well, by CRL."""
+    return well(server, root, by="crl")
+
+
+checker = partial(checker_by, by="crl")
+refusal = partial(refused, kind=UserCertificateCRLCheckFailedError, by="crl")
+
+
+# --- good and revoked
+
+
+async def test_who_is_on_no_list_is_good(scene: Scene, server: Server) -> None:
+    async with checker() as revocation:
+        for _ in range(3):
+            await revocation.check(scene.path, at=NOW)
+    assert sorted(server.asked) == ["crl/issuing.crl", "crl/root.crl"]
+
+
+async def test_an_empty_list_is_a_list(scene: Scene, server: Server) -> None:
+    server.handlers["crl/issuing.crl"] = List(scene.ca, serials=())
+    async with checker() as revocation:
+        await revocation.check(scene.path, at=NOW)
+
+
+REASONS = [
+    None,
+    "unspecified",
+    "key_compromise",
+    "certificate_hold",
+    "remove_from_crl",
+    "privilege_withdrawn",
+]
+
+
+@pytest.mark.parametrize("reason", REASONS)
+async def test_who_is_on_the_list_is_refused_for_whatever_reason(
+    scene: Scene, server: Server, reason: str | None
+) -> None:
+    server.handlers["crl/issuing.crl"] = List(
+        scene.ca, serials=[OTHER_SERIAL, LEAF_SERIAL, 1], reason=reason
+    )
+    async with checker() as revocation:
+        for _ in range(2):
+            with pytest.raises(UserCertificateRevokedError) as caught:
+                await revocation.check(scene.path, at=NOW)
+    assert "127.0.0.1" in str(caught.value)
+    assert SURNAME not in str(caught.value)
+
+
+async def test_a_revoked_issuing_ca_is_refused(scene: Scene, server: Server) -> None:
+    server.handlers["crl/root.crl"] = List(scene.root, serials=[CA_SERIAL])
+    async with checker() as revocation:
+        with pytest.raises(UserCertificateRevokedError, match="issuing CA"):
+            await revocation.check(scene.path, at=NOW)
+
+
+async def test_without_its_root_the_issuing_ca_is_not_looked_up(
+    scene: Scene, server: Server
+) -> None:
+    async with checker() as revocation:
+        await revocation.check(scene.path_without_root, at=NOW)
+    assert server.asked == ["crl/issuing.crl"]
+
+
+async def test_both_must_say_good(scene: Scene, server: Server) -> None:
+    good: dict[str, Handler] = {
+        "ocsp/issuing": OCSPAnswer(scene.ca),
+        "ocsp/root": OCSPAnswer(scene.root),
+        "crl/issuing.crl": List(scene.ca),
+        "crl/root.crl": List(scene.root),
+    }
+    revoked: dict[str, Handler] = {
+        "ocsp/issuing": OCSPAnswer(scene.ca, status="revoked"),
+        "ocsp/root": OCSPAnswer(scene.root, status="revoked"),
+        "crl/issuing.crl": List(scene.ca, serials=[LEAF_SERIAL]),
+        "crl/root.crl": List(scene.root, serials=[CA_SERIAL]),
+    }
+    server.handlers = dict(good)
+    async with checker(by="both") as revocation:
+        await revocation.check(scene.path, at=NOW)
+    for where, answer in revoked.items():
+        server.handlers = good | {where: answer}
+        async with checker(by="both") as revocation:
+            with pytest.raises(UserCertificateRevokedError):
+                await revocation.check(scene.path, at=NOW)
+    server.handlers = {k: v for k, v in good.items() if k != "crl/issuing.crl"}
+    async with checker(by="both") as revocation:
+        with pytest.raises(UserCertificateCRLCheckFailedError):
+            await revocation.check(scene.path, at=NOW)
+
+
+async def test_the_list_stands_in_for_a_responder_that_lies(
+    scene: Scene, server: Server
+) -> None:
+    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, signing_key=key("P-384"))
+    async with checker(by="ocsp-or-crl") as revocation:
+        await revocation.check(scene.path, at=NOW)
+        assert "ocsp/root" in server.asked  # which is not there: its list was used
+    server.handlers["crl/issuing.crl"] = List(scene.ca, serials=[LEAF_SERIAL])
+    async with checker(by="ocsp-or-crl") as revocation:
+        with pytest.raises(UserCertificateRevokedError):
+            await revocation.check(scene.path, at=NOW)
+
+
+@pytest.mark.parametrize("serial", [0, 1, 0x7F, 0x80, 0xFF00, 2**159 - 1, -1, -(2**80)])
+async def test_serial_numbers_of_every_size_are_found(
+    serial: int, root: CA, tmp_path: Path
+) -> None:
+    file = tmp_path / "list"
+    file.write_bytes(List(root, serials=[5, serial, 6]).encode())
+    found = lists.load(file, issuer=Subject.of(root.certificate), most_octets=10_000)
+    assert found.count == 3
+    assert found.lists(serial)
+    assert not found.lists(serial ^ 0x100000)
+
+
+# --- which lists don't count
+
+
+def extension(name: str, value: Any, *, critical: bool = True) -> dict[str, Any]:
+    return {"extn_id": name, "critical": critical, "extn_value": value}
+
+
+def scope(**fields: Any) -> dict[str, Any]:
+    return extension("issuing_distribution_point", crl.IssuingDistributionPoint(fields))
+
+
+UNKNOWN = extension("1.2.246.517.99.1", core.ParsableOctetString(b"\x05\x00"))
+OTHER_NAME = x509.Name.build({"country_name": "FI", "common_name": "SPECIMEN Other"})
+
+Change = Callable[[Scene], List]
+LIES: dict[str, tuple[Change, str]] = {
+    "signed by a stranger": (
+        lambda scene: List(scene.ca, signing_key=key("P-384")),
+        "signature",
+    ),
+    "signed by the root": (
+        lambda scene: List(scene.ca, signing_key=scene.root.key),
+        "signature",
+    ),
+    "the root's list": (lambda scene: List(scene.root), "wrong-issuer"),
+    "of a CA of the same name": (
+        lambda scene: List(make_ca(scene.root)),
+        "signature",
+    ),
+    "another issuer's name": (
+        lambda scene: List(scene.ca, issuer=OTHER_NAME),
+        "wrong-issuer",
+    ),
+    "signed with SHA-1": (
+        lambda scene: List(scene.ca, algorithm="sha1_ecdsa"),
+        "signature-algorithm",
+    ),
+    "expired": (
+        lambda scene: List(scene.ca, this_update=-9 * HOUR, next_update=-HOUR),
+        "expired",
+    ),
+    "from the future": (
+        lambda scene: List(scene.ca, this_update=HOUR),
+        "from-the-future",
+    ),
+    "of changes only": (
+        lambda scene: List(
+            scene.ca, extensions=[extension("delta_crl_indicator", core.Integer(1))]
+        ),
+        "delta",
+    ),
+    "of several CAs": (
+        lambda scene: List(scene.ca, extensions=[scope(indirect_crl=True)]),
+        "indirect",
+    ),
+    "of several CAs, said in an entry": (
+        lambda scene: List(
+            scene.ca,
+            entry_extensions=[
+                extension(
+                    "certificate_issuer",
+                    x509.GeneralNames([x509.GeneralName("directory_name", OTHER_NAME)]),
+                )
+            ],
+        ),
+        "indirect",
+    ),
+    "about CAs": (
+        lambda scene: List(scene.ca, extensions=[scope(only_contains_ca_certs=True)]),
+        "wrong-scope",
+    ),
+    "about attributes": (
+        lambda scene: List(
+            scene.ca, extensions=[scope(only_contains_attribute_certs=True)]
+        ),
+        "wrong-scope",
+    ),
+    "for some reasons": (
+        lambda scene: List(
+            scene.ca, extensions=[scope(only_some_reasons={"key_compromise"})]
+        ),
+        "wrong-scope",
+    ),
+    "another part": (
+        lambda scene: List(
+            scene.ca,
+            extensions=[
+                scope(distribution_point=full_name(f"{scene.address}/crl/part2.crl"))
+            ],
+        ),
+        "wrong-scope",
+    ),
+    "an extension that must be known": (
+        lambda scene: List(scene.ca, extensions=[UNKNOWN]),
+        "critical-extension",
+    ),
+    "an entry with one": (
+        lambda scene: List(scene.ca, entry_extensions=[UNKNOWN]),
+        "critical-extension",
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", list(LIES))
+async def test_a_list_that_does_not_count_is_named(
+    scene: Scene, server: Server, lie: str, tmp_path: Path
+) -> None:
+    make, reason = LIES[lie]
+    server.handlers["crl/issuing.crl"] = make(scene)
+    assert (await refusal(scene, cache_folder=tmp_path)).reason == reason
+    if reason not in {"wrong-scope"}:
+        # Nothing of it stays, besides the root's.
+        assert len(listing(tmp_path)) <= 1
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"only_contains_user_certs": True},
+        {"distribution_point": "crl/issuing.crl"},
+    ],
+    ids=str,
+)
+async def test_a_list_whose_scope_has_the_certificate_counts(
+    scene: Scene, server: Server, fields: dict[str, Any]
+) -> None:
+    if "distribution_point" in fields:
+        name = full_name(f"{scene.address}/{fields['distribution_point']}")
+        fields = {"distribution_point": name}
+    server.handlers["crl/issuing.crl"] = List(scene.ca, extensions=[scope(**fields)])
+    async with checker() as revocation:
+        await revocation.check(scene.path, at=NOW)
+
+
+async def test_a_list_about_people_says_nothing_about_the_issuing_ca(
+    scene: Scene, server: Server
+) -> None:
+    server.handlers["crl/root.crl"] = List(
+        scene.root, extensions=[scope(only_contains_user_certs=True)]
+    )
+    assert (await refusal(scene)).reason == "wrong-scope"
+
+
+async def test_garbage_is_not_a_list(scene: Scene, server: Server) -> None:
+    whole = List(scene.ca).encode()
+    for garbage in (
+        b"",
+        b"<html>",
+        whole[:-1],
+        whole[: len(whole) // 2],
+        whole + b"\0",
+    ):
+
+        async def answer(_: web.Request, body: bytes = garbage) -> web.StreamResponse:
+            return web.Response(body=body)
+
+        server.handlers["crl/issuing.crl"] = answer
+        assert (await refusal(scene)).reason == "not-crl"
+
+
+def test_a_list_with_two_algorithms_is_no_list(root: CA, tmp_path: Path) -> None:
+    """RFC 5280 §5.1.1.2: what is signed names the algorithm too."""
+    file = tmp_path / "list"
+    signed = crl.CertificateList.load(List(root).encode())["tbs_cert_list"].dump()
+    other, _ = sign(root.key, "sha512_ecdsa", b"")
+    file.write_bytes(seal(signed, root.key, other))
+    with pytest.raises(NoAnswerError) as caught:
+        lists.load(file, issuer=Subject.of(root.certificate), most_octets=10_000)
+    assert caught.value.reason == "not-crl"
+
+
+def test_no_list_survives_the_change_of_any_bit(root: CA, tmp_path: Path) -> None:
+    file, issuer = tmp_path / "list", Subject.of(root.certificate)
+    whole = List(root, reason="key_compromise").encode()
+    file.write_bytes(whole)
+    assert lists.load(file, issuer=issuer, most_octets=10_000).count == 1
+    for bit in range(0, 8 * len(whole), 3):
+        changed = bytearray(whole)
+        changed[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(changed)
+        with pytest.raises(NoAnswerError):
+            lists.load(file, issuer=issuer, most_octets=10_000)
+
+
+async def test_a_list_from_somewhere_else_than_its_address_is_not_asked_for(
+    server: Server, root: CA
+) -> None:
+    """A part for some reasons, or another CA's list, is not the issuer's own list."""
+    partial = x509.CRLDistributionPoints(
+        [
+            {
+                "distribution_point": full_name(f"{server.address}/crl/issuing.crl"),
+                "reasons": {"key_compromise"},
+            }
+        ]
+    ).dump()
+    scene = Scene.create(server.address, root, extra=[("2.5.29.31", partial)])
+    async with checker() as revocation:
+        with pytest.raises(UserCertificateCRLCheckFailedError) as caught:
+            await revocation.check(scene.path_without_root, at=NOW)
+    assert caught.value.reason == "no-address"
+    assert server.asked == []
+
+
+async def test_the_second_address_is_tried(server: Server, root: CA) -> None:
+    points = distribution_points(
+        f"{server.address}/gone.crl", f"{server.address}/crl/issuing.crl"
+    )
+    scene = Scene.create(server.address, root, extra=[("2.5.29.31", points)])
+    server.handlers["crl/issuing.crl"] = List(scene.ca)
+    async with checker() as revocation:
+        await revocation.check(scene.path_without_root, at=NOW)
+    assert server.asked == ["gone.crl", "crl/issuing.crl"]

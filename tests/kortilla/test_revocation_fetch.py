@@ -1,0 +1,450 @@
+# SPDX-License-Identifier: MIT
+"""Responders and servers that are slow, endless, lying about HTTP, or not outside."""
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.abc import ResolveResult
+from asn1crypto import x509
+
+from kortilla.errors import (
+    RevocationCheckFailedError,
+    UserCertificateCRLCheckFailedError,
+    UserCertificateOCSPCheckFailedError,
+)
+from kortilla.revocation import CertificatePath, Revocation
+from kortilla.revocation.fetch import is_public
+from tests.kortilla.pki import CA, NOW
+from tests.kortilla.responder import (
+    Handler,
+    List,
+    Names,
+    OCSPAnswer,
+    Scene,
+    Server,
+    addresses,
+)
+
+TIMEOUT = 0.3
+BOMB = gzip.compress(bytes(10_000_000))  # of 10 KB
+
+
+@pytest.fixture
+def scene(server: Server, root: CA) -> Scene:
+    return Scene.create(server.address, root)
+
+
+def checker(by: Any, **options: Any) -> Revocation:
+    usual: dict[str, Any] = {
+        "clock": lambda: NOW,
+        "allow_private_addresses": True,
+        "ocsp_timeout": 10,  # a busy computer is no lie
+        "crl_timeout": 10,
+        "crl_octets": 100_000,
+    }
+    return Revocation(by=by, **usual | options)
+
+
+# --- HTTP
+
+
+async def hang(_: web.Request) -> web.StreamResponse:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def drip(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    for _ in range(1000):
+        await response.write(b"\x30")
+        await asyncio.sleep(TIMEOUT / 10)
+    return response
+
+
+async def pour(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    while True:
+        await response.write(bytes(1 << 16))
+
+
+async def announce(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": str(10**12)})
+    await response.prepare(request)
+    await hang(request)
+    return response
+
+
+async def bomb(_: web.Request) -> web.StreamResponse:
+    return web.Response(body=BOMB, headers={"Content-Encoding": "gzip"})
+
+
+async def cut(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(bytes(500))
+    assert request.transport
+    request.transport.close()
+    return response
+
+
+async def reset(request: web.Request) -> web.StreamResponse:
+    assert request.transport
+    request.transport.abort()
+    return web.Response()
+
+
+def status(number: int) -> Handler:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=number, body=b"?")
+
+    return answer
+
+
+def redirect(number: int) -> Handler:
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=number, headers={"Location": "/elsewhere"})
+
+    return answer
+
+
+TRANSPORT: dict[str, tuple[Handler, str]] = {
+    "never answers": (hang, "timeout"),
+    "an octet at a time": (drip, "timeout"),
+    "never ends": (pour, "too-large"),
+    "says that it is huge": (announce, "too-large"),
+    "a gzip bomb": (bomb, "encoded"),
+    "cut off": (cut, "incomplete"),
+    "reset": (reset, "unreachable"),
+    "204": (status(204), "http-status"),
+    "304": (status(304), "http-status"),
+    "404": (status(404), "http-status"),
+    "500": (status(500), "http-status"),
+    "503": (status(503), "http-status"),
+    "301": (redirect(301), "redirected"),
+    "302": (redirect(302), "redirected"),
+    "307": (redirect(307), "redirected"),
+}
+KINDS: dict[str, type[RevocationCheckFailedError]] = {
+    "ocsp": UserCertificateOCSPCheckFailedError,
+    "crl": UserCertificateCRLCheckFailedError,
+}
+
+
+@pytest.mark.parametrize("by", list(KINDS))
+@pytest.mark.parametrize("what", list(TRANSPORT))
+async def test_who_misbehaves_is_cut_off_and_named(
+    scene: Scene, server: Server, what: str, by: str
+) -> None:
+    handler, reason = TRANSPORT[what]
+    where = {"ocsp": "ocsp/issuing", "crl": "crl/issuing.crl"}[by]
+    server.handlers[where] = handler
+    patience = TIMEOUT if reason == "timeout" else 60
+    async with checker(by, ocsp_timeout=patience, crl_timeout=patience) as revocation:
+        with pytest.raises(KINDS[by]) as caught:
+            await revocation.check(scene.path_without_root, at=NOW)
+    assert caught.value.reason == reason
+    assert "127.0.0.1" in str(caught.value)
+    assert set(server.asked) == {where}
+
+
+async def test_nobody_there_is_said(root: CA) -> None:
+    async with Server() as gone:
+        pass
+    scene = Scene.create(gone.address, root)
+    async with checker("ocsp-or-crl") as revocation:
+        with pytest.raises(UserCertificateCRLCheckFailedError) as caught:
+            await revocation.check(scene.path_without_root, at=NOW)
+    assert caught.value.reason == "unreachable"
+    assert "OCSP" in str(caught.value)  # what came first is told too
+
+
+async def test_a_slow_responder_leaves_time_for_the_list(
+    scene: Scene, server: Server
+) -> None:
+    server.handlers = {"ocsp/issuing": hang, "crl/issuing.crl": List(scene.ca)}
+    async with checker("ocsp-or-crl", ocsp_timeout=TIMEOUT) as revocation:
+        await revocation.check(scene.path_without_root, at=NOW)
+
+
+async def test_cookies_and_proxies_are_not_used(
+    scene: Scene, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    answer = OCSPAnswer(scene.ca)
+
+    async def set_cookie(request: web.Request) -> web.StreamResponse:
+        response = await answer(request)
+        response.set_cookie("session", "followed")
+        return response
+
+    server.handlers["ocsp/issuing"] = set_cookie
+    async with checker("ocsp") as revocation:
+        for _ in range(2):
+            await revocation.check(scene.path_without_root, at=NOW)
+    assert all("Cookie" not in request.headers for request in server.requests)
+
+
+async def test_connections_are_used_again_and_closed(
+    scene: Scene, server: Server
+) -> None:
+    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca)
+    async with checker("ocsp") as revocation:
+        for _ in range(5):
+            await revocation.check(scene.path_without_root, at=NOW)
+        sockets = {id(request.protocol) for request in server.requests}
+        assert len(sockets) == 1
+    # And it can be used again after that.
+    async with revocation:
+        await revocation.check(scene.path_without_root, at=NOW)
+
+
+# --- addresses
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.8.8.8",
+        "0.0.0.0",  # noqa: S104 - nothing is bound to it
+        "10.0.0.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "172.16.0.1",
+        "192.168.1.1",
+        "192.0.2.1",
+        "198.18.0.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::127.0.0.1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::1",
+        "2002:7f00:1::",
+        "2001:0:7f00:1::",
+        "2001:db8::1",
+        "fc00::1",
+        "fe80::1",
+        "fe80::1%lo",
+        "fec0::1",
+        "ff02::1",
+        "localhost",
+        "",
+    ],
+)
+def test_inside_is_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["193.229.0.40", "8.8.8.8", "2001:2060::1", "::ffff:8.8.8.8", "64:ff9b::808:808"],
+)
+def test_outside_is_public(address: str) -> None:
+    assert is_public(address)
+
+
+HOSTS = {
+    "an address": lambda port: f"http://127.0.0.1:{port}",
+    "an address of IPv6": lambda port: f"http://[::1]:{port}",
+    "IPv4 in IPv6": lambda port: f"http://[::ffff:127.0.0.1]:{port}",
+    "a name": lambda port: f"http://revocation.example:{port}",
+    "localhost": lambda port: f"http://localhost:{port}",
+}
+
+
+@pytest.mark.parametrize("by", list(KINDS))
+@pytest.mark.parametrize("what", list(HOSTS))
+async def test_what_leads_inside_is_refused_before_anything_is_sent(
+    server: Server, root: CA, what: str, by: str
+) -> None:
+    scene = Scene.create(HOSTS[what](server.address.rsplit(":", 1)[1]), root)
+    async with checker(
+        by, allow_private_addresses=False, resolver=Names()
+    ) as revocation:
+        with pytest.raises(KINDS[by]) as caught:
+            await revocation.check(scene.path_without_root, at=NOW)
+    assert caught.value.reason == "private-address"
+    assert "allow_private_addresses" in str(caught.value)
+    assert server.asked == []
+
+
+async def test_a_name_that_leads_inside_is_followed_where_that_is_allowed(
+    server: Server, root: CA
+) -> None:
+    scene = Scene.create(HOSTS["a name"](server.address.rsplit(":", 1)[1]), root)
+    server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca)
+    names = Names()
+    async with checker("ocsp", resolver=names) as revocation:
+        await revocation.check(scene.path_without_root, at=NOW)
+    # Resolved once: the address that was looked at is the one that was used.
+    assert names.asked == ["revocation.example"]
+
+
+# Systems take these for an IPv4 address, and aiohttp before 3.14.1 asks no resolver.
+NUMERIC = [
+    "0",
+    "0x0",
+    "127.1",
+    "127.0.1",
+    "127.0.0.1.",
+    "127.0.0.1..",
+    "127.000.000.001",
+    "0127.0.0.1",
+    "0177.0.0.1",
+    "0177.1",
+    "017700000001",
+    "2130706433",
+    "2130706433.",
+    "0x7f.1",
+    "0X7F.0X1",
+    "0x7f.0x0.0x0.0x1",
+    "0x7f000001",
+    "0x",
+    "127.0.0.0x1",
+    "256.256.256.256",
+    "%31%32%37.1",
+    "127%2e1",
+    "127.0.0.1%2e",
+    "%EF%BC%91%EF%BC%92%EF%BC%97.%EF%BC%91",  # １２７.１
+    "%E2%91%A0%E2%91%A1%E2%91%A6.1",  # ①②⑦.1
+    "127%E3%80%821",  # 127。1
+]
+
+
+@pytest.mark.parametrize("own_resolver", [False, True])
+@pytest.mark.parametrize("by", list(KINDS))
+async def test_a_number_is_no_name(
+    server: Server, root: CA, by: str, own_resolver: bool
+) -> None:
+    port = server.address.rsplit(":", 1)[1]
+    names = Names("8.8.8.8")
+    async with checker(
+        by, allow_private_addresses=False, resolver=names if own_resolver else None
+    ) as revocation:
+        for host in NUMERIC:
+            odd = addresses(f"http://{host}:{port}", "issuing")
+            scene = Scene.create(server.address, root, extra=odd)
+            with pytest.raises(KINDS[by]) as caught:
+                await revocation.check(scene.path_without_root, at=NOW)
+            assert caught.value.reason == "bad-address", host
+    assert server.asked == []
+    assert names.asked == []
+
+
+@pytest.mark.parametrize("by", list(KINDS))
+@pytest.mark.parametrize("host", ["localhost", "localhost.", "a.localhost"])
+async def test_what_the_system_resolves_to_this_computer_is_refused(
+    server: Server, root: CA, host: str, by: str
+) -> None:
+    port = server.address.rsplit(":", 1)[1]
+    scene = Scene.create(f"http://{host}:{port}", root)
+    async with checker(by, allow_private_addresses=False) as revocation:
+        with pytest.raises(KINDS[by]) as caught:
+            await revocation.check(scene.path_without_root, at=NOW)
+    # Not every system knows each of these names.
+    assert caught.value.reason in {"private-address", "unreachable"}
+    assert server.asked == []
+
+
+class Rebound(dict[str, Any]):
+    """An answer of a resolver that is public only while it is looked at."""
+
+    looked_at = 0
+
+    def __getitem__(self, key: str) -> Any:
+        if key == "host":
+            self.looked_at += 1
+            return "8.8.8.8" if self.looked_at == 1 else "127.0.0.1"
+        return super().__getitem__(key)
+
+
+class Rebinding(Names):
+    """Resolves to a public address and then to this computer."""
+
+    async def resolve(self, *arguments: Any) -> list[ResolveResult]:
+        return [Rebound(each) for each in await super().resolve(*arguments)]  # type: ignore[misc] # as it is one
+
+
+@pytest.mark.parametrize("by", list(KINDS))
+async def test_where_a_connection_has_ended_decides(
+    server: Server, root: CA, by: str
+) -> None:
+    port = server.address.rsplit(":", 1)[1]
+    scene = Scene.create(f"http://revocation.example:{port}", root)
+    names = Rebinding()
+    async with checker(by, allow_private_addresses=False, resolver=names) as revocation:
+        with pytest.raises(KINDS[by]) as caught:
+            await revocation.check(scene.path_without_root, at=NOW)
+    assert names.asked == ["revocation.example"]
+    assert caught.value.reason == "private-address"
+    assert server.asked == []
+
+
+ODD: dict[str, Callable[[int], str]] = {
+    "a password": lambda port: f"http://user:secret@127.0.0.1:{port}",
+    "no host": lambda _: "http:///",
+    "no such port": lambda _: "http://127.0.0.1:99999",
+    "not closed": lambda _: "http://[::1",
+    "a label of 64": lambda port: f"http://{'a' * 64}.example:{port}",
+    "an empty label": lambda port: f"http://a..example:{port}",
+    "a line feed": lambda port: f"http://127.0.0.1:{port}/\r\nX: y",
+    "a line feed in the host": lambda port: f"http://a%0d%0ab.example:{port}",
+    "a zero": lambda port: f"http://127.0.0.1\0.example:{port}",
+}
+
+
+@pytest.mark.parametrize("what", list(ODD))
+@pytest.mark.parametrize("by", list(KINDS))
+async def test_an_odd_address_is_refused_and_not_told_with_its_password(
+    server: Server, root: CA, what: str, by: str
+) -> None:
+    odd = ODD[what](int(server.address.rsplit(":", 1)[1]))
+    scene = Scene.create(server.address, root, extra=addresses(odd, "issuing"))
+    async with checker(
+        by, allow_private_addresses=False, resolver=Names()
+    ) as revocation:
+        with pytest.raises(KINDS[by]) as caught:
+            await revocation.check(scene.path_without_root, at=NOW)
+    assert caught.value.reason in {"bad-address", "private-address", "unreachable"}
+    assert "secret" not in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("scheme", ["ldap", "file", "ftp", "gopher"])
+async def test_only_http_counts(server: Server, root: CA, scheme: str) -> None:
+    odd = server.address.replace("http", scheme)
+    scene = Scene.create(server.address, root, extra=addresses(odd, "issuing"))
+    for by, kind in KINDS.items():
+        async with checker(by) as revocation:
+            with pytest.raises(kind) as caught:
+                await revocation.check(scene.path_without_root, at=NOW)
+        assert caught.value.reason == "no-address"
+
+
+async def test_extensions_that_cannot_be_read_are_a_refusal(
+    server: Server, root: CA
+) -> None:
+    scene = Scene.create(server.address, root)
+    broken = bytearray(scene.leaf.der)
+    for oid in ("2B06010505073001", "551D1F"):  # in both, the length that follows
+        broken[broken.index(bytes.fromhex(oid)) + len(oid) // 2 + 3] = 0x7F
+    path = CertificatePath(
+        x509.Certificate.load(bytes(broken)), scene.ca.certificate, None
+    )
+    for by, kind in KINDS.items():
+        async with checker(by) as revocation:
+            with pytest.raises(kind) as caught:
+                await revocation.check(path, at=NOW)
+        assert caught.value.reason == "bad-address"

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""Revocation with what others make: OpenSSL's answers and lists, and the mock card's.
+
+The clock is the real one: OpenSSL has no other.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import pytest
+from aiohttp import web
+from asn1crypto import pem, x509
+from cryptography.hazmat.primitives import serialization
+
+from kortilla.clock import utc_now
+from kortilla.errors import (
+    UserCertificateOCSPCheckFailedError,
+    UserCertificateRevokedError,
+)
+from kortilla.revocation import CertificatePath, Revocation
+from kortilla.revocation.checker import By
+from native_host.mock_card.authority import Authority, Person
+from native_host.mock_card.keys import generate_key
+from native_host.mock_card.profiles import KeyType
+from tests.kortilla.pki import CA, Key
+from tests.kortilla.responder import LEAF_SERIAL, OTHER_SERIAL, Handler, Scene, Server
+
+START, END = datetime(2022, 1, 1, tzinfo=UTC), datetime(2040, 1, 1, tzinfo=UTC)
+
+
+def checker(by: By) -> Revocation:
+    return Revocation(by=by, allow_private_addresses=True)
+
+
+# --- OpenSSL
+
+
+async def openssl(folder: Path, arguments: str) -> str:
+    """Run OpenSSL in a folder, and return what it said."""
+    process = await asyncio.create_subprocess_exec(
+        "openssl",
+        *arguments.split(),
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()
+
+
+def write_pem(folder: Path, name: str, certificate: bytes, key: Key) -> None:
+    """Write ``name.crt`` and ``name.key``."""
+    (folder / f"{name}.crt").write_bytes(pem.armor("CERTIFICATE", certificate))
+    (folder / f"{name}.key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+
+
+def write_index(folder: Path, *lines: tuple[int, bool]) -> None:
+    """Write the database of ``openssl ca``: serial numbers, and whether revoked."""
+    (folder / "index").write_text(
+        "".join(
+            f"{'R' if revoked else 'V'}\t400101000000Z\t"
+            f"{'230101000000Z,keyCompromise' if revoked else ''}\t"
+            f"{serial:04X}\tunknown\t/CN=SPECIMEN\n"
+            for serial, revoked in lines
+        )
+    )
+
+
+def openssl_responder(folder: Path, requests: list[bytes]) -> Handler:
+    """Answer with ``openssl ocsp``."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        requests.append(await request.read())
+        (folder / "request").write_bytes(requests[-1])
+        await openssl(
+            folder,
+            "ocsp -index index -CA ca.crt -rsigner signer.crt -rkey signer.key "
+            "-reqin request -respout answer -nmin 5",
+        )
+        return web.Response(body=(folder / "answer").read_bytes())
+
+    return answer
+
+
+@pytest.mark.parametrize("by_delegate", [False, True])
+async def test_openssl_as_the_responder(
+    server: Server, root: CA, tmp_path: Path, by_delegate: bool
+) -> None:
+    scene = Scene.create(server.address, root)
+    write_pem(tmp_path, "ca", scene.ca.der, scene.ca.key)
+    if by_delegate:
+        delegate = scene.delegate(not_before=START, not_after=END)
+        write_pem(tmp_path, "signer", delegate.der, delegate.key)
+    else:
+        write_pem(tmp_path, "signer", scene.ca.der, scene.ca.key)
+    requests: list[bytes] = []
+    server.handlers["ocsp/issuing"] = openssl_responder(tmp_path, requests)
+    async with checker("ocsp") as revocation:
+        write_index(tmp_path, (LEAF_SERIAL, False), (OTHER_SERIAL, True))
+        await revocation.check(scene.path_without_root, at=utc_now())
+        write_index(tmp_path, (LEAF_SERIAL, True), (OTHER_SERIAL, False))
+        with pytest.raises(UserCertificateRevokedError):
+            await revocation.check(scene.path_without_root, at=utc_now())
+        write_index(tmp_path, (OTHER_SERIAL, False))
+        with pytest.raises(UserCertificateOCSPCheckFailedError) as caught:
+            await revocation.check(scene.path_without_root, at=utc_now())
+        assert caught.value.reason == "unknown"
+    text = await openssl(tmp_path, "ocsp -reqin request -req_text")
+    assert "sha1" in text
+    assert f"{LEAF_SERIAL:X}" in text
+    assert "Nonce" in text
+
+
+async def test_lists_of_openssl(server: Server, root: CA, tmp_path: Path) -> None:
+    scene = Scene.create(server.address, root)
+    write_pem(tmp_path, "ca", scene.ca.der, scene.ca.key)
+    (tmp_path / "config").write_text(
+        "[ca]\ndefault_ca=c\n[c]\ndatabase=index\ndefault_md=sha256\n"
+        "default_crl_days=1\ncrl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n"
+        "issuingDistributionPoint=critical,@d\n"
+        f"[d]\nfullname=URI:{server.address}/crl/issuing.crl\n"
+    )
+
+    async def serve(_: web.Request) -> web.StreamResponse:
+        await openssl(
+            tmp_path,
+            "ca -config config -gencrl -cert ca.crt -keyfile ca.key -out list",
+        )
+        await openssl(tmp_path, "crl -in list -outform DER -out list.der")
+        return web.Response(body=(tmp_path / "list.der").read_bytes())
+
+    server.handlers["crl/issuing.crl"] = serve
+    write_index(tmp_path, (LEAF_SERIAL, False), (OTHER_SERIAL, True))
+    async with checker("crl") as revocation:
+        await revocation.check(scene.path_without_root, at=utc_now())
+    write_index(tmp_path, (LEAF_SERIAL, True), (OTHER_SERIAL, True))
+    async with checker("crl") as revocation:
+        with pytest.raises(UserCertificateRevokedError):
+            await revocation.check(scene.path_without_root, at=utc_now())
+
+
+# --- the mock card's CAs
+
+
+class MockResponders:
+    """Serves what the mock card's CAs say, at the addresses in their certificates."""
+
+    def __init__(self, authority: Authority) -> None:
+        self.authority = authority
+        self.revoked: set[int] = set()
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return what answers at each address."""
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            body = self.authority.answer_ocsp(
+                await request.read(), revoked=self.revoked, at=utc_now()
+            )
+            return web.Response(body=body)
+
+        def serve(by: Literal["issuing", "root"]) -> Handler:
+            async def list_(_: web.Request) -> web.StreamResponse:
+                body = self.authority.revoke(self.revoked, utc_now(), by=by)
+                return web.Response(body=body)
+
+            return list_
+
+        return {
+            "ocsp/issuing": answer,
+            "ocsp/root": answer,
+            "crl/issuing.crl": serve("issuing"),
+            "crl/root.crl": serve("root"),
+        }
+
+
+@pytest.mark.parametrize("kind", ["ECC", "RSA"])
+@pytest.mark.parametrize("by", get_args(By))
+async def test_the_mock_cards_cas_answer_for_their_leaves_and_for_themselves(
+    server: Server, by: By, kind: Any
+) -> None:
+    authority = Authority.create(kind, address=server.address)
+    leaf = x509.Certificate.load(
+        authority.issue(
+            generate_key(KeyType.P384).public_key(),
+            Person(),
+            "authentication",
+            null_parameters=True,
+        )
+    )
+    issuing = x509.Certificate.load(authority.issuing_der)
+    path = CertificatePath(leaf, issuing, x509.Certificate.load(authority.root_der))
+    mock = MockResponders(authority)
+    server.handlers = mock.handlers()
+    async with checker(by) as revocation:
+        await revocation.check(path, at=utc_now())
+    for revoked in (leaf, issuing):
+        mock.revoked = {revoked.serial_number}
+        async with checker(by) as revocation:
+            with pytest.raises(UserCertificateRevokedError):
+                await revocation.check(path, at=utc_now())

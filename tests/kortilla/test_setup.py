@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: MIT
+"""What a developer is told who sets card login up in a way that can't work."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from fastapi import Depends, FastAPI
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+import kortilla.aiohttp
+import kortilla.starlette
+from kortilla import Identity, LoginService, Trust
+from kortilla.web.sessions import MemorySessionStore
+from tests.kortilla.browser import COOKIE, Browser, log_in
+from tests.kortilla.pki import NOW, ORIGIN, SATU, Leaf
+
+STARLETTES: list[Callable[[], Starlette]] = [Starlette, FastAPI]
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def service(trust: Trust) -> LoginService:
+    return LoginService(origin=ORIGIN, trust=trust, clock=lambda: NOW)
+
+
+@contextmanager
+def told(*words: str) -> Iterator[None]:
+    """Expect an error of the set-up that has these words."""
+    with pytest.raises(RuntimeError) as caught:
+        yield
+    for word in words:
+        assert word in str(caught.value)
+
+
+class Client:
+    """Asks an ASGI application, whose errors come through."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
+        self._cookie = ""
+
+    async def get(self, path: str) -> Any:
+        """Return what answers a GET, of JSON."""
+        return await self._ask("GET", path, b"")
+
+    async def post(self, path: str, content: Any) -> Any:
+        """Return what answers a POST."""
+        return await self._ask("POST", path, json.dumps(content).encode())
+
+    async def _ask(self, method: str, path: str, body: bytes) -> Any:
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": b"",
+            "headers": [
+                (b"origin", ORIGIN.encode()),
+                (b"content-type", b"application/json"),
+                (b"cookie", self._cookie.encode()),
+            ],
+        }
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": body}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await self._app(scope, receive, send)
+        assert sent[0]["status"] == 200
+        for name, value in sent[0]["headers"]:
+            if name == b"set-cookie" and COOKIE in value.decode():
+                self._cookie = value.decode().partition(";")[0]
+        return json.loads(b"".join(message.get("body", b"") for message in sent[1:]))
+
+
+# --- a second login
+
+
+@pytest.mark.parametrize(
+    ("make", "setup"),
+    [
+        (web.Application, kortilla.aiohttp.setup),
+        *((make, kortilla.starlette.setup) for make in STARLETTES),
+    ],
+)
+def test_a_second_setup_is_refused(
+    make: Callable[[], Any], setup: Callable[..., None], service: LoginService
+) -> None:
+    app = make()
+    setup(app, service)
+    with told("setup() was called", "application of its own"):
+        setup(app, service, prefix="/other")
+    setup(make(), service)
+
+
+# --- no login
+
+
+async def who(request: web.Request) -> web.Response:
+    """Tell who is logged in, on aiohttp."""
+    identity = await kortilla.aiohttp.current_identity(request)
+    return web.json_response({"satu": identity and identity.satu})
+
+
+async def test_aiohttp_without_setup(caplog: pytest.LogCaptureFixture) -> None:
+    app = web.Application()
+    app.router.add_get("/who", who)
+    server = TestServer(app)
+    async with server:
+        browser = Browser(server)
+        async with browser.request("GET", "/who", headers={}) as answer:
+            assert answer.status == 500
+        await browser.http.close()
+    assert "Card login is not set up: call setup(app, service)" in caplog.text
+
+
+async def test_on_aiohttp_a_mounted_application_has_the_login_around_it(
+    service: LoginService, leaf: Leaf
+) -> None:
+    app, mounted = web.Application(), web.Application()
+    kortilla.aiohttp.setup(app, service)
+    for each in (app, mounted):
+        each.router.add_get("/who", who)
+    app.add_subapp("/mounted", mounted)
+    server = TestServer(app)
+    async with server:
+        browser = Browser(server)
+        assert (await log_in(browser, leaf))[0] == 200
+        for path in ("/who", "/mounted/who"):
+            async with browser.request("GET", path, headers={}) as answer:
+                assert await answer.json() == {"satu": SATU}
+        await browser.http.close()
+
+
+def mounting(mounted: Starlette) -> Starlette:
+    """Return an application with another one mounted; both tell who is logged in."""
+
+    async def who(request: Request) -> JSONResponse:
+        identity = await kortilla.starlette.current_identity(request)
+        return JSONResponse({"satu": identity and identity.satu})
+
+    mounted.add_route("/who", who)
+    app = Starlette(routes=[Route("/who", who)])
+    app.mount("/mounted", mounted)
+    return app
+
+
+@pytest.mark.parametrize("make", STARLETTES)
+async def test_starlette_without_setup_or_mounted(
+    make: Callable[[], Starlette], service: LoginService
+) -> None:
+    app = mounting(make())
+    with told("not set up", "call setup(app, service)"):
+        await Client(app).get("/who")
+    kortilla.starlette.setup(app, service)
+    client = Client(app)
+    assert await client.get("/who") == {"satu": None}
+    with told("mounted", "same service and the same sessions"):
+        await client.get("/mounted/who")
+
+
+@pytest.mark.parametrize("make", STARLETTES)
+async def test_on_starlette_a_mounted_application_that_is_set_up_as_told(
+    make: Callable[[], Starlette], service: LoginService, leaf: Leaf
+) -> None:
+    mounted = make()
+    app = mounting(mounted)
+    sessions = MemorySessionStore()
+    for each in (app, mounted):
+        kortilla.starlette.setup(each, service, sessions=sessions)
+    client = Client(app)
+    nonce = (await client.post("/auth/challenge", {}))["nonce"]
+    token = leaf.token(nonce=nonce)
+    await client.post("/auth/login", {"authToken": token})
+    for path in ("/who", "/mounted/who"):
+        assert await client.get(path) == {"satu": SATU}
+
+
+async def test_fastapi_without_setup() -> None:
+    app = FastAPI()
+    person = Depends(kortilla.starlette.current_identity)
+
+    @app.get("/who")
+    async def who(person: Annotated[Identity | None, person]) -> str:
+        raise AssertionError(person)
+
+    with told("Card login is not set up"):
+        await Client(app).get("/who")
+
+
+# --- a login that nothing reaches
+
+
+async def everything(_: web.Request) -> web.Response:
+    """Answer whatever comes, on aiohttp."""
+    return web.Response(text="everything")
+
+
+AIOHTTP: dict[str, Callable[[web.Application], Any]] = {
+    "/auth/{tail}": lambda app: app.router.add_route(
+        "*", "/auth/{tail:.*}", everything
+    ),
+    "/auth/challenge": lambda app: app.router.add_post("/auth/challenge", everything),
+    "/auth/static": lambda app: app.router.add_static("/auth/static", REPOSITORY),
+    "/auth": lambda app: app.add_subapp("/auth", web.Application()),
+}
+
+
+@pytest.mark.parametrize("what", list(AIOHTTP))
+async def test_aiohttp_does_not_start_where_another_route_comes_first(
+    what: str, service: LoginService
+) -> None:
+    app = web.Application()
+    AIOHTTP[what](app)
+    kortilla.aiohttp.setup(app, service)
+    with told("can't be reached", what):
+        await TestServer(app).start_server()
+
+
+async def test_aiohttp_prefers_card_login_to_a_route_for_everything(
+    service: LoginService,
+) -> None:
+    inner = web.Application()
+    for app in (outer := web.Application(), inner):
+        app.router.add_route("*", "/{tail:.*}", everything)
+        kortilla.aiohttp.setup(app, service)
+    outer.add_subapp("/inner", inner)
+    server = TestServer(outer)
+    async with server:
+        browser = Browser(server)
+        await browser.challenge()
+        async with browser.request(
+            "GET", "/inner/auth/static/kortilla.js", headers={}
+        ) as answer:
+            assert answer.status == 200
+        await browser.http.close()
+
+
+async def anything(_: Request) -> JSONResponse:
+    """Answer whatever comes, on Starlette."""
+    return JSONResponse("anything")
+
+
+STARLETTE: dict[str, Mount | Route] = {
+    "files": Mount("/", StaticFiles(directory=REPOSITORY)),
+    "a path": Route("/{path:path}", anything),
+    "the prefix": Mount("/auth", Starlette()),
+    "one route": Route("/auth/challenge", anything, methods=["POST"]),
+}
+
+
+@pytest.mark.parametrize("make", STARLETTES)
+@pytest.mark.parametrize("what", list(STARLETTE))
+async def test_starlette_refuses_a_setup_after_what_takes_its_requests(
+    what: str, make: Callable[[], Starlette], service: LoginService
+) -> None:
+    app = make()
+    app.router.routes.append(STARLETTE[what])
+    with told("can't be reached", repr(STARLETTE[what].path)):
+        kortilla.starlette.setup(app, service)
+    # In the other order all is well.
+    app = make()
+    kortilla.starlette.setup(app, service)
+    app.router.routes.append(STARLETTE[what])
+    assert await Client(app).post("/auth/challenge", {})
+
+
+# --- Django, of which a process has one
+
+DJANGO = """
+import sys
+from types import ModuleType
+
+import django
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.http import HttpResponse, JsonResponse
+from django.test import Client
+from django.urls import include, path, re_path
+
+from kortilla import LoginService, Trust
+from kortilla.django import current_identity, urls
+
+case, folder = sys.argv[1:]
+service = LoginService(
+    origin="https://service.example", trust=Trust.from_folder(folder, test=True)
+)
+
+def who(request):
+    identity = async_to_sync(current_identity)(request)
+    return JsonResponse({"satu": identity and identity.satu})
+
+def everything(request, **_):
+    return HttpResponse("everything")
+
+addresses = ModuleType("addresses")
+mine = [path("who", who)]
+login = lambda: [path("auth/", include(urls(service)))]
+late = re_path("^.*$", everything)
+addresses.urlpatterns = {
+    "none": lambda: mine,
+    "first": lambda: [*mine, *login(), late],
+    "late": lambda: [*mine, late, *login()],
+    "partly": lambda: [*mine, path("auth/static/<path:p>", everything), *login()],
+    "namespace": lambda: [*mine, path("auth/", include((urls(service), "cards")))],
+    "twice": lambda: [*mine, *login(), *login()],
+}[case]()
+settings.configure(
+    ALLOWED_HOSTS=["*"],
+    FORCE_SCRIPT_NAME="/shop",
+    ROOT_URLCONF=addresses,
+    SECRET_KEY="x",
+)
+django.setup()
+print(Client().get("/who").content.decode())
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("first", ""),
+        ("namespace", ""),
+        ("none", "Card login is not set up: urls.py has no include(urls(service))."),
+        ("late", "'^.*$' takes /shop/auth/challenge before it does."),
+        ("partly", "'auth/static/<path:p>' takes /shop/auth/static/kortilla.js before"),
+        ("twice", "urls() was called before, and a process has one login."),
+    ],
+)
+def test_django(case: str, words: str, trust_folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", DJANGO, case, trust_folder],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    if words:
+        assert done.returncode == 1
+        error = done.stderr.strip().splitlines()[-1]
+        assert error.startswith("RuntimeError: ")
+        assert words in error
+    else:
+        assert done.stdout == '{"satu": null}\n', done.stderr

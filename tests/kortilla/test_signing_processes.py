@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: MIT
+"""PDF files are read by few processes, in bounds, and the service stays free."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kortilla import Trust
+from kortilla.errors import DocumentNotSignableError, SigningUnavailableError
+from kortilla.signing import pades, processes, verify_signatures
+from kortilla.signing.cades import finish_file, prepare_file
+from kortilla.signing.pades import finish_pdf
+from kortilla.signing.processes import PdfProcesses
+from kortilla.web.http import Headers
+from kortilla.web.refusals import refuse
+from tests.kortilla import pki
+from tests.kortilla.pki import CA, NOW, Leaf, key
+from tests.kortilla.signing_parts import (
+    answer_to,
+    digest,
+    make_pdf,
+    page_answer,
+    prepared_pdf,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def numbers(count: int) -> bytes:
+    """Return a PDF that has a list of numbers: 7 µs and 250 octets for each."""
+    return make_pdf(catalog="/A[" + "0 " * count + "]")
+
+
+@pytest.fixture(scope="module")
+def signer(ca: CA) -> Leaf:
+    """A sound signature certificate."""
+    return ca.issue(key("P-256"), key_usage=pki.SIGNATURE)
+
+
+class Pool(PdfProcesses):
+    """Processes that a test can look at and hold up."""
+
+    def there(self) -> list[int]:
+        """Return the ids of the processes that are there."""
+        return [
+            each._popen.pid
+            for each in self._processes
+            if each._popen is not None and each._popen.poll() is None
+        ]
+
+    async def start(self, signer: Leaf, trust: Trust) -> None:
+        """Have all processes there."""
+        while len(self.there()) < len(self._processes):
+            await asyncio.gather(*(prepared_pdf(signer, trust) for _ in range(4)))
+
+    def signal(self, number: int) -> None:
+        """Send a signal to each process."""
+        for each in self.there():
+            os.kill(each, number)
+            if number == signal.SIGSTOP:  # else it may still read what comes next
+                os.waitid(os.P_PID, each, os.WSTOPPED | os.WNOWAIT)
+
+    async def has(self, count: int) -> None:
+        """Wait until that many pieces of work have come, and one for each process."""
+        while (  # noqa: ASYNC110 - a pipe tells nobody
+            self._pending < count
+            or self._jobs.qsize() > count - len(self._processes)
+            or not all(map(unread, self._processes))
+        ):
+            await asyncio.sleep(0)
+
+
+def unread(process: Any) -> int:
+    """Return how many octets a process that was stopped has not read."""
+    answer = fcntl.ioctl(process._popen.stdin, termios.FIONREAD, bytes(4))
+    return int(struct.unpack("i", answer)[0])
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Pool]]:
+    """Give processes of its own to a test."""
+    used: list[Pool] = []
+
+    def make(*, count: int = processes.PROCESSES, **limits: int) -> Pool:
+        monkeypatch.setattr(processes, "PROCESSES", count)
+        pool = Pool(**limits)
+        used.append(pool)
+        monkeypatch.setattr(pades, "shared_processes", lambda: pool)
+        return pool
+
+    yield make
+    for each in used:
+        each.close()
+        assert each.there() == []
+
+
+class Spy(ThreadPoolExecutor):
+    """The event loop's own threads, which say what they did."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.did: list[str] = []
+
+    def submit(self, work: Any, /, *arguments: Any, **options: Any) -> Any:
+        self.did.append(work.__name__)
+        return super().submit(work, *arguments, **options)
+
+
+@pytest.fixture
+async def spy() -> AsyncIterator[Spy]:
+    """Watch the event loop's own threads."""
+    with Spy() as spy:
+        asyncio.get_running_loop().set_default_executor(spy)
+        yield spy
+
+
+async def test_twelve_pdf_files_are_worked_on_and_the_thirteenth_is_refused(
+    signer: Leaf, trust: Trust, use: Callable[..., Pool], spy: Spy
+) -> None:
+    pool = use()
+    await pool.start(signer, trust)
+    pool.signal(signal.SIGSTOP)
+    pdf = make_pdf("Sopimus" * 150_000)  # 1 MB
+    waiting = [asyncio.create_task(prepared_pdf(signer, trust, pdf)) for _ in range(12)]
+    await pool.has(12)
+    with pytest.raises(SigningUnavailableError) as caught:
+        await prepared_pdf(signer, trust, pdf)
+    # They wait for processes that stand still, and names are looked up all the same.
+    assert await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+    assert not any(each.done() for each in waiting)
+    pool.signal(signal.SIGCONT)
+    for state in (await asyncio.gather(*waiting))[:3]:
+        answer = answer_to(state, signer)
+        signed = await finish_pdf(state, answer, trust=trust, at=NOW)
+        assert signed.content.startswith(pdf)
+    assert spy.did == ["getaddrinfo"]
+    refused = refuse(caught.value, Headers())
+    assert refused.status == 503
+    assert "Retry-After" in dict(refused.headers)
+
+
+async def test_who_goes_away_makes_room(
+    signer: Leaf, trust: Trust, use: Callable[..., Pool]
+) -> None:
+    pool = use()
+    await pool.start(signer, trust)
+    pool.signal(signal.SIGSTOP)
+    waiting = [asyncio.create_task(prepared_pdf(signer, trust)) for _ in range(12)]
+    await pool.has(12)
+    waiting.pop().cancel()
+    with pytest.raises(SigningUnavailableError):
+        while True:
+            waiting.append(asyncio.create_task(prepared_pdf(signer, trust)))
+            await asyncio.sleep(0)
+            if waiting[-1].done():
+                await waiting.pop()
+    assert len(waiting) == 12
+    pool.signal(signal.SIGCONT)
+    await asyncio.gather(*waiting)
+
+
+async def test_a_pdf_that_nobody_waits_for_any_more_is_given_up(
+    signer: Leaf, trust: Trust, use: Callable[..., Pool]
+) -> None:
+    pool = use(count=1)
+    await pool.start(signer, trust)
+    [busy] = pool.there()
+    pool.signal(signal.SIGSTOP)  # it would never answer
+    request = asyncio.create_task(prepared_pdf(signer, trust))
+    await pool.has(1)
+    request.cancel()
+    assert await prepared_pdf(signer, trust)
+    assert busy not in pool.there()
+
+
+async def test_who_has_signed_comes_before_who_prepares_and_is_let_in(
+    signer: Leaf, trust: Trust, use: Callable[..., Pool]
+) -> None:
+    pool = use(count=1)
+    state = await prepared_pdf(signer, trust)
+    pool.signal(signal.SIGSTOP)
+    done: list[str] = []
+    preparing = [asyncio.create_task(prepared_pdf(signer, trust)) for _ in range(12)]
+    await pool.has(12)
+    finishing = asyncio.create_task(
+        finish_pdf(state, answer_to(state, signer), trust=trust, at=NOW)
+    )
+    await pool.has(13)
+    finishing.add_done_callback(lambda _: done.append("finished"))
+    for each in preparing:
+        each.add_done_callback(lambda _: done.append("prepared"))
+    pool.signal(signal.SIGCONT)
+    await asyncio.gather(finishing, *preparing)
+    assert done.index("finished") == 1
+
+
+async def test_hashing_does_not_take_the_event_loops_own_threads_either(
+    signer: Leaf, trust: Trust, spy: Spy
+) -> None:
+    content = bytes(1_000_000)
+    state = await prepare_file(
+        content, certificate=signer.der, trust=trust, name="a", at=NOW
+    )
+    await finish_file(state, answer_to(state, signer), trust=trust, at=NOW)
+    answer = page_answer(signer, {"a": digest(content)})
+    await verify_signatures(answer, {"a": content}, trust=trust, at=NOW)
+    assert spy.did == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "pdf", "why"),
+    [
+        ({"seconds": 1}, numbers(1_200_000), "too long"),
+        ({"memory": 160 << 20, "seconds": 60}, numbers(600_000), "too much memory"),
+    ],
+    ids=["time", "memory"],
+)
+async def test_a_pdf_that_takes_too_much_is_given_up_and_named(
+    signer: Leaf,
+    trust: Trust,
+    use: Callable[..., Pool],
+    limits: dict[str, int],
+    pdf: bytes,
+    why: str,
+) -> None:
+    use(**limits)
+    with pytest.raises(DocumentNotSignableError, match=why):
+        await prepared_pdf(signer, trust, pdf)
+    # Whoever comes next has a process again.
+    assert await asyncio.gather(*(prepared_pdf(signer, trust) for _ in range(10)))
+
+
+async def test_a_process_that_ends_is_named_and_replaced(
+    signer: Leaf, trust: Trust, use: Callable[..., Pool]
+) -> None:
+    pool = use(count=1)
+    await pool.start(signer, trust)
+    pool.signal(signal.SIGSTOP)
+    under_way = asyncio.create_task(prepared_pdf(signer, trust))
+    await pool.has(1)
+    pool.signal(signal.SIGKILL)
+    with pytest.raises(DocumentNotSignableError, match=r"has ended \(status -9\)"):
+        await under_way
+    assert await prepared_pdf(signer, trust)
+    # One that ends while it has nothing to do costs nobody anything.
+    [idle] = pool.there()
+    watched = os.pidfd_open(idle)
+    pool.signal(signal.SIGKILL)
+    select.select([watched], [], [])
+    os.close(watched)
+    assert await prepared_pdf(signer, trust)
+
+
+async def test_a_python_that_cannot_be_started_is_said(
+    signer: Leaf,
+    trust: Trust,
+    use: Callable[..., Pool],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    use()
+    for program in ("/nowhere/python", "/bin/true"):
+        monkeypatch.setattr(
+            processes, "get_executable", lambda program=program: program
+        )
+        with pytest.raises(SigningUnavailableError, match="can't be started"):
+            await prepared_pdf(signer, trust)
+    monkeypatch.undo()
+    use()
+    assert await prepared_pdf(signer, trust)
+
+
+async def test_signals_for_the_service_do_not_end_what_is_under_way(
+    signer: Leaf, trust: Trust, use: Callable[..., Pool]
+) -> None:
+    pool = use(count=1)
+    await pool.start(signer, trust)
+    [child] = pool.there()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        pool.signal(number)
+    assert await prepared_pdf(signer, trust)
+    assert pool.there() == [child]
+
+
+# A service without the guard that multiprocessing asks for. It imports from a folder
+# that only it knows, and blocks the signals that end a process.
+SERVICE = """\
+import asyncio, os, signal, sys
+sys.path.insert(0, os.environ.pop("ROOT"))
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGPROF})
+from kortilla.signing.pdf import Placeholder
+from kortilla.signing.processes import shared_processes
+
+print("begins", flush=True)
+certificate, pdf, slow = (open(each, "rb").read() for each in sys.argv[1:])
+empty = dict.fromkeys(("reason", "location", "field_name", "box"))
+wanted = Placeholder(
+    certificate=certificate, chain=(), hash_function="SHA-256", page=0, text="", **empty
+)
+prepare = shared_processes().prepare
+print(len(asyncio.run(prepare(wanted, pdf))[1]), flush=True)
+print(len(asyncio.run(prepare(wanted, pdf))[1]), flush=True)
+"""
+FORKED = """
+if not (child := os.fork()):
+    print(len(asyncio.run(shared_processes().prepare(wanted, pdf))[1]), flush=True)
+    sys.exit()
+os.waitpid(child, 0)
+"""
+ENDS_MEANWHILE = """
+async def give_up():
+    asyncio.ensure_future(prepare(wanted, slow))
+    while not (there := [p for p in shared_processes()._processes if p._popen]):
+        await asyncio.sleep(0)
+    print(*(each._popen.pid for each in there), flush=True)
+"""
+
+
+@pytest.fixture
+def service(tmp_path: Path, signer: Leaf) -> Callable[..., subprocess.Popen[str]]:
+    """Start a small service, as a program or as text."""
+    (tmp_path / "certificate").write_bytes(signer.der)
+    (tmp_path / "pdf").write_bytes(make_pdf())
+    (tmp_path / "slow").write_bytes(numbers(5_000_000))
+
+    def start(script: str, *, as_text: bool = False) -> subprocess.Popen[str]:
+        program = tmp_path / "service.py"
+        program.write_text(script)
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-Wignore",  # Python 3.12 warns of each fork beside threads
+                *(["-c", script] if as_text else [program]),
+                *(tmp_path / name for name in ("certificate", "pdf", "slow")),
+            ],
+            cwd=tmp_path,
+            env={"ROOT": str(ROOT), "PATH": os.defpath},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return start
+
+
+@pytest.mark.parametrize("as_text", [False, True], ids=["a program", "python -c"])
+def test_a_service_need_not_guard_its_main_module(
+    service: Callable[..., subprocess.Popen[str]], as_text: bool
+) -> None:
+    out, errors = service(SERVICE, as_text=as_text).communicate()
+    assert (out.split(), errors) == (["begins", "32", "32"], "")
+
+
+def test_a_service_that_forks_has_processes_on_both_sides(
+    service: Callable[..., subprocess.Popen[str]],
+) -> None:
+    out, errors = service(SERVICE + FORKED).communicate()
+    assert (out.split(), errors) == (["begins", "32", "32", "32"], "")
+
+
+@pytest.mark.parametrize("kill", [False, True], ids=["by itself", "SIGKILL"])
+def test_no_process_is_left_when_the_service_ends(
+    service: Callable[..., subprocess.Popen[str]], kill: bool
+) -> None:
+    wait = "await asyncio.Event().wait()" if kill else ""
+    running = service(f"{SERVICE}{ENDS_MEANWHILE}    {wait}\nasyncio.run(give_up())")
+    with running:
+        assert running.stdout
+        lines = [running.stdout.readline() for _ in range(4)]
+        watched = []
+        for number in lines[-1].split():
+            with contextlib.suppress(ProcessLookupError):  # it has ended already
+                watched.append(os.pidfd_open(int(number)))
+        if kill:
+            running.kill()
+        for each in watched:  # even one whose PDF takes for ever
+            select.select([each], [], [])
+            os.close(each)

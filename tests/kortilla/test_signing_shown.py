@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""Other programs show who signed a PDF, and where it is to be seen."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kortilla import Trust
+from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
+from native_host.mock_card.pytest_plugin import KortillaCard
+from tests.kortilla.signing_parts import (
+    card_answer,
+    flipped,
+    make_pdf,
+    signing_certificate,
+)
+
+BOX = (72, 600, 372, 660)
+
+
+def run(*command: str | Path) -> str:
+    """Run a program and return what it prints."""
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True, text=True
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def nss(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database of certificates, as Firefox and poppler have it."""
+    folder = tmp_path_factory.mktemp("nss")
+    run("certutil", "-N", "-d", folder, "--empty-password")
+    return folder
+
+
+async def signed_by(card: KortillaCard, **more: Any) -> bytes:
+    trust = Trust.from_folder(card.folder, test=True)
+    state = await prepare_pdf(
+        make_pdf(pages=2),
+        certificate=signing_certificate(card),
+        trust=trust,
+        name="sopimus.pdf",
+        **more,
+    )
+    return (await finish_pdf(state, card_answer(state, card), trust=trust)).content
+
+
+async def test_pdfsig_shows_the_signer(
+    kortilla_card: KortillaCard, tmp_path: Path, nss: Path
+) -> None:
+    file = tmp_path / "signed.pdf"
+    pdf = await signed_by(kortilla_card)
+
+    def shown() -> str:
+        return run("pdfsig", "-no-ocsp", "-nssdir", nss, file)
+
+    file.write_bytes(pdf)
+    text = shown()
+    assert kortilla_card.person.satu in text
+    assert "Signature Type: ETSI.CAdES.detached" in text
+    assert "Signing Hash Algorithm: SHA-384" in text
+    assert "Total document signed" in text
+    assert "Signature is Valid." in text
+    assert "Certificate issuer is unknown." in text
+    for name in ("root", "issuing"):
+        ca = kortilla_card.folder / f"{name}.der"
+        run("certutil", "-A", "-d", nss, "-n", name, "-t", "C,C,C", "-i", ca)
+    # NSS then trusts it. poppler calls that "Unknown issue": it reads an error number
+    # that is left over from a search for an extension that the CAs do not have.
+    assert "issuer is unknown" not in shown()
+    leaf = tmp_path / "leaf.der"
+    leaf.write_bytes(signing_certificate(kortilla_card))
+    assert "Chain is good!" in run("vfychain", "-pp", "-u", "4", "-d", nss, leaf)
+    file.write_bytes(flipped(pdf, pdf.index(b"Sopimus")))
+    assert "Signature is Valid." not in shown()
+
+
+def pixels(pdf: bytes, folder: Path, page: int) -> tuple[int, int, bytes]:
+    """Render a page at 72 dots an inch; return width, height and its grey values."""
+    file = folder / "page.pdf"
+    file.write_bytes(pdf)
+    number = str(page)
+    run(
+        *("pdftoppm", "-r", "72", "-gray", "-singlefile", "-f", number, "-l", number),
+        *(file, folder / "page"),
+    )
+    _, size, _, grey = (folder / "page.pgm").read_bytes().split(b"\n", 3)
+    width, height = map(int, size.split())
+    return width, height, grey
+
+
+def ink(image: tuple[int, int, bytes], box: tuple[int, int, int, int]) -> int:
+    """Count the dark dots in a box of a page."""
+    width, height, grey = image
+    left, bottom, right, top = box
+    return sum(
+        value < 160
+        for row in range(height - top, height - bottom)
+        for value in grey[row * width + left : row * width + right]
+    )
+
+
+async def test_the_appearance_is_on_its_page_and_nowhere_else(
+    kortilla_card: KortillaCard, tmp_path: Path
+) -> None:
+    pdf = await signed_by(
+        kortilla_card,
+        appearance=Appearance(BOX, page=-1, text="Sähköisesti allekirjoitettu"),
+    )
+    inside = (BOX[0] + 3, BOX[1] + 3, BOX[2] - 3, BOX[3] - 3)
+    first, second = (pixels(pdf, tmp_path, page) for page in (1, 2))
+    bare = pixels(await signed_by(kortilla_card), tmp_path, 2)
+    assert ink(second, inside) > 100
+    assert ink(bare, BOX) == 0
+    assert first == bare
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sähköisesti allekirjoitettu: ÄÖÅ äöå šž – €",
+        "Elektroniskt undertecknad",
+        "Piera Ánde SPECIMEN-ČÁHČI ŊŦĐ\ndáhton čálli (100 %)",
+        "100%(text)s %d",
+    ],
+)
+async def test_the_text_is_read_as_the_service_wrote_it(
+    kortilla_card: KortillaCard, tmp_path: Path, text: str
+) -> None:
+    pdf = await signed_by(kortilla_card, appearance=Appearance(BOX, text=text))
+    file = tmp_path / "signed.pdf"
+    file.write_bytes(pdf)
+    read = run("pdftotext", "-layout", "-f", "1", "-l", "1", file, "-")
+    lines = [line.strip() for line in read.splitlines()]
+    assert [line for line in lines if line not in {"", "Sopimus"}] == text.splitlines()
+
+
+async def test_without_a_text_the_name_and_the_time_are_there_and_no_satu(
+    kortilla_card: KortillaCard, tmp_path: Path
+) -> None:
+    pdf = await signed_by(kortilla_card, appearance=Appearance(BOX))
+    file = tmp_path / "signed.pdf"
+    file.write_bytes(pdf)
+    read = run("pdftotext", "-f", "1", "-l", "1", file, "-")
+    person = kortilla_card.person
+    assert f"{person.given_name} {person.surname}" in read
+    assert " UTC" in read
+    assert person.satu not in read
+
+
+@pytest.mark.parametrize(
+    ("box", "text"),
+    [
+        ((0, 0, 0, 10), None),
+        ((10, 10, 5, 20), None),
+        ((0, 20, 10, 10), None),
+        ((0, 0, 10, 20_000), None),
+        (BOX, ""),
+        (BOX, "x" * 501),
+    ],
+)
+def test_an_appearance_that_can_not_be_seen_is_the_callers_mistake(
+    box: tuple[int, int, int, int], text: str | None
+) -> None:
+    with pytest.raises(ValueError, match=r"box|text"):
+        Appearance(box, text=text)

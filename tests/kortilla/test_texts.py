@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""The catalogues: the same texts in each language, and no word that must not be."""
+
+import inspect
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kortilla import errors
+from kortilla.web import texts
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ["kortilla.web.texts", "kortilla.demo.texts"]
+STATIC = ROOT / "kortilla" / "client" / "texts"
+
+
+def page_client_texts(language: str) -> dict[str, str]:
+    script = f'import t from "{STATIC}/{language}.js"; console.log(JSON.stringify(t))'
+    run = subprocess.run(
+        ["node", "--input-type=module", "-e", script],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    content: dict[str, str] = json.loads(run.stdout)
+    return content
+
+
+def all_catalogues(language: str) -> dict[str, str]:
+    return {
+        f"{package}:{key}": text
+        for package in PACKAGES
+        for key, text in texts.catalogue(language, package).items()
+    } | page_client_texts(language)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_each_language_has_each_text(package: str) -> None:
+    assert texts.languages(package) == ("en", "fi", "sv")
+    keys = [set(texts.catalogue(lang, package)) for lang in texts.languages(package)]
+    assert keys[0] == keys[1] == keys[2]
+
+
+def test_each_language_has_each_text_of_the_page_client() -> None:
+    keys = [set(page_client_texts(language)) for language in ("en", "fi", "sv")]
+    assert keys[0] == keys[1] == keys[2]
+
+
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+def test_no_text_is_empty_or_uses_a_forbidden_word(language: str) -> None:
+    for key, text in all_catalogues(language).items():
+        assert text.strip(), key
+        assert not re.search(
+            r"henkilötunnu|personbeteckning|personal identity code|\bHETU\b",
+            text,
+            re.IGNORECASE,
+        ), key
+
+
+def test_each_error_of_the_validator_has_a_text() -> None:
+    codes = {
+        error.code
+        for _, error in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(error, errors.RelyingPartyError)
+    }
+    assert codes <= set(texts.catalogue("en"))
+
+
+def test_the_page_client_has_a_text_for_each_code_of_the_protocol() -> None:
+    section = (ROOT / "PROTOCOL.md").read_text().split("## 5. Codes")[1]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    # Those of the command line and the token (L, P) alone never reach a page.
+    rows = [row for row in rows if not {*row.split("|")[2].split()} <= {"L", "P"}]
+    codes = {
+        code for row in rows for code in re.findall("`([A-Z_]+)`", row.split("|")[1])
+    }
+    assert codes
+    assert codes <= set(page_client_texts("en"))
+
+
+@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+def test_an_error_text_is_in_full_sentences(language: str) -> None:
+    for key, text in page_client_texts(language).items():
+        assert re.fullmatch(r"[A-ZÅÄÖ].*\.", text), key

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: MIT
+"""Django under gunicorn: one worker after another login, with Redis and revocation."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kortilla import background
+from tests.kortilla.browser import Browser, code, log_in
+from tests.kortilla.pki import CA, ORIGIN, SATU
+from tests.kortilla.redis_server import RedisServer
+from tests.kortilla.responder import List, OCSPAnswer, Scene, Server
+from tests.kortilla.sites import RunningSite
+
+#: How many logins of each worker are wanted, and of all after which one gives up.
+ENOUGH, MOST = 4, 200
+
+
+@pytest.fixture
+def scene(server: Server, root: CA) -> Scene:
+    """Everybody's card is good, by OCSP and by CRL."""
+    scene = Scene.create(server.address, root)
+    server.handlers = {
+        "ocsp/issuing": OCSPAnswer(scene.ca),
+        "ocsp/root": OCSPAnswer(root),
+        "crl/issuing.crl": List(scene.ca),
+        "crl/root.crl": List(root),
+    }
+    return scene
+
+
+@contextmanager
+def gunicorn(
+    folder: Path, scene: Scene, redis: RedisServer, *options: str
+) -> Iterator[RunningSite]:
+    """Run two workers; they must end well, and have had no error."""
+    for name, ca in {"ca": scene.ca, "root": scene.root}.items():
+        (folder / f"{name}.der").write_bytes(ca.der)
+    service = f"tests.kortilla.serving:wsgi({str(folder)!r}, {redis.url!r}, 'both')"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        tempfile.TemporaryFile("w+") as log,
+    ):
+        running = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "gunicorn", "--workers=2"),
+                *("--no-control-socket", "--bind", f"fd://{listener.fileno()}"),
+                *(*options, service),
+            ],
+            pass_fds=[listener.fileno()],
+            stderr=log,
+        )
+        try:
+            yield RunningSite(listener.getsockname()[1])
+        finally:
+            running.terminate()
+            running.wait(30)
+            log.seek(0)
+            text = log.read()
+        assert running.returncode == 0, text
+        assert "Traceback" not in text, text
+        assert "closed" not in text, text
+
+
+@pytest.fixture(params=["sync", "gthread", "sync --preload"])
+def site(
+    request: pytest.FixtureRequest, tmp_path: Path, scene: Scene, redis: RedisServer
+) -> Iterator[RunningSite]:
+    kind, *more = request.param.split()
+    with gunicorn(tmp_path, scene, redis, "--worker-class", kind, *more) as site:
+        yield site
+
+
+@pytest.fixture
+async def browsers(site: RunningSite) -> AsyncIterator[list[Browser]]:
+    """People who come at the same time, to whichever worker takes each request."""
+    browsers = [Browser(site, keep_alive=False) for _ in range(4)]
+    yield browsers
+    for browser in browsers:
+        await browser.http.close()
+
+
+async def answered_by(browser: Browser) -> int:
+    """Return the process that says who is logged in."""
+    async with browser.request("GET", "/who", headers={}) as answer:
+        assert answer.status == 200
+        assert await answer.json() == {"satu": SATU}
+        return int(answer.headers["X-Process"])
+
+
+async def log_in_often(browsers: list[Browser], scene: Scene) -> set[int]:
+    """Log in until two workers have served enough, and return their processes."""
+    seen: Counter[int] = Counter()
+
+    async def one(browser: Browser) -> None:
+        assert (await log_in(browser, scene.leaf))[0] == 200
+        seen[await answered_by(browser)] += 1
+
+    while len([n for n in seen.values() if n >= ENOUGH]) < 2:
+        assert seen.total() < MOST, seen
+        await asyncio.gather(*(one(browser) for browser in browsers))
+    return set(seen)
+
+
+async def test_each_worker_logs_people_in_again_and_again(
+    browsers: list[Browser], scene: Scene, server: Server
+) -> None:
+    await log_in_often(browsers, scene)
+    assert {"ocsp/issuing", "crl/issuing.crl"} <= set(server.asked)
+    browser = browsers[0]
+    for origin, status in (("https://other.example", 403), (ORIGIN, 200)):
+        async with browser.request(
+            "POST", "/leave", headers={"Origin": origin}
+        ) as answer:
+            assert answer.status == status
+    assert await browser.who() is None
+
+
+async def test_what_revocation_says_counts_each_time(
+    browsers: list[Browser], scene: Scene, server: Server
+) -> None:
+    good = server.handlers["ocsp/issuing"]
+    for _ in range(3):
+        for status, wanted in (
+            ("revoked", "USER_CERTIFICATE_REVOKED"),
+            ("unknown", "USER_CERTIFICATE_OCSP_CHECK_FAILED"),
+        ):
+            server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, status=status)
+            for browser in browsers:
+                assert code(await log_in(browser, scene.leaf)) == (403, wanted)
+        server.handlers["ocsp/issuing"] = good
+        for browser in browsers:
+            assert (await log_in(browser, scene.leaf))[0] == 200
+
+
+async def end(process: int, kind: signal.Signals) -> None:
+    """Send a signal, and wait for the end that it brings."""
+    ended = asyncio.Event()
+    file = os.pidfd_open(process)
+    asyncio.get_running_loop().add_reader(file, ended.set)
+    signal.pidfd_send_signal(file, kind)
+    await ended.wait()
+    asyncio.get_running_loop().remove_reader(file)
+    os.close(file)
+
+
+async def test_workers_that_end_are_replaced(
+    browsers: list[Browser], scene: Scene
+) -> None:
+    """One after a limit of requests or at a reload, and one by a crash."""
+    before = await log_in_often(browsers, scene)
+    kinds = [signal.SIGTERM, signal.SIGKILL]
+    for process, kind in zip(sorted(before), kinds, strict=True):
+        await end(process, kind)
+    assert not await log_in_often(browsers, scene) & before
+
+
+async def test_a_browser_that_goes_away(
+    browsers: list[Browser], scene: Scene, site: RunningSite
+) -> None:
+    head = (
+        f"POST /auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: {ORIGIN}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+    )
+    for _ in range(5):
+        for body in ("", "{", '{"authToken": {}}' + " " * 82):
+            _, writer = await asyncio.open_connection("127.0.0.1", site.port)
+            writer.write((head + body).encode())
+            await writer.drain()
+            writer.transport.abort()
+    await log_in_often(browsers, scene)
+
+
+# --- the loop itself
+
+
+async def thread_and_loop() -> tuple[str, int]:
+    return threading.current_thread().name, id(asyncio.get_running_loop())
+
+
+def test_synchronous_code_shares_one_loop() -> None:
+    name, loop = background.run(thread_and_loop())
+    assert name == "kortilla-loop"
+    assert background.run(thread_and_loop()) == (name, loop)
+    # And so do the loops that live for one request.
+    assert asyncio.run(background.call(thread_and_loop())) == (name, loop)
+    assert background.run(background.call(thread_and_loop())) == (name, loop)
+
+
+def test_an_error_comes_through() -> None:
+    async def fail() -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        background.run(fail())
+    with pytest.raises(KeyError, match="mine"):
+        asyncio.run(background.call(fail()))
+
+
+async def test_it_does_not_wait_where_a_loop_runs() -> None:
+    with pytest.raises(RuntimeError, match="await"):
+        background.run(thread_and_loop())
+
+
+async def test_what_nobody_waits_for_any_more_is_cancelled() -> None:
+    began, ended = asyncio.Event(), asyncio.Event()
+    here = asyncio.get_running_loop()
+
+    async def work() -> None:
+        here.call_soon_threadsafe(began.set)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            here.call_soon_threadsafe(ended.set)
+
+    waiting = asyncio.create_task(background.call(work()))
+    await began.wait()
+    waiting.cancel()
+    await ended.wait()
+
+
+FORK = """
+import asyncio, os, sys, threading
+from kortilla import background
+
+async def close():
+    await asyncio.sleep(0)
+    print("closed", os.getpid(), flush=True)
+
+async def work():
+    return os.getpid(), threading.current_thread().name
+
+async def forever():
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("ended", os.getpid(), flush=True)
+
+background.at_exit(close)
+assert background.run(work())[0] == os.getpid()
+child = os.fork()
+assert background.run(work())[0] == os.getpid()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    assert background.run(work())[0] == os.getpid()
+background._started().call_soon_threadsafe(lambda: asyncio.ensure_future(forever()))
+print("ran", os.getpid(), flush=True)
+"""
+
+
+def test_a_fork_has_a_loop_of_its_own_and_each_is_closed_at_its_end() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", FORK],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stderr == ""
+    lines = done.stdout.split("\n")[:-1]
+    parts = [line.split() for line in lines]
+    one, other = dict.fromkeys(process for _, process in parts)
+    assert parts == [
+        [word, process]
+        for process in (one, other)
+        for word in ("ran", "closed", "ended")
+    ]
