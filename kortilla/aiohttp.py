@@ -12,7 +12,7 @@ from aiohttp import web
 from kortilla.errors import StoreUnavailableError
 from kortilla.validation.identity import Identity
 from kortilla.web import http
-from kortilla.web.http import Answer, BrokenBodyError, Headers
+from kortilla.web.http import BrokenBodyError, Headers, Response
 from kortilla.web.login import LoginService
 from kortilla.web.refusals import refuse
 from kortilla.web.routes import PROBES, LoginRoutes, taken
@@ -160,5 +160,5 @@ async def _body(request: web.Request) -> AsyncIterator[bytes]:
         raise BrokenBodyError from None
 
 
-def _response(answer: Answer) -> web.Response:
+def _response(answer: Response) -> web.Response:
     return web.Response(status=answer.status, body=answer.body, headers=answer.headers)

@@ -43,7 +43,7 @@ from kortilla.web.asgi import (
     refuse_websocket,
     send,
 )
-from kortilla.web.http import Answer, BrokenBodyError, Headers, RequestRefusedError
+from kortilla.web.http import BrokenBodyError, Headers, RequestRefusedError, Response
 from kortilla.web.login import LoginService
 from kortilla.web.refusals import refuse
 from kortilla.web.routes import MAX_BODY_BYTES, PROBES, LoginRoutes, taken
@@ -237,7 +237,7 @@ def _body(request: HttpRequest) -> AsyncIterator[bytes]:
     return chunks()
 
 
-def _response(answer: Answer) -> HttpResponse:
+def _response(answer: Response) -> HttpResponse:
     response = HttpResponse(answer.body, status=answer.status)
     del response["Content-Type"]
     for name, value in answer.headers:

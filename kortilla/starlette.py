@@ -17,7 +17,7 @@ from kortilla.errors import StoreUnavailableError
 from kortilla.validation.identity import Identity
 from kortilla.web import http
 from kortilla.web.asgi import LoginApp
-from kortilla.web.http import Answer, Headers
+from kortilla.web.http import Headers
 from kortilla.web.login import LoginService
 from kortilla.web.refusals import refuse
 from kortilla.web.routes import PROBES, LoginRoutes, taken
@@ -123,5 +123,5 @@ async def _answer_store_away(request: Request, error: Exception) -> Response:
     return _response(refuse(error, _headers(request)))
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: http.Response) -> Response:
     return Response(answer.body, answer.status, dict(answer.headers))

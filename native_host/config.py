@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from native_host.errors import ConfigBroken
+from native_host.errors import ConfigBrokenError
 
 __all__ = ["CARDS", "LANGUAGES", "PROMPTS", "Config", "config_path", "load_config"]
 
@@ -45,8 +45,8 @@ def config_path() -> Path:
 def load_config() -> Config:
     """Read the configuration; without a file the defaults hold.
 
-    Raises ``ConfigBroken``, naming the file and the key, for a file that can't be read
-    or parsed, an unknown key, or a value that the key can't have. A file that
+    Raises ``ConfigBrokenError``, naming the file and the key, for a file that can't be
+    read or parsed, an unknown key, or a value that the key can't have. A file that
     ``$KORTILLA_CONFIG`` names must be there.
     """
     path = config_path()
@@ -55,31 +55,33 @@ def load_config() -> Config:
             values = tomllib.load(file)
     except FileNotFoundError as error:
         if os.environ.get("KORTILLA_CONFIG"):
-            raise ConfigBroken(f"{path}: there is no such file.") from error
+            raise ConfigBrokenError(f"{path}: there is no such file.") from error
         return Config()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigBroken(
+        raise ConfigBrokenError(
             f"{path}: can't be read ({type(error).__name__})."
         ) from error
     except RecursionError as error:
-        raise ConfigBroken(f"{path}: is nested too deeply.") from error
+        raise ConfigBrokenError(f"{path}: is nested too deeply.") from error
     except ValueError as error:  # also a number that is too long to be converted
-        raise ConfigBroken(f"{path}: is not TOML: {error}.") from error
+        raise ConfigBrokenError(f"{path}: is not TOML: {error}.") from error
     return Config(**{key: _check(path, key, value) for key, value in values.items()})
 
 
 def _check(path: Path, key: str, value: object) -> Any:
     if key not in {each.name for each in fields(Config)}:
-        raise ConfigBroken(f"{path}: the key {key!r} is not known.")
+        raise ConfigBrokenError(f"{path}: the key {key!r} is not known.")
     if key in _CHOICES:
         if value not in _CHOICES[key]:
             allowed = ", ".join(_CHOICES[key])
-            raise ConfigBroken(f"{path}: the key {key!r} must be one of {allowed}.")
+            raise ConfigBrokenError(
+                f"{path}: the key {key!r} must be one of {allowed}."
+            )
         return value
     if key == "extensions":
         if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-            raise ConfigBroken(f"{path}: the key {key!r} must be a list of texts.")
+            raise ConfigBrokenError(f"{path}: the key {key!r} must be a list of texts.")
         return tuple(cast(list[str], value))
     if not isinstance(value, bool):
-        raise ConfigBroken(f"{path}: the key {key!r} must be true or false.")
+        raise ConfigBrokenError(f"{path}: the key {key!r} must be true or false.")
     return value

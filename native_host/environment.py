@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from native_host.config import Config
-from native_host.errors import ConfigBroken, InvalidArgument
+from native_host.errors import ConfigBrokenError, InvalidArgumentError
 
 if TYPE_CHECKING:
     from native_host.card.source import CardSource
@@ -23,8 +23,8 @@ __all__ = ["open_prompt", "open_source"]
 def open_source(config: Config) -> CardSource:
     """Return the source of cards that is configured.
 
-    Raises ``MockCardBroken`` when the mock card's state can't be used. A mock card that
-    does not exist yet is made.
+    Raises ``MockCardBrokenError`` when the mock card's state can't be used. A mock card
+    that does not exist yet is made.
     """
     if config.card == "mock":
         from native_host.mock_card.source import MockCardSource
@@ -44,7 +44,7 @@ def open_prompt(
     """Return the prompt that is configured.
 
     ``window`` is a window process that was started beforehand, ``command`` what starts
-    one. Raises ``ConfigBroken`` for automatic answers to any card but the mock.
+    one. Raises ``ConfigBrokenError`` for automatic answers to any card but the mock.
     """
     if config.prompt == "terminal":
         from native_host.pin_prompt.terminal import TerminalPrompt
@@ -52,7 +52,7 @@ def open_prompt(
         return TerminalPrompt()
     if config.prompt == "automatic":
         if config.card != "mock":
-            raise ConfigBroken(
+            raise ConfigBrokenError(
                 "prompt = 'automatic' answers for the mock card only: card is "
                 f"{config.card!r}."
             )
@@ -88,6 +88,6 @@ def _mock_card() -> MockCardState:
     folder = default_folder()
     if not (folder / "card.json").exists():
         # Another process may make it at the same time: the one that is there counts.
-        with suppress(InvalidArgument):
+        with suppress(InvalidArgumentError):
             return MockCardState.create(folder)
     return MockCardState.open(folder)

@@ -2,15 +2,15 @@
 """The root of every error that may reach a person, a script or a page."""
 
 __all__ = [
-    "Busy",
-    "ConfigBroken",
-    "InvalidArgument",
+    "BusyError",
+    "ConfigBrokenError",
+    "InvalidArgumentError",
     "KortillaError",
-    "OriginRefused",
-    "ProgramNotRunning",
-    "RequestCancelled",
-    "RequestExpired",
-    "UserCancelled",
+    "OriginRefusedError",
+    "ProgramNotRunningError",
+    "RequestCancelledError",
+    "RequestExpiredError",
+    "UserCancelledError",
 ]
 
 
@@ -24,25 +24,25 @@ class KortillaError(Exception):
     code: str = "INTERNAL"
 
 
-class InvalidArgument(KortillaError):
+class InvalidArgumentError(KortillaError):
     """A field of a request is unknown, missing or wrong; the message names it."""
 
     code = "INVALID_ARGUMENT"
 
 
-class OriginRefused(KortillaError):
+class OriginRefusedError(KortillaError):
     """The origin is not one that may ask (see ``native_host.origin``)."""
 
     code = "ORIGIN_REFUSED"
 
 
-class Busy(KortillaError):
+class BusyError(KortillaError):
     """Another operation is under way."""
 
     code = "BUSY"
 
 
-class UserCancelled(KortillaError):
+class UserCancelledError(KortillaError):
     """The person closed the window or pressed cancel.
 
     ``reason`` says what stood in the way at that moment, as one of the codes of the
@@ -58,25 +58,25 @@ class UserCancelled(KortillaError):
         self.reason = reason
 
 
-class RequestCancelled(KortillaError):
+class RequestCancelledError(KortillaError):
     """The page, or the end of its tab, called the request off."""
 
     code = "REQUEST_CANCELLED"
 
 
-class RequestExpired(KortillaError):
+class RequestExpiredError(KortillaError):
     """The page stopped waiting; the window said so until it was closed."""
 
     code = "REQUEST_EXPIRED"
 
 
-class ProgramNotRunning(KortillaError):
+class ProgramNotRunningError(KortillaError):
     """The program that is to log in does not have the card as a token now."""
 
     code = "PROGRAM_NOT_RUNNING"
 
 
-class ConfigBroken(KortillaError):
+class ConfigBrokenError(KortillaError):
     """A configuration file can't be used; the message names the file and the key."""
 
     code = "CONFIG_BROKEN"

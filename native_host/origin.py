@@ -9,7 +9,7 @@ write it: lower case, no default port, punycode) is refused.
 import re
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
-from native_host.errors import OriginRefused
+from native_host.errors import OriginRefusedError
 
 __all__ = ["MAX_LENGTH", "check_origin"]
 
@@ -25,35 +25,35 @@ _DEFAULT_PORT = {"https": ":443", "http": ":80"}
 
 
 def check_origin(origin: str, *, allow_localhost: bool = False) -> str:
-    """Return ``origin`` unchanged when it may ask, else raise ``OriginRefused``.
+    """Return ``origin`` unchanged when it may ask, else raise ``OriginRefusedError``.
 
     ``allow_localhost`` is the developer setting that admits ``http`` on the loopback
     names ``localhost``, ``127.0.0.1`` and ``[::1]``.
     """
     if not origin.isascii():
-        raise OriginRefused("The origin holds characters outside ASCII.")
+        raise OriginRefusedError("The origin holds characters outside ASCII.")
     if len(origin) > MAX_LENGTH:
-        raise OriginRefused(f"The origin is longer than {MAX_LENGTH} characters.")
+        raise OriginRefusedError(f"The origin is longer than {MAX_LENGTH} characters.")
     match = _ORIGIN.match(origin)
     if match is None:
-        raise OriginRefused("The origin is not of the form https://host[:port].")
+        raise OriginRefusedError("The origin is not of the form https://host[:port].")
     rest = origin[match.end() :]
     if "@" in rest:
-        raise OriginRefused("The origin holds user information.")
+        raise OriginRefusedError("The origin holds user information.")
     if rest:
-        raise OriginRefused("The origin holds more than scheme, host and port.")
+        raise OriginRefusedError("The origin holds more than scheme, host and port.")
     scheme, host, port = match["scheme"], match["host"], match["port"] or ""
     if scheme not in _DEFAULT_PORT:
-        raise OriginRefused("The origin's scheme is not https.")
+        raise OriginRefusedError("The origin's scheme is not https.")
     if not _is_host(host):
-        raise OriginRefused("The origin's host is not a name or address.")
+        raise OriginRefusedError("The origin's host is not a name or address.")
     if port and not _is_port(port, scheme):
-        raise OriginRefused("The origin's port is not one that a browser writes.")
+        raise OriginRefusedError("The origin's port is not one that a browser writes.")
     if scheme == "http":
         if host not in {"localhost", "127.0.0.1", "[::1]"}:
-            raise OriginRefused("The origin's scheme is http; only https may ask.")
+            raise OriginRefusedError("The origin's scheme is http; only https may ask.")
         if not allow_localhost:
-            raise OriginRefused(
+            raise OriginRefusedError(
                 "The origin is http on this computer, which only the developer "
                 "setting allow_localhost admits."
             )

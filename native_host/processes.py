@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from native_host.pin_prompt.shown import shown_program
+from native_host.pin_prompt.escaping import shown_program
 
 __all__ = ["Program", "parent_of", "parent_program", "program_of"]
 

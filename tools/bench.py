@@ -26,7 +26,7 @@ from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.signature import token_algorithm
 from native_host.mock_card.source import MockCardConnection
 from native_host.mock_card.state import MockCardState
-from tests.offscreen import OFFSCREEN
+from tests.support.offscreen import OFFSCREEN
 
 RUNS = 15
 ORIGIN = "https://service.example"

@@ -16,8 +16,8 @@ from pathlib import Path
 from native_host.agent import presence
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
-from tests.offscreen import OFFSCREEN
-from tests.pcsc import Room, open_room
+from tests.support.offscreen import OFFSCREEN
+from tests.support.pcsc import Room, open_room
 
 RUNS = 5
 MINUTE = 60

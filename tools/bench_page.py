@@ -13,9 +13,9 @@ from kortilla import Trust
 from kortilla.demo import DemoServer
 from native_host.browsers.launcher import python_path
 from native_host.cli.demo.chromium import Chromium
-from native_host.cli.demo.stage import Stage, extension_folder
+from native_host.cli.demo.demo_home import Stage, extension_folder
 from native_host.mock_card.state import MockCardState
-from tests.offscreen import OFFSCREEN
+from tests.support.offscreen import OFFSCREEN
 
 __all__ = ["measure"]
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from kortilla.cli.output import CommandFailed, print_result, say
+from kortilla.cli.output import CommandError, print_result, say
 from kortilla.errors import RelyingPartyError, TrustConfigurationError
 
 __all__ = ["main"]
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _described(error: Exception) -> tuple[str, str]:
     match error:
-        case CommandFailed() | RelyingPartyError():
+        case CommandError() | RelyingPartyError():
             return error.code, str(error)
         case TrustConfigurationError():
             return "TRUST_CONFIGURATION", str(error)

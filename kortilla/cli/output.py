@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-__all__ = ["CommandFailed", "print_result", "say"]
+__all__ = ["CommandError", "print_result", "say"]
 
 
-class CommandFailed(Exception):
+class CommandError(Exception):
     """A command that did not do what it was asked: exit status 1.
 
     ``code`` is stable, for scripts. ``result`` is what there is to tell all the same,

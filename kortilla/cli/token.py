@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kortilla.cli.output import CommandFailed, print_result, say
+from kortilla.cli.output import CommandError, print_result, say
 
 if TYPE_CHECKING:
     from native_host.mock_card.state import MockCardState
@@ -80,9 +80,9 @@ def token(
                 card.folder, origin, nonce, broken=broken, version=version
             )
         except KortillaError as error:
-            raise CommandFailed(error.code, str(error)) from error
+            raise CommandError(error.code, str(error)) from error
     except ImportError as error:
-        raise CommandFailed(
+        raise CommandError(
             "TESTING_MISSING",
             f"{error.name} is missing: pip install 'kortilla[testing]'.",
         ) from error
@@ -94,14 +94,14 @@ def token(
 
 
 def _card(folder: Path | None) -> "MockCardState":
-    from native_host.errors import InvalidArgument
+    from native_host.errors import InvalidArgumentError
     from native_host.mock_card.state import MockCardState, default_folder
 
     folder = folder or default_folder()
     if not (folder / "card.json").exists():
         try:
             card = MockCardState.create(folder)
-        except InvalidArgument:
+        except InvalidArgumentError:
             # Another process made it at the same time: the one that is there counts.
             return MockCardState.open(folder)
         say(f"Made a mock card in {folder}.")

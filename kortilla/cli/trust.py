@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from kortilla.cli.output import CommandFailed, print_result, say
+from kortilla.cli.output import CommandError, print_result, say
 from kortilla.clock import utc_now
 from kortilla.proxies import Proxies
 from kortilla.validation import ca_files
@@ -147,7 +147,7 @@ def _report(
     if missing or (problems and not updating):
         code = "CA_MISSING" if missing else "CA_NEEDS_ATTENTION"
         names = ", ".join(ca.name for ca in problems)
-        raise CommandFailed(code, f"See to these in {folder}: {names}.", **result)
+        raise CommandError(code, f"See to these in {folder}: {names}.", **result)
     print_result(result)
 
 

@@ -22,11 +22,11 @@ from kortilla.errors import (
 from kortilla.proxies import Proxies
 from kortilla.revocation import ocsp
 from kortilla.revocation.certificates import Subject, crl_addresses, ocsp_address
+from kortilla.revocation.crl_cache import RevocationLists
 from kortilla.revocation.fetch import Fetcher, Limits, host_of
-from kortilla.revocation.lists import RevocationLists
 from kortilla.revocation.path import CertificatePath
 from kortilla.revocation.reasons import NoAnswerError, Reason, named
-from kortilla.revocation.shared import Shared
+from kortilla.revocation.single_flight import SingleFlight
 
 __all__ = ["By", "Revocation"]
 
@@ -133,7 +133,7 @@ class Revocation:
         )
         #: Until when an issuing CA counts as checked, by it and its root.
         self._good_issuers: dict[tuple[bytes, bytes], datetime] = {}
-        self._issuer_checks: Shared[None] = Shared()
+        self._issuer_checks: SingleFlight[None] = SingleFlight()
 
     async def __aenter__(self) -> Self:
         return self
@@ -264,7 +264,7 @@ class Revocation:
         """
         addresses = crl_addresses(certificate) or crl_addresses(subject.certificate)
         try:
-            listed, _ = await self._lists.is_listed(
+            listed, _ = await self._lists.is_revoked(
                 Subject.of(certificate), issuer, addresses=addresses[:_MOST_ADDRESSES]
             )
         except NoAnswerError as error:
@@ -284,7 +284,7 @@ class Revocation:
             addresses = crl_addresses(subject.certificate)[:_MOST_ADDRESSES]
         host = host_of(addresses[-1]) if addresses else _of(subject)
         with named(UserCertificateCRLCheckFailedError, host):
-            listed, until = await self._lists.is_listed(
+            listed, until = await self._lists.is_revoked(
                 subject, issuer, addresses=addresses
             )
         if listed:

@@ -19,7 +19,7 @@ from kortilla.revocation.certificates import Subject, same_name
 from kortilla.revocation.reasons import NoAnswerError, Reason
 from kortilla.revocation.signatures import verify
 
-__all__ = ["NONCE_OCTETS", "Answer", "Rules", "build_request", "judge"]
+__all__ = ["NONCE_OCTETS", "Response", "Rules", "build_request", "judge"]
 
 #: RFC 9654 §2.1: clients send 32 octets.
 NONCE_OCTETS = 32
@@ -46,7 +46,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What a trustworthy responder says.
 
     ``unchecked_responder`` is the responder's own certificate, where that could have
@@ -125,7 +125,7 @@ def judge(
     nonce: bytes,
     at: datetime,
     rules: Rules,
-) -> Answer:
+) -> Response:
     """Judge the answer to a request. Raises ``NoAnswerError``."""
     with _parsing():
         envelope = _open(answer)
@@ -150,7 +150,7 @@ def judge(
         raise NoAnswerError(
             Reason.UNKNOWN, "the responder does not know the certificate."
         )
-    return Answer(single.status != "good", single.next_update, responder)
+    return Response(single.status != "good", single.next_update, responder)
 
 
 @contextmanager

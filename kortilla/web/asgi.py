@@ -7,7 +7,7 @@ Use an adapter where there is one: it also says who is logged in.
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
-from kortilla.web.http import Answer, BrokenBodyError, Headers, Request
+from kortilla.web.http import BrokenBodyError, Headers, Request, Response
 from kortilla.web.routes import LoginRoutes
 
 __all__ = [
@@ -69,7 +69,7 @@ def read_request(scope: Scope, receive: Receive) -> Request:
     )
 
 
-async def send(sending: Send, answer: Answer) -> None:
+async def send(sending: Send, answer: Response) -> None:
     """Send an answer."""
     headers = [
         (name.lower().encode("latin-1"), value.encode("latin-1"))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 __all__ = [
-    "Answer",
     "BrokenBodyError",
     "Headers",
     "Request",
     "RequestRefusedError",
+    "Response",
     "is_same_origin",
     "json_answer",
     "read_body",
@@ -73,7 +73,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """An answer. ``headers`` may hold ``Set-Cookie``; the length is the server's."""
 
     status: int
@@ -88,7 +88,7 @@ class Answer:
         *,
         status: int = 200,
         headers: Iterable[tuple[str, str]] = (("Cache-Control", "no-store"),),
-    ) -> "Answer":
+    ) -> "Response":
         """Return an answer with the headers that protect it.
 
         None of ours is a page that loads more than a style, or that another may show in
@@ -100,16 +100,16 @@ class Answer:
             (("Content-Type", content_type), *_HARDENED, *headers),
         )
 
-    def having(self, *headers: tuple[str, str | None]) -> "Answer":
+    def with_headers(self, *headers: tuple[str, str | None]) -> "Response":
         """Return this answer with more headers, those that have a value."""
         more = tuple((name, value) for name, value in headers if value is not None)
-        return Answer(self.status, self.body, self.headers + more)
+        return Response(self.status, self.body, self.headers + more)
 
 
-def json_answer(content: dict[str, Any], *, status: int = 200) -> Answer:
+def json_answer(content: dict[str, Any], *, status: int = 200) -> Response:
     """Return an answer in JSON, which nobody may keep."""
     text = json.dumps(content, ensure_ascii=False)
-    return Answer.create(text, "application/json; charset=utf-8", status=status)
+    return Response.create(text, "application/json; charset=utf-8", status=status)
 
 
 def is_same_origin(headers: Headers, origin: str) -> bool:

@@ -12,7 +12,7 @@ from kortilla.errors import (
     StoreUnavailableError,
     UserCertificateParseError,
 )
-from kortilla.web.http import Answer, Headers, RequestRefusedError, json_answer
+from kortilla.web.http import Headers, RequestRefusedError, Response, json_answer
 from kortilla.web.texts import catalogue, choose_language
 
 __all__ = ["refuse"]
@@ -23,11 +23,13 @@ logger = logging.getLogger(__name__)
 _RETRY = 5
 
 
-def refuse(error: RelyingPartyError | RequestRefusedError, headers: Headers) -> Answer:
+def refuse(
+    error: RelyingPartyError | RequestRefusedError, headers: Headers
+) -> Response:
     """Return the answer to a request with these headers that ended with an error."""
     if isinstance(error, RequestRefusedError):
         answer = _answer(error.status, error.code, headers)
-        return answer.having(("Allow", error.allow or None))
+        return answer.with_headers(("Allow", error.allow or None))
     retry_after = None
     match error:
         case StoreUnavailableError() | SigningUnavailableError():
@@ -42,10 +44,12 @@ def refuse(error: RelyingPartyError | RequestRefusedError, headers: Headers) -> 
             status = 403
     if retry_after is None:
         logger.info("A login was refused: %s (%s)", error, error.code)
-    return _answer(status, error.code, headers).having(("Retry-After", retry_after))
+    return _answer(status, error.code, headers).with_headers(
+        ("Retry-After", retry_after)
+    )
 
 
-def _answer(status: int, code: str, headers: Headers) -> Answer:
+def _answer(status: int, code: str, headers: Headers) -> Response:
     language = choose_language(headers.joined("Accept-Language"))
     texts = catalogue(language)
     message = texts.get(code, texts["LOGIN_REFUSED"])
@@ -64,4 +68,4 @@ def _answer(status: int, code: str, headers: Headers) -> Answer:
 <p><a href="/">{html.escape(texts["home"])}</a></p>
 </html>
 """
-    return Answer.create(page, "text/html; charset=utf-8", status=status)
+    return Response.create(page, "text/html; charset=utf-8", status=status)

@@ -26,10 +26,10 @@ from kortilla.validation import strict_json
 from kortilla.validation.identity import Identity
 from kortilla.web.challenge import Spent
 from kortilla.web.http import (
-    Answer,
     Headers,
     Request,
     RequestRefusedError,
+    Response,
     is_same_origin,
     json_answer,
     read_body,
@@ -75,13 +75,13 @@ class LoginRoutes:
         self._body_seconds = body_seconds
         #: Ids of sessions whose login could not be looked up; see ``_login``.
         self._unclear = Spent()
-        self._actions: dict[str, Callable[[Request], Awaitable[Answer]]] = {
+        self._actions: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/challenge": self._challenge,
             "/login": self._login,
             "/logout": self._logout,
         }
 
-    async def answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Response:
         """Answer a request below the prefix. Raises nothing that a client can cause."""
         try:
             if action := self._actions.get(request.path):
@@ -117,7 +117,7 @@ class LoginRoutes:
             await self._sessions.load(headers.all("Cookie"))
         )
 
-    async def _challenge(self, request: Request) -> Answer:
+    async def _challenge(self, request: Request) -> Response:
         await self._read_json(request, allowed=set())
         session = await self._sessions.load(request.headers.all("Cookie"))
         unclear = session.id is not None and session.id in self._unclear
@@ -128,9 +128,9 @@ class LoginRoutes:
             cookie = await self._sessions.replace(session, session.data)
         else:
             cookie = await self._sessions.save(session)
-        return json_answer({"nonce": nonce}).having(("Set-Cookie", cookie))
+        return json_answer({"nonce": nonce}).with_headers(("Set-Cookie", cookie))
 
-    async def _login(self, request: Request) -> Answer:
+    async def _login(self, request: Request) -> Response:
         body = await self._read_json(request, allowed={"authToken", "nonce"})
         nonce = body.get("nonce")
         if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
@@ -143,7 +143,7 @@ class LoginRoutes:
         self.service.set_identity(data, identity)
         cookie = await self._sessions.replace(session, data)
         name = f"{identity.given_names} {identity.surname}"
-        return json_answer({"name": name, "satu": identity.satu}).having(
+        return json_answer({"name": name, "satu": identity.satu}).with_headers(
             ("Set-Cookie", cookie)
         )
 
@@ -167,10 +167,10 @@ class LoginRoutes:
             )
         return session
 
-    async def _logout(self, request: Request) -> Answer:
+    async def _logout(self, request: Request) -> Response:
         await self._read_json(request, allowed=set())
         cookie = await self.end_session(request.headers)
-        return json_answer({}).having(("Set-Cookie", cookie))
+        return json_answer({}).with_headers(("Set-Cookie", cookie))
 
     async def _read_json(
         self, request: Request, *, allowed: set[str]

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 
-from kortilla.web.http import Answer, Headers
+from kortilla.web.http import Headers, Response
 
 __all__ = ["File", "packaged_files"]
 
@@ -38,13 +38,13 @@ class File:
         tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         return cls(content, kind or "application/octet-stream", tag)
 
-    def answer(self, headers: Headers) -> Answer:
+    def answer(self, headers: Headers) -> Response:
         """Return the file, or 304 for who has it already (RFC 9110 §13.1.2)."""
         mine = (("ETag", self.tag), ("Cache-Control", "no-cache"))
         known = {tag.strip() for tag in headers.joined("If-None-Match").split(",")}
         if known & {self.tag, f"W/{self.tag}"}:
-            return Answer(304, b"", mine)
-        return Answer.create(self.content, self.content_type, headers=mine)
+            return Response(304, b"", mine)
+        return Response.create(self.content, self.content_type, headers=mine)
 
 
 @cache

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 
 from native_host.agent.look import look, wait_until_free
 from native_host.card.atr import identify
-from native_host.card.errors import CardBusy, CardError, PcscUnavailable
+from native_host.card.errors import CardBusyError, CardError, PcscUnavailableError
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_threads import in_thread
 from native_host.card.source import Reader
-from native_host.operations.offered import forget, was_noted
+from native_host.operations.activation_offers import forget, was_noted
 
 __all__ = ["Agent"]
 
@@ -57,7 +57,7 @@ class Agent:
             while True:
                 try:
                     await self._watch()
-                except PcscUnavailable as error:
+                except PcscUnavailableError as error:
                     logger.info("%s", error)
                     self._before |= {
                         reader.name: reader.atr
@@ -109,7 +109,7 @@ class Agent:
             return False
         try:
             activation = await in_thread(lambda: look(reader.name))
-        except CardBusy:
+        except CardBusyError:
             return False
         if activation not in ("new", "partly") or was_noted(reader):
             return True

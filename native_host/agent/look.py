@@ -4,7 +4,7 @@
 Both functions block and are for a thread of their own.
 """
 
-from native_host.card.errors import CardRemoved
+from native_host.card.errors import CardRemovedError
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pcsc_calls import (
     Code,
@@ -34,8 +34,8 @@ _PATIENCE = 0.5  # seconds, with a program that takes the card at the same momen
 def wait_until_free(reader: str) -> None:
     """Wait by events until no program has the card in a reader open.
 
-    Nothing is sent to the card or its reader. Raises ``CardRemoved`` when the card
-    goes, ``PcscUnavailable``.
+    Nothing is sent to the card or its reader. Raises ``CardRemovedError`` when the card
+    goes, ``PcscUnavailableError``.
     """
     context = establish_context()
     try:
@@ -46,7 +46,7 @@ def wait_until_free(reader: str) -> None:
                 check(code, "SCardGetStatusChange")
             state = found[0][1] & ~_CHANGED
             if not state & _PRESENT:
-                raise CardRemoved("The card was taken out of the reader.")
+                raise CardRemovedError("The card was taken out of the reader.")
             if not state & (_EXCLUSIVE | _IN_USE):
                 return
     finally:
@@ -57,7 +57,7 @@ def look(reader: str) -> Activation:
     """Ask the card in a reader how far it has been activated; no try is spent.
 
     The card is held for these few commands and then left as it is, without a reset.
-    Raises ``CardError``: ``CardBusy`` when another program was faster.
+    Raises ``CardError``: ``CardBusyError`` when another program was faster.
     """
     connection = PcscConnection(reader, patience=_PATIENCE, only_look=True)
     try:

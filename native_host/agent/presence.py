@@ -13,7 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
-from native_host.operations.offered import forget_all, runtime_folder
+from native_host.operations.activation_offers import forget_all, runtime_folder
 
 __all__ = [
     "UNIT",

@@ -49,7 +49,7 @@ class AgentFile:
         return _OURS in (files.read(self.path) or b"")
 
     def write(self, folder_mode: int) -> list[Path]:
-        """Write it; return the folders that were made. Raises ``InstallFailed``."""
+        """Write it; return the folders that were made. Raises ``InstallError``."""
         if self.target is not None:
             return files.write_link(self.path, self.target, folder_mode=folder_mode)
         return files.write(self.path, self.content, mode=0o644, folder_mode=folder_mode)

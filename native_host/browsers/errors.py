@@ -3,26 +3,26 @@
 
 from native_host.errors import KortillaError
 
-__all__ = ["NONE_FOUND", "BrowserRunning", "InstallFailed", "ToolMissing"]
+__all__ = ["NONE_FOUND", "BrowserRunningError", "InstallError", "ToolMissingError"]
 
 NONE_FOUND = (
     "None of the known browsers was found: start yours once, or name it with --browser."
 )
 
 
-class InstallFailed(KortillaError):
+class InstallError(KortillaError):
     """A file can't be read or written, or no browser was found; the message says."""
 
     code = "INSTALL_FAILED"
 
 
-class ToolMissing(KortillaError):
+class ToolMissingError(KortillaError):
     """A program or library of the system is missing; the message names the package."""
 
     code = "TOOL_MISSING"
 
 
-class BrowserRunning(KortillaError):
+class BrowserRunningError(KortillaError):
     """A browser has open what is to be changed; the message names it."""
 
     code = "BROWSER_RUNNING"

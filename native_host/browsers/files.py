@@ -14,7 +14,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from native_host.browsers.errors import InstallFailed
+from native_host.browsers.errors import InstallError
 
 __all__ = [
     "only_root_writes",
@@ -57,7 +57,7 @@ def read(path: Path) -> bytes | None:
 def write(path: Path, content: bytes, *, mode: int, folder_mode: int) -> list[Path]:
     """Put a file in its place at once and whole, making the folders on the way.
 
-    Returns the folders that were made, outermost first. Raises ``InstallFailed``.
+    Returns the folders that were made, outermost first. Raises ``InstallError``.
     """
 
     def put(folder: int, temporary: str) -> None:
@@ -110,7 +110,7 @@ def _place(path: Path, put: Callable[[int, str], None], folder_mode: int) -> lis
 
 
 def remove(path: Path) -> None:
-    """Remove a file. Raises ``InstallFailed``; one that is not there is no error."""
+    """Remove a file. Raises ``InstallError``; one that is not there is no error."""
     with (
         _explained(path),
         contextlib.suppress(FileNotFoundError),
@@ -213,7 +213,7 @@ def _link_target(name: str, folder: int, path: Path) -> Path:
     except OSError:
         raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(path)) from None
     if os.geteuid() == 0 and not _roots_own(os.fstat(folder)):
-        raise InstallFailed(
+        raise InstallError(
             f"{path}: is a link in a folder that others can write to; root follows "
             "none of those."
         )
@@ -232,5 +232,5 @@ def _explained(path: Path) -> Iterator[None]:
         raise _failed(path, error) from error
 
 
-def _failed(path: Path, error: OSError) -> InstallFailed:
-    return InstallFailed(f"{path}: {error.strerror}.")
+def _failed(path: Path, error: OSError) -> InstallError:
+    return InstallError(f"{path}: {error.strerror}.")

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import native_host
 from native_host.browsers import files, record
 from native_host.browsers.agent_files import agent_files
-from native_host.browsers.errors import NONE_FOUND, InstallFailed
+from native_host.browsers.errors import NONE_FOUND, InstallError
 from native_host.browsers.hosts import HostName, host_names, manifest
 from native_host.browsers.launcher import launcher, python_path
 from native_host.browsers.record import launcher_path
@@ -80,13 +80,13 @@ def install(
 
     ``names`` are names of the table; None means each browser whose folder exists. For
     a named browser the folder is made. ``extensions`` are ids to admit besides the
-    known ones. ``root`` is where places for everyone begin. Raises ``InstallFailed``;
+    known ones. ``root`` is where places for everyone begin. Raises ``InstallError``;
     what was written before stays, and the next call goes on from there.
     """
     chosen = browsers(level, names, root=root)
     targets = list(_targets(chosen, named=names is not None))
     if not targets:
-        raise InstallFailed(NONE_FOUND)
+        raise InstallError(NONE_FOUND)
     python = python_path()
     if level == "system":
         _refuse_unsafe_program(python)
@@ -147,7 +147,7 @@ def uninstall(
     """Remove what ``install`` wrote for these browsers (default: all), and only that.
 
     The launcher goes with the last manifest that points to it, and so does what starts
-    the agent. Raises ``InstallFailed``.
+    the agent. Raises ``InstallError``.
     """
     path = launcher_path(level, root=root)
     everywhere = {
@@ -211,7 +211,7 @@ def _is_taken(host: HostName, target: _Target, level: Level, root: Path) -> bool
     other: Level = "system" if level == "user" else "user"
     places = {target.place}
     # Where nobody can install for everyone, nobody has.
-    with contextlib.suppress(InstallFailed):
+    with contextlib.suppress(InstallError):
         places |= {b.place for b in browsers(other, [target.browser.name], root=root)}
     return any(
         files.read(place / f"{host.name}.json") is not None
@@ -234,10 +234,10 @@ def _points_to(path: Path, launchers: set[Path]) -> bool:
 
 def _refuse_unsafe_program(python: Path) -> None:
     if os.geteuid() != 0:
-        raise InstallFailed("Only root can install for everyone on this computer.")
+        raise InstallError("Only root can install for everyone on this computer.")
     for path in (python, Path(native_host.__file__).parent):
         if not files.only_root_writes(path):
-            raise InstallFailed(
+            raise InstallError(
                 f"{path}: others than root can change it, so it is not installed for "
                 "everyone on this computer."
             )

@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from native_host.browsers.errors import InstallFailed
+from native_host.browsers.errors import InstallError
 
 __all__ = ["launcher", "python_path"]
 
@@ -22,7 +22,7 @@ def python_path() -> Path:
     libraries by where the link lies.
     """
     if not sys.executable:
-        raise InstallFailed("Python does not know the path of its own program.")
+        raise InstallError("Python does not know the path of its own program.")
     return Path(sys.executable).absolute()
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from native_host.browsers import files
-from native_host.browsers.errors import InstallFailed, ToolMissing
+from native_host.browsers.errors import InstallError, ToolMissingError
 
 __all__ = [
     "NssModule",
@@ -57,7 +57,7 @@ def exists(database: Path) -> bool:
 def modules(database: Path) -> tuple[NssModule, ...]:
     """Return the modules that a database lists, NSS's own left out.
 
-    Raises ``InstallFailed``.
+    Raises ``InstallError``.
     """
     text = (files.read(database / "pkcs11.txt") or b"").decode(errors="surrogateescape")
     found = []
@@ -70,7 +70,7 @@ def modules(database: Path) -> tuple[NssModule, ...]:
 
 
 def add_module(database: Path, module: NssModule) -> None:
-    """Have a database list a module. Raises ``ToolMissing``, ``InstallFailed``."""
+    """Have a database list a module. Raises ``ToolMissingError``, ``InstallError``."""
     where = ("-dbdir", f"sql:{database}")
     what = ("-add", module.name, "-libfile", module.library)
     _run("modutil", database, *where, *what, "-force")
@@ -96,18 +96,18 @@ def holds_nothing(database: Path, *, but: str) -> bool:
             _rows(database / file, table)
             for file, table in (("cert9.db", "nssPublic"), ("key4.db", "nssPrivate"))
         )
-    except (sqlite3.Error, InstallFailed):
+    except (sqlite3.Error, InstallError):
         return False
 
 
 def remove(database: Path) -> None:
-    """Remove the files of a database. Raises ``InstallFailed``."""
+    """Remove the files of a database. Raises ``InstallError``."""
     for name in _FILES:
         files.remove(database / name)
 
 
 def demand_tools() -> None:
-    """Raise ``ToolMissing`` where NSS's tools are not."""
+    """Raise ``ToolMissingError`` where NSS's tools are not."""
     for name in ("modutil", "certutil"):
         _tool(name)
 
@@ -115,14 +115,14 @@ def demand_tools() -> None:
 def profiles(folder: Path) -> Iterator[Path]:
     """Return the profiles that a ``profiles.ini`` names and that have a database.
 
-    Raises ``InstallFailed`` for a file that can't be understood.
+    Raises ``InstallError`` for a file that can't be understood.
     """
     path = folder / "profiles.ini"
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string((files.read(path) or b"").decode())
     except (configparser.Error, UnicodeDecodeError) as error:
-        raise InstallFailed(f"{path}: can't be understood.") from error
+        raise InstallError(f"{path}: can't be understood.") from error
     for name in parser.sections():
         section = parser[name]
         if name.startswith("Profile") and (place := section.get("Path")):
@@ -142,7 +142,7 @@ def _rows(path: Path, table: str) -> int:
 def _tool(name: str) -> str:
     path = shutil.which(name)
     if path is None:
-        raise ToolMissing(f"{name} is missing: apt install {_PACKAGE}.")
+        raise ToolMissingError(f"{name} is missing: apt install {_PACKAGE}.")
     return path
 
 
@@ -172,7 +172,7 @@ def _run(name: str, database: Path, *arguments: str) -> None:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             kind = type(error).__name__
-            raise InstallFailed(f"{database}: {name} failed ({kind}).") from error
+            raise InstallError(f"{database}: {name} failed ({kind}).") from error
     if finished.returncode:
         said = " ".join(finished.stdout.split()) or f"status {finished.returncode}"
-        raise InstallFailed(f"{database}: {name} failed: {said}")
+        raise InstallError(f"{database}: {name} failed: {said}")

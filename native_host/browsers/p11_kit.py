@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from native_host.browsers import files
-from native_host.browsers.errors import InstallFailed, ToolMissing
+from native_host.browsers.errors import InstallError, ToolMissingError
 from native_host.browsers.hosts import data_folder
 from native_host.browsers.pkcs11_table import p11_kit_table
 
@@ -69,7 +69,7 @@ def is_ours(path: Path) -> bool:
 def module_content(command: Sequence[str], programs: Iterable[str]) -> bytes:
     """Return our module file: a command to start in these programs.
 
-    Raises ``InstallFailed`` for a command that can't be written down there.
+    Raises ``InstallError`` for a command that can't be written down there.
     """
     words = " ".join(_quoted(word) for word in command)
     return _filled("kortilla.module", command=words, programs=", ".join(programs))
@@ -83,7 +83,7 @@ def programs_of(path: Path) -> frozenset[str]:
 
 
 def proxy_library(root: Path = Path("/")) -> Path:
-    """Return the proxy's absolute path. Raises ``ToolMissing``."""
+    """Return the proxy's absolute path. Raises ``ToolMissingError``."""
     multiarch = sysconfig.get_config_var("MULTIARCH")
     folders = ["usr/lib64", "usr/lib"]
     if multiarch:
@@ -94,7 +94,7 @@ def proxy_library(root: Path = Path("/")) -> Path:
             path: Path = root / folder / name
             if path.exists():
                 return path
-    raise ToolMissing(f"p11-kit is missing: apt install {table['package']}.")
+    raise ToolMissingError(f"p11-kit is missing: apt install {table['package']}.")
 
 
 def is_proxy(library: str) -> bool:
@@ -141,7 +141,7 @@ def _files_in(folder: Path) -> Iterator[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        raise InstallFailed(f"{folder}: {error.strerror}.") from error
+        raise InstallError(f"{folder}: {error.strerror}.") from error
     yield from (each for each in found if _NAME.fullmatch(each.name))
 
 
@@ -165,7 +165,7 @@ def _quoted(word: str) -> str:
     takes the next character along.
     """
     if any(ord(character) < 0x20 for character in word) or word.endswith("\\"):
-        raise InstallFailed(f"{word!r} can't be named in a module file of p11-kit.")
+        raise InstallError(f"{word!r} can't be named in a module file of p11-kit.")
     parts = re.findall(r"""\\.|[^\\"]+|"+""", word)
     return "".join(
         part

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from native_host.browsers import files, nss, p11_kit, record
 from native_host.browsers import pkcs11_places as places
-from native_host.browsers.errors import NONE_FOUND, InstallFailed, ToolMissing
+from native_host.browsers.errors import NONE_FOUND, InstallError, ToolMissingError
 from native_host.browsers.hosts import Family
 from native_host.browsers.nss import NssModule
 from native_host.browsers.pkcs11_table import FAMILIES, programs, title
@@ -67,7 +67,7 @@ class Plan:
     steps: tuple[Callable[[], None], ...]
 
     def carry_out(self) -> None:
-        """Do it. Raises ``InstallFailed`` or ``ToolMissing``.
+        """Do it. Raises ``InstallError`` or ``ToolMissingError``.
 
         What was done before stays, and the next plan goes on from there.
         """
@@ -78,17 +78,17 @@ class Plan:
 def enable(families: Sequence[Family] | None = None, *, root: Path = _ROOT) -> Plan:
     """Plan what shows the card to these browsers (default: those that are there).
 
-    ``root`` is where the system's own places begin. Raises ``ToolMissing``, and
-    ``InstallFailed`` also where somebody else's file has our module's name.
+    ``root`` is where the system's own places begin. Raises ``ToolMissingError``, and
+    ``InstallError`` also where somebody else's file has our module's name.
     """
     if not sys.platform.startswith("linux"):
-        raise InstallFailed("The card is shown to browsers through p11-kit, on Linux.")
+        raise InstallError("The card is shown to browsers through p11-kit, on Linux.")
     chosen = families or [each for each in FAMILIES if places.is_there(each)]
     if not chosen:
-        raise InstallFailed(_none_found())
+        raise InstallError(_none_found())
     path = p11_kit.module_path()
     if places.module_state() == "other":
-        raise InstallFailed(f"{path}: is not Kortilla's. Move it away first.")
+        raise InstallError(f"{path}: is not Kortilla's. Move it away first.")
     library = str(p11_kit.proxy_library(root))
     enabled = places.enabled_families() | set(chosen)
     work = _Work(library)
@@ -108,7 +108,7 @@ def enable(families: Sequence[Family] | None = None, *, root: Path = _ROOT) -> P
 def disable(families: Sequence[Family] | None = None, *, root: Path = _ROOT) -> Plan:
     """Plan what takes it back for these browsers (default: all of them).
 
-    What is not ours is left alone. Raises ``ToolMissing`` and ``InstallFailed``.
+    What is not ours is left alone. Raises ``ToolMissingError`` and ``InstallError``.
     """
     chosen = families or FAMILIES
     enabled = places.enabled_families() - set(chosen)
@@ -133,7 +133,7 @@ def disable(families: Sequence[Family] | None = None, *, root: Path = _ROOT) -> 
 
 
 def status(*, root: Path = _ROOT) -> dict[str, Any]:
-    """Return what is there, for each family of browsers. Raises ``InstallFailed``."""
+    """Return what is there, for each family of browsers. Raises ``InstallError``."""
     library = _library(root)
     return {
         "root": p11_kit.is_ignored(),
@@ -315,7 +315,7 @@ def _none_found() -> str:
 def _library(root: Path) -> str | None:
     try:
         return str(p11_kit.proxy_library(root))
-    except ToolMissing:
+    except ToolMissingError:
         return None
 
 
@@ -332,6 +332,6 @@ def _make(database: Path) -> None:
         for folder in made:
             folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise InstallFailed(f"{database}: {error.strerror}.") from error
+        raise InstallError(f"{database}: {error.strerror}.") from error
     record.note_folders("user", _ROOT, made)
     nss.create(database)

@@ -62,7 +62,7 @@ def databases(family: Family, *, everywhere: bool = False) -> tuple[Path, ...]:
     """Return the databases of NSS that a family's browsers use.
 
     With ``everywhere`` come those that they would use if others were not there. Raises
-    ``InstallFailed``.
+    ``InstallError``.
     """
     shared = shared_databases(family)
     if not everywhere:
@@ -106,7 +106,7 @@ def entry_state(database: Path, library: str | None) -> State:
     """Say what a database's list of modules has of ours.
 
     ``library`` is p11-kit's proxy, None where that is missing. Raises
-    ``InstallFailed``.
+    ``InstallError``.
     """
     for module in nss.modules(database):
         if module.name == NAME:
@@ -148,7 +148,7 @@ def manifest_state(path: Path, library: str | None) -> State:
 
 
 def module_content(families: Iterable[Family]) -> bytes:
-    """Return p11-kit's module file for these families. Raises ``InstallFailed``."""
+    """Return p11-kit's module file for these families. Raises ``InstallError``."""
     command = [str(python_path()), "-I", "-m", "native_host.cli", "pkcs11"]
     named = [name for each in FAMILIES if each in families for name in programs(each)]
     return p11_kit.module_content(command, named)

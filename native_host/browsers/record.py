@@ -12,7 +12,7 @@ from pathlib import Path
 import platformdirs
 
 from native_host.browsers import files
-from native_host.browsers.errors import InstallFailed
+from native_host.browsers.errors import InstallError
 from native_host.browsers.p11_kit import is_ours, module_path
 from native_host.browsers.table import Level
 
@@ -33,18 +33,18 @@ def launcher_path(level: Level, *, root: Path = _ROOT) -> Path:
 
 
 def noted_folders(level: Level, root: Path = _ROOT) -> list[str]:
-    """Return the folders that were made, outermost first. Raises ``InstallFailed``."""
+    """Return the folders that were made, outermost first. Raises ``InstallError``."""
     try:
         noted = json.loads(files.read(_record(level, root)) or b"[]")
     except (ValueError, RecursionError):
         noted = None
     if not isinstance(noted, list) or not all(isinstance(n, str) for n in noted):
-        raise InstallFailed(f"{_record(level, root)}: is not a list of folders.")
+        raise InstallError(f"{_record(level, root)}: is not a list of folders.")
     return noted
 
 
 def note_folders(level: Level, root: Path, made: Iterable[Path]) -> None:
-    """Note folders that were made. Raises ``InstallFailed``."""
+    """Note folders that were made. Raises ``InstallError``."""
     noted = noted_folders(level, root)
     new = [str(each) for each in made if str(each) not in noted]
     while new:
@@ -56,7 +56,7 @@ def note_folders(level: Level, root: Path, made: Iterable[Path]) -> None:
 def remove_folders(level: Level, root: Path = _ROOT) -> None:
     """Remove the folders that were made and are empty now, the innermost first.
 
-    The note of them goes when nothing else of ours is left. Raises ``InstallFailed``.
+    The note of them goes when nothing else of ours is left. Raises ``InstallError``.
     """
     noted = noted_folders(level, root)
     last = files.read(launcher_path(level, root=root)) is None and not (

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from native_host.browsers.errors import InstallFailed
+from native_host.browsers.errors import InstallError
 from native_host.browsers.hosts import Family, data_folder
 
 __all__ = ["Browser", "Confined", "Level", "browser_names", "browsers"]
@@ -60,7 +60,7 @@ def browsers(
 ) -> tuple[Browser, ...]:
     """Return the browsers of these names (default: all) as they are on this system.
 
-    ``root`` is where the places for everyone begin. Raises ``InstallFailed`` on a
+    ``root`` is where the places for everyone begin. Raises ``InstallError`` on a
     system, or for a level, that is not there yet.
     """
     wanted = browser_names() if names is None else names
@@ -77,7 +77,7 @@ def _browser(name: str, entry: dict[str, Any], level: Level, root: Path) -> Brow
     elif sys.platform == "darwin" and level == "user":
         place = Path.home() / "Library/Application Support" / entry["macos_user"]
     else:
-        raise InstallFailed(
+        raise InstallError(
             f"Installing on this system ({sys.platform}, for the {level}) is not there "
             "yet."
         )

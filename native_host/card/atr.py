@@ -10,7 +10,7 @@ each chip revision, and looking for a pattern anywhere in them finds wrong cards
 from dataclasses import dataclass
 from enum import Enum
 
-from native_host.card.errors import CardError, CardKind, UnsupportedCard
+from native_host.card.errors import CardError, CardKind, UnsupportedCardError
 
 __all__ = ["Atr", "AtrError", "Generation", "identify", "parse_atr"]
 
@@ -83,7 +83,7 @@ def parse_atr(atr: bytes) -> Atr:
 
 
 def identify(atr: bytes) -> Generation:
-    """Return the generation of a citizen card. Raises ``UnsupportedCard``.
+    """Return the generation of a citizen card. Raises ``UnsupportedCardError``.
 
     The error's ``kind`` says what the card is, where that can be told from the ATR: a
     bank card, for one, can't (see ``FineidCard``).
@@ -91,13 +91,13 @@ def identify(atr: bytes) -> Generation:
     try:
         parsed = parse_atr(atr)
     except AtrError as error:
-        raise UnsupportedCard(
+        raise UnsupportedCardError(
             "This card is not a FINEID citizen card: its answer to reset is odd."
         ) from error
     historical = parsed.historical
     if parsed.contactless:
         if historical.startswith(_MULTIAPP):
-            raise UnsupportedCard(
+            raise UnsupportedCardError(
                 "The card lies on the contactless side of the reader; it has to be put "
                 "into the slot.",
                 kind=CardKind.CONTACTLESS,
@@ -118,6 +118,8 @@ def identify(atr: bytes) -> Generation:
     raise _unsupported(CardKind.UNKNOWN)
 
 
-def _unsupported(kind: CardKind) -> UnsupportedCard:
+def _unsupported(kind: CardKind) -> UnsupportedCardError:
     what = f" but another kind: {kind}" if kind else ""
-    return UnsupportedCard(f"This card is not a FINEID citizen card{what}.", kind=kind)
+    return UnsupportedCardError(
+        f"This card is not a FINEID citizen card{what}.", kind=kind
+    )

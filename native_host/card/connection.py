@@ -32,8 +32,8 @@ class CardConnection(ABC):
         """Send one command APDU and return the answer's data and its status word.
 
         The status word is 16 bits, SW1 in the high byte (ISO/IEC 7816-4 §5.6). Answers
-        61xx and 6Cxx may come up unhandled. Raises ``CardRemoved`` when the card has
-        gone, ``CardMute`` when it does not answer.
+        61xx and 6Cxx may come up unhandled. Raises ``CardRemovedError`` when the card
+        has gone, ``CardMuteError`` when it does not answer.
         """
 
     @abstractmethod

@@ -8,25 +8,25 @@ from native_host.errors import KortillaError
 
 __all__ = [
     "CONNECTION_ERRORS",
-    "CardBusy",
+    "CardBusyError",
     "CardError",
-    "CardExpired",
+    "CardExpiredError",
     "CardKind",
-    "CardMute",
-    "CardNotActivated",
-    "CardRemoved",
-    "KeyMissing",
-    "NewPinRefused",
+    "CardMuteError",
+    "CardNotActivatedError",
+    "CardRemovedError",
+    "KeyMissingError",
+    "NewPinRefusedError",
     "PcscDeniedError",
-    "PcscUnavailable",
-    "PinBlocked",
-    "PinNotEntered",
-    "PinTriesUnreadable",
-    "PukBlocked",
-    "SignatureInvalid",
-    "UnsupportedCard",
-    "WrongPin",
-    "WrongPuk",
+    "PcscUnavailableError",
+    "PinBlockedError",
+    "PinNotEnteredError",
+    "PinTriesUnreadableError",
+    "PukBlockedError",
+    "SignatureInvalidError",
+    "UnsupportedCardError",
+    "WrongPinError",
+    "WrongPukError",
 ]
 
 
@@ -43,13 +43,13 @@ class CardError(KortillaError):
         self.status_word = status_word
 
 
-class PcscUnavailable(CardError):
+class PcscUnavailableError(CardError):
     """The system's smart card service does not run or can't be reached."""
 
     code = "PCSC_UNAVAILABLE"
 
 
-class PcscDeniedError(PcscUnavailable):
+class PcscDeniedError(PcscUnavailableError):
     """The smart card service runs, and does not let this process use it.
 
     On Linux polkit allows it to the active session at the computer itself.
@@ -58,26 +58,31 @@ class PcscDeniedError(PcscUnavailable):
     code = "PCSC_DENIED"
 
 
-class CardRemoved(CardError):
+class CardRemovedError(CardError):
     """The card or its reader was taken away."""
 
     code = "CARD_REMOVED"
 
 
-class CardMute(CardError):
+class CardMuteError(CardError):
     """The card does not answer: the wrong way round, dirty, or broken."""
 
     code = "CARD_MUTE"
 
 
-class CardBusy(CardError):
+class CardBusyError(CardError):
     """Another program holds the card."""
 
     code = "CARD_BUSY"
 
 
 #: What ends every conversation with a card, whatever command it was at.
-CONNECTION_ERRORS = (PcscUnavailable, CardRemoved, CardMute, CardBusy)
+CONNECTION_ERRORS = (
+    PcscUnavailableError,
+    CardRemovedError,
+    CardMuteError,
+    CardBusyError,
+)
 
 
 class CardKind(StrEnum):
@@ -93,7 +98,7 @@ class CardKind(StrEnum):
     CONTACTLESS_OTHER = "contactless card"
 
 
-class UnsupportedCard(CardError):
+class UnsupportedCardError(CardError):
     """The card is not a FINEID citizen card that can be used.
 
     ``kind`` names it where that is known; it is one of the values of ``CardKind``.
@@ -107,28 +112,28 @@ class UnsupportedCard(CardError):
         self.kind = kind
 
 
-class KeyMissing(CardError):
+class KeyMissingError(CardError):
     """The card has no key of the kind that is asked for; nothing is wrong with it."""
 
     code = "KEY_MISSING"
     final = True
 
 
-class CardNotActivated(CardError):
+class CardNotActivatedError(CardError):
     """The PIN is still as the card was made: the card must be activated first."""
 
     code = "CARD_NOT_ACTIVATED"
     final = True
 
 
-class CardExpired(CardError):
+class CardExpiredError(CardError):
     """The card's certificate is not valid now."""
 
     code = "CARD_EXPIRED"
     final = True
 
 
-class WrongPin(CardError):
+class WrongPinError(CardError):
     """The card refused a PIN; ``tries_left`` of five remain."""
 
     code = "WRONG_PIN"
@@ -138,14 +143,14 @@ class WrongPin(CardError):
         self.tries_left = tries_left
 
 
-class PinBlocked(CardError):
+class PinBlockedError(CardError):
     """The PIN has no tries left."""
 
     code = "PIN_BLOCKED"
     final = True
 
 
-class WrongPuk(CardError):
+class WrongPukError(CardError):
     """The card refused a PUK; ``tries_left`` of five remain."""
 
     code = "WRONG_PUK"
@@ -155,20 +160,20 @@ class WrongPuk(CardError):
         self.tries_left = tries_left
 
 
-class PukBlocked(CardError):
+class PukBlockedError(CardError):
     """The PUK has no tries left, for good: only a new card helps."""
 
     code = "PUK_BLOCKED"
     final = True
 
 
-class NewPinRefused(CardError):
+class NewPinRefusedError(CardError):
     """The card does not take the new PIN; the PIN stays what it was."""
 
     code = "NEW_PIN_REFUSED"
 
 
-class PinNotEntered(CardError):
+class PinNotEnteredError(CardError):
     """No PIN was typed on the reader's pad, and no try was spent.
 
     ``why`` is ``timed-out``, ``cancelled``, ``length`` for too few or many digits, or
@@ -184,13 +189,13 @@ class PinNotEntered(CardError):
         self.why = why
 
 
-class PinTriesUnreadable(CardError):
+class PinTriesUnreadableError(CardError):
     """The card did not say how many tries are left, so no PIN is sent."""
 
     code = "PIN_TRIES_UNREADABLE"
 
 
-class SignatureInvalid(CardError):
+class SignatureInvalidError(CardError):
     """The card's signature does not verify with its own certificate."""
 
     code = "SIGNATURE_INVALID"

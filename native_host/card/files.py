@@ -10,7 +10,7 @@ from native_host.card.apdu import (
     Command,
     CommandChannel,
 )
-from native_host.card.errors import CardError, UnsupportedCard
+from native_host.card.errors import CardError, UnsupportedCardError
 from native_host.card.tlv import Tlv, TlvError
 
 __all__ = ["FileReader"]
@@ -40,8 +40,8 @@ class FileReader:
         """Read a file, as far as its control parameters say it goes.
 
         ``path`` is inside the application. Of a file that goes further, no more than
-        ``limit`` bytes are asked for. Raises ``UnsupportedCard`` when there is no such
-        file, ``CardError`` for one that can't be read.
+        ``limit`` bytes are asked for. Raises ``UnsupportedCardError`` when there is no
+        such file, ``CardError`` for one that can't be read.
         """
         return self._read(min(self._select(path), limit))
 
@@ -50,15 +50,15 @@ class FileReader:
 
         The application has to be selected again afterwards. Files there are chosen
         without being told their size (docs/reference/card.md, "Reading files"), so the
-        object says it.
-        Raises ``UnsupportedCard`` when there is no such file, ``CardError`` for one
-        that can't be read, that is longer than ``limit`` bytes or no such object.
+        object says it. Raises ``UnsupportedCardError`` when there is no such file,
+        ``CardError`` for one that can't be read, that is longer than ``limit`` bytes or
+        no such object.
         """
         self.in_folder = True
         for p1, file in ((0x00, _MASTER_FILE), (0x02, identifier)):
             _, status = self._channel.exchange(Command(INS_SELECT, p1, 0x0C, file))
             if status == SW.FILE_NOT_FOUND:
-                raise UnsupportedCard("The card has no such file.")
+                raise UnsupportedCardError("The card has no such file.")
             if status != SW.OK:
                 raise CardError(
                     f"The card answered {status:04X} to the choice of a file.",
@@ -96,7 +96,7 @@ class FileReader:
         self.in_folder = len(path) > 2
         data, status = self._channel.exchange(command)
         if status == SW.FILE_NOT_FOUND:
-            raise UnsupportedCard("The card has no such file.")
+            raise UnsupportedCardError("The card has no such file.")
         if status != SW.OK:
             raise CardError(
                 f"The card answered {status:04X} to the choice of a file.",

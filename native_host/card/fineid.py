@@ -23,7 +23,7 @@ from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardError,
     CardKind,
-    UnsupportedCard,
+    UnsupportedCardError,
 )
 from native_host.card.files import FileReader
 from native_host.card.key_ring import KeyRing
@@ -76,7 +76,7 @@ class FineidCard:
     ``connection`` needs no more than ``send_and_receive``; its ``protocol`` (0 or 1),
     ``atr`` and ``pin_pad`` are used where it has them. All methods block and raise
     ``CardError``, its subclasses, and what the connection raises. Raises
-    ``UnsupportedCard`` when the card is not a citizen card.
+    ``UnsupportedCardError`` when the card is not a citizen card.
     """
 
     def __init__(self, connection: Transport) -> None:
@@ -93,9 +93,9 @@ class FineidCard:
             #: The card's generation, or None where the connection knows no ATR.
             self.generation = identify(atr) if atr else None
             self._select_application()
-        except UnsupportedCard as error:
+        except UnsupportedCardError as error:
             if error.kind == CardKind.UNKNOWN and self._is_bank_card():
-                raise UnsupportedCard(
+                raise UnsupportedCardError(
                     "This card is not a FINEID citizen card but a bank card.",
                     kind=CardKind.BANK,
                 ) from error
@@ -115,15 +115,15 @@ class FineidCard:
     def key(self, role: KeyRole, key_type: KeyType | None = None) -> CardKey:
         """Return the preferred key of a role, or its first one of a type.
 
-        Its certificate is read, and decides the type. Raises ``UnsupportedCard`` when
-        the card has none.
+        Its certificate is read, and decides the type. Raises ``UnsupportedCardError``
+        when the card has none.
         """
         return self._key_ring.key(role, key_type)
 
     def certificate(self, key: CardKey) -> CardCertificate:
         """Return the certificate of a key. It is read once in a session.
 
-        Raises ``UnsupportedCard`` when the card has none that fits the key's role,
+        Raises ``UnsupportedCardError`` when the card has none that fits the key's role,
         ``CertificateError`` when it can't be read.
         """
         return self._key_ring.settle(key)[1]
@@ -164,16 +164,20 @@ class FineidCard:
         return self._pins.pad_modifies
 
     def pin_info(self, role: PinRole) -> PinInfo:
-        """Ask for a PIN's tries, which costs none. Raises ``PinTriesUnreadable``."""
+        """Ask for a PIN's tries, which costs none.
+
+        Raises ``PinTriesUnreadableError``.
+        """
         return self._pins.info(role)
 
     def verify_pin(self, role: PinRole, pin: bytearray | None) -> None:
         """Present a PIN, ASCII digits, to the card, once; None is typed on the reader.
 
         The tries are asked for before, unless they are known. The caller wipes ``pin``.
-        Raises ``InvalidArgument`` for what can't be a PIN and then sends nothing,
-        ``WrongPin``, ``PinBlocked``, ``CardNotActivated``, ``PinTriesUnreadable``, and
-        from the reader's pin pad ``PinNotEntered``.
+        Raises ``InvalidArgumentError`` for what can't be a PIN and then sends nothing,
+        ``WrongPinError``, ``PinBlockedError``, ``CardNotActivatedError``,
+        ``PinTriesUnreadableError``, and from the reader's pin pad
+        ``PinNotEnteredError``.
         """
         self._pins.verify(role, pin)
 
@@ -185,9 +189,10 @@ class FineidCard:
         The code in the letter is the old PIN of a card that is activated with seven
         digits. The PIN's tries are asked for before, unless that was done since the
         last such command; it has all of them afterwards. The caller wipes both. Raises
-        ``InvalidArgument`` for what can't be a PIN or a new one (4 to 8 digits, PIN2 6
-        to 8) and then sends nothing, ``WrongPin``, ``PinBlocked``, ``NewPinRefused``,
-        ``CardNotActivated``, ``PinTriesUnreadable`` and ``PinNotEntered``.
+        ``InvalidArgumentError`` for what can't be a PIN or a new one (4 to 8 digits,
+        PIN2 6 to 8) and then sends nothing, ``WrongPinError``, ``PinBlockedError``,
+        ``NewPinRefusedError``, ``CardNotActivatedError``, ``PinTriesUnreadableError``
+        and ``PinNotEnteredError``.
         """
         self._pins.change(role, old, new)
 
@@ -198,8 +203,9 @@ class FineidCard:
 
         On the reader the PUK and the new PIN have eight digits. The PUK's tries are
         asked for as the PIN's are by ``change_pin``; the PIN has all of its own
-        afterwards. The caller wipes both. Raises as ``change_pin``, but ``WrongPuk``
-        and ``PukBlocked``: after five wrong ones the card is of no more use.
+        afterwards. The caller wipes both. Raises as ``change_pin``, but
+        ``WrongPukError`` and ``PukBlockedError``: after five wrong ones the card is of
+        no more use.
         """
         self._pins.unblock(role, puk, new)
 
@@ -211,7 +217,7 @@ class FineidCard:
         self._return_to_application()
         try:
             info, _ = Tlv.take(self._files.read(_TOKEN_INFO))
-        except UnsupportedCard as error:  # which would speak of certificates
+        except UnsupportedCardError as error:  # which would speak of certificates
             raise CardError("The card has no serial number.") from error
         serial = info.value_at(_TAG_OCTET_STRING)
         if info.tag != _TAG_SEQUENCE or not serial:
@@ -224,9 +230,9 @@ class FineidCard:
         """Sign a digest with a key whose PIN was verified just before.
 
         Returns r‖s for an EC key and the bytes of the signature for an RSA key. Raises
-        ``InvalidArgument`` for a digest of the wrong length or what the key can't sign,
-        ``UnsupportedCard`` when its certificate is not made for its role,
-        ``SignatureInvalid`` when the signature does not verify with the card's own
+        ``InvalidArgumentError`` for a digest of the wrong length or what the key can't
+        sign, ``UnsupportedCardError`` when its certificate is not made for its role,
+        ``SignatureInvalidError`` when the signature does not verify with the card's own
         certificate.
         """
         key, certificate = self._key_ring.settle(key)
@@ -285,12 +291,12 @@ class FineidCard:
             return
         if status == SW.SECURITY_STATUS:
             # What a card says to everything on its contactless side, before PACE.
-            raise UnsupportedCard(
+            raise UnsupportedCardError(
                 "The card has to be put into the slot of the reader.",
                 kind=CardKind.CONTACTLESS,
             )
         if status in _NO_APPLICATION:
-            raise UnsupportedCard("This card is not a FINEID citizen card.")
+            raise UnsupportedCardError("This card is not a FINEID citizen card.")
         raise CardError(
             f"The card answered {status:04X} to the choice of its application.",
             status_word=status,

@@ -8,7 +8,7 @@ from functools import partial
 from native_host.card.atr import Generation
 from native_host.card.certificate import CardCertificate
 from native_host.card.directory import read_keys
-from native_host.card.errors import CONNECTION_ERRORS, CardError, UnsupportedCard
+from native_host.card.errors import CONNECTION_ERRORS, CardError, UnsupportedCardError
 from native_host.card.files import FileReader
 from native_host.card.keys import KNOWN_KEYS, CardKey, KeyRole
 from native_host.card.signature import KeyType, key_type_of
@@ -52,7 +52,7 @@ class KeyRing:
     def key(self, role: KeyRole, key_type: KeyType | None) -> CardKey:
         """Return the preferred key of a role, of a type where one is given.
 
-        Raises ``UnsupportedCard`` when there is none.
+        Raises ``UnsupportedCardError`` when there is none.
         """
         listed = [key for key in self.keys() if key.role is role]
         self._obstacle = None
@@ -66,7 +66,7 @@ class KeyRing:
                     return key
         if key_type is None and self._obstacle is not None:
             raise self._obstacle
-        raise UnsupportedCard(f"The card has no such key for {role.value}.")
+        raise UnsupportedCardError(f"The card has no such key for {role.value}.")
 
     def certificates(self) -> dict[CardKey, CardCertificate]:
         """Return the certificates that there are, by their keys."""
@@ -84,8 +84,8 @@ class KeyRing:
     def settle(self, key: CardKey) -> tuple[CardKey, CardCertificate]:
         """Return a key as it is in truth, and its certificate.
 
-        Raises ``UnsupportedCard`` when it has none that fits, ``CertificateError`` when
-        it can't be read.
+        Raises ``UnsupportedCardError`` when it has none that fits, ``CertificateError``
+        when it can't be read.
         """
         if key not in self._settled:
             settled = self._with_certificate(key)
@@ -134,7 +134,7 @@ class KeyRing:
             logger.info("The directories are wrong about a key: %s", error)
             known = [k for k in self._known_for(key.role) if k.key_type is key.key_type]
             if not known:
-                raise UnsupportedCard(
+                raise UnsupportedCardError(
                     f"The card has no certificate for a key for {key.role.value}."
                 ) from error
             key, certificate = known[0], self._read_certificate(known[0])
@@ -149,7 +149,7 @@ class KeyRing:
             certificate.for_authentication if authenticates else certificate.for_signing
         )
         if not fits:
-            raise UnsupportedCard(
+            raise UnsupportedCardError(
                 f"The certificate of a key for {key.role.value} is not made for that."
             )
         return certificate

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
-from native_host.card.errors import CardBusy, PcscUnavailable
+from native_host.card.errors import CardBusyError, PcscUnavailableError
 from native_host.card.pcsc_connection import BUSY_PATIENCE, PcscConnection
 from native_host.card.pcsc_monitor import ReaderMonitor, Readers
 from native_host.card.pcsc_threads import Worker, call_soon, in_thread
@@ -39,7 +39,7 @@ class PcscSource(CardSource):
     """The readers of the system. To be used on one event loop.
 
     Nothing is started and no service asked before the first call. After
-    ``PcscUnavailable``, ``wait_for_service`` waits for the service to come.
+    ``PcscUnavailableError``, ``wait_for_service`` waits for the service to come.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class PcscSource(CardSource):
         self._closed = False
 
     async def readers(self) -> Readers:
-        """Return the readers as they are now. Raises ``PcscUnavailable``."""
+        """Return the readers as they are now. Raises ``PcscUnavailableError``."""
         return (await self._begin_watch()).current()
 
     async def wait_for_change(self, known: Readers) -> Readers:
@@ -86,7 +86,7 @@ class PcscSource(CardSource):
             # It is another caller's, and PC/SC has the next one wait for its end.
             left = deadline - loop.time()
             if left <= 0:
-                raise CardBusy("A connection to the card is being made already.")
+                raise CardBusyError("A connection to the card is being made already.")
             await asyncio.wait({attempt.future}, timeout=left)
         taken_up = attempt is not None
         if attempt is None:
@@ -101,9 +101,9 @@ class PcscSource(CardSource):
         if not attempt.future.done():
             # It goes on: the next call takes it up where it is.
             self._abandon(attempt)
-            raise CardBusy("Another program holds the card.")
+            raise CardBusyError("Another program holds the card.")
         del self._attempts[reader.name]
-        if taken_up and isinstance(attempt.future.exception(), CardBusy):
+        if taken_up and isinstance(attempt.future.exception(), CardBusyError):
             return await self.connect(reader)  # its time was over, not this call's
         connection = attempt.future.result()
         self._connections = [c for c in self._connections if c.open]
@@ -124,7 +124,7 @@ class PcscSource(CardSource):
         for attempt in self._attempts.values():
             attempt.too_late.set()
         if self._watch:
-            self._watch.hear(PcscUnavailable(_CLOSED))
+            self._watch.hear(PcscUnavailableError(_CLOSED))
             stopped = in_thread(self._watch.monitor.stop)
             await asyncio.wait({stopped}, timeout=_STOP_PATIENCE)
         closing = [self._worker.submit(c.close) for c in self._connections]
@@ -136,7 +136,7 @@ class PcscSource(CardSource):
     async def _begin_watch(self) -> "_Watch":
         """Return a watch that has heard something, begun anew if the last one ended."""
         if self._closed:
-            raise PcscUnavailable(_CLOSED)
+            raise PcscUnavailableError(_CLOSED)
         if self._watch is None or self._watch.failure:
             self._watch = _Watch(self._insertions)
         watch = self._watch
@@ -170,7 +170,7 @@ class _Attempt:
         connection = PcscConnection(self.reader)
         if self.too_late.is_set():
             connection.close()
-            raise PcscUnavailable(_CLOSED)
+            raise PcscUnavailableError(_CLOSED)
         return connection
 
 
@@ -179,7 +179,7 @@ class _Watch:
 
     def __init__(self, insertions: Iterator[int]) -> None:
         self.readers: Readers | None = None
-        self.failure: PcscUnavailable | None = None
+        self.failure: PcscUnavailableError | None = None
         self.news = asyncio.Event()
         loop = asyncio.get_running_loop()
         self.monitor = ReaderMonitor(
@@ -188,14 +188,17 @@ class _Watch:
         self.monitor.start()
 
     def current(self) -> Readers:
-        """Return the readers. Raises ``PcscUnavailable`` when the monitor has ended."""
+        """Return the readers.
+
+        Raises ``PcscUnavailableError`` when the monitor has ended.
+        """
         if self.failure:
             raise type(self.failure)(str(self.failure))
         return self.readers or ()
 
-    def hear(self, report: Readers | PcscUnavailable) -> None:
+    def hear(self, report: Readers | PcscUnavailableError) -> None:
         """Take a report in, and wake everybody who waits for one."""
-        if isinstance(report, PcscUnavailable):
+        if isinstance(report, PcscUnavailableError):
             self.failure = self.failure or report
         else:
             self.readers = report

@@ -14,12 +14,12 @@ from functools import cache
 from typing import Any
 
 from native_host.card.errors import (
-    CardBusy,
+    CardBusyError,
     CardError,
-    CardMute,
-    CardRemoved,
+    CardMuteError,
+    CardRemovedError,
     PcscDeniedError,
-    PcscUnavailable,
+    PcscUnavailableError,
 )
 from native_host.card.service_watch import socket_path
 from native_host.commands import missing
@@ -64,7 +64,7 @@ class Code(IntEnum):
 _HANGS_UP_WITHIN = 1.0  # seconds; polkit is asked meanwhile
 
 _ERRORS: dict[int, tuple[type[CardError], str]] = {
-    Code.SHARING_VIOLATION: (CardBusy, "Another program holds the card."),
+    Code.SHARING_VIOLATION: (CardBusyError, "Another program holds the card."),
     **dict.fromkeys(
         (
             Code.NO_SMARTCARD,
@@ -72,7 +72,7 @@ _ERRORS: dict[int, tuple[type[CardError], str]] = {
             Code.UNKNOWN_READER,
             Code.READER_UNAVAILABLE,
         ),
-        (CardRemoved, "The card or its reader was taken away."),
+        (CardRemovedError, "The card or its reader was taken away."),
     ),
     **dict.fromkeys(
         (
@@ -81,24 +81,24 @@ _ERRORS: dict[int, tuple[type[CardError], str]] = {
             Code.UNPOWERED_CARD,
             Code.PROTO_MISMATCH,
         ),
-        (CardMute, "The card does not answer."),
+        (CardMuteError, "The card does not answer."),
     ),
     **dict.fromkeys(
         (Code.NO_SERVICE, Code.SERVICE_STOPPED, Code.COMM_ERROR),
-        (PcscUnavailable, "The smart card service went away."),
+        (PcscUnavailableError, "The smart card service went away."),
     ),
 }
 
 
 @cache
 def scard() -> Any:
-    """Return pyscard's module of low-level calls. Raises ``PcscUnavailable``."""
+    """Return pyscard's module of low-level calls. Raises ``PcscUnavailableError``."""
     try:
         return importlib.import_module("smartcard.scard")
     except Exception as error:
         # Without the system's PC/SC library its import fails in a way of its own.
         words = missing(error, "host") or f"pyscard can't be loaded: {error}."
-        raise PcscUnavailable(words) from error
+        raise PcscUnavailableError(words) from error
 
 
 def code_of(result: int) -> int:
@@ -118,7 +118,7 @@ def check(result: int, step: str) -> None:
 def establish_context() -> int:
     """Return a new context, which the caller releases.
 
-    Raises ``PcscUnavailable``: ``PcscDeniedError`` when the service refuses.
+    Raises ``PcscUnavailableError``: ``PcscDeniedError`` when the service refuses.
     """
     result, context = scard().SCardEstablishContext(scard().SCARD_SCOPE_SYSTEM)
     code = code_of(result)
@@ -131,7 +131,7 @@ def establish_context() -> int:
             "not over SSH, unless a rule of its own says otherwise. "
             f"(SCardEstablishContext: {code:08X})"
         )
-    raise PcscUnavailable(
+    raise PcscUnavailableError(
         "The smart card service, on Linux pcscd, can't be reached. "
         f"(SCardEstablishContext: {code:08X})"
     )

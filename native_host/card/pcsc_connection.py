@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from native_host.card.apdu import PIN_INSTRUCTIONS
 from native_host.card.connection import CardConnection
-from native_host.card.errors import CardError, CardMute, CardRemoved
+from native_host.card.errors import CardError, CardMuteError, CardRemovedError
 from native_host.card.pcsc_calls import (
     Code,
     check,
@@ -43,7 +43,8 @@ class PcscConnection(CardConnection):
 
         ``only_look`` is as in ``CardConnection``.
 
-        Raises ``CardBusy``, ``CardRemoved``, ``CardMute``, ``PcscUnavailable``.
+        Raises ``CardBusyError``, ``CardRemovedError``, ``CardMuteError``,
+        ``PcscUnavailableError``.
         """
         self._reader = reader
         self.only_look = only_look
@@ -153,5 +154,5 @@ class PcscConnection(CardConnection):
             check(change, step)
             state = found[0][1] & ~0x0002
             if not state & _STATE_PRESENT:
-                raise CardRemoved(f"The card was taken away. ({step}: {code:08X})")
-        raise CardMute(f"The card does not answer. ({step}: {code:08X})")
+                raise CardRemovedError(f"The card was taken away. ({step}: {code:08X})")
+        raise CardMuteError(f"The card does not answer. ({step}: {code:08X})")

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from native_host.card.errors import CardError, PcscUnavailable
+from native_host.card.errors import CardError, PcscUnavailableError
 from native_host.card.pcsc_calls import (
     Code,
     check,
@@ -57,7 +57,7 @@ class ReaderMonitor:
 
     def __init__(
         self,
-        report: Callable[[Readers | PcscUnavailable], None],
+        report: Callable[[Readers | PcscUnavailableError], None],
         insertions: Iterator[int],
     ) -> None:
         self._report = report
@@ -92,10 +92,10 @@ class ReaderMonitor:
             finally:
                 context, self._context = self._context, None
                 scard().SCardReleaseContext(context)
-        except PcscUnavailable as error:
+        except PcscUnavailableError as error:
             self._report(error)
         except CardError as error:
-            self._report(PcscUnavailable(str(error)))
+            self._report(PcscUnavailableError(str(error)))
 
     def _watch(self, context: int) -> None:
         known: dict[str, _Known] = {}

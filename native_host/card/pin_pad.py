@@ -10,7 +10,7 @@ import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
-from native_host.card.errors import CardError, CardMute
+from native_host.card.errors import CardError, CardMuteError
 from native_host.log import TRAFFIC
 
 __all__ = [
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 #: What the reader itself answers when it sends the card nothing (§2.5.5;
 #: docs/reference/card.md, "Status words"): status words, and why as in
-#: ``PinNotEntered``.
+#: ``PinNotEnteredError``.
 NOT_ENTERED = {
     0x6400: "timed-out",
     0x6401: "cancelled",
@@ -103,7 +103,7 @@ class ReaderPinPad(PinPad):
         logger.log(TRAFFIC, "> %s on the pin pad", template[:4].hex().upper())
         answer = self._control(self._features[feature], structure)
         if len(answer) < 2:
-            raise CardMute("The pin pad's answer has no status word.")
+            raise CardMuteError("The pin pad's answer has no status word.")
         status = int.from_bytes(answer[-2:])
         logger.log(TRAFFIC, "< %04X", status)
         return status

@@ -23,19 +23,19 @@ from native_host.card.apdu import (
 )
 from native_host.card.errors import (
     CardError,
-    CardNotActivated,
-    NewPinRefused,
-    PinBlocked,
-    PinNotEntered,
-    PinTriesUnreadable,
-    PukBlocked,
-    WrongPin,
-    WrongPuk,
+    CardNotActivatedError,
+    NewPinRefusedError,
+    PinBlockedError,
+    PinNotEnteredError,
+    PinTriesUnreadableError,
+    PukBlockedError,
+    WrongPinError,
+    WrongPukError,
 )
 from native_host.card.keys import PinRole
 from native_host.card.pin_pad import NOT_ENTERED, PinPad
 from native_host.card.tlv import Tlv, TlvError
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 
 __all__ = ["NEW_PIN_DIGITS", "PIN_DIGITS", "PUK_PAD_DIGITS", "PinInfo", "Pins"]
 
@@ -121,7 +121,7 @@ class Pins:
         self._return_to_application()
         info = self._read_info(role) or self._read_status(role)
         if info is None:
-            raise PinTriesUnreadable(
+            raise PinTriesUnreadableError(
                 f"The card does not say how many tries {role.name} has left."
             )
         self._tries[role] = info.tries_left
@@ -130,7 +130,7 @@ class Pins:
     def verify(self, role: PinRole, pin: bytearray | None) -> None:
         """See ``FineidCard.verify_pin``."""
         if role is PinRole.PUK:
-            raise InvalidArgument("The PUK is not for verifying.")
+            raise InvalidArgumentError("The PUK is not for verifying.")
         digits = PIN_DIGITS[role]
         if pin is None:
             self._need_pad(self.pad_verifies)
@@ -166,7 +166,7 @@ class Pins:
         """Set a PIN by a code, whose tries are those of ``at_stake``."""
         digits = NEW_PIN_DIGITS.get(role)
         if digits is None:
-            raise InvalidArgument("The PUK can't be set.")
+            raise InvalidArgumentError("The PUK can't be set.")
         pins: tuple[bytearray, ...] = ()
         if code is not None and new is not None:
             # The reader shows which of the two is wrong, this message need not.
@@ -174,7 +174,7 @@ class Pins:
             _check(f"A new {role.name}", new, digits)
             pins = code, new
         elif code is not None or new is not None:
-            raise InvalidArgument("Both codes are typed on the reader, or none.")
+            raise InvalidArgumentError("Both codes are typed on the reader, or none.")
         else:
             self._need_pad(self.pad_modifies)
             if at_stake is PinRole.PUK:
@@ -208,13 +208,13 @@ class Pins:
         status = self._present(ins, role, pins, digits)
         if not pins and status in NOT_ENTERED:
             self._tries[at_stake] = tries
-            raise PinNotEntered(NOT_ENTERED[status], status_word=status)
+            raise PinNotEnteredError(NOT_ENTERED[status], status_word=status)
         if status == SW.OK:
             # At least so many; a right PIN gives back what wrong ones took.
             self._tries[at_stake] = tries
             return
         if status == SW.WRONG_DATA and ins != INS_VERIFY:
-            raise NewPinRefused(
+            raise NewPinRefusedError(
                 f"The card refused the new {role.name}.", status_word=status
             )
         self._refuse(ins, at_stake, status, tries)
@@ -238,7 +238,7 @@ class Pins:
 
     def _need_pad(self, able: bool) -> PinPad:
         if self._pin_pad is None or not able:
-            raise InvalidArgument("The reader has no pin pad for that.")
+            raise InvalidArgumentError("The reader has no pin pad for that.")
         return self._pin_pad
 
     def _refuse(self, ins: int, at_stake: PinRole, status: int, tries: int) -> NoReturn:
@@ -249,9 +249,11 @@ class Pins:
             raise _blocked(at_stake, status)
         if left is not None:
             self._tries[at_stake] = left
-            raise WrongPuk(left) if at_stake is PinRole.PUK else WrongPin(left)
+            raise (
+                WrongPukError(left) if at_stake is PinRole.PUK else WrongPinError(left)
+            )
         if status == SW.INVALIDATED and at_stake is not PinRole.PUK:
-            raise CardNotActivated(
+            raise CardNotActivatedError(
                 f"{at_stake.name} has not been activated.", status_word=status
             )
         raise CardError(
@@ -296,10 +298,12 @@ class Pins:
 
 def _check(name: str, pin: bytearray, digits: range) -> None:
     if len(pin) not in digits or not pin.isdigit():
-        raise InvalidArgument(f"{name} has {digits.start} to {digits.stop - 1} digits.")
+        raise InvalidArgumentError(
+            f"{name} has {digits.start} to {digits.stop - 1} digits."
+        )
 
 
 def _blocked(role: PinRole, status: int) -> CardError:
     if role is PinRole.PUK:
-        return PukBlocked("The PUK has no tries left.", status_word=status)
-    return PinBlocked(f"{role.name} has no tries left.", status_word=status)
+        return PukBlockedError("The PUK has no tries left.", status_word=status)
+    return PinBlockedError(f"{role.name} has no tries left.", status_word=status)

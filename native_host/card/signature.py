@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 
 from native_host.card.certificate import PublicKey
-from native_host.card.errors import SignatureInvalid
-from native_host.errors import InvalidArgument
+from native_host.card.errors import SignatureInvalidError
+from native_host.errors import InvalidArgumentError
 
 __all__ = [
     "HASH_SIZES",
@@ -119,12 +119,12 @@ class SignatureScheme:
 
     ``card_algorithm`` is the algorithm byte of MSE (docs/reference/card.md,
     "Algorithms"), ``size`` the length of a signature in bytes. Raises
-    ``InvalidArgument`` for what the key can't sign.
+    ``InvalidArgumentError`` for what the key can't sign.
     """
 
     def __init__(self, key: PublicKey, algorithm: SignatureAlgorithm) -> None:
         if algorithm not in supported_algorithms(key):
-            raise InvalidArgument(f"The key can't sign with {algorithm.name}.")
+            raise InvalidArgumentError(f"The key can't sign with {algorithm.name}.")
         self._key = key
         self._padding = algorithm.padding
         self._hash = _HASHES[algorithm.hash_function]
@@ -144,9 +144,9 @@ class SignatureScheme:
             self.card_algorithm = nibble << 4 | _PADDING_NIBBLES[algorithm.padding]
 
     def card_digest(self, digest: bytes) -> bytes:
-        """Return a digest as the card is to get it. Raises ``InvalidArgument``."""
+        """Return a digest as the card is to get it. Raises ``InvalidArgumentError``."""
         if len(digest) != self._hash.digest_size:
-            raise InvalidArgument(
+            raise InvalidArgumentError(
                 f"A digest of {self._hash.name} has {self._hash.digest_size} bytes, "
                 f"not {len(digest)}."
             )
@@ -154,9 +154,9 @@ class SignatureScheme:
         return digest if size is None else digest[:size].rjust(size, b"\x00")
 
     def verify(self, signature: bytes, digest: bytes) -> None:
-        """Verify a signature as the card gives it. Raises ``SignatureInvalid``."""
+        """Verify a signature as the card gives it. Raises ``SignatureInvalidError``."""
         if len(signature) != self.size:
-            raise SignatureInvalid(
+            raise SignatureInvalidError(
                 f"The card's signature has {len(signature)} bytes, not {self.size}."
             )
         prehashed = Prehashed(self._hash)
@@ -173,6 +173,6 @@ class SignatureScheme:
             else:
                 self._key.verify(signature, digest, padding.PKCS1v15(), prehashed)
         except InvalidSignature:
-            raise SignatureInvalid(
+            raise SignatureInvalidError(
                 "The card's signature does not verify with its own certificate."
             ) from None

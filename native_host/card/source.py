@@ -53,19 +53,20 @@ class CardSource(ABC):
 
     @abstractmethod
     async def readers(self) -> tuple[Reader, ...]:
-        """Return the readers as they are now. Raises ``PcscUnavailable``."""
+        """Return the readers as they are now. Raises ``PcscUnavailableError``."""
 
     @abstractmethod
     async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
         """Wait until the readers differ from ``known`` and return them.
 
-        May be cancelled at any time. Raises ``PcscUnavailable`` when the service goes.
+        May be cancelled at any time. Raises ``PcscUnavailableError`` when the service
+        goes.
         """
 
     async def wait_for_service(self) -> None:
         """Wait until the service that was unavailable can be reached.
 
-        A source that needs no service never raises ``PcscUnavailable``, and is not
+        A source that needs no service never raises ``PcscUnavailableError``, and is not
         asked.
         """
         raise NotImplementedError
@@ -74,8 +75,8 @@ class CardSource(ABC):
     async def connect(self, reader: Reader) -> CardConnection:
         """Connect to the card in a reader, exclusively.
 
-        Raises ``CardBusy`` when another program keeps the card for longer than a
-        brief wait, ``CardRemoved``, ``CardMute``, ``PcscUnavailable``.
+        Raises ``CardBusyError`` when another program keeps the card for longer than a
+        brief wait, ``CardRemovedError``, ``CardMuteError``, ``PcscUnavailableError``.
         """
 
     @abstractmethod

@@ -16,7 +16,7 @@ import click
 from native_host import VERSION
 from native_host.cli.output import error_result, print_result, say
 from native_host.commands import extra_of, missing
-from native_host.errors import InvalidArgument, KortillaError, UserCancelled
+from native_host.errors import InvalidArgumentError, KortillaError, UserCancelledError
 
 __all__ = ["main"]
 
@@ -73,13 +73,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show(sys.stderr)
         bare = isinstance(error, click.exceptions.NoArgsIsHelpError)
         message = "A command is missing." if bare else error.format_message()
-        print_result(error_result(InvalidArgument.code, message))
+        print_result(error_result(InvalidArgumentError.code, message))
         return 2
     except KortillaError as error:
-        reason = error.reason if isinstance(error, UserCancelled) else None
+        reason = error.reason if isinstance(error, UserCancelledError) else None
         return _fail(error.code, str(error), reason)
     except (KeyboardInterrupt, click.Abort):
-        return _fail(UserCancelled.code, "Cancelled from the keyboard.")
+        return _fail(UserCancelledError.code, "Cancelled from the keyboard.")
     except click.ClickException as error:
         return _fail(KortillaError.code, error.format_message())
     except Exception as error:

@@ -115,7 +115,7 @@ async def _managed(
     from native_host.environment import open_source
     from native_host.languages import choose_language
     from native_host.operations.manage import ManageRequest
-    from native_host.pin_prompt.prompt import PromptFailed
+    from native_host.pin_prompt.prompt import PromptError
 
     request = ManageRequest(language=choose_language(config.language, lang))
     prompt = open_prompt()
@@ -123,7 +123,7 @@ async def _managed(
         done = await operation(request, source=source, prompt=prompt)
     if config.prompt == "window":
         # It stays until the person has read it; what was done is done.
-        with suppress(PromptFailed):
+        with suppress(PromptError):
             await prompt.wait_for_cancel()
     return done.fields()
 

@@ -181,7 +181,7 @@ def fault(
 )
 def serve(port: int) -> None:
     """Put the mock card in a virtual PC/SC reader until Ctrl-C."""
-    from native_host.card.errors import PcscUnavailable
+    from native_host.card.errors import PcscUnavailableError
     from native_host.mock_card.card import MockCard
     from native_host.mock_card.state import MockCardState
     from native_host.mock_card.vpcd import VirtualReader
@@ -195,4 +195,4 @@ def serve(port: int) -> None:
     except KeyboardInterrupt:
         say("The mock card was taken out.")
         return
-    raise PcscUnavailable("The virtual reader went away.")
+    raise PcscUnavailableError("The virtual reader went away.")

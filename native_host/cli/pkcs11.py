@@ -18,7 +18,11 @@ import click
 from native_host.cli.output import print_result, say
 from native_host.cli.pkcs11_words import change_words, status_words
 from native_host.config import load_config
-from native_host.errors import InvalidArgument, KortillaError, ProgramNotRunning
+from native_host.errors import (
+    InvalidArgumentError,
+    KortillaError,
+    ProgramNotRunningError,
+)
 from native_host.log import log_unexpected
 
 if TYPE_CHECKING:
@@ -125,7 +129,7 @@ async def _prepare(family: Family | None) -> dict[str, Any]:
         titles = {each.title for each in browsers("user") if each.family == family}
         servers = [each for each in servers if each.program in titles]
     if not servers:
-        raise ProgramNotRunning(
+        raise ProgramNotRunningError(
             "No browser has the card at the moment. Open the browser first, and the "
             "login page; `kortilla pkcs11 status` says which browsers see the card."
         )
@@ -139,7 +143,7 @@ async def _prepare(family: Family | None) -> dict[str, Any]:
 def _choice(servers: list[RunningServer]) -> RunningServer:
     names = [f"{each.program} (process {each.program_pid})" for each in servers]
     if not sys.stdin.isatty():
-        raise InvalidArgument(
+        raise InvalidArgumentError(
             f"Several programs have the card: {', '.join(names)}. Name one with "
             "--browser."
         )
@@ -168,13 +172,13 @@ def _serve() -> int:
 
 
 def _listen() -> int:
-    from native_host.operations.offered import runtime_folder
+    from native_host.operations.activation_offers import runtime_folder
     from native_host.pkcs11.serve import serve_socket
 
     config = load_config()
     folder = runtime_folder()
     if folder is None:
-        raise InvalidArgument(
+        raise InvalidArgumentError(
             "There is nowhere to listen: $XDG_RUNTIME_DIR is not set."
         )
     path = folder / "pkcs11"
@@ -188,9 +192,9 @@ def _listen() -> int:
 def confirm(plan: Plan) -> None:
     """Ask whether to go on while a browser has open what changes.
 
-    Raises ``BrowserRunning`` where nobody can be asked, or somebody says no.
+    Raises ``BrowserRunningError`` where nobody can be asked, or somebody says no.
     """
-    from native_host.browsers.errors import BrowserRunning
+    from native_host.browsers.errors import BrowserRunningError
 
     if not plan.report.running:
         return
@@ -199,7 +203,9 @@ def confirm(plan: Plan) -> None:
         say(f"{words} It is safer to close it first.")
         if click.confirm("Go on all the same?", err=True):
             return
-    raise BrowserRunning(f"{words} Close it first, or use kortilla pkcs11 with --yes.")
+    raise BrowserRunningError(
+        f"{words} Close it first, or use kortilla pkcs11 with --yes."
+    )
 
 
 def _carry_out(plan: Plan, *, yes: bool, dry_run: bool) -> None:

@@ -24,7 +24,7 @@ from native_host.cli.options import (
 )
 from native_host.cli.output import print_result, say
 from native_host.config import Config
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from native_host.cli.run import OpenPrompt
@@ -118,7 +118,7 @@ async def _sign(
     from native_host.messaging.models import SignArguments, check
     from native_host.messaging.results import error_fields
     from native_host.operations.documents import DocumentInbox
-    from native_host.operations.sign import SigningInterrupted
+    from native_host.operations.sign import SigningInterruptedError
 
     asked = check(SignArguments, values)
     inbox = DocumentInbox(document_headers(asked)) if files else None
@@ -127,7 +127,7 @@ async def _sign(
             for number, file in enumerate(files):
                 _hand_over(inbox, number, file)
         made = await _ask_and_sign(config, asked, inbox, open_prompt)
-    except SigningInterrupted as error:
+    except SigningInterruptedError as error:
         say(str(error))
         done = _fields(error.done)
         print_result({"error": {**error_fields(error), **done}})
@@ -189,9 +189,11 @@ def _hand_over(inbox: DocumentInbox, number: int, file: Path) -> None:
                 inbox.put(number, size // MAX_CHUNK, data)
                 size += len(data)
     except OSError as error:
-        raise InvalidArgument(f"{file} can't be read: {error.strerror}.") from error
+        raise InvalidArgumentError(
+            f"{file} can't be read: {error.strerror}."
+        ) from error
     if size < inbox.headers[number].size:
-        raise InvalidArgument(f"{file} has become shorter while it was read.")
+        raise InvalidArgumentError(f"{file} has become shorter while it was read.")
 
 
 def _numbered(hashes: Sequence[str]) -> list[str]:

@@ -16,7 +16,12 @@ from dataclasses import dataclass
 from native_host.errors import KortillaError
 from native_host.processes import parent_program
 
-__all__ = ["Caller", "CallerRefused", "identify_caller", "program_in_place_of_browser"]
+__all__ = [
+    "Caller",
+    "CallerRefusedError",
+    "identify_caller",
+    "program_in_place_of_browser",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +31,7 @@ _PORTAL = "xdg-desktop-portal"
 _FIREFOX = re.compile(r"[A-Za-z0-9._-]*@[A-Za-z0-9._-]+|\{[0-9A-Fa-f-]{36}\}")
 
 
-class CallerRefused(KortillaError):
+class CallerRefusedError(KortillaError):
     """The extension that started the host is not one that may."""
 
     code = "CALLER_REFUSED"
@@ -43,7 +48,7 @@ def identify_caller(arguments: Sequence[str], allowed: frozenset[str]) -> Caller
     """Return who calls, from the arguments of the command line.
 
     Chromium gives ``chrome-extension://ID/``, Firefox the manifest's path and the
-    add-on's id, a portal nothing. Raises ``CallerRefused``.
+    add-on's id, a portal nothing. Raises ``CallerRefusedError``.
     """
     named = [argument for argument in arguments if not argument.startswith("--")]
     if not named:
@@ -55,9 +60,11 @@ def identify_caller(arguments: Sequence[str], allowed: frozenset[str]) -> Caller
     elif len(named) == 2 and _FIREFOX.fullmatch(named[1]):
         extension = named[1]
     else:
-        raise CallerRefused("The arguments are not those that a browser gives.")
+        raise CallerRefusedError("The arguments are not those that a browser gives.")
     if extension not in allowed:
-        raise CallerRefused(f"The extension {extension} may not start this program.")
+        raise CallerRefusedError(
+            f"The extension {extension} may not start this program."
+        )
     logger.info("started by the extension %s", extension)
     return Caller(extension)
 

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from native_host.errors import InvalidArgument, KortillaError
+from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.log import set_up_log
 from native_host.messaging.caller import program_in_place_of_browser
 from native_host.messaging.framing import Frame, parse
@@ -35,11 +35,11 @@ def answer(words: Sequence[str]) -> int:
 
 async def _reply(words: Sequence[str]) -> Reply:
     if len(words) != 2:
-        raise InvalidArgument("-c takes a command and its arguments as JSON.")
+        raise InvalidArgumentError("-c takes a command and its arguments as JSON.")
     command, text = words
     values = parse(Frame(text.encode("utf-8", "surrogateescape")))
     if isinstance(values, str):
-        raise InvalidArgument(values)
+        raise InvalidArgumentError(values)
     if command == "quit":
         check(NoArguments, values)
         return {}

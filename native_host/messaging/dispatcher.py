@@ -16,15 +16,15 @@ from typing import Any
 from native_host.browsers.hosts import known_extensions, own_extensions
 from native_host.config import load_config
 from native_host.errors import (
-    Busy,
-    InvalidArgument,
+    BusyError,
+    InvalidArgumentError,
     KortillaError,
-    RequestCancelled,
+    RequestCancelledError,
 )
 from native_host.log import log_unexpected
 from native_host.messaging.caller import (
     Caller,
-    CallerRefused,
+    CallerRefusedError,
     identify_caller,
     program_in_place_of_browser,
 )
@@ -38,11 +38,11 @@ from native_host.messaging.models import (
     check,
 )
 from native_host.messaging.operation import Operation, call_off
+from native_host.messaging.prompt_prelaunch import PromptPrelaunch
 from native_host.messaging.results import Reply, error_fields, web_eid_error
-from native_host.messaging.window_ahead import WindowAhead
 from native_host.pin_prompt.prompt import Progress
 
-__all__ = ["Dispatcher", "InvalidMessage"]
+__all__ = ["Dispatcher", "InvalidMessageError"]
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ _WEB_EID_MAX_LENGTH = 8192
 _ABOUT_A_REQUEST = {"cancel", "chunk", "expire"}
 
 
-class InvalidMessage(KortillaError):
+class InvalidMessageError(KortillaError):
     """What came is not a message: too long, not JSON, not an object."""
 
     code = "INVALID_MESSAGE"
@@ -81,7 +81,7 @@ class Dispatcher:
         arguments: Sequence[str],
         frames: "asyncio.Queue[Frame | None]",
         *,
-        window: WindowAhead,
+        window: PromptPrelaunch,
         prompt_command: Sequence[str] | None = None,
     ) -> None:
         self._writer = writer
@@ -102,7 +102,7 @@ class Dispatcher:
             self._caller = identify_caller(arguments, allowed)
         except KortillaError as error:
             self._refusal = error
-            if isinstance(error, CallerRefused):
+            if isinstance(error, CallerRefusedError):
                 logger.warning("%s", error)
         self._own = self._caller.extension in own_extensions()
 
@@ -122,11 +122,11 @@ class Dispatcher:
         """Take one frame; return whether the port goes on."""
         message = parse(frame)
         if isinstance(message, str):
-            return self._fault(InvalidMessage(message))
+            return self._fault(InvalidMessageError(message))
         if "id" not in message and not self._own:
             if len(frame.body) > _WEB_EID_MAX_LENGTH:
                 return self._fault(
-                    InvalidMessage(
+                    InvalidMessageError(
                         f"The message is longer than {_WEB_EID_MAX_LENGTH} bytes."
                     )
                 )
@@ -134,12 +134,12 @@ class Dispatcher:
         self._own = True
         try:
             request = check(Request, message)
-        except InvalidArgument as error:
+        except InvalidArgumentError as error:
             return self._fault(error)
         if self._refusal is not None:
             if request.command not in _ABOUT_A_REQUEST:
                 self._fail(request.id, self._refusal)
-            return not isinstance(self._refusal, CallerRefused)
+            return not isinstance(self._refusal, CallerRefusedError)
         try:
             self._begin(request)
         except KortillaError as error:
@@ -168,7 +168,7 @@ class Dispatcher:
 
     def _begin(self, request: Request) -> None:
         if request.command not in _ABOUT_A_REQUEST and self._is_pending(request.id):
-            raise InvalidArgument("id: it is in use by another request.")
+            raise InvalidArgumentError("id: it is in use by another request.")
         match request.command:
             case "prepare":
                 check(NoArguments, request.arguments)
@@ -206,7 +206,7 @@ class Dispatcher:
 
     def _begin_operation(self, request_id: str, job: Job) -> None:
         if self._active is not None and not self._active.operation.answered:
-            raise Busy("Another request is under way on this port.")
+            raise BusyError("Another request is under way on this port.")
         operation = Operation(
             job,
             progress=partial(self._progress, request_id),
@@ -298,7 +298,7 @@ async def _outcome(work: Coroutine[Any, Any, None]) -> KortillaError | None:
     except KortillaError as error:
         return error
     except asyncio.CancelledError:
-        return RequestCancelled("The request was called off.")
+        return RequestCancelledError("The request was called off.")
     except Exception as error:
         log_unexpected(logger, error)
         return KortillaError("Something unexpected went wrong in the program.")

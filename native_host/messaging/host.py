@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from native_host.hardening import harden
 from native_host.messaging.framing import Frame, FrameWriter, Pump
-from native_host.messaging.window_ahead import WindowAhead
+from native_host.messaging.prompt_prelaunch import PromptPrelaunch
 
 __all__ = ["serve"]
 
@@ -28,7 +28,7 @@ def serve(
     prompt_command: Sequence[str] | None = None,
 ) -> int:
     """Answer requests until the input ends; return the exit status."""
-    ahead = WindowAhead(prompt_command)
+    ahead = PromptPrelaunch(prompt_command)
     pump = Pump(fd_in, first_look=ahead.first_look)
     # From here on the window's process starts in parallel with these imports.
     harden()

@@ -14,6 +14,7 @@ from native_host.card.keys import PinRole
 from native_host.card.source import CardSource
 from native_host.errors import KortillaError
 from native_host.messaging.caller import Caller
+from native_host.messaging.extension_page_guard import OWN_PAGE_COMMANDS, check_own_page
 from native_host.messaging.models import (
     AuthenticateArguments,
     CertificateArguments,
@@ -26,7 +27,6 @@ from native_host.messaging.models import (
     WebEidSignArguments,
     check,
 )
-from native_host.messaging.own_page import OWN_PAGE_COMMANDS, check_own_page
 from native_host.messaging.results import (
     Reply,
     certificate_fields,
@@ -37,9 +37,9 @@ from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.card_status import card_status
 from native_host.operations.change_pin import change_pin
-from native_host.operations.conversation import Report
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 from native_host.operations.manage import ManageRequest, PinsSet
+from native_host.operations.prompting import Report
 from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
@@ -51,7 +51,7 @@ from native_host.pin_prompt.prompt import Prompt
 __all__ = [
     "Job",
     "Setting",
-    "UnknownCommand",
+    "UnknownCommandError",
     "document_headers",
     "own_job",
     "sign_request",
@@ -59,7 +59,7 @@ __all__ = [
 ]
 
 
-class UnknownCommand(KortillaError):
+class UnknownCommandError(KortillaError):
     """The command is not one of PROTOCOL.md's."""
 
     code = "UNKNOWN_COMMAND"
@@ -102,8 +102,8 @@ class Job:
 def own_job(command: str, values: Mapping[str, Any], caller: Caller) -> Job:
     """Return the job of a request with an id.
 
-    Raises ``InvalidArgument`` and ``UnknownCommand``, here and below, and
-    ``CallerRefused`` for what only our own pages may ask and ``caller`` may not.
+    Raises ``InvalidArgumentError`` and ``UnknownCommandError``, here and below, and
+    ``CallerRefusedError`` for what only our own pages may ask and ``caller`` may not.
     """
     if command in OWN_PAGE_COMMANDS:
         check_own_page(caller, command, values)
@@ -117,7 +117,7 @@ def own_job(command: str, values: Mapping[str, Any], caller: Caller) -> Job:
             return _certificate(asked, started_by_person=asked.user_activation)
         case "sign":
             return _signing(check(SignArguments, values))
-    raise UnknownCommand("The command is not known.")
+    raise UnknownCommandError("The command is not known.")
 
 
 def web_eid_job(command: str, values: Mapping[str, Any]) -> Job:
@@ -131,7 +131,7 @@ def web_eid_job(command: str, values: Mapping[str, Any]) -> Job:
             return _certificate(asked, started_by_person=True)
         case "sign":
             return _web_eid_signing(check(WebEidSignArguments, values))
-    raise UnknownCommand("The command is not known.")
+    raise UnknownCommandError("The command is not known.")
 
 
 def sign_request(

@@ -22,7 +22,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.operations.documents import (
     MAX_CHUNK,
     MAX_DOCUMENTS,
@@ -259,7 +259,7 @@ M = TypeVar("M", bound=BaseModel)
 
 
 def check(model: type[M], values: Mapping[str, Any]) -> M:
-    """Return ``values`` as a model, else raise ``InvalidArgument``.
+    """Return ``values`` as a model, else raise ``InvalidArgumentError``.
 
     The message names the first field that is wrong and never repeats its value.
     """
@@ -269,4 +269,4 @@ def check(model: type[M], values: Mapping[str, Any]) -> M:
         first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])[:80]
         prefix = f"{field}: " if field else ""
-        raise InvalidArgument(f"{prefix}{first['msg']}.") from None
+        raise InvalidArgumentError(f"{prefix}{first['msg']}.") from None

@@ -8,17 +8,17 @@ from contextlib import suppress
 
 from native_host.config import load_config
 from native_host.environment import open_prompt, open_source
-from native_host.errors import InvalidArgument, KortillaError, RequestExpired
+from native_host.errors import InvalidArgumentError, KortillaError, RequestExpiredError
 from native_host.languages import choose_language
 from native_host.messaging.jobs import Job, Setting
 from native_host.messaging.models import ChunkArguments
 from native_host.messaging.results import Reply
-from native_host.operations.conversation import Report
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.sign import SigningInterrupted
+from native_host.operations.prompting import Report
+from native_host.operations.sign import SigningInterruptedError
 from native_host.origin import check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from native_host.pin_prompt.prompt import Progress, Prompt, PromptFailed, Step
+from native_host.pin_prompt.prompt import Progress, Prompt, PromptError, Step
 
 __all__ = ["Operation", "call_off"]
 
@@ -68,13 +68,13 @@ class Operation:
     def take_chunk(self, chunk: ChunkArguments) -> Progress | None:
         """Take a piece of a document; return how many bytes there are now.
 
-        Returns None for an operation that is about to end. Raises ``InvalidArgument``
-        for a piece that is not the next one.
+        Returns None for an operation that is about to end. Raises
+        ``InvalidArgumentError`` for a piece that is not the next one.
         """
         if self.answered or self._end is not None:
             return None
         if self._inbox is None:
-            raise InvalidArgument("The request announced no documents.")
+            raise InvalidArgumentError("The request announced no documents.")
         done = self._inbox.put(chunk.document, chunk.number, chunk.data)
         return Progress(done, self._inbox.total)
 
@@ -88,7 +88,7 @@ class Operation:
 
     def expire(self) -> None:
         """The page has stopped waiting: let go of the card, and say so."""
-        self.fail(RequestExpired("The page stopped waiting for an answer."))
+        self.fail(RequestExpiredError("The page stopped waiting for an answer."))
 
     def forget_documents(self) -> None:
         """Delete the documents at once, whatever the card is still busy with."""
@@ -96,7 +96,7 @@ class Operation:
             self._inbox.close()
 
     async def run(self) -> None:
-        """Do it. Raises the errors of the job and ``RequestExpired``."""
+        """Do it. Raises the errors of the job and ``RequestExpiredError``."""
         try:
             await self._run()
         finally:
@@ -145,7 +145,7 @@ class Operation:
                         answer(results.pop())
                         return
                 # Our own page has nothing to do with it before the person has read it.
-                with suppress(PromptFailed):
+                with suppress(PromptError):
                     await prompt.wait_for_cancel()
             finally:
                 # What was done is done, also when it is called off just then.
@@ -166,12 +166,12 @@ class Operation:
     async def _finish(self, work: "asyncio.Task[None]", prompt: Prompt) -> None:
         try:
             await asyncio.shield(work)
-        except SigningInterrupted as error:
+        except SigningInterruptedError as error:
             if not prompt.attended:
                 raise
             self.answered = self.refused = True
             self._refuse(error)
-            with suppress(PromptFailed):
+            with suppress(PromptError):
                 await prompt.wait_for_cancel()
             return
         except asyncio.CancelledError:
@@ -182,7 +182,7 @@ class Operation:
             if self._end is None or _is_called_off():
                 raise
             # It may have ended before there was a window to say it in.
-            if self._visible and isinstance(self._end, RequestExpired):
+            if self._visible and isinstance(self._end, RequestExpiredError):
                 prompt.show(Step.EXPIRED)
                 await prompt.wait_for_cancel()
             raise self._end from None

@@ -9,7 +9,7 @@ memory; nothing of that passes here.
 import os
 from collections.abc import Iterator
 
-from native_host.errors import ProgramNotRunning
+from native_host.errors import ProgramNotRunningError
 from native_host.operations import login_servers
 from native_host.processes import parent_of
 
@@ -19,7 +19,7 @@ __all__ = ["prepare_login"]
 async def prepare_login() -> None:
     """Have PIN1 asked for by the token of the browser that started this host.
 
-    Returns when the card has accepted it. Raises ``ProgramNotRunning`` where that
+    Returns when the card has accepted it. Raises ``ProgramNotRunningError`` where that
     browser has no such token, and what the token's process answers.
     """
     servers = {
@@ -29,7 +29,9 @@ async def prepare_login() -> None:
         if pid in servers:
             await login_servers.prepare_login(servers[pid])
             return
-    raise ProgramNotRunning("The browser that asks does not have the card as a token.")
+    raise ProgramNotRunningError(
+        "The browser that asks does not have the card as a token."
+    )
 
 
 def _ancestors() -> Iterator[int]:

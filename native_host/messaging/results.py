@@ -6,7 +6,7 @@ from typing import Any
 
 from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import KortillaError
-from native_host.operations.sign import Signature, Signatures, SigningInterrupted
+from native_host.operations.sign import Signature, Signatures, SigningInterruptedError
 from native_host.operations.signing_certificate import SigningCertificate
 
 __all__ = [
@@ -75,7 +75,7 @@ def error_fields(error: KortillaError) -> Reply:
     fields: Reply = {"code": error.code, "message": str(error)}
     if (reason := getattr(error, "reason", None)) is not None:
         fields["reason"] = reason
-    if isinstance(error, SigningInterrupted):
+    if isinstance(error, SigningInterruptedError):
         fields |= {**signatures_fields(error.done), "total": error.total}
     return fields
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum, unique
 from typing import Self
 
-__all__ = ["SW", "Command", "Refused", "Style", "more_data", "status"]
+__all__ = ["SW", "Command", "StatusWordError", "Style", "more_data", "status"]
 
 
 @unique
@@ -46,7 +46,7 @@ class Style(StrEnum):
     FETCHED = "fetched"
 
 
-class Refused(Exception):
+class StatusWordError(Exception):
     """Ends a command with a status word; it never leaves the card."""
 
     def __init__(self, status_word: int) -> None:
@@ -69,13 +69,13 @@ class Command:
     def parse(cls, apdu: bytes) -> Self:
         """Take apart a short APDU (ISO/IEC 7816-4 §5.2); extended ones are refused."""
         if len(apdu) < 4:
-            raise Refused(SW.WRONG_LENGTH)
+            raise StatusWordError(SW.WRONG_LENGTH)
         body = apdu[4:]
         data, rest = b"", body
         if len(body) > 1:
             data, rest = body[1 : 1 + body[0]], body[1 + body[0] :]
             if not data or len(data) < body[0] or len(rest) > 1:
-                raise Refused(SW.WRONG_LENGTH)
+                raise StatusWordError(SW.WRONG_LENGTH)
         le = (rest[0] or 256) if rest else None
         return cls(apdu[0], apdu[1], apdu[2], apdu[3], data, le)
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.mock_card.ber import encode, sequence
 from native_host.mock_card.files import write_atomically
 from native_host.mock_card.keys import (
@@ -87,7 +87,9 @@ def make_satu(number: int) -> str:
     """
     digits = f"{number:08d}"
     if number < 0 or len(digits) != 8:
-        raise InvalidArgument("A SATU has eight digits before its check character.")
+        raise InvalidArgumentError(
+            "A SATU has eight digits before its check character."
+        )
     return digits + _CHECK_CHARACTERS[number % 31]
 
 
@@ -101,14 +103,14 @@ class Person:
 
     def __post_init__(self) -> None:
         if not self.surname.startswith("SPECIMEN-"):
-            raise InvalidArgument("A mock card's surname begins with SPECIMEN-.")
+            raise InvalidArgumentError("A mock card's surname begins with SPECIMEN-.")
         if not self.given_name:
-            raise InvalidArgument("A mock card's given name is missing.")
+            raise InvalidArgumentError("A mock card's given name is missing.")
         if (
             not self.satu[:-1].isdecimal()
             or make_satu(int(self.satu[:-1])) != self.satu
         ):
-            raise InvalidArgument("The SATU's check character does not fit.")
+            raise InvalidArgumentError("The SATU's check character does not fit.")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from asn1crypto import x509
 
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.mock_card.authority import Authority, Person
 from native_host.mock_card.data import KeyData
 from native_host.mock_card.keys import PrivateKey, generate_key, load_private_key
@@ -59,11 +59,11 @@ def break_token(
     """Return a sound token of the card in ``folder``, broken in the way of that name.
 
     ``revoked`` adds to the folder's ``revoked.crl``; nothing else is changed. Raises
-    ``InvalidArgument`` for a name that is none.
+    ``InvalidArgumentError`` for a name that is none.
     """
     known = {broken.name: broken for broken in BROKEN_TOKENS}
     if name not in known:
-        raise InvalidArgument(f"{name!r} is none of {', '.join(known)}.")
+        raise InvalidArgumentError(f"{name!r} is none of {', '.join(known)}.")
     return known[name].make(_Maker(token, folder, origin, nonce))
 
 

@@ -10,7 +10,14 @@ import hmac
 import logging
 import re
 
-from native_host.mock_card.apdu import SW, Command, Refused, Style, more_data, status
+from native_host.mock_card.apdu import (
+    SW,
+    Command,
+    StatusWordError,
+    Style,
+    more_data,
+    status,
+)
 from native_host.mock_card.content import APPLICATION_DF, card_files, card_keys
 from native_host.mock_card.profiles import (
     APPLICATION,
@@ -44,7 +51,7 @@ class MockCard:
 
     What a reset forgets (selected files, verified PINs, the security environment)
     belongs to the object; PINs and tries are the folder's, and as fresh as the command
-    that asks for them. Raises ``MockCardBroken`` when the folder can't be used.
+    that asks for them. Raises ``MockCardBrokenError`` when the folder can't be used.
     """
 
     def __init__(
@@ -94,7 +101,7 @@ class MockCard:
         try:
             command = Command.parse(apdu)
             answer = self._dispatch(command)
-        except Refused as refused:
+        except StatusWordError as refused:
             answer = refused.status_word.to_bytes(2)
         # The header and the status word alone: commands and answers may hold secrets.
         logger.debug("%s -> %s", apdu[:4].hex(), answer[-2:].hex())
@@ -104,11 +111,11 @@ class MockCard:
         if command.ins != 0xC0:
             self._response = b""
         if command.cla != 0x00:
-            raise Refused(SW.UNKNOWN_CLA)
+            raise StatusWordError(SW.UNKNOWN_CLA)
         handler = self._commands.get(command.ins)
         outside = command.ins in {0xA4, 0xB0, 0xC0}
         if handler is None or not (outside or self._in_application):
-            raise Refused(SW.UNKNOWN_INS)
+            raise StatusWordError(SW.UNKNOWN_INS)
         return handler(command)
 
     @property
@@ -129,7 +136,7 @@ class MockCard:
             self._response = data
             return more_data(data)
         if command.le not in {None, 256, len(data)}:
-            raise Refused(SW.WRONG_LE | len(data))
+            raise StatusWordError(SW.WRONG_LE | len(data))
         return self._send(data, 256)
 
     def _send(self, data: bytes, le: int) -> bytes:
@@ -138,24 +145,24 @@ class MockCard:
 
     def _get_response(self, command: Command) -> bytes:
         if command.p1_p2 or command.data:
-            raise Refused(SW.WRONG_P1_P2 if command.p1_p2 else SW.WRONG_LENGTH)
+            raise StatusWordError(SW.WRONG_P1_P2 if command.p1_p2 else SW.WRONG_LENGTH)
         if not self._response:
-            raise Refused(SW.WRONG_ORDER)
+            raise StatusWordError(SW.WRONG_ORDER)
         le, left = command.le or 256, len(self._response)
         if left < le < 256:
-            raise Refused(SW.WRONG_LE | left)
+            raise StatusWordError(SW.WRONG_LE | left)
         return self._send(self._response, le)
 
     # -- Files ------------------------------------------------------------------------
 
     def _select(self, command: Command) -> bytes:
         if command.p2 not in {0x04, 0x0C}:
-            raise Refused(SW.WRONG_P1_P2)
+            raise StatusWordError(SW.WRONG_P1_P2)
         path = self._target(command)
         content = self._files.get(path)
         is_directory = any(known[: len(path)] == path for known in self._files)
         if content is None and not is_directory:
-            raise Refused(SW.NO_FILE)
+            raise StatusWordError(SW.NO_FILE)
         self._file = content
         self._enter(path if content is None else path[:-1])
         if command.p1 == 0x04:
@@ -173,24 +180,24 @@ class MockCard:
         """Return the path that a SELECT asks for, from the master file."""
         if command.p1 == 0x04:
             if command.data != APPLICATION:
-                raise Refused(SW.NO_FILE)
+                raise StatusWordError(SW.NO_FILE)
             return (APPLICATION_DF,)
         if len(command.data) % 2 or not command.data:
-            raise Refused(SW.WRONG_LENGTH)
+            raise StatusWordError(SW.WRONG_LENGTH)
         pairs = zip(command.data[::2], command.data[1::2], strict=True)
         ids = tuple(high << 8 | low for high, low in pairs)
         match command.p1:
             case 0x08 if self._in_application:
                 return (APPLICATION_DF, *ids)
             case 0x08:
-                raise Refused(SW.NO_FILE)
+                raise StatusWordError(SW.NO_FILE)
             case 0x00 if ids == (MASTER_FILE,):
                 return ()
             case 0x00 | 0x02 if len(ids) == 1:
                 return (*self._directory, *ids)
             case 0x00 | 0x02:
-                raise Refused(SW.WRONG_LENGTH)
-        raise Refused(SW.WRONG_P1_P2)
+                raise StatusWordError(SW.WRONG_LENGTH)
+        raise StatusWordError(SW.WRONG_P1_P2)
 
     def _enter(self, directory: tuple[int, ...]) -> None:
         self._directory = directory
@@ -201,17 +208,17 @@ class MockCard:
 
     def _read_binary(self, command: Command) -> bytes:
         if command.data:
-            raise Refused(SW.WRONG_LENGTH)
+            raise StatusWordError(SW.WRONG_LENGTH)
         if command.p1 & 0x80:
-            raise Refused(SW.WRONG_OFFSET)  # short file ids are not known
+            raise StatusWordError(SW.WRONG_OFFSET)  # short file ids are not known
         if self._file is None:
-            raise Refused(SW.NOT_ALLOWED)
+            raise StatusWordError(SW.NOT_ALLOWED)
         rest = self._file[command.p1_p2 :]
         le = command.le or 256
         if not rest:
-            raise Refused(SW.END_OF_FILE)
+            raise StatusWordError(SW.END_OF_FILE)
         if len(rest) < le < 256:
-            raise Refused(SW.WRONG_LE | len(rest))
+            raise StatusWordError(SW.WRONG_LE | len(rest))
         return rest[: min(le, _READ_SIZE)] + status(SW.OK)
 
     # -- PINs -------------------------------------------------------------------------
@@ -219,9 +226,9 @@ class MockCard:
     def _get_data(self, command: Command) -> bytes:
         """PIN information, which costs nothing."""
         if command.p1_p2 != 0x00FF:
-            raise Refused(SW.WRONG_P1_P2)
+            raise StatusWordError(SW.WRONG_P1_P2)
         if len(command.data) != 5 or command.data[:4] != bytes.fromhex("A0038301"):
-            raise Refused(SW.WRONG_DATA)
+            raise StatusWordError(SW.WRONG_DATA)
         reference = _pin_reference(command.data[4])
         pin = self.state.read().pin(reference)
         return self._deliver(
@@ -236,13 +243,13 @@ class MockCard:
 
     def _verify(self, command: Command) -> bytes:
         if command.p1:
-            raise Refused(SW.WRONG_P1_P2)
+            raise StatusWordError(SW.WRONG_P1_P2)
         reference = _pin_reference(command.p2)
         if not command.data:
             pin = self.state.read().pin(reference)
             if pin.tries and reference in self._verified:
                 return status(SW.OK)
-            raise Refused(SW.WRONG_PIN | pin.tries if pin.tries else SW.BLOCKED)
+            raise StatusWordError(SW.WRONG_PIN | pin.tries if pin.tries else SW.BLOCKED)
         sent = _digits(command.data)
         self._verified.discard(reference)
         with self.state.update() as data:
@@ -276,13 +283,13 @@ class MockCard:
 
     def _manage_security_environment(self, command: Command) -> bytes:
         if command.p1_p2 != 0x41B6:
-            raise Refused(SW.WRONG_P1_P2)
+            raise StatusWordError(SW.WRONG_P1_P2)
         data = command.data
         if len(data) != 6 or data[:2] != b"\x80\x01" or data[3:5] != b"\x84\x01":
-            raise Refused(SW.WRONG_DATA)
+            raise StatusWordError(SW.WRONG_DATA)
         algorithm, reference = data[2], data[5]
         if reference not in self._keys:
-            raise Refused(SW.NO_REFERENCE)
+            raise StatusWordError(SW.NO_REFERENCE)
         slot, key = self._keys[reference]
         check_algorithm(key, algorithm)
         self._slot, self._algorithm, self._digest = slot, algorithm, None
@@ -294,24 +301,24 @@ class MockCard:
                 return self._hash(command)
             case 0x9E9A:
                 return self._sign(command)
-        raise Refused(SW.WRONG_P1_P2)
+        raise StatusWordError(SW.WRONG_P1_P2)
 
     def _hash(self, command: Command) -> bytes:
         if self._slot is None:
-            raise Refused(SW.WRONG_ORDER)
+            raise StatusWordError(SW.WRONG_ORDER)
         size = digest_size(self._algorithm)
         if command.data[:2] != bytes((0x90, size)) or len(command.data) != 2 + size:
-            raise Refused(SW.WRONG_DATA)
+            raise StatusWordError(SW.WRONG_DATA)
         self._digest = command.data[2:]
         return status(SW.OK)
 
     def _sign(self, command: Command) -> bytes:
         if command.data:
-            raise Refused(SW.WRONG_LENGTH)
+            raise StatusWordError(SW.WRONG_LENGTH)
         if self._slot is None or self._digest is None:
-            raise Refused(SW.WRONG_ORDER)
+            raise StatusWordError(SW.WRONG_ORDER)
         if self._slot.pin not in self._verified:
-            raise Refused(SW.PIN_NOT_VERIFIED)
+            raise StatusWordError(SW.PIN_NOT_VERIFIED)
         signature = sign_digest(
             self._keys[self._slot.reference][1], self._algorithm, self._digest
         )
@@ -321,7 +328,7 @@ class MockCard:
         if self._slot.pin is PinReference.PIN2:
             self._verified.discard(PinReference.PIN2)
         if command.le not in {None, 256, len(signature)}:
-            raise Refused(SW.WRONG_LE | len(signature) % 256)
+            raise StatusWordError(SW.WRONG_LE | len(signature) % 256)
         return self._deliver(command, signature)
 
 
@@ -329,29 +336,29 @@ def _pin_reference(value: int) -> PinReference:
     try:
         return PinReference(value)
     except ValueError:
-        raise Refused(SW.NO_REFERENCE) from None
+        raise StatusWordError(SW.NO_REFERENCE) from None
 
 
 def _digits(stored: bytes) -> bytes:
     """Return the digits of a PIN that is padded with 00 to twelve bytes."""
     match = _STORED_PIN.fullmatch(stored)
     if match is None or len(stored) != _PIN_SIZE:
-        raise Refused(SW.WRONG_DATA)
+        raise StatusWordError(SW.WRONG_DATA)
     return match[1]
 
 
 def _two_pins(command: Command) -> tuple[PinReference, bytes, bytes]:
     """Take apart CHANGE REFERENCE DATA or RESET RETRY COUNTER, before any try."""
     if command.p1:
-        raise Refused(SW.WRONG_P1_P2)
+        raise StatusWordError(SW.WRONG_P1_P2)
     reference = _pin_reference(command.p2)
     if reference not in _SHORTEST:
-        raise Refused(SW.NO_REFERENCE)
+        raise StatusWordError(SW.NO_REFERENCE)
     if len(command.data) != 2 * _PIN_SIZE:
-        raise Refused(SW.WRONG_LENGTH)
+        raise StatusWordError(SW.WRONG_LENGTH)
     old, new = _digits(command.data[:_PIN_SIZE]), _digits(command.data[_PIN_SIZE:])
     if len(new) < _SHORTEST[reference]:
-        raise Refused(SW.WRONG_DATA)
+        raise StatusWordError(SW.WRONG_DATA)
     return reference, old, new
 
 

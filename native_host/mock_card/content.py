@@ -11,7 +11,7 @@ from native_host.mock_card.profiles import (
     ROOT_CA_FILE,
     KeySlot,
 )
-from native_host.mock_card.state import CardData, MockCardBroken, MockCardState
+from native_host.mock_card.state import CardData, MockCardBrokenError, MockCardState
 
 __all__ = ["APPLICATION_DF", "card_files", "card_keys"]
 
@@ -24,7 +24,7 @@ _CA_NAMES = {ROOT_CA_FILE: "root.der", ISSUING_CA_FILE: "issuing.der"}
 def card_keys(
     state: MockCardState, data: CardData
 ) -> dict[int, tuple[KeySlot, PrivateKey]]:
-    """Return the keys by their references. Raises ``MockCardBroken``."""
+    """Return the keys by their references. Raises ``MockCardBrokenError``."""
     return {
         slot.reference: (slot, _load_key(state, index, data))
         for index, slot in enumerate(PROFILES[data.profile].keys)
@@ -34,7 +34,8 @@ def card_keys(
 def card_files(state: MockCardState, data: CardData) -> dict[tuple[int, ...], bytes]:
     """Return the files by their paths from the master file.
 
-    What stands before another file in a path is a directory. Raises ``MockCardBroken``.
+    What stands before another file in a path is a directory. Raises
+    ``MockCardBrokenError``.
     """
     profile = PROFILES[data.profile]
     files: dict[tuple[int, ...], bytes] = {
@@ -53,10 +54,10 @@ def _load_key(state: MockCardState, index: int, data: CardData) -> PrivateKey:
     try:
         key = load_private_key(data.keys[index].private_key)
     except (ValueError, TypeError):
-        raise MockCardBroken(f"{where}.private_key is not a key.") from None
+        raise MockCardBrokenError(f"{where}.private_key is not a key.") from None
     public = key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     if public not in data.keys[index].certificate:
-        raise MockCardBroken(f"{where}.certificate is not of the private key.")
+        raise MockCardBrokenError(f"{where}.certificate is not of the private key.")
     return key

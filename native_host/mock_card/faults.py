@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 
 __all__ = ["CommandName", "Fault", "FaultName", "Moment", "dump", "load", "take"]
 
@@ -91,7 +91,7 @@ class Fault:
     or all of them when that is None. ``when`` is ``before`` or ``after`` the card
     executes the command. ``seconds`` are how long a delay lasts (1), how long a mute
     card is waited for (0), or after how long what was pulled comes back by itself
-    (never). Raises ``InvalidArgument``.
+    (never). Raises ``InvalidArgumentError``.
     """
 
     name: str
@@ -108,15 +108,17 @@ class Fault:
             ("moment", self.when, Moment),
         ):
             if value not in list(known):
-                raise InvalidArgument(f"The {field} is none of {', '.join(known)}.")
+                raise InvalidArgumentError(
+                    f"The {field} is none of {', '.join(known)}."
+                )
         if self.skip < 0 or (self.times is not None and self.times < 1):
-            raise InvalidArgument("A fault skips 0 or more and strikes 1 or more.")
+            raise InvalidArgumentError("A fault skips 0 or more and strikes 1 or more.")
         if self.seconds is None:
             return
         if self.name not in _TIMED:
-            raise InvalidArgument(f"The fault {self.name} takes no time.")
+            raise InvalidArgumentError(f"The fault {self.name} takes no time.")
         if not 0 <= self.seconds <= _LONGEST:
-            raise InvalidArgument(f"A fault takes 0 to {_LONGEST:.0f} seconds.")
+            raise InvalidArgumentError(f"A fault takes 0 to {_LONGEST:.0f} seconds.")
 
     @property
     def executed(self) -> bool:
@@ -157,5 +159,5 @@ def load(content: bytes) -> tuple[Fault, ...]:
     """Read what ``dump`` gave. Raises ``ValueError`` for anything else."""
     try:
         return tuple(Fault(**item) for item in json.loads(content))
-    except (TypeError, InvalidArgument) as error:
+    except (TypeError, InvalidArgumentError) as error:
         raise ValueError(str(error)) from None

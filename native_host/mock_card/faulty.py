@@ -5,12 +5,12 @@ import logging
 import threading
 from collections.abc import Callable
 
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.mock_card.apdu import SW, more_data, status
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import CommandName, Fault, FaultName
 
-__all__ = ["CardGone", "CardSilent", "FaultyCard"]
+__all__ = ["CardGoneError", "CardSilentError", "FaultyCard"]
 
 logger = logging.getLogger(__name__)
 
@@ -21,11 +21,11 @@ _FILE_CONTROL_SIZE = 6  # bytes that SELECT answers with when it is asked to
 _USUAL_DELAY = 1.0  # seconds
 
 
-class CardGone(Exception):
+class CardGoneError(Exception):
     """The card, or its reader, was pulled; the command's answer is lost."""
 
 
-class CardSilent(Exception):
+class CardSilentError(Exception):
     """The card does not answer the command."""
 
 
@@ -67,8 +67,8 @@ class FaultyCard:
     def transmit(self, apdu: bytes) -> bytes:
         """Answer a command APDU.
 
-        Raises ``CardGone`` and ``CardSilent``, ``MockCardBroken``, and
-        ``InvalidArgument`` for a fault that can't be had here.
+        Raises ``CardGoneError`` and ``CardSilentError``, ``MockCardBrokenError``, and
+        ``InvalidArgumentError`` for a fault that can't be had here.
         """
         self._check_presence()
         answer = self._transmit(apdu)
@@ -78,7 +78,7 @@ class FaultyCard:
     def _check_presence(self) -> None:
         if not self.present:
             self.reset()
-            raise CardGone
+            raise CardGoneError
 
     def _transmit(self, apdu: bytes) -> bytes:
         if self._answer and apdu[1:2] == _GET_RESPONSE:
@@ -89,7 +89,7 @@ class FaultyCard:
         if fault is None:
             return self._card.transmit(apdu)
         if fault.name == FaultName.READER_PULLED and self._reader_stays:
-            raise InvalidArgument("A virtual reader of PC/SC can't be pulled out.")
+            raise InvalidArgumentError("A virtual reader of PC/SC can't be pulled out.")
         logger.info("Fault %s %s the command %s.", fault.name, fault.when, command)
         return self._strike(fault, command, apdu)
 
@@ -105,10 +105,10 @@ class FaultyCard:
                 reader = fault.name == FaultName.READER_PULLED
                 self._state.pull(reader=reader, seconds=fault.seconds)
                 self.reset()
-                raise CardGone
+                raise CardGoneError
             case FaultName.MUTE:
                 self._wait(fault.seconds or 0)
-                raise CardSilent
+                raise CardSilentError
             case FaultName.DELAY if fault.executed:
                 self._wait(fault.seconds)
             case FaultName.MORE_DATA:

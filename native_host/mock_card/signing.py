@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from native_host.mock_card.apdu import SW, Refused
+from native_host.mock_card.apdu import SW, StatusWordError
 from native_host.mock_card.keys import PrivateKey
 
 __all__ = ["check_algorithm", "digest_size", "sign_digest", "signature_size"]
@@ -25,12 +25,12 @@ _PKCS1, _ECDSA, _PSS = 2, 4, 5
 
 
 def check_algorithm(key: PrivateKey, algorithm: int) -> None:
-    """Raise ``Refused`` unless the key can do it."""
+    """Raise ``StatusWordError`` unless the key can do it."""
     if algorithm >> 4 == _SHA1:
-        raise Refused(SW.NOT_ALLOWED)
+        raise StatusWordError(SW.NOT_ALLOWED)
     schemes = {_PKCS1, _PSS} if isinstance(key, RSAPrivateKey) else {_ECDSA}
     if algorithm >> 4 not in _HASHES or algorithm & 0x0F not in schemes:
-        raise Refused(SW.WRONG_DATA)
+        raise StatusWordError(SW.WRONG_DATA)
 
 
 def digest_size(algorithm: int) -> int:

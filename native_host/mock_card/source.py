@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from native_host.card.connection import CardConnection
-from native_host.card.errors import CardBusy, CardMute, CardRemoved
+from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
 from native_host.card.source import CardSource, Reader
 from native_host.mock_card.card import MockCard, Style
-from native_host.mock_card.faulty import CardGone, CardSilent, FaultyCard
+from native_host.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
 from native_host.mock_card.files import locked
 from native_host.mock_card.presence import Watch
-from native_host.mock_card.state import MockCardBroken, MockCardState
+from native_host.mock_card.state import MockCardBrokenError, MockCardState
 
 __all__ = ["READER_NAME", "MockCardConnection", "MockCardSource"]
 
@@ -34,8 +34,8 @@ _LOOK_AGAIN = 0.02  # seconds; flock can't wait for a limited time
 class MockCardConnection(CardConnection):
     """A connection to the mock card in a folder, held against other processes.
 
-    Raises ``CardBusy`` when another holds it for longer than ``patience`` seconds, and
-    ``MockCardBroken``.
+    Raises ``CardBusyError`` when another holds it for longer than ``patience`` seconds,
+    and ``MockCardBrokenError``.
     """
 
     def __init__(
@@ -56,10 +56,12 @@ class MockCardConnection(CardConnection):
                 )
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise CardBusy("Another program holds the mock card.") from None
+                    raise CardBusyError(
+                        "Another program holds the mock card."
+                    ) from None
                 time.sleep(_LOOK_AGAIN)
             except OSError as error:
-                raise MockCardBroken(
+                raise MockCardBrokenError(
                     f"{state.folder / 'session.lock'} can't be used: {error.strerror}."
                 ) from None
             else:
@@ -68,16 +70,16 @@ class MockCardConnection(CardConnection):
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
         """Let the card answer, with whatever goes wrong.
 
-        Raises ``CardRemoved``, ``CardMute`` and ``MockCardBroken``.
+        Raises ``CardRemovedError``, ``CardMuteError`` and ``MockCardBrokenError``.
         """
         try:
             answer = self._card.transmit(apdu)
-        except CardGone:
-            raise CardRemoved(_TAKEN_OUT) from None
-        except CardSilent:
-            raise CardMute("The mock card does not answer.") from None
+        except CardGoneError:
+            raise CardRemovedError(_TAKEN_OUT) from None
+        except CardSilentError:
+            raise CardMuteError("The mock card does not answer.") from None
         if len(answer) < 2:
-            raise CardMute("The mock card's answer has no status word.")
+            raise CardMuteError("The mock card's answer has no status word.")
         return answer[:-2], int.from_bytes(answer[-2:])
 
     def hurry(self) -> None:
@@ -94,7 +96,7 @@ class MockCardSource(CardSource):
     """A single reader with the mock card of a folder.
 
     The card is out, or the reader, while the folder says so, whoever pulled it. Raises
-    ``MockCardBroken`` when there is no usable card in the folder.
+    ``MockCardBrokenError`` when there is no usable card in the folder.
     """
 
     test_card = True
@@ -146,9 +148,12 @@ class MockCardSource(CardSource):
         self._changed = asyncio.Event()
 
     async def connect(self, reader: Reader) -> CardConnection:
-        """Power the card. Raises ``CardBusy``, ``CardRemoved``, ``MockCardBroken``."""
+        """Power the card.
+
+        Raises ``CardBusyError``, ``CardRemovedError``, ``MockCardBrokenError``.
+        """
         if reader.atr is None or (reader,) != await self.readers():
-            raise CardRemoved(_TAKEN_OUT)
+            raise CardRemovedError(_TAKEN_OUT)
         # Not on the card's thread, which whoever holds the card has need of.
         opening = asyncio.get_running_loop().run_in_executor(
             None,
@@ -167,7 +172,7 @@ class MockCardSource(CardSource):
         self._connection = connection
         if (reader,) != await self.readers():  # pulled meanwhile
             await self.run(connection.close)
-            raise CardRemoved(_TAKEN_OUT)
+            raise CardRemovedError(_TAKEN_OUT)
         return connection
 
     async def run(

@@ -19,7 +19,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from native_host.errors import InvalidArgument, KortillaError
+from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.mock_card.data import MAX_TRIES, CardData, KeyData, PinData
 from native_host.mock_card.faults import CommandName, Fault, dump, load, take
 from native_host.mock_card.files import locked, write_atomically
@@ -31,14 +31,14 @@ __all__ = [
     "MAX_TRIES",
     "CardData",
     "KeyData",
-    "MockCardBroken",
+    "MockCardBrokenError",
     "MockCardState",
     "PinData",
     "default_folder",
 ]
 
 
-class MockCardBroken(KortillaError):
+class MockCardBrokenError(KortillaError):
     """The mock card's folder can't be used; the message names the file and the key."""
 
     code = "MOCK_CARD_BROKEN"
@@ -62,7 +62,7 @@ class MockCardState:
 
     @classmethod
     def open(cls, folder: Path | None = None) -> Self:
-        """Open a mock card that exists. Raises ``MockCardBroken``."""
+        """Open a mock card that exists. Raises ``MockCardBrokenError``."""
         state = cls(folder or default_folder())
         state.read()
         return state
@@ -93,16 +93,16 @@ class MockCardState:
 
         ``address`` is where its certificates say that revocation is asked (see
         ``Authority``); ``not_before`` and ``not_after`` bound the leaves. Raises
-        ``InvalidArgument`` for what no card can have, and when the folder holds a card
-        and ``replace`` does not say to throw it away, ``MockCardBroken`` when nothing
-        can be written there.
+        ``InvalidArgumentError`` for what no card can have, and when the folder holds a
+        card and ``replace`` does not say to throw it away, ``MockCardBrokenError`` when
+        nothing can be written there.
         """
         from native_host.mock_card.issue import issue_card
 
         if profile not in PROFILES:
-            raise InvalidArgument(f"The profile is none of {', '.join(PROFILES)}.")
+            raise InvalidArgumentError(f"The profile is none of {', '.join(PROFILES)}.")
         if state not in list(CardState):
-            raise InvalidArgument(f"The state is none of {', '.join(CardState)}.")
+            raise InvalidArgumentError(f"The state is none of {', '.join(CardState)}.")
         for name, value, shortest in (
             ("pin1", pin1, 4),
             ("pin2", pin2, 6),
@@ -110,7 +110,7 @@ class MockCardState:
         ):
             digits = value.isascii() and value.isdecimal()
             if not digits or not shortest <= len(value) <= 12:
-                raise InvalidArgument(f"{name} is not {shortest} to 12 digits.")
+                raise InvalidArgumentError(f"{name} is not {shortest} to 12 digits.")
         person = {"surname": surname, "given_name": given_name, "satu": satu}
         issued = issue_card(
             PROFILES[profile],
@@ -139,12 +139,12 @@ class MockCardState:
         try:
             card.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise MockCardBroken(
+            raise MockCardBrokenError(
                 f"{card.folder} can't be made: {error.strerror}."
             ) from None
         with card._locked():
             if card._file.exists() and not replace:
-                raise InvalidArgument(f"There is a mock card in {card.folder}.")
+                raise InvalidArgumentError(f"There is a mock card in {card.folder}.")
             issued.authority.save(card.folder)
             card._faults_file.unlink(missing_ok=True)
             card._presence_file.unlink(missing_ok=True)
@@ -161,15 +161,15 @@ class MockCardState:
         return PROFILES[self.read().profile]
 
     def read(self) -> CardData:
-        """Read the file as it is now. Raises ``MockCardBroken``."""
+        """Read the file as it is now. Raises ``MockCardBrokenError``."""
         try:
             content = self._file.read_bytes()
         except FileNotFoundError:
-            raise MockCardBroken(
+            raise MockCardBrokenError(
                 f"{self._file} is not there; `kortilla mock-card new` makes one."
             ) from None
         except OSError as error:
-            raise MockCardBroken(
+            raise MockCardBrokenError(
                 f"{self._file} can't be read: {error.strerror}."
             ) from None
         try:
@@ -178,16 +178,16 @@ class MockCardState:
             # Without its input: that may be a PIN or a key.
             first = error.errors(include_input=False, include_url=False)[0]
             key = ".".join(str(part) for part in first["loc"])
-            raise MockCardBroken(
+            raise MockCardBrokenError(
                 f"{self._file}: {key + ': ' if key else ''}{first['msg']}."
             ) from None
 
     def read_file(self, name: str) -> bytes:
-        """Read a file of the test CA in the folder. Raises ``MockCardBroken``."""
+        """Read a file of the test CA in the folder. Raises ``MockCardBrokenError``."""
         try:
             return (self.folder / name).read_bytes()
         except OSError as error:
-            raise MockCardBroken(
+            raise MockCardBrokenError(
                 f"{self.folder / name} can't be read: {error.strerror}."
             ) from None
 
@@ -204,12 +204,12 @@ class MockCardState:
     # -- Faults -----------------------------------------------------------------------
 
     def faults(self) -> tuple[Fault, ...]:
-        """Return the faults that are to come. Raises ``MockCardBroken``."""
+        """Return the faults that are to come. Raises ``MockCardBrokenError``."""
         content = _read_if_there(self._faults_file)
         try:
             return () if content is None else load(content)
         except ValueError as error:
-            raise MockCardBroken(f"{self._faults_file}: {error}") from None
+            raise MockCardBrokenError(f"{self._faults_file}: {error}") from None
 
     def set_faults(self, *faults: Fault) -> None:
         """Let these faults come, in place of those that were to."""
@@ -243,12 +243,15 @@ class MockCardState:
     # -- Where the card is ------------------------------------------------------------
 
     def presence(self) -> Presence:
-        """Tell whether the card is in its reader now. Raises ``MockCardBroken``."""
+        """Tell whether the card is in its reader now.
+
+        Raises ``MockCardBrokenError``.
+        """
         content = _read_if_there(self._presence_file)
         try:
             return Presence() if content is None else Presence.load(content)
         except ValueError as error:
-            raise MockCardBroken(f"{self._presence_file}: {error}.") from None
+            raise MockCardBrokenError(f"{self._presence_file}: {error}.") from None
 
     def pull(self, *, reader: bool = False, seconds: float | None = None) -> None:
         """Take the card out, or the reader with it, for a time or until ``insert``."""
@@ -314,7 +317,7 @@ class MockCardState:
             with locked(self.folder / "card.lock"):
                 yield
         except OSError as error:
-            raise MockCardBroken(
+            raise MockCardBrokenError(
                 f"{self.folder} can't be written: {error.strerror}."
             ) from error
 
@@ -328,4 +331,4 @@ def _read_if_there(file: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise MockCardBroken(f"{file} can't be read: {error.strerror}.") from None
+        raise MockCardBrokenError(f"{file} can't be read: {error.strerror}.") from None

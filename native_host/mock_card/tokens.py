@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.messaging.results import certificate_fields
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
@@ -50,7 +50,7 @@ def make_token(
     """
 
     if len(nonce) not in _NONCE_LENGTHS:
-        raise InvalidArgument("The challenge has not 44 to 128 characters.")
+        raise InvalidArgumentError("The challenge has not 44 to 128 characters.")
     request = AuthenticateRequest(
         origin=check_origin(origin, allow_localhost=True),
         challenge_nonce=nonce,

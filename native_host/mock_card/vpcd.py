@@ -16,9 +16,9 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
-from native_host.card.errors import PcscUnavailable
+from native_host.card.errors import PcscUnavailableError
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.faulty import CardGone, CardSilent, FaultyCard
+from native_host.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
 from native_host.mock_card.presence import Watch
 
 __all__ = ["DEFAULT_PORT", "VirtualReader"]
@@ -39,8 +39,8 @@ class VirtualReader:
     """A card in a virtual reader: connecting is inserting, ``stop`` is removing.
 
     A card that was pulled by a fault, or by another process, is put in again as its
-    folder says. Raises ``PcscUnavailable`` when no virtual reader listens there. Either
-    call ``run``, or use it as a context manager, which runs it in a thread.
+    folder says. Raises ``PcscUnavailableError`` when no virtual reader listens there.
+    Either call ``run``, or use it as a context manager, which runs it in a thread.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class VirtualReader:
         try:
             self._socket = socket.create_connection(self._address, timeout=5)
         except OSError as error:
-            raise PcscUnavailable(
+            raise PcscUnavailableError(
                 f"No virtual reader listens on {host}:{port}: {error.strerror}."
             ) from error
         self._socket.settimeout(None)
@@ -82,8 +82,9 @@ class VirtualReader:
     def run(self) -> None:
         """Answer the reader until it goes away or ``stop`` is called.
 
-        Raises ``MockCardBroken`` when the card's folder can't be used any more, and
-        ``InvalidArgument`` for a fault that can't be had with a virtual reader.
+        Raises ``MockCardBrokenError`` when the card's folder can't be used any more,
+        and ``InvalidArgumentError`` for a fault that can't be had with a virtual
+        reader.
         """
         watch = self._inserted.state.watch()
         try:
@@ -93,7 +94,7 @@ class VirtualReader:
                 if not self._wait_for_card(watch):
                     return
                 self._insert()
-        except (OSError, PcscUnavailable) as error:
+        except (OSError, PcscUnavailableError) as error:
             # The reader went away in the middle.
             logger.debug("The virtual reader's connection ended: %s", error)
         finally:
@@ -126,7 +127,7 @@ class VirtualReader:
                 return False
             try:
                 answer = self._answer(frame)
-            except (CardGone, CardSilent):
+            except (CardGoneError, CardSilentError):
                 # The driver has no time-out of its own. With a new line at once it
                 # reports a command that failed, and a card that is still there.
                 return True

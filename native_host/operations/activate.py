@@ -12,14 +12,14 @@ from typing import TypeVar
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CardError,
-    CardNotActivated,
-    PinBlocked,
-    PinTriesUnreadable,
-    PukBlocked,
+    CardNotActivatedError,
+    PinBlockedError,
+    PinTriesUnreadableError,
+    PukBlockedError,
 )
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.source import CardSource
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.operations.activation_table import (
     TABLE,
     Action,
@@ -29,26 +29,26 @@ from native_host.operations.activation_table import (
     scheme_of,
 )
 from native_host.operations.card_session import (
-    CardAtHand,
-    NothingToDo,
+    HeldCard,
+    NothingToDoError,
     check_validity,
 )
-from native_host.operations.conversation import Report
 from native_host.operations.manage import ManageRequest, Outcome, PinsSet
 from native_host.operations.pin_plan import (
+    CardSnapshot,
     Plan,
-    Seen,
-    Write,
+    SetPinCommand,
     new_pin_field,
     pin_name,
 )
 from native_host.operations.pin_setting import PinSetting, set_pins
+from native_host.operations.prompting import Report
 from native_host.pin_prompt.prompt import CodeField, Prompt
 
 __all__ = [
     "Activation",
-    "ActivationBlocked",
-    "ActivationMismatch",
+    "ActivationBlockedError",
+    "ActivationMismatchError",
     "ActivationOffer",
     "ManageRequest",
     "PinsSet",
@@ -62,14 +62,14 @@ T = TypeVar("T")
 _PINS = (PinRole.PIN1, PinRole.PIN2)
 
 
-class ActivationBlocked(CardError):
+class ActivationBlockedError(CardError):
     """A PIN that was never set has no tries left: only a PUK sets it now."""
 
     code = "ACTIVATION_BLOCKED"
     final = True
 
 
-class ActivationMismatch(CardError):
+class ActivationMismatchError(CardError):
     """The code has not as many digits as this card's; nothing was sent."""
 
     code = "ACTIVATION_MISMATCH"
@@ -86,8 +86,8 @@ async def activate(
     """Set the PINs of a card that has not, or not wholly, been activated.
 
     The prompt shows ``DONE`` at the end. ``progress`` is told ``window-open``, and
-    ``setting`` with PINs. Raises ``UserCancelled`` with the reason, and errors of the
-    prompt. The caller closes ``source`` and ``prompt``.
+    ``setting`` with PINs. Raises ``UserCancelledError`` with the reason, and errors of
+    the prompt. The caller closes ``source`` and ``prompt``.
     """
     activation = Activation(prompt, progress)
     return await set_pins(
@@ -102,22 +102,22 @@ class Activation(PinSetting):
     roles = (*_PINS, PinRole.PUK)
 
     def look(self, card: FineidCard) -> CardCertificate:
-        """See ``PinSetting``. Raises ``NothingToDo`` where all PINs are set."""
+        """See ``PinSetting``. Raises ``NothingToDoError`` where all PINs are set."""
         seen = self._see(card)
         try:
             if self.plan(card, seen) is None:
-                raise NothingToDo(seen.certificate)
+                raise NothingToDoError(seen.certificate)
         except CardError as error:
             # What speaks against it is said once it has been chosen.
             logger.info("One of several cards can't be activated: %s", error.code)
         return seen.certificate
 
-    async def work(self, at_hand: CardAtHand) -> PinsSet:
+    async def work(self, held_card: HeldCard) -> PinsSet:
         """See ``PinSetting``."""
-        at_hand.note_offer()
-        return await super().work(at_hand)
+        held_card.note_offer()
+        return await super().work(held_card)
 
-    def plan(self, card: FineidCard, seen: Seen) -> Plan | None:
+    def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
         """See ``PinSetting``. The code is always typed on the computer.
 
         A pin pad knows but one length for the code and the new PIN, and could not keep
@@ -126,10 +126,10 @@ class Activation(PinSetting):
         check_validity(seen.certificate)
         scheme = scheme_of(seen.certificate)
 
-        def writes(digits: int) -> tuple[Write, ...]:
+        def writes(digits: int) -> tuple[SetPinCommand, ...]:
             return self._writes(scheme, seen, digits)
 
-        possible: dict[int, tuple[Write, ...]] = {}
+        possible: dict[int, tuple[SetPinCommand, ...]] = {}
         obstacle: CardError | None = None
         for digits in scheme.value:
             try:
@@ -146,7 +146,7 @@ class Activation(PinSetting):
             key=lambda role: seen.info(role).tries_left,
         )
         if seen.info(at_risk).tries_left == 0:
-            raise PukBlocked("The PUK has no tries left.")
+            raise PukBlockedError("The PUK has no tries left.")
         to_set = [role for role in _PINS if any(w.role is role for w in commands)]
         return Plan(
             fields=(
@@ -159,7 +159,9 @@ class Activation(PinSetting):
             done=tuple(pin_name(role) for role in _PINS if role not in to_set),
         )
 
-    def _writes(self, scheme: Scheme, seen: Seen, digits: int) -> tuple[Write, ...]:
+    def _writes(
+        self, scheme: Scheme, seen: CardSnapshot, digits: int
+    ) -> tuple[SetPinCommand, ...]:
         """Return what a code of so many digits sets. Raises what speaks against it."""
         event = event_of(scheme, digits)
         found = []
@@ -172,11 +174,11 @@ class Activation(PinSetting):
             if action in _REFUSALS:
                 raise _REFUSALS[action]()
             if action is not Action.LEAVE:
-                found.append(Write(role, by_puk=action is Action.UNBLOCK))
+                found.append(SetPinCommand(role, by_puk=action is Action.UNBLOCK))
             elif state is PinState.BLOCKED:
                 blocked = role
         if blocked and not found:
-            raise PinBlocked(f"{blocked.name} has no tries left.")
+            raise PinBlockedError(f"{blocked.name} has no tries left.")
         return tuple(found)
 
     def result(self) -> PinsSet:
@@ -189,13 +191,13 @@ class Activation(PinSetting):
 
 
 _REFUSALS: dict[Action, Callable[[], CardError]] = {
-    Action.MISMATCH: lambda: ActivationMismatch(
+    Action.MISMATCH: lambda: ActivationMismatchError(
         "The code has not as many digits as this card's."
     ),
-    Action.LOCKED: lambda: ActivationBlocked(
+    Action.LOCKED: lambda: ActivationBlockedError(
         "A PIN that was never set has no tries left."
     ),
-    Action.UNREADABLE: lambda: PinTriesUnreadable(
+    Action.UNREADABLE: lambda: PinTriesUnreadableError(
         "The card does not say whether its PINs were ever set."
     ),
 }
@@ -213,44 +215,46 @@ class ActivationOffer:
         self._begun = self._over = False
 
     async def around(
-        self, at_hand: CardAtHand, operation: Callable[[], Awaitable[T]]
+        self, held_card: HeldCard, operation: Callable[[], Awaitable[T]]
     ) -> T:
         """Do ``operation`` with a card that is activated, or is so by then.
 
-        Raises what that does, and ``UserCancelled`` with the reason.
+        Raises what that does, and ``UserCancelledError`` with the reason.
         """
         if self._begun and not self._over:
-            await self._activate(at_hand)
+            await self._activate(held_card)
         try:
             return await operation()
-        except CardNotActivated:
+        except CardNotActivatedError:
             if self._over or not self._prompt.attended:
                 raise
-        await self._activate(at_hand)
+        await self._activate(held_card)
         return await operation()
 
     def _new_activation(self) -> Activation:
         # The page that asks for something else hears nothing about it.
         return Activation(self._prompt, lambda _word, _progress: None)
 
-    async def _activate(self, at_hand: CardAtHand) -> None:
+    async def _activate(self, held_card: HeldCard) -> None:
         try:
             if not self._begun:
-                partly = await self._prompt.watch(at_hand.run(_any_set, at_hand.card))
-                at_hand.note_offer()
-                await at_hand.unless_removed(
+                partly = await self._prompt.watch(
+                    held_card.run(_any_set, held_card.card)
+                )
+                held_card.note_offer()
+                await held_card.race_removal(
                     self._prompt.offer_activation(partly=partly)
                 )
                 self._begun = True
-            await self._activation.work(at_hand)
-        except (ActivationBlocked, PukBlocked):
+            await self._activation.work(held_card)
+        except (ActivationBlockedError, PukBlockedError):
             # Nothing more can be done for this card: another one may take its place.
             self._begun = False
             self._activation = self._new_activation()
             raise
-        except UserCancelled as error:
-            reason = error.reason or CardNotActivated.code
-            raise UserCancelled(reason=reason) from error
+        except UserCancelledError as error:
+            reason = error.reason or CardNotActivatedError.code
+            raise UserCancelledError(reason=reason) from error
         self._over = True
 
 

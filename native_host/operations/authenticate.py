@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from native_host import VERSION
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import UnsupportedCard
+from native_host.card.errors import UnsupportedCardError
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
 from native_host.card.signature import token_algorithm
 from native_host.card.source import CardSource
 from native_host.operations.activate import ActivationOffer
-from native_host.operations.card_session import CardAtHand, check_validity, with_card
-from native_host.operations.conversation import Report, begin, check_cancelled
+from native_host.operations.card_session import HeldCard, check_validity, with_card
 from native_host.operations.pin import PinAsker, usable_pin
+from native_host.operations.prompting import Report, begin, check_cancelled
 from native_host.pin_prompt.prompt import Prompt, Step
 
 __all__ = [
@@ -55,8 +55,9 @@ async def authenticate(
 ) -> dict[str, str]:
     """Return the token as the fields of web-eid:1.0.
 
-    ``progress`` is told ``window-open`` and ``signing``. Raises ``UserCancelled`` with
-    the reason, and errors of the prompt. The caller closes ``source`` and ``prompt``.
+    ``progress`` is told ``window-open`` and ``signing``. Raises ``UserCancelledError``
+    with the reason, and errors of the prompt. The caller closes ``source`` and
+    ``prompt``.
     """
     await begin(
         "authenticate",
@@ -68,9 +69,10 @@ async def authenticate(
     asker = PinAsker(prompt, PinRole.PIN1)
     offer = ActivationOffer(prompt)
 
-    async def work(at_hand: CardAtHand) -> dict[str, str]:
+    async def work(held_card: HeldCard) -> dict[str, str]:
         return await offer.around(
-            at_hand, lambda: _authenticate(request, at_hand, prompt, progress, asker)
+            held_card,
+            lambda: _authenticate(request, held_card, prompt, progress, asker),
         )
 
     return await with_card(source, prompt, work, look=look_for_authentication)
@@ -78,13 +80,13 @@ async def authenticate(
 
 async def _authenticate(
     request: AuthenticateRequest,
-    at_hand: CardAtHand,
+    held_card: HeldCard,
     prompt: Prompt,
     progress: Report,
     asker: PinAsker,
 ) -> dict[str, str]:
-    card = at_hand.card
-    key, certificate = await prompt.watch(at_hand.run(authentication_key, card))
+    card = held_card.card
+    key, certificate = await prompt.watch(held_card.run(authentication_key, card))
     digest = _digest(request, certificate)
 
     async def sign(pin: bytearray | None) -> bytes:
@@ -92,10 +94,10 @@ async def _authenticate(
         prompt.show(Step.SIGNING if pin is not None else Step.PIN_PAD)
         progress("signing", None)
         return await asker.verify_and_sign(
-            at_hand, pin, key, digest, token_algorithm(certificate.public_key)
+            held_card, pin, key, digest, token_algorithm(certificate.public_key)
         )
 
-    signature = await asker.until_accepted(at_hand, certificate, sign)
+    signature = await asker.until_accepted(held_card, certificate, sign)
     return {
         "unverifiedCertificate": base64.b64encode(certificate.der).decode(),
         "algorithm": certificate.algorithm,
@@ -108,12 +110,12 @@ async def _authenticate(
 def authentication_key(card: FineidCard) -> tuple[CardKey, CardCertificate]:
     """Return PIN1's key and its certificate, on the card's thread.
 
-    Raises ``UnsupportedCard``, ``CardExpired`` and what reading raises.
+    Raises ``UnsupportedCardError``, ``CardExpiredError`` and what reading raises.
     """
     key = card.key(KeyRole.AUTHENTICATION)
     certificate = card.certificate(key)
     if not certificate.for_authentication:
-        raise UnsupportedCard("The card's certificate is not for identifying.")
+        raise UnsupportedCardError("The card's certificate is not for identifying.")
     check_validity(certificate)
     return key, certificate
 

@@ -16,21 +16,21 @@ from native_host.card.atr import identify
 from native_host.card.certificate import CardCertificate
 from native_host.card.connection import CardConnection
 from native_host.card.errors import (
-    CardBusy,
+    CardBusyError,
     CardError,
-    CardExpired,
-    CardRemoved,
-    PcscUnavailable,
-    UnsupportedCard,
+    CardExpiredError,
+    CardRemovedError,
+    PcscUnavailableError,
+    UnsupportedCardError,
 )
 from native_host.card.fineid import FineidCard
 from native_host.card.source import CardSource, Reader
-from native_host.errors import UserCancelled
-from native_host.operations.conversation import unless
-from native_host.operations.offered import note
+from native_host.errors import UserCancelledError
+from native_host.operations.activation_offers import note
+from native_host.operations.prompting import race
 from native_host.pin_prompt.prompt import CardChoice, Problem, Prompt, Step
 
-__all__ = ["CardAtHand", "NothingToDo", "check_validity", "same_card", "with_card"]
+__all__ = ["HeldCard", "NothingToDoError", "check_validity", "same_card", "with_card"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class NothingToDo(Exception):
+class NothingToDoError(Exception):
     """A card with which nothing is left to do: any other of several is meant."""
 
     def __init__(self, certificate: CardCertificate) -> None:
@@ -46,7 +46,7 @@ class NothingToDo(Exception):
         self.certificate = certificate
 
 
-class CardAtHand:
+class HeldCard:
     """A card that is held exclusively, and the reader it is in."""
 
     def __init__(self, source: CardSource, reader: Reader, card: FineidCard) -> None:
@@ -64,21 +64,21 @@ class CardAtHand:
         """Note that this card is being offered to be activated."""
         note(self.reader)
 
-    async def unless_removed(self, awaitable: Awaitable[T]) -> T:
-        """Await a person. Raises ``CardRemoved`` at once when the card goes."""
-        return await unless(self._removal(), awaitable)
+    async def race_removal(self, awaitable: Awaitable[T]) -> T:
+        """Await a person. Raises ``CardRemovedError`` at once when the card goes."""
+        return await race(self._removal(), awaitable)
 
     async def _removal(self) -> None:
         readers = await self._source.readers()
         while same_card(self.reader, readers):
             readers = await self._source.wait_for_change(readers)
-        raise CardRemoved("The card was taken out of the reader.")
+        raise CardRemovedError("The card was taken out of the reader.")
 
 
 async def with_card(
     source: CardSource,
     prompt: Prompt,
-    work: Callable[[CardAtHand], Awaitable[T]],
+    work: Callable[[HeldCard], Awaitable[T]],
     *,
     look: Callable[[FineidCard], CardCertificate],
     suits: Callable[[CardCertificate], bool] | None = None,
@@ -88,11 +88,11 @@ async def with_card(
     Whatever is wrong with a card is said in the prompt, which waits for another card or
     for the same one put in anew. Where there are several cards, ``look`` reads from
     each the certificate that ``work`` would use, or raises, on the card's thread, the
-    ``CardError`` that speaks against the card, or ``NothingToDo``. With ``suits`` the
-    one whose certificate does is taken; else, where two or more are left, the person
-    chooses.
+    ``CardError`` that speaks against the card, or ``NothingToDoError``. With ``suits``
+    the one whose certificate does is taken; else, where two or more are left, the
+    person chooses.
 
-    Ends only with a result, ``UserCancelled`` (whose reason says what stood in the
+    Ends only with a result, ``UserCancelledError`` (whose reason says what stood in the
     way), or an error that is not the card's; where the prompt is not attended, with the
     card's error too, and where it is not patient, with a final one.
     """
@@ -100,8 +100,8 @@ async def with_card(
     while True:
         reader = await search.next_reader()
         try:
-            async with search.card_in(reader) as at_hand:
-                return await work(at_hand)
+            async with search.card_in(reader) as held_card:
+                return await work(held_card)
         except CardError as error:
             if not prompt.attended:
                 raise
@@ -136,10 +136,10 @@ class _Search:
 
     def reject(self, reader: Reader, error: CardError) -> None:
         """Remember that a card will not do, and why."""
-        detail = error.kind if isinstance(error, UnsupportedCard) else ""
+        detail = error.kind if isinstance(error, UnsupportedCardError) else ""
         self._problem = Problem(error.code, detail)
         # A card that another program holds may be free a moment later.
-        if not isinstance(error, CardBusy):
+        if not isinstance(error, CardBusyError):
             self._rejected.add(reader)
 
     def show_problem(self) -> None:
@@ -147,15 +147,15 @@ class _Search:
         self._prompt.show(Step.FAILED, self._problem)
 
     @asynccontextmanager
-    async def card_in(self, reader: Reader) -> AsyncIterator[CardAtHand]:
+    async def card_in(self, reader: Reader) -> AsyncIterator[HeldCard]:
         """Hold the card in a reader, which is reset at the end."""
         if reader.atr is None:
-            raise CardRemoved("The card was taken out of the reader.")
+            raise CardRemovedError("The card was taken out of the reader.")
         identify(reader.atr)
         connection = await self._connect(reader)
         try:
             card = await self._prompt.watch(self._source.run(FineidCard, connection))
-            yield CardAtHand(self._source, reader, card)
+            yield HeldCard(self._source, reader, card)
         finally:
             await asyncio.shield(self._source.run(connection.close))
 
@@ -180,7 +180,7 @@ class _Search:
                     )
                     if self._candidates(readers):
                         self._problem = None
-            except PcscUnavailable as error:
+            except PcscUnavailableError as error:
                 self._prompt.show(Step.WAITING_FOR_READER, Problem(error.code))
                 await self._cancellable(self._source.wait_for_service(), error.code)
 
@@ -198,9 +198,9 @@ class _Search:
         for reader in candidates:
             try:
                 certificate = await self._look_at(reader)
-            except PcscUnavailable:
+            except PcscUnavailableError:
                 raise
-            except CardBusy:
+            except CardBusyError:
                 busy = busy or reader
             except CardError as error:
                 logger.info("A card of several can't be used: %s", error.code)
@@ -220,12 +220,12 @@ class _Search:
 
     async def _look_at(self, reader: Reader) -> CardCertificate:
         if reader not in self._seen:
-            async with self.card_in(reader) as at_hand:
+            async with self.card_in(reader) as held_card:
                 try:
                     self._seen[reader] = await self._prompt.watch(
-                        at_hand.run(self._look, at_hand.card)
+                        held_card.run(self._look, held_card.card)
                     )
-                except NothingToDo as nothing:
+                except NothingToDoError as nothing:
                     self._seen[reader] = self._idle[reader] = nothing.certificate
         return self._seen[reader]
 
@@ -240,11 +240,11 @@ class _Search:
 
         async def change() -> None:
             await self._source.wait_for_change(readers)
-            raise _ReadersChanged
+            raise _ReadersChangedError
 
         try:
-            index = await unless(change(), self._prompt.choose_card(choices))
-        except _ReadersChanged:
+            index = await race(change(), self._prompt.choose_card(choices))
+        except _ReadersChangedError:
             return None
         return self._only(list(usable)[index], list(usable))
 
@@ -256,7 +256,7 @@ class _Search:
     async def _connect(self, reader: Reader) -> CardConnection:
         """Connect to a card; while another program holds it, that is said."""
         busy = self._problem
-        if busy is None or busy.code != CardBusy.code:
+        if busy is None or busy.code != CardBusyError.code:
             self._said_busy = False
             self._prompt.show(Step.READING)
             return await self._prompt.watch(self._source.connect(reader))
@@ -278,12 +278,12 @@ class _Search:
     async def _cancellable(self, awaitable: Awaitable[T], obstacle: str) -> T:
         try:
             return await self._prompt.watch(awaitable)
-        except UserCancelled as error:
+        except UserCancelledError as error:
             reason = self._problem.code if self._problem else obstacle
-            raise UserCancelled(reason=error.reason or reason) from None
+            raise UserCancelledError(reason=error.reason or reason) from None
 
 
-class _ReadersChanged(Exception):
+class _ReadersChangedError(Exception):
     """The cards to choose from are no longer those that there are."""
 
 
@@ -302,7 +302,7 @@ def same_card(reader: Reader, readers: tuple[Reader, ...]) -> bool:
 
 
 def check_validity(certificate: CardCertificate, at: datetime | None = None) -> None:
-    """Raise ``CardExpired`` when a certificate is not valid now."""
+    """Raise ``CardExpiredError`` when a certificate is not valid now."""
     now = at or datetime.now(UTC)
     if not certificate.not_before <= now <= certificate.not_after:
-        raise CardExpired("The card's certificate is not valid today.")
+        raise CardExpiredError("The card's certificate is not valid today.")

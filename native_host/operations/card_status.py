@@ -10,9 +10,9 @@ from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardError,
     CardKind,
-    CardMute,
-    PinTriesUnreadable,
-    UnsupportedCard,
+    CardMuteError,
+    PinTriesUnreadableError,
+    UnsupportedCardError,
 )
 from native_host.card.fineid import FineidCard, PinInfo, PinRole
 from native_host.card.keys import KeyRole
@@ -29,7 +29,7 @@ Activation = Literal["active", "new", "partly", "unknown"]
 async def card_status(source: CardSource) -> list[dict[str, Any]]:
     """Return what is in each reader, as PROTOCOL.md has it under ``card-status``.
 
-    What is wrong with a card is part of the answer. Raises ``PcscUnavailable``.
+    What is wrong with a card is part of the answer. Raises ``PcscUnavailableError``.
     """
     return [await _look(source, reader) for reader in await source.readers()]
 
@@ -53,7 +53,7 @@ async def _look(source: CardSource, reader: Reader) -> dict[str, Any]:
     }
     try:
         if reader.mute:
-            raise CardMute("The card does not answer.")
+            raise CardMuteError("The card does not answer.")
         if reader.atr is not None:
             generation = identify(reader.atr).name
             connection = await source.connect(reader)
@@ -78,7 +78,7 @@ def _read(connection: CardConnection) -> dict[str, Any]:
     for role in PinRole:
         try:
             pins[role.name] = session.pin_info(role)
-        except PinTriesUnreadable:
+        except PinTriesUnreadableError:
             pins[role.name] = None
     return {
         **content,
@@ -101,7 +101,7 @@ def _read_certificates(session: FineidCard) -> dict[str, Any]:
             certificate = session.certificate(key)
         except CONNECTION_ERRORS:
             raise
-        except UnsupportedCard:  # there is none, or none for this
+        except UnsupportedCardError:  # there is none, or none for this
             continue
         except CardError as error:
             found.append({"role": key.role.value, **_failed(error)})
@@ -129,6 +129,6 @@ def _read_certificates(session: FineidCard) -> dict[str, Any]:
 
 def _failed(error: CardError) -> dict[str, Any]:
     told = {"code": error.code, "message": str(error)}
-    if isinstance(error, UnsupportedCard) and error.kind:
+    if isinstance(error, UnsupportedCardError) and error.kind:
         told["kind"] = CardKind(error.kind).name
     return {"error": told}

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Change a PIN that the person knows."""
 
-from native_host.card.errors import CardNotActivated, PinBlocked
+from native_host.card.errors import CardNotActivatedError, PinBlockedError
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pins import NEW_PIN_DIGITS, PIN_DIGITS
 from native_host.card.source import CardSource
-from native_host.operations.conversation import Report
 from native_host.operations.manage import ManageRequest, PinsSet
-from native_host.operations.pin_plan import Plan, Seen, Write, new_pin_field
+from native_host.operations.pin_plan import (
+    CardSnapshot,
+    Plan,
+    SetPinCommand,
+    new_pin_field,
+)
 from native_host.operations.pin_setting import OnePinSetting, set_pins
+from native_host.operations.prompting import Report
 from native_host.pin_prompt.prompt import CodeField, Prompt
 
 __all__ = ["ManageRequest", "PinsSet", "change_pin"]
@@ -36,15 +41,15 @@ class _Change(OnePinSetting):
         super().__init__(prompt, progress, role)
         self.roles = (role,)
 
-    def plan(self, card: FineidCard, seen: Seen) -> Plan | None:
+    def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
         role = self.role
         if role in self.set:
             return None
         info = seen.info(role)
         if info.changed is False:
-            raise CardNotActivated("The card has not been activated.")
+            raise CardNotActivatedError("The card has not been activated.")
         if info.tries_left == 0:
-            raise PinBlocked(f"{role.name} has no tries left.")
+            raise PinBlockedError(f"{role.name} has no tries left.")
         pad = card.can_modify_on_pad
         # On the reader, the old PIN has as many digits as a new one may have.
         old = NEW_PIN_DIGITS[role] if pad else PIN_DIGITS[role]
@@ -52,6 +57,6 @@ class _Change(OnePinSetting):
             fields=(CodeField("old", tuple(old)), new_pin_field(role)),
             code="old",
             at_risk=role,
-            writes=lambda _: (Write(role, by_puk=False),),
+            writes=lambda _: (SetPinCommand(role, by_puk=False),),
             pin_pad=pad,
         )

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from io import BufferedRandom
 from pathlib import Path
 
-from native_host.errors import InvalidArgument, KortillaError
+from native_host.errors import InvalidArgumentError, KortillaError
 
 __all__ = [
     "MAX_CHUNK",
@@ -59,10 +59,10 @@ class DocumentInbox:
     """Takes documents in, in a private folder that ``close`` deletes.
 
     ``patience`` is how many seconds the next chunk is waited for. Raises
-    ``InvalidArgument`` for headers over the limits. Whatever is wrong with a chunk ends
-    the inbox: everything is deleted, and all its methods raise that error from then on.
-    Where the disk is full or broken a ``KortillaError`` without a code of its own does
-    the same.
+    ``InvalidArgumentError`` for headers over the limits. Whatever is wrong with a chunk
+    ends the inbox: everything is deleted, and all its methods raise that error from
+    then on. Where the disk is full or broken a ``KortillaError`` without a code of its
+    own does the same.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class DocumentInbox:
         self._document, self._number = 0, 0
         self._missing = [header.size for header in self.headers]
         self._digests: dict[tuple[int, str], bytes] = {}
-        self._fault: InvalidArgument | None = None
+        self._fault: InvalidArgumentError | None = None
         self._files: list[BufferedRandom] = []
         self._lock = -1
         self._news = asyncio.Event()
@@ -92,9 +92,10 @@ class DocumentInbox:
     def put(self, document: int, number: int, data: bytes) -> int:
         """Take a chunk; return how many bytes of all documents there are now.
 
-        Chunks come in order: all of document 0, numbered from 0, then of document 1;
-        an empty document has none. A chunk out of order, of another size than 1 to
-        ``MAX_CHUNK`` bytes, or beyond the document's end raises ``InvalidArgument``.
+        Chunks come in order: all of document 0, numbered from 0, then of document 1; an
+        empty document has none. A chunk out of order, of another size than 1 to
+        ``MAX_CHUNK`` bytes, or beyond the document's end raises
+        ``InvalidArgumentError``.
         """
         self._check_alive()
         while self._document < len(self.headers) and not self._missing[self._document]:
@@ -122,9 +123,9 @@ class DocumentInbox:
     async def complete(self, progress: Callable[[int, int], None]) -> None:
         """Wait until all bytes are there; tell ``progress`` bytes there and in all.
 
-        The copies can't be written any more afterwards. Raises ``InvalidArgument`` when
-        a chunk was wrong or none came in time, and a ``KortillaError`` when the disk
-        does not take the rest.
+        The copies can't be written any more afterwards. Raises ``InvalidArgumentError``
+        when a chunk was wrong or none came in time, and a ``KortillaError`` when the
+        disk does not take the rest.
         """
         while True:
             self._check_alive()
@@ -172,7 +173,7 @@ class DocumentInbox:
     def close(self) -> None:
         """Delete everything. May be called twice."""
         if self._fault is None:
-            self._fault = InvalidArgument("The documents have been deleted.")
+            self._fault = InvalidArgumentError("The documents have been deleted.")
         self._news.set()
         for file in self._files:
             with suppress(OSError):  # what a full disk did not take, once more
@@ -185,10 +186,10 @@ class DocumentInbox:
 
     def _check_alive(self) -> None:
         if self._fault is not None:
-            raise InvalidArgument(str(self._fault))
+            raise InvalidArgumentError(str(self._fault))
 
-    def _fail(self, message: str) -> InvalidArgument:
-        self._fault = InvalidArgument(message)
+    def _fail(self, message: str) -> InvalidArgumentError:
+        self._fault = InvalidArgumentError(message)
         self.close()
         return self._fault
 
@@ -199,17 +200,19 @@ def check_names(names: Sequence[str]) -> None:
     Any characters may stand in a name: the prompt shows them for what they are. Two
     names are the same when Unicode says so (NFC); names that differ in case only are
     two, since they are that in most places a document comes from. Raises
-    ``InvalidArgument``.
+    ``InvalidArgumentError``.
     """
     if not 1 <= len(names) <= MAX_DOCUMENTS:
-        raise InvalidArgument(f"1 to {MAX_DOCUMENTS} things can be signed at once.")
+        raise InvalidArgumentError(
+            f"1 to {MAX_DOCUMENTS} things can be signed at once."
+        )
     for name in names:
         if len(name) > MAX_NAME:
-            raise InvalidArgument(f"A name has at most {MAX_NAME} characters.")
+            raise InvalidArgumentError(f"A name has at most {MAX_NAME} characters.")
         if any("\ud800" <= character <= "\udfff" for character in name):
-            raise InvalidArgument("A name holds half of a character.")
+            raise InvalidArgumentError("A name holds half of a character.")
     if len({unicodedata.normalize("NFC", name) for name in names}) < len(names):
-        raise InvalidArgument("Two things to be signed have the same name.")
+        raise InvalidArgumentError("Two things to be signed have the same name.")
 
 
 def sweep_leftovers() -> None:
@@ -230,13 +233,13 @@ def sweep_leftovers() -> None:
 def _check(headers: Sequence[DocumentHeader]) -> None:
     check_names([header.name for header in headers])
     if not all(header.name for header in headers):
-        raise InvalidArgument("A document has no name.")
+        raise InvalidArgumentError("A document has no name.")
     if any(len(header.media_type) > MAX_NAME for header in headers):
-        raise InvalidArgument(f"A media type has at most {MAX_NAME} characters.")
+        raise InvalidArgumentError(f"A media type has at most {MAX_NAME} characters.")
     if any(header.size < 0 for header in headers):
-        raise InvalidArgument("A document has a size below zero.")
+        raise InvalidArgumentError("A document has a size below zero.")
     if sum(header.size for header in headers) > MAX_TOTAL_SIZE:
-        raise InvalidArgument(
+        raise InvalidArgumentError(
             f"The documents have more than {MAX_TOTAL_SIZE} bytes together."
         )
 

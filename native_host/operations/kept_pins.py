@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import WrongPin
+from native_host.card.errors import WrongPinError
 from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError
@@ -69,8 +69,8 @@ class KeptPins:
         """Verify a PIN on the card in a reader, and know it until ``log_out``.
 
         ``pin`` is wiped. One that the card has refused is not sent again. Raises
-        ``WrongPin``, ``PinBlocked``, ``ConfirmationNeeded`` with one try left, and what
-        the card raises.
+        ``WrongPinError``, ``PinBlockedError``, ``ConfirmationNeededError`` with one try
+        left, and what the card raises.
         """
         try:
             login = await self._pins.verify(certificate, reader, pin)
@@ -95,7 +95,7 @@ class KeptPins:
         """Sign with the PIN of a login, which ends where that is not right any more."""
         try:
             return await self._pins.sign(login, digest, algorithm)
-        except WrongPin:
+        except WrongPinError:
             await self._end_login(login)
             raise
 
@@ -134,7 +134,7 @@ class KeptPins:
         kept.users += 1
         try:
             return await self._pins.sign(kept, digest, algorithm)
-        except WrongPin:
+        except WrongPinError:
             await self.forget(kept)
             raise
         finally:

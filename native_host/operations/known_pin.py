@@ -12,23 +12,23 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardRemoved, WrongPin
+from native_host.card.errors import CardRemovedError, WrongPinError
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource, Reader
-from native_host.errors import KortillaError, RequestCancelled
+from native_host.errors import KortillaError, RequestCancelledError
 from native_host.operations.authenticate import authentication_key
 from native_host.operations.card_session import same_card
 from native_host.operations.pin import usable_pin, wipe
 from native_host.operations.refusals import Refusals
 
-__all__ = ["ConfirmationNeeded", "KnownPin", "KnownPins"]
+__all__ = ["ConfirmationNeededError", "KnownPin", "KnownPins"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class ConfirmationNeeded(KortillaError):
+class ConfirmationNeededError(KortillaError):
     """The last try is spent by nobody who has not been told so, in a window."""
 
     code = "CONFIRMATION_NEEDED"
@@ -62,8 +62,8 @@ class KnownPins:
     ) -> KnownPin:
         """Have the card in a reader verify a PIN, which the caller wipes.
 
-        Raises ``WrongPin``, ``PinBlocked``, ``ConfirmationNeeded`` with one try left,
-        ``CardRemoved`` and what the card raises.
+        Raises ``WrongPinError``, ``PinBlockedError``, ``ConfirmationNeededError`` with
+        one try left, ``CardRemovedError`` and what the card raises.
         """
         known = KnownPin(bytearray(pin), certificate, reader)
         try:
@@ -79,8 +79,8 @@ class KnownPins:
     ) -> bytes:
         """Sign with a PIN on its card, unless that has been moved.
 
-        Raises as ``verify`` does: ``WrongPin`` when it was changed meanwhile, and
-        ``RequestCancelled`` when it has been wiped.
+        Raises as ``verify`` does: ``WrongPinError`` when it was changed meanwhile, and
+        ``RequestCancelledError`` when it has been wiped.
         """
         async with self._card(known) as card:
             return await self._send(
@@ -108,13 +108,13 @@ class KnownPins:
         tries_left = await self._source.run(_tries_left, card)
         self._refusals.meet(certificate, tries_left)
         if not any(known.pin):  # for who used it before, it was the wrong one
-            raise RequestCancelled("The PIN has been forgotten.")
+            raise RequestCancelledError("The PIN has been forgotten.")
         if self._refusals.holds(certificate, known.pin):
-            raise WrongPin(tries_left)
+            raise WrongPinError(tries_left)
         self._refusals.sending(certificate, known.pin, tries_left)
         try:
             result = await self._source.run(function, *args, **kwargs)
-        except WrongPin as error:
+        except WrongPinError as error:
             self._refusals.refused(certificate, known.pin, error.tries_left)
             raise
         self._refusals.accepted(certificate)
@@ -124,17 +124,17 @@ class KnownPins:
     async def _card(self, known: KnownPin) -> AsyncIterator[FineidCard]:
         """Hold the card of a PIN, as it lies in its reader.
 
-        The card is reset at the end. Raises ``CardRemoved`` where there is none.
+        The card is reset at the end. Raises ``CardRemovedError`` where there is none.
         """
         async with self._turn:
             if not same_card(known.reader, await self._source.readers()):
-                raise CardRemoved("The card is not in its reader any more.")
+                raise CardRemovedError("The card is not in its reader any more.")
             connection = await self._source.connect(known.reader)
             try:
                 card = await self._source.run(FineidCard, connection)
                 _, found = await self._source.run(authentication_key, card)
                 if found.der != known.certificate.der:
-                    raise CardRemoved("Another card is in the reader.")
+                    raise CardRemovedError("Another card is in the reader.")
                 yield card
             finally:
                 await asyncio.shield(self._source.run(connection.close))
@@ -144,7 +144,9 @@ def _tries_left(card: FineidCard) -> int:
     """Return PIN1's tries when it may be verified without asking the person."""
     tries_left = usable_pin(card, PinRole.PIN1).tries_left
     if tries_left == 1:
-        raise ConfirmationNeeded("One try is left: that is confirmed in the window.")
+        raise ConfirmationNeededError(
+            "One try is left: that is confirmed in the window."
+        )
     return tries_left
 
 

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from native_host.errors import KortillaError, ProgramNotRunning
-from native_host.operations.offered import runtime_folder
+from native_host.errors import KortillaError, ProgramNotRunningError
+from native_host.operations.activation_offers import runtime_folder
 
 __all__ = [
-    "ControlFailed",
+    "ControlError",
+    "ForeignPeerError",
     "RunningServer",
-    "Stranger",
     "peer_pid",
     "prepare_login",
     "private_folder",
@@ -35,11 +35,11 @@ _PATIENCE = 2.0  # seconds for a server to say who it is
 _PEER = struct.Struct("3i")  # struct ucred of unix(7): process, user, group
 
 
-class Stranger(Exception):
+class ForeignPeerError(Exception):
     """The other end of a socket belongs to another user."""
 
 
-class ControlFailed(KortillaError):
+class ControlError(KortillaError):
     """What a server answered instead of a result; ``code`` is that of its error."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -58,12 +58,15 @@ class RunningServer:
 
 
 def peer_pid(connection: socket.socket) -> int:
-    """Return the process at the other end of a unix socket. Raises ``Stranger``."""
+    """Return the process at the other end of a unix socket.
+
+    Raises ``ForeignPeerError``.
+    """
     pid, user, _ = _PEER.unpack(
         connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
     )
     if user != os.geteuid():
-        raise Stranger
+        raise ForeignPeerError
     return int(pid)
 
 
@@ -92,17 +95,17 @@ async def running_servers() -> list[RunningServer]:
 async def prepare_login(server: RunningServer) -> None:
     """Have the PIN typed in a window of a server, and kept there for one login.
 
-    Returns when that has been done. Raises ``ControlFailed`` with the code of whatever
-    stood in the way, and ``ProgramNotRunning`` for a server that has gone.
+    Returns when that has been done. Raises ``ControlError`` with the code of whatever
+    stood in the way, and ``ProgramNotRunningError`` for a server that has gone.
     """
     try:
         answer = await _ask(server.path, "prepare")
-    except (OSError, ValueError, Stranger) as error:
-        raise ProgramNotRunning("The program has let go of the card.") from error
+    except (OSError, ValueError, ForeignPeerError) as error:
+        raise ProgramNotRunningError("The program has let go of the card.") from error
     if "result" not in answer:
         said = answer.get("error")
         told: dict[str, Any] = said if isinstance(said, dict) else {}
-        raise ControlFailed(
+        raise ControlError(
             str(told.get("code", "INTERNAL")), str(told.get("message", ""))
         )
 
@@ -115,7 +118,7 @@ async def _ask_who(path: Path) -> RunningServer | None:
         return RunningServer(path, pid, str(result["program"]), int(result["pid"]))
     except ConnectionRefusedError:
         _remove(path)
-    except (OSError, ValueError, KeyError, TypeError, Stranger, TimeoutError):
+    except (OSError, ValueError, KeyError, TypeError, ForeignPeerError, TimeoutError):
         pass
     return None
 

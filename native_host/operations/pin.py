@@ -7,15 +7,15 @@ from typing import Literal, TypeVar
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
-    CardNotActivated,
-    PinBlocked,
-    PinNotEntered,
-    WrongPin,
+    CardNotActivatedError,
+    PinBlockedError,
+    PinNotEnteredError,
+    WrongPinError,
 )
 from native_host.card.fineid import CardKey, FineidCard, PinInfo, PinRole
 from native_host.card.signature import SignatureAlgorithm
-from native_host.errors import RequestCancelled, UserCancelled
-from native_host.operations.card_session import CardAtHand
+from native_host.errors import RequestCancelledError, UserCancelledError
+from native_host.operations.card_session import HeldCard
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.prompt import Document, PinQuestion, Prompt
 
@@ -32,15 +32,15 @@ _LONGEST = 12
 def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
     """Ask a card for a PIN's tries; no try is spent.
 
-    Raises ``CardNotActivated`` for one that was never set, ``PinBlocked``,
-    ``PinTriesUnreadable``.
+    Raises ``CardNotActivatedError`` for one that was never set, ``PinBlockedError``,
+    ``PinTriesUnreadableError``.
     """
     info = card.pin_info(role)
     # First, since a new card's PINs may be shipped blocked: it wants to be activated.
     if info.changed is False:
-        raise CardNotActivated("The card has not been activated.")
+        raise CardNotActivatedError("The card has not been activated.")
     if info.tries_left == 0:
-        raise PinBlocked(f"{role.name} has no tries left.")
+        raise PinBlockedError(f"{role.name} has no tries left.")
     return info
 
 
@@ -63,7 +63,7 @@ class PinAsker:
 
     async def until_accepted(
         self,
-        at_hand: CardAtHand,
+        held_card: HeldCard,
         certificate: CardCertificate,
         use: Callable[[bytearray | None], Awaitable[T]],
         *,
@@ -73,11 +73,11 @@ class PinAsker:
 
         ``use`` gets the PIN's digits, or None when it is to be verified on the reader's
         pad, and raises what ``verify_pin`` does. Once it has ended the digits are
-        wiped. Raises what ``use`` and ``usable_pin`` do, and ``UserCancelled``.
+        wiped. Raises what ``use`` and ``usable_pin`` do, and ``UserCancelledError``.
         """
-        card = at_hand.card
+        card = held_card.card
         pad = card.has_pin_pad
-        info = await self._prompt.watch(at_hand.run(usable_pin, card, self._role))
+        info = await self._prompt.watch(held_card.run(usable_pin, card, self._role))
         tries_left, repeated = info.tries_left, False
         wrong = self._refusals.meet(certificate, tries_left)
         pad_problem: Literal["", "timed-out", "length"] = ""
@@ -98,7 +98,7 @@ class PinAsker:
             )
             typed: list[bytearray] = []
             try:
-                pin = await at_hand.unless_removed(self._ask(question, typed))
+                pin = await held_card.race_removal(self._ask(question, typed))
                 repeated = self._refusals.holds(certificate, pin)
                 if not repeated:
                     if not pad:
@@ -106,15 +106,15 @@ class PinAsker:
                     result = await use(None if pad else pin)
                     self._refusals.accepted(certificate)
                     return result
-            except WrongPin as error:
+            except WrongPinError as error:
                 if not self._prompt.attended:
                     raise
                 if not pad:
                     self._refusals.refused(certificate, pin, error.tries_left)
                 tries_left, wrong, pad_problem = error.tries_left, True, ""
-            except PinNotEntered as error:
+            except PinNotEnteredError as error:
                 if error.why == "cancelled":
-                    raise UserCancelled("Cancelled on the reader.") from error
+                    raise UserCancelledError("Cancelled on the reader.") from error
                 if not self._prompt.attended:
                     raise
                 wrong = False
@@ -123,11 +123,11 @@ class PinAsker:
                 # On the card's thread, behind whatever it is still doing with the PIN
                 # for a caller who was cancelled: a wiped PIN that is sent costs a try.
                 for pin in typed:
-                    await at_hand.run(wipe, pin)
+                    await held_card.run(wipe, pin)
 
     async def verify_and_sign(
         self,
-        at_hand: CardAtHand,
+        held_card: HeldCard,
         pin: bytearray | None,
         key: CardKey,
         digest: bytes,
@@ -136,18 +136,18 @@ class PinAsker:
         """Send the four commands in one go: VERIFY, MSE, HASH and SIGN.
 
         Typing on the reader takes its time, and whoever has cancelled meanwhile signs
-        nothing. Raises what ``verify_pin`` and ``sign`` do, and ``UserCancelled``.
+        nothing. Raises what ``verify_pin`` and ``sign`` do, and ``UserCancelledError``.
         """
         called_off = threading.Event()
 
         def send() -> bytes:
-            at_hand.card.verify_pin(self._role, pin)
+            held_card.card.verify_pin(self._role, pin)
             if called_off.is_set():
-                raise RequestCancelled("It was called off.")
-            return at_hand.card.sign(key, digest, algorithm)
+                raise RequestCancelledError("It was called off.")
+            return held_card.card.sign(key, digest, algorithm)
 
         try:
-            return await self._prompt.watch(at_hand.run(send))
+            return await self._prompt.watch(held_card.run(send))
         finally:
             called_off.set()
 

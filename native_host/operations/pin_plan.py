@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import PinTriesUnreadable
+from native_host.card.errors import PinTriesUnreadableError
 from native_host.card.fineid import PinInfo, PinRole
 from native_host.card.pins import NEW_PIN_DIGITS
 from native_host.pin_prompt.prompt import CodeField
 
-__all__ = ["Plan", "Seen", "Write", "new_pin_field", "pin_name"]
+__all__ = ["CardSnapshot", "Plan", "SetPinCommand", "new_pin_field", "pin_name"]
 
 
 @dataclass(frozen=True)
-class Seen:
+class CardSnapshot:
     """What was read from a card at one moment; ``pins`` are those it told about."""
 
     certificate: CardCertificate
@@ -23,16 +23,16 @@ class Seen:
     pins: Mapping[PinRole, PinInfo]
 
     def info(self, role: PinRole) -> PinInfo:
-        """Return what a PIN's tries are. Raises ``PinTriesUnreadable``."""
+        """Return what a PIN's tries are. Raises ``PinTriesUnreadableError``."""
         if role not in self.pins:
-            raise PinTriesUnreadable(
+            raise PinTriesUnreadableError(
                 f"The card does not say how many tries {role.name} has left."
             )
         return self.pins[role]
 
 
 @dataclass(frozen=True)
-class Write:
+class SetPinCommand:
     """One command that sets the PIN ``role``: a change, or an unlocking by the PUK."""
 
     role: PinRole
@@ -55,7 +55,7 @@ class Plan:
     fields: tuple[CodeField, ...]
     code: str
     at_risk: PinRole
-    writes: Callable[[int], tuple[Write, ...]]
+    writes: Callable[[int], tuple[SetPinCommand, ...]]
     done: tuple[Literal["PIN1", "PIN2"], ...] = ()
     pin_pad: bool = False
 

@@ -17,53 +17,53 @@ from typing import ClassVar, Literal
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CardError,
-    NewPinRefused,
-    PinBlocked,
-    PinNotEntered,
-    PinTriesUnreadable,
-    PukBlocked,
-    WrongPin,
-    WrongPuk,
+    NewPinRefusedError,
+    PinBlockedError,
+    PinNotEnteredError,
+    PinTriesUnreadableError,
+    PukBlockedError,
+    WrongPinError,
+    WrongPukError,
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.pins import NEW_PIN_DIGITS
 from native_host.card.source import CardSource
-from native_host.errors import InvalidArgument, UserCancelled
+from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.activation_table import PinState
-from native_host.operations.card_session import CardAtHand, with_card
-from native_host.operations.conversation import Report, begin, check_cancelled
+from native_host.operations.card_session import HeldCard, with_card
 from native_host.operations.manage import ManageRequest, PinsSet
 from native_host.operations.pin import wipe
-from native_host.operations.pin_plan import Plan, Seen, Write, pin_name
+from native_host.operations.pin_plan import CardSnapshot, Plan, SetPinCommand, pin_name
+from native_host.operations.prompting import Report, begin, check_cancelled
 from native_host.pin_prompt.prompt import (
     CodesQuestion,
     Progress,
     Prompt,
-    PromptFailed,
+    PromptError,
     Step,
 )
 
-__all__ = ["OnePinSetting", "OtherCard", "PinSetting", "set_pins"]
+__all__ = ["OnePinSetting", "OtherCardError", "PinSetting", "set_pins"]
 
 logger = logging.getLogger(__name__)
 
 #: What a PIN has after each command that sets it (docs/reference/card.md, "Commands").
 _ALL_TRIES = 5
 
-_REFUSED = (WrongPin, WrongPuk, PinBlocked, PukBlocked)
+_REFUSED = (WrongPinError, WrongPukError, PinBlockedError, PukBlockedError)
 
 
-class OtherCard(CardError):
+class OtherCardError(CardError):
     """Another card was put in than the one that was begun with."""
 
     code = "OTHER_CARD"
 
 
-class _StateChanged(Exception):
+class _StateChangedError(Exception):
     """The card is not in the state in which the person was asked."""
 
 
-class _CodeRefused(Exception):
+class _CodeRefusedError(Exception):
     """The card has refused the code."""
 
 
@@ -71,7 +71,7 @@ class _CodeRefused(Exception):
 class _Attempt:
     """A command that has been sent, and what the card said before it."""
 
-    write: Write
+    write: SetPinCommand
     fingerprint: bytes | None
     before: Mapping[PinRole, PinInfo]
 
@@ -101,7 +101,7 @@ class PinSetting(ABC):
         self._wrong = self._in_doubt = False
 
     @abstractmethod
-    def plan(self, card: FineidCard, seen: Seen) -> Plan | None:
+    def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
         """Return what is to be done with a card, or None when nothing is.
 
         Sends nothing. Raises the ``CardError`` that speaks against the card.
@@ -115,68 +115,68 @@ class PinSetting(ABC):
         """Return the holder's certificate of one of several cards."""
         return self._see(card).certificate
 
-    async def work(self, at_hand: CardAtHand) -> PinsSet:
+    async def work(self, held_card: HeldCard) -> PinsSet:
         """Ask, and set the PINs of one card. See ``with_card``."""
         repeated, pad_problem = False, ""
         while True:
-            seen = await self._prompt.watch(at_hand.run(self._see, at_hand.card))
+            seen = await self._prompt.watch(held_card.run(self._see, held_card.card))
             self._settle(seen)
-            plan = self.plan(at_hand.card, seen)
+            plan = self.plan(held_card.card, seen)
             if plan is None:
                 return self.result()
             question = self._question(plan, seen, repeated, pad_problem)
             repeated, pad_problem = False, ""
             typed: list[bytearray] = []
             try:
-                codes = await at_hand.unless_removed(self._ask(question, typed))
+                codes = await held_card.race_removal(self._ask(question, typed))
                 if repeated := self._is_refused(plan, seen, codes):
                     continue
                 self._wrong = self._in_doubt = False
-                await self._write_all(at_hand, plan, seen, codes)
+                await self._write_all(held_card, plan, seen, codes)
                 return self.result()
-            except _StateChanged:
+            except _StateChangedError:
                 logger.info("The card has changed since the person was asked.")
-            except PinNotEntered as error:
+            except PinNotEnteredError as error:
                 if error.why == "cancelled":
-                    raise UserCancelled("Cancelled on the reader.") from error
+                    raise UserCancelledError("Cancelled on the reader.") from error
                 if not self._prompt.attended:
                     raise
                 pad_problem = error.why
-            except _CodeRefused:
+            except _CodeRefusedError:
                 # Where no try is left, the plan that is made next says so.
                 self._wrong = True
             finally:
                 # On the card's thread, behind whatever it is still doing with them.
                 for code in typed:
-                    await at_hand.run(wipe, code)
+                    await held_card.run(wipe, code)
 
     # -- The card, on its thread ------------------------------------------------------
 
-    def _see(self, card: FineidCard) -> Seen:
-        """Read what there is to know. Raises ``OtherCard``."""
+    def _see(self, card: FineidCard) -> CardSnapshot:
+        """Read what there is to know. Raises ``OtherCardError``."""
         certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
         serial = card.serial()
         if self._serial not in {None, serial}:
-            raise OtherCard("Another card was put in.")
+            raise OtherCardError("Another card was put in.")
         pins: dict[PinRole, PinInfo] = {}
         for role in self.roles:
             try:
                 pins[role] = card.pin_info(role)
-            except PinTriesUnreadable as error:
+            except PinTriesUnreadableError as error:
                 logger.info("%s", error)
-        return Seen(certificate, serial, pins)
+        return CardSnapshot(certificate, serial, pins)
 
     def _send(
         self,
         card: FineidCard,
-        write: Write,
-        seen: Seen,
+        write: SetPinCommand,
+        seen: CardSnapshot,
         code: bytearray | None,
         new: bytearray | None,
     ) -> None:
         """Send one command, if all is as the person was told."""
         if card.serial() != seen.serial:
-            raise OtherCard("Another card is in the reader.")
+            raise OtherCardError("Another card is in the reader.")
         pins: dict[PinRole, PinInfo] = {}
         for role in dict.fromkeys((write.role, write.at_risk)):
             now, then = card.pin_info(role), seen.info(role)
@@ -185,7 +185,7 @@ class PinSetting(ABC):
             if PinState.of(now) is not PinState.of(then) or (
                 now.tries_left < then.tries_left
             ):
-                raise _StateChanged
+                raise _StateChangedError
         fingerprint = None if code is None else _fingerprint(seen, code)
         self._unanswered = _Attempt(write, fingerprint, pins)
         try:
@@ -198,7 +198,7 @@ class PinSetting(ABC):
                 self._refused.add(fingerprint)
             self._unanswered = None
             raise
-        except (NewPinRefused, PinNotEntered):
+        except (NewPinRefusedError, PinNotEnteredError):
             self._unanswered = None
             raise
         self._unanswered = None
@@ -207,7 +207,7 @@ class PinSetting(ABC):
     # -- The conversation -------------------------------------------------------------
 
     def _question(
-        self, plan: Plan, seen: Seen, repeated: bool, pad_problem: str
+        self, plan: Plan, seen: CardSnapshot, repeated: bool, pad_problem: str
     ) -> CodesQuestion:
         return CodesQuestion(
             operation=self.operation,
@@ -231,7 +231,7 @@ class PinSetting(ABC):
     ) -> dict[str, bytearray]:
         """Ask, and keep what was typed from a caller who is cancelled just then.
 
-        Raises ``PromptFailed`` for codes that do not fit their fields.
+        Raises ``PromptError`` for codes that do not fit their fields.
         """
         codes = await self._prompt.ask_codes(question)
         typed += codes.values()
@@ -241,11 +241,11 @@ class PinSetting(ABC):
             for each in fields
         )
         if not fit:
-            raise PromptFailed("The prompt gave codes that do not fit their fields.")
+            raise PromptError("The prompt gave codes that do not fit their fields.")
         return codes
 
     def _is_refused(
-        self, plan: Plan, seen: Seen, codes: Mapping[str, bytearray]
+        self, plan: Plan, seen: CardSnapshot, codes: Mapping[str, bytearray]
     ) -> bool:
         # From now on it is about this card and no other.
         self._serial = seen.serial
@@ -255,9 +255,9 @@ class PinSetting(ABC):
 
     async def _write_all(
         self,
-        at_hand: CardAtHand,
+        held_card: HeldCard,
         plan: Plan,
-        seen: Seen,
+        seen: CardSnapshot,
         codes: Mapping[str, bytearray],
     ) -> None:
         code = codes.get(plan.code)
@@ -272,13 +272,13 @@ class PinSetting(ABC):
             # Not watched: what the card answers must be known. Whatever it raises, no
             # further PIN is set.
             try:
-                await at_hand.run(self._send, at_hand.card, write, seen, code, new)
+                await held_card.run(self._send, held_card.card, write, seen, code, new)
             except _REFUSED as error:
                 if not self._prompt.attended:
                     raise
-                raise _CodeRefused from error
+                raise _CodeRefusedError from error
 
-    def _settle(self, seen: Seen) -> None:
+    def _settle(self, seen: CardSnapshot) -> None:
         """Find out what became of a command that got no answer."""
         attempt = self._unanswered
         if attempt is None:
@@ -304,12 +304,12 @@ class PinSetting(ABC):
 
 
 class OnePinSetting(PinSetting):
-    """Sets one PIN. Raises ``InvalidArgument`` for the PUK, which can't be set."""
+    """Sets one PIN. Raises ``InvalidArgumentError`` for the PUK, which can't be set."""
 
     def __init__(self, prompt: Prompt, progress: Report, role: PinRole) -> None:
         super().__init__(prompt, progress)
         if role not in NEW_PIN_DIGITS:
-            raise InvalidArgument("The PUK can't be set.")
+            raise InvalidArgumentError("The PUK can't be set.")
         self.role = role
         self.pin = pin_name(role)
 
@@ -328,8 +328,8 @@ async def set_pins(
 ) -> PinsSet:
     """Open the prompt, set the PINs of a card, and show ``DONE``.
 
-    Raises ``UserCancelled`` with the reason, and errors of the prompt; where it is not
-    attended those of the card too.
+    Raises ``UserCancelledError`` with the reason, and errors of the prompt; where it is
+    not attended those of the card too.
     """
     await begin(
         setting.operation,
@@ -343,7 +343,7 @@ async def set_pins(
     return result
 
 
-def _fingerprint(seen: Seen, code: bytearray) -> bytes:
+def _fingerprint(seen: CardSnapshot, code: bytearray) -> bytes:
     """Return what tells a code for one card from others; no copy of it is made."""
     hashed = hashlib.sha256(seen.serial)
     hashed.update(code)

@@ -12,28 +12,28 @@ from dataclasses import dataclass
 from typing import Self
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardError, KeyMissing, WrongPin
+from native_host.card.errors import CardError, KeyMissingError, WrongPinError
 from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
 from native_host.operations.activate import ActivationOffer
-from native_host.operations.card_session import CardAtHand, with_card
-from native_host.operations.conversation import Report, begin, check_cancelled
+from native_host.operations.card_session import HeldCard, with_card
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 from native_host.operations.pin import PinAsker, usable_pin
+from native_host.operations.prompting import Report, begin, check_cancelled
 from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.operations.signature_key import algorithm_of, signature_keys
 from native_host.pin_prompt.prompt import Document, Problem, Progress, Prompt, Step
 
 __all__ = [
-    "CertificateMismatch",
+    "CertificateMismatchError",
     "HashToSign",
     "SignRequest",
     "Signature",
     "Signatures",
-    "SigningInterrupted",
+    "SigningInterruptedError",
     "sign",
 ]
 
@@ -58,7 +58,7 @@ class Signatures:
     signatures: tuple[Signature, ...]
 
 
-class CertificateMismatch(CardError):
+class CertificateMismatchError(CardError):
     """The certificate that the service chose is not on the card.
 
     An error of the card: the person is told and may put in the right one. The page
@@ -70,7 +70,7 @@ class CertificateMismatch(CardError):
     final = True
 
 
-class SigningInterrupted(KortillaError):
+class SigningInterruptedError(KortillaError):
     """Some were signed, and then something failed; ``reason`` is its code.
 
     ``done`` holds the signatures that were made, which are the first of what was to be
@@ -98,8 +98,8 @@ async def sign(
     """Have the person look and agree, and sign. The caller closes everything.
 
     ``progress`` is told ``window-open``, ``receiving`` with bytes, and ``signing`` with
-    signatures. Raises ``InvalidArgument``, ``SigningInterrupted``,
-    ``UserCancelled`` with the reason, and errors of the prompt.
+    signatures. Raises ``InvalidArgumentError``, ``SigningInterruptedError``,
+    ``UserCancelledError`` with the reason, and errors of the prompt.
     Whoever cancels while a signature is being made gets those before it: it is withheld
     when the card has made it.
     """
@@ -112,8 +112,8 @@ async def sign(
     batch = _Batch(request, prompt, progress)
     offer = ActivationOffer(prompt)
 
-    async def work(at_hand: CardAtHand) -> Signatures:
-        return await offer.around(at_hand, lambda: batch.work(at_hand))
+    async def work(held_card: HeldCard) -> Signatures:
+        return await offer.around(held_card, lambda: batch.work(held_card))
 
     try:
         return await with_card(
@@ -123,7 +123,7 @@ async def sign(
             look=batch.look,
             suits=batch.suits if request.certificate is not None else None,
         )
-    except SigningInterrupted as error:
+    except SigningInterruptedError as error:
         detail = f"{len(error.done.signatures)}/{error.total}"
         prompt.show(Step.FAILED, Problem(error.code, detail))
         raise
@@ -162,7 +162,7 @@ class _Batch:
         """Return the certificate that a card would sign with (see ``with_card``)."""
         try:
             _, certificate = self._choose_key(card)
-        except CertificateMismatch:
+        except CertificateMismatchError:
             # The next card may have it. Where none has, the first one's work says so.
             _, certificate = next(signature_keys(card))
             return certificate
@@ -170,22 +170,22 @@ class _Batch:
             usable_pin(card, PinRole.PIN2)
         return certificate
 
-    async def work(self, at_hand: CardAtHand) -> Signatures:
+    async def work(self, held_card: HeldCard) -> Signatures:
         """Ask and sign with one card. Once anything is signed there is no other."""
-        prompt, card = self._prompt, at_hand.card
-        key, certificate = await prompt.watch(at_hand.run(self._choose_key, card))
+        prompt, card = self._prompt, held_card.card
+        key, certificate = await prompt.watch(held_card.run(self._choose_key, card))
         things = await self._things(certificate)
 
-        def interrupted(error: Exception) -> SigningInterrupted:
+        def interrupted(error: Exception) -> SigningInterruptedError:
             made = Signatures(certificate, tuple(self._signatures))
             known = error if isinstance(error, KortillaError) else KortillaError
-            return SigningInterrupted(made, len(things), reason=known.code)
+            return SigningInterruptedError(made, len(things), reason=known.code)
 
         async def sign_rest(pin: bytearray | None) -> None:
             while len(self._signatures) < len(things):
                 try:
-                    made = await self._sign_next(at_hand, key, things, pin)
-                except WrongPin as error:
+                    made = await self._sign_next(held_card, key, things, pin)
+                except WrongPinError as error:
                     # Mistyped on the reader it is asked for again, but there is
                     # nothing to type when the card has accepted this PIN before.
                     if pin is not None and self._signatures:
@@ -195,12 +195,12 @@ class _Batch:
 
         try:
             await self._asker.until_accepted(
-                at_hand,
+                held_card,
                 certificate,
                 sign_rest,
                 documents=tuple(thing.shown for thing in things),
             )
-        except SigningInterrupted:
+        except SigningInterruptedError:
             raise
         except Exception as error:
             if not self._signatures:
@@ -212,7 +212,7 @@ class _Batch:
 
     async def _sign_next(
         self,
-        at_hand: CardAtHand,
+        held_card: HeldCard,
         key: CardKey,
         things: "tuple[_Thing, ...]",
         pin: bytearray | None,
@@ -227,20 +227,20 @@ class _Batch:
         self._progress("signing", bar)
         thing = things[done]
         value = await self._asker.verify_and_sign(
-            at_hand, pin, key, thing.digest, thing.algorithm
+            held_card, pin, key, thing.digest, thing.algorithm
         )
         return Signature(thing.shown.name, thing.digest, thing.algorithm, value)
 
     def _choose_key(self, card: FineidCard) -> tuple[CardKey, CardCertificate]:
-        """Choose the key on the card's thread. Raises ``CertificateMismatch``."""
+        """Choose the key on the card's thread. Raises ``CertificateMismatchError``."""
         request = self._request
         for key, certificate in signature_keys(card, request.key_type):
             chosen = request.certificate in {None, certificate.der}
             if chosen and request.fits(certificate):
                 return key, certificate
         if request.certificate is not None:
-            raise CertificateMismatch("The certificate is not on the card.")
-        raise KeyMissing("The card has no key that signs what is asked for.")
+            raise CertificateMismatchError("The certificate is not on the card.")
+        raise KeyMissingError("The card has no key that signs what is asked for.")
 
     async def _things(self, certificate: CardCertificate) -> "tuple[_Thing, ...]":
         """Return what is to be signed with a certificate's key, hashed."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from native_host.card.certificate import CardCertificate, CertificateError
 from native_host.card.signature import HASH_SIZES, KeyType, Padding, key_type_of
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.operations.documents import DocumentInbox, check_names
 from native_host.operations.signature_key import algorithm_of
 
@@ -47,11 +47,11 @@ class SignRequest:
     caller: str = ""
 
     def check(self) -> None:
-        """Raise ``InvalidArgument`` for what is wrong whatever the card is."""
+        """Raise ``InvalidArgumentError`` for what is wrong whatever the card is."""
         if self.documents is None:
             self._check_hashes()
         elif self.hashes:
-            raise InvalidArgument("Documents or hashes are signed, not both.")
+            raise InvalidArgumentError("Documents or hashes are signed, not both.")
         self._check_algorithm()
 
     def fits(self, certificate: CardCertificate) -> bool:
@@ -61,7 +61,7 @@ class SignRequest:
         try:
             for function in self._hash_functions:
                 algorithm_of(certificate.public_key, function, self.padding)
-        except InvalidArgument:
+        except InvalidArgumentError:
             return False
         return True
 
@@ -75,13 +75,13 @@ class SignRequest:
         names = [each.name for each in self.hashes]
         check_names(names)
         if len(names) > 1 and not all(names):
-            raise InvalidArgument("A hash has no name.")
+            raise InvalidArgumentError("A hash has no name.")
         if self.hash_function is not None:
-            raise InvalidArgument("Each hash has a hash function of its own.")
+            raise InvalidArgumentError("Each hash has a hash function of its own.")
         for each in self.hashes:
             size = HASH_SIZES.get(each.hash_function, len(each.digest))
             if len(each.digest) != size:
-                raise InvalidArgument(
+                raise InvalidArgumentError(
                     f"A hash of {each.hash_function} has {size} bytes, "
                     f"not {len(each.digest)}."
                 )
@@ -89,14 +89,16 @@ class SignRequest:
     def _check_algorithm(self) -> None:
         functions = self._hash_functions - {None}
         if functions - HASH_SIZES.keys():
-            raise InvalidArgument("A hash function is not one of those that are known.")
+            raise InvalidArgumentError(
+                "A hash function is not one of those that are known."
+            )
         kinds = {self.key_type} - {None}
         if self.padding is not None:
             kinds.add(KeyType.ECC if self.padding is Padding.NONE else KeyType.RSA)
         if len(kinds) > 1:
-            raise InvalidArgument("The padding is not one of this kind of key's.")
+            raise InvalidArgumentError("The padding is not one of this kind of key's.")
         if KeyType.RSA in kinds and any("SHA3" in name for name in functions if name):
-            raise InvalidArgument("RSA keys of cards sign no SHA-3 hashes.")
+            raise InvalidArgumentError("RSA keys of cards sign no SHA-3 hashes.")
         if self.certificate is None:
             return
         try:
@@ -104,4 +106,6 @@ class SignRequest:
         except CertificateError:
             return  # whatever it is, it is on no card: that will be said
         if not self.fits(certificate):
-            raise InvalidArgument("The certificate's key can't sign what is asked for.")
+            raise InvalidArgumentError(
+                "The certificate's key can't sign what is asked for."
+            )

@@ -8,8 +8,8 @@ from native_host.card.certificate import CardCertificate, PublicKey
 from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardError,
-    KeyMissing,
-    UnsupportedCard,
+    KeyMissingError,
+    UnsupportedCardError,
 )
 from native_host.card.fineid import CardKey, FineidCard, KeyRole
 from native_host.card.signature import (
@@ -18,7 +18,7 @@ from native_host.card.signature import (
     SignatureAlgorithm,
     supported_algorithms,
 )
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.operations.card_session import check_validity
 
 __all__ = ["algorithm_of", "signature_keys"]
@@ -36,7 +36,7 @@ def signature_keys(
     ``CardError`` that spoke against the last one.
     """
     found = False
-    obstacle: CardError = KeyMissing("The card has no such signature key.")
+    obstacle: CardError = KeyMissingError("The card has no such signature key.")
     keys = card.keys()
     for key in keys:
         if key.role is not KeyRole.SIGNATURE or key_type not in {None, key.key_type}:
@@ -44,7 +44,7 @@ def signature_keys(
         try:
             certificate = card.certificate(key)
             if not certificate.for_signing:
-                raise UnsupportedCard("The card's certificate is not for signing.")
+                raise UnsupportedCardError("The card's certificate is not for signing.")
             check_validity(certificate)
         except CONNECTION_ERRORS:
             raise
@@ -63,11 +63,11 @@ def algorithm_of(
 ) -> SignatureAlgorithm:
     """Return the preferred algorithm of a key for a hash function and a padding.
 
-    None stands for any of them. Raises ``InvalidArgument`` where there is none.
+    None stands for any of them. Raises ``InvalidArgumentError`` where there is none.
     """
     for algorithm in supported_algorithms(key):
         if hash_function not in {None, algorithm.hash_function}:
             continue
         if padding in {None, algorithm.padding}:
             return algorithm
-    raise InvalidArgument("The key can't sign what is asked for in this way.")
+    raise InvalidArgumentError("The key can't sign what is asked for in this way.")

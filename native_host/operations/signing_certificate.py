@@ -11,8 +11,8 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import FineidCard
 from native_host.card.signature import SignatureAlgorithm, supported_algorithms
 from native_host.card.source import CardSource
-from native_host.operations.card_session import CardAtHand, with_card
-from native_host.operations.conversation import Report, begin
+from native_host.operations.card_session import HeldCard, with_card
+from native_host.operations.prompting import Report, begin
 from native_host.operations.signature_key import signature_keys
 from native_host.pin_prompt.prompt import ConsentQuestion, Prompt
 
@@ -46,8 +46,8 @@ async def signing_certificate(
 ) -> SigningCertificate:
     """Return the signing certificate of the card that the person chose.
 
-    ``progress`` is told ``window-open``. Raises ``UserCancelled`` with the reason, and
-    errors of the prompt. The caller closes ``source`` and ``prompt``.
+    ``progress`` is told ``window-open``. Raises ``UserCancelledError`` with the reason,
+    and errors of the prompt. The caller closes ``source`` and ``prompt``.
     """
     await begin(
         "signing-certificate",
@@ -57,12 +57,12 @@ async def signing_certificate(
         progress=progress,
     )
 
-    async def work(at_hand: CardAtHand) -> SigningCertificate:
-        certificate = await prompt.watch(at_hand.run(_look, at_hand.card))
+    async def work(held_card: HeldCard) -> SigningCertificate:
+        certificate = await prompt.watch(held_card.run(_look, held_card.card))
         question = ConsentQuestion(
             certificate.name, certificate.satu, test_card=certificate.test
         )
-        await at_hand.unless_removed(prompt.ask_consent(question))
+        await held_card.race_removal(prompt.ask_consent(question))
         return SigningCertificate(
             certificate, supported_algorithms(certificate.public_key)
         )

@@ -22,11 +22,11 @@ from native_host.card.fineid import PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource
 from native_host.errors import (
-    Busy,
+    BusyError,
     KortillaError,
-    RequestCancelled,
-    RequestExpired,
-    UserCancelled,
+    RequestCancelledError,
+    RequestExpiredError,
+    UserCancelledError,
 )
 from native_host.log import log_unexpected
 from native_host.operations.activate import ActivationOffer
@@ -34,16 +34,16 @@ from native_host.operations.authenticate import (
     authentication_key,
     look_for_authentication,
 )
-from native_host.operations.card_session import CardAtHand, with_card
-from native_host.operations.conversation import check_cancelled
+from native_host.operations.card_session import HeldCard, with_card
 from native_host.operations.kept_pins import KeptPin, KeptPins
 from native_host.operations.known_pin import KnownPins
 from native_host.operations.pin import PinAsker
-from native_host.operations.pin_setting import OtherCard
+from native_host.operations.pin_setting import OtherCardError
+from native_host.operations.prompting import check_cancelled
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.prompt import Conversation, Prompt, Step
 
-__all__ = ["PinPadOnly", "TlsLogin"]
+__all__ = ["PinPadOnlyError", "TlsLogin"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ _MOST_AT_ONCE = 8
 _QUIET_FOR = 2.0
 
 
-class PinPadOnly(KortillaError):
+class PinPadOnlyError(KortillaError):
     """The PIN is typed on the reader, so nobody can keep it for later."""
 
     code = "PIN_PAD_ONLY"
@@ -160,10 +160,10 @@ class TlsLogin:
         With the PIN of a login, with one that is kept, or else with the one that is
         typed in a window; whoever asks before its first signature is made is served by
         the same typing, and the person is told how many that are. Raises
-        ``RequestExpired`` when the program's patience is at an end, while the window
-        stays; ``UserCancelled``, also for what comes right after the person has
-        cancelled, ``CardError``, ``PromptFailed``, and ``Busy`` when too much is asked
-        for at once, or for two cards.
+        ``RequestExpiredError`` when the program's patience is at an end, while the
+        window stays; ``UserCancelledError``, also for what comes right after the person
+        has cancelled, ``CardError``, ``PromptError``, and ``BusyError`` when too much
+        is asked for at once, or for two cards.
         """
         asking = self._asking
         if logged_in := self.pins.logged_in(certificate):
@@ -172,25 +172,25 @@ class TlsLogin:
             if kept := self.pins.kept_for(certificate):
                 return await self.pins.sign_with_kept(kept, digest, algorithm)
             if asyncio.get_running_loop().time() < self._quiet_until:
-                raise UserCancelled("The person has just cancelled.")
+                raise UserCancelledError("The person has just cancelled.")
             asking = self._open("tls-login", certificate)
         elif asking.certificate is None:
-            raise Busy("A login is being prepared.")
+            raise BusyError("A login is being prepared.")
         elif asking.certificate.der != certificate.der:
-            raise Busy("The PIN of another card is being asked for.")
+            raise BusyError("The PIN of another card is being asked for.")
         elif len(asking.wanted) >= _MOST_AT_ONCE:
-            raise Busy("Too many signatures are asked for at once.")
+            raise BusyError("Too many signatures are asked for at once.")
         return await self._wait_for(asking, digest, algorithm)
 
     async def prepare(self) -> None:
         """Ask for the PIN and verify it, and keep it for one login to come.
 
-        Raises what ``sign`` does, and ``PinPadOnly``.
+        Raises what ``sign`` does, and ``PinPadOnlyError``.
         """
         while self._asking is None and self.pins.kept is not None:
             await self.pins.forget(self.pins.kept)
         if self._asking is not None:
-            raise Busy("The PIN is being asked for already.")
+            raise BusyError("The PIN is being asked for already.")
         asking = self._open("prepare-login", None)
         try:
             await asyncio.shield(asking.prepared)
@@ -234,7 +234,7 @@ class TlsLogin:
             asking.tell_how_many()
             if not asking.wanted:
                 asking.prompt.say_late()
-            raise RequestExpired("The program waits no longer.") from None
+            raise RequestExpiredError("The program waits no longer.") from None
         except asyncio.CancelledError:
             if wanted in asking.wanted:
                 asking.wanted.remove(wanted)
@@ -259,7 +259,7 @@ class TlsLogin:
     async def _converse(self, asking: _Asking) -> None:
         """Have the PIN typed and used, and say what is to be done then."""
         prompt = asking.prompt
-        error: Exception = RequestCancelled("It was called off.")
+        error: Exception = RequestCancelledError("It was called off.")
         asking.begun = True
         try:
             if asking.called_off:
@@ -275,7 +275,7 @@ class TlsLogin:
                 await _first_of(prompt.wait_for_cancel(), kept.gone.wait())
         except KortillaError as caught:
             error = caught
-            if isinstance(caught, UserCancelled) and self._patience is not None:
+            if isinstance(caught, UserCancelledError) and self._patience is not None:
                 loop = asyncio.get_running_loop()
                 self._quiet_until = loop.time() + _QUIET_FOR
         except Exception as caught:
@@ -308,8 +308,10 @@ class TlsLogin:
         offer = ActivationOffer(prompt)
         wanted = asking.certificate
 
-        async def work(at_hand: CardAtHand) -> None:
-            await offer.around(at_hand, lambda: self._with_card(asking, at_hand, asker))
+        async def work(held_card: HeldCard) -> None:
+            await offer.around(
+                held_card, lambda: self._with_card(asking, held_card, asker)
+            )
 
         await with_card(
             self._source,
@@ -320,27 +322,27 @@ class TlsLogin:
         )
 
     async def _with_card(
-        self, asking: _Asking, at_hand: CardAtHand, asker: PinAsker
+        self, asking: _Asking, held_card: HeldCard, asker: PinAsker
     ) -> None:
-        prompt, card = asking.prompt, at_hand.card
-        key, certificate = await prompt.watch(at_hand.run(authentication_key, card))
+        prompt, card = asking.prompt, held_card.card
+        key, certificate = await prompt.watch(held_card.run(authentication_key, card))
         preparing = asking.certificate is None
         if asking.certificate not in {None, certificate}:
-            raise OtherCard("The certificate is not on the card.")
+            raise OtherCardError("The certificate is not on the card.")
         if preparing and card.has_pin_pad:
-            raise PinPadOnly("The PIN is typed on the reader.")
+            raise PinPadOnlyError("The PIN is typed on the reader.")
 
         async def use(pin: bytearray | None) -> None:
             await check_cancelled(prompt)
             prompt.show(Step.SIGNING if pin is not None else Step.PIN_PAD)
             served = False
             if not asking.wanted:  # it is prepared, or nobody waits any more
-                await prompt.watch(at_hand.run(card.verify_pin, PinRole.PIN1, pin))
+                await prompt.watch(held_card.run(card.verify_pin, PinRole.PIN1, pin))
             while asking.wanted:
                 # The newest first: for the oldest it may be too late already.
                 wanted = asking.wanted[-1]
                 value = await asker.verify_and_sign(
-                    at_hand, pin, key, wanted.digest, wanted.algorithm
+                    held_card, pin, key, wanted.digest, wanted.algorithm
                 )
                 self._close_to_others(asking)
                 if wanted in asking.wanted:
@@ -350,9 +352,9 @@ class TlsLogin:
                     served = True
             self._close_to_others(asking)
             if pin is not None and not served:
-                asking.kept = self.pins.keep(certificate, at_hand.reader, pin)
+                asking.kept = self.pins.keep(certificate, held_card.reader, pin)
 
-        await asker.until_accepted(at_hand, certificate, use)
+        await asker.until_accepted(held_card, certificate, use)
 
 
 async def _first_of(*awaitables: Coroutine[Any, Any, object]) -> None:

@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: MIT
 """Unlock a PIN by the PUK: one that is blocked, or that the person has forgotten."""
 
-from native_host.card.errors import CardNotActivated, PukBlocked
+from native_host.card.errors import CardNotActivatedError, PukBlockedError
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pins import PIN_DIGITS, PUK_PAD_DIGITS
 from native_host.card.source import CardSource
 from native_host.operations.activation_table import PinState
-from native_host.operations.conversation import Report
 from native_host.operations.manage import ManageRequest, PinsSet
-from native_host.operations.pin_plan import Plan, Seen, Write, new_pin_field
+from native_host.operations.pin_plan import (
+    CardSnapshot,
+    Plan,
+    SetPinCommand,
+    new_pin_field,
+)
 from native_host.operations.pin_setting import OnePinSetting, set_pins
+from native_host.operations.prompting import Report
 from native_host.pin_prompt.prompt import CodeField, Prompt
 
 __all__ = ["ManageRequest", "PinsSet", "unblock"]
@@ -37,15 +42,15 @@ class _Unlocking(OnePinSetting):
         super().__init__(prompt, progress, role)
         self.roles = (role, PinRole.PUK)
 
-    def plan(self, card: FineidCard, seen: Seen) -> Plan | None:
+    def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
         role = self.role
         if role in self.set:
             return None
         # One without tries is beyond activation by seven digits, and a PUK sets it.
         if PinState.of(seen.info(role)) is PinState.NEVER_SET:
-            raise CardNotActivated("The card has not been activated.")
+            raise CardNotActivatedError("The card has not been activated.")
         if seen.info(PinRole.PUK).tries_left == 0:
-            raise PukBlocked("The PUK has no tries left.")
+            raise PukBlockedError("The PUK has no tries left.")
         pad = card.can_modify_on_pad
         puk, new = PIN_DIGITS[PinRole.PUK], new_pin_field(role)
         if pad:
@@ -54,6 +59,6 @@ class _Unlocking(OnePinSetting):
             fields=(CodeField("PUK", tuple(puk)), new),
             code="PUK",
             at_risk=PinRole.PUK,
-            writes=lambda _: (Write(role, by_puk=True),),
+            writes=lambda _: (SetPinCommand(role, by_puk=True),),
             pin_pad=pad,
         )

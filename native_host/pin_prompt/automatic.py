@@ -4,8 +4,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from native_host.pin_prompt.prompt import Prompt, PromptFailed
-from native_host.pin_prompt.questions import (
+from native_host.pin_prompt.model import (
     CardChoice,
     CodeField,
     CodesQuestion,
@@ -16,6 +15,7 @@ from native_host.pin_prompt.questions import (
     Progress,
     Step,
 )
+from native_host.pin_prompt.prompt import Prompt, PromptError
 
 __all__ = ["AutomaticPrompt"]
 
@@ -30,7 +30,7 @@ class AutomaticPrompt(Prompt):
     ``PIN1`` and ``PIN2`` are the PINs; ``activation`` and ``PUK`` the card's codes. A
     PIN is set to ``new-PIN1`` or ``new-PIN2``, and where there is none to the PIN.
     Whoever sets it up has answered for the mock card's last try as well. Where a person
-    would have to do something it raises ``PromptFailed``, so that nothing waits for a
+    would have to do something it raises ``PromptError``, so that nothing waits for a
     person who is not there.
     """
 
@@ -44,7 +44,7 @@ class AutomaticPrompt(Prompt):
 
     async def open(self, conversation: Conversation) -> None:
         if not conversation.test_card:
-            raise PromptFailed("The automatic prompt answers for the mock card only.")
+            raise PromptError("The automatic prompt answers for the mock card only.")
 
     async def ask_started(self) -> None:
         """Answer yes."""
@@ -71,26 +71,26 @@ class AutomaticPrompt(Prompt):
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         if question.wrong or question.repeated:
-            raise PromptFailed(f"The card refused the {question.role} that was set up.")
+            raise PromptError(f"The card refused the {question.role} that was set up.")
         if question.pin_pad:
-            raise PromptFailed("Nobody is there to type on the reader.")
+            raise PromptError("Nobody is there to type on the reader.")
         if question.role not in self._codes:
-            raise PromptFailed(f"No {question.role} was set up.")
+            raise PromptError(f"No {question.role} was set up.")
         return bytearray(self._codes[question.role], "ascii")
 
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
         if question.wrong or question.repeated:
-            raise PromptFailed("The card refused the code that was set up.")
+            raise PromptError("The card refused the code that was set up.")
         if question.pin_pad:
-            raise PromptFailed("Nobody is there to type on the reader.")
+            raise PromptError("Nobody is there to type on the reader.")
         codes = {field.name: self._code(field, question) for field in question.fields}
         return {name: bytearray(code, "ascii") for name, code in codes.items()}
 
     async def offer_activation(self, *, partly: bool) -> None:
-        raise PromptFailed("Nobody is there to activate the card.")
+        raise PromptError("Nobody is there to activate the card.")
 
     def _code(self, field: CodeField, question: CodesQuestion) -> str:
-        """Return what was set up for a field. Raises ``PromptFailed``."""
+        """Return what was set up for a field. Raises ``PromptError``."""
         names: Mapping[str, tuple[str, ...]] = {
             "activation": ("activation", "PUK"),  # of eight digits, it is the PUK
             "PUK": ("PUK",),
@@ -101,13 +101,13 @@ class AutomaticPrompt(Prompt):
         for name in names[field.name]:
             if len(code := self._codes.get(name, "")) in field.lengths:
                 return code
-        raise PromptFailed(f"Nothing that fits was set up for {field.name}.")
+        raise PromptError(f"Nothing that fits was set up for {field.name}.")
 
     async def wait_for_cancel(self) -> None:
         await self._stuck.wait()
         if self._over:
             return
-        raise PromptFailed(f"Nobody is there to solve the problem {self._problem}.")
+        raise PromptError(f"Nobody is there to solve the problem {self._problem}.")
 
     async def close(self) -> None:
         """There is nothing to take away."""

@@ -8,7 +8,7 @@ never become a ``str`` here.
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
-from native_host.pin_prompt.questions import CodeField, CodesQuestion
+from native_host.pin_prompt.model import CodeField, CodesQuestion
 from native_host.pin_prompt.texts import Texts
 
 __all__ = [

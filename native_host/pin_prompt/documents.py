@@ -9,12 +9,12 @@ import hashlib
 import os
 from enum import StrEnum
 
-from native_host.pin_prompt.questions import Document
-from native_host.pin_prompt.shown import shown_digest, shown_name
+from native_host.pin_prompt.escaping import shown_digest, shown_name
+from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
 
 __all__ = [
-    "DocumentChanged",
+    "DocumentChangedError",
     "Kind",
     "described",
     "first_kind",
@@ -26,7 +26,7 @@ __all__ = [
 _HEAD = 65536
 
 
-class DocumentChanged(Exception):
+class DocumentChangedError(Exception):
     """The private copy is not what was hashed, or is gone."""
 
 
@@ -68,13 +68,13 @@ def kind_of(data: bytes, *, whole: bool = True) -> Kind:
 
 
 def read_document(document: Document) -> bytes:
-    """Return the very bytes that were hashed. Raises ``DocumentChanged``."""
+    """Return the very bytes that were hashed. Raises ``DocumentChangedError``."""
     if document.path is None or document.size is None:
-        raise DocumentChanged
+        raise DocumentChangedError
     data = _read(document.path, document.size + 1)
     hashed = hashlib.new(_python_name(document.hash_function), data).hexdigest()
     if hashed != document.digest.lower():
-        raise DocumentChanged
+        raise DocumentChangedError
     return data
 
 
@@ -102,7 +102,7 @@ def first_kind(document: Document) -> Kind:
         return Kind.OTHER
     try:
         data = _read(document.path, _HEAD)
-    except DocumentChanged:
+    except DocumentChangedError:
         return Kind.OTHER
     return kind_of(data, whole=len(data) < _HEAD)
 
@@ -114,7 +114,7 @@ def _read(path: str, at_most: int) -> bytes:
         with os.fdopen(file, "rb") as opened:
             return opened.read(at_most)
     except OSError:
-        raise DocumentChanged from None
+        raise DocumentChangedError from None
 
 
 def _python_name(hash_function: str) -> str:

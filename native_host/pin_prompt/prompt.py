@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
-from native_host.errors import KortillaError, UserCancelled
-from native_host.pin_prompt.questions import (
+from native_host.errors import KortillaError, UserCancelledError
+from native_host.pin_prompt.model import (
     CardChoice,
     CodeField,
     CodesQuestion,
@@ -31,14 +31,14 @@ __all__ = [
     "Problem",
     "Progress",
     "Prompt",
-    "PromptFailed",
+    "PromptError",
     "Step",
 ]
 
 T = TypeVar("T")
 
 
-class PromptFailed(KortillaError):
+class PromptError(KortillaError):
     """The window or terminal could not be shown, broke, or may not answer."""
 
     code = "PROMPT_FAILED"
@@ -64,11 +64,11 @@ class Prompt(ABC):
 
     @abstractmethod
     async def open(self, conversation: Conversation) -> None:
-        """Begin. Returns once the window is visible. Raises ``PromptFailed``."""
+        """Begin. Returns once the window is visible. Raises ``PromptError``."""
 
     @abstractmethod
     async def ask_started(self) -> None:
-        """Ask "did you start this?", naming the site. Raises ``UserCancelled``."""
+        """Ask "did you start this?", naming the site. Raises ``UserCancelledError``."""
 
     @abstractmethod
     def show(
@@ -99,12 +99,12 @@ class Prompt(ABC):
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
         """Ask which of several cards to use; return its index.
 
-        Raises ``UserCancelled``.
+        Raises ``UserCancelledError``.
         """
 
     @abstractmethod
     async def ask_consent(self, question: ConsentQuestion) -> None:
-        """Ask for consent where no PIN is needed. Raises ``UserCancelled``."""
+        """Ask for consent where no PIN is needed. Raises ``UserCancelledError``."""
 
     @abstractmethod
     async def ask_pin(self, question: PinQuestion) -> bytearray:
@@ -112,7 +112,7 @@ class Prompt(ABC):
 
         Returns the ASCII digits in a buffer which the caller wipes; an empty one when
         the PIN is to be typed on the reader. With one try left the person has confirmed
-        explicitly that it is the last. Raises ``UserCancelled``.
+        explicitly that it is the last. Raises ``UserCancelledError``.
         """
 
     @abstractmethod
@@ -122,14 +122,14 @@ class Prompt(ABC):
         What must be typed twice was typed the same; lengths fit; ASCII digits only.
         With one try left the person has confirmed explicitly that it is the last. The
         caller wipes the buffers. Empty where they are to be typed on the reader. Raises
-        ``UserCancelled``.
+        ``UserCancelledError``.
         """
 
     @abstractmethod
     async def offer_activation(self, *, partly: bool) -> None:
         """Say that the card is not, or not wholly, activated, and offer to do it now.
 
-        Returns when the person wants to. Raises ``UserCancelled``.
+        Returns when the person wants to. Raises ``UserCancelledError``.
         """
 
     @abstractmethod
@@ -139,7 +139,7 @@ class Prompt(ABC):
         After ``EXPIRED`` or ``FAILED`` a prompt that needs no closing returns at once;
         after ``READY`` only a person's closing counts.
 
-        Raises ``PromptFailed`` when the prompt breaks meanwhile.
+        Raises ``PromptError`` when the prompt breaks meanwhile.
         """
 
     @abstractmethod
@@ -149,7 +149,8 @@ class Prompt(ABC):
     async def watch(self, awaitable: Awaitable[T]) -> T:
         """Await something while the person may cancel.
 
-        Raises ``UserCancelled``, or ``PromptFailed`` when the prompt breaks meanwhile.
+        Raises ``UserCancelledError``, or ``PromptError`` when the prompt breaks
+        meanwhile.
         """
         work = asyncio.ensure_future(awaitable)
         cancel = asyncio.ensure_future(self.wait_for_cancel())
@@ -158,7 +159,7 @@ class Prompt(ABC):
             if work.done():
                 return work.result()
             cancel.result()
-            raise UserCancelled
+            raise UserCancelledError
         finally:
             for future in (work, cancel):
                 future.cancel()

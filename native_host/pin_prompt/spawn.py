@@ -40,15 +40,15 @@ _PLATFORMS = ("xcb", "wayland")
 def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
     """Start the window's process, which shows nothing until it is told to.
 
-    ``command`` takes the place of ``COMMAND`` in tests. Raises ``PromptFailed`` when
+    ``command`` takes the place of ``COMMAND`` in tests. Raises ``PromptError`` when
     it can't be started. The process ends when its standard input is closed.
     """
     if command is None and not has_screen():
         from native_host.pin_prompt.prompt import (
-            PromptFailed,  # heavy, and seldom needed
+            PromptError,  # heavy, and seldom needed
         )
 
-        raise PromptFailed(
+        raise PromptError(
             "There is no screen here for the PIN window. In a terminal, "
             "--prompt terminal asks without one."
         )
@@ -61,9 +61,9 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
             env=window_environment(),
         )
     except OSError as error:
-        from native_host.pin_prompt.prompt import PromptFailed
+        from native_host.pin_prompt.prompt import PromptError
 
-        raise PromptFailed(
+        raise PromptError(
             f"The PIN window can't be started: {error.strerror}."
         ) from error
 

@@ -13,11 +13,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.pin_prompt import codes, texts
 from native_host.pin_prompt.documents import described
-from native_host.pin_prompt.prompt import Prompt, PromptFailed
-from native_host.pin_prompt.questions import (
+from native_host.pin_prompt.model import (
     CardChoice,
     CodeField,
     CodesQuestion,
@@ -29,6 +28,7 @@ from native_host.pin_prompt.questions import (
     Progress,
     Step,
 )
+from native_host.pin_prompt.prompt import Prompt, PromptError
 from native_host.pin_prompt.site_name import SiteName
 
 __all__ = ["TerminalPrompt"]
@@ -63,12 +63,12 @@ class TerminalPrompt(Prompt):
             return False
         self._over.set()
         if self._asking and not self._asking.done():
-            self._asking.set_exception(UserCancelled())
+            self._asking.set_exception(UserCancelledError())
         return True
 
     async def open(self, conversation: Conversation) -> None:
         if not _is_terminal():
-            raise PromptFailed(
+            raise PromptError(
                 "The terminal prompt needs a terminal as standard input. Start the "
                 "program in a terminal, or choose prompt = 'window'."
             )
@@ -152,7 +152,7 @@ class TerminalPrompt(Prompt):
         given = answer.decode(errors="replace").strip()
         numbers = [str(number) for number in range(1, len(choices) + 1)]
         if given not in numbers:
-            raise UserCancelled
+            raise UserCancelledError
         return numbers.index(given)
 
     async def ask_consent(self, question: ConsentQuestion) -> None:
@@ -229,7 +229,7 @@ class TerminalPrompt(Prompt):
 
     async def close(self) -> None:
         if self._asking and not self._asking.done():
-            self._asking.set_exception(PromptFailed("The prompt has been closed."))
+            self._asking.set_exception(PromptError("The prompt has been closed."))
         self._show_typing()
 
     def _mark(self, test_card: bool) -> None:
@@ -306,7 +306,7 @@ class TerminalPrompt(Prompt):
         self._show_typing()
         self._say("")
         if not answer:
-            raise UserCancelled
+            raise UserCancelledError
         return answer
 
     def _say_person(
@@ -334,7 +334,7 @@ class TerminalPrompt(Prompt):
         given = answer.decode(errors="replace").strip().casefold()
         yes = {texts.load(code)("terminal.yes") for code in texts.languages()}
         if given not in yes:
-            raise UserCancelled
+            raise UserCancelledError
 
     def _say(self, words: str, end: str = "\n") -> None:
         """Write to standard error, and to the terminal where that is not the same."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any, BinaryIO, TypeVarTuple, Unpack, cast
 
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.pin_prompt.messages import (
     MAX_ANSWER,
     AskCodes,
@@ -30,8 +30,7 @@ from native_host.pin_prompt.messages import (
     read_answer,
     split_codes,
 )
-from native_host.pin_prompt.prompt import Prompt, PromptFailed
-from native_host.pin_prompt.questions import (
+from native_host.pin_prompt.model import (
     CardChoice,
     CodesQuestion,
     ConsentQuestion,
@@ -41,6 +40,7 @@ from native_host.pin_prompt.questions import (
     Progress,
     Step,
 )
+from native_host.pin_prompt.prompt import Prompt, PromptError
 
 __all__ = ["WindowPrompt"]
 
@@ -72,7 +72,7 @@ class WindowPrompt(Prompt):
             async with asyncio.timeout(self._open_within):
                 await self._ask(Open(conversation), "visible")
         except TimeoutError:
-            raise PromptFailed("The PIN window did not appear in time.") from None
+            raise PromptError("The PIN window did not appear in time.") from None
 
     async def ask_started(self) -> None:
         await self._ask(AskStarted(), "started")
@@ -101,7 +101,7 @@ class WindowPrompt(Prompt):
         chosen = await self._ask(ChooseCard(self._number, tuple(choices)), "chosen")
         index = int(chosen)
         if index >= len(choices):
-            raise PromptFailed("The PIN window chose a card that there is not.")
+            raise PromptError("The PIN window chose a card that there is not.")
         return index
 
     async def ask_consent(self, question: ConsentQuestion) -> None:
@@ -127,7 +127,7 @@ class WindowPrompt(Prompt):
         if not fit:
             for value in values:
                 _wipe(value)
-            raise PromptFailed("The PIN window sent codes that don't fit.")
+            raise PromptError("The PIN window sent codes that don't fit.")
         return {f.name: value for f, value in zip(fields, values, strict=True)}
 
     async def offer_activation(self, *, partly: bool) -> None:
@@ -140,7 +140,7 @@ class WindowPrompt(Prompt):
     async def close(self) -> None:
         self._start()
         if not self._over.done():
-            self._over.set_exception(PromptFailed("The PIN window has been closed."))
+            self._over.set_exception(PromptError("The PIN window has been closed."))
             self._over.exception()  # nobody need be waiting for it
         if not self._stdin.closed:
             self._send(Close())
@@ -173,7 +173,7 @@ class WindowPrompt(Prompt):
         try:
             line = encode_request(request)
         except ValueError:
-            raise PromptFailed("There is too much to be shown.") from None
+            raise PromptError("There is too much to be shown.") from None
         rest = memoryview(line)
         # A broken pipe means that the process is gone, which the pump reports.
         with contextlib.suppress(OSError):
@@ -191,7 +191,7 @@ class WindowPrompt(Prompt):
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if self._over.done():
                 self._over.result()
-                raise UserCancelled
+                raise UserCancelledError
             taken = True
             return answer.result()
         finally:
@@ -259,7 +259,7 @@ class WindowPrompt(Prompt):
 
     def _fail(self, message: str) -> None:
         if not self._over.done():
-            self._over.set_exception(PromptFailed(message))
+            self._over.set_exception(PromptError(message))
             self._over.exception()  # nobody need be waiting for it
         if self._process.returncode is None:
             self._process.kill()

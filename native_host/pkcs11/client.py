@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from native_host.pkcs11.constants import CKR
-from native_host.pkcs11.errors import Refused
+from native_host.pkcs11.errors import CryptokiError
 from native_host.pkcs11.sessions import Sessions
-from native_host.pkcs11.token import Slot, Token, Tokens
+from native_host.pkcs11.token import Slot, SlotManager, Token
 
 if TYPE_CHECKING:  # heavy, and of no use before somebody signs
     from native_host.operations.tls_login import TlsLogin
@@ -35,7 +35,7 @@ class Client:
 
     def __init__(
         self,
-        tokens: Tokens,
+        tokens: SlotManager,
         open_signer: Callable[[], "TlsLogin"],
         *,
         hides_errors: bool = False,
@@ -73,7 +73,7 @@ class Client:
     def _slot(self, number: int) -> Slot:
         if slot := self._tokens.slot(number):
             return slot
-        raise Refused(CKR.SLOT_ID_INVALID)
+        raise CryptokiError(CKR.SLOT_ID_INVALID)
 
     def _token(self, number: int) -> Token | None:
         """Return the token in a slot. It may be one whose card has just gone."""
@@ -81,7 +81,7 @@ class Client:
 
     def _present(self, number: int) -> tuple[Slot, Token]:
         if (token := self._token(number)) is None:
-            raise Refused(CKR.TOKEN_NOT_PRESENT)
+            raise CryptokiError(CKR.TOKEN_NOT_PRESENT)
         return self._slot(number), token
 
     def _is_logged_in(self, token: Token) -> bool:
@@ -133,4 +133,4 @@ class Client:
         self._events.clear()
         for waiting in self._waiting:
             if not waiting.done():
-                waiting.set_exception(Refused(CKR.CRYPTOKI_NOT_INITIALIZED))
+                waiting.set_exception(CryptokiError(CKR.CRYPTOKI_NOT_INITIALIZED))

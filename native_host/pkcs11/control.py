@@ -16,8 +16,12 @@ from typing import Any, Self
 
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
-from native_host.operations.login_servers import Stranger, peer_pid, private_folder
-from native_host.operations.offered import runtime_folder
+from native_host.operations.activation_offers import runtime_folder
+from native_host.operations.login_servers import (
+    ForeignPeerError,
+    peer_pid,
+    private_folder,
+)
 from native_host.pkcs11.program import Program
 
 __all__ = ["ControlSocket"]
@@ -90,13 +94,18 @@ class ControlSocket:
         try:
             peer_pid(writer.get_extra_info("socket"))
             if len(self._askers) > _MOST_ASKERS:
-                raise _Gone
+                raise _GoneError
             async with asyncio.timeout(_LINE_PATIENCE):
                 line = await reader.readline()
             answer = await self._unless_gone(reader, self._answer(line))
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
-        except (Stranger, OSError, ValueError, _Gone):  # a TimeoutError is an OSError
+        except (
+            ForeignPeerError,
+            OSError,
+            ValueError,
+            _GoneError,
+        ):  # a TimeoutError is an OSError
             pass  # nobody who is to be told anything
         finally:
             writer.close()
@@ -124,14 +133,14 @@ class ControlSocket:
     async def _unless_gone(
         self, reader: asyncio.StreamReader, answer: Awaitable[dict[str, Any]]
     ) -> dict[str, Any]:
-        """Await an answer while the asker waits for it. Raises ``_Gone``."""
+        """Await an answer while the asker waits for it. Raises ``_GoneError``."""
         work = asyncio.ensure_future(answer)
         gone = asyncio.ensure_future(_end_of(reader))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
             if work.done():
                 return work.result()
-            raise _Gone
+            raise _GoneError
         finally:
             for future in (work, gone):
                 future.cancel()
@@ -144,5 +153,5 @@ async def _end_of(reader: asyncio.StreamReader) -> None:
         pass
 
 
-class _Gone(Exception):
+class _GoneError(Exception):
     """The asker does not wait any more."""

@@ -2,7 +2,7 @@
 """All calls together, for one client (PKCS#11 3.0 §5).
 
 A method has the name of its call in ``calls.CALLS``, takes its arguments and returns
-the values of its answer, or raises ``Refused`` or a ``KortillaError``.
+the values of its answer, or raises ``CryptokiError`` or a ``KortillaError``.
 """
 
 import re

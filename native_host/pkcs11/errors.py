@@ -4,10 +4,10 @@
 from native_host.errors import KortillaError
 from native_host.pkcs11.constants import CKR
 
-__all__ = ["Refused", "SocketUnusable", "return_value_of"]
+__all__ = ["CryptokiError", "SocketUnusableError", "return_value_of"]
 
 
-class Refused(Exception):
+class CryptokiError(Exception):
     """A call that ends with a return value other than CKR_OK."""
 
     def __init__(self, value: CKR) -> None:
@@ -15,7 +15,7 @@ class Refused(Exception):
         self.value = value
 
 
-class SocketUnusable(KortillaError):
+class SocketUnusableError(KortillaError):
     """The socket can't be listened on; the message names it and says why."""
 
     code = "SOCKET_UNUSABLE"

@@ -20,7 +20,7 @@ from native_host.card.signature import (
     key_type_of,
 )
 from native_host.pkcs11.constants import CKF, CKM, CKR, MGF_HASHES
-from native_host.pkcs11.errors import Refused
+from native_host.pkcs11.errors import CryptokiError
 from native_host.pkcs11.wire import Mechanism, PssParameters
 
 if TYPE_CHECKING:
@@ -113,16 +113,16 @@ class SignOperation:
     def begin(
         cls, certificate: CardCertificate, mechanism: Mechanism
     ) -> "SignOperation":
-        """Begin one. Raises ``Refused`` for a mechanism that the key has not."""
+        """Begin one. Raises ``CryptokiError`` for a mechanism that the key has not."""
         key = certificate.public_key
         kind = _KINDS.get(mechanism.type)
         if kind is None or kind.key_type is not key_type_of(key):
-            raise Refused(CKR.MECHANISM_INVALID)
+            raise CryptokiError(CKR.MECHANISM_INVALID)
         pss_hash = None
         if kind.padding is Padding.PSS:
             pss_hash = _hash_of(mechanism.parameters)
             if kind.hash_function not in {None, pss_hash}:
-                raise Refused(CKR.MECHANISM_PARAM_INVALID)
+                raise CryptokiError(CKR.MECHANISM_PARAM_INVALID)
         name = kind.hash_function
         size = (key.key_size + 7) // 8
         return cls(
@@ -134,16 +134,19 @@ class SignOperation:
         )
 
     def take(self, data: bytes | bytearray) -> None:
-        """Take data in. Raises ``Refused`` for more than can be meant."""
+        """Take data in. Raises ``CryptokiError`` for more than can be meant."""
         if self._hash is not None:
             self._hash.update(data)
             return
         self._data += data
         if len(self._data) > _LONGEST:
-            raise Refused(CKR.DATA_LEN_RANGE)
+            raise CryptokiError(CKR.DATA_LEN_RANGE)
 
     def finish(self) -> tuple[SignatureAlgorithm, bytes]:
-        """Return how to sign and the digest. Raises ``Refused`` for other data."""
+        """Return how to sign and the digest.
+
+        Raises ``CryptokiError`` for other data.
+        """
         kind, digest = self._kind, self._data
         if self._hash is not None:
             name, digest = kind.hash_function, self._hash.digest()
@@ -154,7 +157,7 @@ class SignOperation:
         else:
             name = self._pss_hash
         if name is None or len(digest) != HASH_SIZES[name]:
-            raise Refused(CKR.DATA_LEN_RANGE)
+            raise CryptokiError(CKR.DATA_LEN_RANGE)
         return SignatureAlgorithm(kind.key_type, name, kind.padding), digest
 
 
@@ -167,7 +170,7 @@ def _hash_of(parameters: PssParameters | None) -> str:
         or MGF_HASHES.get(parameters.mgf) != parameters.hash
         or parameters.salt != HASH_SIZES[name]
     ):
-        raise Refused(CKR.MECHANISM_PARAM_INVALID)
+        raise CryptokiError(CKR.MECHANISM_PARAM_INVALID)
     return name
 
 
@@ -175,4 +178,4 @@ def _digest_in(data: bytes) -> tuple[str, bytes]:
     for prefix, name in _DIGEST_INFO.items():
         if data.startswith(prefix) and len(data) == len(prefix) + HASH_SIZES[name]:
             return name, data[len(prefix) :]
-    raise Refused(CKR.DATA_INVALID)
+    raise CryptokiError(CKR.DATA_INVALID)

@@ -5,14 +5,17 @@ import os
 import socket
 import stat
 
-from native_host.operations.login_servers import Stranger, peer_pid
+from native_host.operations.login_servers import ForeignPeerError, peer_pid
 from native_host.processes import Program, parent_program, program_of
 
 __all__ = ["Program", "peer_of", "program_of", "spawner"]
 
 
 def peer_of(connection: socket.socket) -> Program:
-    """Return the program at the other end of a unix socket. Raises ``Stranger``."""
+    """Return the program at the other end of a unix socket.
+
+    Raises ``ForeignPeerError``.
+    """
     return program_of(peer_pid(connection))
 
 
@@ -28,6 +31,6 @@ def spawner(descriptor: int) -> Program:
                 program = peer_of(connection)
             if program.pid not in {0, os.getpid()}:
                 return program
-    except (OSError, Stranger):
+    except (OSError, ForeignPeerError):
         pass
     return parent_program()

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 from native_host.config import Config
 from native_host.hardening import harden
-from native_host.operations.login_servers import Stranger
+from native_host.operations.login_servers import ForeignPeerError
 from native_host.pkcs11.client import LINGERING
 from native_host.pkcs11.control import ControlSocket
 from native_host.pkcs11.cryptoki import Cryptoki
-from native_host.pkcs11.errors import SocketUnusable
+from native_host.pkcs11.errors import SocketUnusableError
 from native_host.pkcs11.program import Program, peer_of, spawner
 from native_host.pkcs11.server import serve_client
-from native_host.pkcs11.token import Tokens
+from native_host.pkcs11.token import SlotManager
 
 if TYPE_CHECKING:
     from native_host.operations.refusals import Refusals
@@ -71,7 +71,7 @@ def serve_socket(
     """Listen on a unix socket until told to end; return the exit status.
 
     Its folder is made, for this user alone. A socket that nobody listens on any more is
-    replaced. Raises ``SocketUnusable``, and as ``serve_stdio`` does.
+    replaced. Raises ``SocketUnusableError``, and as ``serve_stdio`` does.
     """
     harden()
     with _listen(path) as listener:
@@ -87,13 +87,13 @@ def serve_socket(
     return 0
 
 
-class _House:
+class _TokenService:
     """What all clients share: the cards, and how a person is asked."""
 
     def __init__(
         self,
         config: Config,
-        tokens: Tokens,
+        tokens: SlotManager,
         window: Sequence[str] | None,
         patience: float,
     ) -> None:
@@ -141,7 +141,7 @@ class _House:
     def _welcome(self, connection: socket.socket) -> None:
         try:
             program = peer_of(connection)
-        except (OSError, Stranger):
+        except (OSError, ForeignPeerError):
             logger.warning("A connection of another user is closed.")
             return
         if len(self._clients) >= _MOST_CLIENTS:
@@ -170,7 +170,7 @@ class _House:
 
 
 async def _until_told_to_end(
-    work: Callable[[_House], Awaitable[None]],
+    work: Callable[[_TokenService], Awaitable[None]],
     config: Config,
     window: Sequence[str] | None,
     patience: float = BROWSERS_PATIENCE,
@@ -180,9 +180,11 @@ async def _until_told_to_end(
 
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(open_source(config))
-        tokens = Tokens(source)
+        tokens = SlotManager(source)
         stack.push_async_callback(tokens.close)
-        task = asyncio.ensure_future(work(_House(config, tokens, window, patience)))
+        task = asyncio.ensure_future(
+            work(_TokenService(config, tokens, window, patience))
+        )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, task.cancel)
@@ -192,13 +194,13 @@ async def _until_told_to_end(
 
 
 def _listen(path: Path) -> socket.socket:
-    """Return a socket that listens. Raises ``SocketUnusable``."""
+    """Return a socket that listens. Raises ``SocketUnusableError``."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = path.parent.stat()
         if folder.st_uid != os.geteuid() or stat.S_IMODE(folder.st_mode) & 0o022:
-            raise SocketUnusable(f"{path.parent}: others may write there.")
+            raise SocketUnusableError(f"{path.parent}: others may write there.")
         _remove_dead(path)
         before = os.umask(0o177)
         try:
@@ -209,7 +211,7 @@ def _listen(path: Path) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise SocketUnusable(f"{path}: {error.strerror or error}.") from error
+        raise SocketUnusableError(f"{path}: {error.strerror or error}.") from error
     except BaseException:
         listener.close()
         raise
@@ -217,7 +219,7 @@ def _listen(path: Path) -> socket.socket:
 
 
 def _remove_dead(path: Path) -> None:
-    """Take away a socket that nobody listens on. Raises ``SocketUnusable``."""
+    """Take away a socket that nobody listens on. Raises ``SocketUnusableError``."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))
@@ -227,4 +229,4 @@ def _remove_dead(path: Path) -> None:
             if stat.S_ISSOCK(path.lstat().st_mode):
                 path.unlink()
             return
-    raise SocketUnusable(f"{path}: another program listens there.")
+    raise SocketUnusableError(f"{path}: another program listens there.")

@@ -15,7 +15,7 @@ from native_host.pkcs11.calls import CALLS, ERROR, ERROR_SIGNATURE, Call
 from native_host.pkcs11.channel import Channel
 from native_host.pkcs11.constants import CKR
 from native_host.pkcs11.cryptoki import Cryptoki
-from native_host.pkcs11.errors import Refused, return_value_of
+from native_host.pkcs11.errors import CryptokiError, return_value_of
 from native_host.pkcs11.wire import (
     Input,
     WireError,
@@ -62,7 +62,7 @@ class _Client:
     def _receive(self, code: int, message: Input) -> None:
         try:
             call, arguments = self._read(message)
-        except Refused as refusal:
+        except CryptokiError as refusal:
             self.channel.send(code, _error(refusal.value))
             return
         task = asyncio.create_task(self._answer(code, call, arguments))
@@ -70,31 +70,31 @@ class _Client:
         task.add_done_callback(self.tasks.discard)
 
     def _read(self, message: Input) -> tuple[Call, list[Any]]:
-        """Take a message apart, and wipe it. Raises ``Refused``."""
+        """Take a message apart, and wipe it. Raises ``CryptokiError``."""
         try:
             number, signature = read_preamble(message)
             if (call := CALLS.get(number)) is None:
-                raise Refused(CKR.FUNCTION_NOT_SUPPORTED)
+                raise CryptokiError(CKR.FUNCTION_NOT_SUPPORTED)
             if signature != call.request:
                 raise WireError("The signature is not that of the call.")
             arguments = decode(signature, message)
         except WireError as error:
             logger.info("A call can't be read: %s", error)
-            raise Refused(CKR.DEVICE_ERROR) from error
+            raise CryptokiError(CKR.DEVICE_ERROR) from error
         finally:
             message.data[:] = bytes(len(message.data))
         if len(self.tasks) >= _MOST_CALLS:
-            raise Refused(CKR.HOST_MEMORY)
+            raise CryptokiError(CKR.HOST_MEMORY)
         return call, arguments
 
     async def _answer(self, code: int, call: Call, arguments: list[Any]) -> None:
         try:
             if not (call.before or self._cryptoki.initialized):
                 wipe(arguments)
-                raise Refused(CKR.CRYPTOKI_NOT_INITIALIZED)
+                raise CryptokiError(CKR.CRYPTOKI_NOT_INITIALIZED)
             values = await self._cryptoki.method(call)(*arguments)
             body = encode(call.number, call.response, values)
-        except Refused as refusal:
+        except CryptokiError as refusal:
             body = _error(refusal.value)
         except KortillaError as error:
             logger.info("C_%s failed: %s", call.name, error.code)

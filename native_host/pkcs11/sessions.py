@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from native_host.pkcs11.constants import CKF, CKR, CKS
-from native_host.pkcs11.errors import Refused
+from native_host.pkcs11.errors import CryptokiError
 from native_host.pkcs11.token import Token
 
 if TYPE_CHECKING:  # heavy, and of no use before there is a card
@@ -57,25 +57,25 @@ class Sessions:
         self._handles = itertools.count(1)
 
     def open(self, slot: int, token: Token, flags: int) -> Session:
-        """Open one with the token that is in a slot. Raises ``Refused``.
+        """Open one with the token that is in a slot. Raises ``CryptokiError``.
 
         Nothing on the token can be changed, in read-write sessions neither; but there
         are programs that will not do without one.
         """
         if not flags & CKF.SERIAL_SESSION:
-            raise Refused(CKR.SESSION_PARALLEL_NOT_SUPPORTED)
+            raise CryptokiError(CKR.SESSION_PARALLEL_NOT_SUPPORTED)
         if sum(not each.lost for each in self._all.values()) >= _MOST:
-            raise Refused(CKR.SESSION_COUNT)
+            raise CryptokiError(CKR.SESSION_COUNT)
         kept = int(flags & (CKF.SERIAL_SESSION | CKF.RW_SESSION))
         session = Session(next(self._handles), slot, token, kept)
         self._all[session.handle] = session
         return session
 
     def get(self, handle: int, *, even_lost: bool = False) -> Session:
-        """Return a session. Raises ``Refused`` when there is none."""
+        """Return a session. Raises ``CryptokiError`` when there is none."""
         session = self._all.get(handle)
         if session is None or (session.lost and not even_lost):
-            raise Refused(CKR.SESSION_HANDLE_INVALID)
+            raise CryptokiError(CKR.SESSION_HANDLE_INVALID)
         return session
 
     def count(self, slot: int) -> int:

@@ -11,7 +11,7 @@ from native_host.errors import KortillaError
 from native_host.log import log_unexpected
 from native_host.pkcs11.client import Client, Values
 from native_host.pkcs11.constants import CKF, CKO, CKR, CKU
-from native_host.pkcs11.errors import Refused
+from native_host.pkcs11.errors import CryptokiError
 from native_host.pkcs11.sessions import Session
 from native_host.pkcs11.token_calls import PIN_LENGTHS
 from native_host.pkcs11.wire import Mechanism, Size, wipe
@@ -32,7 +32,7 @@ class SigningCalls(Client):
         try:
             session = self._sessions.get(handle)
             reader = self._check_login(session, user, pin)
-        except Refused:
+        except CryptokiError:
             wipe((pin,))
             raise
         # From here on wiping it is for whoever has it: a wiped PIN may cost a try.
@@ -40,33 +40,36 @@ class SigningCalls(Client):
         await self.signer.pins.log_in(certificate, reader, pin or bytearray())
         if session.lost:
             await self.signer.pins.log_out(certificate)
-            raise Refused(CKR.SESSION_HANDLE_INVALID)
+            raise CryptokiError(CKR.SESSION_HANDLE_INVALID)
         return ()
 
     def _check_login(
         self, session: Session, user: int, pin: bytearray | None
     ) -> Reader:
-        """Return the reader whose card is to verify the PIN. Raises ``Refused``."""
+        """Return the reader whose card is to verify the PIN.
+
+        Raises ``CryptokiError``.
+        """
         if user == CKU.SO and not session.flags & CKF.RW_SESSION:
-            raise Refused(CKR.SESSION_READ_ONLY_EXISTS)
+            raise CryptokiError(CKR.SESSION_READ_ONLY_EXISTS)
         if user != CKU.USER:
-            raise Refused(CKR.USER_TYPE_INVALID)
+            raise CryptokiError(CKR.USER_TYPE_INVALID)
         if self._is_logged_in(session.token):
-            raise Refused(CKR.USER_ALREADY_LOGGED_IN)
+            raise CryptokiError(CKR.USER_ALREADY_LOGGED_IN)
         if pin is None:
-            raise Refused(CKR.ARGUMENTS_BAD)
+            raise CryptokiError(CKR.ARGUMENTS_BAD)
         if len(pin) not in PIN_LENGTHS:
-            raise Refused(CKR.PIN_LEN_RANGE)
+            raise CryptokiError(CKR.PIN_LEN_RANGE)
         slot = self._slot(session.slot)
         if slot.reader is None or slot.token is not session.token:
-            raise Refused(CKR.DEVICE_REMOVED)
+            raise CryptokiError(CKR.DEVICE_REMOVED)
         return slot.reader
 
     async def logout(self, handle: int) -> Values:
         """End a login."""
         session = self._sessions.get(handle)
         if not self._is_logged_in(session.token):
-            raise Refused(CKR.USER_NOT_LOGGED_IN)
+            raise CryptokiError(CKR.USER_NOT_LOGGED_IN)
         await self._log_out(session.token)
         return ()
 
@@ -81,14 +84,14 @@ class SigningCalls(Client):
             session.call_off()
             return ()
         if session.signing is not None or session.work is not None:
-            raise Refused(CKR.OPERATION_ACTIVE)
+            raise CryptokiError(CKR.OPERATION_ACTIVE)
         token = session.token
         operation = SignOperation.begin(token.certificate, mechanism)
         target = next((each for each in token.objects if each.handle == key), None)
         if target is None or target.kind == CKO.CERTIFICATE:
-            raise Refused(CKR.KEY_HANDLE_INVALID)
+            raise CryptokiError(CKR.KEY_HANDLE_INVALID)
         if target.kind != CKO.PRIVATE_KEY:
-            raise Refused(CKR.KEY_FUNCTION_NOT_PERMITTED)
+            raise CryptokiError(CKR.KEY_FUNCTION_NOT_PERMITTED)
         session.signing = operation
         return ()
 
@@ -98,7 +101,7 @@ class SigningCalls(Client):
         """Sign. The person types the PIN meanwhile, unless there is one already."""
         session, operation = self._signing(handle)
         if operation.in_parts:
-            raise Refused(CKR.OPERATION_ACTIVE)
+            raise CryptokiError(CKR.OPERATION_ACTIVE)
         return await self._finish(session, operation, data or b"", room)
 
     async def sign_update(self, handle: int, data: bytearray | None) -> Values:
@@ -107,7 +110,7 @@ class SigningCalls(Client):
         operation.in_parts = True
         try:
             operation.take(data or b"")
-        except Refused:
+        except CryptokiError:
             session.signing = None
             raise
         return ()
@@ -128,7 +131,7 @@ class SigningCalls(Client):
     def _signing(self, handle: int) -> tuple[Session, "SignOperation"]:
         session = self._session(handle)
         if session.signing is None:
-            raise Refused(CKR.OPERATION_NOT_INITIALIZED)
+            raise CryptokiError(CKR.OPERATION_NOT_INITIALIZED)
         return session, session.signing
 
     async def _finish(
@@ -146,7 +149,7 @@ class SigningCalls(Client):
             if self._slot(session.slot).token is None:  # put back, and not read yet
                 await self._tokens.settled()
             if self._slot(session.slot).token is not session.token:
-                raise Refused(CKR.DEVICE_REMOVED)
+                raise CryptokiError(CKR.DEVICE_REMOVED)
             operation.take(data)
             algorithm, digest = operation.finish()
             work = asyncio.create_task(
@@ -156,7 +159,7 @@ class SigningCalls(Client):
         except Exception as error:
             if not self._hides_errors:
                 raise
-            if isinstance(error, Refused | KortillaError):
+            if isinstance(error, CryptokiError | KortillaError):
                 logger.info("A signature failed: %s", error)
             else:
                 log_unexpected(logger, error)
@@ -164,7 +167,10 @@ class SigningCalls(Client):
 
 
 async def _unless_closed(session: Session, work: asyncio.Task[bytes]) -> bytes:
-    """Await a signature. Raises ``Refused`` when its session is closed meanwhile."""
+    """Await a signature.
+
+    Raises ``CryptokiError`` when its session is closed meanwhile.
+    """
     session.work = work
     try:
         return await work
@@ -173,6 +179,6 @@ async def _unless_closed(session: Session, work: asyncio.Task[bytes]) -> bytes:
         if task and task.cancelling():
             raise
         closed = CKR.SESSION_CLOSED if session.lost else CKR.FUNCTION_CANCELED
-        raise Refused(closed) from None
+        raise CryptokiError(closed) from None
     finally:
         session.work = None

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING
 
 from native_host.card.atr import identify
 from native_host.card.connection import CardConnection
-from native_host.card.errors import CardBusy, CardError, CardRemoved, PcscUnavailable
+from native_host.card.errors import (
+    CardBusyError,
+    CardError,
+    CardRemovedError,
+    PcscUnavailableError,
+)
 from native_host.card.source import CardSource, Reader
 from native_host.log import log_unexpected
 
@@ -23,7 +28,7 @@ if TYPE_CHECKING:  # imported where cards are read: browsers start without one
     from native_host.pkcs11.mechanisms import MechanismInfo
     from native_host.pkcs11.objects import TokenObject
 
-__all__ = ["SLOTS", "Slot", "Token", "Tokens"]
+__all__ = ["SLOTS", "Slot", "SlotManager", "Token"]
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +70,7 @@ class Slot:
     last: str = ""
 
 
-class Tokens:
+class SlotManager:
     """The cards of a source, in slots. ``source`` is closed by the caller, after it."""
 
     def __init__(
@@ -122,7 +127,7 @@ class Tokens:
                 while True:
                     self._take_in(readers)
                     readers = await self.source.wait_for_change(readers)
-            except PcscUnavailable as error:
+            except PcscUnavailableError as error:
                 logger.info("%s", error)
                 self._take_in(())
                 await self.source.wait_for_service()
@@ -178,9 +183,9 @@ class Tokens:
                 token = await self.source.run(_read_token, connection)
             finally:
                 await asyncio.shield(self.source.run(connection.close))
-        except CardBusy:
+        except CardBusyError:
             slot.busy = True
-        except (CardRemoved, PcscUnavailable):
+        except (CardRemovedError, PcscUnavailableError):
             pass  # the watch tells
         except CardError as error:
             logger.info("A card can't be used: %s", error.code)
@@ -212,7 +217,7 @@ def _read_token(connection: CardConnection) -> Token:
     certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
     try:
         serial = "".join(map(chr, filter(_is_plain, card.serial())))[-16:]
-    except (CardRemoved, CardBusy, PcscUnavailable):
+    except (CardRemovedError, CardBusyError, PcscUnavailableError):
         raise
     except CardError as error:
         logger.info("A card has no serial number: %s", error)

@@ -9,7 +9,7 @@ from native_host import VERSION
 from native_host.pkcs11.calls import HANDSHAKE
 from native_host.pkcs11.client import Client, Values
 from native_host.pkcs11.constants import CK_UNAVAILABLE_INFORMATION, CKF, CKR
-from native_host.pkcs11.errors import Refused
+from native_host.pkcs11.errors import CryptokiError
 from native_host.pkcs11.sessions import Session
 from native_host.pkcs11.token import SLOTS
 from native_host.pkcs11.wire import Attribute, AttributeValue, Size, Wanted
@@ -39,9 +39,9 @@ class TokenCalls(Client):
     ) -> Values:
         """Begin, with what p11-kit's client says at first."""
         if handshake is None or bytes(handshake) != HANDSHAKE:
-            raise Refused(CKR.GENERAL_ERROR)
+            raise CryptokiError(CKR.GENERAL_ERROR)
         if self.initialized:
-            raise Refused(CKR.CRYPTOKI_ALREADY_INITIALIZED)
+            raise CryptokiError(CKR.CRYPTOKI_ALREADY_INITIALIZED)
         self.initialized = True
         self._tokens.start()
         return ()
@@ -109,14 +109,14 @@ class TokenCalls(Client):
         """Describe a mechanism."""
         _, token = self._present(number)
         if (info := token.mechanisms.get(mechanism)) is None:
-            raise Refused(CKR.MECHANISM_INVALID)
+            raise CryptokiError(CKR.MECHANISM_INVALID)
         return (info.min_key_size, info.max_key_size, info.flags)
 
     async def wait_for_slot_event(self, flags: int) -> Values:
         """Return a slot whose token has come or gone, or wait for one."""
         while not self._events:
             if flags & CKF.DONT_BLOCK:
-                raise Refused(CKR.NO_EVENT)
+                raise CryptokiError(CKR.NO_EVENT)
             waiting = asyncio.get_running_loop().create_future()
             self._waiting.add(waiting)
             try:
@@ -131,7 +131,7 @@ class TokenCalls(Client):
         """Open a session."""
         await self._tokens.settled()
         if not self.initialized:  # it has been called off meanwhile
-            raise Refused(CKR.CRYPTOKI_NOT_INITIALIZED)
+            raise CryptokiError(CKR.CRYPTOKI_NOT_INITIALIZED)
         slot, token = self._present(number)
         return (self._sessions.open(slot.number, token, flags).handle,)
 
@@ -174,7 +174,7 @@ class TokenCalls(Client):
         """Begin a search for objects that have all attributes of a template."""
         session = self._sessions.get(handle)
         if session.found is not None:
-            raise Refused(CKR.OPERATION_ACTIVE)
+            raise CryptokiError(CKR.OPERATION_ACTIVE)
         objects = session.token.objects
         session.found = [each.handle for each in objects if each.matches(template)]
         return ()
@@ -183,7 +183,7 @@ class TokenCalls(Client):
         """Return the next objects that were found."""
         found = self._sessions.get(handle).found
         if found is None:
-            raise Refused(CKR.OPERATION_NOT_INITIALIZED)
+            raise CryptokiError(CKR.OPERATION_NOT_INITIALIZED)
         next_ones = found[: room or 0]
         del found[: room or 0]
         return (next_ones,)
@@ -192,7 +192,7 @@ class TokenCalls(Client):
         """End a search."""
         session = self._sessions.get(handle)
         if session.found is None:
-            raise Refused(CKR.OPERATION_NOT_INITIALIZED)
+            raise CryptokiError(CKR.OPERATION_NOT_INITIALIZED)
         session.found = None
         return ()
 
@@ -202,7 +202,7 @@ class TokenCalls(Client):
         """Return attributes, and the return value that is right for all of them."""
         target = self._object(self._sessions.get(handle), number)
         if len(wanted) > _MOST_ATTRIBUTES:
-            raise Refused(CKR.ARGUMENTS_BAD)
+            raise CryptokiError(CKR.ARGUMENTS_BAD)
         status, attributes = CKR.OK, []
         for each in wanted:
             problem, value = _attribute(target, each)
@@ -215,7 +215,7 @@ class TokenCalls(Client):
     async def seed_random(self, handle: int, _seed: bytearray | None) -> Values:
         """Refuse: the token has no random numbers."""
         self._sessions.get(handle)
-        raise Refused(CKR.RANDOM_NO_RNG)
+        raise CryptokiError(CKR.RANDOM_NO_RNG)
 
     async def generate_random(self, handle: int, _room: int | None) -> Values:
         """Refuse, too."""
@@ -225,7 +225,7 @@ class TokenCalls(Client):
         for each in session.token.objects:
             if each.handle == handle:
                 return each
-        raise Refused(CKR.OBJECT_HANDLE_INVALID)
+        raise CryptokiError(CKR.OBJECT_HANDLE_INVALID)
 
 
 def _attribute(

@@ -16,18 +16,18 @@ from native_host.agent import agent as agent_module
 from native_host.agent import look as look_module
 from native_host.agent.agent import Agent
 from native_host.agent.look import look, wait_until_free
-from native_host.card.errors import CardRemoved, PcscUnavailable
+from native_host.card.errors import CardRemovedError, PcscUnavailableError
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_connection import PcscConnection
 from native_host.card.source import Reader
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from tests.agent.windows import agent_with, attended, settled, until, windows
-from tests.cards import new_card
 from tests.operations.person import Person
-from tests.pcsc import READER, READERS, Room, isolated
+from tests.support.cards import new_card
+from tests.support.pcsc import READER, READERS, Room, isolated
 
 SECOND = READERS[1]
 BANK = bytes.fromhex("3B6500002063CB6600")
@@ -293,7 +293,7 @@ async def test_a_card_that_is_pulled_while_it_is_waited_for_is_forgotten(
         waiting = asyncio.create_task(asyncio.to_thread(wait_until_free, READER))
         await attended(agent)
         room.pull()
-        with pytest.raises(CardRemoved):
+        with pytest.raises(CardRemovedError):
             await waiting
         await settled(agent, cards=0)
         other.end()
@@ -333,7 +333,7 @@ class Restarted(PcscSource):
     async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
         await self.goes.wait()
         self.goes.clear()
-        raise PcscUnavailable("The service has ended.")
+        raise PcscUnavailableError("The service has ended.")
 
     async def wait_for_service(self) -> None:
         """It is back at once."""
@@ -380,7 +380,7 @@ async def test_what_was_declined_in_a_logins_window_is_not_offered_again(
         login = asyncio.create_task(authenticate(request, source=source, prompt=person))
         await until(lambda: person.shown)
         room.insert(MockCard(card))
-        with pytest.raises(UserCancelled):
+        with pytest.raises(UserCancelledError):
             await login
         assert person.offers == [False]
         await settled(agent)

@@ -15,9 +15,9 @@ from native_host.agent import presence
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
 from tests.agent.windows import children, times_run, until, windows
-from tests.cards import new_card
-from tests.pcsc import Room, isolated
-from tests.screen import open_screen
+from tests.support.cards import new_card
+from tests.support.pcsc import Room, isolated
+from tests.support.screen import open_screen
 
 SCRIPTED_PROMPT = Path(__file__).parents[1] / "host" / "scripted_prompt.py"
 TITLE = "Kortilla: activate the card"

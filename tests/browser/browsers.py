@@ -16,10 +16,10 @@ from playwright.async_api import BrowserContext, CDPSession, Error, Page
 
 from native_host.browsers.hosts import host_names
 from native_host.cli.demo.chromium import Chromium
-from native_host.cli.demo.errors import BrowserFailed
+from native_host.cli.demo.demo_home import extension_folder
+from native_host.cli.demo.errors import BrowserError
 from native_host.cli.demo.firefox import SHOW_CERTIFICATE
-from native_host.cli.demo.stage import extension_folder
-from tests.browser.house import House
+from tests.browser.browser_home import House
 from tests.browser.marionette import Marionette
 from tests.browser.tls import Authority
 
@@ -101,9 +101,9 @@ class ChromiumTab(Tab):
                 },
             )
         except Error as error:
-            raise BrowserFailed(error.message) from error
+            raise BrowserError(error.message) from error
         if fault := answer.get("exceptionDetails"):
-            raise BrowserFailed(f"Script: {fault['exception'].get('description')}")
+            raise BrowserError(f"Script: {fault['exception'].get('description')}")
         value = answer["result"].get("value")
         return None if value is None else json.loads(value)
 
@@ -179,7 +179,7 @@ class FirefoxTab(Tab):
         while True:
             try:
                 await self.evaluate(_APPEARS % json.dumps(selector))
-            except BrowserFailed as error:
+            except BrowserError as error:
                 if "unloaded" not in str(error):
                     raise
                 # The tab goes on to another page, which may have it.

@@ -15,13 +15,13 @@ import pytest_asyncio
 from kortilla import Trust, validate
 from native_host.browsers.hosts import Family
 from native_host.mock_card.state import MockCardState
+from tests.browser.browser_home import House
 from tests.browser.browsers import SITES, Browser, Tab, open_browser
-from tests.browser.house import House
 from tests.browser.signing import Papers
 from tests.browser.site import Page, Site
 from tests.browser.tls import Authority
 from tests.browser.window import Door
-from tests.screen import Screen, open_screen
+from tests.support.screen import Screen, open_screen
 
 Visit = Callable[..., Awaitable[Page]]
 #: Name and SATU.

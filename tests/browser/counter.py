@@ -11,11 +11,11 @@ import pytest
 from kortilla import Trust
 from kortilla.demo import DemoServer
 from kortilla.demo.tls_login import GateSettings
-from native_host.cli.demo.errors import BrowserFailed
+from native_host.cli.demo.errors import BrowserError
 from native_host.cli.demo.token import TokenSocket, add_token, database
 from native_host.pkcs11.serve import BROWSERS_PATIENCE
+from tests.browser.browser_home import Card, House
 from tests.browser.browsers import Browser, Tab, open_browser
-from tests.browser.house import Card, House
 from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tests.pkcs11.real import serving
@@ -55,7 +55,7 @@ class Counter:
         """Wait for the browser's page about a signature that failed."""
         name = ERRORS[self.browser.house.family]
         with pytest.raises(
-            BrowserFailed, match="net::ERR|neterror" if any_error else name
+            BrowserError, match="net::ERR|neterror" if any_error else name
         ):
             await going
         await self.error_page(tab)

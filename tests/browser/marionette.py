@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from native_host.cli.demo.errors import BrowserFailed, BrowserMissing
+from native_host.cli.demo.errors import BrowserError, BrowserMissingError
 from native_host.cli.demo.firefox import QUIET
 from native_host.cli.demo.process import background, end_process
 
@@ -48,11 +48,11 @@ class Marionette:
     ) -> AsyncIterator[Self]:
         """Start Firefox; when the context is left, it and all its processes end.
 
-        The profile is ``home/firefox-profile``. Raises ``BrowserMissing``.
+        The profile is ``home/firefox-profile``. Raises ``BrowserMissingError``.
         """
         program = shutil.which("firefox-esr") or shutil.which("firefox")
         if program is None:
-            raise BrowserMissing("Firefox", "firefox-esr")
+            raise BrowserMissingError("Firefox", "firefox-esr")
         profile = home / "firefox-profile"
         profile.mkdir(exist_ok=True)
         lines = [
@@ -82,13 +82,13 @@ class Marionette:
             yield self
 
     async def command(self, name: str, **parameters: Any) -> Any:
-        """Send a command and return its result. Raises ``BrowserFailed``."""
+        """Send a command and return its result. Raises ``BrowserError``."""
         body = json.dumps([0, next(self._numbers), name, parameters])
         self._writer.write(f"{len(body)}:{body}".encode())
         async with asyncio.timeout(_SECONDS):
             _, _, error, result = await self._read()
         if error is not None:
-            raise BrowserFailed(f"{name}: {error['error']}: {error['message']}")
+            raise BrowserError(f"{name}: {error['error']}: {error['message']}")
         if isinstance(result, dict) and set(result) == {"value"}:
             return result["value"]
         return result
@@ -106,7 +106,7 @@ async def _port(output: asyncio.StreamReader) -> int:
                 if found := _LISTENING.search(line):
                     return int(found[1])
                 said += line
-    raise BrowserFailed(f"Firefox did not start: {said.decode(errors='replace')}")
+    raise BrowserError(f"Firefox did not start: {said.decode(errors='replace')}")
 
 
 async def _drain(output: asyncio.StreamReader) -> None:

@@ -15,7 +15,7 @@ from aiohttp import web
 
 from kortilla import LoginService, Trust
 from kortilla.aiohttp import current_identity, setup
-from native_host.cli.demo.errors import BrowserFailed
+from native_host.cli.demo.errors import BrowserError
 from tests.browser.browsers import Browser, ChromiumTab, FirefoxTab, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.tls import Authority
@@ -122,7 +122,7 @@ class Button:
         async with asyncio.timeout(20):
             arrived = False
             while not arrived:
-                with contextlib.suppress(BrowserFailed):
+                with contextlib.suppress(BrowserError):
                     arrived = bool(await self.tab.evaluate(there))
 
     async def heard(self) -> list[list[Any]]:

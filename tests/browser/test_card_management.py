@@ -13,15 +13,15 @@ import pytest_asyncio
 
 from native_host.browsers.hosts import Family, host_names
 from native_host.cli.demo.chromium import Chromium
-from native_host.cli.demo.stage import extension_folder
+from native_host.cli.demo.demo_home import extension_folder
+from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import Holder, OpenTab, Visit, ready
-from tests.browser.house import House
 from tests.browser.site import Page, Site, authenticate
 from tests.browser.test_extension_pages import text
 from tests.browser.tls import Authority
 from tests.browser.window import Door, Window
-from tests.screen import Screen
+from tests.support.screen import Screen
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

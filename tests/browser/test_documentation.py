@@ -12,7 +12,7 @@ from kortilla import LoginService, Trust
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.tls import Authority
-from tests.guide import blocks
+from tests.support.guide import blocks
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

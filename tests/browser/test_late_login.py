@@ -7,8 +7,8 @@ import pytest
 
 from kortilla import Trust
 from native_host.browsers.hosts import Family
+from tests.browser.browser_home import House
 from tests.browser.counter import open_counter
-from tests.browser.house import House
 from tests.browser.tls import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

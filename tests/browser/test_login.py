@@ -14,7 +14,7 @@ from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.tls import Authority
 from tests.browser.window import Door
-from tests.screen import Screen
+from tests.support.screen import Screen
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from native_host.browsers.hosts import Family
+from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import OpenTab, ready
-from tests.browser.house import House
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.test_extension_pages import text
-from tests.token_control import runtime_folder
+from tests.support.token_control import runtime_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

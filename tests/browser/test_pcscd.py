@@ -7,11 +7,11 @@ from kortilla import Trust
 from kortilla.demo import DemoServer
 from native_host.browsers.hosts import Family
 from native_host.mock_card.card import MockCard
+from tests.browser.browser_home import House
 from tests.browser.browsers import SITES, open_browser
-from tests.browser.house import House
 from tests.browser.tls import Authority
 from tests.browser.window import Door
-from tests.pcsc import Room, isolated
+from tests.support.pcsc import Room, isolated
 
 
 @isolated

@@ -7,12 +7,12 @@ import pytest
 
 from kortilla import Trust
 from native_host.browsers.hosts import Family
+from tests.browser.browser_home import House
 from tests.browser.conftest import ready
 from tests.browser.counter import open_counter
-from tests.browser.house import House
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.tls import Authority
-from tests.token_control import runtime_folder
+from tests.support.token_control import runtime_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

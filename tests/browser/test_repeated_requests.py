@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.browser.browser_home import end_of
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit
-from tests.browser.house import end_of
 from tests.browser.signing import PIN2
 from tests.browser.site import NONCE, Page, authenticate
 from tests.browser.test_web_eid_sign import web_eid_certificate

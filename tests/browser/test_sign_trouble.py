@@ -21,7 +21,7 @@ from tests.browser.signing import (
 from tests.browser.site import Page, Site
 from tests.browser.test_login import on, type_pin
 from tests.browser.window import Door, Window
-from tests.screen import Screen
+from tests.support.screen import Screen
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -13,12 +13,12 @@ import pytest_asyncio
 from kortilla import Trust
 from kortilla.validation.trust import certificate_files
 from native_host.browsers.hosts import Family
-from native_host.cli.demo.errors import BrowserFailed
+from native_host.cli.demo.errors import BrowserError
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.state import MockCardState
+from tests.browser.browser_home import House
 from tests.browser.browsers import Tab
 from tests.browser.counter import Counter, open_counter
-from tests.browser.house import House
 from tests.browser.site import Site
 from tests.browser.tls import Authority
 from tests.browser.window import Window
@@ -204,7 +204,7 @@ async def go_until_asked(counter: Counter, tab: Tab, url: str) -> None:
                 with suppress(AssertionError):  # it may close, as the card was moved
                     await (await opened).type_pin("1234")
                 await going
-            except BrowserFailed:
+            except BrowserError:
                 await counter.error_page(tab)
             else:
                 return

@@ -15,9 +15,9 @@ import pytest_asyncio
 
 from kortilla import Trust
 from native_host.browsers.hosts import Family, host_names
+from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, open_browser
 from tests.browser.conftest import identity_of
-from tests.browser.house import House
 from tests.browser.signing import PIN2, THREE, check
 from tests.browser.site import NONCE, Page, Site
 from tests.browser.tls import Authority

@@ -7,9 +7,9 @@ import pytest
 
 from kortilla import Trust
 from native_host.browsers.hosts import Family
+from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, open_browser
 from tests.browser.conftest import Visit, identity_of
-from tests.browser.house import House
 from tests.browser.site import NONCE, Page, Site, authenticate
 from tests.browser.tls import Authority
 from tests.browser.window import Door

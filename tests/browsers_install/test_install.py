@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from native_host.browsers import files, installation, launcher
-from native_host.browsers.errors import InstallFailed
+from native_host.browsers.errors import InstallError
 from native_host.browsers.hosts import host_names, manifest
 from native_host.browsers.installation import install, launcher_path, uninstall
 
@@ -103,7 +103,7 @@ def test_the_configuration_folder_may_be_elsewhere(
 
 
 def test_without_any_browser_nothing_is_written(home: Path) -> None:
-    with pytest.raises(InstallFailed, match="None of the known browsers"):
+    with pytest.raises(InstallError, match="None of the known browsers"):
         install()
     assert tree(home) == {}
 
@@ -215,7 +215,7 @@ def test_root_follows_no_link_in_a_folder_that_others_write_to(
     (home / ".mozilla").symlink_to(elsewhere)
     home.chmod(0o777)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with pytest.raises(InstallFailed, match="is a link"):
+    with pytest.raises(InstallError, match="is a link"):
         install(["firefox"])
     assert tree(elsewhere) == {}
 
@@ -232,14 +232,14 @@ def test_a_link_of_ones_own_is_followed(home: Path) -> None:
 def test_a_folder_in_a_manifests_place_is_named(home: Path) -> None:
     place = home / FIREFOX / "fi.kortilla.host.json"
     place.mkdir(parents=True)
-    with pytest.raises(InstallFailed, match=r"fi\.kortilla\.host\.json: "):
+    with pytest.raises(InstallError, match=r"fi\.kortilla\.host\.json: "):
         install()
     assert place.is_dir()
 
 
 def test_a_file_in_a_folders_place_is_named(home: Path) -> None:
     (home / ".mozilla").write_text("not a folder")
-    with pytest.raises(InstallFailed, match=r"\.mozilla"):
+    with pytest.raises(InstallError, match=r"\.mozilla"):
         install()
     assert (home / ".mozilla").read_text() == "not a folder"
 
@@ -251,7 +251,7 @@ def test_a_full_disk_is_named_and_nothing_half_written_stays(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InstallFailed, match="No space left"):
+    with pytest.raises(InstallError, match="No space left"):
         install(["firefox"])
     assert tree(home) == {}
 
@@ -260,7 +260,7 @@ def test_a_broken_record_is_named_and_not_reset(home: Path) -> None:
     install(["firefox"])
     record = launcher_path("user").with_name("installed.json")
     record.write_text("{}")
-    with pytest.raises(InstallFailed, match=r"installed\.json"):
+    with pytest.raises(InstallError, match=r"installed\.json"):
         uninstall()
     assert record.read_text() == "{}"
 
@@ -283,7 +283,7 @@ def test_a_snap_and_a_flatpak_are_seen_and_said(home: Path) -> None:
 
 def test_only_a_flatpak_is_no_browser_to_install_for(home: Path) -> None:
     (home / ".var/app/org.mozilla.firefox").mkdir(parents=True)
-    with pytest.raises(InstallFailed):
+    with pytest.raises(InstallError):
         install()
 
 
@@ -322,7 +322,7 @@ def test_the_launchers_python_is_absolute_and_its_link_is_kept(
     monkeypatch.setattr(sys, "executable", str(link))
     assert launcher.python_path() == link
     monkeypatch.setattr(sys, "executable", "")
-    with pytest.raises(InstallFailed):
+    with pytest.raises(InstallError):
         launcher.python_path()
 
 
@@ -377,13 +377,13 @@ class TestForEveryone:
         program.touch()
         program.chmod(0o777)
         monkeypatch.setattr(sys, "executable", str(program))
-        with pytest.raises(InstallFailed, match="others than root"):
+        with pytest.raises(InstallError, match="others than root"):
             install(["chromium"], level="system", root=root)
         assert not root.exists()
 
     def test_only_root_may(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(os, "geteuid", lambda: 1000)
-        with pytest.raises(InstallFailed, match="Only root"):
+        with pytest.raises(InstallError, match="Only root"):
             install(["chromium"], level="system", root=root)
 
 
@@ -391,5 +391,5 @@ def test_a_system_that_is_not_there_yet_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(InstallFailed, match="win32"):
+    with pytest.raises(InstallError, match="win32"):
         install(["chromium"])

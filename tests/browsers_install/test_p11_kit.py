@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from native_host.browsers import p11_kit
-from native_host.browsers.errors import InstallFailed
+from native_host.browsers.errors import InstallError
 from native_host.browsers.pkcs11 import enable
 from tests.browsers_install.nss_databases import OTHER, TRUST, give_system
 from tests.browsers_install.test_pkcs11 import MODULE, MODULES, done
-from tests.ordinary import as_ordinary, program_called
+from tests.support.ordinary import as_ordinary, program_called
 
 
 def test_only_modules_that_the_proxy_would_bring_are_hidden(
@@ -95,5 +95,5 @@ def test_p11_kit_gives_these_browsers_the_card_and_nothing_else_new(
 
 @pytest.mark.parametrize("path", ["/a\nb/python", "/a\tb/python", "/python\\"])
 def test_a_command_that_p11_kit_could_not_read_is_refused(path: str) -> None:
-    with pytest.raises(InstallFailed, match="module file"):
+    with pytest.raises(InstallError, match="module file"):
         p11_kit.module_content([path], ["firefox"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from native_host.browsers import nss, p11_kit
-from native_host.browsers.errors import InstallFailed, ToolMissing
+from native_host.browsers.errors import InstallError, ToolMissingError
 from native_host.browsers.hosts import Family
 from native_host.browsers.installation import install, uninstall
 from native_host.browsers.pkcs11 import Plan, disable, enable, status
@@ -212,7 +212,7 @@ def test_somebody_elses_module_file_stops_it_before_anything_is_written(
     theirs.parent.mkdir(parents=True)
     theirs.write_text("module: /usr/lib/kortilla.so\n")
     before = tree(home)
-    with pytest.raises(InstallFailed, match=r"kortilla\.module"):
+    with pytest.raises(InstallError, match=r"kortilla\.module"):
         enable(["chromium"], root=system)
     assert status(root=system)["module"]["state"] == "other"
     assert done(disable(root=system)) == {("module", theirs.name): "kept"}
@@ -270,7 +270,7 @@ def test_a_browser_that_has_had_the_proxy_keeps_what_it_had(
 
 
 def test_a_system_without_p11_kit_is_told_the_package(home: Path, root: Path) -> None:
-    with pytest.raises(ToolMissing, match="libp11-kit0"):
+    with pytest.raises(ToolMissingError, match="libp11-kit0"):
         enable(["chromium"], root=root)
     assert status(root=root)["library"] is None
     assert done(disable(root=root)) == {}
@@ -282,7 +282,7 @@ def test_without_nsss_tools_nothing_is_begun(
 ) -> None:
     (home / ".mozilla").mkdir()
     monkeypatch.setenv("PATH", str(home))
-    with pytest.raises(ToolMissing, match="libnss3-tools"):
+    with pytest.raises(ToolMissingError, match="libnss3-tools"):
         enable(["chromium"], root=system)
     assert set(tree(home)) == {".mozilla"}
     # A Firefox without a profile needs none.
@@ -295,14 +295,14 @@ def test_a_browser_that_is_only_there_as_a_snap_is_named(
     home: Path, system: Path
 ) -> None:
     (home / "snap/firefox").mkdir(parents=True)
-    with pytest.raises(InstallFailed, match="Firefox is a snap"):
+    with pytest.raises(InstallError, match="Firefox is a snap"):
         enable(root=system)
 
 
 def test_a_folder_that_cannot_be_read_is_named(home: Path, system: Path) -> None:
     (home / MODULES).parent.mkdir(parents=True)
     (home / MODULES).symlink_to(MODULES.name)
-    with pytest.raises(InstallFailed, match="modules"):
+    with pytest.raises(InstallError, match="modules"):
         done(enable(["chromium"], root=system))
 
 
@@ -311,7 +311,7 @@ def test_a_profile_list_that_makes_no_sense_is_named(home: Path, system: Path) -
     ini.parent.mkdir(parents=True)
     ini.write_bytes(b"Path=\xff\n")
     for plan in (enable, disable):
-        with pytest.raises(InstallFailed, match=r"profiles\.ini"):
+        with pytest.raises(InstallError, match=r"profiles\.ini"):
             plan(root=system)
 
 
@@ -319,7 +319,7 @@ def test_a_database_that_cannot_be_changed_is_named(home: Path, system: Path) ->
     database = home / ".pki/nssdb"
     database.mkdir(parents=True)
     (database / "cert9.db").write_text("not a database")
-    with pytest.raises(InstallFailed, match="nssdb: modutil failed"):
+    with pytest.raises(InstallError, match="nssdb: modutil failed"):
         done(enable(["chromium"], root=system))
 
 

@@ -17,7 +17,7 @@ from native_host.cli.demo.firefox import QUIET
 from native_host.cli.demo.process import end_process
 from native_host.operations import login_servers
 from tests.browsers_install.nss_databases import make_profile
-from tests.ordinary import as_ordinary
+from tests.support.ordinary import as_ordinary
 
 _SECONDS = 60
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from native_host.card.atr import AtrError, Generation, identify, parse_atr
-from native_host.card.errors import CardKind, UnsupportedCard
+from native_host.card.errors import CardKind, UnsupportedCardError
 
 V5 = "3B7F9600008031B865B085050011122460829000"
 CONTACTLESS = "3B8F80018031B865B08505102412246082900022"
@@ -48,7 +48,7 @@ def test_citizen_cards_are_known(atr: str, generation: Generation) -> None:
     ],
 )
 def test_other_cards_are_refused_by_name(atr: str, kind: CardKind) -> None:
-    with pytest.raises(UnsupportedCard) as caught:
+    with pytest.raises(UnsupportedCardError) as caught:
         identify(bytes.fromhex(atr))
     assert caught.value.kind == kind
     if kind is CardKind.CONTACTLESS:
@@ -73,7 +73,7 @@ def test_an_answer_to_reset_is_taken_apart() -> None:
 def test_what_is_no_answer_to_reset_is_refused(atr: str) -> None:
     with pytest.raises(AtrError):
         parse_atr(bytes.fromhex(atr))
-    with pytest.raises(UnsupportedCard, match="odd"):
+    with pytest.raises(UnsupportedCardError, match="odd"):
         identify(bytes.fromhex(atr))
 
 
@@ -85,5 +85,5 @@ def test_what_is_no_answer_to_reset_is_refused(atr: str) -> None:
 def test_any_bytes_are_a_citizen_card_or_an_unsupported_one(atr: bytes) -> None:
     try:
         assert identify(atr) in Generation
-    except UnsupportedCard as error:
+    except UnsupportedCardError as error:
         assert error.kind in set(CardKind)

@@ -6,7 +6,7 @@ See docs/reference/card.md, "Files" and "Commands".
 
 import pytest
 
-from native_host.card.errors import CardError, CardMute, CardRemoved
+from native_host.card.errors import CardError, CardMuteError, CardRemovedError
 from native_host.card.fineid import FineidCard, PinRole
 from tests.card.scripted import (
     PIN_INFO,
@@ -105,7 +105,7 @@ def test_a_file_without_an_end_is_given_up() -> None:
     assert script.commands < 300
 
 
-@pytest.mark.parametrize("error", [CardRemoved("gone"), CardMute("mute")])
+@pytest.mark.parametrize("error", [CardRemovedError("gone"), CardMuteError("mute")])
 def test_a_card_that_goes_meanwhile_is_said(error: CardError) -> None:
     script = Script((SELECT, "9000"), MASTER_FILE, (ISSUING, error))
     with pytest.raises(type(error)):

@@ -16,9 +16,9 @@ from native_host.card.directory import (
     parse_object_directory,
 )
 from native_host.card.errors import (
-    CardMute,
-    CardRemoved,
-    UnsupportedCard,
+    CardMuteError,
+    CardRemovedError,
+    UnsupportedCardError,
 )
 from native_host.card.fineid import CardKey, FineidCard, KeyRole
 from native_host.card.signature import KeyType
@@ -326,7 +326,7 @@ def test_a_directory_that_can_not_be_used_leaves_the_table(
     assert card.key(KeyRole.AUTHENTICATION) == AUTHENTICATION
 
 
-@pytest.mark.parametrize("error", [CardRemoved("gone"), CardMute("mute")])
+@pytest.mark.parametrize("error", [CardRemovedError("gone"), CardMuteError("mute")])
 @pytest.mark.parametrize("name", ["5031", "4403", "4337"])
 def test_a_card_that_goes_meanwhile_is_not_an_odd_directory(
     files: Files, name: str, error: Exception
@@ -365,7 +365,7 @@ def test_the_certificate_decides_what_a_key_is(v4_2_certificate: bytes) -> None:
     assert card.keys()[0].key_type is KeyType.ECC
     assert card.key(KeyRole.AUTHENTICATION).key_type is KeyType.RSA
     assert card.key(KeyRole.AUTHENTICATION, KeyType.RSA).reference == 1
-    with pytest.raises(UnsupportedCard):
+    with pytest.raises(UnsupportedCardError):
         card.key(KeyRole.AUTHENTICATION, KeyType.ECC)
     assert [key.key_type for key in card.certificates()] == [KeyType.RSA]
 
@@ -375,9 +375,9 @@ def test_a_key_whose_certificate_is_for_another_use_is_not_used(
 ) -> None:
     files["50164338"] = v5_certificate
     card = FineidCard(FileCard(files))
-    with pytest.raises(UnsupportedCard):
+    with pytest.raises(UnsupportedCardError):
         card.key(KeyRole.SIGNATURE)
-    with pytest.raises(UnsupportedCard):
+    with pytest.raises(UnsupportedCardError):
         card.certificate(card.keys()[1])
     assert [key.role for key in card.certificates()] == [KeyRole.AUTHENTICATION]
 

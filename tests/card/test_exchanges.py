@@ -12,15 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from native_host.card.errors import (
     CardError,
-    CardNotActivated,
-    PinBlocked,
-    PinTriesUnreadable,
-    SignatureInvalid,
-    UnsupportedCard,
-    WrongPin,
+    CardNotActivatedError,
+    PinBlockedError,
+    PinTriesUnreadableError,
+    SignatureInvalidError,
+    UnsupportedCardError,
+    WrongPinError,
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from tests.card.scripted import (
     AUTHENTICATION,
     AUTHENTICATION_RSA,
@@ -169,12 +169,12 @@ def test_a_card_may_lack_its_signature_certificate(v5_certificate: bytes) -> Non
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        ("63C4", WrongPin),
-        ("63C1", WrongPin),
-        ("6300", WrongPin),
-        ("63C0", PinBlocked),
-        ("6983", PinBlocked),
-        ("6984", CardNotActivated),
+        ("63C4", WrongPinError),
+        ("63C1", WrongPinError),
+        ("6300", WrongPinError),
+        ("63C0", PinBlockedError),
+        ("6983", PinBlockedError),
+        ("6984", CardNotActivatedError),
         ("6F00", CardError),
         ("6C0C", CardError),
         ("6700", CardError),
@@ -195,7 +195,7 @@ def test_a_refused_pin_is_said_and_nothing_more_is_sent(
 def test_a_wrong_pin_tells_how_many_tries_are_left(answer: str, left: int) -> None:
     script = Script((VERIFY_1234, answer), (VERIFY_1234, "9000"))
     card = ready_card(script)
-    with pytest.raises(WrongPin) as caught:
+    with pytest.raises(WrongPinError) as caught:
         card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
     assert caught.value.tries_left == left
     card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
@@ -204,9 +204,9 @@ def test_a_wrong_pin_tells_how_many_tries_are_left(answer: str, left: int) -> No
 def test_the_last_try_spent_without_a_count_blocks() -> None:
     script = Script((VERIFY_1234, "6300"))
     card = ready_card(script, tries=1)
-    with pytest.raises(PinBlocked):
+    with pytest.raises(PinBlockedError):
         card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
-    with pytest.raises(PinBlocked):
+    with pytest.raises(PinBlockedError):
         card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
     script.assert_done()
 
@@ -214,7 +214,7 @@ def test_the_last_try_spent_without_a_count_blocks() -> None:
 def test_a_blocked_pin_is_never_sent() -> None:
     script = Script()
     card = ready_card(script, tries=0)
-    with pytest.raises(PinBlocked):
+    with pytest.raises(PinBlockedError):
         card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
     script.assert_done()
 
@@ -254,7 +254,7 @@ def test_the_tries_are_read_again_when_an_answer_left_them_in_doubt() -> None:
 def test_what_can_not_be_the_pin_is_never_sent(role: PinRole, pin: bytes) -> None:
     script = Script()
     card = ready_card(script)
-    with pytest.raises(InvalidArgument) as caught:
+    with pytest.raises(InvalidArgumentError) as caught:
         card.verify_pin(role, bytearray(pin))
     if pin:
         assert pin.decode() not in str(caught.value)
@@ -306,14 +306,14 @@ def test_a_blocked_status_is_no_tries() -> None:
 def test_a_pin_whose_tries_are_unreadable_is_refused(status: str) -> None:
     script = Script((SELECT, "9000"), (PIN_INFO, "6A88"), ("00200011", status))
     card = FineidCard(script)
-    with pytest.raises(PinTriesUnreadable):
+    with pytest.raises(PinTriesUnreadableError):
         card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
     script.assert_done()
 
 
 def test_the_puk_is_never_asked_for_by_verify() -> None:
     script = Script((SELECT, "9000"), ("00CB00FF05A003830183", "6A88"))
-    with pytest.raises(PinTriesUnreadable):
+    with pytest.raises(PinTriesUnreadableError):
         FineidCard(script).pin_info(PinRole.PUK)
     script.assert_done()
 
@@ -360,7 +360,7 @@ def test_a_signature_that_does_not_verify_never_leaves(
     short, doubled, zeros = good[:-1], good + good, bytes(96)
     for bad in (other, stranger, short, doubled, zeros, b"", b"\xff" * 96):
         card, _ = signing_card(v5_certificate, ("002A9E9A60", bad.hex() + "9000"))
-        with pytest.raises(SignatureInvalid):
+        with pytest.raises(SignatureInvalidError):
             card.sign(AUTHENTICATION, DIGEST_384, ES384)
 
 
@@ -374,7 +374,7 @@ def test_an_rsa_signature_that_does_not_verify_never_leaves(
         ("002A90A0229020" + DIGEST_256.hex().upper(), "9000"),
         ("002A9E9A00", "5A" * 384 + "9000"),
     )
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(SignatureInvalidError):
         FineidCard(script).sign(AUTHENTICATION_RSA, DIGEST_256, PS256)
 
 
@@ -383,7 +383,7 @@ def test_a_digest_that_no_hash_gives_is_not_signed(
     v5_certificate: bytes, size: int
 ) -> None:
     script = Script((SELECT, "9000"), *certificate_exchanges(v5_certificate))
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         FineidCard(script).sign(AUTHENTICATION, bytes(size), ES384)
     script.assert_done()
 
@@ -394,7 +394,7 @@ PAYMENT_SYSTEM = "00A404000E315041592E5359532E444446303100"
 @pytest.mark.parametrize("status", ["6A82", "6A81", "6A86", "6A88", "6D00", "6E00"])
 def test_a_card_without_the_application_is_not_a_citizen_card(status: str) -> None:
     script = Script((SELECT, status), (PAYMENT_SYSTEM, "6A82"))
-    with pytest.raises(UnsupportedCard) as caught:
+    with pytest.raises(UnsupportedCardError) as caught:
         FineidCard(script)
     assert caught.value.kind == ""
     script.assert_done()
@@ -404,14 +404,14 @@ def test_a_bank_card_is_named() -> None:
     script = Script(
         (SELECT, "6A82"), (PAYMENT_SYSTEM, "6104"), ("00C0000004", "6F0284009000")
     )
-    with pytest.raises(UnsupportedCard) as caught:
+    with pytest.raises(UnsupportedCardError) as caught:
         FineidCard(script)
     assert caught.value.kind == "bank card"
 
 
 def test_a_card_on_the_contactless_side_is_named() -> None:
     script = Script((SELECT, "6982"))
-    with pytest.raises(UnsupportedCard, match="slot") as caught:
+    with pytest.raises(UnsupportedCardError, match="slot") as caught:
         FineidCard(script)
     assert "contactless" in caught.value.kind
 
@@ -419,7 +419,7 @@ def test_a_card_on_the_contactless_side_is_named() -> None:
 def test_an_unsupported_answer_to_reset_is_refused_before_the_application() -> None:
     script = Script()
     script.atr = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
-    with pytest.raises(UnsupportedCard, match="S4-2"):
+    with pytest.raises(UnsupportedCardError, match="S4-2"):
         FineidCard(script)
     script.assert_done()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.card.errors import CardError, CardMute, CardRemoved
+from native_host.card.errors import CardError, CardMuteError, CardRemovedError
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.signature import (
     HASH_SIZES,
@@ -19,7 +19,7 @@ from native_host.card.signature import (
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.profiles import PROFILES
 from native_host.mock_card.state import MockCardState
-from tests.cards import new_card
+from tests.support.cards import new_card
 
 VERIFY, SIGN = 0x20, 0x2A
 
@@ -58,11 +58,11 @@ class FaultyCard:
 
 
 def removed(data: bytes, status: int) -> Reply:
-    raise CardRemoved("pulled")
+    raise CardRemovedError("pulled")
 
 
 def mute(data: bytes, status: int) -> Reply:
-    raise CardMute("mute")
+    raise CardMuteError("mute")
 
 
 FAULTS: dict[str, Fault] = {
@@ -125,7 +125,7 @@ def test_every_fault_at_every_step_is_a_card_error_and_costs_no_second_pin(
         except CardError as error:
             assert error.code
             if fault in {"removed", "mute"}:
-                assert isinstance(error, CardRemoved | CardMute)
+                assert isinstance(error, CardRemovedError | CardMuteError)
         with_pin = [a for a in connection.sent if a[1] == VERIFY and len(a) > 4]
         assert len(with_pin) <= use.signatures
         # One that asks for the status, where the information could not be read.

@@ -3,7 +3,12 @@
 
 import pytest
 
-from native_host.card.errors import CardError, CardMute, CardRemoved, UnsupportedCard
+from native_host.card.errors import (
+    CardError,
+    CardMuteError,
+    CardRemovedError,
+    UnsupportedCardError,
+)
 from native_host.card.fineid import FineidCard, KeyRole
 from tests.card.scripted import (
     AUTHENTICATION,
@@ -136,7 +141,7 @@ def test_an_empty_file_is_an_error() -> None:
 
 
 def test_a_missing_certificate_makes_it_no_citizen_card() -> None:
-    with pytest.raises(UnsupportedCard):
+    with pytest.raises(UnsupportedCardError):
         read(Script((SELECT, "9000"), (SELECT_AUTHENTICATION, "6A82")))
 
 
@@ -187,7 +192,7 @@ def test_no_answer_keeps_the_host_busy_for_ever(answer: str, after: int) -> None
     assert card.commands < 600
 
 
-@pytest.mark.parametrize("error", [CardRemoved("gone"), CardMute("mute")])
+@pytest.mark.parametrize("error", [CardRemovedError("gone"), CardMuteError("mute")])
 @pytest.mark.parametrize("step", range(4))
 def test_a_card_that_goes_at_any_step_is_said(
     v5_certificate: bytes, step: int, error: CardError

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from native_host.card.errors import (
-    CardBusy,
-    CardMute,
-    CardRemoved,
-    PcscUnavailable,
-    WrongPin,
+    CardBusyError,
+    CardMuteError,
+    CardRemovedError,
+    PcscUnavailableError,
+    WrongPinError,
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
@@ -32,10 +32,10 @@ from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import Fault, Moment
 from native_host.mock_card.state import MockCardState
-from tests import pcsc
 from tests.card.virtual_reader import has_card, is_empty, log_in, reader_where
-from tests.cards import new_card
-from tests.pcsc import READER, READERS, Room, isolated
+from tests.support import pcsc
+from tests.support.cards import new_card
+from tests.support.pcsc import READER, READERS, Room, isolated
 
 
 class Counting(MockCard):
@@ -124,7 +124,7 @@ async def test_a_wrong_pin_costs_one_try_and_the_right_one_restores(room: Room) 
     state = room.new_card()
     room.insert(MockCard(state))
     async with PcscSource() as source:
-        with pytest.raises(WrongPin) as caught:
+        with pytest.raises(WrongPinError) as caught:
             await log_in(source, pin=b"4321")
         assert caught.value.tries_left == 4
         assert state.read().pin1.tries == 4
@@ -190,9 +190,9 @@ async def test_a_card_pulled_within_a_session_is_said_at_the_next_command(
         connection = await source.connect(await reader_where(source, has_card))
         card = await source.run(FineidCard, connection)
         room.pull()
-        with pytest.raises(CardRemoved):
+        with pytest.raises(CardRemovedError):
             await source.run(card.pin_info, PinRole.PIN1)
-        with pytest.raises(CardRemoved):
+        with pytest.raises(CardRemovedError):
             await source.run(card.pin_info, PinRole.PIN1)
         await source.run(connection.close)
 
@@ -208,7 +208,7 @@ async def test_a_card_pulled_during_a_command_is_not_taken_for_a_mute_one(
             connection = await source.connect(await reader_where(source, has_card))
             card = await source.run(FineidCard, connection)
             state.set_faults(Fault("card-pulled", on="pin-info", when=moment))
-            with pytest.raises(CardRemoved):
+            with pytest.raises(CardRemovedError):
                 await source.run(card.pin_info, PinRole.PIN1)
             await source.run(connection.close)
             await reader_where(source, is_empty)
@@ -219,9 +219,9 @@ async def test_a_card_pulled_during_a_command_is_not_taken_for_a_mute_one(
 async def test_an_empty_reader_gives_no_connection(room: Room) -> None:
     async with PcscSource() as source:
         reader = await reader_where(source, is_empty)
-        with pytest.raises(CardRemoved):
+        with pytest.raises(CardRemovedError):
             await source.connect(reader)
-        with pytest.raises(CardRemoved):
+        with pytest.raises(CardRemovedError):
             await source.connect(Reader("No such reader"))
 
 
@@ -233,7 +233,7 @@ async def test_a_card_whose_answer_is_cut_off_is_mute(room: Room) -> None:
         connection = await source.connect(await reader_where(source, has_card))
         card = await source.run(FineidCard, connection)
         mock.cut_off = True
-        with pytest.raises(CardMute):
+        with pytest.raises(CardMuteError):
             await source.run(card.pin_info, PinRole.PIN1)
         await source.run(connection.close)
 
@@ -248,7 +248,7 @@ async def test_waiting_can_be_cancelled_and_closing_ends_it(room: Room) -> None:
     waiting = asyncio.ensure_future(source.wait_for_change(readers))
     await asyncio.sleep(0)
     await source.close()
-    with pytest.raises(PcscUnavailable):
+    with pytest.raises(PcscUnavailableError):
         await waiting
     await threads_end("kortilla-readers")
 
@@ -290,7 +290,7 @@ async def waits_for_another_program(room: Room, name: str, *, exclusive: bool) -
         reader = await reader_where(source, has_card, name)
         other = OtherProgram(exclusive=exclusive, reader=name)
         started = time.monotonic()
-        with pytest.raises(CardBusy):
+        with pytest.raises(CardBusyError):
             await source.connect(reader)
         assert time.monotonic() - started > 2.5
         both = [asyncio.ensure_future(source.connect(reader)) for _ in range(2)]

@@ -8,21 +8,21 @@ from unittest import mock
 
 import pytest
 
-from native_host.card.errors import PcscDeniedError, PcscUnavailable
+from native_host.card.errors import PcscDeniedError, PcscUnavailableError
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_calls import status_change
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
 from tests.card.virtual_reader import has_card, log_in, reader_where
-from tests.pcsc import READER, READERS, Room, isolated
-from tests.refusing import refusing
+from tests.support.pcsc import READER, READERS, Room, isolated
+from tests.support.refusing import refusing
 
 
 async def wait_for_its_end(source: PcscSource) -> None:
     """Wait until the service has gone, which may take its readers along before."""
     readers = await source.readers()
-    with pytest.raises(PcscUnavailable):
+    with pytest.raises(PcscUnavailableError):
         while True:
             readers = await source.wait_for_change(readers)
 
@@ -31,9 +31,9 @@ async def wait_for_its_end(source: PcscSource) -> None:
 async def test_a_service_that_is_not_there_is_said_and_waited_for(room: Room) -> None:
     room.stop_service()
     async with PcscSource() as source:
-        with pytest.raises(PcscUnavailable):
+        with pytest.raises(PcscUnavailableError):
             await source.readers()
-        with pytest.raises(PcscUnavailable):
+        with pytest.raises(PcscUnavailableError):
             await source.connect(Reader(READER))
         waiting = asyncio.ensure_future(source.wait_for_service())
         await asyncio.sleep(1)  # all its first tries are over
@@ -95,7 +95,7 @@ async def test_a_service_that_stops_within_a_session_is_said(room: Room) -> None
         connection = await source.connect(await reader_where(source, has_card))
         card = await source.run(FineidCard, connection)
         room.stop_service()
-        with pytest.raises(PcscUnavailable):
+        with pytest.raises(PcscUnavailableError):
             await source.run(card.pin_info, PinRole.PIN1)
         await source.run(connection.close)
 

@@ -11,19 +11,19 @@ import pytest
 
 from native_host.card.errors import (
     CardError,
-    CardNotActivated,
-    CardRemoved,
-    NewPinRefused,
-    PinBlocked,
-    PinTriesUnreadable,
-    PukBlocked,
-    WrongPin,
-    WrongPuk,
+    CardNotActivatedError,
+    CardRemovedError,
+    NewPinRefusedError,
+    PinBlockedError,
+    PinTriesUnreadableError,
+    PukBlockedError,
+    WrongPinError,
+    WrongPukError,
 )
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.tlv import TlvError
 from native_host.card.trace import TRAFFIC
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from tests.card.scripted import (
     PIN2_INFO,
     PIN_INFO,
@@ -125,13 +125,13 @@ def test_the_longest_codes_fill_their_fields() -> None:
 @pytest.mark.parametrize(
     ("answer", "change", "unblock"),
     [
-        ("63C4", WrongPin, WrongPuk),
-        ("63C1", WrongPin, WrongPuk),
-        ("6300", WrongPin, WrongPuk),
-        ("63C0", PinBlocked, PukBlocked),
-        ("6983", PinBlocked, PukBlocked),
-        ("6984", CardNotActivated, CardError),
-        ("6A80", NewPinRefused, NewPinRefused),
+        ("63C4", WrongPinError, WrongPukError),
+        ("63C1", WrongPinError, WrongPukError),
+        ("6300", WrongPinError, WrongPukError),
+        ("63C0", PinBlockedError, PukBlockedError),
+        ("6983", PinBlockedError, PukBlockedError),
+        ("6984", CardNotActivatedError, CardError),
+        ("6A80", NewPinRefusedError, NewPinRefusedError),
         ("6F00", CardError, CardError),
         ("6C0C", CardError, CardError),
         ("6110", CardError, CardError),
@@ -147,7 +147,7 @@ def test_a_refused_code_is_said_and_nothing_more_is_sent(
     with pytest.raises(expected) as caught:
         send()
     assert type(caught.value) is expected
-    if isinstance(caught.value, WrongPin | WrongPuk):
+    if isinstance(caught.value, WrongPinError | WrongPukError):
         left = {"63C4": 4, "63C1": 1, "6300": 4}[answer]
         assert caught.value.tries_left == left
     script.assert_done()
@@ -155,8 +155,8 @@ def test_a_refused_code_is_said_and_nothing_more_is_sent(
 
 @pytest.mark.parametrize("scheme", FUNCTIONS)
 def test_a_command_that_got_no_answer_is_not_sent_again(scheme: str) -> None:
-    script, send = activating(scheme, PinRole.PIN1, CardRemoved("pulled out"))
-    with pytest.raises(CardRemoved):
+    script, send = activating(scheme, PinRole.PIN1, CardRemovedError("pulled out"))
+    with pytest.raises(CardRemovedError):
         send()
     script.assert_done()
 
@@ -164,7 +164,7 @@ def test_a_command_that_got_no_answer_is_not_sent_again(scheme: str) -> None:
 @pytest.mark.parametrize("scheme", FUNCTIONS)
 def test_nothing_is_sent_without_a_try_left(scheme: str) -> None:
     script, send = activating(scheme, PinRole.PIN1, "", tries=0)
-    with pytest.raises(PukBlocked if scheme == "unblock" else PinBlocked):
+    with pytest.raises(PukBlockedError if scheme == "unblock" else PinBlockedError):
         send()
     script.assert_done()
 
@@ -180,17 +180,17 @@ def test_a_reading_of_the_tries_just_before_is_enough(scheme: str) -> None:
 @pytest.mark.parametrize("scheme", FUNCTIONS)
 def test_the_tries_are_read_anew_each_time(scheme: str) -> None:
     script, send = activating(scheme, PinRole.PIN1, "63C4")
-    with pytest.raises((WrongPin, WrongPuk)):
+    with pytest.raises((WrongPinError, WrongPukError)):
         send()
     script.add(*script.exchanges[1:])
-    with pytest.raises((WrongPin, WrongPuk)):
+    with pytest.raises((WrongPinError, WrongPukError)):
         send()
     script.assert_done()
 
 
 def test_a_puk_whose_tries_are_unreadable_is_not_sent() -> None:
     script = Script((SELECT, "9000"), (PUK_INFO, "6A88"))
-    with pytest.raises(PinTriesUnreadable):
+    with pytest.raises(PinTriesUnreadableError):
         FineidCard(script).unblock_pin(
             PinRole.PIN1, bytearray(b"12345678"), bytearray(b"2580")
         )
@@ -225,7 +225,7 @@ def test_what_can_not_be_right_is_never_sent(
 ) -> None:
     script = Script((SELECT, "9000"))
     card = FineidCard(script)
-    with pytest.raises(InvalidArgument) as caught:
+    with pytest.raises(InvalidArgumentError) as caught:
         FUNCTIONS[scheme](card, role, bytearray(code), bytearray(new))
     assert code.decode() not in str(caught.value)
     script.assert_done()
@@ -237,7 +237,7 @@ def test_one_code_alone_is_for_nobody(scheme: str) -> None:
     card = FineidCard(script)
     digits = bytearray(b"12345678")
     for code, new in ((digits, None), (None, digits), (None, None)):
-        with pytest.raises(InvalidArgument):
+        with pytest.raises(InvalidArgumentError):
             FUNCTIONS[scheme](card, PinRole.PIN1, code, new)
     script.assert_done()
 

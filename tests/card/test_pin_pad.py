@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from native_host.card.errors import (
     CardError,
-    CardMute,
-    CardNotActivated,
-    CardRemoved,
-    PinBlocked,
-    PinNotEntered,
-    WrongPin,
-    WrongPuk,
+    CardMuteError,
+    CardNotActivatedError,
+    CardRemovedError,
+    PinBlockedError,
+    PinNotEnteredError,
+    WrongPinError,
+    WrongPukError,
 )
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pin_pad import (
@@ -29,7 +29,7 @@ from native_host.card.pin_pad import (
     verify_structure,
 )
 from native_host.card.trace import TRAFFIC
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from tests.card.scripted import PIN2_INFO, PIN_INFO, SELECT, Script, pin_information
 
 FEATURE_REQUEST = 0x42000D48
@@ -167,7 +167,7 @@ def test_a_pin_is_changed_by_the_reader_alone(role: PinRole, structure: str) -> 
     assert card.can_modify_on_pad
     script.add(*script.exchanges[1:])
     card.change_pin(role, None, None)
-    with pytest.raises(WrongPin) as caught:
+    with pytest.raises(WrongPinError) as caught:
         card.change_pin(role, None, None)
     assert caught.value.tries_left == 4
     assert not reader.exchanges
@@ -180,10 +180,10 @@ def test_a_puk_typed_on_the_reader_has_its_eight_digits() -> None:
     reader = ScriptedReader((MODIFY, structure, "63C2"), (MODIFY, structure, "6403"))
     card, script = card_with(reader)
     script.add(*[(PUK_INFO, pin_information(ref="83"))] * 2)
-    with pytest.raises(WrongPuk) as caught:
+    with pytest.raises(WrongPukError) as caught:
         card.unblock_pin(PinRole.PIN1, None, None)
     assert caught.value.tries_left == 2
-    with pytest.raises(PinNotEntered, match="length"):
+    with pytest.raises(PinNotEnteredError, match="length"):
         card.unblock_pin(PinRole.PIN1, None, None)
     assert not reader.exchanges
     script.assert_done()
@@ -193,7 +193,7 @@ def test_new_pins_that_differ_are_said_and_cost_nothing() -> None:
     structure = MODIFY_STRUCTURE_PIN1 + CHANGE_PIN1
     reader = ScriptedReader((MODIFY, structure, "6402"))
     card, script = card_with(reader)
-    with pytest.raises(PinNotEntered) as caught:
+    with pytest.raises(PinNotEnteredError) as caught:
         card.change_pin(PinRole.PIN1, None, None)
     assert caught.value.why == "different"
     script.assert_done()
@@ -215,7 +215,7 @@ def test_a_pin_that_was_not_typed_costs_no_try_and_may_be_typed_again(
         (VERIFY, VERIFY_STRUCTURE_PIN1, answer), (VERIFY, VERIFY_STRUCTURE_PIN1, "9000")
     )
     card, script = card_with(reader)
-    with pytest.raises(PinNotEntered) as caught:
+    with pytest.raises(PinNotEnteredError) as caught:
         card.verify_pin(PinRole.PIN1, None)
     assert caught.value.why == why
     # Nothing was asked of the card meanwhile.
@@ -237,16 +237,16 @@ def test_the_same_answers_to_a_pin_from_the_computer_are_errors_of_the_card() ->
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        ("63C4", WrongPin),
-        ("6300", WrongPin),
-        ("63C0", PinBlocked),
-        ("6983", PinBlocked),
-        ("6984", CardNotActivated),
+        ("63C4", WrongPinError),
+        ("6300", WrongPinError),
+        ("63C0", PinBlockedError),
+        ("6983", PinBlockedError),
+        ("6984", CardNotActivatedError),
         ("6B80", CardError),
         ("6700", CardError),
-        ("", CardMute),
-        ("90", CardMute),
-        (CardRemoved("gone"), CardRemoved),
+        ("", CardMuteError),
+        ("90", CardMuteError),
+        (CardRemovedError("gone"), CardRemovedError),
     ],
 )
 def test_a_pin_that_the_card_refused_is_said_and_the_reader_asked_once(
@@ -264,7 +264,7 @@ def test_a_pin_that_the_card_refused_is_said_and_the_reader_asked_once(
 def test_a_pin_without_tries_is_not_asked_for_on_the_reader() -> None:
     reader = ScriptedReader()
     card, _ = card_with(reader, tries=0)
-    with pytest.raises(PinBlocked):
+    with pytest.raises(PinBlockedError):
         card.verify_pin(PinRole.PIN1, None)
 
 
@@ -272,7 +272,7 @@ def test_without_a_pin_pad_there_is_nothing_to_type_on() -> None:
     script = Script((SELECT, "9000"))
     card = FineidCard(script)
     assert not card.has_pin_pad
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         card.verify_pin(PinRole.PIN1, None)
     script.assert_done()
 
@@ -314,7 +314,7 @@ def test_a_reader_may_verify_and_not_change() -> None:
     card = FineidCard(script)
     assert not card.can_modify_on_pad
     for set_pin in (card.change_pin, card.unblock_pin):
-        with pytest.raises(InvalidArgument, match="pad"):
+        with pytest.raises(InvalidArgumentError, match="pad"):
             set_pin(PinRole.PIN1, None, None)
     script.assert_done()
 

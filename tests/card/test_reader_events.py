@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from native_host.card.errors import (
-    CardBusy,
+    CardBusyError,
     CardError,
-    CardMute,
-    CardRemoved,
-    PcscUnavailable,
+    CardMuteError,
+    CardRemovedError,
+    PcscUnavailableError,
 )
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_calls import Code, scard
@@ -285,24 +285,24 @@ async def test_closing_does_not_hang_on_a_cancellation_that_is_lost(
 async def test_a_source_that_was_never_used_closes(fake: FakePcsc) -> None:
     source = PcscSource()
     await source.close()
-    with pytest.raises(PcscUnavailable):
+    with pytest.raises(PcscUnavailableError):
         await source.readers()
 
 
 @pytest.mark.parametrize(
     ("code", "error"),
     [
-        (0x8010000C, CardRemoved),
-        (0x80100009, CardRemoved),
-        (0x80100069, CardRemoved),
-        (0x80100066, CardMute),
-        (0x80100067, CardMute),
-        (0x8010000F, CardMute),
-        (0x8010001D, PcscUnavailable),
-        (0x80100013, PcscUnavailable),
+        (0x8010000C, CardRemovedError),
+        (0x80100009, CardRemovedError),
+        (0x80100069, CardRemovedError),
+        (0x80100066, CardMuteError),
+        (0x80100067, CardMuteError),
+        (0x8010000F, CardMuteError),
+        (0x8010001D, PcscUnavailableError),
+        (0x80100013, PcscUnavailableError),
         (0x8010FFFF, CardError),
         # The same code where numbers of 32 bits have a sign.
-        (0x80100069 - (1 << 32), CardRemoved),
+        (0x80100069 - (1 << 32), CardRemovedError),
     ],
 )
 async def test_a_connection_that_fails_says_why(
@@ -354,13 +354,13 @@ async def test_the_protocol_is_the_one_that_was_agreed_on(
 @pytest.mark.parametrize(
     ("code", "reader", "error"),
     [
-        (NOT_TRANSACTED, (EMPTY, b""), CardRemoved),
-        (NOT_TRANSACTED, (PRESENT, ATR), CardMute),
-        (NOT_TRANSACTED, None, CardRemoved),
-        (Code.UNPOWERED_CARD, (PRESENT, ATR), CardMute),
-        (Code.INVALID_HANDLE, None, CardRemoved),
-        (Code.REMOVED_CARD, (PRESENT, ATR), CardRemoved),
-        (Code.NO_SERVICE, (PRESENT, ATR), PcscUnavailable),
+        (NOT_TRANSACTED, (EMPTY, b""), CardRemovedError),
+        (NOT_TRANSACTED, (PRESENT, ATR), CardMuteError),
+        (NOT_TRANSACTED, None, CardRemovedError),
+        (Code.UNPOWERED_CARD, (PRESENT, ATR), CardMuteError),
+        (Code.INVALID_HANDLE, None, CardRemovedError),
+        (Code.REMOVED_CARD, (PRESENT, ATR), CardRemovedError),
+        (Code.NO_SERVICE, (PRESENT, ATR), PcscUnavailableError),
         (Code.RESET_CARD, (PRESENT, ATR), CardError),
     ],
 )
@@ -401,7 +401,7 @@ async def test_a_connection_that_another_caller_waits_for_is_not_waited_for_for_
     async with PcscSource() as source:
         both = [source.connect(Reader("one")) for _ in range(2)]
         for ended in await asyncio.gather(*both, return_exceptions=True):
-            assert isinstance(ended, CardBusy)
+            assert isinstance(ended, CardBusyError)
 
 
 async def test_a_missing_library_is_said_as_an_absent_service(
@@ -410,9 +410,9 @@ async def test_a_missing_library_is_said_as_an_absent_service(
     monkeypatch.setitem(sys.modules, "smartcard.scard", None)
     scard.cache_clear()
     async with PcscSource() as source:
-        with pytest.raises(PcscUnavailable, match="pyscard"):
+        with pytest.raises(PcscUnavailableError, match="pyscard"):
             await source.readers()
-        with pytest.raises(PcscUnavailable, match="pyscard"):
+        with pytest.raises(PcscUnavailableError, match="pyscard"):
             await source.connect(Reader("one"))
     scard.cache_clear()
 
@@ -425,7 +425,7 @@ async def test_a_service_that_is_not_there_is_waited_for_and_not_asked_again(
     monkeypatch.setattr("native_host.card.pcsc._SERVICE_STARTS", (0.0, 0.0))
     fake.available = False
     async with PcscSource() as source:
-        with pytest.raises(PcscUnavailable):
+        with pytest.raises(PcscUnavailableError):
             await source.readers()
         waiting = asyncio.ensure_future(source.wait_for_service())
         await asyncio.to_thread(wait_until, fake, lambda: fake.contexts == 3)
@@ -478,9 +478,9 @@ async def test_a_reader_without_features_has_no_pin_pad(fake: FakePcsc) -> None:
 @pytest.mark.parametrize(
     ("code", "reader", "error"),
     [
-        (NOT_TRANSACTED, (EMPTY, b""), CardRemoved),
-        (NOT_TRANSACTED, (PRESENT, ATR), CardMute),
-        (Code.NO_SERVICE, (PRESENT, ATR), PcscUnavailable),
+        (NOT_TRANSACTED, (EMPTY, b""), CardRemovedError),
+        (NOT_TRANSACTED, (PRESENT, ATR), CardMuteError),
+        (Code.NO_SERVICE, (PRESENT, ATR), PcscUnavailableError),
     ],
 )
 async def test_a_pin_pad_that_fails_is_explained_and_not_used_again(

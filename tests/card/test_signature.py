@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
-from native_host.card.errors import SignatureInvalid
+from native_host.card.errors import SignatureInvalidError
 from native_host.card.signature import (
     HASH_SIZES,
     KeyType,
@@ -24,7 +24,7 @@ from native_host.card.signature import (
     supported_algorithms,
     token_algorithm,
 )
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from tests.card.scripted import card_signature
 
 P256 = ec.generate_private_key(ec.SECP256R1())
@@ -96,7 +96,7 @@ def test_rsa_signs_with_both_paddings(
     scheme.verify(signature, digest)
     rsa3072.public_key().verify(signature, MESSAGE, used, hash_)
     other = padding.PKCS1v15() if used is pss else pss
-    with pytest.raises(SignatureInvalid):
+    with pytest.raises(SignatureInvalidError):
         scheme.verify(rsa3072.sign(digest, other, Prehashed(hash_)), digest)
 
 
@@ -105,7 +105,7 @@ def test_rsa_signs_with_both_paddings(
 def test_rsa_signs_no_sha3_which_the_card_does_not_know(
     rsa3072: rsa.RSAPrivateKey, function: str, scheme_padding: Padding
 ) -> None:
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         SignatureScheme(
             rsa3072.public_key(),
             SignatureAlgorithm(KeyType.RSA, function, scheme_padding),
@@ -123,7 +123,7 @@ def test_rsa_signs_no_sha3_which_the_card_does_not_know(
     ],
 )
 def test_what_a_key_can_not_sign_is_refused(algorithm: SignatureAlgorithm) -> None:
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         SignatureScheme(P384.public_key(), algorithm)
 
 
@@ -134,7 +134,7 @@ def test_a_digest_of_another_length_than_its_functions_is_refused(
 ) -> None:
     algorithm = SignatureAlgorithm(KeyType.ECC, function)
     scheme = SignatureScheme(P384.public_key(), algorithm)
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         scheme.card_digest(bytes(HASH_SIZES[function] + off_by))
 
 

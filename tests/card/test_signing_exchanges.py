@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from native_host.card.errors import (
     CardError,
-    PinBlocked,
-    SignatureInvalid,
-    UnsupportedCard,
-    WrongPin,
+    PinBlockedError,
+    SignatureInvalidError,
+    UnsupportedCardError,
+    WrongPinError,
 )
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.signature import KeyType, Padding, SignatureAlgorithm
@@ -188,7 +188,7 @@ def test_a_v5_card_has_no_rsa_key_unless_its_directories_name_one(
         (SELECT_DIRECTORY, "6A82"),
         *file(SELECT_SIGNATURE, v5_signature_certificate),
     )
-    with pytest.raises(UnsupportedCard):
+    with pytest.raises(UnsupportedCardError):
         FineidCard(script).key(KeyRole.SIGNATURE, KeyType.RSA)
     script.assert_done()
 
@@ -319,10 +319,10 @@ def test_in_a_batch_pin2_is_verified_before_each_signature_and_nothing_else_is_s
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        ("63C4", WrongPin),
-        ("6300", WrongPin),
-        ("63C0", PinBlocked),
-        ("6983", PinBlocked),
+        ("63C4", WrongPinError),
+        ("6300", WrongPinError),
+        ("63C0", PinBlockedError),
+        ("6983", PinBlockedError),
         ("6984", CardError),
         ("6982", CardError),
         ("6F00", CardError),
@@ -388,7 +388,7 @@ def test_a_key_is_not_used_whose_certificate_is_for_the_other_role(
         (authentication, "00A4080402433100", v5_signature_certificate),
     ):
         script = scripted(V5_ATR, *file(select, der))
-        with pytest.raises(UnsupportedCard):
+        with pytest.raises(UnsupportedCardError):
             FineidCard(script).sign(key, DIGESTS[0], ES384)
         script.assert_done()
 
@@ -412,5 +412,5 @@ def test_an_rsa_signature_that_is_cut_off_never_leaves(
     with pytest.raises(CardError) as caught:
         card.sign(key, DIGEST_256, rs256)
     complete = status in {"6100", "9000"}
-    assert isinstance(caught.value, SignatureInvalid) is complete
+    assert isinstance(caught.value, SignatureInvalidError) is complete
     script.assert_done()

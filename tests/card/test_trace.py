@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from native_host.card.apdu import PIN_INSTRUCTIONS
-from native_host.card.errors import WrongPin
+from native_host.card.errors import WrongPinError
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.trace import TRAFFIC, TracingConnection
 from tests.card.scripted import (
@@ -47,7 +47,7 @@ def test_a_whole_login_is_traced_without_pin_and_person(
         card = FineidCard(script)
         card.certificate(AUTHENTICATION)
         card.pin_info(PinRole.PIN1)
-        with pytest.raises(WrongPin):
+        with pytest.raises(WrongPinError):
             card.verify_pin(PinRole.PIN1, bytearray(b"1234"))
     trace = caplog.text
     assert "> 00A4040C 0CA000000063504B43532D3135" in trace

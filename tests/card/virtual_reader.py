@@ -8,7 +8,7 @@ from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
 from native_host.card.signature import token_algorithm
 from native_host.card.source import Reader
-from tests.pcsc import READER
+from tests.support.pcsc import READER
 
 
 async def reader_where(

@@ -13,7 +13,7 @@ import pytest
 
 from native_host.cli import main
 from native_host.mock_card.state import MockCardState
-from tests import cards
+from tests.support import cards
 
 ORIGIN = "https://service.example"
 NONCE = "A" * 43 + "="

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.cli.demo.stage import Stage, extension_folder
+from native_host.cli.demo.demo_home import Stage, extension_folder
 from tests.cli.conftest import Run
 
 FIREFOX = ".mozilla/native-messaging-hosts"

@@ -9,8 +9,8 @@ from typing import Any
 from native_host.card.errors import CardKind
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
-from tests.pcsc import READERS, Room, isolated
-from tests.refusing import refusing
+from tests.support.pcsc import READERS, Room, isolated
+from tests.support.refusing import refusing
 
 FIRST, SECOND = READERS[:2]
 ORGANISATION = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")

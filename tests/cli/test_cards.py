@@ -14,8 +14,8 @@ from native_host.card.certificate import CardCertificate, CertificateError
 from native_host.card.source import Reader
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
-from tests import pcsc
 from tests.cli.conftest import Run
+from tests.support import pcsc
 
 HOLDER = {"name": "AINO SPECIMEN-VIRTANEN", "satu": "99955512B"}
 

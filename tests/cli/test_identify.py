@@ -13,9 +13,9 @@ import pytest
 from kortilla import Trust, validate
 from kortilla.errors import AuthTokenSignatureValidationError
 from native_host.mock_card.state import MockCardState
-from tests import pcsc
 from tests.cli.conftest import NONCE, ORIGIN, Run
 from tests.cli.terminal import Terminal
+from tests.support import pcsc
 
 ASKED = ("identify", "--origin", ORIGIN, "--nonce", NONCE, "--card", "mock")
 

@@ -15,10 +15,10 @@ import pytest
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.state import MockCardState
-from tests import cards, pcsc
 from tests.cli.conftest import NewCard, Outcome
 from tests.cli.managed import tries, work
 from tests.cli.terminal import Terminal
+from tests.support import cards, pcsc
 
 KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
 ON_TERMINAL = ("--prompt", "terminal", "--lang", "en")

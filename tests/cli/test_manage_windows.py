@@ -14,11 +14,11 @@ import pytest
 
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.state import MockCardState
-from tests import cards
 from tests.cli.conftest import NewCard
 from tests.cli.managed import Tries, tries, work
 from tests.cli.window import ManageWindow
-from tests.screen import Screen, open_screen
+from tests.support import cards
+from tests.support.screen import Screen, open_screen
 
 #: What stands in the letter, by the card's profile; of ``v5`` it is the PUK too.
 CODES = {"v5": "12345678", "v5-2026": "1234567"}

@@ -18,7 +18,7 @@ from native_host.operations import login_servers
 from native_host.operations.login_servers import RunningServer
 from tests.cli.conftest import Run
 from tests.cli.terminal import Terminal
-from tests.token_control import runtime_folder
+from tests.support.token_control import runtime_folder
 
 KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
 MODULE = ".config/pkcs11/modules/kortilla.module"

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from native_host.card.errors import CardRemoved
+from native_host.card.errors import CardRemovedError
 from native_host.card.fineid import FineidCard
 from native_host.mock_card.state import MockCardState
-from tests import pcsc
 from tests.cli.conftest import ORIGIN, Run
 from tests.cli.terminal import Terminal
 from tests.host.signing import b64, digest, verify
+from tests.support import pcsc
 
 AUTOMATIC = ("--origin", ORIGIN, "--card", "mock", "--prompt", "automatic")
 HASH = b64(digest(b"contract", "SHA-256"))
@@ -141,7 +141,7 @@ def test_what_was_signed_before_an_interruption_is_printed(
 
     def pulled_out(self: FineidCard, *arguments: Any) -> bytes:
         if len(made) == 2:
-            raise CardRemoved("The card was taken out of the reader.")
+            raise CardRemovedError("The card was taken out of the reader.")
         made.append(sign(self, *arguments))
         return made[-1]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from native_host.pin_prompt.gui.look import LOOKS
 from tests.cli.conftest import Outcome
-from tests.screen import Screen
+from tests.support.screen import Screen
 
 __all__ = ["ManageWindow", "Sight"]
 

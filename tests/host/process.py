@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests import warm
+from tests.support import warm
 
 ORIGIN = "https://service.example"
 NONCE = "A" * 43 + "="

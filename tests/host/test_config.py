@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from native_host.config import Config, config_path, load_config
-from native_host.errors import ConfigBroken
+from native_host.errors import ConfigBrokenError
 
 
 @pytest.fixture
@@ -55,17 +55,17 @@ def test_a_broken_file_is_named_with_its_key(
     config_file: Path, text: str, named: str
 ) -> None:
     config_file.write_text(text)
-    with pytest.raises(ConfigBroken, match=named) as caught:
+    with pytest.raises(ConfigBrokenError, match=named) as caught:
         load_config()
     assert str(config_file) in str(caught.value)
 
 
 def test_a_file_that_is_not_text_is_named(config_file: Path) -> None:
     config_file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ConfigBroken, match="can't be read"):
+    with pytest.raises(ConfigBrokenError, match="can't be read"):
         load_config()
 
 
 def test_a_file_named_by_the_environment_must_be_there(config_file: Path) -> None:
-    with pytest.raises(ConfigBroken, match="no such file"):
+    with pytest.raises(ConfigBrokenError, match="no such file"):
         load_config()

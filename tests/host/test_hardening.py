@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from native_host.pin_prompt.messages import Open, encode_request
-from native_host.pin_prompt.questions import Conversation
+from native_host.pin_prompt.model import Conversation
 from tests.host.process import PATIENCE, make_environment
-from tests.offscreen import OFFSCREEN
+from tests.support.offscreen import OFFSCREEN
 
 #: Root may read everything. Processes without this right are as an ordinary user's.
 AS_ORDINARY = (

@@ -6,7 +6,7 @@ import base64
 import pytest
 
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.messaging.models import (
     ChunkArguments,
     SignArguments,
@@ -58,7 +58,7 @@ def test_a_hash_has_the_length_of_its_function(name: str) -> None:
         if size == HASH_SIZES[name]:
             check(SignArguments, values)
         else:
-            with pytest.raises(InvalidArgument, match=r"^hashes\.0: .* bytes\.$"):
+            with pytest.raises(InvalidArgumentError, match=r"^hashes\.0: .* bytes\.$"):
                 check(SignArguments, values)
 
 
@@ -77,7 +77,7 @@ def test_one_to_twenty_can_be_signed(kind: str) -> None:
         if count in {1, 20}:
             check(SignArguments, {**WHO, kind: items})
         else:
-            with pytest.raises(InvalidArgument, match=f"^{kind}: "):
+            with pytest.raises(InvalidArgumentError, match=f"^{kind}: "):
                 check(SignArguments, {**WHO, kind: items})
 
 
@@ -141,7 +141,7 @@ BAD_SIGN: list[tuple[dict[str, object], str]] = [
 def test_what_is_wrong_with_a_sign_is_named(
     values: dict[str, object], named: str
 ) -> None:
-    with pytest.raises(InvalidArgument) as caught:
+    with pytest.raises(InvalidArgumentError) as caught:
         check(SignArguments, values)
     assert str(caught.value).startswith(named)
 
@@ -164,7 +164,7 @@ def test_what_is_wrong_with_a_chunk_is_named(
     changes: dict[str, object], named: str
 ) -> None:
     check(ChunkArguments, {**CHUNK, "data": b64(bytes(32768))})
-    with pytest.raises(InvalidArgument, match=f"^{named}: "):
+    with pytest.raises(InvalidArgumentError, match=f"^{named}: "):
         check(ChunkArguments, {**CHUNK, **changes})
 
 
@@ -183,5 +183,5 @@ def test_what_is_wrong_with_web_eids_sign_is_named(
     changes: dict[str, object], named: str
 ) -> None:
     check(WebEidSignArguments, WEB_EID)
-    with pytest.raises(InvalidArgument, match=f"^{named}"):
+    with pytest.raises(InvalidArgumentError, match=f"^{named}"):
         check(WebEidSignArguments, {**WEB_EID, **changes})

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from native_host.errors import OriginRefused
+from native_host.errors import OriginRefusedError
 from native_host.origin import check_origin
 
 
@@ -65,7 +65,7 @@ def test_an_origin_is_returned_byte_for_byte(origin: str) -> None:
     ],
 )
 def test_anything_else_is_refused_and_the_reason_named(origin: str, named: str) -> None:
-    with pytest.raises(OriginRefused, match=named):
+    with pytest.raises(OriginRefusedError, match=named):
         check_origin(origin)
 
 
@@ -73,7 +73,7 @@ def test_anything_else_is_refused_and_the_reason_named(origin: str, named: str) 
 def test_http_on_loopback_needs_the_developer_setting(host: str) -> None:
     origin = f"http://{host}:8080"
     assert check_origin(origin, allow_localhost=True) == origin
-    with pytest.raises(OriginRefused):
+    with pytest.raises(OriginRefusedError):
         check_origin(origin)
 
 
@@ -82,7 +82,7 @@ def test_http_on_loopback_needs_the_developer_setting(host: str) -> None:
     ["http://service.example", "http://localhost.service.example", "http://127.0.0.2"],
 )
 def test_the_developer_setting_admits_nothing_else(origin: str) -> None:
-    with pytest.raises(OriginRefused):
+    with pytest.raises(OriginRefusedError):
         check_origin(origin, allow_localhost=True)
 
 
@@ -90,7 +90,7 @@ def test_the_developer_setting_admits_nothing_else(origin: str) -> None:
 def test_any_text_is_returned_unchanged_or_refused(text: str) -> None:
     try:
         assert check_origin(text) == text
-    except OriginRefused:
+    except OriginRefusedError:
         return
     assert text.startswith("https://")
     assert text.isascii()

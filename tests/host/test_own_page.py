@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from native_host.messaging.caller import Caller, CallerRefused
+from native_host.messaging.caller import Caller, CallerRefusedError
 from native_host.messaging.jobs import own_job
 from native_host.mock_card.source import MockCardConnection
 from native_host.mock_card.state import MockCardState
@@ -160,7 +160,7 @@ def test_no_web_page_gets_through_our_own_extension(
 def test_the_guard_stands_before_the_job_itself(command: str) -> None:
     for arguments in ({}, {"page": FIREFOX_PAGE, "origin": ORIGIN}, {"more": 1}):
         for caller in (Caller(None), Caller(OTHER_ID), Caller(OWN_CALLER[1])):
-            with pytest.raises(CallerRefused):
+            with pytest.raises(CallerRefusedError):
                 own_job(command, arguments, caller)
 
 

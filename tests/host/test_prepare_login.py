@@ -10,7 +10,7 @@ import pytest
 from tests.host.process import HostProcess, running
 from tests.host.test_own_page import FIREFOX_PAGE
 from tests.host.test_own_protocol import Script
-from tests.token_control import TokenControl, runtime_folder
+from tests.support.token_control import TokenControl, runtime_folder
 
 DONE: dict[str, object] = {"result": {}}
 

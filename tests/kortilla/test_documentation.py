@@ -23,12 +23,12 @@ from kortilla.revocation import CertificatePath
 from native_host.mock_card.authority import make_satu
 from native_host.mock_card.pytest_plugin import KortillaCard
 from native_host.mock_card.state import MockCardState
-from tests.guide import DOCS, blocks
 from tests.kortilla.browser import Browser
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, SIGNATURE, Leaf, key, subject
 from tests.kortilla.signing_parts import make_pdf
 from tests.kortilla.test_roca import broken_key
 from tests.mock_card.test_pytest_plugin import run_tests
+from tests.support.guide import DOCS, blocks
 
 ROOT = Path(__file__).parents[2]
 SERVICE, SIGNING, SIGNED_PDF, TEST = blocks("developers.md", "python")

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from pyhanko_certvalidator import CertificateValidator, ValidationContext
 from pyhanko_certvalidator.errors import PathBuildingError
 
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.mock_card.authority import Authority, Person, make_satu
 from native_host.mock_card.issue import issue_card
 from native_host.mock_card.profiles import PROFILES
@@ -299,5 +299,5 @@ def test_check_characters_are_those_of_the_specimens(satu: str) -> None:
     ],
 )
 def test_nobody_but_a_specimen_is_named(fields: dict[str, str]) -> None:
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         Person(**fields)

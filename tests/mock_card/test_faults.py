@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.mock_card.card import MockCard, Style
 from native_host.mock_card.faults import CommandName, Fault, FaultName
-from native_host.mock_card.faulty import CardGone, CardSilent, FaultyCard
-from native_host.mock_card.state import MockCardBroken, MockCardState
+from native_host.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
+from native_host.mock_card.state import MockCardBrokenError, MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 
 SELECT_FILE = "00A4080402433100"
@@ -85,7 +85,7 @@ def test_a_fault_strikes_the_first_command_of_its_name(
     struck = next(index for index, (each, _) in enumerate(SESSION) if each == name)
     for index, (_, apdu) in enumerate(SESSION[: struck + 1]):
         if index == struck:
-            with pytest.raises(CardSilent):
+            with pytest.raises(CardSilentError):
                 send(card, apdu)
         else:
             assert send(card, apdu)[-4:] in {"9000", "63C5"}
@@ -169,7 +169,7 @@ def test_after_means_that_the_command_has_had_its_effect(
 def strike(card: FaultyCard, apdu: str) -> str:
     try:
         return send(card, apdu)
-    except (CardGone, CardSilent) as error:
+    except (CardGoneError, CardSilentError) as error:
         return type(error).__name__
 
 
@@ -207,13 +207,13 @@ def test_a_card_that_was_pulled_has_forgotten_all_when_it_is_back(
     assert send(faulty, VERIFY) == "9000"
     state.set_faults(Fault("card-pulled", on="pin-info", when=when))
     for _ in range(2):
-        with pytest.raises(CardGone):
+        with pytest.raises(CardGoneError):
             send(faulty, STATUS)
     assert not state.presence().card
     assert state.presence().reader
     state.insert()
     # It is another card's session by now.
-    with pytest.raises(CardGone):
+    with pytest.raises(CardGoneError):
         send(faulty, STATUS)
     assert send(powered(state), STATUS) == "63C5"
 
@@ -222,7 +222,7 @@ def test_a_pulled_reader_takes_the_card_along(
     state: MockCardState, faulty: FaultyCard
 ) -> None:
     state.set_faults(Fault("reader-pulled"))
-    with pytest.raises(CardGone):
+    with pytest.raises(CardGoneError):
         send(faulty, STATUS)
     presence = state.presence()
     assert (presence.card, presence.reader) == (False, False)
@@ -255,7 +255,7 @@ def test_a_mute_card_is_there_and_remembers(
 ) -> None:
     assert send(faulty, VERIFY) == "9000"
     state.set_faults(Fault("mute"))
-    with pytest.raises(CardSilent):
+    with pytest.raises(CardSilentError):
         send(faulty, STATUS)
     assert send(faulty, STATUS) == "9000"
 
@@ -410,7 +410,7 @@ def test_6cxx_tells_the_length_that_would_have_been_right(
     ],
 )
 def test_a_fault_that_can_not_be_is_refused(fields: dict[str, Any], named: str) -> None:
-    with pytest.raises(InvalidArgument, match=named):
+    with pytest.raises(InvalidArgumentError, match=named):
         Fault(**fields)
 
 
@@ -426,7 +426,7 @@ def test_a_broken_file_is_named(
     state: MockCardState, faulty: FaultyCard, file: str, content: bytes
 ) -> None:
     (state.folder / file).write_bytes(content)
-    with pytest.raises(MockCardBroken, match=file.replace(".", r"\.")):
+    with pytest.raises(MockCardBrokenError, match=file.replace(".", r"\.")):
         send(faulty, STATUS)
 
 

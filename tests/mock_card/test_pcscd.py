@@ -6,13 +6,13 @@ import contextlib
 
 import pytest
 
-from native_host.card.errors import CardError, CardMute, CardRemoved
+from native_host.card.errors import CardError, CardMuteError, CardRemovedError
 from native_host.card.pcsc import PcscConnection, PcscSource
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import Fault
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
-from tests.pcsc import READER, Room, isolated
+from tests.support.pcsc import READER, Room, isolated
 
 SELECT = bytes.fromhex(SELECT_APPLICATION)
 INFORMATION = bytes.fromhex("00CB00FF05A003830111")
@@ -32,7 +32,7 @@ async def reader(source: PcscSource, *, with_card: bool) -> Reader:
 async def connect(source: PcscSource) -> PcscConnection:
     """Connect to the card, and anew when it turns out to have been gone."""
     while True:
-        with contextlib.suppress(CardRemoved):
+        with contextlib.suppress(CardRemovedError):
             return await source.connect(await reader(source, with_card=True))
 
 
@@ -66,7 +66,7 @@ async def test_a_mute_card_and_altered_answers_come_through_pcsc(room: Room) -> 
         assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
         # A hurried pcscd may look at the card's line while it is down, and say later
         # that the card went and came again.
-        with pytest.raises((CardMute, CardRemoved)):
+        with pytest.raises((CardMuteError, CardRemovedError)):
             await source.run(connection.send_and_receive, INFORMATION)
         await source.run(connection.close)
         # It is there still, and answers when it is asked anew.

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from native_host.card.connection import CardConnection
-from native_host.card.errors import CardBusy, CardMute, CardRemoved
+from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.source import MockCardConnection, MockCardSource
-from native_host.mock_card.state import MockCardBroken, MockCardState
+from native_host.mock_card.state import MockCardBrokenError, MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 
 SELECT = bytes.fromhex(SELECT_APPLICATION)
@@ -71,7 +71,7 @@ async def test_a_second_connection_finds_the_card_busy(
     [reader] = await source.readers()
     connection = await source.connect(reader)
     async with MockCardSource(state.folder, patience=0) as other:
-        with pytest.raises(CardBusy):
+        with pytest.raises(CardBusyError):
             await other.connect(reader)
         await source.run(connection.close)
         await other.connect(reader)
@@ -106,7 +106,7 @@ sys.stdin.read()
     ) as process:
         assert process.stdout
         assert process.stdout.readline() == b"held\n"
-        with pytest.raises(CardBusy):
+        with pytest.raises(CardBusyError):
             MockCardConnection(state, patience=0)
         process.kill()
     MockCardConnection(state, patience=0).close()
@@ -158,15 +158,15 @@ async def test_a_pulled_card_is_noticed_and_does_not_come_back(
     source.remove()
     empty = await source.wait_for_change(before)
     assert empty[0].atr is None
-    with pytest.raises(CardRemoved):
+    with pytest.raises(CardRemovedError):
         await source.connect(before[0])
-    with pytest.raises(CardRemoved):
+    with pytest.raises(CardRemovedError):
         await source.connect(empty[0])
     source.insert()
     after = await source.wait_for_change(empty)
     assert after != before
     assert after[0].insertion == before[0].insertion + 1
-    with pytest.raises(CardRemoved):
+    with pytest.raises(CardRemovedError):
         await source.run(connection.send_and_receive, STATUS)
     await source.run(connection.close)
     connection = await source.connect(after[0])
@@ -190,10 +190,10 @@ async def test_waiting_ends_at_the_change_and_can_be_given_up(
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        ("card-pulled", CardRemoved),
-        ("reader-pulled", CardRemoved),
-        ("mute", CardMute),
-        ("too-short", CardMute),  # of which no status word is left
+        ("card-pulled", CardRemovedError),
+        ("reader-pulled", CardRemovedError),
+        ("mute", CardMuteError),
+        ("too-short", CardMuteError),  # of which no status word is left
     ],
 )
 async def test_faults_look_like_those_of_pcsc(
@@ -231,7 +231,7 @@ async def test_a_card_that_was_pulled_comes_back_by_an_event(
     connection = await connected(source)
     before = await source.readers()
     state.set_faults(Fault("card-pulled", seconds=0.05))
-    with pytest.raises(CardRemoved):
+    with pytest.raises(CardRemovedError):
         await source.run(connection.send_and_receive, STATUS)
     await source.run(connection.close)
     empty = await source.wait_for_change(before)
@@ -257,7 +257,7 @@ async def test_a_reader_that_is_pulled_and_put_back_by_another_process(
     waiting = asyncio.create_task(source.wait_for_change(before))
     await elsewhere("pull(reader=True)")
     assert await waiting == ()
-    with pytest.raises(CardRemoved):
+    with pytest.raises(CardRemovedError):
         await source.run(connection.send_and_receive, STATUS)
     await source.run(connection.close)
     waiting = asyncio.create_task(source.wait_for_change(()))
@@ -273,7 +273,7 @@ async def test_a_card_that_was_left_out_is_out_for_the_next_program(
     async with MockCardSource(state.folder) as other:
         [reader] = await other.readers()
         assert reader.atr is None
-        with pytest.raises(CardRemoved):
+        with pytest.raises(CardRemovedError):
             await other.connect(reader)
 
 
@@ -316,10 +316,10 @@ async def test_nothing_is_left_of_those_who_waited(
 
 def test_a_lock_that_can_not_be_taken_is_named(state: MockCardState) -> None:
     (state.folder / "session.lock").mkdir()
-    with pytest.raises(MockCardBroken, match=r"session\.lock can't be used"):
+    with pytest.raises(MockCardBrokenError, match=r"session\.lock can't be used"):
         MockCardConnection(state)
 
 
 async def test_a_broken_folder_is_said_at_once(tmp_path: Path) -> None:
-    with pytest.raises(MockCardBroken, match=r"card\.json"):
+    with pytest.raises(MockCardBrokenError, match=r"card\.json"):
         MockCardSource(tmp_path)

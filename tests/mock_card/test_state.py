@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.state import MockCardBroken, MockCardState, default_folder
+from native_host.mock_card.state import (
+    MockCardBrokenError,
+    MockCardState,
+    default_folder,
+)
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
 
 Change = Callable[[dict[str, Any]], object]
@@ -92,14 +96,14 @@ def test_what_is_shown_holds_no_secrets(state: MockCardState) -> None:
 def test_a_card_that_can_not_be_is_not_made(
     tmp_path: Path, arguments: dict[str, Any], named: str
 ) -> None:
-    with pytest.raises(InvalidArgument, match=named):
+    with pytest.raises(InvalidArgumentError, match=named):
         MockCardState.create(tmp_path / "card", **arguments)
     assert not (tmp_path / "card").exists()
 
 
 def test_a_card_is_thrown_away_only_when_told_so(state: MockCardState) -> None:
     before = state.read()
-    with pytest.raises(InvalidArgument, match="There is a mock card"):
+    with pytest.raises(InvalidArgumentError, match="There is a mock card"):
         MockCardState.create(state.folder)
     assert state.read() == before
     MockCardState.create(state.folder, replace=True)
@@ -108,12 +112,14 @@ def test_a_card_is_thrown_away_only_when_told_so(state: MockCardState) -> None:
 
 def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(MockCardBroken, match="file/card can't be made"):
+    with pytest.raises(MockCardBrokenError, match="file/card can't be made"):
         MockCardState.create(tmp_path / "file" / "card")
 
 
 def test_a_folder_without_a_card_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(MockCardBroken, match=r"card\.json.*kortilla mock-card new"):
+    with pytest.raises(
+        MockCardBrokenError, match=r"card\.json.*kortilla mock-card new"
+    ):
         MockCardState.open(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -141,7 +147,7 @@ def test_a_broken_file_is_named_with_its_key_and_left_alone(
     change_file(state, change)
     file = state.folder / "card.json"
     before = file.read_bytes()
-    with pytest.raises(MockCardBroken) as caught:
+    with pytest.raises(MockCardBrokenError) as caught:
         MockCardState.open(state.folder)
     assert caught.value.code == "MOCK_CARD_BROKEN"
     assert f"{file}: {key}: " in str(caught.value)
@@ -154,7 +160,7 @@ def test_a_file_that_is_no_json_object_is_named(
     state: MockCardState, content: bytes
 ) -> None:
     (state.folder / "card.json").write_bytes(content)
-    with pytest.raises(MockCardBroken, match=r"card\.json: "):
+    with pytest.raises(MockCardBrokenError, match=r"card\.json: "):
         MockCardState.open(state.folder)
 
 
@@ -172,13 +178,13 @@ def test_a_key_that_is_none_or_not_the_certificates_is_named(
     state: MockCardState, change: Change, named: str
 ) -> None:
     change_file(state, change)
-    with pytest.raises(MockCardBroken, match=named):
+    with pytest.raises(MockCardBrokenError, match=named):
         MockCard(state)
 
 
 def test_a_missing_ca_file_is_named(state: MockCardState) -> None:
     (state.folder / "root.der").unlink()
-    with pytest.raises(MockCardBroken, match=r"root\.der"):
+    with pytest.raises(MockCardBrokenError, match=r"root\.der"):
         MockCard(state)
 
 

@@ -12,7 +12,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.profiles import NEW_SCHEME
 from native_host.mock_card.state import MockCardState
@@ -214,7 +214,7 @@ def test_the_state_that_is_shown_is_the_present_one(state: MockCardState) -> Non
 
 
 def test_a_state_that_no_card_has_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match="pin1-blocked"):
+    with pytest.raises(InvalidArgumentError, match="pin1-blocked"):
         make(tmp_path, state="lost")
     assert not (tmp_path / "card").exists()
 

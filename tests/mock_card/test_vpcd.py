@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from native_host.card.errors import PcscUnavailable
-from native_host.errors import InvalidArgument
+from native_host.card.errors import PcscUnavailableError
+from native_host.errors import InvalidArgumentError
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.state import MockCardState
@@ -220,13 +220,13 @@ def test_a_virtual_reader_can_not_be_pulled_and_that_is_said(
     driver.accept()
     state.set_faults(Fault("reader-pulled"))
     driver.send(bytes.fromhex(STATUS))
-    with pytest.raises(InvalidArgument, match="virtual reader"):
+    with pytest.raises(InvalidArgumentError, match="virtual reader"):
         reader.run()
     assert state.presence().reader
 
 
 def test_a_reader_that_is_not_there_is_said(driver: Driver, card: MockCard) -> None:
     driver.close()
-    with pytest.raises(PcscUnavailable, match=str(driver.port)):
+    with pytest.raises(PcscUnavailableError, match=str(driver.port)):
         VirtualReader(card, port=driver.port)
     assert DEFAULT_PORT == 35963

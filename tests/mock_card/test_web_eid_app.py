@@ -15,7 +15,7 @@ from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.mock_card.test_pcscd import reader
-from tests.pcsc import Room, isolated
+from tests.support.pcsc import Room, isolated
 
 Transmit = Callable[[bytes], tuple[bytes, int]]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from native_host.card.connection import CardConnection
-from native_host.card.errors import CardRemoved
+from native_host.card.errors import CardRemovedError
 from native_host.card.pcsc import PcscConnection
 from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError
@@ -113,7 +113,7 @@ class Recorded(CardConnection):
                 if card.send_and_receive(status)[1] == 0x9000:
                     self._record.verified_afterwards.append(status)
             card.close()
-        except CardRemoved:  # without power
+        except CardRemovedError:  # without power
             return
 
 

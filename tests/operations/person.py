@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.pin_prompt.prompt import (
     CardChoice,
     CodesQuestion,
@@ -55,7 +55,7 @@ class Person(Prompt):
 
     async def ask_started(self) -> None:
         if not self.started:
-            raise UserCancelled
+            raise UserCancelledError
 
     def show(
         self,
@@ -74,7 +74,7 @@ class Person(Prompt):
         self.choices.append(list(choices))
         if self.choice is None:
             await self._cancelled.wait()
-            raise UserCancelled
+            raise UserCancelledError
         return self.choice
 
     async def ask_consent(self, question: ConsentQuestion) -> None:
@@ -82,7 +82,7 @@ class Person(Prompt):
         if self.agrees is None:
             await self._cancelled.wait()
         if not self.agrees:
-            raise UserCancelled
+            raise UserCancelledError
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         self.questions.append(question)
@@ -90,7 +90,7 @@ class Person(Prompt):
             self.typed.append(bytearray(self.pins.pop(0), "ascii"))
             return self.typed[-1]
         await self._cancelled.wait()
-        raise UserCancelled
+        raise UserCancelledError
 
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
         self.codes_questions.append(question)
@@ -99,14 +99,14 @@ class Person(Prompt):
             self.typed.extend(given.values())
             return given
         await self._cancelled.wait()
-        raise UserCancelled
+        raise UserCancelledError
 
     async def offer_activation(self, *, partly: bool) -> None:
         self.offers.append(partly)
         if self.agrees is None:
             await self._cancelled.wait()
         if not self.agrees:
-            raise UserCancelled
+            raise UserCancelledError
 
     async def wait_for_cancel(self) -> None:
         await self._cancelled.wait()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ParamSpec, TypeVar
 
 from native_host.card.connection import CardConnection
-from native_host.card.errors import CardBusy
+from native_host.card.errors import CardBusyError
 from native_host.card.source import CardSource, Reader
 from native_host.mock_card.source import MockCardSource
 
@@ -56,7 +56,7 @@ class SeveralReaders(CardSource):
         self.connected.append(reader.name)
         source = self.sources[reader.name]
         if reader.name in self.busy:
-            raise CardBusy("held")
+            raise CardBusyError("held")
         [own] = await source.readers()
         return await source.connect(replace(reader, name=own.name))
 

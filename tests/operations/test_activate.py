@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.mock_card.faults import Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.mock_card.state import MockCardState
@@ -243,7 +243,7 @@ async def test_a_card_that_changes_under_our_hands_is_never_written(
         work = asyncio.create_task(activating(source, person))
         await until(lambda: "OTHER_CARD" in person.problems())
         person.cancel()
-        with pytest.raises(UserCancelled) as caught:
+        with pytest.raises(UserCancelledError) as caught:
             await work
     assert caught.value.reason == "OTHER_CARD"
     assert pins(state) == (NEW_PIN1, "")
@@ -307,7 +307,7 @@ async def test_the_puk_runs_down_to_its_last_try_and_stops(new_card: NewCard) ->
     async with MockCardSource(state.folder) as source:
         person, record, result = await session(source, state, activating, codes=wrong)
     check_codes(person, record)
-    assert isinstance(result, UserCancelled)
+    assert isinstance(result, UserCancelledError)
     assert result.reason == "PUK_BLOCKED"
     # With one left the person has confirmed: that is what a prompt promises.
     assert [q.tries_left for q in person.codes_questions] == [5, 4, 3, 2, 1]
@@ -324,7 +324,7 @@ async def test_a_new_pin_runs_down_and_then_only_a_puk_helps(
     async with MockCardSource(state.folder) as source:
         person, record, result = await session(source, state, activating, codes=wrong)
     check_codes(person, record)
-    assert isinstance(result, UserCancelled)
+    assert isinstance(result, UserCancelledError)
     assert result.reason == "ACTIVATION_BLOCKED"
     assert [q.tries_left for q in person.codes_questions] == [5, 4, 3, 2, 1]
     assert tries(state) == (0, 5, 5)

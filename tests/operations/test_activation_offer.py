@@ -5,8 +5,8 @@ import asyncio
 
 import pytest
 
-from native_host.card.errors import CardNotActivated
-from native_host.errors import UserCancelled
+from native_host.card.errors import CardNotActivatedError
+from native_host.errors import UserCancelledError
 from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.sign import Signatures
@@ -101,7 +101,7 @@ async def test_whoever_declines_ends_the_login_with_the_reason(
         if when == "codes":
             await until(lambda: person.codes_questions)
             person.cancel()
-        with pytest.raises(UserCancelled) as caught:
+        with pytest.raises(UserCancelledError) as caught:
             await work
     assert caught.value.reason == "CARD_NOT_ACTIVATED"
     assert pins(state) == ("", "")
@@ -129,7 +129,7 @@ async def test_where_nobody_is_there_a_new_card_is_an_error(new_card: NewCard) -
     state = new_card("seven")
     person = Unattended([NEW_PIN1], codes=[typing(7)])
     async with MockCardSource(state.folder) as source:
-        with pytest.raises(CardNotActivated):
+        with pytest.raises(CardNotActivatedError):
             await log_in(source, person)
     assert not person.offers
 

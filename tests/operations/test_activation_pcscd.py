@@ -28,7 +28,7 @@ from tests.operations.managing import (
     typing,
 )
 from tests.operations.one_reader import OneReader
-from tests.pcsc import READERS, Room, isolated
+from tests.support.pcsc import READERS, Room, isolated
 
 #: The scheme, how many PINs are set before the fault, and when it strikes.
 Case = tuple[str, int, Moment]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from native_host.card.errors import CardRemoved, WrongPin, WrongPuk
-from native_host.errors import KortillaError, UserCancelled
+from native_host.card.errors import CardRemovedError, WrongPinError, WrongPukError
+from native_host.errors import KortillaError, UserCancelledError
 from native_host.mock_card.faults import Fault, FaultName
 from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.manage import PinsSet
-from native_host.pin_prompt.prompt import CodesQuestion, PromptFailed, Step
+from native_host.pin_prompt.prompt import CodesQuestion, PromptError, Step
 from tests.operations.faulty_session import SETTING, session
 from tests.operations.managing import (
     CODES,
@@ -52,7 +52,7 @@ async def test_a_card_that_can_not_be_activated_is_said_and_nothing_is_asked(
         getattr(card, pin).tries = value
     async with MockCardSource(state.folder) as source:
         person, record, result = await session(source, state, activating)
-    assert isinstance(result, UserCancelled)
+    assert isinstance(result, UserCancelledError)
     assert result.reason == problem
     assert not codes_sent(record.commands())
     assert not person.codes_questions
@@ -106,7 +106,7 @@ async def test_codes_that_do_not_fit_their_fields_are_not_sent(
     person = Broken(codes=[{**typing(DIGITS[scheme]), **typed}])
     before = tries(state)
     async with MockCardSource(state.folder) as source:
-        with pytest.raises(PromptFailed):
+        with pytest.raises(PromptError):
             await activating(source, person)
     assert tries(state) == before
     assert pins(state) == ("", "")
@@ -160,7 +160,7 @@ async def test_an_expired_card_is_not_activated(tmp_path: Path) -> None:
     )
     async with MockCardSource(state.folder) as source:
         person, _, result = await session(source, state, activating, codes=[typing(8)])
-    assert isinstance(result, UserCancelled)
+    assert isinstance(result, UserCancelledError)
     assert result.reason == "CARD_EXPIRED"
     assert not person.codes_questions
 
@@ -181,7 +181,7 @@ async def test_whoever_cancels_between_the_pins_keeps_the_first(
 
     monkeypatch.setattr(MockCardConnection, "send_and_receive", cancel_at_the_write)
     async with MockCardSource(state.folder) as source:
-        with pytest.raises(UserCancelled):
+        with pytest.raises(UserCancelledError):
             await activating(source, person)
     assert pins(state) == (NEW_PIN1, "")
     assert not any(any(code) for code in person.typed)
@@ -204,7 +204,7 @@ async def test_a_card_pulled_while_the_person_types_is_waited_for(
 
 
 @pytest.mark.parametrize(
-    ("scheme", "error"), [("eight", WrongPuk), ("seven", WrongPin)]
+    ("scheme", "error"), [("eight", WrongPukError), ("seven", WrongPinError)]
 )
 async def test_where_nobody_is_there_a_wrong_code_is_an_error_at_once(
     scheme: str, error: type[KortillaError], new_card: NewCard
@@ -217,5 +217,5 @@ async def test_where_nobody_is_there_a_wrong_code_is_an_error_at_once(
     assert len(person.codes_questions) == 1
     state.set_faults(Fault(FaultName.CARD_PULLED, on=COMMAND[scheme]))
     async with MockCardSource(state.folder) as source:
-        with pytest.raises(CardRemoved):
+        with pytest.raises(CardRemovedError):
             await activating(source, Unattended(codes=[typing(DIGITS[scheme])]))

@@ -22,7 +22,7 @@ from native_host.operations.activation_table import (
     scheme_of,
 )
 from native_host.operations.manage import PinsSet
-from native_host.pin_prompt.prompt import PromptFailed
+from native_host.pin_prompt.prompt import PromptError
 from tests.operations.faulty_session import session
 from tests.operations.managing import (
     NewCard,
@@ -119,7 +119,7 @@ async def test_the_card_gets_what_the_table_says(
             assert result == PinsSet("was-set", "was-set")
             assert not person.codes_questions
         elif event is Event.MISFIT and person.codes_questions:
-            assert isinstance(result, PromptFailed)  # which should have said so
+            assert isinstance(result, PromptError)  # which should have said so
         else:
             assert set(person.problems()) == {SAID[row.action]}
     for pin in (card.read().pin1, card.read().pin2):

@@ -17,9 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from native_host.card.connection import CardConnection
-from native_host.card.errors import CardBusy, CardRemoved, PcscUnavailable
+from native_host.card.errors import (
+    CardBusyError,
+    CardRemovedError,
+    PcscUnavailableError,
+)
 from native_host.card.source import Reader
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState, PinData
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
@@ -46,7 +50,7 @@ def begin(
 
 async def cancelled(login: "asyncio.Task[dict[str, str]]") -> str | None:
     """Return the reason of the cancellation that a login ends with."""
-    with pytest.raises(UserCancelled) as caught:
+    with pytest.raises(UserCancelledError) as caught:
         await login
     return caught.value.reason
 
@@ -176,7 +180,7 @@ async def test_a_service_that_does_not_run_is_said_and_waited_for(
 
     async def unless_stopped() -> tuple[Reader, ...]:
         if not there.is_set():
-            raise PcscUnavailable("stopped")
+            raise PcscUnavailableError("stopped")
         return await readers()
 
     monkeypatch.setattr(source, "readers", unless_stopped)
@@ -192,7 +196,7 @@ async def test_a_service_that_does_not_run_is_said_and_waited_for(
 async def test_a_card_that_another_program_holds_is_said_and_tried_again(
     source: MockCardSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect, refusals = source.connect, [CardBusy("held"), CardBusy("held")]
+    connect, refusals = source.connect, [CardBusyError("held"), CardBusyError("held")]
 
     async def when_free(reader: Reader) -> CardConnection:
         if refusals:
@@ -213,7 +217,7 @@ async def test_whoever_gives_up_on_a_card_that_is_held_says_so(
     async def never_free(_: Reader) -> CardConnection:
         if person.problems():
             await asyncio.Event().wait()  # patience, this time without an end
-        raise CardBusy("held")
+        raise CardBusyError("held")
 
     monkeypatch.setattr(source, "connect", never_free)
     login = begin(person, source)
@@ -309,7 +313,7 @@ class Pulled(CardConnection):
         if self._executed:
             self._inner.send_and_receive(apdu)
             self._executed = False
-        raise CardRemoved("pulled")
+        raise CardRemovedError("pulled")
 
     def close(self) -> None:
         self._inner.close()

@@ -12,7 +12,7 @@ from native_host.card.fineid import PinRole
 from native_host.card.pin_pad import PinPad
 from native_host.card.pins import Pins
 from native_host.card.source import Reader
-from native_host.errors import InvalidArgument, UserCancelled
+from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
@@ -120,7 +120,7 @@ async def test_a_pin_that_is_run_down_is_blocked_and_no_more_is_asked(
         source, state, changing(PinRole.PIN1), codes=wrong
     )
     check_codes(person, record)
-    assert isinstance(result, UserCancelled)
+    assert isinstance(result, UserCancelledError)
     assert result.reason == "PIN_BLOCKED"
     assert [q.tries_left for q in person.codes_questions] == [5, 4, 3, 2, 1]
     assert tries(state) == (0, 5, 5)
@@ -144,7 +144,7 @@ async def test_a_new_card_s_pin_is_not_changed_but_activated(new_card: NewCard) 
     state = new_card("seven")
     async with MockCardSource(state.folder) as source:
         person, record, result = await session(source, state, changing(PinRole.PIN1))
-    assert isinstance(result, UserCancelled)
+    assert isinstance(result, UserCancelledError)
     assert result.reason == "CARD_NOT_ACTIVATED"
     assert not codes_sent(record.commands())
     assert not person.codes_questions
@@ -257,7 +257,7 @@ async def test_the_puk_runs_down_even_when_nobody_hears_it_and_stops(
         source, state, unlocking(PinRole.PIN1), codes=wrong
     )
     check_codes(person, record)
-    assert isinstance(result, UserCancelled)
+    assert isinstance(result, UserCancelledError)
     assert result.reason == "PUK_BLOCKED"
     asked = [q.tries_left for q in person.codes_questions]
     assert asked == ([5, 4, 3, 3, 2, 1] if moment is Moment.BEFORE else [5, 4, 3, 2, 1])
@@ -270,7 +270,7 @@ async def test_a_dead_puk_is_said_and_not_asked_for(
     with state.update() as card:
         card.puk.tries = card.pin1.tries = 0
     person, record, result = await session(source, state, unlocking(PinRole.PIN1))
-    assert isinstance(result, UserCancelled)
+    assert isinstance(result, UserCancelledError)
     assert result.reason == "PUK_BLOCKED"
     assert not codes_sent(record.commands())
     assert not person.codes_questions
@@ -299,7 +299,7 @@ async def test_a_new_pin_with_tries_is_not_unlocked_but_activated(
     state = new_card("seven")
     async with MockCardSource(state.folder) as source:
         person, _, result = await session(source, state, unlocking(PinRole.PIN1))
-    assert isinstance(result, UserCancelled)
+    assert isinstance(result, UserCancelledError)
     assert result.reason == "CARD_NOT_ACTIVATED"
     assert not person.codes_questions
 
@@ -308,7 +308,7 @@ async def test_a_new_pin_with_tries_is_not_unlocked_but_activated(
 async def test_the_puk_itself_is_not_set(
     operation: type, source: MockCardSource
 ) -> None:
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         await operation(PinRole.PUK)(source, Person())
 
 
@@ -434,7 +434,7 @@ async def test_cancelled_on_the_reader_is_cancelled(
     typings: list[tuple[str, str] | int],
 ) -> None:
     typings.append(CANCELLED)
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await changing(PinRole.PIN2)(source, Person(codes=[{}]))
     assert tries(state) == (5, 5, 5)
     assert pins(state) == ("1234", "123456")

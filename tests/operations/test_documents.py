@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.errors import InvalidArgument, KortillaError
+from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.operations.documents import (
     MAX_CHUNK,
     MAX_TOTAL_SIZE,
@@ -181,7 +181,7 @@ async def test_a_wrong_chunk_ends_it_all_with_one_error(
         *good, bad = WRONG[wrong]
         for chunk in good:
             inbox.put(*chunk)
-        with pytest.raises(InvalidArgument) as first:
+        with pytest.raises(InvalidArgumentError) as first:
             inbox.put(*bad)
         assert not inside(place)
         for again in (
@@ -189,25 +189,25 @@ async def test_a_wrong_chunk_ends_it_all_with_one_error(
             lambda: inbox.path(0),
             lambda: inbox.digest(0, "SHA-256"),
         ):
-            with pytest.raises(InvalidArgument, match=str(first.value)):
+            with pytest.raises(InvalidArgumentError, match=str(first.value)):
                 again()
-        with pytest.raises(InvalidArgument, match=str(first.value)):
+        with pytest.raises(InvalidArgumentError, match=str(first.value)):
             await inbox.complete(nothing)
 
 
 async def test_whoever_waits_hears_of_a_wrong_chunk(inbox: DocumentInbox) -> None:
     complete = asyncio.create_task(inbox.complete(nothing))
     await asyncio.sleep(0)
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         inbox.put(0, 7, b"x")
-    with pytest.raises(InvalidArgument, match="out of order"):
+    with pytest.raises(InvalidArgumentError, match="out of order"):
         await complete
 
 
 async def test_chunks_that_never_come_end_it(place: Path) -> None:
     with closing(DocumentInbox([TEXT], patience=0.001)) as inbox:
         inbox.put(0, 0, FIRST)
-        with pytest.raises(InvalidArgument, match="stopped coming"):
+        with pytest.raises(InvalidArgumentError, match="stopped coming"):
             await inbox.complete(nothing)
         assert not inside(place)
 
@@ -217,7 +217,7 @@ async def test_whoever_waits_hears_that_it_was_closed(inbox: DocumentInbox) -> N
     await asyncio.sleep(0)
     inbox.close()
     inbox.close()
-    with pytest.raises(InvalidArgument, match="deleted"):
+    with pytest.raises(InvalidArgumentError, match="deleted"):
         await complete
 
 
@@ -241,7 +241,7 @@ async def test_whoever_waits_hears_that_it_was_closed(inbox: DocumentInbox) -> N
 def test_documents_over_the_limits_are_refused(
     headers: list[DocumentHeader], place: Path
 ) -> None:
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         DocumentInbox(headers)
     assert not inside(place)
 

@@ -16,13 +16,13 @@ from typing import Literal
 
 import pytest
 
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.sign import (
     Signatures,
-    SigningInterrupted,
+    SigningInterruptedError,
 )
 from native_host.pin_prompt.prompt import Problem, Step
 from tests.operations.faulty_session import (
@@ -185,7 +185,7 @@ async def reason_of(
     if isinstance(result, Signatures):
         assert len(result.signatures) == 3
         return ""
-    assert isinstance(result, SigningInterrupted)
+    assert isinstance(result, SigningInterruptedError)
     assert result.total == 3
     made = len(result.done.signatures)
     assert made == done or (typings > 1 and 1 <= made < done)
@@ -301,7 +301,7 @@ async def test_it_can_be_called_off_at_every_command(
             assert isinstance(result, asyncio.CancelledError | dict | Signatures)
         else:
             assert isinstance(
-                result, UserCancelled | SigningInterrupted | dict | Signatures
+                result, UserCancelledError | SigningInterruptedError | dict | Signatures
             )
         after = record.commands()[number + 1 :]
         assert CommandName.VERIFY not in {CommandName.of(apdu) for apdu in after}

@@ -30,7 +30,7 @@ from tests.operations.test_every_fault import (
     said_of,
     steps_of,
 )
-from tests.pcsc import READERS, Room, isolated
+from tests.support.pcsc import READERS, Room, isolated
 
 # The line to a mute card is broken for a moment. A busy pcscd may notice that, now or
 # later, and takes it for a card that was pulled out and has been put in again: once

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardRemoved, WrongPin
+from native_host.card.errors import CardRemovedError, WrongPinError
 from native_host.card.fineid import FineidCard
 from native_host.errors import (
-    Busy,
-    RequestCancelled,
-    RequestExpired,
-    UserCancelled,
+    BusyError,
+    RequestCancelledError,
+    RequestExpiredError,
+    UserCancelledError,
 )
 from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.mock_card.state import MockCardState
-from native_host.operations.tls_login import PinPadOnly, TlsLogin
+from native_host.operations.tls_login import PinPadOnlyError, TlsLogin
 from native_host.pin_prompt.prompt import Step
 from tests.operations.person import until
 from tests.operations.tls_logins import (
@@ -123,7 +123,7 @@ async def test_two_signatures_at_once_are_one_use_of_a_kept_pin(
         *(sign(late_login, certificate) for _ in range(3)), return_exceptions=True
     )
     assert results[:2] == [None, None]
-    assert isinstance(results[2], RequestExpired)
+    assert isinstance(results[2], RequestExpiredError)
     assert len(windows.persons) == 2
 
 
@@ -165,7 +165,7 @@ async def test_a_card_that_was_moved_ends_the_keeping(
     await ready(windows.persons[0])
     source.remove()
     source.insert()
-    with pytest.raises(CardRemoved):
+    with pytest.raises(CardRemovedError):
         await sign(late_login, certificate)
     await until(lambda: windows.closed == windows.persons)
     windows.type("1234")
@@ -211,7 +211,7 @@ async def test_preparing_can_be_cancelled_and_called_off(
     preparing = asyncio.create_task(login.prepare())
     await until(lambda: windows.persons and windows.persons[0].questions)
     windows.persons[0].cancel()
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await preparing
     preparing = asyncio.create_task(login.prepare())
     await until(lambda: len(windows.persons) == 2)
@@ -226,7 +226,7 @@ async def test_a_pin_pad_cant_prepare(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(FineidCard, "has_pin_pad", True)
-    with pytest.raises(PinPadOnly):
+    with pytest.raises(PinPadOnlyError):
         await login.prepare()
 
 
@@ -242,7 +242,7 @@ async def test_a_kept_pin_that_is_wrong_by_now_is_sent_once(
     state = MockCardState.open(folder)
     with state.update() as card:
         card.pin1.value = "4321"
-    with pytest.raises(WrongPin):
+    with pytest.raises(WrongPinError):
         await sign(late_login, certificate)
     windows.type("4321")
     await sign_late(late_login, certificate)
@@ -259,7 +259,7 @@ async def test_a_kept_pin_that_was_changed_costs_one_try_however_many_ask(
     change_pin(folder, "4321")
     both = [sign(login, certificate) for _ in range(2)]
     ended = await asyncio.gather(*both, return_exceptions=True)
-    assert [type(each) for each in ended] == [WrongPin, RequestCancelled]
+    assert [type(each) for each in ended] == [WrongPinError, RequestCancelledError]
     assert tries(folder) == 4
 
 
@@ -308,9 +308,9 @@ async def test_cancel_at_the_very_end_of_the_preparing_counts(
     preparing, goes_on = ending
     windows.persons[0].cancel()
     goes_on.set()
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await preparing
-    with pytest.raises(UserCancelled):  # right after that nothing is asked
+    with pytest.raises(UserCancelledError):  # right after that nothing is asked
         await sign(login, certificate)
     assert len(windows.persons) == 1
 
@@ -323,5 +323,5 @@ async def test_two_preparings_while_a_pin_is_kept_show_one_window(
     windows.type("1234")
     both = [login.prepare() for _ in range(2)]
     ended = await asyncio.gather(*both, return_exceptions=True)
-    assert [type(each) for each in ended if each] == [Busy]
+    assert [type(each) for each in ended if each] == [BusyError]
     assert len(windows.persons) == 2

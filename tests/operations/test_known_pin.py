@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardMute, WrongPin
-from native_host.errors import RequestCancelled
+from native_host.card.errors import CardMuteError, WrongPinError
+from native_host.errors import RequestCancelledError
 from native_host.mock_card.faults import CommandName, Fault, FaultName
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
-from native_host.operations.known_pin import ConfirmationNeeded
+from native_host.operations.known_pin import ConfirmationNeededError
 from native_host.operations.refusals import Refusals
 from native_host.operations.tls_login import TlsLogin
 from tests.operations.person import until
@@ -52,7 +52,7 @@ async def test_a_refused_pin_of_the_program_is_not_sent_again(
 ) -> None:
     for _ in range(3):
         pin = bytearray(b"9999")
-        with pytest.raises(WrongPin) as caught:
+        with pytest.raises(WrongPinError) as caught:
             await log_in(login, certificate, source, pin)
         assert caught.value.tries_left == 4
         assert not any(pin)
@@ -66,9 +66,9 @@ async def test_the_last_try_is_not_the_programs(
     folder: Path,
 ) -> None:
     for digit in "5678":
-        with pytest.raises(WrongPin):
+        with pytest.raises(WrongPinError):
             await log_in(login, certificate, source, bytearray(digit.encode() * 4))
-    with pytest.raises(ConfirmationNeeded):
+    with pytest.raises(ConfirmationNeededError):
         await log_in(login, certificate, source, bytearray(b"1234"))
     assert tries(folder) == 1
 
@@ -90,12 +90,12 @@ async def test_a_pin_that_the_card_did_not_answer_to_is_not_sent_again(
 ) -> None:
     state = MockCardState.open(folder)
     state.set_faults(Fault(FaultName.MUTE, on=CommandName.VERIFY, when="after"))
-    with pytest.raises(CardMute):
+    with pytest.raises(CardMuteError):
         await log_in(login, certificate, source, bytearray(b"9999"))
     source.remove()
     source.insert()
     for _ in range(2):
-        with pytest.raises(WrongPin) as caught:
+        with pytest.raises(WrongPinError) as caught:
             await log_in(login, certificate, source, bytearray(b"9999"))
         assert caught.value.tries_left == 4
     assert tries(folder) == 4
@@ -108,7 +108,7 @@ async def test_what_is_refused_is_known_to_all_who_share_it(
     shared = Refusals()
     for _ in range(3):
         async with a_login(source, windows, refusals=shared) as login:
-            with pytest.raises(WrongPin):
+            with pytest.raises(WrongPinError):
                 await log_in(login, certificate, source, bytearray(b"9999"))
     assert tries(folder) == 4
     # Nor in a window.
@@ -122,7 +122,7 @@ async def test_what_is_refused_is_known_to_all_who_share_it(
 async def test_a_pin_that_was_refused_may_be_set_and_is_right_then(
     login: TlsLogin, certificate: CardCertificate, source: MockCardSource, folder: Path
 ) -> None:
-    with pytest.raises(WrongPin):
+    with pytest.raises(WrongPinError):
         await log_in(login, certificate, source, bytearray(b"9999"))
     change_pin(folder, "9999")
     await log_in(login, certificate, source, bytearray(b"9999"))
@@ -137,7 +137,7 @@ async def test_a_login_ends_with_its_pin(
     change_pin(folder, "4321")
     both = [sign(login, certificate) for _ in range(2)]
     ended = await asyncio.gather(*both, return_exceptions=True)
-    assert [type(each) for each in ended] == [WrongPin, RequestCancelled]
+    assert [type(each) for each in ended] == [WrongPinError, RequestCancelledError]
     assert not login.pins.logged_in(certificate)
     assert tries(folder) == 4
     await log_in(login, certificate, source, bytearray(b"4321"))

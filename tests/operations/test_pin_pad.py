@@ -11,7 +11,7 @@ import pytest
 from native_host.card.connection import CardConnection
 from native_host.card.pin_pad import PinPad
 from native_host.card.source import Reader
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.mock_card.faults import CommandName
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
@@ -19,7 +19,7 @@ from native_host.operations.authenticate import AuthenticateRequest, authenticat
 from native_host.operations.sign import (
     HashToSign,
     Signatures,
-    SigningInterrupted,
+    SigningInterruptedError,
     SignRequest,
     sign,
 )
@@ -126,7 +126,7 @@ async def test_cancel_on_the_reader_is_cancel(
     source: MockCardSource, typings: list[Typing]
 ) -> None:
     typings.append(CANCELLED)
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await log_in(Person([""]), source)
 
 
@@ -144,7 +144,7 @@ async def test_cancel_on_the_reader_in_the_middle_of_a_batch_is_an_interruption(
     source: MockCardSource, typings: list[Typing]
 ) -> None:
     typings += ["123456", CANCELLED]
-    with pytest.raises(SigningInterrupted) as caught:
+    with pytest.raises(SigningInterruptedError) as caught:
         await sign_two(Person([""]), source)
     assert caught.value.reason == "USER_CANCELLED"
     assert len(caught.value.done.signatures) == 1
@@ -188,7 +188,9 @@ async def test_whoever_cancels_while_the_reader_waits_for_pin2_signs_nothing(
     for _ in range(100):
         await asyncio.sleep(0)
     go_on.set()
-    with pytest.raises(UserCancelled if who == "person" else asyncio.CancelledError):
+    with pytest.raises(
+        UserCancelledError if who == "person" else asyncio.CancelledError
+    ):
         await signing
     assert CommandName.VERIFY in commands
     assert CommandName.SIGN not in commands

@@ -16,7 +16,7 @@ from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.sign import (
     Signatures,
-    SigningInterrupted,
+    SigningInterruptedError,
 )
 from tests.operations.faulty_session import (
     Handy,
@@ -97,7 +97,7 @@ def test_no_try_is_spent_that_nobody_typed(
     wrong = {pin for pin in pins if pin != "right"}
     assert mine >= 5 - len(wrong), "a PIN that was refused has been sent again"
     assert other == 5
-    if isinstance(result, SigningInterrupted):
+    if isinstance(result, SigningInterruptedError):
         assert len(result.done.signatures) == 1
     elif isinstance(result, Signatures):
         assert [each.name for each in result.signatures] == ["a", "b"]

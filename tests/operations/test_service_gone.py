@@ -8,18 +8,18 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from native_host.card.pcsc import PcscSource
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import CommandName
 from native_host.mock_card.state import MockCardState
-from native_host.operations.sign import Signatures, SigningInterrupted
+from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.prompt import Problem, Step
 from tests.card.virtual_reader import has_card, reader_where
 from tests.operations.faulty_session import PIN_STATUS
 from tests.operations.person import Person, until
 from tests.operations.test_every_fault import OPERATIONS
-from tests.pcsc import Room, isolated
-from tests.refusing import refusing
+from tests.support.pcsc import Room, isolated
+from tests.support.refusing import refusing
 
 GONE = "PCSC_UNAVAILABLE"
 ENDINGS = (signal.SIGTERM, signal.SIGKILL)
@@ -165,7 +165,7 @@ async def test_a_service_that_goes_in_a_later_signature_interrupts_the_batch(
         card = Watched(state, killing(room, command, 2))
         start_anew(room, card)
         async with PcscSource() as source:
-            with pytest.raises(SigningInterrupted) as caught:
+            with pytest.raises(SigningInterruptedError) as caught:
                 await operation(source, person)
         assert (caught.value.reason, caught.value.total) == (GONE, 3)
         assert [each.name for each in caught.value.done.signatures] == ["a"]
@@ -187,7 +187,7 @@ async def test_a_service_that_refuses_is_said_in_the_window(room: Room) -> None:
                 await until(person.problems)
                 assert set(person.problems()) == {"PCSC_DENIED"}
                 person.cancel()
-                with pytest.raises(UserCancelled) as caught:
+                with pytest.raises(UserCancelledError) as caught:
                     await asked
                 assert caught.value.reason == "PCSC_DENIED"
         room.start_service()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.mock_card.authority import make_satu
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
@@ -143,7 +143,7 @@ async def test_when_none_can_be_used_the_last_reason_is_said(
     await until(person.problems)
     assert person.problems() == ["PIN_BLOCKED"]
     person.cancel()
-    with pytest.raises(UserCancelled) as caught:
+    with pytest.raises(UserCancelledError) as caught:
         await login
     assert caught.value.reason == "PIN_BLOCKED"
 
@@ -202,7 +202,7 @@ async def test_whoever_cancels_the_choice_has_cancelled(
     login = log_in(person, readers)
     await until(lambda: person.choices)
     person.cancel()
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await login
 
 
@@ -256,7 +256,7 @@ async def test_the_card_asked_for_is_said_to_be_locked_though_another_is_in(
     await until(person.problems)
     assert person.problems() == ["PIN_BLOCKED"]
     person.cancel()
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await signing
 
 
@@ -268,7 +268,7 @@ async def test_a_certificate_that_is_on_neither_card_is_said(
     await until(lambda: person.shown and person.shown[-1][0] is Step.WAITING_FOR_CARD)
     assert person.problems()[-1] == "CERTIFICATE_MISMATCH"
     person.cancel()
-    with pytest.raises(UserCancelled) as caught:
+    with pytest.raises(UserCancelledError) as caught:
         await signing
     assert caught.value.reason == "CERTIFICATE_MISMATCH"
     assert not person.choices

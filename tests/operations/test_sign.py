@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
-from native_host.errors import InvalidArgument
+from native_host.errors import InvalidArgumentError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.sign import (
@@ -202,7 +202,7 @@ async def test_a_wrong_request_is_refused_before_a_window_opens(
     source: MockCardSource, wrong: str
 ) -> None:
     person = Person([PIN2])
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         await begin(person, source, WRONG_REQUESTS[wrong])
     assert person.conversation is None
 
@@ -214,7 +214,7 @@ async def test_documents_with_a_function_that_is_not_known_are_refused(
         SignRequest(ORIGIN, "fi", documents=inbox, hash_function="MD5"),
         SignRequest(ORIGIN, "fi", documents=inbox, hashes=(hash_of(b"x"),)),
     ):
-        with pytest.raises(InvalidArgument):
+        with pytest.raises(InvalidArgumentError):
             await begin(Person(), source, asked)
 
 
@@ -235,7 +235,7 @@ async def test_a_certificate_whose_key_can_not_sign_that_is_refused_at_once(
         key_type=key_type,
     )
     person = Person([PIN2])
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         await begin(person, old_source, asked)
     assert person.conversation is None
 
@@ -246,9 +246,9 @@ async def test_a_wrong_chunk_ends_it_before_a_card_is_looked_for(
     person = Person([PIN2])
     signing = begin(person, source, SignRequest(ORIGIN, "fi", documents=inbox))
     await until(lambda: person.shown)
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         inbox.put(0, 1, b"x")
-    with pytest.raises(InvalidArgument):
+    with pytest.raises(InvalidArgumentError):
         await signing
     assert person.shown == [(Step.RECEIVING, None)]
     assert not inside(place)

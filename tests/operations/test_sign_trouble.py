@@ -11,13 +11,13 @@ import pytest
 
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.signature import KeyType
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.mock_card.profiles import PinReference
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState, PinData
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.sign import (
-    SigningInterrupted,
+    SigningInterruptedError,
     SignRequest,
     sign,
 )
@@ -60,7 +60,7 @@ async def test_a_certificate_that_is_not_the_cards_is_said(
         Problem("CERTIFICATE_MISMATCH"),
     )
     person.cancel()
-    with pytest.raises(UserCancelled) as caught:
+    with pytest.raises(UserCancelledError) as caught:
         await signing
     assert caught.value.reason == "CERTIFICATE_MISMATCH"
     assert not person.questions
@@ -76,7 +76,7 @@ async def test_nothing_is_signed_with_the_authentication_key(
     await until(person.problems)
     assert person.problems() == ["CERTIFICATE_MISMATCH"]
     person.cancel()
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await signing
     assert not person.questions
 
@@ -96,7 +96,7 @@ async def test_a_key_that_is_not_certified_for_signing_is_not_used(
         signing = begin(person, source, request(certificate=certificate))
         await until(lambda: signing.done() or person.problems())  # noqa: B023
         person.cancel()
-        with pytest.raises(UserCancelled) as caught:
+        with pytest.raises(UserCancelledError) as caught:
             await signing
         assert caught.value.reason == "UNSUPPORTED_CARD"
         assert not person.questions
@@ -110,7 +110,7 @@ async def test_an_rsa_key_that_the_card_does_not_have_is_said_to_the_person_alon
     await until(person.problems)
     assert person.problems() == ["KEY_MISSING"]
     person.cancel()
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await signing
     assert not person.questions
 
@@ -127,7 +127,7 @@ async def test_a_pin2_that_is_blocked_is_said_and_not_asked_for(
     signing = begin(person, source)
     await until(person.problems)
     person.cancel()
-    with pytest.raises(UserCancelled) as caught:
+    with pytest.raises(UserCancelledError) as caught:
         await signing
     assert caught.value.reason == "PIN_BLOCKED"
     assert not person.questions
@@ -160,7 +160,7 @@ async def test_the_last_wrong_try_is_said_and_nothing_is_signed(
     signing = begin(person, source)
     await until(person.problems)
     person.cancel()
-    with pytest.raises(UserCancelled) as caught:
+    with pytest.raises(UserCancelledError) as caught:
         await signing
     assert caught.value.reason == "PIN_BLOCKED"
     assert person.questions[0].tries_left == 1
@@ -219,7 +219,7 @@ async def test_whoever_cancels_in_the_middle_gets_what_was_signed(
             person.cancel()
 
     asked = SignRequest(ORIGIN, "fi", documents=inbox)
-    with pytest.raises(SigningInterrupted) as caught:
+    with pytest.raises(SigningInterruptedError) as caught:
         await sign(asked, source=source, prompt=person, progress=cancel_at)
     error = caught.value
     assert (error.reason, error.total) == ("USER_CANCELLED", 3)
@@ -248,7 +248,7 @@ async def test_what_was_signed_is_told_also_when_nobody_foresaw_what_failed(
 
     monkeypatch.setattr(FineidCard, "sign", break_down)
     person = Person([PIN2])
-    with pytest.raises(SigningInterrupted) as caught:
+    with pytest.raises(SigningInterruptedError) as caught:
         await begin(person, source, request(hash_of(b"x", "a"), hash_of(b"y", "b")))
     assert (caught.value.reason, caught.value.total) == ("INTERNAL", 2)
     [made] = caught.value.done.signatures
@@ -273,7 +273,7 @@ async def test_nothing_is_sent_for_whoever_cancels_between_two_signatures(
 
     monkeypatch.setattr(FineidCard, "verify_pin", cancel_meanwhile)
     asked = request(hash_of(b"x", "a"), hash_of(b"y", "b"))
-    with pytest.raises((UserCancelled, SigningInterrupted)):
+    with pytest.raises((UserCancelledError, SigningInterruptedError)):
         await begin(person, source, asked)
     assert verified == 1
 
@@ -287,7 +287,7 @@ async def test_whoever_cancels_before_the_first_signature_has_cancelled(
         if word == "signing":
             person.cancel()
 
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await sign(request(), source=source, prompt=person, progress=cancel)
     assert tries(folder) == (5, 5)
 
@@ -297,7 +297,7 @@ async def test_nothing_is_received_or_read_before_the_person_says_it_was_them(
 ) -> None:
     asked = SignRequest(ORIGIN, "fi", documents=inbox, started_by_person=False)
     person = Person(started=False)
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await begin(person, source, asked)
     assert not person.shown
 
@@ -309,5 +309,5 @@ async def test_cancelled_while_documents_come(
     signing = begin(person, source, SignRequest(ORIGIN, "fi", documents=inbox))
     await until(lambda: person.shown)
     person.cancel()
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await signing

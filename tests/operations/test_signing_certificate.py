@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.signing_certificate import (
@@ -64,7 +64,7 @@ async def test_the_older_card_gives_its_ec_key(
 async def test_whoever_does_not_agree_gives_nothing_away(
     source: MockCardSource,
 ) -> None:
-    with pytest.raises(UserCancelled) as caught:
+    with pytest.raises(UserCancelledError) as caught:
         await begin(Person(agrees=False), source)
     assert caught.value.reason is None
 
@@ -109,6 +109,6 @@ async def test_nothing_is_read_before_the_person_says_it_was_them(
 ) -> None:
     request = CertificateRequest(REQUEST.origin, "fi", started_by_person=False)
     person = Person(started=False)
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await begin(person, source, request)
     assert not person.shown

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import PinBlocked
+from native_host.card.errors import PinBlockedError
 from native_host.errors import (
-    Busy,
-    RequestCancelled,
-    UserCancelled,
+    BusyError,
+    RequestCancelledError,
+    UserCancelledError,
 )
 from native_host.mock_card.faults import CommandName, Fault
 from native_host.mock_card.source import MockCardSource
@@ -62,7 +62,7 @@ async def test_cancel_is_for_all_who_wait(
     await until(lambda: windows.persons and windows.persons[0].questions)
     windows.persons[0].cancel()
     results = await asyncio.gather(*asked, return_exceptions=True)
-    assert all(isinstance(each, UserCancelled) for each in results)
+    assert all(isinstance(each, UserCancelledError) for each in results)
     assert len(windows.persons) == 1
 
 
@@ -71,13 +71,13 @@ async def test_too_many_at_once_are_refused(
 ) -> None:
     asked = [asyncio.create_task(sign(login, certificate)) for _ in range(8)]
     await until(lambda: windows.persons)
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         await sign(login, certificate)
-    with pytest.raises(Busy):
+    with pytest.raises(BusyError):
         await login.prepare()
     await login.close()
     results = await asyncio.gather(*asked, return_exceptions=True)
-    assert all(isinstance(each, RequestCancelled) for each in results)
+    assert all(isinstance(each, RequestCancelledError) for each in results)
 
 
 async def test_who_asks_after_the_first_signature_gets_a_window_of_its_own(
@@ -129,9 +129,9 @@ async def test_a_program_that_tries_again_by_itself_opens_no_window_after_cancel
     asked = asyncio.create_task(sign(login, certificate))
     await until(lambda: windows.persons and windows.persons[0].questions)
     windows.persons[0].cancel()
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await asked
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await sign(login, certificate)
     assert len(windows.persons) == 1
 
@@ -201,7 +201,7 @@ async def test_another_card_does_not_sign(
         )
         assert not windows.persons[0].questions
         await strange.close()
-        with pytest.raises((UserCancelled, RequestCancelled)):
+        with pytest.raises((UserCancelledError, RequestCancelledError)):
             await asked
 
 
@@ -219,10 +219,10 @@ async def test_a_blocked_pin_is_said_in_the_window(
     await until(lambda: windows.persons and windows.persons[0].problems())
     assert windows.persons[0].problems() == ["PIN_BLOCKED"]
     windows.persons[0].cancel()
-    with pytest.raises(UserCancelled) as caught:
+    with pytest.raises(UserCancelledError) as caught:
         await asked
-    assert caught.value.reason == PinBlocked.code
-    with pytest.raises(PinBlocked):
+    assert caught.value.reason == PinBlockedError.code
+    with pytest.raises(PinBlockedError):
         await log_in(login, certificate, source, bytearray(b"1234"))
 
 
@@ -236,5 +236,5 @@ async def test_a_signature_that_does_not_verify_does_not_leave(
     await until(lambda: windows.persons and windows.persons[0].problems())
     assert windows.persons[0].problems() == ["SIGNATURE_INVALID"]
     windows.persons[0].cancel()
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await asked

@@ -18,7 +18,7 @@ from native_host.operations.sign import Signatures
 from native_host.pin_prompt.prompt import Problem, Step
 from tests.operations.faulty_session import log_in, signing_of
 from tests.operations.person import Person, until
-from tests.pcsc import READERS, Room, isolated
+from tests.support.pcsc import READERS, Room, isolated
 
 FIRST, SECOND = READERS[:2]
 PIN1, PIN2 = "1234", "123456"

@@ -14,7 +14,7 @@ from native_host.card.signature import (
     token_algorithm,
 )
 from native_host.errors import (
-    RequestExpired,
+    RequestExpiredError,
 )
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
@@ -108,7 +108,7 @@ async def sign(login: TlsLogin, certificate: CardCertificate) -> None:
 
 async def sign_late(login: TlsLogin, certificate: CardCertificate) -> None:
     """Ask for a signature for which nobody waits, and see the person ready."""
-    with pytest.raises(RequestExpired):
+    with pytest.raises(RequestExpiredError):
         await sign(login, certificate)
 
 

@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from native_host.pin_prompt.gui.codes_page import CodesPage
 from native_host.pin_prompt.gui.rules import Kept, Rule
 from native_host.pin_prompt.messages import AskCodes
-from native_host.pin_prompt.questions import CodeField
+from native_host.pin_prompt.model import CodeField
 from tests.pin_prompt.conftest import NEW_PIN1, NEW_PIN2, SEVEN, Stage, a_codes_question
 
 EIGHT = CodeField("activation", (8,))

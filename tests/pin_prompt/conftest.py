@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
-from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.input_guard import Guard
 from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.gui.render import offscreen_application
 from native_host.pin_prompt.gui.widgets import SiteLabel
 from native_host.pin_prompt.gui.window import PromptWindow
 from native_host.pin_prompt.messages import AskPin, Open, Request
-from native_host.pin_prompt.questions import (
+from native_host.pin_prompt.model import (
     CodeField,
     CodesQuestion,
     Conversation,

@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 
 from native_host.pin_prompt.messages import AskPin, AskStarted, Late, Show
-from native_host.pin_prompt.questions import Problem, Step
+from native_host.pin_prompt.model import Problem, Step
 from tests.pin_prompt.conftest import Stage, a_question
 
 NAME, DESCRIPTION = QAccessible.Text.Name, QAccessible.Text.Description

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from jeepney import HeaderFields, Message
 
-from native_host.pin_prompt.questions import CodesQuestion, PinQuestion
+from native_host.pin_prompt.model import CodesQuestion, PinQuestion
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.pin_prompt.accessibility_bus import (
@@ -30,7 +30,7 @@ from tests.pin_prompt.conftest import (
     a_hash,
     a_question,
 )
-from tests.screen import Screen, open_screen
+from tests.support.screen import Screen, open_screen
 
 QUESTIONS: dict[str, PinQuestion | CodesQuestion] = {
     "PIN1": a_question(),

@@ -11,7 +11,7 @@ from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.pages import ChoosePage
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.messages import AskConsent, AskPin, ChooseCard, Show
-from native_host.pin_prompt.questions import (
+from native_host.pin_prompt.model import (
     CardChoice,
     ConsentQuestion,
     Problem,

@@ -6,14 +6,14 @@ import asyncio
 import pytest
 
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from native_host.pin_prompt.prompt import PromptFailed
-from native_host.pin_prompt.questions import (
+from native_host.pin_prompt.model import (
     CardChoice,
     CodeField,
     ConsentQuestion,
     Problem,
     Step,
 )
+from native_host.pin_prompt.prompt import PromptError
 from tests.pin_prompt.conftest import (
     NEW_PIN1,
     NEW_PIN2,
@@ -38,7 +38,7 @@ async def test_the_pin_is_typed() -> None:
 
 async def test_a_real_card_is_refused() -> None:
     prompt = AutomaticPrompt({"PIN1": "1234"})
-    with pytest.raises(PromptFailed, match="mock card only"):
+    with pytest.raises(PromptError, match="mock card only"):
         await prompt.open(a_conversation(test_card=False))
 
 
@@ -46,12 +46,12 @@ async def test_a_real_card_is_refused() -> None:
 async def test_a_refused_pin_is_not_typed_again(change: dict[str, bool]) -> None:
     prompt = AutomaticPrompt({"PIN1": "1234"})
     await prompt.open(a_conversation())
-    with pytest.raises(PromptFailed, match="refused"):
+    with pytest.raises(PromptError, match="refused"):
         await prompt.ask_pin(a_question(tries_left=4, **change))
 
 
 async def test_a_pin_that_was_not_set_up_is_said() -> None:
-    with pytest.raises(PromptFailed, match="PIN2"):
+    with pytest.raises(PromptError, match="PIN2"):
         await AutomaticPrompt({"PIN1": "1234"}).ask_pin(a_question(role="PIN2"))
 
 
@@ -64,7 +64,7 @@ async def test_the_first_card_is_chosen_and_consent_given() -> None:
 
 async def test_nobody_types_on_a_reader() -> None:
     prompt = AutomaticPrompt({"PIN1": "1234"})
-    with pytest.raises(PromptFailed, match="reader"):
+    with pytest.raises(PromptError, match="reader"):
         await prompt.ask_pin(a_question(pin_pad=True))
 
 
@@ -93,7 +93,7 @@ async def test_a_problem_ends_the_waiting_for_a_person() -> None:
     waiting = asyncio.ensure_future(prompt.watch(asyncio.Event().wait()))
     await asyncio.sleep(0)
     prompt.show(Step.WAITING_FOR_CARD, Problem("PIN_BLOCKED"))
-    with pytest.raises(PromptFailed, match="PIN_BLOCKED"):
+    with pytest.raises(PromptError, match="PIN_BLOCKED"):
         await waiting
 
 
@@ -104,7 +104,7 @@ async def test_a_problem_ends_the_waiting_for_a_person() -> None:
 async def test_nobody_puts_in_what_is_missing(step: Step, code: str) -> None:
     prompt = AutomaticPrompt({})
     prompt.show(step)
-    with pytest.raises(PromptFailed, match=code):
+    with pytest.raises(PromptError, match=code):
         await prompt.watch(asyncio.Event().wait())
 
 
@@ -148,10 +148,10 @@ async def test_codes_that_were_set_up_are_typed(field: CodeField, code: bytes) -
 async def test_no_other_code_is_typed(
     set_up: dict[str, str], changes: dict[str, bool], why: str
 ) -> None:
-    with pytest.raises(PromptFailed, match=why):
+    with pytest.raises(PromptError, match=why):
         await AutomaticPrompt(set_up).ask_codes(a_codes_question(**changes))
 
 
 async def test_nobody_takes_the_offer_to_activate() -> None:
-    with pytest.raises(PromptFailed, match="activate"):
+    with pytest.raises(PromptError, match="activate"):
         await AutomaticPrompt(SET_UP).offer_activation(partly=False)

@@ -14,7 +14,7 @@ from native_host.pin_prompt.messages import (
     OfferActivation,
     Show,
 )
-from native_host.pin_prompt.questions import ConsentQuestion, Operation, Step
+from native_host.pin_prompt.model import ConsentQuestion, Operation, Step
 from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
 from tests.pin_prompt.terminal import Terminal
 

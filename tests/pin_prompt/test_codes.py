@@ -4,7 +4,7 @@
 import pytest
 
 from native_host.pin_prompt import codes, texts
-from native_host.pin_prompt.questions import CodeField
+from native_host.pin_prompt.model import CodeField
 from tests.pin_prompt.conftest import NEW_PIN1, OLD_PIN, PUK, SEVEN, a_codes_question
 
 EACH = pytest.mark.parametrize("language", texts.languages())

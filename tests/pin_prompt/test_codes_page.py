@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from native_host.pin_prompt.questions import CodeField
+from native_host.pin_prompt.model import CodeField
 from tests.pin_prompt.codes_stage import BOTH, EIGHT, ask, press
 from tests.pin_prompt.conftest import NEW_PIN1, NEW_PIN2, OLD_PIN, PUK, SEVEN, Stage
 

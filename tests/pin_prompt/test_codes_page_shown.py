@@ -13,7 +13,7 @@ from native_host.pin_prompt.gui.look import LOOKS
 from native_host.pin_prompt.gui.rules import Rule
 from native_host.pin_prompt.gui.widgets import Band
 from native_host.pin_prompt.messages import AskCodes, AskPin, OfferActivation, Show
-from native_host.pin_prompt.questions import Operation, Problem, Step
+from native_host.pin_prompt.model import Operation, Problem, Step
 from tests.pin_prompt.codes_stage import ask, press
 from tests.pin_prompt.conftest import (
     NEW_PIN1,

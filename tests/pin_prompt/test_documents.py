@@ -10,13 +10,13 @@ import pytest
 from native_host.card.signature import HASH_SIZES
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.documents import (
-    DocumentChanged,
+    DocumentChangedError,
     Kind,
     described,
     kind_of,
     read_document,
 )
-from native_host.pin_prompt.questions import Document
+from native_host.pin_prompt.model import Document
 from tests.pin_prompt.conftest import a_document, a_hash
 
 
@@ -63,7 +63,7 @@ def test_what_has_changed_is_not_read(tmp_path: Path, now: bytes) -> None:
     document = a_document(tmp_path, b"agreed")
     assert document.path is not None
     Path(document.path).write_bytes(now)
-    with pytest.raises(DocumentChanged):
+    with pytest.raises(DocumentChangedError):
         read_document(document)
 
 
@@ -72,16 +72,16 @@ def test_what_is_no_file_of_its_own_is_not_read(tmp_path: Path) -> None:
     assert document.path is not None
     path = Path(document.path)
     path.rename(tmp_path / "elsewhere")
-    with pytest.raises(DocumentChanged):
+    with pytest.raises(DocumentChangedError):
         read_document(document)
     path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(DocumentChanged):
+    with pytest.raises(DocumentChangedError):
         read_document(document)
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(DocumentChanged):
+    with pytest.raises(DocumentChangedError):
         read_document(document)
-    with pytest.raises(DocumentChanged):
+    with pytest.raises(DocumentChangedError):
         read_document(a_hash())
 
 

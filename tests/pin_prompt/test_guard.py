@@ -7,9 +7,9 @@ from PySide6.QtGui import QInputMethodEvent
 from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication
 
-from native_host.pin_prompt.gui.guard import GUARD_MILLISECONDS, Guard
+from native_host.pin_prompt.gui.input_guard import GUARD_MILLISECONDS, Guard
 from native_host.pin_prompt.messages import AskPin, AskStarted, Show
-from native_host.pin_prompt.questions import Progress, Step
+from native_host.pin_prompt.model import Progress, Step
 from tests.pin_prompt.conftest import Stage, a_question
 
 

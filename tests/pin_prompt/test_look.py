@@ -15,7 +15,7 @@ from native_host.pin_prompt.gui.look import (
     readable,
 )
 from native_host.pin_prompt.messages import AskCodes, AskPin, Late, Request, Show
-from native_host.pin_prompt.questions import Operation, Problem, Step
+from native_host.pin_prompt.model import Operation, Problem, Step
 from tests.pin_prompt.conftest import Stage, a_codes_question, a_hash, a_question
 
 

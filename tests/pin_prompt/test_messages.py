@@ -27,7 +27,7 @@ from native_host.pin_prompt.messages import (
     read_answer,
     split_codes,
 )
-from native_host.pin_prompt.questions import (
+from native_host.pin_prompt.model import (
     CardChoice,
     ConsentQuestion,
     Document,

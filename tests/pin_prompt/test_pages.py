@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.picture import Picture
 from native_host.pin_prompt.messages import AskPin, AskStarted, Close, Request, Show
-from native_host.pin_prompt.questions import Problem, Step
+from native_host.pin_prompt.model import Problem, Step
 from tests.pin_prompt.conftest import Stage, a_question
 
 ENTER, ESCAPE, TAB = Qt.Key.Key_Return, Qt.Key.Key_Escape, Qt.Key.Key_Tab

@@ -25,7 +25,7 @@ from native_host.pin_prompt.messages import (
     Request,
     Show,
 )
-from native_host.pin_prompt.questions import CardChoice, Operation, Problem, Step
+from native_host.pin_prompt.model import CardChoice, Operation, Problem, Step
 from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
 
 FOR_PROGRAMS: list[Operation] = ["tls-login", "prepare-login"]

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.pin_prompt.gui.look import LOOKS
-from native_host.pin_prompt.prompt import PromptFailed
-from native_host.pin_prompt.questions import Step
+from native_host.pin_prompt.model import Step
+from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from native_host.processes import parent_of
@@ -26,7 +26,7 @@ from tests.pin_prompt.conftest import (
     a_question,
 )
 from tests.pin_prompt.pictures import slow_jpeg
-from tests.screen import Screen, open_screen
+from tests.support.screen import Screen, open_screen
 
 TITLE = "Kortilla: identify yourself"
 
@@ -269,7 +269,7 @@ async def test_a_picture_is_not_decoded_any_longer_than_there_is_a_window(
     prompt = WindowPrompt(window)
     asking, decoders = await open_slow_picture(screen, window, tmp_path, prompt)
     window.kill()
-    with pytest.raises(PromptFailed):
+    with pytest.raises(PromptError):
         await asking
     await asyncio.to_thread(
         screen.wait_until, lambda: not any(runs(decoder) for decoder in decoders)
@@ -288,7 +288,7 @@ async def test_escape_and_closing_cancel(
     asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
     await asyncio.sleep(0)
     await asyncio.to_thread(screen.press, keys)
-    with pytest.raises(UserCancelled):
+    with pytest.raises(UserCancelledError):
         await asking
     await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
     await prompt.close()

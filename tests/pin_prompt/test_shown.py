@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from native_host.pin_prompt.shown import (
+from native_host.pin_prompt.escaping import (
     shown_digest,
     shown_name,
     shown_program,

@@ -15,7 +15,7 @@ from native_host.pin_prompt.gui import viewer
 from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
 from native_host.pin_prompt.gui.viewer import DocumentPage
 from native_host.pin_prompt.messages import AskPin, Close, Show
-from native_host.pin_prompt.questions import Problem, Step
+from native_host.pin_prompt.model import Problem, Step
 from tests.pin_prompt.conftest import Stage, a_document, a_hash, a_question
 from tests.pin_prompt.pictures import huge_png, picture, slow_jpeg, written
 

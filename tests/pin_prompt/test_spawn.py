@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from native_host.pin_prompt.prompt import PromptFailed
+from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.pin_prompt.conftest import a_conversation
-from tests.screen import open_screen
+from tests.support.screen import open_screen
 
 PRINT_IT = "import json, os; print(json.dumps(dict(os.environ)))"
 HOSTILE = {
@@ -52,7 +52,7 @@ def test_without_a_screen_no_window_is_started(monkeypatch: pytest.MonkeyPatch) 
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
-    with pytest.raises(PromptFailed, match="--prompt terminal"):
+    with pytest.raises(PromptError, match="--prompt terminal"):
         spawn()
 
 

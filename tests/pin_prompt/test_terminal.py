@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.prompt import Progress, PromptFailed, Step
+from native_host.pin_prompt.prompt import Progress, PromptError, Step
 from native_host.pin_prompt.terminal import TerminalPrompt
 from tests.pin_prompt.conftest import a_conversation, a_document, a_hash
 from tests.pin_prompt.terminal import ASKED, PROGRAM, Terminal, at
@@ -394,5 +394,5 @@ async def test_it_is_never_cancelled_but_by_ctrl_c(
     assert not done
     waiting.cancel()
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(PromptFailed, match="needs a terminal"):
+    with pytest.raises(PromptError, match="needs a terminal"):
         await TerminalPrompt().open(a_conversation())

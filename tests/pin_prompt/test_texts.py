@@ -12,7 +12,7 @@ import pytest
 from native_host.card.errors import CardError, CardKind
 from native_host.languages import SPOKEN
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.questions import Problem, Progress, Step
+from native_host.pin_prompt.model import Problem, Progress, Step
 
 FOLDER = Path(texts.__file__).parent
 CATALOGUES: dict[str, dict[str, str]] = {

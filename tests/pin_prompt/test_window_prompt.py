@@ -12,20 +12,20 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.pin_prompt.messages import MAX_REQUEST, AskStarted, encode_request
-from native_host.pin_prompt.prompt import PromptFailed
-from native_host.pin_prompt.questions import (
+from native_host.pin_prompt.model import (
     CardChoice,
     ConsentQuestion,
     Problem,
     Progress,
     Step,
 )
+from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
-from tests.offscreen import OFFSCREEN
 from tests.pin_prompt.conftest import a_codes_question, a_conversation, a_question
+from tests.support.offscreen import OFFSCREEN
 
 #: What each script begins with: ``hear`` reads a request, ``say`` answers.
 HEAD = """
@@ -135,7 +135,7 @@ async def test_codes_come_each_in_a_buffer_by_its_name() -> None:
 async def test_codes_that_do_not_fit_are_refused(values: tuple[str, ...]) -> None:
     async with scripted(VISIBLE + codes(*values) + TO_THE_END) as (prompt, _):
         await prompt.open(a_conversation())
-        with pytest.raises(PromptFailed, match="don't fit"):
+        with pytest.raises(PromptError, match="don't fit"):
             await prompt.ask_codes(a_codes_question())
 
 
@@ -171,7 +171,7 @@ async def test_cancelling_is_heard_whatever_goes_on(ask: str) -> None:
         if ask == "wait":
             await prompt.wait_for_cancel()
             return
-        with pytest.raises(UserCancelled):
+        with pytest.raises(UserCancelledError):
             if ask == "started":
                 await prompt.ask_started()
             elif ask == "pin":
@@ -191,7 +191,7 @@ async def test_cancelling_counts_though_the_pin_has_come() -> None:
         await asyncio.sleep(0)
         prompt._receive(bytearray(b'{"type": "pin", "number": 1, "digits": "1234"}'))
         prompt._receive(bytearray(b'{"type": "cancel"}'))
-        with pytest.raises(UserCancelled):
+        with pytest.raises(UserCancelledError):
             await asking
 
 
@@ -230,7 +230,7 @@ async def test_a_card_that_there_is_not_is_not_chosen() -> None:
     script = "say(type='chosen', number=hear()['number'], index=2)\n"
     async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
         await prompt.open(a_conversation())
-        with pytest.raises(PromptFailed):
+        with pytest.raises(PromptError):
             await prompt.choose_card(CARDS)
 
 
@@ -312,9 +312,9 @@ async def test_a_window_that_dies_or_talks_nonsense_fails(last_words: str) -> No
     script = f"{VISIBLE}asked = hear()\n{last_words}\n{TO_THE_END}"
     async with scripted(script) as (prompt, _):
         await prompt.open(a_conversation())
-        with pytest.raises(PromptFailed):
+        with pytest.raises(PromptError):
             await prompt.ask_pin(a_question())
-        with pytest.raises(PromptFailed):
+        with pytest.raises(PromptError):
             await prompt.watch(asyncio.Event().wait())
 
 
@@ -322,21 +322,21 @@ async def test_a_process_that_was_dead_before_it_was_opened_fails() -> None:
     process = spawn([sys.executable, "-I", "-c", ""])
     process.wait()
     prompt = WindowPrompt(process)
-    with pytest.raises(PromptFailed):
+    with pytest.raises(PromptError):
         await prompt.open(a_conversation())
     await prompt.close()
 
 
 async def test_a_window_that_never_appears_fails() -> None:
     async with scripted(TO_THE_END, open_within=0.05) as (prompt, _):
-        with pytest.raises(PromptFailed, match="in time"):
+        with pytest.raises(PromptError, match="in time"):
             await prompt.open(a_conversation())
 
 
 async def test_what_is_too_long_to_be_shown_fails() -> None:
     async with scripted(VISIBLE + TO_THE_END) as (prompt, _):
         await prompt.open(a_conversation())
-        with pytest.raises(PromptFailed, match="too much"):
+        with pytest.raises(PromptError, match="too much"):
             await prompt.ask_pin(a_question(name="A" * MAX_REQUEST))
 
 
@@ -346,7 +346,7 @@ async def test_closing_ends_whoever_still_waits() -> None:
         asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
         await asyncio.sleep(0)
         await prompt.close()
-        with pytest.raises(PromptFailed, match="closed"):
+        with pytest.raises(PromptError, match="closed"):
             await asking
         await prompt.close()
 
@@ -381,7 +381,7 @@ async def test_the_real_window_appears_and_goes() -> None:
     assert not done
     await prompt.close()
     assert process.returncode == 0
-    with pytest.raises(PromptFailed):
+    with pytest.raises(PromptError):
         await asking
 
 
@@ -434,7 +434,7 @@ async def test_the_real_window_without_a_screen_fails(
     monkeypatch.setenv("DISPLAY", ":no-such")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     prompt = WindowPrompt(spawn())
-    with pytest.raises(PromptFailed, match="ended by itself"):
+    with pytest.raises(PromptError, match="ended by itself"):
         await prompt.open(a_conversation())
     await prompt.close()
 

@@ -51,7 +51,7 @@ BOOLEANS |= {0x202, 0x210}
 NUMBERS = {0x0, 0x80, 0x87, 0x100, 0x121, 0x166}
 
 
-class Ckr(Exception):
+class CkrError(Exception):
     """The server answered with a return value that is not CKR_OK."""
 
     def __init__(self, value: int) -> None:
@@ -171,7 +171,7 @@ class Answer:
 
 
 def take_apart(body: bytes, name: str) -> list[Any]:
-    """Return the values of an answer to a call. Raises ``Ckr``."""
+    """Return the values of an answer to a call. Raises ``CkrError``."""
     number, _, response = CALLS[name]
     answer = Answer(body)
     call, signature = answer.number(4), answer.array().decode()
@@ -180,7 +180,7 @@ def take_apart(body: bytes, name: str) -> list[Any]:
         value = answer.number(8)
         answer.end()
         assert value != 0
-        raise Ckr(value)
+        raise CkrError(value)
     assert (call, signature) == (number, response)
     values = []
     kinds = signature.replace("au", "U").replace("ay", "Y").replace("aA", "A")
@@ -259,7 +259,7 @@ class Client:
             return take_apart(await answer, name)
 
     async def call(self, name: str, *arguments: bytes) -> list[Any]:
-        """Make a call and return the values of its answer. Raises ``Ckr``."""
+        """Make a call and return the values of its answer. Raises ``CkrError``."""
         return await self.begin(name, *arguments)
 
     # -- Calls that tests make all the time -------------------------------------------

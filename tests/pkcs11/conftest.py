@@ -19,7 +19,7 @@ from native_host.mock_card.state import MockCardState
 from native_host.operations.tls_login import TlsLogin
 from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.server import serve_client
-from native_host.pkcs11.token import Tokens
+from native_host.pkcs11.token import SlotManager
 from tests.operations.person import Person
 from tests.pkcs11.client import Client
 from tests.pkcs11.real import Scene, open_scene
@@ -72,7 +72,7 @@ class House:
     """
 
     source: CardSource
-    tokens: Tokens
+    tokens: SlotManager
     pins: list[list[str]] = field(default_factory=list)
     windows: list[Person] = field(default_factory=list)
     closed: list[Person] = field(default_factory=list)
@@ -151,7 +151,7 @@ class House:
 @asynccontextmanager
 async def open_house(source: CardSource) -> AsyncIterator[House]:
     """A server over a source of cards, which must be closed after it."""
-    house = House(source, Tokens(source))
+    house = House(source, SlotManager(source))
     try:
         yield house
     finally:

@@ -105,14 +105,14 @@ def main() -> None:
     with atheris.instrument_imports(include=["native_host.pkcs11"]):
         for name in ("cryptoki", "mechanisms", "objects", "server"):
             importlib.import_module(f"native_host.pkcs11.{name}")
-        from native_host.pkcs11.token import Tokens
+        from native_host.pkcs11.token import SlotManager
     logging.getLogger("native_host").addHandler(_Alarm(logging.ERROR))
     loop = asyncio.new_event_loop()
     folder = Path(tempfile.mkdtemp())
     MockCardState.create(folder / "card")
 
     async def begin() -> Any:
-        tokens = Tokens(MockCardSource(folder / "card"))
+        tokens = SlotManager(MockCardSource(folder / "card"))
         tokens.start()
         await tokens.settled()
         return tokens

@@ -20,12 +20,12 @@ from yarl import URL
 from kortilla import Trust
 from kortilla.demo import DemoServer
 from kortilla.demo.tls_login import GateSettings
+from native_host.cli.demo.demo_home import Stage
 from native_host.cli.demo.site_authority import Authority
-from native_host.cli.demo.stage import Stage
 from native_host.cli.demo.token import TokenSocket, add_token, client_library
 from native_host.mock_card.state import MockCardState
 from native_host.pkcs11.serve import BROWSERS_PATIENCE
-from tests.browser.house import Card
+from tests.browser.browser_home import Card
 from tests.browser.window import Door, Window
 
 __all__ = [

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from native_host.mock_card.state import MockCardState
 from tests.operations.person import until
-from tests.pkcs11.client import Ckr, Client
+from tests.pkcs11.client import CkrError, Client
 from tests.pkcs11.conftest import House
 
 ECDSA, ECDSA_SHA384, RSA_PKCS, RSA_PSS = 0x1041, 0x1045, 0x1, 0xD
@@ -29,7 +29,7 @@ async def public_key_of(client: Client, session: int) -> object:
 
 
 async def refused(client: Client, value: int, name: str, *arguments: bytes) -> None:
-    with pytest.raises(Ckr) as caught:
+    with pytest.raises(CkrError) as caught:
         await client.call(name, *arguments)
     assert hex(caught.value.value) == hex(value), name
 

@@ -13,7 +13,7 @@ from native_host.pkcs11.cryptoki import Cryptoki
 from tests.pkcs11.client import (
     CALLS,
     HANDSHAKE,
-    Ckr,
+    CkrError,
     Client,
     TooSmall,
     attributes,
@@ -31,7 +31,7 @@ ECDSA, ECDSA_SHA384, RSA_PKCS, RSA_PSS = 0x1041, 0x1045, 0x1, 0xD
 
 async def refused(client: Client, value: int, name: str, *arguments: bytes) -> None:
     """Make a call that must be answered with a return value."""
-    with pytest.raises(Ckr) as caught:
+    with pytest.raises(CkrError) as caught:
         await client.call(name, *arguments)
     assert hex(caught.value.value) == hex(value), name
 
@@ -79,7 +79,7 @@ async def test_nothing_is_answered_before_the_beginning(house: House) -> None:
 
 
 async def test_it_begins_once_ends_and_begins_again(client: Client) -> None:
-    with pytest.raises(Ckr, match="0x191"):
+    with pytest.raises(CkrError, match="0x191"):
         await client.initialize()
     session = await client.open_session()
     await client.call("Finalize")
@@ -350,6 +350,6 @@ async def test_who_waits_for_an_event_is_told_of_the_end(client: Client) -> None
     waiting = client.begin("WaitForSlotEvent", u64(0))
     await client.call("GetInfo")
     await client.call("Finalize")
-    with pytest.raises(Ckr, match="0x190"):
+    with pytest.raises(CkrError, match="0x190"):
         async with asyncio.timeout(20):
             await waiting

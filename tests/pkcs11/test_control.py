@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from native_host.card.errors import PinBlocked
-from native_host.errors import ProgramNotRunning, UserCancelled
+from native_host.card.errors import PinBlockedError
+from native_host.errors import ProgramNotRunningError, UserCancelledError
 from native_host.operations.login_servers import (
-    ControlFailed,
+    ControlError,
     RunningServer,
     prepare_login,
     running_servers,
@@ -22,7 +22,7 @@ from native_host.operations.login_servers import (
 from native_host.pkcs11.control import ControlSocket
 from native_host.pkcs11.program import Program
 from tests.operations.person import until
-from tests.token_control import runtime_folder
+from tests.support.token_control import runtime_folder
 
 FIREFOX = Program(4711, "Firefox")
 
@@ -84,8 +84,8 @@ async def test_a_socket_that_nobody_listens_on_is_taken_away(folder: Path) -> No
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (UserCancelled(), "USER_CANCELLED"),
-        (PinBlocked("blocked"), "PIN_BLOCKED"),
+        (UserCancelledError(), "USER_CANCELLED"),
+        (PinBlockedError("blocked"), "PIN_BLOCKED"),
         (ZeroDivisionError("secret"), "INTERNAL"),
     ],
 )
@@ -95,7 +95,7 @@ async def test_what_stood_in_the_way_is_told(error: Exception, code: str) -> Non
 
     async with ControlSocket(FIREFOX, fail):
         [server] = await running_servers()
-        with pytest.raises(ControlFailed) as caught:
+        with pytest.raises(ControlError) as caught:
             await prepare_login(server)
     assert caught.value.code == code
     assert "secret" not in str(caught.value)
@@ -104,7 +104,7 @@ async def test_what_stood_in_the_way_is_told(error: Exception, code: str) -> Non
 async def test_a_server_that_has_gone_is_said() -> None:
     async with ControlSocket(FIREFOX, done):
         [server] = await running_servers()
-    with pytest.raises(ProgramNotRunning):
+    with pytest.raises(ProgramNotRunningError):
         await prepare_login(server)
 
 
@@ -142,7 +142,7 @@ async def test_the_preparing_is_called_off_when_the_server_ends() -> None:
             [server] = await running_servers()
             asking = asyncio.create_task(prepare_login(server))
             await began.wait()
-        with pytest.raises(ProgramNotRunning):
+        with pytest.raises(ProgramNotRunningError):
             await asking
 
 
@@ -230,7 +230,7 @@ async def test_another_user_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> 
     async with ControlSocket(FIREFOX, done):
         [server] = await running_servers()
         monkeypatch.setattr(os, "geteuid", lambda: 54321)
-        with pytest.raises(ProgramNotRunning):
+        with pytest.raises(ProgramNotRunningError):
             await prepare_login(server)
         reader, writer = await asyncio.open_unix_connection(server.path)
         async with asyncio.timeout(20):
@@ -251,5 +251,5 @@ async def test_without_a_runtime_folder_nobody_is_found(
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     async with ControlSocket(FIREFOX, done):
         assert await running_servers() == []
-    with pytest.raises(ProgramNotRunning):
+    with pytest.raises(ProgramNotRunningError):
         await prepare_login(RunningServer(Path("/nowhere"), 1, "", 1))

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from native_host.mock_card.source import MockCardSource
-from tests.pkcs11.client import Ckr, Client, array, octets, take_apart, u32, u64
+from tests.pkcs11.client import CkrError, Client, array, octets, take_apart, u32, u64
 from tests.pkcs11.conftest import House, open_house
 from tests.pkcs11.conversation import CONVERSATION, NAMES, message
 
@@ -153,7 +153,7 @@ async def test_the_conversation_as_it_is_goes_through(house: House) -> None:
         name = NAMES[int.from_bytes(body[:4])]
         try:
             take_apart(await client.send(body), name)
-        except Ckr as error:
+        except CkrError as error:
             errors.append((name, hex(error.value)))
     assert errors == [("SignInit", "0x70"), ("Login", "0xa2"), ("Logout", "0x101")]
 

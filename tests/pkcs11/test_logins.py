@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from native_host.card.errors import CardBusy
+from native_host.card.errors import CardBusyError
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from tests.operations.person import until
 from tests.operations.readers import SeveralReaders
 from tests.operations.tls_logins import change_pin
-from tests.pkcs11.client import Ckr, Client, octets, u32, u64
+from tests.pkcs11.client import CkrError, Client, octets, u32, u64
 from tests.pkcs11.conftest import CopyCard, House, open_house
 from tests.pkcs11.signing import ECDSA, key_of, refused, tries
 
@@ -35,7 +35,7 @@ async def test_after_a_login_no_window_is_shown_until_the_logout(
     signing = client.sign_begun(session, bytes(48))
     await until(lambda: house.windows and house.windows[0].questions)
     house.windows[0].cancel()
-    with pytest.raises(Ckr, match="0x50"):
+    with pytest.raises(CkrError, match="0x50"):
         await signing
 
 
@@ -64,7 +64,7 @@ async def test_a_login_ends_with_what_it_was_for(
     signing = client.sign_begun(session, bytes(48))
     await until(lambda: house.windows and house.windows[0].questions)
     house.windows[0].cancel()
-    with pytest.raises(Ckr, match="0x50"):
+    with pytest.raises(CkrError, match="0x50"):
         await signing
 
 
@@ -111,7 +111,7 @@ async def test_a_card_that_another_program_holds_is_a_device_error(
     session, _ = await key_of(client)
 
     async def held(_reader: object) -> None:
-        raise CardBusy("held")
+        raise CardBusyError("held")
 
     monkeypatch.setattr(source, "connect", held)
     await refused(client, 0x30, "Login", u64(session), u64(1), octets(b"1234"))
@@ -123,7 +123,7 @@ async def test_a_login_ends_where_its_pin_is_not_the_right_one_any_more(
     session, key = await key_of(client)
     await client.call("Login", u64(session), u64(1), octets(b"1234"))
     change_pin(folder, "4321")
-    with pytest.raises(Ckr, match="0xa0"):
+    with pytest.raises(CkrError, match="0xa0"):
         await client.sign(session, key, ECDSA, bytes(48))
     assert await client.call("GetSessionInfo", u64(session)) == [1, 0, 4, 0]
     await client.call("Login", u64(session), u64(1), octets(b"4321"))

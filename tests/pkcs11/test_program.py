@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.operations.login_servers import Stranger
+from native_host.operations.login_servers import ForeignPeerError
 from native_host.pkcs11.program import peer_of, program_of
 
 Run = Callable[..., subprocess.Popen[bytes]]
@@ -91,7 +91,7 @@ def test_the_other_end_of_a_socket_is_known() -> None:
 def test_another_user_is_a_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = socket.socketpair()
     monkeypatch.setattr(os, "geteuid", lambda: 54321)
-    with ours, theirs, pytest.raises(Stranger):
+    with ours, theirs, pytest.raises(ForeignPeerError):
         peer_of(ours)
 
 

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 
 from native_host.browsers import nss, p11_kit
-from tests.ordinary import as_ordinary, program_called
 from tests.pkcs11.real import Scene, open_scene, serving, tstclnt
+from tests.support.ordinary import as_ordinary, program_called
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

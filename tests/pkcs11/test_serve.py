@@ -15,12 +15,12 @@ import pytest
 
 from native_host.config import Config
 from native_host.operations.login_servers import prepare_login, running_servers
-from native_host.pkcs11.errors import SocketUnusable
+from native_host.pkcs11.errors import SocketUnusableError
 from native_host.pkcs11.serve import serve_socket
 from tests.pkcs11.client import Client, u32, u64
 from tests.pkcs11.conversation import CONVERSATION, message
 from tests.pkcs11.test_control import mode_of, names_in
-from tests.token_control import runtime_folder
+from tests.support.token_control import runtime_folder
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -245,17 +245,17 @@ def test_a_socket_that_is_in_use_or_that_others_can_reach_is_refused(
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
         other.listen()
-        with pytest.raises(SocketUnusable, match="another program"):
+        with pytest.raises(SocketUnusableError, match="another program"):
             serve_socket(Config(), path)
     path.unlink()
     path.write_text("not a socket")
-    with pytest.raises(SocketUnusable):
+    with pytest.raises(SocketUnusableError):
         serve_socket(Config(), path)
     assert path.read_text() == "not a socket"
     path.parent.chmod(0o777)
-    with pytest.raises(SocketUnusable, match="others"):
+    with pytest.raises(SocketUnusableError, match="others"):
         serve_socket(Config(), path)
-    with pytest.raises(SocketUnusable):
+    with pytest.raises(SocketUnusableError):
         serve_socket(Config(), session / ("x" * 200))
 
 

@@ -18,7 +18,7 @@ from native_host.mock_card.faults import CommandName, Fault, FaultName
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from tests.operations.person import until
-from tests.pkcs11.client import Ckr, Client, TooSmall, mechanism, octets, u32, u64
+from tests.pkcs11.client import CkrError, Client, TooSmall, mechanism, octets, u32, u64
 from tests.pkcs11.conftest import CopyCard, House
 from tests.pkcs11.signing import ECDSA, begin, key_of, public_key_of, refused
 
@@ -36,7 +36,7 @@ async def test_all_else_is_answered_while_a_person_types(
     await refused(client, 0x90, "SignInit", u64(session), mechanism(ECDSA, 1), u64(key))
     assert not signing.done()
     house.windows[0].cancel()
-    with pytest.raises(Ckr, match="0x50"):
+    with pytest.raises(CkrError, match="0x50"):
         await signing
 
 
@@ -52,7 +52,7 @@ async def test_two_signatures_at_a_time_show_one_window(house: House) -> None:
     assert window.conversation.program == "Firefox"
     window.cancel()
     for signing in (first, second):
-        with pytest.raises(Ckr, match="0x50"):
+        with pytest.raises(CkrError, match="0x50"):
             await signing
     assert len(house.windows) == 1
 
@@ -64,7 +64,7 @@ async def test_the_window_closes_with_the_session(
     session, signing = await begin(house, client)
     arguments = {"CloseSession": u64(session), "CloseAllSessions": u64(1)}
     await client.call(how, arguments.get(how, b""))
-    with pytest.raises(Ckr, match="0xb0"):
+    with pytest.raises(CkrError, match="0xb0"):
         await signing
     await until(lambda: house.closed == house.windows)
 
@@ -105,7 +105,7 @@ async def test_a_card_that_is_pulled_ends_signature_and_session(
     await refused(client, 0xB3, "GetSessionInfo", u64(session))
     assert (await client.call("GetSlotInfo", u64(1)))[2] == 6
     house.windows[0].cancel()
-    with pytest.raises(Ckr, match="0x50"):
+    with pytest.raises(CkrError, match="0x50"):
         await signing
 
 
@@ -117,7 +117,7 @@ async def test_a_new_try_works_after_the_person_cancelled(
 ) -> None:
     _, signing = await begin(house, client)
     house.windows[0].cancel()
-    with pytest.raises(Ckr, match="0x50"):
+    with pytest.raises(CkrError, match="0x50"):
         await signing
     house.pins = [["1234"]]
     session, key = await key_of(client)
@@ -260,14 +260,14 @@ async def test_a_signature_that_is_called_off_takes_its_window_along(
     nothing = b"\xff\xff\xff\xff" + u64(0)  # no mechanism
     rest = {"SessionCancel": u64(0x800), "SignInit": nothing}
     await client.call(how, u64(session), rest[how])
-    with pytest.raises(Ckr, match="0x50"):
+    with pytest.raises(CkrError, match="0x50"):
         await signing
     await until(lambda: house.closed == house.windows)
     # Who asks right then is asked in a window of its own.
     _, again = await begin(house, client)
     await until(lambda: len(house.windows) == 2 and house.windows[1].questions)
     house.windows[1].cancel()
-    with pytest.raises(Ckr, match="0x50"):
+    with pytest.raises(CkrError, match="0x50"):
         await again
 
 
@@ -292,7 +292,7 @@ async def test_the_window_of_a_card_that_has_gone_closes_with_the_session(
     source.remove()
     await until(lambda: "CARD_REMOVED" in house.windows[0].problems())
     await client.call("Finalize")
-    with pytest.raises(Ckr, match="0xb0"):
+    with pytest.raises(CkrError, match="0xb0"):
         await signing
     await until(lambda: house.closed == house.windows)
 
@@ -303,6 +303,6 @@ async def test_a_card_that_fails_while_signing_is_a_device_error(
     session, key = await key_of(client)
     await client.call("Login", u64(session), u64(1), octets(b"1234"))
     MockCardState.open(folder).set_faults(Fault(FaultName.GARBLED, CommandName.SIGN))
-    with pytest.raises(Ckr, match="0x30"):
+    with pytest.raises(CkrError, match="0x30"):
         await client.sign(session, key, ECDSA, bytes(48))
     assert len(await client.sign(session, key, ECDSA, bytes(48))) == 96

@@ -10,14 +10,14 @@ from typing import ParamSpec, TypeVar
 import pytest
 
 from native_host.card.connection import CardConnection
-from native_host.card.errors import CardBusy, PcscUnavailable
+from native_host.card.errors import CardBusyError, PcscUnavailableError
 from native_host.card.source import CardSource, Reader
 from native_host.mock_card.faults import CommandName, Fault, FaultName
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
-from native_host.pkcs11.token import Tokens
+from native_host.pkcs11.token import SlotManager
 from tests.operations.readers import SeveralReaders
-from tests.pkcs11.client import Ckr, Client, u32, u64
+from tests.pkcs11.client import CkrError, Client, u32, u64
 from tests.pkcs11.conftest import CopyCard, House, open_house
 
 P = ParamSpec("P")
@@ -44,9 +44,9 @@ async def test_a_card_comes_goes_and_comes_again(
     source.remove()
     assert await event(client) == 1
     assert await slots(client) == []
-    with pytest.raises(Ckr, match="0xb3"):
+    with pytest.raises(CkrError, match="0xb3"):
         await client.call("GetSessionInfo", u64(session))
-    with pytest.raises(Ckr, match="0xe0"):
+    with pytest.raises(CkrError, match="0xe0"):
         await client.open_session()
     source.insert()
     assert await event(client) == 1
@@ -63,7 +63,7 @@ async def test_a_card_that_was_put_back_between_two_calls_has_no_old_sessions(
     source.insert()
     assert await event(client) == 1
     assert await slots(client) == [1]
-    with pytest.raises(Ckr, match="0xb3"):
+    with pytest.raises(CkrError, match="0xb3"):
         await client.call("GetSessionInfo", u64(session))
 
 
@@ -83,7 +83,7 @@ async def test_no_call_waits_for_ever_for_a_card(source: MockCardSource) -> None
             raise AssertionError
 
     async with Slow(source._state.folder) as slow:
-        tokens = Tokens(slow, patience=0.01)
+        tokens = SlotManager(slow, patience=0.01)
         house = House(slow, tokens)
         client = await house.client()
         assert await slots(client) == []
@@ -100,7 +100,7 @@ async def test_a_card_that_another_program_holds_is_tried_again_by_a_later_call(
         async def connect(self, reader: Reader) -> CardConnection:
             self.tried += 1
             if not self.free:
-                raise CardBusy("held")
+                raise CardBusyError("held")
             return await super().connect(reader)
 
     async with Held(folder) as held, open_house(held) as house:
@@ -199,7 +199,7 @@ async def test_two_cards_are_two_tokens_and_each_stays_in_its_slot(
         assert await event(client) == 1
         assert await slots(client) == [2]
         await client.call("GetSessionInfo", u64(second))
-        with pytest.raises(Ckr, match="0xb3"):
+        with pytest.raises(CkrError, match="0xb3"):
             await client.call("GetSessionInfo", u64(first))
         two.sources["B"].remove()
         assert await event(client) == 2
@@ -240,7 +240,7 @@ class NoService(CardSource):
 
     async def readers(self) -> tuple[Reader, ...]:
         if not self.there.is_set():
-            raise PcscUnavailable("It does not run.")
+            raise PcscUnavailableError("It does not run.")
         return await self._then.readers()
 
     async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
@@ -251,7 +251,7 @@ class NoService(CardSource):
             if gone.done():
                 self.there.clear()
                 self.gone.clear()
-                raise PcscUnavailable("It went.")
+                raise PcscUnavailableError("It went.")
             return change.result()
         finally:
             for task in (gone, change):

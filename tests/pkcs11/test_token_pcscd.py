@@ -6,9 +6,9 @@ from native_host.mock_card.card import MockCard
 from native_host.mock_card.faults import CommandName
 from native_host.mock_card.state import MockCardState
 from tests.operations.person import until
-from tests.pcsc import READER, Room, isolated
-from tests.pkcs11.client import Ckr, u32, u64
+from tests.pkcs11.client import CkrError, u32, u64
 from tests.pkcs11.conftest import open_house
+from tests.support.pcsc import READER, Room, isolated
 
 
 class Logged(MockCard):
@@ -52,7 +52,7 @@ async def test_a_card_is_read_without_a_reset_signs_and_is_noticed_to_go(
         assert await gone == [1]
         try:
             await client.call("GetSessionInfo", u64(session))
-        except Ckr as error:
+        except CkrError as error:
             assert error.value == 0xB3
         else:
             raise AssertionError("The session goes with the card.")

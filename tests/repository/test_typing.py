@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.guide import blocks
+from tests.support.guide import blocks
 
 TYPED = Path(__file__).parent / "typed"
 #: A service imports the first from the second.

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from playwright.async_api import BrowserContext, Error, Page, async_playwright
 
-from native_host.cli.demo.errors import BrowserFailed, BrowserMissing
+from native_host.cli.demo.errors import BrowserError, BrowserMissingError
 
 __all__ = ["Chromium"]
 
@@ -29,7 +29,7 @@ class Chromium:
     """A running Chromium, and the one tab of it that is driven.
 
     Made by ``launch``, which is an asynchronous context manager. Every method raises
-    ``BrowserFailed`` when the browser does not do what it was asked to. ``page`` and
+    ``BrowserError`` when the browser does not do what it was asked to. ``page`` and
     ``context`` are Playwright's, for what goes further.
     """
 
@@ -57,11 +57,11 @@ class Chromium:
         ``NativeMessagingHosts`` it looks for manifests. ``environment`` is the rest of
         its environment. ``extension`` is a folder to load as an unpacked extension.
         To the hosts in ``shown_to`` and below them, a client certificate is shown
-        without anybody being asked which. Raises ``BrowserMissing``.
+        without anybody being asked which. Raises ``BrowserMissingError``.
         """
         program = shutil.which("chromium")
         if program is None:
-            raise BrowserMissing("Chromium", "chromium")
+            raise BrowserMissingError("Chromium", "chromium")
         loading = (
             ()
             if extension is None
@@ -152,4 +152,4 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except Error as error:
-        raise BrowserFailed(error.message.splitlines()[0]) from error
+        raise BrowserError(error.message.splitlines()[0]) from error

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from native_host.browsers.hosts import Family
-from native_host.cli.demo.errors import DemoFailed
-from native_host.cli.demo.stage import extension_folder
+from native_host.cli.demo.demo_home import extension_folder
+from native_host.cli.demo.errors import DemoError
 from native_host.cli.options import Card, card_option
 from native_host.cli.output import error_result, print_result, say
 from native_host.commands import missing
-from native_host.errors import KortillaError, UserCancelled
+from native_host.errors import KortillaError, UserCancelledError
 
 __all__ = ["demo"]
 
@@ -90,7 +90,7 @@ def demo(
     try:
         extension_folder()
         from native_host.cli.demo.run import run_demo
-    except (DemoFailed, ModuleNotFoundError) as error:
+    except (DemoError, ModuleNotFoundError) as error:
         return _failed(browser, missing(error, "demo") or str(error))
     try:
         result = asyncio.run(
@@ -102,7 +102,7 @@ def demo(
         return _failed(browser, str(error), error.code)
     except (KeyboardInterrupt, asyncio.CancelledError):
         if headless:
-            return _failed(browser, "The demo was ended.", UserCancelled.code)
+            return _failed(browser, "The demo was ended.", UserCancelledError.code)
         say("The demo has ended.")
         return 0
     except Exception as error:

@@ -3,16 +3,16 @@
 
 from native_host.errors import KortillaError
 
-__all__ = ["BrowserFailed", "BrowserMissing", "DemoFailed"]
+__all__ = ["BrowserError", "BrowserMissingError", "DemoError"]
 
 
-class DemoFailed(KortillaError):
+class DemoError(KortillaError):
     """The demo could not be set up; the message says what is missing."""
 
     code = "DEMO_FAILED"
 
 
-class BrowserMissing(DemoFailed):
+class BrowserMissingError(DemoError):
     """The browser is not installed; the message names the package of Debian."""
 
     code = "BROWSER_MISSING"
@@ -21,7 +21,7 @@ class BrowserMissing(DemoFailed):
         super().__init__(f"{title} is not installed. On Debian: apt install {package}")
 
 
-class BrowserFailed(DemoFailed):
+class BrowserError(DemoError):
     """The browser did not do what it was asked to."""
 
     code = "BROWSER_FAILED"

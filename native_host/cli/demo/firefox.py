@@ -19,7 +19,7 @@ from typing import Any, Self, cast
 
 import aiohttp
 
-from native_host.cli.demo.errors import BrowserFailed, BrowserMissing
+from native_host.cli.demo.errors import BrowserError, BrowserMissingError
 from native_host.cli.demo.process import background, end_process
 
 __all__ = ["QUIET", "SHOW_CERTIFICATE", "Firefox"]
@@ -74,7 +74,7 @@ class Firefox:
     """A running Firefox, and the one tab of it that is driven.
 
     Made by ``launch``, which is an asynchronous context manager. Every method raises
-    ``BrowserFailed`` when the browser does not do what it was asked to.
+    ``BrowserError`` when the browser does not do what it was asked to.
     """
 
     name = "firefox"
@@ -107,11 +107,11 @@ class Firefox:
         ``home/.mozilla``; the profile lies there too. ``environment`` is the rest of
         its environment. ``extension`` is a folder to install as a temporary
         extension. ``preferences`` come on top of a profile that starts quietly.
-        Raises ``BrowserMissing``.
+        Raises ``BrowserMissingError``.
         """
         program = shutil.which("firefox-esr") or shutil.which("firefox")
         if program is None:
-            raise BrowserMissing("Firefox", "firefox-esr")
+            raise BrowserMissingError("Firefox", "firefox-esr")
         async with contextlib.AsyncExitStack() as stack:
             process = await asyncio.create_subprocess_exec(
                 program,
@@ -163,7 +163,7 @@ class Firefox:
             awaitPromise=True,
         )
         if answer["type"] != "success":
-            raise BrowserFailed(f"Script: {answer['exceptionDetails']['text']}")
+            raise BrowserError(f"Script: {answer['exceptionDetails']['text']}")
         value = answer["result"]
         return json.loads(value["value"]) if value["type"] == "string" else None
 
@@ -177,7 +177,7 @@ class Firefox:
                 while not await self._appears(selector):
                     pass
         except TimeoutError:
-            raise BrowserFailed(f"The page never showed {selector}.") from None
+            raise BrowserError(f"The page never showed {selector}.") from None
 
     async def click(self, selector: str) -> None:
         """Click the middle of an element as a mouse does, which pages can trust."""
@@ -242,13 +242,13 @@ class Firefox:
             async with asyncio.timeout(_COMMAND_SECONDS):
                 reply = await answer
         except TimeoutError:
-            raise BrowserFailed(f"Firefox did not answer {method}.") from None
+            raise BrowserError(f"Firefox did not answer {method}.") from None
         except aiohttp.ClientError as error:
-            raise BrowserFailed(f"Firefox went away before {method}.") from error
+            raise BrowserError(f"Firefox went away before {method}.") from error
         finally:
             del self._answers[number]
         if reply["type"] == "error":
-            raise BrowserFailed(f"{method}: {reply['error']}: {reply['message']}")
+            raise BrowserError(f"{method}: {reply['error']}: {reply['message']}")
         return dict(reply["result"])
 
     async def _receive(self) -> None:
@@ -259,7 +259,7 @@ class Firefox:
                 answer.set_result(reply)
         for answer in self._answers.values():
             if not answer.done():
-                answer.set_exception(BrowserFailed("Firefox went away."))
+                answer.set_exception(BrowserError("Firefox went away."))
 
     async def _first_tab(self) -> str:
         tree = await self.command("browsingContext.getTree")
@@ -268,7 +268,7 @@ class Firefox:
     async def _appears(self, selector: str) -> bool:
         try:
             return bool(await self.evaluate(_APPEARS % json.dumps(selector)))
-        except BrowserFailed as error:
+        except BrowserError as error:
             if self._socket.closed:
                 raise
             # The page went away under the script; look at the next one.
@@ -296,7 +296,7 @@ async def _listening_address(errors: asyncio.StreamReader) -> str:
                 logger.debug("%s", line.decode(errors="replace").rstrip())
     except TimeoutError:
         pass
-    raise BrowserFailed("Firefox did not start.")
+    raise BrowserError("Firefox did not start.")
 
 
 async def _log(errors: asyncio.StreamReader) -> None:

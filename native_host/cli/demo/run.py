@@ -18,16 +18,16 @@ from kortilla.validation.trust import Trust
 from native_host.browsers.hosts import Family
 from native_host.cli.demo.ca_service import CAService
 from native_host.cli.demo.chromium import Chromium
-from native_host.cli.demo.errors import BrowserFailed, DemoFailed
+from native_host.cli.demo.demo_home import Stage, extension_folder
+from native_host.cli.demo.errors import BrowserError, DemoError
 from native_host.cli.demo.firefox import SHOW_CERTIFICATE, Firefox
 from native_host.cli.demo.process import cancel_on_signals
 from native_host.cli.demo.site_authority import Authority
-from native_host.cli.demo.stage import Stage, extension_folder
 from native_host.cli.demo.token import TokenSocket, add_token, database
 from native_host.cli.output import say
 from native_host.mock_card.state import MockCardState
 from native_host.pin_prompt.messages import AskPin, Open, encode_request
-from native_host.pin_prompt.questions import Conversation, PinQuestion
+from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.spawn import has_screen
 
 __all__ = ["run_demo"]
@@ -64,13 +64,13 @@ async def run_demo(
     real cards; None is for a mock card in ``state``. Whether a card was revoked is
     asked: of the mock card's CA, which runs beside the service, or of those that a real
     card names. With ``tls`` the browser has the card as a token too, and headless it
-    logs in with that by each version of TLS. Raises ``DemoFailed``; nothing that was
+    logs in with that by each version of TLS. Raises ``DemoError``; nothing that was
     started is left running.
     """
     began = time.monotonic()
     cancel_on_signals()
     if not headless and not has_screen():
-        raise DemoFailed("There is no screen; --headless logs in without one.")
+        raise DemoError("There is no screen; --headless logs in without one.")
     try:
         stage = await asyncio.to_thread(
             Stage.build,
@@ -86,7 +86,7 @@ async def run_demo(
         ca_folder = trust or stage.mock_card_folder
         trusted = Trust.from_folder(ca_folder, test=True)
     except (OSError, TrustConfigurationError) as error:
-        raise DemoFailed(str(error)) from error
+        raise DemoError(str(error)) from error
     async with AsyncExitStack() as around:
         revocation = await around.enter_async_context(
             await _revocation(ca_folder, around)
@@ -182,7 +182,7 @@ async def _log_in(driver: Chromium | Firefox) -> None:
 async def _log_in_by_tls(
     driver: Chromium | Firefox, origin: str, version: str, expected: dict[str, Any]
 ) -> str:
-    """Log out, and in again with the certificate. Raises ``BrowserFailed``."""
+    """Log out, and in again with the certificate. Raises ``BrowserError``."""
     await driver.goto(f"{origin}/fi/session")
     await driver.click("#logout")
     await driver.wait_for("#identify")
@@ -190,9 +190,9 @@ async def _log_in_by_tls(
     await driver.wait_for("#logout, #problem-code", seconds=_LOGIN_SECONDS)
     if await driver.evaluate("document.querySelector('#logout') === null"):
         code = await driver.text("#problem-code")
-        raise BrowserFailed(f"With TLS {version} the page says: {code}")
+        raise BrowserError(f"With TLS {version} the page says: {code}")
     if await driver.text("#satu") != expected["satu"]:
-        raise BrowserFailed(f"With TLS {version} somebody else is logged in.")
+        raise BrowserError(f"With TLS {version} somebody else is logged in.")
     return "ok"
 
 
@@ -210,14 +210,14 @@ async def _sign(driver: Chromium | Firefox) -> bytes:
 async def _wait_for(
     driver: Chromium | Firefox, selector: str, *, seconds: float
 ) -> None:
-    """Wait until something is there. Raises ``BrowserFailed`` with the page's words."""
+    """Wait until something is there. Raises ``BrowserError`` with the page's words."""
     # Whichever comes first: that, or what went wrong.
     problem = "#problem:not([hidden])"
     await driver.wait_for(f"{selector}, {problem}", seconds=seconds)
     if await driver.evaluate(f"document.querySelector('{problem}') !== null"):
         text = await driver.text("#problem-text")
         code = await driver.text("#problem-code")
-        raise BrowserFailed(f"The page says: {text} {code}")
+        raise BrowserError(f"The page says: {text} {code}")
 
 
 async def _draw_window(target: Path, origin: str, shown: dict[str, Any]) -> None:
@@ -240,4 +240,4 @@ async def _draw_window(target: Path, origin: str, shown: dict[str, Any]) -> None
     lines = encode_request(Open(conversation)) + encode_request(AskPin(1, question))
     _, errors = await process.communicate(lines)
     if process.returncode != 0:
-        raise DemoFailed(f"The PIN window could not be drawn: {errors.decode()}")
+        raise DemoError(f"The PIN window could not be drawn: {errors.decode()}")

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from native_host.cli.demo.errors import DemoFailed
+from native_host.cli.demo.errors import DemoError
 
 __all__ = ["Authority"]
 
@@ -81,7 +81,7 @@ class Authority:
     def trust_in(self, folder: Path) -> None:
         """Have an NSS database, as browsers have it, trust this authority.
 
-        One is made where there is none. Raises ``DemoFailed``.
+        One is made where there is none. Raises ``DemoError``.
         """
         folder.mkdir(parents=True, exist_ok=True)
         database = ["certutil", "-d", f"sql:{folder}"]
@@ -95,11 +95,11 @@ def _run(command: list[str]) -> None:
     try:
         subprocess.run(command, check=True)  # noqa: S603 - no word of it is anybody's
     except FileNotFoundError:
-        raise DemoFailed(
+        raise DemoError(
             "certutil is not installed. On Debian: apt install libnss3-tools"
         ) from None
     except subprocess.CalledProcessError as error:
-        raise DemoFailed(f"certutil failed with {error.returncode}.") from error
+        raise DemoError(f"certutil failed with {error.returncode}.") from error
 
 
 def _name(text: str) -> x509.Name:

@@ -18,7 +18,7 @@ from typing import Self
 from native_host.browsers import nss
 from native_host.browsers.hosts import Family
 from native_host.browsers.launcher import python_path
-from native_host.cli.demo.errors import DemoFailed
+from native_host.cli.demo.errors import DemoError
 from native_host.cli.demo.site_authority import Authority
 
 __all__ = ["COMMAND", "TokenSocket", "add_token", "client_library", "database"]
@@ -102,13 +102,13 @@ class TokenSocket:
 
 
 def client_library() -> Path:
-    """Return p11-kit's client module. Raises ``DemoFailed``."""
+    """Return p11-kit's client module. Raises ``DemoError``."""
     multiarch = sysconfig.get_config_var("MULTIARCH") or ""
     for folder in (f"/usr/lib/{multiarch}", "/usr/lib64", "/usr/lib"):
         path = Path(folder, "pkcs11", "p11-kit-client.so")
         if path.exists():
             return path
-    raise DemoFailed(
+    raise DemoError(
         "p11-kit-client.so is not installed. On Debian: apt install p11-kit-modules"
     )
 

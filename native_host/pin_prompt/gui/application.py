@@ -21,7 +21,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QPalette
 from PySide6.QtWidgets import QApplication
 
 from native_host.hardening import forbid_core_files, hide_memory
-from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.input_guard import Guard
 from native_host.pin_prompt.gui.look import dark_palette
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.window import PromptWindow

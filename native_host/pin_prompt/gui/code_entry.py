@@ -7,11 +7,11 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.pin_prompt import codes
-from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.input_guard import Guard
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.rules import Kept, Rule
 from native_host.pin_prompt.gui.widgets import em, label, scaled, wrapping
-from native_host.pin_prompt.questions import CodeField, CodesQuestion
+from native_host.pin_prompt.model import CodeField, CodesQuestion
 from native_host.pin_prompt.texts import Texts
 
 __all__ = ["CodeEntry", "NewPinEntry"]

@@ -7,14 +7,14 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.code_entry import CodeEntry, NewPinEntry
-from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.input_guard import Guard
 from native_host.pin_prompt.gui.letter import Letter
 from native_host.pin_prompt.gui.look import LOOKS
 from native_host.pin_prompt.gui.pages import Page
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.gui.ticks import Understood
+from native_host.pin_prompt.gui.ticks import WrappingCheckBox
 from native_host.pin_prompt.gui.widgets import Notice, em, label
-from native_host.pin_prompt.questions import CodesQuestion, Conversation
+from native_host.pin_prompt.model import CodesQuestion, Conversation
 from native_host.pin_prompt.texts import Texts, printable
 
 __all__ = ["CodesPage", "ManagePage", "OfferPage", "PadCodesPage"]
@@ -67,7 +67,7 @@ class ManagePage(Page):
         self.asks = True
         self.question = question
         self._guard = guard
-        self.understood: Understood | None = None
+        self.understood: WrappingCheckBox | None = None
         self.column.setSpacing(em(self, 0.4))
         holder = {"person.name": question.name, "person.satu": question.satu}
         said = (f"{text(key)}: {printable(value)}" for key, value in holder.items())
@@ -130,7 +130,7 @@ class ManagePage(Page):
             self.news = notice
         if question.tries_left == 1:
             words = self.text(f"last_try.{question.at_risk}.confirm")
-            self.understood = Understood(words)
+            self.understood = WrappingCheckBox(words)
             self.understood.toggled.connect(lambda _on: self.guard(self._guard.active))
             self.column.addWidget(self.understood)
 

@@ -25,10 +25,10 @@ from PySide6.QtWidgets import (
 )
 
 from native_host.pin_prompt.documents import Kind, described, first_kind
+from native_host.pin_prompt.escaping import shown_name
 from native_host.pin_prompt.gui.look import mixed
 from native_host.pin_prompt.gui.widgets import draw_focus, em, label, scaled, wrapping
-from native_host.pin_prompt.questions import Document
-from native_host.pin_prompt.shown import shown_name
+from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
 
 __all__ = ["DocumentList"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPalette, QPen, QPixmap
 
-from native_host.pin_prompt.questions import Operation
+from native_host.pin_prompt.model import Operation
 
 __all__ = [
     "LOOKS",

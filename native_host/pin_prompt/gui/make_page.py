@@ -7,7 +7,7 @@ All but the page for a PIN, from which documents are looked at.
 from collections.abc import Callable
 
 from native_host.pin_prompt.gui.codes_page import CodesPage, OfferPage, PadCodesPage
-from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.input_guard import Guard
 from native_host.pin_prompt.gui.pages import (
     ChoosePage,
     ConsentPage,
@@ -23,7 +23,7 @@ from native_host.pin_prompt.messages import (
     OfferActivation,
     Show,
 )
-from native_host.pin_prompt.questions import Conversation
+from native_host.pin_prompt.model import Conversation
 from native_host.pin_prompt.texts import Texts
 
 __all__ = ["Asked", "make_page"]

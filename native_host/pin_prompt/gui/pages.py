@@ -18,9 +18,9 @@ from PySide6.QtWidgets import (
 
 from native_host.pin_prompt.gui.look import LOOKS, readable
 from native_host.pin_prompt.gui.picture import Picture
-from native_host.pin_prompt.gui.ticks import Choice
+from native_host.pin_prompt.gui.ticks import WrappingRadioButton
 from native_host.pin_prompt.gui.widgets import ConfirmButton, Notice, em, label, scaled
-from native_host.pin_prompt.questions import (
+from native_host.pin_prompt.model import (
     CardChoice,
     ConsentQuestion,
     Conversation,
@@ -295,7 +295,7 @@ class ChoosePage(Page):
         for index, choice in enumerate(choices):
             name, satu = printable(choice.name), printable(choice.satu)
             reader = text("choose.reader", reader=printable(choice.reader))
-            button = Choice(f"{name}, {satu}\n{reader}")
+            button = WrappingRadioButton(f"{name}, {satu}\n{reader}")
             self.group.addButton(button, index)
             self.column.addWidget(button)
         self.group.idToggled.connect(lambda _index, _on: self.guard(self._guarded))

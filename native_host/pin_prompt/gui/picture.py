@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from native_host.pin_prompt.gui.look import readable
 from native_host.pin_prompt.gui.widgets import em
-from native_host.pin_prompt.questions import Step
+from native_host.pin_prompt.model import Step
 
 __all__ = ["Picture"]
 

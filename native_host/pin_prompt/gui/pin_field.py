@@ -13,7 +13,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.input_guard import Guard
 from native_host.pin_prompt.gui.look import LOOKS, readable
 from native_host.pin_prompt.gui.widgets import draw_focus, em
 

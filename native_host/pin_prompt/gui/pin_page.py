@@ -5,13 +5,13 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout
 
 from native_host.pin_prompt.gui.document_list import DocumentList
-from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.input_guard import Guard
 from native_host.pin_prompt.gui.look import LOOKS
 from native_host.pin_prompt.gui.pages import Page
 from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
-from native_host.pin_prompt.gui.ticks import Understood
+from native_host.pin_prompt.gui.ticks import WrappingCheckBox
 from native_host.pin_prompt.gui.widgets import Notice, PenSign, em, label, scaled
-from native_host.pin_prompt.questions import Conversation, PinQuestion
+from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.texts import Texts
 
 __all__ = ["AgreePage", "PadPage", "PinPage"]
@@ -37,7 +37,7 @@ class AgreePage(Page):
         self.asks = self.signs = True
         self._question = question
         self._guard = guard
-        self.understood: Understood | None = None
+        self.understood: WrappingCheckBox | None = None
         self.documents: DocumentList | None = None
         self._news = " ".join(text.news(question))
         self._said = [self._news, conversation.origin]
@@ -100,7 +100,7 @@ class AgreePage(Page):
             self.news = Notice(self._news, serious=serious)
             self.column.addWidget(self.news)
         if question.tries_left == 1:
-            self.understood = Understood(self.text("last_try.confirm"))
+            self.understood = WrappingCheckBox(self.text("last_try.confirm"))
             self.understood.toggled.connect(lambda _on: self.guard(self._guard.active))
             self.column.addWidget(self.understood)
 

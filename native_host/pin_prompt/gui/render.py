@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from native_host.pin_prompt.gui.application import make_application
 from native_host.pin_prompt.gui.codes_page import CodesPage
-from native_host.pin_prompt.gui.guard import Guard
+from native_host.pin_prompt.gui.input_guard import Guard
 from native_host.pin_prompt.gui.look import dark_palette
 from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.gui.viewer import DocumentPage

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QAbstractButton, QCheckBox, QRadioButton
 
 from native_host.pin_prompt.gui.widgets import draw_focus, em, scaled, wrapping
 
-__all__ = ["Choice", "Understood"]
+__all__ = ["WrappingCheckBox", "WrappingRadioButton"]
 
 _WRAPPED = (
     Qt.AlignmentFlag.AlignLeft
@@ -18,7 +18,7 @@ _WRAPPED = (
 )
 
 
-class Understood(QCheckBox):
+class WrappingCheckBox(QCheckBox):
     """A check box whose words wrap, and whose box is as large as the text."""
 
     def __init__(self, words: str) -> None:
@@ -45,7 +45,7 @@ class Understood(QCheckBox):
         _paint(self, _draw_box)
 
 
-class Choice(QRadioButton):
+class WrappingRadioButton(QRadioButton):
     """One of several to choose from; Space and the arrow keys choose."""
 
     def __init__(self, words: str) -> None:

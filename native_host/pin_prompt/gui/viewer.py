@@ -19,11 +19,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from native_host.pin_prompt.documents import Kind
+from native_host.pin_prompt.escaping import shown_name, shown_text
 from native_host.pin_prompt.gui.decoding import Decoding
 from native_host.pin_prompt.gui.pages import Page
 from native_host.pin_prompt.gui.widgets import Notice, em, label, wrapping
-from native_host.pin_prompt.questions import Conversation, Document
-from native_host.pin_prompt.shown import shown_name, shown_text
+from native_host.pin_prompt.model import Conversation, Document
 from native_host.pin_prompt.texts import Texts
 
 __all__ = ["DocumentPage", "PrivateCopies"]

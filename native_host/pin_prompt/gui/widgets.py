@@ -30,7 +30,7 @@ from PySide6.QtWidgets import (
 )
 
 from native_host.pin_prompt.gui.look import Look, draw_pen, mixed, readable
-from native_host.pin_prompt.questions import Conversation
+from native_host.pin_prompt.model import Conversation
 from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts
 

@@ -18,13 +18,13 @@ from PySide6.QtWidgets import (
 
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.documents import (
-    DocumentChanged,
+    DocumentChangedError,
     Kind,
     kind_of,
     read_document,
 )
-from native_host.pin_prompt.gui.guard import Guard
-from native_host.pin_prompt.gui.head import Head, who_asks
+from native_host.pin_prompt.gui.header import Head, who_asks
+from native_host.pin_prompt.gui.input_guard import Guard
 from native_host.pin_prompt.gui.look import LOOKS, icon
 from native_host.pin_prompt.gui.make_page import Asked, make_page
 from native_host.pin_prompt.gui.page_area import SCROLLING, PageArea
@@ -45,7 +45,7 @@ from native_host.pin_prompt.messages import (
     Show,
     encode_answer,
 )
-from native_host.pin_prompt.questions import Conversation, Operation, Step
+from native_host.pin_prompt.model import Conversation, Operation, Step
 
 __all__ = ["PromptWindow"]
 
@@ -202,7 +202,9 @@ class PromptWindow(QDialog):
         self.setWindowTitle(self._text("title"))
         self.setWindowIcon(icon(LOOKS[operation]))
         room = self.screen().availableSize().height() * _SITE_AT_MOST
-        self._head.dress(conversation, self._text, room, self._width(conversation))
+        self._head.set_operation(
+            conversation, self._text, room, self._width(conversation)
+        )
         return conversation
 
     def _page_for(self, request: Asked | AskPin, conversation: Conversation) -> Page:
@@ -241,7 +243,7 @@ class PromptWindow(QDialog):
         try:
             data = read_document(document)
             kind = kind_of(data)
-        except DocumentChanged:
+        except DocumentChangedError:
             pass
         if kind is Kind.PDF and data is not None and document.path is not None:
             page.forget()

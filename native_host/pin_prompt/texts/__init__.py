@@ -14,7 +14,8 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
-from native_host.pin_prompt.questions import (
+from native_host.pin_prompt.escaping import UNSHOWN, shown_program
+from native_host.pin_prompt.model import (
     Conversation,
     Document,
     PinQuestion,
@@ -22,7 +23,6 @@ from native_host.pin_prompt.questions import (
     Progress,
     Step,
 )
-from native_host.pin_prompt.shown import UNSHOWN, shown_program
 
 __all__ = ["Texts", "languages", "load", "printable"]
 

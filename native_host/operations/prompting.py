@@ -5,12 +5,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.operations.documents import sweep_leftovers
+from native_host.pin_prompt.model import Operation
 from native_host.pin_prompt.prompt import Conversation, Progress, Prompt
-from native_host.pin_prompt.questions import Operation
 
-__all__ = ["Report", "Request", "begin", "check_cancelled", "unless"]
+__all__ = ["Report", "Request", "begin", "check_cancelled", "race"]
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ async def begin(
     """Open the prompt, and ask who started this where no click in the page did.
 
     Meanwhile the documents of processes that were killed are deleted. Raises
-    ``UserCancelled`` and ``PromptFailed``.
+    ``UserCancelledError`` and ``PromptError``.
     """
     await prompt.open(
         Conversation(
@@ -66,7 +66,7 @@ async def begin(
 
 
 async def check_cancelled(prompt: Prompt) -> None:
-    """Raise ``UserCancelled`` when the person has cancelled by now.
+    """Raise ``UserCancelledError`` when the person has cancelled by now.
 
     ``Prompt.watch`` would see it after the card has got the next command.
     """
@@ -75,13 +75,13 @@ async def check_cancelled(prompt: Prompt) -> None:
         await asyncio.sleep(0)
         if cancel.done():
             cancel.result()
-            raise UserCancelled
+            raise UserCancelledError
     finally:
         cancel.cancel()
         await asyncio.gather(cancel, return_exceptions=True)
 
 
-async def unless(interruption: Coroutine[Any, Any, None], awaitable: Awaitable[T]) -> T:
+async def race(interruption: Coroutine[Any, Any, None], awaitable: Awaitable[T]) -> T:
     """Await something, unless ``interruption`` ends first by raising its error."""
     work = asyncio.ensure_future(awaitable)
     watch = asyncio.ensure_future(interruption)

@@ -101,7 +101,7 @@ def start(
 def _control() -> socket.socket:
     """Return the way to the process that forks, which ends with this one."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    command = [sys.executable, "-I", "-m", "tests.warm", str(theirs.fileno())]
+    command = [sys.executable, "-I", "-m", "tests.support.warm", str(theirs.fileno())]
     process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
     theirs.close()
 

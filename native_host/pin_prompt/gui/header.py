@@ -15,7 +15,7 @@ from native_host.pin_prompt.gui.widgets import (
     label,
     wrapping,
 )
-from native_host.pin_prompt.questions import Conversation
+from native_host.pin_prompt.model import Conversation
 from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts
 
@@ -41,7 +41,7 @@ class Head(QVBoxLayout):
         """Whether it says who asks, or the page has to."""
         return self._site is not None
 
-    def dress(
+    def set_operation(
         self, conversation: Conversation, text: Texts, room: float, width: int
     ) -> None:
         """Put up the band and the site of an operation in place of any before.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from native_host.browsers.hosts import own_extensions
-from native_host.messaging.caller import Caller, CallerRefused
+from native_host.messaging.caller import Caller, CallerRefusedError
 
 __all__ = ["OWN_PAGE_COMMANDS", "check_own_page"]
 
@@ -30,7 +30,7 @@ _FIREFOX_PAGE = re.compile(
 
 
 def check_own_page(caller: Caller, command: str, values: Mapping[str, Any]) -> None:
-    """Raise ``CallerRefused`` unless a page of our own extension asks.
+    """Raise ``CallerRefusedError`` unless a page of our own extension asks.
 
     An extension that the configuration or a manifest of Web eID's admits is not ours,
     and neither is a caller whom a portal left nameless. A request that carries a web
@@ -39,7 +39,7 @@ def check_own_page(caller: Caller, command: str, values: Mapping[str, Any]) -> N
     why = _objection(caller, values)
     if why:
         logger.warning("%s was asked for and refused: %s", command, why)
-        raise CallerRefused(f"Only Kortilla's own pages may ask for this: {why}.")
+        raise CallerRefusedError(f"Only Kortilla's own pages may ask for this: {why}.")
 
 
 def _objection(caller: Caller, values: Mapping[str, Any]) -> str:

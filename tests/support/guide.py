@@ -6,7 +6,7 @@ from pathlib import Path
 
 __all__ = ["DOCS", "blocks"]
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def blocks(guide: str, language: str) -> list[str]:

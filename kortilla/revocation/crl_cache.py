@@ -22,7 +22,7 @@ from kortilla.revocation.certificates import Subject, crl_addresses
 from kortilla.revocation.crl import RevocationList
 from kortilla.revocation.fetch import Fetcher, Limits, host_of
 from kortilla.revocation.reasons import NoAnswerError, Reason
-from kortilla.revocation.shared import Shared
+from kortilla.revocation.single_flight import SingleFlight
 from kortilla.threads import in_thread
 
 __all__ = ["RevocationLists"]
@@ -70,7 +70,7 @@ class RevocationLists:
         self._limits = limits
         self._refresh = refresh
         self._kept: dict[str, _Kept] = {}
-        self._work: Shared[_Kept] = Shared()
+        self._work: SingleFlight[_Kept] = SingleFlight()
 
     async def close(self) -> None:
         """Stop fetching, and remove the folder if it is a private one."""
@@ -80,7 +80,7 @@ class RevocationLists:
         if own is not None:
             own.cleanup()  # at a process's end there are no threads for it any more
 
-    async def is_listed(
+    async def is_revoked(
         self, subject: Subject, issuer: Subject, *, addresses: tuple[str, ...]
     ) -> tuple[bool, datetime]:
         """Tell whether a certificate is on its issuer's list, and its nextUpdate.

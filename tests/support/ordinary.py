@@ -4,7 +4,7 @@
 import os
 from pathlib import Path
 
-from tests.preload import preload
+from tests.support.preload import preload
 
 __all__ = ["as_ordinary", "program_called"]
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from native_host.messaging.framing import Frame, parse
 
-__all__ = ["WindowAhead"]
+__all__ = ["PromptPrelaunch"]
 
 _NEEDS_WINDOW = (
     *("authenticate", "get-signing-certificate", "prepare", "sign"),
@@ -18,7 +18,7 @@ _NEEDS_WINDOW = (
 )
 
 
-class WindowAhead:
+class PromptPrelaunch:
     """Starts the window's process while the host still imports its own modules.
 
     Nothing of it is visible until the request has been checked.
@@ -43,7 +43,7 @@ class WindowAhead:
                 self.start()
 
     def start(self) -> None:
-        """Start the process unless one is waiting already. Raises ``PromptFailed``."""
+        """Start the process unless one is waiting already. Raises ``PromptError``."""
         from native_host.pin_prompt.spawn import spawn
 
         with self._lock:

@@ -21,11 +21,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from tests import cards
+from tests.support import cards
 
 __all__ = ["run", "running"]
 
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parent.parent.parent
 _TIMEOUT = 60  # seconds
 _PDEATHSIG = 1  # of sys/prctl.h
 
@@ -56,7 +56,7 @@ class _Ahead:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.forked"],
+            [sys.executable, "-m", "tests.support.forked"],
             cwd=_ROOT,
             env={"PATH": os.environ["PATH"], **cards.handed_on()},
             stdin=subprocess.PIPE,

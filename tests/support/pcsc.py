@@ -28,8 +28,8 @@ from pathlib import Path
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.state import MockCardState
 from native_host.mock_card.vpcd import VirtualReader
-from tests import cards, forked
-from tests.preload import preload
+from tests.support import cards, forked
+from tests.support.preload import preload
 
 __all__ = ["READER", "READERS", "Room", "beside", "isolated", "open_room"]
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from native_host.card.errors import PcscDeniedError, PcscUnavailable
+from native_host.card.errors import PcscDeniedError, PcscUnavailableError
 from native_host.card.pcsc_calls import establish_context
-from tests.pcsc import Room
+from tests.support.pcsc import Room
 
 __all__ = ["refusing"]
 
@@ -45,6 +45,6 @@ def _refuses() -> bool:
         establish_context()
     except PcscDeniedError:
         return True
-    except PcscUnavailable:
+    except PcscUnavailableError:
         return False
     raise AssertionError("pcscd lets everybody in")

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The harness that tests of several rooms share."""
