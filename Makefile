@@ -52,7 +52,7 @@ check: packages-check $(VENV)/dev.stamp node_modules/stamp ## Check style, types
 	$(BIN)/python -m pytest -q tests/repository
 
 bench: $(VENV)/dev.stamp bytecode ## Measure the figures that Kortilla aims at.
-	@$(BIN)/python tools/bench.py
+	@$(BIN)/python -m tools.bench
 
 lock: $(VENV)/dev.stamp ## Write the locks anew, with the newest releases allowed.
 	tools/lock

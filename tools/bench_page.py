@@ -10,12 +10,12 @@ import tempfile
 from pathlib import Path
 
 from kortilla import Trust
-from kortilla.demo import DemoServer
 from native_host.browsers.launcher import python_path
-from native_host.cli.demo.chromium import Chromium
-from native_host.cli.demo.demo_home import Stage, extension_folder
 from native_host.mock_card.state import MockCardState
 from tests.support.offscreen import OFFSCREEN
+from tools.demo.chromium import Chromium
+from tools.demo.demo_home import Stage, extension_folder
+from tools.demo.site import DemoServer
 
 __all__ = ["measure"]
 

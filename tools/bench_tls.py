@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from native_host.cli.demo.demo_home import Stage
-from native_host.cli.demo.site_authority import Authority
-from native_host.cli.demo.token import TokenSocket, add_token
 from native_host.mock_card.state import MockCardState
 from tests.support.offscreen import OFFSCREEN
+from tools.demo.demo_home import Stage
+from tools.demo.site_authority import Authority
+from tools.demo.token import TokenSocket, add_token
 
 __all__ = ["main"]
 

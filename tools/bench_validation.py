@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kortilla import Trust, validate
 from kortilla.revocation import Revocation
-from native_host.cli.demo.ca_service import CAService
+from tools.demo.ca_service import CAService
 
 __all__ = ["measure", "show"]
 

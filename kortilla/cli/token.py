@@ -83,7 +83,7 @@ def token(
             raise CommandError(error.code, str(error)) from error
     except ImportError as error:
         raise CommandError(
-            "TESTING_MISSING",
+            "TOOL_MISSING",
             f"{error.name} is missing: pip install 'kortilla[testing]'.",
         ) from error
     say(

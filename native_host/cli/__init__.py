@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 _COMMANDS = {
     "agent": "agent",
     "card": "card",
-    "demo": "demo.command",
+    "demo": "demo",
     "identify": "identify",
     "install": "install",
     "mock-card": "mock_card",

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from native_host.browsers.hosts import OWN_HOST, Family
 from native_host.browsers.launcher import launcher, python_path
-from native_host.cli.demo.demo_home import Stage
 from native_host.mock_card.files import locked
 from native_host.mock_card.state import MockCardState
+from tools.demo.demo_home import Stage
 
 __all__ = ["Card", "House", "end_of"]
 

@@ -15,13 +15,13 @@ from typing import Any, Self
 from playwright.async_api import BrowserContext, CDPSession, Error, Page
 
 from native_host.browsers.hosts import host_names
-from native_host.cli.demo.chromium import Chromium
-from native_host.cli.demo.demo_home import extension_folder
-from native_host.cli.demo.errors import BrowserError
-from native_host.cli.demo.firefox import SHOW_CERTIFICATE
 from tests.browser.browser_home import House
 from tests.browser.marionette import Marionette
 from tests.browser.tls import Authority
+from tools.demo.chromium import Chromium
+from tools.demo.demo_home import extension_folder
+from tools.demo.errors import BrowserError
+from tools.demo.firefox import SHOW_CERTIFICATE
 
 __all__ = ["Browser", "Tab", "open_browser"]
 

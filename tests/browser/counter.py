@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import pytest
 
 from kortilla import Trust
-from kortilla.demo import DemoServer
-from kortilla.demo.tls_login import GateSettings
-from native_host.cli.demo.errors import BrowserError
-from native_host.cli.demo.token import TokenSocket, add_token, database
 from native_host.pkcs11.serve import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card, House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tests.pkcs11.real import serving
+from tools.demo.errors import BrowserError
+from tools.demo.site import DemoServer
+from tools.demo.site.tls_login import GateSettings
+from tools.demo.token import TokenSocket, add_token, database
 
 __all__ = ["Counter", "open_counter"]
 

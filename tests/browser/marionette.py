@@ -16,9 +16,9 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from native_host.cli.demo.errors import BrowserError, BrowserMissingError
-from native_host.cli.demo.firefox import QUIET
-from native_host.cli.demo.process import background, end_process
+from tools.demo.errors import BrowserError, BrowserMissingError
+from tools.demo.firefox import QUIET
+from tools.demo.process import background, end_process
 
 __all__ = ["Marionette"]
 

@@ -15,11 +15,11 @@ from aiohttp import web
 
 from kortilla import LoginService, Trust
 from kortilla.aiohttp import current_identity, setup
-from native_host.cli.demo.errors import BrowserError
 from tests.browser.browsers import Browser, ChromiumTab, FirefoxTab, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.tls import Authority
 from tests.browser.window import Door
+from tools.demo.errors import BrowserError
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

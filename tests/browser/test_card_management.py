@@ -12,8 +12,6 @@ import pytest
 import pytest_asyncio
 
 from native_host.browsers.hosts import Family, host_names
-from native_host.cli.demo.chromium import Chromium
-from native_host.cli.demo.demo_home import extension_folder
 from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import Holder, OpenTab, Visit, ready
@@ -22,6 +20,8 @@ from tests.browser.test_extension_pages import text
 from tests.browser.tls import Authority
 from tests.browser.window import Door, Window
 from tests.support.screen import Screen
+from tools.demo.chromium import Chromium
+from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -16,9 +16,7 @@ from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 from kortilla import Trust
-from kortilla.demo import DemoServer
 from kortilla.revocation import Revocation
-from native_host.cli.demo.ca_service import CAService
 from native_host.mock_card.revoked import revoke
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
@@ -26,6 +24,8 @@ from tests.browser.signing import PIN2
 from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tests.kortilla.signing_parts import make_pdf
+from tools.demo.ca_service import CAService
+from tools.demo.site import DemoServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

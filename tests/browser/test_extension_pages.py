@@ -8,13 +8,13 @@ import pytest
 
 from native_host import VERSION
 from native_host.browsers.hosts import Family
-from native_host.cli.demo.demo_home import extension_folder
 from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, open_browser
 from tests.browser.conftest import OpenTab, ready
 from tests.browser.site import Page, Site
 from tests.browser.test_host_trouble import speak
 from tests.browser.tls import Authority
+from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -8,13 +8,13 @@ import pytest
 import pytest_asyncio
 
 from kortilla import Trust
-from kortilla.demo import DemoServer
 from native_host import WEB_EID_VERSION
 from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, Visit, ready
 from tests.browser.site import NONCE, authenticate
 from tests.browser.tls import Authority
 from tests.browser.window import Door
+from tools.demo.site import DemoServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

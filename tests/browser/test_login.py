@@ -9,12 +9,12 @@ import pytest
 import pytest_asyncio
 
 from kortilla import Trust
-from kortilla.demo import DemoServer
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tests.support.screen import Screen
+from tools.demo.site import DemoServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

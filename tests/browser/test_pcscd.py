@@ -4,7 +4,6 @@
 import asyncio
 
 from kortilla import Trust
-from kortilla.demo import DemoServer
 from native_host.browsers.hosts import Family
 from native_host.mock_card.card import MockCard
 from tests.browser.browser_home import House
@@ -12,6 +11,7 @@ from tests.browser.browsers import SITES, open_browser
 from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tests.support.pcsc import Room, isolated
+from tools.demo.site import DemoServer
 
 
 @isolated

@@ -13,7 +13,6 @@ import pytest_asyncio
 from kortilla import Trust
 from kortilla.validation.trust import certificate_files
 from native_host.browsers.hosts import Family
-from native_host.cli.demo.errors import BrowserError
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.state import MockCardState
 from tests.browser.browser_home import House
@@ -22,6 +21,7 @@ from tests.browser.counter import Counter, open_counter
 from tests.browser.site import Site
 from tests.browser.tls import Authority
 from tests.browser.window import Window
+from tools.demo.errors import BrowserError
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -13,11 +13,11 @@ from asyncinotify import Inotify, Mask
 
 from native_host.browsers.hosts import Family
 from native_host.browsers.pkcs11 import disable, status
-from native_host.cli.demo.firefox import QUIET
-from native_host.cli.demo.process import end_process
 from native_host.operations import login_servers
 from tests.browsers_install.nss_databases import make_profile
 from tests.support.ordinary import as_ordinary
+from tools.demo.firefox import QUIET
+from tools.demo.process import end_process
 
 _SECONDS = 60
 

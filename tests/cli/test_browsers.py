@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from native_host.cli.demo.demo_home import Stage, extension_folder
 from tests.cli.conftest import Run
+from tools.demo.demo_home import Stage, extension_folder
 
 FIREFOX = ".mozilla/native-messaging-hosts"
 

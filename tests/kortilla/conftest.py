@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from kortilla import Trust
-from kortilla.demo import DemoServer
 from native_host.mock_card.pytest_plugin import KortillaCard
 from native_host.mock_card.state import MockCardState
 from tests.kortilla.demo_signer import Signer, issue
@@ -15,6 +14,7 @@ from tests.kortilla.pki import CA, Leaf, key
 from tests.kortilla.redis_server import RedisServer, running_redis
 from tests.kortilla.responder import Server
 from tests.kortilla.sites import NAMES, RunningSite, Sites
+from tools.demo.site import DemoServer
 
 
 @pytest.fixture(scope="session")

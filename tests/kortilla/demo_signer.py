@@ -12,11 +12,11 @@ from pyhanko.sign.validation import async_validate_pdf_signature
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
-from kortilla.demo import DemoServer
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, Leaf, key
 from tests.kortilla.signing_parts import b64, page_answer
 from tests.kortilla.test_demo import Visitor
+from tools.demo.site import DemoServer
 
 NOW = datetime.now(UTC)
 

@@ -12,9 +12,9 @@ import pytest
 from aiohttp import CookieJar
 
 from kortilla import Trust
-from kortilla.demo import DemoServer
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, key
+from tools.demo.site import DemoServer
 
 LANGUAGES = ["fi", "sv", "en"]
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from kortilla.demo.desks import Desks, clean_name
 from kortilla.errors import RelyingPartyError
 from kortilla.signing import processes
 from kortilla.web.texts import catalogue
@@ -15,6 +14,7 @@ from tests.kortilla.demo_signer import Signer, code
 from tests.kortilla.pki import Leaf
 from tests.kortilla.signing_parts import make_pdf
 from tests.kortilla.test_demo import LANGUAGES, Outline
+from tools.demo.site.desks import Desks, clean_name
 
 NOT_PDF = (400, "DOCUMENT_NOT_SIGNABLE")
 
@@ -201,7 +201,7 @@ import asyncio, sys
 sys.modules["pyhanko"] = None
 import aiohttp
 from kortilla import Trust
-from kortilla.demo import DemoServer
+from tools.demo.site import DemoServer
 
 async def main():
     async with DemoServer(Trust((), True)) as demo, aiohttp.ClientSession() as http:
@@ -223,7 +223,7 @@ asyncio.run(main())
 
 def test_each_refusal_of_signing_has_words_of_its_own() -> None:
     """What the validator says of a login would be wrong of a signature."""
-    own = catalogue("en", "kortilla.demo.texts")
+    own = catalogue("en", "tools.demo.site.texts")
     general = catalogue("en")
     for error in RelyingPartyError.__subclasses__():
         text = own.get(f"refused.{error.code}", general[error.code])

@@ -20,10 +20,10 @@ from kortilla.errors import RevocationCheckFailedError
 from kortilla.proxies import Proxies
 from kortilla.revocation import Revocation
 from kortilla.validation.pinned_cas import ADDRESSES
-from native_host.cli.demo.site_authority import Authority
 from tests.kortilla.pki import CA, NOW
 from tests.kortilla.responder import List, OCSPAnswer, Scene, Server, checker_by
 from tests.support.guide import DOCS
+from tools.demo.site_authority import Authority
 
 PROXY = """
 import proxy, sys

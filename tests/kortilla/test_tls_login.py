@@ -17,14 +17,14 @@ from aiohttp import CookieJar
 from cryptography.hazmat.primitives import serialization
 
 from kortilla import Trust
-from kortilla.demo import DemoServer
-from kortilla.demo.tls_gate import CERTIFICATE_HEADER
-from kortilla.demo.tls_login import VERSIONS, GateSettings
 from kortilla.errors import UserCertificateRevokedError
 from kortilla.revocation import CertificatePath
-from native_host.cli.demo.site_authority import Authority
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, Leaf, key
+from tools.demo.site import DemoServer
+from tools.demo.site.tls_gate import CERTIFICATE_HEADER
+from tools.demo.site.tls_login import VERSIONS, GateSettings
+from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -16,11 +16,11 @@ from kortilla import Trust, validate
 from kortilla.cli import main
 from kortilla.errors import RelyingPartyError, UserCertificateRevokedError
 from kortilla.revocation import By, Revocation
-from native_host.cli.demo.ca_service import CAService
 from native_host.mock_card.broken_tokens import BROKEN_TOKENS, BrokenToken
 from native_host.mock_card.pytest_plugin import KortillaCard
 from tests.kortilla.pki import NONCE, ORIGIN
 from tests.kortilla.test_cli import run
+from tools.demo.ca_service import CAService
 
 NAMES = [broken.name for broken in BROKEN_TOKENS]
 TOKEN = ("token", "--origin", ORIGIN, "--nonce", NONCE)
@@ -214,7 +214,7 @@ def test_what_is_wrong_is_named(
     ("missing", "status", "code"),
     [
         (("PySide6", "smartcard"), 0, None),
-        (("native_host",), 1, "TESTING_MISSING"),
+        (("native_host",), 1, "TOOL_MISSING"),
         (("platformdirs",), 0, None),  # not needed where the folder is named
     ],
 )

@@ -18,15 +18,15 @@ import aiohttp
 from yarl import URL
 
 from kortilla import Trust
-from kortilla.demo import DemoServer
-from kortilla.demo.tls_login import GateSettings
-from native_host.cli.demo.demo_home import Stage
-from native_host.cli.demo.site_authority import Authority
-from native_host.cli.demo.token import TokenSocket, add_token, client_library
 from native_host.mock_card.state import MockCardState
 from native_host.pkcs11.serve import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card
 from tests.browser.window import Door, Window
+from tools.demo.demo_home import Stage
+from tools.demo.site import DemoServer
+from tools.demo.site.tls_login import GateSettings
+from tools.demo.site_authority import Authority
+from tools.demo.token import TokenSocket, add_token, client_library
 
 __all__ = [
     "CLIENTS",

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 )
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from native_host.cli.demo.token import client_library
 from tests.pkcs11.real import Finished, Scene
+from tools.demo.token import client_library
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

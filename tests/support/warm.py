@@ -27,7 +27,7 @@ import native_host
 __all__ = ["WarmProcess", "start"]
 
 #: What only other programs than the host and the commands have, or is not to be run.
-_NOT_IMPORTED = ("native_host.cli.demo", "native_host.pin_prompt.gui", "__main__")
+_NOT_IMPORTED = ("tools.demo", "native_host.pin_prompt.gui", "__main__")
 #: What is imported at the first use.
 _BESIDE = ("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "uuid")
 _MESSAGE = 1 << 17  # bytes of what is asked

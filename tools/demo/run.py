@@ -10,25 +10,25 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from kortilla.demo import DemoServer
-from kortilla.demo.tls_login import VERSIONS, GateSettings
 from kortilla.errors import TrustConfigurationError
 from kortilla.revocation import Revocation
 from kortilla.validation.trust import Trust
 from native_host.browsers.hosts import Family
-from native_host.cli.demo.ca_service import CAService
-from native_host.cli.demo.chromium import Chromium
-from native_host.cli.demo.demo_home import Stage, extension_folder
-from native_host.cli.demo.errors import BrowserError, DemoError
-from native_host.cli.demo.firefox import SHOW_CERTIFICATE, Firefox
-from native_host.cli.demo.process import cancel_on_signals
-from native_host.cli.demo.site_authority import Authority
-from native_host.cli.demo.token import TokenSocket, add_token, database
 from native_host.cli.output import say
 from native_host.mock_card.state import MockCardState
 from native_host.pin_prompt.messages import AskPin, Open, encode_request
 from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.spawn import has_screen
+from tools.demo.ca_service import CAService
+from tools.demo.chromium import Chromium
+from tools.demo.demo_home import Stage, extension_folder
+from tools.demo.errors import BrowserError, DemoError
+from tools.demo.firefox import SHOW_CERTIFICATE, Firefox
+from tools.demo.process import cancel_on_signals
+from tools.demo.site import DemoServer
+from tools.demo.site.tls_login import VERSIONS, GateSettings
+from tools.demo.site_authority import Authority
+from tools.demo.token import TokenSocket, add_token, database
 
 __all__ = ["run_demo"]
 

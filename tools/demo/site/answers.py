@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
-from kortilla.demo import pages
 from kortilla.web import texts
+from tools.demo.site import pages
 
 __all__ = [
     "catalogues",
@@ -20,7 +20,7 @@ __all__ = [
     "refusal",
 ]
 
-_TEXTS = "kortilla.demo.texts"
+_TEXTS = "tools.demo.site.texts"
 
 _HEADERS = {
     # Everything comes from here, nothing is written into the page.

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
-from kortilla.demo.contract import PARAGRAPHS
 from kortilla.validation.identity import Identity
+from tools.demo.site.contract import PARAGRAPHS
 
 if TYPE_CHECKING:
-    from kortilla.demo.desks import Document, Signed
+    from tools.demo.site.desks import Document, Signed
 
 __all__ = ["error", "session", "sign", "signed", "start"]
 

@@ -10,7 +10,6 @@ from typing import Literal
 
 from native_host.browsers.hosts import Family, host_names, manifest
 from native_host.browsers.launcher import launcher, python_path
-from native_host.cli.demo.errors import DemoError
 
 __all__ = ["Stage", "extension_folder"]
 
@@ -22,14 +21,8 @@ _PLACES = {
 
 
 def extension_folder() -> Path:
-    """Return the folder of the extension. Raises ``DemoError`` outside a checkout."""
-    folder = Path(__file__).parents[3] / "extension"
-    if not (folder / "manifest.json").is_file():
-        raise DemoError(
-            "The demo needs the extension's folder: run it in a checkout of Kortilla's "
-            "repository, after pip install '.[demo]'."
-        )
-    return folder
+    """Return the folder of the extension."""
+    return Path(__file__).parents[2] / "extension"
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Self
 
 from aiohttp import web
 
-from kortilla.demo.app import create_demo
-from kortilla.demo.tls_login import GateSettings
 from kortilla.revocation import RevocationChecker
 from kortilla.validation.trust import Trust
+from tools.demo.site.app import create_demo
+from tools.demo.site.tls_login import GateSettings
 
 __all__ = ["DemoServer"]
 

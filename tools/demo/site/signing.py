@@ -20,18 +20,6 @@ from aiohttp import web
 
 from kortilla.aiohttp import is_same_origin
 from kortilla.clock import utc_now
-from kortilla.demo import pages
-from kortilla.demo.answers import (
-    catalogues,
-    error_page,
-    language_of,
-    languages,
-    page,
-    protected,
-    refusal,
-)
-from kortilla.demo.contract import SIGNATURE_BOX, contract_pdf
-from kortilla.demo.desks import Desk, Desks, Document, Signed, clean_name
 from kortilla.errors import (
     RelyingPartyError,
     SignatureParseError,
@@ -50,6 +38,18 @@ from kortilla.web import http
 from kortilla.web.http import BrokenBodyError, RequestRefusedError
 from kortilla.web.login import LoginService
 from kortilla.web.sessions import BrowserSessions
+from tools.demo.site import pages
+from tools.demo.site.answers import (
+    catalogues,
+    error_page,
+    language_of,
+    languages,
+    page,
+    protected,
+    refusal,
+)
+from tools.demo.site.contract import SIGNATURE_BOX, contract_pdf
+from tools.demo.site.desks import Desk, Desks, Document, Signed, clean_name
 
 __all__ = ["MAX_UPLOAD_BYTES", "SigningDesk"]
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from native_host.cli.demo.errors import DemoError
+from tools.demo.errors import DemoError
 
 __all__ = ["Authority"]
 

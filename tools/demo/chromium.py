@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from playwright.async_api import BrowserContext, Error, Page, async_playwright
 
-from native_host.cli.demo.errors import BrowserError, BrowserMissingError
+from tools.demo.errors import BrowserError, BrowserMissingError
 
 __all__ = ["Chromium"]
 

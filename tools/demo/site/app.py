@@ -14,8 +14,12 @@ from kortilla.aiohttp import (
     is_same_origin,
     setup,
 )
-from kortilla.demo import pages
-from kortilla.demo.answers import (
+from kortilla.revocation import RevocationChecker
+from kortilla.validation.trust import Trust
+from kortilla.web.login import LoginService
+from kortilla.web.sessions import BrowserSessions, MemorySessionStore
+from tools.demo.site import pages
+from tools.demo.site.answers import (
     catalogues,
     error_page,
     error_pages,
@@ -24,18 +28,14 @@ from kortilla.demo.answers import (
     page,
     preferred_language,
 )
-from kortilla.demo.tls_login import VERSIONS, GateSettings, TlsLogin
-from kortilla.revocation import RevocationChecker
-from kortilla.validation.trust import Trust
-from kortilla.web.login import LoginService
-from kortilla.web.sessions import BrowserSessions, MemorySessionStore
+from tools.demo.site.tls_login import VERSIONS, GateSettings, TlsLogin
 
 if TYPE_CHECKING:
-    from kortilla.demo.signing import SigningDesk
+    from tools.demo.site.signing import SigningDesk
 
 __all__ = ["create_demo"]
 
-_STATIC = Path(str(resources.files("kortilla.demo") / "static"))
+_STATIC = Path(str(resources.files("tools.demo.site") / "static"))
 
 
 def create_demo(
@@ -83,7 +83,7 @@ def _signing_desk(
 ) -> "SigningDesk | None":
     """Return what signs, or None where pyHanko is not installed."""
     try:
-        from kortilla.demo.signing import SigningDesk
+        from tools.demo.site.signing import SigningDesk
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "pyhanko":
             raise

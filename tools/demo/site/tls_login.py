@@ -29,9 +29,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
 from yarl import URL
 
-from kortilla.demo import tls_gate
-from kortilla.demo.answers import error_page, language_of, languages
-from kortilla.demo.tls_gate import CERTIFICATE_HEADER, Settings
 from kortilla.errors import RelyingPartyError
 from kortilla.revocation import RevocationChecker
 from kortilla.validation.identity import Identity
@@ -39,6 +36,9 @@ from kortilla.validation.trust import Trust
 from kortilla.validation.validator import validate_client
 from kortilla.web.login import LoginService
 from kortilla.web.sessions import BrowserSessions
+from tools.demo.site import tls_gate
+from tools.demo.site.answers import error_page, language_of, languages
+from tools.demo.site.tls_gate import CERTIFICATE_HEADER, Settings
 
 __all__ = ["VERSIONS", "GateSettings", "TlsLogin"]
 

@@ -8,11 +8,8 @@ from pathlib import Path
 import click
 
 from native_host.browsers.hosts import Family
-from native_host.cli.demo.demo_home import extension_folder
-from native_host.cli.demo.errors import DemoError
 from native_host.cli.options import Card, card_option
 from native_host.cli.output import error_result, print_result, say
-from native_host.commands import missing
 from native_host.errors import KortillaError, UserCancelledError
 
 __all__ = ["demo"]
@@ -72,9 +69,6 @@ def demo(
 ) -> int:
     """Log in and sign at a demo service with the extension in a browser of its own.
 
-    It runs in a checkout of Kortilla's repository only, where the extension is, and
-    needs the extra: pip install '.[demo]'.
-
     The browser, the mock card and all settings live in the output folder; yours are
     left alone. With --headless all of it runs by itself, and the last line is one of
     JSON. With --tls the card is a PKCS#11 token of the browser as well, and the service
@@ -88,10 +82,9 @@ def demo(
     if card == "pcsc" and state != "active":
         raise click.UsageError("--state is for the mock card.")
     try:
-        extension_folder()
-        from native_host.cli.demo.run import run_demo
-    except (DemoError, ModuleNotFoundError) as error:
-        return _failed(browser, missing(error, "demo") or str(error))
+        from tools.demo.run import run_demo
+    except ModuleNotFoundError as error:
+        return _failed(browser, f"{error.name} is missing: run `make demo`.")
     try:
         result = asyncio.run(
             run_demo(

@@ -19,8 +19,8 @@ from typing import Any, Self, cast
 
 import aiohttp
 
-from native_host.cli.demo.errors import BrowserError, BrowserMissingError
-from native_host.cli.demo.process import background, end_process
+from tools.demo.errors import BrowserError, BrowserMissingError
+from tools.demo.process import background, end_process
 
 __all__ = ["QUIET", "SHOW_CERTIFICATE", "Firefox"]
 

@@ -18,8 +18,8 @@ from typing import Self
 from native_host.browsers import nss
 from native_host.browsers.hosts import Family
 from native_host.browsers.launcher import python_path
-from native_host.cli.demo.errors import DemoError
-from native_host.cli.demo.site_authority import Authority
+from tools.demo.errors import DemoError
+from tools.demo.site_authority import Authority
 
 __all__ = ["COMMAND", "TokenSocket", "add_token", "client_library", "database"]
 

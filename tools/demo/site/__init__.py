@@ -4,7 +4,7 @@
 ``create_demo`` makes the application, ``DemoServer`` runs it on this computer.
 """
 
-from kortilla.demo.app import create_demo
-from kortilla.demo.server import DemoServer
+from tools.demo.site.app import create_demo
+from tools.demo.site.server import DemoServer
 
 __all__ = ["DemoServer", "create_demo"]
