@@ -58,7 +58,7 @@ test("a foreign frame is refused, in both protocols, whatever it asks", async ()
 
 test("a frame with a foreign frame above it is refused", async () => {
   beOnTop(new Page());
-  const frame = new Page({ frameId: 7, ancestorsAreOwn: false });
+  const frame = new Page({ frameId: 7, ancestorsAreSameOrigin: false });
   await assertRefused("sandwiched", frame, "FRAME_REFUSED");
 });
 

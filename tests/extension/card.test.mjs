@@ -88,7 +88,7 @@ test("a look asks the host once, for our own page, and lets it go", async () => 
     { id: "1", command: "card-status", arguments: { page: HOME.slice(0, -1) } },
   ]);
   assert.ok(host?.disconnected);
-  assert.equal(state.isLooking, false);
+  assert.equal(state.isReading, false);
   assert.equal(state.host.kortilla, "0.1.0");
   const [reader] = state.readers;
   assert.equal(reader.name, "SPECIMEN reader");
@@ -203,14 +203,14 @@ test("a change goes on when the popup closes, and the next is told of it", async
   fake.onHost = patientHost;
   const popup = openPopup();
   const state = await press(popup, { command: "activate" });
-  assert.deepEqual(state.work, { command: "activate", pin: null, isInWindow: true });
+  assert.deepEqual(state.activeTask, { command: "activate", pin: null, isWindowOpen: true });
   popup.leave();
   await settle();
   const [host] = fake.hosts;
   assert.ok(!host?.disconnected, "the window is still there");
 
   const second = openPopup();
-  assert.deepEqual(second.sent[0].work, state.work);
+  assert.deepEqual(second.sent[0].activeTask, state.activeTask);
   await press(second, LOOK);
   await press(second, { command: "unblock", pin: "PIN1" });
   assert.equal(fake.hosts.length, 1, "one thing at a time");

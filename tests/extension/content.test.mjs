@@ -62,6 +62,7 @@ class FakeFileReader {
   result = "";
   onload = () => {};
   onerror = () => {};
+  onabort = () => {};
   #turn = 0;
 
   /** @param {FakeBlob} blob */
@@ -82,8 +83,10 @@ class FakeFileReader {
   }
 
   abort() {
+    const isLoading = this.readyState === FakeFileReader.LOADING;
     this.#turn += 1;
     this.readyState = 2;
+    if (isLoading) this.onabort();
   }
 }
 
@@ -204,7 +207,7 @@ test("a request is acknowledged at once, and handed on with what was seen", () =
       text: JSON.stringify(status),
       isActive: true,
       hasBeenActive: true,
-      ancestorsAreOwn: true,
+      ancestorsAreSameOrigin: true,
     },
   ]);
   frame.hear(webEidStatus);
@@ -454,7 +457,7 @@ test("frames above are looked at, each of them", () => {
   };
   /** @param {object} parent */
   const seenIn = (parent) =>
-    new Frame({ parent }).hear(status).ports[0]?.sent[0].ancestorsAreOwn;
+    new Frame({ parent }).hear(status).ports[0]?.sent[0].ancestorsAreSameOrigin;
   assert.equal(seenIn(top.window), true);
   assert.equal(seenIn(new Frame({ parent: top.window }).window), true);
   assert.equal(seenIn(foreign), false);

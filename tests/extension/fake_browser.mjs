@@ -4,6 +4,23 @@
  * it comes before any module of the extension.
  */
 
+// Node 20 has no Promise.withResolvers. Each browser that the manifest demands has it.
+Promise.withResolvers ??= /** @type {any} */ (
+  () => {
+    /** @type {any} */
+    const made = {};
+    made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+    return made;
+  }
+);
+
+// On the clock of the tests: Node's mock timers leave AbortSignal.timeout alone.
+AbortSignal.timeout = (ms) => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), ms);
+  return controller.signal;
+};
+
 /** @template {unknown[]} A */
 class FakeEvent {
   /** @type {((...args: A) => void)[]} */

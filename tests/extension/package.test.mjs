@@ -157,7 +157,7 @@ test("nothing is loaded from elsewhere, and nothing is built from text", async (
 test("each code that the extension gives by itself has its sentence", async () => {
   const protocol = await readFile(new URL("../PROTOCOL.md", ROOT), "utf8");
   const rows = protocol.matchAll(/^\| (`[A-Z_`, ]+`) \| ([A-Z ]+) \|/gm);
-  const sentences = await read("shared/fault.js");
+  const sentences = await read("shared/coded_error.js");
   for (const [, codes = "", givers = ""] of rows) {
     if (!/[EH]/.test(givers)) continue;
     for (const [code] of codes.matchAll(/[A-Z_]+/g)) {

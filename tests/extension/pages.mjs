@@ -23,15 +23,15 @@ export class Page {
    * @param {number} [as.frameId]
    * @param {boolean} [as.isActive] whether a click has just happened
    * @param {boolean} [as.hasBeenActive]
-   * @param {boolean} [as.ancestorsAreOwn]
+   * @param {boolean} [as.ancestorsAreSameOrigin]
    */
   constructor(as = {}) {
     const { origin = "https://service.example", tab = 1, frameId = 0 } = as;
     this.sender = { origin, frameId, tab: { id: tab } };
-    this.seen = {
+    this.observed = {
       isActive: as.isActive ?? true,
       hasBeenActive: as.hasBeenActive ?? true,
-      ancestorsAreOwn: as.ancestorsAreOwn ?? true,
+      ancestorsAreSameOrigin: as.ancestorsAreSameOrigin ?? true,
     };
   }
 
@@ -46,7 +46,7 @@ export class Page {
     this.#ports.push(port);
     Page.all.add(this);
     fake.onConnect.emit(port);
-    port.say({ text: JSON.stringify(message), ...this.seen });
+    port.say({ text: JSON.stringify(message), ...this.observed });
     return port;
   }
 
