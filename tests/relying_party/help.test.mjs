@@ -34,7 +34,7 @@ function browse(navigator) {
 }
 
 /**
- * @param {(options: import("../../relying_party/static/kortilla.js").Common) => Promise<unknown>} ask
+ * @param {(options: import("../../relying_party/static/kortilla.js").CommonOptions) => Promise<unknown>} ask
  * @param {Record<string, any>} [options]
  * @returns {Promise<any>} the error
  */

@@ -31,6 +31,13 @@ export const SIGNED = { certificate: "AAAA", signatures: [SIGNATURE] };
 
 /** @typedef {Record<string, any>} Message */
 
+// On the clock of the tests: Node's mock timers leave AbortSignal.timeout alone.
+AbortSignal.timeout = (ms) => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), ms);
+  return controller.signal;
+};
+
 /** The page's window, with whatever extension listens in it. */
 class FakeWindow extends EventTarget {
   isSecureContext = true;
