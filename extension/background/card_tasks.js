@@ -219,5 +219,7 @@ function readProblem({ code, kind }) {
 
 /** @returns {CodedError} */
 function unusable() {
-  return new CodedError("HOST_CRASHED", { detail: "The host gave no usable card status." });
+  return new CodedError("HOST_CRASHED", {
+    detail: "The host gave no usable card status.",
+  });
 }

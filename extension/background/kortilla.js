@@ -83,7 +83,11 @@ async function status({ message }) {
 async function authenticate(request, queue, origin) {
   const { lang } = readOptions(request, ["challengeNonce"], ["lang"]);
   const common = commonArguments(request, origin, lang);
-  return run(request, queue, authenticateTask(common, request.message["challengeNonce"]));
+  return run(
+    request,
+    queue,
+    authenticateTask(common, request.message["challengeNonce"]),
+  );
 }
 
 /** @type {Handler} */

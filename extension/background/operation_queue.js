@@ -23,7 +23,11 @@ const PREPARED_MS = 120_000;
 export class OperationQueue {
   /** @type {Operation<unknown> | null} */
   #current = null;
-  /** The reading of the cards, which any other operation replaces. @type {Operation<unknown> | null} */
+  /**
+   * The reading of the cards. Any other operation aborts it.
+   *
+   * @type {Operation<unknown> | null}
+   */
   #reading = null;
   /** @type {PreparedHost | null} */
   #prepared = null;

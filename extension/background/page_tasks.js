@@ -144,7 +144,8 @@ export function signTask(common, { documents, hashes, ...options }) {
   if (total > MAX_BYTES) throw invalidArgument("The documents are too large.");
   for (const [name, isValid] of Object.entries(SIGN_OPTIONS)) {
     const value = Reflect.get(options, name);
-    if (value !== undefined && !isValid(value)) throw invalidArgument(`${name} is not right.`);
+    if (value !== undefined && !isValid(value))
+      throw invalidArgument(`${name} is not right.`);
   }
   const names = all.map(({ name }) => String(name));
   return {
@@ -170,7 +171,9 @@ export function signTask(common, { documents, hashes, ...options }) {
 export function refuseUnknownFields(record, known, prefix = "") {
   const unknown = Object.keys(record).find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw invalidArgument(`${`${prefix}${unknown}`.slice(0, 64)} is not a known field.`);
+    throw invalidArgument(
+      `${`${prefix}${unknown}`.slice(0, 64)} is not a known field.`,
+    );
   }
 }
 
@@ -186,7 +189,8 @@ function readItems(field, list, schema) {
     throw invalidArgument(`${field} is not a list of 1 to ${MAX_ITEMS}.`);
   }
   for (const item of list) {
-    if (!isRecord(item)) throw invalidArgument(`${field} holds something that is no object.`);
+    if (!isRecord(item))
+      throw invalidArgument(`${field} holds something that is no object.`);
     refuseUnknownFields(item, Object.keys(schema), `${field}.`);
     for (const [name, isValid] of Object.entries(schema)) {
       if (!isValid(item[name])) throw invalidArgument(`${field}.${name} is not right.`);

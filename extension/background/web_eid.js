@@ -119,7 +119,10 @@ async function status({ message }) {
   const { webEid: nativeApp, problem } = await getHostState();
   if (problem === "HOST_TOO_OLD") throw new CodedError(problem);
   if (nativeApp === null) {
-    throw new WebEidError("NATIVE_UNAVAILABLE", new CodedError(String(problem)).message);
+    throw new WebEidError(
+      "NATIVE_UNAVAILABLE",
+      new CodedError(String(problem)).message,
+    );
   }
   return { library: message["libraryVersion"], extension: WEB_EID_VERSION, nativeApp };
 }

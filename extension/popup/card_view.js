@@ -197,7 +197,10 @@ function buildPin(name, card, send) {
     if (isUnlockable) {
       addButton(text(isFirst ? "forgottenPin1" : "forgottenPin2"), "unblock");
     }
-  } else if (isUnlockable && ((isSet && tries === 0) || isActivationBlocked(pin, card))) {
+  } else if (
+    isUnlockable &&
+    ((isSet && tries === 0) || isActivationBlocked(pin, card))
+  ) {
     addButton(text(isFirst ? "unlockPin1" : "unlockPin2"), "unblock", "main");
   }
   if (buttons.length > 0) section.append(buildButtons(buttons));

@@ -98,7 +98,9 @@ export function cardReport(card) {
   }
   /** @type {Names} */
   const names =
-    activation === "new" ? ["cardNew", "cardNewMore"] : ["cardPartly", "cardPartlyMore"];
+    activation === "new"
+      ? ["cardNew", "cardNewMore"]
+      : ["cardPartly", "cardPartlyMore"];
   return { report: makeReport(names, true), canActivate: true };
 }
 
@@ -136,7 +138,10 @@ function lockReport({ PIN1, PIN2, PUK }) {
   }
   if (locked === 2) return makeReport(["pinsLocked", "unlockMore"], true);
   if (locked === 0) return null;
-  return makeReport([PIN1.tries === 0 ? "pin1Locked" : "pin2Locked", "unlockMore"], true);
+  return makeReport(
+    [PIN1.tries === 0 ? "pin1Locked" : "pin2Locked", "unlockMore"],
+    true,
+  );
 }
 
 /**

@@ -208,7 +208,8 @@ export function createView(root) {
  */
 function make(name, attributes) {
   const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes))
+    element.setAttribute(key, value);
   return element;
 }
 
@@ -230,7 +231,14 @@ function cardIcon() {
   const picture = draw("svg", { viewBox: "0 0 34 24", "aria-hidden": "true" });
   picture.append(
     draw("rect", { x: 1, y: 1, width: 32, height: 22, rx: 3, ...lines }),
-    draw("rect", { class: "chip", x: 6, y: 8, width: 9, height: 8, fill: "currentColor" }),
+    draw("rect", {
+      class: "chip",
+      x: 6,
+      y: 8,
+      width: 9,
+      height: 8,
+      fill: "currentColor",
+    }),
     draw("path", { d: "M20 9h8M20 15h6", ...lines }),
   );
   return /** @type {SVGElement} */ (picture);

@@ -131,7 +131,8 @@ export class KortillaButton extends Base {
       this.#login = null;
       this.#setState("done");
       this.#report("done");
-      if (this.#dispatch("kortilla-login", person) && this.isConnected) this.#openNext();
+      if (this.#dispatch("kortilla-login", person) && this.isConnected)
+        this.#openNext();
     } catch (error) {
       this.#login = null;
       if (!(error instanceof KortillaError)) throw error;

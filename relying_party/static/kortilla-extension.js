@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Kortilla's extension, and its requests (PROTOCOL.md §1).
 
-import { CodedError } from "./errors.js";
+import { CodedError, language } from "./errors.js";
 import { NO_ANSWER, exchange, ping } from "./messages.js";
 
 /** @import { Exchange } from "./messages.js" */
@@ -32,14 +32,16 @@ export class KortillaExtension {
    * @param {string} challengeNonce
    * @param {RequestOptions} options
    */
-  authenticate(challengeNonce, { lang, ...options }) {
-    const fields = { challengeNonce, options: { lang } };
-    return this.#request("authenticate", fields, { ...options, timeoutMs: CHALLENGE_MS });
+  authenticate(challengeNonce, { lang, signal, onProgress }) {
+    const fields = { challengeNonce, options: { lang: language(lang) } };
+    const timeoutMs = CHALLENGE_MS;
+    return this.#request("authenticate", fields, { signal, onProgress, timeoutMs });
   }
 
   /** @param {RequestOptions} options */
-  getSigningCertificate({ lang, ...options }) {
-    return this.#request("get-signing-certificate", { options: { lang } }, options);
+  getSigningCertificate({ lang, signal, onProgress }) {
+    const fields = { options: { lang: language(lang) } };
+    return this.#request("get-signing-certificate", fields, { signal, onProgress });
   }
 
   /**
@@ -48,13 +50,13 @@ export class KortillaExtension {
    * @param {SignChoices} choices
    * @param {RequestOptions} options
    */
-  sign(documents, hashes, choices, { lang, ...options }) {
+  sign(documents, hashes, choices, { lang, signal, onProgress }) {
     const fields = {
       ...(documents && { documents }),
       ...(hashes && { hashes }),
-      options: { ...choices, lang },
+      options: { ...choices, lang: language(lang) },
     };
-    return this.#request("sign", fields, options);
+    return this.#request("sign", fields, { signal, onProgress });
   }
 
   /** @param {AbortSignal} [signal] */

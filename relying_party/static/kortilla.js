@@ -10,7 +10,7 @@
  * eID's messages if only the Web eID extension answers. Every promise settles.
  */
 
-import { CodedError, KortillaError, describe, language, withErrorTexts } from "./errors.js";
+import { CodedError, KortillaError, describe, withErrorTexts } from "./errors.js";
 import { missingExtensionCode } from "./help.js";
 import { KortillaExtension } from "./kortilla-extension.js";
 import { notify } from "./messages.js";
@@ -91,11 +91,10 @@ async function findExtension(signal) {
  * @param {LoginOptions & {nonce: string}} options
  * @returns {Promise<AuthToken>}
  */
-async function authenticate({ nonce, lang, signal, onProgress }) {
-  const extension = await findExtension(signal);
-  const requestOptions = { lang: language(lang), signal, onProgress };
+async function authenticate({ nonce, ...options }) {
+  const extension = await findExtension(options.signal);
   const { unverifiedCertificate, algorithm, signature, format, appVersion } =
-    await extension.authenticate(nonce, requestOptions);
+    await extension.authenticate(nonce, options);
   return { unverifiedCertificate, algorithm, signature, format, appVersion };
 }
 
@@ -124,19 +123,22 @@ async function login({ base, ...options }) {
  * @param {SignOptions} options
  * @returns {Promise<Signatures>}
  */
-async function sign({ documents, hashes, lang, signal, onProgress, help: _, ...choices }) {
+async function sign({
+  documents,
+  hashes,
+  lang,
+  signal,
+  onProgress,
+  help: _,
+  ...choices
+}) {
   // Copied now: the page may change the lists while it waits.
   const blobs = documents ? toArray(documents).map(toNamedBlob) : null;
   const digests = hashes ? toArray(hashes) : null;
   const extension = await findExtension(signal);
-  const requestOptions = { lang: language(lang), signal, onProgress };
-  const { certificate, signatures } = await extension.sign(
-    blobs,
-    digests,
-    choices,
-    requestOptions,
-  );
-  return { certificate, signatures };
+  const options = { lang, signal, onProgress };
+  const signed = await extension.sign(blobs, digests, choices, options);
+  return { certificate: signed.certificate, signatures: signed.signatures };
 }
 
 /**
@@ -154,11 +156,10 @@ function toArray(items) {
  * @param {CommonOptions & SignProgressOptions} options
  * @returns {Promise<SigningCertificate>}
  */
-async function getSigningCertificate({ lang, signal, onProgress }) {
-  const extension = await findExtension(signal);
-  const requestOptions = { lang: language(lang), signal, onProgress };
+async function getSigningCertificate(options) {
+  const extension = await findExtension(options.signal);
   const { certificate, supportedSignatureAlgorithms } =
-    await extension.getSigningCertificate(requestOptions);
+    await extension.getSigningCertificate(options);
   return { certificate, supportedSignatureAlgorithms };
 }
 
@@ -265,7 +266,8 @@ export const kortilla = Object.freeze({
       if (!(await kortilla.prepare())) preparedAt = -Infinity;
     };
     const listenerOptions = signal && { signal };
-    for (const event of events) button.addEventListener(event, onApproach, listenerOptions);
+    for (const event of events)
+      button.addEventListener(event, onApproach, listenerOptions);
     return () => {
       for (const event of events) button.removeEventListener(event, onApproach);
     };

@@ -135,14 +135,20 @@ export async function hashDocuments(documents, hashFunction) {
  * @returns {string}
  * @throws {CodedError} KEY_MISSING
  */
-export function chooseHashFunction({ hashFunction, cryptoAlgorithm, paddingScheme }, algorithms) {
+export function chooseHashFunction(
+  { hashFunction, cryptoAlgorithm, paddingScheme },
+  algorithms,
+) {
   const possible = algorithms?.filter(
     (each) =>
       (cryptoAlgorithm ?? each?.cryptoAlgorithm) === each?.cryptoAlgorithm &&
       (paddingScheme ?? each?.paddingScheme) === each?.paddingScheme,
   );
-  const keyType = possible?.some((each) => each?.cryptoAlgorithm === "RSA") ? "RSA" : "ECC";
-  const candidates = hashFunction === undefined ? HASH_FUNCTIONS[keyType] : [hashFunction];
+  const keyType = possible?.some((each) => each?.cryptoAlgorithm === "RSA")
+    ? "RSA"
+    : "ECC";
+  const candidates =
+    hashFunction === undefined ? HASH_FUNCTIONS[keyType] : [hashFunction];
   const found = candidates.find(
     (name) => !possible || possible.some((each) => each?.hashFunction === name),
   );

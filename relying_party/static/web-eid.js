@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The published Web eID extension, and its requests (PROTOCOL.md §2).
 
-import { CodedError } from "./errors.js";
+import { CodedError, language } from "./errors.js";
 import { missingExtensionCode } from "./help.js";
 import { NO_ANSWER, exchange, notify } from "./messages.js";
 import { checkItems, chooseHashFunction, hashDocuments } from "./signing.js";
@@ -33,7 +33,7 @@ const CODES = {
 
 /**
  * @typedef {object} RequestOptions
- * @property {string} lang
+ * @property {string} [lang]
  * @property {AbortSignal} [signal]
  * @property {(progress: any, amount?: any) => void} [onProgress]
  */
@@ -150,7 +150,10 @@ export class WebEidExtension {
       onAck: () => notify(onProgress, "window-open"),
     });
     const { certificate, supportedSignatureAlgorithms } = answer;
-    if (typeof certificate !== "string" || !Array.isArray(supportedSignatureAlgorithms)) {
+    if (
+      typeof certificate !== "string" ||
+      !Array.isArray(supportedSignatureAlgorithms)
+    ) {
       throw new CodedError("INTERNAL");
     }
     this.#algorithms.set(certificate, supportedSignatureAlgorithms);
@@ -160,7 +163,7 @@ export class WebEidExtension {
   /**
    * @param {string} name of the action
    * @param {Record<string, unknown>} fields
-   * @param {string} lang
+   * @param {string | undefined} lang
    * @param {Pick<Exchange, "signal" | "onAck"> & {windows?: number}} options `windows`: how
    *   many windows the person may get
    * @returns {Promise<Record<string, any>>} the fields of the success
@@ -174,7 +177,7 @@ export class WebEidExtension {
         fields: {
           libraryVersion: LIBRARY_VERSION,
           ...fields,
-          options: { lang, userInteractionTimeout: PERSON_MS },
+          options: { lang: language(lang), userInteractionTimeout: PERSON_MS },
         },
         timeoutMs: windows * PERSON_MS + EXTRA_MS,
         onEnd: () => (this.#active -= 1),
@@ -195,7 +198,8 @@ export class WebEidExtension {
     try {
       return await operation();
     } catch (error) {
-      const isMissing = error instanceof CodedError && error.code === "EXTENSION_MISSING";
+      const isMissing =
+        error instanceof CodedError && error.code === "EXTENSION_MISSING";
       throw isMissing ? new CodedError(missingExtensionCode()) : error;
     } finally {
       this.#active -= 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What <kortilla-button> does without a browser; the rest is in tests/browser.
+// <kortilla-button> without a browser; the rest is in tests/browser.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

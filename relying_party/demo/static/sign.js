@@ -25,7 +25,8 @@ async function start(action) {
   problem.hidden = true;
   cancel.hidden = false;
   // Not disabled: a disabled button loses the focus.
-  for (const button of [certificate, sign]) button.setAttribute("aria-disabled", "true");
+  for (const button of [certificate, sign])
+    button.setAttribute("aria-disabled", "true");
   own.disabled = true;
   try {
     await action(current.signal);
