@@ -249,7 +249,6 @@
         for (let start = 0; start < blob.size; start += CHUNK_BYTES) {
           const size = Math.min(CHUNK_BYTES, blob.size - start);
           const data = await this.#read(blob.slice(start, start + size));
-          if (this.isStopped) return;
           // In Firefox a file that has shrunk gives fewer bytes without an error.
           if (data.replace(/=+$/, "").length !== Math.ceil((size * 4) / 3)) {
             throw new Error("The file has changed.");
@@ -283,7 +282,7 @@
 
     /**
      * @param {Blob} blob
-     * @returns {Promise<string>} base64
+     * @returns {Promise<string>} base64; rejects if it can't be read, and after `stop()`
      */
     #read(blob) {
       return new Promise((resolve, reject) => {

@@ -635,11 +635,22 @@ const ends = [
   ["the page is left", (frame) => frame.leave()],
 ];
 for (const [name, end] of ends) {
+  test(`${name} while a chunk is read: it is not sent`, async () => {
+    const frame = new Frame().hear(sign([blobOf(5)]));
+    end(frame);
+    await settle();
+    assert.deepEqual(chunksOf(frame), []);
+    assert.equal(FakeBlob.reads, 0);
+    assert.ok(
+      frame.replies.every(({ error }) => error?.code !== "DOCUMENT_UNREADABLE"),
+    );
+  });
+
   test(`${name} while chunks flow: not one more is read or sent`, async () => {
     const frame = new Frame().hear(sign([blobOf(100 * CHUNK)]));
     await settle();
     await take(frame, CHUNK);
-    // A chunk is being read now.
+    // A chunk is about to be read.
     frame.ports[0]?.say({
       action: "kortilla:sign-progress",
       id: "s1",
