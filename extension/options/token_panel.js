@@ -54,7 +54,7 @@ const TEXTS = Object.freeze({
 export async function showTokenPanel(panel, button) {
   let state = /** @type {TokenState} */ ("missing");
   button.addEventListener("click", async () => {
-    // A page finds a native manifest that is new only after a reload.
+    // A page sees a new native manifest only after a reload.
     if (state === "missing") location.reload();
     else await change(state === "on" ? "off" : "on");
   });
