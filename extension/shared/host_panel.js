@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whether the program is there, in plain words, and what to do when it is not.
+// The panel that shows whether the host works, and what the person can do if not.
 
 import { build, text } from "./texts.js";
 
@@ -8,11 +8,11 @@ import { build, text } from "./texts.js";
 /**
  * The heading, the explanation and the steps to take, as names of messages.
  *
- * @typedef {{heading: string, explanation: string, steps: string[]}} Report
+ * @typedef {{heading: string, explanation: string, steps: string[]}} ProblemTexts
  */
 
-/** @type {Readonly<Record<string, Report>>} */
-const REPORTS = Object.freeze({
+/** @type {Readonly<Record<string, ProblemTexts>>} */
+const PROBLEMS = Object.freeze({
   HOST_MISSING: {
     heading: "missingHeading",
     explanation: "missingExplanation",
@@ -31,31 +31,31 @@ const REPORTS = Object.freeze({
 });
 
 /**
- * Show a state in an element, which announces itself (`role="status"`).
+ * Show the state of the host in an element that has `role="status"`.
  *
  * @param {HTMLElement} element
  * @param {HostState} state
  */
-export function showHost(element, { kortilla, problem }) {
-  const report = problem === null ? undefined : REPORTS[problem];
-  element.dataset["state"] = report ? "problem" : "ready";
-  if (!report) {
+export function showHostState(element, { kortilla, problem }) {
+  const texts = problem === null ? undefined : PROBLEMS[problem];
+  element.dataset["state"] = texts ? "problem" : "ready";
+  if (!texts) {
     element.replaceChildren(
       build("h2", text("readyHeading")),
-      " ", // where both stand in one line
+      " ", // between the two if they are in one line
       build("p", text("readyVersion", kortilla ?? "")),
     );
     return;
   }
   const steps = build("ol");
-  for (const step of report.steps) {
+  for (const step of texts.steps) {
     const item = build("li", text(step));
     if (step === "stepRegister") item.append(" ", build("code", "kortilla install"));
     steps.append(item);
   }
   element.replaceChildren(
-    build("h2", text(report.heading)),
-    build("p", text(report.explanation)),
+    build("h2", text(texts.heading)),
+    build("p", text(texts.explanation)),
     steps,
   );
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 
 /**
- * What a page is told for each code of PROTOCOL.md §5. The host's own sentences stay in
- * the extension: they may name files, and with them the person.
+ * The message that a page gets for each code of PROTOCOL.md §5. The host's own messages
+ * do not leave the extension: they may contain file names, and so the person's name.
  *
  * @type {Readonly<Record<string, string>>}
  */
-const SENTENCES = Object.freeze({
+const MESSAGES = Object.freeze({
   ACTIVATION_BLOCKED: "The activation code has no tries left.",
   ACTIVATION_MISMATCH: "The activation code is not of this card's kind.",
   ACTIVATION_REQUIRED: "The person has not touched this page yet.",
@@ -36,7 +36,6 @@ const SENTENCES = Object.freeze({
   NEW_PIN_REFUSED: "The card does not take the new PIN.",
   ORIGIN_REFUSED: "This origin may not ask.",
   OTHER_CARD: "Another card was put in than the one that was begun with.",
-  PCSC_DENIED: "The smart card service does not let this session use the readers.",
   PCSC_UNAVAILABLE: "The system's smart card service does not run.",
   PIN_BLOCKED: "The PIN is locked.",
   PIN_NOT_ENTERED: "No PIN was entered on the reader.",
@@ -46,7 +45,7 @@ const SENTENCES = Object.freeze({
   PROMPT_FAILED: "The window of the host could not be shown.",
   PUK_BLOCKED: "The PUK is locked.",
   RATE_LIMITED: "A site may ask without a click once a minute, all sites three times.",
-  REQUEST_CANCELLED: "The page called the request off.",
+  REQUEST_CANCELLED: "The page cancelled the request.",
   REQUEST_EXPIRED: "The page stopped waiting.",
   SIGNATURE_INVALID: "The card's signature does not verify and was withheld.",
   SIGNING_INTERRUPTED: "Some were signed, and then something failed.",
@@ -58,39 +57,40 @@ const SENTENCES = Object.freeze({
 });
 
 /**
- * @typedef {object} More
- * @property {string} [detail] More than the code's sentence, for developers of pages.
- * @property {string | undefined} [reason] What stood in the way.
- * @property {boolean} [isShown] Whether the host's window stays to say it.
- * @property {Record<string, unknown>} [told] All that the host told, unchecked.
- * @property {object} [made] What was done all the same, for the page.
+ * @typedef {object} ErrorOptions
+ * @property {string} [detail] For developers of pages, in place of the code's message.
+ * @property {string | undefined} [reason] The code of the problem that the person saw
+ *   before they cancelled, or that interrupted the signing.
+ * @property {boolean} [isShown] Whether the host's window stays open and shows the error.
+ * @property {Record<string, unknown>} [hostError] The host's error object, not validated.
+ * @property {object} [partial] The signatures made before the failure, for the page.
  */
 
 /** An error with a code of PROTOCOL.md §5. */
-export class Fault extends Error {
+export class CodedError extends Error {
   /**
    * @param {string} code
-   * @param {More} [more]
+   * @param {ErrorOptions} [options]
    */
-  constructor(code, { detail, reason, isShown = false, told = {}, made } = {}) {
-    super(detail ?? SENTENCES[code] ?? "The host reported an error.");
-    this.name = "Fault";
+  constructor(code, { detail, reason, isShown = false, hostError = {}, partial } = {}) {
+    super(detail ?? MESSAGES[code] ?? "The host reported an error.");
+    this.name = "CodedError";
     this.code = code;
     this.reason = reason;
     this.isShown = isShown;
-    this.told = told;
-    this.made = made;
+    this.hostError = hostError;
+    this.partial = partial;
   }
 }
 
 /**
- * Anything thrown, as a Fault. What is not one is a fault of this extension.
+ * Any other error is a bug of this extension: it is logged and becomes INTERNAL.
  *
  * @param {unknown} error
- * @returns {Fault}
+ * @returns {CodedError}
  */
-export function toFault(error) {
-  if (error instanceof Fault) return error;
+export function toCodedError(error) {
+  if (error instanceof CodedError) return error;
   console.error(error);
-  return new Fault("INTERNAL");
+  return new CodedError("INTERNAL");
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What is inside a <kortilla-button>: elements and their style, and nothing that asks.
+// The view of a <kortilla-button>: its elements and their style.
 
 /** @import { ButtonState } from "./button.js" */
-/** @import { KortillaError } from "./words.js" */
+/** @import { KortillaError } from "./errors.js" */
 
-// light-dark() follows the page's own color-scheme: a page that knows no dark mode does
-// not get a dark button. The texts have the page's colours.
+// light-dark() follows the page's own color-scheme: a page without a dark mode does not
+// get a dark button. The texts have the page's colours.
 const STYLE = `
 :host {
   display: block;
@@ -124,15 +124,15 @@ svg {
 }
 `;
 
-/** One for all buttons of a page. @type {CSSStyleSheet | null} */
+/** Shared by all buttons of a page. @type {CSSStyleSheet | null} */
 let sheet = null;
 
 /**
- * Build the inside of a button. Everything is made by calls, never from markup.
+ * Build the elements, without parsing markup: a page may require Trusted Types.
  *
  * @param {ShadowRoot} root
  */
-export function look(root) {
+export function createView(root) {
   if (!sheet) {
     sheet = new CSSStyleSheet();
     sheet.replaceSync(STYLE);
@@ -141,12 +141,12 @@ export function look(root) {
 
   const label = make("span", {});
   const button = make("button", { type: "button", class: "start", part: "button" });
-  button.append(card(), label);
+  button.append(cardIcon(), label);
   const cancel = make("button", { type: "button", class: "cancel", part: "cancel" });
   cancel.hidden = true;
   const row = make("div", { class: "row" });
   row.append(button, cancel);
-  // Both are there from the beginning: what comes into them later is read out.
+  // Live regions have to exist before their content, to be announced.
   const status = make("div", { class: "status", part: "status", role: "status" });
   const error = make("div", { class: "error", part: "error", role: "alert" });
   const all = make("div", {});
@@ -158,16 +158,16 @@ export function look(root) {
     cancel,
 
     /** @param {Record<string, string>} labels */
-    speak(labels) {
+    setLabels(labels) {
       all.lang = labels.language ?? "";
       label.textContent = labels["button.start"] ?? "";
       cancel.textContent = labels["button.cancel"] ?? "";
     },
 
     /** @param {ButtonState} state */
-    show(state) {
+    setState(state) {
       const isOff = state === "working" || state === "done";
-      // Not disabled, which would throw a keyboard's focus away.
+      // Not disabled: a disabled button loses the focus.
       if (isOff) button.setAttribute("aria-disabled", "true");
       else button.removeAttribute("aria-disabled");
       if (state !== "working" && root.activeElement === cancel) button.focus();
@@ -177,12 +177,12 @@ export function look(root) {
     },
 
     /** @param {string} text */
-    report(text) {
+    setStatus(text) {
       status.textContent = text;
     },
 
-    /** @param {KortillaError} problem */
-    explain({ message, code, reason, help }) {
+    /** @param {KortillaError} error */
+    showError({ message, code, reason, help }) {
       const text = make("p", {});
       text.textContent = message;
       error.append(text);
@@ -208,12 +208,13 @@ export function look(root) {
  */
 function make(name, attributes) {
   const element = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes))
+    element.setAttribute(key, value);
   return element;
 }
 
-/** @returns {SVGElement} a card with its chip, which says nothing by itself */
-function card() {
+/** @returns {SVGElement} a card with its chip, hidden from screen readers */
+function cardIcon() {
   const space = "http://www.w3.org/2000/svg";
   /**
    * @param {string} name
@@ -230,7 +231,14 @@ function card() {
   const picture = draw("svg", { viewBox: "0 0 34 24", "aria-hidden": "true" });
   picture.append(
     draw("rect", { x: 1, y: 1, width: 32, height: 22, rx: 3, ...lines }),
-    draw("rect", { class: "chip", x: 6, y: 8, width: 9, height: 8, fill: "currentColor" }),
+    draw("rect", {
+      class: "chip",
+      x: 6,
+      y: 8,
+      width: 9,
+      height: 8,
+      fill: "currentColor",
+    }),
     draw("path", { d: "M20 9h8M20 15h6", ...lines }),
   );
   return /** @type {SVGElement} */ (picture);

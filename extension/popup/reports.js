@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-// What is said of a card, of an errand, and of whatever keeps them from working: what has
-// happened, and what to do next.
+// The reports on a card, a management task and a problem: what has happened, and what the
+// person can do next.
 
 import { text } from "../shared/texts.js";
 
 /** @import { CardStatus, PinStatus } from "../background/card_tasks.js" */
-/** @import { Outcome, Work } from "../background/own_pages.js" */
+/** @import { ActiveTask, Outcome } from "../background/extension_pages.js" */
 
 /**
  * @typedef {object} Report
  * @property {string} heading
  * @property {string} explanation
- * @property {string} [code] in small print, for those who help
+ * @property {string} [code] in small print, for support
  * @property {boolean} isProblem
  */
 
-/** A heading and an explanation, as names of messages. @typedef {[string, string]} Names */
+/** Names of messages: of the heading and the explanation. @typedef {[string, string]} Names */
 
 /** @type {Readonly<Record<string, Names>>} */
 const PROBLEMS = Object.freeze({
@@ -35,7 +35,6 @@ const PROBLEMS = Object.freeze({
   NO_CARD: ["noCard", "noCardMore"],
   NO_READER: ["noReader", "noReaderMore"],
   OTHER_CARD: ["otherCard", "otherCardMore"],
-  PCSC_DENIED: ["pcscDenied", "pcscDeniedMore"],
   PCSC_UNAVAILABLE: ["pcscUnavailable", "pcscUnavailableMore"],
   PIN_BLOCKED: ["pinBlocked", "pinBlockedMore"],
   PIN_PAD_ONLY: ["pinPadOnly", "pinPadOnlyMore"],
@@ -50,7 +49,7 @@ const PROBLEMS = Object.freeze({
 const OTHER_PROBLEM = ["otherProblem", "otherProblemMore"];
 
 /**
- * What a card is that is of no use, by the host's name for it.
+ * Unusable cards, by the host's `kind`.
  *
  * @type {Readonly<Record<string, Names>>}
  */
@@ -72,7 +71,7 @@ export function problemReport({ code, kind }) {
   const isUnsupported = code === "UNSUPPORTED_CARD" && Object.hasOwn(KINDS, kind);
   const names = isUnsupported ? KINDS[kind] : namesOf(code);
   const isPlain = ["NO_CARD", "NO_READER", "PROGRAM_NOT_RUNNING"].includes(code);
-  return { ...say(names ?? OTHER_PROBLEM, true), ...(!isPlain && { code }) };
+  return { ...makeReport(names ?? OTHER_PROBLEM, true), ...(!isPlain && { code }) };
 }
 
 /**
@@ -86,28 +85,28 @@ export function cardReport(card) {
     certificates.length > 0 &&
     certificates.every(({ isReadable, notAfter }) => isReadable && notAfter < now);
   if (isExpired) {
-    return { report: say(["expired", "expiredMore"], true), canActivate: false };
+    return { report: makeReport(["expired", "expiredMore"], true), canActivate: false };
   }
   if (activation !== "new" && activation !== "partly") {
-    const report = lockReport(pins) ?? lastTryReport(pins) ?? soundReport(activation);
+    const report = lockReport(pins) ?? lastTryReport(pins) ?? readyReport(activation);
     return { report, canActivate: false };
   }
   const open = [pins.PIN1, pins.PIN2].filter(({ isSet }) => !isSet);
   if (open.every((pin) => isActivationBlocked(pin, card))) {
     const names = namesOf("ACTIVATION_BLOCKED") ?? OTHER_PROBLEM;
-    return { report: say(names, true), canActivate: false };
+    return { report: makeReport(names, true), canActivate: false };
   }
   /** @type {Names} */
   const names =
-    activation === "new" ? ["cardNew", "cardNewMore"] : ["cardPartly", "cardPartlyMore"];
-  return { report: say(names, true), canActivate: true };
+    activation === "new"
+      ? ["cardNew", "cardNewMore"]
+      : ["cardPartly", "cardPartlyMore"];
+  return { report: makeReport(names, true), canActivate: true };
 }
 
 /**
- * Can a login be prepared with it, as far as is known?
- *
  * @param {CardStatus} card
- * @returns {boolean}
+ * @returns {boolean} whether a login can be prepared with it, as far as is known
  */
 export function canLogIn({ certificates, pins: { PIN1 } }) {
   const now = Date.now();
@@ -119,62 +118,62 @@ export function canLogIn({ certificates, pins: { PIN1 } }) {
 }
 
 /**
- * Has the code in the letter been typed wrong too often? A code of eight digits is
- * itself the PUK, and sets a PIN that has no tries as well.
- *
  * @param {PinStatus} pin
  * @param {CardStatus} card
- * @returns {boolean}
+ * @returns {boolean} whether the activation code has no tries left. A code of eight
+ *   digits is the PUK, which also sets a PIN without tries.
  */
 export const isActivationBlocked = ({ tries, isSet }, { codeLengths }) =>
   isSet === false && tries === 0 && !codeLengths.includes(8);
 
 /**
  * @param {CardStatus["pins"]} pins
- * @returns {Report | null} null when none is locked
+ * @returns {Report | null} null if none is locked
  */
 function lockReport({ PIN1, PIN2, PUK }) {
   const locked = [PIN1, PIN2].filter(({ tries }) => tries === 0).length;
   if (PUK.tries === 0) {
-    if (locked > 0) return say(["cardLost", "cardLostMore"], true);
-    return say(["pukBlocked", "pukBlockedMore"], true);
+    if (locked > 0) return makeReport(["cardLost", "cardLostMore"], true);
+    return makeReport(["pukBlocked", "pukBlockedMore"], true);
   }
-  if (locked === 2) return say(["pinsLocked", "unlockMore"], true);
+  if (locked === 2) return makeReport(["pinsLocked", "unlockMore"], true);
   if (locked === 0) return null;
-  return say([PIN1.tries === 0 ? "pin1Locked" : "pin2Locked", "unlockMore"], true);
+  return makeReport(
+    [PIN1.tries === 0 ? "pin1Locked" : "pin2Locked", "unlockMore"],
+    true,
+  );
 }
 
 /**
  * @param {CardStatus["pins"]} pins
- * @returns {Report | null} null when no PIN is at its last try
+ * @returns {Report | null} null if no PIN has just one try left
  */
 function lastTryReport({ PIN1, PIN2 }) {
   const last = [PIN1, PIN2].filter(({ tries }) => tries === 1).length;
   if (last === 0) return null;
-  if (last === 2) return say(["pinsLast", "pinLastMore"], true);
-  return say([PIN1.tries === 1 ? "pin1Last" : "pin2Last", "pinLastMore"], true);
+  if (last === 2) return makeReport(["pinsLast", "pinLastMore"], true);
+  return makeReport([PIN1.tries === 1 ? "pin1Last" : "pin2Last", "pinLastMore"], true);
 }
 
 /**
  * @param {CardStatus["activation"]} activation
  * @returns {Report}
  */
-function soundReport(activation) {
+function readyReport(activation) {
   return activation === "active"
-    ? say(["cardReady", "cardReadyMore"], false)
-    : say(["cardUntold", "cardUntoldMore"], true);
+    ? makeReport(["cardReady", "cardReadyMore"], false)
+    : makeReport(["cardUntold", "cardUntoldMore"], true);
 }
 
 /**
- * The window in which a login is prepared belongs to another process, and nobody tells
- * when it has come.
+ * Another process opens the window of a login that is prepared, and does not report it.
  *
- * @param {Work} work
+ * @param {ActiveTask} task
  * @returns {Report}
  */
-export function workReport({ command, isInWindow }) {
-  const isThere = isInWindow || command === "prepare-login";
-  return say([isThere ? "workWindow" : "workStarting", "workMore"], false);
+export function taskReport({ command, isWindowOpen }) {
+  const isShown = isWindowOpen || command === "prepare-login";
+  return makeReport([isShown ? "workWindow" : "workStarting", "workMore"], false);
 }
 
 /**
@@ -184,15 +183,15 @@ export function workReport({ command, isInWindow }) {
 export function outcomeReport({ command, pin, code, reason }) {
   if (code === null) {
     const more = command === "prepare-login" ? "donePrepareMore" : "doneMore";
-    return say([doneName(command, pin), more], false);
+    return makeReport([doneName(command, pin), more], false);
   }
   if (code === "PROGRAM_NOT_RUNNING") return problemReport({ code, kind: "" });
   if (code === "USER_CANCELLED" && reason === null) {
-    return say(["stopped", "stoppedMore"], true);
+    return makeReport(["stopped", "stoppedMore"], true);
   }
   if (code === "HOST_CRASHED") {
-    // It had started: what helps a program that does not is no help here.
-    return { ...say(["crashedMidway", "stoppedMore"], true), code };
+    // The host had started: the advice for one that does not start is wrong here.
+    return { ...makeReport(["crashedMidway", "stoppedMore"], true), code };
   }
   const problem = problemReport({ code: reason ?? code, kind: "" });
   return {
@@ -225,7 +224,7 @@ const namesOf = (code) => (Object.hasOwn(PROBLEMS, code) ? PROBLEMS[code] : unde
  * @param {boolean} isProblem
  * @returns {Report}
  */
-const say = ([heading, explanation], isProblem) => ({
+const makeReport = ([heading, explanation], isProblem) => ({
   heading: text(heading),
   explanation: text(explanation),
   isProblem,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Who may ask: what the browser says of the sender decides
+// Which senders are accepted, by what the browser reports of them
 // (docs/reference/security.md, "Origin" and "Frames").
 
 import assert from "node:assert/strict";
@@ -25,7 +25,7 @@ afterEach(closeBrowser);
 const SITE = "https://service.example";
 
 /** @param {Page} page */
-function beOnTop(page) {
+function setTopFrame(page) {
   fake.topFrames.set(page.sender.tab.id, page.sender);
 }
 
@@ -41,13 +41,13 @@ async function assertRefused(name, page, code) {
 }
 
 test("a frame of the top frame's origin is served", async () => {
-  beOnTop(new Page());
+  setTopFrame(new Page());
   const reply = await new Page({ frameId: 7 }).get(authenticate());
   assert.equal(reply.signature, TOKEN.signature);
 });
 
-test("a foreign frame is refused, in both protocols, whatever it asks", async () => {
-  beOnTop(new Page({ origin: "https://top.example" }));
+test("a cross-origin frame is refused each request, in both protocols", async () => {
+  setTopFrame(new Page({ origin: "https://top.example" }));
   const frame = new Page({ frameId: 7 });
   await assertRefused("foreign", frame, "FRAME_REFUSED");
   const status = await frame.get({ action: "kortilla:status", id: "s1" });
@@ -56,13 +56,13 @@ test("a foreign frame is refused, in both protocols, whatever it asks", async ()
   assert.equal(webEid.error.code, "ERR_WEBEID_CONTEXT_INSECURE");
 });
 
-test("a frame with a foreign frame above it is refused", async () => {
-  beOnTop(new Page());
-  const frame = new Page({ frameId: 7, ancestorsAreOwn: false });
+test("a frame with a cross-origin frame above it is refused", async () => {
+  setTopFrame(new Page());
+  const frame = new Page({ frameId: 7, ancestorsAreSameOrigin: false });
   await assertRefused("sandwiched", frame, "FRAME_REFUSED");
 });
 
-test("nobody else can answer for the top frame", async () => {
+test("only the top frame can answer for the top frame", async () => {
   /** @type {object[]} */
   const impostors = [
     { origin: SITE, frameId: 8, tab: { id: 1 } },
@@ -103,7 +103,7 @@ test("sandboxed documents, and those in no tab, are refused", async () => {
   }
 });
 
-test("only https and http on loopback may ask, by an origin in ASCII", async () => {
+test("only https, and http on loopback, with an origin in ASCII is accepted", async () => {
   for (const origin of [
     "http://service.example",
     "ftp://service.example",
@@ -130,12 +130,12 @@ test("only https and http on loopback may ask, by an origin in ASCII", async () 
   }
 });
 
-test("an origin in the body is not believed but refused", async () => {
+test("an origin in the message is refused", async () => {
   const reply = await new Page().get(authenticate({ origin: "https://bank.example" }));
   assert.equal(reply.error.code, "INVALID_ARGUMENT");
 });
 
-test("what our content script does not send is cut off", async () => {
+test("a message that our content script does not send disconnects the port", async () => {
   for (const message of [
     { text: "[1]" },
     { text: "{}" },

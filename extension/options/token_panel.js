@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The part of the options that switches the card login of Suomi.fi on and off.
+// The panel that switches the card login of Suomi.fi on and off.
 
 import { build, text } from "../shared/texts.js";
 import { switchToken, tokenState } from "./token.js";
@@ -7,20 +7,18 @@ import { switchToken, tokenState } from "./token.js";
 /** @import { TokenState } from "./token.js" */
 
 /**
- * A heading and an explanation, as names of messages, and the command that it ends with.
- *
- * @typedef {object} Report
- * @property {string} heading
- * @property {string} explanation
- * @property {string} [command]
- * @property {"ready" | "problem"} [look]
+ * @typedef {object} StateTexts
+ * @property {string} heading name of a message
+ * @property {string} explanation name of a message
+ * @property {string} [command] shown after the explanation
+ * @property {"ready" | "problem"} [style] value of `data-state`
  */
 
-const STATUS = "kortilla pkcs11 status";
+const STATUS_COMMAND = "kortilla pkcs11 status";
 
-/** @type {Readonly<Record<TokenState | "failed" | "stuck", Report>>} */
-const REPORTS = Object.freeze({
-  on: { heading: "loginOn", explanation: "loginOnMore", look: "ready" },
+/** @type {Readonly<Record<TokenState | "failed" | "stuck", StateTexts>>} */
+const TEXTS = Object.freeze({
+  on: { heading: "loginOn", explanation: "loginOnMore", style: "ready" },
   off: { heading: "loginOff", explanation: "loginOffMore" },
   command: {
     heading: "loginCommand",
@@ -31,53 +29,53 @@ const REPORTS = Object.freeze({
     heading: "loginMissing",
     explanation: "loginMissingMore",
     command: "kortilla pkcs11 enable --browser firefox",
-    look: "problem",
+    style: "problem",
   },
   failed: {
     heading: "loginFailed",
     explanation: "loginFailedMore",
-    command: STATUS,
-    look: "problem",
+    command: STATUS_COMMAND,
+    style: "problem",
   },
   stuck: {
     heading: "loginStuck",
     explanation: "loginFailedMore",
-    command: STATUS,
-    look: "problem",
+    command: STATUS_COMMAND,
+    style: "problem",
   },
 });
 
 /**
- * Show how it is, and let the person change it.
+ * Show the state, and let the person change it.
  *
- * @param {HTMLElement} panel which announces itself (`role="status"`)
+ * @param {HTMLElement} panel with `role="status"`
  * @param {HTMLElement} button
  */
-export async function showLogin(panel, button) {
+export async function showTokenPanel(panel, button) {
   let state = /** @type {TokenState} */ ("missing");
   button.addEventListener("click", async () => {
-    // The browser looks for the manifest once for each page.
+    // A page sees a new native manifest only after a reload.
     if (state === "missing") location.reload();
-    else await turn(state === "on" ? "off" : "on");
+    else await change(state === "on" ? "off" : "on");
   });
-  await look();
+  await update();
 
   /** @param {"on" | "off"} wanted */
-  async function turn(wanted) {
+  async function change(wanted) {
     try {
       await switchToken(wanted);
     } catch (error) {
       console.error(error);
     }
-    await look(wanted);
+    await update(wanted);
   }
 
   /** @param {"on" | "off"} [wanted] */
-  async function look(wanted) {
+  async function update(wanted) {
     state = await tokenState();
     const isAsWanted = wanted === undefined || state === "missing" || state === wanted;
     const failure = wanted === "on" ? "failed" : "stuck";
-    show(panel, isAsWanted ? state : failure);
+    fillPanel(panel, isAsWanted ? state : failure);
     button.textContent = labelOf(state);
     button.hidden = state === "command";
   }
@@ -87,12 +85,12 @@ export async function showLogin(panel, button) {
  * @param {HTMLElement} panel
  * @param {TokenState | "failed" | "stuck"} state
  */
-function show(panel, state) {
-  const { heading, explanation, command, look = "" } = REPORTS[state];
-  const said = build("p", text(explanation));
-  if (command) said.append(" ", buildCommand(command));
-  panel.replaceChildren(build("h3", text(heading)), said);
-  panel.dataset["state"] = look;
+function fillPanel(panel, state) {
+  const { heading, explanation, command, style = "" } = TEXTS[state];
+  const paragraph = build("p", text(explanation));
+  if (command) paragraph.append(" ", buildCommand(command));
+  panel.replaceChildren(build("h3", text(heading)), paragraph);
+  panel.dataset["state"] = style;
   if (state === "command") {
     const undo = build("p", text("loginCommandOff"));
     undo.append(" ", buildCommand("kortilla pkcs11 disable --browser chromium"));
@@ -107,7 +105,7 @@ function labelOf(state) {
 }
 
 /**
- * A line of its own, which breaks between words alone: not after a hyphen.
+ * Build a command line that breaks between words only, not after a hyphen.
  *
  * @param {string} command
  */
