@@ -35,6 +35,7 @@ const PROBLEMS = Object.freeze({
   NO_CARD: ["noCard", "noCardMore"],
   NO_READER: ["noReader", "noReaderMore"],
   OTHER_CARD: ["otherCard", "otherCardMore"],
+  PCSC_DENIED: ["pcscDenied", "pcscDeniedMore"],
   PCSC_UNAVAILABLE: ["pcscUnavailable", "pcscUnavailableMore"],
   PIN_BLOCKED: ["pinBlocked", "pinBlockedMore"],
   PIN_PAD_ONLY: ["pinPadOnly", "pinPadOnlyMore"],

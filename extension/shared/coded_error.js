@@ -36,6 +36,7 @@ const MESSAGES = Object.freeze({
   NEW_PIN_REFUSED: "The card does not take the new PIN.",
   ORIGIN_REFUSED: "This origin may not ask.",
   OTHER_CARD: "Another card was put in than the one that was begun with.",
+  PCSC_DENIED: "The smart card service does not let this session use the readers.",
   PCSC_UNAVAILABLE: "The system's smart card service does not run.",
   PIN_BLOCKED: "The PIN is locked.",
   PIN_NOT_ENTERED: "No PIN was entered on the reader.",

@@ -56,6 +56,8 @@ export default {
     "The card did not say how many tries are left, so no PIN was sent. Take the card out of the reader, put it back and try again.",
   SIGNATURE_INVALID:
     "The card's answer was wrong and was not handed over to the service. Take the card out of the reader, put it back and try again.",
+  PCSC_DENIED:
+    "The computer's card reader service (pcscd) does not let this session use the card readers. That is so when the computer is used over a remote connection, such as SSH. Use the computer at its own screen and keyboard, and try again. If that does not help, ask the person who looks after the computer for permission to use the card readers (polkit).",
   PCSC_UNAVAILABLE:
     "The computer's card reader service is not running. Restart the computer and try again. If that does not help, ask the person who looks after the computer.",
   PROMPT_FAILED: "Kortilla's window could not be shown. Restart the browser and try again.",

@@ -55,6 +55,8 @@ export default {
     "Kortti ei kertonut, montako yritystä on jäljellä, joten tunnuslukua ei lähetetty. Ota kortti pois lukijasta, aseta se takaisin ja yritä uudelleen.",
   SIGNATURE_INVALID:
     "Kortin vastaus oli virheellinen, eikä sitä luovutettu palvelulle. Ota kortti pois lukijasta, aseta se takaisin ja yritä uudelleen.",
+  PCSC_DENIED:
+    "Tietokoneen kortinlukijapalvelu (pcscd) ei anna tämän istunnon käyttää kortinlukijoita. Näin on, kun tietokonetta käytetään etäyhteydellä, esimerkiksi SSH:lla. Käytä tietokonetta sen omalla näytöllä ja näppäimistöllä ja yritä uudelleen. Jos se ei auta, pyydä tietokoneen ylläpitäjältä lupa käyttää kortinlukijoita (polkit).",
   PCSC_UNAVAILABLE:
     "Tietokoneen kortinlukijapalvelu ei ole käynnissä. Käynnistä tietokone uudelleen ja yritä uudelleen. Jos se ei auta, pyydä apua tietokoneen ylläpitäjältä.",
   PROMPT_FAILED:

@@ -53,6 +53,8 @@ export default {
     "Kortet meddelade inte hur många försök som är kvar, så ingen kod skickades. Ta ut kortet ur läsaren, sätt tillbaka det och försök igen.",
   SIGNATURE_INVALID:
     "Kortets svar var felaktigt och lämnades inte ut till tjänsten. Ta ut kortet ur läsaren, sätt tillbaka det och försök igen.",
+  PCSC_DENIED:
+    "Datorns kortläsartjänst (pcscd) låter inte den här sessionen använda kortläsarna. Så är det när datorn används på distans, till exempel med SSH. Använd datorn vid dess egen skärm och tangentbord och försök på nytt. Om det inte hjälper, be den som sköter datorn om tillstånd att använda kortläsarna (polkit).",
   PCSC_UNAVAILABLE:
     "Datorns kortläsartjänst är inte i gång. Starta om datorn och försök igen. Om det inte hjälper, be den som sköter datorn om hjälp.",
   PROMPT_FAILED: "Kortillas fönster kunde inte visas. Starta om webbläsaren och försök igen.",
