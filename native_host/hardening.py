@@ -6,18 +6,18 @@ See core(5) and PR_SET_DUMPABLE in prctl(2).
 
 import sys
 
-__all__ = ["forbid_core_files", "harden", "hide_memory"]
+__all__ = ["deny_memory_access", "disable_core_dumps", "harden"]
 
 _PR_SET_DUMPABLE = 4
 
 
 def harden() -> None:
     """Do both. It takes a few milliseconds."""
-    forbid_core_files()
-    hide_memory()
+    disable_core_dumps()
+    deny_memory_access()
 
 
-def forbid_core_files() -> None:
+def disable_core_dumps() -> None:
     """Leave no core file; the processes that are started from here neither."""
     if sys.platform != "win32":
         import resource
@@ -25,7 +25,7 @@ def forbid_core_files() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def hide_memory() -> None:
+def deny_memory_access() -> None:
     """Keep other programs of the same user, and collectors of crashes, from reading it.
 
     The kernel hands such a collector the core whatever its limit is. Desktops ask for

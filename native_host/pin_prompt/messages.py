@@ -19,7 +19,7 @@ Host to window, one object a line, at most ``MAX_REQUEST`` bytes::
                                      or {"type": "agreed", "number": 4} for a PIN pad
     {"type": "offer-activation", "number": 5, "partly": false}
                                      ← {"type": "agreed", "number": 5}
-    {"type": "late"}
+    {"type": "caller-timed-out"}
     {"type": "connections", "count": 3}
     {"type": "close"}
 
@@ -54,18 +54,18 @@ __all__ = [
     "AskConsent",
     "AskPin",
     "AskStarted",
+    "CallerTimedOut",
     "ChooseCard",
     "Close",
     "Connections",
-    "Late",
     "OfferActivation",
     "Open",
-    "Request",
     "Show",
+    "WindowRequest",
+    "decode_answer",
     "decode_request",
     "encode_answer",
     "encode_request",
-    "read_answer",
     "split_codes",
 ]
 
@@ -143,7 +143,7 @@ class OfferActivation:
 
 
 @dataclass(frozen=True)
-class Late:
+class CallerTimedOut:
     """Say that the calling program has stopped waiting; the page stays as it is."""
 
 
@@ -162,7 +162,7 @@ class Close:
     """Take the window away and end."""
 
 
-Request = (
+WindowRequest = (
     Open
     | AskStarted
     | Show
@@ -171,12 +171,12 @@ Request = (
     | AskPin
     | AskCodes
     | OfferActivation
-    | Late
+    | CallerTimedOut
     | Connections
     | Close
 )
 
-_TYPES: Mapping[str, type[Request]] = {
+_TYPES: Mapping[str, type[WindowRequest]] = {
     "open": Open,
     "ask-started": AskStarted,
     "show": Show,
@@ -185,7 +185,7 @@ _TYPES: Mapping[str, type[Request]] = {
     "ask-pin": AskPin,
     "ask-codes": AskCodes,
     "offer-activation": OfferActivation,
-    "late": Late,
+    "caller-timed-out": CallerTimedOut,
     "connections": Connections,
     "close": Close,
 }
@@ -202,7 +202,7 @@ _ANSWER = re.compile(
 _CONTENT = {"pin": "digits", "chosen": "index", "agreed": None, "codes": "values"}
 
 
-def encode_request(request: Request) -> bytes:
+def encode_request(request: WindowRequest) -> bytes:
     """Return the line for a request. Raises ``ValueError`` when it is too long."""
     name = next(name for name, kind in _TYPES.items() if isinstance(request, kind))
     message = json.dumps({"type": name, **asdict(request)}, ensure_ascii=False)
@@ -213,7 +213,7 @@ def encode_request(request: Request) -> bytes:
     return line
 
 
-def decode_request(line: bytes) -> Request:
+def decode_request(line: bytes) -> WindowRequest:
     """Return the request in a line. Raises ``ValueError`` for anything else.
 
     The error never repeats what the line says.
@@ -252,7 +252,7 @@ def encode_answer(message: Mapping[str, Any]) -> bytearray:
     return line
 
 
-def read_answer(line: bytearray) -> tuple[str, int, bytearray] | None:
+def decode_answer(line: bytearray) -> tuple[str, int, bytearray] | None:
     """Return an answer's type, number and content, or None when it is not one.
 
     The content are the digits of a PIN or of the index of a card, or several codes as

@@ -18,16 +18,16 @@ from native_host.pin_prompt.messages import (
     AskConsent,
     AskPin,
     AskStarted,
+    CallerTimedOut,
     ChooseCard,
     Close,
     Connections,
-    Late,
     OfferActivation,
     Open,
-    Request,
     Show,
+    WindowRequest,
+    decode_answer,
     encode_request,
-    read_answer,
     split_codes,
 )
 from native_host.pin_prompt.model import (
@@ -84,15 +84,15 @@ class WindowPrompt(Prompt):
         progress: Progress | None = None,
     ) -> None:
         show = Show(step, problem, progress)
-        if not _looks_the_same(self._shown, show):
+        if not _is_negligible(self._shown, show):
             self._shown = show
             self._send(show)
 
-    def say_late(self) -> None:
+    def show_caller_timeout(self) -> None:
         if not self._stdin.closed:  # the program may be late by then
-            self._send(Late())
+            self._send(CallerTimedOut())
 
-    def say_connections(self, count: int) -> None:
+    def show_connections(self, count: int) -> None:
         if not self._stdin.closed:
             self._send(Connections(count))
 
@@ -167,9 +167,11 @@ class WindowPrompt(Prompt):
         self._ended = asyncio.Event()
         self._pump = threading.Thread(target=self._read, name="window", daemon=True)
         self._pump.start()
-        threading.Thread(target=self._see_end, name="window-end", daemon=True).start()
+        threading.Thread(
+            target=self._wait_for_exit, name="window-end", daemon=True
+        ).start()
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: WindowRequest) -> None:
         try:
             line = encode_request(request)
         except ValueError:
@@ -180,7 +182,7 @@ class WindowPrompt(Prompt):
             while rest:
                 rest = rest[self._stdin.write(rest) :]
 
-    async def _ask(self, request: Request, wanted: str) -> bytearray:
+    async def _ask(self, request: WindowRequest, wanted: str) -> bytearray:
         """Send a request and return its answer's content, where it has any."""
         answer: asyncio.Future[bytearray] = self._loop.create_future()
         self._answer, self._wanted, self._shown = answer, wanted, None
@@ -222,7 +224,7 @@ class WindowPrompt(Prompt):
             why = "PySide6 is missing: pip install 'kortilla[host]'."
         self._call(self._fail, why)
 
-    def _see_end(self) -> None:
+    def _wait_for_exit(self) -> None:
         """Wait for the process itself: a child of its own may still hold the pipe."""
         self._process.wait()
         self._call(self._ended.set)
@@ -233,7 +235,7 @@ class WindowPrompt(Prompt):
 
     def _receive(self, line: bytearray) -> None:
         try:
-            if numbered := read_answer(line):
+            if numbered := decode_answer(line):
                 kind, number, content = numbered
                 if number != self._number or not self._settle(kind, content):
                     _wipe(content)
@@ -265,7 +267,7 @@ class WindowPrompt(Prompt):
             self._process.kill()
 
 
-def _looks_the_same(before: Show | None, now: Show) -> bool:
+def _is_negligible(before: Show | None, now: Show) -> bool:
     """Say whether nothing has changed but less than a hundredth of a bar's length.
 
     A page sends documents in hundreds of pieces.

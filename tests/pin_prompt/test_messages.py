@@ -14,17 +14,17 @@ from native_host.pin_prompt.messages import (
     AskConsent,
     AskPin,
     AskStarted,
+    CallerTimedOut,
     ChooseCard,
     Close,
     Connections,
-    Late,
     OfferActivation,
     Open,
-    Request,
     Show,
+    WindowRequest,
+    decode_answer,
     decode_request,
     encode_request,
-    read_answer,
     split_codes,
 )
 from native_host.pin_prompt.model import (
@@ -68,12 +68,12 @@ TWENTY = tuple(
         AskCodes(9, a_codes_question(pin_pad=True, pad_problem="different")),
         OfferActivation(10, partly=True),
         Open(a_conversation(operation="tls-login", origin="", program="Fïrefox\n")),
-        Late(),
+        CallerTimedOut(),
         Connections(3),
         Close(),
     ],
 )
-def test_what_is_sent_is_what_arrives(request_: Request) -> None:
+def test_what_is_sent_is_what_arrives(request_: WindowRequest) -> None:
     line = encode_request(request_)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
@@ -100,7 +100,7 @@ def an_opening(**changes: Any) -> dict[str, Any]:
         b'{"type": "sing"}',
         b'{"type": "open"}',
         b'{"type": "close", "now": true}',
-        b'{"type": "late", "now": true}',
+        b'{"type": "caller-timed-out", "now": true}',
         b'{"type": "show", "step": "dancing"}',
         b'{"type": "show", "step": ["reading"]}',
         b'{"type": "show", "step": "reading", "problem": "X"}',
@@ -186,7 +186,7 @@ def test_a_request_that_is_too_long_is_not_sent() -> None:
 def test_an_answer_is_read_without_becoming_a_str(
     line: bytes, read: tuple[str, int, bytes] | None
 ) -> None:
-    answer = read_answer(bytearray(line))
+    answer = decode_answer(bytearray(line))
     assert (answer and (*answer[:2], bytes(answer[2]))) == read
 
 

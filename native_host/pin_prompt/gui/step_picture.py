@@ -5,11 +5,11 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from native_host.pin_prompt.gui.look import readable
+from native_host.pin_prompt.gui.operation_style import readable
 from native_host.pin_prompt.gui.widgets import em
 from native_host.pin_prompt.model import Step
 
-__all__ = ["Picture"]
+__all__ = ["StepPicture"]
 
 _WITH_CARD = (
     Step.WAITING_FOR_CARD,
@@ -20,7 +20,7 @@ _WITH_CARD = (
 )
 
 
-class Picture(QWidget):
+class StepPicture(QWidget):
     """A reader, and for some steps a card that goes into it; a tick when all is done.
 
     Says nothing by itself.

@@ -14,8 +14,8 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPalette, QPen,
 from native_host.pin_prompt.model import Operation
 
 __all__ = [
-    "LOOKS",
-    "Look",
+    "OPERATION_STYLES",
+    "OperationStyle",
     "contrast",
     "dark_palette",
     "draw_pen",
@@ -26,7 +26,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Look:
+class OperationStyle:
     """What sets an operation's window apart.
 
     ``colour`` is the band's and the confirming button's, with ``text`` on it; ``draw``
@@ -115,15 +115,21 @@ def _draw_clock_in_browser(painter: QPainter, ink: QColor, paper: QColor) -> Non
 #: What a program asks PIN1 for: a blue too, but nearer to violet.
 _FOR_PROGRAMS = QColor("#34349a")
 #: What is done with the card's PINs. Green, and darker than the blue and the red.
-_MANAGING = Look(QColor("#1d4d33"), QColor("#ffffff"), _draw_key)
-_SIGNING = Look(QColor("#7c1d3f"), QColor("#ffffff"), _draw_pen_on_paper)
+_MANAGING = OperationStyle(QColor("#1d4d33"), QColor("#ffffff"), _draw_key)
+_SIGNING = OperationStyle(QColor("#7c1d3f"), QColor("#ffffff"), _draw_pen_on_paper)
 
 #: The look of each operation that has a window. Blue and this red stay apart for those
 #: who see few colours.
-LOOKS: Mapping[Operation, Look] = {
-    "authenticate": Look(QColor("#0b4f86"), QColor("#ffffff"), _draw_person_on_card),
-    "tls-login": Look(_FOR_PROGRAMS, QColor("#ffffff"), _draw_person_in_browser),
-    "prepare-login": Look(_FOR_PROGRAMS, QColor("#ffffff"), _draw_clock_in_browser),
+OPERATION_STYLES: Mapping[Operation, OperationStyle] = {
+    "authenticate": OperationStyle(
+        QColor("#0b4f86"), QColor("#ffffff"), _draw_person_on_card
+    ),
+    "tls-login": OperationStyle(
+        _FOR_PROGRAMS, QColor("#ffffff"), _draw_person_in_browser
+    ),
+    "prepare-login": OperationStyle(
+        _FOR_PROGRAMS, QColor("#ffffff"), _draw_clock_in_browser
+    ),
     "signing-certificate": _SIGNING,
     "sign": _SIGNING,
     "activate": _MANAGING,
@@ -132,7 +138,7 @@ LOOKS: Mapping[Operation, Look] = {
 }
 
 
-def icon(look: Look) -> QIcon:
+def icon(style: OperationStyle) -> QIcon:
     """Return an operation's icon for the title bar and the task bar."""
     icon = QIcon()
     for size in (32, 64, 128):
@@ -141,7 +147,7 @@ def icon(look: Look) -> QIcon:
         painter = QPainter(pixmap)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.scale(size, size)
-        look.draw(painter, look.colour, look.text)
+        style.draw(painter, style.colour, style.text)
         painter.end()
         icon.addPixmap(pixmap)
     return icon
