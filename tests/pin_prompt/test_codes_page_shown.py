@@ -285,7 +285,7 @@ def test_what_ends_the_login_is_said_in_its_own_words(stage: Stage) -> None:
 def test_it_looks_like_neither_identifying_nor_signing(operation: Operation) -> None:
     for other in ("authenticate", "sign"):
         assert OPERATION_STYLES[operation].colour != OPERATION_STYLES[other].colour
-        assert OPERATION_STYLES[operation].draw is not OPERATION_STYLES[other].draw
+        assert OPERATION_STYLES[operation].icon != OPERATION_STYLES[other].icon
 
 
 @pytest.mark.parametrize("language", texts.languages())

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
 """Everything can be read in the light, in the dark, and at high contrast."""
 
+import re
+from pathlib import Path
+
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QColor, QPalette
+from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QLabel
 
+from native_host.pin_prompt.gui import icons
 from native_host.pin_prompt.gui.application import follow_colour_scheme
-from native_host.pin_prompt.gui.operation_style import (
-    OPERATION_STYLES,
-    contrast,
-    dark_palette,
-    mixed,
-    readable,
-)
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
+from native_host.pin_prompt.gui.theme import contrast, dark_palette, mixed, readable
 from native_host.pin_prompt.messages import (
     AskCodes,
     AskPin,
@@ -139,5 +139,18 @@ def test_a_desktop_with_its_own_dark_colours_keeps_them(
 def test_identifying_and_signing_do_not_look_alike() -> None:
     identifying, signing = OPERATION_STYLES["authenticate"], OPERATION_STYLES["sign"]
     assert identifying.colour != signing.colour
-    assert identifying.draw is not signing.draw
+    assert identifying.icon != signing.icon
     assert OPERATION_STYLES["signing-certificate"] == signing
+
+
+def test_icons_are_drawings_of_three_replaceable_colours_and_the_chip() -> None:
+    files = sorted(Path(icons.__file__).with_suffix("").glob("*.svg"))
+    names = {file.stem for file in files}
+    assert {style.icon for style in OPERATION_STYLES.values()} < names
+    for file in files:
+        svg = file.read_text("utf-8")
+        assert QSvgRenderer(QByteArray(svg.encode())).isValid()
+        colours = set(re.findall("#[0-9a-f]{6}", svg))
+        assert colours <= {"#000000", "#ffffff", "#0000ff", "#e8c14a"}
+        elements = set(re.findall("<([a-z]+)", svg))
+        assert elements <= {"svg", "g", "rect", "circle", "path"}

@@ -131,10 +131,8 @@ def test_title_and_heading_name_neither_program_nor_site(
 def test_it_looks_like_no_other_window(operation: Operation) -> None:
     for other in OPERATION_STYLES.keys() - {*FOR_PROGRAMS}:
         assert OPERATION_STYLES[operation].colour != OPERATION_STYLES[other].colour
-        assert OPERATION_STYLES[operation].draw is not OPERATION_STYLES[other].draw
-    assert (
-        OPERATION_STYLES["tls-login"].draw is not OPERATION_STYLES["prepare-login"].draw
-    )
+        assert OPERATION_STYLES[operation].icon != OPERATION_STYLES[other].icon
+    assert OPERATION_STYLES["tls-login"].icon != OPERATION_STYLES["prepare-login"].icon
 
 
 @pytest.mark.parametrize("program", ["", " \u200b\n", "\u2800"])

@@ -22,9 +22,9 @@ from PySide6.QtWidgets import QApplication
 
 from native_host.hardening import deny_memory_access, disable_core_dumps
 from native_host.pin_prompt.gui.input_guard import InputGuard
-from native_host.pin_prompt.gui.operation_style import dark_palette
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
+from native_host.pin_prompt.gui.theme import dark_palette
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
 __all__ = ["follow_colour_scheme", "make_application", "run"]

@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from native_host.pin_prompt.documents import DocumentKind, describe, kind_of_file
 from native_host.pin_prompt.escaping import escape_name
-from native_host.pin_prompt.gui.operation_style import mixed
+from native_host.pin_prompt.gui.theme import mixed
 from native_host.pin_prompt.gui.widgets import (
     draw_focus,
     em,

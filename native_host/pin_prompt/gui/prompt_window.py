@@ -26,7 +26,7 @@ from native_host.pin_prompt.documents import (
 from native_host.pin_prompt.gui.document_viewer import DocumentPage, PrivateCopies
 from native_host.pin_prompt.gui.header import Header, make_requester
 from native_host.pin_prompt.gui.input_guard import InputGuard
-from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES, icon
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES, window_icon
 from native_host.pin_prompt.gui.page_factory import PageRequest, create_page
 from native_host.pin_prompt.gui.page_scroll_area import SCROLL_ACTIONS, PageScrollArea
 from native_host.pin_prompt.gui.pages import FINAL_STEPS, Page, StepPage
@@ -200,7 +200,7 @@ class PromptWindow(QDialog):
             conversation.language, operation, pin, conversation.program
         )
         self.setWindowTitle(self._text("title"))
-        self.setWindowIcon(icon(OPERATION_STYLES[operation]))
+        self.setWindowIcon(window_icon(OPERATION_STYLES[operation]))
         room = self.screen().availableSize().height() * _SITE_AT_MOST
         self._header.set_operation(
             conversation, self._text, room, self._width(conversation)

@@ -15,9 +15,9 @@ from native_host.pin_prompt.gui.application import make_application
 from native_host.pin_prompt.gui.codes_page import CodesPage
 from native_host.pin_prompt.gui.document_viewer import DocumentPage
 from native_host.pin_prompt.gui.input_guard import InputGuard
-from native_host.pin_prompt.gui.operation_style import dark_palette
 from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
+from native_host.pin_prompt.gui.theme import dark_palette
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
 __all__ = ["offscreen_application", "render"]

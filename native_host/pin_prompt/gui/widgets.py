@@ -29,12 +29,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from native_host.pin_prompt.gui.operation_style import (
-    OperationStyle,
-    draw_pen,
-    mixed,
-    readable,
-)
+from native_host.pin_prompt.gui.icons import draw_icon
+from native_host.pin_prompt.gui.operation_style import OperationStyle
+from native_host.pin_prompt.gui.theme import mixed, readable
 from native_host.pin_prompt.model import Conversation
 from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts
@@ -223,9 +220,10 @@ class HeadingBand(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.translate(em(self, 0.8), (self.height() - self._side) / 2)
-        painter.scale(self._side, self._side)
-        self._style.draw(painter, self._style.text, self._style.colour)
+        top = (self.height() - self._side) / 2
+        bounds = QRectF(em(self, 0.8), top, self._side, self._side)
+        ink, paper = self._style.text, self._style.colour
+        draw_icon(painter, self._style.icon, bounds, ink=ink, paper=paper)
 
 
 class MockCardMark(QLabel):
@@ -289,9 +287,9 @@ class PenIcon(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.scale(self.width(), self.height())
         paper = self.palette().window().color()
-        draw_pen(painter, readable(self._style.colour, paper, 3.0), paper)
+        ink = readable(self._style.colour, paper, 3.0)
+        draw_icon(painter, "pen", QRectF(self.rect()), ink=ink, paper=paper)
 
 
 def draw_focus(painter: QPainter, widget: QWidget) -> None:
