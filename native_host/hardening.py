@@ -1,24 +1,26 @@
 # SPDX-License-Identifier: MIT
-"""Keeps the memory of this process, where a PIN may be, from files and other programs.
+"""Limits that a process sets on itself, so that a PIN stays in its memory.
 
-See core(5) and PR_SET_DUMPABLE in prctl(2).
+See core(5), and PR_SET_DUMPABLE and PR_SET_PDEATHSIG in prctl(2).
 """
 
+import signal
 import sys
 
-__all__ = ["deny_memory_access", "disable_core_dumps", "harden"]
+__all__ = ["deny_memory_access", "die_with_parent", "disable_core_dumps", "harden"]
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 
 
 def harden() -> None:
-    """Do both. It takes a few milliseconds."""
+    """Disable core dumps and deny access to memory. Takes a few milliseconds."""
     disable_core_dumps()
     deny_memory_access()
 
 
 def disable_core_dumps() -> None:
-    """Leave no core file; the processes that are started from here neither."""
+    """Write no core file. Child processes inherit this limit."""
     if sys.platform != "win32":
         import resource
 
@@ -26,12 +28,22 @@ def disable_core_dumps() -> None:
 
 
 def deny_memory_access() -> None:
-    """Keep other programs of the same user, and collectors of crashes, from reading it.
+    """Deny this memory to other programs of the same user and to crash collectors.
 
-    The kernel hands such a collector the core whatever its limit is. Desktops ask for
-    more than a process like this shows: xdg-desktop-portal answers it nothing.
+    The kernel passes a core to a crash collector in spite of the limit on core files.
+    As a side effect desktop services cannot inspect this process, and
+    xdg-desktop-portal does not answer it.
     """
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent process ends."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         import ctypes
 
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

@@ -30,6 +30,7 @@ from native_host.pin_prompt.model import (
 )
 from native_host.pin_prompt.prompt import Prompt, PromptError
 from native_host.pin_prompt.site_name import SiteName
+from native_host.wiping import wipe
 
 __all__ = ["TerminalPrompt"]
 
@@ -183,7 +184,7 @@ class TerminalPrompt(Prompt):
                 error_notice = text("pin.too_long", max=question.max_length)
             else:
                 return pin
-            _wipe(pin)
+            wipe(pin)
             self._write(error_notice)
 
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
@@ -211,7 +212,7 @@ class TerminalPrompt(Prompt):
                 typed[field.name] = code
         except BaseException:
             for code in typed.values():
-                _wipe(code)
+                wipe(code)
             raise
         return typed
 
@@ -272,14 +273,14 @@ class TerminalPrompt(Prompt):
                 try:
                     again = await self._ask_hidden(f"{name}, {text('codes.again')}")
                 except BaseException:
-                    _wipe(code)
+                    wipe(code)
                     raise
                 same = again == code
-                _wipe(again)
+                wipe(again)
                 if same:
                     return code
                 error_notice = text("codes.differ")
-            _wipe(code)
+            wipe(code)
             self._write(error_notice)
 
     def _warn(
@@ -357,7 +358,7 @@ class TerminalPrompt(Prompt):
                 count = 0
             if not answer.done():
                 answer.set_result(bytearray(line[:count].rstrip(b"\r\n")))
-            _wipe(line)
+            wipe(line)
 
         self._words = words
         self._write(words, end="")
@@ -390,7 +391,3 @@ def _is_terminal() -> bool:
         return sys.stdin.isatty()
     except (AttributeError, ValueError):  # no standard input, or a closed one
         return False
-
-
-def _wipe(buffer: bytearray) -> None:
-    buffer[:] = bytes(len(buffer))

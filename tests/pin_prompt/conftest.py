@@ -55,6 +55,8 @@ def a_question(**changes: Any) -> PinQuestion:
         "name": "SPECIMEN-POHJALAINEN Aino",
         "satu": "99902038C",
         "tries_left": 5,
+        "min_length": 4,
+        "max_length": 12,
     }
     return PinQuestion(**values | changes)
 

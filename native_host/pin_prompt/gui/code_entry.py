@@ -11,14 +11,10 @@ from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.rule_label import RuleLabel, RuleState
 from native_host.pin_prompt.gui.widgets import em, label, scaled, wrapping_policy
-from native_host.pin_prompt.model import CodeField, CodesQuestion
+from native_host.pin_prompt.model import MAX_CODE_DIGITS, CodeField, CodesQuestion
 from native_host.pin_prompt.texts import Texts
 
 __all__ = ["CodeEntry", "NewPinEntry"]
-
-#: Room for more digits than the code may have, so that it can be said that they are
-#: too many. No code of the card has more.
-_LONGEST = 12
 
 
 class CodeEntry(QWidget):
@@ -75,7 +71,10 @@ class CodeEntry(QWidget):
         self, words: str, name: str, column: int, *, beside: str = ""
     ) -> None:
         """Add a field under its label, and beside it what there is to know."""
-        longest = max(self.field.lengths) if codes.is_new(self.field) else _LONGEST
+        # Room for too many digits, so that the page can say that they are too many.
+        longest = (
+            max(self.field.lengths) if codes.is_new(self.field) else MAX_CODE_DIGITS
+        )
         field = PinField(self._guard, longest, self)
         field.setFont(scaled(field, 1.3))
         field.setFixedWidth(em(field, 7.5))

@@ -46,6 +46,7 @@ from native_host.pin_prompt.messages import (
     encode_answer,
 )
 from native_host.pin_prompt.model import Conversation, Operation, Step
+from native_host.wiping import wipe
 
 __all__ = ["PromptWindow"]
 
@@ -437,4 +438,4 @@ class PromptWindow(QDialog):
     def _send_answer(self, **message: object) -> None:
         line = encode_answer(message)
         self._send(line)
-        line[:] = bytes(len(line))
+        wipe(line)
