@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from native_host.pin_prompt.escaping import shown_program
+from native_host.pin_prompt.escaping import program_display_name
 
 __all__ = ["Program", "parent_of", "parent_program", "program_of"]
 
@@ -69,13 +69,13 @@ def program_of(pid: int) -> Program:
         executable = (folder / "exe").readlink()
     except OSError:
         try:
-            name = shown_program((folder / "comm").read_text())
+            name = program_display_name((folder / "comm").read_text())
         except (OSError, ValueError):
             name = ""
         return Program(pid, name or f"PID {pid}")
     # An executable that was replaced by an update since.
     base = executable.name.removesuffix(" (deleted)")
-    name = _NAMES.get(base) or shown_program(base) or f"PID {pid}"
+    name = _NAMES.get(base) or program_display_name(base) or f"PID {pid}"
     if base == "chrome" and _GOOGLE in str(executable):
         name = "Google Chrome"
     gecko = (executable.parent / "libxul.so").exists()

@@ -101,7 +101,7 @@ class _Asking:
     def tell_how_many(self) -> None:
         """Tell the person for how many the PIN is typed, whenever that changes."""
         if self.opened:
-            self.prompt.say_connections(len(self.wanted))
+            self.prompt.show_connections(len(self.wanted))
 
     def fail(self, error: Exception) -> None:
         """Tell all who still wait."""
@@ -233,7 +233,7 @@ class TlsLogin:
             asking.outlives = True
             asking.tell_how_many()
             if not asking.wanted:
-                asking.prompt.say_late()
+                asking.prompt.show_caller_timeout()
             raise RequestExpiredError("The program waits no longer.") from None
         except asyncio.CancelledError:
             if wanted in asking.wanted:

@@ -82,14 +82,14 @@ class Prompt(ABC):
         A call that differs from the last in nothing but the progress moves the bar.
         """
 
-    def say_late(self) -> None:  # noqa: B027 - nothing to do where nobody reads
+    def show_caller_timeout(self) -> None:  # noqa: B027 - nothing to do where nobody reads
         """Say that the calling program has stopped waiting, and what to do about it.
 
         Changes nothing about what is asked: what was typed stays, and the answer counts
         as before. What comes up later says it too.
         """
 
-    def say_connections(self, count: int) -> None:  # noqa: B027 - as above
+    def show_connections(self, count: int) -> None:  # noqa: B027 - as above
         """Say for how many connections one typing is, whenever that changes.
 
         Changes nothing about what is asked. One is not spoken of: the question does.

@@ -45,7 +45,7 @@ class Windows:
             async def close(self) -> None:
                 windows.closed.append(self)
 
-            def say_late(self) -> None:
+            def show_caller_timeout(self) -> None:
                 windows.late.append(self)
 
         person = Watched(self.pins.pop(0) if self.pins else [])

@@ -223,7 +223,7 @@ async def _wait_for(
 async def _draw_window(target: Path, origin: str, shown: dict[str, Any]) -> None:
     """Save a picture of the PIN window as the person of this login would see it."""
     conversation = Conversation("authenticate", origin, "fi", test_card=True)
-    question = PinQuestion("PIN1", shown["name"], shown["satu"], tries_left=5)
+    question = PinQuestion("PIN1", shown["name"], shown["satu"], 5, 4, 12)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",

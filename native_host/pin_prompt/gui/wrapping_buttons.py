@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QCheckBox, QRadioButton
 
-from native_host.pin_prompt.gui.widgets import draw_focus, em, scaled, wrapping
+from native_host.pin_prompt.gui.widgets import draw_focus, em, scaled, wrapping_policy
 
 __all__ = ["WrappingCheckBox", "WrappingRadioButton"]
 
@@ -24,7 +24,7 @@ class WrappingCheckBox(QCheckBox):
     def __init__(self, words: str) -> None:
         super().__init__(words)
         self.setFont(scaled(self, 1.0, bold=True))
-        self.setSizePolicy(wrapping())
+        self.setSizePolicy(wrapping_policy())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(em(self, 20), self.heightForWidth(em(self, 20)))
@@ -51,7 +51,7 @@ class WrappingRadioButton(QRadioButton):
     def __init__(self, words: str) -> None:
         super().__init__(words)
         self.setAccessibleName(words)
-        self.setSizePolicy(wrapping())
+        self.setSizePolicy(wrapping_policy())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(em(self, 20), self.heightForWidth(em(self, 20)))

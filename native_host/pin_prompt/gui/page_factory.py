@@ -6,10 +6,14 @@ All but the page for a PIN, from which documents are looked at.
 
 from collections.abc import Callable
 
-from native_host.pin_prompt.gui.codes_page import CodesPage, OfferPage, PadCodesPage
-from native_host.pin_prompt.gui.input_guard import Guard
+from native_host.pin_prompt.gui.codes_page import (
+    ActivationOfferPage,
+    CodesPage,
+    PinPadCodesPage,
+)
+from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pages import (
-    ChoosePage,
+    CardChoicePage,
     ConsentPage,
     Page,
     StartedPage,
@@ -26,42 +30,42 @@ from native_host.pin_prompt.messages import (
 from native_host.pin_prompt.model import Conversation
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["Asked", "make_page"]
+__all__ = ["PageRequest", "create_page"]
 
-Asked = Show | AskStarted | ChooseCard | AskConsent | AskCodes | OfferActivation
+PageRequest = Show | AskStarted | ChooseCard | AskConsent | AskCodes | OfferActivation
 
 
-def make_page(
-    request: Asked,
+def create_page(
+    request: PageRequest,
     conversation: Conversation,
     text: Texts,
-    guard: Guard,
-    say: Callable[..., None],
+    guard: InputGuard,
+    send_answer: Callable[..., None],
 ) -> Page:
-    """Return the page for a request. ``say`` sends the fields of an answer."""
+    """Return the page for a request. ``send_answer`` sends the fields of an answer."""
     if isinstance(request, Show):
         return StepPage(
             conversation, text, request.step, request.problem, request.progress
         )
-    page: StartedPage | ChoosePage | OfferPage | ConsentPage
+    page: StartedPage | CardChoicePage | ActivationOfferPage | ConsentPage
     if isinstance(request, AskStarted):
         page = StartedPage(conversation, text)
-        page.answered.connect(lambda: say(type="started"))
+        page.answered.connect(lambda: send_answer(type="started"))
         return page
     number = request.number
     if isinstance(request, ChooseCard):
-        page = ChoosePage(conversation, text, request.choices)
+        page = CardChoicePage(conversation, text, request.choices)
         page.answered.connect(
-            lambda index: say(type="chosen", number=number, index=index)
+            lambda index: send_answer(type="chosen", number=number, index=index)
         )
     elif isinstance(request, AskCodes):
-        return _codes_page(request, conversation, text, guard, say)
+        return _codes_page(request, conversation, text, guard, send_answer)
     else:
         if isinstance(request, OfferActivation):
-            page = OfferPage(conversation, text, partly=request.partly)
+            page = ActivationOfferPage(conversation, text, partly=request.partly)
         else:
             page = ConsentPage(conversation, text, request.question)
-        page.answered.connect(lambda: say(type="agreed", number=number))
+        page.answered.connect(lambda: send_answer(type="agreed", number=number))
     return page
 
 
@@ -69,17 +73,17 @@ def _codes_page(
     request: AskCodes,
     conversation: Conversation,
     text: Texts,
-    guard: Guard,
-    say: Callable[..., None],
+    guard: InputGuard,
+    send_answer: Callable[..., None],
 ) -> Page:
     number, question = request.number, request.question
-    page: CodesPage | PadCodesPage
+    page: CodesPage | PinPadCodesPage
     if question.pin_pad:
-        page = PadCodesPage(conversation, text, question, guard)
-        page.answered.connect(lambda _none: say(type="agreed", number=number))
+        page = PinPadCodesPage(conversation, text, question, guard)
+        page.answered.connect(lambda _none: send_answer(type="agreed", number=number))
     else:
         page = CodesPage(conversation, text, question, guard)
         page.answered.connect(
-            lambda values: say(type="codes", number=number, values=values)
+            lambda values: send_answer(type="codes", number=number, values=values)
         )
     return page

@@ -14,8 +14,8 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
 from native_host.pin_prompt.decode import HEAD, MOST_PIXELS
-from native_host.pin_prompt.gui import decoding
-from native_host.pin_prompt.gui.decoding import Decoding
+from native_host.pin_prompt.gui import image_decoder
+from native_host.pin_prompt.gui.image_decoder import ImageDecoder
 from tests.pin_prompt.pictures import huge_png, picture, slow_jpeg
 
 WAIT = QEventLoop.ProcessEventsFlag.WaitForMoreEvents
@@ -27,7 +27,7 @@ class Opened:
     def __init__(self, data: bytes, form: str) -> None:
         self.came: list[QImage | None] = []
         self.gone = False
-        self.decoding = Decoding(data, form)
+        self.decoding = ImageDecoder(data, form)
         self.decoding.done.connect(self.came.append)
         self.decoding.failed.connect(lambda: self.came.append(None))
         self.decoding.destroyed.connect(self._go)
@@ -69,7 +69,7 @@ def opened(application: QApplication) -> Iterator[Callable[[bytes, str], Opened]
 
 def lying(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """Have a decoder that does as a script of Python says."""
-    monkeypatch.setattr(decoding, "_PROGRAM", [sys.executable, "-I", "-c", script])
+    monkeypatch.setattr(image_decoder, "_PROGRAM", [sys.executable, "-I", "-c", script])
 
 
 Open = Callable[[bytes, str], Opened]
@@ -106,7 +106,7 @@ def test_a_picture_of_thousands_of_scans_is_given_up(opened: Open) -> None:
 def test_a_picture_is_given_up_by_the_clock_too(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding, "_WITHIN", 1)
+    monkeypatch.setattr(image_decoder, "_WITHIN", 1)
     lying(monkeypatch, "import time; time.sleep(3600)")
     assert opened(b"", "png").wait() is None
 
@@ -169,7 +169,7 @@ def test_a_decoder_that_fails_after_its_answer_gives_no_picture(
 def test_a_decoder_that_never_stops_answering_is_ended(
     opened: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoding, "_MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(image_decoder, "_MOST_BYTES", 1 << 20)
     lying(monkeypatch, "import os\nwhile True: os.write(1, bytes(65536))")
     assert opened(picture("PNG"), "png").wait() is None
 
@@ -177,7 +177,7 @@ def test_a_decoder_that_never_stops_answering_is_ended(
 def test_a_decoder_that_is_not_there_gives_no_picture(
     opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(decoding, "_PROGRAM", [str(tmp_path / "missing")])
+    monkeypatch.setattr(image_decoder, "_PROGRAM", [str(tmp_path / "missing")])
     assert opened(picture("PNG"), "png").wait() is None
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from native_host.pin_prompt.escaping import (
-    shown_digest,
-    shown_name,
-    shown_program,
-    shown_text,
+    escape_name,
+    escape_text,
+    group_digest,
+    program_display_name,
 )
 
 NAMES = st.text(
@@ -31,7 +31,7 @@ def unescaped(shown: str) -> str:
 
 @given(NAMES)
 def test_nothing_in_a_name_hides_or_reorders(name: str) -> None:
-    shown = shown_name(name)
+    shown = escape_name(name)
     for character in re.sub(r"\\u\{[0-9A-F]+\}", "", shown):
         assert character == " " or unicodedata.category(character)[0] not in "CZ"
         assert character not in "/\\"
@@ -41,7 +41,7 @@ def test_nothing_in_a_name_hides_or_reorders(name: str) -> None:
 
 @given(NAMES)
 def test_no_two_names_are_shown_the_same(name: str) -> None:
-    assert unescaped(shown_name(name)) == name
+    assert unescaped(escape_name(name)) == name
 
 
 @pytest.mark.parametrize(
@@ -68,29 +68,29 @@ def test_no_two_names_are_shown_the_same(name: str) -> None:
     ],
 )
 def test_names_as_they_are_shown(name: str, shown: str) -> None:
-    assert shown_name(name) == shown
+    assert escape_name(name) == shown
 
 
 def test_a_text_keeps_its_lines_and_shows_what_hides() -> None:
     text = "first\r\n\tsecond <b>\u202ethird\x1b[2J\rlast\u2028"
-    assert shown_text(text) == (
+    assert escape_text(text) == (
         "first\n\tsecond <b>" + r"\u{202E}third\u{1B}[2J\u{D}last\u{2028}"
     )
 
 
 @given(st.text())
 def test_nothing_in_a_text_hides_or_reorders(text: str) -> None:
-    for character in shown_text(text):
+    for character in escape_text(text):
         assert character in "\n\t " or unicodedata.category(character)[0] not in "CZ"
 
 
 def test_a_hash_is_shown_in_groups() -> None:
-    assert shown_digest("0123456789abcdef01") == "01234567 89abcdef 01"
+    assert group_digest("0123456789abcdef01") == "01234567 89abcdef 01"
 
 
 @given(NAMES)
 def test_a_programs_name_is_one_short_line_of_plain_characters(name: str) -> None:
-    shown = shown_program(name)
+    shown = program_display_name(name)
     assert len(shown) <= 40
     assert shown == " ".join(shown.split())
     for character in shown:
@@ -110,4 +110,4 @@ def test_a_programs_name_is_one_short_line_of_plain_characters(name: str) -> Non
     ],
 )
 def test_a_program_keeps_its_name_where_it_is_plain(name: str, shown: str) -> None:
-    assert shown_program(name) == shown
+    assert program_display_name(name) == shown

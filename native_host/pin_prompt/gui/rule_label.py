@@ -7,22 +7,22 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel
 
-from native_host.pin_prompt.gui.look import readable
-from native_host.pin_prompt.gui.widgets import em, scaled, wrapping
+from native_host.pin_prompt.gui.theme import readable
+from native_host.pin_prompt.gui.widgets import em, scaled, wrapping_policy
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["Kept", "Rule"]
+__all__ = ["RuleLabel", "RuleState"]
 
 
-class Kept(Enum):
+class RuleState(Enum):
     """Whether a rule is kept; its value is the key of the word for it."""
 
     OPEN = "open"  # too little has been typed to say
-    YES = "kept"
-    NO = "broken"
+    KEPT = "kept"
+    BROKEN = "broken"
 
 
-class Rule(QLabel):
+class RuleLabel(QLabel):
     """One rule with a sign before it. The sign's meaning is in the accessible name."""
 
     def __init__(self, words: str, text: Texts) -> None:
@@ -31,15 +31,15 @@ class Rule(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setFont(scaled(self, 0.9))
-        self.setSizePolicy(wrapping())
+        self.setSizePolicy(wrapping_policy())
         self.setContentsMargins(em(self, 1.5), 0, 0, 0)
-        self.show_kept(Kept.OPEN)
+        self.set_state(RuleState.OPEN)
 
-    def show_kept(self, kept: Kept) -> None:
+    def set_state(self, state: RuleState) -> None:
         """Show whether the rule is kept."""
-        self.kept = kept
-        state = self._text(f"codes.rule.{kept.value}")
-        self.setAccessibleName(f"{self.text()}: {state}")
+        self.state = state
+        words = self._text(f"codes.rule.{state.value}")
+        self.setAccessibleName(f"{self.text()}: {words}")
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
@@ -49,17 +49,17 @@ class Rule(QLabel):
         paper = self.palette().window().color()
         side = em(self, 0.85)
         box = QRectF(em(self, 0.2), (em(self, 1.05) - side) / 2 + 1, side, side)
-        if self.kept is Kept.OPEN:
+        if self.state is RuleState.OPEN:
             painter.setPen(QPen(self.palette().windowText().color(), 1.2))
             painter.drawEllipse(box.adjusted(1, 1, -1, -1))
             return
-        colour = QColor("#1f6b3f" if self.kept is Kept.YES else "#b26a00")
+        colour = QColor("#1f6b3f" if self.state is RuleState.KEPT else "#b26a00")
         colour = readable(colour, paper, 3.0)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
         painter.drawEllipse(box)
         ink = readable(QColor("white"), colour)
-        if self.kept is Kept.NO:
+        if self.state is RuleState.BROKEN:
             painter.setPen(ink)
             painter.setFont(scaled(self, 0.8, bold=True))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "!")

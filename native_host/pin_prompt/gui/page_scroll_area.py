@@ -7,20 +7,20 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractSlider, QScrollArea
 
-__all__ = ["SCROLLING", "PageArea"]
+__all__ = ["SCROLL_ACTIONS", "PageScrollArea"]
 
 #: What the keys that scroll do.
-SCROLLING: Mapping[int, QAbstractSlider.SliderAction] = {
+SCROLL_ACTIONS: Mapping[int, QAbstractSlider.SliderAction] = {
     Qt.Key.Key_PageUp: QAbstractSlider.SliderAction.SliderPageStepSub,
     Qt.Key.Key_PageDown: QAbstractSlider.SliderAction.SliderPageStepAdd,
 }
 
 
-class PageArea(QScrollArea):
+class PageScrollArea(QScrollArea):
     """Scrolls the page, but leaves it to the window what the keys scroll."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        if event.key() in SCROLLING:
+        if event.key() in SCROLL_ACTIONS:
             event.ignore()
         else:
             super().keyPressEvent(event)

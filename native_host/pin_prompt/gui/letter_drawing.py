@@ -5,11 +5,11 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel, QSizePolicy
 
-from native_host.pin_prompt.gui.look import mixed, readable
+from native_host.pin_prompt.gui.theme import mixed, readable
 from native_host.pin_prompt.gui.widgets import em, scaled
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["Letter"]
+__all__ = ["LetterDrawing"]
 
 #: Lines of writing on the letter: where each begins, its height, and its length.
 _WRITING = (
@@ -19,7 +19,7 @@ _WRITING = (
 )
 
 
-class Letter(QLabel):
+class LetterDrawing(QLabel):
     """A letter of our own drawing with the code's place framed and named.
 
     What the authority's letter looks like is not published, so nothing is copied.

@@ -19,7 +19,7 @@ from PySide6.QtGui import QImage
 
 from native_host.pin_prompt.decode import HEAD, MOST_PIXELS
 
-__all__ = ["Decoding"]
+__all__ = ["ImageDecoder"]
 
 #: What decodes; the picture's format is its argument.
 _PROGRAM = [sys.executable, "-I", "-m", "native_host.pin_prompt.decode"]
@@ -29,7 +29,7 @@ _WITHIN = 30_000
 _MOST_BYTES = HEAD.size + 4 * MOST_PIXELS
 
 
-class Decoding(QObject):
+class ImageDecoder(QObject):
     """One picture on its way. Says once how it went, unless it is stopped before.
 
     The first signal comes when the event loop runs again.

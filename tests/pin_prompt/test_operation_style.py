@@ -1,20 +1,26 @@
 # SPDX-License-Identifier: MIT
 """Everything can be read in the light, in the dark, and at high contrast."""
 
+import re
+from pathlib import Path
+
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QByteArray, Qt
 from PySide6.QtGui import QColor, QPalette
+from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QLabel
 
-from native_host.pin_prompt.gui.application import follow
-from native_host.pin_prompt.gui.look import (
-    LOOKS,
-    contrast,
-    dark_palette,
-    mixed,
-    readable,
+from native_host.pin_prompt.gui import icons
+from native_host.pin_prompt.gui.application import follow_colour_scheme
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
+from native_host.pin_prompt.gui.theme import contrast, dark_palette, mixed, readable
+from native_host.pin_prompt.messages import (
+    AskCodes,
+    AskPin,
+    CallerTimedOut,
+    Show,
+    WindowRequest,
 )
-from native_host.pin_prompt.messages import AskCodes, AskPin, Late, Request, Show
 from native_host.pin_prompt.model import Operation, Problem, Step
 from tests.pin_prompt.conftest import Stage, a_codes_question, a_hash, a_question
 
@@ -42,11 +48,11 @@ def test_all_words_stand_out_from_what_they_stand_on(
 ) -> None:
     application.setPalette(palettes()[name])
     stage.open()
-    requests: tuple[Request, ...] = (
+    requests: tuple[WindowRequest, ...] = (
         AskPin(1, a_question(tries_left=1, wrong=True)),
         AskCodes(2, a_codes_question(tries_left=1, wrong=True)),
         Show(Step.WAITING_FOR_CARD, Problem("CARD_MUTE")),
-        Late(),
+        CallerTimedOut(),
     )
     for request in requests:
         stage.handle(request)
@@ -92,10 +98,10 @@ def test_field_and_typed_dots_stand_out(name: str) -> None:
     assert contrast(readable(palette.highlight().color(), window, 3.0), window) >= 3
 
 
-@pytest.mark.parametrize("operation", sorted(LOOKS))
+@pytest.mark.parametrize("operation", sorted(OPERATION_STYLES))
 def test_band_and_button_of_each_operation_can_be_read(operation: Operation) -> None:
-    look = LOOKS[operation]
-    assert contrast(look.text, look.colour) >= 4.5
+    style = OPERATION_STYLES[operation]
+    assert contrast(style.text, style.colour) >= 4.5
 
 
 @EACH
@@ -113,10 +119,10 @@ def test_a_desktop_that_only_says_dark_gets_dark_colours_and_back(
     application: QApplication, stage: Stage
 ) -> None:
     light = application.palette().window().color()
-    follow(application, Qt.ColorScheme.Dark)
+    follow_colour_scheme(application, Qt.ColorScheme.Dark)
     stage.open()
     assert stage.window.palette().window().color() == dark_palette().window().color()
-    follow(application, Qt.ColorScheme.Light)
+    follow_colour_scheme(application, Qt.ColorScheme.Light)
     stage.settle()
     assert stage.window.palette().window().color() == light
 
@@ -126,12 +132,25 @@ def test_a_desktop_with_its_own_dark_colours_keeps_them(
 ) -> None:
     high = palettes()["high contrast"]
     application.setPalette(high)
-    follow(application, Qt.ColorScheme.Dark)
+    follow_colour_scheme(application, Qt.ColorScheme.Dark)
     assert application.palette().window().color() == high.window().color()
 
 
 def test_identifying_and_signing_do_not_look_alike() -> None:
-    identifying, signing = LOOKS["authenticate"], LOOKS["sign"]
+    identifying, signing = OPERATION_STYLES["authenticate"], OPERATION_STYLES["sign"]
     assert identifying.colour != signing.colour
-    assert identifying.draw is not signing.draw
-    assert LOOKS["signing-certificate"] == signing
+    assert identifying.icon != signing.icon
+    assert OPERATION_STYLES["signing-certificate"] == signing
+
+
+def test_icons_are_drawings_of_three_replaceable_colours_and_the_chip() -> None:
+    files = sorted(Path(icons.__file__).with_suffix("").glob("*.svg"))
+    names = {file.stem for file in files}
+    assert {style.icon for style in OPERATION_STYLES.values()} < names
+    for file in files:
+        svg = file.read_text("utf-8")
+        assert QSvgRenderer(QByteArray(svg.encode())).isValid()
+        colours = set(re.findall("#[0-9a-f]{6}", svg))
+        assert colours <= {"#000000", "#ffffff", "#0000ff", "#e8c14a"}
+        elements = set(re.findall("<([a-z]+)", svg))
+        assert elements <= {"svg", "g", "rect", "circle", "path"}

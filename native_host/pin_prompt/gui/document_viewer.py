@@ -18,11 +18,11 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
-from native_host.pin_prompt.documents import Kind
-from native_host.pin_prompt.escaping import shown_name, shown_text
-from native_host.pin_prompt.gui.decoding import Decoding
+from native_host.pin_prompt.documents import DocumentKind
+from native_host.pin_prompt.escaping import escape_name, escape_text
+from native_host.pin_prompt.gui.image_decoder import ImageDecoder
 from native_host.pin_prompt.gui.pages import Page
-from native_host.pin_prompt.gui.widgets import Notice, em, label, wrapping
+from native_host.pin_prompt.gui.widgets import Notice, em, label, wrapping_policy
 from native_host.pin_prompt.model import Conversation, Document
 from native_host.pin_prompt.texts import Texts
 
@@ -35,7 +35,7 @@ _MOST_TEXT = 500_000
 _LONG_LINE = re.compile("([^\n]{1000,2000} |[^\n]{2000})(?=[^\n])")
 #: What is behind the transparent parts of a picture, with white between.
 _CHECKS = QColor("#8a8a8a")
-_IMAGES = (Kind.PNG, Kind.JPEG)
+_IMAGES = (DocumentKind.PNG, DocumentKind.JPEG)
 
 
 class DocumentPage(Page):
@@ -49,26 +49,26 @@ class DocumentPage(Page):
         conversation: Conversation,
         text: Texts,
         document: Document,
-        kind: Kind,
+        kind: DocumentKind,
         data: bytes | None,
     ) -> None:
         super().__init__(conversation, text)
-        self.name = shown_name(document.name) or text("document.unnamed")
+        self.name = escape_name(document.name) or text("document.unnamed")
         heading = label(self.name, 1.1, bold=True)
         self.column.addWidget(heading)
         self._said = [self.name]
-        self._decoding: Decoding | None = None
+        self._decoding: ImageDecoder | None = None
         if data is None:
             self._note(text("view.changed"), serious=True)
         elif kind in _IMAGES:
             self._open_image(data, kind)
-        elif kind is Kind.TEXT:
+        elif kind is DocumentKind.TEXT:
             self._add_text(data)
         else:
             self._note(text("document.not_shown"))
         back = self.add_button(text("view.back"), self.left.emit)
-        self.focus = self.focus or back
-        self.spoken = " ".join(self._said)
+        self.initial_focus = self.initial_focus or back
+        self.announcement = " ".join(self._said)
 
     @property
     def opening(self) -> bool:
@@ -93,7 +93,7 @@ class DocumentPage(Page):
         if len(data) > _MOST_TEXT:
             shown, whole = text.size(_MOST_TEXT), text.size(len(data))
             self._note(text("view.cut", size=shown, whole=whole), serious=True)
-        escaped = shown_text(head)
+        escaped = escape_text(head)
         if escaped != head.replace("\r\n", "\n"):
             self._note(text("view.escaped"))
         view = QPlainTextEdit(_LONG_LINE.sub(r"\1\n", escaped))
@@ -107,15 +107,15 @@ class DocumentPage(Page):
         view.setMinimumHeight(em(self, 8))
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.column.addWidget(view, 1)
-        self.focus = self.scrolled = view
+        self.initial_focus = self.scrolled = view
 
-    def _open_image(self, data: bytes, kind: Kind) -> None:
+    def _open_image(self, data: bytes, kind: DocumentKind) -> None:
         words = self.text("view.image_opening")
         self._said.append(words)
         self._place = label(words)
         self.column.addWidget(self._place)
         self.column.addStretch()
-        self._decoding = Decoding(data, kind)
+        self._decoding = ImageDecoder(data, kind)
         self._decoding.done.connect(self._show_image)
         self._decoding.failed.connect(self._miss_image)
 
@@ -132,7 +132,7 @@ class DocumentPage(Page):
         self._decoding = None
         self.column.replaceWidget(self._place, part)
         self._place.deleteLater()
-        self.say(words)
+        self.announce(words)
 
 
 class _ImageView(QWidget):
@@ -141,7 +141,7 @@ class _ImageView(QWidget):
     def __init__(self, picture: QImage) -> None:
         super().__init__()
         self._picture = picture
-        self.setSizePolicy(wrapping())
+        self.setSizePolicy(wrapping_policy())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(em(self, 18), self.heightForWidth(em(self, 18)))
