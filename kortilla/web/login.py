@@ -7,13 +7,13 @@ caller's to make.
 """
 
 import logging
-import re
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any
 
 from kortilla.clock import utc_now
 from kortilla.errors import AuthTokenParseError, TrustConfigurationError
+from kortilla.origin import check_origin
 from kortilla.revocation import Revocation, RevocationChecker
 from kortilla.validation.identity import Identity
 from kortilla.validation.trust import Trust
@@ -25,35 +25,11 @@ from kortilla.web.challenge import (
 )
 from kortilla.web.rate_limit import Attempt, RateLimit
 
-__all__ = ["LoginService", "check_origin"]
+__all__ = ["LoginService"]
 
 logger = logging.getLogger(__name__)
 
 _IDENTITY_KEY = "kortilla.identity"
-_ORIGIN = re.compile(
-    r"https://(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?P<port>:[1-9][0-9]{0,4})?"
-    r"|http://(?:localhost|127\.0\.0\.1)(?::[1-9][0-9]{0,4})?"
-)
-
-
-def check_origin(origin: str) -> str:
-    """Return a service's origin if it is written as browsers write it.
-
-    ``https://host[:port]``, in lower case, ASCII (punycode), without a path; ``http``
-    for this computer alone. Raises ``ValueError``: an origin written in another way
-    would make every signature fail.
-    """
-    if (
-        len(origin) > 255
-        or not _ORIGIN.fullmatch(origin)
-        or (origin.startswith("https:") and origin.endswith(":443"))
-        or (origin.startswith("http:") and origin.endswith(":80"))
-    ):
-        raise ValueError(
-            f"{origin!r} is not an origin as browsers write it, such as "
-            "'https://service.example'."
-        )
-    return origin
 
 
 class LoginService:

@@ -10,6 +10,15 @@ import hmac
 import logging
 import re
 
+from kortilla.testing.card_data import MAX_TRIES, PinData
+from kortilla.testing.profiles import (
+    APPLICATION,
+    MASTER_FILE,
+    PROFILES,
+    KeySlot,
+    PinReference,
+)
+from kortilla.testing.state import MockCardState
 from native_host.mock_card.apdu import (
     SW,
     Command,
@@ -19,20 +28,12 @@ from native_host.mock_card.apdu import (
     status,
 )
 from native_host.mock_card.content import APPLICATION_DF, card_files, card_keys
-from native_host.mock_card.profiles import (
-    APPLICATION,
-    MASTER_FILE,
-    PROFILES,
-    KeySlot,
-    PinReference,
-)
 from native_host.mock_card.signing import (
     check_algorithm,
     digest_size,
     sign_digest,
     signature_size,
 )
-from native_host.mock_card.state import MAX_TRIES, MockCardState, PinData
 
 __all__ = ["MockCard", "Style"]
 

@@ -3,15 +3,17 @@
 
 from cryptography.hazmat.primitives import serialization
 
-from native_host.mock_card.directories import directory_files
-from native_host.mock_card.keys import PrivateKey, load_private_key
-from native_host.mock_card.profiles import (
+from kortilla.testing.card_data import CardData
+from kortilla.testing.errors import MockCardBrokenError
+from kortilla.testing.keys import PrivateKey, load_private_key
+from kortilla.testing.profiles import (
     ISSUING_CA_FILE,
     PROFILES,
     ROOT_CA_FILE,
     KeySlot,
 )
-from native_host.mock_card.state import CardData, MockCardBrokenError, MockCardState
+from kortilla.testing.state import MockCardState
+from native_host.mock_card.directories import directory_files
 
 __all__ = ["APPLICATION_DF", "card_files", "card_keys"]
 

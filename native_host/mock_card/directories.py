@@ -7,7 +7,7 @@ those of PrKD, CD and AOD here are the mock's own, so that only a program which 
 EF.OD finds them.
 """
 
-from native_host.mock_card.ber import (
+from kortilla.testing.ber import (
     bit_string,
     encode,
     integer,
@@ -15,7 +15,7 @@ from native_host.mock_card.ber import (
     sequence,
     text,
 )
-from native_host.mock_card.profiles import (
+from kortilla.testing.profiles import (
     OBJECT_DIRECTORY_FILE,
     TOKEN_INFO_FILE,
     KeySlot,

@@ -5,10 +5,10 @@ import logging
 import threading
 from collections.abc import Callable
 
-from native_host.errors import InvalidArgumentError
+from kortilla.testing.errors import InvalidArgumentError
+from kortilla.testing.faults import CommandName, Fault, FaultName
 from native_host.mock_card.apdu import SW, more_data, status
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.faults import CommandName, Fault, FaultName
 
 __all__ = ["CardGoneError", "CardSilentError", "FaultyCard"]
 

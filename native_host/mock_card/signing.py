@@ -5,11 +5,11 @@ See docs/reference/card.md, "Algorithms".
 """
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from kortilla.testing import keys
+from kortilla.testing.keys import PrivateKey
 from native_host.mock_card.apdu import SW, StatusWordError
-from native_host.mock_card.keys import PrivateKey
 
 __all__ = ["check_algorithm", "digest_size", "sign_digest", "signature_size"]
 
@@ -46,15 +46,5 @@ def signature_size(key: PrivateKey) -> int:
 
 def sign_digest(key: PrivateKey, algorithm: int, digest: bytes) -> bytes:
     """Sign a digest: RSA as it is, ECDSA as raw r‖s."""
-    hash_algorithm = _HASHES[algorithm >> 4]
-    prehashed = utils.Prehashed(hash_algorithm)
-    if isinstance(key, RSAPrivateKey):
-        if algorithm & 0x0F == _PKCS1:
-            return key.sign(digest, padding.PKCS1v15(), prehashed)
-        mask = padding.MGF1(hash_algorithm)
-        return key.sign(
-            digest, padding.PSS(mask, hash_algorithm.digest_size), prehashed
-        )
-    r, s = utils.decode_dss_signature(key.sign(digest, ec.ECDSA(prehashed)))
-    size = signature_size(key) // 2
-    return r.to_bytes(size) + s.to_bytes(size)
+    function = _HASHES[algorithm >> 4]
+    return keys.sign_digest(key, digest, function, pss=algorithm & 0x0F == _PSS)

@@ -9,14 +9,15 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from kortilla.testing.files import locked
+from kortilla.testing.presence import Presence, Watch
+from kortilla.testing.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
 from native_host.card.source import CardSource, Reader
 from native_host.mock_card.card import MockCard, Style
+from native_host.mock_card.errors import MockCardBrokenError, host_errors
 from native_host.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
-from native_host.mock_card.files import locked
-from native_host.mock_card.presence import Watch
-from native_host.mock_card.state import MockCardBrokenError, MockCardState
 
 __all__ = ["READER_NAME", "MockCardConnection", "MockCardSource"]
 
@@ -38,6 +39,7 @@ class MockCardConnection(CardConnection):
     and ``MockCardBrokenError``.
     """
 
+    @host_errors()
     def __init__(
         self,
         state: MockCardState,
@@ -67,6 +69,7 @@ class MockCardConnection(CardConnection):
             else:
                 return
 
+    @host_errors()
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
         """Let the card answer, with whatever goes wrong.
 
@@ -101,6 +104,7 @@ class MockCardSource(CardSource):
 
     test_card = True
 
+    @host_errors()
     def __init__(
         self,
         folder: Path | None = None,
@@ -120,7 +124,7 @@ class MockCardSource(CardSource):
 
     async def readers(self) -> tuple[Reader, ...]:
         """Return the one reader, or none where it was pulled."""
-        presence = self._state.presence()
+        presence = self._presence()
         if not presence.reader:
             return ()
         atr = self._atr if presence.card else None
@@ -129,7 +133,8 @@ class MockCardSource(CardSource):
     async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
         """Wait until the card or its reader was put in or taken out."""
         if self._watch is None:
-            self._watch = self._state.watch()
+            with host_errors():
+                self._watch = self._state.watch()
             asyncio.get_running_loop().add_reader(
                 self._watch.descriptor, self._take_news
             )
@@ -138,8 +143,12 @@ class MockCardSource(CardSource):
             if (readers := await self.readers()) != known:
                 return readers
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._state.presence().seconds_left()):
+                async with asyncio.timeout(self._presence().seconds_left()):
                     await changed.wait()
+
+    @host_errors()
+    def _presence(self) -> Presence:
+        return self._state.presence()
 
     def _take_news(self) -> None:
         if self._watch:

@@ -16,10 +16,11 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
+from kortilla.testing.presence import Watch
 from native_host.card.errors import PcscUnavailableError
 from native_host.mock_card.card import MockCard
+from native_host.mock_card.errors import host_errors
 from native_host.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
-from native_host.mock_card.presence import Watch
 
 __all__ = ["DEFAULT_PORT", "VirtualReader"]
 
@@ -86,6 +87,10 @@ class VirtualReader:
         and ``InvalidArgumentError`` for a fault that can't be had with a virtual
         reader.
         """
+        with host_errors():
+            self._run()
+
+    def _run(self) -> None:
         watch = self._inserted.state.watch()
         try:
             while self._serve(watch):

@@ -12,36 +12,25 @@ Several processes may use one folder at a time: each change is made under a lock
 import json
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationError
 
-from native_host.errors import InvalidArgumentError, KortillaError
-from native_host.mock_card.data import MAX_TRIES, CardData, KeyData, PinData
-from native_host.mock_card.faults import CommandName, Fault, dump, load, take
-from native_host.mock_card.files import locked, write_atomically
-from native_host.mock_card.presence import Presence, Watch, notify
-from native_host.mock_card.profiles import PROFILES, PinReference, Profile
-from native_host.mock_card.states import CardState, first_pins, judge
+from kortilla.testing.card_data import CardData, PinData
+from kortilla.testing.errors import InvalidArgumentError, MockCardBrokenError
+from kortilla.testing.faults import CommandName, Fault, dump, load, take
+from kortilla.testing.files import locked, write_atomically
+from kortilla.testing.life_cycle import CardState, first_pins, judge
+from kortilla.testing.presence import Presence, Watch, notify
+from kortilla.testing.profiles import PROFILES, PinReference, Profile
 
 __all__ = [
-    "MAX_TRIES",
-    "CardData",
-    "KeyData",
-    "MockCardBrokenError",
     "MockCardState",
-    "PinData",
     "default_folder",
 ]
-
-
-class MockCardBrokenError(KortillaError):
-    """The mock card's folder can't be used; the message names the file and the key."""
-
-    code = "MOCK_CARD_BROKEN"
 
 
 def default_folder() -> Path:
@@ -66,6 +55,19 @@ class MockCardState:
         state = cls(folder or default_folder())
         state.read()
         return state
+
+    @classmethod
+    def open_or_create(cls, folder: Path | None = None) -> Self:
+        """Open the mock card, and make it first where there is none.
+
+        Raises ``MockCardBrokenError``.
+        """
+        folder = folder or default_folder()
+        if not (folder / "card.json").exists():
+            # Another process may make it at the same time: then that one is opened.
+            with suppress(InvalidArgumentError):
+                return cls.create(folder)
+        return cls.open(folder)
 
     @classmethod
     def create(
@@ -97,7 +99,7 @@ class MockCardState:
         card and ``replace`` does not say to throw it away, ``MockCardBrokenError`` when
         nothing can be written there.
         """
-        from native_host.mock_card.issue import issue_card
+        from kortilla.testing.issue import issue_card
 
         if profile not in PROFILES:
             raise InvalidArgumentError(f"The profile is none of {', '.join(PROFILES)}.")
@@ -277,7 +279,7 @@ class MockCardState:
 
     def describe(self) -> dict[str, Any]:
         """Return what may be shown of the card: no PINs and no keys."""
-        from native_host.mock_card.issue import describe_certificate
+        from kortilla.testing.issue import describe_certificate
 
         data = self.read()
         profile = PROFILES[data.profile]

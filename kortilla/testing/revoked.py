@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from native_host.mock_card.authority import Authority
-from native_host.mock_card.files import locked, write_atomically
+from kortilla.testing.authority import Authority
+from kortilla.testing.files import locked, write_atomically
 
 __all__ = ["revoke", "revoked_serials"]
 

@@ -10,19 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from asn1crypto import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from native_host.errors import InvalidArgumentError
-from native_host.mock_card.authority import Authority, Person
-from native_host.mock_card.data import KeyData
-from native_host.mock_card.keys import PrivateKey, generate_key, load_private_key
-from native_host.mock_card.profiles import PROFILES, KeyType
-from native_host.mock_card.revoked import revoke
-from native_host.mock_card.signing import sign_digest
-from native_host.mock_card.state import MockCardState
-from native_host.mock_card.weak_key import weak_key
+from kortilla.testing.authority import Authority, Person
+from kortilla.testing.errors import InvalidArgumentError
+from kortilla.testing.keys import PrivateKey, generate_key, load_private_key
+from kortilla.testing.profiles import PROFILES, KeyType
+from kortilla.testing.revoked import revoke
+from kortilla.testing.signatures import find_keys, sign_token
+from kortilla.testing.state import MockCardState
+from kortilla.testing.weak_key import weak_key
 
 __all__ = ["BROKEN_TOKENS", "BrokenToken", "break_token"]
 
@@ -31,12 +31,6 @@ Token = dict[str, Any]
 _DAY = timedelta(days=1)
 #: In the arc for examples (ITU-T X.660).
 _OTHER_POLICY = "2.999.1"
-#: Octets of digest and MSE's algorithm byte (``signing``), by the token's algorithm.
-_ALGORITHMS = {
-    "ES256": ("sha256", 0x44),
-    "ES384": ("sha384", 0x54),
-    "PS256": ("sha256", 0x45),
-}
 
 
 @dataclass(frozen=True)
@@ -93,18 +87,7 @@ class _Maker:
     ) -> Token:
         """Return a token that is signed anew, sound but for what is given."""
         key = key or self.key
-        algorithm = _algorithm(key)
-        hash_name, reference = _ALGORITHMS[algorithm]
-
-        def h(data: bytes) -> bytes:
-            return hashlib.new(hash_name, data).digest()
-
-        texts = (origin or self.origin, nonce or self.nonce)
-        digest = h(b"".join(h(text.encode()) for text in texts))
-        fields = {
-            "algorithm": algorithm,
-            "signature": _text(sign_digest(key, reference, digest)),
-        }
+        fields = sign_token(key, origin or self.origin, nonce or self.nonce)
         if certificate is not None:
             fields["unverifiedCertificate"] = _text(certificate)
         return self.changed(**fields)
@@ -130,10 +113,10 @@ class _Maker:
     @property
     def key(self) -> PrivateKey:
         """The key that identifies."""
-        return load_private_key(self._keys("authentication").private_key)
+        return load_private_key(find_keys(self._card, "authentication")[0].private_key)
 
     def signing(self) -> Token:
-        data = self._keys("signature")
+        data = find_keys(self._card, "signature")[0]
         key = load_private_key(data.private_key)
         return self.signed(key=key, certificate=data.certificate)
 
@@ -142,11 +125,6 @@ class _Maker:
         leaf = x509.Certificate.load(_bytes(token["unverifiedCertificate"]))
         revoke(self.folder, [leaf.serial_number])
         return token
-
-    def _keys(self, purpose: str) -> KeyData:
-        slots = PROFILES[self._card.profile].keys
-        pairs = zip(slots, self._card.keys, strict=True)
-        return next(key for slot, key in pairs if slot.purpose == purpose)
 
 
 def _flipped(text: str) -> str:
@@ -174,22 +152,15 @@ def _other_algorithm(algorithm: str) -> str:
     return algorithm[:2] + ("384" if algorithm.endswith("256") else "256")
 
 
-def _algorithm(key: PrivateKey) -> str:
-    match key.public_key().key_size, type(key).__name__:
-        case _, "RSAPrivateKey":
-            return "PS256"
-        case size, _:
-            return f"ES{size}"
-
-
 def _other_key(key: PrivateKey) -> PrivateKey:
     """Return a fresh key of the same kind."""
-    kinds = {"ES256": KeyType.P256, "ES384": KeyType.P384, "PS256": KeyType.RSA2048}
-    return generate_key(kinds[_algorithm(key)])
+    if isinstance(key, RSAPrivateKey):
+        return generate_key(KeyType.RSA2048)
+    return generate_key(KeyType(f"P-{key.key_size}"))
 
 
-def _kind(authority: Authority) -> Any:
-    return "RSA" if _algorithm(authority.issuing_key) == "PS256" else "ECC"
+def _kind(authority: Authority) -> Literal["ECC", "RSA"]:
+    return "RSA" if isinstance(authority.issuing_key, RSAPrivateKey) else "ECC"
 
 
 def _text(data: bytes) -> str:

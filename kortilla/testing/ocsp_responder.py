@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from native_host.mock_card.ber import encode, sequence
-from native_host.mock_card.keys import PrivateKey
+from kortilla.testing.ber import encode, sequence
+from kortilla.testing.keys import PrivateKey
 
 __all__ = ["Responder", "answer_ocsp"]
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 from asn1crypto import x509
 
-from native_host.mock_card.authority import DEFAULT_ADDRESS, Authority, Person
-from native_host.mock_card.data import KeyData
-from native_host.mock_card.keys import generate_key, private_key_der
-from native_host.mock_card.profiles import NEW_SCHEME, Profile
-from native_host.mock_card.states import CardState
+from kortilla.testing.authority import DEFAULT_ADDRESS, Authority, Person
+from kortilla.testing.card_data import KeyData
+from kortilla.testing.keys import generate_key, private_key_der
+from kortilla.testing.life_cycle import CardState
+from kortilla.testing.profiles import NEW_SCHEME, Profile
 
 __all__ = ["IssuedCard", "describe_certificate", "issue_card"]
 

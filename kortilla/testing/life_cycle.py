@@ -4,7 +4,7 @@
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from native_host.mock_card.data import MAX_TRIES, CardData, PinData
+from kortilla.testing.card_data import MAX_TRIES, CardData, PinData
 
 __all__ = ["ACTIVATION_CODE", "CardState", "first_pins", "judge"]
 

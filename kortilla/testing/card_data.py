@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from native_host.mock_card.profiles import PROFILES, PinReference
+from kortilla.testing.profiles import PROFILES, PinReference
 
 __all__ = ["MAX_TRIES", "CardData", "KeyData", "PinData"]
 

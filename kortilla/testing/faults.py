@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from native_host.errors import InvalidArgumentError
+from kortilla.testing.errors import InvalidArgumentError
 
 __all__ = ["CommandName", "Fault", "FaultName", "Moment", "dump", "load", "take"]
 

@@ -20,18 +20,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
-from native_host.errors import InvalidArgumentError
-from native_host.mock_card.ber import encode, sequence
-from native_host.mock_card.files import write_atomically
-from native_host.mock_card.keys import (
+from kortilla.testing.ber import encode, sequence
+from kortilla.testing.errors import InvalidArgumentError
+from kortilla.testing.files import write_atomically
+from kortilla.testing.keys import (
     PrivateKey,
     PublicKey,
     generate_key,
     load_private_key,
     private_key_der,
 )
-from native_host.mock_card.profiles import KeyType
-from native_host.mock_card.responder import Responder, answer_ocsp
+from kortilla.testing.ocsp_responder import Responder, answer_ocsp
+from kortilla.testing.profiles import KeyType
 
 __all__ = [
     "DEFAULT_ADDRESS",
