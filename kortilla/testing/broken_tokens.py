@@ -20,7 +20,7 @@ from kortilla.testing.errors import InvalidArgumentError
 from kortilla.testing.keys import PrivateKey, generate_key, load_private_key
 from kortilla.testing.profiles import PROFILES, KeyType
 from kortilla.testing.revoked import revoke
-from kortilla.testing.signatures import find_keys, sign_token
+from kortilla.testing.signatures import find_key, sign_token
 from kortilla.testing.state import MockCardState
 from kortilla.testing.weak_key import weak_key
 
@@ -113,10 +113,10 @@ class _Maker:
     @property
     def key(self) -> PrivateKey:
         """The key that identifies."""
-        return load_private_key(find_keys(self._card, "authentication")[0].private_key)
+        return load_private_key(find_key(self._card, "authentication").private_key)
 
     def signing(self) -> Token:
-        data = find_keys(self._card, "signature")[0]
+        data = find_key(self._card, "signature")
         key = load_private_key(data.private_key)
         return self.signed(key=key, certificate=data.certificate)
 

@@ -37,9 +37,9 @@ class MockCardBrokenError(MockCardError):
 class CardUnusableError(MockCardError):
     """The card is in a state in which a real card would not sign.
 
-    ``code`` is ``NO_READER``, ``NO_CARD``, ``CARD_NOT_ACTIVATED``, ``PIN_BLOCKED``,
-    ``CARD_EXPIRED`` or ``KEY_MISSING``; ``CARD_REMOVED``, ``CARD_MUTE`` or
-    ``CARD_ERROR`` where a fault struck.
+    ``code`` is ``NO_READER``, ``NO_CARD``, ``CARD_NOT_ACTIVATED``, ``PIN_BLOCKED`` or
+    ``CARD_EXPIRED``; ``CARD_REMOVED``, ``CARD_MUTE`` or ``CARD_ERROR`` where a fault
+    struck.
     """
 
     def __init__(self, code: str, message: str) -> None:

@@ -7,7 +7,7 @@ refused all the same, with the host's code.
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -30,16 +30,16 @@ from kortilla.testing.state import MockCardState
 
 __all__ = [
     "check_browser_origin",
-    "find_keys",
+    "find_key",
     "sign_hashes",
     "sign_token",
     "signing_certificate_fields",
-    "usable_keys",
+    "usable_key",
 ]
 
 Purpose = Literal["authentication", "signature"]
 
-#: The hash functions that ECDSA signs, by Web eID's names. RSA keys sign SHA-2 alone.
+#: The hash functions that ECDSA signs, by Web eID's names.
 _HASHES: dict[str, hashes.HashAlgorithm] = {
     "SHA-224": hashes.SHA224(),
     "SHA-256": hashes.SHA256(),
@@ -50,7 +50,6 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "SHA3-384": hashes.SHA3_384(),
     "SHA3-512": hashes.SHA3_512(),
 }
-_SHA2 = ("SHA-256", "SHA-384", "SHA-512", "SHA-224")
 _MAX_HASHES, _MAX_NAME = 20, 255
 
 #: The commands of a signature that a fault can strike, in the order of the card.
@@ -73,10 +72,8 @@ def check_browser_origin(origin: str) -> None:
         raise OriginRefusedError(str(error)) from None
 
 
-def usable_keys(
-    state: MockCardState, purpose: Purpose
-) -> Iterator[tuple[PrivateKey, bytes]]:
-    """Yield the keys of a purpose with their certificates (DER), the preferred first.
+def usable_key(state: MockCardState, purpose: Purpose) -> tuple[PrivateKey, bytes]:
+    """Return the preferred key of a purpose, and its certificate (DER).
 
     Raises ``CardUnusableError`` and ``MockCardBrokenError``.
     """
@@ -92,18 +89,20 @@ def usable_keys(
         raise CardUnusableError("CARD_NOT_ACTIVATED", "The card must be activated.")
     if pin.tries == 0:
         raise CardUnusableError("PIN_BLOCKED", "The PIN has no tries left.")
-    for key in find_keys(data, purpose):
-        certificate = x509.Certificate.load(key.certificate)
-        valid = certificate.not_valid_before, certificate.not_valid_after
-        if not valid[0] <= datetime.now(UTC) <= valid[1]:
-            raise CardUnusableError("CARD_EXPIRED", "The certificate is not valid now.")
-        yield load_private_key(key.private_key), key.certificate
+    key = find_key(data, purpose)
+    certificate = x509.Certificate.load(key.certificate)
+    if not (
+        certificate.not_valid_before <= datetime.now(UTC) <= certificate.not_valid_after
+    ):
+        raise CardUnusableError("CARD_EXPIRED", "The certificate is not valid now.")
+    return load_private_key(key.private_key), key.certificate
 
 
-def find_keys(data: CardData, purpose: Purpose) -> list[KeyData]:
-    """Return the keys of a purpose, the preferred one first."""
+def find_key(data: CardData, purpose: Purpose) -> KeyData:
+    """Return the key of a purpose that a host prefers: one on a curve."""
     slots = zip(PROFILES[data.profile].keys, data.keys, strict=True)
-    return [key for slot, key in slots if slot.purpose == purpose]
+    keys = [(slot, key) for slot, key in slots if slot.purpose == purpose]
+    return min(keys, key=lambda pair: pair[0].key_type.rsa_bits)[1]
 
 
 def _strike(state: MockCardState) -> None:
@@ -151,23 +150,18 @@ def sign_hashes(
     """
     check_browser_origin(origin)
     _check_hashes(named, hash_function)
-    for key, certificate in usable_keys(MockCardState.open(folder), "signature"):
-        for algorithm in _algorithms(key):
-            if algorithm["hashFunction"] == hash_function:
-                signatures = [
-                    {
-                        "name": name,
-                        "hash": _base64(digest),
-                        "hashFunction": hash_function,
-                        "signature": _base64(
-                            sign_digest(key, digest, _HASHES[hash_function])
-                        ),
-                        "signatureAlgorithm": algorithm,
-                    }
-                    for name, digest in named.items()
-                ]
-                return {"certificate": _base64(certificate), "signatures": signatures}
-    raise CardUnusableError("KEY_MISSING", "The card has no key that signs this.")
+    key, certificate = usable_key(MockCardState.open(folder), "signature")
+    signatures = [
+        {
+            "name": name,
+            "hash": _base64(digest),
+            "hashFunction": hash_function,
+            "signature": _base64(sign_digest(key, digest, _HASHES[hash_function])),
+            "signatureAlgorithm": _algorithm(hash_function),
+        }
+        for name, digest in named.items()
+    ]
+    return {"certificate": _base64(certificate), "signatures": signatures}
 
 
 def signing_certificate_fields(state: MockCardState) -> dict[str, Any]:
@@ -175,10 +169,14 @@ def signing_certificate_fields(state: MockCardState) -> dict[str, Any]:
 
     The names are those of a token of web-eid:1.1.
     """
-    key = find_keys(state.read(), "signature")[0]
+    data = find_key(state.read(), "signature")
+    key = load_private_key(data.private_key)
+    # A host names first the functions that a key was made for.
+    first = ("SHA-384", "SHA-256") if key.key_size > 256 else ("SHA-256", "SHA-384")
+    names = dict.fromkeys((*first, "SHA-512", "SHA-224", *_HASHES))
     return {
-        "certificate": _base64(key.certificate),
-        "supportedSignatureAlgorithms": _algorithms(load_private_key(key.private_key)),
+        "certificate": _base64(data.certificate),
+        "supportedSignatureAlgorithms": [_algorithm(name) for name in names],
     }
 
 
@@ -197,16 +195,16 @@ def _check_hashes(named: Mapping[str, bytes], hash_function: str) -> None:
             raise InvalidArgumentError(f"A hash of {hash_function} has {size} bytes.")
 
 
-def _algorithms(key: PrivateKey) -> list[dict[str, str]]:
-    """Return what a key signs with, in Web eID's words, the preferred one first."""
-    if isinstance(key, RSAPrivateKey):
-        rows = [("RSA", name, pad) for pad in ("PKCS1.5", "PSS") for name in _SHA2]
-    else:
-        first = ("SHA-384", "SHA-256") if key.key_size > 256 else ("SHA-256", "SHA-384")
-        names = dict.fromkeys((*first, "SHA-512", "SHA-224", *_HASHES))
-        rows = [("ECC", name, "NONE") for name in names]
-    fields = ("cryptoAlgorithm", "hashFunction", "paddingScheme")
-    return [dict(zip(fields, row, strict=True)) for row in rows]
+def _algorithm(hash_function: str) -> dict[str, str]:
+    """Return how a key on a curve signs, in Web eID's words.
+
+    Each card generation has such a key behind PIN2.
+    """
+    return {
+        "cryptoAlgorithm": "ECC",
+        "hashFunction": hash_function,
+        "paddingScheme": "NONE",
+    }
 
 
 def _base64(data: bytes) -> str:

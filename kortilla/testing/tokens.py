@@ -11,7 +11,7 @@ from kortilla.testing.signatures import (
     check_browser_origin,
     sign_token,
     signing_certificate_fields,
-    usable_keys,
+    usable_key,
 )
 from kortilla.testing.state import MockCardState
 
@@ -43,7 +43,7 @@ def make_token(
         raise InvalidArgumentError("The challenge has not 44 to 128 characters.")
     check_browser_origin(origin)
     state = MockCardState.open(folder)
-    key, certificate = next(usable_keys(state, "authentication"))
+    key, certificate = usable_key(state, "authentication")
     token: dict[str, Any] = {
         "unverifiedCertificate": base64.b64encode(certificate).decode(),
         **sign_token(key, origin, nonce),
