@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla-server token``: tokens for the tests of an e-service, sound or broken."""
+"""``kortilla-server token``: valid and broken tokens for the tests of a service."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -97,7 +97,7 @@ def _card(folder: Path | None) -> "MockCardState":
 
 
 def _export(card: "MockCardState", folder: Path) -> Path:
-    """Put what a service trusts into a folder of its own, without keys."""
+    """Copy the CA certificates into a folder, without the CA's keys."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in _CA_FILES:
         (folder / name).write_bytes(card.read_file(name))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Tokens that are broken in one way each, and what a validator has to say to them.
+"""Tokens with one fault each, and the error that a validator must raise.
 
-``BROKEN_TOKENS`` is the table: the command, the pytest plugin and the tests read it.
+The command, the pytest plugin and the tests use the table ``BROKEN_TOKENS``.
 """
 
 import base64
@@ -35,9 +35,9 @@ _OTHER_POLICY = "2.999.1"
 
 @dataclass(frozen=True)
 class BrokenToken:
-    """A way to be broken. ``error`` is the ``code`` of ``kortilla.errors``.
+    """A fault of a token. ``error`` is the ``code`` of an error of ``kortilla.errors``.
 
-    ``asks`` says that only a validator which asks about revocation notices.
+    ``asks`` means that only a validator that checks revocation detects it.
     """
 
     name: str
@@ -50,10 +50,10 @@ class BrokenToken:
 def break_token(
     name: str, token: Token, *, folder: Path, origin: str, nonce: str
 ) -> Token:
-    """Return a sound token of the card in ``folder``, broken in the way of that name.
+    """Return a valid token of the card in ``folder``, with the named fault.
 
-    ``revoked`` adds to the folder's ``revoked.crl``; nothing else is changed. Raises
-    ``InvalidArgumentError`` for a name that is none.
+    ``revoked`` adds to the folder's ``revoked.crl``; no other file changes. Raises
+    ``InvalidArgumentError`` for an unknown name.
     """
     known = {broken.name: broken for broken in BROKEN_TOKENS}
     if name not in known:
@@ -62,7 +62,7 @@ def break_token(
 
 
 class _Maker:
-    """What broken tokens are made of: the card's keys and those of its CA."""
+    """Makes tokens with the card's keys and its CA."""
 
     def __init__(self, sound: Token, folder: Path, origin: str, nonce: str) -> None:
         self.sound = sound
@@ -85,7 +85,7 @@ class _Maker:
         origin: str | None = None,
         nonce: str | None = None,
     ) -> Token:
-        """Return a token that is signed anew, sound but for what is given."""
+        """Return a newly signed token, valid except for the given arguments."""
         key = key or self.key
         fields = sign_token(key, origin or self.origin, nonce or self.nonce)
         if certificate is not None:
@@ -99,7 +99,7 @@ class _Maker:
         authority: Authority | None = None,
         **options: Any,
     ) -> Token:
-        """Return a token with another leaf, otherwise sound."""
+        """Return a token with another leaf, otherwise valid."""
         key = key or self.key
         card = self._card
         leaf = (authority or self.authority).issue(
@@ -112,7 +112,7 @@ class _Maker:
 
     @property
     def key(self) -> PrivateKey:
-        """The key that identifies."""
+        """The authentication key."""
         return load_private_key(find_key(self._card, "authentication").private_key)
 
     def signing(self) -> Token:
@@ -148,7 +148,7 @@ def _other_nonce(nonce: str) -> str:
 
 
 def _other_algorithm(algorithm: str) -> str:
-    """Return one of the same kind of key, with another hash."""
+    """Return an algorithm for the same kind of key with another hash."""
     return algorithm[:2] + ("384" if algorithm.endswith("256") else "256")
 
 
@@ -231,7 +231,7 @@ BROKEN_TOKENS: tuple[BrokenToken, ...] = (
     ),
     BrokenToken(
         "revoked",
-        "the certificate stands in the CA's revoked.crl",
+        "the certificate is in the CA's revoked.crl",
         "USER_CERTIFICATE_REVOKED",
         _Maker.revoked,
         asks=True,

@@ -31,7 +31,7 @@ def generate_key(key_type: KeyType) -> PrivateKey:
 
 def load_private_key(der: bytes) -> PrivateKey:
     """Load PKCS#8 DER of one of the kinds used here. Raises ``ValueError``."""
-    # The mock's own keys need no primality test, which would take tens of ms.
+    # The mock card's keys need no primality test, which takes tens of ms.
     key = serialization.load_der_private_key(
         der, password=None, unsafe_skip_rsa_key_validation=True
     )

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""A pytest plugin that gives an e-service's own tests a mock card, and tokens from it.
+"""A pytest plugin with a mock card for the tests of an e-service.
 
     def test_login(client, kortilla_card):
         nonce = client.post("/auth/challenge").json()["nonce"]
         token = kortilla_card.token("https://service.example", nonce)
         assert client.post("/auth/login", json={"authToken": token}).ok
 
-pytest loads this module in every run where Kortilla is installed, so nothing is
-imported here before a fixture is used.
+pytest loads this module in every run where Kortilla is installed, so its imports wait
+until a fixture is used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["kortilla_card", "make_kortilla_card"]
 def _kortilla_cards(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[str, str], KortillaCard]:
-    """Make a card of each kind once in a session: keys take their time."""
+    """Make a card of each kind once in a session, since making keys is slow."""
     made: dict[tuple[str, str], KortillaCard] = {}
 
     def make(profile: str, state: str) -> KortillaCard:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Signatures by a mock card's keys, without the citizen's program and its APDUs.
+"""Signatures by a mock card's keys, without the citizen's program and without APDUs.
 
-No PIN is verified and no try is spent. A card that a real host could not sign with is
-refused all the same, with the host's code.
+No PIN is verified and no try is spent. A card that the program could not sign with is
+refused with the program's error code.
 """
 
 import base64
@@ -106,9 +106,9 @@ def find_key(data: CardData, purpose: Purpose) -> KeyData:
 
 
 def _strike(state: MockCardState) -> None:
-    """Let the faults come that strike a command of a signature, each counted once.
+    """Apply the pending faults of a signature's commands, each command counted once.
 
-    A host copes with a delay, 61xx and 6Cxx. Raises ``CardUnusableError``.
+    Delays, 61xx and 6Cxx have no effect. Raises ``CardUnusableError``.
     """
     for command in _COMMANDS:
         fault = state.take_fault(command)
@@ -171,7 +171,7 @@ def signing_certificate_fields(state: MockCardState) -> dict[str, Any]:
     """
     data = find_key(state.read(), "signature")
     key = load_private_key(data.private_key)
-    # A host names first the functions that a key was made for.
+    # The program lists the hash functions of the key's length first.
     first = ("SHA-384", "SHA-256") if key.key_size > 256 else ("SHA-256", "SHA-384")
     names = dict.fromkeys((*first, "SHA-512", "SHA-224", *_HASHES))
     return {

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A mock card's folder: what stays when the power is off.
+"""A mock card's folder: its persistent state.
 
-``card.json`` holds the profile, PINs, tries, keys and certificates; the test CA stands
-beside it (see ``Authority.save``), and so do the faults that are to come and where the
-card is (``faults.json``, ``presence.json``) while there is anything to say.
+``card.json`` holds the profile, PINs, tries, keys and certificates. The folder also has
+the test CA (see ``Authority.save``), pending faults (``faults.json``) and the card's
+presence in the reader (``presence.json``); the last two files may be missing.
 
 Several processes may use one folder at a time: each change is made under a lock on
-``card.lock`` and replaces the file whole.
+``card.lock`` and replaces the file atomically.
 """
 
 import json
@@ -34,7 +34,7 @@ __all__ = [
 
 
 def default_folder() -> Path:
-    """Where the mock card lives when no folder is named."""
+    """Return the default folder of the mock card."""
     import platformdirs
 
     return platformdirs.user_data_path("kortilla") / "mock-card"
@@ -51,14 +51,14 @@ class MockCardState:
 
     @classmethod
     def open(cls, folder: Path | None = None) -> Self:
-        """Open a mock card that exists. Raises ``MockCardBrokenError``."""
+        """Open an existing mock card. Raises ``MockCardBrokenError``."""
         state = cls(folder or default_folder())
         state.read()
         return state
 
     @classmethod
     def open_or_create(cls, folder: Path | None = None) -> Self:
-        """Open the mock card, and make it first where there is none.
+        """Open the mock card, or make one if there is none.
 
         Raises ``MockCardBrokenError``.
         """
@@ -89,15 +89,15 @@ class MockCardState:
     ) -> Self:
         """Make a mock card with fresh keys and its own test CA.
 
-        ``state`` is one of ``CardState``. One that is not activated yet follows the
-        scheme of the date that it is valid from: before ``NEW_SCHEME`` the activation
-        code is ``puk``, afterwards both PINs are ``ACTIVATION_CODE``.
+        ``state`` is a ``CardState``. The start of the validity decides the activation
+        scheme: before ``NEW_SCHEME`` the activation code is ``puk``, afterwards both
+        PINs are ``ACTIVATION_CODE``.
 
-        ``address`` is where its certificates say that revocation is asked (see
-        ``Authority``); ``not_before`` and ``not_after`` bound the leaves. Raises
-        ``InvalidArgumentError`` for what no card can have, and when the folder holds a
-        card and ``replace`` does not say to throw it away, ``MockCardBrokenError`` when
-        nothing can be written there.
+        ``address`` is the revocation URL in the certificates (see ``Authority``);
+        ``not_before`` and ``not_after`` are the leaves' validity. Raises
+        ``InvalidArgumentError`` for values that no card can have, and if the folder has
+        a card and ``replace`` is not set; ``MockCardBrokenError`` if the folder can't
+        be written.
         """
         from kortilla.testing.issue import issue_card
 
@@ -163,7 +163,7 @@ class MockCardState:
         return PROFILES[self.read().profile]
 
     def read(self) -> CardData:
-        """Read the file as it is now. Raises ``MockCardBrokenError``."""
+        """Read the card's current data. Raises ``MockCardBrokenError``."""
         try:
             content = self._file.read_bytes()
         except FileNotFoundError:
@@ -177,7 +177,7 @@ class MockCardState:
         try:
             return CardData.model_validate_json(content)
         except ValidationError as error:
-            # Without its input: that may be a PIN or a key.
+            # Without the input, which may be a PIN or a key.
             first = error.errors(include_input=False, include_url=False)[0]
             key = ".".join(str(part) for part in first["loc"])
             raise MockCardBrokenError(
@@ -195,7 +195,7 @@ class MockCardState:
 
     @contextmanager
     def update(self) -> Iterator[CardData]:
-        """Lock the card, yield what it holds, and store it if it was changed."""
+        """Lock the card, yield its data, and store them if they changed."""
         with self._locked():
             data = self.read()
             before = data.model_copy(deep=True)
@@ -206,7 +206,7 @@ class MockCardState:
     # -- Faults -----------------------------------------------------------------------
 
     def faults(self) -> tuple[Fault, ...]:
-        """Return the faults that are to come. Raises ``MockCardBrokenError``."""
+        """Return the pending faults. Raises ``MockCardBrokenError``."""
         content = _read_if_there(self._faults_file)
         try:
             return () if content is None else load(content)
@@ -214,17 +214,17 @@ class MockCardState:
             raise MockCardBrokenError(f"{self._faults_file}: {error}") from None
 
     def set_faults(self, *faults: Fault) -> None:
-        """Let these faults come, in place of those that were to."""
+        """Replace the pending faults."""
         with self._locked():
             self._write_faults(faults)
 
     def add_fault(self, fault: Fault) -> None:
-        """Let a fault come beside the others."""
+        """Add a pending fault."""
         with self._locked():
             self._write_faults((*self.faults(), fault))
 
     def take_fault(self, command: CommandName) -> Fault | None:
-        """Return the fault that strikes a command now, and count it down."""
+        """Return the fault that affects a command now, and count it down."""
         if not self._faults_file.exists():
             return None
         with self._locked():
@@ -242,10 +242,10 @@ class MockCardState:
         else:
             self._faults_file.unlink(missing_ok=True)
 
-    # -- Where the card is ------------------------------------------------------------
+    # -- Presence ---------------------------------------------------------------------
 
     def presence(self) -> Presence:
-        """Tell whether the card is in its reader now.
+        """Return whether the card is in its reader.
 
         Raises ``MockCardBrokenError``.
         """
@@ -256,18 +256,18 @@ class MockCardState:
             raise MockCardBrokenError(f"{self._presence_file}: {error}.") from None
 
     def pull(self, *, reader: bool = False, seconds: float | None = None) -> None:
-        """Take the card out, or the reader with it, for a time or until ``insert``."""
+        """Pull the card, or the reader with it, for a time or until ``insert``."""
         with self._locked():
             presence = self.presence()
             self._write_presence(presence.pulled(reader=reader, seconds=seconds))
 
     def insert(self) -> None:
-        """Put the card in, with its reader; one that is in is taken out before."""
+        """Insert the card and its reader; a present card is pulled first."""
         with self._locked():
             self._write_presence(self.presence().inserted())
 
     def watch(self) -> Watch:
-        """Return what tells of each change of the presence; the caller closes it."""
+        """Return a watch of the presence; the caller closes it."""
         with self._locked():
             return Watch(self.folder)
 
@@ -278,7 +278,7 @@ class MockCardState:
     # -- The card's content -----------------------------------------------------------
 
     def describe(self) -> dict[str, Any]:
-        """Return what may be shown of the card: no PINs and no keys."""
+        """Return a description of the card for display, without PINs and keys."""
         from kortilla.testing.issue import describe_certificate
 
         data = self.read()

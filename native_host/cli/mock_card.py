@@ -53,14 +53,14 @@ def new(profile: str, state: str, force: bool) -> None:
 
 
 def _codes(card: MockCardState) -> str:
-    """Return the PINs and codes that a card was just made with, for the tester."""
+    """Return the PINs and codes of a new card, for the tester."""
     data = card.read()
     pins = [
         f"{name} {pin.value}"
         for name, pin in (("PIN1", data.pin1), ("PIN2", data.pin2))
         if pin.changed
     ]
-    # What is not activated is the code itself, or blocked until the PUK sets it.
+    # A PIN that is not activated is the code itself, or blocked until the PUK sets it.
     codes = {
         pin.value if pin.tries else data.puk.value
         for pin in (data.pin1, data.pin2)

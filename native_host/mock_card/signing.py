@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the mock card's keys can do, by MSE's algorithm byte.
+"""The algorithms of the mock card's keys, by MSE's algorithm byte.
 
 See docs/reference/card.md, "Algorithms".
 """
@@ -25,7 +25,7 @@ _PKCS1, _ECDSA, _PSS = 2, 4, 5
 
 
 def check_algorithm(key: PrivateKey, algorithm: int) -> None:
-    """Raise ``StatusWordError`` unless the key can do it."""
+    """Raise ``StatusWordError`` unless the key supports the algorithm."""
     if algorithm >> 4 == _SHA1:
         raise StatusWordError(SW.NOT_ALLOWED)
     schemes = {_PKCS1, _PSS} if isinstance(key, RSAPrivateKey) else {_ECDSA}
@@ -39,7 +39,7 @@ def digest_size(algorithm: int) -> int:
 
 
 def signature_size(key: PrivateKey) -> int:
-    """Return the length in bytes of what ``sign_digest`` gives."""
+    """Return the length in bytes of a signature by ``sign_digest``."""
     size = (key.key_size + 7) // 8
     return size if isinstance(key, RSAPrivateKey) else 2 * size
 
