@@ -5,8 +5,8 @@ import asyncio
 import hashlib
 
 from kortilla import Trust, validate
+from kortilla.testing.state import MockCardState
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.origin import check_origin

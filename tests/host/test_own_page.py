@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.messaging.caller import Caller, CallerRefusedError
 from native_host.messaging.jobs import own_job
 from native_host.mock_card.source import MockCardConnection
-from native_host.mock_card.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import (
     ORIGIN,

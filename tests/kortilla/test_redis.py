@@ -289,7 +289,7 @@ async def post(
         yield json.dumps(content).encode()
 
     given = {"Origin": ORIGIN, "Content-Type": "application/json", "Cookie": cookie}
-    answer = await routes.answer(Request("POST", path, Headers(given.items()), body()))
+    answer = await routes.handle(Request("POST", path, Headers(given.items()), body()))
     return answer.status, json.loads(answer.body), dict(answer.headers)
 
 

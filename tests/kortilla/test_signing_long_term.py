@@ -26,8 +26,8 @@ from kortilla.signing.pades import (
     finish_pdf,
     prepare_pdf,
 )
-from native_host.mock_card.authority import Authority
-from native_host.mock_card.pytest_plugin import KortillaCard
+from kortilla.testing import KortillaCard
+from kortilla.testing.authority import Authority
 from tests.kortilla.pki import key
 from tests.kortilla.signing_parts import (
     card_answer,

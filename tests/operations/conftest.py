@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import FineidCard
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import authentication_key
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 from native_host.operations.tls_login import TlsLogin

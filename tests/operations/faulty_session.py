@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from kortilla.testing.card_data import CardData
+from kortilla.testing.faults import CommandName
+from kortilla.testing.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardRemovedError
 from native_host.card.pcsc import PcscConnection
 from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError
-from native_host.mock_card.faults import CommandName
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import CardData, MockCardState
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
 from native_host.pin_prompt.prompt import (

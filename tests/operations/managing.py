@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kortilla.testing.faults import CommandName
+from kortilla.testing.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.card.source import CardSource
-from native_host.mock_card.faults import CommandName
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
 from native_host.operations.change_pin import change_pin
 from native_host.operations.manage import ManageRequest, PinsSet

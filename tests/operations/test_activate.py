@@ -5,10 +5,10 @@ import asyncio
 
 import pytest
 
+from kortilla.testing.faults import Fault, FaultName, Moment
+from kortilla.testing.state import MockCardState
 from native_host.errors import UserCancelledError
-from native_host.mock_card.faults import Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardConnection, MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
 from native_host.operations.manage import PinsSet
 from native_host.pin_prompt.prompt import CodesQuestion, Progress, Step

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from kortilla.testing.card_data import PinData
+from kortilla.testing.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.errors import (
     CardBusyError,
@@ -25,7 +27,6 @@ from native_host.card.errors import (
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState, PinData
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.pin_prompt.prompt import Step
 from tests.operations.person import Person, until

@@ -16,10 +16,10 @@ from typing import Literal
 
 import pytest
 
+from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
+from kortilla.testing.state import MockCardState
 from native_host.errors import UserCancelledError
-from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.sign import (
     Signatures,
     SigningInterruptedError,

@@ -8,13 +8,13 @@ from threading import Event
 
 import pytest
 
+from kortilla.testing.faults import CommandName
+from kortilla.testing.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.pin_pad import PinPad
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
-from native_host.mock_card.faults import CommandName
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.sign import (
     HashToSign,

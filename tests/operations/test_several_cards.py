@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.authority import make_satu
+from kortilla.testing.state import MockCardState
 from native_host.errors import UserCancelledError
-from native_host.mock_card.authority import make_satu
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.manage import ManageRequest, PinsSet

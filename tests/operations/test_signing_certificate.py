@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     SigningCertificate,

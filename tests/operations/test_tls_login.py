@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.faults import CommandName, Fault
+from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import PinBlockedError
 from native_host.errors import (
@@ -13,9 +15,7 @@ from native_host.errors import (
     RequestCancelledError,
     UserCancelledError,
 )
-from native_host.mock_card.faults import CommandName, Fault
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.tls_login import TlsLogin
 from native_host.pin_prompt.prompt import Step
 from tests.operations.person import until

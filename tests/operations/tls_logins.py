@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.signature import (
     SignatureAlgorithm,
@@ -17,7 +18,6 @@ from native_host.errors import (
     RequestExpiredError,
 )
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.refusals import Refusals
 from native_host.operations.tls_login import TlsLogin
 from native_host.pin_prompt.prompt import Step

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from kortilla.testing.state import MockCardState
 from native_host.card.source import CardSource
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.tls_login import TlsLogin
 from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.server import serve_client

@@ -18,9 +18,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from kortilla.testing.state import MockCardState
 from native_host.card.errors import CardError
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from tests.pkcs11.conversation import streams
 
 _PATIENCE = 10.0  # seconds until a connection that does not end is a fault

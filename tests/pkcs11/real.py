@@ -18,7 +18,7 @@ import aiohttp
 from yarl import URL
 
 from kortilla import Trust
-from native_host.mock_card.state import MockCardState
+from kortilla.testing.state import MockCardState
 from native_host.pkcs11.serve import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card
 from tests.browser.window import Door, Window

@@ -25,8 +25,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.state import MockCardState
 from native_host.mock_card.vpcd import VirtualReader
 from tests.support import cards, forked
 from tests.support.preload import preload

@@ -14,7 +14,7 @@ __all__ = ["weak_key"]
 
 _E = 65537
 _BITS = 2048
-#: The first primes, of which M of a key of 2048 bits is made (table 1).
+#: How many of the first primes M has for a key of 2048 bits (table 1).
 _PRIMES = 126
 
 
@@ -35,12 +35,12 @@ def weak_key() -> rsa.RSAPrivateKey:
         )
         try:
             return numbers.private_key()
-        except ValueError:  # one was no prime after all
+        except ValueError:  # a candidate was composite
             continue
 
 
 def _candidate(product: int) -> int:
-    """Return what is as good as certainly a prime, with its two highest bits set."""
+    """Return a probable prime, with its two highest bits set."""
     highest = (1 << _BITS // 2) // product
     while True:
         k = highest - secrets.randbelow(highest // 8) - 1

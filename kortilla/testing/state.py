@@ -1,51 +1,40 @@
 # SPDX-License-Identifier: MIT
-"""A mock card's folder: what stays when the power is off.
+"""A mock card's folder: its persistent state.
 
-``card.json`` holds the profile, PINs, tries, keys and certificates; the test CA stands
-beside it (see ``Authority.save``), and so do the faults that are to come and where the
-card is (``faults.json``, ``presence.json``) while there is anything to say.
+``card.json`` holds the profile, PINs, tries, keys and certificates. The folder also has
+the test CA (see ``Authority.save``), pending faults (``faults.json``) and the card's
+presence in the reader (``presence.json``); the last two files may be missing.
 
 Several processes may use one folder at a time: each change is made under a lock on
-``card.lock`` and replaces the file whole.
+``card.lock`` and replaces the file atomically.
 """
 
 import json
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationError
 
-from native_host.errors import InvalidArgumentError, KortillaError
-from native_host.mock_card.data import MAX_TRIES, CardData, KeyData, PinData
-from native_host.mock_card.faults import CommandName, Fault, dump, load, take
-from native_host.mock_card.files import locked, write_atomically
-from native_host.mock_card.presence import Presence, Watch, notify
-from native_host.mock_card.profiles import PROFILES, PinReference, Profile
-from native_host.mock_card.states import CardState, first_pins, judge
+from kortilla.testing.card_data import CardData, PinData
+from kortilla.testing.errors import InvalidArgumentError, MockCardBrokenError
+from kortilla.testing.faults import CommandName, Fault, dump, load, take
+from kortilla.testing.files import locked, write_atomically
+from kortilla.testing.life_cycle import CardState, first_pins, judge
+from kortilla.testing.presence import Presence, Watch, notify
+from kortilla.testing.profiles import PROFILES, PinReference, Profile
 
 __all__ = [
-    "MAX_TRIES",
-    "CardData",
-    "KeyData",
-    "MockCardBrokenError",
     "MockCardState",
-    "PinData",
     "default_folder",
 ]
 
 
-class MockCardBrokenError(KortillaError):
-    """The mock card's folder can't be used; the message names the file and the key."""
-
-    code = "MOCK_CARD_BROKEN"
-
-
 def default_folder() -> Path:
-    """Where the mock card lives when no folder is named."""
+    """Return the default folder of the mock card."""
     import platformdirs
 
     return platformdirs.user_data_path("kortilla") / "mock-card"
@@ -62,10 +51,23 @@ class MockCardState:
 
     @classmethod
     def open(cls, folder: Path | None = None) -> Self:
-        """Open a mock card that exists. Raises ``MockCardBrokenError``."""
+        """Open an existing mock card. Raises ``MockCardBrokenError``."""
         state = cls(folder or default_folder())
         state.read()
         return state
+
+    @classmethod
+    def open_or_create(cls, folder: Path | None = None) -> Self:
+        """Open the mock card, or make one if there is none.
+
+        Raises ``MockCardBrokenError``.
+        """
+        folder = folder or default_folder()
+        if not (folder / "card.json").exists():
+            # Another process may make it at the same time: then that one is opened.
+            with suppress(InvalidArgumentError):
+                return cls.create(folder)
+        return cls.open(folder)
 
     @classmethod
     def create(
@@ -87,17 +89,17 @@ class MockCardState:
     ) -> Self:
         """Make a mock card with fresh keys and its own test CA.
 
-        ``state`` is one of ``CardState``. One that is not activated yet follows the
-        scheme of the date that it is valid from: before ``NEW_SCHEME`` the activation
-        code is ``puk``, afterwards both PINs are ``ACTIVATION_CODE``.
+        ``state`` is a ``CardState``. The start of the validity decides the activation
+        scheme: before ``NEW_SCHEME`` the activation code is ``puk``, afterwards both
+        PINs are ``ACTIVATION_CODE``.
 
-        ``address`` is where its certificates say that revocation is asked (see
-        ``Authority``); ``not_before`` and ``not_after`` bound the leaves. Raises
-        ``InvalidArgumentError`` for what no card can have, and when the folder holds a
-        card and ``replace`` does not say to throw it away, ``MockCardBrokenError`` when
-        nothing can be written there.
+        ``address`` is the revocation URL in the certificates (see ``Authority``);
+        ``not_before`` and ``not_after`` are the leaves' validity. Raises
+        ``InvalidArgumentError`` for values that no card can have, and if the folder has
+        a card and ``replace`` is not set; ``MockCardBrokenError`` if the folder can't
+        be written.
         """
-        from native_host.mock_card.issue import issue_card
+        from kortilla.testing.issue import issue_card
 
         if profile not in PROFILES:
             raise InvalidArgumentError(f"The profile is none of {', '.join(PROFILES)}.")
@@ -161,7 +163,7 @@ class MockCardState:
         return PROFILES[self.read().profile]
 
     def read(self) -> CardData:
-        """Read the file as it is now. Raises ``MockCardBrokenError``."""
+        """Read the card's current data. Raises ``MockCardBrokenError``."""
         try:
             content = self._file.read_bytes()
         except FileNotFoundError:
@@ -175,7 +177,7 @@ class MockCardState:
         try:
             return CardData.model_validate_json(content)
         except ValidationError as error:
-            # Without its input: that may be a PIN or a key.
+            # Without the input, which may be a PIN or a key.
             first = error.errors(include_input=False, include_url=False)[0]
             key = ".".join(str(part) for part in first["loc"])
             raise MockCardBrokenError(
@@ -193,7 +195,7 @@ class MockCardState:
 
     @contextmanager
     def update(self) -> Iterator[CardData]:
-        """Lock the card, yield what it holds, and store it if it was changed."""
+        """Lock the card, yield its data, and store them if they changed."""
         with self._locked():
             data = self.read()
             before = data.model_copy(deep=True)
@@ -204,7 +206,7 @@ class MockCardState:
     # -- Faults -----------------------------------------------------------------------
 
     def faults(self) -> tuple[Fault, ...]:
-        """Return the faults that are to come. Raises ``MockCardBrokenError``."""
+        """Return the pending faults. Raises ``MockCardBrokenError``."""
         content = _read_if_there(self._faults_file)
         try:
             return () if content is None else load(content)
@@ -212,17 +214,17 @@ class MockCardState:
             raise MockCardBrokenError(f"{self._faults_file}: {error}") from None
 
     def set_faults(self, *faults: Fault) -> None:
-        """Let these faults come, in place of those that were to."""
+        """Replace the pending faults."""
         with self._locked():
             self._write_faults(faults)
 
     def add_fault(self, fault: Fault) -> None:
-        """Let a fault come beside the others."""
+        """Add a pending fault."""
         with self._locked():
             self._write_faults((*self.faults(), fault))
 
     def take_fault(self, command: CommandName) -> Fault | None:
-        """Return the fault that strikes a command now, and count it down."""
+        """Return the fault that affects a command now, and count it down."""
         if not self._faults_file.exists():
             return None
         with self._locked():
@@ -240,10 +242,10 @@ class MockCardState:
         else:
             self._faults_file.unlink(missing_ok=True)
 
-    # -- Where the card is ------------------------------------------------------------
+    # -- Presence ---------------------------------------------------------------------
 
     def presence(self) -> Presence:
-        """Tell whether the card is in its reader now.
+        """Return whether the card is in its reader.
 
         Raises ``MockCardBrokenError``.
         """
@@ -254,18 +256,18 @@ class MockCardState:
             raise MockCardBrokenError(f"{self._presence_file}: {error}.") from None
 
     def pull(self, *, reader: bool = False, seconds: float | None = None) -> None:
-        """Take the card out, or the reader with it, for a time or until ``insert``."""
+        """Pull the card, or the reader with it, for a time or until ``insert``."""
         with self._locked():
             presence = self.presence()
             self._write_presence(presence.pulled(reader=reader, seconds=seconds))
 
     def insert(self) -> None:
-        """Put the card in, with its reader; one that is in is taken out before."""
+        """Insert the card and its reader; a present card is pulled first."""
         with self._locked():
             self._write_presence(self.presence().inserted())
 
     def watch(self) -> Watch:
-        """Return what tells of each change of the presence; the caller closes it."""
+        """Return a watch of the presence; the caller closes it."""
         with self._locked():
             return Watch(self.folder)
 
@@ -276,8 +278,8 @@ class MockCardState:
     # -- The card's content -----------------------------------------------------------
 
     def describe(self) -> dict[str, Any]:
-        """Return what may be shown of the card: no PINs and no keys."""
-        from native_host.mock_card.issue import describe_certificate
+        """Return a description of the card for display, without PINs and keys."""
+        from kortilla.testing.issue import describe_certificate
 
         data = self.read()
         profile = PROFILES[data.profile]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files that several processes share: written whole, changed one at a time."""
+"""Files that several processes share: atomic writes, and locks."""
 
 import fcntl
 import os
@@ -12,10 +12,10 @@ __all__ = ["locked", "write_atomically"]
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Put the content in the file's place, mode 0600; readers see old or new whole.
+    """Replace a file atomically, with mode 0600.
 
-    Unless it is ``durable`` no disk is waited for, and it may be lost when the computer
-    loses its power.
+    Without ``durable`` it does not wait for the disk, and the content may be lost in a
+    power failure.
     """
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -32,10 +32,10 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> Non
 
 @contextmanager
 def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold an exclusive lock on the file, which is made when it is not there.
+    """Hold an exclusive lock on a file, which is created if it is missing.
 
     It excludes other holders in this process too. Without ``wait``, raises
-    ``BlockingIOError`` when somebody else holds it.
+    ``BlockingIOError`` if the lock is held.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Whether the mock card is in its reader, for all processes that use it at a time.
+"""Whether the mock card is in its reader, shared by all processes that use it.
 
-``presence.json`` in the card's folder says so once the card has been pulled. A process
-that waits for a change has a named pipe there, into which whoever makes one writes.
+``presence.json`` in the card's folder exists once the card has been pulled. A process
+that waits for changes has a named pipe there, and every change writes to all pipes.
 """
 
 import json
@@ -20,10 +20,10 @@ _PIPES = ".watch-"
 
 @dataclass(frozen=True)
 class Presence:
-    """Where card and reader are.
+    """Whether card and reader are present.
 
-    ``insertions`` counts how often the card was put in. ``back_at``, in seconds of
-    ``time.time()``, is when what was pulled comes back by itself.
+    ``insertions`` counts how often the card was inserted. ``back_at``, in seconds of
+    ``time.time()``, is when a pulled card or reader returns.
     """
 
     card: bool = True
@@ -33,7 +33,7 @@ class Presence:
 
     @classmethod
     def load(cls, content: bytes) -> "Presence":
-        """Read what ``dump`` gave. Raises ``ValueError`` for anything else."""
+        """Parse the result of ``dump``. Raises ``ValueError``."""
         try:
             presence = cls(**json.loads(content))
             return presence.now()
@@ -45,36 +45,37 @@ class Presence:
         return json.dumps(asdict(self)).encode()
 
     def now(self) -> "Presence":
-        """Return it as it is now, when the time to come back may have passed."""
+        """Return the current presence, since ``back_at`` may have passed."""
         if self.back_at is not None and self.back_at <= time.time():
             return self.inserted()
         return self
 
     def seconds_left(self) -> float | None:
-        """Return how long it takes to come back, or None when it does not."""
+        """Return the seconds until ``back_at``, or None without one."""
         return None if self.back_at is None else max(0, self.back_at - time.time())
 
     def inserted(self) -> "Presence":
-        """Return it with the card put in, anew where it is there already."""
+        """Return the presence after inserting the card, again if it is present."""
         return Presence(insertions=self.insertions + 1)
 
     def pulled(self, *, reader: bool, seconds: float | None) -> "Presence":
-        """Return it without the card, or without the reader, for a time or for good."""
+        """Return the presence after pulling the card or the reader, for a time."""
         back_at = None if seconds is None else time.time() + seconds
         return replace(self, card=False, reader=not reader, back_at=back_at)
 
 
 class Watch:
-    """A pipe whose ``descriptor`` can be read after each change of the presence.
+    """A pipe whose ``descriptor`` becomes readable after each change of the presence.
 
-    It is made and found under the folder's lock, so that none is taken for a dead one.
+    It is created under the folder's lock, so that ``notify`` never mistakes it for a
+    dead one.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / f"{_PIPES}{os.getpid()}-{secrets.token_hex(4)}"
         os.mkfifo(self._path, 0o600)
         self.descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
-        # With a writer of its own it is never at its end, which would count as news.
+        # With a writer of its own it never reaches end of file, which is readable too.
         self._writer = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
 
     def take_news(self) -> None:
@@ -83,21 +84,21 @@ class Watch:
             os.read(self.descriptor, 4096)
 
     def close(self) -> None:
-        """Take the pipe away."""
+        """Remove the pipe."""
         self._path.unlink(missing_ok=True)
         os.close(self.descriptor)
         os.close(self._writer)
 
 
 def notify(folder: Path) -> None:
-    """Tell every watch; those that nobody reads any more are taken away."""
+    """Notify every watch, and remove the pipes without a reader."""
     for path in folder.glob(f"{_PIPES}*"):
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError:
             path.unlink(missing_ok=True)
             continue
-        # A full pipe has news enough.
+        # A full pipe is readable already.
         with suppress(BlockingIOError):
             os.write(descriptor, b"!")
         os.close(descriptor)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What ``card.json`` holds, checked when it is read."""
+"""The content of ``card.json``, which is validated when it is read."""
 
 from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from native_host.mock_card.profiles import PROFILES, PinReference
+from kortilla.testing.profiles import PROFILES, PinReference
 
 __all__ = ["MAX_TRIES", "CardData", "KeyData", "PinData"]
 
@@ -14,14 +14,14 @@ MAX_TRIES = 5
 
 
 class _Model(BaseModel):
-    # Bytes stand as hexadecimal digits, so that testers can hold them against traces.
+    # Bytes are hexadecimal digits, so that testers can compare them with traces.
     model_config = ConfigDict(
         extra="forbid", strict=True, ser_json_bytes="hex", val_json_bytes="hex"
     )
 
 
 class PinData(_Model):
-    """A PIN: its digits, the tries left, and whether it was changed since made."""
+    """A PIN: its digits, the tries left, and whether it was ever changed."""
 
     value: str = Field(pattern="^[0-9]{4,12}$", repr=False)
     tries: int = Field(default=MAX_TRIES, ge=0, le=MAX_TRIES)
@@ -37,9 +37,9 @@ class KeyData(_Model):
 
 
 class CardData(_Model):
-    """What ``card.json`` holds.
+    """The content of ``card.json``.
 
-    ``revoked`` is when the authority revoked the certificates, for who asks it.
+    ``revoked`` is when the authority revoked the certificates.
     """
 
     version: Literal[1] = 1
@@ -73,7 +73,7 @@ class CardData(_Model):
         return value
 
     def pin(self, reference: PinReference) -> PinData:
-        """Return the PIN that commands name so."""
+        """Return the PIN with this reference."""
         match reference:
             case PinReference.PIN1:
                 return self.pin1

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The making of a card's keys and certificates, apart from its daily use.
+"""Issues a card's keys and certificates.
 
-What is imported here takes its time, and a host that only uses a card goes without.
+The imports of this module are slow, so it is separate: using a card does not need it.
 """
 
 from collections.abc import Mapping
@@ -10,27 +10,27 @@ from datetime import UTC, datetime, timedelta
 
 from asn1crypto import x509
 
-from native_host.mock_card.authority import DEFAULT_ADDRESS, Authority, Person
-from native_host.mock_card.data import KeyData
-from native_host.mock_card.keys import generate_key, private_key_der
-from native_host.mock_card.profiles import NEW_SCHEME, Profile
-from native_host.mock_card.states import CardState
+from kortilla.testing.authority import DEFAULT_ADDRESS, Authority, Person
+from kortilla.testing.card_data import KeyData
+from kortilla.testing.keys import generate_key, private_key_der
+from kortilla.testing.life_cycle import CardState
+from kortilla.testing.profiles import NEW_SCHEME, Profile
 
 __all__ = ["IssuedCard", "describe_certificate", "issue_card"]
 
 _DAY = timedelta(days=1)
 _FIVE_YEARS = timedelta(days=5 * 365)
 
-# Old enough for the old scheme of activation to be beyond doubt.
+# Old enough to have the old activation scheme with certainty.
 _BEFORE_THE_NEW_SCHEME = datetime(2025, 6, 2, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class IssuedCard:
-    """What the making of a card gives: the authority, the person and the keys.
+    """An issued card: the authority, the person and the keys.
 
-    ``new_scheme`` tells how it is activated. ``revoked`` and ``revocation_list`` (DER)
-    are there when it was revoked at once.
+    ``new_scheme`` is the activation scheme. ``revoked`` and ``revocation_list`` (DER)
+    are set if the card was revoked at once.
     """
 
     authority: Authority
@@ -50,9 +50,9 @@ def issue_card(
     not_before: datetime | None = None,
     not_after: datetime | None = None,
 ) -> IssuedCard:
-    """Make an authority and, for a person, the keys that the profile has.
+    """Make an authority, and the keys of a profile for a person.
 
-    ``person`` holds the fields of ``Person`` that are not to be the usual ones.
+    ``person`` has the fields of ``Person`` that differ from the defaults.
     """
     holder = Person(**person)
     authority = Authority.create(profile.issuer, address=address or DEFAULT_ADDRESS)
@@ -91,7 +91,7 @@ def issue_card(
 
 
 def _validity(profile: Profile, state: CardState) -> tuple[datetime, datetime]:
-    """Return from when to when such a card is valid, of the date of its scheme."""
+    """Return the validity of a card, which fits its activation scheme."""
     yesterday = datetime.now(UTC) - _DAY
     if state is CardState.EXPIRED:
         start = yesterday - _FIVE_YEARS
@@ -100,12 +100,12 @@ def _validity(profile: Profile, state: CardState) -> tuple[datetime, datetime]:
         start = max(yesterday, NEW_SCHEME)
     else:
         start = min(yesterday, _BEFORE_THE_NEW_SCHEME)
-    # A card of the old scheme can be made when the last real ones have expired.
+    # Old-scheme cards can still be made after the last real ones have expired.
     return start, max(start + _FIVE_YEARS, yesterday + 366 * _DAY)
 
 
 def describe_certificate(der: bytes) -> dict[str, str]:
-    """Return the bounds of a certificate's validity, in ISO 8601."""
+    """Return a certificate's validity, in ISO 8601."""
     certificate = x509.Certificate.load(der)
     return {
         "notBefore": certificate.not_valid_before.isoformat(),

@@ -33,13 +33,13 @@ ISSUING_CA_FILE = 0x4336  # in the master file
 OBJECT_DIRECTORY_FILE = 0x5031  # in the application
 TOKEN_INFO_FILE = 0x5032  # in the application
 
-#: Cards granted from this day on are activated with a code of seven digits that both
-#: PINs are set to (docs/reference/card.md, "Activation schemes").
+#: Cards granted from this day on have an activation code of seven digits, which is the
+#: initial value of both PINs (docs/reference/card.md, "Activation schemes").
 NEW_SCHEME = datetime(2026, 1, 13, tzinfo=UTC)
 
 
 class PinReference(IntEnum):
-    """How commands name the PINs: PIN1 is global, the two others are local."""
+    """The PIN references in commands: PIN1 is global, the two others are local."""
 
     PIN1 = 0x11
     PIN2 = 0x82
@@ -66,8 +66,8 @@ class KeyType(StrEnum):
 class KeySlot:
     """A key on the card, and the path of its certificate inside the application.
 
-    ``reference`` is what MSE names the key with, ``identifier`` what pairs it with its
-    certificate in the directories (iD in PKCS#15).
+    MSE names the key by ``reference``. ``identifier`` (iD in PKCS#15) pairs it with its
+    certificate in the directories.
     """
 
     identifier: int
@@ -78,13 +78,13 @@ class KeySlot:
 
     @property
     def purpose(self) -> Literal["authentication", "signature"]:
-        """What the key is certified for; PIN1 guards the authentication key alone."""
+        """The purpose of the key's certificate; PIN1 guards authentication keys."""
         return "authentication" if self.pin is PinReference.PIN1 else "signature"
 
 
 @dataclass(frozen=True)
 class Profile:
-    """A card generation: what tells it apart from the others over one driver.
+    """A card generation, and its differences from the others.
 
     ``issuer`` is the kind of the issuing CA's key. ``null_parameters`` says that the
     leaves' ecdsa-with-SHA384 carries NULL parameters, the second defect of
@@ -121,8 +121,8 @@ _PROFILES = (
             KeySlot(0x46, 0x02, KeyType.P384, PinReference.PIN2, (0x5016, 0x4332)),
         ),
     ),
-    # S4-1 v4.1 and v4.2: chip 2.0.0. Nobody has published what the RSA keys' references
-    # are; these are unlike any other, so that they are known from EF.PrKD alone.
+    # S4-1 v4.1 and v4.2: chip 2.0.0. The RSA keys' references are not published. These
+    # are unlike any other, so that a program must read them from EF.PrKD.
     Profile(
         name="v5-2026",
         atr=bytes.fromhex("3B7F9600008031B865B085051024122460829000"),

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""The states that a card can be made in, and in which one it is found later."""
+"""The states of a card, from new to revoked."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from native_host.mock_card.data import MAX_TRIES, CardData, PinData
+from kortilla.testing.card_data import MAX_TRIES, CardData, PinData
 
 __all__ = ["ACTIVATION_CODE", "CardState", "first_pins", "judge"]
 
-#: The code of seven digits that both PINs of a new card are, since ``NEW_SCHEME``.
+#: The code of seven digits that is both PINs of a new card, since ``NEW_SCHEME``.
 ACTIVATION_CODE = "1234567"
 
 
 class CardState(StrEnum):
-    """What a tester may want of a card."""
+    """The states that a card can be made in."""
 
     ACTIVE = "active"
     NEW = "new"
@@ -30,8 +30,8 @@ def first_pins(
 ) -> tuple[PinData, PinData]:
     """Return PIN1 and PIN2 of a card that is made in a state.
 
-    A PIN that is not activated is ``ACTIVATION_CODE`` in the new scheme, and blocked
-    until the PUK sets it in the old one (docs/reference/card.md, "Activation schemes").
+    A PIN that is not activated is ``ACTIVATION_CODE`` in the new scheme. In the old one
+    it is blocked until the PUK sets it (docs/reference/card.md, "Activation schemes").
     """
 
     def untouched(value: str) -> PinData:
@@ -57,9 +57,9 @@ def first_pins(
 
 
 def judge(data: CardData, not_after: datetime) -> CardState:
-    """Return the state that a card is in now: the first one here that fits it.
+    """Return a card's current state: the first in the table below that fits.
 
-    ``not_after`` is when the first of its certificates expires.
+    ``not_after`` is the earliest expiry of its certificates.
     """
     changed = {data.pin1.changed, data.pin2.changed}
     for fits, state in (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a refused request gets: JSON for a page's script, or a page for a person."""
+"""Responses to requests that are refused: JSON for a script, a page for a person."""
 
 import html
 import logging
@@ -12,24 +12,24 @@ from kortilla.errors import (
     StoreUnavailableError,
     UserCertificateParseError,
 )
-from kortilla.web.http import Headers, RequestRefusedError, Response, json_answer
+from kortilla.web.http import Headers, RequestRefusedError, Response, json_response
 from kortilla.web.texts import catalogue, choose_language
 
-__all__ = ["refuse"]
+__all__ = ["error_response"]
 
 logger = logging.getLogger(__name__)
 
-#: When to come again while a store is away or all processes are busy, in seconds.
+#: Seconds of Retry-After while a store is unavailable or all processes are busy.
 _RETRY = 5
 
 
-def refuse(
+def error_response(
     error: RelyingPartyError | RequestRefusedError, headers: Headers
 ) -> Response:
-    """Return the answer to a request with these headers that ended with an error."""
+    """Return the response for an error, to a request with these headers."""
     if isinstance(error, RequestRefusedError):
-        answer = _answer(error.status, error.code, headers)
-        return answer.with_headers(("Allow", error.allow or None))
+        response = _response(error.status, error.code, headers)
+        return response.with_headers(("Allow", error.allow or None))
     retry_after = None
     match error:
         case StoreUnavailableError() | SigningUnavailableError():
@@ -44,17 +44,19 @@ def refuse(
             status = 403
     if retry_after is None:
         logger.info("A login was refused: %s (%s)", error, error.code)
-    return _answer(status, error.code, headers).with_headers(
+    return _response(status, error.code, headers).with_headers(
         ("Retry-After", retry_after)
     )
 
 
-def _answer(status: int, code: str, headers: Headers) -> Response:
+def _response(status: int, code: str, headers: Headers) -> Response:
     language = choose_language(headers.joined("Accept-Language"))
     texts = catalogue(language)
     message = texts.get(code, texts["LOGIN_REFUSED"])
     if "text/html" not in headers.joined("Accept"):
-        return json_answer({"error": {"code": code, "message": message}}, status=status)
+        return json_response(
+            {"error": {"code": code, "message": message}}, status=status
+        )
     title = html.escape(texts["title"])
     page = f"""<!doctype html>
 <html lang="{language}">

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a CA's OCSP responder answers (RFC 6960), for the mock card's own CAs.
+"""The OCSP responder of the mock card's CAs (RFC 6960).
 
-As most real CAs, they leave it to a responder of their own. It knows every certificate:
-what is not revoked is good.
+Like most real CAs, they authorise a responder with its own key. Every certificate that
+is not revoked is good.
 """
 
 import hashlib
@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from native_host.mock_card.ber import encode, sequence
-from native_host.mock_card.keys import PrivateKey
+from kortilla.testing.ber import encode, sequence
+from kortilla.testing.keys import PrivateKey
 
 __all__ = ["Responder", "answer_ocsp"]
 
@@ -30,7 +30,7 @@ _ECDSA_WITH_SHA256 = bytes.fromhex("300A06082A8648CE3D040302")
 
 @dataclass(frozen=True)
 class Responder:
-    """Who answers for a CA, with a certificate from it (RFC 6960 §4.2.2.2)."""
+    """A responder that a CA has authorised with a certificate (RFC 6960 §4.2.2.2)."""
 
     authority: x509.Certificate
     certificate: x509.Certificate
@@ -38,9 +38,9 @@ class Responder:
 
     @classmethod
     def of(cls, authority: x509.Certificate, authority_key: PrivateKey) -> Self:
-        """Make one, with a fresh key and a certificate that lasts as long as the CA.
+        """Make a responder with a new key and a certificate as long as the CA's.
 
-        Nobody needs to ask whether the certificate is revoked: it says so itself.
+        The certificate has id-pkix-ocsp-nocheck, so its revocation is not checked.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         *organisation, common_name = authority.subject
@@ -89,7 +89,7 @@ class Responder:
         return cls(authority, certificate, key)
 
     def is_meant(self, cert_id: ocsp.CertId) -> bool:
-        """Tell whether its CA issued the certificate that is asked about."""
+        """Return whether its CA issued the certificate in a request."""
         own = asn1_x509.Certificate.load(self.authority.public_bytes(Encoding.DER))
         name = cert_id["hash_algorithm"]["algorithm"].native
         if name not in {"sha1", "sha256"}:
@@ -111,8 +111,8 @@ def answer_ocsp(
 ) -> bytes:
     """Answer a request in DER about one certificate, repeating its nonce.
 
-    What can't be read gets ``malformed_request``, and the certificate of another CA
-    ``unauthorized``.
+    The status is ``malformed_request`` for an invalid request, and ``unauthorized`` for
+    the certificate of another CA.
     """
     try:
         asked = ocsp.OCSPRequest.load(request, strict=True)["tbs_request"]

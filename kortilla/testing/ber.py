@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The mock card's own encoding of tags, lengths and the few ASN.1 types it needs."""
+"""Encodes the few ASN.1 types that the mock card needs."""
 
 __all__ = ["bit_string", "encode", "integer", "octets", "sequence", "text"]
 
@@ -8,7 +8,7 @@ _UTF8_STRING, _SEQUENCE = 0x0C, 0x30
 
 
 def encode(tag: int, *parts: bytes) -> bytes:
-    """Encode the parts' bytes as they stand, under a tag of one byte."""
+    """Encode a tag of one byte, the length, and the concatenated parts."""
     content = b"".join(parts)
     size = len(content)
     if size < 0x80:
@@ -18,12 +18,12 @@ def encode(tag: int, *parts: bytes) -> bytes:
 
 
 def sequence(*parts: bytes) -> bytes:
-    """Encode a SEQUENCE of what is encoded already."""
+    """Encode a SEQUENCE of encoded elements."""
     return encode(_SEQUENCE, *parts)
 
 
 def integer(value: int, tag: int = _INTEGER) -> bytes:
-    """Encode an INTEGER that is not negative, or what takes its form."""
+    """Encode a non-negative INTEGER, or with another tag an implicit one."""
     return encode(tag, value.to_bytes(value.bit_length() // 8 + 1))
 
 
@@ -33,12 +33,12 @@ def octets(value: bytes) -> bytes:
 
 
 def text(value: str, tag: int = _UTF8_STRING) -> bytes:
-    """Encode a UTF8String, or what takes its form."""
+    """Encode a UTF8String, or with another tag an implicit one."""
     return encode(tag, value.encode())
 
 
 def bit_string(*bits: int) -> bytes:
-    """Encode a BIT STRING with named bits set, without zero bits at its end."""
+    """Encode a BIT STRING of named bits, without trailing zero bits."""
     if not bits:
         return encode(_BIT_STRING, b"\x00")
     size, last = max(bits) // 8 + 1, max(bits)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The mock card's own test CA, and leaves encoded as FINEID encodes them.
+"""The mock card's test CA, and leaf certificates in FINEID's encoding.
 
-The CA certificates are sound. The leaves follow docs/reference/certificates.md,
-"Profile" and "Encoding defects", so that whatever reads them would read a real card's
-too.
+The CA certificates are strict DER. The leaves follow docs/reference/certificates.md,
+"Profile" and "Encoding defects", so that a program that reads them also reads real
+ones.
 """
 
 import functools
@@ -20,18 +20,18 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
-from native_host.errors import InvalidArgumentError
-from native_host.mock_card.ber import encode, sequence
-from native_host.mock_card.files import write_atomically
-from native_host.mock_card.keys import (
+from kortilla.testing.ber import encode, sequence
+from kortilla.testing.errors import InvalidArgumentError
+from kortilla.testing.files import write_atomically
+from kortilla.testing.keys import (
     PrivateKey,
     PublicKey,
     generate_key,
     load_private_key,
     private_key_der,
 )
-from native_host.mock_card.profiles import KeyType
-from native_host.mock_card.responder import Responder, answer_ocsp
+from kortilla.testing.ocsp_responder import Responder, answer_ocsp
+from kortilla.testing.profiles import KeyType
 
 __all__ = [
     "DEFAULT_ADDRESS",
@@ -41,18 +41,18 @@ __all__ = [
     "make_satu",
 ]
 
-#: Under the authority's test arc, which is refused outside test trust.
+#: Under the authority's test arc, which only test trust accepts.
 TEST_POLICY = "1.2.246.517.99.10.1"
 
-#: Where the certificates say that CRLs, OCSP and issuers are. It answers nowhere.
-#: With it no usual leaf has a length that ends in the byte 80, which asn1crypto takes
-#: for the indefinite one: it then re-encodes what it dumps, and the signature over it
-#: fails. Real leaves may have such a length; a longer name makes one on purpose.
+#: The base URL of CRLs, OCSP and issuers in the certificates. It does not resolve.
+#: With it the usual leaves have no length that ends in the byte 80. asn1crypto mistakes
+#: that for the indefinite length and re-encodes the value, so that the signature fails.
+#: Real leaves may have such a length; a longer name makes one on purpose.
 DEFAULT_ADDRESS = "http://revocation.mock-card.kortilla.invalid"
 
 _CHECK_CHARACTERS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
 
-# As the real issuers', so that a leaf can be made older than its card's making.
+# As of the real issuers, so that leaves can have dates in the past.
 _CA_START = datetime(2021, 5, 25, tzinfo=UTC)
 _CA_END = datetime(2041, 5, 20, tzinfo=UTC)
 
@@ -68,7 +68,7 @@ _NULL = bytes.fromhex("0500")
 _ECDSA_WITH_SHA384 = bytes.fromhex("06082A8648CE3D040303")  # the identifier alone
 _SHA256_WITH_RSA = bytes.fromhex("300D06092A864886F70D01010B0500")
 
-# The first defect: `cA FALSE` written out, although DER leaves a default away.
+# The first defect: an explicit `cA FALSE`, although DER omits defaults.
 _BASIC_CONSTRAINTS = bytes.fromhex("3003010100")
 
 # qcStatements 0.4.0.1862.1.1, .1.4 (QSCD) and .1.6 with eSign (ETSI EN 319 412-5 §4).
@@ -95,7 +95,7 @@ def make_satu(number: int) -> str:
 
 @dataclass(frozen=True)
 class Person:
-    """Whom a mock card names. The surname begins with ``SPECIMEN-``, always."""
+    """The person that a mock card names. The surname must begin with ``SPECIMEN-``."""
 
     surname: str = "SPECIMEN-VIRTANEN"
     given_name: str = "AINO"
@@ -117,9 +117,9 @@ class Person:
 class Authority:
     """A test root CA and the issuing CA under it, with both their private keys.
 
-    ``address`` is the URL, without a slash at its end, under which the certificates
-    say that CRLs (``/crl/issuing.crl``, ``/crl/root.crl``), OCSP (``/ocsp/issuing``,
-    ``/ocsp/root``) and issuers (``/ca/issuing.crt``, ``/ca/root.crt``) are.
+    ``address`` is the base URL in the certificates, without a slash at its end, of CRLs
+    (``/crl/issuing.crl``, ``/crl/root.crl``), OCSP (``/ocsp/issuing``, ``/ocsp/root``)
+    and issuers (``/ca/issuing.crt``, ``/ca/root.crt``).
     """
 
     root: x509.Certificate
@@ -168,9 +168,9 @@ class Authority:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Read back what ``save`` wrote, to issue further leaves or revocations.
+        """Load an authority from ``save``'s files, to issue leaves or revoke them.
 
-        The address is the one that the issuing CA's certificate has.
+        The address comes from the issuing CA's certificate.
         """
         issuing = x509.load_der_x509_certificate((folder / "issuing.der").read_bytes())
         return cls(
@@ -193,16 +193,16 @@ class Authority:
         null_parameters: bool = False,
         key_usage: bool = True,
     ) -> bytes:
-        """Issue a leaf and return its DER, which is not quite DER.
+        """Issue a leaf and return its encoding, which is not strict DER.
 
-        It is valid for five years from yesterday unless told otherwise.
-        ``null_parameters`` adds the second defect to an ECC authority's signature.
-        Without ``key_usage`` it does not say what the key is for, as no leaf may.
+        By default it is valid for five years from yesterday. ``null_parameters`` adds
+        the second defect to an ECC authority's signature. Without ``key_usage`` the
+        extension is missing, which no real leaf may do.
         """
         start = not_before or datetime.now(UTC) - timedelta(days=1)
         end = not_after or start + timedelta(days=5 * 365)
         algorithm = self._signature_algorithm(null_parameters=null_parameters)
-        # By hand, so that the defects stay: asn1crypto at times re-encodes.
+        # Encoded by hand to keep the defects: asn1crypto may re-encode.
         body = sequence(
             bytes.fromhex("A003020102"),  # version 3
             core.Integer(x509.random_serial_number()).dump(),
@@ -231,9 +231,9 @@ class Authority:
     ) -> bytes:
         """Answer an OCSP request in DER, about a leaf or about the issuing CA.
 
-        ``revoked`` are the serial numbers of what is revoked. What is not revoked is
-        good, and the answer is of the time ``at``. A responder of the CA's signs it,
-        whose certificate is part of the answer.
+        ``revoked`` are the revoked serial numbers; all others are good. ``at`` is the
+        answer's time. An authorised responder signs the answer, which contains the
+        responder's certificate.
         """
         return answer_ocsp(request, self._responders, revoked=revoked, at=at)
 
@@ -251,9 +251,9 @@ class Authority:
         *,
         by: Literal["issuing", "root"] = "issuing",
     ) -> bytes:
-        """Return the DER of a CRL: of the issuing CA about leaves, or of the root's.
+        """Return the DER of a CRL, of the issuing CA or of the root.
 
-        It does not expire before the CA does, so that a test card stays revoked.
+        It expires with the CA, so that a test card stays revoked.
         """
         issuer, key = (
             (self.issuing, self.issuing_key)
@@ -340,7 +340,7 @@ def _ca_certificate(
     *,
     address: str | None,
 ) -> x509.Certificate:
-    """Make a CA certificate; the one with an address is the issuing CA's."""
+    """Make a CA certificate. With an address it is the issuing CA's."""
     builder = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -390,7 +390,7 @@ def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
 
 
 def _address(issuing: x509.Certificate) -> str:
-    """Return what ``_crl`` made the issuing CA's list of."""
+    """Return the address in the issuing CA's certificate; see ``_crl``."""
     [point] = issuing.extensions.get_extension_for_class(
         x509.CRLDistributionPoints
     ).value
@@ -434,7 +434,7 @@ def _time(moment: datetime) -> bytes:
 
 
 def _subject(person: Person) -> bytes:
-    """The subject, as docs/reference/certificates.md, "Profile", has it."""
+    """The subject; see docs/reference/certificates.md, "Profile"."""
     common_name = f"{person.surname} {person.given_name} {person.satu}"
     attributes = (
         ("country_name", "printable_string", "FI"),

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Private keys of the mock card and its test CA."""
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
-from native_host.mock_card.profiles import KeyType
+from kortilla.testing.profiles import KeyType
 
 __all__ = [
     "PrivateKey",
@@ -12,6 +12,7 @@ __all__ = [
     "generate_key",
     "load_private_key",
     "private_key_der",
+    "sign_digest",
 ]
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -30,7 +31,7 @@ def generate_key(key_type: KeyType) -> PrivateKey:
 
 def load_private_key(der: bytes) -> PrivateKey:
     """Load PKCS#8 DER of one of the kinds used here. Raises ``ValueError``."""
-    # The mock's own keys need no primality test, which would take tens of ms.
+    # The mock card's keys need no primality test, which takes tens of ms.
     key = serialization.load_der_private_key(
         der, password=None, unsafe_skip_rsa_key_validation=True
     )
@@ -46,3 +47,21 @@ def private_key_der(key: PrivateKey) -> bytes:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+
+
+def sign_digest(
+    key: PrivateKey, digest: bytes, function: hashes.HashAlgorithm, *, pss: bool = False
+) -> bytes:
+    """Sign a digest of a hash function, as the card does: ECDSA gives raw r‖s.
+
+    RSA pads by PKCS #1 v1.5, or by PSS with a salt as long as the digest.
+    """
+    prehashed = utils.Prehashed(function)
+    if isinstance(key, rsa.RSAPrivateKey):
+        if not pss:
+            return key.sign(digest, padding.PKCS1v15(), prehashed)
+        mask = padding.MGF1(function)
+        return key.sign(digest, padding.PSS(mask, function.digest_size), prehashed)
+    r, s = utils.decode_dss_signature(key.sign(digest, ec.ECDSA(prehashed)))
+    size = (key.key_size + 7) // 8
+    return r.to_bytes(size) + s.to_bytes(size)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Tokens that are broken in one way each, and what a validator has to say to them.
+"""Tokens with one fault each, and the error that a validator must raise.
 
-``BROKEN_TOKENS`` is the table: the command, the pytest plugin and the tests read it.
+The command, the pytest plugin and the tests use the table ``BROKEN_TOKENS``.
 """
 
 import base64
@@ -10,19 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from asn1crypto import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from native_host.errors import InvalidArgumentError
-from native_host.mock_card.authority import Authority, Person
-from native_host.mock_card.data import KeyData
-from native_host.mock_card.keys import PrivateKey, generate_key, load_private_key
-from native_host.mock_card.profiles import PROFILES, KeyType
-from native_host.mock_card.revoked import revoke
-from native_host.mock_card.signing import sign_digest
-from native_host.mock_card.state import MockCardState
-from native_host.mock_card.weak_key import weak_key
+from kortilla.testing.authority import Authority, Person
+from kortilla.testing.errors import InvalidArgumentError
+from kortilla.testing.keys import PrivateKey, generate_key, load_private_key
+from kortilla.testing.profiles import PROFILES, KeyType
+from kortilla.testing.revoked import revoke
+from kortilla.testing.signatures import find_key, sign_token
+from kortilla.testing.state import MockCardState
+from kortilla.testing.weak_key import weak_key
 
 __all__ = ["BROKEN_TOKENS", "BrokenToken", "break_token"]
 
@@ -31,19 +31,13 @@ Token = dict[str, Any]
 _DAY = timedelta(days=1)
 #: In the arc for examples (ITU-T X.660).
 _OTHER_POLICY = "2.999.1"
-#: Octets of digest and MSE's algorithm byte (``signing``), by the token's algorithm.
-_ALGORITHMS = {
-    "ES256": ("sha256", 0x44),
-    "ES384": ("sha384", 0x54),
-    "PS256": ("sha256", 0x45),
-}
 
 
 @dataclass(frozen=True)
 class BrokenToken:
-    """A way to be broken. ``error`` is the ``code`` of ``kortilla.errors``.
+    """A fault of a token. ``error`` is the ``code`` of an error of ``kortilla.errors``.
 
-    ``asks`` says that only a validator which asks about revocation notices.
+    ``asks`` means that only a validator that checks revocation detects it.
     """
 
     name: str
@@ -56,10 +50,10 @@ class BrokenToken:
 def break_token(
     name: str, token: Token, *, folder: Path, origin: str, nonce: str
 ) -> Token:
-    """Return a sound token of the card in ``folder``, broken in the way of that name.
+    """Return a valid token of the card in ``folder``, with the named fault.
 
-    ``revoked`` adds to the folder's ``revoked.crl``; nothing else is changed. Raises
-    ``InvalidArgumentError`` for a name that is none.
+    ``revoked`` adds to the folder's ``revoked.crl``; no other file changes. Raises
+    ``InvalidArgumentError`` for an unknown name.
     """
     known = {broken.name: broken for broken in BROKEN_TOKENS}
     if name not in known:
@@ -68,7 +62,7 @@ def break_token(
 
 
 class _Maker:
-    """What broken tokens are made of: the card's keys and those of its CA."""
+    """Makes tokens with the card's keys and its CA."""
 
     def __init__(self, sound: Token, folder: Path, origin: str, nonce: str) -> None:
         self.sound = sound
@@ -91,20 +85,9 @@ class _Maker:
         origin: str | None = None,
         nonce: str | None = None,
     ) -> Token:
-        """Return a token that is signed anew, sound but for what is given."""
+        """Return a newly signed token, valid except for the given arguments."""
         key = key or self.key
-        algorithm = _algorithm(key)
-        hash_name, reference = _ALGORITHMS[algorithm]
-
-        def h(data: bytes) -> bytes:
-            return hashlib.new(hash_name, data).digest()
-
-        texts = (origin or self.origin, nonce or self.nonce)
-        digest = h(b"".join(h(text.encode()) for text in texts))
-        fields = {
-            "algorithm": algorithm,
-            "signature": _text(sign_digest(key, reference, digest)),
-        }
+        fields = sign_token(key, origin or self.origin, nonce or self.nonce)
         if certificate is not None:
             fields["unverifiedCertificate"] = _text(certificate)
         return self.changed(**fields)
@@ -116,7 +99,7 @@ class _Maker:
         authority: Authority | None = None,
         **options: Any,
     ) -> Token:
-        """Return a token with another leaf, otherwise sound."""
+        """Return a token with another leaf, otherwise valid."""
         key = key or self.key
         card = self._card
         leaf = (authority or self.authority).issue(
@@ -129,11 +112,11 @@ class _Maker:
 
     @property
     def key(self) -> PrivateKey:
-        """The key that identifies."""
-        return load_private_key(self._keys("authentication").private_key)
+        """The authentication key."""
+        return load_private_key(find_key(self._card, "authentication").private_key)
 
     def signing(self) -> Token:
-        data = self._keys("signature")
+        data = find_key(self._card, "signature")
         key = load_private_key(data.private_key)
         return self.signed(key=key, certificate=data.certificate)
 
@@ -142,11 +125,6 @@ class _Maker:
         leaf = x509.Certificate.load(_bytes(token["unverifiedCertificate"]))
         revoke(self.folder, [leaf.serial_number])
         return token
-
-    def _keys(self, purpose: str) -> KeyData:
-        slots = PROFILES[self._card.profile].keys
-        pairs = zip(slots, self._card.keys, strict=True)
-        return next(key for slot, key in pairs if slot.purpose == purpose)
 
 
 def _flipped(text: str) -> str:
@@ -170,26 +148,19 @@ def _other_nonce(nonce: str) -> str:
 
 
 def _other_algorithm(algorithm: str) -> str:
-    """Return one of the same kind of key, with another hash."""
+    """Return an algorithm for the same kind of key with another hash."""
     return algorithm[:2] + ("384" if algorithm.endswith("256") else "256")
-
-
-def _algorithm(key: PrivateKey) -> str:
-    match key.public_key().key_size, type(key).__name__:
-        case _, "RSAPrivateKey":
-            return "PS256"
-        case size, _:
-            return f"ES{size}"
 
 
 def _other_key(key: PrivateKey) -> PrivateKey:
     """Return a fresh key of the same kind."""
-    kinds = {"ES256": KeyType.P256, "ES384": KeyType.P384, "PS256": KeyType.RSA2048}
-    return generate_key(kinds[_algorithm(key)])
+    if isinstance(key, RSAPrivateKey):
+        return generate_key(KeyType.RSA2048)
+    return generate_key(KeyType(f"P-{key.key_size}"))
 
 
-def _kind(authority: Authority) -> Any:
-    return "RSA" if _algorithm(authority.issuing_key) == "PS256" else "ECC"
+def _kind(authority: Authority) -> Literal["ECC", "RSA"]:
+    return "RSA" if isinstance(authority.issuing_key, RSAPrivateKey) else "ECC"
 
 
 def _text(data: bytes) -> str:
@@ -260,7 +231,7 @@ BROKEN_TOKENS: tuple[BrokenToken, ...] = (
     ),
     BrokenToken(
         "revoked",
-        "the certificate stands in the CA's revoked.crl",
+        "the certificate is in the CA's revoked.crl",
         "USER_CERTIFICATE_REVOKED",
         _Maker.revoked,
         asks=True,

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What can be made to go wrong with the mock card, by name.
+"""Faults that testers can inject into the mock card.
 
-A fault is told the commands that it strikes, and whether the card has executed them by
-then. ``faults.json`` in the card's folder holds those that are still to come.
+A fault names the command that it affects, and whether the card executes it first.
+``faults.json`` in the card's folder holds the pending faults.
 """
 
 import json
@@ -11,13 +11,13 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from native_host.errors import InvalidArgumentError
+from kortilla.testing.errors import InvalidArgumentError
 
 __all__ = ["CommandName", "Fault", "FaultName", "Moment", "dump", "load", "take"]
 
 
 class FaultName(StrEnum):
-    """What happens. The last three are status words that the card answers with."""
+    """The kinds of fault. The last three are status words of the card."""
 
     CARD_PULLED = "card-pulled"
     READER_PULLED = "reader-pulled"
@@ -32,7 +32,7 @@ class FaultName(StrEnum):
 
 
 class CommandName(StrEnum):
-    """What commands are called. ``pin-info`` asks for a PIN's tries in either way."""
+    """The names of commands. ``pin-info`` is either way to read a PIN's tries."""
 
     ANY = "any"
     SELECT = "select"
@@ -47,7 +47,7 @@ class CommandName(StrEnum):
 
     @classmethod
     def of(cls, apdu: bytes) -> "CommandName":
-        """Return what a command APDU is called, ``any`` for one without a name."""
+        """Return the name of a command APDU, or ``any``."""
         ins, p1_p2 = apdu[1:2], apdu[2:4]
         if ins == b"\x20":
             return cls.VERIFY if len(apdu) > 5 else cls.PIN_INFO
@@ -67,13 +67,13 @@ _BY_INS = {
 
 
 class Moment(StrEnum):
-    """Whether the card never executes the command, or has done so."""
+    """When a fault occurs: before the card executes the command, or after."""
 
     BEFORE = "before"
     AFTER = "after"
 
 
-# What the seconds of a fault mean, for those that have any.
+# The faults that have a duration.
 _TIMED = {
     FaultName.CARD_PULLED,
     FaultName.READER_PULLED,
@@ -85,13 +85,13 @@ _LONGEST = 3600.0
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault to come.
+    """A pending fault.
 
-    It lets ``skip`` commands called ``on`` pass and strikes the next ``times`` of them,
-    or all of them when that is None. ``when`` is ``before`` or ``after`` the card
-    executes the command. ``seconds`` are how long a delay lasts (1), how long a mute
-    card is waited for (0), or after how long what was pulled comes back by itself
-    (never). Raises ``InvalidArgumentError``.
+    It skips the first ``skip`` commands named ``on`` and affects the next ``times``, or
+    all of them if that is None. ``when`` is ``before`` or ``after`` the card executes
+    the command. ``seconds`` is the length of a delay (default 1), the time until a mute
+    card is noticed (default 0), or the time until a pulled card or reader is back
+    (default never). Raises ``InvalidArgumentError``.
     """
 
     name: str
@@ -122,17 +122,16 @@ class Fault:
 
     @property
     def executed(self) -> bool:
-        """Whether the card has executed the command when the fault strikes."""
+        """Whether the card executes the command before the fault."""
         return self.when == Moment.AFTER
 
 
 def take(
     faults: Iterable[Fault], command: CommandName
 ) -> tuple[Fault | None, tuple[Fault, ...]]:
-    """Return the fault that strikes a command, if any, and those that are left.
+    """Return the fault that affects a command, if any, and the pending faults.
 
-    Each fault that waits for the command counts it. Of those that have waited enough
-    the first one strikes.
+    Each fault for this command counts it. The first one that is due affects it.
     """
     taken, left = None, []
     for fault in faults:
@@ -151,12 +150,12 @@ def take(
 
 
 def dump(faults: Iterable[Fault]) -> list[dict[str, Any]]:
-    """Return faults as JSON has them."""
+    """Return faults as JSON values."""
     return [asdict(fault) for fault in faults]
 
 
 def load(content: bytes) -> tuple[Fault, ...]:
-    """Read what ``dump`` gave. Raises ``ValueError`` for anything else."""
+    """Parse the result of ``dump``. Raises ``ValueError``."""
     try:
         return tuple(Fault(**item) for item in json.loads(content))
     except (TypeError, InvalidArgumentError) as error:

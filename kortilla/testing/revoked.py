@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``revoked.crl`` in a mock card's folder: what its CA has revoked."""
+"""``revoked.crl`` in a mock card's folder: the CRL of its CA."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -7,8 +7,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from native_host.mock_card.authority import Authority
-from native_host.mock_card.files import locked, write_atomically
+from kortilla.testing.authority import Authority
+from kortilla.testing.files import locked, write_atomically
 
 __all__ = ["revoke", "revoked_serials"]
 
@@ -16,7 +16,7 @@ _FILE = "revoked.crl"
 
 
 def revoked_serials(folder: Path) -> frozenset[int]:
-    """Return the serial numbers of the leaves that are revoked now.
+    """Return the serial numbers of the revoked leaves.
 
     Raises ``OSError`` and ``ValueError`` for a file that can't be read.
     """
@@ -28,7 +28,7 @@ def revoked_serials(folder: Path) -> frozenset[int]:
 
 
 def revoke(folder: Path, serial_numbers: Iterable[int]) -> None:
-    """Revoke leaves of the card's CA, beside those that are revoked already."""
+    """Revoke leaves of the card's CA, in addition to the revoked ones."""
     with locked(folder / "card.lock"):
         serials = revoked_serials(folder) | frozenset(serial_numbers)
         now = datetime.now(UTC).replace(microsecond=0)
