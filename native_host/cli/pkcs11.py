@@ -28,7 +28,7 @@ from native_host.log import log_unexpected
 if TYPE_CHECKING:
     from native_host.browsers.hosts import Family
     from native_host.browsers.pkcs11 import Plan
-    from native_host.operations.login_servers import RunningServer
+    from native_host.pkcs11.control import RunningServer
 
 __all__ = ["confirm", "pkcs11"]
 
@@ -122,9 +122,9 @@ def prepare(browser: Family | None) -> None:
 
 async def _prepare(family: Family | None) -> dict[str, Any]:
     from native_host.browsers.table import browsers
-    from native_host.operations import login_servers
+    from native_host.pkcs11 import control
 
-    servers = await login_servers.running_servers()
+    servers = await control.running_servers()
     if family is not None:
         titles = {each.title for each in browsers("user") if each.family == family}
         servers = [each for each in servers if each.program in titles]
@@ -135,7 +135,7 @@ async def _prepare(family: Family | None) -> dict[str, Any]:
         )
     server = servers[0] if len(servers) == 1 else _choice(servers)
     say(f"Kortilla's window asks for PIN1, for {server.program}.")
-    await login_servers.prepare_login(server)
+    await control.prepare_login(server)
     say(f"Log in with {server.program} within two minutes.")
     return {"program": server.program, "pid": server.program_pid}
 
@@ -159,7 +159,7 @@ def _serve() -> int:
     try:
         if sys.stdin.isatty():
             say("Programs start this. People want kortilla pkcs11 --help.")
-        from native_host.pkcs11.serve import serve_stdio
+        from native_host.pkcs11.service import serve_stdio
 
         return serve_stdio(load_config())
     except KortillaError as error:
@@ -173,7 +173,7 @@ def _serve() -> int:
 
 def _listen() -> int:
     from native_host.operations.activation_offers import runtime_folder
-    from native_host.pkcs11.serve import serve_socket
+    from native_host.pkcs11.service import serve_socket
 
     config = load_config()
     folder = runtime_folder()

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 
 from native_host.errors import ProgramNotRunningError
-from native_host.operations import login_servers
+from native_host.pkcs11 import control
 from native_host.processes import parent_of
 
 __all__ = ["prepare_login"]
@@ -22,12 +22,10 @@ async def prepare_login() -> None:
     Returns when the card has accepted it. Raises ``ProgramNotRunningError`` where that
     browser has no such token, and what the token's process answers.
     """
-    servers = {
-        server.program_pid: server for server in await login_servers.running_servers()
-    }
+    servers = {server.program_pid: server for server in await control.running_servers()}
     for pid in _ancestors():
         if pid in servers:
-            await login_servers.prepare_login(servers[pid])
+            await control.prepare_login(servers[pid])
             return
     raise ProgramNotRunningError(
         "The browser that asks does not have the card as a token."

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from native_host.pkcs11.constants import CKR
 from native_host.pkcs11.errors import CryptokiError
 from native_host.pkcs11.sessions import Sessions
-from native_host.pkcs11.token import Slot, SlotManager, Token
+from native_host.pkcs11.slots import Slot, SlotManager, Token
 
 if TYPE_CHECKING:  # heavy, and of no use before somebody signs
-    from native_host.operations.tls_login import TlsLogin
+    from native_host.pkcs11.tls_login import TlsLogin
 
 __all__ = ["LINGERING", "Client", "Values"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from native_host.pkcs11.constants import CKF, CKR, CKS
 from native_host.pkcs11.errors import CryptokiError
-from native_host.pkcs11.token import Token
+from native_host.pkcs11.slots import Token
 
 if TYPE_CHECKING:  # heavy, and of no use before there is a card
     from native_host.pkcs11.mechanisms import SignOperation

@@ -11,7 +11,7 @@ from native_host.pkcs11.client import Client, Values
 from native_host.pkcs11.constants import CK_UNAVAILABLE_INFORMATION, CKF, CKR
 from native_host.pkcs11.errors import CryptokiError
 from native_host.pkcs11.sessions import Session
-from native_host.pkcs11.token import SLOTS
+from native_host.pkcs11.slots import SLOTS
 from native_host.pkcs11.wire import Attribute, AttributeValue, Size, Wanted
 
 if TYPE_CHECKING:

@@ -65,8 +65,8 @@ class _Alarm(logging.Handler):
 
 
 async def _converse(tokens: Any, data: bytes) -> None:
+    from native_host.pkcs11.connection import serve_client
     from native_host.pkcs11.cryptoki import Cryptoki
-    from native_host.pkcs11.server import serve_client
 
     ours, theirs = socket.socketpair()
     with ours:
@@ -105,7 +105,7 @@ def main() -> None:
     with atheris.instrument_imports(include=["native_host.pkcs11"]):
         for name in ("cryptoki", "mechanisms", "objects", "server"):
             importlib.import_module(f"native_host.pkcs11.{name}")
-        from native_host.pkcs11.token import SlotManager
+        from native_host.pkcs11.slots import SlotManager
     logging.getLogger("native_host").addHandler(_Alarm(logging.ERROR))
     loop = asyncio.new_event_loop()
     folder = Path(tempfile.mkdtemp())

@@ -15,7 +15,7 @@ from native_host.card.source import CardSource, Reader
 from native_host.mock_card.faults import CommandName, Fault, FaultName
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
-from native_host.pkcs11.token import SlotManager
+from native_host.pkcs11.slots import SlotManager
 from tests.operations.readers import SeveralReaders
 from tests.pkcs11.client import CkrError, Client, u32, u64
 from tests.pkcs11.conftest import CopyCard, House, open_house

@@ -14,7 +14,7 @@ from native_host.card.signature import SignatureAlgorithm
 from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError
 from native_host.operations.card_session import same_card
-from native_host.operations.known_pin import KnownPin, KnownPins
+from native_host.pkcs11.known_pin import KnownPin, KnownPins
 
 __all__ = ["KeptPin", "KeptPins"]
 

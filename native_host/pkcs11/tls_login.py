@@ -35,13 +35,13 @@ from native_host.operations.authenticate import (
     look_for_authentication,
 )
 from native_host.operations.card_session import HeldCard, with_card
-from native_host.operations.kept_pins import KeptPin, KeptPins
-from native_host.operations.known_pin import KnownPins
 from native_host.operations.pin import PinAsker
 from native_host.operations.pin_setting import OtherCardError
 from native_host.operations.prompting import check_cancelled
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.prompt import Conversation, Prompt, Step
+from native_host.pkcs11.known_pin import KnownPins
+from native_host.pkcs11.pin_cache import KeptPin, KeptPins
 
 __all__ = ["PinPadOnlyError", "TlsLogin"]
 

@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING
 
 from native_host.config import Config
 from native_host.hardening import harden
-from native_host.operations.login_servers import ForeignPeerError
 from native_host.pkcs11.client import LINGERING
-from native_host.pkcs11.control import ControlSocket
+from native_host.pkcs11.connection import serve_client
+from native_host.pkcs11.control import ControlServer
 from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.errors import SocketUnusableError
-from native_host.pkcs11.program import Program, peer_of, spawner
-from native_host.pkcs11.server import serve_client
-from native_host.pkcs11.token import SlotManager
+from native_host.pkcs11.program import ForeignPeerError, Program, peer_of, spawner
+from native_host.pkcs11.slots import SlotManager
 
 if TYPE_CHECKING:
     from native_host.operations.refusals import Refusals
-    from native_host.operations.tls_login import TlsLogin
+    from native_host.pkcs11.tls_login import TlsLogin
 
 __all__ = ["BROWSERS_PATIENCE", "serve_socket", "serve_stdio"]
 
@@ -118,7 +117,7 @@ class _TokenService:
         async def prepare() -> None:
             await cryptoki.signer.prepare()
 
-        async with ControlSocket(program, prepare):
+        async with ControlServer(program, prepare):
             await serve_client(descriptor_in, descriptor_out, cryptoki)
 
     async def listen(self, listener: socket.socket) -> None:
@@ -156,7 +155,7 @@ class _TokenService:
         from native_host.environment import open_prompt
         from native_host.languages import choose_language
         from native_host.operations.refusals import Refusals
-        from native_host.operations.tls_login import TlsLogin
+        from native_host.pkcs11.tls_login import TlsLogin
 
         self._refusals = self._refusals or Refusals()
         return TlsLogin(
