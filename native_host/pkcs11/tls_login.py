@@ -13,7 +13,8 @@ signature; and it can be typed beforehand.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -40,8 +41,7 @@ from native_host.operations.pin_setting import OtherCardError
 from native_host.operations.prompting import check_cancelled
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.prompt import Conversation, Prompt, Step
-from native_host.pkcs11.known_pin import KnownPins
-from native_host.pkcs11.pin_cache import KeptPin, KeptPins
+from native_host.pkcs11.pin_cache import KeptPin, PinCache
 
 __all__ = ["PinPadOnlyError", "TlsLogin"]
 
@@ -141,8 +141,7 @@ class TlsLogin:
         self._patience = patience
         self._turn = asyncio.Lock()
         self._refusals = refusals or Refusals()
-        pins = KnownPins(source, self._turn, self._refusals)
-        self.pins = KeptPins(source, pins, kept_for)
+        self.pins = PinCache(source, self._turn, self._refusals, seconds=kept_for)
         self._asking: _Asking | None = None
         #: Windows, those included that only tell that a PIN is kept.
         self._windows: set[_Asking] = set()
@@ -167,7 +166,7 @@ class TlsLogin:
         """
         asking = self._asking
         if logged_in := self.pins.logged_in(certificate):
-            return await self.pins.sign(logged_in, digest, algorithm)
+            return await self.pins.sign_with_login(logged_in, digest, algorithm)
         if asking is None:
             if kept := self.pins.kept_for(certificate):
                 return await self.pins.sign_with_kept(kept, digest, algorithm)
@@ -272,7 +271,8 @@ class TlsLogin:
                     asking.prepared.set_result(None)
                 prompt.show(Step.READY)
                 asking.kept = None
-                await _first_of(prompt.wait_for_cancel(), kept.gone.wait())
+                with suppress(UserCancelledError):
+                    await prompt.watch(kept.gone.wait())
         except KortillaError as caught:
             error = caught
             if isinstance(caught, UserCancelledError) and self._patience is not None:
@@ -355,14 +355,3 @@ class TlsLogin:
                 asking.kept = self.pins.keep(certificate, held_card.reader, pin)
 
         await asker.until_accepted(held_card, certificate, use)
-
-
-async def _first_of(*awaitables: Coroutine[Any, Any, object]) -> None:
-    """Wait until one of several things has happened."""
-    tasks = [asyncio.ensure_future(each) for each in awaitables]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

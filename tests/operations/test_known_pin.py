@@ -13,7 +13,7 @@ from native_host.mock_card.faults import CommandName, Fault, FaultName
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.refusals import Refusals
-from native_host.pkcs11.known_pin import ConfirmationNeededError
+from native_host.pkcs11.pin_cache import ConfirmationNeededError
 from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.person import until
 from tests.operations.tls_logins import (
