@@ -9,8 +9,14 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from native_host.pkcs11.calls import VERSION
-from native_host.pkcs11.wire import HEADER_SIZE, Input, WireError, frame, parse_header
+from native_host.pkcs11.wire import (
+    HEADER_SIZE,
+    VERSION,
+    Input,
+    WireError,
+    frame,
+    parse_header,
+)
 
 __all__ = ["Channel"]
 

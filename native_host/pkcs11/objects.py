@@ -21,8 +21,9 @@ from native_host.pkcs11.constants import (
     CKC_X_509,
     CKK,
     CKO,
+    CKR,
 )
-from native_host.pkcs11.wire import Attribute, AttributeValue
+from native_host.pkcs11.wire import Attribute, AttributeValue, Wanted
 
 __all__ = ["KEY_ID", "TokenObject", "make_objects"]
 
@@ -71,6 +72,28 @@ class TokenObject:
             each.type in self.attributes and self.attributes[each.type] == each.value
             for each in template
         )
+
+    def read(self, wanted: Wanted) -> tuple[CKR, Attribute]:
+        """Return an attribute and its status; without a value unless that is CKR_OK."""
+        status, value = CKR.OK, self.attributes.get(wanted.type)
+        if wanted.type in self.sensitive:
+            status = CKR.ATTRIBUTE_SENSITIVE
+        elif value is None:
+            status = CKR.ATTRIBUTE_TYPE_INVALID
+        elif wanted.room and wanted.room < _size(value):
+            status = CKR.BUFFER_TOO_SMALL
+        return status, Attribute(wanted.type, None if status else value)
+
+
+def _size(value: AttributeValue) -> int:
+    """Return how many bytes a value takes in the client's memory."""
+    match value:
+        case bool():
+            return 1
+        case int():
+            return 8
+        case _:
+            return len(value)
 
 
 def make_objects(

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from native_host.config import Config
 from native_host.hardening import harden
-from native_host.pkcs11.client import LINGERING
 from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.control import ControlServer
 from native_host.pkcs11.cryptoki import Cryptoki
@@ -34,6 +33,10 @@ _MOST_CLIENTS = 64
 _ACCEPT_PAUSE = 1.0  # seconds
 #: Seconds, a little less than the 30 after which browsers end a handshake.
 BROWSERS_PATIENCE = 28.0
+#: Seconds that a token stays for a browser after its card was pulled, or after the
+#: signature that the pull ended. Browsers try again without asking: without a token
+#: Firefox hangs, and with another token NSS ends the login.
+_LINGERING = 10.0
 
 
 def serve_stdio(
@@ -111,7 +114,7 @@ class _TokenService:
             self._tokens,
             lambda: self._open_signer(program),
             hides_errors=program.gecko,
-            lingering=LINGERING if program.browser else 0,
+            lingering=_LINGERING if program.browser else 0,
         )
 
         async def prepare() -> None:

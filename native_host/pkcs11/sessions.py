@@ -3,27 +3,28 @@
 
 import asyncio
 import itertools
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from native_host.pkcs11.constants import CKF, CKR, CKS
 from native_host.pkcs11.errors import CryptokiError
-from native_host.pkcs11.slots import Token
+from native_host.pkcs11.slots import SlotManager, Token
 
-if TYPE_CHECKING:  # heavy, and of no use before there is a card
+if TYPE_CHECKING:  # heavy, and needed only when there is a card
     from native_host.pkcs11.mechanisms import SignOperation
 
-__all__ = ["Session", "Sessions"]
+__all__ = ["Session", "SessionTable"]
 
-_MOST = 1024
+_MOST_SESSIONS = 1024
 _MOST_LOST = 64
 
 
 @dataclass(eq=False)
 class Session:
-    """A session. ``found`` are the handles that a search has yet to hand over.
+    """A session. ``found`` are the handles that a search has not yet returned.
 
-    One is ``lost`` when its token has gone, or when it was closed.
+    ``lost`` is true when its token has gone, or when it was closed.
     """
 
     handle: int
@@ -36,35 +37,75 @@ class Session:
     #: The signature that is being made.
     work: asyncio.Task[bytes] | None = None
 
-    def call_off(self) -> None:
-        """End the signature that has been begun or is being made."""
-        self.signing = None
-        if self.work:
-            self.work.cancel()
-
     def state(self, *, logged_in: bool) -> CKS:
         """Return its state (PKCS#11 3.0 §5.6.5)."""
         if self.flags & CKF.RW_SESSION:
             return CKS.RW_USER_FUNCTIONS if logged_in else CKS.RW_PUBLIC_SESSION
         return CKS.RO_USER_FUNCTIONS if logged_in else CKS.RO_PUBLIC_SESSION
 
+    async def run_signing(self, signing: Coroutine[Any, Any, bytes]) -> bytes:
+        """Await a signature.
 
-class Sessions:
-    """All sessions of a client. Handles are never used twice."""
+        Raises ``CryptokiError`` when ``cancel_signing`` is called meanwhile.
+        """
+        self.work = asyncio.create_task(signing)
+        try:
+            return await self.work
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise
+            reason = CKR.SESSION_CLOSED if self.lost else CKR.FUNCTION_CANCELED
+            raise CryptokiError(reason) from None
+        finally:
+            self.work = None
 
-    def __init__(self) -> None:
+    def cancel_signing(self) -> None:
+        """End the signature that has been begun or is being made."""
+        self.signing = None
+        if self.work:
+            self.work.cancel()
+
+
+class SessionTable:
+    """All sessions of a client. A handle is never used twice.
+
+    The sessions with a slot end when its card goes. With ``lingering`` they stay for so
+    many seconds more, and go on when the same card is put back. ``ended`` is called
+    with the number of each slot whose token has come or gone, and with the token that
+    its sessions had, if there were any.
+    """
+
+    def __init__(
+        self,
+        slots: SlotManager,
+        ended: Callable[[int, Token | None], None],
+        *,
+        lingering: float = 0,
+    ) -> None:
+        self._slots = slots
+        self._ended = ended
+        self._lingering = lingering
         self._all: dict[int, Session] = {}
         self._handles = itertools.count(1)
+        #: What ends the sessions of each slot whose card has gone, after a while.
+        self._ending: dict[int, asyncio.Task[None]] = {}
+        slots.listeners.add(self._slot_changed)
+
+    def close(self) -> None:
+        """End all sessions, and watch the slots no more."""
+        self._slots.listeners.discard(self._slot_changed)
+        self.end_all()
 
     def open(self, slot: int, token: Token, flags: int) -> Session:
-        """Open one with the token that is in a slot. Raises ``CryptokiError``.
+        """Open a session with the token in a slot. Raises ``CryptokiError``.
 
-        Nothing on the token can be changed, in read-write sessions neither; but there
-        are programs that will not do without one.
+        Read-write sessions are opened too, since some programs need one, but nothing on
+        the token can be changed.
         """
         if not flags & CKF.SERIAL_SESSION:
             raise CryptokiError(CKR.SESSION_PARALLEL_NOT_SUPPORTED)
-        if sum(not each.lost for each in self._all.values()) >= _MOST:
+        if sum(not each.lost for each in self._all.values()) >= _MOST_SESSIONS:
             raise CryptokiError(CKR.SESSION_COUNT)
         kept = int(flags & (CKF.SERIAL_SESSION | CKF.RW_SESSION))
         session = Session(next(self._handles), slot, token, kept)
@@ -80,45 +121,74 @@ class Sessions:
 
     def count(self, slot: int) -> int:
         """Return how many sessions there are with a slot."""
-        return sum(each.slot == slot and not each.lost for each in self._all.values())
+        return len(self._with(slot))
 
     def token(self, slot: int) -> Token | None:
-        """Return the token that the sessions with a slot were opened with, if any."""
-        live = (s.token for s in self._all.values() if s.slot == slot and not s.lost)
-        return next(live, None)
+        """Return the token that the sessions with a slot have, if there are any."""
+        return next((session.token for session in self._with(slot)), None)
 
-    def take_up(self, slot: int, token: Token) -> bool:
-        """Go on with a token, if it is of the card that the sessions are with."""
-        live = [s for s in self._all.values() if s.slot == slot and not s.lost]
-        if any(s.token.certificate.der != token.certificate.der for s in live):
+    def close_session(self, session: Session) -> None:
+        """Close a session, and cancel a signature that is being made in it."""
+        del self._all[session.handle]
+        session.lost = True
+        session.cancel_signing()
+
+    def close_slot(self, slot: int) -> None:
+        """Close the sessions with a slot."""
+        for session in [each for each in self._all.values() if each.slot == slot]:
+            self.close_session(session)
+
+    def end_all(self) -> None:
+        """Close all sessions, those included that linger."""
+        for ending in self._ending.values():
+            ending.cancel()
+        self._ending.clear()
+        for session in list(self._all.values()):
+            self.close_session(session)
+
+    def _with(self, slot: int) -> list[Session]:
+        return [s for s in self._all.values() if s.slot == slot and not s.lost]
+
+    # -- Cards that come and go --------------------------------------------------------
+
+    def _slot_changed(self, slot: int) -> None:
+        if ending := self._ending.pop(slot, None):
+            ending.cancel()
+        token = self._slots.slot(slot).token
+        if token is None:
+            if self._lingering and self.count(slot):
+                self._ending[slot] = asyncio.create_task(self._end_later(slot))
+                return
+        elif ending and self._go_on_with(slot, token):
+            return  # the client has noticed nothing
+        self._end(slot)
+
+    def _go_on_with(self, slot: int, token: Token) -> bool:
+        """Give the sessions with a slot a new token, if it is of the same card."""
+        sessions = self._with(slot)
+        der = token.certificate.der
+        if any(each.token.certificate.der != der for each in sessions):
             return False
-        for session in live:
+        for session in sessions:
             session.token = token
         return True
 
-    def close(self, session: Session) -> None:
-        """Close one, and call off a signature that is being made in it."""
-        del self._all[session.handle]
-        session.lost = True
-        session.call_off()
+    async def _end_later(self, slot: int) -> None:
+        if work := [s.work for s in self._all.values() if s.work and s.slot == slot]:
+            await asyncio.wait(work)
+        await asyncio.sleep(self._lingering)
+        del self._ending[slot]
+        self._end(slot)
 
-    def close_all(self, slot: int | None = None) -> None:
-        """Close those with a slot, or all."""
-        for session in list(self._all.values()):
-            if slot in {None, session.slot}:
-                self.close(session)
+    def _end(self, slot: int) -> None:
+        """End the sessions with a slot whose card has gone or is another.
 
-    def work(self, slot: int) -> list[asyncio.Task[bytes]]:
-        """Return the signatures that are being made with a slot."""
-        return [s.work for s in self._all.values() if s.work and s.slot == slot]
-
-    def lose_all(self, slot: int) -> None:
-        """End those with a slot whose card has gone.
-
-        Signatures that are being made end by themselves, since the card is not there.
+        A signature that is being made fails without help, since its card has gone.
         """
-        for session in self._all.values():
-            session.lost = session.lost or session.slot == slot
+        token = self.token(slot)
+        for session in self._with(slot):
+            session.lost = True
         idle = [each for each in self._all.values() if each.lost and not each.work]
         for session in idle[:-_MOST_LOST]:
             del self._all[session.handle]
+        self._ended(slot, token)

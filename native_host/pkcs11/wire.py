@@ -26,9 +26,11 @@ from typing import Any
 from native_host.pkcs11.constants import CKA, CKM
 
 __all__ = [
+    "HANDSHAKE",
     "HEADER_SIZE",
     "MAX_BODY",
     "MAX_OPTIONS",
+    "VERSION",
     "Attribute",
     "AttributeValue",
     "Header",
@@ -38,18 +40,27 @@ __all__ = [
     "Size",
     "Wanted",
     "WireError",
+    "array_or_size",
     "decode",
     "encode",
+    "encode_error",
     "frame",
     "parse_header",
     "read_preamble",
     "wipe",
 ]
 
+#: The newest version of the protocol that is spoken.
+VERSION = 2
+
+#: The first argument of C_Initialize.
+HANDSHAKE = b"PRIVATE-GNOME-KEYRING-PKCS11-PROTOCOL-V-1"
+
 HEADER_SIZE = 12
 MAX_OPTIONS = 1024  # bytes; the client puts its module's name there
 MAX_BODY = 1024 * 1024  # bytes
 
+_ERROR = 0  # the call's number in the answer to a call that failed
 _NULL = 0xFFFF_FFFF
 _MAX_DEPTH = 8  # attributes within attributes
 
@@ -195,7 +206,7 @@ def decode(signature: str, message: Input) -> list[Any]:
 
 
 def wipe(arguments: Sequence[Any]) -> None:
-    """Overwrite the bytes among arguments that go nowhere: they may be a PIN."""
+    """Overwrite the bytes among arguments that are not used: they may be a PIN."""
     for each in arguments:
         if isinstance(each, bytearray):
             each[:] = bytes(len(each))
@@ -207,6 +218,18 @@ def encode(call: int, signature: str, values: Sequence[Any]) -> bytes:
     parts = [call.to_bytes(4), len(signature).to_bytes(4), signature.encode("ascii")]
     parts += (_WRITERS[kind](value) for kind, value in zip(kinds, values, strict=True))
     return b"".join(parts)
+
+
+def encode_error(value: int) -> bytes:
+    """Return the body of an answer that is a return value other than CKR_OK."""
+    return encode(_ERROR, "u", (value,))
+
+
+def array_or_size(numbers: Sequence[int], room: int | None) -> Sequence[int] | Size:
+    """Return numbers, or only how many they are where there is too little room."""
+    if room is None or room < len(numbers):
+        return Size(len(numbers))
+    return numbers
 
 
 @cache

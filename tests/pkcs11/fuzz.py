@@ -51,7 +51,10 @@ class _Signer:
     def logged_in(self, _certificate: object) -> object:
         return self._logged_in or None
 
-    async def log_out(self, _certificate: object) -> None:
+    async def log_out(self, certificate: object) -> None:
+        self.log_out_later(certificate)
+
+    def log_out_later(self, _certificate: object) -> None:
         self._logged_in = False
 
     async def close(self) -> None: ...
@@ -103,7 +106,7 @@ def main() -> None:
     for number, stream in enumerate(streams()):
         (corpus / f"conversation-{number}").write_bytes(stream)
     with atheris.instrument_imports(include=["native_host.pkcs11"]):
-        for name in ("cryptoki", "mechanisms", "objects", "server"):
+        for name in ("cryptoki", "mechanisms", "objects", "connection"):
             importlib.import_module(f"native_host.pkcs11.{name}")
         from native_host.pkcs11.slots import SlotManager
     logging.getLogger("native_host").addHandler(_Alarm(logging.ERROR))
