@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla pkcs11``: the card as a token, for services that ask the browser itself.
+"""``kortilla pkcs11``: the card as a token, for TLS client certificates in browsers.
 
-Without a subcommand standard output is the wire to the program that started it: nothing
-else is ever printed there, and every error goes to standard error.
+Without a subcommand, standard output is the connection to the program that started it.
+Nothing else is ever printed there. Every error goes to standard error.
 """
 
 from __future__ import annotations
