@@ -5,7 +5,6 @@ A signature waits for a person. So each call is a task of its own, and others ar
 answered meanwhile: otherwise every other page of a browser would wait too.
 """
 
-import asyncio
 import logging
 from typing import Any
 
@@ -25,6 +24,7 @@ from native_host.pkcs11.wire import (
     read_preamble,
     wipe,
 )
+from native_host.task_set import TaskSet
 
 __all__ = ["serve_client"]
 
@@ -46,9 +46,7 @@ async def serve_client(
         await connection.channel.ended.wait()
     finally:
         connection.channel.close()
-        for task in connection.tasks:
-            task.cancel()
-        await asyncio.gather(*connection.tasks, return_exceptions=True)
+        await connection.tasks.cancel()
         await cryptoki.close()
 
 
@@ -57,7 +55,7 @@ class _Connection:
         self, descriptor_in: int, descriptor_out: int, cryptoki: Cryptoki
     ) -> None:
         self._cryptoki = cryptoki
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = TaskSet()
         self.channel = Channel(descriptor_in, descriptor_out, self._receive)
 
     def _receive(self, code: int, message: Input) -> None:
@@ -67,9 +65,7 @@ class _Connection:
         except CryptokiError as refusal:
             self.channel.send(code, encode_error(refusal.value))
             return
-        task = asyncio.create_task(self._answer(code, call, arguments))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks.start(self._answer(code, call, arguments))
 
     def _read(self, message: Input) -> tuple[Call, list[Any]]:
         """Decode a message, and wipe it. Raises ``CryptokiError``."""

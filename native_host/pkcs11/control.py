@@ -24,6 +24,7 @@ from native_host.errors import KortillaError, ProgramNotRunningError
 from native_host.log import log_unexpected
 from native_host.operations.activation_offers import runtime_folder
 from native_host.pkcs11.program import ForeignPeerError, Program, peer_pid
+from native_host.task_set import TaskSet
 
 __all__ = [
     "ControlError",
@@ -82,7 +83,7 @@ class ControlServer:
         self._prepare = prepare
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
-        self._connections: set[asyncio.Task[Any]] = set()
+        self._connections = TaskSet()
 
     async def __aenter__(self) -> Self:
         folder = runtime_folder()
@@ -114,9 +115,7 @@ class ControlServer:
             self._server.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._connections.cancel()
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -125,7 +124,6 @@ class ControlServer:
         task = asyncio.current_task()
         if task is not None:
             self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
         try:
             peer_pid(writer.get_extra_info("socket"))
             if len(self._connections) > _MOST_CLIENTS:

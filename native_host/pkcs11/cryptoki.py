@@ -15,7 +15,7 @@ from native_host.log import log_unexpected
 from native_host.pkcs11.calls import Values, call
 from native_host.pkcs11.constants import CKF, CKO, CKR, CKU
 from native_host.pkcs11.errors import CryptokiError
-from native_host.pkcs11.info import PIN_LENGTHS, library_info, slot_info, token_info
+from native_host.pkcs11.info import library_info, slot_info, token_info
 from native_host.pkcs11.sessions import Session, SessionTable
 from native_host.pkcs11.slot_events import SlotEvents
 from native_host.pkcs11.slots import SLOTS, SlotManager, Token
@@ -29,7 +29,8 @@ from native_host.pkcs11.wire import (
     wipe,
 )
 
-if TYPE_CHECKING:  # heavy, and needed only when there is something to sign
+# Heavy modules are imported where a card has been read: browsers start without one.
+if TYPE_CHECKING:
     from native_host.pkcs11.mechanisms import SignOperation
     from native_host.pkcs11.tls_login import TlsLogin
 
@@ -239,6 +240,9 @@ class Cryptoki:
 
         Raises ``CryptokiError``.
         """
+        from native_host.card.keys import PinRole
+        from native_host.card.pins import PIN_DIGITS
+
         if user == CKU.SO and not session.flags & CKF.RW_SESSION:
             raise CryptokiError(CKR.SESSION_READ_ONLY_EXISTS)
         if user != CKU.USER:
@@ -247,7 +251,7 @@ class Cryptoki:
             raise CryptokiError(CKR.USER_ALREADY_LOGGED_IN)
         if pin is None:
             raise CryptokiError(CKR.ARGUMENTS_BAD)
-        if len(pin) not in PIN_LENGTHS:
+        if len(pin) not in PIN_DIGITS[PinRole.PIN1]:
             raise CryptokiError(CKR.PIN_LEN_RANGE)
         slot = self._slots.slot(session.slot)
         if slot.reader is None or slot.token is not session.token:

@@ -6,10 +6,7 @@ from native_host.pkcs11.calls import Values
 from native_host.pkcs11.constants import CK_UNAVAILABLE_INFORMATION, CKF
 from native_host.pkcs11.slots import SLOTS, Slot, Token
 
-__all__ = ["PIN_LENGTHS", "library_info", "slot_info", "token_info"]
-
-#: How many digits a PIN has, as the card takes them.
-PIN_LENGTHS = range(4, 13)
+__all__ = ["library_info", "slot_info", "token_info"]
 
 _MANUFACTURER = "Kortilla"
 # A program that sees 3.0 may expect calls that are not answered here.
@@ -36,6 +33,11 @@ def slot_info(slot: Slot, token: Token | None) -> Values:
 
 def token_info(slot: Slot, token: Token, sessions: int) -> Values:
     """Return CK_TOKEN_INFO. ``sessions`` is how many the client has with the slot."""
+    # Heavy, and loaded already: a card has been read.
+    from native_host.card.keys import PinRole
+    from native_host.card.pins import PIN_DIGITS
+
+    pin_digits = PIN_DIGITS[PinRole.PIN1]
     unknown = CK_UNAVAILABLE_INFORMATION
     flags = CKF.WRITE_PROTECTED | CKF.USER_PIN_INITIALIZED | CKF.TOKEN_INITIALIZED
     # NSS tells tokens apart by their labels.
@@ -46,7 +48,7 @@ def token_info(slot: Slot, token: Token, sessions: int) -> Values:
         *(_padded(label, 32), _padded(_MANUFACTURER, 32), _padded(model, 16)),
         *(_padded(token.serial, 16), int(flags)),
         *(0, sessions, unknown, 0),  # of sessions 0 is the highest number: no limit
-        *(PIN_LENGTHS[-1], PIN_LENGTHS[0]),
+        *(pin_digits[-1], pin_digits[0]),
         *(unknown, unknown, unknown, unknown),  # memory
         *(_NO_VERSION, _NO_VERSION, _padded("", 16)),
     )

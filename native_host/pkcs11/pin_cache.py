@@ -21,6 +21,7 @@ from native_host.operations.authenticate import authentication_key
 from native_host.operations.card_session import same_card
 from native_host.operations.pin import usable_pin, wipe
 from native_host.operations.refusals import Refusals
+from native_host.task_set import TaskSet
 
 __all__ = ["ConfirmationNeededError", "KeptPin", "KnownPin", "PinCache"]
 
@@ -80,7 +81,7 @@ class PinCache:
         #: By the certificates, in DER.
         self._logins: dict[bytes, KnownPin] = {}
         self._watching: asyncio.Task[None] | None = None
-        self._wiping: set[asyncio.Task[None]] = set()
+        self._wiping = TaskSet()
 
     async def close(self) -> None:
         """Wipe all PINs. May be called twice."""
@@ -91,7 +92,7 @@ class PinCache:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
-        await asyncio.gather(*self._wiping)
+        await self._wiping.join()
 
     # -- Logins (C_Login) --------------------------------------------------------------
 
@@ -287,9 +288,7 @@ class PinCache:
         await self._source.run(wipe, pin)
 
     def _wipe_later(self, pin: bytearray) -> None:
-        task = asyncio.create_task(self._wipe(pin))
-        self._wiping.add(task)
-        task.add_done_callback(self._wiping.discard)
+        self._wiping.start(self._wipe(pin))
 
 
 def _tries_left(card: FineidCard) -> int:

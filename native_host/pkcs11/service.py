@@ -20,6 +20,7 @@ from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.errors import SocketUnusableError
 from native_host.pkcs11.program import ForeignPeerError, Program, peer_of, spawner
 from native_host.pkcs11.slots import SlotManager
+from native_host.task_set import TaskSet
 
 if TYPE_CHECKING:
     from native_host.operations.refusals import Refusals
@@ -108,7 +109,7 @@ class _TokenService:
         self._slots = slots
         self._window = window
         self._patience = patience
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients = TaskSet()
         self._refusals: Refusals | None = None
 
     async def serve(
@@ -141,9 +142,7 @@ class _TokenService:
                     logger.warning("A connection can't be taken: %s", error.strerror)
                     await asyncio.sleep(_ACCEPT_PAUSE)
         finally:
-            for task in self._clients:
-                task.cancel()
-            await asyncio.gather(*self._clients, return_exceptions=True)
+            await self._clients.cancel()
 
     def _accept(self, connection: socket.socket) -> None:
         try:
@@ -155,9 +154,7 @@ class _TokenService:
             logger.warning("There are too many clients.")
             return
         descriptors = os.dup(connection.fileno()), connection.detach()
-        task = asyncio.create_task(self.serve(*descriptors, program))
-        self._clients.add(task)
-        task.add_done_callback(self._clients.discard)
+        self._clients.start(self.serve(*descriptors, program))
 
     def _open_signer(self, program: Program) -> "TlsLogin":
         from native_host.environment import open_prompt

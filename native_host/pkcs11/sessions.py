@@ -93,7 +93,7 @@ class SessionTable:
         slots.listeners.add(self._slot_changed)
 
     def close(self) -> None:
-        """End all sessions, and watch the slots no more."""
+        """End all sessions, and stop watching the slots."""
         self._slots.listeners.discard(self._slot_changed)
         self.end_all()
 
