@@ -155,7 +155,7 @@ def _choice(servers: list[RunningServer]) -> RunningServer:
 
 
 def _serve() -> int:
-    # Whatever happens, main() must have nothing to print.
+    # main() must have nothing to print.
     try:
         if sys.stdin.isatty():
             say("Programs start this. People want kortilla pkcs11 --help.")
@@ -190,9 +190,9 @@ def _listen() -> int:
 
 
 def confirm(plan: Plan) -> None:
-    """Ask whether to go on while a browser has open what changes.
+    """Ask whether to go on while a browser is open that uses the files to change.
 
-    Raises ``BrowserRunningError`` where nobody can be asked, or somebody says no.
+    Raises ``BrowserRunningError`` without a terminal, or when the answer is no.
     """
     from native_host.browsers.errors import BrowserRunningError
 

@@ -61,7 +61,7 @@ class _Signer:
 
 
 class _Alarm(logging.Handler):
-    """What nobody foresaw is a fault."""
+    """An unexpected error is a fault."""
 
     def emit(self, record: logging.LogRecord) -> None:
         raise AssertionError(record.getMessage())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A card, a program that serves it to whoever connects, and a service to log in to.
+"""A card, a program that serves it to all who connect, and a service to log in to.
 
 The programs that connect are those that people have: NSS's, GnuTLS's, OpenSSL's and
 OpenSC's, through p11-kit's client module. In the place of the PIN window is the test.

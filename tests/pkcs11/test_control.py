@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How a server is found and told to prepare a login."""
+"""The control socket: how a server is found and asked to prepare a login."""
 
 import asyncio
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which program a person is told of."""
+"""Which program is named to the person."""
 
 import os
 import shutil

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The processes: started by p11-kit with a socket or pipes, or listening."""
+"""The process: started by p11-kit with a socket or pipes, or listening."""
 
 import asyncio
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Cards that come and go, are held by others, or are none of ours."""
+"""Slots while cards come and go, are held by other programs, or are no FINEID cards."""
 
 import asyncio
 import shutil
