@@ -16,7 +16,8 @@ from native_host.pkcs11.calls import Values, call
 from native_host.pkcs11.constants import CKF, CKO, CKR, CKU
 from native_host.pkcs11.errors import CryptokiError
 from native_host.pkcs11.info import library_info, slot_info, token_info
-from native_host.pkcs11.sessions import Session, SessionTable
+from native_host.pkcs11.session import Session
+from native_host.pkcs11.session_table import SessionTable
 from native_host.pkcs11.slot_events import SlotEvents
 from native_host.pkcs11.slots import SLOTS, SlotManager, Token
 from native_host.pkcs11.wire import (

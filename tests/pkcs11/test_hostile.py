@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clients that send false or random messages, or never read, are disconnected."""
+"""Clients that send false or random messages, or never read what is answered."""
 
 import asyncio
 import random
