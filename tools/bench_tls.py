@@ -92,7 +92,7 @@ async def _measure(
 def _serving(window: Sequence[str]) -> tuple[str, ...]:
     code = (
         "from native_host.config import load_config; "
-        "from native_host.pkcs11.serve import serve_stdio; "
+        "from native_host.pkcs11.service import serve_stdio; "
         f"serve_stdio(load_config(), window={list(window)!r})"
     )
     return (sys.executable, "-I", "-c", code)

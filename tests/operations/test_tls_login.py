@@ -16,8 +16,8 @@ from native_host.errors import (
     UserCancelledError,
 )
 from native_host.mock_card.source import MockCardSource
-from native_host.operations.tls_login import TlsLogin
 from native_host.pin_prompt.prompt import Step
+from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.person import until
 from tests.operations.tls_logins import DIGEST, Windows, algorithm, log_in, sign, tries
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is on the token of each kind of card, and what is not."""
+"""The objects on the token of each kind of card."""
 
 import hashlib
 from collections.abc import AsyncIterator

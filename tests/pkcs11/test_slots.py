@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Cards that come and go, are held by others, or are none of ours."""
+"""Slots while cards come and go, are held by other programs, or are no FINEID cards."""
 
 import asyncio
 import shutil
@@ -15,7 +15,9 @@ from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError, PcscUnavailableError
 from native_host.card.source import CardSource, Reader
 from native_host.mock_card.source import MockCardSource
-from native_host.pkcs11.token import SlotManager
+from native_host.pkcs11.slots import (
+    SlotManager,
+)
 from tests.operations.readers import SeveralReaders
 from tests.pkcs11.client import CkrError, Client, u32, u64
 from tests.pkcs11.conftest import CopyCard, House, open_house

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Serves the token to the program that started this one, or to all over a socket."""
+"""The process: serves the program that started it, or all who connect to a socket."""
 
 import asyncio
 import logging
@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING
 
 from native_host.config import Config
 from native_host.hardening import harden
-from native_host.operations.login_servers import ForeignPeerError
-from native_host.pkcs11.client import LINGERING
-from native_host.pkcs11.control import ControlSocket
+from native_host.pkcs11.connection import serve_client
+from native_host.pkcs11.control import ControlServer
 from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.errors import SocketUnusableError
-from native_host.pkcs11.program import Program, peer_of, spawner
-from native_host.pkcs11.server import serve_client
-from native_host.pkcs11.token import SlotManager
+from native_host.pkcs11.program import ForeignPeerError, Program, peer_of, spawner
+from native_host.pkcs11.slots import SlotManager
+from native_host.task_set import TaskSet
 
 if TYPE_CHECKING:
     from native_host.operations.refusals import Refusals
-    from native_host.operations.tls_login import TlsLogin
+    from native_host.pkcs11.tls_login import TlsLogin
 
 __all__ = ["BROWSERS_PATIENCE", "serve_socket", "serve_stdio"]
 
@@ -33,8 +32,12 @@ logger = logging.getLogger(__name__)
 
 _MOST_CLIENTS = 64
 _ACCEPT_PAUSE = 1.0  # seconds
-#: Seconds, a little less than the 30 after which browsers end a handshake.
+#: Seconds after which a browser's signature fails: browsers end a handshake after 30.
 BROWSERS_PATIENCE = 28.0
+#: Seconds that a token stays for a browser after its card was pulled, or after the
+#: signature that the pull ended. Browsers try again without asking: without a token
+#: Firefox hangs, and with another token NSS ends the login.
+_LINGERING = 10.0
 
 
 def serve_stdio(
@@ -45,21 +48,24 @@ def serve_stdio(
 ) -> int:
     """Serve standard input and output until they end; return the exit status.
 
-    ``window`` puts another command in the place of the PIN window's; ``patience`` is
-    for how many seconds a browser waits for a signature. Raises ``KortillaError`` for a
-    configuration that can't be used.
+    ``window`` replaces the command of the PIN window. A browser waits for a signature
+    for ``patience`` seconds. Raises ``KortillaError`` for a configuration that can't be
+    used.
     """
     harden()
     descriptors = os.dup(0), os.dup(1)
-    # A stray print can't break the protocol, nor a child read what is meant for us.
+    # So a stray print can't break the protocol, and a child can't read our input.
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
     os.dup2(2, 1)
     program = spawner(descriptors[0])
     asyncio.run(
-        _until_told_to_end(
-            lambda house: house.serve(*descriptors, program), config, window, patience
+        _run_until_signal(
+            lambda service: service.serve(*descriptors, program),
+            config,
+            window,
+            patience,
         )
     )
     return 0
@@ -68,17 +74,19 @@ def serve_stdio(
 def serve_socket(
     config: Config, path: Path, *, window: Sequence[str] | None = None
 ) -> int:
-    """Listen on a unix socket until told to end; return the exit status.
+    """Listen on a unix socket until a signal comes; return the exit status.
 
-    Its folder is made, for this user alone. A socket that nobody listens on any more is
-    replaced. Raises ``SocketUnusableError``, and as ``serve_stdio`` does.
+    Its folder is made, for this user alone. A socket without a listener is replaced.
+    Raises ``SocketUnusableError``, and as ``serve_stdio`` does.
     """
     harden()
-    with _listen(path) as listener:
+    with _open_listener(path) as listener:
         made = path.stat()
         try:
             asyncio.run(
-                _until_told_to_end(lambda house: house.listen(listener), config, window)
+                _run_until_signal(
+                    lambda service: service.listen(listener), config, window
+                )
             )
         finally:
             with suppress(OSError):
@@ -88,37 +96,37 @@ def serve_socket(
 
 
 class _TokenService:
-    """What all clients share: the cards, and how a person is asked."""
+    """Serves clients, which share the cards, the window's command and the refusals."""
 
     def __init__(
         self,
         config: Config,
-        tokens: SlotManager,
+        slots: SlotManager,
         window: Sequence[str] | None,
         patience: float,
     ) -> None:
         self._config = config
-        self._tokens = tokens
+        self._slots = slots
         self._window = window
         self._patience = patience
-        self._clients: set[asyncio.Task[None]] = set()
+        self._clients = TaskSet()
         self._refusals: Refusals | None = None
 
     async def serve(
         self, descriptor_in: int, descriptor_out: int, program: Program
     ) -> None:
-        """Serve one client until it goes."""
+        """Serve one client until it disconnects."""
         cryptoki = Cryptoki(
-            self._tokens,
+            self._slots,
             lambda: self._open_signer(program),
             hides_errors=program.gecko,
-            lingering=LINGERING if program.browser else 0,
+            lingering=_LINGERING if program.browser else 0,
         )
 
         async def prepare() -> None:
             await cryptoki.signer.prepare()
 
-        async with ControlSocket(program, prepare):
+        async with ControlServer(program, prepare):
             await serve_client(descriptor_in, descriptor_out, cryptoki)
 
     async def listen(self, listener: socket.socket) -> None:
@@ -129,16 +137,14 @@ class _TokenService:
                 try:
                     connection, _ = await loop.sock_accept(listener)
                     with connection:
-                        self._welcome(connection)
+                        self._accept(connection)
                 except OSError as error:  # too many descriptors are open
                     logger.warning("A connection can't be taken: %s", error.strerror)
                     await asyncio.sleep(_ACCEPT_PAUSE)
         finally:
-            for task in self._clients:
-                task.cancel()
-            await asyncio.gather(*self._clients, return_exceptions=True)
+            await self._clients.cancel()
 
-    def _welcome(self, connection: socket.socket) -> None:
+    def _accept(self, connection: socket.socket) -> None:
         try:
             program = peer_of(connection)
         except (OSError, ForeignPeerError):
@@ -148,19 +154,17 @@ class _TokenService:
             logger.warning("There are too many clients.")
             return
         descriptors = os.dup(connection.fileno()), connection.detach()
-        task = asyncio.create_task(self.serve(*descriptors, program))
-        self._clients.add(task)
-        task.add_done_callback(self._clients.discard)
+        self._clients.start(self.serve(*descriptors, program))
 
     def _open_signer(self, program: Program) -> "TlsLogin":
         from native_host.environment import open_prompt
         from native_host.languages import choose_language
         from native_host.operations.refusals import Refusals
-        from native_host.operations.tls_login import TlsLogin
+        from native_host.pkcs11.tls_login import TlsLogin
 
         self._refusals = self._refusals or Refusals()
         return TlsLogin(
-            source=self._tokens.source,
+            source=self._slots.source,
             open_prompt=lambda: open_prompt(self._config, command=self._window),
             program=program.name,
             language=choose_language(self._config.language, None),
@@ -169,21 +173,21 @@ class _TokenService:
         )
 
 
-async def _until_told_to_end(
+async def _run_until_signal(
     work: Callable[[_TokenService], Awaitable[None]],
     config: Config,
     window: Sequence[str] | None,
     patience: float = BROWSERS_PATIENCE,
 ) -> None:
-    """Do the work until it ends or a signal comes, and close the readers."""
+    """Run ``work`` until it ends or a signal comes, and close the readers."""
     from native_host.environment import open_source
 
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(open_source(config))
-        tokens = SlotManager(source)
-        stack.push_async_callback(tokens.close)
+        slots = SlotManager(source)
+        stack.push_async_callback(slots.close)
         task = asyncio.ensure_future(
-            work(_TokenService(config, tokens, window, patience))
+            work(_TokenService(config, slots, window, patience))
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -193,15 +197,15 @@ async def _until_told_to_end(
             task.result()
 
 
-def _listen(path: Path) -> socket.socket:
-    """Return a socket that listens. Raises ``SocketUnusableError``."""
+def _open_listener(path: Path) -> socket.socket:
+    """Return a listening socket. Raises ``SocketUnusableError``."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = path.parent.stat()
         if folder.st_uid != os.geteuid() or stat.S_IMODE(folder.st_mode) & 0o022:
             raise SocketUnusableError(f"{path.parent}: others may write there.")
-        _remove_dead(path)
+        _remove_stale(path)
         before = os.umask(0o177)
         try:
             listener.bind(str(path))
@@ -218,8 +222,8 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-def _remove_dead(path: Path) -> None:
-    """Take away a socket that nobody listens on. Raises ``SocketUnusableError``."""
+def _remove_stale(path: Path) -> None:
+    """Remove a socket without a listener. Raises ``SocketUnusableError``."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(str(path))

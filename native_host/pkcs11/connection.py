@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""One client's connection: every message is answered, in whatever order.
+"""One client's connection: reads calls, and sends an answer to each in any order.
 
 A signature waits for a person. So each call is a task of its own, and others are
-answered meanwhile: else every other page of a browser would wait too.
+answered meanwhile: otherwise every other page of a browser would wait too.
 """
 
-import asyncio
 import logging
 from typing import Any
 
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
-from native_host.pkcs11.calls import CALLS, ERROR, ERROR_SIGNATURE, Call
+from native_host.pkcs11.calls import CALLS, Call
 from native_host.pkcs11.channel import Channel
 from native_host.pkcs11.constants import CKR
 from native_host.pkcs11.cryptoki import Cryptoki
@@ -21,61 +20,60 @@ from native_host.pkcs11.wire import (
     WireError,
     decode,
     encode,
+    encode_error,
     read_preamble,
     wipe,
 )
+from native_host.task_set import TaskSet
 
 __all__ = ["serve_client"]
 
 logger = logging.getLogger(__name__)
 
-_MOST_CALLS = 256  # that are under way at a time
+_MOST_CALLS = 256  # at a time
 
 
 async def serve_client(
     descriptor_in: int, descriptor_out: int, cryptoki: Cryptoki
 ) -> None:
-    """Serve a client until it goes, or is cancelled; then close everything of it.
+    """Serve a client until it disconnects, and then close its sessions and windows.
 
     The two descriptors may be one socket. They are closed in any case.
     """
-    client = _Client(descriptor_in, descriptor_out, cryptoki)
+    connection = _Connection(descriptor_in, descriptor_out, cryptoki)
     try:
-        client.channel.start()
-        await client.channel.ended.wait()
+        connection.channel.start()
+        await connection.channel.ended.wait()
     finally:
-        client.channel.close()
-        for task in client.tasks:
-            task.cancel()
-        await asyncio.gather(*client.tasks, return_exceptions=True)
+        connection.channel.close()
+        await connection.tasks.cancel()
         await cryptoki.close()
 
 
-class _Client:
+class _Connection:
     def __init__(
         self, descriptor_in: int, descriptor_out: int, cryptoki: Cryptoki
     ) -> None:
         self._cryptoki = cryptoki
-        self.tasks: set[asyncio.Task[None]] = set()
+        self.tasks = TaskSet()
         self.channel = Channel(descriptor_in, descriptor_out, self._receive)
 
     def _receive(self, code: int, message: Input) -> None:
+        """Start a task for a call. ``code`` is the client's number for the message."""
         try:
             call, arguments = self._read(message)
         except CryptokiError as refusal:
-            self.channel.send(code, _error(refusal.value))
+            self.channel.send(code, encode_error(refusal.value))
             return
-        task = asyncio.create_task(self._answer(code, call, arguments))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.tasks.start(self._answer(code, call, arguments))
 
     def _read(self, message: Input) -> tuple[Call, list[Any]]:
-        """Take a message apart, and wipe it. Raises ``CryptokiError``."""
+        """Decode a message, and wipe it. Raises ``CryptokiError``."""
         try:
             number, signature = read_preamble(message)
             if (call := CALLS.get(number)) is None:
                 raise CryptokiError(CKR.FUNCTION_NOT_SUPPORTED)
-            if signature != call.request:
+            if signature != call.args:
                 raise WireError("The signature is not that of the call.")
             arguments = decode(signature, message)
         except WireError as error:
@@ -89,21 +87,17 @@ class _Client:
 
     async def _answer(self, code: int, call: Call, arguments: list[Any]) -> None:
         try:
-            if not (call.before or self._cryptoki.initialized):
+            if not (call.before_initialize or self._cryptoki.initialized):
                 wipe(arguments)
                 raise CryptokiError(CKR.CRYPTOKI_NOT_INITIALIZED)
-            values = await self._cryptoki.method(call)(*arguments)
-            body = encode(call.number, call.response, values)
+            values = await call.method(self._cryptoki, *arguments)
+            body = encode(call.number, call.returns, values)
         except CryptokiError as refusal:
-            body = _error(refusal.value)
+            body = encode_error(refusal.value)
         except KortillaError as error:
-            logger.info("C_%s failed: %s", call.name, error.code)
-            body = _error(return_value_of(error))
+            logger.info("%s failed: %s", call.name, error.code)
+            body = encode_error(return_value_of(error))
         except Exception as error:
             log_unexpected(logger, error)
-            body = _error(CKR.GENERAL_ERROR)
+            body = encode_error(CKR.GENERAL_ERROR)
         self.channel.send(code, body)
-
-
-def _error(value: CKR) -> bytes:
-    return encode(ERROR, ERROR_SIGNATURE, (int(value),))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The processes: started by p11-kit with a socket or pipes, or listening."""
+"""The process: started by p11-kit with a socket or pipes, or listening."""
 
 import asyncio
 import os
@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from native_host.config import Config
-from native_host.operations.login_servers import prepare_login, running_servers
+from native_host.pkcs11.control import prepare_login, running_servers
 from native_host.pkcs11.errors import SocketUnusableError
-from native_host.pkcs11.serve import serve_socket
+from native_host.pkcs11.service import serve_socket
 from tests.pkcs11.client import Client, u32, u64
 from tests.pkcs11.conversation import CONVERSATION, message
 from tests.pkcs11.test_control import mode_of, names_in
@@ -28,7 +28,7 @@ _PROGRAM = """
 import sys
 from pathlib import Path
 from native_host.config import Config
-from native_host.pkcs11.serve import serve_socket, serve_stdio
+from native_host.pkcs11.service import serve_socket, serve_stdio
 card, *path = sys.argv[1:]
 if card == "asks":
     window = [sys.executable, "-I", "-c", *path]

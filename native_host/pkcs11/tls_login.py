@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Identify to a web service as TLS does it: the card's key signs the handshake.
+"""TLS client authentication: the card's key signs the handshakes of a program.
 
-The program that serves the card (a browser) says what is to be signed, and not for
-whom. So the person is told which program it is, and to look at its address bar.
+The program (a browser) gives the digest to sign and does not say for which site. So the
+window names the program, and tells the person to check its address bar.
 
-Browsers stop waiting for a handshake after 30 seconds, which is not the person's
-problem (docs/reference/pkcs11.md, "How browsers behave"): they are answered before, so
-that they do not stand still meanwhile, and the window stays. When they ask once more,
-that window is for it too; a PIN that is typed while nobody waits is kept for the next
-signature; and it can be typed beforehand.
+Browsers stop waiting for a handshake after 30 seconds, and some people need longer to
+type a PIN (docs/reference/pkcs11.md, "How browsers behave"). So the program gets an
+error before that, and the window stays. The program's next signature is served by the
+same window. A PIN that is typed while no signature waits is kept for the next one. A
+PIN can also be typed beforehand.
 """
 
 import asyncio
@@ -35,34 +35,33 @@ from native_host.operations.authenticate import (
     look_for_authentication,
 )
 from native_host.operations.card_session import HeldCard, with_card
-from native_host.operations.kept_pins import KeptPin, KeptPins
-from native_host.operations.known_pin import KnownPins
 from native_host.operations.pin import PinAsker
 from native_host.operations.pin_setting import OtherCardError
 from native_host.operations.prompting import check_cancelled
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.prompt import Conversation, Prompt, Step
+from native_host.pkcs11.pin_cache import KeptPin, PinCache
 
 __all__ = ["PinPadOnlyError", "TlsLogin"]
 
 logger = logging.getLogger(__name__)
 
-#: How many may wait for one typing: browsers open a few connections at once.
+#: How many signatures one typed PIN is for: browsers open a few connections at once.
 _MOST_AT_ONCE = 8
-#: Seconds for which nothing is asked after the person has cancelled: browsers try once
-#: or twice more by themselves.
+#: Seconds for which no window opens after the person has cancelled: browsers try once
+#: or twice more without asking.
 _QUIET_FOR = 2.0
 
 
 class PinPadOnlyError(KortillaError):
-    """The PIN is typed on the reader, so nobody can keep it for later."""
+    """The PIN is typed on the reader, so it can't be kept for later."""
 
     code = "PIN_PAD_ONLY"
 
 
 @dataclass(eq=False)
 class _Wanted:
-    """A signature that is waited for."""
+    """A signature that the program waits for."""
 
     digest: bytes
     algorithm: SignatureAlgorithm
@@ -71,9 +70,9 @@ class _Wanted:
 
 @dataclass(eq=False)
 class _Asking:
-    """A window that asks for the PIN, and all who wait for it.
+    """A window that asks for the PIN, and the signatures that wait for it.
 
-    ``certificate`` is the one to sign with, or None to prepare with whichever is there.
+    ``certificate`` is the one to sign with, or None to prepare a login with any card.
     """
 
     operation: Literal["tls-login", "prepare-login"]
@@ -81,46 +80,45 @@ class _Asking:
     certificate: CardCertificate | None
     prepared: asyncio.Future[None]
     wanted: list[_Wanted] = field(default_factory=list)
-    #: Whether the window is for somebody whom the program does not wait for any more.
+    #: Whether the program's patience ended for a signature. Then the window stays.
     outlives: bool = False
-    #: The PIN that is kept, as long as nobody has been told so.
+    #: The PIN that is kept, until the person has been told so.
     kept: KeptPin | None = None
     task: asyncio.Task[None] | None = None
     begun: bool = False
     #: Whether the window has been opened, and so can say something.
     opened: bool = False
-    called_off: bool = False
+    cancelled: bool = False
 
-    def call_off(self) -> None:
+    def cancel(self) -> None:
         """End it from outside."""
-        self.called_off = True
+        self.cancelled = True
         # A task that has not begun would not close the window, nor one that ends.
         if self.begun and self.task is not None:
             self.task.cancel()
 
     def tell_how_many(self) -> None:
-        """Tell the person for how many the PIN is typed, whenever that changes."""
+        """Tell the person for how many signatures the PIN is typed."""
         if self.opened:
             self.prompt.show_connections(len(self.wanted))
 
     def fail(self, error: Exception) -> None:
-        """Tell all who still wait."""
+        """Fail all signatures that still wait."""
         futures: list[asyncio.Future[Any]] = [each.value for each in self.wanted]
         for future in (self.prepared, *futures):
             if not future.done():
                 future.set_exception(error)
-                future.exception()  # it may be that nobody waits
+                future.exception()  # perhaps nobody awaits it
         self.wanted.clear()
 
 
 class TlsLogin:
-    """Signatures with PIN1's key for one program, with the PIN asked for in windows.
+    """Signs with PIN1's key for one program, and asks for the PIN in windows.
 
     ``program`` is its name as the person knows it, ``language`` is ``fi``, ``sv`` or
-    ``en``. ``patience`` is for how many seconds the program waits, None for one that
-    waits as long as it takes; ``kept_for`` for how many seconds a PIN is kept.
-    ``refusals`` are those of PIN1 that are known already. The caller closes ``source``,
-    after ``close``.
+    ``en``. The program waits for ``patience`` seconds, or without limit where that is
+    None. A PIN is kept for ``kept_for`` seconds. ``refusals`` are the PINs that cards
+    have already refused. The caller closes ``source``, after ``close``.
     """
 
     def __init__(
@@ -141,12 +139,11 @@ class TlsLogin:
         self._patience = patience
         self._turn = asyncio.Lock()
         self._refusals = refusals or Refusals()
-        pins = KnownPins(source, self._turn, self._refusals)
-        self.pins = KeptPins(source, pins, kept_for)
+        self.pins = PinCache(source, self._turn, self._refusals, seconds=kept_for)
         self._asking: _Asking | None = None
-        #: Windows, those included that only tell that a PIN is kept.
+        #: All windows. Some only say that a PIN is kept.
         self._windows: set[_Asking] = set()
-        #: Until when nothing is asked, by the loop's clock.
+        #: Until when no window opens, by the loop's clock.
         self._quiet_until = 0.0
 
     async def sign(
@@ -157,17 +154,16 @@ class TlsLogin:
     ) -> bytes:
         """Sign a digest with the key of a certificate that is on a card here.
 
-        With the PIN of a login, with one that is kept, or else with the one that is
-        typed in a window; whoever asks before its first signature is made is served by
-        the same typing, and the person is told how many that are. Raises
-        ``RequestExpiredError`` when the program's patience is at an end, while the
-        window stays; ``UserCancelledError``, also for what comes right after the person
-        has cancelled, ``CardError``, ``PromptError``, and ``BusyError`` when too much
-        is asked for at once, or for two cards.
+        Uses the PIN of a login, a PIN that is kept, or a PIN that is typed in a window.
+        One typing serves all signatures that are asked for before its first is made,
+        and the window says how many they are. Raises ``RequestExpiredError`` when the
+        program's patience ends, while the window stays; ``UserCancelledError``, also
+        for two seconds after the person has cancelled; ``CardError``; ``PromptError``;
+        ``BusyError`` for too many signatures at once, or for two cards.
         """
         asking = self._asking
         if logged_in := self.pins.logged_in(certificate):
-            return await self.pins.sign(logged_in, digest, algorithm)
+            return await self.pins.sign_with_login(logged_in, digest, algorithm)
         if asking is None:
             if kept := self.pins.kept_for(certificate):
                 return await self.pins.sign_with_kept(kept, digest, algorithm)
@@ -183,9 +179,9 @@ class TlsLogin:
         return await self._wait_for(asking, digest, algorithm)
 
     async def prepare(self) -> None:
-        """Ask for the PIN and verify it, and keep it for one login to come.
+        """Ask for the PIN, verify it, and keep it for one login to come.
 
-        Raises what ``sign`` does, and ``PinPadOnlyError``.
+        Raises as ``sign`` does, and ``PinPadOnlyError``.
         """
         while self._asking is None and self.pins.kept is not None:
             await self.pins.forget(self.pins.kept)
@@ -195,25 +191,25 @@ class TlsLogin:
         try:
             await asyncio.shield(asking.prepared)
         except asyncio.CancelledError:
-            self._call_off(asking)
+            self._cancel(asking)
             raise
 
     async def close(self) -> None:
         """Close all windows, and wipe all PINs. May be called twice."""
         windows = list(self._windows)
         for asking in windows:
-            self._call_off(asking)
+            self._cancel(asking)
         tasks = [asking.task for asking in windows if asking.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.pins.close()
 
-    def _call_off(self, asking: _Asking) -> None:
+    def _cancel(self, asking: _Asking) -> None:
         """Close a window from outside."""
-        asking.call_off()
+        asking.cancel()
         self._close_to_others(asking)
 
     def _close_to_others(self, asking: _Asking) -> None:
-        """Have a window of its own opened for whoever asks from now on."""
+        """Let signatures that are asked for from now on open another window."""
         if self._asking is asking:
             self._asking = None
 
@@ -241,7 +237,7 @@ class TlsLogin:
                 asking.tell_how_many()
                 left_alone = not asking.wanted and not asking.outlives
                 if left_alone and asking is self._asking:
-                    self._call_off(asking)
+                    self._cancel(asking)
             raise
 
     def _open(
@@ -257,12 +253,12 @@ class TlsLogin:
         return asking
 
     async def _converse(self, asking: _Asking) -> None:
-        """Have the PIN typed and used, and say what is to be done then."""
+        """Ask for the PIN and use it, and say where the person goes on."""
         prompt = asking.prompt
-        error: Exception = RequestCancelledError("It was called off.")
+        error: Exception = RequestCancelledError("The request was cancelled.")
         asking.begun = True
         try:
-            if asking.called_off:
+            if asking.cancelled:
                 return
             async with self._turn:
                 await self._ask_and_use(asking)
@@ -283,9 +279,9 @@ class TlsLogin:
             error = KortillaError("This should not happen.")
         finally:
             self._close_to_others(asking)
-            asking.begun = False  # nobody can call off what follows
+            asking.begun = False  # what follows must not be cancelled
             asking.fail(error)
-            if asking.kept is not None:  # it ended before that could be said
+            if asking.kept is not None:  # the person has not been told of it
                 await self.pins.forget(asking.kept)
             await prompt.close()
             self._windows.discard(asking)
