@@ -115,12 +115,13 @@ async def _managed(
     from native_host.environment import open_source
     from native_host.languages import choose_language
     from native_host.operations.manage import ManageRequest
+    from native_host.operations.prompting import Context
     from native_host.pin_prompt.prompt import PromptError
 
     request = ManageRequest(language=choose_language(config.language, lang))
     prompt = open_prompt()
     async with open_source(config) as source:
-        done = await operation(request, source=source, prompt=prompt)
+        done = await operation(Context(source, prompt), request)
     if config.prompt == "window":
         # It stays until the person has read it; what was done is done.
         with suppress(PromptError):

@@ -116,9 +116,9 @@ async def _sign(
 ) -> int:
     from native_host.messaging.jobs import document_headers
     from native_host.messaging.models import SignArguments, check
-    from native_host.messaging.results import error_fields
     from native_host.operations.documents import DocumentInbox
     from native_host.operations.sign import SigningInterruptedError
+    from native_host.results import error_fields
 
     asked = check(SignArguments, values)
     inbox = DocumentInbox(document_headers(asked)) if files else None
@@ -153,6 +153,7 @@ async def _ask_and_sign(
     from native_host.languages import choose_language
     from native_host.messaging.caller import program_in_place_of_browser
     from native_host.messaging.jobs import sign_request
+    from native_host.operations.prompting import Context
     from native_host.operations.sign import sign as sign_with_card
     from native_host.origin import check_origin
 
@@ -164,12 +165,12 @@ async def _ask_and_sign(
         caller=program_in_place_of_browser(),
     )
     async with open_source(config) as source:
-        return await sign_with_card(request, source=source, prompt=open_prompt())
+        return await sign_with_card(Context(source, open_prompt()), request)
 
 
 def _fields(made: Signatures) -> dict[str, Any]:
     """Return the wire's fields, and JWA's name for how each was signed."""
-    from native_host.messaging.results import signature_fields, signatures_fields
+    from native_host.results import signature_fields, signatures_fields
 
     def with_name(signature: Signature) -> dict[str, Any]:
         fields = signature_fields(signature)

@@ -13,7 +13,8 @@ from native_host.messaging.framing import Frame, parse
 from native_host.messaging.jobs import web_eid_job
 from native_host.messaging.models import NoArguments, check
 from native_host.messaging.operation import Operation
-from native_host.messaging.results import Reply, web_eid_error
+from native_host.messaging.results import web_eid_error
+from native_host.results import Reply
 
 __all__ = ["answer"]
 

@@ -39,8 +39,9 @@ from native_host.messaging.models import (
 )
 from native_host.messaging.operation import Operation, call_off
 from native_host.messaging.prompt_prelaunch import PromptPrelaunch
-from native_host.messaging.results import Reply, error_fields, web_eid_error
+from native_host.messaging.results import web_eid_error
 from native_host.pin_prompt.prompt import Progress
+from native_host.results import Reply, error_fields
 
 __all__ = ["Dispatcher", "InvalidMessageError"]
 

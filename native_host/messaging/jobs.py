@@ -27,19 +27,14 @@ from native_host.messaging.models import (
     WebEidSignArguments,
     check,
 )
-from native_host.messaging.results import (
-    Reply,
-    certificate_fields,
-    signatures_fields,
-    web_eid_signature_fields,
-)
+from native_host.messaging.results import web_eid_signature_fields
 from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.card_status import card_status
 from native_host.operations.change_pin import change_pin
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 from native_host.operations.manage import ManageRequest, PinsSet
-from native_host.operations.prompting import Report
+from native_host.operations.prompting import Context, Report
 from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
@@ -47,6 +42,12 @@ from native_host.operations.signing_certificate import (
 )
 from native_host.operations.unblock import unblock
 from native_host.pin_prompt.prompt import Prompt
+from native_host.results import (
+    Reply,
+    certificate_fields,
+    signatures_fields,
+    token_fields,
+)
 
 __all__ = [
     "Job",
@@ -199,10 +200,8 @@ def _management(
 ) -> Job:
     async def work(setting: Setting) -> Reply:
         done = await operation(
+            Context(setting.source, setting.prompt, setting.progress),
             ManageRequest(language=setting.language, caller=setting.caller),
-            source=setting.source,
-            prompt=setting.prompt,
-            progress=setting.progress,
         )
         return dict(done.fields())
 
@@ -213,7 +212,8 @@ def _authentication(
     arguments: WebEidAuthenticateArguments, *, started_by_person: bool
 ) -> Job:
     async def work(setting: Setting) -> Reply:
-        return await authenticate(
+        token = await authenticate(
+            Context(setting.source, setting.prompt, setting.progress),
             AuthenticateRequest(
                 origin=setting.origin,
                 challenge_nonce=arguments.challenge_nonce,
@@ -221,10 +221,8 @@ def _authentication(
                 started_by_person=started_by_person,
                 caller=setting.caller,
             ),
-            source=setting.source,
-            prompt=setting.prompt,
-            progress=setting.progress,
         )
+        return token_fields(token)
 
     return Job(work, arguments.origin, arguments.lang)
 
@@ -232,15 +230,13 @@ def _authentication(
 def _certificate(arguments: OriginArguments, *, started_by_person: bool) -> Job:
     async def work(setting: Setting) -> Reply:
         found = await signing_certificate(
+            Context(setting.source, setting.prompt, setting.progress),
             CertificateRequest(
                 origin=setting.origin,
                 language=setting.language,
                 started_by_person=started_by_person,
                 caller=setting.caller,
             ),
-            source=setting.source,
-            prompt=setting.prompt,
-            progress=setting.progress,
         )
         return certificate_fields(found)
 
@@ -250,6 +246,7 @@ def _certificate(arguments: OriginArguments, *, started_by_person: bool) -> Job:
 def _signing(arguments: SignArguments) -> Job:
     async def work(setting: Setting) -> Reply:
         made = await sign(
+            Context(setting.source, setting.prompt, setting.progress),
             sign_request(
                 arguments,
                 origin=setting.origin,
@@ -257,9 +254,6 @@ def _signing(arguments: SignArguments) -> Job:
                 inbox=setting.inbox,
                 caller=setting.caller,
             ),
-            source=setting.source,
-            prompt=setting.prompt,
-            progress=setting.progress,
         )
         return signatures_fields(made)
 
@@ -273,6 +267,7 @@ def _web_eid_signing(arguments: WebEidSignArguments) -> Job:
         # The protocol has no name for the hash.
         hash_ = HashToSign("", arguments.hash, arguments.hash_function)
         made = await sign(
+            Context(setting.source, setting.prompt, setting.progress),
             SignRequest(
                 origin=setting.origin,
                 language=setting.language,
@@ -280,9 +275,6 @@ def _web_eid_signing(arguments: WebEidSignArguments) -> Job:
                 certificate=arguments.certificate,
                 caller=setting.caller,
             ),
-            source=setting.source,
-            prompt=setting.prompt,
-            progress=setting.progress,
         )
         return web_eid_signature_fields(made)
 

@@ -12,13 +12,13 @@ from native_host.errors import InvalidArgumentError, KortillaError, RequestExpir
 from native_host.languages import choose_language
 from native_host.messaging.jobs import Job, Setting
 from native_host.messaging.models import ChunkArguments
-from native_host.messaging.results import Reply
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.prompting import Report
 from native_host.operations.sign import SigningInterruptedError
 from native_host.origin import check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from native_host.pin_prompt.prompt import Progress, Prompt, PromptError, Step
+from native_host.results import Reply
 
 __all__ = ["Operation", "call_off"]
 

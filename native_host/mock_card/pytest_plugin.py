@@ -89,10 +89,10 @@ class KortillaCard:
         Returns ``{"certificate", "signatures"}`` as a page gets it from
         ``kortilla.sign``. Otherwise it is as ``token``.
         """
-        from native_host.messaging.results import signatures_fields
         from native_host.mock_card.tokens import operate
         from native_host.operations.sign import HashToSign, SignRequest, sign
         from native_host.origin import check_origin
+        from native_host.results import signatures_fields
 
         request = SignRequest(
             origin=check_origin(origin, allow_localhost=True),

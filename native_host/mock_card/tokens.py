@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from native_host.errors import InvalidArgumentError
-from native_host.messaging.results import certificate_fields
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.prompting import Context
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,
 )
 from native_host.origin import check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
+from native_host.results import certificate_fields, token_fields
 
 __all__ = ["Version", "make_token", "operate"]
 
@@ -56,7 +57,7 @@ def make_token(
         challenge_nonce=nonce,
         language=_LANGUAGE,
     )
-    token: dict[str, Any] = operate(folder, authenticate, request)
+    token = token_fields(operate(folder, authenticate, request))
     if version == "1.1":
         found = operate(
             folder, signing_certificate, CertificateRequest(origin, _LANGUAGE)
@@ -83,7 +84,7 @@ def operate(
         card = MockCardState.open(folder).read()
         pins = {"PIN1": card.pin1.value, "PIN2": card.pin2.value}
         async with MockCardSource(folder) as source:
-            return await operation(request, source=source, prompt=AutomaticPrompt(pins))
+            return await operation(Context(source, AutomaticPrompt(pins)), request)
 
     # In a thread of its own: the caller's may have a loop already.
     with ThreadPoolExecutor(1, "kortilla-card") as thread:

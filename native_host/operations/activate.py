@@ -6,8 +6,8 @@ With a code of eight digits, which is the PUK, this also unlocks
 """
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import replace
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
@@ -18,7 +18,6 @@ from native_host.card.errors import (
     PukBlockedError,
 )
 from native_host.card.fineid import FineidCard, PinRole
-from native_host.card.source import CardSource
 from native_host.errors import UserCancelledError
 from native_host.operations.activation_table import (
     TABLE,
@@ -42,8 +41,8 @@ from native_host.operations.pin_plan import (
     pin_name,
 )
 from native_host.operations.pin_setting import PinSetting, set_pins
-from native_host.operations.prompting import Report
-from native_host.pin_prompt.prompt import CodeField, Prompt
+from native_host.operations.prompting import Context, report_nothing
+from native_host.pin_prompt.prompt import CodeField
 
 __all__ = [
     "Activation",
@@ -56,8 +55,6 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 _PINS = (PinRole.PIN1, PinRole.PIN2)
 
@@ -76,23 +73,14 @@ class ActivationMismatchError(CardError):
     final = True
 
 
-async def activate(
-    request: ManageRequest,
-    *,
-    source: CardSource,
-    prompt: Prompt,
-    progress: Report = lambda _word, _progress: None,
-) -> PinsSet:
+async def activate(context: Context, request: ManageRequest) -> PinsSet:
     """Set the PINs of a card that has not, or not wholly, been activated.
 
-    The prompt shows ``DONE`` at the end. ``progress`` is told ``window-open``, and
-    ``setting`` with PINs. Raises ``UserCancelledError`` with the reason, and errors of
-    the prompt. The caller closes ``source`` and ``prompt``.
+    The prompt shows ``DONE`` at the end. The progress is ``window-open``, and
+    ``setting`` with the number of PINs. Raises ``UserCancelledError`` with the reason,
+    and errors of the prompt.
     """
-    activation = Activation(prompt, progress)
-    return await set_pins(
-        activation, request, source=source, prompt=prompt, progress=progress
-    )
+    return await set_pins(Activation(context), context, request)
 
 
 class Activation(PinSetting):
@@ -204,38 +192,33 @@ _REFUSALS: dict[Action, Callable[[], CardError]] = {
 
 
 class ActivationOffer:
-    """Offers to activate a card that is met in the midst of something else.
+    """Offers to activate a card that is met during another operation.
 
-    An activation that was begun is gone on with when the card has been pulled out.
+    An activation is carried on when the card has been pulled out and inserted again.
     """
 
-    def __init__(self, prompt: Prompt) -> None:
-        self._prompt = prompt
-        self._activation = self._new_activation()
+    def __init__(self, context: Context) -> None:
+        self._prompt = context.prompt
+        # The page that asks for something else hears nothing about the activation.
+        self._context = replace(context, progress=report_nothing)
+        self._activation = Activation(self._context)
         self._begun = self._over = False
 
-    async def around(
-        self, held_card: HeldCard, operation: Callable[[], Awaitable[T]]
-    ) -> T:
-        """Do ``operation`` with a card that is activated, or is so by then.
+    @property
+    def possible(self) -> bool:
+        """Whether there is somebody who has not activated a card yet."""
+        return not self._over and self._prompt.attended
 
-        Raises what that does, and ``UserCancelledError`` with the reason.
-        """
+    async def resume(self, held_card: HeldCard) -> None:
+        """Carry on with an activation that was begun and did not end."""
         if self._begun and not self._over:
-            await self._activate(held_card)
-        try:
-            return await operation()
-        except CardNotActivatedError:
-            if self._over or not self._prompt.attended:
-                raise
-        await self._activate(held_card)
-        return await operation()
+            await self.activate(held_card)
 
-    def _new_activation(self) -> Activation:
-        # The page that asks for something else hears nothing about it.
-        return Activation(self._prompt, lambda _word, _progress: None)
+    async def activate(self, held_card: HeldCard) -> None:
+        """Offer to activate a card, and do so.
 
-    async def _activate(self, held_card: HeldCard) -> None:
+        Raises ``CardError``, and ``UserCancelledError`` with the reason.
+        """
         try:
             if not self._begun:
                 partly = await self._prompt.watch(
@@ -250,7 +233,7 @@ class ActivationOffer:
         except (ActivationBlockedError, PukBlockedError):
             # Nothing more can be done for this card: another one may take its place.
             self._begun = False
-            self._activation = self._new_activation()
+            self._activation = Activation(self._context)
             raise
         except UserCancelledError as error:
             reason = error.reason or CardNotActivatedError.code

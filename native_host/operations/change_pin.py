@@ -4,7 +4,6 @@
 from native_host.card.errors import CardNotActivatedError, PinBlockedError
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pins import NEW_PIN_DIGITS, PIN_DIGITS
-from native_host.card.source import CardSource
 from native_host.operations.manage import ManageRequest, PinsSet
 from native_host.operations.pin_plan import (
     CardSnapshot,
@@ -13,32 +12,24 @@ from native_host.operations.pin_plan import (
     new_pin_field,
 )
 from native_host.operations.pin_setting import OnePinSetting, set_pins
-from native_host.operations.prompting import Report
-from native_host.pin_prompt.prompt import CodeField, Prompt
+from native_host.operations.prompting import Context
+from native_host.pin_prompt.prompt import CodeField
 
 __all__ = ["ManageRequest", "PinsSet", "change_pin"]
 
 
 async def change_pin(
-    request: ManageRequest,
-    role: PinRole,
-    *,
-    source: CardSource,
-    prompt: Prompt,
-    progress: Report = lambda _word, _progress: None,
+    context: Context, request: ManageRequest, role: PinRole
 ) -> PinsSet:
     """Change a PIN by the old one. Otherwise it is as ``activate``."""
-    setting = _Change(prompt, progress, role)
-    return await set_pins(
-        setting, request, source=source, prompt=prompt, progress=progress
-    )
+    return await set_pins(_Change(context, role), context, request)
 
 
 class _Change(OnePinSetting):
     operation = "change-pin"
 
-    def __init__(self, prompt: Prompt, progress: Report, role: PinRole) -> None:
-        super().__init__(prompt, progress, role)
+    def __init__(self, context: Context, role: PinRole) -> None:
+        super().__init__(context, role)
         self.roles = (role,)
 
     def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:

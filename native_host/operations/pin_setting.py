@@ -27,21 +27,19 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.pins import NEW_PIN_DIGITS
-from native_host.card.source import CardSource
 from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.activation_table import PinState
-from native_host.operations.card_session import HeldCard, with_card
+from native_host.operations.card_session import HeldCard, UsableCards
 from native_host.operations.manage import ManageRequest, PinsSet
-from native_host.operations.pin import wipe
 from native_host.operations.pin_plan import CardSnapshot, Plan, SetPinCommand, pin_name
-from native_host.operations.prompting import Report, begin, check_cancelled
+from native_host.operations.prompting import Context, begin, check_cancelled
 from native_host.pin_prompt.prompt import (
     CodesQuestion,
     Progress,
-    Prompt,
     PromptError,
     Step,
 )
+from native_host.wiping import wipe
 
 __all__ = ["OnePinSetting", "OtherCardError", "PinSetting", "set_pins"]
 
@@ -89,9 +87,9 @@ class PinSetting(ABC):
     #: The one PIN that it is about, where it is about one.
     pin: Literal["", "PIN1", "PIN2"] = ""
 
-    def __init__(self, prompt: Prompt, progress: Report) -> None:
-        self._prompt = prompt
-        self._progress = progress
+    def __init__(self, context: Context) -> None:
+        self._prompt = context.prompt
+        self._progress = context.progress
         #: The PINs that were set in this conversation.
         self.set: set[PinRole] = set()
         self._serial: bytes | None = None  # of the card that codes were typed for
@@ -116,7 +114,7 @@ class PinSetting(ABC):
         return self._see(card).certificate
 
     async def work(self, held_card: HeldCard) -> PinsSet:
-        """Ask, and set the PINs of one card. See ``with_card``."""
+        """Ask, and set the PINs of one card. See ``UsableCards``."""
         repeated, pad_problem = False, ""
         while True:
             seen = await self._prompt.watch(held_card.run(self._see, held_card.card))
@@ -306,8 +304,8 @@ class PinSetting(ABC):
 class OnePinSetting(PinSetting):
     """Sets one PIN. Raises ``InvalidArgumentError`` for the PUK, which can't be set."""
 
-    def __init__(self, prompt: Prompt, progress: Report, role: PinRole) -> None:
-        super().__init__(prompt, progress)
+    def __init__(self, context: Context, role: PinRole) -> None:
+        super().__init__(context)
         if role not in NEW_PIN_DIGITS:
             raise InvalidArgumentError("The PUK can't be set.")
         self.role = role
@@ -319,27 +317,18 @@ class OnePinSetting(PinSetting):
 
 
 async def set_pins(
-    setting: PinSetting,
-    request: ManageRequest,
-    *,
-    source: CardSource,
-    prompt: Prompt,
-    progress: Report,
+    setting: PinSetting, context: Context, request: ManageRequest
 ) -> PinsSet:
     """Open the prompt, set the PINs of a card, and show ``DONE``.
 
     Raises ``UserCancelledError`` with the reason, and errors of the prompt; where it is
     not attended those of the card too.
     """
-    await begin(
-        setting.operation,
-        request,
-        test_card=source.test_card,
-        prompt=prompt,
-        progress=progress,
-    )
-    result = await with_card(source, prompt, setting.work, look=setting.look)
-    prompt.show(Step.DONE)
+    await begin(setting.operation, context, request)
+    async for held_card in UsableCards(context, look=setting.look):
+        async with held_card:
+            result = await setting.work(held_card)
+    context.prompt.show(Step.DONE)
     return result
 
 

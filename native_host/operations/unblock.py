@@ -4,7 +4,6 @@
 from native_host.card.errors import CardNotActivatedError, PukBlockedError
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pins import PIN_DIGITS, PUK_PAD_DIGITS
-from native_host.card.source import CardSource
 from native_host.operations.activation_table import PinState
 from native_host.operations.manage import ManageRequest, PinsSet
 from native_host.operations.pin_plan import (
@@ -14,32 +13,22 @@ from native_host.operations.pin_plan import (
     new_pin_field,
 )
 from native_host.operations.pin_setting import OnePinSetting, set_pins
-from native_host.operations.prompting import Report
-from native_host.pin_prompt.prompt import CodeField, Prompt
+from native_host.operations.prompting import Context
+from native_host.pin_prompt.prompt import CodeField
 
 __all__ = ["ManageRequest", "PinsSet", "unblock"]
 
 
-async def unblock(
-    request: ManageRequest,
-    role: PinRole,
-    *,
-    source: CardSource,
-    prompt: Prompt,
-    progress: Report = lambda _word, _progress: None,
-) -> PinsSet:
+async def unblock(context: Context, request: ManageRequest, role: PinRole) -> PinsSet:
     """Set a PIN anew by the PUK. Otherwise it is as ``activate``."""
-    setting = _Unlocking(prompt, progress, role)
-    return await set_pins(
-        setting, request, source=source, prompt=prompt, progress=progress
-    )
+    return await set_pins(_Unlocking(context, role), context, request)
 
 
 class _Unlocking(OnePinSetting):
     operation = "unblock"
 
-    def __init__(self, prompt: Prompt, progress: Report, role: PinRole) -> None:
-        super().__init__(prompt, progress, role)
+    def __init__(self, context: Context, role: PinRole) -> None:
+        super().__init__(context, role)
         self.roles = (role, PinRole.PUK)
 
     def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:

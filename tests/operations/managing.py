@@ -14,6 +14,7 @@ from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
 from native_host.operations.change_pin import change_pin
 from native_host.operations.manage import ManageRequest, PinsSet
+from native_host.operations.prompting import Context
 from native_host.operations.sign import Signatures
 from native_host.operations.unblock import unblock
 from native_host.pin_prompt.prompt import Prompt
@@ -65,14 +66,14 @@ def copy(made: Path, folder: Path) -> MockCardState:
 
 async def activating(source: CardSource, prompt: Prompt) -> PinsSet:
     """Activate a card."""
-    return await activate(REQUEST, source=source, prompt=prompt)
+    return await activate(Context(source, prompt), REQUEST)
 
 
 def changing(role: PinRole) -> Manage:
     """Return the change of a PIN."""
 
     async def change(source: CardSource, prompt: Prompt) -> PinsSet:
-        return await change_pin(REQUEST, role, source=source, prompt=prompt)
+        return await change_pin(Context(source, prompt), REQUEST, role)
 
     return change
 
@@ -81,7 +82,7 @@ def unlocking(role: PinRole) -> Manage:
     """Return the unlocking of a PIN."""
 
     async def unlock(source: CardSource, prompt: Prompt) -> PinsSet:
-        return await unblock(REQUEST, role, source=source, prompt=prompt)
+        return await unblock(Context(source, prompt), REQUEST, role)
 
     return unlock
 
