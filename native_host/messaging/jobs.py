@@ -31,16 +31,14 @@ from native_host.messaging.results import web_eid_signature_fields
 from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.card_status import card_status
-from native_host.operations.change_pin import change_pin
 from native_host.operations.documents import DocumentHeader, DocumentInbox
-from native_host.operations.manage import ManageRequest, PinsSet
 from native_host.operations.prompting import Context, Report
+from native_host.operations.set_pin import ManageRequest, PinsSet, change_pin, unblock
 from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,
 )
-from native_host.operations.unblock import unblock
 from native_host.pin_prompt.prompt import Prompt
 from native_host.results import (
     Reply,

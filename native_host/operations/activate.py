@@ -8,6 +8,7 @@ With a code of eight digits, which is the PUK, this also unlocks
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
@@ -32,16 +33,17 @@ from native_host.operations.card_session import (
     NothingToDoError,
     check_validity,
 )
-from native_host.operations.manage import ManageRequest, Outcome, PinsSet
-from native_host.operations.pin_plan import (
+from native_host.operations.pin_setting import (
     CardSnapshot,
+    PinSetting,
     Plan,
     SetPinCommand,
     new_pin_field,
     pin_name,
+    set_pins,
 )
-from native_host.operations.pin_setting import PinSetting, set_pins
 from native_host.operations.prompting import Context, report_nothing
+from native_host.operations.set_pin import ManageRequest, Outcome, PinsSet
 from native_host.pin_prompt.prompt import CodeField
 
 __all__ = [
@@ -49,8 +51,6 @@ __all__ = [
     "ActivationBlockedError",
     "ActivationMismatchError",
     "ActivationOffer",
-    "ManageRequest",
-    "PinsSet",
     "activate",
 ]
 
@@ -80,7 +80,12 @@ async def activate(context: Context, request: ManageRequest) -> PinsSet:
     ``setting`` with the number of PINs. Raises ``UserCancelledError`` with the reason,
     and errors of the prompt.
     """
-    return await set_pins(Activation(context), context, request)
+    activation = Activation(context)
+    await set_pins(activation, context, request)
+    outcomes: tuple[Outcome, ...] = tuple(
+        "set" if role in activation.set else "was-set" for role in _PINS
+    )
+    return PinsSet(*outcomes)
 
 
 class Activation(PinSetting):
@@ -96,14 +101,14 @@ class Activation(PinSetting):
             if self.plan(card, seen) is None:
                 raise NothingToDoError(seen.certificate)
         except CardError as error:
-            # What speaks against it is said once it has been chosen.
+            # The person hears of it once the card has been chosen.
             logger.info("One of several cards can't be activated: %s", error.code)
         return seen.certificate
 
-    async def work(self, held_card: HeldCard) -> PinsSet:
+    async def work(self, held_card: HeldCard) -> None:
         """See ``PinSetting``."""
         held_card.note_offer()
-        return await super().work(held_card)
+        await super().work(held_card)
 
     def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
         """See ``PinSetting``. The code is always typed on the computer.
@@ -113,29 +118,17 @@ class Activation(PinSetting):
         """
         check_validity(seen.certificate)
         scheme = scheme_of(seen.certificate)
-
-        def writes(digits: int) -> tuple[SetPinCommand, ...]:
-            return self._writes(scheme, seen, digits)
-
-        possible: dict[int, tuple[SetPinCommand, ...]] = {}
-        obstacle: CardError | None = None
-        for digits in scheme.value:
-            try:
-                possible[digits] = writes(digits)
-            except CardError as error:
-                obstacle = error
-        if not any(possible.values()):
-            if obstacle is not None:
-                raise obstacle
+        writes = partial(self._writes, scheme, seen)
+        commands = _possible(writes, scheme)
+        if not commands:
             return None
-        commands = [write for each in possible.values() for write in each]
         at_risk = min(
-            (write.at_risk for write in commands),
+            (command.at_risk for command in commands),
             key=lambda role: seen.info(role).tries_left,
         )
         if seen.info(at_risk).tries_left == 0:
             raise PukBlockedError("The PUK has no tries left.")
-        to_set = [role for role in _PINS if any(w.role is role for w in commands)]
+        to_set = [r for r in _PINS if any(command.role is r for command in commands)]
         return Plan(
             fields=(
                 CodeField("activation", scheme.value),
@@ -150,7 +143,7 @@ class Activation(PinSetting):
     def _writes(
         self, scheme: Scheme, seen: CardSnapshot, digits: int
     ) -> tuple[SetPinCommand, ...]:
-        """Return what a code of so many digits sets. Raises what speaks against it."""
+        """Return what a code of so many digits sets. Raises what rules it out."""
         event = event_of(scheme, digits)
         found = []
         blocked: PinRole | None = None
@@ -169,13 +162,24 @@ class Activation(PinSetting):
             raise PinBlockedError(f"{blocked.name} has no tries left.")
         return tuple(found)
 
-    def result(self) -> PinsSet:
-        """Return which PINs were set now, and which had been before."""
-        pin1, pin2 = (self._outcome(role) for role in _PINS)
-        return PinsSet(pin1, pin2)
 
-    def _outcome(self, role: PinRole) -> Outcome:
-        return "set" if role in self.set else "was-set"
+def _possible(
+    writes: Callable[[int], tuple[SetPinCommand, ...]], scheme: Scheme
+) -> list[SetPinCommand]:
+    """Return the commands for a code of any length that the scheme has.
+
+    Raises what rules them out, where there is none for any length.
+    """
+    commands: list[SetPinCommand] = []
+    obstacle: CardError | None = None
+    for digits in scheme.value:
+        try:
+            commands += writes(digits)
+        except CardError as error:
+            obstacle = error
+    if not commands and obstacle is not None:
+        raise obstacle
+    return commands
 
 
 _REFUSALS: dict[Action, Callable[[], CardError]] = {

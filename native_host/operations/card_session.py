@@ -31,7 +31,14 @@ from native_host.operations.prompting import Context
 from native_host.pin_prompt.prompt import CardChoice, Problem, Step
 from native_host.race import race
 
-__all__ = ["HeldCard", "NothingToDoError", "UsableCards", "check_validity", "same_card"]
+__all__ = [
+    "HeldCard",
+    "NothingToDoError",
+    "OtherCardError",
+    "UsableCards",
+    "check_validity",
+    "same_card",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +52,12 @@ class NothingToDoError(Exception):
     def __init__(self, certificate: CardCertificate) -> None:
         super().__init__()
         self.certificate = certificate
+
+
+class OtherCardError(CardError):
+    """Another card was inserted than the one that the operation is about."""
+
+    code = "OTHER_CARD"
 
 
 class HeldCard:

@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Setting PINs by a code: what activating, changing and unlocking have in common.
+"""Sets PINs by a code: what activating, changing and unlocking have in common.
 
-The person types all codes of a page, and then each PIN is set by one command. Before
-each of them the card is asked whether it is still the same card in the same state, in
-the transaction in which the person was asked (docs/reference/card.md, "Activation
+The person types all codes of a page. Then one command sets each PIN. Before each
+command the card tells whether it is still the same card in the same state, in the
+transaction in which the person was asked (docs/reference/card.md, "Activation
 schemes").
 """
 
-import hashlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
-    CardError,
     NewPinRefusedError,
     PinBlockedError,
     PinNotEnteredError,
@@ -27,13 +25,13 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.pins import NEW_PIN_DIGITS
-from native_host.errors import InvalidArgumentError, UserCancelledError
+from native_host.errors import UserCancelledError
 from native_host.operations.activation_table import PinState
-from native_host.operations.card_session import HeldCard, UsableCards
-from native_host.operations.manage import ManageRequest, PinsSet
-from native_host.operations.pin_plan import CardSnapshot, Plan, SetPinCommand, pin_name
-from native_host.operations.prompting import Context, begin, check_cancelled
+from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
+from native_host.operations.prompting import Context, Request, begin, check_cancelled
+from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.prompt import (
+    CodeField,
     CodesQuestion,
     Progress,
     PromptError,
@@ -41,7 +39,15 @@ from native_host.pin_prompt.prompt import (
 )
 from native_host.wiping import wipe
 
-__all__ = ["OnePinSetting", "OtherCardError", "PinSetting", "set_pins"]
+__all__ = [
+    "CardSnapshot",
+    "PinSetting",
+    "Plan",
+    "SetPinCommand",
+    "new_pin_field",
+    "pin_name",
+    "set_pins",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +57,53 @@ _ALL_TRIES = 5
 _REFUSED = (WrongPinError, WrongPukError, PinBlockedError, PukBlockedError)
 
 
-class OtherCardError(CardError):
-    """Another card was put in than the one that was begun with."""
+@dataclass(frozen=True)
+class CardSnapshot:
+    """What was read from a card at one moment.
 
-    code = "OTHER_CARD"
+    ``pins`` has the PINs whose tries the card has told.
+    """
+
+    certificate: CardCertificate
+    serial: bytes = field(repr=False)
+    pins: Mapping[PinRole, PinInfo]
+
+    def info(self, role: PinRole) -> PinInfo:
+        """Return a PIN's tries. Raises ``PinTriesUnreadableError``."""
+        if role not in self.pins:
+            raise PinTriesUnreadableError(
+                f"The card does not say how many tries {role.name} has left."
+            )
+        return self.pins[role]
+
+
+@dataclass(frozen=True)
+class SetPinCommand:
+    """One command that sets the PIN ``role``: a change, or an unlocking by the PUK."""
+
+    role: PinRole
+    by_puk: bool
+
+    @property
+    def at_risk(self) -> PinRole:
+        """The PIN or PUK that loses a try by a wrong code."""
+        return PinRole.PUK if self.by_puk else self.role
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the person is asked for, and what is done with it.
+
+    ``writes`` returns the commands, in order, for a code of so many digits, or raises
+    the ``CardError`` that rules them out. The field ``code`` is that code.
+    """
+
+    fields: tuple[CodeField, ...]
+    code: str
+    at_risk: PinRole
+    writes: Callable[[int], tuple[SetPinCommand, ...]]
+    done: tuple[Literal["PIN1", "PIN2"], ...] = ()
+    pin_pad: bool = False
 
 
 class _StateChangedError(Exception):
@@ -70,18 +119,17 @@ class _Attempt:
     """A command that has been sent, and what the card said before it."""
 
     write: SetPinCommand
-    fingerprint: bytes | None
     before: Mapping[PinRole, PinInfo]
 
 
 class PinSetting(ABC):
-    """Sets PINs in one conversation, in which the card may be pulled out.
+    """Sets PINs in one operation, during which the card may be pulled out.
 
-    A code that a card has refused is not sent to it again. What became of a command
+    A code that a card has refused is not sent to it again. The outcome of a command
     that got no answer is read from the card once it is back.
     """
 
-    operation: ClassVar[Literal["activate", "change-pin", "unblock"]]
+    operation: Literal["activate", "change-pin", "unblock"]
     #: The PINs whose tries have to be known.
     roles: tuple[PinRole, ...]
     #: The one PIN that it is about, where it is about one.
@@ -90,10 +138,10 @@ class PinSetting(ABC):
     def __init__(self, context: Context) -> None:
         self._prompt = context.prompt
         self._progress = context.progress
-        #: The PINs that were set in this conversation.
+        #: The PINs that were set in this operation.
         self.set: set[PinRole] = set()
         self._serial: bytes | None = None  # of the card that codes were typed for
-        self._refused: set[bytes] = set()
+        self._refusals = Refusals()
         self._unanswered: _Attempt | None = None
         # What is said on the next page.
         self._wrong = self._in_doubt = False
@@ -102,18 +150,14 @@ class PinSetting(ABC):
     def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
         """Return what is to be done with a card, or None when nothing is.
 
-        Sends nothing. Raises the ``CardError`` that speaks against the card.
+        Sends nothing. Raises the ``CardError`` that rules the card out.
         """
-
-    @abstractmethod
-    def result(self) -> PinsSet:
-        """Return what has become of the PINs."""
 
     def look(self, card: FineidCard) -> CardCertificate:
         """Return the holder's certificate of one of several cards."""
         return self._see(card).certificate
 
-    async def work(self, held_card: HeldCard) -> PinsSet:
+    async def work(self, held_card: HeldCard) -> None:
         """Ask, and set the PINs of one card. See ``UsableCards``."""
         repeated, pad_problem = False, ""
         while True:
@@ -121,7 +165,7 @@ class PinSetting(ABC):
             self._settle(seen)
             plan = self.plan(held_card.card, seen)
             if plan is None:
-                return self.result()
+                return
             question = self._question(plan, seen, repeated, pad_problem)
             repeated, pad_problem = False, ""
             typed: list[bytearray] = []
@@ -131,7 +175,7 @@ class PinSetting(ABC):
                     continue
                 self._wrong = self._in_doubt = False
                 await self._write_all(held_card, plan, seen, codes)
-                return self.result()
+                return
             except _StateChangedError:
                 logger.info("The card has changed since the person was asked.")
             except PinNotEnteredError as error:
@@ -184,23 +228,29 @@ class PinSetting(ABC):
                 now.tries_left < then.tries_left
             ):
                 raise _StateChangedError
-        fingerprint = None if code is None else _fingerprint(seen, code)
-        self._unanswered = _Attempt(write, fingerprint, pins)
+        tries_left = pins[write.at_risk].tries_left
+        self._unanswered = _Attempt(write, pins)
+        if code is not None:
+            self._refusals.sending(seen.certificate, code, tries_left)
         try:
             if write.by_puk:
                 card.unblock_pin(write.role, code, new)
             else:
                 card.change_pin(write.role, code, new)
         except _REFUSED:
-            if fingerprint is not None:
-                self._refused.add(fingerprint)
+            if code is not None:
+                self._refusals.refused(seen.certificate, code, tries_left - 1)
             self._unanswered = None
             raise
         except (NewPinRefusedError, PinNotEnteredError):
-            self._unanswered = None
+            self._answered(seen)
             raise
-        self._unanswered = None
+        self._answered(seen)
         self.set.add(write.role)
+
+    def _answered(self, seen: CardSnapshot) -> None:
+        self._refusals.accepted(seen.certificate)
+        self._unanswered = None
 
     # -- The conversation -------------------------------------------------------------
 
@@ -249,7 +299,7 @@ class PinSetting(ABC):
         self._serial = seen.serial
         if plan.pin_pad:
             return False
-        return _fingerprint(seen, codes[plan.code]) in self._refused
+        return self._refusals.holds(seen.certificate, codes[plan.code])
 
     async def _write_all(
         self,
@@ -285,40 +335,27 @@ class PinSetting(ABC):
         before, now = attempt.before[role], seen.info(role)
         tries_left = seen.info(at_risk).tries_left
         self._unanswered = None
-        if PinState.of(now) is not PinState.of(before) and now.changed:
-            if now.tries_left:
-                self.set.add(role)
-                return
-        elif now.tries_left > before.tries_left:
-            self.set.add(role)  # what was set has all its tries
+        if _was_set(before, now):
+            self._refusals.accepted(seen.certificate)
+            self.set.add(role)
             return
         if tries_left < attempt.before[at_risk].tries_left:
+            self._refusals.unanswered_refused(seen.certificate)
             self._wrong = True
-            if attempt.fingerprint is not None:
-                self._refused.add(attempt.fingerprint)
             return
+        self._refusals.accepted(seen.certificate)
         # One that was set, and had all its tries, looks the same when it is set anew.
         self._in_doubt = before.changed is not False and before.tries_left == _ALL_TRIES
 
 
-class OnePinSetting(PinSetting):
-    """Sets one PIN. Raises ``InvalidArgumentError`` for the PUK, which can't be set."""
-
-    def __init__(self, context: Context, role: PinRole) -> None:
-        super().__init__(context)
-        if role not in NEW_PIN_DIGITS:
-            raise InvalidArgumentError("The PUK can't be set.")
-        self.role = role
-        self.pin = pin_name(role)
-
-    def result(self) -> PinsSet:
-        """Return that the PIN was set."""
-        return PinsSet.only(self.role)
+def _was_set(before: PinInfo, now: PinInfo) -> bool:
+    """Say whether a PIN shows that the command in between has set it."""
+    if PinState.of(now) is not PinState.of(before) and now.changed:
+        return now.tries_left > 0
+    return now.tries_left > before.tries_left  # what was set has all its tries
 
 
-async def set_pins(
-    setting: PinSetting, context: Context, request: ManageRequest
-) -> PinsSet:
+async def set_pins(setting: PinSetting, context: Context, request: Request) -> None:
     """Open the prompt, set the PINs of a card, and show ``DONE``.
 
     Raises ``UserCancelledError`` with the reason, and errors of the prompt; where it is
@@ -327,13 +364,16 @@ async def set_pins(
     await begin(setting.operation, context, request)
     async for held_card in UsableCards(context, look=setting.look):
         async with held_card:
-            result = await setting.work(held_card)
+            await setting.work(held_card)
     context.prompt.show(Step.DONE)
-    return result
 
 
-def _fingerprint(seen: CardSnapshot, code: bytearray) -> bytes:
-    """Return what tells a code for one card from others; no copy of it is made."""
-    hashed = hashlib.sha256(seen.serial)
-    hashed.update(code)
-    return hashed.digest()
+def pin_name(role: PinRole) -> Literal["PIN1", "PIN2"]:
+    """Return the name of PIN1 or PIN2 in questions."""
+    return "PIN1" if role is PinRole.PIN1 else "PIN2"
+
+
+def new_pin_field(role: PinRole) -> CodeField:
+    """Return the field for a new PIN."""
+    lengths = tuple(NEW_PIN_DIGITS[role])
+    return CodeField("new-PIN1" if role is PinRole.PIN1 else "new-PIN2", lengths)

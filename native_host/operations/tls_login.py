@@ -33,11 +33,10 @@ from native_host.operations.authenticate import (
     authentication_key,
     look_for_authentication,
 )
-from native_host.operations.card_session import HeldCard, UsableCards
+from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
 from native_host.operations.kept_pins import KeptPin, KeptPins
 from native_host.operations.known_pin import KnownPins
 from native_host.operations.pin import PinAsker, PinAttempt
-from native_host.operations.pin_setting import OtherCardError
 from native_host.operations.prompting import Context, check_cancelled
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.prompt import Conversation, Prompt, Step

@@ -12,11 +12,9 @@ from native_host.mock_card.faults import CommandName
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
-from native_host.operations.change_pin import change_pin
-from native_host.operations.manage import ManageRequest, PinsSet
 from native_host.operations.prompting import Context
+from native_host.operations.set_pin import ManageRequest, PinsSet, change_pin, unblock
 from native_host.operations.sign import Signatures
-from native_host.operations.unblock import unblock
 from native_host.pin_prompt.prompt import Prompt
 from tests.operations.faulty_session import SETTING, Record, log_in, session, signing_of
 from tests.operations.person import Person

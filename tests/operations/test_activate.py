@@ -10,8 +10,8 @@ from native_host.mock_card.faults import Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
-from native_host.operations.manage import PinsSet
 from native_host.operations.prompting import Context
+from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.prompt import CodesQuestion, Progress, Step
 from tests.operations.faulty_session import SETTING, session
 from tests.operations.managing import (

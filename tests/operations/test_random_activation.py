@@ -19,7 +19,7 @@ from native_host.errors import KortillaError
 from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import CardData, MockCardState
-from native_host.operations.manage import PinsSet
+from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.prompt import CodesQuestion
 from tests.operations.conftest import Made
 from tests.operations.faulty_session import Handy, Record, session

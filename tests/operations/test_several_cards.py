@@ -15,8 +15,8 @@ from native_host.mock_card.source import MockCardSource
 from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.manage import ManageRequest, PinsSet
 from native_host.operations.prompting import Context
+from native_host.operations.set_pin import ManageRequest, PinsSet
 from native_host.operations.sign import (
     HashToSign,
     Signatures,
