@@ -151,11 +151,11 @@ async def _ask_and_sign(
 ) -> Signatures:
     from native_host.environment import open_source
     from native_host.languages import choose_language
-    from native_host.messaging.caller import program_in_place_of_browser
     from native_host.messaging.jobs import sign_request
     from native_host.operations.prompting import Context
     from native_host.operations.sign import sign as sign_with_card
     from native_host.origin import check_origin
+    from native_host.processes import program_in_place_of_browser
 
     request = sign_request(
         asked,

@@ -28,8 +28,8 @@ def serve(
     prompt_command: Sequence[str] | None = None,
 ) -> int:
     """Answer requests until the input ends; return the exit status."""
-    ahead = PromptPrelaunch(prompt_command)
-    pump = Pump(fd_in, first_look=ahead.first_look)
+    prelaunch = PromptPrelaunch(prompt_command)
+    pump = Pump(fd_in, first_look=prelaunch.first_look)
     # From here on the window's process starts in parallel with these imports.
     harden()
     from native_host.log import set_up_log
@@ -55,15 +55,14 @@ def serve(
             FrameWriter(fd_out),
             arguments,
             frames,
-            window=ahead,
-            prompt_command=prompt_command,
+            prelaunch=prelaunch,
         )
         return await dispatcher.run()
 
     try:
         return asyncio.run(run())
     finally:
-        ahead.discard()
+        prelaunch.discard()
 
 
 def _exit_at_the_latest(seconds: float) -> None:
