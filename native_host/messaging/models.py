@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import InvalidArgumentError
+from native_host.languages import LANGUAGE_TAG
 from native_host.operations.documents import (
     MAX_CHUNK,
     MAX_DOCUMENTS,
@@ -86,9 +87,7 @@ AnyLanguage = Annotated[
     BeforeValidator(lambda value: value if isinstance(value, str) else None),
 ]
 #: A language tag; what is not spoken falls back (see ``native_host.languages``).
-Language = Annotated[
-    str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*$")
-]
+Language = Annotated[str, Field(max_length=35, pattern=LANGUAGE_TAG)]
 #: The origin is checked by ``native_host.origin``; here it only has to be a text.
 OriginText = Annotated[str, Field(max_length=4096)]
 Base64 = Annotated[bytes, BeforeValidator(_decode)]

@@ -6,12 +6,14 @@ or digest that a page chose are ever signed with this key.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import UnsupportedCardError
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
 from native_host.card.signature import token_algorithm
+from native_host.errors import InvalidArgumentError
 from native_host.operations.card_session import UsableCards, check_validity
 from native_host.operations.pin import PinAsker, usable_pin
 from native_host.operations.prompting import Context, begin
@@ -25,9 +27,13 @@ __all__ = [
 ]
 
 
+#: A challenge as its base64 text (Web eID).
+_CHALLENGE_NONCE = re.compile(r"[A-Za-z0-9+/=_-]{44,128}")
+
+
 @dataclass(frozen=True)
 class AuthenticateRequest:
-    """What a service asks for.
+    """A service's request to identify.
 
     ``origin`` has passed ``check_origin``; ``challenge_nonce`` is the challenge as its
     base64 text, 44 to 128 characters; ``language`` is ``fi``, ``sv`` or ``en``.
@@ -38,6 +44,13 @@ class AuthenticateRequest:
     language: str
     started_by_person: bool = True
     caller: str = ""
+
+    def check(self) -> None:
+        """Raise ``InvalidArgumentError`` for a challenge that is none."""
+        if not _CHALLENGE_NONCE.fullmatch(self.challenge_nonce):
+            raise InvalidArgumentError(
+                "The challenge must be 44 to 128 characters of base64."
+            )
 
 
 @dataclass(frozen=True)
@@ -58,9 +71,10 @@ async def authenticate(
 ) -> AuthenticationToken:
     """Have the person agree and type PIN1, and return the token.
 
-    The progress is ``window-open`` and ``signing``. Raises ``UserCancelledError`` with
-    the reason, and errors of the prompt.
+    The progress is ``window-open`` and ``signing``. Raises ``InvalidArgumentError``,
+    ``UserCancelledError`` with the reason, and errors of the prompt.
     """
+    request.check()
     await begin("authenticate", context, request)
     asker = PinAsker(context, PinRole.PIN1)
     async for held_card in UsableCards(context, look=look_for_authentication):
