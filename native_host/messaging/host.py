@@ -15,7 +15,7 @@ from native_host.messaging.prompt_prelaunch import PromptPrelaunch
 
 __all__ = ["serve"]
 
-#: Seconds from the end of input to the end of the process, whatever still runs.
+#: Seconds from the end of input to the end of the process, also while a card works.
 #: Chromium kills at about 2 s; a verified card must have been reset before.
 _LAST_CALL = 0.9
 

@@ -188,7 +188,7 @@ class PinSetting(ABC):
                 # Where no try is left, the plan that is made next says so.
                 self._wrong = True
             finally:
-                # On the card's thread, behind whatever it is still doing with them.
+                # On the card's thread, behind anything that still uses the codes there.
                 for code in typed:
                     await held_card.run(wipe, code)
 
@@ -216,7 +216,10 @@ class PinSetting(ABC):
         code: bytearray | None,
         new: bytearray | None,
     ) -> None:
-        """Send one command, if all is as the person was told."""
+        """Send one command, if the card is as the person was told.
+
+        Raises ``OtherCardError`` and ``_StateChangedError`` where it is not.
+        """
         if card.serial() != seen.serial:
             raise OtherCardError("Another card is in the reader.")
         pins: dict[PinRole, PinInfo] = {}
@@ -252,7 +255,7 @@ class PinSetting(ABC):
         self._refusals.accepted(seen.certificate)
         self._unanswered = None
 
-    # -- The conversation -------------------------------------------------------------
+    # -- The prompt ------------------------------------------------------------------
 
     def _question(
         self, plan: Plan, seen: CardSnapshot, repeated: bool, pad_problem: str
@@ -295,7 +298,7 @@ class PinSetting(ABC):
     def _is_refused(
         self, plan: Plan, seen: CardSnapshot, codes: Mapping[str, bytearray]
     ) -> bool:
-        # From now on it is about this card and no other.
+        # From now on the operation is about this card only.
         self._serial = seen.serial
         if plan.pin_pad:
             return False
@@ -311,13 +314,13 @@ class PinSetting(ABC):
         code = codes.get(plan.code)
         writes = plan.writes(len(code) if code is not None else 0)
         for number, write in enumerate(writes):
-            # Whoever cancels keeps what is set; the rest can be set another time.
+            # What is set stays set after cancelling; the rest can be set later.
             await check_cancelled(self._prompt)
             bar = Progress(number, len(writes))
             self._prompt.show(Step.PIN_PAD if plan.pin_pad else Step.SIGNING)
             self._progress("setting", bar)
             new = None if code is None else codes[f"new-{write.role.name}"]
-            # Not watched: what the card answers must be known. Whatever it raises, no
+            # Not interruptible: the card's answer must be known. After any error, no
             # further PIN is set.
             try:
                 await held_card.run(self._send, held_card.card, write, seen, code, new)

@@ -60,9 +60,9 @@ class Signatures:
 class CertificateMismatchError(CardError):
     """The certificate that the service chose is not on the card.
 
-    An error of the card: the person is told and may put in the right one. The page
-    hears of it as the reason of a cancellation, as before consent nothing tells it that
-    there is a card (docs/reference/security.md, "Consent").
+    It is an error of the card: the window shows it, and the person may insert the right
+    card. The page gets it as the reason of a cancellation, since nothing tells a page
+    before consent that there is a card (docs/reference/security.md, "Consent").
     """
 
     code = "CERTIFICATE_MISMATCH"
