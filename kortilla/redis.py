@@ -37,9 +37,7 @@ from redis.exceptions import RedisError
 
 from kortilla.clock import utc_now
 from kortilla.errors import ChallengeNonceNotFoundError, StoreUnavailableError
-from kortilla.web.challenge import (
-    ChallengeStore,
-)
+from kortilla.web.challenge import ChallengeStore
 from kortilla.web.sessions import SessionStore, new_session_id
 
 __all__ = ["RedisChallengeStore", "RedisSessionStore", "RedisStores"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Puts together what the configuration names: a source of cards and a prompt."""
+"""Opens the source of cards and the prompt that the configuration names."""
 
 from __future__ import annotations
 

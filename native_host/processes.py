@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: MIT
 """What Linux says of processes in ``/proc`` (proc(5)), and of the programs in them."""
 
+import logging
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from native_host.pin_prompt.escaping import program_display_name
 
-__all__ = ["Program", "parent_of", "parent_program", "program_of"]
+__all__ = [
+    "Program",
+    "parent_of",
+    "parent_program",
+    "program_in_place_of_browser",
+    "program_of",
+]
+
+logger = logging.getLogger(__name__)
 
 #: Names that people know, by that of the executable.
 _NAMES = {
@@ -26,6 +36,8 @@ _NAMES = {
     "vivaldi-bin": "Vivaldi",
 }
 _GOOGLE = "/google/"
+#: Starts hosts for browsers in a sandbox, once the person has allowed it.
+_PORTAL = "xdg-desktop-portal"
 
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"})
 _MOST_SHELLS = 4  # one within the other
@@ -55,6 +67,20 @@ def parent_of(pid: int) -> int:
     if len(fields) < 2:
         raise ValueError("The process can't be read.")
     return int(fields[1])
+
+
+def program_in_place_of_browser() -> str:
+    """Return the program that started this one, where that is no known browser.
+
+    Empty for a known browser, and for the desktop's portal that starts hosts for it.
+    """
+    if sys.platform != "linux":
+        return ""
+    program = parent_program()
+    if program.browser or program.name == _PORTAL:
+        return ""
+    logger.info("started by %s, which is no known browser", program.name)
+    return program.name
 
 
 def parent_program() -> Program:

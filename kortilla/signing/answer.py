@@ -9,12 +9,7 @@ Three formats are accepted: ``{certificate, signatures}`` of ``kortilla.sign``
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from kortilla.errors import SignatureParseError

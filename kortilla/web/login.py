@@ -17,11 +17,7 @@ from kortilla.revocation import Revocation, RevocationChecker
 from kortilla.validation.identity import Identity
 from kortilla.validation.trust import Trust
 from kortilla.validation.validator import validate
-from kortilla.web.challenge import (
-    Challenges,
-    ChallengeStore,
-    MemoryChallengeStore,
-)
+from kortilla.web.challenge import Challenges, ChallengeStore, MemoryChallengeStore
 from kortilla.web.rate_limit import Attempt, RateLimit
 
 __all__ = ["LoginService"]

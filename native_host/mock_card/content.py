@@ -6,12 +6,7 @@ from cryptography.hazmat.primitives import serialization
 from kortilla.testing.card_data import CardData
 from kortilla.testing.errors import MockCardBrokenError
 from kortilla.testing.keys import PrivateKey, load_private_key
-from kortilla.testing.profiles import (
-    ISSUING_CA_FILE,
-    PROFILES,
-    ROOT_CA_FILE,
-    KeySlot,
-)
+from kortilla.testing.profiles import ISSUING_CA_FILE, PROFILES, ROOT_CA_FILE, KeySlot
 from kortilla.testing.state import MockCardState
 from native_host.mock_card.directories import directory_files
 

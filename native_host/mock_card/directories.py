@@ -6,14 +6,7 @@ of real cards are not public (docs/reference/card.md, "Directories"). The mock's
 PrKD, CD and AOD are invented, so that a program must read EF.OD to find them.
 """
 
-from kortilla.testing.ber import (
-    bit_string,
-    encode,
-    integer,
-    octets,
-    sequence,
-    text,
-)
+from kortilla.testing.ber import bit_string, encode, integer, octets, sequence, text
 from kortilla.testing.profiles import (
     OBJECT_DIRECTORY_FILE,
     TOKEN_INFO_FILE,

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Which insertion of a card has been offered to be activated, by whatever window.
+"""Notes which insertions of cards any window has offered to activate.
 
-The agent asks: a person who has just declined in a login's window is not asked again.
+The agent reads them, so that a person who has declined in a login's window is not asked
+again.
 """
 
 import contextlib

@@ -59,10 +59,9 @@ class DocumentInbox:
     """Takes documents in, in a private folder that ``close`` deletes.
 
     ``patience`` is how many seconds the next chunk is waited for. Raises
-    ``InvalidArgumentError`` for headers over the limits. Whatever is wrong with a chunk
-    ends the inbox: everything is deleted, and all its methods raise that error from
-    then on. Where the disk is full or broken a ``KortillaError`` without a code of its
-    own does the same.
+    ``InvalidArgumentError`` for headers over the limits. A wrong chunk ends the inbox:
+    everything is deleted, and all methods raise that error from then on. A full or
+    broken disk does the same with a ``KortillaError`` that has no code of its own.
     """
 
     def __init__(
@@ -195,12 +194,11 @@ class DocumentInbox:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Check how many things are to be signed, and what they are called.
+    """Check the number of things to be signed, and their names.
 
-    Any characters may stand in a name: the prompt shows them for what they are. Two
-    names are the same when Unicode says so (NFC); names that differ in case only are
-    two, since they are that in most places a document comes from. Raises
-    ``InvalidArgumentError``.
+    A name may hold any character: the prompt escapes the misleading ones. Two names are
+    the same when their NFC forms are. Names that differ only in case are two names,
+    since most file systems treat them so. Raises ``InvalidArgumentError``.
     """
     if not 1 <= len(names) <= MAX_DOCUMENTS:
         raise InvalidArgumentError(

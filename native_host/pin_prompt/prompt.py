@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What every prompt can do. Operations know this, and not which prompt it is."""
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from native_host.errors import KortillaError, UserCancelledError
 from native_host.pin_prompt.model import (
@@ -19,6 +18,7 @@ from native_host.pin_prompt.model import (
     Progress,
     Step,
 )
+from native_host.race import race
 
 __all__ = [
     "CardChoice",
@@ -152,15 +152,9 @@ class Prompt(ABC):
         Raises ``UserCancelledError``, or ``PromptError`` when the prompt breaks
         meanwhile.
         """
-        work = asyncio.ensure_future(awaitable)
-        cancel = asyncio.ensure_future(self.wait_for_cancel())
-        try:
-            await asyncio.wait({work, cancel}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            cancel.result()
+
+        async def cancelled() -> NoReturn:
+            await self.wait_for_cancel()
             raise UserCancelledError
-        finally:
-            for future in (work, cancel):
-                future.cancel()
-            await asyncio.gather(work, cancel, return_exceptions=True)
+
+        return await race(awaitable, cancelled())

@@ -13,14 +13,14 @@ PIN can also be typed beforehand.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.fineid import PinRole
+from native_host.card.fineid import CardKey, PinRole
 from native_host.card.signature import SignatureAlgorithm
-from native_host.card.source import CardSource
+from native_host.card.source import CardSource, Reader
 from native_host.errors import (
     BusyError,
     KortillaError,
@@ -29,18 +29,17 @@ from native_host.errors import (
     UserCancelledError,
 )
 from native_host.log import log_unexpected
-from native_host.operations.activate import ActivationOffer
 from native_host.operations.authenticate import (
     authentication_key,
     look_for_authentication,
 )
-from native_host.operations.card_session import HeldCard, with_card
-from native_host.operations.pin import PinAsker
-from native_host.operations.pin_setting import OtherCardError
-from native_host.operations.prompting import check_cancelled
+from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
+from native_host.operations.pin import PinAsker, PinAttempt
+from native_host.operations.prompting import Context, check_cancelled
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.prompt import Conversation, Prompt, Step
 from native_host.pkcs11.pin_cache import KeptPin, PinCache
+from native_host.race import race
 
 __all__ = ["PinPadOnlyError", "TlsLogin"]
 
@@ -268,7 +267,7 @@ class TlsLogin:
                     asking.prepared.set_result(None)
                 prompt.show(Step.READY)
                 asking.kept = None
-                await _first_of(prompt.wait_for_cancel(), kept.gone.wait())
+                await race(prompt.wait_for_cancel(), kept.gone.wait())
         except KortillaError as caught:
             error = caught
             if isinstance(caught, UserCancelledError) and self._patience is not None:
@@ -300,22 +299,17 @@ class TlsLogin:
         )
         asking.opened = True
         asking.tell_how_many()
-        asker = PinAsker(prompt, PinRole.PIN1, self._refusals)
-        offer = ActivationOffer(prompt)
+        context = Context(self._source, prompt)
+        asker = PinAsker(context, PinRole.PIN1, self._refusals)
         wanted = asking.certificate
-
-        async def work(held_card: HeldCard) -> None:
-            await offer.around(
-                held_card, lambda: self._with_card(asking, held_card, asker)
-            )
-
-        await with_card(
-            self._source,
-            prompt,
-            work,
+        async for held_card in UsableCards(
+            context,
             look=look_for_authentication,
             suits=(lambda found: found.der == wanted.der) if wanted else None,
-        )
+        ):
+            async with held_card:
+                await asker.resume_activation(held_card)
+                await self._with_card(asking, held_card, asker)
 
     async def _with_card(
         self, asking: _Asking, held_card: HeldCard, asker: PinAsker
@@ -328,37 +322,33 @@ class TlsLogin:
         if preparing and card.has_pin_pad:
             raise PinPadOnlyError("The PIN is typed on the reader.")
 
-        async def use(pin: bytearray | None) -> None:
-            await check_cancelled(prompt)
-            prompt.show(Step.SIGNING if pin is not None else Step.PIN_PAD)
-            served = False
-            if not asking.wanted:  # it is prepared, or nobody waits any more
-                await prompt.watch(held_card.run(card.verify_pin, PinRole.PIN1, pin))
-            while asking.wanted:
-                # The newest first: for the oldest it may be too late already.
-                wanted = asking.wanted[-1]
-                value = await asker.verify_and_sign(
-                    held_card, pin, key, wanted.digest, wanted.algorithm
-                )
-                self._close_to_others(asking)
-                if wanted in asking.wanted:
-                    asking.wanted.remove(wanted)
-                if not wanted.value.done():
-                    wanted.value.set_result(value)
-                    served = True
+        async for attempt in asker.tries(held_card, certificate):
+            async with attempt:
+                await self._use(asking, attempt, key, certificate, held_card.reader)
+
+    async def _use(
+        self,
+        asking: _Asking,
+        attempt: PinAttempt,
+        key: CardKey,
+        certificate: CardCertificate,
+        reader: Reader,
+    ) -> None:
+        """Sign for all who wait. Where nobody does, the PIN is kept."""
+        await attempt.show()
+        served = False
+        if not asking.wanted:  # it is prepared, or nobody waits any more
+            await attempt.verify()
+        while asking.wanted:
+            # The newest first: for the oldest it may be too late already.
+            wanted = asking.wanted[-1]
+            value = await attempt.sign(key, wanted.digest, wanted.algorithm)
             self._close_to_others(asking)
-            if pin is not None and not served:
-                asking.kept = self.pins.keep(certificate, held_card.reader, pin)
-
-        await asker.until_accepted(held_card, certificate, use)
-
-
-async def _first_of(*awaitables: Coroutine[Any, Any, object]) -> None:
-    """Wait until one of several things has happened."""
-    tasks = [asyncio.ensure_future(each) for each in awaitables]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            if wanted in asking.wanted:
+                asking.wanted.remove(wanted)
+            if not wanted.value.done():
+                wanted.value.set_result(value)
+                served = True
+        self._close_to_others(asking)
+        if attempt.pin is not None and not served:
+            asking.kept = self.pins.keep(certificate, reader, attempt.pin)

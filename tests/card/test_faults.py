@@ -13,11 +13,7 @@ from kortilla.testing.profiles import PROFILES
 from kortilla.testing.state import MockCardState
 from native_host.card.errors import CardError, CardMuteError, CardRemovedError
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
-from native_host.card.signature import (
-    HASH_SIZES,
-    supported_algorithms,
-    token_algorithm,
-)
+from native_host.card.signature import HASH_SIZES, supported_algorithms, token_algorithm
 from native_host.mock_card.card import MockCard
 from tests.support.cards import new_card
 

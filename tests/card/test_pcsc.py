@@ -25,11 +25,7 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
-from native_host.card.signature import (
-    HASH_SIZES,
-    KeyType,
-    supported_algorithms,
-)
+from native_host.card.signature import HASH_SIZES, KeyType, supported_algorithms
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
 from tests.card.virtual_reader import has_card, is_empty, log_in, reader_where

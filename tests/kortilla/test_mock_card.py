@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 
 from kortilla import Trust, validate
-from kortilla.errors import (
-    TrustConfigurationError,
-    UserCertificateWrongPurposeError,
-)
+from kortilla.errors import TrustConfigurationError, UserCertificateWrongPurposeError
 from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard
 from tests.kortilla.pki import NONCE, ORIGIN

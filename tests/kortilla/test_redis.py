@@ -17,11 +17,7 @@ from kortilla.errors import (
     ChallengeNonceNotFoundError,
     StoreUnavailableError,
 )
-from kortilla.redis import (
-    RedisChallengeStore,
-    RedisSessionStore,
-    RedisStores,
-)
+from kortilla.redis import RedisChallengeStore, RedisSessionStore, RedisStores
 from kortilla.web.challenge import Challenges
 from kortilla.web.http import Headers, Request
 from kortilla.web.routes import LoginRoutes

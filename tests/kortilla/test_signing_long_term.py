@@ -20,12 +20,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from kortilla import Trust
 from kortilla.errors import DocumentNotSignableError, TimestampFailedError
 from kortilla.signing.cades import SignedFile, finish_file, prepare_file
-from kortilla.signing.pades import (
-    SignedPdf,
-    ValidationData,
-    finish_pdf,
-    prepare_pdf,
-)
+from kortilla.signing.pades import SignedPdf, ValidationData, finish_pdf, prepare_pdf
 from kortilla.testing import KortillaCard
 from kortilla.testing.authority import Authority
 from tests.kortilla.pki import key

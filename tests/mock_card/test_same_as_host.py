@@ -10,15 +10,16 @@ import pytest
 from kortilla import Trust, validate
 from kortilla.testing import KortillaCard, MockCardState
 from kortilla.testing.signatures import signing_certificate_fields
-from native_host.messaging.results import certificate_fields, signatures_fields
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.prompting import Context
 from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,
 )
 from native_host.pin_prompt.automatic import AutomaticPrompt
+from native_host.results import certificate_fields, signatures_fields, token_fields
 
 ORIGIN, NONCE = "https://service.example", "A" * 43 + "="
 PROFILES = pytest.mark.parametrize("profile", ["v5", "v5-2026", "v4.2"])
@@ -31,7 +32,7 @@ async def host(
     data = state.read()
     prompt = AutomaticPrompt({"PIN1": data.pin1.value, "PIN2": data.pin2.value})
     async with MockCardSource(state.folder) as source:
-        return await operation(request, source=source, prompt=prompt)
+        return await operation(Context(source, prompt), request)
 
 
 @PROFILES
@@ -40,7 +41,7 @@ async def test_a_token(
 ) -> None:
     state = make_state(profile)
     request = AuthenticateRequest(ORIGIN, NONCE, "en")
-    real = await host(state, authenticate, request)
+    real = token_fields(await host(state, authenticate, request))
     made = KortillaCard(state.folder).token(ORIGIN, NONCE)
     assert list(made) == list(real)
     trust = Trust.from_folder(state.folder, test=True)

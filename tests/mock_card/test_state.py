@@ -10,10 +10,7 @@ from typing import Any
 import pytest
 
 from kortilla.testing.errors import InvalidArgumentError, MockCardBrokenError
-from kortilla.testing.state import (
-    MockCardState,
-    default_folder,
-)
+from kortilla.testing.state import MockCardState, default_folder
 from native_host.mock_card.card import MockCard
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
 

@@ -21,7 +21,7 @@ from native_host.operations.activation_table import (
     event_of,
     scheme_of,
 )
-from native_host.operations.manage import PinsSet
+from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.prompt import PromptError
 from tests.operations.faulty_session import session
 from tests.operations.managing import (

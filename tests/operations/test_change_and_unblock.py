@@ -16,7 +16,7 @@ from native_host.card.pins import Pins
 from native_host.card.source import Reader
 from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.mock_card.source import MockCardSource
-from native_host.operations.manage import PinsSet
+from native_host.operations.set_pin import PinsSet
 from native_host.operations.sign import Signatures
 from native_host.pin_prompt.prompt import Step
 from tests.operations.faulty_session import log_in, session, signing_of

@@ -14,7 +14,7 @@ from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
 from kortilla.testing.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.mock_card.source import MockCardSource
-from native_host.operations.manage import PinsSet
+from native_host.operations.set_pin import PinsSet
 from tests.operations.faulty_session import SETTING, Handy, Record, session
 from tests.operations.managing import (
     DIGITS,

@@ -20,7 +20,7 @@ from kortilla.testing.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.errors import KortillaError
 from native_host.mock_card.source import MockCardSource
-from native_host.operations.manage import PinsSet
+from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.prompt import CodesQuestion
 from tests.operations.conftest import Made
 from tests.operations.faulty_session import Handy, Record, session

@@ -14,10 +14,7 @@ from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
 from kortilla.testing.state import MockCardState
 from native_host.errors import KortillaError
 from native_host.mock_card.source import MockCardSource
-from native_host.operations.sign import (
-    Signatures,
-    SigningInterruptedError,
-)
+from native_host.operations.sign import Signatures, SigningInterruptedError
 from tests.operations.faulty_session import (
     Handy,
     Record,

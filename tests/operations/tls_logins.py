@@ -14,9 +14,7 @@ from native_host.card.signature import (
     SignatureScheme,
     token_algorithm,
 )
-from native_host.errors import (
-    RequestExpiredError,
-)
+from native_host.errors import RequestExpiredError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.prompt import Step

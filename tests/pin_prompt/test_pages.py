@@ -5,13 +5,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import (
-    QApplication,
-    QLabel,
-    QProgressBar,
-    QScrollArea,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QScrollArea, QWidget
 
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.step_picture import StepPicture

@@ -16,9 +16,7 @@ import pytest_asyncio
 from kortilla.testing.state import MockCardState
 from native_host.card.source import CardSource
 from native_host.mock_card.source import MockCardSource
-from native_host.pkcs11.connection import (
-    serve_client,
-)
+from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.slots import SlotManager
 from native_host.pkcs11.tls_login import TlsLogin

@@ -18,12 +18,8 @@ import aiohttp
 from yarl import URL
 
 from kortilla import Trust
-from kortilla.testing.state import (
-    MockCardState,
-)
-from native_host.pkcs11.service import (
-    BROWSERS_PATIENCE,
-)
+from kortilla.testing.state import MockCardState
+from native_host.pkcs11.service import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card
 from tests.browser.window import Door, Window
 from tools.demo.demo_home import Stage

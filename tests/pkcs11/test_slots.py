@@ -15,9 +15,7 @@ from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError, PcscUnavailableError
 from native_host.card.source import CardSource, Reader
 from native_host.mock_card.source import MockCardSource
-from native_host.pkcs11.slots import (
-    SlotManager,
-)
+from native_host.pkcs11.slots import SlotManager
 from tests.operations.readers import SeveralReaders
 from tests.pkcs11.client import CkrError, Client, u32, u64
 from tests.pkcs11.conftest import CopyCard, House, open_house
