@@ -24,6 +24,7 @@ from native_host.browsers import files
 from native_host.browsers.errors import InstallError, ToolMissingError
 from native_host.browsers.hosts import data_folder
 from native_host.browsers.pkcs11_table import p11_kit_table
+from native_host.paths import xdg_config_home
 
 __all__ = [
     "Hidden",
@@ -123,8 +124,7 @@ def hidden_files() -> Iterator[Path]:
 
 
 def _folder() -> Path:
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return config / "pkcs11/modules"
+    return xdg_config_home() / "pkcs11/modules"
 
 
 def _of_the_system(root: Path) -> dict[str, dict[str, str]]:

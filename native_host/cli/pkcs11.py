@@ -17,6 +17,7 @@ import click
 
 from native_host.cli.output import print_result, say
 from native_host.cli.pkcs11_words import change_words, status_words
+from native_host.commands import missing
 from native_host.config import load_config
 from native_host.errors import (
     InvalidArgumentError,
@@ -167,12 +168,15 @@ def _serve() -> int:
     except KeyboardInterrupt:
         pass
     except Exception as error:
-        log_unexpected(logger, error)
+        if words := missing(error, "host"):
+            say(words)
+        else:
+            log_unexpected(logger, error)
     return 1
 
 
 def _listen() -> int:
-    from native_host.operations.activation_offers import runtime_folder
+    from native_host.paths import runtime_folder
     from native_host.pkcs11.serve import serve_socket
 
     config = load_config()

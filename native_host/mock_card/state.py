@@ -26,6 +26,7 @@ from native_host.mock_card.files import locked, write_atomically
 from native_host.mock_card.presence import Presence, Watch, notify
 from native_host.mock_card.profiles import PROFILES, PinReference, Profile
 from native_host.mock_card.states import CardState, first_pins, judge
+from native_host.paths import user_data_folder
 
 __all__ = [
     "MAX_TRIES",
@@ -46,9 +47,7 @@ class MockCardBrokenError(KortillaError):
 
 def default_folder() -> Path:
     """Where the mock card lives when no folder is named."""
-    import platformdirs
-
-    return platformdirs.user_data_path("kortilla") / "mock-card"
+    return user_data_folder() / "mock-card"
 
 
 class MockCardState:

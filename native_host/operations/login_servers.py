@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from native_host.errors import KortillaError, ProgramNotRunningError
-from native_host.operations.activation_offers import runtime_folder
+from native_host.paths import runtime_folder
 
 __all__ = [
     "ControlError",

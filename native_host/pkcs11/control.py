@@ -16,12 +16,12 @@ from typing import Any, Self
 
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
-from native_host.operations.activation_offers import runtime_folder
 from native_host.operations.login_servers import (
     ForeignPeerError,
     peer_pid,
     private_folder,
 )
+from native_host.paths import runtime_folder
 from native_host.pkcs11.program import Program
 
 __all__ = ["ControlSocket"]
