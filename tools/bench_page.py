@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from kortilla import Trust
-from native_host.browsers.launcher import python_path
+from native_host.browsers.native_messaging.launcher import python_path
 from native_host.mock_card.state import MockCardState
 from tests.support.offscreen import OFFSCREEN
 from tools.demo.chromium import Chromium

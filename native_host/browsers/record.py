@@ -11,7 +11,7 @@ from pathlib import Path
 
 from native_host.browsers import files
 from native_host.browsers.errors import InstallError
-from native_host.browsers.p11_kit import is_ours, module_path
+from native_host.browsers.pkcs11.p11_kit import is_ours, module_path
 from native_host.browsers.table import Level
 from native_host.paths import user_data_folder
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from native_host.browsers.errors import InstallError
-from native_host.browsers.hosts import Family, data_folder
+from native_host.browsers.templates import template
 from native_host.paths import xdg_config_home
 
-__all__ = ["Browser", "Confined", "Level", "browser_names", "browsers"]
+__all__ = ["Browser", "Confined", "Family", "Level", "browser_names", "browsers"]
 
+Family = Literal["chromium", "firefox"]
 Level = Literal["user", "system"]
 
 
@@ -47,7 +48,7 @@ class Browser:
 
 @cache
 def _table() -> dict[str, dict[str, Any]]:
-    return tomllib.loads((data_folder() / "browsers.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(template("browsers.toml"))
 
 
 def browser_names() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from native_host.browsers.hosts import known_extensions, own_extensions
+from native_host.browsers.native_messaging.hosts import known_extensions, own_extensions
 from native_host.config import load_config
 from native_host.errors import (
     BusyError,

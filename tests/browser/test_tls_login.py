@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from kortilla import Trust
 from kortilla.validation.trust import certificate_files
-from native_host.browsers.hosts import Family
+from native_host.browsers.table import Family
 from native_host.mock_card.faults import Fault
 from native_host.mock_card.state import MockCardState
 from tests.browser.browser_home import House

@@ -13,7 +13,7 @@ from typing import Any
 from kortilla.errors import TrustConfigurationError
 from kortilla.revocation import Revocation
 from kortilla.validation.trust import Trust
-from native_host.browsers.hosts import Family
+from native_host.browsers.table import Family
 from native_host.cli.output import say
 from native_host.mock_card.state import MockCardState
 from native_host.pin_prompt.messages import AskPin, Open, encode_request

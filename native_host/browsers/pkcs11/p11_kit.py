@@ -22,8 +22,8 @@ from pathlib import Path
 
 from native_host.browsers import files
 from native_host.browsers.errors import InstallError, ToolMissingError
-from native_host.browsers.hosts import data_folder
-from native_host.browsers.pkcs11_table import p11_kit_table
+from native_host.browsers.pkcs11.table import p11_kit_table
+from native_host.browsers.templates import template
 from native_host.paths import xdg_config_home
 
 __all__ = [
@@ -178,6 +178,5 @@ def _quoted(word: str) -> str:
 
 
 def _filled(name: str, **values: str) -> bytes:
-    template = (data_folder() / name).read_text(encoding="utf-8")
-    text = re.sub(r"\{(\w+)\}", lambda match: values[match[1]], template)
+    text = re.sub(r"\{(\w+)\}", lambda match: values[match[1]], template(name))
     return text.encode(errors="surrogateescape")

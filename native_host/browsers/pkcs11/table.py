@@ -6,7 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from native_host.browsers.hosts import Family, data_folder
+from native_host.browsers.table import Family
+from native_host.browsers.templates import template
 from native_host.paths import xdg_config_home, xdg_data_home
 
 __all__ = [
@@ -23,7 +24,7 @@ FAMILIES: tuple[Family, ...] = ("firefox", "chromium")
 
 @cache
 def _table() -> dict[str, dict[str, Any]]:
-    return tomllib.loads((data_folder() / "pkcs11.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(template("pkcs11.toml"))
 
 
 def p11_kit_table() -> dict[str, Any]:
