@@ -17,6 +17,7 @@ import click
 
 from native_host.cli.output import print_result, say
 from native_host.cli.pkcs11_words import change_words, status_words
+from native_host.commands import missing
 from native_host.config import load_config
 from native_host.errors import (
     InvalidArgumentError,
@@ -26,8 +27,8 @@ from native_host.errors import (
 from native_host.log import log_unexpected
 
 if TYPE_CHECKING:
-    from native_host.browsers.hosts import Family
-    from native_host.browsers.pkcs11 import Plan
+    from native_host.browsers.pkcs11.setup import Plan
+    from native_host.browsers.table import Family
     from native_host.pkcs11.control import RunningServer
 
 __all__ = ["confirm", "pkcs11"]
@@ -78,7 +79,7 @@ _dry_run_option = click.option(
 @_dry_run_option
 def enable(browser: str, yes: bool, dry_run: bool) -> None:
     """Show the card to browsers, for login with a client certificate."""
-    from native_host.browsers import pkcs11 as token
+    from native_host.browsers.pkcs11 import setup as token
 
     _carry_out(token.enable(_families(browser)), yes=yes, dry_run=dry_run)
 
@@ -89,7 +90,7 @@ def enable(browser: str, yes: bool, dry_run: bool) -> None:
 @_dry_run_option
 def disable(browser: str, yes: bool, dry_run: bool) -> None:
     """Take back what enable wrote, and nothing else."""
-    from native_host.browsers import pkcs11 as token
+    from native_host.browsers.pkcs11 import setup as token
 
     _carry_out(token.disable(_families(browser)), yes=yes, dry_run=dry_run)
 
@@ -98,7 +99,7 @@ def disable(browser: str, yes: bool, dry_run: bool) -> None:
 @_browsers_option
 def status(browser: str) -> None:
     """Say which browsers see the card."""
-    from native_host.browsers import pkcs11 as token
+    from native_host.browsers.pkcs11 import setup as token
 
     result = token.status()
     families = _families(browser) or _FAMILIES
@@ -167,12 +168,15 @@ def _serve() -> int:
     except KeyboardInterrupt:
         pass
     except Exception as error:
-        log_unexpected(logger, error)
+        if words := missing(error, "host"):
+            say(words)
+        else:
+            log_unexpected(logger, error)
     return 1
 
 
 def _listen() -> int:
-    from native_host.operations.activation_offers import runtime_folder
+    from native_host.paths import runtime_folder
     from native_host.pkcs11.service import serve_socket
 
     config = load_config()

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from native_host.browsers.hosts import known_extensions, own_extensions
+from native_host.browsers.native_messaging.hosts import known_extensions, own_extensions
 from native_host.config import load_config
 from native_host.errors import BusyError, InvalidArgumentError, KortillaError
 from native_host.messaging.caller import Caller, CallerRefusedError, identify_caller

@@ -7,20 +7,14 @@ again.
 
 import contextlib
 import hashlib
-import os
 from pathlib import Path
 
 from native_host.card.source import Reader
+from native_host.paths import runtime_folder
 
-__all__ = ["forget", "forget_all", "note", "runtime_folder", "was_noted"]
+__all__ = ["forget", "forget_all", "note", "was_noted"]
 
 _PREFIX = "offered-"
-
-
-def runtime_folder() -> Path | None:
-    """Return where notes are, which end with the person's session; None if nowhere."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    return Path(runtime, "kortilla") if runtime.startswith("/") else None
 
 
 def note(reader: Reader) -> None:

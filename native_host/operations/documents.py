@@ -17,6 +17,7 @@ from io import BufferedRandom
 from pathlib import Path
 
 from native_host.errors import InvalidArgumentError, KortillaError
+from native_host.paths import session_folder
 
 __all__ = [
     "MAX_CHUNK",
@@ -244,16 +245,16 @@ def _check(headers: Sequence[DocumentHeader]) -> None:
 
 def _place() -> Path:
     """Return where private folders are made: memory of the session, if there is any."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if runtime.startswith("/"):
+    session = session_folder()
+    if session is not None:
         try:
-            found = Path(runtime).stat()
+            found = session.stat()
         except OSError:
             pass
         else:
             private = stat.S_IMODE(found.st_mode) == stat.S_IRWXU
             if private and stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
-                return Path(runtime)
+                return session
     return Path(tempfile.gettempdir())
 
 

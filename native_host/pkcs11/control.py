@@ -22,7 +22,7 @@ from typing import Any, NoReturn, Self
 
 from native_host.errors import KortillaError, ProgramNotRunningError
 from native_host.log import log_unexpected
-from native_host.operations.activation_offers import runtime_folder
+from native_host.paths import runtime_folder
 from native_host.pkcs11.program import ForeignPeerError, Program, peer_pid
 from native_host.task_set import TaskSet
 

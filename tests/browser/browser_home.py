@@ -12,8 +12,9 @@ from pathlib import Path
 
 from kortilla.testing.files import locked
 from kortilla.testing.state import MockCardState
-from native_host.browsers.hosts import OWN_HOST, Family
-from native_host.browsers.launcher import launcher, python_path
+from native_host.browsers.native_messaging.hosts import OWN_HOST
+from native_host.browsers.native_messaging.launcher import launcher, python_path
+from native_host.browsers.table import Family
 from tools.demo.demo_home import Stage
 
 __all__ = ["Card", "House", "end_of"]

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from asyncinotify import Inotify, Mask
 
-from native_host.browsers.hosts import Family
-from native_host.browsers.pkcs11 import disable, status
+from native_host.browsers.pkcs11.setup import disable, status
+from native_host.browsers.table import Family
 from native_host.pkcs11 import control
 from tests.browsers_install.nss_databases import make_profile
 from tests.support.ordinary import as_ordinary

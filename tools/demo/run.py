@@ -14,7 +14,7 @@ from kortilla.errors import TrustConfigurationError
 from kortilla.revocation import Revocation
 from kortilla.testing.state import MockCardState
 from kortilla.validation.trust import Trust
-from native_host.browsers.hosts import Family
+from native_host.browsers.table import Family
 from native_host.cli.output import say
 from native_host.pin_prompt.messages import AskPin, Open, encode_request
 from native_host.pin_prompt.model import Conversation, PinQuestion

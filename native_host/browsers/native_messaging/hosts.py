@@ -7,21 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+
+from native_host.browsers.table import Family
+from native_host.browsers.templates import template
 
 __all__ = [
     "OWN_HOST",
-    "Family",
     "HostName",
-    "data_folder",
     "filled_manifest",
     "host_names",
     "known_extensions",
     "manifest",
     "own_extensions",
 ]
-
-Family = Literal["chromium", "firefox"]
 
 #: The name that our own extension asks for.
 OWN_HOST = "fi.kortilla.host"
@@ -45,16 +43,10 @@ class HostName:
     firefox: tuple[str, ...]
 
 
-def data_folder() -> Path:
-    """Return where the templates and tables lie: in the wheel, or in a checkout."""
-    installed = Path(__file__).with_name("data")
-    return installed if installed.is_dir() else Path(__file__).parents[2] / "manifests"
-
-
 @cache
 def host_names() -> tuple[HostName, ...]:
     """Return the host's names, our own first."""
-    table = json.loads((data_folder() / "hosts.json").read_text(encoding="utf-8"))
+    table = json.loads(template("hosts.json"))
     return tuple(
         HostName(
             name=name,
@@ -104,11 +96,12 @@ def manifest(
     )
 
 
-def filled_manifest(template: str, ids: Iterable[str], **fields: str) -> bytes:
-    """Return a template's bytes with its fields filled in, and its list with ids."""
-    content = json.loads(
-        (data_folder() / f"{template}.json").read_text(encoding="utf-8")
-    )
+def filled_manifest(kind: str, ids: Iterable[str], **fields: str) -> bytes:
+    """Return the template of a kind with its fields filled in, and its list with ids.
+
+    The kinds are ``chromium``, ``firefox`` and ``pkcs11``.
+    """
+    content = json.loads(template(f"{kind}.json"))
     filled = {
         key: [item.format(id=each) for item in value for each in ids]
         if isinstance(value, list)

@@ -5,14 +5,14 @@ A unit of systemd where systemd looks after the session, and an autostart file o
 for all other desktops. Where both are started the second agent ends at once.
 """
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from native_host.browsers import files
-from native_host.browsers.hosts import data_folder
 from native_host.browsers.table import Level
+from native_host.browsers.templates import template
+from native_host.paths import xdg_config_home
 
 __all__ = ["AGENT", "AgentFile", "agent_files"]
 
@@ -66,7 +66,7 @@ def agent_files(level: Level, python: Path, *, root: Path) -> tuple[AgentFile, .
     if level == "system":
         units, autostart = root / "etc/systemd/user", root / "etc/xdg/autostart"
     else:
-        config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        config = xdg_config_home()
         units, autostart = config / "systemd/user", config / "autostart"
     unit = f"{AGENT}.service"
     return (
@@ -80,7 +80,6 @@ def agent_files(level: Level, python: Path, *, root: Path) -> tuple[AgentFile, .
 
 
 def _filled(name: str, python: Path, escapes: dict[str, str]) -> bytes:
-    template = (data_folder() / name).read_text(encoding="utf-8")
     quoted = "".join(escapes.get(character, character) for character in str(python))
     command = f'"{quoted}" -I -m native_host.cli agent'
-    return template.replace("{command}", command).encode()
+    return template(name).replace("{command}", command).encode()

@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from native_host.browsers import files, nss, p11_kit, record
-from native_host.browsers import pkcs11_places as places
+from native_host.browsers import files, record
 from native_host.browsers.errors import NONE_FOUND, InstallError, ToolMissingError
-from native_host.browsers.hosts import Family
-from native_host.browsers.nss import NssModule
-from native_host.browsers.pkcs11_table import FAMILIES, programs, title
+from native_host.browsers.pkcs11 import nss, p11_kit, places
+from native_host.browsers.pkcs11.nss import NssModule
+from native_host.browsers.pkcs11.table import FAMILIES, programs, title
+from native_host.browsers.table import Family
 
 __all__ = ["Change", "Plan", "Report", "disable", "enable", "status"]
 

@@ -22,8 +22,9 @@ from pathlib import Path
 
 from native_host.browsers import files
 from native_host.browsers.errors import InstallError, ToolMissingError
-from native_host.browsers.hosts import data_folder
-from native_host.browsers.pkcs11_table import p11_kit_table
+from native_host.browsers.pkcs11.table import p11_kit_table
+from native_host.browsers.templates import template
+from native_host.paths import xdg_config_home
 
 __all__ = [
     "Hidden",
@@ -123,8 +124,7 @@ def hidden_files() -> Iterator[Path]:
 
 
 def _folder() -> Path:
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return config / "pkcs11/modules"
+    return xdg_config_home() / "pkcs11/modules"
 
 
 def _of_the_system(root: Path) -> dict[str, dict[str, str]]:
@@ -178,6 +178,5 @@ def _quoted(word: str) -> str:
 
 
 def _filled(name: str, **values: str) -> bytes:
-    template = (data_folder() / name).read_text(encoding="utf-8")
-    text = re.sub(r"\{(\w+)\}", lambda match: values[match[1]], template)
+    text = re.sub(r"\{(\w+)\}", lambda match: values[match[1]], template(name))
     return text.encode(errors="surrogateescape")

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 import native_host
 from native_host.browsers import files, record
-from native_host.browsers.agent_files import agent_files
 from native_host.browsers.errors import NONE_FOUND, InstallError
-from native_host.browsers.hosts import HostName, host_names, manifest
-from native_host.browsers.launcher import launcher, python_path
+from native_host.browsers.native_messaging.agent_files import agent_files
+from native_host.browsers.native_messaging.hosts import HostName, host_names, manifest
+from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.record import launcher_path
 from native_host.browsers.table import Browser, Level, browsers
 

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The families of browsers as PKCS#11 knows them, out of ``pkcs11.toml``."""
 
-import os
 import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from native_host.browsers.hosts import Family, data_folder
+from native_host.browsers.table import Family
+from native_host.browsers.templates import template
+from native_host.paths import xdg_config_home, xdg_data_home
 
 __all__ = [
     "FAMILIES",
@@ -23,7 +24,7 @@ FAMILIES: tuple[Family, ...] = ("firefox", "chromium")
 
 @cache
 def _table() -> dict[str, dict[str, Any]]:
-    return tomllib.loads((data_folder() / "pkcs11.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(template("pkcs11.toml"))
 
 
 def p11_kit_table() -> dict[str, Any]:
@@ -52,10 +53,9 @@ def shared_databases(family: Family) -> tuple[Path, ...]:
 
 
 def _paths(family: Family, key: str) -> tuple[Path, ...]:
-    home = Path.home()
     places = {
-        "home": home,
-        "config": os.environ.get("XDG_CONFIG_HOME") or home / ".config",
-        "data": os.environ.get("XDG_DATA_HOME") or home / ".local/share",
+        "home": Path.home(),
+        "config": xdg_config_home(),
+        "data": xdg_data_home(),
     }
     return tuple(Path(each.format(**places)) for each in _table()[family].get(key, ()))

@@ -6,16 +6,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from native_host.browsers import files, nss, p11_kit, running
-from native_host.browsers.hosts import OWN_HOST, Family, filled_manifest, host_names
-from native_host.browsers.launcher import python_path
-from native_host.browsers.pkcs11_table import (
+from native_host.browsers import files
+from native_host.browsers.native_messaging.hosts import (
+    OWN_HOST,
+    filled_manifest,
+    host_names,
+)
+from native_host.browsers.native_messaging.launcher import python_path
+from native_host.browsers.pkcs11 import nss, p11_kit, running
+from native_host.browsers.pkcs11.table import (
     FAMILIES,
     profile_folders,
     programs,
     shared_databases,
 )
-from native_host.browsers.table import Browser, browsers
+from native_host.browsers.table import Browser, Family, browsers
 
 __all__ = [
     "NAME",
