@@ -8,6 +8,7 @@ from native_host.card.errors import CardRemovedError
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pcsc_calls import (
     Code,
+    ReaderState,
     check,
     establish_context,
     scard,
@@ -17,12 +18,6 @@ from native_host.card.pcsc_connection import PcscConnection
 from native_host.operations.card_status import Activation, activation_of
 
 __all__ = ["look", "wait_until_free"]
-
-# State bits, the same on all systems.
-_CHANGED = 0x0002
-_PRESENT = 0x0020
-_EXCLUSIVE = 0x0080
-_IN_USE = 0x0100
 
 # pcscd gives no event when a program ends without letting go of a card, so that is
 # looked for too, in milliseconds; only while some other program holds a card.
@@ -44,10 +39,10 @@ def wait_until_free(reader: str) -> None:
             code, found = status_change(context, _FORGOTTEN, [(reader, state)])
             if code != Code.TIMEOUT:
                 check(code, "SCardGetStatusChange")
-            state = found[0][1] & ~_CHANGED
-            if not state & _PRESENT:
+            state = found[0][1] & ~ReaderState.CHANGED
+            if not state & ReaderState.PRESENT:
                 raise CardRemovedError("The card was taken out of the reader.")
-            if not state & (_EXCLUSIVE | _IN_USE):
+            if not state & (ReaderState.EXCLUSIVE | ReaderState.IN_USE):
                 return
     finally:
         scard().SCardReleaseContext(context)

@@ -11,6 +11,7 @@ from enum import IntEnum, unique
 from typing import Protocol
 
 from native_host.card.errors import CardError
+from native_host.wipe import wipe
 
 __all__ = [
     "INS_CHANGE_REFERENCE_DATA",
@@ -67,7 +68,6 @@ class SW(IntEnum):
     SECURITY_STATUS = 0x6982
     BLOCKED = 0x6983
     INVALIDATED = 0x6984
-    CONDITIONS = 0x6985
     NOT_ALLOWED = 0x6986
     WRONG_DATA = 0x6A80
     NOT_SUPPORTED = 0x6A81
@@ -158,7 +158,7 @@ class CommandChannel:
         try:
             return self._receive(bytes(apdu))[1]
         finally:
-            apdu[:] = bytes(len(apdu))
+            wipe(apdu)
 
     def _once(self, command: Command) -> tuple[bytes, int]:
         data, status = self._receive(command.encode())

@@ -9,7 +9,7 @@ import importlib
 import logging
 import socket
 import sys
-from enum import IntEnum, unique
+from enum import IntEnum, IntFlag, unique
 from functools import cache
 from typing import Any
 
@@ -26,6 +26,7 @@ from native_host.commands import missing
 
 __all__ = [
     "Code",
+    "ReaderState",
     "check",
     "code_of",
     "establish_context",
@@ -59,6 +60,18 @@ class Code(IntEnum):
     RESET_CARD = 0x80100068
     REMOVED_CARD = 0x80100069
     SECURITY_VIOLATION = 0x8010006A
+
+
+class ReaderState(IntFlag):
+    """Bits of a reader's state, the same on all systems.
+
+    The high half counts insertions and removals.
+    """
+
+    CHANGED = 0x0002
+    PRESENT = 0x0020
+    EXCLUSIVE = 0x0080
+    IN_USE = 0x0100
 
 
 _HANGS_UP_WITHIN = 1.0  # seconds; polkit is asked meanwhile

@@ -10,6 +10,7 @@ from native_host.card.connection import CardConnection
 from native_host.card.errors import CardError, CardMuteError, CardRemovedError
 from native_host.card.pcsc_calls import (
     Code,
+    ReaderState,
     check,
     code_of,
     establish_context,
@@ -28,8 +29,6 @@ _BUSY_RETRY = 0.1
 _REMOVAL_PATIENCE = 0.8  # seconds that a reader may take to notice a card is gone
 
 _GET_FEATURE_REQUEST = 3400  # PC/SC part 10 §2.2; each system has a number for it
-
-_STATE_PRESENT = 0x0020
 
 
 class PcscConnection(CardConnection):
@@ -152,7 +151,7 @@ class PcscConnection(CardConnection):
             if change == Code.TIMEOUT:
                 break
             check(change, step)
-            state = found[0][1] & ~0x0002
-            if not state & _STATE_PRESENT:
+            state = found[0][1] & ~ReaderState.CHANGED
+            if not state & ReaderState.PRESENT:
                 raise CardRemovedError(f"The card was taken away. ({step}: {code:08X})")
         raise CardMuteError(f"The card does not answer. ({step}: {code:08X})")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from native_host.card.errors import CardError, PcscUnavailableError
 from native_host.card.pcsc_calls import (
     Code,
+    ReaderState,
     check,
     code_of,
     establish_context,
@@ -27,10 +28,6 @@ Readers = tuple[Reader, ...]
 # half of its state counts readers (Windows) or how often that has happened (pcsc-lite
 # 2.3): unless it goes back as it came, every wait ends at once.
 _PLUG_AND_PLAY = "\\\\?PnP?\\Notification"
-
-# State bits, the same on all systems; the high half counts insertions and removals.
-_CHANGED = 0x0002
-_PRESENT = 0x0020
 
 _SECOND_LOOK = 1000  # milliseconds
 
@@ -109,20 +106,14 @@ class ReaderMonitor:
             if len(known) == len(names) and readers != reported:
                 reported = readers
                 self._report(readers)
-            # Readers that are not known yet have the state 0, "unaware", and are
-            # answered for at once. A service that is just starting has no readers yet,
-            # and one that is found between listing and waiting would be missed, hence
-            # a second look.
-            states = [
-                (name, known[name].state if name in known else 0) for name in names
-            ]
-            states.append((_PLUG_AND_PLAY, plugged))
-            first_without = not names and not looked_again
-            looked_again = first_without
-            timeout = _SECOND_LOOK if first_without else scard().INFINITE
+            # A service that is just starting has no readers yet, and one that is found
+            # between listing and waiting would be missed, hence a second look.
+            looked_again = not names and not looked_again
+            timeout = _SECOND_LOOK if looked_again else scard().INFINITE
+            states = [*_states(names, known), (_PLUG_AND_PLAY, plugged)]
             code, found = status_change(context, timeout, states)
             if code in {Code.OK, Code.TIMEOUT}:
-                plugged = found[-1][1] & ~_CHANGED
+                plugged = found[-1][1] & ~ReaderState.CHANGED
             if code in {Code.CANCELLED, Code.TIMEOUT}:
                 continue
             if code in {Code.UNKNOWN_READER, Code.READER_UNAVAILABLE}:
@@ -134,8 +125,8 @@ class ReaderMonitor:
                 known[name] = self._heard(name, state, atr, known.get(name))
 
     def _heard(self, name: str, state: int, atr: bytes, last: _Known | None) -> _Known:
-        state &= ~_CHANGED
-        if not state & _PRESENT:
+        state &= ~ReaderState.CHANGED
+        if not state & ReaderState.PRESENT:
             return _Known(state, Reader(name))
         insertion = last.reader.insertion if last else 0
         if not (last and insertion and last.events == state >> 16):
@@ -148,6 +139,15 @@ class ReaderMonitor:
             events=state >> 16,
         )
         return _Known(state, reader)
+
+
+def _states(names: list[str], known: dict[str, _Known]) -> list[tuple[str, int]]:
+    """Return what was last heard of each reader, to wait for something else.
+
+    A reader that is not known yet has the state 0, "unaware", and is answered for at
+    once.
+    """
+    return [(name, known[name].state if name in known else 0) for name in names]
 
 
 def _list_readers(context: int) -> list[str]:

@@ -118,7 +118,7 @@ async def test_a_name_can_bring_no_markup_into_the_page(
 ) -> None:
     await visitor.log_in(ca, surname='SPECIMEN-<script>"&')
     _, page = await visitor.get("/en/session")
-    assert "SPECIMEN-&lt;script&gt;&quot;&amp;" in page
+    assert "SPECIMEN-&lt;script&gt;&#34;&amp;" in page
     assert "<script>" not in page
 
 

@@ -146,7 +146,7 @@ async def test_the_pages_are_well_formed_and_labelled(
         assert outline.references <= outline.ids
         assert outline.headings.count(1) == 1
         assert "<script>" not in page
-    assert "&lt;script&gt;&quot;.pdf" in pages[1]
+    assert "&lt;script&gt;&#34;.pdf" in pages[1]
     # Identifying is never said where PIN2 is asked for.
     assert "PIN2" in pages[0]
     assert "PIN1" not in pages[0]

@@ -9,14 +9,14 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import native_host
 from native_host.browsers import files, record
 from native_host.browsers.errors import NONE_FOUND, InstallError
-from native_host.browsers.native_messaging.agent_files import agent_files
+from native_host.browsers.native_messaging.agent_files import AgentFile, agent_files
 from native_host.browsers.native_messaging.hosts import HostName, host_names, manifest
 from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.record import launcher_path
@@ -90,43 +90,19 @@ def install(
     python = python_path()
     if level == "system":
         _refuse_unsafe_program(python)
-    folder_mode = 0o755 if level == "system" else 0o700
     path = launcher_path(level, root=root)
-    wanted: list[tuple[Change, bytes, int]] = []
-    changes: list[Change] = []
-
-    def want(content: bytes, mode: int, change: Change) -> None:
-        if files.read(Path(change.path)) == content:
-            changes.append(Change(**{**asdict(change), "action": "unchanged"}))
-        else:
-            changes.append(change)
-            wanted.append((change, content, mode))
-
-    want(launcher(python), 0o755, Change(str(path), "written"))
     starters = agent_files(level, python, root=root)
-    changes += [
+    wanted = [
+        _file(launcher(python), 0o755, Change(str(path), "written")),
+        *_manifests(targets, path, tuple(extensions), level, root),
+    ]
+    started = [
         Change(str(each.path), "unchanged" if each.is_there() else "written")
         for each in starters
     ]
-    extensions = tuple(extensions)
-    for target in targets:
-        for host in host_names():
-            place = target.place / f"{host.name}.json"
-            name = target.browser.name
-            if host.shared and _is_taken(host, target, level, root):
-                changes.append(Change(str(place), "kept", name, host.name))
-                continue
-            content = manifest(host, target.browser.family, path, extensions)
-            want(content, 0o644, Change(str(place), "written", name, host.name))
     if not dry_run:
-        for change, content, mode in wanted:
-            made = files.write(
-                Path(change.path), content, mode=mode, folder_mode=folder_mode
-            )
-            record.note_folders(level, root, made)
-        for each in starters:
-            if not each.is_there():
-                record.note_folders(level, root, each.write(folder_mode))
+        _write(wanted, starters, level, root)
+    changes = [wanted[0].change, *started, *(each.change for each in wanted[1:])]
     served = {target.browser.name for target in targets}
     return Report(
         level=level,
@@ -164,19 +140,71 @@ def uninstall(
     ]
     gone = [Change(str(place), "removed", b.name, place.stem) for place, b in chosen]
     if len(chosen) == len(everywhere):
-        ours = [
-            str(each.path)
-            for each in agent_files(level, python_path(), root=root)
-            if each.is_ours()
-        ]
-        if files.read(path) is not None:
-            ours.insert(0, str(path))
-        gone += [Change(each, "removed") for each in ours]
+        gone += [Change(str(each), "removed") for each in _besides(level, root)]
     if not dry_run:
         for change in gone:
             files.remove(Path(change.path))
         record.remove_folders(level, root)
     return Report(level=level, dry_run=dry_run, changes=tuple(gone))
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that belongs there, and what its writing would change."""
+
+    change: Change
+    content: bytes = b""
+    mode: int = 0o644
+
+
+def _file(content: bytes, mode: int, change: Change) -> _File:
+    if files.read(Path(change.path)) == content:
+        change = replace(change, action="unchanged")
+    return _File(change, content, mode)
+
+
+def _write(
+    wanted: Iterable[_File], starters: Iterable[AgentFile], level: Level, root: Path
+) -> None:
+    folder_mode = 0o755 if level == "system" else 0o700
+    for each in wanted:
+        if each.change.action == "written":
+            path = Path(each.change.path)
+            made = files.write(
+                path, each.content, mode=each.mode, folder_mode=folder_mode
+            )
+            record.note_folders(level, root, made)
+    for starter in starters:
+        if not starter.is_there():
+            record.note_folders(level, root, starter.write(folder_mode))
+
+
+def _manifests(
+    targets: Iterable[_Target],
+    launcher: Path,
+    extensions: Iterable[str],
+    level: Level,
+    root: Path,
+) -> Iterator[_File]:
+    for target in targets:
+        name = target.browser.name
+        for host in host_names():
+            place = str(target.place / f"{host.name}.json")
+            if host.shared and _is_taken(host, target, level, root):
+                yield _File(Change(place, "kept", name, host.name))
+            else:
+                content = manifest(host, target.browser.family, launcher, extensions)
+                yield _file(content, 0o644, Change(place, "written", name, host.name))
+
+
+def _besides(level: Level, root: Path) -> Iterator[Path]:
+    """Return the files of an installation besides the manifests, as far as there."""
+    path = launcher_path(level, root=root)
+    if files.read(path) is not None:
+        yield path
+    for each in agent_files(level, python_path(), root=root):
+        if each.is_ours():
+            yield each.path
 
 
 def _targets(chosen: Iterable[Browser], *, named: bool) -> Iterator[_Target]:
