@@ -24,6 +24,7 @@ from native_host.errors import KortillaError, ProgramNotRunningError
 from native_host.log import log_unexpected
 from native_host.paths import runtime_folder
 from native_host.pkcs11.program import ForeignPeerError, Program, peer_pid
+from native_host.race import race
 from native_host.task_set import TaskSet
 
 __all__ = [
@@ -130,13 +131,10 @@ class ControlServer:
                 return
             async with asyncio.timeout(_REQUEST_TIMEOUT):
                 line = await reader.readline()
-            async with asyncio.TaskGroup() as group:
-                disconnection = group.create_task(_raise_at_disconnection(reader))
-                answer = await self._answer(line)
-                disconnection.cancel()
+            answer = await race(self._answer(line), _raise_at_disconnection(reader))
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
-        except* (ForeignPeerError, OSError, ValueError):
+        except (ForeignPeerError, OSError, ValueError):
             pass
         finally:
             writer.close()
