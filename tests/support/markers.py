@@ -42,7 +42,10 @@ PLACES = {
     "browser": "browser",
     "cli/test_ends.py": "slow",
     "host/test_caller.py": "slow",
+    "host/test_framing.py": "slow",
     "host/test_life.py": "slow",
+    "host/test_own_page.py": "slow",
+    "host/test_sign_life.py": "slow",
     "host/test_sign_web_eid.py": "slow",
     "kortilla/test_token_command.py": "slow",
     "kortilla/test_wsgi.py": "slow",
@@ -54,6 +57,7 @@ PLACES = {
     "operations/test_random_activation.py": "slow",
     "operations/test_random_faults.py": "slow",
     "pin_prompt/test_decoding.py": "slow",
+    "pin_prompt/test_signing.py": "slow",
     "repository/test_extras.py": "slow",
     "repository/test_locks.py": "slow",
     "repository/test_package.py": "slow",
@@ -109,8 +113,8 @@ def _named(thing: object) -> Iterator[tuple[str, Any]]:
             yield "", inspect.unwrap(method) if callable(method) else None
         yield from (("", base) for base in thing.__bases__)
     elif isinstance(thing, types.FunctionType):
-        thing = inspect.unwrap(thing)
-        yield from _named_in(thing.__code__, thing.__globals__)
+        function: Any = inspect.unwrap(thing)
+        yield from _named_in(function.__code__, function.__globals__)
 
 
 def _named_in(
