@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: MIT
-// Runs in each frame, in a world of its own, and passes messages on (PROTOCOL.md §1,
-// §2). It decides nothing but what only it can see: whether an event is real, whether a
-// person has just clicked, whose the frames above are, and what the documents hold that
-// are to be signed. One plain file: content scripts can't be modules.
+// The content script of each frame, in its isolated world. It passes messages between the
+// page and the background (PROTOCOL.md §1, §2), and adds what only it can observe: trusted
+// events, user activation, the origins of the frames above, and the documents to sign.
+// One classic script: content scripts can't be modules.
 "use strict";
 
 (() => {
   /** @type {typeof chrome} */
   const browser = Reflect.get(globalThis, "browser") ?? chrome;
 
-  const LONGEST_MESSAGE = 32_768;
-  const MOST_PENDING = 16;
-  const MOST_DOCUMENTS = 20;
-  const MOST_BYTES = 20_000_000;
+  /** In UTF-16 code units of JSON. */
+  const MAX_MESSAGE = 32_768;
+  const MAX_PENDING = 16;
+  const MAX_DOCUMENTS = 20;
+  const MAX_BYTES = 20_000_000;
   const CHUNK_BYTES = 32_768;
-  const MOST_UNANSWERED = 8;
+  const MAX_UNACKNOWLEDGED = 8;
   const WEB_EID = /^web-eid:(?:status|authenticate|get-signing-certificate|sign)$/;
   const REPLY = /-(?:ack|progress|success|failure)$/;
   const ID = /^[A-Za-z0-9_-]{1,64}$/;
 
-  /** What this file itself may have to say, by code. @type {Record<string, string>} */
-  const SENTENCES = {
+  /** The messages of this script's own errors, by code. @type {Record<string, string>} */
+  const MESSAGES = {
     BUSY: "The same action, or too many requests of this document, are pending.",
     CONTEXT_INSECURE: "The document is not a secure context.",
     DOCUMENT_UNREADABLE: "A document could not be read, or has changed meanwhile.",
@@ -30,14 +31,14 @@
     REQUEST_CANCELLED: "The page was left.",
   };
 
-  /** What Web eID calls differently. @type {Record<string, string>} */
+  /** Web eID's codes where they differ, by our codes. @type {Record<string, string>} */
   const WEB_EID_CODES = {
     BUSY: "ACTION_PENDING",
     INVALID_MESSAGE: "NATIVE_INVALID_ARGUMENT",
     REQUEST_CANCELLED: "USER_CANCELLED",
   };
 
-  // A sandboxed document has no origin that could be named; it is only told off.
+  // A sandboxed document has an opaque origin. Its requests are only ever refused.
   const target = self.origin === "null" ? "*" : self.origin;
 
   /**
@@ -47,25 +48,21 @@
    * @property {(code: string) => void} fail
    */
 
-  /**
-   * Requests under way, by id (Web eID has none: by action).
-   *
-   * @type {Map<string, Pending>}
-   */
+  /** Unanswered requests, by id; Web eID's, by action. @type {Map<string, Pending>} */
   const pending = new Map();
 
   /**
-   * Ports whose request is answered, but which tell of this document's end.
+   * The open ports. A port may outlive its answer, to report the end of this document.
    *
    * @type {Set<chrome.runtime.Port>}
    */
-  const lingering = new Set();
+  const ports = new Set();
 
-  /** How to tell of requests that ended when the document was left. */
-  const left = /** @type {((code: string) => void)[]} */ ([]);
+  /** Requests that ended when the document was hidden. @type {Pending[]} */
+  const hidden = [];
 
   window.addEventListener("message", (event) => {
-    // A page can forge origin and source of an event that it makes up, not isTrusted.
+    // A page can forge the origin and source of a synthetic event, but not isTrusted.
     if (!event.isTrusted || event.source !== window) return;
     const action = event.data?.action;
     if (typeof action !== "string" || !/^(?:kortilla|web-eid):/.test(action)) return;
@@ -77,21 +74,18 @@
     }
   });
 
-  // The browser closes the ports of a document that goes; of one that is kept for
-  // "back", not each browser does. Such a document is told when it comes back: Firefox
-  // delivers nothing to one that goes.
+  // A browser closes the ports of a document that is destroyed, but not always those of
+  // one in the back/forward cache. Firefox delivers no message to a hidden document, so
+  // its requests fail when it is shown again.
   window.addEventListener("pagehide", () => {
-    for (const { port, upload, fail } of pending.values()) {
-      upload.stop();
-      port.disconnect();
-      left.push(fail);
-    }
-    for (const port of lingering) port.disconnect();
+    for (const port of ports) port.disconnect();
+    for (const { upload } of pending.values()) upload.stop();
+    hidden.push(...pending.values());
+    ports.clear();
     pending.clear();
-    lingering.clear();
   });
   window.addEventListener("pageshow", () => {
-    for (const fail of left.splice(0)) fail("REQUEST_CANCELLED");
+    for (const { fail } of hidden.splice(0)) fail("REQUEST_CANCELLED");
   });
 
   if (window === window.top) {
@@ -105,11 +99,11 @@
    * @param {unknown} data
    */
   function receiveWebEid(action, data) {
-    const text = asText(data);
+    const text = toJson(data);
     /** @param {string} code */
     const fail = (code) => {
       const name = WEB_EID_CODES[code] ?? code;
-      const error = { code: `ERR_WEBEID_${name}`, message: SENTENCES[code] };
+      const error = { code: `ERR_WEBEID_${name}`, message: MESSAGES[code] };
       reply({ action: `${action}-failure`, error });
     };
     reply({ action: `${action}-ack` });
@@ -123,12 +117,12 @@
    * @param {{id: unknown}} data
    */
   function receiveKortilla(action, data) {
-    const taken = action === "kortilla:sign" ? takeDocuments(data) : null;
-    const text = asText(taken?.message ?? data);
+    const extracted = action === "kortilla:sign" ? extractDocuments(data) : null;
+    const text = toJson(extracted?.message ?? data);
     const id = typeof data.id === "string" && ID.test(data.id) ? data.id : null;
     /** @param {string} code */
     const fail = (code) => {
-      const error = { code, message: SENTENCES[code] };
+      const error = { code, message: MESSAGES[code] };
       reply({ action: `${action}-failure`, id, error });
     };
     if (text === null || id === null) {
@@ -140,23 +134,23 @@
       if (Object.keys(data).length > 2) fail("INVALID_ARGUMENT");
       else whenShown(cancel, action, id);
     } else if (!window.isSecureContext) fail("CONTEXT_INSECURE");
-    else if (taken?.isWrong) fail("INVALID_ARGUMENT");
-    else whenShown(send, id, text, taken?.blobs ?? [], fail);
+    else if (extracted?.isInvalid) fail("INVALID_ARGUMENT");
+    else whenShown(send, id, text, extracted?.blobs ?? [], fail);
   }
 
   /**
-   * Act once the document is shown: Chromium counts a page that it loads ahead as a
+   * Call a function once the document is shown: Chromium treats a prerendered page as a
    * frame until then.
    *
    * @template {unknown[]} A
-   * @param {(...args: A) => void} act
+   * @param {(...args: A) => void} callback
    * @param {A} args
    */
-  function whenShown(act, ...args) {
+  function whenShown(callback, ...args) {
     if (Reflect.get(document, "prerendering")) {
-      const listener = () => act(...args);
+      const listener = () => callback(...args);
       document.addEventListener("prerenderingchange", listener, { once: true });
-    } else act(...args);
+    } else callback(...args);
   }
 
   /**
@@ -170,12 +164,11 @@
   }
 
   /**
-   * Hand a request to the background, on a port of its own, and its answers to the
-   * page.
+   * Send a request to the background on a port of its own, and the answers to the page.
    *
-   * @param {string} key
-   * @param {string} text
-   * @param {Blob[]} blobs what follows the text, in chunks
+   * @param {string} key its id; of Web eID, its action
+   * @param {string} text JSON
+   * @param {Blob[]} blobs that follow in chunks
    * @param {(code: string) => void} fail
    */
   function send(key, text, blobs, fail) {
@@ -183,164 +176,157 @@
       fail(WEB_EID.test(key) ? "BUSY" : "INVALID_ARGUMENT");
       return;
     }
-    if (pending.size >= MOST_PENDING) {
+    if (pending.size >= MAX_PENDING) {
       fail("BUSY");
       return;
     }
-    const { isActive, hasBeenActive } = navigator.userActivation;
     /** @type {chrome.runtime.Port} */
     let port;
     try {
       port = browser.runtime.connect();
     } catch {
-      // Chromium leaves the script of an extension that has gone running in its pages.
+      // In Chromium a content script outlives its extension.
       fail("EXTENSION_UNAVAILABLE");
       return;
     }
-    const upload = new Upload(port, blobs, () => {
-      if (!settle()) return;
-      port.disconnect();
-      fail("DOCUMENT_UNREADABLE");
-    });
-    const entry = { port, upload, fail };
-    // The port outlives its answer, and the page may have asked anew under the same key.
-    const isPending = () => pending.get(key) === entry;
-    /** @returns {boolean} whether this request, and no other, was still unanswered */
-    const settle = () => {
+    const upload = new Upload(port);
+    const request = { port, upload, fail };
+    ports.add(port);
+    pending.set(key, request);
+    // After the answer, a new request may have the same key.
+    const isPending = () => pending.get(key) === request;
+    /** @param {string} [code] of an error */
+    const end = (code) => {
       upload.stop();
-      return isPending() && pending.delete(key);
+      if (!isPending()) return;
+      pending.delete(key);
+      if (code !== undefined) fail(code);
     };
-    pending.set(key, entry);
     port.onMessage.addListener((message) => {
       if (!isPending()) return;
       reply(message);
-      if (message.action.endsWith("-progress")) {
-        if (message.progress === "receiving") upload.goOn(message.done);
-        return;
-      }
-      settle();
-      lingering.add(port);
+      if (!message.action.endsWith("-progress")) end();
+      else if (message.progress === "receiving") upload.acknowledge(message.done);
     });
     port.onDisconnect.addListener(() => {
-      lingering.delete(port);
-      if (settle()) fail("EXTENSION_UNAVAILABLE");
+      ports.delete(port);
+      end("EXTENSION_UNAVAILABLE");
     });
-    const ancestorsAreOwn = areAncestorsOwn();
-    port.postMessage({ text, ancestorsAreOwn, isActive, hasBeenActive });
-    upload.goOn(0);
+    const { isActive, hasBeenActive } = navigator.userActivation;
+    const ancestorsAreSameOrigin = areAncestorsSameOrigin();
+    port.postMessage({ text, ancestorsAreSameOrigin, isActive, hasBeenActive });
+    upload.run(blobs).catch(() => {
+      if (!isPending() || upload.isStopped) return;
+      ports.delete(port);
+      port.disconnect();
+      end("DOCUMENT_UNREADABLE");
+    });
   }
 
-  /**
-   * Documents on their way over a port: chunk by chunk, in order, and never more than
-   * eight that the host has not taken yet.
-   */
+  /** The upload of documents over a port: chunk by chunk, in order. */
   class Upload {
+    isStopped = false;
     #port;
-    #blobs;
-    #onUnreadable;
     #reader = new FileReader();
-    /** Where each unanswered chunk ends, in bytes of all documents. @type {number[]} */
-    #unanswered = [];
-    #document = 0;
-    #number = 0;
-    #sent = 0;
+    /** The end of each unacknowledged chunk, in bytes of all documents. @type {number[]} */
+    #unacknowledged = [];
+    #resume = () => {};
+
+    /** @param {chrome.runtime.Port} port */
+    constructor(port) {
+      this.#port = port;
+    }
 
     /**
-     * @param {chrome.runtime.Port} port
+     * Send all chunks; at most eight are unacknowledged.
+     *
      * @param {Blob[]} blobs
-     * @param {() => void} onUnreadable
+     * @returns {Promise<void>} rejects if a document can't be read, or has changed
      */
-    constructor(port, blobs, onUnreadable) {
-      this.#port = port;
-      this.#blobs = blobs;
-      this.#onUnreadable = onUnreadable;
-      this.#reader.onload = () => this.#sendChunk();
-      this.#reader.onerror = () => this.#giveUp();
+    async run(blobs) {
+      let sent = 0;
+      for (const [document, blob] of blobs.entries()) {
+        for (let start = 0; start < blob.size; start += CHUNK_BYTES) {
+          const size = Math.min(CHUNK_BYTES, blob.size - start);
+          const data = await this.#read(blob.slice(start, start + size));
+          // In Firefox a file that has shrunk gives fewer bytes without an error.
+          if (data.replace(/=+$/, "").length !== Math.ceil((size * 4) / 3)) {
+            throw new Error("The file has changed.");
+          }
+          const number = start / CHUNK_BYTES;
+          this.#port.postMessage({ chunk: { document, number, data } });
+          sent += size;
+          this.#unacknowledged.push(sent);
+          while (this.#unacknowledged.length >= MAX_UNACKNOWLEDGED) {
+            await new Promise((resolve) => {
+              this.#resume = () => resolve(undefined);
+            });
+            if (this.isStopped) return;
+          }
+        }
+      }
     }
 
     /** @param {number} done how many bytes the host has */
-    goOn(done) {
-      this.#unanswered = this.#unanswered.filter((end) => end > done);
-      this.#readChunk();
+    acknowledge(done) {
+      this.#unacknowledged = this.#unacknowledged.filter((end) => end > done);
+      this.#resume();
     }
 
-    /** Read no more, and let go of what is left. */
+    /** Read and send nothing more, and release the documents. */
     stop() {
-      this.#blobs.length = 0; // the list itself may be known elsewhere
+      this.isStopped = true;
       this.#reader.abort();
+      this.#resume();
     }
 
-    #readChunk() {
-      if (this.#reader.readyState === FileReader.LOADING) return;
-      if (this.#unanswered.length >= MOST_UNANSWERED) return;
-      while (this.#blobs[0] && this.#offset >= this.#blobs[0].size) {
-        this.#blobs.shift();
-        this.#document += 1;
-        this.#number = 0;
-      }
-      const rest = this.#blobs[0]?.slice(this.#offset, this.#offset + CHUNK_BYTES);
-      // As text: in Firefox an ArrayBuffer would stay the page's.
-      if (rest) this.#reader.readAsDataURL(rest);
-    }
-
-    #sendChunk() {
-      const [blob] = this.#blobs;
-      if (!blob) return;
-      const size = Math.min(CHUNK_BYTES, blob.size - this.#offset);
-      const url = String(this.#reader.result);
-      const data = url.slice(url.indexOf(",") + 1);
-      // Firefox reads what a file holds now, also when that has become less.
-      if (data.replace(/=+$/, "").length !== Math.ceil((size * 4) / 3)) {
-        this.#giveUp();
-        return;
-      }
-      this.#sent += size;
-      this.#unanswered.push(this.#sent);
-      const chunk = { document: this.#document, number: this.#number, data };
-      this.#number += 1;
-      this.#port.postMessage({ chunk });
-      this.#readChunk();
-    }
-
-    #giveUp() {
-      this.stop();
-      this.#onUnreadable();
-    }
-
-    /** @returns {number} where the next chunk of the document begins, in bytes */
-    get #offset() {
-      return this.#number * CHUNK_BYTES;
+    /**
+     * @param {Blob} blob
+     * @returns {Promise<string>} base64; rejects if it can't be read, and after `stop()`
+     */
+    #read(blob) {
+      return new Promise((resolve, reject) => {
+        const reader = this.#reader;
+        reader.onload = () => {
+          const url = String(reader.result);
+          resolve(url.slice(url.indexOf(",") + 1));
+        };
+        reader.onerror = reader.onabort = () => reject(reader.error);
+        // As a data URL: in Firefox an ArrayBuffer would belong to the page.
+        reader.readAsDataURL(blob);
+      });
     }
   }
 
   /**
-   * Take the Blobs out of a request to sign: its JSON tells their sizes instead.
+   * Take the Blobs out of a request to sign, and put their sizes into the message. No
+   * byte of them is read.
    *
    * @param {object} data
-   * @returns {{message: object, blobs: Blob[], isWrong?: boolean} | null} null when
-   *   there is no list of documents; not a byte of them has been read
+   * @returns {{message: object, blobs: Blob[], isInvalid?: boolean} | null} null if it
+   *   has no list of documents
    */
-  function takeDocuments(data) {
-    const wrong = { message: {}, blobs: [], isWrong: true };
+  function extractDocuments(data) {
+    const invalid = { message: {}, blobs: [], isInvalid: true };
     try {
       const documents = Reflect.get(data, "documents");
       if (!Array.isArray(documents)) return null;
-      if (documents.length > MOST_DOCUMENTS) return wrong;
+      if (documents.length > MAX_DOCUMENTS) return invalid;
       const blobs = [];
       const headers = [];
       let total = 0;
       for (const { bytes, ...header } of documents) {
-        // Throws for whatever is no Blob, also for what only looks like one.
+        // Throws for anything that is not a Blob, including its imitations.
         const size = Number(Reflect.get(Blob.prototype, "size", bytes));
-        if ("size" in header) return wrong;
+        if ("size" in header) return invalid;
         blobs.push(bytes);
         headers.push({ ...header, size });
         total += size;
       }
       const message = { ...data, documents: headers };
-      return total > MOST_BYTES ? wrong : { message, blobs };
+      return total > MAX_BYTES ? invalid : { message, blobs };
     } catch {
-      return wrong;
+      return invalid;
     }
   }
 
@@ -350,23 +336,23 @@
   }
 
   /**
-   * The message as JSON: a copy that the page can't change any more, and the same in
-   * both browsers.
+   * Convert a message to JSON: a copy that the page can't change any more, and the same
+   * in both browsers.
    *
    * @param {unknown} data
-   * @returns {string | null} null when it is too large, or no object that JSON can say
+   * @returns {string | null} null if it is too large, or not a JSON object
    */
-  function asText(data) {
+  function toJson(data) {
     try {
       const text = JSON.stringify(data);
-      return text.startsWith("{") && text.length <= LONGEST_MESSAGE ? text : null;
+      return text.startsWith("{") && text.length <= MAX_MESSAGE ? text : null;
     } catch {
       return null;
     }
   }
 
   /** @returns {boolean} whether all frames above have this document's origin */
-  function areAncestorsOwn() {
+  function areAncestorsSameOrigin() {
     /** @type {Window} */
     let frame = window;
     while (frame !== frame.parent) {
@@ -374,7 +360,7 @@
       try {
         if (frame.origin !== self.origin) return false;
       } catch {
-        return false; // a foreign frame may not even be asked
+        return false; // reading a cross-origin frame throws
       }
     }
     return true;

@@ -1,19 +1,38 @@
 # SPDX-License-Identifier: MIT
-"""What an e-service installs: login with the Finnish Citizen Certificate.
+"""Login with the Finnish Citizen Certificate, for e-services.
 
-``validate`` checks one token; ``LoginService`` is login without any web framework;
-``kortilla.aiohttp``, ``.starlette`` and ``.django`` put it on an application's routes,
-and ``.background`` is an event loop for servers that have none. ``validate_signer``
-says who signed, ``kortilla.signing`` also what; ``validate_client`` says who a TLS
-client is whose certificate a server asked for. ``kortilla-server trust update`` gets
+``validate`` checks one token. ``LoginService`` is login without a web framework;
+``kortilla.aiohttp``, ``.starlette`` and ``.django`` add its routes to an application,
+and ``.background`` runs an event loop for servers that have none. ``validate_signer``
+returns who signed, ``kortilla.signing`` also verifies what was signed;
+``validate_client`` returns who the client of a TLS connection is. ``kortilla.testing``
+has a mock card for a service's own tests. ``kortilla-server trust update`` downloads
 the CA certificates that ``Trust.from_folder`` reads.
 """
 
-from kortilla.errors import RelyingPartyError
-from kortilla.validation.identity import Identity
-from kortilla.validation.trust import Trust
-from kortilla.validation.validator import validate, validate_client, validate_signer
-from kortilla.web.login import LoginService
+from typing import TYPE_CHECKING
+
+from kortilla.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from kortilla.errors import RelyingPartyError
+    from kortilla.validation.identity import Identity
+    from kortilla.validation.trust import Trust
+    from kortilla.validation.validator import validate, validate_client, validate_signer
+    from kortilla.web.login import LoginService
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "Identity": "kortilla.validation.identity",
+            "LoginService": "kortilla.web.login",
+            "RelyingPartyError": "kortilla.errors",
+            "Trust": "kortilla.validation.trust",
+            "validate": "kortilla.validation.validator",
+            "validate_client": "kortilla.validation.validator",
+            "validate_signer": "kortilla.validation.validator",
+        },
+    )
 
 __all__ = [
     "Identity",

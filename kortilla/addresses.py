@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What an IP address is under another form of it."""
+"""IPv4 addresses that are embedded in IPv6 addresses."""
 
 import ipaddress
 
@@ -11,9 +11,9 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052 §2.1
 
 
 def embedded_ipv4(address: IPAddress) -> ipaddress.IPv4Address | None:
-    """Return the IPv4 address that an IPv6 address stands for, if it does.
+    """Return the IPv4 address that an IPv6 address embeds, or None.
 
-    That is one of ``::ffff:0:0/96`` (IPv4-mapped), 6to4 or NAT64.
+    IPv4-mapped (``::ffff:0:0/96``), 6to4 and NAT64 addresses embed one.
     """
     if isinstance(address, ipaddress.IPv4Address):
         return None

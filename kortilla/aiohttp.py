@@ -12,10 +12,10 @@ from aiohttp import web
 from kortilla.errors import StoreUnavailableError
 from kortilla.validation.identity import Identity
 from kortilla.web import http
+from kortilla.web.error_responses import error_response
 from kortilla.web.http import BrokenBodyError, Headers, Response
 from kortilla.web.login import LoginService
-from kortilla.web.refusals import refuse
-from kortilla.web.routes import PROBES, LoginRoutes, taken
+from kortilla.web.routes import PROBES, LoginRoutes, route_conflict
 from kortilla.web.sessions import SessionStore
 
 __all__ = [
@@ -38,15 +38,15 @@ def setup(
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
 ) -> None:
-    """Give an application card login below ``prefix``, and sessions to hold it.
+    """Add card login to an application, with its routes below ``prefix``.
 
-    ``sessions`` is where the sessions are; in memory, unless given. Their cookie is
-    card login's own, beside whatever sessions the application has. The service is
-    closed when the application is cleaned up.
+    ``sessions`` is the session store; by default it is in memory. Card login has its
+    own cookie, independent of the application's sessions. The service is closed when
+    the application is cleaned up.
 
     Raises ``RuntimeError`` at a second call: an application has one login. A mounted
-    one has its own, or else the login of the one around it. The application does not
-    start where a route of its own takes what is card login's.
+    application has its own, or uses the login of its parent. The application does not
+    start if another route takes a path of card login.
     """
     if _ROUTES in app:
         raise RuntimeError(
@@ -58,7 +58,7 @@ def setup(
 
     async def answer(request: web.Request) -> web.Response:
         return _response(
-            await routes.answer(
+            await routes.handle(
                 http.Request(
                     method=request.method,
                     path=f"/{request.match_info['path']}",
@@ -83,18 +83,18 @@ def setup(
             found = await app.router.resolve(make_mocked_request(method, url))
             if found.handler is not answer:
                 other = found.route.resource
-                raise taken(url, repr(other.canonical if other else "another"))
+                raise route_conflict(url, repr(other.canonical if other else "another"))
 
     app.on_startup.append(check_reached)
-    app.middlewares.append(_answer_store_away)
+    app.middlewares.append(_handle_store_unavailable)
     app.on_cleanup.append(close)
 
 
 def add_files(app: web.Application, prefix: str, folder: Path) -> None:
     """Serve the files of a folder, each at its own route.
 
-    Unlike aiohttp's static route it makes no path of what a request says: a name that
-    is too long for the file system is not an error of the server.
+    Unlike aiohttp's static route it builds no path from a request, so that a name that
+    is too long for the file system is no server error.
     """
     for file in folder.rglob("*.*"):
 
@@ -105,17 +105,17 @@ def add_files(app: web.Application, prefix: str, folder: Path) -> None:
 
 
 async def current_identity(request: web.Request) -> Identity | None:
-    """Return who is logged in in the request's browser session, or None.
+    """Return the person who is logged in in the request's session, or None.
 
-    ``StoreUnavailableError``, while the sessions can't be reached, may pass through a
-    handler: it becomes an answer with 503.
+    Raises ``StoreUnavailableError`` while the session store can't be reached. A handler
+    need not catch it: the response is then 503.
     """
     headers = Headers(request.headers.items())
     return await _routes(request).current_identity(headers)
 
 
 async def end_session(request: web.Request, response: web.StreamResponse) -> None:
-    """End the request's browser session; ``response`` takes its cookie away.
+    """End the request's browser session; ``response`` deletes its cookie.
 
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
@@ -125,7 +125,7 @@ async def end_session(request: web.Request, response: web.StreamResponse) -> Non
 
 
 def is_same_origin(request: web.Request, origin: str) -> bool:
-    """Tell whether a request that changes something came from the service's own page.
+    """Return whether a state-changing request came from the service's own page.
 
     See ``kortilla.web.http.is_same_origin``.
     """
@@ -143,13 +143,13 @@ def _routes(request: web.Request) -> LoginRoutes:
 
 
 @web.middleware
-async def _answer_store_away(
+async def _handle_store_unavailable(
     request: web.Request, handler: _Handler
 ) -> web.StreamResponse:
     try:
         return await handler(request)
     except StoreUnavailableError as error:
-        return _response(refuse(error, Headers(request.headers.items())))
+        return _response(error_response(error, Headers(request.headers.items())))
 
 
 async def _body(request: web.Request) -> AsyncIterator[bytes]:

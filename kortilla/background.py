@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""One event loop in a thread, for a server that has none that lasts (WSGI).
+"""An event loop in a background thread, for WSGI servers.
 
-A connection belongs to the event loop that opened it, and a synchronous server makes a
-loop for one call and closes it. So a process has one here. It begins when it is first
-needed, which is after a server has forked its workers; a child of a later fork gets its
-own. It ends with the process.
+A connection belongs to the event loop that opened it, but a synchronous server makes a
+new loop for each call. So this module runs one loop for the process. It starts at its
+first use, after the server has forked its workers, and ends with the process. A process
+that forks later gets another loop.
 
     person = background.run(validate_signer(der, trust=trust, revocation=revocation))
 
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-#: Seconds that all which ends with the loop may take together.
+#: Seconds that closing everything may take at the end of the process.
 _EXIT_SECONDS = 5.0
 
 _lock = threading.Lock()
@@ -38,7 +38,7 @@ _closers: list[Callable[[], Awaitable[None]]] = []
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the process's loop, and wait for its result.
 
-    For synchronous code. Raises ``RuntimeError`` where an event loop runs already:
+    For synchronous code. Raises ``RuntimeError`` in a thread with a running event loop:
     await the coroutine there.
     """
     try:
@@ -51,7 +51,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         return future.result()
     except BaseException:
-        # A server's own limit of time ends the wait: nobody wants the result.
+        # The server's own time-out ended the wait: nobody wants the result.
         future.cancel()
         raise
 
@@ -65,9 +65,10 @@ async def call(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def at_exit(close: Callable[[], Awaitable[None]]) -> None:
-    """Have something closed on the loop when the process ends, if the loop ever began.
+    """Register a function to call on the loop when the process ends.
 
-    For what has its connections there: ``at_exit(stores.close)``.
+    For objects with connections on the loop: ``at_exit(stores.close)``. It is not
+    called if the loop never started.
     """
     _closers.append(close)
 
@@ -77,7 +78,7 @@ def _started() -> asyncio.AbstractEventLoop:
     with _lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
-            # A daemon: the interpreter would wait for another one before atexit.
+            # The interpreter waits for threads that are no daemons before atexit.
             _thread = threading.Thread(
                 target=_loop.run_forever, name="kortilla-loop", daemon=True
             )
@@ -117,7 +118,7 @@ async def _close_all() -> None:
 
 
 def _forget() -> None:
-    """Leave the parent's loop, whose thread is not in this process, to the parent."""
+    """Drop the parent's loop after a fork: its thread is not in this process."""
     global _loop, _thread, _lock  # noqa: PLW0603 - a process has one
     _loop = _thread = None
     _lock = threading.Lock()

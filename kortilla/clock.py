@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The time that validation, sessions and signatures go by."""
+"""The clock of validation, sessions and signatures."""
 
 from datetime import UTC, datetime
 

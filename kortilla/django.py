@@ -3,13 +3,13 @@
 
 In ``urls.py``, ``path("auth/", include(urls(service)))`` adds the routes of
 ``kortilla.web.routes``. In ``MIDDLEWARE``,
-``kortilla.django.StoreAwayMiddleware`` answers for pages whose sessions can't be
-reached.
+``kortilla.django.StoreUnavailableMiddleware`` responds with 503 while the session store
+can't be reached.
 
-Under an ASGI server, ``bounded(get_asgi_application())`` in ``asgi.py`` is what the
-server is given. Under a WSGI server all that this module does runs on the one event
-loop of ``kortilla.background``. There nobody can bound how long a body takes: the
-server in front, which a WSGI server has to have, does.
+For an ASGI server, ``asgi.py`` has ``bounded(get_asgi_application())``. Under a WSGI
+server this module runs everything on the event loop of ``kortilla.background``. The
+reverse proxy in front of a WSGI server must limit how long a body may take: Python code
+can't.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -43,14 +43,14 @@ from kortilla.web.asgi import (
     refuse_websocket,
     send,
 )
+from kortilla.web.error_responses import error_response
 from kortilla.web.http import BrokenBodyError, Headers, RequestRefusedError, Response
 from kortilla.web.login import LoginService
-from kortilla.web.refusals import refuse
-from kortilla.web.routes import MAX_BODY_BYTES, PROBES, LoginRoutes, taken
+from kortilla.web.routes import MAX_BODY_BYTES, PROBES, LoginRoutes, route_conflict
 from kortilla.web.sessions import SessionStore
 
 __all__ = [
-    "StoreAwayMiddleware",
+    "StoreUnavailableMiddleware",
     "bounded",
     "current_identity",
     "end_session",
@@ -60,10 +60,10 @@ __all__ = [
 
 T = TypeVar("T")
 
-#: Django's, whose stubs say other types of its three arguments than Starlette does.
+#: Django's ASGI application, whose stubs give its arguments other types.
 _Handler = Callable[[Any, Any, Any], Awaitable[None]]
 
-#: A process has one Django, and with it one login: its routes, and their view.
+#: The routes of the process's one login, and their view.
 _configured: list[tuple[LoginRoutes, Callable[..., Any]]] = []
 
 
@@ -73,11 +73,11 @@ def urls(
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
 ) -> list[URLPattern]:
-    """Return what ``include`` takes: card login, below the prefix given there.
+    """Return the URL patterns of card login, for ``include``.
 
-    ``sessions`` is where the sessions are; in memory, unless given. Their cookie is
-    card login's own, beside Django's. Raises ``RuntimeError`` at a second call: a
-    process has one Django, and with it one login.
+    ``sessions`` is the session store; by default it is in memory. Card login has its
+    own cookie, independent of Django's sessions. Raises ``RuntimeError`` at a second
+    call: a process has one Django project, and one login.
     """
     if _configured:
         raise RuntimeError(
@@ -94,22 +94,22 @@ def urls(
             body=_body(request),
             client=request.META.get("REMOTE_ADDR"),
         )
-        return _response(await _on_lasting_loop(request, routes.answer(asked)))
+        return _response(await _on_lasting_loop(request, routes.handle(asked)))
 
     background.at_exit(service.close)
 
-    # Against other sites stands the check of Origin, which needs no token in a page.
+    # The check of Origin protects against other sites (CSRF) without a token.
     view = csrf_exempt(answer)
     _configured.append((routes, view))
     return [re_path(r"^(?P<path>(?s:.*))\Z", view, name="kortilla")]
 
 
 def bounded(application: _Handler, *, prefix: str = "/auth") -> ASGIApp:
-    """Return Django's application, with the login's limits around what it reads.
+    """Wrap Django's ASGI application, to limit the bodies of login requests.
 
-    Django reads a body to its end, however long it is and takes, before a view can
-    look; below ``prefix`` this does it within the limits of the login. It also closes
-    the service when the server ends (ASGI lifespan), of which Django knows nothing.
+    Django reads a whole body before it calls a view. Below ``prefix`` this wrapper
+    reads it first, within the login's limits of size and time. It also closes the
+    service at the end of the ASGI lifespan, which Django does not support.
     """
 
     async def run(scope: Scope, receive: Receive, sending: Send) -> None:
@@ -125,7 +125,7 @@ def bounded(application: _Handler, *, prefix: str = "/auth") -> ASGIApp:
             try:
                 body = await _routes().read_body(request)
             except RequestRefusedError as error:
-                await send(sending, refuse(error, request.headers))
+                await send(sending, error_response(error, request.headers))
                 return
             receive = _replay(body, receive)
         await application(scope, receive, sending)
@@ -133,8 +133,8 @@ def bounded(application: _Handler, *, prefix: str = "/auth") -> ASGIApp:
     return run
 
 
-class StoreAwayMiddleware:
-    """Answers 503 for a view through which ``StoreUnavailableError`` passed."""
+class StoreUnavailableMiddleware:
+    """Responds with 503 if a view raises ``StoreUnavailableError``."""
 
     sync_capable = True
     async_capable = True
@@ -151,17 +151,17 @@ class StoreAwayMiddleware:
     def process_exception(
         self, request: HttpRequest, error: Exception
     ) -> HttpResponse | None:
-        """Answer an exception, if it is ours."""
+        """Return a response to ``StoreUnavailableError``, and None for others."""
         if isinstance(error, StoreUnavailableError):
-            return _response(refuse(error, _headers(request)))
+            return _response(error_response(error, _headers(request)))
         return None
 
 
 async def current_identity(request: HttpRequest) -> Identity | None:
-    """Return who is logged in in the request's browser session, or None.
+    """Return the person who is logged in in the request's session, or None.
 
-    A synchronous view asks by ``async_to_sync(current_identity)(request)``, under ASGI
-    and WSGI alike. Raises ``StoreUnavailableError`` while the sessions can't be
+    A synchronous view calls ``async_to_sync(current_identity)(request)``, under ASGI
+    and WSGI alike. Raises ``StoreUnavailableError`` while the session store can't be
     reached.
     """
     return await _on_lasting_loop(
@@ -170,7 +170,7 @@ async def current_identity(request: HttpRequest) -> Identity | None:
 
 
 async def end_session(request: HttpRequest, response: HttpResponse) -> None:
-    """End the request's browser session; ``response`` takes its cookie away.
+    """End the request's browser session; ``response`` deletes its cookie.
 
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
@@ -179,7 +179,7 @@ async def end_session(request: HttpRequest, response: HttpResponse) -> None:
 
 
 def is_same_origin(request: HttpRequest, origin: str) -> bool:
-    """Tell whether a request that changes something came from the service's own page.
+    """Return whether a state-changing request came from the service's own page.
 
     See ``kortilla.web.http.is_same_origin``.
     """
@@ -188,8 +188,8 @@ def is_same_origin(request: HttpRequest, origin: str) -> bool:
 
 @cache
 def _routes() -> LoginRoutes:
-    """Return the login's routes, once it is known that requests come to them."""
-    # Django reads urls.py when the first request comes, which may be ours.
+    """Return the login's routes, after checking that requests reach them."""
+    # Django reads urls.py at the first request, which may be this one.
     get_resolver().url_patterns  # noqa: B018 - reading it is what runs urls.py
     if not _configured:
         raise RuntimeError(
@@ -201,7 +201,7 @@ def _routes() -> LoginRoutes:
             url = reverse("kortilla", kwargs={"path": path})
             match = resolve(url.removeprefix(get_script_prefix()[:-1]))
             if match.func is not view:
-                raise taken(url, repr(match.route))
+                raise route_conflict(url, repr(match.route))
     return routes
 
 
@@ -212,10 +212,10 @@ def _headers(request: HttpRequest) -> Headers:
 async def _on_lasting_loop(
     request: HttpRequest, coroutine: Coroutine[Any, Any, T]
 ) -> T:
-    """Await on the server's loop, or under WSGI on the process's own.
+    """Await on the server's event loop, or under WSGI on the process's own.
 
-    Connections to a shared store and to responders belong to the loop that opened them.
-    Under WSGI Django runs each asynchronous view on a loop of its own.
+    Connections to stores and OCSP responders belong to the loop that opened them, and
+    under WSGI Django makes a new loop for each asynchronous view.
     """
     if hasattr(request, "scope"):  # of ASGI
         return await coroutine
@@ -223,7 +223,7 @@ async def _on_lasting_loop(
 
 
 def _body(request: HttpRequest) -> AsyncIterator[bytes]:
-    """Return a body that is read here and now: under WSGI reading it blocks."""
+    """Yield the body after reading it whole: under WSGI reading blocks."""
     try:
         content = request.read(MAX_BODY_BYTES + 1)
     except UnreadablePostError:
@@ -249,7 +249,7 @@ def _response(answer: Response) -> HttpResponse:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Return a ``receive`` that gives a body that was read, and then what follows."""
+    """Return a ``receive`` that replays a body, and then the messages that follow."""
     left = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Any:

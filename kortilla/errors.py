@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What can be wrong with a login, by the names of the Web eID validators.
+"""The errors of login and signing, named as in the Web eID validators.
 
-No message holds a person's name or SATU: it may go to a log. People read the texts of
-``kortilla.web.texts``, which has one for each code.
+Messages may be logged, so they hold no person's name or SATU. ``kortilla.web.texts``
+has a text for people for each code.
 """
 
 from typing import ClassVar
@@ -50,7 +50,7 @@ class AuthTokenParseError(RelyingPartyError):
 
 
 class AuthTokenSignatureValidationError(RelyingPartyError):
-    """The signature is not this key's over this origin and this nonce."""
+    """The signature does not verify with this key, origin and nonce."""
 
     code = "AUTH_TOKEN_SIGNATURE_VALIDATION"
 
@@ -80,13 +80,13 @@ class ChallengeNonceExpiredError(RelyingPartyError):
 
 
 class ChallengeNonceNotFoundError(RelyingPartyError):
-    """This browser session has no such challenge open: never had, or used it up."""
+    """This browser session has no such open challenge; it may be used already."""
 
     code = "CHALLENGE_NONCE_NOT_FOUND"
 
 
 class UserCertificateParseError(RelyingPartyError):
-    """The person's certificate can't be read, or lacks what FINEID S2 demands."""
+    """The person's certificate can't be read, or violates FINEID S2."""
 
     code = "USER_CERTIFICATE_PARSE"
 
@@ -98,13 +98,13 @@ class UserCertificateMissingPurposeError(RelyingPartyError):
 
 
 class UserCertificateWrongPurposeError(RelyingPartyError):
-    """The person's certificate is not one for what was asked for."""
+    """The person's certificate is for another purpose."""
 
     code = "USER_CERTIFICATE_WRONG_PURPOSE"
 
 
 class UserCertificateDisallowedPolicyError(RelyingPartyError):
-    """The certificate policy is not one that this service's trust allows."""
+    """The service's trust does not allow the certificate's policy."""
 
     code = "USER_CERTIFICATE_DISALLOWED_POLICY"
 
@@ -112,7 +112,7 @@ class UserCertificateDisallowedPolicyError(RelyingPartyError):
 class UserCertificateWeakKeyError(RelyingPartyError):
     """The certificate's RSA key is one that can be computed (ROCA, CVE-2017-15361).
 
-    Nobody but the holder can mend that: the card has to be replaced.
+    The holder must have the card replaced.
     """
 
     code = "USER_CERTIFICATE_WEAK_KEY"
@@ -125,9 +125,9 @@ class UserCertificateRevokedError(RelyingPartyError):
 
 
 class RevocationCheckFailedError(RelyingPartyError):
-    """Whether a certificate is revoked could not be found out, so it is refused.
+    """The revocation status is unknown, so the certificate is refused.
 
-    ``reason`` is one of the words of ``kortilla.revocation``, for programs.
+    ``reason`` is a value of ``kortilla.revocation.Reason``, for programs.
     """
 
     code = "REVOCATION_CHECK_FAILED"
@@ -138,28 +138,28 @@ class RevocationCheckFailedError(RelyingPartyError):
 
 
 class UserCertificateOCSPCheckFailedError(RevocationCheckFailedError):
-    """The OCSP responder gave no answer that can be relied upon."""
+    """The OCSP responder gave no trustworthy answer."""
 
     code = "USER_CERTIFICATE_OCSP_CHECK_FAILED"
 
 
 class UserCertificateCRLCheckFailedError(RevocationCheckFailedError):
-    """There is no list of revoked certificates that can be relied upon."""
+    """There is no trustworthy CRL."""
 
     code = "USER_CERTIFICATE_CRL_CHECK_FAILED"
 
 
 class StoreUnavailableError(RelyingPartyError):
-    """Where challenges and sessions are could not be reached; nobody was logged in.
+    """The store of challenges or sessions can't be reached; nobody was logged in.
 
-    The person may try again. Look after the store: no nonce works until it is back.
+    The person may try again. No nonce works until the store is back.
     """
 
     code = "STORE_UNAVAILABLE"
 
 
 class RateLimitedError(RelyingPartyError):
-    """The service's own limit of requests was met. Raised by a ``RateLimit``.
+    """The service's rate limit was exceeded. Raised by a ``RateLimit``.
 
     ``retry_after`` is in seconds.
     """
@@ -174,51 +174,51 @@ class RateLimitedError(RelyingPartyError):
 
 
 class SignatureParseError(RelyingPartyError):
-    """What the page brought back from a signing is no such answer, or broken."""
+    """The page's answer to a signing request is malformed."""
 
     code = "SIGNATURE_PARSE"
 
 
 class SignatureValidationError(RelyingPartyError):
-    """A signature is not this certificate's over this document."""
+    """A signature does not verify with this certificate and document."""
 
     code = "SIGNATURE_VALIDATION"
 
 
 class SignerMismatchError(RelyingPartyError):
-    """Somebody else signed than the one for whom the signature was prepared."""
+    """The signer is not the person for whom the signature was prepared."""
 
     code = "SIGNER_MISMATCH"
 
 
 class DocumentNotSignableError(RelyingPartyError):
-    """The document can't be signed as asked: it is broken, encrypted, or no PDF."""
+    """The document can't be signed: it is broken, encrypted, or no PDF."""
 
     code = "DOCUMENT_NOT_SIGNABLE"
 
 
 class TimestampFailedError(RelyingPartyError):
-    """The time-stamping service gave no timestamp. The signature itself is good.
+    """The time-stamping service gave no timestamp. The signature is good.
 
-    Finish again with the same state and the same answer: nobody has to sign anew.
+    Call finish again with the same state and answer; the person need not sign again.
     """
 
     code = "TIMESTAMP_FAILED"
 
 
 class SigningUnavailableError(RelyingPartyError):
-    """The server can't work on another PDF now. Answer with 503.
+    """The server can't process another PDF now. Respond with 503.
 
-    To prepare, try again. To finish, finish again with the same state and the same
-    answer: nobody has to sign anew.
+    Call the function again later. For a finish call, use the same state and answer; the
+    person need not sign again.
     """
 
     code = "SIGNING_UNAVAILABLE"
 
 
 class TrustConfigurationError(Exception):
-    """The CA certificates that a service was given can't be used.
+    """The configured CA certificates can't be used.
 
-    An error of the service's own set-up, raised when it starts; the message names the
-    file and what to do. No request of a browser can cause it.
+    It is an error of the service's configuration, raised at its start. The message
+    names the file and the remedy. No browser's request can cause it.
     """

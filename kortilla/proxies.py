@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The HTTP proxy through which a server reaches the outside, if it has to use one."""
+"""The HTTP proxy for a server's outgoing requests."""
 
 import base64
 import urllib.request
@@ -14,9 +14,9 @@ __all__ = ["Proxies"]
 
 @dataclass(frozen=True)
 class _Proxy:
-    """A proxy, and what it has to be shown.
+    """A proxy's URL and the headers with its password.
 
-    They are apart: aiohttp's errors quote the address that they are given.
+    The password is not in the URL, which aiohttp quotes in its errors.
     """
 
     url: URL
@@ -24,13 +24,13 @@ class _Proxy:
 
 
 class Proxies:
-    """Says for each address which proxy is asked for it, if any.
+    """Chooses the proxy for each URL.
 
-    ``proxy`` is for every address: ``http://[name:password@]host[:port]``. With
-    ``trust_env``, and unless it is given, those of the environment when this is made
-    are: ``http_proxy``, ``https_proxy`` and ``no_proxy``, in small letters or capitals.
-    A ``no_proxy`` lists names, with all below them, or ``*``; it knows no ranges of
-    addresses. Raises ``ValueError``, which quotes nothing of a proxy's address.
+    ``proxy`` is used for all URLs: ``http://[name:password@]host[:port]``. Without it
+    and with ``trust_env``, the environment's ``http_proxy``, ``https_proxy`` and
+    ``no_proxy`` are read once, in lower or upper case. ``no_proxy`` lists host names,
+    which include their subdomains, or ``*``; address ranges are not supported. Raises
+    ``ValueError``, which quotes no part of a proxy's URL.
     """
 
     def __init__(self, proxy: str | None = None, *, trust_env: bool = False) -> None:
@@ -46,14 +46,14 @@ class Proxies:
         self._direct = {"no": environment.get("no", "")}
 
     def options(self, url: URL, headers: Mapping[str, str]) -> dict[str, Any]:
-        """Return what aiohttp's ``request`` is given to send headers to an address.
+        """Return the arguments of aiohttp's ``request`` for a URL and headers.
 
-        There is a ``proxy`` in it if one is asked.
+        They include ``proxy`` if one is used.
         """
         proxy = self._of(url)
         if proxy is None:
             return {"headers": headers}
-        if url.scheme == "https":  # CONNECT, and all the rest in the tunnel
+        if url.scheme == "https":  # CONNECT; the request goes through the tunnel
             return {
                 "headers": headers,
                 "proxy": proxy.url,
@@ -65,7 +65,7 @@ class Proxies:
         if self._proxy is not None or not self._by_scheme:
             return self._proxy
         host = f"{url.host_subcomponent}:{url.port}"
-        # Of the standard library, whose types leave it out.
+        # The standard library has it; its type stubs leave it out.
         bypass = urllib.request.proxy_bypass_environment  # type: ignore[attr-defined]
         if bypass(host, self._direct):
             return None
@@ -79,7 +79,7 @@ def _parse(proxy: str) -> _Proxy:
     except ValueError:
         usable = False
     if not usable:
-        # Not quoted, nor by an exception before it: there may be a password in it.
+        # Neither it nor a chained exception is quoted: it may hold a password.
         raise ValueError("A proxy is given as http://host:port.")
     headers = {}
     if url.user is not None or url.password is not None:

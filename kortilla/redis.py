@@ -1,24 +1,23 @@
 # SPDX-License-Identifier: MIT
 """Challenges and sessions in Redis, for a service on several servers.
 
-Needs ``kortilla[redis]``, and Redis 6.2 or later: one primary, to which all write.
-Whatever keeps Redis from answering in time and in its form is a
-``StoreUnavailableError``, and nobody is logged in. An answer to GETDEL that was lost
-is not asked for again: the nonce is gone, so a second try could only say that somebody
-had used it. Nor does this process ever ask for that nonce again
+This needs ``kortilla[redis]`` and Redis 6.2 or later: one primary that all servers
+write to. If Redis gives no valid answer in time, the error is ``StoreUnavailableError``
+and nobody is logged in. If the answer to GETDEL is lost, the command is not repeated:
+the nonce may be gone, and this process never looks it up again
 (``kortilla.web.challenge.Challenges``).
 
-A Redis that ends and starts again has what its snapshot or log had, and a replica that
-takes over has what it had heard of: a nonce may be there again that was used since. So
-a nonce works only at the run of the Redis server that it was given out at (``run_id``
-of INFO, new at each start): a restart and a failover end the challenges that are open,
-and people begin their logins anew. What can't be told apart is a run that goes back in
-itself: a machine put back with its memory, or a primary that was demoted, filled from
-its successor and promoted again within five minutes.
+After a restart Redis holds the content of its snapshot or log, and after a failover the
+content of the replica. A nonce that was used since may be there again. So each nonce
+works only with the run of the Redis server that stored it (``run_id`` of INFO, new at
+each start). A restart or failover ends the open challenges, and people start their
+logins again. Two cases are not detected: a machine that is restored with its memory,
+and a primary that is demoted, filled from its successor and promoted again within five
+minutes.
 
-Sessions last over a restart, if Redis keeps them. One that was ended since the snapshot
-is there again, for whoever has a copy of its cookie, until its time is over. A Redis
-that keeps nothing (``save ""``, ``appendonly no``) brings none back.
+Sessions survive a restart if Redis persists them. A session that ended after the
+snapshot then exists again until it expires, for anybody who has a copy of its cookie. A
+Redis without persistence (``save ""``, ``appendonly no``) restores none.
 """
 
 import asyncio
@@ -38,38 +37,36 @@ from redis.exceptions import RedisError
 
 from kortilla.clock import utc_now
 from kortilla.errors import ChallengeNonceNotFoundError, StoreUnavailableError
-from kortilla.web.challenge import (
-    ChallengeStore,
-)
+from kortilla.web.challenge import ChallengeStore
 from kortilla.web.sessions import SessionStore, new_session_id
 
 __all__ = ["RedisChallengeStore", "RedisSessionStore", "RedisStores"]
 
-#: How long an expired nonce is still known as such.
+#: How long an expired nonce is kept, to report it as expired.
 _REMEMBERED = timedelta(minutes=5)
 
-#: Reads the run of the server that runs the script: nil where INFO is forbidden.
+#: Reads the run id of the server that runs the script: nil if INFO is forbidden.
 _RUN_ID = """
 local info = redis.pcall('INFO', 'server')
 local run_id = type(info) == 'string' and string.match(info, 'run_id:(%x+)')
 """
-#: Stores until when a nonce is valid, and the run.
+#: Stores the expiry of a nonce, and the run id.
 _PUT = f"""{_RUN_ID}
 if run_id then
   redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. run_id, 'PX', ARGV[2])
 end
 return run_id
 """
-#: Removes and returns what is stored of a nonce, with the run now.
+#: Removes a nonce and returns its value, with the current run id.
 _TAKE = f"""
 local found = redis.call('GETDEL', KEYS[1])
 {_RUN_ID}
 return {{run_id, found}}
 """
 
-#: Digits of a session's beginning, in milliseconds since 1970, before its content.
+#: Digits of a session's start, in milliseconds since 1970, before its content.
 _BORN = 13
-#: Puts content behind the beginning of a session that is still there; its expiry stays.
+#: Replaces the content of a session that still exists; start and expiry stay.
 _SAVE = f"""
 local old = redis.call('GET', KEYS[1])
 if old then
@@ -84,20 +81,19 @@ async def _asking(seconds: float) -> AsyncIterator[None]:
         async with asyncio.timeout(seconds):
             yield
     except (RedisError, OSError, ValueError) as error:
-        # Of what Redis says only the kind: it may quote what it was sent.
+        # Only the kind of error: Redis may quote the command with the nonce.
         raise StoreUnavailableError(
             f"Redis did not answer as it should: {type(error).__name__}."
         ) from error
 
 
 class RedisChallengeStore(ChallengeStore):
-    """Nonces in Redis, each taken by one GETDEL, at the run that it was given out at.
+    """Nonces in Redis. One GETDEL takes each, in the server run that stored it.
 
-    A Redis whose INFO is forbidden, or has no ``run_id``, is refused: nothing would
-    tell whether it had been set back. ``client`` is the caller's, and the caller's to
-    close; retries that it makes by itself can only turn a nonce that worked into one
-    that did not. An operation takes at most ``seconds``. ``clock`` returns the time
-    with its zone.
+    A Redis without ``run_id`` in INFO is refused: a restored state would go unnoticed.
+    The caller closes ``client``, which should not retry: a retry can only make a nonce
+    fail that had worked. An operation takes at most ``seconds``. ``clock`` returns the
+    time with its zone.
     """
 
     def __init__(
@@ -114,7 +110,7 @@ class RedisChallengeStore(ChallengeStore):
         self._clock = clock
 
     async def put(self, nonce: str, expires_at: datetime) -> None:
-        """Store a nonce; Redis itself drops it a while after its time."""
+        """Store a nonce; Redis drops it some time after its expiry."""
         until = int(expires_at.timestamp() * 1000)
         lives = (expires_at - self._clock() + _REMEMBERED) // timedelta(milliseconds=1)
         async with _asking(self._seconds):
@@ -123,7 +119,7 @@ class RedisChallengeStore(ChallengeStore):
             )
 
     async def take(self, nonce: str) -> datetime:
-        """Remove and return in one operation of Redis, which does one at a time."""
+        """Remove a nonce and return its expiry, in one atomic script."""
         async with _asking(self._seconds):
             run, found = await self._client.eval(_TAKE, 1, self._prefix + nonce)
             _check_run(run)
@@ -155,9 +151,9 @@ def _text(value: bytes | str) -> str:
 class RedisSessionStore(SessionStore):
     """Sessions in Redis, under the SHA-256 of their id.
 
-    Who reads what Redis holds, or its log, can take up no session with it. A session
-    ends ``idle`` seconds after it was last used and ``lifetime`` seconds after it
-    began. ``client`` and ``seconds`` are as in ``RedisChallengeStore``; ``clock``
+    The content of Redis or of its log is thus not enough to take over a session. A
+    session ends ``idle`` seconds after its last use and ``lifetime`` seconds after its
+    start. ``client`` and ``seconds`` are as in ``RedisChallengeStore``; ``clock``
     returns seconds since 1970.
     """
 
@@ -187,7 +183,7 @@ class RedisSessionStore(SessionStore):
         return session_id
 
     async def load(self, session_id: str) -> dict[str, Any] | None:
-        """Return what is in a session, which is thereby used."""
+        """Return the content of a session. This counts as a use."""
         key = self._key(session_id)
         async with _asking(self._seconds):
             content = await self._client.getex(key, px=self._idle)
@@ -202,7 +198,7 @@ class RedisSessionStore(SessionStore):
             return data
 
     async def save(self, session_id: str, data: dict[str, Any]) -> None:
-        """Store what is in a session, unless it has ended meanwhile."""
+        """Store the content of a session, unless it has ended."""
         async with _asking(self._seconds):
             key = self._key(session_id)
             await self._client.eval(_SAVE, 1, key, json.dumps(data))
@@ -236,9 +232,9 @@ class RedisStores:
     ) -> Self:
         """Return stores in the Redis of a URL (``redis://``, ``rediss://``, ``unix://``).
 
-        At most ``connections`` are open at once. Nothing is tried twice, and nothing
-        takes longer than ``seconds``. It connects when first asked. ``clock`` is the
-        login's, where that has one of its own.
+        At most ``connections`` are open at once. No command is retried or takes longer
+        than ``seconds``. It connects at the first use. ``clock`` must be the same as
+        the ``LoginService``'s.
         """
         pool = BlockingConnectionPool.from_url(
             url,

@@ -17,10 +17,10 @@ from kortilla.errors import StoreUnavailableError
 from kortilla.validation.identity import Identity
 from kortilla.web import http
 from kortilla.web.asgi import LoginApp
+from kortilla.web.error_responses import error_response
 from kortilla.web.http import Headers
 from kortilla.web.login import LoginService
-from kortilla.web.refusals import refuse
-from kortilla.web.routes import PROBES, LoginRoutes, taken
+from kortilla.web.routes import PROBES, LoginRoutes, route_conflict
 from kortilla.web.sessions import SessionStore
 
 __all__ = ["current_identity", "end_session", "is_same_origin", "setup"]
@@ -34,14 +34,14 @@ def setup(
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
 ) -> None:
-    """Give an application card login below ``prefix``, and sessions to hold it.
+    """Add card login to an application, with its routes below ``prefix``.
 
-    ``sessions`` is where the sessions are; in memory, unless given. Their cookie is
-    card login's own, beside whatever sessions the application has. The service is
-    closed at the end of the application's lifespan.
+    ``sessions`` is the session store; by default it is in memory. Card login has its
+    own cookie, independent of the application's sessions. The service is closed at the
+    end of the application's lifespan.
 
-    Raises ``RuntimeError`` at a second call, an application having one login, and where
-    a route or a mount that was added before takes what is card login's.
+    Raises ``RuntimeError`` at a second call, since an application has one login, and if
+    an earlier route or mount takes a path of card login.
     """
     if hasattr(app.state, "kortilla"):
         raise RuntimeError(
@@ -52,9 +52,9 @@ def setup(
     routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
     app.state.kortilla = routes
     # Not mounted: behind a proxy that strips a prefix (root_path), a mounted
-    # application can't tell what of its path is its own.
+    # application can't tell which part of the path is its own.
     app.router.routes.append(Route(prefix + "/{path:path}", LoginApp(routes)))
-    app.add_exception_handler(StoreUnavailableError, _answer_store_away)
+    app.add_exception_handler(StoreUnavailableError, _handle_store_unavailable)
     lifespan = app.router.lifespan_context
 
     @asynccontextmanager
@@ -69,16 +69,16 @@ def setup(
 
 
 async def current_identity(request: Request) -> Identity | None:
-    """Return who is logged in in the request's browser session, or None.
+    """Return the person who is logged in in the request's session, or None.
 
-    ``StoreUnavailableError``, while the sessions can't be reached, may pass through an
-    endpoint: it becomes an answer with 503.
+    Raises ``StoreUnavailableError`` while the session store can't be reached. An
+    endpoint need not catch it: the response is then 503.
     """
     return await _routes(request).current_identity(_headers(request))
 
 
 async def end_session(request: Request, response: Response) -> None:
-    """End the request's browser session; ``response`` takes its cookie away.
+    """End the request's browser session; ``response`` deletes its cookie.
 
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
@@ -87,7 +87,7 @@ async def end_session(request: Request, response: Response) -> None:
 
 
 def is_same_origin(request: Request, origin: str) -> bool:
-    """Tell whether a request that changes something came from the service's own page.
+    """Return whether a state-changing request came from the service's own page.
 
     See ``kortilla.web.http.is_same_origin``.
     """
@@ -100,7 +100,7 @@ def _check_free(app: Starlette, prefix: str) -> None:
         asked = {"type": "http", "method": method, "path": url, "headers": []}
         for route in app.router.routes:
             if route.matches(asked)[0] is Match.FULL:
-                raise taken(url, repr(getattr(route, "path", route)))
+                raise route_conflict(url, repr(getattr(route, "path", route)))
 
 
 def _routes(request: Request) -> LoginRoutes:
@@ -118,9 +118,9 @@ def _headers(request: Request) -> Headers:
     return Headers(request.headers.items())
 
 
-async def _answer_store_away(request: Request, error: Exception) -> Response:
+async def _handle_store_unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, StoreUnavailableError)  # noqa: S101 - registered for it
-    return _response(refuse(error, _headers(request)))
+    return _response(error_response(error, _headers(request)))
 
 
 def _response(answer: http.Response) -> Response:

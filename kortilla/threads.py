@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Threads for long work of this package, so that it never uses up the event loop's own.
+"""Threads for this package's long work, apart from the event loop's default executor.
 
-Every name is resolved in the event loop's own threads, for the whole service.
+The whole service resolves host names in the default executor, which must stay free.
 """
 
 import asyncio
@@ -35,6 +35,6 @@ if sys.platform != "win32":
 async def in_thread(
     function: Callable[P, T], *arguments: P.args, **options: P.kwargs
 ) -> T:
-    """Call a function in a thread, and return what it returns."""
+    """Call a function in a thread, and return its result."""
     call = functools.partial(function, *arguments, **options)
     return await asyncio.get_running_loop().run_in_executor(_executor, call)

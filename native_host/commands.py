@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Starts ``kortilla``, and names the extra that is missing.
+"""The entry point of ``kortilla``, which names a missing extra.
 
-Nothing is imported here that the distribution without extras lacks.
+This module imports only modules of the distribution without extras.
 """
 
 import importlib
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 __all__ = ["extra_of", "kortilla", "missing"]
 
 _OWN = ("native_host", "kortilla")
-#: The extra that a command of ``kortilla`` needs, where that is not ``host``.
+#: The extra that a command of ``kortilla`` needs, if it is not ``host``.
 _EXTRAS = {"mock-card": "testing"}
 
 
@@ -27,9 +27,9 @@ def extra_of(arguments: Sequence[str]) -> str:
 
 
 def missing(error: Exception, extra: str) -> str | None:
-    """Return what to install, where a module is missing that an extra brings.
+    """Return how to install the extra, if the error is a missing module of it.
 
-    None stands for any other error. A module of Kortilla's own is always there.
+    Return None for any other error, also for a missing module of Kortilla.
     """
     if not isinstance(error, ModuleNotFoundError):
         return None

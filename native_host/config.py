@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from native_host.errors import ConfigBrokenError
+from native_host.paths import user_config_folder
 
 __all__ = ["CARDS", "LANGUAGES", "PROMPTS", "Config", "config_path", "load_config"]
 
@@ -37,9 +38,7 @@ def config_path() -> Path:
     named = os.environ.get("KORTILLA_CONFIG")
     if named:
         return Path(named)
-    from platformdirs import user_config_path
-
-    return user_config_path("kortilla", appauthor=False) / "config.toml"
+    return user_config_folder() / "config.toml"
 
 
 def load_config() -> Config:

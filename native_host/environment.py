@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""Puts together what the configuration names: a source of cards and a prompt."""
+"""Opens the source of cards and the prompt that the configuration names."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from native_host.config import Config
-from native_host.errors import ConfigBrokenError, InvalidArgumentError
+from native_host.errors import ConfigBrokenError
 
 if TYPE_CHECKING:
+    from kortilla.testing.card_data import CardData
+    from kortilla.testing.state import MockCardState
     from native_host.card.source import CardSource
-    from native_host.mock_card.data import CardData
-    from native_host.mock_card.state import MockCardState
     from native_host.pin_prompt.prompt import Prompt
 
 __all__ = ["open_prompt", "open_source"]
@@ -83,11 +82,8 @@ def _codes(card: CardData) -> dict[str, str]:
 
 def _mock_card() -> MockCardState:
     """Open the mock card, making it first where a tester has not yet."""
-    from native_host.mock_card.state import MockCardState, default_folder
+    from kortilla.testing.state import MockCardState
+    from native_host.mock_card.errors import host_errors
 
-    folder = default_folder()
-    if not (folder / "card.json").exists():
-        # Another process may make it at the same time: the one that is there counts.
-        with suppress(InvalidArgumentError):
-            return MockCardState.create(folder)
-    return MockCardState.open(folder)
+    with host_errors():
+        return MockCardState.open_or_create()

@@ -1,37 +1,49 @@
 # SPDX-License-Identifier: MIT
-"""Keeps the memory of this process, where a PIN may be, from files and other programs.
+"""Limits that a process sets on itself, so that a PIN stays in its memory.
 
-See core(5) and PR_SET_DUMPABLE in prctl(2).
+See core(5), and PR_SET_DUMPABLE and PR_SET_PDEATHSIG in prctl(2).
 """
 
+import signal
 import sys
 
-__all__ = ["forbid_core_files", "harden", "hide_memory"]
+__all__ = ["deny_memory_access", "die_with_parent", "disable_core_dumps", "harden"]
 
+_PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 
 
 def harden() -> None:
-    """Do both. It takes a few milliseconds."""
-    forbid_core_files()
-    hide_memory()
+    """Disable core dumps and deny access to memory. Takes a few milliseconds."""
+    disable_core_dumps()
+    deny_memory_access()
 
 
-def forbid_core_files() -> None:
-    """Leave no core file; the processes that are started from here neither."""
+def disable_core_dumps() -> None:
+    """Write no core file. Child processes inherit this limit."""
     if sys.platform != "win32":
         import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def hide_memory() -> None:
-    """Keep other programs of the same user, and collectors of crashes, from reading it.
+def deny_memory_access() -> None:
+    """Deny this memory to other programs of the same user and to crash collectors.
 
-    The kernel hands such a collector the core whatever its limit is. Desktops ask for
-    more than a process like this shows: xdg-desktop-portal answers it nothing.
+    The kernel passes a core to a crash collector in spite of the limit on core files.
+    As a side effect desktop services cannot inspect this process, and
+    xdg-desktop-portal does not answer it.
     """
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent process ends."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
         import ctypes
 
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)

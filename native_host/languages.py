@@ -5,10 +5,13 @@ import locale
 import os
 import re
 
-__all__ = ["SPOKEN", "choose_language"]
+__all__ = ["LANGUAGE_TAG", "SPOKEN", "choose_language"]
 
 #: The languages that every text exists in.
 SPOKEN = ("fi", "sv", "en")
+
+#: A language tag that may be asked for; a language that is not spoken falls back.
+LANGUAGE_TAG = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*$"
 
 #: What a tag begins with that names one of them: ``fi``, ``fi-FI``, ``fi_FI.UTF-8``.
 _CODE = re.compile(r"[a-z]{2}(?![a-z])", re.ASCII | re.IGNORECASE)

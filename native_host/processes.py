@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: MIT
 """What Linux says of processes in ``/proc`` (proc(5)), and of the programs in them."""
 
+import logging
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from native_host.pin_prompt.escaping import shown_program
+from native_host.pin_prompt.escaping import program_display_name
 
-__all__ = ["Program", "parent_of", "parent_program", "program_of"]
+__all__ = [
+    "Program",
+    "parent_of",
+    "parent_program",
+    "program_in_place_of_browser",
+    "program_of",
+]
+
+logger = logging.getLogger(__name__)
 
 #: Names that people know, by that of the executable.
 _NAMES = {
@@ -26,6 +36,8 @@ _NAMES = {
     "vivaldi-bin": "Vivaldi",
 }
 _GOOGLE = "/google/"
+#: Starts hosts for browsers in a sandbox, once the person has allowed it.
+_PORTAL = "xdg-desktop-portal"
 
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "mksh", "sh", "zsh"})
 _MOST_SHELLS = 4  # one within the other
@@ -57,6 +69,20 @@ def parent_of(pid: int) -> int:
     return int(fields[1])
 
 
+def program_in_place_of_browser() -> str:
+    """Return the program that started this one, where that is no known browser.
+
+    Empty for a known browser, and for the desktop's portal that starts hosts for it.
+    """
+    if sys.platform != "linux":
+        return ""
+    program = parent_program()
+    if program.browser or program.name == _PORTAL:
+        return ""
+    logger.info("started by %s, which is no known browser", program.name)
+    return program.name
+
+
 def parent_program() -> Program:
     """Return the program that started this one, whatever shells stand between."""
     return program_of(_not_a_shell(os.getppid()))
@@ -69,13 +95,13 @@ def program_of(pid: int) -> Program:
         executable = (folder / "exe").readlink()
     except OSError:
         try:
-            name = shown_program((folder / "comm").read_text())
+            name = program_display_name((folder / "comm").read_text())
         except (OSError, ValueError):
             name = ""
         return Program(pid, name or f"PID {pid}")
     # An executable that was replaced by an update since.
     base = executable.name.removesuffix(" (deleted)")
-    name = _NAMES.get(base) or shown_program(base) or f"PID {pid}"
+    name = _NAMES.get(base) or program_display_name(base) or f"PID {pid}"
     if base == "chrome" and _GOOGLE in str(executable):
         name = "Google Chrome"
     gecko = (executable.parent / "libxul.so").exists()

@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from kortilla import Trust
-from native_host.browsers.launcher import python_path
-from native_host.mock_card.state import MockCardState
+from kortilla.testing.state import MockCardState
+from native_host.browsers.native_messaging.launcher import python_path
 from tests.support.offscreen import OFFSCREEN
 from tools.demo.chromium import Chromium
 from tools.demo.demo_home import Stage, extension_folder

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from native_host.mock_card.state import MockCardState
+from kortilla.testing.state import MockCardState
 from tests.support.offscreen import OFFSCREEN
 from tools.demo.demo_home import Stage
 from tools.demo.site_authority import Authority
@@ -92,7 +92,7 @@ async def _measure(
 def _serving(window: Sequence[str]) -> tuple[str, ...]:
     code = (
         "from native_host.config import load_config; "
-        "from native_host.pkcs11.serve import serve_stdio; "
+        "from native_host.pkcs11.service import serve_stdio; "
         f"serve_stdio(load_config(), window={list(window)!r})"
     )
     return (sys.executable, "-I", "-c", code)

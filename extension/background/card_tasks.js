@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// What the host is asked to do for the extension's own pages, and for no other (PROTOCOL.md
-// §3): the card's state, the three things that change a PIN, and typing one beforehand.
+// The host's commands for extension pages (PROTOCOL.md §3): the card's status, and the
+// management tasks, which change a PIN or prepare a login.
 
 import { browser } from "../shared/api.js";
-import { Fault } from "../shared/fault.js";
-import { isCount, isRecord, isText } from "../shared/values.js";
+import { CodedError } from "../shared/coded_error.js";
+import { isInteger, isRecord, isString } from "../shared/validators.js";
 
 /** @import { Task } from "./operation.js" */
 
 /**
- * One certificate of a card. `error` in place of the times when it can't be read.
+ * A certificate of a card. The times are NaN if it is not readable.
  *
  * @typedef {object} CertificateStatus
  * @property {string} role authentication or signature
@@ -21,8 +21,8 @@ import { isCount, isRecord, isText } from "../shared/values.js";
 
 /**
  * @typedef {object} PinStatus
- * @property {number | null} tries left, of five; null where the card does not tell
- * @property {boolean | null} isSet by the person; null where the card does not tell
+ * @property {number | null} tries left, of five; null if the card does not report them
+ * @property {boolean | null} isSet by the person; null if unknown
  */
 
 /**
@@ -31,12 +31,12 @@ import { isCount, isRecord, isText } from "../shared/values.js";
  * @property {CertificateStatus[]} certificates
  * @property {Record<"PIN1" | "PIN2" | "PUK", PinStatus>} pins
  * @property {"active" | "partly" | "new" | "unknown"} activation
- * @property {number[]} codeLengths how many digits the code in the letter may have; none
- *   where that is not known
+ * @property {number[]} codeLengths how many digits the activation code may have; none if
+ *   unknown
  */
 
 /**
- * A reader: with a card, with a card that is of no use (`problem`), or empty.
+ * A reader: with a card, with an unusable card (`problem`), or empty.
  *
  * @typedef {object} ReaderStatus
  * @property {string} name
@@ -45,12 +45,14 @@ import { isCount, isRecord, isText } from "../shared/values.js";
  * @property {{code: string, kind: string} | null} problem
  */
 
-/** @typedef {"activate" | "change-pin" | "prepare-login" | "unblock"} Errand */
+/** @typedef {"activate" | "change-pin" | "prepare-login" | "unblock"} ManagementCommand */
 
 /** @typedef {"PIN1" | "PIN2"} PinName */
 
-/** What is about one PIN, and what is not. @type {Readonly<Record<Errand, boolean>>} */
-const ERRANDS = Object.freeze({
+/** @typedef {{command: ManagementCommand, pin: PinName | null}} ManagementRequest */
+
+/** Whether a command needs a PIN's name. @type {Readonly<Record<ManagementCommand, boolean>>} */
+const MANAGEMENT_COMMANDS = Object.freeze({
   activate: false,
   "change-pin": true,
   "prepare-login": false,
@@ -60,70 +62,69 @@ const ERRANDS = Object.freeze({
 /** @type {readonly unknown[]} */
 const PINS = Object.freeze(["PIN1", "PIN2"]);
 
-const MOST_READERS = 16;
-const MOST_CERTIFICATES = 16;
-const MOST_TRIES = 5;
+const MAX_READERS = 16;
+const MAX_CERTIFICATES = 16;
+const MAX_TRIES = 5;
 
 /**
  * @param {unknown} command
  * @param {unknown} pin
- * @returns {{command: Errand, pin: PinName | null} | null} null when it is none
+ * @returns {ManagementRequest | null} null if it is not valid
  */
-export function readErrand(command, pin) {
-  if (typeof command !== "string" || !Object.hasOwn(ERRANDS, command)) return null;
-  const known = /** @type {Errand} */ (command);
-  const isRight = ERRANDS[known] ? PINS.includes(pin) : pin === undefined;
-  const errand = { command: known, pin: /** @type {PinName | null} */ (pin ?? null) };
-  return isRight ? errand : null;
+export function readManagementRequest(command, pin) {
+  if (typeof command !== "string" || !Object.hasOwn(MANAGEMENT_COMMANDS, command)) {
+    return null;
+  }
+  const known = /** @type {ManagementCommand} */ (command);
+  const isValid = MANAGEMENT_COMMANDS[known] ? PINS.includes(pin) : pin === undefined;
+  return isValid
+    ? { command: known, pin: /** @type {PinName | null} */ (pin ?? null) }
+    : null;
 }
 
 /** @returns {Task<ReaderStatus[]>} */
 export const statusTask = () => ({
   command: "card-status",
-  arguments: { page: ownOrigin() },
-  read: readReaders,
-  readFault: (fault) => fault,
-  lingerMs: 0,
+  arguments: { page: extensionOrigin() },
+  readResult: readReaders,
 });
 
 /**
- * @param {{command: Errand, pin: PinName | null}} errand
+ * The host answers once the person has closed the window.
+ *
+ * @param {ManagementRequest} request
  * @returns {Task<void>}
  */
-export const errandTask = ({ command, pin }) => ({
+export const managementTask = ({ command, pin }) => ({
   command,
   arguments: {
-    page: ownOrigin(),
-    // The window that a login is prepared in is not this host's.
+    page: extensionOrigin(),
+    // Another process opens the window of a login that is prepared.
     ...(command !== "prepare-login" && {
       lang: browser.i18n.getMessage("languageCode"),
     }),
     ...(pin !== null && { pin }),
   },
-  read: (result) => {
+  readResult: (result) => {
     if (!isRecord(result)) throw unusable();
   },
-  readFault: (fault) => fault,
-  // The host answers when the person has read what came of it and closed the window.
-  lingerMs: 0,
 });
 
 /** @returns {string} the origin of the extension's pages */
-export const ownOrigin = () => browser.runtime.getURL("").replace(/\/$/, "");
+const extensionOrigin = () => browser.runtime.getURL("").replace(/\/$/, "");
 
 /**
- * Take what the popup shows, and leave the rest. A field that is new to this version
- * makes no card unreadable.
+ * Read the fields that the popup shows, and ignore the others: later hosts may send more.
  *
  * @param {unknown} result
  * @returns {ReaderStatus[]}
- * @throws {Fault} HOST_CRASHED
+ * @throws {CodedError} HOST_CRASHED
  */
 function readReaders(result) {
   const readers = isRecord(result) ? result["readers"] : null;
-  if (!Array.isArray(readers) || readers.length > MOST_READERS) throw unusable();
+  if (!Array.isArray(readers) || readers.length > MAX_READERS) throw unusable();
   return readers.map((reader) => {
-    if (!isRecord(reader) || !isText(reader["reader"], 0, 255)) throw unusable();
+    if (!isRecord(reader) || !isString(reader["reader"], 0, 255)) throw unusable();
     const { card, error } = reader;
     return {
       name: reader["reader"],
@@ -141,13 +142,13 @@ function readReaders(result) {
 function readCard(card) {
   const { holder, certificates, tries, pinsSet, activation } = card;
   const lengths = card["activationCodeLengths"];
-  if (!Array.isArray(certificates) || certificates.length > MOST_CERTIFICATES) {
+  if (!Array.isArray(certificates) || certificates.length > MAX_CERTIFICATES) {
     throw unusable();
   }
   if (!isRecord(tries) || !isActivation(activation)) throw unusable();
   /** @param {string} name @returns {PinStatus} */
   const pin = (name) => ({
-    tries: isCount(tries[name], 0, MOST_TRIES) ? tries[name] : null,
+    tries: isInteger(tries[name], 0, MAX_TRIES) ? tries[name] : null,
     isSet: isSet(name, activation, pinsSet),
   });
   return {
@@ -156,7 +157,7 @@ function readCard(card) {
     pins: { PIN1: pin("PIN1"), PIN2: pin("PIN2"), PUK: pin("PUK") },
     activation,
     codeLengths: Array.isArray(lengths)
-      ? lengths.filter((length) => isCount(length, 7, 8))
+      ? lengths.filter((length) => isInteger(length, 7, 8))
       : [],
   };
 }
@@ -164,13 +165,13 @@ function readCard(card) {
 /**
  * @param {string} name
  * @param {CardStatus["activation"]} activation
- * @param {unknown} told by the host for each PIN
+ * @param {unknown} pinsSet the host's record of what it knows of each PIN
  * @returns {boolean | null}
  */
-function isSet(name, activation, told) {
+function isSet(name, activation, pinsSet) {
   if (name === "PUK" || activation === "active") return true;
   if (activation === "new") return false;
-  const known = isRecord(told) ? told[name] : null;
+  const known = isRecord(pinsSet) ? pinsSet[name] : null;
   return typeof known === "boolean" ? known : null;
 }
 
@@ -186,8 +187,8 @@ const isActivation = (value) =>
  * @returns {CardStatus["holder"]}
  */
 function readHolder({ name, satu }) {
-  if (!isText(name, 1, 255)) throw unusable();
-  return { name, satu: isText(satu, 1, 32) ? satu : "" };
+  if (!isString(name, 1, 255)) throw unusable();
+  return { name, satu: isString(satu, 1, 32) ? satu : "" };
 }
 
 /**
@@ -195,12 +196,12 @@ function readHolder({ name, satu }) {
  * @returns {CertificateStatus}
  */
 function readCertificate(entry) {
-  if (!isRecord(entry) || !isText(entry["role"], 1, 32)) throw unusable();
+  if (!isRecord(entry) || !isString(entry["role"], 1, 32)) throw unusable();
   const notBefore = Date.parse(String(entry["notBefore"]));
   const notAfter = Date.parse(String(entry["notAfter"]));
   return {
     role: entry["role"],
-    keyType: isText(entry["keyType"], 1, 32) ? entry["keyType"] : "",
+    keyType: isString(entry["keyType"], 1, 32) ? entry["keyType"] : "",
     notBefore,
     notAfter,
     isReadable: Number.isFinite(notBefore) && Number.isFinite(notAfter),
@@ -212,11 +213,13 @@ function readCertificate(entry) {
  * @returns {{code: string, kind: string}}
  */
 function readProblem({ code, kind }) {
-  if (!isText(code, 1, 64)) throw unusable();
-  return { code, kind: isText(kind, 1, 32) ? kind : "" };
+  if (!isString(code, 1, 64)) throw unusable();
+  return { code, kind: isString(kind, 1, 32) ? kind : "" };
 }
 
-/** @returns {Fault} */
+/** @returns {CodedError} */
 function unusable() {
-  return new Fault("HOST_CRASHED", { detail: "The host gave no usable card status." });
+  return new CodedError("HOST_CRASHED", {
+    detail: "The host gave no usable card status.",
+  });
 }

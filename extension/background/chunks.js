@@ -1,48 +1,48 @@
 // SPDX-License-Identifier: MIT
-// What a port brings of the documents that are to be signed, on its way to the host.
+// The documents to sign, on their way from a port to the host.
 
-import { isBase64, isCount, isRecord } from "../shared/values.js";
+import { isBase64, isInteger, isRecord } from "../shared/validators.js";
 
 /**
- * A piece of a document. The host checks that each is the one that follows.
+ * A piece of a document. The host checks that each follows the previous one.
  *
  * @typedef {{document: number, number: number, data: string}} Chunk
  */
 
-/** How many chunks may wait for the host's answer (PROTOCOL.md §1). */
-const MOST_UNANSWERED = 8;
+/** How many chunks may be unacknowledged (PROTOCOL.md §1). */
+const MAX_UNACKNOWLEDGED = 8;
 
-/** 32768 bytes in base64. */
-const LONGEST_DATA = 43_692;
+/** 32768 bytes in base64, in characters. */
+const MAX_DATA = 43_692;
 
-/** The chunks of one request. Nothing is kept of those that the host has been sent. */
+/** The chunks of one request. A chunk is dropped once it is sent to the host. */
 export class Chunks {
-  /** Those that came before the host was ready. @type {Chunk[]} */
+  /** The chunks that came before the host was ready. @type {Chunk[]} */
   #waiting = [];
-  /** Where each unanswered chunk ends, in bytes of all documents. @type {number[]} */
-  #unanswered = [];
+  /** The end of each unacknowledged chunk, in bytes of all documents. @type {number[]} */
+  #unacknowledged = [];
   #received = 0;
   /** @type {((chunk: Chunk) => void) | null} */
   #send = null;
 
   /**
-   * Take what a port brought.
+   * Receive a chunk from the port.
    *
    * @param {unknown} value
-   * @returns {boolean} whether it was a chunk, and not one too many
+   * @returns {boolean} whether it was a valid chunk, and not one too many
    */
-  put(value) {
+  receive(value) {
     const chunk = readChunk(value);
-    if (!chunk || this.#unanswered.length >= MOST_UNANSWERED) return false;
+    if (!chunk || this.#unacknowledged.length >= MAX_UNACKNOWLEDGED) return false;
     this.#received += bytesIn(chunk.data);
-    this.#unanswered.push(this.#received);
+    this.#unacknowledged.push(this.#received);
     if (this.#send) this.#send(chunk);
     else this.#waiting.push(chunk);
     return true;
   }
 
   /**
-   * Send all chunks, from now on as they come.
+   * Send the chunks that have come, and from now on each as it comes.
    *
    * @param {(chunk: Chunk) => void} send
    */
@@ -52,12 +52,12 @@ export class Chunks {
   }
 
   /**
-   * The host has taken chunks.
+   * The host acknowledges chunks.
    *
    * @param {number} done how many bytes of all documents it has
    */
-  answered(done) {
-    this.#unanswered = this.#unanswered.filter((end) => end > done);
+  acknowledge(done) {
+    this.#unacknowledged = this.#unacknowledged.filter((end) => end > done);
   }
 }
 
@@ -68,9 +68,9 @@ export class Chunks {
 function readChunk(value) {
   if (!isRecord(value)) return null;
   const { document, number, data } = value;
-  return isCount(document, 0, 19) &&
-    isCount(number, 0, 0xffff) &&
-    isBase64(data, LONGEST_DATA)
+  return isInteger(document, 0, 19) &&
+    isInteger(number, 0, 0xffff) &&
+    isBase64(data, MAX_DATA)
     ? { document, number, data }
     : null;
 }

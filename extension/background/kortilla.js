@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: MIT
 // The page protocol `kortilla:` (PROTOCOL.md §1).
 
-import { Fault } from "../shared/fault.js";
-import { knownHost } from "../shared/host_state.js";
-import { isRecord } from "../shared/values.js";
+import { CodedError } from "../shared/coded_error.js";
+import { getHostState } from "../shared/host_state.js";
+import { isRecord } from "../shared/validators.js";
 import { extensionVersion } from "../shared/versions.js";
-import { originOf } from "./caller.js";
 import {
-  asking,
   authenticateTask,
   certificateTask,
+  commonArguments,
   refuseUnknownFields,
   signTask,
-} from "./tasks.js";
+} from "./page_tasks.js";
+import { originOf } from "./sender.js";
 
-/** @import { Desk } from "./desk.js" */
+/** @import { OperationQueue } from "./operation_queue.js" */
 /** @import { PageRequest } from "./page_request.js" */
-/** @import { PageTask } from "./tasks.js" */
+/** @import { PageTask } from "./page_tasks.js" */
 
 /**
- * @typedef {(request: PageRequest, desk: Desk, origin: string) =>
- *   Promise<object>} Action
+ * @typedef {(request: PageRequest, queue: OperationQueue, origin: string) =>
+ *   Promise<object>} Handler
  */
 
-/** @type {Readonly<Record<string, Action>>} */
-const ACTIONS = Object.freeze({
+/** @type {Readonly<Record<string, Handler>>} */
+const HANDLERS = Object.freeze({
   "kortilla:status": status,
   "kortilla:authenticate": authenticate,
   "kortilla:get-signing-certificate": getSigningCertificate,
@@ -32,48 +32,46 @@ const ACTIONS = Object.freeze({
   "kortilla:prepare": prepare,
 });
 
-/** What only Kortilla's own pages ask for. A page that tries is worth a note. */
-const NOT_FOR_PAGES = new Set(
+/** Commands of extension pages. A web page that tries one is logged. */
+const EXTENSION_PAGE_ACTIONS = new Set(
   ["card-status", "activate", "change-pin", "prepare-login", "unblock"].map(
-    (it) => `kortilla:${it}`,
+    (command) => `kortilla:${command}`,
   ),
 );
 
 /**
- * Do what a page asks for.
- *
  * @param {PageRequest} request
- * @param {Desk} desk
+ * @param {OperationQueue} queue
  * @returns {Promise<object>} the fields of the success
- * @throws {Fault}
+ * @throws {CodedError}
  */
-export async function handle(request, desk) {
-  const action = Object.hasOwn(ACTIONS, request.action) && ACTIONS[request.action];
-  if (!action) {
-    if (NOT_FOR_PAGES.has(request.action)) {
-      console.warn("A page was refused:", request.action, request.sender?.origin);
+export async function handle(request, queue) {
+  const { action, message, sender } = request;
+  const handler = Object.hasOwn(HANDLERS, action) && HANDLERS[action];
+  if (!handler) {
+    if (EXTENSION_PAGE_ACTIONS.has(action)) {
+      console.warn("A page was refused:", action, sender?.origin);
     }
-    throw new Fault("UNKNOWN_COMMAND");
+    throw new CodedError("UNKNOWN_COMMAND");
   }
-  const origin = await originOf(request.sender, request.seen.ancestorsAreOwn);
-  const fields = await action(request, desk, origin);
-  return { ...fields, id: request.message["id"] };
+  const fields = await handler(request, queue, await originOf(request));
+  return { ...fields, id: message["id"] };
 }
 
 /**
  * @param {PageRequest} request
- * @param {Fault} fault
+ * @param {CodedError} error
  * @returns {Promise<object>} the fields of the failure
  */
-export async function describe(request, { code, message, reason, made }) {
-  const error = { code, message, ...(reason !== undefined && { reason }), ...made };
+export async function describe(request, { code, message, reason, partial }) {
+  const error = { code, message, ...(reason !== undefined && { reason }), ...partial };
   return { id: request.message["id"], error };
 }
 
-/** @type {Action} */
+/** @type {Handler} */
 async function status({ message }) {
   refuseUnknownFields(message, ["action", "id"]);
-  const { kortilla, problem } = await knownHost();
+  const { kortilla, problem } = await getHostState();
   return {
     extension: extensionVersion(),
     host: kortilla,
@@ -81,70 +79,72 @@ async function status({ message }) {
   };
 }
 
-/** @type {Action} */
-async function authenticate(request, desk, origin) {
-  const { lang } = readFields(request, ["challengeNonce"], ["lang"]);
-  const { challengeNonce } = request.message;
-  const task = authenticateTask(asking(request, origin, lang), challengeNonce);
-  return perform(request, desk, task);
+/** @type {Handler} */
+async function authenticate(request, queue, origin) {
+  const { lang } = readOptions(request, ["challengeNonce"], ["lang"]);
+  const common = commonArguments(request, origin, lang);
+  return run(
+    request,
+    queue,
+    authenticateTask(common, request.message["challengeNonce"]),
+  );
 }
 
-/** @type {Action} */
-async function getSigningCertificate(request, desk, origin) {
-  const { lang } = readFields(request, [], ["lang"]);
-  return perform(request, desk, certificateTask(asking(request, origin, lang)));
+/** @type {Handler} */
+async function getSigningCertificate(request, queue, origin) {
+  const { lang } = readOptions(request, [], ["lang"]);
+  return run(request, queue, certificateTask(commonArguments(request, origin, lang)));
 }
 
-/** @type {Action} */
-async function sign(request, desk, origin) {
-  const { lang, ...choices } = readFields(
+/** @type {Handler} */
+async function sign(request, queue, origin) {
+  const { lang, ...options } = readOptions(
     request,
     ["documents", "hashes"],
     ["lang", "hashFunction", "certificate", "cryptoAlgorithm", "paddingScheme"],
   );
   const { documents, hashes } = request.message;
-  const base = asking(request, origin, lang);
-  return perform(request, desk, signTask(base, { documents, hashes, ...choices }));
+  const common = commonArguments(request, origin, lang);
+  return run(request, queue, signTask(common, { documents, hashes, ...options }));
+}
+
+/** @type {Handler} */
+async function prepare(request, queue) {
+  refuseUnknownFields(request.message, ["action", "id"]);
+  if (!request.observed.hasBeenActive) throw new CodedError("ACTIVATION_REQUIRED");
+  await queue.prepare(request);
+  return {};
 }
 
 /**
- * Have the host do it, and tell the page how far it is.
+ * Run a task, and report its progress to the page.
  *
  * @template T
  * @param {PageRequest} request
- * @param {Desk} desk
+ * @param {OperationQueue} queue
  * @param {PageTask<T>} task
  * @returns {Promise<T>}
  */
-function perform(request, desk, task) {
+function run(request, queue, task) {
   const { id } = request.message;
-  return desk.begin(request, task, (progress) => {
-    request.reply("progress", { id, ...progress });
-  }).result;
-}
-
-/** @type {Action} */
-async function prepare(request, desk) {
-  refuseUnknownFields(request.message, ["action", "id"]);
-  if (!request.seen.hasBeenActive) throw new Fault("ACTIVATION_REQUIRED");
-  const { released } = await desk.prepare(request.gone);
-  request.keepUntil(released);
-  return {};
+  return queue.run(request, task, {
+    onProgress: (progress) => request.reply("progress", { id, ...progress }),
+  });
 }
 
 /**
  * @param {PageRequest} request
  * @param {string[]} fields that its message may have
- * @param {string[]} choices that its options may have
+ * @param {string[]} names that its options may have
  * @returns {Record<string, unknown>} the options
- * @throws {Fault} INVALID_ARGUMENT
+ * @throws {CodedError} INVALID_ARGUMENT
  */
-function readFields({ message }, fields, choices) {
+function readOptions({ message }, fields, names) {
   refuseUnknownFields(message, ["action", "id", "options", ...fields]);
   const { options = {} } = message;
   if (!isRecord(options)) {
-    throw new Fault("INVALID_ARGUMENT", { detail: "options is not an object." });
+    throw new CodedError("INVALID_ARGUMENT", { detail: "options is not an object." });
   }
-  refuseUnknownFields(options, choices, "options.");
+  refuseUnknownFields(options, names, "options.");
   return options;
 }

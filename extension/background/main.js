@@ -1,43 +1,42 @@
 // SPDX-License-Identifier: MIT
-// What the browser wakes: Chromium as a service worker, Firefox as an event page. All
-// listeners are added at once, as both demand.
+// The entry point: a service worker in Chromium, an event page in Firefox. Both demand
+// that all listeners are added synchronously.
 
 import { browser } from "../shared/api.js";
-import { toFault } from "../shared/fault.js";
-import { lookAgain, probeHost } from "../shared/host_state.js";
-import { hearTopFrame } from "./caller.js";
-import { Desk } from "./desk.js";
+import { toCodedError } from "../shared/coded_error.js";
+import { checkHost, recheckHost } from "../shared/host_state.js";
+import { ExtensionPages, PORT_NAME } from "./extension_pages.js";
 import * as kortilla from "./kortilla.js";
-import { OwnPages, PORT_NAME } from "./own_pages.js";
+import { OperationQueue } from "./operation_queue.js";
 import { receiveRequest } from "./page_request.js";
+import { receiveTopFrame } from "./sender.js";
 import * as webEid from "./web_eid.js";
 
-/** @import { PageRequest } from "./page_request.js" */
-
-const desk = new Desk();
-const ownPages = new OwnPages(desk);
+const queue = new OperationQueue();
+const extensionPages = new ExtensionPages(queue);
 
 browser.runtime.onConnect.addListener((port) => {
-  if (port.name === PORT_NAME) ownPages.receive(port);
-  else receiveRequest(port, serve);
+  if (port.name === PORT_NAME) extensionPages.connect(port);
+  else void serve(port);
 });
 
-browser.runtime.onMessage.addListener(hearTopFrame);
+browser.runtime.onMessage.addListener(receiveTopFrame);
 
-browser.runtime.onInstalled.addListener(() => void probeHost());
+browser.runtime.onInstalled.addListener(() => void checkHost());
 
-browser.runtime.onStartup.addListener(() => void probeHost());
+browser.runtime.onStartup.addListener(() => void checkHost());
 
 browser.windows.onFocusChanged.addListener((windowId) => {
-  if (windowId !== browser.windows.WINDOW_ID_NONE) void lookAgain();
+  if (windowId !== browser.windows.WINDOW_ID_NONE) void recheckHost();
 });
 
-/** @param {PageRequest} request */
-async function serve(request) {
+/** @param {chrome.runtime.Port} port of a content script */
+async function serve(port) {
+  const request = await receiveRequest(port);
   const protocol = request.action.startsWith("web-eid:") ? webEid : kortilla;
   try {
-    request.reply("success", await protocol.handle(request, desk));
+    request.reply("success", await protocol.handle(request, queue));
   } catch (error) {
-    request.reply("failure", await protocol.describe(request, toFault(error)));
+    request.reply("failure", await protocol.describe(request, toCodedError(error)));
   }
 }

@@ -1,48 +1,46 @@
 // SPDX-License-Identifier: MIT
-// What the host is asked to do, from the host's start to the end of its window.
+// One command of the host, from the start of the host to the end of its window.
 
-import { Fault, toFault } from "../shared/fault.js";
+import { CodedError, toCodedError } from "../shared/coded_error.js";
 
 /** @import { HostRequest, NativeHost, Progress } from "../shared/native_host.js" */
 /** @import { Chunks } from "./chunks.js" */
 
 /**
- * One command of PROTOCOL.md §3, and how its answer is read.
+ * A command of PROTOCOL.md §3, and the reader of its answer.
  *
  * @template T
  * @typedef {object} Task
  * @property {string} command
  * @property {object} arguments
- * @property {(result: unknown) => T} read Checks; throws HOST_CRASHED.
- * @property {(fault: Fault) => Fault} readFault The same for what went wrong.
- * @property {number} lingerMs How long the host stays after its answer, with a window that
- *   says that it is done.
+ * @property {(result: unknown) => T} readResult Validates; throws HOST_CRASHED.
+ * @property {(error: CodedError) => CodedError} [readError] Validates the host's error;
+ *   throws HOST_CRASHED.
+ * @property {number} [closeDelayMs] How long the host's window shows the success before
+ *   the host is closed.
  */
 
 /**
- * @typedef {object} Means
+ * @typedef {object} OperationOptions
  * @property {() => NativeHost} openHost
- * @property {() => Promise<void>} [permit] Throws when the host may not even be started.
+ * @property {() => Promise<void>} [permit] Rejects if the host may not be started.
  * @property {(progress: Progress) => void} [onProgress]
- * @property {Chunks} [chunks] of the documents that go with it
+ * @property {Chunks} [chunks] The documents to sign.
+ * @property {number} [timeoutMs] After this time `result` rejects with REQUEST_EXPIRED.
  */
 
-/**
- * An operation under way.
- *
- * @template T
- */
+/** @template T */
 export class Operation {
-  /** What comes of it, checked; rejects with a Fault. @type {Promise<T>} */
+  /** The validated result; rejects with a CodedError. @type {Promise<T>} */
   result;
 
-  /** Resolves when nothing of it is left, its window least of all. @type {Promise<void>} */
-  over;
+  /** Resolves when the operation has ended and its window is closed. @type {Promise<void>} */
+  finished;
 
-  /** Whether nobody waits any more, so that another operation may take the place. */
-  isLeft = false;
+  /** Whether the page has its answer, so that another operation may close the window. */
+  isReplaceable = false;
 
-  #abandoned = false;
+  #isAborted = false;
   /** @type {NativeHost | null} */
   #host = null;
   /** @type {HostRequest | null} */
@@ -50,75 +48,79 @@ export class Operation {
 
   /**
    * @param {Task<T>} task
-   * @param {Means} means
+   * @param {OperationOptions} options
    */
-  constructor(task, means) {
-    this.result = this.#run(task, means);
-    const end = () => (this.isLeft ? this.#host?.closed : undefined);
-    this.over = this.result.then(end, end);
+  constructor(task, options) {
+    const running = this.#run(task, options);
+    const waitForWindow = () => (this.isReplaceable ? this.#host?.closed : undefined);
+    this.finished = running.then(waitForWindow, waitForWindow);
+    this.result =
+      options.timeoutMs === undefined
+        ? running
+        : Promise.race([running, this.#expireAfter(options.timeoutMs)]);
   }
 
-  /** The page called it off: the host gets a moment to say how far it was. */
+  /** Cancel for the page: the host has two seconds to answer with what it has done. */
   cancel() {
     if (this.#request) this.#request.cancel();
-    else this.abandon();
+    else this.abort();
   }
 
-  /** The page stopped waiting: the person may still read what the window says. */
-  expire() {
-    this.isLeft = true;
-    if (this.#request) this.#request.expire();
-    else this.abandon();
-  }
-
-  /** Nobody is there any more: the host goes at once, and its window with it. */
-  abandon() {
-    this.#abandoned = true;
+  /** Close the host and its window at once. */
+  abort() {
+    this.#isAborted = true;
     this.#host?.close();
   }
 
   /**
    * @param {Task<T>} task
-   * @param {Means} means
+   * @param {OperationOptions} options
    * @returns {Promise<T>}
    */
   async #run(task, { openHost, permit, onProgress, chunks }) {
     await permit?.();
-    if (this.#abandoned) throw new Fault("REQUEST_CANCELLED");
+    if (this.#isAborted) throw new CodedError("REQUEST_CANCELLED");
     const host = openHost();
     this.#host = host;
     try {
       await host.hello;
       const request = host.request(task.command, { ...task.arguments }, (progress) => {
-        if (progress.progress === "receiving") chunks?.answered(progress.done ?? 0);
+        if (progress.progress === "receiving") chunks?.acknowledge(progress.done ?? 0);
         onProgress?.(progress);
       });
       this.#request = request;
       chunks?.sendTo((chunk) => request.send(chunk));
-      const result = task.read(await request.answer);
-      if (task.lingerMs > 0) setTimeout(() => host.close(), task.lingerMs);
+      const answer = await request.answer.catch((error) => {
+        throw task.readError?.(error) ?? error;
+      });
+      const result = task.readResult(answer);
+      if (task.closeDelayMs) setTimeout(() => host.close(), task.closeDelayMs);
       else host.close();
       return result;
-    } catch (error) {
-      throw this.#fail(toFault(error), task);
+    } catch (cause) {
+      const error = toCodedError(cause);
+      // The person is still reading the error in the window, and closes it.
+      if (error.isShown) this.isReplaceable = true;
+      else host.close();
+      throw error;
     }
   }
 
   /**
-   * @param {Fault} fault
-   * @param {Task<T>} task
-   * @returns {Fault} what the page is told
+   * Stop waiting for the person after a time. The window stays: it says so to them.
+   *
+   * @param {number} ms
+   * @returns {Promise<never>}
    */
-  #fail(fault, task) {
-    try {
-      const checked = task.readFault(fault);
-      // The person is still reading what went wrong; it is theirs to close the window.
-      if (fault.isShown) this.isLeft = true;
-      else this.#host?.close();
-      return checked;
-    } catch (error) {
-      this.#host?.close();
-      return toFault(error);
-    }
+  #expireAfter(ms) {
+    /** @type {PromiseWithResolvers<never>} */
+    const { promise, reject } = Promise.withResolvers();
+    AbortSignal.timeout(ms).addEventListener("abort", () => {
+      this.isReplaceable = true;
+      if (this.#request) this.#request.expire();
+      else this.abort();
+      reject(new CodedError("REQUEST_EXPIRED"));
+    });
+    return promise;
   }
 }

@@ -1,40 +1,43 @@
 // SPDX-License-Identifier: MIT
-// One request of one document, over the port that its content script opened for it.
+// One request of a page, on the port that its content script opened for it.
 
-import { isRecord, isText } from "../shared/values.js";
+import { isRecord, isString } from "../shared/validators.js";
 import { Chunks } from "./chunks.js";
 
 /** @typedef {chrome.runtime.Port} Port */
 
 /**
- * What the content script saw when the page's message came.
+ * What the content script observed when the page's message came.
  *
- * @typedef {{ancestorsAreOwn: boolean, isActive: boolean, hasBeenActive: boolean}} Seen
+ * @typedef {object} Observed
+ * @property {boolean} ancestorsAreSameOrigin
+ * @property {boolean} isActive `navigator.userActivation.isActive`
+ * @property {boolean} hasBeenActive `navigator.userActivation.hasBeenActive`
  */
 
-const LONGEST_MESSAGE = 32_768;
+/** In UTF-16 code units of JSON. */
+const MAX_MESSAGE = 32_768;
 
-/** What the content script sends first, and how the page is answered. */
 export class PageRequest {
   #port;
   /** @type {Promise<unknown>} */
-  #needed = Promise.resolve();
+  #portNeeded = Promise.resolve();
 
   /**
    * @param {Port} port
-   * @param {Record<string, unknown>} message the page's own
-   * @param {Seen} seen
+   * @param {Record<string, unknown>} message of the page
+   * @param {Observed} observed
    * @param {Chunks} chunks of the documents that belong to it
-   * @param {{gone: AbortSignal, cancelled: AbortSignal}} signals the end of the
-   *   document, and the page's own cancel
+   * @param {{disconnected: AbortSignal, cancelled: AbortSignal}} signals the end of the
+   *   document, and the page's `kortilla:cancel`
    */
-  constructor(port, message, seen, chunks, signals) {
+  constructor(port, message, observed, chunks, { disconnected, cancelled }) {
     this.#port = port;
     this.message = message;
-    this.seen = seen;
+    this.observed = observed;
     this.chunks = chunks;
-    this.gone = signals.gone;
-    this.cancelled = signals.cancelled;
+    this.disconnected = disconnected;
+    this.cancelled = cancelled;
   }
 
   /** @returns {string} */
@@ -42,34 +45,36 @@ export class PageRequest {
     return String(this.message["action"]);
   }
 
-  /** @returns {chrome.runtime.MessageSender | undefined} what the browser says of it */
+  /** @returns {chrome.runtime.MessageSender | undefined} the browser's account of it */
   get sender() {
     return this.#port.sender;
   }
 
   /**
-   * Notice the end of the document also after the answer, until a promise settles.
+   * Keep the port open after the answer until a promise settles, and so notice the end
+   * of the document.
    *
    * @param {Promise<unknown>} promise
    */
-  keepUntil(promise) {
-    this.#needed = promise.catch(() => {});
+  waitUntil(promise) {
+    this.#portNeeded = promise.catch(() => {});
   }
 
   /**
-   * Answer the page. Only `-success` and `-failure` are last words.
+   * Answer the page. `success` and `failure` end the request.
    *
    * @param {"progress" | "success" | "failure"} kind
    * @param {object} fields
    */
   reply(kind, fields) {
-    if (this.gone.aborted) return;
+    if (this.disconnected.aborted) return;
     this.#port.postMessage({ ...fields, action: `${this.action}-${kind}` });
-    if (kind !== "progress") {
-      void this.#needed.then(() => {
-        if (!this.gone.aborted) this.#port.disconnect();
-      });
-    }
+    if (kind !== "progress") void this.#closePort();
+  }
+
+  async #closePort() {
+    await this.#portNeeded;
+    if (!this.disconnected.aborted) this.#port.disconnect();
   }
 }
 
@@ -77,48 +82,63 @@ export class PageRequest {
  * Wait for the request on a new port.
  *
  * @param {Port} port
- * @param {(request: PageRequest) => void} onRequest
+ * @returns {Promise<PageRequest>} never settles if the port sends something else
  */
-export function receiveRequest(port, onRequest) {
-  const gone = new AbortController();
+export function receiveRequest(port) {
+  const disconnected = new AbortController();
   const cancelled = new AbortController();
   const chunks = new Chunks();
-  let received = false;
-  port.onDisconnect.addListener(() => gone.abort());
+  /** @type {PromiseWithResolvers<PageRequest>} */
+  const { promise, resolve } = Promise.withResolvers();
+  /** @type {PageRequest | null} */
+  let request = null;
+  port.onDisconnect.addListener(() => disconnected.abort());
   port.onMessage.addListener((/** @type {unknown} */ message) => {
     if (!isRecord(message)) return;
     if (message["cancel"] === true) {
       cancelled.abort();
-      return;
+    } else if (request === null) {
+      request = readRequest(message);
+      if (request) resolve(request);
+      else refuse();
+    } else if (!chunks.receive(message["chunk"])) {
+      refuse();
     }
-    if (received && chunks.put(message["chunk"])) return;
-    const body = received ? null : readBody(message["text"]);
-    if (!body) {
-      // Not what our content script sends.
-      gone.abort();
-      port.disconnect();
-      return;
-    }
-    received = true;
-    const seen = {
-      ancestorsAreOwn: message["ancestorsAreOwn"] === true,
+  });
+  return promise;
+
+  /** Our content script sends nothing of this kind. */
+  function refuse() {
+    disconnected.abort();
+    port.disconnect();
+  }
+
+  /**
+   * @param {Record<string, unknown>} message
+   * @returns {PageRequest | null}
+   */
+  function readRequest(message) {
+    const pageMessage = parsePageMessage(message["text"]);
+    if (!pageMessage) return null;
+    const observed = {
+      ancestorsAreSameOrigin: message["ancestorsAreSameOrigin"] === true,
       isActive: message["isActive"] === true,
       hasBeenActive: message["hasBeenActive"] === true,
     };
-    const signals = { gone: gone.signal, cancelled: cancelled.signal };
-    onRequest(new PageRequest(port, body, seen, chunks, signals));
-  });
+    const signals = { disconnected: disconnected.signal, cancelled: cancelled.signal };
+    return new PageRequest(port, pageMessage, observed, chunks, signals);
+  }
 }
 
 /**
  * @param {unknown} text
  * @returns {Record<string, unknown> | null}
  */
-function readBody(text) {
-  if (!isText(text, 2, LONGEST_MESSAGE)) return null;
+function parsePageMessage(text) {
+  if (!isString(text, 2, MAX_MESSAGE)) return null;
   try {
-    const body = JSON.parse(text);
-    return isRecord(body) && typeof body["action"] === "string" ? body : null;
+    const message = JSON.parse(text);
+    return isRecord(message) && typeof message["action"] === "string" ? message : null;
   } catch {
     return null;
   }

@@ -1,47 +1,47 @@
 // SPDX-License-Identifier: MIT
-// Requests that no click preceded: one a minute for one site, and three for all sites
-// together (docs/reference/security.md, "Windows and unprompted requests").
+// The rate limit of requests without a click: one a minute for a site, and three for all
+// sites together (docs/reference/security.md, "Windows and unprompted requests").
 
 import { browser } from "../shared/api.js";
-import { Fault } from "../shared/fault.js";
-import { isRecord } from "../shared/values.js";
+import { CodedError } from "../shared/coded_error.js";
+import { isRecord } from "../shared/validators.js";
 
 const KEY = "unprompted";
 const WINDOW_MS = 60_000;
-const MOST = 3;
+const MAX_REQUESTS = 3;
 
 /**
- * Note that a site asks by itself. Remembered until the browser ends, also while the
- * background sleeps.
+ * Count a request without a click. The count survives the end of the service worker,
+ * not that of the browser.
  *
  * @param {string} origin
- * @throws {Fault} RATE_LIMITED
+ * @throws {CodedError} RATE_LIMITED
  */
 export async function allowUnprompted(origin) {
   const { [KEY]: stored } = await browser.storage.session.get(KEY);
   const now = Date.now();
-  // Later than now is possible too: a clock can be put back.
+  // The clock may have been set back since.
   const recent = Object.entries(isRecord(stored) ? stored : {}).filter(
     ([, at]) => Math.abs(now - Number(at)) < WINDOW_MS,
   );
-  const asking = siteOf(origin);
-  if (recent.length >= MOST || recent.some(([site]) => site === asking)) {
-    throw new Fault("RATE_LIMITED");
+  const site = siteOf(origin);
+  if (recent.length >= MAX_REQUESTS || recent.some(([other]) => other === site)) {
+    throw new CodedError("RATE_LIMITED");
   }
   await browser.storage.session.set({
-    [KEY]: Object.fromEntries([...recent, [asking, now]]),
+    [KEY]: Object.fromEntries([...recent, [site, now]]),
   });
 }
 
 /**
- * Whose page it is: somebody who has a domain has any number of names and ports in it.
+ * Get the site of an origin. The owner of a domain has any number of names and ports.
  *
- * Two labels are the registrable domain, or less of it where names are registered below
- * two, as under `co.uk`: then several owners count as one site, and never one as two. So
- * no list of such suffixes is needed, nor one that is up to date.
+ * Two labels are the registrable domain or, below a public suffix such as `co.uk`, a part
+ * of it. There several owners count as one site, but one owner never counts as two. So
+ * this needs no list of public suffixes.
  *
  * @param {string} origin
- * @returns {string} two labels of its host at most; an address whole
+ * @returns {string} two labels of its host at most; an IP address whole
  */
 function siteOf(origin) {
   const { hostname } = new URL(origin);

@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: MIT
 // The page protocol of Web eID (docs/reference/web-eid.md, PROTOCOL.md §2).
 
-import { Fault } from "../shared/fault.js";
-import { knownHost } from "../shared/host_state.js";
-import { isRecord, isText } from "../shared/values.js";
+import { CodedError } from "../shared/coded_error.js";
+import { getHostState } from "../shared/host_state.js";
+import { isRecord, isString } from "../shared/validators.js";
 import { WEB_EID_VERSION, majorOf } from "../shared/versions.js";
-import { originOf } from "./caller.js";
-import { asking, authenticateTask, certificateTask, signTask } from "./tasks.js";
+import {
+  authenticateTask,
+  certificateTask,
+  commonArguments,
+  signTask,
+} from "./page_tasks.js";
+import { originOf } from "./sender.js";
 
-/** @import { Desk } from "./desk.js" */
+/** @import { OperationQueue } from "./operation_queue.js" */
 /** @import { PageRequest } from "./page_request.js" */
+/** @import { CommonArguments, PageTask } from "./page_tasks.js" */
 /** @import { Signature } from "./results.js" */
-/** @import { Asking, PageTask } from "./tasks.js" */
 
-const DEFAULT_PATIENCE_MS = 120_000;
-const LONGEST_PATIENCE_MS = 3_600_000;
+const DEFAULT_TIMEOUT_MS = 120_000;
+const MAX_TIMEOUT_MS = 3_600_000;
 
 /**
- * Our codes in Web eID's; each has `ERR_WEBEID_` in front. What is not listed is
- * NATIVE_FATAL.
+ * Web eID's codes, without `ERR_WEBEID_`, by our codes. All others are NATIVE_FATAL.
  *
  * @type {Readonly<Record<string, string>>}
  */
@@ -39,8 +43,8 @@ const CODES = Object.freeze({
   USER_CANCELLED: "USER_CANCELLED",
 });
 
-/** A failure that only Web eID's protocol knows. */
-class WebEidFault extends Fault {
+/** An error that only Web eID's protocol has. */
+class WebEidError extends CodedError {
   /**
    * @param {string} code without `ERR_WEBEID_`
    * @param {string} detail
@@ -52,12 +56,12 @@ class WebEidFault extends Fault {
 }
 
 /**
- * @typedef {(request: PageRequest, desk: Desk, origin: string) =>
- *   Promise<object>} Action
+ * @typedef {(request: PageRequest, queue: OperationQueue, origin: string) =>
+ *   Promise<object>} Handler
  */
 
-/** @type {Readonly<Record<string, Action>>} */
-const ACTIONS = Object.freeze({
+/** @type {Readonly<Record<string, Handler>>} */
+const HANDLERS = Object.freeze({
   "web-eid:status": status,
   "web-eid:authenticate": authenticate,
   "web-eid:get-signing-certificate": getSigningCertificate,
@@ -65,36 +69,35 @@ const ACTIONS = Object.freeze({
 });
 
 /**
- * Do what a page asks for.
- *
  * @param {PageRequest} request
- * @param {Desk} desk
+ * @param {OperationQueue} queue
  * @returns {Promise<object>} the fields of the success
- * @throws {Fault}
+ * @throws {CodedError}
  */
-export async function handle(request, desk) {
-  const origin = await originOf(request.sender, request.seen.ancestorsAreOwn);
-  const action = Object.hasOwn(ACTIONS, request.action) && ACTIONS[request.action];
-  if (!action) throw new Fault("UNKNOWN_COMMAND");
-  checkLibrary(request);
-  return action(request, desk, origin);
+export async function handle(request, queue) {
+  const { action } = request;
+  const origin = await originOf(request);
+  const handler = Object.hasOwn(HANDLERS, action) && HANDLERS[action];
+  if (!handler) throw new CodedError("UNKNOWN_COMMAND");
+  checkLibraryVersion(request);
+  return handler(request, queue, origin);
 }
 
 /**
  * @param {PageRequest} request
- * @param {Fault} fault
+ * @param {CodedError} cause
  * @returns {Promise<object>} the fields of the failure
  */
-export async function describe(request, fault) {
+export async function describe(request, cause) {
   const short =
-    fault instanceof WebEidFault
-      ? fault.webEidCode
-      : (CODES[fault.code] ?? "NATIVE_FATAL");
-  const error = { code: `ERR_WEBEID_${short}`, message: fault.message };
+    cause instanceof WebEidError
+      ? cause.webEidCode
+      : (CODES[cause.code] ?? "NATIVE_FATAL");
+  const error = { code: `ERR_WEBEID_${short}`, message: cause.message };
   const isStatus = request.action === "web-eid:status";
   if (!isStatus && !short.startsWith("VERSION_")) return { error };
   const library = String(request.message["libraryVersion"] ?? "");
-  const { webEid: nativeApp } = await knownHost();
+  const { webEid: nativeApp } = await getHostState();
   return {
     error: {
       ...error,
@@ -104,43 +107,46 @@ export async function describe(request, fault) {
       ...(short === "VERSION_MISMATCH" && {
         requiresUpdate: {
           extension: isNewer(library, WEB_EID_VERSION),
-          nativeApp: fault.code === "HOST_TOO_OLD" || isNewer(library, nativeApp),
+          nativeApp: cause.code === "HOST_TOO_OLD" || isNewer(library, nativeApp),
         },
       }),
     },
   };
 }
 
-/** @type {Action} */
+/** @type {Handler} */
 async function status({ message }) {
-  const { webEid: nativeApp, problem } = await knownHost();
-  if (problem === "HOST_TOO_OLD") throw new Fault(problem);
+  const { webEid: nativeApp, problem } = await getHostState();
+  if (problem === "HOST_TOO_OLD") throw new CodedError(problem);
   if (nativeApp === null) {
-    throw new WebEidFault("NATIVE_UNAVAILABLE", new Fault(String(problem)).message);
+    throw new WebEidError(
+      "NATIVE_UNAVAILABLE",
+      new CodedError(String(problem)).message,
+    );
   }
   return { library: message["libraryVersion"], extension: WEB_EID_VERSION, nativeApp };
 }
 
-/** @type {Action} */
-async function authenticate(request, desk, origin) {
-  const { challengeNonce } = required(request, ["challengeNonce"]);
-  const task = authenticateTask(askingFor(request, origin), challengeNonce);
-  return perform(request, desk, task);
+/** @type {Handler} */
+async function authenticate(request, queue, origin) {
+  const { challengeNonce } = readRequired(request, ["challengeNonce"]);
+  const task = authenticateTask(readCommon(request, origin), challengeNonce);
+  return run(request, queue, task);
 }
 
-/** @type {Action} */
-async function getSigningCertificate(request, desk, origin) {
-  return perform(request, desk, certificateTask(askingFor(request, origin)));
+/** @type {Handler} */
+async function getSigningCertificate(request, queue, origin) {
+  return run(request, queue, certificateTask(readCommon(request, origin)));
 }
 
-/** @type {Action} */
-async function sign(request, desk, origin) {
-  const fields = required(request, ["certificate", "hash", "hashFunction"]);
+/** @type {Handler} */
+async function sign(request, queue, origin) {
+  const fields = readRequired(request, ["certificate", "hash", "hashFunction"]);
   const { certificate, hash, hashFunction } = fields;
-  // Web eID's pages give no name. The site's is at least true.
+  // Web eID's messages have no name for the window to show. The site's is true.
   const hashes = [{ name: new URL(origin).host, hash, hashFunction }];
-  const task = signTask(askingFor(request, origin), { hashes, certificate });
-  const { signatures } = await perform(request, desk, task);
+  const task = signTask(readCommon(request, origin), { hashes, certificate });
+  const { signatures } = await run(request, queue, task);
   const [{ signature, signatureAlgorithm }] = /** @type {[Signature]} */ (signatures);
   return { signature, signatureAlgorithm };
 }
@@ -148,14 +154,14 @@ async function sign(request, desk, origin) {
 /**
  * @template {string} Name
  * @param {PageRequest} request
- * @param {Name[]} names of fields that can't be left out
+ * @param {Name[]} names of required fields
  * @returns {Record<Name, unknown>}
- * @throws {WebEidFault} MISSING_PARAMETER
+ * @throws {WebEidError} MISSING_PARAMETER
  */
-function required({ message }, names) {
+function readRequired({ message }, names) {
   for (const name of names) {
     if (message[name] === undefined || message[name] === null) {
-      throw new WebEidFault("MISSING_PARAMETER", `${name} is missing.`);
+      throw new WebEidError("MISSING_PARAMETER", `${name} is missing.`);
     }
   }
   return /** @type {Record<Name, unknown>} */ (message);
@@ -170,66 +176,45 @@ function optionsOf({ message }) {
 }
 
 /**
- * Web eID takes any `lang`, and passes over what is no language that it speaks.
+ * Web eID accepts any `lang`, and ignores a language that it does not have.
  *
  * @param {PageRequest} request
  * @param {string} origin
- * @returns {Asking}
+ * @returns {CommonArguments}
  */
-function askingFor(request, origin) {
+function readCommon(request, origin) {
   const { lang } = optionsOf(request);
-  const code = isText(lang, 2, 35) && /^[a-z]{2}(?![a-z])/i.exec(lang)?.[0];
-  return asking(request, origin, code ? code.toLowerCase() : undefined);
+  const code = isString(lang, 2, 35) && /^[a-z]{2}(?![a-z])/i.exec(lang)?.[0];
+  return commonArguments(request, origin, code ? code.toLowerCase() : undefined);
 }
 
 /**
- * Have the host do it, for as long as the page waits.
+ * Run a task until the page's own timeout.
  *
  * @template T
  * @param {PageRequest} request
- * @param {Desk} desk
+ * @param {OperationQueue} queue
  * @param {PageTask<T>} task
  * @returns {Promise<T>}
- * @throws {Fault} REQUEST_EXPIRED
  */
-async function perform(request, desk, task) {
-  const operation = desk.begin(request, task);
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  /** @type {Promise<never>} */
-  const impatience = new Promise((_resolve, reject) => {
-    timer = setTimeout(() => {
-      operation.expire();
-      reject(new Fault("REQUEST_EXPIRED"));
-    }, patience(optionsOf(request)["userInteractionTimeout"]));
-  });
-  try {
-    return await Promise.race([operation.result, impatience]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/**
- * @param {unknown} wanted
- * @returns {number} how long the page waits, in ms
- */
-function patience(wanted) {
-  const isUsable = typeof wanted === "number" && wanted > 0;
-  return isUsable ? Math.min(wanted, LONGEST_PATIENCE_MS) : DEFAULT_PATIENCE_MS;
+function run(request, queue, task) {
+  const { userInteractionTimeout: timeout } = optionsOf(request);
+  const isValid = typeof timeout === "number" && timeout > 0;
+  const timeoutMs = isValid ? Math.min(timeout, MAX_TIMEOUT_MS) : DEFAULT_TIMEOUT_MS;
+  return queue.run(request, task, { timeoutMs });
 }
 
 /**
  * @param {PageRequest} request
- * @throws {WebEidFault} VERSION_INVALID, VERSION_MISMATCH
+ * @throws {WebEidError} VERSION_INVALID, VERSION_MISMATCH
  */
-function checkLibrary({ message }) {
+function checkLibraryVersion({ message }) {
   const { libraryVersion } = message;
   if (typeof libraryVersion !== "string" || majorOf(libraryVersion) === null) {
-    throw new WebEidFault("VERSION_INVALID", "libraryVersion is not a version.");
+    throw new WebEidError("VERSION_INVALID", "libraryVersion is not a version.");
   }
   if (isNewer(libraryVersion, WEB_EID_VERSION)) {
-    throw new WebEidFault(
+    throw new WebEidError(
       "VERSION_MISMATCH",
       "The page's library is newer than the extension.",
     );

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
 
-import { showHost } from "../shared/host_report.js";
-import { probeHost } from "../shared/host_state.js";
+import { showHostState } from "../shared/host_panel.js";
+import { checkHost } from "../shared/host_state.js";
 import { fillTexts, text } from "../shared/texts.js";
 import { extensionVersion } from "../shared/versions.js";
-import { showLogin } from "./login.js";
+import { showTokenPanel } from "./token_panel.js";
 
 /** @param {string} id */
 const find = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 fillTexts();
 find("extension").textContent = text("extensionVersion", extensionVersion());
-find("again").addEventListener("click", look);
-await Promise.all([look(), showLogin(find("token"), find("switch"))]);
-// Whoever was sent to a part of this view finds it where it is now.
+find("again").addEventListener("click", updateHost);
+await Promise.all([updateHost(), showTokenPanel(find("token"), find("switch"))]);
+// The panels have changed the height of the page since the browser scrolled.
 document.querySelector(":target")?.scrollIntoView();
 
-async function look() {
-  showHost(find("host"), await probeHost());
+async function updateHost() {
+  showHostState(find("host"), await checkHost());
 }

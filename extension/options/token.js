@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The card as the browser's own PKCS#11 token, for services that ask the browser for a
-// client certificate (Suomi.fi). Firefox lets an extension switch it on and off; where
-// the module lies stands in a native manifest that the Kortilla program writes.
+// The card as the browser's own PKCS#11 token, for services that request a TLS client
+// certificate (Suomi.fi). In Firefox an extension can switch a module on and off. The
+// native manifest, which the Kortilla program writes, names the module's file.
 
 import { browser } from "../shared/api.js";
 
 /**
- * `missing`: no native manifest lets this extension do it. `command`: the browser leaves
- * it to the command line.
+ * `missing`: no native manifest allows this extension to do it. `command`: the browser
+ * has no such API, and the person uses the command line.
  *
  * @typedef {"on" | "off" | "missing" | "command"} TokenState
  */
@@ -16,37 +16,38 @@ import { browser } from "../shared/api.js";
 const MODULE = "kortilla";
 
 /**
- * What Firefox has for this, and Chromium has not.
+ * The API `browser.pkcs11`, which only Firefox has.
  *
- * @typedef {object} Modules
+ * @typedef {object} Pkcs11Api
  * @property {(name: string) => Promise<boolean>} isModuleInstalled
  * @property {(name: string) => Promise<void>} installModule
  * @property {(name: string) => Promise<void>} uninstallModule
  */
 
-/** @returns {Modules | undefined} */
-const allModules = () => Reflect.get(browser, "pkcs11");
+/** @returns {Pkcs11Api | undefined} */
+const pkcs11Api = () => Reflect.get(browser, "pkcs11");
 
 /** @returns {Promise<TokenState>} */
 export async function tokenState() {
-  const modules = allModules();
-  if (!modules) return "command";
+  const pkcs11 = pkcs11Api();
+  if (!pkcs11) return "command";
   try {
-    return (await modules.isModuleInstalled(MODULE)) ? "on" : "off";
+    return (await pkcs11.isModuleInstalled(MODULE)) ? "on" : "off";
   } catch {
-    // Firefox says only that there is no such module, for this extension.
+    // Firefox reports any failure as an unknown module.
     return "missing";
   }
 }
 
 /**
- * Switch it on or off; it may be so already. Rejects when the browser does not do it.
+ * Switch the token on or off. Does nothing if it is so already.
  *
  * @param {"on" | "off"} wanted
+ * @returns {Promise<void>} rejects if the browser fails
  */
 export async function switchToken(wanted) {
-  const modules = allModules();
-  if (!modules || (await tokenState()) === wanted) return;
-  if (wanted === "on") await modules.installModule(MODULE);
-  else await modules.uninstallModule(MODULE);
+  const pkcs11 = pkcs11Api();
+  if (!pkcs11 || (await tokenState()) === wanted) return;
+  if (wanted === "on") await pkcs11.installModule(MODULE);
+  else await pkcs11.uninstallModule(MODULE);
 }

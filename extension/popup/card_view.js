@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The card as a person sees it: whose it is, what it is good for, and what can be done.
+// The elements that show a card: its holder, its state, and the buttons to manage it.
 
 import { build, text } from "../shared/texts.js";
 import {
@@ -8,27 +8,28 @@ import {
   isActivationBlocked,
   outcomeReport,
   problemReport,
-  workReport,
-} from "./words.js";
+  taskReport,
+} from "./reports.js";
 
 /** @import { CardStatus, CertificateStatus, PinName, PinStatus, ReaderStatus } from "../background/card_tasks.js" */
-/** @import { Errand } from "../background/card_tasks.js" */
-/** @import { OwnState } from "../background/own_pages.js" */
-/** @import { Report } from "./words.js" */
+/** @import { ManagementCommand } from "../background/card_tasks.js" */
+/** @import { CardState } from "../background/extension_pages.js" */
+/** @import { Report } from "./reports.js" */
 
-/** @typedef {{command: Errand, pin?: PinName}} Wanted */
+/** @typedef {{command: ManagementCommand, pin?: PinName}} Command */
 
-/** @typedef {(wanted: Wanted) => void} Ask */
+/** @typedef {(command: Command) => void} Send */
 
-const TRIES = 5;
+const MAX_TRIES = 5;
 
 /**
- * @param {OwnState} state
- * @param {Ask} ask what buttons do
- * @param {() => void} showSwitch show where the login of Suomi.fi is switched on
- * @returns {{announcement: string, parts: HTMLElement[]}} what is to be heard and seen
+ * @param {CardState} state
+ * @param {Send} send called by the buttons
+ * @param {() => void} showSwitch shows the switch of the login of Suomi.fi
+ * @returns {{announcement: string, parts: HTMLElement[]}} the text for screen readers,
+ *   and the elements
  */
-export function buildState(state, ask, showSwitch) {
+export function buildView(state, send, showSwitch) {
   const reports = /** @type {Report[]} */ ([]);
   /** @param {Report} report */
   const add = (report) => {
@@ -43,31 +44,30 @@ export function buildState(state, ask, showSwitch) {
     }
     parts.push(panel);
   }
-  if (state.work) {
-    parts.push(add(workReport(state.work)));
-  } else if (state.isLooking) {
+  if (state.activeTask) {
+    parts.push(add(taskReport(state.activeTask)));
+  } else if (state.isReading) {
     parts.push(build("p", text("readingCard"), "quiet"));
   } else if (state.problem !== null) {
-    // What is wrong with the program itself is told below, with what to do.
-    const isToldBelow = state.host?.problem === state.problem;
-    if (!isToldBelow) {
+    // The panel below shows a problem of the host itself.
+    if (state.problem !== state.host?.problem) {
       parts.push(add(problemReport({ code: state.problem, kind: "" })));
     }
   } else if (state.readers) {
-    parts.push(...buildReaders(state.readers, add, ask));
+    parts.push(...buildReaders(state.readers, add, send));
   }
-  const heard = reports.map(({ heading, explanation }) => `${heading} ${explanation}`);
-  if (state.isLooking) heard.push(text("readingCard"));
-  return { announcement: heard.join(" "), parts };
+  const spoken = reports.map(({ heading, explanation }) => `${heading} ${explanation}`);
+  if (state.isReading) spoken.push(text("readingCard"));
+  return { announcement: spoken.join(" "), parts };
 }
 
 /**
  * @param {ReaderStatus[]} readers
  * @param {(report: Report) => HTMLElement} add
- * @param {Ask} ask
+ * @param {Send} send
  * @returns {HTMLElement[]}
  */
-function buildReaders(readers, add, ask) {
+function buildReaders(readers, add, send) {
   const used = readers.filter(({ card, problem }) => card || problem);
   if (used.length === 0) {
     const code = readers.length === 0 ? "NO_READER" : "NO_CARD";
@@ -77,7 +77,7 @@ function buildReaders(readers, add, ask) {
     const article = build("article", "", "card");
     if (readers.length > 1) article.append(build("p", reader.name, "quiet"));
     if (reader.problem) article.append(add(problemReport(reader.problem)));
-    if (reader.card) article.append(...buildCard(reader, reader.card, add, ask));
+    if (reader.card) article.append(...buildCard(reader, reader.card, add, send));
     return article;
   });
   if (used.filter(({ card }) => card).length > 1) {
@@ -90,10 +90,10 @@ function buildReaders(readers, add, ask) {
  * @param {ReaderStatus} reader
  * @param {CardStatus} card
  * @param {(report: Report) => HTMLElement} add
- * @param {Ask} ask
+ * @param {Send} send
  * @returns {HTMLElement[]}
  */
-function buildCard(reader, card, add, ask) {
+function buildCard(reader, card, add, send) {
   const holder = build("div", "", "holder");
   holder.append(build("h2", card.holder?.name ?? text("holderUnknown")));
   if (reader.testCard) holder.append(build("span", text("testCard"), "badge"));
@@ -106,26 +106,26 @@ function buildCard(reader, card, add, ask) {
   if (canActivate) {
     panel.append(
       buildButtons([
-        buildButton(text("activateCard"), () => ask({ command: "activate" }), "main"),
+        buildButton(text("activateCard"), () => send({ command: "activate" }), "main"),
       ]),
     );
   }
   parts.push(panel);
-  if (canLogIn(card)) parts.push(buildLogin(ask));
+  if (canLogIn(card)) parts.push(buildLogin(send));
   for (const name of /** @type {const} */ (["PIN1", "PIN2"])) {
-    parts.push(buildPin(name, card, ask));
+    parts.push(buildPin(name, card, send));
   }
   parts.push(buildPuk(card.pins.PUK), buildCertificates(card.certificates));
   return parts;
 }
 
 /**
- * @param {Ask} ask
+ * @param {Send} send
  * @returns {HTMLElement}
  */
-function buildLogin(ask) {
+function buildLogin(send) {
   const section = build("section", "", "pin");
-  const prepare = () => ask({ command: "prepare-login" });
+  const prepare = () => send({ command: "prepare-login" });
   section.append(
     build("p", text("prepareLoginMore"), "quiet"),
     buildButtons([buildButton(text("prepareLogin"), prepare)]),
@@ -161,7 +161,7 @@ function buildCertificates(certificates) {
  */
 function validity({ isReadable, notBefore, notAfter }) {
   if (!isReadable) return text("certificateUnreadable");
-  // As dates are written in Finland, whatever the language.
+  // Dates have the Finnish format in each language.
   const locale = `${text("languageCode")}-FI`;
   const format = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
   const now = Date.now();
@@ -173,10 +173,10 @@ function validity({ isReadable, notBefore, notAfter }) {
 /**
  * @param {PinName} name
  * @param {CardStatus} card
- * @param {Ask} ask
+ * @param {Send} send
  * @returns {HTMLElement}
  */
-function buildPin(name, card, ask) {
+function buildPin(name, card, send) {
   const pin = card.pins[name];
   const { tries, isSet } = pin;
   const isFirst = name === "PIN1";
@@ -186,19 +186,22 @@ function buildPin(name, card, ask) {
   if (isSet === false) section.append(build("p", text("pinNotSet"), "quiet"));
   else section.append(...buildTries(head, tries, text("pinLocked")));
   const buttons = /** @type {HTMLElement[]} */ ([]);
-  /** @param {string} label @param {Errand} command @param {string} [className] */
-  const offer = (label, command, className) => {
-    const onClick = () => ask({ command, pin: name });
+  /** @param {string} label @param {ManagementCommand} command @param {string} [className] */
+  const addButton = (label, command, className) => {
+    const onClick = () => send({ command, pin: name });
     buttons.push(buildButton(label, onClick, className));
   };
   const isUnlockable = card.pins.PUK.tries !== 0;
   if (isSet && tries) {
-    offer(text(isFirst ? "changePin1" : "changePin2"), "change-pin");
+    addButton(text(isFirst ? "changePin1" : "changePin2"), "change-pin");
     if (isUnlockable) {
-      offer(text(isFirst ? "forgottenPin1" : "forgottenPin2"), "unblock");
+      addButton(text(isFirst ? "forgottenPin1" : "forgottenPin2"), "unblock");
     }
-  } else if (isUnlockable && ((isSet && tries === 0) || isActivationBlocked(pin, card))) {
-    offer(text(isFirst ? "unlockPin1" : "unlockPin2"), "unblock", "main");
+  } else if (
+    isUnlockable &&
+    ((isSet && tries === 0) || isActivationBlocked(pin, card))
+  ) {
+    addButton(text(isFirst ? "unlockPin1" : "unlockPin2"), "unblock", "main");
   }
   if (buttons.length > 0) section.append(buildButtons(buttons));
   return section;
@@ -225,34 +228,35 @@ function buildName(name) {
 }
 
 /**
- * The tries as a picture in the head, and in words below it unless there are all five.
+ * Show the tries left as a picture in the head, and below it as text unless there are
+ * five.
  *
  * @param {HTMLElement} head
  * @param {number | null} tries
- * @param {string} locked what no tries mean
+ * @param {string} locked text for no tries left
  * @returns {HTMLElement[]}
  */
 function buildTries(head, tries, locked) {
   if (tries === null) return [build("p", text("triesUnknown"), "quiet")];
-  const words = triesWords(tries);
+  const label = triesLabel(tries);
   const picture = build("span", "", "tries");
   picture.setAttribute("role", "img");
-  picture.setAttribute("aria-label", words);
+  picture.setAttribute("aria-label", label);
   picture.dataset["left"] = String(tries);
-  for (let place = 0; place < TRIES; place += 1) {
-    picture.append(build("span", "", place < tries ? "left" : ""));
+  for (let index = 0; index < MAX_TRIES; index += 1) {
+    picture.append(build("span", "", index < tries ? "left" : ""));
   }
   head.append(picture);
-  if (tries === TRIES) return [];
+  if (tries === MAX_TRIES) return [];
   if (tries === 0) return [build("p", locked)];
-  const note = build("p", words);
-  note.setAttribute("aria-hidden", "true"); // the picture has said it
+  const note = build("p", label);
+  note.setAttribute("aria-hidden", "true"); // the picture's label says the same
   return [note];
 }
 
 /** @param {number} tries */
-function triesWords(tries) {
-  if (tries === TRIES) return text("triesAll");
+function triesLabel(tries) {
+  if (tries === MAX_TRIES) return text("triesAll");
   if (tries === 1) return text("triesOne");
   return tries === 0 ? text("triesNone") : text("triesSome", String(tries));
 }

@@ -1,41 +1,42 @@
 // SPDX-License-Identifier: MIT
-// Opening the popup is the person's own way of asking how the card is, and whether the
-// program is there now. Before that nothing is read.
+// The popup shows the card and the state of the host. The card is read only while the
+// popup is open.
 
 import { browser } from "../shared/api.js";
-import { showHost } from "../shared/host_report.js";
+import { showHostState } from "../shared/host_panel.js";
 import { fillTexts } from "../shared/texts.js";
-import { buildState } from "./card_view.js";
+import { buildView } from "./card_view.js";
 
-/** @import { OwnState } from "../background/own_pages.js" */
-/** @import { Wanted } from "./card_view.js" */
+/** @import { CardState } from "../background/extension_pages.js" */
+/** @import { Command } from "./card_view.js" */
 
 /** @param {string} id */
 const find = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-const [said, card, host, again, more] = ["said", "card", "host", "again", "more"].map(
-  find,
-);
+const announcer = find("said");
+const card = find("card");
+const host = find("host");
+const again = find("again");
 
 /** @type {chrome.runtime.Port | null} */
 let port = null;
 
-/** What the last errand came to, which the background tells once. */
-let outcome = /** @type {OwnState["outcome"]} */ (null);
+/** The outcome of the last management task, which the background sends once. */
+let outcome = /** @type {CardState["outcome"]} */ (null);
 
 fillTexts();
-again?.addEventListener("click", () => ask({ command: "card-status" }));
-more?.addEventListener("click", async () => {
+again.addEventListener("click", () => send({ command: "card-status" }));
+find("more").addEventListener("click", async () => {
   await browser.runtime.openOptionsPage();
   window.close();
 });
-ask({ command: "card-status" });
+send({ command: "card-status" });
 
 /**
- * Ask the background, which may have slept meanwhile.
+ * Send a command to the background. The port closes when the background is suspended.
  *
- * @param {Wanted | {command: "card-status"}} wanted
+ * @param {Command | {command: "card-status"}} message
  */
-function ask(wanted) {
+function send(message) {
   if (!port) {
     port = browser.runtime.connect({ name: "card" });
     port.onMessage.addListener(show);
@@ -43,28 +44,24 @@ function ask(wanted) {
       port = null;
     });
   }
-  if (wanted.command !== "card-status") outcome = null;
-  port.postMessage(wanted);
+  if (message.command !== "card-status") outcome = null;
+  port.postMessage(message);
 }
 
-/** @param {OwnState} state */
+/** @param {CardState} state */
 function show(state) {
-  outcome = state.work ? null : (state.outcome ?? outcome);
-  const { announcement, parts } = buildState({ ...state, outcome }, ask, showSwitch);
-  if (said && said.textContent !== announcement) said.textContent = announcement;
-  if (card) {
-    const hadFocus = card.contains(document.activeElement);
-    card.replaceChildren(...parts);
-    card.setAttribute("aria-busy", String(state.isLooking));
-    // A button that goes takes the focus along, which would begin anew at the top.
-    if (hadFocus) card.focus();
-  }
-  if (again) again.hidden = state.work !== null;
-  const hasLooked = state.readers !== null || state.problem !== null;
-  if (host) {
-    host.hidden = state.host === null || state.work !== null || !hasLooked;
-    if (state.host) showHost(host, state.host);
-  }
+  outcome = state.activeTask ? null : (state.outcome ?? outcome);
+  const { announcement, parts } = buildView({ ...state, outcome }, send, showSwitch);
+  if (announcer.textContent !== announcement) announcer.textContent = announcement;
+  const hadFocus = card.contains(document.activeElement);
+  card.replaceChildren(...parts);
+  card.setAttribute("aria-busy", String(state.isReading));
+  // The focus of a removed button would move to the top of the page.
+  if (hadFocus) card.focus();
+  again.hidden = state.activeTask !== null;
+  const wasRead = state.readers !== null || state.problem !== null;
+  host.hidden = state.host === null || state.activeTask !== null || !wasRead;
+  if (state.host) showHostState(host, state.host);
 }
 
 async function showSwitch() {

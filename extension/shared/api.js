@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /**
- * The browser's extension interface under one name. Firefox calls it `browser`,
- * Chromium `chrome`; with Manifest V3 both return promises.
+ * The WebExtensions API: `browser` in Firefox, `chrome` in Chromium. With Manifest V3 both
+ * return promises.
  *
  * @type {typeof chrome}
  */

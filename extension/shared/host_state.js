@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What is known about the host without starting it.
+// The last known state of the host, stored so that a status starts no process.
 
 import { browser } from "./api.js";
-import { toFault } from "./fault.js";
+import { toCodedError } from "./coded_error.js";
 import { NativeHost } from "./native_host.js";
-import { isRecord } from "./values.js";
+import { isRecord } from "./validators.js";
 
 /**
  * @typedef {object} HostState
- * @property {string | null} kortilla The host's version; null when it is not usable.
+ * @property {string | null} kortilla The host's version; null if it is not usable.
  * @property {string | null} webEid The version of its hello.
  * @property {string | null} problem HOST_MISSING, HOST_TOO_OLD or HOST_CRASHED.
  */
@@ -17,70 +17,69 @@ const KEY = "host";
 const PROBLEMS = ["HOST_MISSING", "HOST_TOO_OLD", "HOST_CRASHED"];
 
 /** @type {Promise<HostState> | null} */
-let probe = null;
+let checking = null;
 
 /**
- * Connect to the host, and remember what comes of it.
+ * Connect to the host, and store the state that this shows.
  *
  * @returns {NativeHost}
  */
 export function connectHost() {
   const host = new NativeHost();
-  void learnFrom(host);
+  void storeState(host);
   return host;
 }
 
 /**
- * Start the host just to see whether it answers.
+ * Start the host and close it again, to store its state.
  *
  * @returns {Promise<HostState>}
  */
-export function probeHost() {
-  probe ??= (async () => {
+export function checkHost() {
+  checking ??= (async () => {
     const host = new NativeHost();
     try {
-      return await learnFrom(host);
+      return await storeState(host);
     } finally {
       host.close();
-      probe = null;
+      checking = null;
     }
   })();
-  return probe;
+  return checking;
 }
 
 /**
- * What was learned last. Starts nothing, except once where nothing has ever been
- * learned.
+ * Get the stored state. Starts the host only if there is none.
  *
  * @returns {Promise<HostState>}
  */
-export async function knownHost() {
-  if (probe) return probe;
+export async function getHostState() {
+  if (checking) return checking;
   const { [KEY]: stored } = await browser.storage.local.get(KEY);
   return isRecord(stored)
     ? /** @type {HostState} */ (/** @type {unknown} */ (stored))
-    : probeHost();
+    : checkHost();
 }
 
-/** Look again for a host that was not usable when last heard of. */
-export async function lookAgain() {
-  if ((await knownHost()).problem !== null) await probeHost();
+/** Check the host again if it was not usable. */
+export async function recheckHost() {
+  if ((await getHostState()).problem !== null) await checkHost();
 }
 
 /**
  * @param {NativeHost} host
  * @returns {Promise<HostState>}
  */
-async function learnFrom(host) {
+async function storeState(host) {
   /** @type {HostState} */
   let state;
   try {
     const { kortilla, webEid } = await host.hello;
     state = { kortilla, webEid, problem: null };
   } catch (error) {
-    const { code } = toFault(error);
+    const { code } = toCodedError(error);
     state = { kortilla: null, webEid: null, problem: code };
-    // A connection that was closed before the hello tells nothing about the host.
+    // A connection that was closed before the hello shows nothing about the host.
     if (!PROBLEMS.includes(code)) return state;
   }
   await browser.storage.local.set({ [KEY]: state });

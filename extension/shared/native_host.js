@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// One process of the host program, and what may be heard from it (PROTOCOL.md §3).
+// A connection to one process of the host program (PROTOCOL.md §3).
 
 import { browser } from "./api.js";
-import { Fault } from "./fault.js";
-import { isCount, isRecord, isText } from "./values.js";
-import { isRecentEnough, readHostVersion } from "./versions.js";
+import { CodedError } from "./coded_error.js";
+import { isInteger, isRecord, isString } from "./validators.js";
+import { isSupportedHost, readHostVersion } from "./versions.js";
 
 /** @import { HostVersion } from "./versions.js" */
 
@@ -13,79 +13,76 @@ const HELLO_MS = 5000;
 const CANCEL_MS = 2000;
 
 /**
- * How far a request is: a word, and how much of what is counted.
+ * The stage of a request; `done` of `total` bytes or signatures.
  *
  * @typedef {{progress: string, done?: number, total?: number}} Progress
  */
 
 /**
- * A request under way.
+ * A request under way. Its functions do nothing after the answer.
  *
  * @typedef {object} HostRequest
- * @property {Promise<unknown>} answer The `result`, unchecked; rejects with a Fault.
- * @property {(chunk: object) => void} send Send a piece of what belongs to it.
- * @property {() => void} cancel Call it off; `answer` settles within two seconds.
- * @property {() => void} expire Nobody waits any more; the person may still read.
+ * @property {Promise<unknown>} answer The `result`, not validated; rejects with a
+ *   CodedError.
+ * @property {(chunk: object) => void} send Send a piece of a document.
+ * @property {() => void} cancel Cancel; `answer` settles within two seconds.
+ * @property {() => void} expire Tell the host that the page has stopped waiting.
  */
 
 /**
  * @typedef {object} Pending
  * @property {(result: unknown) => void} resolve
- * @property {(fault: Fault) => void} reject
+ * @property {(error: CodedError) => void} reject
  * @property {(progress: Progress) => void} onProgress
  */
 
 /**
- * A connection goes from connecting over ready (the hello came) to ended, and never
- * back. Whatever the host does wrong ends it: all that waits is rejected with one
- * Fault.
+ * A connection goes from connecting to ready (the hello has come) to ended, and never
+ * back. A violation of the protocol ends it: all pending requests reject with one error.
  */
 export class NativeHost {
-  /**
-   * The host's version, once it has said it. Rejects with HOST_MISSING, HOST_TOO_OLD,
-   * HOST_CRASHED, or REQUEST_CANCELLED after `close()`.
-   *
-   * @type {Promise<HostVersion>}
-   */
-  hello;
-
-  /** Resolves when the connection has ended. @type {Promise<void>} */
-  closed;
-
   #port = browser.runtime.connectNative(HOST_NAME);
-  #ready = false;
-  #ended = false;
+  #isReady = false;
+  #isEnded = false;
   #lastId = 0;
   /** @type {Map<string, Pending>} */
   #pending = new Map();
-  /** @type {(version: HostVersion) => void} */
-  #greeted = () => {};
-  /** @type {(fault: Fault) => void} */
-  #ungreeted = () => {};
-  #announceEnd = () => {};
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer = setTimeout(() => this.#end(new Fault("HOST_CRASHED")), HELLO_MS);
+  /** @type {PromiseWithResolvers<HostVersion>} */
+  #hello = Promise.withResolvers();
+  /** @type {PromiseWithResolvers<void>} */
+  #closed = Promise.withResolvers();
 
-  /** Start the host. It is heard from through `hello`. */
+  /** Start the host. */
   constructor() {
-    this.hello = new Promise((resolve, reject) => {
-      this.#greeted = resolve;
-      this.#ungreeted = reject;
-    });
-    this.hello.catch(() => {}); // whoever waits for it hears of it; nobody has to
-    this.closed = new Promise((resolve) => {
-      this.#announceEnd = resolve;
+    this.hello.catch(() => {}); // also rejects where nobody waits for it
+    AbortSignal.timeout(HELLO_MS).addEventListener("abort", () => {
+      if (!this.#isReady) this.#end(new CodedError("HOST_CRASHED"));
     });
     this.#port.onMessage.addListener((message) => this.#receive(message));
     this.#port.onDisconnect.addListener((port) => {
-      const code = this.#ready ? "HOST_CRASHED" : whyDisconnected(port);
-      this.#end(new Fault(code));
+      const code = this.#isReady ? "HOST_CRASHED" : disconnectCode(port);
+      this.#end(new CodedError(code));
     });
+  }
+
+  /**
+   * The host's version, once its hello has come. Rejects with HOST_MISSING,
+   * HOST_TOO_OLD, HOST_CRASHED, or REQUEST_CANCELLED after `close()`.
+   *
+   * @returns {Promise<HostVersion>}
+   */
+  get hello() {
+    return this.#hello.promise;
+  }
+
+  /** @returns {Promise<void>} resolves when the connection has ended */
+  get closed() {
+    return this.#closed.promise;
   }
 
   /** @returns {boolean} whether the connection has ended */
   get ended() {
-    return this.#ended;
+    return this.#isEnded;
   }
 
   /**
@@ -99,64 +96,55 @@ export class NativeHost {
   request(command, args, onProgress = () => {}) {
     this.#lastId += 1;
     const id = String(this.#lastId);
-    /** @type {Promise<unknown>} */
-    const answer = new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject, onProgress });
-    });
+    /** @type {PromiseWithResolvers<unknown>} */
+    const { promise: answer, resolve, reject } = Promise.withResolvers();
+    this.#pending.set(id, { resolve, reject, onProgress });
     this.#send(args ? { id, command, arguments: args } : { id, command });
-    /** @param {object} message about it, which is too late after its answer */
-    const sendOn = (message) => {
+    /** @param {object} message */
+    const sendMore = (message) => {
       if (this.#pending.has(id)) this.#send({ id, ...message });
     };
     return {
       answer,
-      send: (chunk) => sendOn({ command: "chunk", arguments: chunk }),
+      send: (chunk) => sendMore({ command: "chunk", arguments: chunk }),
       cancel: () => {
-        if (!this.#pending.has(id)) return;
-        sendOn({ command: "cancel" });
-        const timer = setTimeout(() => this.close(), CANCEL_MS);
-        const stop = () => clearTimeout(timer);
-        answer.then(stop, stop);
+        sendMore({ command: "cancel" });
+        AbortSignal.timeout(CANCEL_MS).addEventListener("abort", () => {
+          if (this.#pending.has(id)) this.close();
+        });
       },
-      expire: () => sendOn({ command: "expire" }),
+      expire: () => sendMore({ command: "expire" }),
     };
   }
 
-  /** Disconnect, which ends the host. What is still pending is REQUEST_CANCELLED. */
+  /** Disconnect, which ends the host. Pending requests reject with REQUEST_CANCELLED. */
   close() {
-    this.#end(new Fault("REQUEST_CANCELLED"));
+    this.#end(new CodedError("REQUEST_CANCELLED"));
   }
 
   /** @param {object} message */
   #send(message) {
-    if (this.#ended) {
-      this.#rejectAll(new Fault("HOST_CRASHED"));
-    } else {
-      this.#port.postMessage(message);
-    }
+    if (this.#isEnded) this.#rejectAll(new CodedError("HOST_CRASHED"));
+    else this.#port.postMessage(message);
   }
 
   /** @param {unknown} message */
   #receive(message) {
-    if (this.#ended) return;
-    if (this.#ready) {
-      this.#receiveReply(message);
-    } else {
-      this.#receiveHello(message);
-    }
+    if (this.#isEnded) return;
+    if (this.#isReady) this.#receiveReply(message);
+    else this.#receiveHello(message);
   }
 
   /** @param {unknown} message */
   #receiveHello(message) {
     const version = isRecord(message) ? readHostVersion(message["version"]) : null;
     if (version === null) {
-      this.#end(new Fault("HOST_CRASHED"));
-    } else if (isRecentEnough(version)) {
-      this.#stopTimer();
-      this.#ready = true;
-      this.#greeted(version);
+      this.#end(new CodedError("HOST_CRASHED"));
+    } else if (!isSupportedHost(version)) {
+      this.#end(new CodedError("HOST_TOO_OLD"));
     } else {
-      this.#end(new Fault("HOST_TOO_OLD"));
+      this.#isReady = true;
+      this.#hello.resolve(version);
     }
   }
 
@@ -164,91 +152,85 @@ export class NativeHost {
   #receiveReply(message) {
     const reply = readReply(message);
     const pending = reply && this.#pending.get(reply.id);
-    if (reply?.id === "" && reply.fault) {
-      this.#end(reply.fault);
+    if (reply?.id === "" && reply.error) {
+      this.#end(reply.error);
     } else if (!reply || !pending) {
-      this.#end(new Fault("HOST_CRASHED"));
+      this.#end(new CodedError("HOST_CRASHED"));
     } else if (reply.progress !== undefined) {
       pending.onProgress(reply.progress);
     } else {
       this.#pending.delete(reply.id);
-      if (reply.fault) pending.reject(reply.fault);
+      if (reply.error) pending.reject(reply.error);
       else pending.resolve(reply.result);
     }
   }
 
-  #stopTimer() {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  /** @param {Fault} fault */
-  #end(fault) {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#stopTimer();
+  /** @param {CodedError} error */
+  #end(error) {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.#port.disconnect();
-    this.#ungreeted(fault);
-    this.#rejectAll(fault);
-    this.#announceEnd();
+    this.#hello.reject(error);
+    this.#rejectAll(error);
+    this.#closed.resolve();
   }
 
-  /** @param {Fault} fault */
-  #rejectAll(fault) {
-    for (const { reject } of this.#pending.values()) reject(fault);
+  /** @param {CodedError} error */
+  #rejectAll(error) {
+    for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
   }
 }
 
 /**
  * @typedef {object} Reply
- * @property {string} id Empty when the host could not tell which request it failed.
+ * @property {string} id Empty if the error is of no particular request.
  * @property {Progress} [progress]
  * @property {unknown} [result]
- * @property {Fault} [fault]
+ * @property {CodedError} [error]
  */
 
 /**
  * @param {unknown} message
- * @returns {Reply | null} null when it is none
+ * @returns {Reply | null} null if it is not valid
  */
 function readReply(message) {
   if (!isRecord(message)) return null;
   const { id, ...rest } = message;
   const progress = readProgress(rest);
-  if (progress && isText(id, 1, 64)) return { id, progress };
+  if (progress && isString(id, 1, 64)) return { id, progress };
   const [kind, ...more] = Object.keys(rest);
   if (kind === undefined || more.length > 0) return null;
   const value = rest[kind];
-  if (kind === "error" && (id === null || isText(id, 1, 64))) {
-    const fault = readFault(value);
-    return fault && { id: id ?? "", fault };
+  if (kind === "error" && (id === null || isString(id, 1, 64))) {
+    const error = readError(value);
+    return error && { id: id ?? "", error };
   }
-  return kind === "result" && isText(id, 1, 64) ? { id, result: value } : null;
+  return kind === "result" && isString(id, 1, 64) ? { id, result: value } : null;
 }
 
 /**
  * @param {Record<string, unknown>} fields
- * @returns {Progress | null} null when it is none
+ * @returns {Progress | null} null if it is not valid
  */
 function readProgress({ progress, done, total, ...more }) {
-  if (!isText(progress, 1, 32) || Object.keys(more).length > 0) return null;
+  if (!isString(progress, 1, 32) || Object.keys(more).length > 0) return null;
   if (done === undefined && total === undefined) return { progress };
-  return isCount(total, 0, Number.MAX_SAFE_INTEGER) && isCount(done, 0, total)
+  return isInteger(total, 0, Number.MAX_SAFE_INTEGER) && isInteger(done, 0, total)
     ? { progress, done, total }
     : null;
 }
 
 /**
- * @param {unknown} error
- * @returns {Fault | null}
+ * @param {unknown} hostError
+ * @returns {CodedError | null} null if it is not valid
  */
-function readFault(error) {
-  if (!isRecord(error) || !isCode(error["code"])) return null;
-  const { code, reason, shown } = error;
-  const more = { isShown: shown === true, told: error };
-  if (reason === undefined || reason === null) return new Fault(code, more);
-  return isCode(reason) ? new Fault(code, { ...more, reason }) : null;
+function readError(hostError) {
+  if (!isRecord(hostError) || !isCode(hostError["code"])) return null;
+  const { code, shown } = hostError;
+  const reason = hostError["reason"] ?? undefined;
+  if (reason !== undefined && !isCode(reason)) return null;
+  return new CodedError(code, { reason, isShown: shown === true, hostError });
 }
 
 /**
@@ -256,20 +238,20 @@ function readFault(error) {
  * @returns {value is string}
  */
 function isCode(value) {
-  return isText(value, 1, 64) && /^[A-Z][A-Z0-9_]*$/.test(value);
+  return isString(value, 1, 64) && /^[A-Z][A-Z0-9_]*$/.test(value);
 }
 
 /**
- * Why a host went before its hello. Only the browser's sentence tells the program that
- * is not installed from the one that does not start.
+ * Get the code for a port that disconnected before the hello. Only the browser's message
+ * distinguishes a host that is not installed from one that does not start.
  *
  * @param {chrome.runtime.Port & {error?: {message: string} | null}} port
  * @returns {"HOST_MISSING" | "HOST_CRASHED"}
  */
-function whyDisconnected(port) {
-  // Firefox says it at the port, Chromium at the runtime.
-  const sentence = port.error?.message ?? browser.runtime.lastError?.message ?? "";
-  return /not found|no such native|forbidden|failed to start/i.test(sentence)
+function disconnectCode(port) {
+  // Firefox has the message at the port, Chromium at the runtime.
+  const message = port.error?.message ?? browser.runtime.lastError?.message ?? "";
+  return /not found|no such native|forbidden|failed to start/i.test(message)
     ? "HOST_MISSING"
     : "HOST_CRASHED";
 }

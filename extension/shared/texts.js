@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// The words of the extension's own pages, in the browser's language.
+// The texts of the extension pages, in the browser's language.
 
 import { browser } from "./api.js";
 
 /**
  * @param {string} name of a message in `_locales`
- * @param {string[]} values that stand in it
+ * @param {string[]} values of its placeholders
  * @returns {string}
  */
 export const text = (name, ...values) => browser.i18n.getMessage(name, values);
 
-/** Fill each element that names its text in `data-text`; tell the page's language. */
+/** Set the page's language, and the text of each element that has `data-text`. */
 export function fillTexts() {
   document.documentElement.lang = text("languageCode");
   for (const element of document.querySelectorAll("[data-text]")) {

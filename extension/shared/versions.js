@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Every version that the extension compares or reports.
+// The versions that the extension compares or reports.
 
 import { browser } from "./api.js";
 
 /**
- * The version of Web eID's protocols that this extension speaks, and so what pages
- * written for the Web eID library are told. They compare the major number only
+ * The version of Web eID's protocols that this extension implements and reports to pages.
+ * Web eID's library compares the major number only
  * (docs/reference/web-eid.md, "Versions").
  */
 export const WEB_EID_VERSION = "2.9.0";
 
-/** The oldest host that this extension works with. */
-const OLDEST_HOST = "0.1.0";
+/** The oldest version of the host that this extension works with. */
+const MIN_HOST = "0.1.0";
 
 /** @returns {string} the version of this extension */
 export const extensionVersion = () => browser.runtime.getManifest().version;
@@ -19,15 +19,15 @@ export const extensionVersion = () => browser.runtime.getManifest().version;
 /**
  * @typedef {object} HostVersion
  * @property {string} webEid The whole version of the hello, `2.9.0+kortilla.0.1.0`.
- * @property {string | null} kortilla Kortilla's part of it; null where another program
- *   answers under our name.
+ * @property {string | null} kortilla Kortilla's part of it; null if another program
+ *   is registered under our name.
  */
 
 /**
  * Read the version of a hello.
  *
  * @param {unknown} text
- * @returns {HostVersion | null} null when it is not SemVer
+ * @returns {HostVersion | null} null if it is not SemVer
  */
 export function readHostVersion(text) {
   if (typeof text !== "string" || majorOf(text) === null) return null;
@@ -39,17 +39,17 @@ export function readHostVersion(text) {
  * @param {HostVersion} version
  * @returns {boolean} whether this extension works with such a host
  */
-export function isRecentEnough({ kortilla }) {
+export function isSupportedHost({ kortilla }) {
   if (kortilla === null) return false;
   const found = kortilla.split(".").map(Number);
-  const needed = OLDEST_HOST.split(".").map(Number);
-  const differing = needed.findIndex((number, place) => number !== found[place]);
+  const needed = MIN_HOST.split(".").map(Number);
+  const differing = needed.findIndex((number, index) => number !== found[index]);
   return differing < 0 || Number(found[differing]) > Number(needed[differing]);
 }
 
 /**
  * @param {string} version
- * @returns {number | null} the major number; null when it is not SemVer
+ * @returns {number | null} the major number; null if it is not SemVer
  */
 export function majorOf(version) {
   const parts = /^(\d{1,9})\.\d{1,9}\.\d{1,9}(?:[-+][0-9A-Za-z.+-]{1,64})?$/.exec(

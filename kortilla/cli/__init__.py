@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The ``kortilla-server`` command, for whoever runs or writes an e-service.
+"""The ``kortilla-server`` command, for those who run or write an e-service.
 
 Results are JSON on standard output, words for people on standard error; exit status 0
 done, 1 refused or failed (with ``{"error": {"code", "message"}}`` on standard output),
@@ -17,6 +17,7 @@ import click
 
 from kortilla.cli.output import CommandError, print_result, say
 from kortilla.errors import RelyingPartyError, TrustConfigurationError
+from kortilla.testing.errors import MockCardError
 
 __all__ = ["main"]
 
@@ -43,7 +44,7 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
 )
 @click.version_option(importlib.metadata.version("kortilla"), message="%(version)s")
-def _kortilla_rp() -> None:
+def _kortilla_server() -> None:
     """Card login for e-services: trusted CAs, and tokens for tests."""
 
 
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ``arguments`` are without the program's name (default: the command line's).
     """
     try:
-        status = _kortilla_rp.main(
+        status = _kortilla_server.main(
             args=arguments, prog_name="kortilla-server", standalone_mode=False
         )
     except click.UsageError as error:
@@ -71,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _described(error: Exception) -> tuple[str, str]:
     match error:
-        case CommandError() | RelyingPartyError():
+        case CommandError() | RelyingPartyError() | MockCardError():
             return error.code, str(error)
         case TrustConfigurationError():
             return "TRUST_CONFIGURATION", str(error)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``python -m kortilla.cli``, where the script is not on the path."""
+"""``python -m kortilla.cli``, for when the script is not on the path."""
 
 import sys
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a command prints: JSON for scripts, words for people."""
+"""The output of commands: JSON for scripts, words for people."""
 
 import json
 from typing import Any
@@ -10,10 +10,9 @@ __all__ = ["CommandError", "print_result", "say"]
 
 
 class CommandError(Exception):
-    """A command that did not do what it was asked: exit status 1.
+    """A command failed: exit status 1.
 
-    ``code`` is stable, for scripts. ``result`` is what there is to tell all the same,
-    and is printed beside the error.
+    ``code`` is stable, for scripts. ``result`` is printed together with the error.
     """
 
     def __init__(self, code: str, message: str, **result: Any) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla-server token``: tokens for the tests of an e-service, sound or broken."""
+"""``kortilla-server token``: valid and broken tokens for the tests of a service."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -9,7 +9,7 @@ import click
 from kortilla.cli.output import CommandError, print_result, say
 
 if TYPE_CHECKING:
-    from native_host.mock_card.state import MockCardState
+    from kortilla.testing.state import MockCardState
 
 __all__ = ["token"]
 
@@ -61,31 +61,25 @@ def token(
     """
     only_ca = origin is None and nonce is None and ca is not None
     try:
-        from native_host.errors import KortillaError
-        from native_host.mock_card.tokens import make_token
-
         if broken in {"list", "help"}:
             _list()
             return
         if not only_ca and (origin is None or nonce is None):
             raise click.UsageError("A token needs --origin and --nonce.")
-        try:
-            card = _card(folder)
-            trusted = card.folder if ca is None else _export(card, ca)
-            if origin is None or nonce is None:
-                say(f"The certificates of the card's CA are in {trusted}.")
-                print_result({"ca": str(trusted), "card": str(card.folder)})
-                return
-            made = make_token(
-                card.folder, origin, nonce, broken=broken, version=version
-            )
-        except KortillaError as error:
-            raise CommandError(error.code, str(error)) from error
+        card = _card(folder)
     except ImportError as error:
         raise CommandError(
             "TOOL_MISSING",
             f"{error.name} is missing: pip install 'kortilla[testing]'.",
         ) from error
+    trusted = card.folder if ca is None else _export(card, ca)
+    if origin is None or nonce is None:
+        say(f"The certificates of the card's CA are in {trusted}.")
+        print_result({"ca": str(trusted), "card": str(card.folder)})
+        return
+    from kortilla.testing.tokens import make_token
+
+    made = make_token(card.folder, origin, nonce, broken=broken, version=version)
     say(
         f"A service with test trust in {trusted} "
         + ("has to refuse it." if broken else "accepts it.")
@@ -94,23 +88,16 @@ def token(
 
 
 def _card(folder: Path | None) -> "MockCardState":
-    from native_host.errors import InvalidArgumentError
-    from native_host.mock_card.state import MockCardState, default_folder
+    from kortilla.testing.state import MockCardState, default_folder
 
     folder = folder or default_folder()
     if not (folder / "card.json").exists():
-        try:
-            card = MockCardState.create(folder)
-        except InvalidArgumentError:
-            # Another process made it at the same time: the one that is there counts.
-            return MockCardState.open(folder)
-        say(f"Made a mock card in {folder}.")
-        return card
-    return MockCardState.open(folder)
+        say(f"Making a mock card in {folder}.")
+    return MockCardState.open_or_create(folder)
 
 
 def _export(card: "MockCardState", folder: Path) -> Path:
-    """Put what a service trusts into a folder of its own, without keys."""
+    """Copy the CA certificates into a folder, without the CA's keys."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in _CA_FILES:
         (folder / name).write_bytes(card.read_file(name))
@@ -118,7 +105,7 @@ def _export(card: "MockCardState", folder: Path) -> Path:
 
 
 def _list() -> None:
-    from native_host.mock_card.broken_tokens import BROKEN_TOKENS
+    from kortilla.testing.broken_tokens import BROKEN_TOKENS
 
     for each in BROKEN_TOKENS:
         say(f"{each.name:22} {each.what}: {each.error}")

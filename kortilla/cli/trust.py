@@ -125,7 +125,8 @@ def _report(
         warn=timedelta(days=warn_days),
     )
     missing = any(ca.state == "missing" for ca in report)
-    # Some addresses have what nobody needs: only with something missing do they matter.
+    # Some URLs have certificates that are not needed, so problems with them matter only
+    # while a certificate is missing.
     failures = failures if missing and failures else {}
     for ca in report:
         until = f"until {ca.not_after:%Y-%m-%d}" if ca.not_after else "         "

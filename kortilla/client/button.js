@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT
 /**
- * A button that has a person identify themselves with the identity card:
+ * A button with which a person logs in with the identity card:
  *
  *     <script type="module" src="/auth/static/button.js"></script>
  *     <kortilla-button next="/own-page"></kortilla-button>
  *
- * It needs `script-src 'self'` and `connect-src 'self'` of a content security policy,
- * and nothing inline. It never has anything to do with signing.
+ * A content security policy has to allow `script-src 'self'` and `connect-src 'self'`,
+ * and nothing inline. The button does not sign.
  */
 
-import { look } from "./button-look.js";
+import { createView } from "./button-view.js";
+import { language } from "./errors.js";
 import { loadLabels } from "./help.js";
 import { KortillaError, kortilla } from "./kortilla.js";
-import { language } from "./words.js";
 
 /** @import { Person } from "./kortilla.js" */
 
@@ -21,20 +21,20 @@ import { language } from "./words.js";
 /** @typedef {CustomEvent<Person>} KortillaLoginEvent */
 /** @typedef {CustomEvent<KortillaError>} KortillaErrorEvent */
 
-// Where there is no document, as on a server, the module can be loaded all the same.
+// A server, which has no document, can load the module too.
 const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (class {});
 
 /**
  * `<kortilla-button>`.
  *
- * Attributes: `routes`, where the login's routes are, by default beside the folder of
+ * Attributes: `routes`, the address of the login's routes, by default beside the folder of
  * this module, and `/auth/` in a bundle; `lang`, by default that of the nearest element
- * that has one; `next`, the address of the same origin to go to after the login; `help`,
- * the service's own page about getting Kortilla. `state` is written by the button:
- * `idle`, `working`, `error` or `done`.
+ * that has one; `next`, the page of the same origin to open after the login; `help`, the
+ * service's own page about getting Kortilla. The button sets `state`: `idle`, `working`,
+ * `error` or `done`.
  *
- * Events, which bubble: `kortilla-login`, whose `detail` is who logged in, and after
- * which the button goes to `next` unless it is prevented; `kortilla-error`, whose
+ * Events, which bubble: `kortilla-login`, whose `detail` is the `Person`, and after which
+ * the button opens `next` unless the default is prevented; `kortilla-error`, whose
  * `detail` is the `KortillaError`.
  *
  * Parts, for `::part()`: `button`, `cancel`, `status`, `error`, `help`, `code`.
@@ -42,40 +42,40 @@ const Base = globalThis.HTMLElement ?? /** @type {typeof HTMLElement} */ (class 
 export class KortillaButton extends Base {
   static observedAttributes = ["lang"];
 
-  /** @type {ReturnType<typeof look> | null} */
-  #look = null;
+  /** @type {ReturnType<typeof createView> | null} */
+  #view = null;
   /** The login under way. @type {AbortController | null} */
   #login = null;
   /** @type {Record<string, string>} */
   #labels = {};
-  /** What was reported last. */
-  #word = "";
-  /** Ends what the element listens to outside itself. @type {AbortController | null} */
+  /** The progress reported last. */
+  #progress = "";
+  /** Removes the listeners outside the element. @type {AbortController | null} */
   #connected = null;
 
   connectedCallback() {
-    this.#build();
+    this.#createView();
     this.#connected = new AbortController();
     const { signal } = this.#connected;
-    // A page that the back button brings back is as it was when it went.
+    // A page from the back/forward cache still has the state in which it was left.
     const onShow = (/** @type {PageTransitionEvent} */ { persisted }) => {
-      if (persisted && this.state === "done") this.#show("idle");
+      if (persisted && this.state === "done") this.#setState("idle");
     };
     window.addEventListener("pageshow", onShow, { signal });
-    if (!this.hasAttribute("state")) this.#show("idle");
-    this.#speak();
+    if (!this.hasAttribute("state")) this.#setState("idle");
+    this.#updateLabels();
   }
 
   disconnectedCallback() {
     this.#connected?.abort();
-    // An element that is only moved is connected again by then.
+    // A moved element is connected again by then.
     queueMicrotask(() => {
       if (!this.isConnected) this.cancel();
     });
   }
 
   attributeChangedCallback() {
-    if (this.isConnected) this.#speak();
+    if (this.isConnected) this.#updateLabels();
   }
 
   /** @returns {ButtonState} */
@@ -83,35 +83,33 @@ export class KortillaButton extends Base {
     return /** @type {ButtonState} */ (this.getAttribute("state") ?? "idle");
   }
 
-  /** Press the button, as a person does. */
   click() {
-    this.#build().button.click();
+    this.#createView().button.click();
   }
 
-  /** Call off the login under way, if there is one. */
+  /** Abort the login under way, if any. */
   cancel() {
     this.#login?.abort();
   }
 
-  /** @returns {ReturnType<typeof look>} */
-  #build() {
-    if (this.#look) return this.#look;
+  #createView() {
+    if (this.#view) return this.#view;
     const root = this.attachShadow({ mode: "open", delegatesFocus: true });
-    this.#look = look(root);
-    this.#look.button.addEventListener("click", () => this.#start());
-    this.#look.cancel.addEventListener("click", () => this.cancel());
-    kortilla.prepareOn(this.#look.button);
-    return this.#look;
+    this.#view = createView(root);
+    this.#view.button.addEventListener("click", () => this.#start());
+    this.#view.cancel.addEventListener("click", () => this.cancel());
+    kortilla.prepareOn(this.#view.button);
+    return this.#view;
   }
 
-  /** Say everything in the language that the element now stands in. */
-  async #speak() {
-    const wanted = language(languageAround(this));
-    const labels = await loadLabels(wanted);
-    if (language(languageAround(this)) !== wanted) return;
+  /** Set all texts in the language of the element's place. */
+  async #updateLabels() {
+    const lang = language(languageAround(this));
+    const labels = await loadLabels(lang);
+    if (language(languageAround(this)) !== lang) return;
     this.#labels = labels;
-    this.#look?.speak(labels);
-    this.#report(this.#word);
+    this.#view?.setLabels(labels);
+    this.#report(this.#progress);
   }
 
   async #start() {
@@ -119,106 +117,106 @@ export class KortillaButton extends Base {
     const login = new AbortController();
     this.#login = login;
     const lang = language(languageAround(this));
-    this.#show("working");
-    // Not waited for: a click counts for about five seconds.
-    this.#speak();
+    this.#setState("working");
+    // Not awaited: the user activation of a click lasts about five seconds.
+    this.#updateLabels();
     try {
       const person = await kortilla.login({
         lang,
         signal: login.signal,
-        ...this.#given("base", "routes"),
-        ...this.#given("help", "help"),
-        onProgress: (word) => this.#report(word),
+        ...this.#option("base", "routes"),
+        ...this.#option("help", "help"),
+        onProgress: (progress) => this.#report(progress),
       });
       this.#login = null;
-      this.#show("done");
+      this.#setState("done");
       this.#report("done");
-      if (this.#tell("kortilla-login", person) && this.isConnected) this.#goOn();
+      if (this.#dispatch("kortilla-login", person) && this.isConnected)
+        this.#openNext();
     } catch (error) {
       this.#login = null;
       if (!(error instanceof KortillaError)) throw error;
-      this.#show("error");
-      this.#look?.explain(error);
-      this.#tell("kortilla-error", error);
+      this.#setState("error");
+      this.#view?.showError(error);
+      this.#dispatch("kortilla-error", error);
     }
   }
 
   /**
    * @template {string} T
-   * @param {T} option
-   * @param {string} attribute
+   * @param {T} option of `kortilla.login`
+   * @param {string} attribute that gives its value
    * @returns {{[key in T]?: string}}
    */
-  #given(option, attribute) {
+  #option(option, attribute) {
     const value = this.getAttribute(attribute);
     return /** @type {any} */ (value ? { [option]: value } : {});
   }
 
   /** @param {ButtonState} state */
-  #show(state) {
-    this.#word = "";
+  #setState(state) {
+    this.#progress = "";
     this.setAttribute("state", state);
-    this.#look?.show(state);
+    this.#view?.setState(state);
   }
 
-  /** @param {string} word */
-  #report(word) {
-    this.#word = word;
-    const text = this.#labels[`progress.${word}`];
-    if (text) this.#look?.report(text);
+  /** @param {string} progress */
+  #report(progress) {
+    this.#progress = progress;
+    const text = this.#labels[`progress.${progress}`];
+    if (text) this.#view?.setStatus(text);
   }
 
   /**
    * @param {string} name
    * @param {unknown} detail
-   * @returns {boolean} whether nobody prevented what comes next
+   * @returns {boolean} false if a listener prevented the default
    */
-  #tell(name, detail) {
+  #dispatch(name, detail) {
     const options = { bubbles: true, composed: true, cancelable: true, detail };
     return this.dispatchEvent(new CustomEvent(name, options));
   }
 
-  #goOn() {
+  #openNext() {
     const next = this.getAttribute("next");
     if (next === null) return;
-    const address = ownAddress(next, this.baseURI, location.origin);
+    const address = sameOriginAddress(next, this.baseURI, location.origin);
     if (address === null) console.error("kortilla-button: next is of another origin.");
     else location.assign(address);
   }
 }
 
 /**
- * Return the language of an element: that of the nearest one that says it.
+ * Get the language of an element: the `lang` of the nearest element that has one, also
+ * outside its shadow tree.
  *
  * @param {Element} element
- * @returns {string | undefined} a tag, or nothing where nobody says
+ * @returns {string | undefined} a BCP 47 tag
  */
 export function languageAround(element) {
   /** @type {Element | null} */
-  let place = element;
-  while (place) {
-    const near = place.closest("[lang]");
+  let current = element;
+  while (current) {
+    const near = current.closest("[lang]");
     const lang = near?.getAttribute("lang");
     if (lang) return lang;
-    if (near) return undefined; // lang="" says that it is not known
-    const root = place.getRootNode();
-    place = root instanceof ShadowRoot ? root.host : null;
+    if (near) return undefined; // lang="" means unknown
+    const root = current.getRootNode();
+    current = root instanceof ShadowRoot ? root.host : null;
   }
   return undefined;
 }
 
 /**
- * Return an address if it is a page of this very origin, and null otherwise.
- *
  * @param {string} next
  * @param {string} base
  * @param {string} origin
- * @returns {string | null}
+ * @returns {string | null} the absolute address; null if it is no page of this origin
  */
-export function ownAddress(next, base, origin) {
+export function sameOriginAddress(next, base, origin) {
   try {
     const url = new URL(next, base);
-    // A blob: has the origin of its maker too, and is no page of the service.
+    // A blob: URL has the origin too, but is no page of the service.
     const isPage = url.protocol === "https:" || url.protocol === "http:";
     return isPage && url.origin === origin ? url.href : null;
   } catch {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What the person has to get or to update before anything works, and where that is told.
+// Links to the help pages, for errors that an installation or an update solves.
 
 import english from "./labels/en.js";
-import { ownFolder } from "./own-folder.js";
+import { moduleFolder } from "./module-folder.js";
 
-// Each import names its file: a bundler brings no other.
+// A bundler includes only files that an import names.
 const LABELS = {
   fi: () => import("./labels/fi.js"),
   sv: () => import("./labels/sv.js"),
@@ -16,8 +16,8 @@ const LABELS = {
  * @property {string} url absolute, http or https
  */
 
-/** The part of the help page that a code leads to. @type {Record<string, string>} */
-const PARTS = {
+/** The fragments of the help page, by code. @type {Record<string, string>} */
+const FRAGMENTS = {
   EXTENSION_MISSING: "extension",
   HOST_MISSING: "program",
   HOST_CRASHED: "program",
@@ -29,48 +29,47 @@ const PARTS = {
 };
 
 /**
- * Return the link that helps with a code, or nothing where there is nothing to get, or,
- * in a bundle, no page that is known.
+ * Get the link that helps with a code.
  *
  * @param {string} code
  * @param {string} lang two letters
- * @param {string | URL} [page] the service's own; anything but http and https is not one
- * @returns {Promise<Help | undefined>}
+ * @param {string | URL} [page] the service's own help page; ignored if not http or https
+ * @returns {Promise<Help | undefined>} undefined if the code needs no help, or if no page
+ *   is known, as in a bundle
  */
 export async function helpFor(code, lang, page) {
-  const part = Object.hasOwn(PARTS, code) ? PARTS[code] : undefined;
-  if (part === undefined) return undefined;
+  const fragment = Object.hasOwn(FRAGMENTS, code) ? FRAGMENTS[code] : undefined;
+  if (fragment === undefined) return undefined;
   const labels = await loadLabels(lang);
-  const folder = ownFolder();
-  const ours = folder && new URL(`help/${labels.language}.html`, folder);
-  const url = asAddress(page) ?? ours;
+  const folder = moduleFolder();
+  const url =
+    parseUrl(page) ?? (folder && new URL(`help/${labels.language}.html`, folder));
   if (!url) return undefined;
-  if (!url.hash) url.hash = part;
-  return { text: labels[`help.${part}`] ?? "", url: url.href };
+  if (!url.hash) url.hash = fragment;
+  return { text: labels[`help.${fragment}`] ?? "", url: url.href };
 }
 
 /**
- * Return the short texts of a language: of links, and of the button.
+ * Load the short texts of a language: of links, and of the button.
  *
  * @param {string} lang two letters
  * @returns {Promise<Record<string, string>>}
  */
 export function loadLabels(lang) {
-  return inLanguage(LABELS, english, lang);
+  return loadTexts(LABELS, english, lang);
 }
 
 /** @typedef {Record<string, string>} Texts */
 
 /**
- * Load the texts of a language, or return the English ones: where there is no such
- * language, and where the network has gone.
+ * Load the texts of a language.
  *
  * @param {Record<string, () => Promise<{default: Texts}>>} languages
- * @param {Texts} fallback
+ * @param {Texts} fallback for an unknown language, and without a network
  * @param {string} lang two letters
  * @returns {Promise<Texts>}
  */
-export async function inLanguage(languages, fallback, lang) {
+export async function loadTexts(languages, fallback, lang) {
   try {
     return (await languages[lang]?.())?.default ?? fallback;
   } catch {
@@ -78,18 +77,22 @@ export async function inLanguage(languages, fallback, lang) {
   }
 }
 
+/** @returns {string} the code for a page in which no extension answers */
+export function missingExtensionCode() {
+  if (!window.isSecureContext) return "CONTEXT_INSECURE";
+  return isUnsupported() ? "BROWSER_UNSUPPORTED" : "EXTENSION_MISSING";
+}
+
 /**
- * Whether this browser could not have the extension, or no program beside it: those of
- * telephones and tablets, Safari, ChromeOS.
- *
  * @param {Partial<Navigator> & {userAgentData?: {mobile?: boolean}}} [browser]
- * @returns {boolean}
+ * @returns {boolean} whether the extension or the program can't run here: on telephones
+ *   and tablets, in Safari, on ChromeOS
  */
 export function isUnsupported(browser = globalThis.navigator ?? {}) {
   const { userAgent = "", userAgentData, maxTouchPoints = 0 } = browser;
   if (userAgentData?.mobile) return true;
   if (/Android|iPhone|iPad|Mobile|CrOS/.test(userAgent)) return true;
-  // An iPad says that it is a Mac, which has no touch screen.
+  // An iPad claims to be a Mac, but a Mac has no touch screen.
   if (/Macintosh/.test(userAgent) && maxTouchPoints > 1) return true;
   return /Safari\//.test(userAgent) && !/Chrom(e|ium)\//.test(userAgent);
 }
@@ -98,7 +101,7 @@ export function isUnsupported(browser = globalThis.navigator ?? {}) {
  * @param {string | URL} [page]
  * @returns {URL | undefined}
  */
-function asAddress(page) {
+function parseUrl(page) {
   if (page === undefined || page === null || page === "") return undefined;
   try {
     const url = new URL(page, document.baseURI ?? location.href);

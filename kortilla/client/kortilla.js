@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: MIT
 /**
- * Kortilla in a page: identifying and signing with the identity card.
+ * Kortilla in a page: log in and sign with the identity card.
  *
  *     import { kortilla } from "/auth/static/kortilla.js";
  *     const person = await kortilla.login({ lang: "fi" });
  *     const { signatures } = await kortilla.sign({ documents: input.files });
  *
- * Speaks the `kortilla:` messages of PROTOCOL.md with Kortilla's extension, and falls
- * back to Web eID's where only the Web eID extension answers. Every promise settles.
+ * Exchanges the `kortilla:` messages of PROTOCOL.md with Kortilla's extension, or Web
+ * eID's messages if only the Web eID extension answers. Every promise settles.
  */
 
-import { isUnsupported } from "./help.js";
-import { Extension, tell } from "./messages.js";
-import { ownFolder } from "./own-folder.js";
+import { CodedError, KortillaError, describe, withErrorTexts } from "./errors.js";
+import { missingExtensionCode } from "./help.js";
+import { KortillaExtension } from "./kortilla-extension.js";
+import { notify } from "./messages.js";
+import { moduleFolder } from "./module-folder.js";
 import { postJson } from "./service.js";
-import { asDocument } from "./signing.js";
-import { WebEid } from "./web-eid.js";
-import { Fault, KortillaError, explain, inWords, language } from "./words.js";
+import { toNamedBlob } from "./signing.js";
+import { WebEidExtension } from "./web-eid.js";
 
 /** @typedef {import("./help.js").Help} Help */
-/** @typedef {import("./words.js").Common} Common */
-/** @typedef {import("./words.js").Wording} Wording */
+/** @typedef {import("./errors.js").CommonOptions} CommonOptions */
+/** @typedef {import("./errors.js").TextOptions} TextOptions */
 /** @typedef {import("./signing.js").Amount} Amount */
 /** @typedef {import("./signing.js").DocumentToSign} DocumentToSign */
 /** @typedef {import("./signing.js").HashToSign} HashToSign */
@@ -30,17 +31,13 @@ import { Fault, KortillaError, explain, inWords, language } from "./words.js";
 /** @typedef {import("./signing.js").SigningCertificate} SigningCertificate */
 /** @typedef {import("./signing.js").SignOptions} SignOptions */
 /** @typedef {import("./signing.js").SignProgress} SignProgress */
-/** @typedef {import("./signing.js").SignReport} SignReport */
+/** @typedef {import("./signing.js").SignProgressOptions} SignProgressOptions */
 
 export { KortillaError };
 
-/** A challenge is valid for five minutes: nobody needs a token any later. */
-const PERSON_MS = 300_000;
-/** Where the routes are, if nothing else is known: Python's `setup` puts them there. */
+/** The default of Python's `setup` for the routes. */
 const ROUTES = "/auth/";
-/** What is asked of the extension alone is answered at once, or never. */
-const EXTENSION_MS = 15_000;
-/** The extension keeps a prepared host for two minutes. */
+/** Less than the two minutes for which the extension keeps a prepared host. */
 const PREPARED_MS = 100_000;
 
 /**
@@ -54,100 +51,71 @@ const PREPARED_MS = 100_000;
 
 /**
  * @typedef {"challenge" | "window-open" | "signing" | "verifying"} Progress
- * Where a login is: asking the service for a challenge, the PIN window is open, the card
- * signs, the service checks. Later versions may send other words: ignore them.
+ * The stage of a login: the service makes a challenge, the PIN window is open, the card
+ * signs, the service validates. Later versions may send other values: ignore them.
  */
 
 /**
- * @typedef {object} Report
+ * @typedef {object} ProgressOptions
  * @property {(progress: Progress) => void} [onProgress]
  */
 
-/** @typedef {Common & Report} Options */
+/** @typedef {CommonOptions & ProgressOptions} LoginOptions */
 
 /** @typedef {{name: string, satu: string}} Person Who logged in. */
 
 /**
  * @typedef {object} Status
  * @property {string | null} extension The version of Kortilla's extension, or null.
- * @property {string | null} host The version of the program, or null if it can't be used.
- * @property {string} [problem] Why not: a code such as EXTENSION_MISSING, HOST_MISSING.
- * @property {string} [message] The same for the person.
- * @property {Help} [help] Where the person finds help.
+ * @property {string | null} host The version of the program; null if it is not usable.
+ * @property {string} [problem] A code such as EXTENSION_MISSING or HOST_MISSING.
+ * @property {string} [message] The problem, described to the person.
+ * @property {Help} [help] A link for the person.
  */
 
-const extension = new Extension();
-const webEid = new WebEid();
+const kortillaExtension = new KortillaExtension();
+const webEidExtension = new WebEidExtension();
 let preparedAt = -Infinity;
 
 /**
- * Have Kortilla's extension do something, or Web eID's where ours is not there.
- *
- * @template T
- * @param {AbortSignal | undefined} signal
- * @param {() => Promise<T>} ours
- * @param {() => Promise<T>} theirs
- * @returns {Promise<T>}
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<KortillaExtension | WebEidExtension>} Web eID's if ours does not answer
  */
-async function withExtension(signal, ours, theirs) {
-  if (!window.isSecureContext) throw new Fault("CONTEXT_INSECURE");
-  if (await extension.discover(signal)) return ours();
-  try {
-    return await theirs();
-  } catch (error) {
-    if (!(error instanceof Fault) || error.code !== "EXTENSION_MISSING") throw error;
-    throw new Fault(whyNone());
-  }
-}
-
-/** @returns {string} the code of why no extension is there */
-function whyNone() {
-  if (!window.isSecureContext) return "CONTEXT_INSECURE";
-  return isUnsupported() ? "BROWSER_UNSUPPORTED" : "EXTENSION_MISSING";
+async function findExtension(signal) {
+  if (!window.isSecureContext) throw new CodedError("CONTEXT_INSECURE");
+  const isFound = await kortillaExtension.discover(signal);
+  return isFound ? kortillaExtension : webEidExtension;
 }
 
 /**
- * @param {string} nonce
- * @param {Options} options
+ * @param {LoginOptions & {nonce: string}} options
  * @returns {Promise<AuthToken>}
  */
-async function askForToken(nonce, options) {
-  const { signal, onProgress } = options;
-  const lang = language(options.lang);
-  const answer = await withExtension(
-    signal,
-    () =>
-      extension.ask({
-        action: "kortilla:authenticate",
-        fields: { challengeNonce: nonce, options: { lang } },
-        limit: PERSON_MS,
-        signal,
-        onProgress,
-      }),
-    () => webEid.authenticate(nonce, { lang, signal, onProgress }),
-  );
-  const { unverifiedCertificate, algorithm, signature, format, appVersion } = answer;
+async function authenticate({ nonce, ...options }) {
+  const extension = await findExtension(options.signal);
+  const { unverifiedCertificate, algorithm, signature, format, appVersion } =
+    await extension.authenticate(nonce, options);
   return { unverifiedCertificate, algorithm, signature, format, appVersion };
 }
 
 /**
- * @param {Options & {base?: string | URL}} options
+ * @param {LoginOptions & {base?: string | URL}} options
  * @returns {Promise<Person>}
  */
-async function logIn({ base, ...options }) {
-  tell(options.onProgress, "challenge");
-  const folder = ownFolder();
-  const beside = folder ? new URL("../", folder) : ROUTES;
-  const root = new URL(base ?? beside, location.href);
-  // Another origin's session is not the page's, and its server would refuse.
+async function login({ base, ...options }) {
+  notify(options.onProgress, "challenge");
+  const folder = moduleFolder();
+  const defaultBase = folder ? new URL("../", folder) : ROUTES;
+  const root = new URL(base ?? defaultBase, location.href);
+  // The page has no session at another origin, and that server would refuse the request.
   if (root.origin !== location.origin) {
-    throw new Fault("INVALID_ARGUMENT", { reason: "CROSS_ORIGIN_BASE" });
+    throw new CodedError("INVALID_ARGUMENT", { reason: "CROSS_ORIGIN_BASE" });
   }
   if (!root.pathname.endsWith("/")) root.pathname += "/";
   const { nonce } = await postJson(new URL("challenge", root), {}, options);
-  if (typeof nonce !== "string") throw new Fault("SERVICE_FAILED");
-  const authToken = await askForToken(nonce, options);
-  tell(options.onProgress, "verifying");
+  if (typeof nonce !== "string") throw new CodedError("SERVICE_FAILED");
+  const authToken = await authenticate({ nonce, ...options });
+  notify(options.onProgress, "verifying");
   return postJson(new URL("login", root), { authToken, nonce }, options);
 }
 
@@ -155,153 +123,128 @@ async function logIn({ base, ...options }) {
  * @param {SignOptions} options
  * @returns {Promise<Signatures>}
  */
-async function askForSignatures(options) {
-  const { documents, hashes, signal, onProgress, help: _, ...choices } = options;
-  const lang = language(choices.lang);
-  // What is in them now is what is meant, whatever the page does to it meanwhile.
-  const blobs = documents ? all(documents).map(asDocument) : null;
-  const digests = hashes ? all(hashes) : null;
-  const { certificate, signatures } = await withExtension(
-    signal,
-    () =>
-      extension.ask({
-        action: "kortilla:sign",
-        fields: {
-          ...(blobs && { documents: blobs }),
-          ...(digests && { hashes: digests }),
-          options: { ...choices, lang },
-        },
-        signal,
-        onProgress,
-      }),
-    () => webEid.sign(blobs, digests, choices, { lang, signal, onProgress }),
-  );
-  return { certificate, signatures };
+async function sign({
+  documents,
+  hashes,
+  lang,
+  signal,
+  onProgress,
+  help: _,
+  ...choices
+}) {
+  // Copied now: the page may change the lists while it waits.
+  const blobs = documents ? toArray(documents).map(toNamedBlob) : null;
+  const digests = hashes ? toArray(hashes) : null;
+  const extension = await findExtension(signal);
+  const options = { lang, signal, onProgress };
+  const signed = await extension.sign(blobs, digests, choices, options);
+  return { certificate: signed.certificate, signatures: signed.signatures };
 }
 
 /**
  * @template T
  * @param {Iterable<T>} items
  * @returns {T[]}
+ * @throws {CodedError} INVALID_ARGUMENT
  */
-function all(items) {
-  if (typeof items?.[Symbol.iterator] !== "function") throw new Fault("INVALID_ARGUMENT");
-  return [...items];
+function toArray(items) {
+  if (typeof items?.[Symbol.iterator] === "function") return [...items];
+  throw new CodedError("INVALID_ARGUMENT");
 }
 
 /**
- * @param {Common & SignReport} options
+ * @param {CommonOptions & SignProgressOptions} options
  * @returns {Promise<SigningCertificate>}
  */
-async function askForCertificate(options) {
-  const { signal, onProgress } = options;
-  const lang = language(options.lang);
-  const { certificate, supportedSignatureAlgorithms } = await withExtension(
-    signal,
-    () =>
-      extension.ask({
-        action: "kortilla:get-signing-certificate",
-        fields: { options: { lang } },
-        signal,
-        onProgress,
-      }),
-    () => webEid.getSigningCertificate({ lang, signal, onProgress }),
-  );
+async function getSigningCertificate(options) {
+  const extension = await findExtension(options.signal);
+  const { certificate, supportedSignatureAlgorithms } =
+    await extension.getSigningCertificate(options);
   return { certificate, supportedSignatureAlgorithms };
 }
 
 /**
- * @param {Common} options
+ * @param {CommonOptions} options
  * @returns {Promise<Status>}
  */
-async function askForStatus({ signal, ...wording }) {
+async function status({ signal, ...textOptions }) {
   /** @type {{extension: string | null, host: string | null, problem?: string}} */
-  let found = { extension: null, host: null, problem: whyNone() };
-  if (await extension.discover(signal)) {
-    const action = "kortilla:status";
-    const asking = { action, fields: {}, limit: EXTENSION_MS, signal };
-    const answer = await extension.ask(asking).catch((error) => {
-      const isLate = error instanceof Fault && error.code === "REQUEST_EXPIRED";
-      throw isLate ? new Fault("EXTENSION_UNAVAILABLE") : error;
-    });
-    found = {
-      extension: answer.extension,
-      host: answer.host,
-      ...(answer.problem && { problem: answer.problem }),
-    };
+  let found = { extension: null, host: null, problem: missingExtensionCode() };
+  if (await kortillaExtension.discover(signal)) {
+    const { extension, host, problem } = await kortillaExtension.status(signal);
+    found = { extension, host, ...(problem && { problem }) };
   }
   if (found.problem === undefined) return found;
-  return { ...found, ...(await explain(new Fault(found.problem), wording)) };
+  return { ...found, ...(await describe(new CodedError(found.problem), textOptions)) };
 }
 
 export const kortilla = Object.freeze({
   /**
-   * Have the person identify themselves, and return the token for the service.
+   * Authenticate the person, and return the token for the service.
    *
-   * Call it in a click's handler: otherwise the window first asks whether the person
-   * started it.
+   * Call it in the handler of a click. Without a click the window first asks whether the
+   * person started it.
    *
-   * @param {Options & {nonce: string}} options `nonce`: the service's challenge
+   * @param {LoginOptions & {nonce: string}} options `nonce`: the service's challenge
    * @returns {Promise<AuthToken>}
    * @throws {KortillaError}
    */
   authenticate(options) {
-    return inWords(options, () => askForToken(options.nonce, options));
+    return withErrorTexts(options, () => authenticate(options));
   },
 
   /**
-   * Do the whole login with the routes that Kortilla's library adds: get a challenge,
-   * have it answered by the card, hand the token over.
+   * Log in with the routes that Kortilla's library adds: get a challenge, authenticate,
+   * post the token.
    *
-   * @param {Options & {base?: string | URL}} [options] `base`: where the routes are, of
-   *   the page's own origin; by default beside the folder that this module came from,
-   *   and `/auth/` in a bundle
+   * @param {LoginOptions & {base?: string | URL}} [options] `base`: the address of the
+   *   routes, of the page's own origin; by default beside the folder of this module, and
+   *   `/auth/` in a bundle
    * @returns {Promise<Person>}
    * @throws {KortillaError}
    */
   login(options = {}) {
-    return inWords(options, () => logIn(options));
+    return withErrorTexts(options, () => login(options));
   },
 
   /**
-   * Ask for the certificate that signs. The person agrees to that first: it names them.
+   * Get the signing certificate. The person consents first, because it has their name.
    *
-   * @param {Common & SignReport} [options]
+   * @param {CommonOptions & SignProgressOptions} [options]
    * @returns {Promise<SigningCertificate>}
    * @throws {KortillaError}
    */
   getSigningCertificate(options = {}) {
-    return inWords(options, () => askForCertificate(options), "sign.");
+    return withErrorTexts(options, () => getSigningCertificate(options), "sign.");
   },
 
   /**
-   * Have the person look at documents or hashes, and sign them all with one PIN2.
+   * Show documents or hashes to the person, and sign them all with one PIN2.
    *
-   * Call it in a click's handler: otherwise the window first asks whether the person
-   * started it. There is no time limit; `signal` calls it off.
+   * Call it in the handler of a click. Without a click the window first asks whether the
+   * person started it. There is no time limit; `signal` aborts it.
    *
-   * Where only the Web eID extension is there, documents are hashed in the page, and
-   * the person is asked for PIN2 once for each, for at most five minutes.
+   * With the Web eID extension, documents are hashed in the page, and the person enters
+   * PIN2 for each, within five minutes.
    *
    * @param {SignOptions} options
    * @returns {Promise<Signatures>}
    * @throws {KortillaError} SIGNING_INTERRUPTED has the signatures that were made
    */
   sign(options) {
-    return inWords(options, () => askForSignatures(options), "sign.");
+    return withErrorTexts(options, () => sign(options), "sign.");
   },
 
   /**
-   * Start the program without showing anything, so that the window comes sooner.
+   * Start the program without a window, so that the window opens sooner.
    *
    * @param {{signal?: AbortSignal}} [options]
-   * @returns {Promise<boolean>} whether it is under way; false is no error
+   * @returns {Promise<boolean>} whether it has started; false is no error
    */
   async prepare({ signal } = {}) {
     try {
-      if (!(await extension.discover(signal))) return false;
-      const action = "kortilla:prepare";
-      await extension.ask({ action, fields: {}, limit: EXTENSION_MS, signal });
+      if (!(await kortillaExtension.discover(signal))) return false;
+      await kortillaExtension.prepare(signal);
       return true;
     } catch {
       return false;
@@ -309,38 +252,40 @@ export const kortilla = Object.freeze({
   },
 
   /**
-   * Prepare when the person comes near a button, so that nothing waits at the click.
+   * Prepare when the person points at a button or focuses it, before they click.
    *
    * @param {EventTarget} button
-   * @param {{signal?: AbortSignal}} [options] takes the listeners away again
-   * @returns {() => void} takes the listeners away again
+   * @param {{signal?: AbortSignal}} [options] `signal` removes the listeners
+   * @returns {() => void} removes the listeners
    */
   prepareOn(button, { signal } = {}) {
     const events = ["pointerenter", "pointerdown", "focus"];
-    const onNear = async () => {
+    const onApproach = async () => {
       if (performance.now() - preparedAt < PREPARED_MS) return;
       preparedAt = performance.now();
       if (!(await kortilla.prepare())) preparedAt = -Infinity;
     };
-    const more = signal && { signal };
-    for (const event of events) button.addEventListener(event, onNear, more);
+    const listenerOptions = signal && { signal };
+    for (const event of events)
+      button.addEventListener(event, onApproach, listenerOptions);
     return () => {
-      for (const event of events) button.removeEventListener(event, onNear);
+      for (const event of events) button.removeEventListener(event, onApproach);
     };
   },
 
   /**
-   * Say whether Kortilla's extension and program are there, and what to do if not.
+   * Get the state of Kortilla's extension and program, and what the person can do if they
+   * are missing.
    *
-   * Starts nothing and shows the person nothing. It does not see the Web eID extension,
-   * which could not be asked without starting its program: with that one a login works
-   * even where this says EXTENSION_MISSING.
+   * Starts no program and shows no window. It does not detect the Web eID extension, which
+   * would start its program: with that one a login works although this says
+   * EXTENSION_MISSING.
    *
-   * @param {Common} [options]
+   * @param {CommonOptions} [options]
    * @returns {Promise<Status>}
    * @throws {KortillaError}
    */
   status(options = {}) {
-    return inWords(options, () => askForStatus(options));
+    return withErrorTexts(options, () => status(options));
   },
 });

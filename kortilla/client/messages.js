@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: MIT
-// Asking an extension through the page's own window (PROTOCOL.md §1 and §2).
+// The exchange of messages with an extension through the page's own window (PROTOCOL.md
+// §1 and §2).
 
-import { Fault } from "./words.js";
+import { CodedError } from "./errors.js";
 
 /** @import { Amount } from "./signing.js" */
 
-/** Silence for this long means that no extension is there (PROTOCOL.md §1). */
+/** An extension that has not acknowledged after this time is not there. */
 const ACK_MS = 1000;
-/** A content script may come a little after the page: ask again until ACK_MS is over. */
+/** A content script may start a little after the page, so discovery repeats its ping. */
 const PING_MS = 200;
 
-/** Thrown when nobody acknowledged. */
+/** The code of an exchange that no extension acknowledged. */
 export const NO_ANSWER = "NO_ANSWER";
 
 /**
- * @typedef {object} Exchange One request to an extension.
+ * @typedef {object} Exchange A request to an extension.
  * @property {string} action
  * @property {Record<string, unknown>} fields
- * @property {string} [id] None for Web eID.
- * @property {number} [limit] Milliseconds in which the last answer has to come.
+ * @property {string} [id] Web eID's requests have none.
+ * @property {number} [timeoutMs] The time for the final answer.
  * @property {AbortSignal} [signal]
  * @property {(progress: any, amount?: Amount) => void} [onProgress]
  * @property {() => void} [onAck]
- * @property {() => void} [onOver] Called when no answer is waited for any more.
+ * @property {() => void} [onEnd] Called when no more messages are expected.
  */
 
 /** @param {Record<string, unknown>} message */
@@ -31,181 +32,147 @@ function post(message) {
 }
 
 /**
- * Call what a page gave; what that throws is the page's own and stops nothing.
+ * Call a callback of the page. An error that it throws is logged and has no other effect.
  *
  * @template {unknown[]} T
- * @param {((...told: T) => void) | undefined} callback
- * @param {T} told
+ * @param {((...args: T) => void) | undefined} callback
+ * @param {T} args
  */
-export function tell(callback, ...told) {
+export function notify(callback, ...args) {
   try {
-    callback?.(...told);
+    callback?.(...args);
   } catch (error) {
     console.error(error);
   }
 }
 
 /**
- * Ask, and wait for the last answer. Rejects with a `Fault`.
+ * Send a request and wait for the final answer.
  *
- * Without an id nothing can be called off, and the next answer could be taken for
- * another request's: when the signal ends such a request, the promise settles at once,
- * and `onOver` is called when the answer that nobody wants has come.
+ * A request without an id can't be cancelled, and its answer could be taken for that of
+ * the next request. When the signal aborts it, the promise rejects at once, but `onEnd`
+ * is called only when the answer has come.
  *
  * @param {Exchange} exchange
- * @returns {Promise<Record<string, any>>} the fields of the success message
+ * @returns {Promise<Record<string, any>>} the fields of the success message; rejects with
+ *   a CodedError
  */
 export function exchange({
   action,
   fields,
   id,
-  limit,
+  timeoutMs,
   signal,
   onProgress,
   onAck,
-  onOver,
+  onEnd,
 }) {
   return new Promise((resolve, reject) => {
-    let acknowledged = false;
-    let wanted = true;
-    const ackTimer = setTimeout(() => {
-      if (!acknowledged) end(() => reject(new Fault(NO_ANSWER)));
-    }, ACK_MS);
-    const limitTimer =
-      limit === undefined
-        ? undefined
-        : setTimeout(() => giveUp("REQUEST_EXPIRED"), limit);
-    const onAbort = () => giveUp("REQUEST_CANCELLED");
+    let isAcknowledged = false;
+    const listening = new AbortController();
+    const options = { signal: listening.signal };
 
-    /** @param {() => void} settle */
-    function end(settle) {
-      clearTimeout(ackTimer);
-      clearTimeout(limitTimer);
-      window.removeEventListener("message", onMessage);
-      signal?.removeEventListener("abort", onAbort);
-      settle();
-      onOver?.();
+    function end() {
+      listening.abort();
+      onEnd?.();
     }
 
     /** @param {"REQUEST_EXPIRED" | "REQUEST_CANCELLED"} code */
     function giveUp(code) {
-      const refuse = () => reject(new Fault(code));
+      reject(new CodedError(code));
       if (id !== undefined) post({ action: "kortilla:cancel", id });
-      else if (code === "REQUEST_CANCELLED") {
-        wanted = false;
-        refuse();
-        return;
-      }
-      end(refuse);
-    }
-
-    /** @param {MessageEvent} event */
-    function onMessage(event) {
-      if (event.source !== window || typeof event.data?.action !== "string") return;
-      if (id !== undefined && event.data.id !== id) return;
-      switch (event.data.action) {
-        case `${action}-ack`:
-          acknowledged = true;
-          if (wanted) onAck?.();
-          break;
-        case `${action}-progress`: {
-          const { progress, done, total } = event.data;
-          if (!wanted) break;
-          if (total === undefined) tell(onProgress, progress);
-          else tell(onProgress, progress, { done, total });
-          break;
-        }
-        case `${action}-success`:
-          end(() => resolve(event.data));
-          break;
-        case `${action}-failure`: {
-          const { code, reason, ...made } = event.data.error ?? {};
-          end(() => reject(new Fault(String(code ?? "INTERNAL"), { reason, made })));
-          break;
-        }
-      }
+      else if (code === "REQUEST_CANCELLED") return;
+      end();
     }
 
     if (signal?.aborted) {
-      end(() => reject(new Fault("REQUEST_CANCELLED")));
+      reject(new CodedError("REQUEST_CANCELLED"));
+      end();
       return;
     }
-    signal?.addEventListener("abort", onAbort);
-    window.addEventListener("message", onMessage);
+    signal?.addEventListener("abort", () => giveUp("REQUEST_CANCELLED"), options);
+    onTimeout(ACK_MS, options, () => {
+      if (isAcknowledged) return;
+      reject(new CodedError(NO_ANSWER));
+      end();
+    });
+    if (timeoutMs !== undefined) {
+      onTimeout(timeoutMs, options, () => giveUp("REQUEST_EXPIRED"));
+    }
+    const onMessage = (/** @type {MessageEvent} */ { source, data }) => {
+      if (source !== window || (id !== undefined && data?.id !== id)) return;
+      switch (data?.action) {
+        case `${action}-ack`:
+          isAcknowledged = true;
+          if (!signal?.aborted) onAck?.();
+          break;
+        case `${action}-progress`: {
+          const { progress, done, total } = data;
+          const amount = total === undefined ? [] : [{ done, total }];
+          if (!signal?.aborted) notify(onProgress, progress, ...amount);
+          break;
+        }
+        case `${action}-success`:
+          resolve(data);
+          end();
+          break;
+        case `${action}-failure`: {
+          const { code, reason, ...more } = data.error ?? {};
+          reject(new CodedError(String(code ?? "INTERNAL"), { reason, more }));
+          end();
+          break;
+        }
+      }
+    };
+    window.addEventListener("message", onMessage, options);
     post(id === undefined ? { action, ...fields } : { action, id, ...fields });
   });
 }
 
-/** @returns {string} */
-function newId() {
-  return crypto.randomUUID();
+/**
+ * Wait for the acknowledgement of `kortilla:status`. The extension starts no program for
+ * it.
+ *
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<boolean>} whether Kortilla's extension is in this page; rejects with
+ *   REQUEST_CANCELLED
+ */
+export async function ping(signal) {
+  if (signal?.aborted) throw new CodedError("REQUEST_CANCELLED");
+  const action = "kortilla:status";
+  /** @type {Set<string>} */
+  const ids = new Set();
+  const send = () => {
+    const id = crypto.randomUUID();
+    ids.add(id);
+    post({ action, id });
+  };
+  const timer = setInterval(send, PING_MS);
+  const listening = new AbortController();
+  const options = { signal: listening.signal };
+  try {
+    return await new Promise((resolve, reject) => {
+      const onMessage = (/** @type {MessageEvent} */ { source, data }) => {
+        if (source !== window || data?.action !== `${action}-ack`) return;
+        if (ids.has(data.id)) resolve(true);
+      };
+      const onAbort = () => reject(new CodedError("REQUEST_CANCELLED"));
+      window.addEventListener("message", onMessage, options);
+      signal?.addEventListener("abort", onAbort, options);
+      onTimeout(ACK_MS, options, () => resolve(false));
+      send();
+    });
+  } finally {
+    clearInterval(timer);
+    listening.abort();
+  }
 }
 
-/** Kortilla's extension, as far as this page knows it. */
-export class Extension {
-  /** Whether it has answered in this page. */
-  #found = false;
-
-  /**
-   * Find out whether it is in this page. Starts no program.
-   *
-   * @param {AbortSignal} [signal]
-   * @returns {Promise<boolean>}
-   */
-  discover(signal) {
-    if (this.#found) return Promise.resolve(true);
-    // No extension is in such a page, nor what makes ids.
-    if (!window.isSecureContext) return Promise.resolve(false);
-    return new Promise((resolve, reject) => {
-      const action = "kortilla:status";
-      /** @type {Set<string>} */
-      const ids = new Set();
-      const ping = () => {
-        const id = newId();
-        ids.add(id);
-        post({ action, id });
-      };
-      const pings = setInterval(ping, PING_MS);
-      const limit = setTimeout(() => end(() => resolve(false)), ACK_MS);
-      const onAbort = () => end(() => reject(new Fault("REQUEST_CANCELLED")));
-      /** @param {() => void} settle */
-      const end = (settle) => {
-        clearInterval(pings);
-        clearTimeout(limit);
-        window.removeEventListener("message", onMessage);
-        signal?.removeEventListener("abort", onAbort);
-        settle();
-      };
-      /** @param {MessageEvent} event */
-      const onMessage = (event) => {
-        if (event.source !== window || event.data?.action !== `${action}-ack`) return;
-        if (!ids.has(event.data.id)) return;
-        this.#found = true;
-        end(() => resolve(true));
-      };
-      if (signal?.aborted) {
-        onAbort();
-        return;
-      }
-      signal?.addEventListener("abort", onAbort);
-      window.addEventListener("message", onMessage);
-      ping();
-    });
-  }
-
-  /**
-   * Ask it for something. It has answered in this page before.
-   *
-   * @param {Exchange} asking
-   * @returns {Promise<Record<string, any>>}
-   */
-  async ask(asking) {
-    try {
-      return await exchange({ ...asking, id: newId() });
-    } catch (error) {
-      if (!(error instanceof Fault) || error.code !== NO_ANSWER) throw error;
-      this.#found = false;
-      throw new Fault("EXTENSION_UNAVAILABLE");
-    }
-  }
+/**
+ * @param {number} ms
+ * @param {{signal: AbortSignal}} options removes the listener
+ * @param {() => void} listener
+ */
+function onTimeout(ms, options, listener) {
+  AbortSignal.timeout(ms).addEventListener("abort", listener, options);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What `npm pack` needs beside the sources: types made from their JSDoc, and the licence.
-// Both are made before packing and taken away again after it; neither is committed.
+// Makes what `npm pack` needs beside the sources: type declarations from their JSDoc, and
+// the licence. `clean` removes both after packing.
 
 import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, rmSync } from "node:fs";
@@ -13,7 +13,7 @@ const made = ["types", "LICENSE"];
 function make() {
   if (!existsSync(licence)) fail("Pack it in a checkout of the repository.");
   copyFileSync(licence, `${here}LICENSE`);
-  // npm puts the programs of the folders above in the path.
+  // npm adds node_modules/.bin of the folders above to the path.
   const compiler = spawnSync(
     "tsc",
     [

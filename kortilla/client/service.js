@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: MIT
-// The routes of the service's own login.
+// Requests to the login routes of the service.
 
-import { Fault, language } from "./words.js";
+import { CodedError, language } from "./errors.js";
 
 const FETCH_MS = 15_000;
 
 /**
- * Post JSON to a route and return its answer. Rejects with a `Fault`, which has the
- * service's own text if it gave one.
+ * Post JSON to a route. Rejects with a CodedError, which has the service's own code and
+ * text if it sent any.
  *
  * @param {URL} url
  * @param {object} body
  * @param {{lang?: string, signal?: AbortSignal}} options
- * @returns {Promise<any>}
+ * @returns {Promise<any>} the JSON of the response
  */
 export async function postJson(url, body, { lang, signal }) {
-  const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), FETCH_MS);
-  const onAbort = () => controller.abort();
-  signal?.addEventListener("abort", onAbort);
-  if (signal?.aborted) controller.abort();
+  const timeout = AbortSignal.timeout(FETCH_MS);
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -31,29 +27,25 @@ export async function postJson(url, body, { lang, signal }) {
         "Accept-Language": language(lang),
       },
       body: JSON.stringify(body),
-      signal: controller.signal,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
     });
-    const text = await response.text();
-    const answer = asJson(text);
+    const answer = parseJson(await response.text());
     if (response.ok && answer !== null) return answer;
     const { code, message } = answer?.error ?? {};
     throw typeof code === "string" && typeof message === "string"
-      ? new Fault(code, { text: message })
-      : new Fault("SERVICE_FAILED");
+      ? new CodedError(code, { text: message })
+      : new CodedError("SERVICE_FAILED");
   } catch (error) {
-    if (error instanceof Fault) throw error;
-    throw new Fault(signal?.aborted ? "REQUEST_CANCELLED" : "NETWORK_FAILED");
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", onAbort);
+    if (error instanceof CodedError) throw error;
+    throw new CodedError(signal?.aborted ? "REQUEST_CANCELLED" : "NETWORK_FAILED");
   }
 }
 
 /**
  * @param {string} text
- * @returns {any} null where it is none
+ * @returns {any} null if it is not JSON
  */
-function asJson(text) {
+function parseJson(text) {
   try {
     return JSON.parse(text);
   } catch {

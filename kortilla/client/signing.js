@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What a page gives to be signed, and what it gets.
+// The types of signing, and what Web eID's extension needs done in the page.
 
-import { Fault } from "./words.js";
+import { CodedError } from "./errors.js";
 
-/** @import { Common } from "./words.js" */
+/** @import { CommonOptions } from "./errors.js" */
 
 /**
  * @typedef {object} SignatureAlgorithm
@@ -27,7 +27,7 @@ import { Fault } from "./words.js";
 
 /**
  * @typedef {object} HashToSign
- * @property {string} name The page's name for it, which the person sees as its claim.
+ * @property {string} name The page's name for it. The person sees that the page claims it.
  * @property {string} hash base64
  * @property {string} hashFunction SHA-256, SHA-384, …
  */
@@ -35,7 +35,7 @@ import { Fault } from "./words.js";
 /**
  * @typedef {object} Signature
  * @property {string} name
- * @property {string} hash base64 of what was signed, of a document too
+ * @property {string} hash base64 of the hash that was signed, also for a document
  * @property {string} hashFunction
  * @property {string} signature base64; r‖s for ECC
  * @property {SignatureAlgorithm} signatureAlgorithm
@@ -45,81 +45,81 @@ import { Fault } from "./words.js";
 
 /**
  * @typedef {"window-open" | "receiving" | "signing"} SignProgress
- * Where a signing is: the window is open, documents are on their way to the program,
- * the card signs. Later versions may send other words: ignore them.
+ * The stage of a signing: the window is open, the program receives documents, the card
+ * signs. Later versions may send other values: ignore them.
  */
 
 /**
- * How much of it: bytes while receiving, signatures while signing.
+ * Bytes while receiving, signatures while signing.
  *
  * @typedef {{done: number, total: number}} Amount
  */
 
 /**
- * @typedef {object} Choices
- * @property {string} [hashFunction] For documents; by default what suits the key.
- * @property {string} [certificate] The one that has to sign, base64 of DER.
+ * @typedef {object} SignChoices
+ * @property {string} [hashFunction] For documents; by default one that suits the key.
+ * @property {string} [certificate] The certificate that has to sign, base64 of DER.
  * @property {"ECC" | "RSA"} [cryptoAlgorithm] For cards that have keys of both kinds.
  * @property {"PKCS1.5" | "PSS"} [paddingScheme] For RSA.
  */
 
 /**
- * @typedef {object} WhatToSign
+ * @typedef {object} SignItems
  * @property {Iterable<DocumentToSign | File>} [documents] 1 to 20, with 20,000,000 bytes
- *   together at most, and no two names alike. The program computes their hashes.
+ *   together at most, and different names. The program computes their hashes.
  * @property {HashToSign[]} [hashes] In place of documents, 1 to 20.
  */
 
 /**
- * @typedef {object} SignReport
+ * @typedef {object} SignProgressOptions
  * @property {(progress: SignProgress, amount?: Amount) => void} [onProgress]
  */
 
-/** @typedef {WhatToSign & Choices & SignReport & Common} SignOptions */
+/** @typedef {SignItems & SignChoices & SignProgressOptions & CommonOptions} SignOptions */
 
-/** @typedef {Signatures & {total: number}} Made What was signed all the same. */
+/** @typedef {Signatures & {total: number}} PartialSignatures Those of an interrupted signing. */
 
 /** @typedef {{name: string, mediaType: string, bytes: Blob}} NamedBlob */
 
 /**
  * @param {DocumentToSign | File} item
- * @returns {NamedBlob} as it goes to the extension
+ * @returns {NamedBlob} for the extension
  */
-export function asDocument(item) {
+export function toNamedBlob(item) {
   const { bytes, ...given } = item instanceof Blob ? { bytes: item } : item;
   const isBytes = bytes instanceof ArrayBuffer || ArrayBuffer.isView(bytes);
-  if (!isBytes && !(bytes instanceof Blob)) throw new Fault("INVALID_ARGUMENT");
+  if (!isBytes && !(bytes instanceof Blob)) throw new CodedError("INVALID_ARGUMENT");
   const blob = isBytes ? new Blob([bytes]) : bytes;
   const { name = blob instanceof File ? blob.name : "", mediaType = blob.type } = given;
   return {
     name,
-    // A type may have parameters, which are no part of it.
+    // Without parameters such as charset.
     mediaType: mediaType.split(";")[0]?.trim() || "application/octet-stream",
     bytes: blob,
   };
 }
 
-/** The same bound as that of Kortilla's extension (PROTOCOL.md §1). */
-const DOCUMENT_BYTES = 20_000_000;
+/** The limit of Kortilla's extension (PROTOCOL.md §1), for all documents together. */
+const MAX_BYTES = 20_000_000;
 
-/** Those that a page can compute, what suits a kind of key first. */
-const COMPUTED = {
+/** The hash functions of crypto.subtle in order of preference, by kind of key. */
+const HASH_FUNCTIONS = {
   ECC: ["SHA-384", "SHA-512", "SHA-256"],
   RSA: ["SHA-256", "SHA-384", "SHA-512"],
 };
 
 /**
- * Hash documents in the page, for an extension that takes hashes alone.
+ * Hash documents in the page, for an extension that accepts only hashes.
  *
  * @param {NamedBlob[]} documents
- * @param {string} hashFunction one of crypto.subtle's
+ * @param {string} hashFunction of crypto.subtle
  * @returns {Promise<HashToSign[]>}
  */
-export async function digests(documents, hashFunction) {
+export async function hashDocuments(documents, hashFunction) {
   const hashed = [];
   for (const { name, bytes } of documents) {
     const content = await bytes.arrayBuffer().catch(() => {
-      throw new Fault("DOCUMENT_UNREADABLE");
+      throw new CodedError("DOCUMENT_UNREADABLE");
     });
     const digest = new Uint8Array(await crypto.subtle.digest(hashFunction, content));
     hashed.push({ name, hash: btoa(String.fromCharCode(...digest)), hashFunction });
@@ -128,45 +128,53 @@ export async function digests(documents, hashFunction) {
 }
 
 /**
- * Choose a hash function among what a card can sign.
+ * Choose a hash function that a card can sign.
  *
- * @param {Choices} choices with a hash function that is given, nothing else is tried
- * @param {SignatureAlgorithm[]} [algorithms] without them every choice is taken
+ * @param {SignChoices} choices whose `hashFunction`, if given, is the only candidate
+ * @param {SignatureAlgorithm[]} [algorithms] of the card; any if unknown
  * @returns {string}
+ * @throws {CodedError} KEY_MISSING
  */
-export function choose({ hashFunction, cryptoAlgorithm, paddingScheme }, algorithms) {
+export function chooseHashFunction(
+  { hashFunction, cryptoAlgorithm, paddingScheme },
+  algorithms,
+) {
   const possible = algorithms?.filter(
     (each) =>
       (cryptoAlgorithm ?? each?.cryptoAlgorithm) === each?.cryptoAlgorithm &&
       (paddingScheme ?? each?.paddingScheme) === each?.paddingScheme,
   );
-  const liked = possible?.some((each) => each?.cryptoAlgorithm === "RSA") ? "RSA" : "ECC";
-  const wanted = hashFunction === undefined ? COMPUTED[liked] : [hashFunction];
-  const found = wanted.find(
+  const keyType = possible?.some((each) => each?.cryptoAlgorithm === "RSA")
+    ? "RSA"
+    : "ECC";
+  const candidates =
+    hashFunction === undefined ? HASH_FUNCTIONS[keyType] : [hashFunction];
+  const found = candidates.find(
     (name) => !possible || possible.some((each) => each?.hashFunction === name),
   );
-  if (found === undefined) throw new Fault("KEY_MISSING");
+  if (found === undefined) throw new CodedError("KEY_MISSING");
   return found;
 }
 
 /**
- * Refuse what Kortilla's extension would refuse, before anybody is asked.
+ * Refuse what Kortilla's extension would refuse, before the person is asked.
  *
  * @param {NamedBlob[] | null} documents
  * @param {HashToSign[] | null} hashes
+ * @throws {CodedError} INVALID_ARGUMENT
  */
 export function checkItems(documents, hashes) {
   const items = documents ?? hashes ?? [];
   const names = items.map((item) => item?.name);
   const isNamed = names.every((name) => /^[^]{1,255}$/u.test(name ?? ""));
-  const different = new Set(names.map((name) => String(name).normalize("NFC"))).size;
+  const distinct = new Set(names.map((name) => String(name).normalize("NFC"))).size;
   const size = documents?.reduce((sum, { bytes }) => sum + bytes.size, 0) ?? 0;
-  const isSound =
+  const isValid =
     !documents !== !hashes &&
     items.length >= 1 &&
     items.length <= 20 &&
     isNamed &&
-    different === items.length &&
-    size <= DOCUMENT_BYTES;
-  if (!isSound) throw new Fault("INVALID_ARGUMENT");
+    distinct === items.length &&
+    size <= MAX_BYTES;
+  if (!isValid) throw new CodedError("INVALID_ARGUMENT");
 }

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
-// The published Web eID extension, asked in its own messages (PROTOCOL.md §2).
+// The published Web eID extension, and its requests (PROTOCOL.md §2).
 
-import { NO_ANSWER, exchange, tell } from "./messages.js";
-import { checkItems, choose, digests } from "./signing.js";
-import { Fault } from "./words.js";
+import { CodedError, language } from "./errors.js";
+import { missingExtensionCode } from "./help.js";
+import { NO_ANSWER, exchange, notify } from "./messages.js";
+import { checkItems, chooseHashFunction, hashDocuments } from "./signing.js";
 
 /** @import { Exchange } from "./messages.js" */
-/** @import { Choices, Signatures, Signature, SigningCertificate } from "./signing.js" */
+/** @import { SignChoices, Signatures, Signature, SigningCertificate } from "./signing.js" */
 /** @import { HashToSign, SignatureAlgorithm, NamedBlob } from "./signing.js" */
 
-/** The version of Web eID's library whose messages we send. */
-const LIBRARY = "2.0.2";
-/** What the person has for each window; its extension wants a limit. */
+/** The version of Web eID's library that defines these messages. */
+const LIBRARY_VERSION = "2.0.2";
+/** The person's time for each window, which this extension requires. */
 const PERSON_MS = 300_000;
-/** What its own library allows beyond the person's time. */
+/** The time that Web eID's library adds to the person's. */
 const EXTRA_MS = 6000;
 
-/** @type {Record<string, string>} */
+/** Our codes, by Web eID's. @type {Record<string, string>} */
 const CODES = {
   ERR_WEBEID_ACTION_PENDING: "BUSY",
   ERR_WEBEID_ACTION_TIMEOUT: "EXTENSION_UNAVAILABLE",
@@ -31,85 +32,87 @@ const CODES = {
 };
 
 /**
- * @typedef {object} Asking
- * @property {string} lang
+ * @typedef {object} RequestOptions
+ * @property {string} [lang]
  * @property {AbortSignal} [signal]
  * @property {(progress: any, amount?: any) => void} [onProgress]
  */
 
-/** @typedef {Pick<Exchange, "signal" | "onAck"> & {times?: number}} Waiting */
-
 /**
- * The Web eID extension of one page.
+ * The extension in this page.
  *
- * Its messages have no ids, so one operation is under way at a time; another is `BUSY`,
- * also while the window of one that was called off is still open.
+ * Its messages have no ids, so one operation runs at a time. Another is `BUSY`, also while
+ * the window of an aborted one is still open.
  */
-export class WebEid {
-  /** Operations and requests that are not over. */
-  #open = 0;
-  /** What certificates that it gave can sign. @type {Map<string, SignatureAlgorithm[]>} */
+export class WebEidExtension {
+  /** How many operations and requests have not ended. */
+  #active = 0;
+  /** The algorithms of known certificates. @type {Map<string, SignatureAlgorithm[]>} */
   #algorithms = new Map();
 
   /**
-   * @param {string} nonce
-   * @param {Asking} asking
+   * @param {string} challengeNonce
+   * @param {RequestOptions} options
    * @returns {Promise<Record<string, any>>} the fields of a token
    */
-  authenticate(nonce, { lang, signal, onProgress }) {
-    return this.#alone(() =>
-      // This extension tells nothing more until it is done.
-      this.#ask("authenticate", { challengeNonce: nonce }, lang, {
+  authenticate(challengeNonce, { lang, signal, onProgress }) {
+    return this.#exclusively(() =>
+      this.#request("authenticate", { challengeNonce }, lang, {
         signal,
-        onAck: () => tell(onProgress, "window-open"),
+        // This extension reports no other progress.
+        onAck: () => notify(onProgress, "window-open"),
       }),
     );
   }
 
   /**
-   * @param {Asking} asking
+   * @param {RequestOptions} options
    * @returns {Promise<SigningCertificate>}
    */
-  getSigningCertificate(asking) {
-    return this.#alone(() => this.#certificate(asking));
+  getSigningCertificate(options) {
+    return this.#exclusively(() => this.#certificate(options));
   }
 
   /**
    * Sign documents, which are hashed here, or hashes, one after the other. The person
-   * is asked once for each.
+   * enters PIN2 for each.
    *
    * @param {NamedBlob[] | null} documents
    * @param {HashToSign[] | null} hashes
-   * @param {Choices} choices
-   * @param {Asking} asking
+   * @param {SignChoices} choices
+   * @param {RequestOptions} options
    * @returns {Promise<Signatures>}
    */
-  sign(documents, hashes, choices, asking) {
-    return this.#alone(async () => {
+  sign(documents, hashes, choices, options) {
+    return this.#exclusively(async () => {
       checkItems(documents, hashes);
       const given = choices.certificate;
       const isEnough = hashes !== null || choices.hashFunction !== undefined;
       let algorithms = given === undefined ? undefined : this.#algorithms.get(given);
       let certificate = given;
       if (certificate === undefined || (!algorithms && !isEnough)) {
-        const answer = await this.#certificate(asking);
+        const answer = await this.#certificate(options);
         algorithms = answer.supportedSignatureAlgorithms;
         certificate = answer.certificate;
         if (given !== undefined && given !== certificate) {
-          throw new Fault("CERTIFICATE_MISMATCH");
+          throw new CodedError("CERTIFICATE_MISMATCH");
         }
       }
-      const wanted = hashes ?? (await digests(documents ?? [], choose(choices, algorithms)));
-      for (const { hashFunction } of wanted) choose({ ...choices, hashFunction }, algorithms);
-      return this.#signAll(certificate, wanted, choices, asking);
+      const items =
+        hashes ??
+        (await hashDocuments(documents ?? [], chooseHashFunction(choices, algorithms)));
+      for (const { hashFunction } of items) {
+        chooseHashFunction({ ...choices, hashFunction }, algorithms);
+      }
+      return this.#signAll(certificate, items, choices, options);
     });
   }
 
   /**
    * @param {string} certificate
    * @param {HashToSign[]} hashes
-   * @param {Choices} choices
-   * @param {Asking} asking
+   * @param {SignChoices} choices
+   * @param {RequestOptions} options
    * @returns {Promise<Signatures>}
    */
   async #signAll(certificate, hashes, choices, { lang, signal, onProgress }) {
@@ -117,38 +120,41 @@ export class WebEid {
     const signatures = [];
     const total = hashes.length;
     for (const { name, hash, hashFunction } of hashes) {
-      tell(onProgress, "signing", { done: signatures.length, total });
+      notify(onProgress, "signing", { done: signatures.length, total });
       try {
         const fields = { certificate, hash, hashFunction };
-        const waiting = { signal, times: 2 };
-        const answer = await this.#ask("sign", fields, lang, waiting);
+        const exchangeOptions = { signal, windows: 2 };
+        const answer = await this.#request("sign", fields, lang, exchangeOptions);
         const { signature, signatureAlgorithm } = answer;
-        if (typeof signature !== "string") throw new Fault("INTERNAL");
-        choose({ ...choices, hashFunction }, [signatureAlgorithm]);
+        if (typeof signature !== "string") throw new CodedError("INTERNAL");
+        chooseHashFunction({ ...choices, hashFunction }, [signatureAlgorithm]);
         signatures.push({ name, hash, hashFunction, signature, signatureAlgorithm });
       } catch (error) {
-        if (!(error instanceof Fault) || signatures.length === 0) throw error;
+        if (!(error instanceof CodedError) || signatures.length === 0) throw error;
         if (error.code === "REQUEST_CANCELLED") throw error;
-        const made = { certificate, signatures, total };
-        throw new Fault("SIGNING_INTERRUPTED", { reason: error.code, made });
+        const more = { certificate, signatures, total };
+        throw new CodedError("SIGNING_INTERRUPTED", { reason: error.code, more });
       }
     }
     return { certificate, signatures };
   }
 
   /**
-   * @param {Asking} asking
+   * @param {RequestOptions} options
    * @returns {Promise<SigningCertificate>}
    */
   async #certificate({ lang, signal, onProgress }) {
-    const answer = await this.#ask("get-signing-certificate", {}, lang, {
+    const answer = await this.#request("get-signing-certificate", {}, lang, {
       signal,
-      times: 2,
-      onAck: () => tell(onProgress, "window-open"),
+      windows: 2,
+      onAck: () => notify(onProgress, "window-open"),
     });
     const { certificate, supportedSignatureAlgorithms } = answer;
-    if (typeof certificate !== "string" || !Array.isArray(supportedSignatureAlgorithms)) {
-      throw new Fault("INTERNAL");
+    if (
+      typeof certificate !== "string" ||
+      !Array.isArray(supportedSignatureAlgorithms)
+    ) {
+      throw new CodedError("INTERNAL");
     }
     this.#algorithms.set(certificate, supportedSignatureAlgorithms);
     return { certificate, supportedSignatureAlgorithms };
@@ -157,55 +163,60 @@ export class WebEid {
   /**
    * @param {string} name of the action
    * @param {Record<string, unknown>} fields
-   * @param {string} lang
-   * @param {Waiting} waiting `times`: how many times the person's time to wait
-   * @returns {Promise<Record<string, any>>}
+   * @param {string | undefined} lang
+   * @param {Pick<Exchange, "signal" | "onAck"> & {windows?: number}} options `windows`: how
+   *   many windows the person may get
+   * @returns {Promise<Record<string, any>>} the fields of the success
    */
-  async #ask(name, fields, lang, { times = 1, ...waiting }) {
-    this.#open += 1;
+  async #request(name, fields, lang, { windows = 1, ...options }) {
+    this.#active += 1;
     try {
       return await exchange({
-        ...waiting,
+        ...options,
         action: `web-eid:${name}`,
         fields: {
-          libraryVersion: LIBRARY,
+          libraryVersion: LIBRARY_VERSION,
           ...fields,
-          options: { lang, userInteractionTimeout: PERSON_MS },
+          options: { lang: language(lang), userInteractionTimeout: PERSON_MS },
         },
-        limit: times * PERSON_MS + EXTRA_MS,
-        onOver: () => (this.#open -= 1),
+        timeoutMs: windows * PERSON_MS + EXTRA_MS,
+        onEnd: () => (this.#active -= 1),
       });
     } catch (error) {
-      throw error instanceof Fault ? ours(error) : error;
+      throw error instanceof CodedError ? translate(error) : error;
     }
   }
 
   /**
    * @template T
-   * @param {() => Promise<T>} operate
+   * @param {() => Promise<T>} operation
    * @returns {Promise<T>}
    */
-  async #alone(operate) {
-    if (this.#open > 0) throw new Fault("BUSY");
-    this.#open += 1;
+  async #exclusively(operation) {
+    if (this.#active > 0) throw new CodedError("BUSY");
+    this.#active += 1;
     try {
-      return await operate();
+      return await operation();
+    } catch (error) {
+      const isMissing =
+        error instanceof CodedError && error.code === "EXTENSION_MISSING";
+      throw isMissing ? new CodedError(missingExtensionCode()) : error;
     } finally {
-      this.#open -= 1;
+      this.#active -= 1;
     }
   }
 }
 
 /**
- * @param {Fault} fault of an exchange
- * @returns {Fault} the same with a code of ours
+ * @param {CodedError} error of an exchange
+ * @returns {CodedError} the same with our code
  */
-function ours(fault) {
-  const { code, made } = fault;
-  if (code === NO_ANSWER) return new Fault("EXTENSION_MISSING");
-  if (!code.startsWith("ERR_WEBEID_")) return fault;
+function translate(error) {
+  const { code, more } = error;
+  if (code === NO_ANSWER) return new CodedError("EXTENSION_MISSING");
+  if (!code.startsWith("ERR_WEBEID_")) return error;
   /** @type {any} */
-  const { requiresUpdate } = made ?? {};
-  if (requiresUpdate?.extension === true) return new Fault("UNKNOWN_COMMAND");
-  return new Fault(CODES[code] ?? "INTERNAL");
+  const { requiresUpdate } = more ?? {};
+  if (requiresUpdate?.extension === true) return new CodedError("UNKNOWN_COMMAND");
+  return new CodedError(CODES[code] ?? "INTERNAL");
 }

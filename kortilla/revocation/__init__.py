@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Whether the certificates of a path were revoked, by OCSP (RFC 6960) and by CRL.
+"""Revocation checking of a certificate path, by OCSP (RFC 6960) and by CRL.
 
-``Revocation`` asks; ``RevocationChecker`` is what ``validate`` wants, should a service
-have an asker of its own; ``UNCHECKED`` asks nobody. A refusal for want of a
-trustworthy answer carries a ``Reason``.
+``Revocation`` is the implementation. A service can implement ``RevocationChecker``
+itself. ``UNCHECKED`` checks nothing. If there is no trustworthy answer, the error
+carries a ``Reason``.
 """
 
 from kortilla.revocation.checker import By, Revocation

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What revocation needs to know of certificates that were validated already."""
+"""The fields of validated certificates that revocation checking uses."""
 
 import functools
 import hashlib
@@ -21,7 +21,7 @@ _MOST_NAME_OCTETS = 1024
 
 @dataclass(frozen=True)
 class Subject:
-    """A certificate, as far as answers about it or signed with it go.
+    """The fields of a certificate that OCSP and CRL refer to.
 
     ``name`` and ``issuer`` are names in DER, ``spki`` is the public key with its
     algorithm, ``key_bits`` the key alone. ``fingerprint`` is the SHA-256 of the whole.
@@ -38,7 +38,7 @@ class Subject:
 
     @classmethod
     def of(cls, certificate: x509.Certificate, encoded: bytes | None = None) -> Self:
-        """Read a certificate, whose DER may be given as it was received.
+        """Read a certificate, given as it was received.
 
         Raises ``NoAnswerError`` when it can't be read.
         """
@@ -67,17 +67,17 @@ class Subject:
         return hashlib.sha1(self.key_bits, usedforsecurity=False).digest()
 
     def is_valid(self, at: datetime) -> bool:
-        """Tell whether its time is now."""
+        """Return whether the certificate is valid at a time."""
         start: datetime = self.certificate.not_valid_before
         end: datetime = self.certificate.not_valid_after
         return start <= at <= end
 
 
 def same_name(one: bytes, other: bytes) -> bool:
-    """Tell whether two names in DER are the same (RFC 5280 §7.1)."""
+    """Return whether two names in DER are equal (RFC 5280 §7.1)."""
     if one == other:
         return True
-    # To prepare strings takes long, and who sent them may be nobody.
+    # String preparation is slow, and the sender may be unauthenticated.
     if max(len(one), len(other)) > _MOST_NAME_OCTETS:
         return False
     return bool(x509.Name.load(one) == x509.Name.load(other))
@@ -97,7 +97,7 @@ def ocsp_address(certificate: x509.Certificate) -> str | None:
 def crl_addresses(certificate: x509.Certificate) -> tuple[str, ...]:
     """Return the http addresses of the issuer's own full CRL (RFC 5280 §4.2.1.13).
 
-    A distribution point for some reasons only, or with another CA's list, is none.
+    Distribution points for some reasons only, or with another CA's CRL, are skipped.
     Raises ``NoAnswerError``, as ``ocsp_address`` does.
     """
     addresses = []
@@ -117,7 +117,7 @@ def _reading() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # asn1crypto reads some of it only now, and raises whatever Python raises.
+        # asn1crypto parses some fields only now, and raises any exception.
         raise NoAnswerError(
             Reason.BAD_ADDRESS, "the addresses in it, or all of it, can't be read."
         ) from error
@@ -127,7 +127,7 @@ def _http(name: x509.GeneralName) -> str | None:
     if name.name != "uniform_resource_identifier":
         return None
     try:
-        # What is written there: asn1crypto's own reading decodes percent signs.
+        # The encoded text: asn1crypto's ``native`` decodes percent signs.
         text: str = name.chosen.contents.decode("ascii")
     except UnicodeDecodeError:
         return None

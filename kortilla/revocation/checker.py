@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Asks by OCSP and by CRL, and says which answer counts."""
+"""Checks revocation by OCSP and by CRL, and combines the answers."""
 
 import asyncio
 import logging
@@ -39,47 +39,48 @@ _OCSP_HEADERS = {
     "Content-Type": "application/ocsp-request",
     "Accept": "application/ocsp-response",
 }
-#: How many addresses of lists are tried.
+#: How many CRL URLs are tried.
 _MOST_ADDRESSES = 2
 
 
 class Revocation:
-    """A ``RevocationChecker`` that asks the addresses which the certificates name.
+    """A ``RevocationChecker`` that uses the URLs in the certificates.
 
-    ``by`` says what has to say good:
+    ``by`` chooses the sources that must report a certificate as good:
 
     - ``ocsp``: the responder.
-    - ``crl``: the list of revoked certificates.
-    - ``both``: the two of them. An issuing CA's certificate that names no responder
-      is looked up in the list alone, here and with ``ocsp``: roots often have none.
-    - ``ocsp-or-crl``: the responder, or the list when the responder gives no
-      trustworthy answer. That a certificate is revoked or unknown is an answer.
+    - ``crl``: the CRL.
+    - ``both``: both of them. If an issuing CA's certificate names no responder, the
+      CRL alone is used, here and with ``ocsp``: roots often run none.
+    - ``ocsp-or-crl``: the responder, or the CRL if the responder gives no trustworthy
+      answer. "Revoked" and "unknown" are answers.
 
-    The leaf is checked against its issuing CA, and the issuing CA against the root
-    where the trust has it, the latter once in ``issuer_lifetime`` for all logins.
-    **Without the root only the leaf is checked**: nobody else could have signed an
-    answer about the issuing CA, which the service has then chosen to trust as it is.
+    The leaf is checked with its issuing CA. If the trust has the root, the issuing CA
+    is checked with it, once in ``issuer_lifetime`` for all logins. **Without the root
+    only the leaf is checked**: nobody else could sign an answer about the issuing CA,
+    so the service trusts it as it is.
 
-    Not knowing is a refusal. Whoever is revoked now is refused, whatever time a token
-    is judged by: ``clock``, the time now, is what answers are held against.
+    Without a trustworthy answer the certificate is refused. A certificate that is
+    revoked now is refused, even if ``at`` is earlier: answers are compared with
+    ``clock``, the current time.
 
-    - ``cache_folder`` keeps lists across restarts, for several processes if need be;
+    - ``cache_folder`` keeps CRLs across restarts, and several processes can share it;
       None is a private temporary folder for the life of the checker.
-    - ``allow_private_addresses`` lets certificates lead into the service's own
-      network: for a test CA on this computer.
-    - ``proxy`` is the HTTP proxy through which all is asked,
-      ``http://[name:password@]host[:port]``; with ``trust_env``, and unless it is
-      given, those of ``http_proxy``, ``https_proxy`` and ``no_proxy`` in the
-      environment. A proxy resolves names itself, so that no address can be refused
-      here: it is asked for ``proxy_hosts`` and the hosts below them alone, unless
-      ``allow_private_addresses`` is given.
-    - ``require_nonce``: an OCSP answer repeats the 32 octets of its request.
-    - ``max_age`` and ``skew``: see ``ocsp.Rules``; lists are allowed the same skew.
-    - ``ocsp_timeout`` and ``crl_timeout`` in seconds, for the whole of a fetch;
-      ``crl_octets`` is how long a list may be.
-    - ``crl_refresh``: a list is used until its nextUpdate; when it was fetched that
-      long ago, a newer one is looked for without any login waiting for it.
-    - ``resolver`` stands in for the system's name resolution.
+    - ``allow_private_addresses`` permits URLs in the service's own network, for a test
+      CA on this computer.
+    - ``proxy`` is the HTTP proxy for all requests,
+      ``http://[name:password@]host[:port]``. Without it and with ``trust_env``, the
+      environment's ``http_proxy``, ``https_proxy`` and ``no_proxy`` are used. A proxy
+      resolves names itself, so addresses can't be checked here. It is therefore used
+      for ``proxy_hosts`` and their subdomains alone, unless
+      ``allow_private_addresses`` is set.
+    - ``require_nonce``: an OCSP answer must repeat the nonce of its request.
+    - ``max_age`` and ``skew``: see ``ocsp.Rules``; the skew applies to CRLs too.
+    - ``ocsp_timeout`` and ``crl_timeout``: seconds for a whole download;
+      ``crl_octets``: the longest CRL.
+    - ``crl_refresh``: a CRL is used until its nextUpdate. A newer one is downloaded in
+      the background if the CRL was fetched that long ago.
+    - ``resolver`` replaces the system's name resolution.
 
     Use it as an asynchronous context manager, or call ``close``. It serves any number
     of logins at once, and belongs to the event loop of the first.
@@ -131,7 +132,7 @@ class Revocation:
             limits=Limits(crl_timeout, crl_octets),
             refresh=crl_refresh,
         )
-        #: Until when an issuing CA counts as checked, by it and its root.
+        #: Until when the check of an issuing CA is valid, by the CA and its root.
         self._good_issuers: dict[tuple[bytes, bytes], datetime] = {}
         self._issuer_checks: SingleFlight[None] = SingleFlight()
 
@@ -147,17 +148,17 @@ class Revocation:
         await self.close()
 
     async def close(self) -> None:
-        """End what is under way, close connections, remove a private folder."""
+        """Cancel running checks, close connections, remove a private folder."""
         await self._issuer_checks.close()
         await self._lists.close()
         await self._fetcher.close()
 
     async def check(self, path: CertificatePath, *, at: datetime) -> None:
-        """Return when neither leaf nor issuing CA is revoked.
+        """Return if neither the leaf nor the issuing CA is revoked. ``at`` is unused.
 
         Raises ``UserCertificateRevokedError``, and without a trustworthy answer
         ``UserCertificateOCSPCheckFailedError`` or
-        ``UserCertificateCRLCheckFailedError`` with a ``Reason``, whatever ``at`` is.
+        ``UserCertificateCRLCheckFailedError`` with a ``Reason``.
         """
         with named(self._error, "the certificates"):
             leaf, issuer = Subject.of(path.leaf), Subject.of(path.issuer)
@@ -176,13 +177,13 @@ class Revocation:
         if good_until is not None and self._clock() < good_until:
             await self._check(leaf, issuer)
             return
-        # Both at the same time.
+        # Both concurrently.
         issuer_check = self._issuer_checks.start(pair, check_issuer)
         await self._check(leaf, issuer)
         await asyncio.shield(issuer_check)
 
     async def _check(self, subject: Subject, issuer: Subject) -> datetime | None:
-        """Return until when the answers are good, if they say."""
+        """Return until when the answers are valid, if they state it."""
         by = self._by
         if subject.is_ca and by != "ocsp-or-crl" and not _names_responder(subject):
             by = "crl"
@@ -216,7 +217,7 @@ class Revocation:
             raise UserCertificateCRLCheckFailedError(
                 f"{error} Before that: {first}", reason=error.reason
             ) from error
-        # A certificate that names no responder is as it was meant to be.
+        # Its issuer runs no responder.
         level = logging.DEBUG if first.reason == Reason.NO_ADDRESS else logging.WARNING
         logger.log(level, "%s The list of revoked certificates was used.", first)
         return until
@@ -258,9 +259,9 @@ class Revocation:
     async def _check_responder(
         self, certificate: x509.Certificate, subject: Subject, issuer: Subject
     ) -> None:
-        """Check a responder that could be revoked, by the list of its CA.
+        """Check a responder's certificate that could be revoked, by the CRL of its CA.
 
-        OCSP would ask it about itself (RFC 6960 §4.2.2.2.1).
+        OCSP would ask the responder about itself (RFC 6960 §4.2.2.2.1).
         """
         addresses = crl_addresses(certificate) or crl_addresses(subject.certificate)
         try:
@@ -300,7 +301,7 @@ def _names_responder(subject: Subject) -> bool:
 
 
 def _of(subject: Subject) -> str:
-    """Say whose certificate it is, without a person's name."""
+    """Return words for the certificate's owner, without a person's name."""
     return "the issuing CA" if subject.is_ca else "the person's certificate"
 
 

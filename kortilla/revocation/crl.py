@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Lists of revoked certificates, of any length (RFC 5280 §5 and §6.3).
+"""CRLs of any length (RFC 5280 §5 and §6.3).
 
-A real one has 45 MB and a million entries: no object is made of an entry. Everything
-here blocks for as long as it takes, and belongs in a thread.
+A real one has 45 MB and a million entries, so entries do not become objects. These
+functions block; call them in a thread.
 """
 
 import os
@@ -27,16 +27,16 @@ _REASON_CODE, _HOLD_INSTRUCTION, _INVALIDITY_DATE = (
 _DELTA, _SCOPE, _CERTIFICATE_ISSUER = (_ID_CE + bytes((n,)) for n in (27, 28, 29))
 
 _BUCKETS = 1 << 14
-#: How many different extensions of entries are remembered as looked at.
+#: How many different entry extensions are cached as checked.
 _MOST_KNOWN = 4096
 
 
 @dataclass(frozen=True)
 class RevocationList:
-    """A list that its CA has signed, complete, with nothing in it not understood.
+    """A complete CRL with a verified signature and no unknown critical extension.
 
-    ``users`` and ``authorities`` tell what it is about; ``addresses`` are those that
-    it gives itself, none if it doesn't.
+    ``users`` and ``authorities`` tell which certificates it covers. ``addresses`` are
+    the URLs of its issuing distribution point.
     """
 
     this_update: datetime
@@ -48,9 +48,9 @@ class RevocationList:
     _index: dict[int, bytearray]
 
     def lists(self, serial: int) -> bool:
-        """Tell whether a serial number is on the list, for whatever reason.
+        """Return whether a serial number is on the CRL, for any reason.
 
-        A certificate on hold is; it is off the list when the hold has ended.
+        A certificate on hold is on the CRL until the hold ends.
         """
         wanted = der.integer(serial)
         bucket = self._index.get(hash(wanted) % _BUCKETS, b"")
@@ -63,9 +63,9 @@ class RevocationList:
         return False
 
     def check_covers(self, subject: Subject, addresses: tuple[str, ...]) -> None:
-        """Raise ``NoAnswerError`` unless the list is about such a certificate.
+        """Raise ``NoAnswerError`` unless the CRL covers such a certificate.
 
-        ``addresses`` are those that the certificate gives (RFC 5280 §6.3.3 b 2).
+        ``addresses`` are the CRL URLs in the certificate (RFC 5280 §6.3.3 b 2).
         """
         covered = self.authorities if subject.is_ca else self.users
         if not covered or (self.addresses and not {*self.addresses} & {*addresses}):
@@ -74,7 +74,7 @@ class RevocationList:
             )
 
     def check_times(self, at: datetime, *, skew_seconds: float) -> None:
-        """Raise ``NoAnswerError`` unless the list is one for this time."""
+        """Raise ``NoAnswerError`` unless the CRL is valid at this time."""
         if (self.this_update - at).total_seconds() > skew_seconds:
             raise NoAnswerError(
                 Reason.FROM_THE_FUTURE,
@@ -87,13 +87,13 @@ class RevocationList:
 
 
 def load(file: Path, *, issuer: Subject, most_octets: int) -> RevocationList:
-    """Read, verify and index a list of that CA. Raises ``NoAnswerError``.
+    """Read, verify and index a CRL of a CA. Raises ``NoAnswerError``.
 
-    It takes about twice the file's size in memory meanwhile, and keeps about 20 octets
-    for each entry. Whether it is valid now is left to ``check_times``.
+    It needs about twice the file's size in memory, and keeps about 20 octets for each
+    entry. ``check_times`` checks the validity.
     """
     try:
-        # Not mapped into memory: a file that another program cuts off would be fatal.
+        # Not mapped into memory: truncation by another program would raise SIGBUS.
         with file.open("rb") as opened:
             size = os.fstat(opened.fileno()).st_size
             data = b"" if size > most_octets else opened.read(size)
@@ -112,7 +112,7 @@ def load(file: Path, *, issuer: Subject, most_octets: int) -> RevocationList:
     except NoAnswerError:
         raise
     except Exception as error:
-        # asn1crypto raises whatever Python raises on odd input, and documents none.
+        # asn1crypto raises undocumented exceptions on odd input.
         raise NoAnswerError(
             Reason.NOT_CRL,
             "what came is not a list of revoked certificates in DER, or not all of it.",
@@ -143,7 +143,7 @@ def _fields(signed: der.Element) -> list[der.Element]:
 
 def _read(signed: der.Element) -> RevocationList:
     _, _, _, this_update, next_update, *rest = _fields(signed)
-    # In this order, each once or not at all (RFC 5280 §5.1).
+    # Optional fields, in this order (RFC 5280 §5.1).
     entries = rest.pop(0) if rest and rest[0].tag == der.SEQUENCE else None
     tagged = rest.pop(0) if rest and rest[0].tag == 0xA0 else None
     if rest:
@@ -191,13 +191,13 @@ def _check_extensions(extensions: der.Element) -> bytes | None:
 
 
 def _extensions(parent: der.Element) -> list[tuple[bytes, bool, bytes]]:
-    """Return identifier, whether it is critical, and value of each."""
+    """Return the identifier, criticality and value of each."""
     found = []
     for extension in der.children(parent):
         oid, *critical, value = der.children(extension)
         if oid.tag != der.OID or value.tag != der.OCTET_STRING or len(critical) > 1:
             raise der.MalformedError("not an extension")
-        # Anything but an explicit FALSE counts as critical.
+        # Anything except an explicit FALSE counts as critical.
         found.append(
             (oid.value, bool(critical) and critical[0].value != b"\0", value.value)
         )
@@ -205,7 +205,7 @@ def _extensions(parent: der.Element) -> list[tuple[bytes, bool, bytes]]:
 
 
 def _read_scope(value: bytes | None) -> tuple[bool, bool, tuple[str, ...]]:
-    """Return whether it is about users and about CAs, and its addresses (§5.2.5)."""
+    """Return whether it covers users, whether CAs, and its URLs (§5.2.5)."""
     if value is None:
         return True, True, ()
     scope = crl.IssuingDistributionPoint.load(value, strict=True)
@@ -236,11 +236,11 @@ def _read_scope(value: bytes | None) -> tuple[bool, bool, tuple[str, ...]]:
 
 
 def _index_entries(entries: der.Element | None) -> tuple[int, dict[int, bytearray]]:
-    """Return how many serial numbers there are, and where each is to be looked for.
+    """Return the number of serial numbers, and a hash table of them.
 
-    A set of a million serial numbers would take 120 MB, and Python would sort or grow
-    it in steps during which nothing else runs. Here a bucket has the serial numbers
-    with one hash, each after its length.
+    A set of a million serial numbers would take 120 MB, and Python would grow it in
+    steps that block all other threads. Here each bucket has the serial numbers with one
+    hash, each preceded by its length.
     """
     index: dict[int, bytearray] = {}
     if entries is None:
@@ -248,7 +248,7 @@ def _index_entries(entries: der.Element | None) -> tuple[int, dict[int, bytearra
     count, known = 0, {b""}
     data, position, end = entries.data, entries.content, entries.end
     while position < end:
-        # What der.read() does, without a call: this runs a million times.
+        # der.read() inlined: this runs a million times.
         size, start = data[position + 1], position + 2
         if size >= 0x80:
             long = der.read(data, position, end)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Keeps lists of revoked certificates: in memory, and in a folder across restarts.
+"""A cache of CRLs: in memory, and in a folder across restarts.
 
-Several processes may share the folder. A file there is believed no more than what the
-network brings: it is verified whenever it is read, and replaced in one step.
+Several processes may share the folder. Its files are as untrusted as downloads: each is
+verified when it is read, and replaced atomically.
 """
 
 import asyncio
@@ -29,19 +29,19 @@ __all__ = ["RevocationLists"]
 
 logger = logging.getLogger(__name__)
 
-#: Octets gathered before a thread writes them.
+#: Octets buffered before a thread writes them.
 _WRITE = 1 << 20
-#: How long nothing is asked after a failure, while an older list is still good.
+#: The pause after a failed download, while an older CRL is still valid.
 _RETRY = timedelta(minutes=1)
-#: How many lists are kept in memory.
+#: How many CRLs are kept in memory.
 _MOST_LISTS = 16
-#: What a process that was ended has left behind is removed after that long.
+#: When temporary files of killed processes are removed.
 _ABANDONED = timedelta(hours=1)
 
 
 @dataclass
 class _Kept:
-    """A list in memory. From ``renew_at`` on a newer one is looked for."""
+    """A CRL in memory. After ``renew_at`` a newer one is downloaded."""
 
     content: RevocationList
     renew_at: datetime
@@ -50,7 +50,7 @@ class _Kept:
 
 
 class RevocationLists:
-    """Fetches, keeps and renews lists. Belongs to one event loop."""
+    """Downloads, caches and renews CRLs. Belongs to one event loop."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class RevocationLists:
         self._work: SingleFlight[_Kept] = SingleFlight()
 
     async def close(self) -> None:
-        """Stop fetching, and remove the folder if it is a private one."""
+        """Stop downloads, and remove the folder if it is private."""
         await self._work.close()
         self._kept.clear()
         own, self._own_folder = self._own_folder, None
@@ -83,9 +83,9 @@ class RevocationLists:
     async def is_revoked(
         self, subject: Subject, issuer: Subject, *, addresses: tuple[str, ...]
     ) -> tuple[bool, datetime]:
-        """Tell whether a certificate is on its issuer's list, and its nextUpdate.
+        """Return whether a certificate is on its issuer's CRL, and the nextUpdate.
 
-        The addresses are tried in their order. Raises ``NoAnswerError``.
+        The URLs are tried in order. Raises ``NoAnswerError``.
         """
         if not addresses:
             raise NoAnswerError(
@@ -120,15 +120,15 @@ class RevocationLists:
             if now >= kept.content.next_update:
                 kept = await self._work.run(name, renew)
             else:
-                # Nobody waits for that: what is there is good until its nextUpdate.
+                # In the background: the CRL is valid until its nextUpdate.
                 self._work.start(name, renew)
-        # Work that others began may have ended with what was good for them.
+        # Another caller's download may have ended with a CRL that suits only it.
         self._check_times(kept.content, self._clock())
         return kept.content
 
     async def _renew(self, name: str, address: str, issuer: Subject) -> _Kept:
         if self._folder is None:
-            # Not in a thread, which would go on when the checker has been closed.
+            # Not in a thread, which would continue after the checker is closed.
             folder = self._private_folder()
         else:
             folder = await asyncio.to_thread(self._tidy, self._folder)
@@ -158,7 +158,7 @@ class RevocationLists:
     async def _read_folder(
         self, file: Path, issuer: Subject, kept: _Kept | None
     ) -> _Kept | None:
-        """Return the newest list that is good now: in memory, or a file's."""
+        """Return the newest valid CRL, from memory or from a file."""
         now = self._clock()
         if kept is not None and not self._is_good(kept.content, now):
             kept = None
@@ -174,7 +174,7 @@ class RevocationLists:
             kept is not None and content.this_update < kept.content.this_update
         ):
             return kept
-        # When it was fetched, by us or by another process; never in the future.
+        # When this or another process downloaded it; never in the future.
         fetched = min(datetime.fromtimestamp(stamp[0] / 1e9, now.tzinfo), now)
         return _Kept(content, self._renew_at(content, fetched), stamp, {})
 
@@ -235,7 +235,7 @@ class RevocationLists:
                 _remove(part)
 
     def _keep(self, kept: _Kept, now: datetime) -> _Kept:
-        """Go on with a list that has not changed."""
+        """Keep a CRL that has not changed."""
         renew_at = self._renew_at(kept.content, now)
         return _Kept(kept.content, renew_at, kept.stamp, kept.conditions)
 
@@ -248,7 +248,7 @@ class RevocationLists:
             return Path(self._own_folder.name)
 
     def _tidy(self, folder: Path) -> Path:
-        """Return the folder for lists, made and tidied."""
+        """Return the folder for CRLs, after making and tidying it."""
         with _storage(folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for part in folder.glob("*.part"):
@@ -260,7 +260,7 @@ class RevocationLists:
 
 
 async def _save(file: Path, chunks: AsyncIterator[bytes]) -> Path:
-    """Write what comes to a new file beside the one it may replace."""
+    """Write a download to a new file in the folder."""
     descriptor, name = await asyncio.to_thread(_open_part, file)
     part, gathered = Path(name), bytearray()
     try:
@@ -293,7 +293,7 @@ def _remove(part: Path) -> None:
 
 
 def _put(part: Path, file: Path, now: datetime) -> tuple[int, int, int]:
-    """Put a file in its place, in one step, and say when it came."""
+    """Rename a file into its place, and set when it was downloaded."""
     with _storage(file.parent):
         os.utime(part, (now.timestamp(), now.timestamp()))
         part.replace(file)
@@ -301,12 +301,12 @@ def _put(part: Path, file: Path, now: datetime) -> tuple[int, int, int]:
 
 
 def _stamp(file: Path) -> tuple[int, int, int] | None:
-    """Return what changes when another process replaces a file; None without one."""
+    """Return a value that changes when the file is replaced; None without a file."""
     try:
         found = file.stat()
     except OSError:
         return None
-    # Nothing that would block whoever reads it.
+    # A regular file alone: reading a pipe would block.
     if not file.is_file():
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Walks DER without making objects of it, and gives its parts byte for byte.
+"""A DER reader that makes no objects and returns the original bytes.
 
-asn1crypto encodes some of what it dumps anew, so what is signed is cut out here.
+asn1crypto re-encodes some values when it dumps them, so this module extracts the signed
+bytes.
 """
 
 from collections.abc import Iterator
@@ -34,11 +35,11 @@ _MOST_CHILDREN = 64
 
 
 class MalformedError(ValueError):
-    """These bytes are not DER, or not of the type that is wanted."""
+    """The bytes are not DER, or not of the expected type."""
 
 
 class Element(NamedTuple):
-    """Where an element of ``data`` and its content begin, and where they end."""
+    """The offsets of an element of ``data``: its start, its content and its end."""
 
     data: bytes
     tag: int
@@ -58,7 +59,7 @@ class Element(NamedTuple):
 
 
 def read(data: bytes, start: int = 0, end: int | None = None) -> Element:
-    """Read the element at ``start``, which ends at ``end`` or before."""
+    """Read the element at ``start``, which must not extend beyond ``end``."""
     end = len(data) if end is None else end
     if start + 2 > end:
         raise MalformedError("an element is cut off")
@@ -79,7 +80,7 @@ def read(data: bytes, start: int = 0, end: int | None = None) -> Element:
 
 
 def only(data: bytes, tag: int = SEQUENCE) -> Element:
-    """Read the one element that the bytes are, which has this tag."""
+    """Read bytes that are exactly one element, with this tag."""
     element = read(data)
     if element.tag != tag or element.end != len(data):
         raise MalformedError("not the one element that is wanted")
@@ -87,11 +88,11 @@ def only(data: bytes, tag: int = SEQUENCE) -> Element:
 
 
 def children(parent: Element) -> Iterator[Element]:
-    """Read what stands in a constructed element, one after the other, 64 at most."""
+    """Read the elements in a constructed element, 64 at most."""
     start, left = parent.content, _MOST_CHILDREN
     while start < parent.end:
         if left == 0:
-            # Whoever sends millions of empty ones wants them to be kept in memory.
+            # Millions of empty elements would exhaust the memory.
             raise MalformedError("more elements than anything here has")
         child = read(parent.data, start, parent.end)
         yield child
@@ -99,7 +100,7 @@ def children(parent: Element) -> Iterator[Element]:
 
 
 def encode(tag: int, *parts: bytes) -> bytes:
-    """Encode an element of what is encoded already."""
+    """Encode an element whose content is already encoded."""
     content = b"".join(parts)
     size = len(content)
     if size < 0x80:
@@ -109,12 +110,12 @@ def encode(tag: int, *parts: bytes) -> bytes:
 
 
 def integer(number: int) -> bytes:
-    """Return the content of an INTEGER, in as few bytes as DER has it."""
+    """Return the content of an INTEGER in DER, the shortest form."""
     return number.to_bytes(number.bit_length() // 8 + 1, signed=True)
 
 
 def bit_string(element: Element) -> bytes:
-    """Return the bytes of a BIT STRING of whole octets."""
+    """Return the octets of a BIT STRING without unused bits."""
     value = element.value
     if element.tag != BIT_STRING or value[:1] != b"\0":
         raise MalformedError("not a bit string of whole octets")
@@ -123,10 +124,10 @@ def bit_string(element: Element) -> bytes:
 
 @dataclass(frozen=True)
 class SignedPart:
-    """What certificates, CRLs and OCSP answers have in common (RFC 5280 §4.1.1).
+    """The common structure of certificates, CRLs and OCSP answers (RFC 5280 §4.1.1).
 
-    ``signed`` is what the signature is over, ``algorithm`` the DER of its
-    AlgorithmIdentifier, and ``rest`` what follows the signature.
+    ``signed`` is the DER of the signed value, ``algorithm`` that of the
+    AlgorithmIdentifier, and ``rest`` the elements after the signature.
     """
 
     signed: Element
@@ -136,7 +137,7 @@ class SignedPart:
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Take them apart. Raises ``MalformedError``."""
+        """Split the structure. Raises ``MalformedError``."""
         parts = tuple(children(only(data)))
         if len(parts) < 3 or parts[0].tag != SEQUENCE or parts[1].tag != SEQUENCE:
             raise MalformedError("not signed")

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Fetches what certificates point to, and trusts neither the addresses nor the hosts.
+"""An HTTP client for the URLs in certificates, which trusts neither URLs nor hosts.
 
-No redirect is followed, nothing is unpacked, no cookie is used, sizes and times are
-bounded, and addresses inside the service's own network are refused. What decides is the
-address that a connection is made to, so that a name that resolves to another one a
-moment later gains nothing; and before anything is sent it is looked at once more where
-the connection has ended.
+It follows no redirects, decompresses nothing, uses no cookies, bounds size and time,
+and refuses addresses in the service's own network (SSRF). It checks the address that a
+connection is made to, so that DNS rebinding gains nothing, and checks the peer's
+address again before it sends anything.
 
-Where a proxy is asked, it resolves the name and makes the connection, so that nothing
-here can see where to. Then the names decide: only known hosts are asked for.
+A proxy resolves the name and connects, so no address can be checked here. With a proxy
+only known host names are requested.
 """
 
 import ipaddress
@@ -35,14 +34,14 @@ _CHUNK = 64 * 1024
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a fetch may take, in seconds, and how many octets may come."""
+    """The limits of a download, in seconds and octets."""
 
     seconds: float
     octets: int
 
 
 def is_public(address: str) -> bool:
-    """Tell whether an IP address is one of the public Internet."""
+    """Return whether an IP address is public."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -54,7 +53,7 @@ def is_public(address: str) -> bool:
 
 
 def host_of(address: str) -> str:
-    """Return the host of an address as it may be told, or a word that there is none."""
+    """Return the host of a URL, fit for a log, or words that it has none."""
     url = _parse(address)
     return "an address that can't be used" if url is None else str(url.host)
 
@@ -64,7 +63,7 @@ class _PrivateAddressError(OSError):
 
 
 class _PublicResolver(AbstractResolver):
-    """Lets only public addresses through to the connection that is made next."""
+    """Returns only public addresses."""
 
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
@@ -83,7 +82,7 @@ class _PublicResolver(AbstractResolver):
 
 
 class _PublicConnector(aiohttp.TCPConnector):
-    """Gives no connection that has ended elsewhere, whatever has led there."""
+    """Refuses connections whose peer has a private address."""
 
     async def connect(self, *arguments: Any, **options: Any) -> Connection:
         connection = await super().connect(*arguments, **options)
@@ -96,10 +95,10 @@ class _PublicConnector(aiohttp.TCPConnector):
 
 
 class Fetcher:
-    """Fetches over one pool of connections, opened at the first use.
+    """An HTTP client with one connection pool, opened at the first use.
 
-    It belongs to the event loop of that first use. ``proxies`` are asked for
-    ``proxy_hosts`` and what is below them alone, unless private addresses are allowed.
+    It belongs to the event loop of its first use. ``proxies`` are used for
+    ``proxy_hosts`` and their subdomains alone, unless private addresses are allowed.
     """
 
     def __init__(
@@ -114,11 +113,11 @@ class Fetcher:
         self._own_resolver = resolver
         self._proxies = proxies or Proxies()
         self._proxy_hosts = tuple(host.lower().strip(".") for host in proxy_hosts)
-        #: With its resolver, by whether it speaks to proxies.
+        #: The sessions with their resolvers; the key says whether a proxy is used.
         self._sessions: dict[bool, tuple[aiohttp.ClientSession, AbstractResolver]] = {}
 
     async def close(self) -> None:
-        """Close the connections. The fetcher may be used again, and opens new ones."""
+        """Close the connections. A later request opens new ones."""
         sessions, self._sessions = self._sessions, {}
         for session, resolver in sessions.values():
             await session.close()
@@ -127,7 +126,10 @@ class Fetcher:
     async def post(
         self, address: str, body: bytes, *, headers: Mapping[str, str], limits: Limits
     ) -> bytes:
-        """Return what answers a POST with status 200. Raises ``NoAnswerError``."""
+        """Return the body of a POST's response with status 200.
+
+        Raises ``NoAnswerError``.
+        """
         async with self._answer("POST", address, limits, headers, body) as answer:
             return b"".join([chunk async for chunk in self._chunks(answer, limits)])
 
@@ -135,9 +137,9 @@ class Fetcher:
     async def get(
         self, address: str, *, headers: Mapping[str, str], limits: Limits
     ) -> AsyncIterator[tuple[aiohttp.ClientResponse, AsyncIterator[bytes]]]:
-        """Give the answer and its content in small pieces.
+        """Yield the response and an iterator over its content.
 
-        Its status is 200, or 304 where the headers set a condition.
+        The status is 200, or 304 if the headers set a condition.
 
         Raises ``NoAnswerError``.
         """
@@ -154,7 +156,7 @@ class Fetcher:
         body: bytes | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         url = self._check_address(address)
-        # A packed body could unpack to anything.
+        # A compressed body could decompress to any size.
         sent = {"Accept-Encoding": "identity", **headers}
         options = self._proxies.options(url, sent)
         if proxied := "proxy" in options:
@@ -176,7 +178,7 @@ class Fetcher:
                         _check_head(answer, limits)
                     yield answer
                 except BaseException:
-                    # Not back to the pool: whoever misbehaves is cut off.
+                    # Do not return the connection of a faulty host to the pool.
                     answer.close()
                     raise
         except TimeoutError as error:
@@ -224,7 +226,7 @@ class Fetcher:
             raise NoAnswerError(
                 Reason.BAD_ADDRESS, "the address in the certificate can't be used."
             )
-        # aiohttp asks no resolver about what is an address already.
+        # aiohttp calls no resolver for a literal IP address.
         host = str(url.host)
         if not self._allow_private_addresses and _is_ip(host) and not is_public(host):
             raise _private()
@@ -262,7 +264,7 @@ class Fetcher:
 
 
 def _parse(address: str) -> URL | None:
-    """Return an http address with a host; nothing in it can upset a log."""
+    """Return a parsed http URL with a host, fit for a log."""
     if not address.isascii() or not address.isprintable():
         return None
     try:
@@ -270,7 +272,7 @@ def _parse(address: str) -> URL | None:
         host = url.host
     except ValueError:
         return None
-    # What is printable may have been written with percent signs.
+    # The decoded text may hold unprintable characters.
     if not host or not host.isprintable() or url.scheme not in {"http", "https"}:
         return None
     if not _is_ip(host) and (_is_numeric(host) or "%" in host):
@@ -279,7 +281,7 @@ def _parse(address: str) -> URL | None:
 
 
 def _is_numeric(host: str) -> bool:
-    """Tell whether it is an IPv4 address in a spelling that a system may understand.
+    """Return whether a host is an IPv4 address in an unusual notation.
 
     Such as ``127.1``, ``0x7f.1`` or ``2130706433`` (WHATWG URL, "ends in a number").
     """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""OCSP requests, and the judging of answers (RFC 6960, nonces by RFC 9654).
+"""OCSP requests and the validation of answers (RFC 6960, nonces by RFC 9654).
 
-Certificates are named by SHA-1 (RFC 6960 §4.3 leaves no choice that every responder
-knows): it names, and proves nothing. Signatures with SHA-1 are refused.
+CertID uses SHA-1, the only hash that every responder knows (RFC 6960 §4.3); it is an
+identifier, not a proof. Signatures with SHA-1 are refused.
 """
 
 import functools
@@ -33,11 +33,10 @@ _NONCE_OID = bytes.fromhex("06092B0601050507300102")
 
 @dataclass(frozen=True)
 class Rules:
-    """How an answer has to be.
+    """The requirements for an answer, with the semantics of the Web eID validators.
 
-    As the Web eID validators read their own two figures: ``thisUpdate`` lies between
-    ``max_age`` ago and ``skew`` from now (the skew does not lengthen the age), and
-    ``nextUpdate``, where there is one, no earlier than ``skew`` ago.
+    ``thisUpdate`` lies between ``max_age`` ago and ``skew`` from now (the skew does not
+    extend the age). ``nextUpdate``, if present, is no earlier than ``skew`` ago.
     """
 
     require_nonce: bool = True
@@ -47,10 +46,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class Response:
-    """What a trustworthy responder says.
+    """The answer of a trustworthy responder.
 
-    ``unchecked_responder`` is the responder's own certificate, where that could have
-    been revoked: the CA has not exempted it (id-pkix-ocsp-nocheck).
+    ``unchecked_responder`` is the responder's certificate if its revocation must be
+    checked, because it lacks id-pkix-ocsp-nocheck.
     """
 
     revoked: bool
@@ -60,7 +59,7 @@ class Response:
 
 @dataclass(frozen=True)
 class _Envelope:
-    """An answer as far as it has to be opened to see who signed it."""
+    """An answer, parsed as far as verifying the signature needs."""
 
     part: der.SignedPart
     responder_name: bytes | None
@@ -70,7 +69,7 @@ class _Envelope:
 
 @dataclass(frozen=True)
 class _Single:
-    """One certificate's status."""
+    """The status of one certificate."""
 
     cert_id: tuple[str, bytes, bytes, int]
     status: str
@@ -80,7 +79,7 @@ class _Single:
 
 @dataclass(frozen=True)
 class _Content:
-    """What was signed."""
+    """The signed data."""
 
     produced_at: datetime
     singles: tuple[_Single, ...]
@@ -94,7 +93,7 @@ def _cert_id(subject: Subject, issuer: Subject) -> tuple[str, bytes, bytes, int]
 
 
 def build_request(subject: Subject, issuer: Subject, nonce: bytes) -> bytes:
-    """Return the DER of a request for one certificate, without asn1crypto's time."""
+    """Return the DER of a request for one certificate, faster than asn1crypto."""
     _, name_hash, key_hash, serial = _cert_id(subject, issuer)
     cert_id = _sequence(
         _SHA1,
@@ -126,10 +125,10 @@ def judge(
     at: datetime,
     rules: Rules,
 ) -> Response:
-    """Judge the answer to a request. Raises ``NoAnswerError``."""
+    """Validate the answer to a request. Raises ``NoAnswerError``."""
     with _parsing():
         envelope = _open(answer)
-    # Who says so comes first: of what nobody known has signed, nothing more is read.
+    # The signature is verified first: without a known signer no more is parsed.
     responder = _find_responder(envelope, issuer, at)
     with _parsing():
         response = _read(envelope.part.signed)
@@ -160,7 +159,7 @@ def _parsing() -> Iterator[None]:
     except NoAnswerError:
         raise
     except Exception as error:
-        # asn1crypto raises whatever Python raises on odd input, and documents none.
+        # asn1crypto raises undocumented exceptions on odd input.
         raise NoAnswerError(
             Reason.NOT_OCSP, "what came is not an OCSP answer; is it a portal's page?"
         ) from error
@@ -193,7 +192,7 @@ def _open(answer: bytes) -> _Envelope:
 
 
 def _tagged(tagged: der.Element) -> der.Element:
-    """Return the SEQUENCE that is tagged with 0."""
+    """Return the SEQUENCE with the explicit tag 0."""
     [sequence] = der.children(tagged)
     if tagged.tag != 0xA0 or sequence.tag != der.SEQUENCE:
         raise der.MalformedError("not a sequence where one should be")
@@ -240,7 +239,7 @@ def _read_single(single: ocsp.SingleResponse) -> _Single:
 
 
 def _read_extensions(extensions: object) -> tuple[bytes | None, bool]:
-    """Return the nonce as it was encoded, and whether a critical one is not known."""
+    """Return the encoded nonce, and whether there is an unknown critical extension."""
     nonce, unknown, seen = None, False, set()
     for each in extensions or ():  # type: ignore[attr-defined] # asn1crypto has no types
         oid = each["extn_id"].dotted
@@ -304,9 +303,9 @@ def _check_times(
 def _find_responder(
     envelope: _Envelope, issuer: Subject, at: datetime
 ) -> x509.Certificate | None:
-    """Find who signed: the CA itself, or whom it authorised (RFC 6960 §4.2.2.2).
+    """Verify that the CA or its authorised responder signed (RFC 6960 §4.2.2.2).
 
-    Return the responder's certificate if its own revocation is to be checked.
+    Return the responder's certificate if its revocation must be checked.
     """
     fault = NoAnswerError(
         Reason.RESPONDER_NOT_AUTHORISED,
@@ -365,7 +364,7 @@ def _is_authorised(
 
 @functools.lru_cache(maxsize=32)
 def _is_issued_by(encoded: bytes, issuer_spki: bytes) -> bool:
-    """Tell whether a certificate has that key's signature: the same at every login."""
+    """Return whether a key signed a certificate. Cached, as it recurs at each login."""
     part = der.SignedPart.parse(encoded)
     try:
         verify(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is asked about, and who can be asked."""
+"""A validated certificate path, and the interface of revocation checkers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,9 @@ __all__ = ["UNCHECKED", "Certificate", "CertificatePath", "RevocationChecker"]
 
 
 class Certificate(Protocol):
-    """What a checker may rely on of ``asn1crypto.x509.Certificate``.
+    """The part of ``asn1crypto.x509.Certificate`` that a checker may use.
 
-    That library has no types. ``subject`` is its ``Name``; ``dump`` returns the
+    asn1crypto has no types. ``subject`` is its ``Name``; ``dump`` returns the
     certificate in DER.
     """
 
@@ -30,7 +30,7 @@ class Certificate(Protocol):
 class CertificatePath:
     """A validated path: the person's certificate, its issuing CA, and the root.
 
-    ``root`` is None where the service's trust has the issuing CA alone.
+    ``root`` is None if the service's trust has the issuing CA alone.
     """
 
     leaf: Certificate
@@ -44,13 +44,13 @@ class CertificatePath:
 
 
 class RevocationChecker(Protocol):
-    """What ``validate`` asks last, once the path and the token's signature stand."""
+    """Checks revocation, after the path and the token's signature are verified."""
 
     async def check(self, path: CertificatePath, *, at: datetime) -> None:
-        """Return when no certificate of the path was revoked at that time.
+        """Return if no certificate of the path was revoked at that time.
 
-        Raises ``UserCertificateRevokedError``, and a ``RevocationCheckFailedError``
-        when there is no trustworthy answer: not knowing is a refusal.
+        Raises ``UserCertificateRevokedError``, and ``RevocationCheckFailedError`` if
+        there is no trustworthy answer.
         """
         ...
 
@@ -60,7 +60,7 @@ class _Unchecked:
         return None
 
 
-#: Accepts every path without asking anybody, so that a card that its holder has
-#: reported lost or stolen logs in. Never the default: only for whoever asks for it by
-#: this name, such as a test without a responder. FINEID S2 demands the check.
+#: Accepts every path without a check, so that a card that was reported lost or stolen
+#: still logs in. It is never the default; a test without a responder may use it. FINEID
+#: S2 demands the check.
 UNCHECKED: RevocationChecker = _Unchecked()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Why there is no trustworthy answer: the words of ``RevocationCheckFailedError``."""
+"""The reasons of ``RevocationCheckFailedError``: why there is no trustworthy answer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ __all__ = ["NoAnswerError", "Reason", "named"]
 
 @unique
 class Reason(StrEnum):
-    """Stable words, for programs. Append only."""
+    """Stable values, for programs. Append only."""
 
     # Where to ask
     NO_ADDRESS = "no-address"  # the certificate names no http address
@@ -48,7 +48,7 @@ class Reason(StrEnum):
     FROM_THE_FUTURE = "from-the-future"
     EXPIRED = "expired"
     # Who signed it
-    SIGNATURE_ALGORITHM = "signature-algorithm"  # SHA-1 and whatever else is not taken
+    SIGNATURE_ALGORITHM = "signature-algorithm"  # SHA-1 or another that is not accepted
     SIGNATURE = "signature"
     RESPONDER_NOT_AUTHORISED = "responder-not-authorised"
     # What it says
@@ -56,7 +56,7 @@ class Reason(StrEnum):
 
 
 class NoAnswerError(Exception):
-    """There is no trustworthy answer. Its text goes on after the name of a host."""
+    """There is no trustworthy answer. The message continues after a host's name."""
 
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
@@ -69,7 +69,7 @@ def named(
     | type[UserCertificateCRLCheckFailedError],
     host: str,
 ) -> Iterator[None]:
-    """Turn a ``NoAnswerError`` into an error that names the host that was asked."""
+    """Turn ``NoAnswerError`` into an error that names the host."""
     try:
         yield
     except NoAnswerError as fault:

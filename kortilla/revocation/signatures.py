@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signatures of CAs and responders: ECDSA and RSA, and nothing with SHA-1."""
+"""Verification of signatures by CAs and responders: ECDSA and RSA, without SHA-1."""
 
 import functools
 import hashlib
@@ -21,14 +21,14 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
 }
-#: Octets hashed at once; Python lets others run meanwhile.
+#: Octets hashed at once; other threads run meanwhile.
 _CHUNK = 1 << 20
 _RSA_BITS = 2048
 _MOST_OCTETS = 256  # of an AlgorithmIdentifier
 
 
 def verify(spki: bytes, algorithm: bytes, signature: bytes, signed: memoryview) -> None:
-    """Verify a signature by a key (DER of a SubjectPublicKeyInfo) over some bytes.
+    """Verify a signature over bytes with a key (DER of a SubjectPublicKeyInfo).
 
     ``algorithm`` is the DER of an AlgorithmIdentifier. Raises ``NoAnswerError``.
     """
@@ -67,7 +67,7 @@ def _load_key(spki: bytes) -> object:
 
 
 def _read(algorithm: bytes) -> tuple[str, str, int]:
-    """Return the kind of signature, its hash, and the octets of salt."""
+    """Return the kind of signature, its hash, and the salt's length in octets."""
     try:
         if len(algorithm) > _MOST_OCTETS:
             raise ValueError("an algorithm that long")
@@ -77,7 +77,7 @@ def _read(algorithm: bytes) -> tuple[str, str, int]:
         if name == "rsassa_pss":
             return ("pss", *_read_pss(parsed["parameters"]))
         kind = {"rsassa_pkcs1v15": "pkcs1", "ecdsa": "ecdsa"}[parsed.signature_algo]
-        # What FINEID writes after ECDSA, a NULL, is as good as nothing there.
+        # FINEID's NULL parameters of ECDSA are accepted as absent ones.
         if [each.whole for each in parameters] not in ([], [b"\x05\x00"]):
             raise ValueError("parameters")
         hash_name = parsed.hash_algo

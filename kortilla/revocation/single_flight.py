@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One piece of work at a time for each key, whose outcome all who ask share."""
+"""Runs one coroutine at a time for each key; concurrent callers share its result."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
@@ -11,22 +11,22 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Runs coroutines, each key's once at a time. Belongs to one event loop."""
+    """Runs at most one coroutine for each key. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self._running: dict[Hashable, asyncio.Task[T]] = {}
 
     async def run(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Await the work that is under way, or begin it.
+        """Await the key's running coroutine, or start one.
 
-        It goes on when one who waits for it is cancelled: others may be waiting.
+        It continues if a caller is cancelled: others may be waiting.
         """
         return await asyncio.shield(self.start(key, make))
 
     def start(
         self, key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]
     ) -> "asyncio.Task[T]":
-        """Begin the work unless it is under way, and don't wait for it."""
+        """Start the coroutine unless one is running, without waiting for it."""
         task = self._running.get(key)
         if task is None:
             task = asyncio.create_task(make())
@@ -35,7 +35,7 @@ class SingleFlight(Generic[T]):
         return task
 
     async def close(self) -> None:
-        """Cancel what is under way."""
+        """Cancel all running coroutines."""
         running = list(self._running.values())
         for task in running:
             task.cancel()
@@ -44,4 +44,4 @@ class SingleFlight(Generic[T]):
     def _end(self, key: Hashable, task: "asyncio.Task[T]") -> None:
         del self._running[key]
         if not task.cancelled():
-            task.exception()  # nobody may be waiting any more, which is no error
+            task.exception()  # with no caller left, an exception is no error

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Signatures on the server: what a page brings back, signed PDFs and signed files.
+"""Signatures on the server: verification, signed PDFs and signed files.
 
-``verify_signatures`` takes the answer of ``kortilla.sign`` and returns who signed.
-``kortilla.signing.pades`` signs a PDF, ``kortilla.signing.cades`` any file,
-in two calls around the signature that the browser brings. Those two need
-``kortilla[signing]``; nothing that is imported here does.
+``verify_signatures`` verifies the answer of ``kortilla.sign`` and returns the signer.
+``kortilla.signing.pades`` signs a PDF and ``kortilla.signing.cades`` any file, in two
+calls around the browser's signature. Only those two modules need ``kortilla[signing]``.
 """
 
 from kortilla.signing.algorithms import Digest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which signatures are accepted, and the verification of one over a digest."""
+"""The accepted signature algorithms, and the verification of one signature."""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from kortilla.validation.signature import load_public_key
 
 __all__ = ["HASHES", "Digest", "key_hash_function", "verify_digest"]
 
-#: Web eID's names. SHA-224 and SHA3-224, which it has too, are too short for documents.
+#: Web eID's names, without SHA-224 and SHA3-224, which are too short for documents.
 HASHES: dict[str, hashes.HashAlgorithm] = {
     "SHA-256": hashes.SHA256(),
     "SHA-384": hashes.SHA384(),
@@ -29,16 +29,16 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
     "SHA3-512": hashes.SHA3_512(),
 }
 
-#: The curves of FINEID cards and the next one, with the hash function of their length.
+#: The curves of FINEID cards and P-521, with the hash function of their length.
 _CURVES = {"secp256r1": "SHA-256", "secp384r1": "SHA-384", "secp521r1": "SHA-512"}
 
 
 @dataclass(frozen=True)
 class Digest:
-    """A digest in place of the content, with its hash function (``SHA-384``, …).
+    """The digest of a content, with its hash function (``SHA-384``, …).
 
     Raises ``ValueError`` for a hash function that is not accepted, and for a digest of
-    another length than it gives.
+    the wrong length.
     """
 
     value: bytes
@@ -60,9 +60,9 @@ class Digest:
 
 
 def key_hash_function(certificate: x509.Certificate) -> str:
-    """Return the hash function that suits a certificate's key.
+    """Return the preferred hash function of a certificate's key.
 
-    That of the curve's length, and SHA-256 for RSA, as the cards prefer it.
+    It is the one of the curve's length, or SHA-256 for RSA.
     """
     key = load_public_key(certificate)
     if isinstance(key, ec.EllipticCurvePublicKey):
@@ -76,9 +76,9 @@ def verify_digest(
     """Verify one signature over a digest of ``signature``'s hash function.
 
     ECDSA signatures are raw r‖s of exactly twice the curve's length; the salt of PSS is
-    as long as the hash. Returns the signature as CMS and X.509 write it: DER for ECDSA,
-    unchanged for RSA. Raises ``SignatureValidationError``, also for an algorithm that
-    is not one for the certificate's key.
+    as long as the hash. Returns the signature in the encoding of CMS and X.509: DER for
+    ECDSA, unchanged for RSA. Raises ``SignatureValidationError``, also for an algorithm
+    that does not fit the certificate's key.
     """
     key = load_public_key(certificate)
     algorithm = signature.algorithm
@@ -117,7 +117,7 @@ def _rsa_scheme(
     signature: PageSignature, function: hashes.HashAlgorithm
 ) -> padding.AsymmetricPadding:
     algorithm = signature.algorithm
-    # The cards' RSA keys sign SHA-2 only, and CMS has no other in common use.
+    # The cards' RSA keys sign SHA-2 only, and few CMS readers know SHA-3.
     if algorithm.crypto_algorithm != "RSA" or algorithm.hash_function.startswith(
         "SHA3"
     ):

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""What a page brings back from a signing: untrusted, and checked for its form only.
+"""Parses the page's answer to a signing request. It is untrusted.
 
-Three forms are read: ``{certificate, signatures}`` of ``kortilla.sign`` (PROTOCOL.md
-§1), and Web eID's ``{signature, signatureAlgorithm}`` with or without ``certificate``.
+Three formats are accepted: ``{certificate, signatures}`` of ``kortilla.sign``
+(PROTOCOL.md §1), and Web eID's ``{signature, signatureAlgorithm}`` with or without
+``certificate``.
 """
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from kortilla.errors import SignatureParseError
@@ -29,9 +25,9 @@ __all__ = [
     "parse_answer",
 ]
 
-#: Characters of a whole answer as JSON: twenty RSA signatures with the longest names.
+#: Characters of an answer as JSON: enough for twenty RSA signatures with long names.
 MAX_ANSWER_LENGTH = 100_000
-#: Characters of a name of what is signed, and the number of those (PROTOCOL.md §3).
+#: Characters of a document's name, and the number of documents (PROTOCOL.md §3).
 MAX_NAME_LENGTH = 255
 _MAX_SIGNATURES = 20
 
@@ -48,14 +44,14 @@ _HashFunction = Literal[
 
 
 class _WireModel(BaseModel):
-    # Unknown fields are let through unread: a later version may add some.
+    # Unknown fields are ignored: a later version may add some.
     model_config = ConfigDict(
         strict=True, frozen=True, extra="ignore", alias_generator=to_camel
     )
 
 
 class SignatureAlgorithm(_WireModel):
-    """How it was signed, in Web eID's words."""
+    """A signature algorithm, with Web eID's names."""
 
     crypto_algorithm: Literal["ECC", "RSA"]
     hash_function: _HashFunction
@@ -63,7 +59,7 @@ class SignatureAlgorithm(_WireModel):
 
 
 class PageSignature(_WireModel):
-    """One signature. ``name`` and ``hash`` are absent in Web eID's form."""
+    """One signature. Web eID's format has no ``name`` and ``hash``."""
 
     signature: Annotated[_Base64, Field(max_length=1400)]
     algorithm: Annotated[SignatureAlgorithm, Field(alias="signatureAlgorithm")]
@@ -75,14 +71,14 @@ class PageSignature(_WireModel):
 
 
 class NamedSignature(PageSignature):
-    """One signature of ``kortilla.sign``, with what it says that it signed."""
+    """One signature of ``kortilla.sign``, with the document that it claims to sign."""
 
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH)]
     hash: Annotated[_Base64, Field(max_length=88)]
     hash_function: _HashFunction
 
     def claims(self, name: str, digest: bytes) -> bool:
-        """Tell whether it says of itself that it signs this, by this name."""
+        """Return whether it claims to sign this digest with this name."""
         return (
             self.name == name
             and self.hash_function == self.algorithm.hash_function
@@ -102,10 +98,10 @@ class _WebEidAnswer(PageSignature):
 
 
 class PageAnswer:
-    """An answer whose form is right. ``parse_answer`` makes it.
+    """A well-formed answer. ``parse_answer`` makes it.
 
-    ``certificate`` is DER, None where the answer has none. ``signatures`` are
-    ``NamedSignature``, or one ``PageSignature`` of Web eID's form.
+    ``certificate`` is DER, or None if the answer has none. ``signatures`` are
+    ``NamedSignature``, or one ``PageSignature`` in Web eID's format.
     """
 
     def __init__(self, answer: "_KortillaAnswer | _WebEidAnswer") -> None:
@@ -120,9 +116,9 @@ class PageAnswer:
 
 
 def parse_answer(answer: str | bytes | Mapping[str, Any]) -> PageAnswer:
-    """Parse an answer, given as JSON or as the object that JSON was parsed to.
+    """Parse an answer, given as JSON or as the parsed object.
 
-    Raises ``SignatureParseError``, which names the field and quotes nothing.
+    Raises ``SignatureParseError``, which names the field and quotes no input.
     """
     form = read_object(
         answer,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is seen of a signature on a page of a PDF."""
+"""The visible appearance of a signature on a page of a PDF."""
 
 import math
 import unicodedata
@@ -25,13 +25,13 @@ _WIDTH = 0.6  # of a Courier character, in ems
 
 @dataclass(frozen=True)
 class Appearance:
-    """Where a signature is seen, and what is read there.
+    """The place and text of a visible signature.
 
     ``box`` is left, bottom, right and top in points (1/72 inch) from the page's lower
-    left corner, ``page`` counts from 0, or from the end with -1. ``text`` is the
-    service's, in the person's language, with line breaks; without it the name and the
-    time stand there. It is made smaller until it fits, and set in Courier, which is not
-    embedded: a PDF/A stays one with an invisible signature only.
+    left corner. ``page`` counts from 0, or from the end with -1. ``text`` is in the
+    person's language and may have line breaks; by default it is the name and the time.
+    It shrinks to fit. The font is Courier, which is not embedded, so a PDF/A conforms
+    only with an invisible signature.
     """
 
     box: tuple[int, int, int, int]
@@ -49,7 +49,7 @@ class Appearance:
 
 
 def stamp_style() -> TextStampStyle:
-    """Return how pyHanko draws its parameter ``text`` into a signature's box."""
+    """Return pyHanko's stamp style that draws ``text`` into a signature's box."""
     return TextStampStyle(
         border_width=1,
         stamp_text="%(text)s",
@@ -74,17 +74,16 @@ class _CourierFactory(FontEngineFactory):
 
 
 class _Courier(SimpleFontEngine):
-    """Courier with the letters of the names that people in Finland have.
+    """Courier with the letters of names in Finland.
 
-    pyHanko's own writes š or € with codes of another table. Beyond Windows-1252, as
-    with č or ŋ of the Sámi languages, letters get free codes and are known by glyph
-    name (Adobe Glyph List).
+    pyHanko's own font encodes š and € wrongly. Letters outside Windows-1252, such as č
+    and ŋ of the Sámi languages, get free codes and a glyph name (Adobe Glyph List).
     """
 
     def __init__(self, writer: BasePdfFileWriter) -> None:
         super().__init__(writer, "Courier", _WIDTH, COURIER_META)
         self._codes: dict[str, int] = {}
-        # The resource is asked for before the text is known, and written after.
+        # pyHanko requests the resource before the text is known, and writes it after.
         self._differences = generic.ArrayObject()
 
     def shape(self, txt: str) -> ShapeResult:

@@ -29,7 +29,7 @@ from kortilla.validation.trust import Trust
 
 __all__ = ["MAX_FILE_BYTES", "SignedFile", "finish_file", "prepare_file"]
 
-#: The longest content that is hashed here; of a longer one give the digest.
+#: The longest content that is hashed here; for a longer one pass its digest.
 MAX_FILE_BYTES = 20_000_000
 
 
@@ -55,10 +55,11 @@ async def prepare_file(
 ) -> PreparedSignature:
     """Prepare the signature of a content, or of its digest.
 
-    ``certificate`` (DER) is the one that will sign, as the page got it from
-    ``getSigningCertificate``; ``name`` is shown to the person. The hash function is
-    that of a digest, or ``hash_function`` (``SHA-256``, ``SHA-384``, ``SHA-512``), or
-    the one that suits the key. The issuing CA is put in, and ``chain`` (DER) besides.
+    ``certificate`` (DER) is the signer's, as the page got it from
+    ``getSigningCertificate``. The person sees ``name``. The hash function is that of
+    the digest, or ``hash_function`` (``SHA-256``, ``SHA-384``, ``SHA-512``), or the
+    key's preferred one. The signature includes the issuing CA's certificate and
+    ``chain`` (DER).
 
     Raises the errors of ``validate_signer`` for the certificate, and
     ``DocumentNotSignableError`` for a content above ``MAX_FILE_BYTES``.
@@ -97,8 +98,8 @@ async def finish_file(
 ) -> SignedFile:
     """Verify the page's answer and return the finished signature.
 
-    ``answer`` is what ``kortilla.sign`` or Web eID's ``sign`` gave; signatures of other
-    things may stand beside the one that was prepared. Raises ``SignatureParseError``,
+    ``answer`` is the result of ``kortilla.sign`` or Web eID's ``sign``; it may contain
+    signatures of other documents too. Raises ``SignatureParseError``,
     ``SignatureValidationError``, ``SignerMismatchError``, the errors of
     ``validate_signer``, and ``TimestampFailedError``.
     """

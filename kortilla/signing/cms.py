@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The CMS signature (RFC 5652) with the attributes of CAdES-B-B (ETSI EN 319 122-1).
+"""CMS signatures (RFC 5652) with the attributes of CAdES-B-B (ETSI EN 319 122-1).
 
-PAdES and CAdES put the same thing into different places. The card signs the digest of
-the signed attributes; among these are the content's digest and the certificate's.
+PAdES and CAdES use the same structure. The card signs the digest of the signed
+attributes, which include the digests of the content and of the certificate.
 """
 
 import hashlib
@@ -44,13 +44,13 @@ __all__ = [
 #: The level of the ETSI baseline profiles that a signature has reached.
 Level = Literal["B-B", "B-T", "B-LT"]
 
-#: Those that the validators of signed documents know; the SHA-3 ones they do not.
+#: The hash functions that document validators support; SHA-3 is not among them.
 _HASH_FUNCTIONS = ("SHA-256", "SHA-384", "SHA-512")
 
 
 @dataclass(frozen=True)
 class SigningCertificate:
-    """The certificate that will sign, validated, and the CAs above it."""
+    """The signer's validated certificate, and the CAs above it."""
 
     certificate: x509.Certificate
     chain: tuple[bytes, ...]
@@ -60,7 +60,7 @@ class SigningCertificate:
 
 @dataclass(frozen=True)
 class CmsSignature:
-    """A finished CMS signature in DER, and whose it is."""
+    """A finished CMS signature in DER, and its signer."""
 
     der: bytes
     signer: Identity
@@ -76,7 +76,7 @@ async def signing_certificate(
     chain: Iterable[bytes],
     hash_function: str | None,
 ) -> SigningCertificate:
-    """Validate the certificate that is to sign, and choose the hash function."""
+    """Validate the signer's certificate, and choose the hash function."""
     signer = await validate_signer(
         certificate, trust=trust, at=at, revocation=revocation
     )
@@ -98,10 +98,10 @@ async def signing_certificate(
 async def sign_attributes(
     signing: SigningCertificate, content: Digest, *, pades: bool
 ) -> tuple[bytes, Digest]:
-    """Return the attributes to be signed over a content, in DER, and their digest.
+    """Return the signed attributes for a content, in DER, and their digest.
 
     They are content-type, message-digest and signing-certificate-v2, and signing-time
-    too unless it is for a PDF, which has the time beside the signature.
+    except for a PDF, which has the time in the signature dictionary.
     """
     signer = ExternalSigner(signing.certificate, None)
     attributes = await signer.signed_attrs(
@@ -126,7 +126,7 @@ async def finish_cms(
 ) -> CmsSignature:
     """Verify the card's signature and put it into CMS.
 
-    Whether the signed attributes are those of the content is left to who has it.
+    The caller checks that the signed attributes are those of the content.
     """
     parsed = parse_answer(answer)
     der = signer_of(parsed, state.certificate)
@@ -134,7 +134,7 @@ async def finish_cms(
     signature = _signature_of(state, parsed.signatures)
     _check_attributes(state, certificate)
     value = verify_digest(certificate, signature, state.digest.value)
-    # Not before, as it may ask others: whoever lacks the key makes it ask nobody.
+    # Revocation is checked last, so a forged answer triggers no network request.
     signer = await validate_signer(der, trust=trust, at=at, revocation=revocation)
     cms_der = await _assemble(state, certificate, signature, value, timestamper)
     return CmsSignature(cms_der, signer, "B-B" if timestamper is None else "B-T")
@@ -143,9 +143,9 @@ async def finish_cms(
 def _signature_of(
     state: PreparedSignature, signatures: tuple[PageSignature, ...]
 ) -> PageSignature:
-    """Return the one signature of an answer that is this one's.
+    """Return the signature in an answer that belongs to the prepared one.
 
-    One PIN2 may sign several documents, so others may stand beside it.
+    The answer may contain others: one entry of PIN2 can sign several documents.
     """
     if len(signatures) == 1 and not isinstance(signatures[0], NamedSignature):
         found = list(signatures)
@@ -169,14 +169,14 @@ def _signature_of(
 
 
 def _check_attributes(state: PreparedSignature, certificate: x509.Certificate) -> None:
-    """See that the state is of one piece, whoever has had it in between."""
+    """Check that the state is consistent, in case it was altered meanwhile."""
     try:
         attributes = cms.CMSAttributes.load(state.signed_attributes, strict=True)
         values = {each["type"].native: each["values"] for each in attributes}
         [named] = values["signing_certificate_v2"]
         named_digest = named["certs"][0]["cert_hash"].native
     except Exception as error:
-        # asn1crypto raises whatever Python raises on odd input.
+        # asn1crypto raises any exception on odd input.
         raise SignatureValidationError(
             "What was prepared is not a signature's attributes."
         ) from error
@@ -212,23 +212,23 @@ async def _assemble(
         )
         _check_timestamps(info, value)
     except Exception as error:
-        # Everything else has been verified. Of a service that answers nonsense,
-        # pyHanko and asn1crypto make whatever Python raises.
+        # Everything else has been verified. For a service's invalid answer, pyHanko
+        # and asn1crypto raise any exception.
         raise TimestampFailedError(
             "The time-stamping service gave no timestamp that can be used."
         ) from error
     der: bytes = info.dump()
-    # Certificates of FINEID cards are not strict DER, and asn1crypto likes to mend.
+    # Certificates of FINEID cards are not strict DER, and asn1crypto may re-encode.
     for part in (state.certificate, *state.chain, state.signed_attributes[1:]):
         if part not in der:
             raise DocumentNotSignableError(
-                "A certificate or attribute would not stand in the signature as it is."
+                "A certificate or attribute would be altered in the signature."
             )
     return der
 
 
 def _check_timestamps(signature: cms.ContentInfo, value: bytes) -> None:
-    """See that each timestamp is of this signature, which pyHanko does not."""
+    """Check that each timestamp is of this signature, which pyHanko does not."""
     [signer] = signature["content"]["signer_infos"]
     for attribute in signer["unsigned_attrs"] or ():
         for token in attribute["values"]:

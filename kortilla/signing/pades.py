@@ -8,10 +8,10 @@
     signed = await finish_pdf(prepared, answer, **checked)
     # signed.content is the signed PDF
 
-Levels (ETSI EN 319 142-1), as ``SignedPdf.level`` tells them: **B-B** by itself;
-**B-T** with a time-stamping service; **B-LT** with both a timestamp and revocation data
-for every certificate of signer and timestamp. Revocation data without a timestamp are
-put in all the same, and the level stays B-B: nothing then proves when it was signed.
+``SignedPdf.level`` is the level of ETSI EN 319 142-1: **B-B** by default; **B-T** with
+a time-stamping service; **B-LT** with both a timestamp and revocation data for every
+certificate of signer and timestamp. Revocation data without a timestamp are included
+too, but the level stays B-B: nothing proves the time of signing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -43,7 +43,7 @@ __all__ = [
     "prepare_pdf",
 ]
 
-#: The longest PDF that is signed.
+#: The longest PDF that can be signed.
 MAX_PDF_BYTES = 20_000_000
 
 _MAX_TEXT = 500
@@ -51,7 +51,7 @@ _MAX_TEXT = 500
 
 @dataclass(frozen=True)
 class SignedPdf:
-    """A signed PDF, by whom, and at which level of PAdES."""
+    """A signed PDF, its signer, and its PAdES level."""
 
     content: bytes = field(repr=False)
     signer: Identity
@@ -75,21 +75,20 @@ async def prepare_pdf(
 ) -> PreparedSignature:
     """Prepare the signature of a PDF.
 
-    ``certificate`` (DER) is the one that will sign, as the page got it from
-    ``getSigningCertificate``; ``name`` is shown to the person in Kortilla's window. The
-    hash function is ``SHA-256``, ``SHA-384`` or ``SHA-512``; the one that suits the
-    key, unless given. The issuing CA is put in, and ``chain`` (DER) besides.
-    ``reason`` and ``location`` stand in the signature. ``field_name`` is that of an
-    empty signature field of the PDF, or of a new one; without it, a new one is made.
-    The signature is not to be seen on a page unless ``appearance`` says where, or the
-    empty field has a place of its own.
+    ``certificate`` (DER) is the signer's, as the page got it from
+    ``getSigningCertificate``. Kortilla's window shows ``name`` to the person. The hash
+    function is ``SHA-256``, ``SHA-384`` or ``SHA-512``; by default the key's preferred
+    one. The signature includes the issuing CA's certificate and ``chain`` (DER), and
+    states ``reason`` and ``location``. ``field_name`` names an empty signature field of
+    the PDF, or a new one; by default a new field is made. The signature is invisible
+    unless ``appearance`` is given or the empty field has a place on a page.
 
-    What was signed before stays valid: the PDF is added to and nothing in it changed.
-    Raises the errors of ``validate_signer`` for the certificate, and
-    ``DocumentNotSignableError`` for what is no PDF, broken, encrypted, longer than
-    ``MAX_PDF_BYTES``, without that page, with that field signed already, closed to
-    further signatures by an earlier one, or taking too much time or memory to read.
-    Raises ``SigningUnavailableError`` while too many PDF files wait already.
+    Earlier signatures stay valid: the PDF is extended by an incremental update. Raises
+    the errors of ``validate_signer`` for the certificate, and
+    ``DocumentNotSignableError`` for a file that is no PDF, broken, encrypted or longer
+    than ``MAX_PDF_BYTES``, lacks the page, has a signature in that field, is locked by
+    an earlier signature, or takes too much time or memory to read. Raises
+    ``SigningUnavailableError`` while too many PDF files are waiting.
     """
     check_name(name)
     for text in (reason, location, field_name):
@@ -140,15 +139,15 @@ async def finish_pdf(
 ) -> SignedPdf:
     """Verify the page's answer and return the signed PDF.
 
-    ``answer`` is what ``kortilla.sign`` or Web eID's ``sign`` gave; signatures of other
-    things may stand beside the one that was prepared. ``timestamper`` is the client of
-    a time-stamping service (``pyhanko.sign.timestamps``), whose worth is not judged.
-    ``validation_data`` go into the PDF's document security store.
+    ``answer`` is the result of ``kortilla.sign`` or Web eID's ``sign``; it may contain
+    signatures of other documents too. ``timestamper`` is the client of a time-stamping
+    service (``pyhanko.sign.timestamps``), whose trust is not checked.
+    ``validation_data`` are put into the PDF's document security store.
 
     Raises ``SignatureParseError``, ``SignatureValidationError``,
     ``SignerMismatchError``, the errors of ``validate_signer``,
-    ``TimestampFailedError``, ``DocumentNotSignableError`` when the timestamp is longer
-    than the room for it, and ``SigningUnavailableError`` as ``prepare_pdf``.
+    ``TimestampFailedError``, ``DocumentNotSignableError`` if the timestamp is longer
+    than the space for it, and ``SigningUnavailableError`` as ``prepare_pdf``.
     """
     if state.kind != "pdf":
         raise ValueError("What was prepared is not the signature of a PDF.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The work on a PDF. The file may be anything, so a process of its own does this."""
+"""Processes an untrusted PDF; this code runs in a separate process."""
 
 import asyncio
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ _MAX_FIELDS = 10_000
 
 @dataclass(frozen=True)
 class Placeholder:
-    """A signature without its value. Certificates are DER, ``box`` is in points."""
+    """A signature to prepare. Certificates are DER, ``box`` is in points."""
 
     certificate: bytes
     chain: tuple[bytes, ...]
@@ -52,11 +52,11 @@ class Placeholder:
     text: str
 
     def put_into(self, pdf: bytes) -> tuple[dict[str, Any], bytes]:
-        """Return where the signature goes and the digest, and the PDF with room there.
+        """Return the signature's place and digest, and the PDF with space for it.
 
-        Raises ``DocumentNotSignableError``, and for broken files whatever Python has.
+        Raises ``DocumentNotSignableError``, and any exception for broken files.
         """
-        # What other programs write is read with lenience, as every viewer does.
+        # Files of other programs are read leniently, as viewers do.
         writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
         if writer.security_handler is not None:
             raise DocumentNotSignableError("The PDF is encrypted.")
@@ -96,13 +96,13 @@ class Placeholder:
 
 
 def _check_earlier(writer: IncrementalPdfFileWriter) -> set[str]:
-    """Return the names of all signature fields, unless a signature closed the PDF."""
+    """Return the names of all signature fields, unless a signature locked the PDF."""
     try:
         fields = len(writer.root["/AcroForm"]["/Fields"])
     except KeyError:
         fields = 0
     if fields > _MAX_FIELDS:
-        # They are read one by one, each several times.
+        # pyHanko reads the fields one by one, each several times.
         raise DocumentNotSignableError("The PDF's form has too many fields.")
     for earlier in writer.prev.embedded_signatures:
         if earlier.docmdp_level == MDPPerm.NO_CHANGES:
@@ -117,7 +117,7 @@ def embed(
 ) -> tuple[dict[str, Any], bytes]:
     """Put a CMS signature (DER) into its gap.
 
-    Returns whether the data cover every certificate, and the PDF. Raises
+    Returns whether there are revocation data for every certificate, and the PDF. Raises
     ``SignatureValidationError`` if the PDF is not the one whose digest is signed, and
     ``DocumentNotSignableError``.
     """
@@ -148,7 +148,7 @@ def embed(
 
 
 def _check_document(state: PreparedSignature, signature: cms.ContentInfo) -> None:
-    """See that all of the prepared PDF but the gap is what the signature covers."""
+    """Check that the signature covers the whole prepared PDF except the gap."""
     begin, end = state.gap
     [signer] = signature["content"]["signer_infos"]
     [signed_digest] = [

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The processes that work on PDF files for a service, and who waits for one.
+"""A pool of processes that handle PDF files, and its queue.
 
-A file may be made to take for ever, or all memory. So a process of its own reads it,
-which the system ends in time. There are ``PROCESSES`` of them, whoever asks: the event
-loop and its threads, in which names are resolved for the whole service, stay free.
+A malicious file can take unlimited time or memory. So a separate process reads it,
+which the system kills at its limits. There are ``PROCESSES`` of them for the whole
+service. The event loop and its threads, which resolve host names, stay free.
 
-They start with the first PDF, and end with the service or after some idle minutes. They
-are not those of ``multiprocessing``, which would run the service's main module again.
+The processes start with the first PDF, and end with the service or after some idle
+minutes. ``multiprocessing`` is not used: it would run the service's main module again.
 """
 
 import asyncio
@@ -38,8 +38,8 @@ from kortilla.signing.worker import OUT_OF_MEMORY, TOO_SLOW, read_message, write
 __all__ = ["MOST_FINISHING", "MOST_PREPARING", "PdfProcesses", "shared_processes"]
 
 PROCESSES = 2
-#: What one PDF may take: seconds of the processor's time, and bytes of memory (on
-#: Linux). One of 20 MB with 100,000 pages takes 3 seconds and 200 MB.
+#: The limits of one PDF: seconds of processor time, and bytes of memory (on Linux). A
+#: file of 20 MB with 100,000 pages takes 3 seconds and 200 MB.
 SECONDS = 10
 MEMORY = 512 * 1024 * 1024
 #: How many PDF files may be under way or waiting when another comes to be prepared, and
@@ -62,9 +62,9 @@ _Answer = tuple[dict[str, Any], bytes]
 
 
 class _Process:
-    """A process that does one piece of work at a time. It starts with the first.
+    """A process that runs one job at a time. It starts with the first job.
 
-    One thread uses it; ``kill`` is for any.
+    One thread uses it; any thread may call ``kill``.
     """
 
     def __init__(self, *, memory: int, seconds: int) -> None:
@@ -72,10 +72,10 @@ class _Process:
         self._popen: subprocess.Popen[bytes] | None = None
 
     def ask(self, head: Mapping[str, Any], document: bytes) -> _Answer:
-        """Have it do a piece of work.
+        """Run a job.
 
-        Raises ``SigningUnavailableError`` if it can't be started, and
-        ``DocumentNotSignableError`` if it ends over the work.
+        Raises ``SigningUnavailableError`` if the process can't be started, and
+        ``DocumentNotSignableError`` if it dies during the job.
         """
         if self._popen is None or self._popen.poll() is not None:
             self.end()
@@ -90,12 +90,12 @@ class _Process:
             raise
 
     def kill(self) -> None:
-        """Have it end now."""
+        """Kill the process."""
         if (popen := self._popen) is not None:
             popen.kill()
 
     def end(self) -> int | None:
-        """End it, if it is there. Returns how it had ended: its status, or −signal."""
+        """End the process, if it runs. Returns its exit status, or −signal."""
         popen, self._popen = self._popen, None
         if popen is None:
             return None
@@ -106,7 +106,7 @@ class _Process:
         return popen.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # A new Python does not know where this service has told it to import from.
+        # The new Python does not have this service's sys.path.
         folders = [each for each in sys.path if isinstance(each, str)]
         try:
             self._popen = subprocess.Popen(  # noqa: S603 - this very Python
@@ -134,7 +134,7 @@ def _ended(status: int | None) -> DocumentNotSignableError:
 
 
 class _Job:
-    """One piece of work, and who waits for its outcome."""
+    """A job, and the future of its result."""
 
     def __init__(self, head: Mapping[str, Any], document: bytes) -> None:
         self.future: Future[_Answer] = Future()
@@ -143,7 +143,7 @@ class _Job:
         self._process: _Process | None = None
 
     def do(self, process: _Process) -> None:
-        """Have a process do it, unless nobody waits any more."""
+        """Run the job in a process, unless its caller was cancelled."""
         if not self.future.set_running_or_notify_cancel():
             return
         with self._lock:
@@ -162,7 +162,7 @@ class _Job:
             self._process = None  # it is another's from now on
 
     def cancel(self) -> None:
-        """Don't begin it, or end the process that does it."""
+        """Cancel the job, or kill the process that runs it."""
         if self.future.cancel():
             self._message = {}, b""  # it stays in the queue for a while
             return
@@ -174,7 +174,7 @@ class _Job:
 class PdfProcesses:
     """Processes that put signatures into PDF files, for any number of event loops.
 
-    ``memory`` is in bytes; ``seconds`` are of the processor's time, for one PDF.
+    ``memory`` is in bytes; ``seconds`` is the processor time for one PDF.
     """
 
     def __init__(self, *, memory: int = MEMORY, seconds: int = SECONDS) -> None:
@@ -184,17 +184,17 @@ class PdfProcesses:
             _Process(memory=memory, seconds=seconds) for _ in range(PROCESSES)
         ]
         self._threads: list[threading.Thread] = []
-        # What is to be finished comes first, then what came first.
+        # Finish calls have priority; otherwise the order is first in, first out.
         self._jobs: PriorityQueue[tuple[int, int, _Job | None]] = PriorityQueue()
         self._numbers = itertools.count()
 
     async def prepare(
         self, placeholder: Placeholder, pdf: bytes
     ) -> tuple[tuple[int, int], bytes, bytes]:
-        """Return where the signature goes, the digest, and the PDF with room there.
+        """Return the signature's place, the digest, and the PDF with space for it.
 
-        Raises ``DocumentNotSignableError``, and ``SigningUnavailableError`` while too
-        many wait already.
+        Raises ``DocumentNotSignableError``, and ``SigningUnavailableError`` while the
+        queue is full.
         """
         job = _Job({"placeholder": asdict(placeholder)}, pdf)
         answer, document = await self._run(job, 1, most=MOST_PREPARING)
@@ -204,7 +204,7 @@ class PdfProcesses:
     async def embed(
         self, state: PreparedSignature, signature: bytes, data: ValidationData | None
     ) -> tuple[bool, bytes]:
-        """Return whether the data cover every certificate, and the signed PDF.
+        """Return whether revocation data are complete, and the signed PDF.
 
         Raises ``SignatureValidationError`` if the signature is of another PDF,
         ``DocumentNotSignableError``, and ``SigningUnavailableError`` as ``prepare``.
@@ -216,7 +216,7 @@ class PdfProcesses:
         return answer["covered"], document
 
     def close(self) -> None:
-        """End the processes and whatever they are doing."""
+        """Kill the processes."""
         with self._lock:
             threads, self._threads = self._threads, []
         for _ in threads:
@@ -264,7 +264,7 @@ class PdfProcesses:
         return thread
 
     def _serve(self, process: _Process) -> None:
-        """Do one job after the other. Runs in a thread."""
+        """Run one job after the other, in a thread."""
         while True:
             try:
                 *_, job = self._jobs.get(timeout=_IDLE_SECONDS)
@@ -282,7 +282,7 @@ _shared = PdfProcesses()
 
 
 def shared_processes() -> PdfProcesses:
-    """Return those of this process."""
+    """Return the pool of this process."""
     return _shared
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a service keeps between preparing a signature and finishing it."""
+"""The state of a signature between preparing and finishing it."""
 
 import base64
 import json
@@ -17,16 +17,16 @@ _FORMAT = "kortilla-signature-1"
 
 @dataclass(frozen=True)
 class PreparedSignature:
-    """A signature that only lacks the card's part.
+    """A prepared signature that only needs the card's signature.
 
-    ``digest`` is what the card signs, ``certificate`` (DER) the one that has to.
-    ``for_page`` is what the page's ``kortilla.sign`` needs.
+    The card signs ``digest``, with the key of ``certificate`` (DER). ``for_page`` is an
+    argument of the page's ``kortilla.sign``.
 
-    Keep it on the server (``to_bytes``, ``from_bytes``; a PDF is inside, so up to about
-    20 MB): in the session's store or in Redis, under the person's session, for some
-    minutes, and take it out when it is used. Never let it go through the browser. It
-    holds no secret, and any change of it makes ``finish_…`` refuse; but a browser that
-    may give back another whole one chooses what is signed.
+    Keep the state on the server (``to_bytes``, ``from_bytes``), in the session store or
+    in Redis, bound to the person's session, for some minutes, and delete it at its use.
+    With a PDF it has up to about 20 MB. Never send it through the browser. It holds no
+    secret, and ``finish_…`` refuses an altered state, but a browser that can return
+    another valid state chooses what is signed.
     """
 
     kind: Literal["pdf", "file"]
@@ -36,12 +36,12 @@ class PreparedSignature:
     chain: tuple[bytes, ...]
     signed_attributes: bytes
     document: bytes = field(default=b"", repr=False)
-    #: Where in ``document`` the signature's hexadecimal digits go, brackets included.
+    #: The range of ``document`` for the signature's hexadecimal digits, with brackets.
     gap: tuple[int, int] = (0, 0)
 
     @property
     def for_page(self) -> dict[str, str]:
-        """One of the ``hashes`` that ``kortilla.sign`` is given, as JSON."""
+        """An element of the ``hashes`` of ``kortilla.sign``, as JSON."""
         return {
             "name": self.name,
             "hash": base64.b64encode(self.digest.value).decode(),
@@ -49,7 +49,7 @@ class PreparedSignature:
         }
 
     def to_bytes(self) -> bytes:
-        """Return it as bytes for a store: a line of JSON, and the document."""
+        """Serialise the state: a line of JSON, and the document."""
         head = {
             "format": _FORMAT,
             "kind": self.kind,
@@ -65,7 +65,7 @@ class PreparedSignature:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Make one of what ``to_bytes`` returned. Raises ``ValueError`` for others."""
+        """Restore the state from ``to_bytes``. Raises ``ValueError``."""
         head, _, document = data.partition(b"\n")
         try:
             fields: Any = strict_json.loads(head)
@@ -87,7 +87,7 @@ class PreparedSignature:
 
 
 def check_name(name: str) -> str:
-    """Return a name that the page may give to ``kortilla.sign``, or ``ValueError``."""
+    """Return a name that ``kortilla.sign`` accepts. Raises ``ValueError``."""
     if not 1 <= len(name) <= MAX_NAME_LENGTH:
         raise ValueError(f"A name has 1 to {MAX_NAME_LENGTH} characters.")
     return name

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Certificates and revocation data that go into a signed PDF (its DSS)."""
+"""Certificates and revocation data for the document security store of a PDF."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class _ExactCRL(AsReceived, crl.CertificateList):  # type: ignore[misc] # asn1cr
 
 @dataclass(frozen=True)
 class ValidationData:
-    """What a later reader needs to validate a signature without asking anybody.
+    """The data for validating a signature later without network requests.
 
-    All in DER and put in byte for byte: OCSP responses, CRLs, and certificates beyond
-    those that stand in the signature. They are read for their form, not validated: hand
-    over what your own check has just accepted. Raises ``ValueError`` for what is none.
+    They are OCSP responses, CRLs, and certificates that the signature lacks, all in DER
+    and copied byte for byte. They are parsed, not validated: pass the data that your
+    own check has just accepted. Raises ``ValueError`` for malformed data.
     """
 
     ocsp_responses: tuple[bytes, ...] = ()
@@ -41,7 +41,7 @@ class ValidationData:
             for certificate in self.parsed_certificates():
                 certificate.native  # noqa: B018
         except Exception as error:
-            # asn1crypto raises whatever Python raises on odd input.
+            # asn1crypto raises any exception on odd input.
             raise ValueError("An OCSP response, CRL or certificate is none.") from error
 
     def parsed_ocsp_responses(self) -> list[ocsp.OCSPResponse]:
@@ -59,9 +59,9 @@ class ValidationData:
         return [ExactCertificate.load(each, strict=True) for each in self.certificates]
 
     def covers(self, certificates: Iterable[x509.Certificate]) -> bool:
-        """Tell whether each certificate but roots has revocation data here.
+        """Return whether each certificate except roots has revocation data here.
 
-        That is a CRL of its issuer, or an OCSP response that says good of it.
+        They are a CRL of its issuer, or an OCSP response with the status good.
         """
         known = {
             (each["cert_id"]["serial_number"].native, _hash_of_issuer(each))

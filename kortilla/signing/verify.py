@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who signed, and that it was exactly what the service wanted signed."""
+"""Verifies who signed, and that the service's documents were signed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class VerifiedSignature:
-    """One signature that holds.
+    """One verified signature.
 
     ``value`` is raw r‖s for ECDSA, as long as the modulus for RSA; ``padding_scheme``
     is ``NONE`` for ECDSA, ``PKCS1.5`` or ``PSS`` for RSA.
@@ -47,7 +47,7 @@ class VerifiedSignature:
 
 @dataclass(frozen=True)
 class VerifiedSignatures:
-    """Who signed, with the certificate in DER, and what, in the order asked for."""
+    """The signer, the certificate in DER, and the signatures in the expected order."""
 
     signer: Identity
     certificate: bytes
@@ -64,21 +64,20 @@ async def verify_signatures(
     certificate: bytes | None = None,
     satu: str | None = None,
 ) -> VerifiedSignatures:
-    """Verify what a page brings back from ``kortilla.sign``, and return who signed.
+    """Verify the page's answer of ``kortilla.sign``, and return the signer.
 
-    ``answer`` is the page's, as JSON or parsed, and believed in nothing. ``expected``
-    is what the service wanted signed: its own content, or the digest of it, by the
-    names and in the order that the page was given. Web eID's answer
-    (``{signature, signatureAlgorithm}``) is taken too where one thing is expected.
+    ``answer`` is the page's, as JSON or parsed, and untrusted. ``expected`` maps the
+    names that the page was given to the service's own contents or digests, in the same
+    order. Web eID's answer (``{signature, signatureAlgorithm}``) is accepted too if one
+    document is expected.
 
-    ``certificate`` (DER) and ``satu`` say who has to sign, where that is known; an
-    answer without certificate needs the first. ``trust``, ``at`` and ``revocation`` are
-    as for ``validate_signer``.
+    ``certificate`` (DER) and ``satu`` restrict who may sign; an answer without
+    certificate needs ``certificate``. ``trust``, ``at`` and ``revocation`` are as for
+    ``validate_signer``.
 
-    Raises ``SignatureParseError`` for an answer that is none,
-    ``SignatureValidationError`` for signatures of something else, by another key, or of
-    another number or order, ``SignerMismatchError``, and the errors of
-    ``validate_signer`` for the certificate.
+    Raises ``SignatureParseError`` for a malformed answer, ``SignatureValidationError``
+    for signatures of other documents, by another key, or of another number or order,
+    ``SignerMismatchError``, and the errors of ``validate_signer`` for the certificate.
     """
     if not expected:
         raise ValueError("Nothing is expected to be signed.")
@@ -91,7 +90,7 @@ async def verify_signatures(
     verified = await in_thread(  # contents may be long
         _verify, load_leaf(der), parsed.signatures, expected
     )
-    # Last, as it may ask others: whoever lacks the key makes this server ask nobody.
+    # Revocation is checked last, so a forged answer triggers no network request.
     signer = await validate_signer(der, trust=trust, at=at, revocation=revocation)
     if satu is not None and signer.satu != satu:
         raise SignerMismatchError("Somebody else signed than was to sign.")
@@ -99,9 +98,9 @@ async def verify_signatures(
 
 
 def signer_of(answer: PageAnswer, certificate: bytes | None) -> bytes:
-    """Return the certificate of an answer, which has to be ``certificate`` if given.
+    """Return the certificate of an answer, which must equal ``certificate`` if given.
 
-    Raises ``SignerMismatchError``, and ``SignatureValidationError`` when there is none.
+    Raises ``SignerMismatchError``, and ``SignatureValidationError`` if there is none.
     """
     if certificate is None:
         if answer.certificate is None:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What a process of ``processes.py`` does: work on one PDF after the other, in bounds.
+"""The main loop of a process of ``processes.py``: one PDF after the other, with limits.
 
-pyHanko bounds what is unpacked, but neither time nor memory: a list of a million
-numbers, 2 MB, takes half a minute and half a gigabyte. Nothing interrupts that from
-inside, so the system ends the process.
+pyHanko limits decompression, but neither time nor memory: an array of a million
+numbers, 2 MB, takes half a minute and half a gigabyte. Python can't interrupt that, so
+the system kills the process.
 
-A message is two lengths of 4 octets each, then JSON, then a document. Nothing in it can
-bring code: what comes back was made of a file that may be anything.
+A message is two lengths of 4 octets each, then JSON, then a document. It can carry no
+code: the process has read an untrusted file, so its messages are untrusted too.
 """
 
 import base64
@@ -31,9 +31,9 @@ from kortilla.signing.validation_data import ValidationData
 
 __all__ = ["OUT_OF_MEMORY", "TOO_SLOW", "main", "read_message", "write_message"]
 
-#: The exit status of a process that would have needed more memory than it may take.
+#: The exit status of a process that exceeded its memory limit.
 OUT_OF_MEMORY = 99
-#: The signals that end a process whose PDF takes too long.
+#: The signals that end a process at its time limit.
 TOO_SLOW = (signal.SIGPROF, signal.SIGALRM)
 
 _PATIENCE = 6
@@ -42,7 +42,7 @@ _MAX_CAUSE = 200  # characters
 
 
 def write_message(stream: BinaryIO, head: Mapping[str, Any], document: bytes) -> None:
-    """Send what JSON has, and bytes, and a document. Raises ``OSError``."""
+    """Send JSON, with bytes in it, and a document. Raises ``OSError``."""
     line = json.dumps(head, default=_encode).encode()
     stream.write(_LENGTHS.pack(len(line), len(document)))
     stream.write(line)
@@ -51,7 +51,7 @@ def write_message(stream: BinaryIO, head: Mapping[str, Any], document: bytes) ->
 
 
 def read_message(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
-    """Return what the other side has sent. Raises ``EOFError`` if it has ended."""
+    """Receive a message. Raises ``EOFError`` if the other side has closed."""
     line, document = _LENGTHS.unpack(_read(stream, _LENGTHS.size))
     head = json.loads(_read(stream, line), object_hook=_decode)
     return head, _read(stream, document)
@@ -75,18 +75,18 @@ def _decode(found: dict[str, Any]) -> Any:
 
 
 def main(*, memory: int, seconds: int) -> None:
-    """Answer until nobody asks any more.
+    """Process messages until the input is closed.
 
-    ``memory`` is how many bytes of address space there are, on Linux; ``seconds`` how
-    much of the processor's time one PDF may take. Beyond that the process ends with
-    ``OUT_OF_MEMORY``, or by one of ``TOO_SLOW``.
+    ``memory`` limits the address space in bytes, on Linux; ``seconds`` limits the
+    processor time for one PDF. Beyond them the process ends with ``OUT_OF_MEMORY``, or
+    by one of ``TOO_SLOW``.
     """
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 1)  # what a library prints is no answer
     logging.disable()  # pyHanko has a line for each fault of a file
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        # They are for the service, which may have an answer to finish. This ends after.
+        # The service handles these signals. This process ends when its input is closed.
         signal.signal(number, signal.SIG_IGN)
     for number in TOO_SLOW:
         signal.signal(number, signal.SIG_DFL)
@@ -110,7 +110,7 @@ def main(*, memory: int, seconds: int) -> None:
 
 
 def _limit_time(seconds: int) -> None:
-    # What else the computer has to do is not the fault of a PDF, up to a point.
+    # Wall-clock time is limited generously: the computer may be busy.
     signal.setitimer(signal.ITIMER_PROF, seconds)
     signal.setitimer(signal.ITIMER_REAL, _PATIENCE * seconds)
 
@@ -131,8 +131,8 @@ def _answer(request: dict[str, Any], document: bytes) -> tuple[dict[str, Any], b
         # Without memory, Python 3.13 also has an "error return without exception set".
         os._exit(OUT_OF_MEMORY)
     except Exception as error:
-        # Besides its own errors, pyHanko meets broken files with whatever Python
-        # raises: KeyError, TypeError, IndexError, RecursionError, AssertionError, …
+        # For broken files pyHanko raises KeyError, TypeError, IndexError,
+        # RecursionError, AssertionError and others besides its own errors.
         refusal = DocumentNotSignableError(
             "The document is not a sound PDF that can be signed as asked."
         )

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Validation of tokens and certificates. Nothing here knows HTTP or a web framework."""
+"""Validation of tokens and certificates, without HTTP or a web framework."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The folder of the authority's CA certificates: filling it, and what is in it.
+"""The folder of the authority's CA certificates: filling it and listing it.
 
-Nothing gets in but what has a pinned fingerprint, wherever it came from. So it does not
-matter that some of the addresses are http, or who answers there.
+Only certificates with a pinned fingerprint are stored. So it is safe that some of the
+URLs are http.
 """
 
 import asyncio
@@ -26,18 +26,18 @@ from kortilla.validation.trust import MAX_FILE_BYTES, certificate_files
 
 __all__ = ["CAFile", "fetch", "inventory", "take", "wanted"]
 
-#: Seconds for one address, and how often it may send elsewhere on the same host.
+#: Seconds for one URL, and how many redirects on the same host it may give.
 _PATIENCE = 10.0
 _MAX_REDIRECTS = 3
 
 
 @dataclass(frozen=True)
 class CAFile:
-    """One CA certificate that is wanted, or a file that is not one.
+    """A required CA certificate, or another file in the folder.
 
     ``state`` is ``stored`` (new), ``kept`` (was there), ``missing``, or ``unknown`` for
-    a file whose fingerprint is not pinned. ``problem`` says in words what to see to,
-    and is empty when all is well.
+    a file whose fingerprint is not pinned. ``problem`` is a sentence for people, empty
+    if there is none.
     """
 
     name: str
@@ -51,9 +51,9 @@ class CAFile:
 def wanted(
     pins: Iterable[PinnedCertificate] = PINS, *, test: bool = False
 ) -> list[PinnedCertificate]:
-    """Return the pins of what a trust needs: issuers of Citizen Certificates, roots.
+    """Return the pins that a trust needs: issuers of Citizen Certificates, and roots.
 
-    With ``test`` those of the authority's test cards too.
+    With ``test``, also those of the authority's test cards.
     """
     return [pin for pin in pins if pin.role != "other" and (test or not pin.test)]
 
@@ -67,12 +67,11 @@ async def fetch(
     patience: float = _PATIENCE,
     progress: Callable[[], None] = lambda: None,
 ) -> tuple[list[CAFile], Mapping[str, str]]:
-    """Get the pinned certificates that the folder does not have, and store them.
+    """Download the pinned certificates that are missing, and store them.
 
-    All addresses are asked at once, each for ``patience`` seconds at most; none when
-    nothing is missing. ``proxies`` are those of the environment, unless given.
-    ``progress`` is called when one is done with. Returns a ``CAFile`` for each pin, and
-    by address what was wrong there.
+    All URLs are requested at once, each for ``patience`` seconds at most; none if
+    nothing is missing. ``proxies`` are the environment's by default. ``progress`` is
+    called after each. Returns a ``CAFile`` for each pin, and the problems by URL.
     """
     proxies = proxies or Proxies(trust_env=True)
     pins = list(pins)
@@ -97,7 +96,7 @@ async def fetch(
         progress()
 
     if missing:
-        # Nothing is unpacked, so that what is short stays short.
+        # No decompression, so that a short response stays short.
         async with aiohttp.ClientSession(
             auto_decompress=False,
             headers={"Accept-Encoding": "identity"},
@@ -109,10 +108,10 @@ async def fetch(
 def take(
     folder: Path, pins: Iterable[PinnedCertificate], *, source: Path
 ) -> tuple[list[CAFile], Mapping[str, str]]:
-    """Store the pinned certificates that are among the files of another folder.
+    """Store the pinned certificates that another folder has.
 
     Files may have any name, in DER or PEM. Returns a ``CAFile`` for each pin, and by
-    name why a file was passed over.
+    file name the reason why a file was skipped.
     """
     pins = list(pins)
     wanted = {pin.sha256 for pin in pins}
@@ -155,7 +154,7 @@ def inventory(
     at: datetime,
     warn: timedelta,
 ) -> list[CAFile]:
-    """Return what is in a folder, what is missing, and what ends within ``warn``."""
+    """List what a folder has, what is missing, and what expires within ``warn``."""
     pins = list(pins)
     report = [_judged(ca, at, warn) for ca in _store(folder, pins, {})]
     known = {pin.sha256 for pin in pins}
@@ -215,7 +214,7 @@ def _der(content: bytes) -> bytes:
         if pem.detect(content):
             _, _, content = pem.unarmor(content)
         x509.Certificate.load(content, strict=True).not_valid_after  # noqa: B018 - reading is the check
-    except Exception as error:  # asn1crypto raises whatever comes
+    except Exception as error:  # asn1crypto raises any exception
         raise ValueError("not a certificate") from error
     return content
 
@@ -272,10 +271,10 @@ def _file_name(pin: PinnedCertificate) -> str:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Write a file that is there as a whole or not at all."""
+    """Write a file atomically."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        # The suffix is not one that a trust reads, should this process be ended here.
+        # A trust does not read this suffix, in case the process is killed here.
         handle, name = tempfile.mkstemp(suffix=".part", dir=file.parent)
         try:
             with os.fdopen(handle, "wb") as stream:

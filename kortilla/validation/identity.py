@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who logged in, as the certificate says it (FINEID S2)."""
+"""The identity in a person's certificate (FINEID S2)."""
 
 import re
 from dataclasses import asdict, dataclass, fields
@@ -13,7 +13,7 @@ from kortilla.revocation import CertificatePath
 
 __all__ = ["Assurance", "Identity", "is_satu"]
 
-#: What stands behind an identity: the authority, a test CA, or nobody knows any more.
+#: The assurance of an identity: by the authority, by a test CA, or not recorded.
 Assurance = Literal["citizen-certificate", "test", "unknown"]
 
 _CHECK_CHARACTERS = "0123456789ABCDEFHJKLMNPRSTUVWXY"
@@ -21,7 +21,7 @@ _SATU = re.compile(r"[0-9]{8}[0-9A-Y]")
 
 
 def is_satu(text: str) -> bool:
-    """Tell whether a text is a SATU: eight digits and the right check character."""
+    """Return whether a text is a SATU: eight digits and the right check character."""
     return (
         _SATU.fullmatch(text) is not None
         and _CHECK_CHARACTERS[int(text[:8]) % 31] == text[8]
@@ -32,15 +32,15 @@ def is_satu(text: str) -> bool:
 class Identity:
     """A person, identified by the SATU. Names change; the SATU does not.
 
-    The certificate holds no personal identity code (HETU): the SATU is the electronic
-    client identifier and nothing else. ``issuer`` is the issuing CA's common name,
-    ``serial`` the certificate's serial number; the times are in UTC.
+    The SATU is the electronic client identifier. The certificate holds no personal
+    identity code (HETU). ``issuer`` is the issuing CA's common name, ``serial`` the
+    certificate's serial number; the times are in UTC.
 
-    ``assurance`` is ``citizen-certificate`` where a pinned CA of the authority issued
-    the certificate under a policy of Citizen Certificates, ``policy`` (dotted), after
-    the police had identified the person. What such a login is worth in law is for the
-    service to judge. It is ``test`` for all that test trust accepts, which anybody can
-    make, whatever the policy; and ``unknown`` for what was stored before there was one.
+    ``assurance`` is ``citizen-certificate`` if a pinned CA of the authority issued the
+    certificate under a policy of Citizen Certificates, ``policy`` (dotted), after the
+    police had identified the person. The service decides what such a login is worth in
+    law. It is ``test`` for everything that test trust accepts, which anybody can make.
+    It is ``unknown`` for an identity that an older version stored.
     """
 
     surname: str
@@ -58,10 +58,10 @@ class Identity:
     def from_path(
         cls, path: CertificatePath, *, assurance: Assurance, policy: str
     ) -> Self:
-        """Read the leaf of a validated path. Never looks at its common name.
+        """Read the leaf of a validated path. The common name is not used.
 
-        Raises ``UserCertificateParseError`` when an attribute is missing, occurs twice
-        or is not in its form.
+        Raises ``UserCertificateParseError`` if an attribute is missing, occurs twice or
+        is malformed.
         """
         subject = _attributes(path.leaf.subject)
         country, satu = _only(subject, "country_name"), _only(subject, "serial_number")
@@ -91,10 +91,9 @@ class Identity:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Make an identity of what ``to_json`` returned, in this version or before.
+        """Make an identity from the result of ``to_json``, also of another version.
 
-        Fields that came later may be missing, and ones that this version does not know
-        are left out.
+        Newer fields may be missing, and unknown fields are ignored.
         """
         known = {field.name for field in fields(cls)}
         return cls(
@@ -114,7 +113,7 @@ def _attributes(name: x509.Name) -> list[tuple[str, Any]]:
             for rdn in name.chosen
             for attribute in rdn
         ]
-    except Exception as error:  # whatever asn1crypto raises on odd input
+    except Exception as error:  # asn1crypto raises any exception on odd input
         raise UserCertificateParseError(
             "The names in the certificate can't be read."
         ) from error
@@ -127,7 +126,7 @@ def _only(attributes: list[tuple[str, Any]], kind: str) -> str:
             f"The certificate does not have exactly one {kind.replace('_', ' ')}."
         )
     if not values[0].isprintable():
-        # It would be shown on pages and written into files.
+        # Services show it on pages and write it into files.
         raise UserCertificateParseError(
             f"The certificate's {kind.replace('_', ' ')} has characters of no name."
         )

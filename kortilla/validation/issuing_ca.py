@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An issuing CA, with all prepared that validating a leaf of it takes."""
+"""An issuing CA with everything precomputed for validating its certificates."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,7 +44,7 @@ _HASHES = {hash_algorithm.name for hash_algorithm in _ECDSA.values()}
 
 @dataclass(frozen=True)
 class IssuingCA:
-    """An issuing CA, and the root that signed it where that was given too."""
+    """An issuing CA, and the root that signed it if that was given."""
 
     certificate: x509.Certificate
     root: x509.Certificate | None
@@ -54,17 +54,17 @@ class IssuingCA:
         return f"IssuingCA({_name(self.certificate)!r}{root})"
 
     def may_have_issued(self, leaf: x509.Certificate) -> bool:
-        """Tell whether a leaf names this CA, and this key if it names one."""
+        """Return whether a leaf names this CA, and this key if it names a key."""
         return bool(self._anchor.authority.is_potential_issuer_of(leaf))
 
     async def validate_path(self, leaf: x509.Certificate, *, at: datetime) -> None:
-        """Validate the path of two, this CA and a leaf, as RFC 5280 §6.1 has it.
+        """Validate the path of this CA and a leaf (RFC 5280 §6.1).
 
-        Revocation and purpose are for others. Raises what pyhanko-certvalidator raises,
-        and at algorithms that do not fit the key whatever else.
+        Revocation and purpose are not checked. Raises the errors of
+        pyhanko-certvalidator, and any other for an algorithm that does not fit the key.
         """
-        # A context remembers what it validated, so that each path has its own. It has
-        # no roots to build a path from: this path is the only one there may be.
+        # A context caches what it validated, so each path has its own. It has no roots
+        # to build other paths from.
         context = ValidationContext(
             trust_roots=[],
             moment=at,
@@ -108,7 +108,7 @@ class _Algorithms(AlgorithmUsagePolicy):
 
 
 _ALGORITHMS = _Algorithms()
-#: RFC 5280 §6.1.1: what a path begins with, the defaults made once.
+#: RFC 5280 §6.1.1: the initial inputs of a path, made once.
 _PARAMETERS = PKIXValidationParams(
     initial_permitted_subtrees=default_permitted_subtrees(),
     initial_excluded_subtrees=default_excluded_subtrees(),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading a person's certificate, which is not strict DER (see ``validation``)."""
+"""Reads a person's certificate, which is not strict DER (see ``validator``)."""
 
 from asn1crypto import x509
 
@@ -7,7 +7,7 @@ from kortilla.errors import UserCertificateParseError
 
 __all__ = ["AsReceived", "ExactCertificate", "load_leaf"]
 
-#: The critical extensions that a validator here looks at (RFC 5280 §4.2).
+#: The critical extensions that this package processes (RFC 5280 §4.2).
 _KNOWN_CRITICAL = {
     "basic_constraints",
     "certificate_policies",
@@ -19,11 +19,11 @@ _MAX_SERIAL_BYTES = 20
 
 
 class AsReceived:
-    """Gives back the bytes that were parsed, and never encodes them anew.
+    """Dumps the bytes that were parsed, without encoding them again.
 
-    asn1crypto takes a definite length that ends in the octet 80 for an indefinite one
-    and then re-encodes what it dumps: the explicit FALSE of a FINEID leaf would be
-    lost, and with it the issuer's signature, on one leaf in 128.
+    asn1crypto mistakes a definite length that ends in the octet 80 for an indefinite
+    one and re-encodes the value. On one leaf in 128 this would drop the explicit FALSE
+    of FINEID leaves, and the issuer's signature would not verify.
     """
 
     _header: bytes
@@ -31,15 +31,15 @@ class AsReceived:
     _trailer: bytes
 
     def dump(self, force: bool = False) -> bytes:
-        """Return what was received, whatever ``force`` asks."""
+        """Return the received bytes; ``force`` is ignored."""
         return self._header + self._contents + self._trailer
 
 
 class _QuickName(x509.Name):  # type: ignore[misc] # asn1crypto has no types
-    """A name that equals each name of the same encoding, without preparing strings.
+    """A name that is compared by its encoding first.
 
-    Preparing them (RFC 4518) takes as long as half a verification of a signature, and
-    an authority encodes its name in its leaves as in its own certificate.
+    String preparation (RFC 4518) takes half as long as verifying a signature, and a CA
+    encodes its name in leaves as in its own certificate.
     """
 
     def __eq__(self, other: object) -> bool:
@@ -58,7 +58,7 @@ class _ExactTbsCertificate(AsReceived, x509.TbsCertificate):  # type: ignore[mis
 
 
 class ExactCertificate(AsReceived, x509.Certificate):  # type: ignore[misc] # asn1crypto has no types
-    """A certificate that stays as its issuer wrote it."""
+    """A certificate that keeps its issuer's encoding."""
 
     _fields = [
         ("tbs_certificate", _ExactTbsCertificate),
@@ -67,9 +67,9 @@ class ExactCertificate(AsReceived, x509.Certificate):  # type: ignore[misc] # as
 
 
 def load_leaf(der: bytes) -> x509.Certificate:
-    """Read a person's certificate, and refuse what no authority would have issued.
+    """Parse a person's certificate strictly. No signature is verified.
 
-    Nothing is verified. Raises ``UserCertificateParseError``.
+    Raises ``UserCertificateParseError``.
     """
     try:
         certificate = ExactCertificate.load(der, strict=True)
@@ -82,18 +82,18 @@ def load_leaf(der: bytes) -> x509.Certificate:
         )
         unused_bits = certificate["signature_value"].contents[:1]
     except Exception as error:
-        # asn1crypto raises whatever Python raises on odd input (ValueError, TypeError,
-        # KeyError, IndexError, RecursionError, …) and documents none of it.
+        # asn1crypto raises undocumented exceptions on odd input: ValueError, TypeError,
+        # KeyError, IndexError, RecursionError, …
         raise UserCertificateParseError(
             "The person's certificate is not an X.509 certificate."
         ) from error
     if outer != inner:
-        # RFC 5280 §4.1.1.2. The outer one is not signed, so it could be altered.
+        # RFC 5280 §4.1.1.2. The outer algorithm is unsigned, so it could be altered.
         raise UserCertificateParseError(
             "The certificate names two different signature algorithms."
         )
     if unused_bits != b"\x00":
-        # X.690 §8.6.2. Not signed either, and otherwise ignored by what verifies.
+        # X.690 §8.6.2. This is unsigned too, and verification ignores it otherwise.
         raise UserCertificateParseError(
             "The certificate's signature is not a whole number of octets."
         )
@@ -107,11 +107,11 @@ def load_leaf(der: bytes) -> x509.Certificate:
 
 
 def _read(certificate: x509.Certificate) -> list[bytes]:
-    """Read what validation looks at; return the extensions' encoded OIDs.
+    """Parse the fields that validation uses; return the extensions' encoded OIDs.
 
-    asn1crypto parses when something is read, so that faults would turn up anywhere. To
-    read all of it takes longer than to verify a signature. The rest is read only once
-    the issuing CA's signature over it stands.
+    asn1crypto parses a field at its first use, so that errors could occur anywhere.
+    Parsing every field takes longer than verifying a signature. The other fields are
+    used only after the issuing CA's signature is verified.
     """
     tbs = certificate["tbs_certificate"]
     if tbs["version"].native != "v3":

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The authority's CA certificates, as data: which they are, and where to get them.
+"""The fingerprints of the authority's CA certificates, and their URLs.
 
-The certificates themselves are not in this package. ``kortilla-server trust update``
-fetches them, and nothing is accepted but what has one of these fingerprints.
+The package does not contain the certificates. ``kortilla-server trust update``
+downloads them and accepts only these fingerprints.
 """
 
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ __all__ = ["ADDRESSES", "PINS", "PinnedCertificate"]
 
 @dataclass(frozen=True)
 class PinnedCertificate:
-    """A CA certificate of the authority, known by its fingerprint.
+    """A CA certificate of the authority, identified by its fingerprint.
 
     ``role`` is ``citizen`` for the issuers of Citizen Certificates, ``root`` for the
-    roots above them, and ``other`` for what never issues a Citizen Certificate.
+    roots above them, and ``other`` for CAs that issue no Citizen Certificates.
     """
 
     name: str
@@ -70,8 +70,8 @@ PINS = (
     ),
 )
 
-#: Where the authority serves them. Which address has which certificate is for the
-#: fingerprints to say: some have one that nobody needs, and some may have gone.
+#: Where the authority publishes them. The fingerprint tells which certificate a URL
+#: has: some have one that is not needed, and some may be gone.
 ADDRESSES = (
     *(
         f"https://dvv.fineid.fi/api/v1/cas/{number}/certificate"

@@ -2,15 +2,15 @@
 """RSA keys that can be computed: ROCA, CVE-2017-15361.
 
 A library of smart card chips made its primes as ``k·M + (65537^a mod M)``, where M is
-the product of the first primes. So a modulus N of such a key is a power of 65537
-modulo each small prime, which of other keys holds for one in many millions
+the product of the first primes. So the modulus N of such a key is a power of 65537
+modulo each small prime. For other keys this is true once in many millions
 (Nemec, Sys, Svenda, Klinec, Matyas: The Return of Coppersmith's Attack, 2017, §2).
 """
 
 __all__ = ["has_roca_fingerprint"]
 
 _GENERATOR = 65537
-#: M has at least the primes up to 167, for the shortest keys.
+#: M contains the primes up to 167 even for the shortest keys.
 _LARGEST_PRIME = 167
 
 
@@ -30,7 +30,7 @@ def _primes(limit: int) -> list[int]:
     return primes
 
 
-#: Those primes whose residues are not all powers of 65537 anyway.
+#: The primes for which some residues are no power of 65537.
 _SUBGROUPS = [
     (prime, subgroup)
     for prime in _primes(_LARGEST_PRIME)
@@ -39,5 +39,5 @@ _SUBGROUPS = [
 
 
 def has_roca_fingerprint(modulus: int) -> bool:
-    """Tell whether an RSA modulus has the structure of the broken library's keys."""
+    """Return whether an RSA modulus has the structure of the broken library's keys."""
     return all(modulus % prime in subgroup for prime, subgroup in _SUBGROUPS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The key of a certificate, and the signature of a token that it made.
+"""The public key of a certificate, and the signature of a token.
 
 The signature is over H(origin) ‖ H(nonce).
 """
@@ -58,7 +58,7 @@ def load_public_key(certificate: x509.Certificate) -> PublicKey:
     """
     try:
         key = load_der_public_key(certificate.public_key.dump())
-    except Exception as error:  # of cryptography, and whatever asn1crypto raises
+    except Exception as error:  # of cryptography; asn1crypto raises any
         raise UserCertificateParseError(
             "The certificate's public key can't be read."
         ) from error
@@ -89,9 +89,9 @@ def verify_signature(
 ) -> None:
     """Verify a token's signature with the key of its certificate.
 
-    Origin and nonce are hashed as the texts they are. ECDSA signatures are raw r‖s of
-    exactly twice the curve's length; the salt of PSS is as long as the hash. Raises
-    ``AuthTokenSignatureValidationError``, also when the algorithm is not one for the
+    Origin and nonce are hashed as UTF-8. ECDSA signatures are raw r‖s of exactly twice
+    the curve's length; the salt of PSS is as long as the hash. Raises
+    ``AuthTokenSignatureValidationError``, also for an algorithm that does not fit the
     certificate's key.
     """
     hash_algorithm = _HASHES[algorithm[2:]]()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""JSON from strangers: what two readers could understand differently is refused."""
+"""Strict parsing of untrusted JSON: input that parsers read differently is refused."""
 
 import json
 from typing import Any, NoReturn
@@ -8,11 +8,11 @@ __all__ = ["loads"]
 
 
 def loads(text: str | bytes) -> Any:
-    """Parse JSON. Raises ``ValueError`` with a sentence that quotes none of it.
+    """Parse JSON. Raises ``ValueError`` with a message that quotes no input.
 
-    Refused beyond bad syntax: bytes that are not UTF-8, a name that occurs twice in an
-    object, ``NaN`` and ``Infinity``, integers too long to convert, and nesting deeper
-    than the interpreter goes.
+    Besides invalid syntax it refuses bytes that are not UTF-8, duplicate names in an
+    object, ``NaN`` and ``Infinity``, integers that are too long to convert, and nesting
+    beyond the interpreter's limit.
     """
     try:
         if isinstance(text, bytes):
@@ -29,7 +29,7 @@ def loads(text: str | bytes) -> Any:
 
 
 class _RefusedError(ValueError):
-    """A sentence of our own, which quotes nothing and may pass."""
+    """A message of this module, which quotes no input."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,21 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The Web eID authentication token, ``web-eid:1.0`` and ``web-eid:1.1``.
 
-What comes in here is checked for its form only; ``kortilla.validation.validator``
-decides what it is worth.
+This module checks the format only; ``kortilla.validation.validator`` validates.
 """
 
 import base64
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    model_validator,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from kortilla.errors import AuthTokenParseError
@@ -40,10 +33,10 @@ Algorithm = Literal[
 
 
 def decode_base64(text: str) -> bytes:
-    """Decode base64 with ``+ / =`` that is written in the one canonical way.
+    """Decode canonical base64 with the alphabet ``+ /`` and padding.
 
     Raises ``ValueError`` for the URL alphabet, missing padding, white space, or unused
-    bits that are not zero, since each lets one value be written in several ways.
+    bits that are not zero: each would allow several encodings of one value.
     """
     data = base64.b64decode(text, validate=True)
     if base64.b64encode(data).decode() != text:
@@ -62,8 +55,8 @@ _Base64 = Annotated[
 
 
 class _WireModel(BaseModel):
-    # Unknown fields are let through unread, as by every Web eID validator: a later 1.x
-    # may add some. Nothing that is not signed may ever be relied upon anyway.
+    # Unknown fields are ignored, as in all Web eID validators: a later 1.x may add
+    # some. Unsigned fields are never relied upon.
     model_config = ConfigDict(
         strict=True, frozen=True, extra="ignore", alias_generator=to_camel
     )
@@ -87,7 +80,7 @@ class SigningCertificate(_WireModel):
 
 
 class AuthToken(_WireModel):
-    """A token whose form is right. ``parse_token`` makes it.
+    """A well-formed token. ``parse_token`` makes it.
 
     ``unverified_signing_certificates`` comes with ``web-eid:1.1``. The signature does
     not cover it, and nothing here uses it.
@@ -120,9 +113,9 @@ class AuthToken(_WireModel):
 
 
 def parse_token(token: str | bytes | Mapping[str, Any]) -> AuthToken:
-    """Parse a token, given as JSON or as the object that JSON was parsed to.
+    """Parse a token, given as JSON or as the parsed object.
 
-    Raises ``AuthTokenParseError``, which names the field and quotes nothing.
+    Raises ``AuthTokenParseError``, which names the field and quotes no input.
     """
     return read_object(
         token,

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Which certificates a service accepts: exact issuing CAs, and nothing by name.
+"""The CAs that a service trusts. They are compared as whole certificates.
 
-No CA certificate comes with this package. A service gives the files it got from the
-authority, and production trust takes a file only when its SHA-256 fingerprint is one
-of ``PINS``.
+The package contains no CA certificates. A service loads the authority's files, and
+production trust accepts a file only if its SHA-256 fingerprint is in ``PINS``.
 """
 
 import hashlib
@@ -39,7 +38,7 @@ PRODUCTION_POLICIES = (
 )
 TEST_POLICIES = ("1.2.246.517.99",)
 
-#: A CA certificate has about 2 KB; anything much longer is some other file.
+#: A CA certificate has about 2 KB; a much longer file is something else.
 MAX_FILE_BYTES = 64 * 1024
 
 _PINNED = {pin.sha256: pin for pin in PINS}
@@ -49,9 +48,9 @@ _PINNED = {pin.sha256: pin for pin in PINS}
 class Trust:
     """The issuing CAs whose Citizen Certificates a service accepts.
 
-    Make it with ``from_files``, ``from_folder`` or ``from_certificates``. ``issuers``
-    are the only certificates that may have issued a leaf; a root beside them is used
-    for the validity of its issuing CA, and never accepts a leaf itself.
+    Make it with ``from_files``, ``from_folder`` or ``from_certificates``. Only
+    ``issuers`` may have issued a leaf. A root is used for the validity of its issuing
+    CA, and accepts no leaf.
     """
 
     issuers: tuple[IssuingCA, ...]
@@ -90,9 +89,9 @@ class Trust:
     ) -> Self:
         """Trust these CA certificates, DER or PEM.
 
-        Production trust demands a pinned fingerprint for each. With ``test`` any CA
-        may be given and test policies are accepted: never where real people log in.
-        Raises ``TrustConfigurationError``.
+        Production trust demands a pinned fingerprint for each. With ``test``, any CA
+        and test policies are accepted: never use it where real people log in. Raises
+        ``TrustConfigurationError``.
         """
         named = [(f"number {i}", c) for i, c in enumerate(certificates, start=1)]
         return cls._build(named, test=test)
@@ -121,9 +120,9 @@ class Trust:
         )
 
     def allowed_policy(self, policies: Iterable[str]) -> str | None:
-        """Return the policy (dotted OID) by which a leaf may be accepted, or None.
+        """Return the first allowed policy (dotted OID) of a leaf, or None.
 
-        Production trust refuses a leaf that has a test policy beside another one.
+        Production trust refuses a leaf that also has a test policy.
         """
         policies = list(policies)
         allowed: tuple[str, ...] = PRODUCTION_POLICIES
@@ -136,10 +135,10 @@ class Trust:
     def issuers_of(self, certificate: x509.Certificate) -> list[IssuingCA]:
         """Return the CAs that may have issued a leaf, by name and key identifier.
 
-        There are several only where one name has several keys. Whether one of them did
-        is for its key to say.
+        There are several only if one name has several keys. Only verifying the
+        signature tells which of them issued it.
         """
-        # Nearly always the encodings are the same, and comparing them costs nothing.
+        # Fast path: nearly always the encodings are equal.
         encoded = certificate.issuer.contents
         named = [
             ca for ca in self.issuers if ca.certificate.subject.contents == encoded
@@ -181,7 +180,7 @@ def _load(name: str, content: bytes) -> x509.Certificate:
         if pem.detect(content):
             _, _, content = pem.unarmor(content)
         certificate = x509.Certificate.load(content, strict=True)
-        # CA certificates are sound DER, unlike leaves: cryptography reads them whole.
+        # CA certificates are strict DER, unlike leaves: cryptography can parse them.
         cryptography_x509.load_der_x509_certificate(content).extensions  # noqa: B018 - reading is the check
         usage = certificate.key_usage_value
         may_sign = usage is None or "key_cert_sign" in usage.native

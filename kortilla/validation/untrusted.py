@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An object from a stranger, read into one of our models."""
+"""Parses an untrusted JSON object into a pydantic model."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -23,10 +23,10 @@ def read_object(
     limit: int,
     error: type[RelyingPartyError],
 ) -> T:
-    """Read JSON, or what it was parsed to, of at most ``limit`` characters.
+    """Parse JSON, or a parsed object, of at most ``limit`` characters.
 
-    ``model_of`` says which model an object is to fit, ``what`` what it is called.
-    Raises ``error``, which names the field and quotes nothing.
+    ``model_of`` returns the model for an object. ``what`` is the object's name in
+    messages. Raises ``error``, which names the field and quotes no input.
     """
     try:
         if isinstance(given, Mapping):
@@ -56,6 +56,6 @@ def _describe(problem: ValidationError, what: str) -> str:
     first = problem.errors(
         include_url=False, include_context=False, include_input=False
     )
-    # Only names of our own models and list positions get in here, no input.
+    # The location holds field names of our models and list positions, no input.
     place = ".".join(str(part) for part in first[0]["loc"]) or what
     return f"The {what}'s field {place} is not right ({first[0]['type']})."

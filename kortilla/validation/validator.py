@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Validation of a Web eID token, and of certificates by themselves.
+"""Validation of Web eID tokens and of single certificates.
 
-Leaves of FINEID cards are not strict DER (an explicit FALSE in basicConstraints, a
-NULL among the parameters of ecdsa-with-SHA384), so they are read with asn1crypto and
-their paths are validated with pyhanko-certvalidator.
+Leaf certificates of FINEID cards are not strict DER (an explicit FALSE in
+basicConstraints, NULL parameters of ecdsa-with-SHA384). So asn1crypto reads them, and
+pyhanko-certvalidator validates their paths.
 
-The order is that of docs/developers.md, which a test holds to this. Revocation comes
-last: whoever does not have the card's key makes this server ask nobody.
+docs/developers.md gives the order of the checks, and a test compares the two.
+Revocation is checked last, so a forged token never triggers a network request.
 """
 
 import logging
@@ -47,24 +47,23 @@ async def validate(
     at: datetime | None = None,
     revocation: RevocationChecker | None = None,
 ) -> Identity:
-    """Validate a token and return who made it.
+    """Validate a token and return the person who made it.
 
     ``origin`` is the service's own, as browsers write it (``https://service.example``,
-    ASCII), never something a request said. ``nonce`` is the text of the challenge that
-    this browser session had open and that has just been used up. ``at`` is the time to
-    judge by, with its zone; now, unless given.
+    ASCII); never take it from a request. ``nonce`` is the text of the challenge that
+    was open in this browser session and has just been redeemed. ``at`` is the time of
+    validation, with its zone; by default now.
 
-    ``revocation`` says how revocation is checked: a service gives one ``Revocation``
-    that lives as long as itself, such as that of its ``LoginService``, so that it keeps
-    lists, answers and connections. Unless given, production trust makes a new one for
-    this call, which may fetch a list of 45 MB, and says so in the log. Test trust has
-    none unless given: a test CA need not run responders. With
-    ``kortilla.revocation.UNCHECKED`` a lost card is accepted.
+    ``revocation`` checks revocation. Pass one ``Revocation`` for the life of the
+    service, such as its ``LoginService``'s, which keeps CRLs, OCSP answers and
+    connections. By default, production trust makes one for this call alone, which may
+    download a CRL of 45 MB, and logs a warning; test trust checks nothing, since a test
+    CA need not run responders. ``kortilla.revocation.UNCHECKED`` accepts lost cards.
 
-    Raises the errors of ``kortilla.errors``, each for its own fault, and
-    ``ValueError`` for an ``at`` without a zone.
+    Raises an error of ``kortilla.errors`` for each fault, and ``ValueError`` for an
+    ``at`` without a zone.
     """
-    at = _time_to_judge_by(at)
+    at = _validation_time(at)
     parsed = token if isinstance(token, AuthToken) else parse_token(token)
     path, key, identity = await _validate_leaf(
         parsed.certificate_der, _check_login_purpose, trust, at
@@ -87,11 +86,11 @@ async def validate_client(
     at: datetime | None = None,
     revocation: RevocationChecker | None = None,
 ) -> Identity:
-    """Validate the certificate of a TLS client, in DER, and return whom it names.
+    """Validate the certificate of a TLS client, in DER, and return its holder.
 
-    That the client has the certificate's key is for the TLS handshake to have proved,
-    and for the caller to know. It is judged as that of a token is: ``at``,
-    ``revocation`` and the errors are those of ``validate_signer``.
+    The TLS handshake must have proved that the client has the certificate's key. The
+    checks are those of a token's certificate; ``at``, ``revocation`` and the errors are
+    those of ``validate_signer``.
     """
     return await _validate_certificate(
         certificate, _check_login_purpose, trust, at, revocation
@@ -105,12 +104,11 @@ async def validate_signer(
     at: datetime | None = None,
     revocation: RevocationChecker | None = None,
 ) -> Identity:
-    """Validate the certificate of a signature, in DER, and return whom it names.
+    """Validate the certificate of a signature, in DER, and return its holder.
 
-    It says nothing about a signature: whether the certificate's key made one is for the
-    caller to verify. ``at`` and ``revocation`` are as for ``validate``. Raises the
-    errors of ``kortilla.errors`` but those of tokens, and ``ValueError`` as
-    ``validate``.
+    The caller verifies the signature with the certificate's key. ``at`` and
+    ``revocation`` are as for ``validate``. Raises the errors of ``kortilla.errors``
+    except those of tokens, and ``ValueError`` as ``validate``.
     """
     return await _validate_certificate(
         certificate, _check_signing_purpose, trust, at, revocation
@@ -124,17 +122,17 @@ async def _validate_certificate(
     at: datetime | None,
     revocation: RevocationChecker | None,
 ) -> Identity:
-    at = _time_to_judge_by(at)
+    at = _validation_time(at)
     path, _, identity = await _validate_leaf(certificate, check_purpose, trust, at)
     await _check_revocation(path, trust, at, revocation)
     return identity
 
 
-def _time_to_judge_by(at: datetime | None) -> datetime:
+def _validation_time(at: datetime | None) -> datetime:
     at = at or utc_now()
     if at.tzinfo is None:
-        # Taken for local time it would let expired certificates pass for hours.
-        raise ValueError("The time to judge by has no time zone.")
+        # As local time it would accept expired certificates for hours.
+        raise ValueError("The time of validation has no time zone.")
     return at.astimezone(UTC)
 
 
@@ -229,12 +227,12 @@ def _policy(certificate: x509.Certificate, trust: Trust) -> str:
 async def _validate_path(
     certificate: x509.Certificate, trust: Trust, at: datetime
 ) -> CertificatePath:
-    """Validate the path of two: an issuing CA, which is the anchor, and the leaf."""
+    """Validate the path of the issuing CA, which is the trust anchor, and the leaf."""
     try:
         issuer = await _issuer(certificate, trust, at)
     except Exception as error:
-        # Besides its own errors, certvalidator meets algorithms that do not fit the
-        # issuer's key with AssertionError, AttributeError and whatever comes.
+        # For an algorithm that does not fit the issuer's key, certvalidator raises
+        # AssertionError, AttributeError and others besides its own errors.
         raise CertificateNotTrustedError(
             "The certificate was not issued by a configured issuing CA."
         ) from error

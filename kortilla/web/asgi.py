@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Card login as an ASGI application, which needs no framework (ASGI 3, HTTP).
+"""Card login as an ASGI application without a framework (ASGI 3, HTTP).
 
-Use an adapter where there is one: it also says who is logged in.
+Prefer the adapter of a framework: it also returns the person who is logged in.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
@@ -30,30 +30,29 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 class LoginApp:
     """The login's routes, for an ASGI server or a framework that routes to them.
 
-    The path below the prefix is the path parameter ``path`` (of Starlette), or else
-    what is beyond ``root_path``.
+    The path below the prefix is Starlette's path parameter ``path``, or the rest of the
+    path after ``root_path``.
     """
 
     def __init__(self, routes: LoginRoutes) -> None:
         self.routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, sending: Send) -> None:
-        """Answer one request; a WebSocket is refused."""
+        """Handle one request; a WebSocket is refused."""
         if scope["type"] != "http":
             await refuse_websocket(receive, sending)
             return
-        answer = await self.routes.answer(read_request(scope, receive))
-        await send(sending, answer)
+        await send(sending, await self.routes.handle(read_request(scope, receive)))
 
 
 async def refuse_websocket(receive: Receive, sending: Send) -> None:
-    """Answer a handshake with 403."""
+    """Respond to a handshake with 403."""
     await receive()
     await sending({"type": "websocket.close"})
 
 
 def read_request(scope: Scope, receive: Receive) -> Request:
-    """Return a request as the core sees it; its body has not been read yet."""
+    """Convert a request; its body is read later."""
     path = scope.get("path_params", {}).get("path")
     if path is None:
         path = scope["path"].removeprefix(scope.get("root_path", "")).removeprefix("/")
@@ -69,17 +68,22 @@ def read_request(scope: Scope, receive: Receive) -> Request:
     )
 
 
-async def send(sending: Send, answer: Response) -> None:
-    """Send an answer."""
+async def send(sending: Send, response: Response) -> None:
+    """Send a response."""
     headers = [
         (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in answer.headers
+        for name, value in response.headers
     ]
-    if answer.status != 304:
-        headers.append((b"content-length", str(len(answer.body)).encode()))
-    start = {"type": "http.response.start", "status": answer.status, "headers": headers}
-    await sending(start)
-    await sending({"type": "http.response.body", "body": answer.body})
+    if response.status != 304:
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    await sending(
+        {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": headers,
+        }
+    )
+    await sending({"type": "http.response.body", "body": response.body})
 
 
 async def _body(receive: Receive) -> AsyncIterator[bytes]:

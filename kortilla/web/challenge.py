@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The challenge nonce: random, short-lived, used once, bound to a browser session.
 
-Two things hold a nonce at once. The **session** lists the nonces that were given to
-this browser, so that a token made elsewhere is worth nothing here; the **store** has
-each nonce until it is taken, atomically, so that it works once however many requests
-(or servers) try at the same time. A session that lives in a cookie can be put back by
-its owner, which is why the store can't be left out.
+A nonce is kept in two places. The **session** lists the nonces of this browser, so that
+a token made for another session is refused. The **store** holds each nonce until one
+request takes it atomically, so that it works once, even when several requests or
+servers try at the same time. The session alone would not do: its owner can restore an
+older copy of a session that is kept in a cookie.
 """
 
 import base64
@@ -25,7 +25,7 @@ __all__ = [
     "ChallengeStore",
     "Challenges",
     "MemoryChallengeStore",
-    "Spent",
+    "ReplayCache",
 ]
 
 #: Random bytes in a nonce; its base64 text has 44 characters.
@@ -33,16 +33,16 @@ NONCE_BYTES = 32
 _NONCE_CHARACTERS = 44
 NONCE_LIFETIME = timedelta(minutes=5)
 
-#: How many challenges one session may have open: as many tabs as a person tries.
+#: The challenges that one session may have open, one for each browser tab.
 _OPEN_PER_SESSION = 4
 _SESSION_KEY = "kortilla.challenges"
 
 
 class ChallengeStore(ABC):
-    """Holds nonces until each is taken once.
+    """Holds each nonce until it is taken, once.
 
-    A store shared by several servers implements ``take`` as one atomic operation. One
-    that can't be reached raises ``StoreUnavailableError``.
+    A store that several servers share implements ``take`` as one atomic operation. A
+    store that can't be reached raises ``StoreUnavailableError``.
     """
 
     @abstractmethod
@@ -51,11 +51,11 @@ class ChallengeStore(ABC):
 
     @abstractmethod
     async def take(self, nonce: str) -> datetime:
-        """Remove a nonce and return until when it was valid.
+        """Remove a nonce and return its expiry.
 
-        Of several callers exactly one gets it. Raises ``ChallengeNonceNotFoundError``.
-        A store may keep a nonce for a while after its time, so that a person who comes
-        too late is told just that.
+        Exactly one of several callers gets it. Raises ``ChallengeNonceNotFoundError``.
+        A store may keep an expired nonce for a while, so that the person reads that the
+        login took too long.
         """
 
 
@@ -66,7 +66,7 @@ class MemoryChallengeStore(ChallengeStore):
     beyond that.
     """
 
-    #: How long an expired nonce is still known as such.
+    #: How long an expired nonce is kept, to report it as expired.
     _REMEMBERED = timedelta(hours=1)
 
     def __init__(
@@ -80,7 +80,7 @@ class MemoryChallengeStore(ChallengeStore):
         return len(self._nonces)
 
     async def put(self, nonce: str, expires_at: datetime) -> None:
-        """Store a nonce, and forget those whose time is long past."""
+        """Store a nonce, and drop those that expired long ago."""
         forgotten = self._clock() - self._REMEMBERED
         while self._nonces:
             oldest = next(iter(self._nonces))
@@ -92,7 +92,7 @@ class MemoryChallengeStore(ChallengeStore):
         self._nonces[nonce] = expires_at
 
     async def take(self, nonce: str) -> datetime:
-        """Remove and return, without a moment between the two."""
+        """Remove a nonce and return its expiry, in one step."""
         try:
             return self._nonces.pop(nonce)
         except KeyError:
@@ -101,10 +101,10 @@ class MemoryChallengeStore(ChallengeStore):
             ) from None
 
 
-class Spent:
-    """What this process does not take again, for as long as a challenge is valid.
+class ReplayCache:
+    """Texts that this process accepts no second time while a challenge is valid.
 
-    It holds at most ``capacity`` texts and forgets the oldest beyond that.
+    It holds at most ``capacity`` texts and drops the oldest beyond that.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Spent:
         return text in self._until
 
     def add(self, text: str) -> None:
-        """Remember a text, and forget those whose challenges are over."""
+        """Add a text, and drop those whose challenges have expired."""
         now = self._clock()
         self._until.pop(text, None)
         while self._until:
@@ -133,11 +133,11 @@ class Spent:
 
 
 class Challenges:
-    """Gives out challenges and takes them back.
+    """Issues challenges and redeems them.
 
-    A nonce that was presented once is not looked for in the store again by this
-    process, whatever the store answered, and if it was none: a store that was away, or
-    came back with what it had held a while ago, makes no nonce work twice here.
+    This process looks a nonce up in the store once only, even if the store did not
+    answer. So a store that was unavailable, or was restored from a backup, makes no
+    nonce work twice here.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Challenges:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._spent = Spent(clock=clock)
+        self._used = ReplayCache(clock=clock)
 
     async def create(self, session: MutableMapping[str, Any]) -> str:
         """Return a new nonce of 44 characters that only this session can use."""
@@ -157,9 +157,9 @@ class Challenges:
     async def take(
         self, session: MutableMapping[str, Any], nonce: str | None = None
     ) -> str:
-        """Use up a nonce of this session, the newest when none is named.
+        """Redeem a nonce of this session, the newest if none is named.
 
-        The session is only read: the store alone says what is used up. Raises
+        The session is not changed: the store records which nonces are used. Raises
         ``ChallengeNonceNotFoundError``, ``ChallengeNonceExpiredError`` or
         ``StoreUnavailableError``.
         """
@@ -170,25 +170,25 @@ class Challenges:
             raise ChallengeNonceNotFoundError(
                 "This browser session has no such challenge open."
             )
-        if nonce in self._spent:
+        if nonce in self._used:
             raise ChallengeNonceNotFoundError("The challenge has been used already.")
-        self._spent.add(nonce)
+        self._used.add(nonce)
         expires_at = await self._store.take(nonce)
         if self._clock() >= expires_at:
             raise ChallengeNonceExpiredError("The challenge is older than 5 minutes.")
         return nonce
 
-    def spend(self, nonce: str) -> None:
-        """Have a nonce never taken here, without asking the store.
+    def invalidate(self, nonce: str) -> None:
+        """Make this process refuse a nonce, without asking the store.
 
-        For one that was presented when not even its session could be looked up.
+        For a nonce that was presented while its session could not be looked up.
         """
-        if len(nonce) == _NONCE_CHARACTERS:  # others were never given out
-            self._spent.add(nonce)
+        if len(nonce) == _NONCE_CHARACTERS:  # others were never issued
+            self._used.add(nonce)
 
     @staticmethod
     def forget(session: MutableMapping[str, Any]) -> None:
-        """Take every open challenge out of a session."""
+        """Remove all open challenges from a session."""
         session.pop(_SESSION_KEY, None)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Requests and answers, without a web framework: what its adapter translates."""
+"""HTTP requests and responses, independent of the web framework."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ __all__ = [
     "RequestRefusedError",
     "Response",
     "is_same_origin",
-    "json_answer",
+    "json_response",
     "read_body",
 ]
 
@@ -28,11 +28,11 @@ _HARDENED = (
 
 
 class BrokenBodyError(Exception):
-    """What an adapter's body raises when the client went away or spoke no HTTP."""
+    """Reading the body failed: the client disconnected or sent invalid HTTP."""
 
 
 class RequestRefusedError(Exception):
-    """A request that is refused before anybody looks at a token."""
+    """A request that is refused before its token is read."""
 
     def __init__(self, status: int, code: str, *, allow: str = "") -> None:
         super().__init__(code)
@@ -42,27 +42,27 @@ class RequestRefusedError(Exception):
 
 
 class Headers:
-    """A request's headers, whose names are the same in upper and lower case."""
+    """A request's headers. Names are case-insensitive."""
 
     def __init__(self, headers: Iterable[tuple[str, str]] = ()) -> None:
         self._headers = [(name.lower(), value) for name, value in headers]
 
     def all(self, name: str) -> list[str]:
-        """Return each value of a header, in order."""
+        """Return all values of a header, in order."""
         return [value for known, value in self._headers if known == name.lower()]
 
     def joined(self, name: str) -> str:
-        """Return the values of a header that is a list (RFC 9110 §5.3)."""
+        """Return the values of a list header, joined (RFC 9110 §5.3)."""
         return ", ".join(self.all(name))
 
 
 @dataclass(frozen=True)
 class Request:
-    """A request as the core sees it.
+    """A request to card login.
 
-    ``path`` is decoded, begins with ``/`` and lies below the prefix. ``body`` gives the
-    body's bytes as they come, and raises ``BrokenBodyError``. ``client`` is the address
-    that the framework tells.
+    ``path`` is decoded, begins with ``/`` and lies below the prefix. ``body`` streams
+    the bytes of the body, and raises ``BrokenBodyError``. ``client`` is the peer's
+    address as the framework reports it.
     """
 
     method: str
@@ -74,7 +74,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer. ``headers`` may hold ``Set-Cookie``; the length is the server's."""
+    """A response. The server adds ``Content-Length``."""
 
     status: int
     body: bytes
@@ -89,10 +89,9 @@ class Response:
         status: int = 200,
         headers: Iterable[tuple[str, str]] = (("Cache-Control", "no-store"),),
     ) -> "Response":
-        """Return an answer with the headers that protect it.
+        """Return a response with security headers.
 
-        None of ours is a page that loads more than a style, or that another may show in
-        itself.
+        Our pages load styles alone, and no other page may embed them.
         """
         return cls(
             status,
@@ -101,22 +100,22 @@ class Response:
         )
 
     def with_headers(self, *headers: tuple[str, str | None]) -> "Response":
-        """Return this answer with more headers, those that have a value."""
+        """Return this response with more headers, leaving out those that are None."""
         more = tuple((name, value) for name, value in headers if value is not None)
         return Response(self.status, self.body, self.headers + more)
 
 
-def json_answer(content: dict[str, Any], *, status: int = 200) -> Response:
-    """Return an answer in JSON, which nobody may keep."""
+def json_response(content: dict[str, Any], *, status: int = 200) -> Response:
+    """Return a response in JSON that no cache may store."""
     text = json.dumps(content, ensure_ascii=False)
     return Response.create(text, "application/json; charset=utf-8", status=status)
 
 
 def is_same_origin(headers: Headers, origin: str) -> bool:
-    """Tell whether a request that changes something came from the service's own page.
+    """Return whether a state-changing request came from the service's own page.
 
-    Browsers put ``Origin`` on every POST, and a page can't change it. What the request
-    says of its ``Host`` is not asked. A request with neither header is refused too.
+    Browsers send ``Origin`` with every POST, and a page can't change it. ``Host`` is
+    not trusted. A request with neither ``Origin`` nor ``Sec-Fetch-Site`` is refused.
     """
     site = headers.all("Sec-Fetch-Site")
     origins = headers.all("Origin")
@@ -130,7 +129,7 @@ async def read_body(
 ) -> bytes:
     """Read a whole body. Raises ``RequestRefusedError``: 400, 408 or 413.
 
-    A body that is too long is not read to its end.
+    Reading stops once the body is too long.
     """
     content = bytearray()
     try:

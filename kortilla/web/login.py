@@ -1,74 +1,45 @@
 # SPDX-License-Identifier: MIT
-"""Login without HTTP: what ``kortilla.web.http`` calls.
+"""Login without HTTP; ``kortilla.web.routes`` calls it.
 
-Each call is given the browser's session, a mutable mapping that only texts, numbers,
-lists and dictionaries go into; a new session id around ``login`` and ``logout`` is the
-caller's to make.
+Each call takes the browser's session, a mutable mapping into which only texts, numbers,
+lists and dictionaries are put. The caller makes a new session id at login and logout.
 """
 
 import logging
-import re
 from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime
 from typing import Any
 
 from kortilla.clock import utc_now
 from kortilla.errors import AuthTokenParseError, TrustConfigurationError
+from kortilla.origin import check_origin
 from kortilla.revocation import Revocation, RevocationChecker
 from kortilla.validation.identity import Identity
 from kortilla.validation.trust import Trust
 from kortilla.validation.validator import validate
-from kortilla.web.challenge import (
-    Challenges,
-    ChallengeStore,
-    MemoryChallengeStore,
-)
+from kortilla.web.challenge import Challenges, ChallengeStore, MemoryChallengeStore
 from kortilla.web.rate_limit import Attempt, RateLimit
 
-__all__ = ["LoginService", "check_origin"]
+__all__ = ["LoginService"]
 
 logger = logging.getLogger(__name__)
 
 _IDENTITY_KEY = "kortilla.identity"
-_ORIGIN = re.compile(
-    r"https://(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?P<port>:[1-9][0-9]{0,4})?"
-    r"|http://(?:localhost|127\.0\.0\.1)(?::[1-9][0-9]{0,4})?"
-)
-
-
-def check_origin(origin: str) -> str:
-    """Return a service's origin if it is written as browsers write it.
-
-    ``https://host[:port]``, in lower case, ASCII (punycode), without a path; ``http``
-    for this computer alone. Raises ``ValueError``: an origin written in another way
-    would make every signature fail.
-    """
-    if (
-        len(origin) > 255
-        or not _ORIGIN.fullmatch(origin)
-        or (origin.startswith("https:") and origin.endswith(":443"))
-        or (origin.startswith("http:") and origin.endswith(":80"))
-    ):
-        raise ValueError(
-            f"{origin!r} is not an origin as browsers write it, such as "
-            "'https://service.example'."
-        )
-    return origin
 
 
 class LoginService:
-    """One service's login: its origin, whom it trusts, and its open challenges.
+    """The login of one service: its origin, its trusted CAs and its open challenges.
 
-    ``revocation`` says how revoked cards are found out. Unless it is given, a service
-    with production trust makes a ``Revocation()`` of its own, which refuses whom it
-    can't check, and one with test trust asks nobody. ``challenges`` is the store of
-    nonces; a service on several servers gives one that they share. ``rate_limit`` is
-    asked before each attempt. ``clock`` returns the time with its zone.
+    ``revocation`` checks whether cards are revoked. By default a service with
+    production trust makes its own ``Revocation()``, which refuses a login that it can't
+    check; a service with test trust checks nothing. ``challenges`` is the store of
+    nonces; several servers need one that they share. ``rate_limit`` is called before
+    each attempt. ``clock`` returns the time with its zone.
 
-    Its ``trust`` and ``revocation`` are for the other calls of the service too, such as
-    those that verify signatures: a checker keeps lists, answers and connections.
+    Use ``trust`` and ``revocation`` for the service's other calls too, such as those
+    that verify signatures: the checker keeps CRLs, OCSP answers and connections.
 
-    ``close`` it when the service ends; each adapter says what does.
+    Call ``close`` when the service ends; each adapter documents how it does that.
     """
 
     def __init__(
@@ -99,15 +70,15 @@ class LoginService:
         self._challenges = Challenges(challenges, clock=clock)
 
     async def close(self) -> None:
-        """Close what the service made itself; a second call does nothing.
+        """Close what the service made; a second call does nothing.
 
-        A revocation checker, a store or a limit that it was given is not its to close.
+        The caller closes the revocation checker, store and limit that it passed in.
         """
         if self._own_revocation is not None:
             await self._own_revocation.close()
 
     async def admit(self, attempt: Attempt) -> None:
-        """Ask the service's limit. Raises ``RateLimitedError``."""
+        """Apply the service's rate limit. Raises ``RateLimitedError``."""
         if self._rate_limit is not None:
             await self._rate_limit(attempt)
 
@@ -122,12 +93,12 @@ class LoginService:
         *,
         nonce: str | None = None,
     ) -> Identity:
-        """Use up the session's nonce and validate the token against it.
+        """Redeem the session's nonce and validate the token against it.
 
         ``token`` is what the browser sent, of any type. ``nonce`` says which of the
-        session's open challenges the token answers; the newest, unless given. The
-        session is left as it was: the adapter makes a new one and calls
-        ``set_identity`` on it. Raises ``RelyingPartyError``.
+        session's open challenges the token answers; by default the newest. The session
+        is not changed: the adapter makes a new one and calls ``set_identity`` on it.
+        Raises ``RelyingPartyError``.
         """
         nonce = await self._challenges.take(session, nonce)
         if not isinstance(token, Mapping):
@@ -143,18 +114,18 @@ class LoginService:
         logger.info("A person logged in with a card of %s.", identity.issuer)
         return identity
 
-    def spend(self, nonce: str) -> None:
-        """Have a nonce that was presented, and could not be looked up, never work."""
-        self._challenges.spend(nonce)
+    def invalidate(self, nonce: str) -> None:
+        """Make this process refuse a nonce that could not be looked up."""
+        self._challenges.invalidate(nonce)
 
     @staticmethod
     def forget_challenges(session: MutableMapping[str, Any]) -> None:
-        """Take the open challenges out of a session."""
+        """Remove the open challenges from a session."""
         Challenges.forget(session)
 
     @staticmethod
     def set_identity(session: MutableMapping[str, Any], identity: Identity) -> None:
-        """Make a new, empty session the session of this person."""
+        """Record in a new, empty session who logged in."""
         session[_IDENTITY_KEY] = identity.to_json()
 
     @staticmethod

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Where a service limits how often somebody may try.
+"""Rate limits of a service.
 
-The limit is the service's own: it knows what stands in front of it. ``RateLimit`` is
-what it implements; ``FixedWindowLimit`` does for one process.
+A service implements ``RateLimit`` itself, since it knows the proxies in front of it.
+``FixedWindowLimit`` suits a service of one process.
 """
 
 import ipaddress
@@ -21,12 +21,12 @@ __all__ = ["Attempt", "FixedWindowLimit", "RateLimit"]
 
 @dataclass(frozen=True)
 class Attempt:
-    """Somebody calls one of the routes that take a POST.
+    """A request to one of the POST routes.
 
-    ``route`` is ``challenge``, ``login`` or ``logout``. ``client`` is the address that
-    the web framework tells: **behind a proxy it is the proxy's**, unless framework or
-    server are told to believe what the proxy says of the client. ``session_id`` is what
-    the cookie says and nobody has checked, or None.
+    ``route`` is ``challenge``, ``login`` or ``logout``. ``client`` is the peer's
+    address as the web framework reports it: **behind a proxy it is the proxy's**,
+    unless the framework or the server is configured to trust the proxy's headers.
+    ``session_id`` comes from the cookie, unverified, or is None.
     """
 
     route: str
@@ -35,12 +35,12 @@ class Attempt:
 
 
 class RateLimit(Protocol):
-    """What is asked before the body of a request is read or a store is asked."""
+    """Called before the body of a request is read and before a store is used."""
 
     async def __call__(self, attempt: Attempt) -> None:
-        """Return when the attempt may go on.
+        """Return if the attempt is allowed.
 
-        Raises ``RateLimitedError``, which the client gets as 429 with ``Retry-After``.
+        Raises ``RateLimitedError``; the response is 429 with ``Retry-After``.
         """
         ...
 
@@ -54,10 +54,10 @@ class _Window:
 class FixedWindowLimit:
     """At most ``limit`` attempts of one client on one route in ``seconds``.
 
-    A client is an IPv4 address, or the first 64 bits of an IPv6 address: the rest
-    anybody chooses as often as they like. It counts in this process alone, for at most
-    ``capacity`` clients and routes; the counts that began first are forgotten beyond
-    that. Attempts without an address share one count. ``clock`` returns seconds.
+    A client is an IPv4 address, or the first 64 bits of an IPv6 address, since a client
+    chooses the rest freely. It counts in this process alone, for at most ``capacity``
+    clients and routes, and drops the oldest counts beyond that. Attempts without an
+    address share one count. ``clock`` returns seconds.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class FixedWindowLimit:
 
 
 def _network_of(client: str | None) -> str | None:
-    """Return what one client can't choose of its address; what is none stays."""
+    """Return the part of an address that a client can't choose, or other text as is."""
     try:
         address = ipaddress.ip_address(client or "")
     except ValueError:

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Card login over HTTP, for any web framework: what its adapters have in common.
+"""The routes of card login, for the adapters of all web frameworks.
 
-The routes, below a prefix that the adapter knows:
+Below a prefix that the adapter chooses:
 
-- ``POST challenge`` with ``{}`` answers ``{"nonce"}``
-- ``POST login`` with ``{"authToken", "nonce"?}`` answers ``{"name", "satu"}``
-- ``POST logout`` with ``{}`` answers ``{}``
-- ``GET static/kortilla.js`` is the page's client, which knows these routes
+- ``POST challenge`` with ``{}`` returns ``{"nonce"}``
+- ``POST login`` with ``{"authToken", "nonce"?}`` returns ``{"name", "satu"}``
+- ``POST logout`` with ``{}`` returns ``{}``
+- ``GET static/kortilla.js`` is the client for the page, which knows these routes
 - ``GET openapi.json`` describes them
 
-A refusal is a 4xx, or 503 while a store is away, with ``{"error": {"code",
-"message"}}`` whose message tells the person what to do in the language of
-Accept-Language; a request that asks for HTML gets it as a page.
+An error is a 4xx, or 503 while a store is unavailable, with ``{"error": {"code",
+"message"}}``. The message tells the person what to do, in the language of
+Accept-Language. A request that accepts HTML gets a page.
 """
 
 from collections.abc import Awaitable, Callable
@@ -24,19 +24,19 @@ from kortilla.errors import (
 )
 from kortilla.validation import strict_json
 from kortilla.validation.identity import Identity
-from kortilla.web.challenge import Spent
+from kortilla.web.challenge import ReplayCache
+from kortilla.web.error_responses import error_response
 from kortilla.web.http import (
     Headers,
     Request,
     RequestRefusedError,
     Response,
     is_same_origin,
-    json_answer,
+    json_response,
     read_body,
 )
 from kortilla.web.login import LoginService
 from kortilla.web.rate_limit import Attempt
-from kortilla.web.refusals import refuse
 from kortilla.web.sessions import (
     BrowserSessions,
     MemorySessionStore,
@@ -45,19 +45,19 @@ from kortilla.web.sessions import (
 )
 from kortilla.web.static_files import packaged_files
 
-__all__ = ["MAX_BODY_BYTES", "PROBES", "LoginRoutes", "taken"]
+__all__ = ["MAX_BODY_BYTES", "PROBES", "LoginRoutes", "route_conflict"]
 
-#: A token has at most 10,000 characters; the rest is room for its frame.
+#: A token has at most 10,000 characters; the rest is room for the JSON around it.
 MAX_BODY_BYTES = 16 * 1024
-#: Requests below the prefix that an application must let come through to card login.
+#: Requests below the prefix that must reach card login; the adapters check it.
 PROBES = (("POST", "challenge"), ("GET", "static/kortilla.js"))
 
 
 class LoginRoutes:
-    """A service's login as requests and answers.
+    """A service's login as HTTP requests and responses.
 
-    ``sessions`` is where the sessions are; in memory, unless given. A body that has not
-    come within ``body_seconds`` is not waited for.
+    ``sessions`` is the session store; by default it is in memory. A request whose body
+    takes longer than ``body_seconds`` is refused.
     """
 
     def __init__(
@@ -73,26 +73,29 @@ class LoginRoutes:
             secure=service.origin.startswith("https:"),
         )
         self._body_seconds = body_seconds
-        #: Ids of sessions whose login could not be looked up; see ``_login``.
-        self._unclear = Spent()
+        #: Sessions with a login that the store could not confirm (``_load_for_login``).
+        self._unclear = ReplayCache()
         self._actions: dict[str, Callable[[Request], Awaitable[Response]]] = {
             "/challenge": self._challenge,
             "/login": self._login,
             "/logout": self._logout,
         }
 
-    async def answer(self, request: Request) -> Response:
-        """Answer a request below the prefix. Raises nothing that a client can cause."""
+    async def handle(self, request: Request) -> Response:
+        """Return the response to a request below the prefix.
+
+        Raises no error that a client can cause.
+        """
         try:
             if action := self._actions.get(request.path):
                 _check_method(request, "POST")
                 return await action(request)
             if file := packaged_files().get(request.path):
                 _check_method(request, "GET, HEAD")
-                return file.answer(request.headers)
+                return file.response(request.headers)
             raise RequestRefusedError(404, "NOT_FOUND")
         except (RelyingPartyError, RequestRefusedError) as error:
-            return refuse(error, request.headers)
+            return error_response(error, request.headers)
 
     async def read_body(self, request: Request) -> bytes:
         """Read a body within its limits. Raises ``RequestRefusedError``."""
@@ -101,17 +104,17 @@ class LoginRoutes:
         )
 
     async def current_identity(self, headers: Headers) -> Identity | None:
-        """Return who is logged in where a request with these headers comes from.
+        """Return the person who is logged in in the session of these headers, or None.
 
-        Raises ``StoreUnavailableError``: that is not the same as nobody.
+        Raises ``StoreUnavailableError`` when the store can't tell.
         """
         session = await self._sessions.load(headers.all("Cookie"))
         return LoginService.identity(session.data)
 
     async def end_session(self, headers: Headers) -> str:
-        """End the session of these headers, and return the ``Set-Cookie`` that says so.
+        """End the session of these headers, and return the ``Set-Cookie`` for it.
 
-        Raises ``StoreUnavailableError``, and the session goes on.
+        Raises ``StoreUnavailableError``; the session then continues.
         """
         return await self._sessions.end(
             await self._sessions.load(headers.all("Cookie"))
@@ -128,7 +131,7 @@ class LoginRoutes:
             cookie = await self._sessions.replace(session, session.data)
         else:
             cookie = await self._sessions.save(session)
-        return json_answer({"nonce": nonce}).with_headers(("Set-Cookie", cookie))
+        return json_response({"nonce": nonce}).with_headers(("Set-Cookie", cookie))
 
     async def _login(self, request: Request) -> Response:
         body = await self._read_json(request, allowed={"authToken", "nonce"})
@@ -143,7 +146,7 @@ class LoginRoutes:
         self.service.set_identity(data, identity)
         cookie = await self._sessions.replace(session, data)
         name = f"{identity.given_names} {identity.surname}"
-        return json_answer({"name": name, "satu": identity.satu}).with_headers(
+        return json_response({"name": name, "satu": identity.satu}).with_headers(
             ("Set-Cookie", cookie)
         )
 
@@ -152,12 +155,12 @@ class LoginRoutes:
         try:
             session = await self._sessions.load(cookies)
         except StoreUnavailableError:
-            # A nonce that was presented is used up, even where nobody can look it up.
-            # One that was not named is some nonce of this session: none of them works
-            # here any more.
+            # A nonce that was presented is used up, even while the store is
+            # unavailable. A request that names none means one of this session's, so
+            # this process accepts none of them any more.
             session_id = self._sessions.id_of(cookies)
             if nonce is not None:
-                self.service.spend(nonce)
+                self.service.invalidate(nonce)
             elif session_id is not None:
                 self._unclear.add(session_id)
             raise
@@ -170,7 +173,7 @@ class LoginRoutes:
     async def _logout(self, request: Request) -> Response:
         await self._read_json(request, allowed=set())
         cookie = await self.end_session(request.headers)
-        return json_answer({}).with_headers(("Set-Cookie", cookie))
+        return json_response({}).with_headers(("Set-Cookie", cookie))
 
     async def _read_json(
         self, request: Request, *, allowed: set[str]
@@ -199,8 +202,8 @@ class LoginRoutes:
         return content
 
 
-def taken(path: str, by: str) -> RuntimeError:
-    """Return the error of an application in which something else has a path of ours."""
+def route_conflict(path: str, by: str) -> RuntimeError:
+    """Return the error for an application that has another route on a path of ours."""
     return RuntimeError(
         f"Card login can't be reached: {by} takes {path} before it does. Add that "
         "after card login, or choose another prefix."

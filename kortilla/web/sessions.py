@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Browser sessions held by the server, under a random id in a cookie.
 
-The cookie holds the id and nothing else, so that logging out ends a session for good
-and no copy of a cookie brings an older state back.
+The cookie holds the id alone. So a logout ends the session for good, and no copy of a
+cookie restores an older state.
 """
 
 import json
@@ -40,7 +40,7 @@ class Session:
 
 
 class SessionStore(ABC):
-    """Where sessions are. What is in one can be written as JSON.
+    """Stores sessions, whose content can be written as JSON.
 
     A store that can't be reached raises ``StoreUnavailableError``.
     """
@@ -95,7 +95,7 @@ class MemorySessionStore(SessionStore):
         return len(self._entries)
 
     async def create(self, data: dict[str, Any]) -> str:
-        """Store a new session, and end those that nobody uses any more."""
+        """Store a new session, and end the expired ones."""
         now = self._clock()
         while self._entries:
             oldest = next(iter(self._entries))
@@ -134,23 +134,22 @@ class MemorySessionStore(SessionStore):
 class BrowserSessions:
     """Sessions as cookies carry them, without a web framework.
 
-    Whatever makes or ends a session returns the text of the ``Set-Cookie`` header that
-    tells the browser. ``secure`` is False only for http on this computer. The cookie is
-    HttpOnly and SameSite=Lax: links from elsewhere find the person logged in, while
-    requests that change something are checked by ``kortilla.web.http``.
+    The methods that make or end a session return the value of a ``Set-Cookie`` header.
+    ``secure`` is False only for http on this computer. The cookie is HttpOnly and
+    SameSite=Lax: a person who follows a link from another site is still logged in, and
+    ``kortilla.web.http.is_same_origin`` checks the requests that change something.
     """
 
     def __init__(self, store: SessionStore, *, secure: bool = True) -> None:
         self._store = store
-        # Browsers hold a __Host- cookie to this very host, https and the path /.
+        # Browsers bind a __Host- cookie to this very host, https and the path /.
         self.cookie_name = "__Host-kortilla-session" if secure else "kortilla-session"
         self._attributes = "HttpOnly; Path=/; SameSite=Lax" + "; Secure" * secure
 
     def id_of(self, cookies: Iterable[str]) -> str | None:
-        """Return the session id that a request's ``Cookie`` headers name, unchecked.
+        """Return the session id in a request's ``Cookie`` headers, unverified.
 
-        None where there is none in the form of an id, or more than one: no browser
-        sends two, and nothing says which would be meant.
+        None if there is none of the right form, or more than one: no browser sends two.
         """
         ids = [
             value.strip()
@@ -161,9 +160,9 @@ class BrowserSessions:
         return ids[0] if len(ids) == 1 and _SESSION_ID.fullmatch(ids[0]) else None
 
     async def load(self, cookies: Iterable[str]) -> Session:
-        """Return the session of a request's cookies; a new one if there is none.
+        """Return the session of a request's cookies, or a new one.
 
-        An id that the server did not give is never taken over.
+        An id that the server did not issue is never adopted (session fixation).
         """
         session_id = self.id_of(cookies)
         if session_id is not None:
@@ -173,7 +172,7 @@ class BrowserSessions:
         return Session()
 
     async def save(self, session: Session) -> str | None:
-        """Store a session that was changed; a new one needs its cookie, if any."""
+        """Store a changed session. Returns the cookie for a new one."""
         if session.id is not None:
             await self._store.save(session.id, session.data)
             return None
@@ -181,15 +180,15 @@ class BrowserSessions:
         return f"{self.cookie_name}={session.id}; {self._attributes}"
 
     async def replace(self, session: Session, data: dict[str, Any]) -> str | None:
-        """End a session and begin another, under a new id, with ``data`` in it."""
-        # In this order: whatever fails between the two leaves nobody logged in.
+        """End a session and begin another with a new id, which holds ``data``."""
+        # In this order, so that a failure between the two leaves nobody logged in.
         await self._end(session)
         return await self.save(Session(data))
 
     async def end(self, session: Session) -> str:
-        """End a session, and take its cookie away."""
+        """End a session. Returns the header that deletes its cookie."""
         await self._end(session)
-        # With Secure, or browsers would ignore it for a __Host- cookie.
+        # Without Secure, browsers would ignore it for a __Host- cookie.
         return f'{self.cookie_name}=""; Max-Age=0; {self._attributes}'
 
     async def _end(self, session: Session) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The files of the page's client, as they are served."""
+"""The files of the page's client, and how they are served."""
 
 import hashlib
 import mimetypes
@@ -12,19 +12,19 @@ from kortilla.web.http import Headers, Response
 
 __all__ = ["File", "packaged_files"]
 
-# What a system thinks of these differs: script of another type is not run.
+# Systems disagree on these, and a browser runs no script of another type.
 _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json; charset=utf-8",
 }
-#: What of the client's folder a page loads; the rest is for its npm package.
+#: The files of the client's folder that pages load; the others are for npm.
 _SERVED = {".js", ".css", ".html"}
 _PACKAGE = Path(str(resources.files("kortilla")))
 
 
 @dataclass(frozen=True)
 class File:
-    """A file, held in memory: no path is ever made of what a request says."""
+    """A file in memory, so that no path is ever built from a request."""
 
     content: bytes
     content_type: str
@@ -32,14 +32,14 @@ class File:
 
     @classmethod
     def read(cls, path: Path) -> "File":
-        """Read a file of ours."""
+        """Read a file of this package."""
         content = path.read_bytes()
         kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
         tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
         return cls(content, kind or "application/octet-stream", tag)
 
-    def answer(self, headers: Headers) -> Response:
-        """Return the file, or 304 for who has it already (RFC 9110 §13.1.2)."""
+    def response(self, headers: Headers) -> Response:
+        """Return the file, or 304 if the client has it (RFC 9110 §13.1.2)."""
         mine = (("ETag", self.tag), ("Cache-Control", "no-cache"))
         known = {tag.strip() for tag in headers.joined("If-None-Match").split(",")}
         if known & {self.tag, f"W/{self.tag}"}:
@@ -49,7 +49,7 @@ class File:
 
 @cache
 def packaged_files() -> dict[str, File]:
-    """Return what the package serves, by path below the prefix."""
+    """Return the files that are served, by path below the prefix."""
     folder = _PACKAGE / "client"
     files = {
         f"/static/{path.relative_to(folder).as_posix()}": File.read(path)

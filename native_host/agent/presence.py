@@ -11,9 +11,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import platformdirs
-
-from native_host.operations.activation_offers import forget_all, runtime_folder
+from native_host.operations.activation_offers import forget_all
+from native_host.paths import (
+    runtime_folder,
+    session_folder,
+    user_config_folder,
+    user_data_folder,
+)
 
 __all__ = [
     "UNIT",
@@ -104,7 +108,8 @@ def start() -> bool:
     Where systemd does not look after a session with a screen, on which a window could
     be shown, the agent starts with the next one.
     """
-    if not Path(os.environ.get("XDG_RUNTIME_DIR", "/nowhere"), "systemd").is_dir():
+    session = session_folder()
+    if session is None or not (session / "systemd").is_dir():
         return False
     return (
         _systemctl("daemon-reload")
@@ -140,11 +145,8 @@ def _running_process() -> int | None:
 
 
 def _lock_path() -> Path:
-    folder = runtime_folder()
-    if folder is None:
-        folder = platformdirs.user_data_path("kortilla", appauthor=False)
-    return folder / "agent.lock"
+    return (runtime_folder() or user_data_folder()) / "agent.lock"
 
 
 def _switch() -> Path:
-    return platformdirs.user_config_path("kortilla", appauthor=False) / "agent-disabled"
+    return user_config_folder() / "agent-disabled"

@@ -1,2 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Writes the native-messaging manifests where each browser looks for them."""
+"""What browsers have to know of Kortilla.
+
+``native_messaging`` writes the manifests of the host. ``pkcs11`` shows the card as a
+token. Both use the modules of this folder.
+"""

@@ -9,12 +9,11 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-import platformdirs
-
 from native_host.browsers import files
 from native_host.browsers.errors import InstallError
-from native_host.browsers.p11_kit import is_ours, module_path
+from native_host.browsers.pkcs11.p11_kit import is_ours, module_path
 from native_host.browsers.table import Level
+from native_host.paths import user_data_folder
 
 __all__ = [
     "launcher_path",
@@ -74,7 +73,7 @@ def remove_folders(level: Level, root: Path = _ROOT) -> None:
 def _own_folder(level: Level, root: Path) -> Path:
     if level == "system":
         return root / _SYSTEM_FOLDER
-    return platformdirs.user_data_path("kortilla", appauthor=False) / "host"
+    return user_data_folder() / "host"
 
 
 def _record(level: Level, root: Path) -> Path:

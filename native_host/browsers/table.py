@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The browsers and their places on this system, out of ``browsers.toml``."""
 
-import os
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -11,10 +10,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from native_host.browsers.errors import InstallError
-from native_host.browsers.hosts import Family, data_folder
+from native_host.browsers.templates import template
+from native_host.paths import xdg_config_home
 
-__all__ = ["Browser", "Confined", "Level", "browser_names", "browsers"]
+__all__ = ["Browser", "Confined", "Family", "Level", "browser_names", "browsers"]
 
+Family = Literal["chromium", "firefox"]
 Level = Literal["user", "system"]
 
 
@@ -47,7 +48,7 @@ class Browser:
 
 @cache
 def _table() -> dict[str, dict[str, Any]]:
-    return tomllib.loads((data_folder() / "browsers.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(template("browsers.toml"))
 
 
 def browser_names() -> tuple[str, ...]:
@@ -107,8 +108,6 @@ def _confined(entry: dict[str, Any], root: Path) -> tuple[Confined, ...]:
 
 
 def _path(text: str, root: Path) -> Path:
-    home = Path.home()
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config")
     if text.startswith("/"):
         return root / text.lstrip("/")
-    return Path(text.format(home=home, config=config))
+    return Path(text.format(home=Path.home(), config=xdg_config_home()))

@@ -23,7 +23,7 @@ from native_host.config import Config
 
 if TYPE_CHECKING:
     from native_host.cli.run import OpenPrompt
-    from native_host.operations.manage import PinsSet
+    from native_host.operations.set_pin import PinsSet
 
 __all__ = ["card"]
 
@@ -76,7 +76,7 @@ def change_pin(
 ) -> None:
     """Change PIN1 or PIN2."""
     from native_host.card.keys import PinRole
-    from native_host.operations.change_pin import change_pin as operation
+    from native_host.operations.set_pin import change_pin as operation
 
     config = configured(card=card, prompt=prompt)
     _manage(partial(operation, role=PinRole[pin.upper()]), config, lang)
@@ -92,7 +92,7 @@ def unblock(
 ) -> None:
     """Unlock PIN1 or PIN2 with the PUK, and set it anew."""
     from native_host.card.keys import PinRole
-    from native_host.operations.unblock import unblock as operation
+    from native_host.operations.set_pin import unblock as operation
 
     config = configured(card=card, prompt=prompt)
     _manage(partial(operation, role=PinRole[pin.upper()]), config, lang)
@@ -114,13 +114,14 @@ async def _managed(
 ) -> dict[str, str]:
     from native_host.environment import open_source
     from native_host.languages import choose_language
-    from native_host.operations.manage import ManageRequest
+    from native_host.operations.prompting import Context
+    from native_host.operations.set_pin import ManageRequest
     from native_host.pin_prompt.prompt import PromptError
 
     request = ManageRequest(language=choose_language(config.language, lang))
     prompt = open_prompt()
     async with open_source(config) as source:
-        done = await operation(request, source=source, prompt=prompt)
+        done = await operation(Context(source, prompt), request)
     if config.prompt == "window":
         # It stays until the person has read it; what was done is done.
         with suppress(PromptError):

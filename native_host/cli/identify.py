@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -48,23 +48,22 @@ def identify(
 
 async def _identify(
     config: Config, origin: str, nonce: str, lang: str | None, open_prompt: OpenPrompt
-) -> dict[str, str]:
+) -> dict[str, Any]:
     from native_host.environment import open_source
     from native_host.languages import choose_language
-    from native_host.messaging.caller import program_in_place_of_browser
-    from native_host.messaging.models import WebEidAuthenticateArguments, check
     from native_host.operations.authenticate import AuthenticateRequest, authenticate
+    from native_host.operations.prompting import Context
     from native_host.origin import check_origin
+    from native_host.processes import program_in_place_of_browser
+    from native_host.results import token_fields
 
-    asked = check(
-        WebEidAuthenticateArguments,
-        {"challengeNonce": nonce, "origin": origin, "lang": lang},
-    )
     request = AuthenticateRequest(
-        origin=check_origin(asked.origin, allow_localhost=config.allow_localhost),
-        challenge_nonce=asked.challenge_nonce,
-        language=choose_language(config.language, asked.lang),
+        origin=check_origin(origin, allow_localhost=config.allow_localhost),
+        challenge_nonce=nonce,
+        language=choose_language(config.language, lang),
         caller=program_in_place_of_browser(),
     )
+    request.check()
     async with open_source(config) as source:
-        return await authenticate(request, source=source, prompt=open_prompt())
+        token = await authenticate(Context(source, open_prompt()), request)
+    return token_fields(token)

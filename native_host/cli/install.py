@@ -14,8 +14,8 @@ from native_host.cli.pkcs11_words import change_words
 from native_host.config import load_config
 
 if TYPE_CHECKING:
-    from native_host.browsers.installation import Report
-    from native_host.browsers.pkcs11 import Report as TokenReport
+    from native_host.browsers.native_messaging.installation import Report
+    from native_host.browsers.pkcs11.setup import Report as TokenReport
     from native_host.browsers.table import Level
 
 __all__ = ["install", "uninstall"]
@@ -59,7 +59,7 @@ def install(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     The agent, which notices a new card, then starts with each login.
     """
     from native_host.agent import presence
-    from native_host.browsers import installation
+    from native_host.browsers.native_messaging import installation
 
     report = installation.install(
         browser,
@@ -80,7 +80,8 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     For all browsers, pkcs11 is disabled too.
     """
     from native_host.agent import presence
-    from native_host.browsers import installation, pkcs11
+    from native_host.browsers.native_messaging import installation
+    from native_host.browsers.pkcs11 import setup as pkcs11
 
     token = None if browser or system else pkcs11.disable()
     if token and not dry_run:

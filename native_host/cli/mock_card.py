@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from native_host.cli.output import print_result, say
+from native_host.mock_card.errors import host_errors
 
 if TYPE_CHECKING:
-    from native_host.mock_card.state import MockCardState
+    from kortilla.testing.state import MockCardState
 
 __all__ = ["mock_card"]
 
@@ -41,9 +42,10 @@ def mock_card() -> None:
     help="The state that the card is in.",
 )
 @click.option("--force", is_flag=True, help="Throw away a mock card that is there.")
+@host_errors()
 def new(profile: str, state: str, force: bool) -> None:
     """Make a mock card with keys, a test CA and the testers' PINs."""
-    from native_host.mock_card.state import MockCardState
+    from kortilla.testing.state import MockCardState
 
     card = MockCardState.create(profile=profile, state=state, replace=force)
     say(f"Made a mock card in {card.folder}: {_codes(card)}.")
@@ -51,14 +53,14 @@ def new(profile: str, state: str, force: bool) -> None:
 
 
 def _codes(card: MockCardState) -> str:
-    """Return the PINs and codes that a card was just made with, for the tester."""
+    """Return the PINs and codes of a new card, for the tester."""
     data = card.read()
     pins = [
         f"{name} {pin.value}"
         for name, pin in (("PIN1", data.pin1), ("PIN2", data.pin2))
         if pin.changed
     ]
-    # What is not activated is the code itself, or blocked until the PUK sets it.
+    # A PIN that is not activated is the code itself, or blocked until the PUK sets it.
     codes = {
         pin.value if pin.tries else data.puk.value
         for pin in (data.pin1, data.pin2)
@@ -69,9 +71,10 @@ def _codes(card: MockCardState) -> str:
 
 
 @mock_card.command()
+@host_errors()
 def show() -> None:
     """Show the mock card: its holder, state, tries, certificates and faults."""
-    from native_host.mock_card.state import MockCardState
+    from kortilla.testing.state import MockCardState
 
     print_result(MockCardState.open().describe())
 
@@ -136,6 +139,7 @@ def show() -> None:
 @click.option("--clear", is_flag=True, help="Let no fault come.")
 @click.option("--pull", is_flag=True, help="Take the card out, now.")
 @click.option("--insert", is_flag=True, help="Put the card in, and its reader.")
+@host_errors()
 def fault(
     *,
     name: str | None,
@@ -152,8 +156,8 @@ def fault(
     A host or a served card that runs already takes it. Faults are added to those that
     are to come; of several that are due the first one strikes.
     """
-    from native_host.mock_card.faults import Fault, dump
-    from native_host.mock_card.state import MockCardState
+    from kortilla.testing.faults import Fault, dump
+    from kortilla.testing.state import MockCardState
 
     if sum((name is not None, show_list, clear, pull, insert)) != 1:
         raise click.UsageError(
@@ -179,11 +183,12 @@ def fault(
     show_default=True,
     help="Where the virtual reader of vsmartcard listens.",
 )
+@host_errors()
 def serve(port: int) -> None:
     """Put the mock card in a virtual PC/SC reader until Ctrl-C."""
+    from kortilla.testing.state import MockCardState
     from native_host.card.errors import PcscUnavailableError
     from native_host.mock_card.card import MockCard
-    from native_host.mock_card.state import MockCardState
     from native_host.mock_card.vpcd import VirtualReader
 
     card = MockCardState.open()

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla pkcs11``: the card as a token, for services that ask the browser itself.
+"""``kortilla pkcs11``: the card as a token, for TLS client certificates in browsers.
 
-Without a subcommand standard output is the wire to the program that started it: nothing
-else is ever printed there, and every error goes to standard error.
+Without a subcommand, standard output is the connection to the program that started it.
+Nothing else is ever printed there. Every error goes to standard error.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import click
 
 from native_host.cli.output import print_result, say
 from native_host.cli.pkcs11_words import change_words, status_words
+from native_host.commands import missing
 from native_host.config import load_config
 from native_host.errors import (
     InvalidArgumentError,
@@ -26,9 +27,9 @@ from native_host.errors import (
 from native_host.log import log_unexpected
 
 if TYPE_CHECKING:
-    from native_host.browsers.hosts import Family
-    from native_host.browsers.pkcs11 import Plan
-    from native_host.operations.login_servers import RunningServer
+    from native_host.browsers.pkcs11.setup import Plan
+    from native_host.browsers.table import Family
+    from native_host.pkcs11.control import RunningServer
 
 __all__ = ["confirm", "pkcs11"]
 
@@ -78,7 +79,7 @@ _dry_run_option = click.option(
 @_dry_run_option
 def enable(browser: str, yes: bool, dry_run: bool) -> None:
     """Show the card to browsers, for login with a client certificate."""
-    from native_host.browsers import pkcs11 as token
+    from native_host.browsers.pkcs11 import setup as token
 
     _carry_out(token.enable(_families(browser)), yes=yes, dry_run=dry_run)
 
@@ -89,7 +90,7 @@ def enable(browser: str, yes: bool, dry_run: bool) -> None:
 @_dry_run_option
 def disable(browser: str, yes: bool, dry_run: bool) -> None:
     """Take back what enable wrote, and nothing else."""
-    from native_host.browsers import pkcs11 as token
+    from native_host.browsers.pkcs11 import setup as token
 
     _carry_out(token.disable(_families(browser)), yes=yes, dry_run=dry_run)
 
@@ -98,7 +99,7 @@ def disable(browser: str, yes: bool, dry_run: bool) -> None:
 @_browsers_option
 def status(browser: str) -> None:
     """Say which browsers see the card."""
-    from native_host.browsers import pkcs11 as token
+    from native_host.browsers.pkcs11 import setup as token
 
     result = token.status()
     families = _families(browser) or _FAMILIES
@@ -122,9 +123,9 @@ def prepare(browser: Family | None) -> None:
 
 async def _prepare(family: Family | None) -> dict[str, Any]:
     from native_host.browsers.table import browsers
-    from native_host.operations import login_servers
+    from native_host.pkcs11 import control
 
-    servers = await login_servers.running_servers()
+    servers = await control.running_servers()
     if family is not None:
         titles = {each.title for each in browsers("user") if each.family == family}
         servers = [each for each in servers if each.program in titles]
@@ -135,7 +136,7 @@ async def _prepare(family: Family | None) -> dict[str, Any]:
         )
     server = servers[0] if len(servers) == 1 else _choice(servers)
     say(f"Kortilla's window asks for PIN1, for {server.program}.")
-    await login_servers.prepare_login(server)
+    await control.prepare_login(server)
     say(f"Log in with {server.program} within two minutes.")
     return {"program": server.program, "pid": server.program_pid}
 
@@ -155,11 +156,11 @@ def _choice(servers: list[RunningServer]) -> RunningServer:
 
 
 def _serve() -> int:
-    # Whatever happens, main() must have nothing to print.
+    # main() must have nothing to print.
     try:
         if sys.stdin.isatty():
             say("Programs start this. People want kortilla pkcs11 --help.")
-        from native_host.pkcs11.serve import serve_stdio
+        from native_host.pkcs11.service import serve_stdio
 
         return serve_stdio(load_config())
     except KortillaError as error:
@@ -167,13 +168,16 @@ def _serve() -> int:
     except KeyboardInterrupt:
         pass
     except Exception as error:
-        log_unexpected(logger, error)
+        if words := missing(error, "host"):
+            say(words)
+        else:
+            log_unexpected(logger, error)
     return 1
 
 
 def _listen() -> int:
-    from native_host.operations.activation_offers import runtime_folder
-    from native_host.pkcs11.serve import serve_socket
+    from native_host.paths import runtime_folder
+    from native_host.pkcs11.service import serve_socket
 
     config = load_config()
     folder = runtime_folder()
@@ -190,9 +194,9 @@ def _listen() -> int:
 
 
 def confirm(plan: Plan) -> None:
-    """Ask whether to go on while a browser has open what changes.
+    """Ask whether to go on while a browser is open that uses the files to change.
 
-    Raises ``BrowserRunningError`` where nobody can be asked, or somebody says no.
+    Raises ``BrowserRunningError`` without a terminal, or when the answer is no.
     """
     from native_host.browsers.errors import BrowserRunningError
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from native_host.browsers.pkcs11 import Report
+    from native_host.browsers.pkcs11.setup import Report
 
 __all__ = ["change_words", "status_words"]
 
@@ -76,7 +76,7 @@ def change_words(report: Report, *, dry_run: bool) -> Iterator[str]:
 
 
 def status_words(status: dict[str, Any]) -> Iterator[str]:
-    """Return what ``browsers.pkcs11.status`` found, in words."""
+    """Return what ``browsers.pkcs11.setup.status`` found, in words."""
     state = status["module"]["state"]
     for each in status["browsers"]:
         title = _TITLES[each["browser"]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs an operation that asks a person, so that it can be told to end at any time."""
+"""Runs an operation that asks a person, and that a signal can end at any time."""
 
 import asyncio
 import signal
@@ -18,15 +18,15 @@ T = TypeVar("T")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-#: Opens the prompt that is configured, once.
+#: Opens the configured prompt, once.
 OpenPrompt = Callable[[], Prompt]
 
 
 def run_with_prompt(config: Config, work: Callable[[OpenPrompt], Awaitable[T]]) -> T:
     """Run ``work``, which opens the prompt; it is closed at the end.
 
-    A signal cancels as the person would, so that what stood in the way, and what has
-    been signed, is told; a second one ends it at once. Raises ``KeyboardInterrupt``.
+    A signal cancels as the person would, so that the obstacle and the signatures so far
+    are reported. A second signal ends it at once. Raises ``KeyboardInterrupt``.
     """
     harden()
 

@@ -6,9 +6,11 @@ from __future__ import annotations
 import base64
 import mimetypes
 import os
+import re
 import ssl
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +30,13 @@ from native_host.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from native_host.cli.run import OpenPrompt
-    from native_host.messaging.models import SignArguments
     from native_host.operations.documents import DocumentInbox
-    from native_host.operations.sign import Signature, Signatures
+    from native_host.operations.sign import (
+        HashToSign,
+        Signature,
+        Signatures,
+        SignRequest,
+    )
 
 __all__ = ["sign"]
 
@@ -84,49 +90,55 @@ def sign(
     if names and len(names) != len(hashes):
         raise click.UsageError("Give one --name for each --hash, or none.")
     config = configured(card=card, prompt=prompt)
-    values: dict[str, Any] = {
-        "origin": origin,
-        "lang": lang,
-        "userActivation": True,
-        "cryptoAlgorithm": key,
-        "paddingScheme": padding,
-        "certificate": certificate and _base64_der(certificate),
-    }
-    if hashes:
-        values["hashes"] = [
-            {"name": name, "hash": hash_, "hashFunction": hash_function}
-            for name, hash_ in zip(names or _numbered(hashes), hashes, strict=True)
-        ]
-    else:
-        values["hashFunction"] = hash_function
-        values["documents"] = [
-            {"name": name, "mediaType": _media_type(file), "size": _size(file)}
-            for name, file in zip(_names(files), files, strict=True)
-        ]
+    from native_host.card.signature import KeyType, Padding
     from native_host.cli.run import run_with_prompt
+    from native_host.languages import choose_language
+    from native_host.operations.sign import SignRequest
+    from native_host.origin import check_origin
+    from native_host.processes import program_in_place_of_browser
 
-    return run_with_prompt(config, partial(_sign, config, values, files))
+    request = SignRequest(
+        origin=check_origin(origin, allow_localhost=config.allow_localhost),
+        language=choose_language(config.language, lang and _language_tag(lang)),
+        hashes=_hashes(hashes, names, hash_function),
+        hash_function=None if hashes else hash_function,
+        certificate=None if certificate is None else _der(certificate),
+        key_type=None if key is None else KeyType(key),
+        padding=None if padding is None else Padding(padding),
+        caller=program_in_place_of_browser(),
+    )
+    return run_with_prompt(config, partial(_sign, config, request, files))
 
 
 async def _sign(
     config: Config,
-    values: dict[str, Any],
+    request: SignRequest,
     files: Sequence[Path],
     open_prompt: OpenPrompt,
 ) -> int:
-    from native_host.messaging.jobs import document_headers
-    from native_host.messaging.models import SignArguments, check
-    from native_host.messaging.results import error_fields
-    from native_host.operations.documents import DocumentInbox
+    from native_host.environment import open_source
+    from native_host.operations.documents import DocumentHeader, DocumentInbox
+    from native_host.operations.prompting import Context
     from native_host.operations.sign import SigningInterruptedError
+    from native_host.operations.sign import sign as sign_with_card
+    from native_host.results import error_fields
 
-    asked = check(SignArguments, values)
-    inbox = DocumentInbox(document_headers(asked)) if files else None
+    inbox: DocumentInbox | None = None
     try:
+        if files:
+            inbox = DocumentInbox(
+                [
+                    DocumentHeader(name, _media_type(file), _size(file))
+                    for name, file in zip(_names(files), files, strict=True)
+                ]
+            )
+            request = replace(request, documents=inbox)
+        request.check()
         if inbox is not None:
             for number, file in enumerate(files):
                 _hand_over(inbox, number, file)
-        made = await _ask_and_sign(config, asked, inbox, open_prompt)
+        async with open_source(config) as source:
+            made = await sign_with_card(Context(source, open_prompt()), request)
     except SigningInterruptedError as error:
         say(str(error))
         done = _fields(error.done)
@@ -143,33 +155,35 @@ async def _sign(
     return 0
 
 
-async def _ask_and_sign(
-    config: Config,
-    asked: SignArguments,
-    inbox: DocumentInbox | None,
-    open_prompt: OpenPrompt,
-) -> Signatures:
-    from native_host.environment import open_source
-    from native_host.languages import choose_language
-    from native_host.messaging.caller import program_in_place_of_browser
-    from native_host.messaging.jobs import sign_request
-    from native_host.operations.sign import sign as sign_with_card
-    from native_host.origin import check_origin
+def _hashes(
+    hashes: Sequence[str], names: Sequence[str], hash_function: str | None
+) -> tuple[HashToSign, ...]:
+    from native_host.operations.sign import HashToSign
 
-    request = sign_request(
-        asked,
-        origin=check_origin(asked.origin, allow_localhost=config.allow_localhost),
-        language=choose_language(config.language, asked.lang),
-        inbox=inbox,
-        caller=program_in_place_of_browser(),
+    return tuple(
+        HashToSign(name, _decoded(text), hash_function or "")
+        for name, text in zip(names or _numbered(hashes), hashes, strict=True)
     )
-    async with open_source(config) as source:
-        return await sign_with_card(request, source=source, prompt=open_prompt())
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise InvalidArgumentError("A hash is not base64.") from error
+
+
+def _language_tag(text: str) -> str:
+    from native_host.languages import LANGUAGE_TAG
+
+    if not re.match(LANGUAGE_TAG, text):
+        raise InvalidArgumentError("The language is not a language tag.")
+    return text
 
 
 def _fields(made: Signatures) -> dict[str, Any]:
     """Return the wire's fields, and JWA's name for how each was signed."""
-    from native_host.messaging.results import signature_fields, signatures_fields
+    from native_host.results import signature_fields, signatures_fields
 
     def with_name(signature: Signature) -> dict[str, Any]:
         fields = signature_fields(signature)
@@ -219,11 +233,11 @@ def _size(file: Path) -> int:
     return file.stat().st_size
 
 
-def _base64_der(file: Path) -> str:
+def _der(file: Path) -> bytes:
     content = file.read_bytes()
     if content.startswith(b"-----"):
         try:
             content = ssl.PEM_cert_to_DER_cert(content.decode("ascii"))
         except ValueError as error:
             raise click.UsageError(f"{file} is not a certificate in PEM.") from error
-    return base64.b64encode(content).decode()
+    return content

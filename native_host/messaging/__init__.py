@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The seam to the browser: framing, wire models, dispatcher."""
+"""The protocols with the browser: framing, models of messages, requests."""

@@ -1,33 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""Which extension started the host, and which program.
+"""Which extension started the host.
 
-The browser has already held the caller against the manifest; it is held against the
-known ids once more here, so that a manifest somebody else has written does not open
-this door by itself. Any program can give a known id, so the window names the program
-when it is no known browser.
+The browser has already checked the caller against the manifest. It is checked against
+the known ids once more here, so that a manifest written by somebody else does not
+suffice. Any program can give a known id, so the window also names the program when it
+is no known browser (``processes.program_in_place_of_browser``).
 """
 
 import logging
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from native_host.errors import KortillaError
-from native_host.processes import parent_program
 
 __all__ = [
     "Caller",
     "CallerRefusedError",
     "identify_caller",
-    "program_in_place_of_browser",
 ]
 
 logger = logging.getLogger(__name__)
 
 _CHROMIUM = re.compile(r"chrome-extension://([a-p]{32})/")
-#: Starts hosts for browsers in a sandbox, once the person has allowed it.
-_PORTAL = "xdg-desktop-portal"
 _FIREFOX = re.compile(r"[A-Za-z0-9._-]*@[A-Za-z0-9._-]+|\{[0-9A-Fa-f-]{36}\}")
 
 
@@ -67,17 +62,3 @@ def identify_caller(arguments: Sequence[str], allowed: frozenset[str]) -> Caller
         )
     logger.info("started by the extension %s", extension)
     return Caller(extension)
-
-
-def program_in_place_of_browser() -> str:
-    """Return the name of the program that started this one, if it is no known browser.
-
-    Empty where it is one, and where a desktop's portal stands between.
-    """
-    if sys.platform != "linux":
-        return ""
-    program = parent_program()
-    if program.browser or program.name == _PORTAL:
-        return ""
-    logger.info("started by %s, which is no known browser", program.name)
-    return program.name

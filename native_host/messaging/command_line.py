@@ -8,12 +8,15 @@ from collections.abc import Sequence
 
 from native_host.errors import InvalidArgumentError, KortillaError
 from native_host.log import set_up_log
-from native_host.messaging.caller import program_in_place_of_browser
+from native_host.messaging.commands import web_eid_command
 from native_host.messaging.framing import Frame, parse
-from native_host.messaging.jobs import web_eid_job
 from native_host.messaging.models import NoArguments, check
-from native_host.messaging.operation import Operation
-from native_host.messaging.results import Reply, web_eid_error
+from native_host.messaging.prompt_prelaunch import PromptPrelaunch
+from native_host.messaging.request_runner import RequestRunner
+from native_host.messaging.responder import WebEidResponder
+from native_host.messaging.results import web_eid_error
+from native_host.processes import program_in_place_of_browser
+from native_host.results import Reply
 
 __all__ = ["answer"]
 
@@ -43,14 +46,23 @@ async def _reply(words: Sequence[str]) -> Reply:
     if command == "quit":
         check(NoArguments, values)
         return {}
-    reply: Reply = {}
-    operation = Operation(
-        web_eid_job(command, values),
-        progress=lambda _word, _progress: None,
-        answer=reply.update,
-        refuse=lambda error: reply.update(web_eid_error(error)),
+    responder = _Printed()
+    runner = RequestRunner(
+        web_eid_command(command, values),
+        responder,
         caller=program_in_place_of_browser(),
-        window=lambda: None,
+        prelaunch=PromptPrelaunch(None),
     )
-    await operation.run()
-    return reply
+    await runner.run()
+    return responder.reply
+
+
+class _Printed(WebEidResponder):
+    """Keeps the answer, which is printed at the end."""
+
+    def __init__(self) -> None:
+        super().__init__(self._keep)
+        self.reply: Reply = {}
+
+    def _keep(self, reply: Reply) -> None:
+        self.reply = reply

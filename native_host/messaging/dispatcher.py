@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Takes requests apart, has one done at a time, and answers each.
+"""Reads requests from the browser, and starts one at a time.
 
 Two protocols meet here (PROTOCOL.md): our own, whose requests carry an id, and Web
 eID's, of which a process answers one request and ends.
@@ -7,40 +7,22 @@ eID's, of which a process answers one request and ends.
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
-from native_host.browsers.hosts import known_extensions, own_extensions
+from native_host.browsers.native_messaging.hosts import known_extensions, own_extensions
 from native_host.config import load_config
-from native_host.errors import (
-    BusyError,
-    InvalidArgumentError,
-    KortillaError,
-    RequestCancelledError,
-)
-from native_host.log import log_unexpected
-from native_host.messaging.caller import (
-    Caller,
-    CallerRefusedError,
-    identify_caller,
-    program_in_place_of_browser,
-)
+from native_host.errors import BusyError, InvalidArgumentError, KortillaError
+from native_host.messaging.caller import Caller, CallerRefusedError, identify_caller
+from native_host.messaging.commands import Command, own_command, web_eid_command
 from native_host.messaging.framing import Frame, FrameWriter, parse
-from native_host.messaging.jobs import Job, own_job, web_eid_job
-from native_host.messaging.models import (
-    ChunkArguments,
-    NoArguments,
-    Request,
-    WebEidRequest,
-    check,
-)
-from native_host.messaging.operation import Operation, call_off
+from native_host.messaging.models import NoArguments, Request, WebEidRequest, check
 from native_host.messaging.prompt_prelaunch import PromptPrelaunch
-from native_host.messaging.results import Reply, error_fields, web_eid_error
-from native_host.pin_prompt.prompt import Progress
+from native_host.messaging.request_runner import RequestRunner
+from native_host.messaging.responder import OwnResponder, Responder, WebEidResponder
+from native_host.messaging.results import web_eid_error
+from native_host.processes import program_in_place_of_browser
+from native_host.results import Reply
 
 __all__ = ["Dispatcher", "InvalidMessageError"]
 
@@ -59,19 +41,6 @@ class InvalidMessageError(KortillaError):
     code = "INVALID_MESSAGE"
 
 
-@dataclass
-class _Active:
-    """The one operation under way, and the request that it answers."""
-
-    id: str
-    operation: Operation
-    task: asyncio.Task[None]
-
-    def call_off(self) -> None:
-        self.operation.forget_documents()
-        call_off(self.task)
-
-
 class Dispatcher:
     """Answers what one browser port sends, until None comes in ``frames``."""
 
@@ -81,14 +50,14 @@ class Dispatcher:
         arguments: Sequence[str],
         frames: "asyncio.Queue[Frame | None]",
         *,
-        window: PromptPrelaunch,
-        prompt_command: Sequence[str] | None = None,
+        prelaunch: PromptPrelaunch,
     ) -> None:
         self._writer = writer
         self._frames = frames
-        self._window = window
-        self._prompt_command = prompt_command
-        self._active: _Active | None = None
+        self._prelaunch = prelaunch
+        #: The request under way, and our own protocol's id of it.
+        self._active: RequestRunner | None = None
+        self._active_id = ""
         self._refusal: KortillaError | None = None
         #: True once this port is known to speak our own protocol.
         self._own = False
@@ -112,10 +81,11 @@ class Dispatcher:
             while (frame := await self._frames.get()) is not None:
                 if not self._take(frame):
                     break
-                # What was begun begins: a task that is cancelled before answers nobody.
+                # A task that is cancelled before it has begun would answer nobody.
                 await asyncio.sleep(0)
         finally:
-            await self._end_operation()
+            if self._active is not None:
+                await self._active.end()
         return 0
 
     def _take(self, frame: Frame) -> bool:
@@ -149,11 +119,10 @@ class Dispatcher:
         return True
 
     def _is_pending(self, request_id: str) -> bool:
-        active = self._active
         return (
-            active is not None
-            and active.id == request_id
-            and not active.operation.answered
+            self._active is not None
+            and self._active_id == request_id
+            and not self._active.responder.answered
         )
 
     def _fault(self, error: KortillaError) -> bool:
@@ -173,79 +142,64 @@ class Dispatcher:
             case "prepare":
                 check(NoArguments, request.arguments)
                 if load_config().prompt == "window":
-                    self._window.start()
-                self._writer.write({"id": request.id, "result": {}})
-            case "cancel" | "expire":
-                check(NoArguments, request.arguments)
-                active = self._active
-                # It may have been answered while this was on its way: no fault.
-                if active is not None and active.id == request.id:
-                    if request.command == "cancel":
-                        active.call_off()
-                    else:
-                        active.operation.expire()
-            case "chunk":
-                self._take_chunk(request)
+                    self._prelaunch.start()
+                self._responder(request.id).answer({})
+            case "cancel" | "expire" | "chunk":
+                self._take_about_request(request)
             case _:
-                job = own_job(request.command, request.arguments, self._caller)
-                self._begin_operation(request.id, job)
+                command = own_command(request.command, request.arguments, self._caller)
+                if self._active and not self._active.responder.answered:
+                    raise BusyError("Another request is under way on this port.")
+                self._start(command, self._responder(request.id), request.id)
 
-    def _take_chunk(self, request: Request) -> None:
-        """Hand on a piece of a document. A wrong one ends the request that it is of."""
-        # It may have been answered while this was on its way: no fault.
-        if self._active is None or not self._is_pending(request.id):
+    def _take_about_request(self, request: Request) -> None:
+        if request.command != "chunk":
+            check(NoArguments, request.arguments)
+        # It may have ended while this was on its way: that is no fault.
+        if self._active is None or self._active_id != request.id:
             return
-        operation = self._active.operation
-        try:
-            received = operation.take_chunk(check(ChunkArguments, request.arguments))
-        except KortillaError as error:
-            operation.fail(error)
-        else:
-            if received is not None:
-                self._progress(request.id, "receiving", received)
+        match request.command:
+            case "cancel":
+                self._active.cancel()
+            case "expire":
+                self._active.expire()
+            case "chunk":
+                self._active.take_chunk(request.arguments)
 
-    def _begin_operation(self, request_id: str, job: Job) -> None:
-        if self._active is not None and not self._active.operation.answered:
-            raise BusyError("Another request is under way on this port.")
-        operation = Operation(
-            job,
-            progress=partial(self._progress, request_id),
-            answer=lambda result: self._writer.write(
-                {"id": request_id, "result": result}
-            ),
-            refuse=partial(self._fail, request_id, shown=True),
-            caller=self._program,
-            window=self._window.take,
-            prompt_command=self._prompt_command,
-            previous=self._active.task if self._active else None,
-        )
+    def _responder(self, request_id: str | None) -> OwnResponder:
+        return OwnResponder(self._writer.write, request_id)
 
-        async def run() -> None:
-            error = await _outcome(operation.run())
-            if error is not None and not operation.answered:
-                self._fail(request_id, error)
-            if self._active is not None and self._active.operation is operation:
-                self._active = None
-                # The browser has left the port open for the window's sake alone.
-                if operation.refused and error is None:
-                    self._frames.put_nowait(None)
-
-        self._active = _Active(request_id, operation, asyncio.create_task(run()))
-
-    def _progress(self, request_id: str, word: str, progress: Progress | None) -> None:
-        numbers = {} if progress is None else asdict(progress)
-        self._writer.write({"id": request_id, "progress": word, **numbers})
-
-    def _fail(
-        self, request_id: str | None, error: KortillaError, *, shown: bool = False
-    ) -> None:
-        # A window that was started ahead for this request is not needed.
+    def _fail(self, request_id: str | None, error: KortillaError) -> None:
+        """Answer a request that was not begun."""
+        # A window that was started ahead for it is not needed.
         if self._active is None:
-            self._window.discard()
-        fields = error_fields(error)
-        if shown:
-            fields["shown"] = True
-        self._writer.write({"id": request_id, "error": fields})
+            self._prelaunch.discard()
+        self._responder(request_id).fail(error)
+
+    def _start(
+        self, command: Command[Any], responder: Responder, request_id: str = ""
+    ) -> None:
+        runner = RequestRunner(
+            command,
+            responder,
+            caller=self._program,
+            prelaunch=self._prelaunch,
+            previous=self._active,
+        )
+        self._active, self._active_id = runner, request_id
+        runner.start().add_done_callback(lambda _: self._ended(runner))
+
+    def _ended(self, runner: RequestRunner) -> None:
+        if runner is not self._active:
+            return
+        # Web eID's port is for one request: what follows it is not read.
+        web_eid = isinstance(runner.responder, WebEidResponder)
+        if not web_eid:
+            self._active = None
+        # After an error that the window explains, the browser leaves our port open only
+        # until the person has read it.
+        if web_eid or runner.error_read:
+            self._frames.put_nowait(None)
 
     # Web eID's protocol
 
@@ -260,46 +214,10 @@ class Dispatcher:
                 check(NoArguments, request.arguments)
                 self._writer.write({})
                 return False
-            job = web_eid_job(request.command, request.arguments)
+            command = web_eid_command(request.command, request.arguments)
         except KortillaError as error:
-            self._window.discard()
+            self._prelaunch.discard()
             self._writer.write(web_eid_error(error))
             return False
-        operation = Operation(
-            job,
-            progress=lambda _word, _progress: None,
-            answer=self._writer.write,
-            refuse=lambda error: self._writer.write(web_eid_error(error)),
-            caller=self._program,
-            window=self._window.take,
-            prompt_command=self._prompt_command,
-        )
-
-        async def run() -> None:
-            error = await _outcome(operation.run())
-            if error is not None and not operation.answered:
-                self._writer.write(web_eid_error(error))
-            self._frames.put_nowait(None)
-
-        self._active = _Active("", operation, asyncio.create_task(run()))
+        self._start(command, WebEidResponder(self._writer.write))
         return True
-
-    async def _end_operation(self) -> None:
-        if self._active is not None:
-            self._active.call_off()
-            with suppress(asyncio.CancelledError):
-                await self._active.task
-
-
-async def _outcome(work: Coroutine[Any, Any, None]) -> KortillaError | None:
-    """Return the error that an operation ended with, if any."""
-    try:
-        await work
-    except KortillaError as error:
-        return error
-    except asyncio.CancelledError:
-        return RequestCancelledError("The request was called off.")
-    except Exception as error:
-        log_unexpected(logger, error)
-        return KortillaError("Something unexpected went wrong in the program.")
-    return None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The guard of what web pages can't reach: the card's status, its PINs, its token.
+"""Keeps web pages from the card's status, its PINs and its token.
 
-Only pages of Kortilla's own extension may ask for these, and they say which page they
-are. Whoever else does is refused, and that is logged.
+Only pages of Kortilla's own extension may ask for these, and say which page they are.
+Any other request for them is refused and logged.
 """
 
 import logging
@@ -10,14 +10,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from native_host.browsers.hosts import own_extensions
+from native_host.browsers.native_messaging.hosts import own_extensions
 from native_host.messaging.caller import Caller, CallerRefusedError
 
 __all__ = ["OWN_PAGE_COMMANDS", "check_own_page"]
 
 logger = logging.getLogger(__name__)
 
-#: The commands that the guard stands before.
+#: The commands that only our own pages may use.
 OWN_PAGE_COMMANDS = frozenset(
     {"activate", "card-status", "change-pin", "prepare-login", "unblock"}
 )
@@ -34,7 +34,7 @@ def check_own_page(caller: Caller, command: str, values: Mapping[str, Any]) -> N
 
     An extension that the configuration or a manifest of Web eID's admits is not ours,
     and neither is a caller whom a portal left nameless. A request that carries a web
-    page's ``origin`` is refused whoever sends it.
+    page's ``origin`` is always refused.
     """
     why = _objection(caller, values)
     if why:
@@ -43,7 +43,7 @@ def check_own_page(caller: Caller, command: str, values: Mapping[str, Any]) -> N
 
 
 def _objection(caller: Caller, values: Mapping[str, Any]) -> str:
-    """Return what speaks against a request, or nothing."""
+    """Return why a request is refused, or an empty text."""
     extension = caller.extension
     if extension is None or extension not in own_extensions():
         return "the program was started by another extension, or by none"

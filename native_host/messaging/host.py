@@ -15,7 +15,7 @@ from native_host.messaging.prompt_prelaunch import PromptPrelaunch
 
 __all__ = ["serve"]
 
-#: Seconds from the end of input to the end of the process, whatever still runs.
+#: Seconds from the end of input to the end of the process, also while a card works.
 #: Chromium kills at about 2 s; a verified card must have been reset before.
 _LAST_CALL = 0.9
 
@@ -28,8 +28,8 @@ def serve(
     prompt_command: Sequence[str] | None = None,
 ) -> int:
     """Answer requests until the input ends; return the exit status."""
-    ahead = PromptPrelaunch(prompt_command)
-    pump = Pump(fd_in, first_look=ahead.first_look)
+    prelaunch = PromptPrelaunch(prompt_command)
+    pump = Pump(fd_in, first_look=prelaunch.first_look)
     # From here on the window's process starts in parallel with these imports.
     harden()
     from native_host.log import set_up_log
@@ -55,15 +55,14 @@ def serve(
             FrameWriter(fd_out),
             arguments,
             frames,
-            window=ahead,
-            prompt_command=prompt_command,
+            prelaunch=prelaunch,
         )
         return await dispatcher.run()
 
     try:
         return asyncio.run(run())
     finally:
-        ahead.discard()
+        prelaunch.discard()
 
 
 def _exit_at_the_latest(seconds: float) -> None:

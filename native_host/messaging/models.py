@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What may be on the wire from browser to host, as PROTOCOL.md says it.
+"""What the browser may send to the host, as PROTOCOL.md defines it.
 
 Unknown fields are refused, and types are not converted. On the wire the names of the
 fields are written in camel case.
@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import InvalidArgumentError
+from native_host.languages import LANGUAGE_TAG
 from native_host.operations.documents import (
     MAX_CHUNK,
     MAX_DOCUMENTS,
@@ -86,9 +87,7 @@ AnyLanguage = Annotated[
     BeforeValidator(lambda value: value if isinstance(value, str) else None),
 ]
 #: A language tag; what is not spoken falls back (see ``native_host.languages``).
-Language = Annotated[
-    str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*$")
-]
+Language = Annotated[str, Field(max_length=35, pattern=LANGUAGE_TAG)]
 #: The origin is checked by ``native_host.origin``; here it only has to be a text.
 OriginText = Annotated[str, Field(max_length=4096)]
 Base64 = Annotated[bytes, BeforeValidator(_decode)]
@@ -128,7 +127,7 @@ class NoArguments(_Model):
 
 
 class OwnPageArguments(_Model):
-    """Which page asks (see ``own_page``).
+    """Which page asks (see ``extension_page_guard``).
 
     These alone are the arguments of ``card-status`` and ``prepare-login``.
     """
@@ -149,7 +148,7 @@ class PinArguments(ManageArguments):
 
 
 class OriginArguments(_Model):
-    """Who asks, and in which language: what every operation is told.
+    """Who asks, and in which language: the arguments of every operation.
 
     These alone are the arguments of Web eID's ``get-signing-certificate``.
     """
@@ -157,15 +156,25 @@ class OriginArguments(_Model):
     origin: OriginText
     lang: AnyLanguage = None
 
+    @property
+    def started_by_person(self) -> bool:
+        """Whether a click in the page preceded it. Web eID's requests do not tell."""
+        return True
+
 
 class _OwnArguments(_Model):
-    """What is ours in the arguments of all operations.
+    """The arguments that our own protocol adds to those of all operations.
 
     ``user_activation`` says that a click or key press in the page preceded it.
     """
 
     lang: Language | None = None
     user_activation: bool
+
+    @property
+    def started_by_person(self) -> bool:
+        """Whether a click in the page preceded it, as the extension says."""
+        return self.user_activation
 
 
 class WebEidAuthenticateArguments(OriginArguments):

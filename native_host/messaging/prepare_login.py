@@ -1,33 +1,31 @@
 # SPDX-License-Identifier: MIT
-"""Passes on that a login is to be prepared, to the process that will log in.
+"""Finds the token of the browser that started this host, and has it prepare a login.
 
-Each browser that has the card as its token has a process of its own for that
-(``native_host.pkcs11``). It asks for the PIN in its own window and keeps it in its own
-memory; nothing of that passes here.
+Each browser that has the card as its token has a process of its own for it
+(``native_host.pkcs11``). That process asks for the PIN in its own window and keeps it
+in its own memory, so no PIN passes here.
 """
 
 import os
 from collections.abc import Iterator
 
 from native_host.errors import ProgramNotRunningError
-from native_host.operations import login_servers
+from native_host.pkcs11 import control
 from native_host.processes import parent_of
 
 __all__ = ["prepare_login"]
 
 
 async def prepare_login() -> None:
-    """Have PIN1 asked for by the token of the browser that started this host.
+    """Have the browser's token ask for PIN1.
 
-    Returns when the card has accepted it. Raises ``ProgramNotRunningError`` where that
-    browser has no such token, and what the token's process answers.
+    Returns when the card has accepted it. Raises ``ProgramNotRunningError`` where the
+    browser has no such token, and ``ControlError`` with the error of the token.
     """
-    servers = {
-        server.program_pid: server for server in await login_servers.running_servers()
-    }
+    servers = {server.program_pid: server for server in await control.running_servers()}
     for pid in _ancestors():
         if pid in servers:
-            await login_servers.prepare_login(servers[pid])
+            await control.prepare_login(servers[pid])
             return
     raise ProgramNotRunningError(
         "The browser that asks does not have the card as a token."
@@ -35,7 +33,7 @@ async def prepare_login() -> None:
 
 
 def _ancestors() -> Iterator[int]:
-    """Yield the processes that this one comes from, the nearest first."""
+    """Yield the processes that this one descends from, the nearest first."""
     pid = os.getppid()
     while pid > 1:
         yield pid

@@ -21,19 +21,20 @@ _NEEDS_WINDOW = (
 class PromptPrelaunch:
     """Starts the window's process while the host still imports its own modules.
 
-    Nothing of it is visible until the request has been checked.
+    Nothing of it is visible until the request has been checked. ``command`` starts
+    another program in place of the window; None starts the window.
     """
 
     def __init__(self, command: Sequence[str] | None) -> None:
-        self._command = command
+        self.command = command
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
     def first_look(self, frame: Frame) -> None:
         """Start the process when a frame looks like a request that will need it.
 
-        Whatever keeps it from starting is raised here, and again, to be said, where the
-        request is taken.
+        An error of starting is raised here and ignored. It is raised again, and
+        answered, where the request is taken.
         """
         message = parse(frame)
         if isinstance(message, dict) and message.get("command") in _NEEDS_WINDOW:
@@ -48,7 +49,7 @@ class PromptPrelaunch:
 
         with self._lock:
             if self._process is None:
-                self._process = spawn(self._command)
+                self._process = spawn(self.command)
 
     def take(self) -> subprocess.Popen[bytes] | None:
         """Hand over the waiting process, if there is one."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Command APDUs and status words as the mock card's side sees them.
+"""Command APDUs and status words of the mock card.
 
-They are the mock's own: an error that the card engine shared with it would not show.
+They are independent of the host's card layer: a shared error would go unnoticed.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ __all__ = ["SW", "Command", "StatusWordError", "Style", "more_data", "status"]
 
 @unique
 class SW(IntEnum):
-    """The status words that the mock card gives (61xx, 63Cx, 6Cxx: the base)."""
+    """The mock card's status words. 61xx, 63Cx and 6Cxx are base values."""
 
     OK = 0x9000
     MORE_DATA = 0x6100
@@ -36,10 +36,10 @@ class SW(IntEnum):
 
 
 class Style(StrEnum):
-    """How answers to commands that carry data come: with the status, or fetched.
+    """How the response to a command with data is returned.
 
-    Real readers differ in it. ``FETCHED`` is T=0 as a plain reader passes it up: 61xx
-    first, then the answer to GET RESPONSE.
+    Readers differ. ``DIRECT`` is in one response. ``FETCHED`` is plain T=0: 61xx first,
+    then the response to GET RESPONSE.
     """
 
     DIRECT = "direct"
@@ -67,7 +67,7 @@ class Command:
 
     @classmethod
     def parse(cls, apdu: bytes) -> Self:
-        """Take apart a short APDU (ISO/IEC 7816-4 §5.2); extended ones are refused."""
+        """Parse a short APDU (ISO/IEC 7816-4 §5.2); extended ones are refused."""
         if len(apdu) < 4:
             raise StatusWordError(SW.WRONG_LENGTH)
         body = apdu[4:]
@@ -91,5 +91,5 @@ def status(status_word: int) -> bytes:
 
 
 def more_data(response: bytes) -> bytes:
-    """Return the status word that says how much waits for GET RESPONSE."""
+    """Return the status word 61xx for a response that GET RESPONSE fetches."""
     return status(SW.MORE_DATA | (len(response) if len(response) < 256 else 0))

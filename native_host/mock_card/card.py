@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""The mock card's operating system: command APDUs in, answers out.
+"""The mock card's operating system: it executes command APDUs.
 
-What docs/reference/card.md, "Commands", does not know, ISO/IEC 7816-4 decides. Where
-that is open the mock is the stricter one, so that a program which gets along with it
-does a real card no harm.
+It follows docs/reference/card.md, "Commands", and otherwise ISO/IEC 7816-4. Where both
+leave a choice the mock is strict, so that a program that works with it does a real card
+no harm.
 """
 
 import hmac
 import logging
 import re
 
+from kortilla.testing.card_data import MAX_TRIES, PinData
+from kortilla.testing.profiles import (
+    APPLICATION,
+    MASTER_FILE,
+    PROFILES,
+    KeySlot,
+    PinReference,
+)
+from kortilla.testing.state import MockCardState
 from native_host.mock_card.apdu import (
     SW,
     Command,
@@ -19,20 +28,12 @@ from native_host.mock_card.apdu import (
     status,
 )
 from native_host.mock_card.content import APPLICATION_DF, card_files, card_keys
-from native_host.mock_card.profiles import (
-    APPLICATION,
-    MASTER_FILE,
-    PROFILES,
-    KeySlot,
-    PinReference,
-)
 from native_host.mock_card.signing import (
     check_algorithm,
     digest_size,
     sign_digest,
     signature_size,
 )
-from native_host.mock_card.state import MAX_TRIES, MockCardState, PinData
 
 __all__ = ["MockCard", "Style"]
 
@@ -49,9 +50,9 @@ _SHORTEST = {PinReference.PIN1: 4, PinReference.PIN2: 6}
 class MockCard:
     """A powered FINEID card over a state folder, for one connection at a time.
 
-    What a reset forgets (selected files, verified PINs, the security environment)
-    belongs to the object; PINs and tries are the folder's, and as fresh as the command
-    that asks for them. Raises ``MockCardBrokenError`` when the folder can't be used.
+    The object holds the volatile state that a reset clears: selected files, verified
+    PINs, the security environment. PINs and tries are read from the folder at each
+    command. Raises ``MockCardBrokenError`` if the folder can't be used.
     """
 
     def __init__(
@@ -83,13 +84,13 @@ class MockCard:
 
     @property
     def signature_size(self) -> int:
-        """How long, in bytes, a signature with the chosen key is; 0 without one."""
+        """The length in bytes of a signature with the chosen key; 0 without one."""
         if self._slot is None:
             return 0
         return signature_size(self._keys[self._slot.reference][1])
 
     def reset(self) -> None:
-        """Forget all that does not outlive the power."""
+        """Clear the volatile state."""
         self._directory: tuple[int, ...] = ()
         self._file: bytes | None = None
         self._verified: set[PinReference] = set()
@@ -130,7 +131,7 @@ class MockCard:
     # -- Answers ----------------------------------------------------------------------
 
     def _deliver(self, command: Command, data: bytes) -> bytes:
-        """Give an answer whose length the card alone decides."""
+        """Return a response whose length the card decides."""
         exact = not command.data and command.le == len(data) < 256
         if self._style is Style.FETCHED and not exact:
             self._response = data
@@ -322,8 +323,8 @@ class MockCard:
         signature = sign_digest(
             self._keys[self._slot.reference][1], self._algorithm, self._digest
         )
-        # A wrong Le is noticed when the signature is there: it is made and paid for,
-        # which is why the command is never sent again.
+        # The card notices a wrong Le after it has made the signature, which has used
+        # PIN2 up. So the host never repeats the command.
         self._digest = None
         if self._slot.pin is PinReference.PIN2:
             self._verified.discard(PinReference.PIN2)
@@ -348,7 +349,7 @@ def _digits(stored: bytes) -> bytes:
 
 
 def _two_pins(command: Command) -> tuple[PinReference, bytes, bytes]:
-    """Take apart CHANGE REFERENCE DATA or RESET RETRY COUNTER, before any try."""
+    """Parse CHANGE REFERENCE DATA or RESET RETRY COUNTER, before any try is spent."""
     if command.p1:
         raise StatusWordError(SW.WRONG_P1_P2)
     reference = _pin_reference(command.p2)
@@ -363,7 +364,7 @@ def _two_pins(command: Command) -> tuple[PinReference, bytes, bytes]:
 
 
 def _try_pin(pin: PinData, sent: bytes) -> int:
-    """Compare a PIN, move its counter and return the status word."""
+    """Compare a PIN, update its retry counter and return the status word."""
     if not pin.tries:
         return SW.BLOCKED
     if hmac.compare_digest(pin.value.encode("ascii"), sent):

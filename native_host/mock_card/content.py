@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""What is stored on the card: its keys, and its files by their paths."""
+"""The content of the card: its keys, and its files by path."""
 
 from cryptography.hazmat.primitives import serialization
 
+from kortilla.testing.card_data import CardData
+from kortilla.testing.errors import MockCardBrokenError
+from kortilla.testing.keys import PrivateKey, load_private_key
+from kortilla.testing.profiles import ISSUING_CA_FILE, PROFILES, ROOT_CA_FILE, KeySlot
+from kortilla.testing.state import MockCardState
 from native_host.mock_card.directories import directory_files
-from native_host.mock_card.keys import PrivateKey, load_private_key
-from native_host.mock_card.profiles import (
-    ISSUING_CA_FILE,
-    PROFILES,
-    ROOT_CA_FILE,
-    KeySlot,
-)
-from native_host.mock_card.state import CardData, MockCardBrokenError, MockCardState
 
 __all__ = ["APPLICATION_DF", "card_files", "card_keys"]
 
-#: Stands for the application in paths; no file id can be that.
+#: The application in paths; no file id can have this value.
 APPLICATION_DF = -1
 
 _CA_NAMES = {ROOT_CA_FILE: "root.der", ISSUING_CA_FILE: "issuing.der"}
@@ -34,7 +31,7 @@ def card_keys(
 def card_files(state: MockCardState, data: CardData) -> dict[tuple[int, ...], bytes]:
     """Return the files by their paths from the master file.
 
-    What stands before another file in a path is a directory. Raises
+    All elements of a path except the last are directories. Raises
     ``MockCardBrokenError``.
     """
     profile = PROFILES[data.profile]
@@ -49,7 +46,7 @@ def card_files(state: MockCardState, data: CardData) -> dict[tuple[int, ...], by
 
 
 def _load_key(state: MockCardState, index: int, data: CardData) -> PrivateKey:
-    """Load a key and see that its certificate is this key's."""
+    """Load a key, and check that it matches its certificate."""
     where = f"{state.folder / 'card.json'}: keys.{index}"
     try:
         key = load_private_key(data.keys[index].private_key)

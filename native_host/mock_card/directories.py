@@ -1,21 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What the card says about itself: EF.OD, EF.PrKD, EF.CD, EF.AOD and EF.TokenInfo.
+"""The card's directory files: EF.OD, EF.PrKD, EF.CD, EF.AOD and EF.TokenInfo.
 
-The structures are those of PKCS#15 v1.1 §6 (ISO/IEC 7816-15). The real cards' bytes are
-not public (docs/reference/card.md, "Directories"), and neither are their file ids:
-those of PrKD, CD and AOD here are the mock's own, so that only a program which reads
-EF.OD finds them.
+The structures are those of PKCS#15 v1.1 §6 (ISO/IEC 7816-15). The contents and file ids
+of real cards are not public (docs/reference/card.md, "Directories"). The mock's ids of
+PrKD, CD and AOD are invented, so that a program must read EF.OD to find them.
 """
 
-from native_host.mock_card.ber import (
-    bit_string,
-    encode,
-    integer,
-    octets,
-    sequence,
-    text,
-)
-from native_host.mock_card.profiles import (
+from kortilla.testing.ber import bit_string, encode, integer, octets, sequence, text
+from kortilla.testing.profiles import (
     OBJECT_DIRECTORY_FILE,
     TOKEN_INFO_FILE,
     KeySlot,
@@ -25,7 +17,7 @@ from native_host.mock_card.profiles import (
 
 __all__ = ["TOKEN_LABEL", "directory_files"]
 
-#: EF.TokenInfo's label: with it no program can take the card for a real one.
+#: EF.TokenInfo's label. It distinguishes the card from real ones.
 TOKEN_LABEL = "KORTILLA MOCK CARD - NOT A REAL CARD"  # noqa: S105 - names a smart card
 
 _PRIVATE_KEYS_FILE, _CERTIFICATES_FILE, _AUTHENTICATION_FILE = 0x4401, 0x4404, 0x4408
@@ -37,7 +29,7 @@ _OBJECTS = {
     0xA8: _AUTHENTICATION_FILE,
 }
 
-# Identifiers in EF.AOD, which keys and PINs name as what guards them.
+# Identifiers in EF.AOD, by which keys and PINs refer to the PIN that guards them.
 _PIN_IDS = {
     PinReference.PIN1: b"\x01",
     PinReference.PIN2: b"\x02",
@@ -64,7 +56,7 @@ _EID_COMPLIANT = 3  # bit of TokenFlags
 
 
 def directory_files(profile: Profile, serial: str) -> dict[int, bytes]:
-    """Return the files that describe the card, by their ids inside the application."""
+    """Return the directory files, by their ids inside the application."""
     return {
         OBJECT_DIRECTORY_FILE: b"".join(
             encode(tag, _path(file)) for tag, file in _OBJECTS.items()
@@ -86,7 +78,7 @@ def _object(common: bytes, of_class: bytes, of_type: bytes, tag: int = 0x30) -> 
 
 
 def _private_key(slot: KeySlot) -> bytes:
-    """PrivateKeyType (§6.3): RSA keys stand as they are, EC keys under [0]."""
+    """PrivateKeyType (§6.3): RSA keys are untagged, EC keys have the tag [0]."""
     rsa_bits = slot.key_type.rsa_bits
     if slot.pin is PinReference.PIN2:
         usage = bit_string(_NON_REPUDIATION)
@@ -96,7 +88,7 @@ def _private_key(slot: KeySlot) -> bytes:
         usage = bit_string(_SIGN, _DERIVE)
     # PIN2 is used up by a signature: userConsent 1.
     consent = integer(1) if slot.pin is PinReference.PIN2 else b""
-    # The key itself lies in no file that could be selected.
+    # The key is in no file that can be selected.
     where = _path(*slot.certificate_path[:-1])
     return _object(
         text(f"{slot.purpose} key {slot.key_type}")

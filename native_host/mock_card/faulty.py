@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The mock card with whatever goes wrong between it and the host."""
+"""The mock card with its injected faults."""
 
 import logging
 import threading
 from collections.abc import Callable
 
-from native_host.errors import InvalidArgumentError
+from kortilla.testing.errors import InvalidArgumentError
+from kortilla.testing.faults import CommandName, Fault, FaultName
 from native_host.mock_card.apdu import SW, more_data, status
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.faults import CommandName, Fault, FaultName
 
 __all__ = ["CardGoneError", "CardSilentError", "FaultyCard"]
 
@@ -30,10 +30,10 @@ class CardSilentError(Exception):
 
 
 class FaultyCard:
-    """A card that is in its reader when this is made, and the faults of its folder.
+    """A card that is present now, and the faults of its folder.
 
-    The faults are looked for at each command, so that one which is set meanwhile is
-    taken by the next. Where ``reader_stays``, pulling the reader is refused.
+    The faults are read at each command, so that a new fault affects the next one. With
+    ``reader_stays``, pulling the reader is refused.
     """
 
     def __init__(self, card: MockCard, *, reader_stays: bool = False) -> None:
@@ -51,24 +51,24 @@ class FaultyCard:
 
     @property
     def present(self) -> bool:
-        """Whether it has been in the reader all the time."""
+        """Whether the card has been in the reader without interruption."""
         presence = self._state.presence()
         return presence.card and presence.insertions == self._insertion
 
     def reset(self) -> None:
-        """Forget all that does not outlive the power."""
+        """Clear the volatile state."""
         self._answer = b""
         self._card.reset()
 
     def hurry(self) -> None:
-        """End the delay that a command is in, and those to come, from any thread."""
+        """End current and later delays, from any thread."""
         self._impatient.set()
 
     def transmit(self, apdu: bytes) -> bytes:
         """Answer a command APDU.
 
         Raises ``CardGoneError`` and ``CardSilentError``, ``MockCardBrokenError``, and
-        ``InvalidArgumentError`` for a fault that can't be had here.
+        ``InvalidArgumentError`` for a fault that is impossible here.
         """
         self._check_presence()
         answer = self._transmit(apdu)
@@ -122,14 +122,14 @@ class FaultyCard:
         self._impatient.wait(_USUAL_DELAY if seconds is None else seconds)
 
     def _keep(self, answer: bytes, fault: Fault) -> bytes:
-        """Answer 61xx; there is something to fetch only when the card executed it."""
+        """Return 61xx; a response can be fetched only if the card executed it."""
         if fault.executed:
             self._answer = answer
             return more_data(answer[:-2])
         return status(SW.MORE_DATA | 0x10)
 
     def _get_response(self, apdu: bytes) -> bytes:
-        """Hand out what was kept, of which a part may be asked for."""
+        """Return the pending response, or the requested part of it."""
         data, end = self._answer[:-2], self._answer[-2:]
         size = (apdu[4] if len(apdu) > 4 else 0) or 256
         if len(data) <= size:
@@ -139,7 +139,7 @@ class FaultyCard:
         return data[:size] + more_data(data[size:])
 
     def _size(self, command: CommandName, apdu: bytes) -> int:
-        """Return how long the answer would be; nothing that lasts is done for it."""
+        """Return the length of a response, without changing persistent state."""
         match command:
             case CommandName.SELECT:
                 return _FILE_CONTROL_SIZE if apdu[3:4] == b"\x04" else 0

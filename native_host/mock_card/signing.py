@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""What the mock card's keys can do, by MSE's algorithm byte.
+"""The algorithms of the mock card's keys, by MSE's algorithm byte.
 
 See docs/reference/card.md, "Algorithms".
 """
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from kortilla.testing import keys
+from kortilla.testing.keys import PrivateKey
 from native_host.mock_card.apdu import SW, StatusWordError
-from native_host.mock_card.keys import PrivateKey
 
 __all__ = ["check_algorithm", "digest_size", "sign_digest", "signature_size"]
 
@@ -25,7 +25,7 @@ _PKCS1, _ECDSA, _PSS = 2, 4, 5
 
 
 def check_algorithm(key: PrivateKey, algorithm: int) -> None:
-    """Raise ``StatusWordError`` unless the key can do it."""
+    """Raise ``StatusWordError`` unless the key supports the algorithm."""
     if algorithm >> 4 == _SHA1:
         raise StatusWordError(SW.NOT_ALLOWED)
     schemes = {_PKCS1, _PSS} if isinstance(key, RSAPrivateKey) else {_ECDSA}
@@ -39,22 +39,12 @@ def digest_size(algorithm: int) -> int:
 
 
 def signature_size(key: PrivateKey) -> int:
-    """Return the length in bytes of what ``sign_digest`` gives."""
+    """Return the length in bytes of a signature by ``sign_digest``."""
     size = (key.key_size + 7) // 8
     return size if isinstance(key, RSAPrivateKey) else 2 * size
 
 
 def sign_digest(key: PrivateKey, algorithm: int, digest: bytes) -> bytes:
     """Sign a digest: RSA as it is, ECDSA as raw r‖s."""
-    hash_algorithm = _HASHES[algorithm >> 4]
-    prehashed = utils.Prehashed(hash_algorithm)
-    if isinstance(key, RSAPrivateKey):
-        if algorithm & 0x0F == _PKCS1:
-            return key.sign(digest, padding.PKCS1v15(), prehashed)
-        mask = padding.MGF1(hash_algorithm)
-        return key.sign(
-            digest, padding.PSS(mask, hash_algorithm.digest_size), prehashed
-        )
-    r, s = utils.decode_dss_signature(key.sign(digest, ec.ECDSA(prehashed)))
-    size = signature_size(key) // 2
-    return r.to_bytes(size) + s.to_bytes(size)
+    function = _HASHES[algorithm >> 4]
+    return keys.sign_digest(key, digest, function, pss=algorithm & 0x0F == _PSS)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The mock card as the rest of the host sees it: one reader, with the card in it."""
+"""The mock card as a source of cards: one reader with one card."""
 
 import asyncio
 import time
@@ -9,14 +9,15 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from kortilla.testing.files import locked
+from kortilla.testing.presence import Presence, Watch
+from kortilla.testing.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardBusyError, CardMuteError, CardRemovedError
 from native_host.card.source import CardSource, Reader
 from native_host.mock_card.card import MockCard, Style
+from native_host.mock_card.errors import MockCardBrokenError, host_errors
 from native_host.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
-from native_host.mock_card.files import locked
-from native_host.mock_card.presence import Watch
-from native_host.mock_card.state import MockCardBrokenError, MockCardState
 
 __all__ = ["READER_NAME", "MockCardConnection", "MockCardSource"]
 
@@ -38,6 +39,7 @@ class MockCardConnection(CardConnection):
     and ``MockCardBrokenError``.
     """
 
+    @host_errors()
     def __init__(
         self,
         state: MockCardState,
@@ -67,8 +69,9 @@ class MockCardConnection(CardConnection):
             else:
                 return
 
+    @host_errors()
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
-        """Let the card answer, with whatever goes wrong.
+        """Transmit an APDU to the card, with its faults.
 
         Raises ``CardRemovedError``, ``CardMuteError`` and ``MockCardBrokenError``.
         """
@@ -83,11 +86,11 @@ class MockCardConnection(CardConnection):
         return answer[:-2], int.from_bytes(answer[-2:])
 
     def hurry(self) -> None:
-        """End the wait that a command is in, from any thread."""
+        """End the delay of a running command, from any thread."""
         self._card.hurry()
 
     def close(self) -> None:
-        """Reset the card and let go of it. May be called twice."""
+        """Reset the card and release it. May be called twice."""
         self._card.reset()
         self._held.close()
 
@@ -95,12 +98,13 @@ class MockCardConnection(CardConnection):
 class MockCardSource(CardSource):
     """A single reader with the mock card of a folder.
 
-    The card is out, or the reader, while the folder says so, whoever pulled it. Raises
-    ``MockCardBrokenError`` when there is no usable card in the folder.
+    The folder records whether the card or the reader is pulled. Raises
+    ``MockCardBrokenError`` if there is no usable card in the folder.
     """
 
     test_card = True
 
+    @host_errors()
     def __init__(
         self,
         folder: Path | None = None,
@@ -119,17 +123,18 @@ class MockCardSource(CardSource):
         self._openings: set[asyncio.Future[MockCardConnection]] = set()
 
     async def readers(self) -> tuple[Reader, ...]:
-        """Return the one reader, or none where it was pulled."""
-        presence = self._state.presence()
+        """Return the one reader, or none if it is pulled."""
+        presence = self._presence()
         if not presence.reader:
             return ()
         atr = self._atr if presence.card else None
         return (Reader(READER_NAME, atr, insertion=presence.insertions),)
 
     async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
-        """Wait until the card or its reader was put in or taken out."""
+        """Wait until the card or its reader is inserted or pulled."""
         if self._watch is None:
-            self._watch = self._state.watch()
+            with host_errors():
+                self._watch = self._state.watch()
             asyncio.get_running_loop().add_reader(
                 self._watch.descriptor, self._take_news
             )
@@ -138,8 +143,12 @@ class MockCardSource(CardSource):
             if (readers := await self.readers()) != known:
                 return readers
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._state.presence().seconds_left()):
+                async with asyncio.timeout(self._presence().seconds_left()):
                     await changed.wait()
+
+    @host_errors()
+    def _presence(self) -> Presence:
+        return self._state.presence()
 
     def _take_news(self) -> None:
         if self._watch:
@@ -154,7 +163,7 @@ class MockCardSource(CardSource):
         """
         if reader.atr is None or (reader,) != await self.readers():
             raise CardRemovedError(_TAKEN_OUT)
-        # Not on the card's thread, which whoever holds the card has need of.
+        # Not on the card's thread, which the current holder of the card needs.
         opening = asyncio.get_running_loop().run_in_executor(
             None,
             lambda: MockCardConnection(
@@ -166,7 +175,7 @@ class MockCardSource(CardSource):
         try:
             connection = await asyncio.shield(opening)
         except asyncio.CancelledError:
-            # Nobody will have this connection: let go of the card once it is there.
+            # Nobody will use this connection: release the card once it is open.
             opening.add_done_callback(self._abandon)
             raise
         self._connection = connection
@@ -178,11 +187,11 @@ class MockCardSource(CardSource):
     async def run(
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function on the card's thread, to its end in any case."""
+        """Run a function on the card's thread; cancelling does not interrupt it."""
         return await asyncio.shield(self._submit(function, *args, **kwargs))
 
     async def close(self) -> None:
-        """Wait for a command under way, reset the card, end the thread."""
+        """Wait for a running command, reset the card, end the thread."""
         if self._watch:
             asyncio.get_running_loop().remove_reader(self._watch.descriptor)
             self._watch.close()
@@ -206,12 +215,12 @@ class MockCardSource(CardSource):
             opening.result().close()
 
     def remove(self) -> None:
-        """Take the card out of the reader; a command under way is not answered."""
+        """Pull the card; a running command gets no response."""
         self._state.pull()
         if self._connection:
             self._connection.hurry()
 
     def insert(self, atr: bytes | None = None) -> None:
-        """Put the card into the reader, or one with another answer to reset."""
+        """Insert the card, or one with another ATR."""
         self._atr = atr or self._state.profile.atr
         self._state.insert()

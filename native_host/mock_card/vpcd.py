@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The mock card in a virtual PC/SC reader: the protocol of vsmartcard's vpcd.
 
-The reader's driver inside pcscd listens on TCP; a card connects to it. Both sides send
-frames of a 16-bit big-endian length and that many bytes. A frame of one byte is an
-order of the reader, of which only the one for the ATR is answered; any other frame is
-a command APDU.
+The reader's driver inside pcscd listens on TCP, and a card connects to it. Both sides
+send frames: a 16-bit big-endian length, then that many bytes. A frame of one byte is a
+control code of the reader, of which only the ATR request has a response. Any other
+frame is a command APDU.
 """
 
 import logging
@@ -16,10 +16,11 @@ from threading import Thread
 from types import TracebackType
 from typing import Self
 
+from kortilla.testing.presence import Watch
 from native_host.card.errors import PcscUnavailableError
 from native_host.mock_card.card import MockCard
+from native_host.mock_card.errors import host_errors
 from native_host.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
-from native_host.mock_card.presence import Watch
 
 __all__ = ["DEFAULT_PORT", "VirtualReader"]
 
@@ -38,9 +39,9 @@ class _Order(IntEnum):
 class VirtualReader:
     """A card in a virtual reader: connecting is inserting, ``stop`` is removing.
 
-    A card that was pulled by a fault, or by another process, is put in again as its
-    folder says. Raises ``PcscUnavailableError`` when no virtual reader listens there.
-    Either call ``run``, or use it as a context manager, which runs it in a thread.
+    A card that a fault or another process has pulled is inserted again when its folder
+    says so. Raises ``PcscUnavailableError`` if no virtual reader listens there. Call
+    ``run``, or use the object as a context manager, which runs it in a thread.
     """
 
     def __init__(
@@ -80,12 +81,15 @@ class VirtualReader:
             self._thread.join()
 
     def run(self) -> None:
-        """Answer the reader until it goes away or ``stop`` is called.
+        """Serve the reader until it disconnects or ``stop`` is called.
 
-        Raises ``MockCardBrokenError`` when the card's folder can't be used any more,
-        and ``InvalidArgumentError`` for a fault that can't be had with a virtual
-        reader.
+        Raises ``MockCardBrokenError`` if the card's folder becomes unusable, and
+        ``InvalidArgumentError`` for a fault that a virtual reader can't have.
         """
+        with host_errors():
+            self._run()
+
+    def _run(self) -> None:
         watch = self._inserted.state.watch()
         try:
             while self._serve(watch):
@@ -95,7 +99,7 @@ class VirtualReader:
                     return
                 self._insert()
         except (OSError, PcscUnavailableError) as error:
-            # The reader went away in the middle.
+            # The reader disconnected during an exchange.
             logger.debug("The virtual reader's connection ended: %s", error)
         finally:
             watch.close()
@@ -105,7 +109,7 @@ class VirtualReader:
             self._stopped.close()
 
     def stop(self) -> None:
-        """Take the card out, from any thread. ``run`` then returns."""
+        """Remove the card, from any thread. ``run`` then returns."""
         self._card.hurry()
         try:
             self._stop.send(b"!")
@@ -113,7 +117,7 @@ class VirtualReader:
             logger.debug("The virtual reader was gone already.")
 
     def _serve(self, watch: Watch) -> bool:
-        """Answer the reader; return whether it was the card that ended it."""
+        """Serve the reader; return True if the card was pulled, else False."""
         while True:
             if not self._card.present:
                 return True
@@ -128,14 +132,14 @@ class VirtualReader:
             try:
                 answer = self._answer(frame)
             except (CardGoneError, CardSilentError):
-                # The driver has no time-out of its own. With a new line at once it
-                # reports a command that failed, and a card that is still there.
+                # The driver has no time-out. After an immediate reconnect it reports
+                # a failed command, and a card that is still present.
                 return True
             if answer is not None:
                 self._socket.sendall(len(answer).to_bytes(2) + answer)
 
     def _wait_for_card(self, watch: Watch) -> bool:
-        """Wait until the card is put in; return False when it is not to be."""
+        """Wait until the card is inserted; return False if ``stop`` was called."""
         while not (presence := self._inserted.state.presence()).card:
             if self._stopped in self._wait(watch, timeout=presence.seconds_left()):
                 return False
@@ -144,7 +148,7 @@ class VirtualReader:
     def _wait(
         self, watch: Watch, *sockets: socket.socket, timeout: float | None = None
     ) -> set[socket.socket]:
-        """Return which sockets can be read, after some can or there is other news."""
+        """Wait for a readable socket or a change; return the readable sockets."""
         waiting = (self._stopped, *sockets)
         with selectors.DefaultSelector() as selector:
             for each in waiting:
@@ -179,8 +183,8 @@ class VirtualReader:
             if not part:
                 return None
             if sys.platform == "linux":
-                # vpcd writes a frame in two pieces; without this the second one waits
-                # 40 ms for our acknowledgement of the first. It wears off: set anew.
+                # vpcd writes a frame in two parts; without this the second one waits
+                # 40 ms for our acknowledgement of the first. Linux resets the option.
                 self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             received += part
         return bytes(received)

@@ -6,8 +6,9 @@ With a code of eight digits, which is the PUK, this also unlocks
 """
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
@@ -18,7 +19,6 @@ from native_host.card.errors import (
     PukBlockedError,
 )
 from native_host.card.fineid import FineidCard, PinRole
-from native_host.card.source import CardSource
 from native_host.errors import UserCancelledError
 from native_host.operations.activation_table import (
     TABLE,
@@ -33,31 +33,28 @@ from native_host.operations.card_session import (
     NothingToDoError,
     check_validity,
 )
-from native_host.operations.manage import ManageRequest, Outcome, PinsSet
-from native_host.operations.pin_plan import (
+from native_host.operations.pin_setting import (
     CardSnapshot,
+    PinSetting,
     Plan,
     SetPinCommand,
     new_pin_field,
     pin_name,
+    set_pins,
 )
-from native_host.operations.pin_setting import PinSetting, set_pins
-from native_host.operations.prompting import Report
-from native_host.pin_prompt.prompt import CodeField, Prompt
+from native_host.operations.prompting import Context, report_nothing
+from native_host.operations.set_pin import ManageRequest, Outcome, PinsSet
+from native_host.pin_prompt.prompt import CodeField
 
 __all__ = [
     "Activation",
     "ActivationBlockedError",
     "ActivationMismatchError",
     "ActivationOffer",
-    "ManageRequest",
-    "PinsSet",
     "activate",
 ]
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 _PINS = (PinRole.PIN1, PinRole.PIN2)
 
@@ -76,23 +73,19 @@ class ActivationMismatchError(CardError):
     final = True
 
 
-async def activate(
-    request: ManageRequest,
-    *,
-    source: CardSource,
-    prompt: Prompt,
-    progress: Report = lambda _word, _progress: None,
-) -> PinsSet:
+async def activate(context: Context, request: ManageRequest) -> PinsSet:
     """Set the PINs of a card that has not, or not wholly, been activated.
 
-    The prompt shows ``DONE`` at the end. ``progress`` is told ``window-open``, and
-    ``setting`` with PINs. Raises ``UserCancelledError`` with the reason, and errors of
-    the prompt. The caller closes ``source`` and ``prompt``.
+    The prompt shows ``DONE`` at the end. The progress is ``window-open``, and
+    ``setting`` with the number of PINs. Raises ``UserCancelledError`` with the reason,
+    and errors of the prompt.
     """
-    activation = Activation(prompt, progress)
-    return await set_pins(
-        activation, request, source=source, prompt=prompt, progress=progress
+    activation = Activation(context)
+    await set_pins(activation, context, request)
+    outcomes: tuple[Outcome, ...] = tuple(
+        "set" if role in activation.set else "was-set" for role in _PINS
     )
+    return PinsSet(*outcomes)
 
 
 class Activation(PinSetting):
@@ -108,14 +101,14 @@ class Activation(PinSetting):
             if self.plan(card, seen) is None:
                 raise NothingToDoError(seen.certificate)
         except CardError as error:
-            # What speaks against it is said once it has been chosen.
+            # The person hears of it once the card has been chosen.
             logger.info("One of several cards can't be activated: %s", error.code)
         return seen.certificate
 
-    async def work(self, held_card: HeldCard) -> PinsSet:
+    async def work(self, held_card: HeldCard) -> None:
         """See ``PinSetting``."""
         held_card.note_offer()
-        return await super().work(held_card)
+        await super().work(held_card)
 
     def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
         """See ``PinSetting``. The code is always typed on the computer.
@@ -125,29 +118,17 @@ class Activation(PinSetting):
         """
         check_validity(seen.certificate)
         scheme = scheme_of(seen.certificate)
-
-        def writes(digits: int) -> tuple[SetPinCommand, ...]:
-            return self._writes(scheme, seen, digits)
-
-        possible: dict[int, tuple[SetPinCommand, ...]] = {}
-        obstacle: CardError | None = None
-        for digits in scheme.value:
-            try:
-                possible[digits] = writes(digits)
-            except CardError as error:
-                obstacle = error
-        if not any(possible.values()):
-            if obstacle is not None:
-                raise obstacle
+        writes = partial(self._writes, scheme, seen)
+        commands = _possible(writes, scheme)
+        if not commands:
             return None
-        commands = [write for each in possible.values() for write in each]
         at_risk = min(
-            (write.at_risk for write in commands),
+            (command.at_risk for command in commands),
             key=lambda role: seen.info(role).tries_left,
         )
         if seen.info(at_risk).tries_left == 0:
             raise PukBlockedError("The PUK has no tries left.")
-        to_set = [role for role in _PINS if any(w.role is role for w in commands)]
+        to_set = [r for r in _PINS if any(command.role is r for command in commands)]
         return Plan(
             fields=(
                 CodeField("activation", scheme.value),
@@ -162,7 +143,7 @@ class Activation(PinSetting):
     def _writes(
         self, scheme: Scheme, seen: CardSnapshot, digits: int
     ) -> tuple[SetPinCommand, ...]:
-        """Return what a code of so many digits sets. Raises what speaks against it."""
+        """Return what a code of so many digits sets. Raises what rules it out."""
         event = event_of(scheme, digits)
         found = []
         blocked: PinRole | None = None
@@ -181,13 +162,24 @@ class Activation(PinSetting):
             raise PinBlockedError(f"{blocked.name} has no tries left.")
         return tuple(found)
 
-    def result(self) -> PinsSet:
-        """Return which PINs were set now, and which had been before."""
-        pin1, pin2 = (self._outcome(role) for role in _PINS)
-        return PinsSet(pin1, pin2)
 
-    def _outcome(self, role: PinRole) -> Outcome:
-        return "set" if role in self.set else "was-set"
+def _possible(
+    writes: Callable[[int], tuple[SetPinCommand, ...]], scheme: Scheme
+) -> list[SetPinCommand]:
+    """Return the commands for a code of any length that the scheme has.
+
+    Raises what rules them out, where there is none for any length.
+    """
+    commands: list[SetPinCommand] = []
+    obstacle: CardError | None = None
+    for digits in scheme.value:
+        try:
+            commands += writes(digits)
+        except CardError as error:
+            obstacle = error
+    if not commands and obstacle is not None:
+        raise obstacle
+    return commands
 
 
 _REFUSALS: dict[Action, Callable[[], CardError]] = {
@@ -204,38 +196,33 @@ _REFUSALS: dict[Action, Callable[[], CardError]] = {
 
 
 class ActivationOffer:
-    """Offers to activate a card that is met in the midst of something else.
+    """Offers to activate a card that is met during another operation.
 
-    An activation that was begun is gone on with when the card has been pulled out.
+    An activation is carried on when the card has been pulled out and inserted again.
     """
 
-    def __init__(self, prompt: Prompt) -> None:
-        self._prompt = prompt
-        self._activation = self._new_activation()
+    def __init__(self, context: Context) -> None:
+        self._prompt = context.prompt
+        # The page that asks for something else hears nothing about the activation.
+        self._context = replace(context, progress=report_nothing)
+        self._activation = Activation(self._context)
         self._begun = self._over = False
 
-    async def around(
-        self, held_card: HeldCard, operation: Callable[[], Awaitable[T]]
-    ) -> T:
-        """Do ``operation`` with a card that is activated, or is so by then.
+    @property
+    def possible(self) -> bool:
+        """Whether there is somebody who has not activated a card yet."""
+        return not self._over and self._prompt.attended
 
-        Raises what that does, and ``UserCancelledError`` with the reason.
-        """
+    async def resume(self, held_card: HeldCard) -> None:
+        """Carry on with an activation that was begun and did not end."""
         if self._begun and not self._over:
-            await self._activate(held_card)
-        try:
-            return await operation()
-        except CardNotActivatedError:
-            if self._over or not self._prompt.attended:
-                raise
-        await self._activate(held_card)
-        return await operation()
+            await self.activate(held_card)
 
-    def _new_activation(self) -> Activation:
-        # The page that asks for something else hears nothing about it.
-        return Activation(self._prompt, lambda _word, _progress: None)
+    async def activate(self, held_card: HeldCard) -> None:
+        """Offer to activate a card, and do so.
 
-    async def _activate(self, held_card: HeldCard) -> None:
+        Raises ``CardError``, and ``UserCancelledError`` with the reason.
+        """
         try:
             if not self._begun:
                 partly = await self._prompt.watch(
@@ -250,7 +237,7 @@ class ActivationOffer:
         except (ActivationBlockedError, PukBlockedError):
             # Nothing more can be done for this card: another one may take its place.
             self._begun = False
-            self._activation = self._new_activation()
+            self._activation = Activation(self._context)
             raise
         except UserCancelledError as error:
             reason = error.reason or CardNotActivatedError.code

@@ -1,25 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Which insertion of a card has been offered to be activated, by whatever window.
+"""Notes which insertions of cards any window has offered to activate.
 
-The agent asks: a person who has just declined in a login's window is not asked again.
+The agent reads them, so that a person who has declined in a login's window is not asked
+again.
 """
 
 import contextlib
 import hashlib
-import os
 from pathlib import Path
 
 from native_host.card.source import Reader
+from native_host.paths import runtime_folder
 
-__all__ = ["forget", "forget_all", "note", "runtime_folder", "was_noted"]
+__all__ = ["forget", "forget_all", "note", "was_noted"]
 
 _PREFIX = "offered-"
-
-
-def runtime_folder() -> Path | None:
-    """Return where notes are, which end with the person's session; None if nowhere."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    return Path(runtime, "kortilla") if runtime.startswith("/") else None
 
 
 def note(reader: Reader) -> None:

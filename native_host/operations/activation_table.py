@@ -3,8 +3,8 @@
 
 The schemes are those of docs/reference/card.md, "Activation schemes".
 
-A PIN's state is what the card says of it at that moment, and is never remembered from
-before: whatever became of a command, the card is asked again.
+A PIN's state is what the card tells at that moment. It is never remembered: the card
+is asked again after each command.
 """
 
 from collections.abc import Mapping
@@ -60,7 +60,7 @@ class PinState(Enum):
 
     @classmethod
     def of(cls, info: PinInfo) -> "PinState":
-        """Return the state that a card has told."""
+        """Return the state that belongs to what a card has told."""
         if info.changed is None:
             return cls.UNKNOWN
         if info.changed:

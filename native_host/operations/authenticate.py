@@ -5,35 +5,35 @@ The card signs ``H(H(origin) ‖ H(challenge))`` and nothing else (web-eid:1.0):
 or digest that a page chose are ever signed with this key.
 """
 
-import base64
 import hashlib
+import re
 from dataclasses import dataclass
 
-from native_host import VERSION
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import UnsupportedCardError
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
 from native_host.card.signature import token_algorithm
-from native_host.card.source import CardSource
-from native_host.operations.activate import ActivationOffer
-from native_host.operations.card_session import HeldCard, check_validity, with_card
+from native_host.errors import InvalidArgumentError
+from native_host.operations.card_session import UsableCards, check_validity
 from native_host.operations.pin import PinAsker, usable_pin
-from native_host.operations.prompting import Report, begin, check_cancelled
-from native_host.pin_prompt.prompt import Prompt, Step
+from native_host.operations.prompting import Context, begin
 
 __all__ = [
     "AuthenticateRequest",
+    "AuthenticationToken",
     "authenticate",
     "authentication_key",
     "look_for_authentication",
 ]
 
-_APP_VERSION = f"https://kortilla.example/releases/{VERSION}"
+
+#: A challenge as its base64 text (Web eID).
+_CHALLENGE_NONCE = re.compile(r"[A-Za-z0-9+/=_-]{44,128}")
 
 
 @dataclass(frozen=True)
 class AuthenticateRequest:
-    """What a service asks for.
+    """A service's request to identify.
 
     ``origin`` has passed ``check_origin``; ``challenge_nonce`` is the challenge as its
     base64 text, 44 to 128 characters; ``language`` is ``fi``, ``sv`` or ``en``.
@@ -45,66 +45,52 @@ class AuthenticateRequest:
     started_by_person: bool = True
     caller: str = ""
 
+    def check(self) -> None:
+        """Raise ``InvalidArgumentError`` for a challenge that is none."""
+        if not _CHALLENGE_NONCE.fullmatch(self.challenge_nonce):
+            raise InvalidArgumentError(
+                "The challenge must be 44 to 128 characters of base64."
+            )
+
+
+@dataclass(frozen=True)
+class AuthenticationToken:
+    """A certificate's signature over an origin and a challenge (web-eid:1.0)."""
+
+    certificate: CardCertificate
+    signature: bytes
+
+    @property
+    def algorithm(self) -> str:
+        """The algorithm of the signature, as JWA names it."""
+        return self.certificate.algorithm
+
 
 async def authenticate(
-    request: AuthenticateRequest,
-    *,
-    source: CardSource,
-    prompt: Prompt,
-    progress: Report = lambda _word, _progress: None,
-) -> dict[str, str]:
-    """Return the token as the fields of web-eid:1.0.
+    context: Context, request: AuthenticateRequest
+) -> AuthenticationToken:
+    """Have the person agree and type PIN1, and return the token.
 
-    ``progress`` is told ``window-open`` and ``signing``. Raises ``UserCancelledError``
-    with the reason, and errors of the prompt. The caller closes ``source`` and
-    ``prompt``.
+    The progress is ``window-open`` and ``signing``. Raises ``InvalidArgumentError``,
+    ``UserCancelledError`` with the reason, and errors of the prompt.
     """
-    await begin(
-        "authenticate",
-        request,
-        test_card=source.test_card,
-        prompt=prompt,
-        progress=progress,
-    )
-    asker = PinAsker(prompt, PinRole.PIN1)
-    offer = ActivationOffer(prompt)
-
-    async def work(held_card: HeldCard) -> dict[str, str]:
-        return await offer.around(
-            held_card,
-            lambda: _authenticate(request, held_card, prompt, progress, asker),
-        )
-
-    return await with_card(source, prompt, work, look=look_for_authentication)
-
-
-async def _authenticate(
-    request: AuthenticateRequest,
-    held_card: HeldCard,
-    prompt: Prompt,
-    progress: Report,
-    asker: PinAsker,
-) -> dict[str, str]:
-    card = held_card.card
-    key, certificate = await prompt.watch(held_card.run(authentication_key, card))
-    digest = _digest(request, certificate)
-
-    async def sign(pin: bytearray | None) -> bytes:
-        await check_cancelled(prompt)
-        prompt.show(Step.SIGNING if pin is not None else Step.PIN_PAD)
-        progress("signing", None)
-        return await asker.verify_and_sign(
-            held_card, pin, key, digest, token_algorithm(certificate.public_key)
-        )
-
-    signature = await asker.until_accepted(held_card, certificate, sign)
-    return {
-        "unverifiedCertificate": base64.b64encode(certificate.der).decode(),
-        "algorithm": certificate.algorithm,
-        "signature": base64.b64encode(signature).decode(),
-        "format": "web-eid:1.0",
-        "appVersion": _APP_VERSION,
-    }
+    request.check()
+    await begin("authenticate", context, request)
+    asker = PinAsker(context, PinRole.PIN1)
+    async for held_card in UsableCards(context, look=look_for_authentication):
+        async with held_card:
+            await asker.resume_activation(held_card)
+            key, certificate = await context.prompt.watch(
+                held_card.run(authentication_key, held_card.card)
+            )
+            digest = _digest(request, certificate)
+            algorithm = token_algorithm(certificate.public_key)
+            async for attempt in asker.tries(held_card, certificate):
+                async with attempt:
+                    await attempt.show()
+                    context.progress("signing", None)
+                    signature = await attempt.sign(key, digest, algorithm)
+    return AuthenticationToken(certificate, signature)
 
 
 def authentication_key(card: FineidCard) -> tuple[CardKey, CardCertificate]:
@@ -121,7 +107,7 @@ def authentication_key(card: FineidCard) -> tuple[CardKey, CardCertificate]:
 
 
 def look_for_authentication(card: FineidCard) -> CardCertificate:
-    """Return the certificate that a card would identify with (see ``with_card``)."""
+    """Return the certificate that a card would identify with (see ``UsableCards``)."""
     _, certificate = authentication_key(card)
     usable_pin(card, PinRole.PIN1)
     return certificate

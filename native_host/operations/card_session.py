@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Finding a card that will do, with a person who may do anything meanwhile.
+"""Finds a usable card, while the person may do anything.
 
-Every operation has the same frame: wait for a reader and a card, say what is wrong with
-a card and wait for another, notice when it is pulled out, and end with the card reset.
+Every operation has the same frame: wait for a reader and a card, show what is wrong
+with a card and wait for another, notice when it is pulled out, and reset it at the end.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import ParamSpec, TypeVar
+from types import TracebackType
+from typing import NoReturn, ParamSpec, Self, TypeVar
 
 from native_host.card.atr import identify
 from native_host.card.certificate import CardCertificate
@@ -27,10 +27,18 @@ from native_host.card.fineid import FineidCard
 from native_host.card.source import CardSource, Reader
 from native_host.errors import UserCancelledError
 from native_host.operations.activation_offers import note
-from native_host.operations.prompting import race
-from native_host.pin_prompt.prompt import CardChoice, Problem, Prompt, Step
+from native_host.operations.prompting import Context
+from native_host.pin_prompt.prompt import CardChoice, Problem, Step
+from native_host.race import race
 
-__all__ = ["HeldCard", "NothingToDoError", "check_validity", "same_card", "with_card"]
+__all__ = [
+    "HeldCard",
+    "NothingToDoError",
+    "OtherCardError",
+    "UsableCards",
+    "check_validity",
+    "same_card",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -39,20 +47,56 @@ T = TypeVar("T")
 
 
 class NothingToDoError(Exception):
-    """A card with which nothing is left to do: any other of several is meant."""
+    """Nothing is left to do with this card. Of several cards another one is meant."""
 
     def __init__(self, certificate: CardCertificate) -> None:
         super().__init__()
         self.certificate = certificate
 
 
-class HeldCard:
-    """A card that is held exclusively, and the reader it is in."""
+class OtherCardError(CardError):
+    """Another card was inserted than the one that the operation is about."""
 
-    def __init__(self, source: CardSource, reader: Reader, card: FineidCard) -> None:
+    code = "OTHER_CARD"
+
+
+class HeldCard:
+    """A card that is held exclusively, and the reader it is in.
+
+    Its ``async with`` block ends with the card reset. A ``CardError`` in the block goes
+    to ``failure``: ``UsableCards`` decides what follows from it.
+    """
+
+    def __init__(
+        self,
+        source: CardSource,
+        reader: Reader,
+        connection: CardConnection,
+        card: FineidCard,
+    ) -> None:
         self._source = source
+        self._connection = connection
         self.reader = reader
         self.card = card
+        self.failure: CardError | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        await self.close()
+        if isinstance(error, CardError):
+            self.failure = error
+        return self.failure is not None
+
+    async def close(self) -> None:
+        """Reset the card and let go of it, also when the caller is cancelled."""
+        await asyncio.shield(self._source.run(self._connection.close))
 
     async def run(
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
@@ -66,100 +110,102 @@ class HeldCard:
 
     async def race_removal(self, awaitable: Awaitable[T]) -> T:
         """Await a person. Raises ``CardRemovedError`` at once when the card goes."""
-        return await race(self._removal(), awaitable)
+        return await race(awaitable, self._removal())
 
-    async def _removal(self) -> None:
+    async def _removal(self) -> NoReturn:
         readers = await self._source.readers()
         while same_card(self.reader, readers):
             readers = await self._source.wait_for_change(readers)
         raise CardRemovedError("The card was taken out of the reader.")
 
 
-async def with_card(
-    source: CardSource,
-    prompt: Prompt,
-    work: Callable[[HeldCard], Awaitable[T]],
-    *,
-    look: Callable[[FineidCard], CardCertificate],
-    suits: Callable[[CardCertificate], bool] | None = None,
-) -> T:
-    """Do ``work`` with the first card that will do, and return its result.
+class UsableCards:
+    """Iterates over the cards that can be used, until one has done what it was for.
 
-    Whatever is wrong with a card is said in the prompt, which waits for another card or
-    for the same one put in anew. Where there are several cards, ``look`` reads from
-    each the certificate that ``work`` would use, or raises, on the card's thread, the
-    ``CardError`` that speaks against the card, or ``NothingToDoError``. With ``suits``
-    the one whose certificate does is taken; else, where two or more are left, the
-    person chooses.
+    ``async for held_card in UsableCards(…)`` gives a card that is held already. What is
+    done with it goes into one ``async with held_card:`` block. The loop ends when such
+    a block ends without an error. A ``CardError`` in the block is shown in the prompt,
+    which waits for another card or for the same one inserted again.
 
-    Ends only with a result, ``UserCancelledError`` (whose reason says what stood in the
-    way), or an error that is not the card's; where the prompt is not attended, with the
-    card's error too, and where it is not patient, with a final one.
+    Where there are several cards, ``look`` reads from each the certificate that would
+    be used. It runs on the card's thread, and raises the ``CardError`` that rules the
+    card out, or ``NothingToDoError``. With ``suits`` the card whose certificate fits is
+    taken. Otherwise the person chooses where two or more are left.
+
+    Iterating raises ``UserCancelledError``, whose reason is the obstacle at that
+    moment, and errors that are not the card's. It raises the card's error where the
+    prompt is not attended, and a final one where the prompt is not patient.
     """
-    search = _Search(source, prompt, look, suits)
-    while True:
-        reader = await search.next_reader()
-        try:
-            async with search.card_in(reader) as held_card:
-                return await work(held_card)
-        except CardError as error:
-            if not prompt.attended:
-                raise
-            logger.info("The card can't be used: %s", error.code)
-            search.reject(reader, error)
-            if error.final and not prompt.patient:
-                search.show_problem()
-                raise
-
-
-class _Search:
-    """Which cards have been seen and would not do, and why the last one would not."""
 
     def __init__(
         self,
-        source: CardSource,
-        prompt: Prompt,
+        context: Context,
+        *,
         look: Callable[[FineidCard], CardCertificate],
-        suits: Callable[[CardCertificate], bool] | None,
+        suits: Callable[[CardCertificate], bool] | None = None,
     ) -> None:
-        self._source = source
-        self._prompt = prompt
+        self._source = context.source
+        self._prompt = context.prompt
         self._look = look
         self._suits = suits
-        # Cards that would not do, and those that the person did not choose: they are
-        # looked at again when they are put in anew.
+        self._current: HeldCard | None = None
+        # Cards that can't be used, and those that the person did not choose. They are
+        # looked at again when they are inserted again.
         self._rejected: set[Reader] = set()
         self._seen: dict[Reader, CardCertificate] = {}
         self._idle: dict[Reader, CardCertificate] = {}
         self._problem: Problem | None = None
         self._said_busy = False
 
-    def reject(self, reader: Reader, error: CardError) -> None:
-        """Remember that a card will not do, and why."""
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> HeldCard:
+        if self._current is not None:
+            if self._current.failure is None:
+                raise StopAsyncIteration
+            self._fail(self._current.reader, self._current.failure)
+        while True:
+            reader = await self._next_reader()
+            try:
+                self._current = await self._hold(reader)
+            except CardError as error:
+                self._fail(reader, error)
+            else:
+                return self._current
+
+    def _fail(self, reader: Reader, error: CardError) -> None:
+        """Have another card tried. Raises the error where nobody would insert one."""
+        if not self._prompt.attended:
+            raise error
+        logger.info("The card can't be used: %s", error.code)
+        self._reject(reader, error)
+        if error.final and not self._prompt.patient:
+            self._prompt.show(Step.FAILED, self._problem)
+            raise error
+
+    def _reject(self, reader: Reader, error: CardError) -> None:
+        """Remember that a card can't be used, and why."""
         detail = error.kind if isinstance(error, UnsupportedCardError) else ""
         self._problem = Problem(error.code, detail)
         # A card that another program holds may be free a moment later.
         if not isinstance(error, CardBusyError):
             self._rejected.add(reader)
 
-    def show_problem(self) -> None:
-        """Say what is wrong with the card that was rejected last."""
-        self._prompt.show(Step.FAILED, self._problem)
-
-    @asynccontextmanager
-    async def card_in(self, reader: Reader) -> AsyncIterator[HeldCard]:
-        """Hold the card in a reader, which is reset at the end."""
+    async def _hold(self, reader: Reader) -> HeldCard:
+        """Connect to the card in a reader. Raises ``CardError``."""
         if reader.atr is None:
             raise CardRemovedError("The card was taken out of the reader.")
         identify(reader.atr)
         connection = await self._connect(reader)
         try:
             card = await self._prompt.watch(self._source.run(FineidCard, connection))
-            yield HeldCard(self._source, reader, card)
-        finally:
+        except BaseException:
             await asyncio.shield(self._source.run(connection.close))
+            raise
+        return HeldCard(self._source, reader, connection, card)
 
-    async def next_reader(self) -> Reader:
+    async def _next_reader(self) -> Reader:
         """Wait for a reader with a card in it that has not been rejected."""
         while True:
             try:
@@ -192,42 +238,53 @@ class _Search:
     ) -> Reader | None:
         """Return the card to use, if there is one at this moment."""
         if len(candidates) < 2:
-            return candidates[0] if candidates else None
+            return next(iter(candidates), None)
         usable: dict[Reader, CardCertificate] = {}
         busy: Reader | None = None
         for reader in candidates:
             try:
-                certificate = await self._look_at(reader)
-            except PcscUnavailableError:
-                raise
+                certificate = await self._examine(reader)
             except CardBusyError:
                 busy = busy or reader
-            except CardError as error:
-                logger.info("A card of several can't be used: %s", error.code)
-                self.reject(reader, error)
-            else:
-                if self._suits is not None and self._suits(certificate):
-                    return self._only(reader, candidates)
-                if reader not in self._idle:
-                    usable[reader] = certificate
-        usable = usable or {r: c for r, c in self._idle.items() if r in candidates}
-        first = next(iter(usable), None)
-        if self._suits is not None:  # the one that is held may be the right one
+                continue
+            if certificate is None:
+                continue
+            if self._suits is not None and self._suits(certificate):
+                return self._only(reader, candidates)
+            usable[reader] = certificate
+        active = {r: c for r, c in usable.items() if r not in self._idle} or usable
+        first = next(iter(active), None)
+        if self._suits is not None:  # the busy one may be the right one
             return busy or first
-        if len(usable) < 2:
+        if len(active) < 2:
             return first or busy
-        return await self._ask(usable, readers)
+        return await self._ask(active, readers)
+
+    async def _examine(self, reader: Reader) -> CardCertificate | None:
+        """Return a card's certificate, or None for a card that was rejected.
+
+        Raises ``CardBusyError`` and ``PcscUnavailableError``.
+        """
+        try:
+            if reader not in self._seen:
+                self._seen[reader] = await self._look_at(reader)
+        except (CardBusyError, PcscUnavailableError):
+            raise
+        except CardError as error:
+            logger.info("A card of several can't be used: %s", error.code)
+            self._reject(reader, error)
+            return None
+        return self._seen[reader]
 
     async def _look_at(self, reader: Reader) -> CardCertificate:
-        if reader not in self._seen:
-            async with self.card_in(reader) as held_card:
-                try:
-                    self._seen[reader] = await self._prompt.watch(
-                        held_card.run(self._look, held_card.card)
-                    )
-                except NothingToDoError as nothing:
-                    self._seen[reader] = self._idle[reader] = nothing.certificate
-        return self._seen[reader]
+        held_card = await self._hold(reader)
+        try:
+            return await self._prompt.watch(held_card.run(self._look, held_card.card))
+        except NothingToDoError as nothing:
+            self._idle[reader] = nothing.certificate
+            return nothing.certificate
+        finally:
+            await held_card.close()
 
     async def _ask(
         self, usable: dict[Reader, CardCertificate], readers: tuple[Reader, ...]
@@ -240,11 +297,9 @@ class _Search:
 
         async def change() -> None:
             await self._source.wait_for_change(readers)
-            raise _ReadersChangedError
 
-        try:
-            index = await race(change(), self._prompt.choose_card(choices))
-        except _ReadersChangedError:
+        index = await race(self._prompt.choose_card(choices), change())
+        if index is None:
             return None
         return self._only(list(usable)[index], list(usable))
 
@@ -281,10 +336,6 @@ class _Search:
         except UserCancelledError as error:
             reason = self._problem.code if self._problem else obstacle
             raise UserCancelledError(reason=error.reason or reason) from None
-
-
-class _ReadersChangedError(Exception):
-    """The cards to choose from are no longer those that there are."""
 
 
 def _obstacle(readers: tuple[Reader, ...]) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is in the readers, as JSON knows it. Nothing here spends a try."""
+"""The contents of the readers, as JSON. Nothing here spends a try."""
 
 import asyncio
 from typing import Any, Literal

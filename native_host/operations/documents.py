@@ -17,6 +17,7 @@ from io import BufferedRandom
 from pathlib import Path
 
 from native_host.errors import InvalidArgumentError, KortillaError
+from native_host.paths import session_folder
 
 __all__ = [
     "MAX_CHUNK",
@@ -59,10 +60,9 @@ class DocumentInbox:
     """Takes documents in, in a private folder that ``close`` deletes.
 
     ``patience`` is how many seconds the next chunk is waited for. Raises
-    ``InvalidArgumentError`` for headers over the limits. Whatever is wrong with a chunk
-    ends the inbox: everything is deleted, and all its methods raise that error from
-    then on. Where the disk is full or broken a ``KortillaError`` without a code of its
-    own does the same.
+    ``InvalidArgumentError`` for headers over the limits. A wrong chunk ends the inbox:
+    everything is deleted, and all methods raise that error from then on. A full or
+    broken disk does the same with a ``KortillaError`` that has no code of its own.
     """
 
     def __init__(
@@ -195,12 +195,11 @@ class DocumentInbox:
 
 
 def check_names(names: Sequence[str]) -> None:
-    """Check how many things are to be signed, and what they are called.
+    """Check the number of things to be signed, and their names.
 
-    Any characters may stand in a name: the prompt shows them for what they are. Two
-    names are the same when Unicode says so (NFC); names that differ in case only are
-    two, since they are that in most places a document comes from. Raises
-    ``InvalidArgumentError``.
+    A name may hold any character: the prompt escapes the misleading ones. Two names are
+    the same when their NFC forms are. Names that differ only in case are two names,
+    since most file systems treat them so. Raises ``InvalidArgumentError``.
     """
     if not 1 <= len(names) <= MAX_DOCUMENTS:
         raise InvalidArgumentError(
@@ -246,16 +245,16 @@ def _check(headers: Sequence[DocumentHeader]) -> None:
 
 def _place() -> Path:
     """Return where private folders are made: memory of the session, if there is any."""
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    if runtime.startswith("/"):
+    session = session_folder()
+    if session is not None:
         try:
-            found = Path(runtime).stat()
+            found = session.stat()
         except OSError:
             pass
         else:
             private = stat.S_IMODE(found.st_mode) == stat.S_IRWXU
             if private and stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
-                return Path(runtime)
+                return session
     return Path(tempfile.gettempdir())
 
 

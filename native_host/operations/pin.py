@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Asking for a PIN until the card accepts it, for whatever it is then used for."""
+"""Asks for a PIN until the card accepts it."""
 
 import threading
-from collections.abc import Awaitable, Callable
-from typing import Literal, TypeVar
+from dataclasses import replace
+from types import TracebackType
+from typing import Literal, Self
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
@@ -13,20 +14,17 @@ from native_host.card.errors import (
     WrongPinError,
 )
 from native_host.card.fineid import CardKey, FineidCard, PinInfo, PinRole
+from native_host.card.pins import PIN_DIGITS
 from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import RequestCancelledError, UserCancelledError
+from native_host.operations.activate import ActivationOffer
 from native_host.operations.card_session import HeldCard
+from native_host.operations.prompting import Context, check_cancelled
 from native_host.operations.refusals import Refusals
-from native_host.pin_prompt.prompt import Document, PinQuestion, Prompt
+from native_host.pin_prompt.prompt import Document, PinQuestion, Progress, Step
+from native_host.wiping import wipe
 
-__all__ = ["PinAsker", "usable_pin", "wipe"]
-
-T = TypeVar("T")
-
-# How many digits may be typed: what the card itself accepts (docs/reference/card.md,
-# "PINs and the activation code").
-_SHORTEST = {PinRole.PIN1: 4, PinRole.PIN2: 6}
-_LONGEST = 12
+__all__ = ["PinAsker", "PinAttempt", "PinTries", "usable_pin", "wipe"]
 
 
 def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
@@ -45,118 +43,241 @@ def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
 
 
 class PinAsker:
-    """Asks for one of the PINs, throughout one conversation.
+    """Asks for one of the PINs, throughout one operation.
 
-    A PIN that a card has refused is not sent to it again, not even after the card was
-    pulled out and put back. ``refusals`` are those that are known already.
+    A PIN that a card has refused is not sent to it again, also not after the card was
+    pulled out and put back. ``refusals`` holds the ones that are known already. A card
+    that is not activated is offered to be activated first.
     """
 
     def __init__(
         self,
-        prompt: Prompt,
+        context: Context,
         role: Literal[PinRole.PIN1, PinRole.PIN2],
         refusals: Refusals | None = None,
     ) -> None:
-        self._prompt = prompt
-        self._role = role
-        self._refusals = refusals or Refusals()
+        self.prompt = context.prompt
+        self.role = role
+        self.refusals = refusals or Refusals()
+        self.offer = ActivationOffer(context)
 
-    async def until_accepted(
+    async def resume_activation(self, held_card: HeldCard) -> None:
+        """Carry on an activation during which the card was pulled out.
+
+        Call it first for each card. Raises ``UserCancelledError`` with the reason, and
+        the errors of the card.
+        """
+        await self.offer.resume(held_card)
+
+    def tries(
         self,
         held_card: HeldCard,
         certificate: CardCertificate,
-        use: Callable[[bytearray | None], Awaitable[T]],
         *,
         documents: tuple[Document, ...] = (),
-    ) -> T:
-        """Ask, and ``use`` the PIN, until the card does not refuse it.
+    ) -> "PinTries":
+        """Return the attempts to use the PIN of a card, see ``PinTries``.
 
-        ``use`` gets the PIN's digits, or None when it is to be verified on the reader's
-        pad, and raises what ``verify_pin`` does. Once it has ended the digits are
-        wiped. Raises what ``use`` and ``usable_pin`` do, and ``UserCancelledError``.
+        ``documents`` are shown with the question.
         """
-        card = held_card.card
-        pad = card.has_pin_pad
-        info = await self._prompt.watch(held_card.run(usable_pin, card, self._role))
-        tries_left, repeated = info.tries_left, False
-        wrong = self._refusals.meet(certificate, tries_left)
-        pad_problem: Literal["", "timed-out", "length"] = ""
-        while True:
-            question = PinQuestion(
-                role="PIN1" if self._role is PinRole.PIN1 else "PIN2",
-                name=certificate.name,
-                satu=certificate.satu,
-                tries_left=tries_left,
-                wrong=wrong,
-                repeated=repeated,
-                min_length=_SHORTEST[self._role],
-                max_length=_LONGEST,
-                documents=documents,
-                pin_pad=pad,
-                pad_problem=pad_problem,
-                test_card=certificate.test,
-            )
-            typed: list[bytearray] = []
-            try:
-                pin = await held_card.race_removal(self._ask(question, typed))
-                repeated = self._refusals.holds(certificate, pin)
-                if not repeated:
-                    if not pad:
-                        self._refusals.sending(certificate, pin, tries_left)
-                    result = await use(None if pad else pin)
-                    self._refusals.accepted(certificate)
-                    return result
-            except WrongPinError as error:
-                if not self._prompt.attended:
-                    raise
-                if not pad:
-                    self._refusals.refused(certificate, pin, error.tries_left)
-                tries_left, wrong, pad_problem = error.tries_left, True, ""
-            except PinNotEnteredError as error:
-                if error.why == "cancelled":
-                    raise UserCancelledError("Cancelled on the reader.") from error
-                if not self._prompt.attended:
-                    raise
-                wrong = False
-                pad_problem = "length" if error.why == "length" else "timed-out"
-            finally:
-                # On the card's thread, behind whatever it is still doing with the PIN
-                # for a caller who was cancelled: a wiped PIN that is sent costs a try.
-                for pin in typed:
-                    await held_card.run(wipe, pin)
+        return PinTries(self, held_card, certificate, documents)
 
-    async def verify_and_sign(
+
+class PinTries:
+    """Iterates over the PINs that are typed, until the card has accepted one.
+
+    Each is used in one ``async with attempt:`` block, which raises what ``verify_pin``
+    does. The person is asked again where the card refuses the PIN there. The loop ends
+    when a block ends without an error. Iterating raises what ``usable_pin`` does,
+    ``UserCancelledError``, and errors of the prompt.
+    """
+
+    def __init__(
         self,
+        asker: PinAsker,
         held_card: HeldCard,
-        pin: bytearray | None,
-        key: CardKey,
-        digest: bytes,
-        algorithm: SignatureAlgorithm,
+        certificate: CardCertificate,
+        documents: tuple[Document, ...],
+    ) -> None:
+        self.prompt = asker.prompt
+        self.role = asker.role
+        self._refusals = asker.refusals
+        self._offer = asker.offer
+        self.held_card = held_card
+        self.pad = held_card.card.has_pin_pad
+        self._certificate = certificate
+        self._documents = documents
+        #: What is asked next; None before the card has told the PIN's tries.
+        self._question: PinQuestion | None = None
+        self._not_activated = self._over = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> "PinAttempt":
+        if self._over:
+            raise StopAsyncIteration
+        question = self._question or await self._first_question()
+        attempt = await self._ask(question)
+        while self._refusals.holds(self._certificate, attempt.digits):
+            await attempt.wipe()
+            question = replace(question, repeated=True)
+            attempt = await self._ask(question)
+        self._question = replace(question, repeated=False)
+        if attempt.pin is not None:
+            self._refusals.sending(self._certificate, attempt.pin, question.tries_left)
+        return attempt
+
+    async def _first_question(self) -> PinQuestion:
+        tries_left = (await self._usable_pin()).tries_left
+        digits = PIN_DIGITS[self.role]
+        return PinQuestion(
+            role="PIN1" if self.role is PinRole.PIN1 else "PIN2",
+            name=self._certificate.name,
+            satu=self._certificate.satu,
+            tries_left=tries_left,
+            wrong=self._refusals.meet(self._certificate, tries_left),
+            min_length=digits[0],
+            max_length=digits[-1],
+            documents=self._documents,
+            pin_pad=self.pad,
+            test_card=self._certificate.test,
+        )
+
+    async def _usable_pin(self) -> PinInfo:
+        """See ``usable_pin``. Offers to activate a card that is not activated."""
+        card, run = self.held_card.card, self.held_card.run
+        if not self._not_activated:
+            try:
+                return await self.prompt.watch(run(usable_pin, card, self.role))
+            except CardNotActivatedError:
+                if not self._offer.possible:
+                    raise
+        await self._offer.activate(self.held_card)
+        return await self.prompt.watch(run(usable_pin, card, self.role))
+
+    async def _ask(self, question: PinQuestion) -> "PinAttempt":
+        """Ask. Digits are wiped whose caller is cancelled just as they arrive."""
+        typed: list[bytearray] = []
+
+        async def ask() -> bytearray:
+            typed.append(await self.prompt.ask_pin(question))
+            return typed[-1]
+
+        try:
+            return PinAttempt(self, await self.held_card.race_removal(ask()))
+        except BaseException:
+            for digits in typed:
+                await self.held_card.run(wipe, digits)
+            raise
+
+    def end_attempt(self, pin: bytearray | None, error: BaseException | None) -> bool:
+        """Take in how an attempt has ended; return whether another one follows it.
+
+        Raises ``UserCancelledError`` where the person has cancelled on the reader.
+        """
+        question = self._question
+        match error:
+            case None:
+                self._refusals.accepted(self._certificate)
+                self._over = True
+                return False
+            case PinNotEnteredError(why="cancelled"):
+                raise UserCancelledError("Cancelled on the reader.") from error
+            case CardNotActivatedError() if self._offer.possible:
+                self._question, self._not_activated = None, True
+                return True
+        if question is None or not self.prompt.attended:
+            return False
+        match error:
+            case WrongPinError(tries_left=tries_left):
+                if pin is not None:
+                    self._refusals.refused(self._certificate, pin, tries_left)
+                self._question = replace(
+                    question, tries_left=tries_left, wrong=True, pad_problem=""
+                )
+                return True
+            case PinNotEnteredError(why=why):
+                problem: Literal["length", "timed-out"]
+                problem = "length" if why == "length" else "timed-out"
+                self._question = replace(question, wrong=False, pad_problem=problem)
+                return True
+        return False
+
+
+class PinAttempt:
+    """A PIN that was typed, or the person's consent to type it on the reader's pad.
+
+    It is used in an ``async with`` block, at whose end the digits are wiped.
+    """
+
+    def __init__(self, tries: PinTries, digits: bytearray) -> None:
+        self._tries = tries
+        self._prompt, self._held_card = tries.prompt, tries.held_card
+        self.digits = digits
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        try:
+            return self._tries.end_attempt(self.pin, error)
+        finally:
+            await self.wipe()
+
+    @property
+    def pin(self) -> bytearray | None:
+        """The PIN's digits; None where it is typed on the reader's pad."""
+        return None if self._tries.pad else self.digits
+
+    async def show(self, progress: Progress | None = None) -> None:
+        """Show that the card works, or that the PIN is to be typed on the pad now.
+
+        Raises ``UserCancelledError`` when the person has cancelled by now.
+        """
+        await check_cancelled(self._prompt)
+        step = Step.PIN_PAD if self.pin is None else Step.SIGNING
+        self._prompt.show(step, progress=progress)
+
+    async def sign(
+        self, key: CardKey, digest: bytes, algorithm: SignatureAlgorithm
     ) -> bytes:
         """Send the four commands in one go: VERIFY, MSE, HASH and SIGN.
 
-        Typing on the reader takes its time, and whoever has cancelled meanwhile signs
-        nothing. Raises what ``verify_pin`` and ``sign`` do, and ``UserCancelledError``.
+        Typing on the reader takes its time. Nothing is signed for a person who has
+        cancelled meanwhile. Raises what ``verify_pin`` and ``sign`` do, and
+        ``UserCancelledError``.
         """
-        called_off = threading.Event()
+        card = self._held_card.card
+        cancelled = threading.Event()
 
         def send() -> bytes:
-            held_card.card.verify_pin(self._role, pin)
-            if called_off.is_set():
-                raise RequestCancelledError("It was called off.")
-            return held_card.card.sign(key, digest, algorithm)
+            card.verify_pin(self._tries.role, self.pin)
+            if cancelled.is_set():
+                raise RequestCancelledError("The request was cancelled.")
+            return card.sign(key, digest, algorithm)
 
         try:
-            return await self._prompt.watch(held_card.run(send))
+            return await self._prompt.watch(self._held_card.run(send))
         finally:
-            called_off.set()
+            cancelled.set()
 
-    async def _ask(self, question: PinQuestion, typed: list[bytearray]) -> bytearray:
-        """Ask, and keep what was typed from a caller who is cancelled just then."""
-        typed.append(await self._prompt.ask_pin(question))
-        return typed[-1]
+    async def verify(self) -> None:
+        """Have the card verify the PIN, and no more. Raises what ``sign`` does."""
+        card = self._held_card.card
+        await self._prompt.watch(
+            self._held_card.run(card.verify_pin, self._tries.role, self.pin)
+        )
 
+    async def wipe(self) -> None:
+        """Wipe the digits.
 
-def wipe(pin: bytearray) -> None:
-    """Overwrite a PIN or code."""
-    pin[:] = bytes(len(pin))
+        It happens on the card's thread, behind anything that is still done with the PIN
+        there for a caller who was cancelled: a wiped PIN that is sent costs a try.
+        """
+        await self._held_card.run(wipe, self.digits)

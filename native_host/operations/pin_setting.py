@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""Setting PINs by a code: what activating, changing and unlocking have in common.
+"""Sets PINs by a code: what activating, changing and unlocking have in common.
 
-The person types all codes of a page, and then each PIN is set by one command. Before
-each of them the card is asked whether it is still the same card in the same state, in
-the transaction in which the person was asked (docs/reference/card.md, "Activation
+The person types all codes of a page. Then one command sets each PIN. Before each
+command the card tells whether it is still the same card in the same state, in the
+transaction in which the person was asked (docs/reference/card.md, "Activation
 schemes").
 """
 
-import hashlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
-    CardError,
     NewPinRefusedError,
     PinBlockedError,
     PinNotEnteredError,
@@ -27,23 +25,29 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.pins import NEW_PIN_DIGITS
-from native_host.card.source import CardSource
-from native_host.errors import InvalidArgumentError, UserCancelledError
+from native_host.errors import UserCancelledError
 from native_host.operations.activation_table import PinState
-from native_host.operations.card_session import HeldCard, with_card
-from native_host.operations.manage import ManageRequest, PinsSet
-from native_host.operations.pin import wipe
-from native_host.operations.pin_plan import CardSnapshot, Plan, SetPinCommand, pin_name
-from native_host.operations.prompting import Report, begin, check_cancelled
+from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
+from native_host.operations.prompting import Context, Request, begin, check_cancelled
+from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.prompt import (
+    CodeField,
     CodesQuestion,
     Progress,
-    Prompt,
     PromptError,
     Step,
 )
+from native_host.wiping import wipe
 
-__all__ = ["OnePinSetting", "OtherCardError", "PinSetting", "set_pins"]
+__all__ = [
+    "CardSnapshot",
+    "PinSetting",
+    "Plan",
+    "SetPinCommand",
+    "new_pin_field",
+    "pin_name",
+    "set_pins",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -53,10 +57,53 @@ _ALL_TRIES = 5
 _REFUSED = (WrongPinError, WrongPukError, PinBlockedError, PukBlockedError)
 
 
-class OtherCardError(CardError):
-    """Another card was put in than the one that was begun with."""
+@dataclass(frozen=True)
+class CardSnapshot:
+    """What was read from a card at one moment.
 
-    code = "OTHER_CARD"
+    ``pins`` has the PINs whose tries the card has told.
+    """
+
+    certificate: CardCertificate
+    serial: bytes = field(repr=False)
+    pins: Mapping[PinRole, PinInfo]
+
+    def info(self, role: PinRole) -> PinInfo:
+        """Return a PIN's tries. Raises ``PinTriesUnreadableError``."""
+        if role not in self.pins:
+            raise PinTriesUnreadableError(
+                f"The card does not say how many tries {role.name} has left."
+            )
+        return self.pins[role]
+
+
+@dataclass(frozen=True)
+class SetPinCommand:
+    """One command that sets the PIN ``role``: a change, or an unlocking by the PUK."""
+
+    role: PinRole
+    by_puk: bool
+
+    @property
+    def at_risk(self) -> PinRole:
+        """The PIN or PUK that loses a try by a wrong code."""
+        return PinRole.PUK if self.by_puk else self.role
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the person is asked for, and what is done with it.
+
+    ``writes`` returns the commands, in order, for a code of so many digits, or raises
+    the ``CardError`` that rules them out. The field ``code`` is that code.
+    """
+
+    fields: tuple[CodeField, ...]
+    code: str
+    at_risk: PinRole
+    writes: Callable[[int], tuple[SetPinCommand, ...]]
+    done: tuple[Literal["PIN1", "PIN2"], ...] = ()
+    pin_pad: bool = False
 
 
 class _StateChangedError(Exception):
@@ -72,30 +119,29 @@ class _Attempt:
     """A command that has been sent, and what the card said before it."""
 
     write: SetPinCommand
-    fingerprint: bytes | None
     before: Mapping[PinRole, PinInfo]
 
 
 class PinSetting(ABC):
-    """Sets PINs in one conversation, in which the card may be pulled out.
+    """Sets PINs in one operation, during which the card may be pulled out.
 
-    A code that a card has refused is not sent to it again. What became of a command
+    A code that a card has refused is not sent to it again. The outcome of a command
     that got no answer is read from the card once it is back.
     """
 
-    operation: ClassVar[Literal["activate", "change-pin", "unblock"]]
+    operation: Literal["activate", "change-pin", "unblock"]
     #: The PINs whose tries have to be known.
     roles: tuple[PinRole, ...]
     #: The one PIN that it is about, where it is about one.
     pin: Literal["", "PIN1", "PIN2"] = ""
 
-    def __init__(self, prompt: Prompt, progress: Report) -> None:
-        self._prompt = prompt
-        self._progress = progress
-        #: The PINs that were set in this conversation.
+    def __init__(self, context: Context) -> None:
+        self._prompt = context.prompt
+        self._progress = context.progress
+        #: The PINs that were set in this operation.
         self.set: set[PinRole] = set()
         self._serial: bytes | None = None  # of the card that codes were typed for
-        self._refused: set[bytes] = set()
+        self._refusals = Refusals()
         self._unanswered: _Attempt | None = None
         # What is said on the next page.
         self._wrong = self._in_doubt = False
@@ -104,26 +150,22 @@ class PinSetting(ABC):
     def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
         """Return what is to be done with a card, or None when nothing is.
 
-        Sends nothing. Raises the ``CardError`` that speaks against the card.
+        Sends nothing. Raises the ``CardError`` that rules the card out.
         """
-
-    @abstractmethod
-    def result(self) -> PinsSet:
-        """Return what has become of the PINs."""
 
     def look(self, card: FineidCard) -> CardCertificate:
         """Return the holder's certificate of one of several cards."""
         return self._see(card).certificate
 
-    async def work(self, held_card: HeldCard) -> PinsSet:
-        """Ask, and set the PINs of one card. See ``with_card``."""
+    async def work(self, held_card: HeldCard) -> None:
+        """Ask, and set the PINs of one card. See ``UsableCards``."""
         repeated, pad_problem = False, ""
         while True:
             seen = await self._prompt.watch(held_card.run(self._see, held_card.card))
             self._settle(seen)
             plan = self.plan(held_card.card, seen)
             if plan is None:
-                return self.result()
+                return
             question = self._question(plan, seen, repeated, pad_problem)
             repeated, pad_problem = False, ""
             typed: list[bytearray] = []
@@ -133,7 +175,7 @@ class PinSetting(ABC):
                     continue
                 self._wrong = self._in_doubt = False
                 await self._write_all(held_card, plan, seen, codes)
-                return self.result()
+                return
             except _StateChangedError:
                 logger.info("The card has changed since the person was asked.")
             except PinNotEnteredError as error:
@@ -146,7 +188,7 @@ class PinSetting(ABC):
                 # Where no try is left, the plan that is made next says so.
                 self._wrong = True
             finally:
-                # On the card's thread, behind whatever it is still doing with them.
+                # On the card's thread, behind anything that still uses the codes there.
                 for code in typed:
                     await held_card.run(wipe, code)
 
@@ -174,7 +216,10 @@ class PinSetting(ABC):
         code: bytearray | None,
         new: bytearray | None,
     ) -> None:
-        """Send one command, if all is as the person was told."""
+        """Send one command, if the card is as the person was told.
+
+        Raises ``OtherCardError`` and ``_StateChangedError`` where it is not.
+        """
         if card.serial() != seen.serial:
             raise OtherCardError("Another card is in the reader.")
         pins: dict[PinRole, PinInfo] = {}
@@ -186,25 +231,31 @@ class PinSetting(ABC):
                 now.tries_left < then.tries_left
             ):
                 raise _StateChangedError
-        fingerprint = None if code is None else _fingerprint(seen, code)
-        self._unanswered = _Attempt(write, fingerprint, pins)
+        tries_left = pins[write.at_risk].tries_left
+        self._unanswered = _Attempt(write, pins)
+        if code is not None:
+            self._refusals.sending(seen.certificate, code, tries_left)
         try:
             if write.by_puk:
                 card.unblock_pin(write.role, code, new)
             else:
                 card.change_pin(write.role, code, new)
         except _REFUSED:
-            if fingerprint is not None:
-                self._refused.add(fingerprint)
+            if code is not None:
+                self._refusals.refused(seen.certificate, code, tries_left - 1)
             self._unanswered = None
             raise
         except (NewPinRefusedError, PinNotEnteredError):
-            self._unanswered = None
+            self._answered(seen)
             raise
-        self._unanswered = None
+        self._answered(seen)
         self.set.add(write.role)
 
-    # -- The conversation -------------------------------------------------------------
+    def _answered(self, seen: CardSnapshot) -> None:
+        self._refusals.accepted(seen.certificate)
+        self._unanswered = None
+
+    # -- The prompt ------------------------------------------------------------------
 
     def _question(
         self, plan: Plan, seen: CardSnapshot, repeated: bool, pad_problem: str
@@ -247,11 +298,11 @@ class PinSetting(ABC):
     def _is_refused(
         self, plan: Plan, seen: CardSnapshot, codes: Mapping[str, bytearray]
     ) -> bool:
-        # From now on it is about this card and no other.
+        # From now on the operation is about this card only.
         self._serial = seen.serial
         if plan.pin_pad:
             return False
-        return _fingerprint(seen, codes[plan.code]) in self._refused
+        return self._refusals.holds(seen.certificate, codes[plan.code])
 
     async def _write_all(
         self,
@@ -263,13 +314,13 @@ class PinSetting(ABC):
         code = codes.get(plan.code)
         writes = plan.writes(len(code) if code is not None else 0)
         for number, write in enumerate(writes):
-            # Whoever cancels keeps what is set; the rest can be set another time.
+            # What is set stays set after cancelling; the rest can be set later.
             await check_cancelled(self._prompt)
             bar = Progress(number, len(writes))
             self._prompt.show(Step.PIN_PAD if plan.pin_pad else Step.SIGNING)
             self._progress("setting", bar)
             new = None if code is None else codes[f"new-{write.role.name}"]
-            # Not watched: what the card answers must be known. Whatever it raises, no
+            # Not interruptible: the card's answer must be known. After any error, no
             # further PIN is set.
             try:
                 await held_card.run(self._send, held_card.card, write, seen, code, new)
@@ -287,64 +338,45 @@ class PinSetting(ABC):
         before, now = attempt.before[role], seen.info(role)
         tries_left = seen.info(at_risk).tries_left
         self._unanswered = None
-        if PinState.of(now) is not PinState.of(before) and now.changed:
-            if now.tries_left:
-                self.set.add(role)
-                return
-        elif now.tries_left > before.tries_left:
-            self.set.add(role)  # what was set has all its tries
+        if _was_set(before, now):
+            self._refusals.accepted(seen.certificate)
+            self.set.add(role)
             return
         if tries_left < attempt.before[at_risk].tries_left:
+            self._refusals.unanswered_refused(seen.certificate)
             self._wrong = True
-            if attempt.fingerprint is not None:
-                self._refused.add(attempt.fingerprint)
             return
+        self._refusals.accepted(seen.certificate)
         # One that was set, and had all its tries, looks the same when it is set anew.
         self._in_doubt = before.changed is not False and before.tries_left == _ALL_TRIES
 
 
-class OnePinSetting(PinSetting):
-    """Sets one PIN. Raises ``InvalidArgumentError`` for the PUK, which can't be set."""
-
-    def __init__(self, prompt: Prompt, progress: Report, role: PinRole) -> None:
-        super().__init__(prompt, progress)
-        if role not in NEW_PIN_DIGITS:
-            raise InvalidArgumentError("The PUK can't be set.")
-        self.role = role
-        self.pin = pin_name(role)
-
-    def result(self) -> PinsSet:
-        """Return that the PIN was set."""
-        return PinsSet.only(self.role)
+def _was_set(before: PinInfo, now: PinInfo) -> bool:
+    """Say whether a PIN shows that the command in between has set it."""
+    if PinState.of(now) is not PinState.of(before) and now.changed:
+        return now.tries_left > 0
+    return now.tries_left > before.tries_left  # what was set has all its tries
 
 
-async def set_pins(
-    setting: PinSetting,
-    request: ManageRequest,
-    *,
-    source: CardSource,
-    prompt: Prompt,
-    progress: Report,
-) -> PinsSet:
+async def set_pins(setting: PinSetting, context: Context, request: Request) -> None:
     """Open the prompt, set the PINs of a card, and show ``DONE``.
 
     Raises ``UserCancelledError`` with the reason, and errors of the prompt; where it is
     not attended those of the card too.
     """
-    await begin(
-        setting.operation,
-        request,
-        test_card=source.test_card,
-        prompt=prompt,
-        progress=progress,
-    )
-    result = await with_card(source, prompt, setting.work, look=setting.look)
-    prompt.show(Step.DONE)
-    return result
+    await begin(setting.operation, context, request)
+    async for held_card in UsableCards(context, look=setting.look):
+        async with held_card:
+            await setting.work(held_card)
+    context.prompt.show(Step.DONE)
 
 
-def _fingerprint(seen: CardSnapshot, code: bytearray) -> bytes:
-    """Return what tells a code for one card from others; no copy of it is made."""
-    hashed = hashlib.sha256(seen.serial)
-    hashed.update(code)
-    return hashed.digest()
+def pin_name(role: PinRole) -> Literal["PIN1", "PIN2"]:
+    """Return the name of PIN1 or PIN2 in questions."""
+    return "PIN1" if role is PinRole.PIN1 else "PIN2"
+
+
+def new_pin_field(role: PinRole) -> CodeField:
+    """Return the field for a new PIN."""
+    lengths = tuple(NEW_PIN_DIGITS[role])
+    return CodeField("new-PIN1" if role is PinRole.PIN1 else "new-PIN2", lengths)

@@ -1,29 +1,46 @@
 # SPDX-License-Identifier: MIT
-"""What all operations do with their prompt: begin, and wait for one of two things."""
+"""What an operation works with, and what all of them do with their prompt."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn, Protocol
 
+from native_host.card.source import CardSource
 from native_host.errors import UserCancelledError
 from native_host.operations.documents import sweep_leftovers
 from native_host.pin_prompt.model import Operation
 from native_host.pin_prompt.prompt import Conversation, Progress, Prompt
+from native_host.race import race
 
-__all__ = ["Report", "Request", "begin", "check_cancelled", "race"]
+__all__ = ["Context", "Report", "Request", "begin", "check_cancelled", "report_nothing"]
 
-T = TypeVar("T")
-
-#: Tells the page how far an operation has got, in PROTOCOL.md's words: nothing that
-#: says whether there is a reader or a card.
+#: Tells the page how far an operation has got, in PROTOCOL.md's words. They never say
+#: whether there is a reader or a card.
 Report = Callable[[str, Progress | None], None]
 
 
+def report_nothing(_word: str, _progress: Progress | None) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The cards and the person of one operation, and who hears of its progress.
+
+    The caller closes ``source`` and ``prompt``.
+    """
+
+    source: CardSource
+    prompt: Prompt
+    progress: Report = report_nothing
+
+
 class Request(Protocol):
-    """What the requests of all operations say.
+    """The fields that the requests of all operations have.
 
     ``origin`` has passed ``check_origin``; ``language`` is ``fi``, ``sv`` or ``en``.
-    ``caller`` is the name of the program that asks where that is no browser.
+    ``caller`` is the name of the program that asks, empty for a known browser.
     """
 
     @property
@@ -36,61 +53,36 @@ class Request(Protocol):
     def caller(self) -> str: ...
 
 
-async def begin(
-    operation: Operation,
-    request: Request,
-    *,
-    test_card: bool,
-    prompt: Prompt,
-    progress: Report,
-) -> None:
+async def begin(operation: Operation, context: Context, request: Request) -> None:
     """Open the prompt, and ask who started this where no click in the page did.
 
     Meanwhile the documents of processes that were killed are deleted. Raises
     ``UserCancelledError`` and ``PromptError``.
     """
-    await prompt.open(
+    await context.prompt.open(
         Conversation(
             operation=operation,
             origin=request.origin,
             language=request.language,
-            test_card=test_card,
+            test_card=context.source.test_card,
             started_by_person=request.started_by_person,
             caller=request.caller,
         )
     )
-    progress("window-open", None)
+    context.progress("window-open", None)
     sweep_leftovers()
     if not request.started_by_person:
-        await prompt.ask_started()
+        await context.prompt.ask_started()
 
 
 async def check_cancelled(prompt: Prompt) -> None:
     """Raise ``UserCancelledError`` when the person has cancelled by now.
 
-    ``Prompt.watch`` would see it after the card has got the next command.
+    ``Prompt.watch`` would notice only after the card has received the next command.
     """
-    cancel = asyncio.ensure_future(prompt.wait_for_cancel())
-    try:
-        await asyncio.sleep(0)
-        if cancel.done():
-            cancel.result()
-            raise UserCancelledError
-    finally:
-        cancel.cancel()
-        await asyncio.gather(cancel, return_exceptions=True)
 
+    async def cancelled() -> NoReturn:
+        await prompt.wait_for_cancel()
+        raise UserCancelledError
 
-async def race(interruption: Coroutine[Any, Any, None], awaitable: Awaitable[T]) -> T:
-    """Await something, unless ``interruption`` ends first by raising its error."""
-    work = asyncio.ensure_future(awaitable)
-    watch = asyncio.ensure_future(interruption)
-    try:
-        await asyncio.wait({work, watch}, return_when=asyncio.FIRST_COMPLETED)
-        if not work.done():
-            watch.result()
-        return await work
-    finally:
-        for future in (work, watch):
-            future.cancel()
-        await asyncio.gather(work, watch, return_exceptions=True)
+    await race(cancelled(), asyncio.sleep(0))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which PINs cards have refused, so that none is sent to its card again."""
+"""The table of codes that cards have refused: none is sent to its card again."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ __all__ = ["Refusals"]
 
 @dataclass(repr=False)
 class _Card:
-    """What is known of a card: hashes of PINs, and the tries that were left then."""
+    """What is known of a card: hashes of codes, and the tries that were left then."""
 
     refused: set[bytes] = field(default_factory=set)
     tries_left: int = 0
@@ -20,11 +20,11 @@ class _Card:
 
 
 class Refusals:
-    """The refused ones of one of the PINs, of all cards that are met.
+    """The refused PINs or codes of all cards that are met.
 
-    No PIN is kept, but a hash of it together with the card's certificate. A card that
-    has more tries than after it refused a PIN has accepted one since, which may be that
-    very one: it is told of nothing before that.
+    It keeps hashes of a code and its card's certificate, and no code. Only ``meet``
+    forgets any: it is for a table of one PIN, and those who use a table for several
+    codes do not call it.
     """
 
     def __init__(self) -> None:
@@ -33,8 +33,10 @@ class Refusals:
     def meet(self, certificate: CardCertificate, tries_left: int) -> bool:
         """Take in how many tries a card has, before it is sent anything.
 
-        Returns whether the PIN that it did not answer to was refused, which lost tries
-        tell: a card that was pulled out did what it was told, and could not say so.
+        Returns whether the card has refused the PIN that it did not answer to. A card
+        that was pulled out has carried out the command, and lost tries show it. A card
+        with more tries than after a refusal has accepted a PIN since. That may be the
+        refused one, changed in between, so all refusals of that card are forgotten.
         """
         card = self._card(certificate)
         unanswered, card.unanswered = card.unanswered, None
@@ -42,43 +44,50 @@ class Refusals:
             card.refused.clear()
         if unanswered is None:
             return False
-        pin, tries_before = unanswered
+        code, tries_before = unanswered
         if tries_left >= tries_before:
             return False
-        card.refused.add(pin)
+        card.refused.add(code)
         card.tries_left = tries_left
         return True
 
-    def holds(self, certificate: CardCertificate, pin: bytearray) -> bool:
-        """Say whether a card has refused a PIN."""
-        return _fingerprint(certificate, pin) in self._card(certificate).refused
+    def unanswered_refused(self, certificate: CardCertificate) -> None:
+        """Note that a card has refused the code that it did not answer to."""
+        card = self._card(certificate)
+        if card.unanswered is not None:
+            card.refused.add(card.unanswered[0])
+            card.unanswered = None
+
+    def holds(self, certificate: CardCertificate, code: bytearray) -> bool:
+        """Say whether a card has refused a code."""
+        return _fingerprint(certificate, code) in self._card(certificate).refused
 
     def sending(
-        self, certificate: CardCertificate, pin: bytearray, tries_left: int
+        self, certificate: CardCertificate, code: bytearray, tries_left: int
     ) -> None:
-        """Note that a card with so many tries is sent a PIN from now on."""
-        unanswered = _fingerprint(certificate, pin), tries_left
+        """Note that a card with so many tries is sent a code from now on."""
+        unanswered = _fingerprint(certificate, code), tries_left
         self._card(certificate).unanswered = unanswered
 
     def accepted(self, certificate: CardCertificate) -> None:
-        """Note that a card has accepted what it was sent."""
+        """Note that a card has answered what it was sent, and has not refused it."""
         self._card(certificate).unanswered = None
 
     def refused(
-        self, certificate: CardCertificate, pin: bytearray, tries_left: int
+        self, certificate: CardCertificate, code: bytearray, tries_left: int
     ) -> None:
-        """Note that a card has refused a PIN, and has so many tries now."""
+        """Note that a card has refused a code, and has so many tries now."""
         card = self._card(certificate)
         card.unanswered = None
-        card.refused.add(_fingerprint(certificate, pin))
+        card.refused.add(_fingerprint(certificate, code))
         card.tries_left = tries_left
 
     def _card(self, certificate: CardCertificate) -> _Card:
         return self._cards.setdefault(certificate.der, _Card())
 
 
-def _fingerprint(certificate: CardCertificate, pin: bytearray) -> bytes:
-    """Return what tells a PIN of one card from others; no copy of it is made."""
+def _fingerprint(certificate: CardCertificate, code: bytearray) -> bytes:
+    """Hash a code of one card; no copy of the code is made."""
     hashed = hashlib.sha256(certificate.der)
-    hashed.update(pin)
+    hashed.update(code)
     return hashed.digest()

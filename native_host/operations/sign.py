@@ -9,23 +9,22 @@ state").
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardError, KeyMissingError, WrongPinError
 from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.signature import SignatureAlgorithm
-from native_host.card.source import CardSource
 from native_host.errors import KortillaError
 from native_host.log import log_unexpected
-from native_host.operations.activate import ActivationOffer
-from native_host.operations.card_session import HeldCard, with_card
+from native_host.operations.card_session import UsableCards
 from native_host.operations.documents import DocumentHeader, DocumentInbox
-from native_host.operations.pin import PinAsker, usable_pin
-from native_host.operations.prompting import Report, begin, check_cancelled
+from native_host.operations.pin import PinAsker, PinAttempt, usable_pin
+from native_host.operations.prompting import Context, begin
 from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.operations.signature_key import algorithm_of, signature_keys
-from native_host.pin_prompt.prompt import Document, Problem, Progress, Prompt, Step
+from native_host.pin_prompt.prompt import Document, Problem, Progress, Step
 
 __all__ = [
     "CertificateMismatchError",
@@ -61,9 +60,9 @@ class Signatures:
 class CertificateMismatchError(CardError):
     """The certificate that the service chose is not on the card.
 
-    An error of the card: the person is told and may put in the right one. The page
-    hears of it as the reason of a cancellation, as before consent nothing tells it that
-    there is a card (docs/reference/security.md, "Consent").
+    It is an error of the card: the window shows it, and the person may insert the right
+    card. The page gets it as the reason of a cancellation, since nothing tells a page
+    before consent that there is a card (docs/reference/security.md, "Consent").
     """
 
     code = "CERTIFICATE_MISMATCH"
@@ -88,48 +87,63 @@ class SigningInterruptedError(KortillaError):
         self.reason = reason
 
 
-async def sign(
-    request: SignRequest,
-    *,
-    source: CardSource,
-    prompt: Prompt,
-    progress: Report = lambda _word, _progress: None,
-) -> Signatures:
-    """Have the person look and agree, and sign. The caller closes everything.
+async def sign(context: Context, request: SignRequest) -> Signatures:
+    """Have the person look and agree, and sign.
 
-    ``progress`` is told ``window-open``, ``receiving`` with bytes, and ``signing`` with
+    The progress is ``window-open``, ``receiving`` with bytes, and ``signing`` with
     signatures. Raises ``InvalidArgumentError``, ``SigningInterruptedError``,
-    ``UserCancelledError`` with the reason, and errors of the prompt.
-    Whoever cancels while a signature is being made gets those before it: it is withheld
-    when the card has made it.
+    ``UserCancelledError`` with the reason, and errors of the prompt. A person who
+    cancels while a signature is being made gets the ones before it. That one is
+    withheld when the card has made it.
     """
     request.check()
-    await begin(
-        "sign", request, test_card=source.test_card, prompt=prompt, progress=progress
-    )
+    await begin("sign", context, request)
     if request.documents is not None:
-        await _receive(request.documents, prompt, progress)
-    batch = _Batch(request, prompt, progress)
-    offer = ActivationOffer(prompt)
-
-    async def work(held_card: HeldCard) -> Signatures:
-        return await offer.around(held_card, lambda: batch.work(held_card))
-
+        await _receive(context, request.documents)
     try:
-        return await with_card(
-            source,
-            prompt,
-            work,
-            look=batch.look,
-            suits=batch.suits if request.certificate is not None else None,
-        )
+        return await _sign(context, request)
     except SigningInterruptedError as error:
         detail = f"{len(error.done.signatures)}/{error.total}"
-        prompt.show(Step.FAILED, Problem(error.code, detail))
+        context.prompt.show(Step.FAILED, Problem(error.code, detail))
         raise
 
 
-async def _receive(documents: DocumentInbox, prompt: Prompt, progress: Report) -> None:
+async def _sign(context: Context, request: SignRequest) -> Signatures:
+    """Sign all with one card. Once anything is signed no other card is tried."""
+
+    def suits(certificate: CardCertificate) -> bool:
+        return certificate.der == request.certificate
+
+    asker = PinAsker(context, PinRole.PIN2)
+    async for held_card in UsableCards(
+        context,
+        look=partial(_look, request=request),
+        suits=suits if request.certificate is not None else None,
+    ):
+        async with held_card:
+            await asker.resume_activation(held_card)
+            key, certificate = await context.prompt.watch(
+                held_card.run(_choose_key, held_card.card, request)
+            )
+            things = await _things(context, request, certificate)
+            batch = _Batch(certificate, things)
+            shown = tuple(thing.shown for thing in things)
+            try:
+                async for attempt in asker.tries(
+                    held_card, certificate, documents=shown
+                ):
+                    async with attempt:
+                        await batch.sign_rest(context, attempt, key)
+            except Exception as error:
+                if isinstance(error, SigningInterruptedError) or not batch.signatures:
+                    raise
+                if not isinstance(error, KortillaError):
+                    log_unexpected(logger, error)
+                raise batch.interrupted(error) from error
+    return batch.done
+
+
+async def _receive(context: Context, documents: DocumentInbox) -> None:
     """Wait for the documents. The bar moves by percents: windows are slow readers."""
     shown = -1
 
@@ -138,135 +152,99 @@ async def _receive(documents: DocumentInbox, prompt: Prompt, progress: Report) -
         percent = 100 * done // total if total else 100
         if percent > shown:
             shown = percent
-            prompt.show(Step.RECEIVING, progress=Progress(done, total))
-            progress("receiving", Progress(done, total))
+            context.prompt.show(Step.RECEIVING, progress=Progress(done, total))
+            context.progress("receiving", Progress(done, total))
 
-    await prompt.watch(documents.complete(received))
+    await context.prompt.watch(documents.complete(received))
 
 
 class _Batch:
-    """What is signed with one consent, and how much of it has been."""
+    """What one card signs with one consent, and the signatures so far."""
 
-    def __init__(self, request: SignRequest, prompt: Prompt, progress: Report) -> None:
-        self._request = request
-        self._prompt = prompt
-        self._progress = progress
-        self._asker = PinAsker(prompt, PinRole.PIN2)
-        self._signatures: list[Signature] = []
+    def __init__(
+        self, certificate: CardCertificate, things: "tuple[_Thing, ...]"
+    ) -> None:
+        self._certificate = certificate
+        self._things = things
+        self.signatures: list[Signature] = []
 
-    def suits(self, certificate: CardCertificate) -> bool:
-        """Whether a certificate is the one that the service has chosen."""
-        return certificate.der == self._request.certificate
+    @property
+    def done(self) -> Signatures:
+        """The signatures that were made."""
+        return Signatures(self._certificate, tuple(self.signatures))
 
-    def look(self, card: FineidCard) -> CardCertificate:
-        """Return the certificate that a card would sign with (see ``with_card``)."""
-        try:
-            _, certificate = self._choose_key(card)
-        except CertificateMismatchError:
-            # The next card may have it. Where none has, the first one's work says so.
-            _, certificate = next(signature_keys(card))
-            return certificate
-        if self._request.certificate is None:
-            usable_pin(card, PinRole.PIN2)
-        return certificate
+    def interrupted(self, error: Exception) -> SigningInterruptedError:
+        """Return the error for what ended the batch before its end."""
+        known = error if isinstance(error, KortillaError) else KortillaError
+        return SigningInterruptedError(self.done, len(self._things), reason=known.code)
 
-    async def work(self, held_card: HeldCard) -> Signatures:
-        """Ask and sign with one card. Once anything is signed there is no other."""
-        prompt, card = self._prompt, held_card.card
-        key, certificate = await prompt.watch(held_card.run(self._choose_key, card))
-        things = await self._things(certificate)
-
-        def interrupted(error: Exception) -> SigningInterruptedError:
-            made = Signatures(certificate, tuple(self._signatures))
-            known = error if isinstance(error, KortillaError) else KortillaError
-            return SigningInterruptedError(made, len(things), reason=known.code)
-
-        async def sign_rest(pin: bytearray | None) -> None:
-            while len(self._signatures) < len(things):
-                try:
-                    made = await self._sign_next(held_card, key, things, pin)
-                except WrongPinError as error:
-                    # Mistyped on the reader it is asked for again, but there is
-                    # nothing to type when the card has accepted this PIN before.
-                    if pin is not None and self._signatures:
-                        raise interrupted(error) from error
-                    raise
-                self._signatures.append(made)
-
-        try:
-            await self._asker.until_accepted(
-                held_card,
-                certificate,
-                sign_rest,
-                documents=tuple(thing.shown for thing in things),
-            )
-        except SigningInterruptedError:
-            raise
-        except Exception as error:
-            if not self._signatures:
+    async def sign_rest(
+        self, context: Context, attempt: PinAttempt, key: CardKey
+    ) -> None:
+        """Sign what is not signed yet. Raises what ``PinAttempt.sign`` does."""
+        total = len(self._things)
+        for thing in self._things[len(self.signatures) :]:
+            bar = Progress(len(self.signatures), total)
+            try:
+                await attempt.show(bar if total > 1 else None)
+                context.progress("signing", bar)
+                value = await attempt.sign(key, thing.digest, thing.algorithm)
+            except WrongPinError as error:
+                # On the reader it may have been mistyped, and is asked for again. A
+                # typed PIN that the card has accepted before can't be typed better.
+                if attempt.pin is not None and self.signatures:
+                    raise self.interrupted(error) from error
                 raise
-            if not isinstance(error, KortillaError):
-                log_unexpected(logger, error)
-            raise interrupted(error) from error
-        return Signatures(certificate, tuple(self._signatures))
-
-    async def _sign_next(
-        self,
-        held_card: HeldCard,
-        key: CardKey,
-        things: "tuple[_Thing, ...]",
-        pin: bytearray | None,
-    ) -> Signature:
-        done, total = len(self._signatures), len(things)
-        bar = Progress(done, total)
-        await check_cancelled(self._prompt)
-        self._prompt.show(
-            Step.SIGNING if pin is not None else Step.PIN_PAD,
-            progress=bar if total > 1 else None,
-        )
-        self._progress("signing", bar)
-        thing = things[done]
-        value = await self._asker.verify_and_sign(
-            held_card, pin, key, thing.digest, thing.algorithm
-        )
-        return Signature(thing.shown.name, thing.digest, thing.algorithm, value)
-
-    def _choose_key(self, card: FineidCard) -> tuple[CardKey, CardCertificate]:
-        """Choose the key on the card's thread. Raises ``CertificateMismatchError``."""
-        request = self._request
-        for key, certificate in signature_keys(card, request.key_type):
-            chosen = request.certificate in {None, certificate.der}
-            if chosen and request.fits(certificate):
-                return key, certificate
-        if request.certificate is not None:
-            raise CertificateMismatchError("The certificate is not on the card.")
-        raise KeyMissingError("The card has no key that signs what is asked for.")
-
-    async def _things(self, certificate: CardCertificate) -> "tuple[_Thing, ...]":
-        """Return what is to be signed with a certificate's key, hashed."""
-        request, key = self._request, certificate.public_key
-        inbox = request.documents
-        if inbox is None:
-            return tuple(
-                _Thing.of_hash(
-                    each, algorithm_of(key, each.hash_function, request.padding)
-                )
-                for each in request.hashes
+            self.signatures.append(
+                Signature(thing.shown.name, thing.digest, thing.algorithm, value)
             )
-        chosen = algorithm_of(key, request.hash_function, request.padding)
+
+
+def _look(card: FineidCard, request: SignRequest) -> CardCertificate:
+    """Return the certificate that a card would sign with (see ``UsableCards``)."""
+    try:
+        _, certificate = _choose_key(card, request)
+    except CertificateMismatchError:
+        # The next card may have it. Where none has, signing with the first one says so.
+        _, certificate = next(signature_keys(card))
+        return certificate
+    if request.certificate is None:
+        usable_pin(card, PinRole.PIN2)
+    return certificate
+
+
+def _choose_key(
+    card: FineidCard, request: SignRequest
+) -> tuple[CardKey, CardCertificate]:
+    """Choose the key on the card's thread. Raises ``CertificateMismatchError``."""
+    for key, certificate in signature_keys(card, request.key_type):
+        chosen = request.certificate in {None, certificate.der}
+        if chosen and request.fits(certificate):
+            return key, certificate
+    if request.certificate is not None:
+        raise CertificateMismatchError("The certificate is not on the card.")
+    raise KeyMissingError("The card has no key that signs what is asked for.")
+
+
+async def _things(
+    context: Context, request: SignRequest, certificate: CardCertificate
+) -> "tuple[_Thing, ...]":
+    """Return what is to be signed with a certificate's key, hashed."""
+    key, inbox = certificate.public_key, request.documents
+    if inbox is None:
         return tuple(
-            [
-                _Thing.of_document(
-                    header,
-                    str(inbox.path(index)),
-                    await self._prompt.watch(
-                        asyncio.to_thread(inbox.digest, index, chosen.hash_function)
-                    ),
-                    chosen,
-                )
-                for index, header in enumerate(inbox.headers)
-            ]
+            _Thing.of_hash(each, algorithm_of(key, each.hash_function, request.padding))
+            for each in request.hashes
         )
+    algorithm = algorithm_of(key, request.hash_function, request.padding)
+    things: list[_Thing] = []
+    for index, header in enumerate(inbox.headers):
+        digest = await context.prompt.watch(
+            asyncio.to_thread(inbox.digest, index, algorithm.hash_function)
+        )
+        path = str(inbox.path(index))
+        things.append(_Thing.of_document(header, path, digest, algorithm))
+    return tuple(things)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a service may want signed, and what is wrong with it before any card is seen."""
+"""Requests to sign, and the checks that need no card."""
 
 from dataclasses import dataclass
 
@@ -47,7 +47,7 @@ class SignRequest:
     caller: str = ""
 
     def check(self) -> None:
-        """Raise ``InvalidArgumentError`` for what is wrong whatever the card is."""
+        """Raise ``InvalidArgumentError`` for a request that no card could fulfil."""
         if self.documents is None:
             self._check_hashes()
         elif self.hashes:
@@ -55,7 +55,7 @@ class SignRequest:
         self._check_algorithm()
 
     def fits(self, certificate: CardCertificate) -> bool:
-        """Return whether a certificate's key can sign it as it is asked for."""
+        """Return whether a certificate's key can sign as the request asks."""
         if self.key_type not in {None, key_type_of(certificate.public_key)}:
             return False
         try:
@@ -104,7 +104,7 @@ class SignRequest:
         try:
             certificate = CardCertificate.from_der(self.certificate)
         except CertificateError:
-            return  # whatever it is, it is on no card: that will be said
+            return  # it is on no card, which the search for a card reports
         if not self.fits(certificate):
             raise InvalidArgumentError(
                 "The certificate's key can't sign what is asked for."

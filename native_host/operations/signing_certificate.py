@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import FineidCard
 from native_host.card.signature import SignatureAlgorithm, supported_algorithms
-from native_host.card.source import CardSource
-from native_host.operations.card_session import HeldCard, with_card
-from native_host.operations.prompting import Report, begin
+from native_host.operations.card_session import UsableCards
+from native_host.operations.prompting import Context, begin
 from native_host.operations.signature_key import signature_keys
-from native_host.pin_prompt.prompt import ConsentQuestion, Prompt
+from native_host.pin_prompt.prompt import ConsentQuestion
 
 __all__ = ["CertificateRequest", "SigningCertificate", "signing_certificate"]
 
@@ -38,36 +37,23 @@ class SigningCertificate:
 
 
 async def signing_certificate(
-    request: CertificateRequest,
-    *,
-    source: CardSource,
-    prompt: Prompt,
-    progress: Report = lambda _word, _progress: None,
+    context: Context, request: CertificateRequest
 ) -> SigningCertificate:
     """Return the signing certificate of the card that the person chose.
 
-    ``progress`` is told ``window-open``. Raises ``UserCancelledError`` with the reason,
-    and errors of the prompt. The caller closes ``source`` and ``prompt``.
+    The progress is ``window-open``. Raises ``UserCancelledError`` with the reason, and
+    errors of the prompt.
     """
-    await begin(
-        "signing-certificate",
-        request,
-        test_card=source.test_card,
-        prompt=prompt,
-        progress=progress,
-    )
-
-    async def work(held_card: HeldCard) -> SigningCertificate:
-        certificate = await prompt.watch(held_card.run(_look, held_card.card))
-        question = ConsentQuestion(
-            certificate.name, certificate.satu, test_card=certificate.test
-        )
-        await held_card.race_removal(prompt.ask_consent(question))
-        return SigningCertificate(
-            certificate, supported_algorithms(certificate.public_key)
-        )
-
-    return await with_card(source, prompt, work, look=_look)
+    prompt = context.prompt
+    await begin("signing-certificate", context, request)
+    async for held_card in UsableCards(context, look=_look):
+        async with held_card:
+            certificate = await prompt.watch(held_card.run(_look, held_card.card))
+            question = ConsentQuestion(
+                certificate.name, certificate.satu, test_card=certificate.test
+            )
+            await held_card.race_removal(prompt.ask_consent(question))
+    return SigningCertificate(certificate, supported_algorithms(certificate.public_key))
 
 
 def _look(card: FineidCard) -> CardCertificate:

@@ -13,14 +13,14 @@ from native_host.pin_prompt.texts import Texts
 
 __all__ = [
     "Digits",
-    "about",
-    "easy_to_guess",
-    "fault",
+    "field_label",
+    "instructions",
+    "is_easy_to_guess",
     "is_new",
-    "label",
-    "length",
-    "news",
-    "on_the_reader",
+    "length_error",
+    "length_text",
+    "pin_pad_instructions",
+    "status",
     "warnings",
 ]
 
@@ -35,13 +35,13 @@ def is_new(field: CodeField) -> bool:
     return field.name.startswith("new-")
 
 
-def label(field: CodeField, question: CodesQuestion, text: Texts) -> str:
+def field_label(field: CodeField, question: CodesQuestion, text: Texts) -> str:
     """Return what a code is called."""
     own = f".{question.pin}" if field.name == "old" else ""
     return text(f"codes.{field.name}{own}")
 
 
-def length(field: CodeField, text: Texts) -> str:
+def length_text(field: CodeField, text: Texts) -> str:
     """Return how many digits a code has, in words."""
     low, high = min(field.lengths), max(field.lengths)
     if low == high:
@@ -51,7 +51,7 @@ def length(field: CodeField, text: Texts) -> str:
     return text("codes.length.range", min=low, max=high)
 
 
-def about(question: CodesQuestion, text: Texts, *, by_itself: bool) -> list[str]:
+def instructions(question: CodesQuestion, text: Texts, *, by_itself: bool) -> list[str]:
     """Return what is needed and how far it has got, paragraph by paragraph.
 
     ``by_itself`` says that nothing was offered and agreed to just before.
@@ -65,7 +65,7 @@ def about(question: CodesQuestion, text: Texts, *, by_itself: bool) -> list[str]
     return said
 
 
-def news(question: CodesQuestion, text: Texts) -> list[str]:
+def status(question: CodesQuestion, text: Texts) -> list[str]:
     """Return what became of the last code, and what a wrong one costs now."""
     said = []
     if question.pad_problem:
@@ -85,14 +85,14 @@ def news(question: CodesQuestion, text: Texts) -> list[str]:
     return said
 
 
-def on_the_reader(question: CodesQuestion, text: Texts) -> list[str]:
+def pin_pad_instructions(question: CodesQuestion, text: Texts) -> list[str]:
     """Return what is typed on the reader, and the rules for what is chosen there."""
     new = [field for field in question.fields if is_new(field)]
-    rules = [f"{label(f, question, text)}: {length(f, text)}." for f in new]
+    rules = [f"{field_label(f, question, text)}: {length_text(f, text)}." for f in new]
     return [text("pin_pad.hint"), *rules]
 
 
-def fault(field: CodeField, typed: int, text: Texts) -> str:
+def length_error(field: CodeField, typed: int, text: Texts) -> str:
     """Return why a number of digits is not taken; nothing where it fits."""
     if typed in field.lengths:
         return ""
@@ -100,7 +100,7 @@ def fault(field: CodeField, typed: int, text: Texts) -> str:
         return text("codes.empty")
     if field.name == "activation" and field.lengths in ((7,), (8,)):
         return text(f"codes.needs_{field.lengths[0]}", typed=typed)
-    return text("codes.wrong_length", typed=typed, length=length(field, text))
+    return text("codes.wrong_length", typed=typed, length=length_text(field, text))
 
 
 def warnings(
@@ -116,7 +116,7 @@ def warnings(
     the fields.
     """
     said = []
-    if easy_to_guess(digits):
+    if is_easy_to_guess(digits):
         said.append(text("codes.easy"))
     if any(digits == other for other in others):
         said.append(text("codes.same_as_other"))
@@ -126,7 +126,7 @@ def warnings(
     return said
 
 
-def easy_to_guess(digits: Digits) -> bool:
+def is_easy_to_guess(digits: Digits) -> bool:
     """Return whether a PIN is one of those that are tried first.
 
     A row like 1234, 4321, 2468 or 7777, one with each digit twice (1122), a short row

@@ -1,38 +1,37 @@
 # SPDX-License-Identifier: MIT
-"""Decodes one picture, away from where the PIN is typed.
+"""The program that decodes one image, outside the process in which the PIN is typed.
 
-``python -I -m native_host.pin_prompt.decode png`` (or ``jpeg``) reads the picture from
-standard input. It writes ``HEAD``, that is width and height, and then the pixels row by
-row from the top, four bytes each: red, green, blue, alpha. Its status is 0 then, and
-anything else when there is no picture.
+``python -I -m native_host.pin_prompt.decode png`` (or ``jpeg``) reads the image from
+standard input. It writes ``HEAD`` (width and height), then the pixels row by row from
+the top, four bytes each: red, green, blue, alpha. The exit status is 0, or another
+number when there is no image.
 """
 
 import contextlib
-import signal
 import struct
 import sys
+
+from native_host.hardening import die_with_parent
 
 __all__ = ["HEAD", "MOST_PIXELS"]
 
 #: Width and height in pixels.
 HEAD = struct.Struct(">II")
-#: Pixels that are written at most. A larger picture is made smaller: an A4 page of
-#: 600 dots an inch has 35 million, a screen has 8.
+#: Most pixels that are written. A larger image is scaled down: an A4 page with 600 dots
+#: an inch has 35 million pixels, a screen has 8 million.
 MOST_PIXELS = 32_000_000
 
-#: Megabytes that a decoded picture may take.
+#: Most megabytes of a decoded image.
 _MOST_IMAGE = 256
-#: Bytes of address space and seconds of processor time that this process may take.
+#: Most bytes of address space and seconds of processor time of this process.
 _MOST_MEMORY = 1 << 30
 _MOST_TIME = 10
-#: prctl(2): the signal that comes when the process that started this one ends.
-_PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
-    """Decode, and return the status. A fault or a limit may end the process instead."""
+    """Decode and return the exit status, unless a crash or a limit ends the process."""
     with contextlib.suppress(ImportError):  # Windows has no such limits
-        _limit()
+        _limit_resources()
     from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt
     from PySide6.QtGui import QImage, QImageReader
 
@@ -64,8 +63,7 @@ def main() -> int:
     return 0
 
 
-def _limit() -> None:
-    import ctypes
+def _limit_resources() -> None:
     import resource
 
     for what, most in (
@@ -76,9 +74,8 @@ def _limit() -> None:
         allowed = resource.getrlimit(what)[1]
         if allowed == resource.RLIM_INFINITY or allowed > most:
             resource.setrlimit(what, (most, most))
-    if sys.platform == "linux":
-        # The window's process may end at any moment, and waits for nothing then.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The window's process may end at any moment, and does not wait for this one.
+    die_with_parent()
 
 
 if __name__ == "__main__":

@@ -9,16 +9,16 @@ import hashlib
 import os
 from enum import StrEnum
 
-from native_host.pin_prompt.escaping import shown_digest, shown_name
+from native_host.pin_prompt.escaping import escape_name, group_digest
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
 
 __all__ = [
     "DocumentChangedError",
-    "Kind",
-    "described",
-    "first_kind",
-    "kind_of",
+    "DocumentKind",
+    "describe",
+    "kind_of_bytes",
+    "kind_of_file",
     "read_document",
 ]
 
@@ -30,7 +30,7 @@ class DocumentChangedError(Exception):
     """The private copy is not what was hashed, or is gone."""
 
 
-class Kind(StrEnum):
+class DocumentKind(StrEnum):
     """What a document is, by its first bytes."""
 
     PDF = "pdf"
@@ -42,20 +42,20 @@ class Kind(StrEnum):
 
 #: What a page may call each kind without its claim being worth a word.
 _CLAIMS = {
-    Kind.PDF: ("", "application/pdf"),
-    Kind.PNG: ("", "image/png"),
-    Kind.JPEG: ("", "image/jpeg"),
-    Kind.TEXT: ("", "text/plain"),
-    Kind.OTHER: ("",),
+    DocumentKind.PDF: ("", "application/pdf"),
+    DocumentKind.PNG: ("", "image/png"),
+    DocumentKind.JPEG: ("", "image/jpeg"),
+    DocumentKind.TEXT: ("", "text/plain"),
+    DocumentKind.OTHER: ("",),
 }
 _MAGIC = {
-    b"%PDF-": Kind.PDF,
-    b"\x89PNG\r\n\x1a\n": Kind.PNG,
-    b"\xff\xd8\xff": Kind.JPEG,
+    b"%PDF-": DocumentKind.PDF,
+    b"\x89PNG\r\n\x1a\n": DocumentKind.PNG,
+    b"\xff\xd8\xff": DocumentKind.JPEG,
 }
 
 
-def kind_of(data: bytes, *, whole: bool = True) -> Kind:
+def kind_of_bytes(data: bytes, *, whole: bool = True) -> DocumentKind:
     """Return the kind of a document, or of one of which ``data`` is the beginning."""
     for magic, kind in _MAGIC.items():
         if data.startswith(magic):
@@ -63,8 +63,8 @@ def kind_of(data: bytes, *, whole: bool = True) -> Kind:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(data, final=whole)
     except UnicodeDecodeError:
-        return Kind.OTHER
-    return Kind.OTHER if b"\0" in data else Kind.TEXT
+        return DocumentKind.OTHER
+    return DocumentKind.OTHER if b"\0" in data else DocumentKind.TEXT
 
 
 def read_document(document: Document) -> bytes:
@@ -78,33 +78,33 @@ def read_document(document: Document) -> bytes:
     return data
 
 
-def described(document: Document, text: Texts) -> list[str]:
+def describe(document: Document, text: Texts) -> list[str]:
     """Return the lines that describe a document, its name first."""
-    name = shown_name(document.name)
+    name = escape_name(document.name)
     hashed = text("document.hash", function=document.hash_function)
-    last = f"{hashed}: {shown_digest(document.digest)}"
+    last = f"{hashed}: {group_digest(document.digest)}"
     if document.path is None:
         first = text("document.claimed_name", name=name)
         return [first if name else text("document.unnamed"), last]
-    kind = first_kind(document)
+    kind = kind_of_file(document)
     about = [text(f"document.kind.{kind}")]
     if document.size is not None:
         about.append(text.size(document.size))
     if document.media_type.partition(";")[0].strip().lower() not in _CLAIMS[kind]:
-        claimed = shown_name(document.media_type).replace("\\u{2F}", "/")
+        claimed = escape_name(document.media_type).replace("\\u{2F}", "/")
         about.append(text("document.claimed", type=claimed))
     return [name or text("document.unnamed"), " · ".join(about), last]
 
 
-def first_kind(document: Document) -> Kind:
+def kind_of_file(document: Document) -> DocumentKind:
     """Return the kind of a document that was handed over, by its beginning."""
     if document.path is None:
-        return Kind.OTHER
+        return DocumentKind.OTHER
     try:
         data = _read(document.path, _HEAD)
     except DocumentChangedError:
-        return Kind.OTHER
-    return kind_of(data, whole=len(data) < _HEAD)
+        return DocumentKind.OTHER
+    return kind_of_bytes(data, whole=len(data) < _HEAD)
 
 
 def _read(path: str, at_most: int) -> bytes:

@@ -4,14 +4,20 @@
 import re
 import unicodedata
 
-__all__ = ["UNSHOWN", "shown_digest", "shown_name", "shown_program", "shown_text"]
+__all__ = [
+    "UNPRINTABLE",
+    "escape_name",
+    "escape_text",
+    "group_digest",
+    "program_display_name",
+]
 
 #: Most characters of a program's name that are shown.
 MAX_PROGRAM = 40
 
 #: Categories of what can't be shown: control, format (bidi too), surrogate, private and
 #: unassigned characters, and what ends a line or paragraph.
-UNSHOWN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 #: Marks and letters that take no room, or look like a space.
 _BLANK = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
@@ -23,7 +29,7 @@ _SEPARATORS = frozenset(
 )
 
 
-def shown_name(name: str) -> str:
+def escape_name(name: str) -> str:
     """Return a document's name as it is shown, which no other name is shown as.
 
     What can't be seen, reorders what is seen, looks like a space without being one, or
@@ -44,13 +50,13 @@ def shown_name(name: str) -> str:
     return shown
 
 
-def shown_text(text: str) -> str:
+def escape_text(text: str) -> str:
     """Return a text with its lines and tabs, and all else that hides itself escaped."""
     lines = text.replace("\r\n", "\n")
     return "".join(_escaped(c) if c not in "\n\t" and _garbles(c) else c for c in lines)
 
 
-def shown_program(name: str) -> str:
+def program_display_name(name: str) -> str:
     """Return the name of a program as it is shown: one short line of plain characters.
 
     Empty where nothing of it can be seen.
@@ -65,14 +71,14 @@ def shown_program(name: str) -> str:
     return shown if shown.strip("\N{REPLACEMENT CHARACTER} ") else ""
 
 
-def shown_digest(digest: str) -> str:
+def group_digest(digest: str) -> str:
     """Return hexadecimal digits in groups, to be compared and to wrap between them."""
     return " ".join(re.findall(".{1,8}", digest))
 
 
 def _garbles(character: str) -> bool:
     code = ord(character)
-    if unicodedata.category(character) in UNSHOWN or character in _BLANK:
+    if unicodedata.category(character) in UNPRINTABLE or character in _BLANK:
         return True
     if unicodedata.category(character) == "Zs":
         return character != " "

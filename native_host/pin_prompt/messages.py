@@ -1,32 +1,33 @@
 # SPDX-License-Identifier: MIT
 """The JSON lines between the host and the window's process.
 
-Host to window, one object a line, at most ``MAX_REQUEST`` bytes::
+The host writes requests, one object a line, at most ``MAX_REQUEST`` bytes. On the right
+are the answers that the window writes::
 
-    {"type": "open", "conversation": {…}}           ← {"type": "visible"}
-    {"type": "ask-started"}                         ← {"type": "started"}
+    {"type": "open", "conversation": {…}}           → {"type": "visible"}
+    {"type": "ask-started"}                         → {"type": "started"}
     {"type": "show", "step": "…", "problem": null, "progress": null}
     {"type": "choose-card", "number": 1, "choices": [{…}, {…}]}
-                                     ← {"type": "chosen", "number": 1, "index": 0}
+                                     → {"type": "chosen", "number": 1, "index": 0}
     {"type": "ask-consent", "number": 2, "question": {…}}
-                                     ← {"type": "agreed", "number": 2}
+                                     → {"type": "agreed", "number": 2}
     {"type": "ask-pin", "number": 3, "question": {…}}
-                                     ← {"type": "pin", "number": 3, "digits": "1234"}
+                                     → {"type": "pin", "number": 3, "digits": "1234"}
                                      or {"type": "agreed", "number": 3} for a PIN pad
     {"type": "ask-codes", "number": 4, "question": {…}}
-                         ← {"type": "codes", "number": 4, "values": ["1234567", "1234"]}
+                         → {"type": "codes", "number": 4, "values": ["1234567", "1234"]}
                                      in the order of the question's fields,
                                      or {"type": "agreed", "number": 4} for a PIN pad
     {"type": "offer-activation", "number": 5, "partly": false}
-                                     ← {"type": "agreed", "number": 5}
-    {"type": "late"}
+                                     → {"type": "agreed", "number": 5}
+    {"type": "caller-timed-out"}
     {"type": "connections", "count": 3}
     {"type": "close"}
 
-The objects' fields are those of ``questions``. The window may send
-``{"type": "cancel"}`` at any time. An answer's number is that of its question: a late
-answer to a question which the host has given up is thrown away. Answers have at most
-``MAX_ANSWER`` bytes. Whatever does not fit ends the conversation.
+The objects' fields are those of ``model``. The window may send ``{"type": "cancel"}``
+at any time. An answer carries the number of its question. The host drops a late answer
+to a question that it has withdrawn. An answer has at most ``MAX_ANSWER`` bytes. A line
+of any other form ends the conversation.
 """
 
 import json
@@ -34,9 +35,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeVar,
+    get_args,
+    get_origin,
+)
 
 from native_host.pin_prompt.model import (
+    MAX_CODE_DIGITS,
     CardChoice,
     CodesQuestion,
     ConsentQuestion,
@@ -46,26 +56,28 @@ from native_host.pin_prompt.model import (
     Progress,
     Step,
 )
+from native_host.wiping import wipe
 
 __all__ = [
     "MAX_ANSWER",
     "MAX_REQUEST",
+    "Answer",
     "AskCodes",
     "AskConsent",
     "AskPin",
     "AskStarted",
+    "CallerTimedOut",
     "ChooseCard",
     "Close",
     "Connections",
-    "Late",
     "OfferActivation",
     "Open",
-    "Request",
     "Show",
+    "WindowRequest",
+    "decode_answer",
     "decode_request",
     "encode_answer",
     "encode_request",
-    "read_answer",
     "split_codes",
 ]
 
@@ -83,14 +95,14 @@ T = TypeVar("T", bound="DataclassInstance")
 
 @dataclass(frozen=True)
 class Open:
-    """Show the window."""
+    """Show the window. The answer is ``visible``."""
 
     conversation: Conversation
 
 
 @dataclass(frozen=True)
 class AskStarted:
-    """Ask whether the person started this."""
+    """Ask whether the person started this. The answer is ``started``."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +116,7 @@ class Show:
 
 @dataclass(frozen=True)
 class ChooseCard:
-    """Ask which card to use; ``number`` counts the questions of a conversation."""
+    """Ask which card to use. ``number`` counts the questions of a conversation."""
 
     number: int
     choices: tuple[CardChoice, ...]
@@ -128,7 +140,7 @@ class AskPin:
 
 @dataclass(frozen=True)
 class AskCodes:
-    """Ask for the codes of an activation, a change or an unlocking."""
+    """Ask for the codes that an activation, a change or an unblocking needs."""
 
     number: int
     question: CodesQuestion
@@ -136,22 +148,22 @@ class AskCodes:
 
 @dataclass(frozen=True)
 class OfferActivation:
-    """Offer to activate the card, of which one PIN may be set already."""
+    """Offer to activate the card. With ``partly``, one PIN is set already."""
 
     number: int
     partly: bool
 
 
 @dataclass(frozen=True)
-class Late:
-    """Say that the calling program has stopped waiting; the page stays as it is."""
+class CallerTimedOut:
+    """Show that the calling program has stopped waiting, on the same page."""
 
 
 @dataclass(frozen=True)
 class Connections:
-    """Say how many connections of a program are signed for by one typing.
+    """Show for how many connections of a program one PIN entry signs.
 
-    The page stays as it is.
+    The page stays the same.
     """
 
     count: int
@@ -159,10 +171,10 @@ class Connections:
 
 @dataclass(frozen=True)
 class Close:
-    """Take the window away and end."""
+    """Close the window and end the process."""
 
 
-Request = (
+WindowRequest = (
     Open
     | AskStarted
     | Show
@@ -171,12 +183,12 @@ Request = (
     | AskPin
     | AskCodes
     | OfferActivation
-    | Late
+    | CallerTimedOut
     | Connections
     | Close
 )
 
-_TYPES: Mapping[str, type[Request]] = {
+_TYPES: Mapping[str, type[WindowRequest]] = {
     "open": Open,
     "ask-started": AskStarted,
     "show": Show,
@@ -185,24 +197,41 @@ _TYPES: Mapping[str, type[Request]] = {
     "ask-pin": AskPin,
     "ask-codes": AskCodes,
     "offer-activation": OfferActivation,
-    "late": Late,
+    "caller-timed-out": CallerTimedOut,
     "connections": Connections,
     "close": Close,
 }
 
-# A PIN goes from the pipe's buffer into the caller's without becoming a str, which
-# could not be wiped.
-_ANSWER = re.compile(
+
+class Answer(NamedTuple):
+    """A line from the window.
+
+    ``number`` is the number of the question, and None where the line has none
+    (``visible``, ``started``, ``cancel``). ``content`` are the ASCII digits of a PIN or
+    of a card's index, or several codes in the form that ``split_codes`` takes; else it
+    is empty. The receiver wipes it.
+    """
+
+    kind: str
+    number: int | None
+    content: bytearray
+
+
+_DIGITS = b"[0-9]{1,%d}" % MAX_CODE_DIGITS
+# A regular expression and not the JSON decoder: a PIN goes from the pipe's buffer into
+# the caller's without becoming a str, which nobody could wipe.
+_NUMBERED = re.compile(
     rb'\s*\{\s*"type":\s*"(pin|chosen|agreed|codes)",\s*"number":\s*([0-9]{1,9})'
-    rb'(?:,\s*"digits":\s*"(?P<digits>[0-9]{1,12})"'
-    rb'|,\s*"values":\s*\[(?P<values>\s*"[0-9]{1,12}"(?:\s*,\s*"[0-9]{1,12}"){0,3}\s*)\]'
-    rb'|,\s*"index":\s*(?P<index>[0-9]{1,3}))?\s*\}\s*'
+    rb'(?:,\s*"digits":\s*"(?P<digits>DIGITS)"'
+    rb'|,\s*"values":\s*\[(?P<values>\s*"DIGITS"(?:\s*,\s*"DIGITS"){0,3}\s*)\]'
+    rb'|,\s*"index":\s*(?P<index>[0-9]{1,3}))?\s*\}\s*'.replace(b"DIGITS", _DIGITS)
 )
-#: What each kind of answer holds besides its number.
+_UNNUMBERED = re.compile(rb'\s*\{\s*"type":\s*"(visible|started|cancel)"\s*\}\s*')
+#: The group that each kind of numbered answer must have.
 _CONTENT = {"pin": "digits", "chosen": "index", "agreed": None, "codes": "values"}
 
 
-def encode_request(request: Request) -> bytes:
+def encode_request(request: WindowRequest) -> bytes:
     """Return the line for a request. Raises ``ValueError`` when it is too long."""
     name = next(name for name, kind in _TYPES.items() if isinstance(request, kind))
     message = json.dumps({"type": name, **asdict(request)}, ensure_ascii=False)
@@ -213,10 +242,10 @@ def encode_request(request: Request) -> bytes:
     return line
 
 
-def decode_request(line: bytes) -> Request:
-    """Return the request in a line. Raises ``ValueError`` for anything else.
+def decode_request(line: bytes) -> WindowRequest:
+    """Return the request in a line. Raises ``ValueError`` for any other line.
 
-    The error never repeats what the line says.
+    The error never repeats the content of the line.
     """
     try:
         message = json.loads(line)
@@ -231,8 +260,8 @@ def decode_request(line: bytes) -> Request:
 def encode_answer(message: Mapping[str, Any]) -> bytearray:
     """Return the line for an answer. The caller wipes it.
 
-    Digits are in a ``bytearray``, several codes in a list of them. They never become a
-    ``str``, which could not be wiped, and are wiped here.
+    Digits are in a ``bytearray``, several codes in a list of them. This function wipes
+    these buffers; they never become a ``str``, which nobody could wipe.
     """
     parts: list[bytes | bytearray] = [b"{"]
     for name, value in message.items():
@@ -248,25 +277,23 @@ def encode_answer(message: Mapping[str, Any]) -> bytearray:
     line = bytearray().join((*parts, b"}\n"))
     for part in parts:
         if isinstance(part, bytearray):
-            part[:] = bytes(len(part))
+            wipe(part)
     return line
 
 
-def read_answer(line: bytearray) -> tuple[str, int, bytearray] | None:
-    """Return an answer's type, number and content, or None when it is not one.
-
-    The content are the digits of a PIN or of the index of a card, or several codes as
-    ``split_codes`` takes them; consent has none.
-    """
-    match = _ANSWER.fullmatch(line)
+def decode_answer(line: bytearray) -> Answer | None:
+    """Return the answer in a line, or None when the line is not one."""
+    if match := _UNNUMBERED.fullmatch(line):
+        return Answer(match[1].decode(), None, bytearray())
+    match = _NUMBERED.fullmatch(line)
     if match is None or match.lastgroup != _CONTENT[kind := match[1].decode()]:
         return None
     start, end = match.span(match.lastgroup) if match.lastgroup else (0, 0)
-    return kind, int(match[2]), line[start:end]
+    return Answer(kind, int(match[2]), line[start:end])
 
 
 def split_codes(content: bytearray) -> list[bytearray]:
-    """Return each of the codes of an answer in a buffer of its own, in order."""
+    """Return the codes of an answer in order, each in a buffer of its own."""
     spans = [match.span() for match in re.finditer(rb"[0-9]+", content)]
     return [content[start:end] for start, end in spans]
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What is shown and asked in a conversation, as plain data.
+"""What a prompt shows and asks, as plain data.
 
-The window's process imports this too, so nothing heavy may be imported here.
+A conversation is the time during which a prompt is open for one request. The window's
+process imports this module too, so it must import nothing heavy.
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 __all__ = [
+    "MAX_CODE_DIGITS",
     "CardChoice",
     "CodeField",
     "CodesQuestion",
@@ -22,7 +24,10 @@ __all__ = [
     "Step",
 ]
 
-#: What a window is for; each has texts and looks of its own.
+#: No PIN or code has more digits than this (``native_host.card.pins``).
+MAX_CODE_DIGITS = 12
+
+#: What a window is for. Each operation has texts and a style of its own.
 Operation = Literal[
     "authenticate",
     "signing-certificate",
@@ -39,17 +44,17 @@ Operation = Literal[
 class Conversation:
     """What a prompt is opened for. It stays the same until the prompt is closed.
 
-    ``origin`` is the ASCII origin that is signed, byte for byte; the prompt shows the
+    ``origin`` is the ASCII origin that is signed, byte for byte. The prompt shows the
     international form beside it. ``language`` is ``fi``, ``sv`` or ``en``.
-    ``started_by_person`` is False when no click in the page preceded the request: the
-    window then takes no focus. ``test_card`` puts up the visible test-card mark.
+    ``started_by_person`` is False when no click in the page preceded the request; the
+    window then takes no focus. ``test_card`` shows the mock card's mark.
 
-    ``program`` is the calling program as the person knows it, where a program asks and
-    no site does (``tls-login``, ``prepare-login``; ``origin`` is then empty). At most
-    40 characters of it are shown.
+    ``program`` is the name of the calling program where no site asks (``tls-login``,
+    ``prepare-login``); ``origin`` is then empty. The prompt shows at most 40
+    characters of it.
 
-    ``caller`` is the program that a request came from, where that is no browser that is
-    known. It may be any, and what it says of the origin may be untrue.
+    ``caller`` is the program that started the host, unless that is a known browser.
+    Such a program may name any origin, so the prompt warns of it.
     """
 
     operation: Operation
@@ -63,11 +68,11 @@ class Conversation:
 
 @dataclass(frozen=True)
 class CodeField:
-    """One code to be typed, by ``name``.
+    """A code that the person types.
 
-    ``activation``: the code in the letter; ``PUK``; ``old``: the PIN as it is;
-    ``new-PIN1`` and ``new-PIN2``: chosen by the person and typed twice. ``lengths`` are
-    the numbers of digits that may be typed.
+    ``name`` is ``activation`` for the code in the letter, ``PUK``, ``old`` for the
+    present PIN, ``new-PIN1`` or ``new-PIN2`` for a PIN that the person chooses and
+    types twice. ``lengths`` are the numbers of digits that the card accepts.
     """
 
     name: Literal["activation", "PUK", "old", "new-PIN1", "new-PIN2"]
@@ -76,15 +81,15 @@ class CodeField:
 
 @dataclass(frozen=True)
 class CodesQuestion:
-    """One asking for the codes of ``operation``, whose texts and looks the page has.
+    """A request for the codes of ``operation``, which sets the page's texts and style.
 
-    ``at_risk`` is whose try a wrong code costs on this card, and ``tries_left`` what
-    the card said of it just before; with one left the person confirms explicitly.
-    ``wrong`` and ``repeated`` are as in ``PinQuestion``. ``done`` are the PINs that are
-    set by now, ``pin`` the one that is changed or unlocked. ``in_doubt`` says that the
-    card was pulled out before it could say whether it has set the new PIN: either may
-    be right now. ``pin_pad`` and ``pad_problem`` are as in ``PinQuestion``; on a pin
-    pad the fields say how many digits it takes.
+    ``at_risk`` names the PIN or PUK that loses a try when a code is wrong, and
+    ``tries_left`` is the number that the card reported just before. With one try left
+    the person confirms explicitly. ``wrong``, ``repeated``, ``pin_pad`` and
+    ``pad_problem`` are the same as in ``PinQuestion``; with a PIN pad, the fields give
+    the lengths that the reader accepts. ``done`` are the PINs that are set already,
+    ``pin`` is the PIN to change or to unblock. ``in_doubt`` is True when the person
+    removed the card before it confirmed the new PIN: either PIN may be valid now.
     """
 
     operation: Operation
@@ -104,30 +109,28 @@ class CodesQuestion:
 
 
 class Step(StrEnum):
-    """What the program is doing while the person has nothing to answer."""
+    """What the program does while it asks the person nothing."""
 
     WAITING_FOR_READER = "waiting-for-reader"
     WAITING_FOR_CARD = "waiting-for-card"
-    RECEIVING = "receiving"  # the page hands documents over; has progress in bytes
+    RECEIVING = "receiving"  # the page sends documents; has progress in bytes
     READING = "reading"
     PIN_PAD = "pin-pad"  # the person types on the reader
     SIGNING = "signing"  # has progress in signatures where there are several
-    READY = (
-        "ready"  # the PIN is right and kept for one login; the window stays readable
-    )
-    EXPIRED = "expired"  # the page stopped waiting; the window stays readable
-    FAILED = "failed"  # the page has its answer; the window stays readable
+    READY = "ready"  # the PIN is right, and kept for one login
+    EXPIRED = "expired"  # the page stopped waiting
+    FAILED = "failed"  # the page has its error
     DONE = "done"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What stands in the way, shown beside a waiting step.
+    """A problem that the prompt shows beside a step.
 
     ``code`` is the code of an error of ``native_host.card.errors``
     (``UNSUPPORTED_CARD``, ``CARD_REMOVED``, ``CARD_MUTE``, ``CARD_BUSY``,
-    ``PIN_BLOCKED``, ``CARD_EXPIRED``, ``PCSC_UNAVAILABLE``, …). ``detail`` names what
-    was found, where that is known ("S4-2 organisation card").
+    ``PIN_BLOCKED``, ``CARD_EXPIRED``, ``PCSC_UNAVAILABLE``, …). ``detail`` says what
+    was found, if that is known ("S4-2 organisation card").
     """
 
     code: str
@@ -136,7 +139,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a step has got: ``done`` of ``total`` bytes or signatures."""
+    """The progress of a step: ``done`` of ``total`` bytes or signatures."""
 
     done: int
     total: int
@@ -144,7 +147,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class CardChoice:
-    """One of several cards to choose from, by its reader and its holder."""
+    """A card to choose, by its reader and its holder."""
 
     reader: str
     name: str
@@ -153,12 +156,12 @@ class CardChoice:
 
 @dataclass(frozen=True)
 class Document:
-    """One thing to be signed, as it is shown.
+    """A document or a bare hash to sign, with what the prompt shows of it.
 
-    ``name`` is the site's. ``digest`` is in hexadecimal digits, ``hash_function`` in
-    Web eID's spelling (``SHA-384``). A document that was handed over has its ``size``
-    in bytes, its ``media_type`` as the site names it, and the ``path`` of a private
-    copy; of a bare hash nothing but the name is known, and that is the site's claim.
+    ``name`` is the site's. ``digest`` is hexadecimal, ``hash_function`` has Web eID's
+    spelling (``SHA-384``). For a document, ``size`` is in bytes, ``media_type`` is the
+    site's claim, and ``path`` names a private copy. Of a bare hash only the name is
+    known, which is the site's claim too.
     """
 
     name: str
@@ -171,9 +174,9 @@ class Document:
 
 @dataclass(frozen=True)
 class ConsentQuestion:
-    """One asking for consent without a PIN: to hand over the signing certificate.
+    """A request for consent without a PIN: to disclose the signing certificate.
 
-    ``test_card`` puts up the test-card mark where the conversation has not.
+    ``test_card`` shows the mock card's mark if the conversation does not.
     """
 
     name: str
@@ -183,26 +186,26 @@ class ConsentQuestion:
 
 @dataclass(frozen=True)
 class PinQuestion:
-    """One asking for a PIN, which is also the consent to what the window shows.
+    """A request for a PIN. The PIN is also the consent to what the prompt shows.
 
-    ``tries_left`` is what the card said just before. ``wrong`` says that the card has
-    refused the PIN typed before; ``repeated`` that the very PIN it had refused was
-    typed again and was not sent. ``min_length`` and ``max_length`` are in digits.
-    ``documents`` are what PIN2 signs. With ``pin_pad`` the PIN is typed on the reader
-    after the person has agreed in the prompt, and ``pad_problem`` says why the reader
-    gave none the last time (``timed-out``, ``length``). ``test_card`` puts up the
-    test-card mark where the conversation has not: a mock card in a reader of the system
-    is known by its certificate alone.
+    ``tries_left`` is the number that the card reported just before. ``min_length`` and
+    ``max_length`` are in digits. ``wrong`` is True when the card refused the last PIN;
+    ``repeated`` when the person typed a refused PIN again, which was not sent.
+    ``documents`` are what PIN2 signs. With ``pin_pad`` the person agrees in the prompt
+    and then types the PIN on the reader; ``pad_problem`` says why the reader returned
+    no PIN the last time (``timed-out``, ``length``). ``test_card`` shows the mock
+    card's mark if the conversation does not: a mock card in a system reader is known
+    by its certificate only.
     """
 
     role: Literal["PIN1", "PIN2"]
     name: str
     satu: str
     tries_left: int
+    min_length: int
+    max_length: int
     wrong: bool = False
     repeated: bool = False
-    min_length: int = 4
-    max_length: int = 12
     documents: tuple[Document, ...] = ()
     pin_pad: bool = False
     pad_problem: Literal["", "timed-out", "length"] = ""

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What every prompt can do. Operations know this, and not which prompt it is."""
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from native_host.errors import KortillaError, UserCancelledError
 from native_host.pin_prompt.model import (
@@ -19,6 +18,7 @@ from native_host.pin_prompt.model import (
     Progress,
     Step,
 )
+from native_host.race import race
 
 __all__ = [
     "CardChoice",
@@ -82,14 +82,14 @@ class Prompt(ABC):
         A call that differs from the last in nothing but the progress moves the bar.
         """
 
-    def say_late(self) -> None:  # noqa: B027 - nothing to do where nobody reads
+    def show_caller_timeout(self) -> None:  # noqa: B027 - nothing to do where nobody reads
         """Say that the calling program has stopped waiting, and what to do about it.
 
         Changes nothing about what is asked: what was typed stays, and the answer counts
         as before. What comes up later says it too.
         """
 
-    def say_connections(self, count: int) -> None:  # noqa: B027 - as above
+    def show_connections(self, count: int) -> None:  # noqa: B027 - as above
         """Say for how many connections one typing is, whenever that changes.
 
         Changes nothing about what is asked. One is not spoken of: the question does.
@@ -152,15 +152,9 @@ class Prompt(ABC):
         Raises ``UserCancelledError``, or ``PromptError`` when the prompt breaks
         meanwhile.
         """
-        work = asyncio.ensure_future(awaitable)
-        cancel = asyncio.ensure_future(self.wait_for_cancel())
-        try:
-            await asyncio.wait({work, cancel}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            cancel.result()
+
+        async def cancelled() -> NoReturn:
+            await self.wait_for_cancel()
             raise UserCancelledError
-        finally:
-            for future in (work, cancel):
-                future.cancel()
-            await asyncio.gather(work, cancel, return_exceptions=True)
+
+        return await race(awaitable, cancelled())

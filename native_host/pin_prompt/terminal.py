@@ -15,7 +15,7 @@ from typing import Any
 
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt import codes, texts
-from native_host.pin_prompt.documents import described
+from native_host.pin_prompt.documents import describe
 from native_host.pin_prompt.model import (
     CardChoice,
     CodeField,
@@ -30,6 +30,7 @@ from native_host.pin_prompt.model import (
 )
 from native_host.pin_prompt.prompt import Prompt, PromptError
 from native_host.pin_prompt.site_name import SiteName
+from native_host.wiping import wipe
 
 __all__ = ["TerminalPrompt"]
 
@@ -81,23 +82,23 @@ class TerminalPrompt(Prompt):
         )
         self._mark(conversation.test_card)
         if warning := text.warning_of_caller(conversation):
-            self._say(f"*** {warning}\n")
+            self._write(f"*** {warning}\n")
         self._by_itself = not conversation.origin
         if self._by_itself:
             if "asks" in text:
-                self._say(f"{text('asks')}\n\n    {text.program}\n")
+                self._write(f"{text('asks')}\n\n    {text.program}\n")
             else:
-                self._say(text("own"))
+                self._write(text("own"))
             return
         site = SiteName.of(conversation.origin)
-        self._say(f"{text('site')}\n\n    {site.origin}\n")
+        self._write(f"{text('site')}\n\n    {site.origin}\n")
         if site.international:
-            self._say(text("site.international", name=site.international))
-            self._say(text("site.international.warning"))
+            self._write(text("site.international", name=site.international))
+            self._write(text("site.international.warning"))
 
     async def ask_started(self) -> None:
-        self._say(self._texts("started.heading"))
-        self._say(self._texts("started.body"))
+        self._write(self._texts("started.heading"))
+        self._write(self._texts("started.body"))
         await self._ask_to_go_on()
 
     def show(
@@ -112,41 +113,41 @@ class TerminalPrompt(Prompt):
         text = self._managing or self._texts
         if (step, problem) != self._shown or step is Step.PIN_PAD:
             heading, body = text.problem(problem) if problem else text.step(step)
-            self._say(f"{heading}. {body}")
+            self._write(f"{heading}. {body}")
             if step in (Step.WAITING_FOR_READER, Step.WAITING_FOR_CARD):
-                self._say(text("terminal.cancel"))
+                self._write(text("terminal.cancel"))
         self._shown = step, problem
         if again and (step is Step.PIN_PAD or (step, again) != self._said):
             self._said = step, again
-            self._say(text.progress(step, again))
+            self._write(text.progress(step, again))
         if step in (Step.EXPIRED, Step.FAILED):
             self._over.set()  # what stands in a terminal stays there
 
-    def say_late(self) -> None:
+    def show_caller_timeout(self) -> None:
         if self._late:
             return
         self._late = True
-        self._say_meanwhile(self._texts("late"))
+        self._write_meanwhile(self._texts("late"))
 
-    def say_connections(self, count: int) -> None:
+    def show_connections(self, count: int) -> None:
         if count > 1:
-            self._say_meanwhile(self._texts("connections", count=count))
+            self._write_meanwhile(self._texts("connections", count=count))
 
-    def _say_meanwhile(self, words: str) -> None:
+    def _write_meanwhile(self, words: str) -> None:
         asking = self._asking is not None and not self._asking.done()
-        self._say("\n" * asking + words)
+        self._write("\n" * asking + words)
         if asking:  # what was typed is still in the terminal's line
-            self._say(self._words, end="")
+            self._write(self._words, end="")
 
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
         text = self._texts
         self._shown = None
-        self._say(f"{text('choose.heading')}. {text('choose.body')}")
+        self._write(f"{text('choose.heading')}. {text('choose.body')}")
         for number, choice in enumerate(choices, 1):
             name, satu = texts.printable(choice.name), texts.printable(choice.satu)
-            self._say(f"  {number}. {name}, {satu}")
+            self._write(f"  {number}. {name}, {satu}")
             reader = texts.printable(choice.reader)
-            self._say(f"     {text('choose.reader', reader=reader)}")
+            self._write(f"     {text('choose.reader', reader=reader)}")
         self._show_typing()
         answer = await self._ask(text("terminal.choose"))
         given = answer.decode(errors="replace").strip()
@@ -158,17 +159,17 @@ class TerminalPrompt(Prompt):
     async def ask_consent(self, question: ConsentQuestion) -> None:
         self._shown = self._managing = None
         self._mark(question.test_card)
-        self._say_person(question)
-        self._say(self._texts("consent"))
+        self._write_person(question)
+        self._write(self._texts("consent"))
         await self._ask_to_go_on()
 
     async def ask_pin(self, question: PinQuestion) -> bytearray:
         text = self._texts
         self._shown = self._managing = None
         self._mark(question.test_card)
-        self._say_question(question)
+        self._write_question(question)
         if question.pin_pad:
-            self._say(text("pin_pad.hint"))
+            self._write(text("pin_pad.hint"))
         if question.pin_pad or question.tries_left == 1:
             await self._ask_to_go_on()
         if question.pin_pad:
@@ -176,15 +177,15 @@ class TerminalPrompt(Prompt):
         while True:
             pin = await self._ask_hidden(text(f"pin.{question.role}"))
             if not pin.isdigit():
-                complaint = text("pin.digits_only")
+                error_notice = text("pin.digits_only")
             elif len(pin) < question.min_length:
-                complaint = text("pin.too_short", min=question.min_length)
+                error_notice = text("pin.too_short", min=question.min_length)
             elif len(pin) > question.max_length:
-                complaint = text("pin.too_long", max=question.max_length)
+                error_notice = text("pin.too_long", max=question.max_length)
             else:
                 return pin
-            _wipe(pin)
-            self._say(complaint)
+            wipe(pin)
+            self._write(error_notice)
 
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
         self._shown = None
@@ -192,14 +193,14 @@ class TerminalPrompt(Prompt):
         self._managing = text = texts.load(
             self._language, question.operation, question.pin
         )
-        self._say(f"\n{text('heading')}.")
-        self._say_person(question)
-        about = codes.about(question, text, by_itself=self._by_itself)
-        for words in (*about, *codes.news(question, text)):
-            self._say(words)
+        self._write(f"\n{text('heading')}.")
+        self._write_person(question)
+        about = codes.instructions(question, text, by_itself=self._by_itself)
+        for words in (*about, *codes.status(question, text)):
+            self._write(words)
         if question.pin_pad:
-            for words in codes.on_the_reader(question, text):
-                self._say(words)
+            for words in codes.pin_pad_instructions(question, text):
+                self._write(words)
         if question.pin_pad or question.tries_left == 1:
             await self._ask_to_go_on()
         typed: dict[str, bytearray] = {}
@@ -211,7 +212,7 @@ class TerminalPrompt(Prompt):
                 typed[field.name] = code
         except BaseException:
             for code in typed.values():
-                _wipe(code)
+                wipe(code)
             raise
         return typed
 
@@ -219,8 +220,8 @@ class TerminalPrompt(Prompt):
         self._shown = None
         self._managing = text = texts.load(self._language, "activate")
         offer = "offer.partly" if partly else "offer"
-        self._say(f"{text(f'{offer}.heading')}. {text(f'{offer}.body')}")
-        self._say(text("unproven"))
+        self._write(f"{text(f'{offer}.heading')}. {text(f'{offer}.body')}")
+        self._write(text("unproven"))
         await self._ask_to_go_on()
 
     async def wait_for_cancel(self) -> None:
@@ -236,21 +237,21 @@ class TerminalPrompt(Prompt):
         if test_card and not self._marked:
             self._marked = True
             mark = self._texts("mark.test_card")
-            self._say(f"*** {mark} *** {self._texts('mark.test_card.explained')}")
+            self._write(f"*** {mark} *** {self._texts('mark.test_card.explained')}")
 
-    def _say_question(self, question: PinQuestion) -> None:
+    def _write_question(self, question: PinQuestion) -> None:
         # "PIN1" stands in no text before the field itself, but for the last try's, so
         # that a program which drives the terminal can wait for it; "PIN2:" the same.
         text = self._texts
-        self._say_person(question)
+        self._write_person(question)
         if question.documents:
-            self._say_documents(question.documents)
-            self._say(text.signatures(question))
-        self._say(text("consent"))
+            self._write_documents(question.documents)
+            self._write(text.signatures(question))
+        self._write(text("consent"))
         if "check" in text:
-            self._say(text("check"))
-        for words in text.news(question):
-            self._say(words)
+            self._write(text("check"))
+        for words in text.pin_status(question):
+            self._write(words)
 
     async def _ask_code(
         self,
@@ -260,27 +261,27 @@ class TerminalPrompt(Prompt):
         text: texts.Texts,
     ) -> bytearray:
         """Ask for a code until it fits, and twice for one that is chosen."""
-        name = codes.label(field, question, text)
+        name = codes.field_label(field, question, text)
         while True:
-            code = await self._ask_hidden(f"{name}, {codes.length(field, text)}")
+            code = await self._ask_hidden(f"{name}, {codes.length_text(field, text)}")
             if not code.isdigit():
-                complaint = text("codes.digits_only")
-            elif not (complaint := codes.fault(field, len(code), text)):
+                error_notice = text("codes.digits_only")
+            elif not (error_notice := codes.length_error(field, len(code), text)):
                 if not codes.is_new(field):
                     return code
                 self._warn(field, {**typed, field.name: code}, text)
                 try:
                     again = await self._ask_hidden(f"{name}, {text('codes.again')}")
                 except BaseException:
-                    _wipe(code)
+                    wipe(code)
                     raise
                 same = again == code
-                _wipe(again)
+                wipe(again)
                 if same:
                     return code
-                complaint = text("codes.differ")
-            _wipe(code)
-            self._say(complaint)
+                error_notice = text("codes.differ")
+            wipe(code)
+            self._write(error_notice)
 
     def _warn(
         self, field: CodeField, typed: dict[str, bytearray], text: texts.Texts
@@ -290,9 +291,9 @@ class TerminalPrompt(Prompt):
         chosen = [before.pop(name) for name in list(before) if name.startswith("new-")]
         said = codes.warnings(typed[field.name], text, others=chosen, codes=before)
         for words in said:
-            self._say(words)
+            self._write(words)
         if said:
-            self._say(text("terminal.other"))
+            self._write(text("terminal.other"))
 
     async def _ask_hidden(self, name: str) -> bytearray:
         """Ask for what doesn't show as it is typed. An empty answer cancels.
@@ -301,32 +302,32 @@ class TerminalPrompt(Prompt):
         follows does not show either, until something else is asked or all is over.
         """
         self._hide_typing()
-        self._say(self._texts("terminal.hidden"))
+        self._write(self._texts("terminal.hidden"))
         answer = await self._ask(f"{name}: ")
         self._show_typing()
-        self._say("")
+        self._write("")
         if not answer:
             raise UserCancelledError
         return answer
 
-    def _say_person(
+    def _write_person(
         self, question: PinQuestion | ConsentQuestion | CodesQuestion
     ) -> None:
         name, satu = texts.printable(question.name), texts.printable(question.satu)
-        self._say(f"{self._texts('person.name')}: {name}")
-        self._say(f"{self._texts('person.satu')}: {satu}")
+        self._write(f"{self._texts('person.name')}: {name}")
+        self._write(f"{self._texts('person.satu')}: {satu}")
 
-    def _say_documents(self, documents: tuple[Document, ...]) -> None:
+    def _write_documents(self, documents: tuple[Document, ...]) -> None:
         text = self._texts
-        self._say(f"\n{text.what_is_signed(documents)}")
+        self._write(f"\n{text.what_is_signed(documents)}")
         if warning := text.warning(documents):
-            self._say(f"*** {warning}")
+            self._write(f"*** {warning}")
         for number, document in enumerate(documents, 1):
-            first, *rest = described(document, text)
-            self._say(f"\n  {number}. {first}")
+            first, *rest = describe(document, text)
+            self._write(f"\n  {number}. {first}")
             for line in rest:
-                self._say(f"     {line}")
-        self._say("")
+                self._write(f"     {line}")
+        self._write("")
 
     async def _ask_to_go_on(self) -> None:
         self._show_typing()
@@ -336,7 +337,7 @@ class TerminalPrompt(Prompt):
         if given not in yes:
             raise UserCancelledError
 
-    def _say(self, words: str, end: str = "\n") -> None:
+    def _write(self, words: str, end: str = "\n") -> None:
         """Write to standard error, and to the terminal where that is not the same."""
         print(words, end=end, file=sys.stderr, flush=True)
         if not sys.stderr.isatty():
@@ -357,10 +358,10 @@ class TerminalPrompt(Prompt):
                 count = 0
             if not answer.done():
                 answer.set_result(bytearray(line[:count].rstrip(b"\r\n")))
-            _wipe(line)
+            wipe(line)
 
         self._words = words
-        self._say(words, end="")
+        self._write(words, end="")
         loop.add_reader(self._terminal, read)
         try:
             return await answer
@@ -390,7 +391,3 @@ def _is_terminal() -> bool:
         return sys.stdin.isatty()
     except (AttributeError, ValueError):  # no standard input, or a closed one
         return False
-
-
-def _wipe(buffer: bytearray) -> None:
-    buffer[:] = bytes(len(buffer))

@@ -4,7 +4,6 @@
 import asyncio
 import contextlib
 import io
-import json
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -14,20 +13,21 @@ from typing import Any, BinaryIO, TypeVarTuple, Unpack, cast
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt.messages import (
     MAX_ANSWER,
+    Answer,
     AskCodes,
     AskConsent,
     AskPin,
     AskStarted,
+    CallerTimedOut,
     ChooseCard,
     Close,
     Connections,
-    Late,
     OfferActivation,
     Open,
-    Request,
     Show,
+    WindowRequest,
+    decode_answer,
     encode_request,
-    read_answer,
     split_codes,
 )
 from native_host.pin_prompt.model import (
@@ -41,6 +41,7 @@ from native_host.pin_prompt.model import (
     Step,
 )
 from native_host.pin_prompt.prompt import Prompt, PromptError
+from native_host.wiping import wipe
 
 __all__ = ["WindowPrompt"]
 
@@ -63,7 +64,7 @@ class WindowPrompt(Prompt):
         self._pump: threading.Thread | None = None
         self._number = 0
         self._wanted = ""
-        self._answer: asyncio.Future[bytearray] | None = None
+        self._pending: asyncio.Future[bytearray] | None = None
         self._shown: Show | None = None
 
     async def open(self, conversation: Conversation) -> None:
@@ -84,15 +85,15 @@ class WindowPrompt(Prompt):
         progress: Progress | None = None,
     ) -> None:
         show = Show(step, problem, progress)
-        if not _looks_the_same(self._shown, show):
+        if not _is_negligible(self._shown, show):
             self._shown = show
             self._send(show)
 
-    def say_late(self) -> None:
+    def show_caller_timeout(self) -> None:
         if not self._stdin.closed:  # the program may be late by then
-            self._send(Late())
+            self._send(CallerTimedOut())
 
-    def say_connections(self, count: int) -> None:
+    def show_connections(self, count: int) -> None:
         if not self._stdin.closed:
             self._send(Connections(count))
 
@@ -118,7 +119,7 @@ class WindowPrompt(Prompt):
         wanted = "agreed" if question.pin_pad else "codes"
         content = await self._ask(AskCodes(self._number, question), wanted)
         values = split_codes(content)
-        _wipe(content)
+        wipe(content)
         fields = () if question.pin_pad else question.fields
         fit = len(values) == len(fields) and all(
             len(value) in field.lengths
@@ -126,7 +127,7 @@ class WindowPrompt(Prompt):
         )
         if not fit:
             for value in values:
-                _wipe(value)
+                wipe(value)
             raise PromptError("The PIN window sent codes that don't fit.")
         return {f.name: value for f, value in zip(fields, values, strict=True)}
 
@@ -167,9 +168,11 @@ class WindowPrompt(Prompt):
         self._ended = asyncio.Event()
         self._pump = threading.Thread(target=self._read, name="window", daemon=True)
         self._pump.start()
-        threading.Thread(target=self._see_end, name="window-end", daemon=True).start()
+        threading.Thread(
+            target=self._wait_for_exit, name="window-end", daemon=True
+        ).start()
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: WindowRequest) -> None:
         try:
             line = encode_request(request)
         except ValueError:
@@ -180,10 +183,10 @@ class WindowPrompt(Prompt):
             while rest:
                 rest = rest[self._stdin.write(rest) :]
 
-    async def _ask(self, request: Request, wanted: str) -> bytearray:
+    async def _ask(self, request: WindowRequest, wanted: str) -> bytearray:
         """Send a request and return its answer's content, where it has any."""
         answer: asyncio.Future[bytearray] = self._loop.create_future()
-        self._answer, self._wanted, self._shown = answer, wanted, None
+        self._pending, self._wanted, self._shown = answer, wanted, None
         taken = False
         try:
             self._send(request)
@@ -195,9 +198,9 @@ class WindowPrompt(Prompt):
             taken = True
             return answer.result()
         finally:
-            self._answer = None
+            self._pending = None
             if not taken and answer.done():
-                _wipe(answer.result())
+                wipe(answer.result())
 
     def _read(self) -> None:
         """Hand over line after line until the process ends (the pump's thread)."""
@@ -214,7 +217,7 @@ class WindowPrompt(Prompt):
             if filled == MAX_ANSWER:
                 self._call(self._fail, "The PIN window sent a line that is too long.")
                 filled = 0
-        _wipe(buffer)
+        wipe(buffer)
         stdout.close()
         status = self._process.wait()
         why = f"The PIN window ended by itself (status {status})."
@@ -222,7 +225,7 @@ class WindowPrompt(Prompt):
             why = "PySide6 is missing: pip install 'kortilla[host]'."
         self._call(self._fail, why)
 
-    def _see_end(self) -> None:
+    def _wait_for_exit(self) -> None:
         """Wait for the process itself: a child of its own may still hold the pipe."""
         self._process.wait()
         self._call(self._ended.set)
@@ -232,29 +235,25 @@ class WindowPrompt(Prompt):
             self._loop.call_soon_threadsafe(function, *args)
 
     def _receive(self, line: bytearray) -> None:
-        try:
-            if numbered := read_answer(line):
-                kind, number, content = numbered
-                if number != self._number or not self._settle(kind, content):
-                    _wipe(content)
-                return
-            kind = _kind(line)
-        finally:
-            _wipe(line)
-        if kind == "cancel":
+        """Take a line from the window (on the event loop)."""
+        answer = decode_answer(line)
+        wipe(line)
+        if answer is None:
+            self._fail("The PIN window sent something unknown.")
+        elif answer.kind == "cancel":
             if not self._over.done():
                 self._over.set_result(None)
-        elif kind in ("visible", "started"):
-            self._settle(kind, bytearray())
-        else:
-            self._fail("The PIN window sent something unknown.")
+        elif not self._settle(answer):
+            wipe(answer.content)
 
-    def _settle(self, kind: str, content: bytearray) -> bool:
-        """Give an answer to whoever waits for one of its kind; say whether one does."""
-        answer = self._answer
-        if answer is None or answer.done() or kind != self._wanted:
+    def _settle(self, answer: Answer) -> bool:
+        """Resolve the pending request with its answer; return whether it fits."""
+        pending = self._pending
+        if pending is None or pending.done() or answer.kind != self._wanted:
             return False
-        answer.set_result(content)
+        if answer.number not in (None, self._number):
+            return False
+        pending.set_result(answer.content)
         return True
 
     def _fail(self, message: str) -> None:
@@ -265,7 +264,7 @@ class WindowPrompt(Prompt):
             self._process.kill()
 
 
-def _looks_the_same(before: Show | None, now: Show) -> bool:
+def _is_negligible(before: Show | None, now: Show) -> bool:
     """Say whether nothing has changed but less than a hundredth of a bar's length.
 
     A page sends documents in hundreds of pieces.
@@ -278,19 +277,3 @@ def _looks_the_same(before: Show | None, now: Show) -> bool:
         return False
     done = now.progress.done
     return done < total and 100 * (done - before.progress.done) < total
-
-
-def _kind(line: bytearray) -> str:
-    """Return the type of a message without content, or nothing."""
-    try:
-        message = json.loads(line)
-    except ValueError:
-        return ""
-    match message:
-        case {"type": str(kind), **rest} if not rest:
-            return kind
-    return ""
-
-
-def _wipe(buffer: bytearray) -> None:
-    buffer[:] = bytes(len(buffer))

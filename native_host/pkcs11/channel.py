@@ -1,28 +1,35 @@
 # SPDX-License-Identifier: MIT
-"""Frames from one descriptor, and answers to another, without ever blocking.
+"""Reads frames from one descriptor and writes answers to another, without blocking.
 
-Not asyncio's streams: a program that p11-kit starts has one socket as both its standard
-input and output, and what has come must be wiped, since PINs are in it.
+asyncio's streams don't fit: p11-kit gives one socket as both standard input and output,
+and received data must be wiped, since it holds PINs.
 """
 
 import asyncio
 import os
 from collections.abc import Callable
 
-from native_host.pkcs11.calls import VERSION
-from native_host.pkcs11.wire import HEADER_SIZE, Input, WireError, frame, parse_header
+from native_host.pkcs11.wire import (
+    HEADER_SIZE,
+    VERSION,
+    Input,
+    WireError,
+    frame,
+    parse_header,
+)
 
 __all__ = ["Channel"]
 
 _MOST_WAITING = 1024 * 1024  # bytes of answers for a client that does not read them
-_READS = 8  # before others have their turn
+_READS = 8  # before other tasks run
 
 
 class Channel:
-    """A client's connection. ``receive`` is given each message with its number.
+    """The frames of a client's connection.
 
-    The two descriptors are closed with it. Once ``ended`` is set nothing comes or goes:
-    the client has gone, or what it sent can't be understood.
+    ``receive`` is called with each message and its number. ``close`` closes the two
+    descriptors. ``ended`` is set when the client has disconnected or has sent a frame
+    that can't be read; nothing is read or written after that.
     """
 
     def __init__(
@@ -48,7 +55,7 @@ class Channel:
             os.set_blocking(descriptor, False)
         try:
             self._loop.add_reader(self._in, self._readable)
-        except PermissionError:  # a file, which nobody writes calls to
+        except PermissionError:  # a file, not a client
             self.ended.set()
 
     def send(self, code: int, body: bytes) -> None:
@@ -56,7 +63,7 @@ class Channel:
         self._write(frame(code, body))
 
     def close(self) -> None:
-        """Let go of the client. May be called twice."""
+        """Close the connection. May be called twice."""
         self._stop()
         for descriptor in {self._in, self._out} - {-1}:
             os.set_blocking(descriptor, True)
@@ -104,7 +111,7 @@ class Channel:
 
     def _take_message(self, data: bytearray) -> None:
         self._expect(HEADER_SIZE, self._take_header)
-        # The options name the client's module, which is of no interest.
+        # The options hold the name of the client's module, which is not used.
         message = Input(data, version=self._version, position=self._options)
         self._receive(self._code, message)
 

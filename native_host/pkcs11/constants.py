@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The names and numbers of PKCS#11 3.0 that are used here, as its headers have them."""
+"""The constants of PKCS#11 3.0 that are used here, with the names of its headers."""
 
 from enum import IntEnum, IntFlag, unique
 
@@ -17,7 +17,7 @@ __all__ = [
     "MGF_HASHES",
 ]
 
-#: What stands for a number or a length that there is none of.
+#: In place of a number or a length that is not known.
 CK_UNAVAILABLE_INFORMATION = 0xFFFF_FFFF_FFFF_FFFF
 
 CKC_X_509 = 0
@@ -168,7 +168,7 @@ MGF_HASHES = {2: CKM.SHA256, 3: CKM.SHA384, 4: CKM.SHA512, 5: CKM.SHA224}
 
 
 class CKF(IntFlag):
-    """Flags. Each stands for itself only beside others of its own kind."""
+    """Flags. The same bits have other meanings in other calls."""
 
     # C_GetSlotInfo
     TOKEN_PRESENT = 0x01

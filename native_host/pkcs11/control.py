@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Where a process that serves a program can be asked to prepare a login.
+"""The control socket: a login is prepared on request of the person's other processes.
 
-See ``native_host.operations.login_servers``, which asks.
+Each process that serves the card to a program listens in the person's runtime folder
+while it has a client (``ControlServer``). Other processes find it with
+``running_servers`` and ask it with ``prepare_login``. One line of JSON goes each way
+(docs/reference/pkcs11.md, "The control socket"). No PIN passes the socket: the server
+opens a window of its own and keeps the PIN in its own memory.
 """
 
 import asyncio
@@ -10,35 +14,66 @@ import json
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
-from native_host.errors import KortillaError
+from native_host.errors import KortillaError, ProgramNotRunningError
 from native_host.log import log_unexpected
-from native_host.operations.activation_offers import runtime_folder
-from native_host.operations.login_servers import (
-    ForeignPeerError,
-    peer_pid,
-    private_folder,
-)
-from native_host.pkcs11.program import Program
+from native_host.paths import runtime_folder
+from native_host.pkcs11.program import ForeignPeerError, Program, peer_pid
+from native_host.task_set import TaskSet
 
-__all__ = ["ControlSocket"]
+__all__ = [
+    "ControlError",
+    "ControlServer",
+    "RunningServer",
+    "prepare_login",
+    "running_servers",
+]
 
 logger = logging.getLogger(__name__)
 
+_SOCKET_PATTERN = "pkcs11-*.sock"
+
 _LONGEST_REQUEST = 256  # bytes: JSON in it can't be nested deeply
-_LINE_PATIENCE = 10.0  # seconds until an asker who has not said a line is let go
-_MOST_ASKERS = 32
+_REQUEST_TIMEOUT = 10.0  # seconds for a client to send its line
+_MOST_CLIENTS = 32
+
+_LONGEST_ANSWER = 4096  # bytes
+_WHO_TIMEOUT = 2.0  # seconds for a server to say who it is
 
 _numbers = itertools.count()
 
 
-class ControlSocket:
-    """Answers ``who`` and ``prepare`` for a program. Without a runtime folder, nobody.
+def _socket_path(folder: Path) -> Path:
+    """Return the path of a new socket of this process."""
+    return folder / f"pkcs11-{os.getpid()}-{next(_numbers)}.sock"
 
-    ``prepare`` is called in a task, which is cancelled when the asker goes.
+
+def _server_pid(path: Path) -> int:
+    """Return the process that a socket's name names. Raises ``ValueError``."""
+    return int(path.name.split("-")[1].removesuffix(".sock"))
+
+
+def _is_private(folder: Path) -> bool:
+    """Say whether a folder exists and only this user can write there."""
+    if not folder.is_dir():
+        return False
+    state = folder.stat()
+    return state.st_uid == os.geteuid() and not state.st_mode & 0o022
+
+
+# -- The server's end ------------------------------------------------------------------
+
+
+class ControlServer:
+    """Answers ``who`` and ``prepare`` for a program while its context is entered.
+
+    ``prepare`` is called for each request, and cancelled when the client disconnects.
+    Without a private runtime folder nobody can ask.
     """
 
     def __init__(
@@ -48,20 +83,20 @@ class ControlSocket:
         self._prepare = prepare
         self._server: asyncio.Server | None = None
         self._path: Path | None = None
-        self._askers: set[asyncio.Task[Any]] = set()
+        self._connections = TaskSet()
 
     async def __aenter__(self) -> Self:
         folder = runtime_folder()
         if folder is None:
             return self
-        path = folder / f"pkcs11-{os.getpid()}-{next(_numbers)}.sock"
+        path = _socket_path(folder)
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if private_folder() is None:
+            if not _is_private(folder):
                 raise PermissionError(None, "others may write there", str(folder))
             path.unlink(missing_ok=True)  # of a process that had this number
             self._server = await asyncio.start_unix_server(
-                self._welcome, path, limit=_LONGEST_REQUEST
+                self._serve, path, limit=_LONGEST_REQUEST
             )
             path.chmod(0o600)
         except OSError as error:
@@ -80,33 +115,29 @@ class ControlSocket:
             self._server.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
-        for task in self._askers:
-            task.cancel()
-        await asyncio.gather(*self._askers, return_exceptions=True)
+        await self._connections.cancel()
 
-    async def _welcome(
+    async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        """Answer one connection. A client that breaks the rules gets no answer."""
         task = asyncio.current_task()
         if task is not None:
-            self._askers.add(task)
-            task.add_done_callback(self._askers.discard)
+            self._connections.add(task)
         try:
             peer_pid(writer.get_extra_info("socket"))
-            if len(self._askers) > _MOST_ASKERS:
-                raise _GoneError
-            async with asyncio.timeout(_LINE_PATIENCE):
+            if len(self._connections) > _MOST_CLIENTS:
+                return
+            async with asyncio.timeout(_REQUEST_TIMEOUT):
                 line = await reader.readline()
-            answer = await self._unless_gone(reader, self._answer(line))
+            async with asyncio.TaskGroup() as group:
+                disconnection = group.create_task(_raise_at_disconnection(reader))
+                answer = await self._answer(line)
+                disconnection.cancel()
             writer.write(json.dumps(answer).encode() + b"\n")
             await writer.drain()
-        except (
-            ForeignPeerError,
-            OSError,
-            ValueError,
-            _GoneError,
-        ):  # a TimeoutError is an OSError
-            pass  # nobody who is to be told anything
+        except* (ForeignPeerError, OSError, ValueError):
+            pass
         finally:
             writer.close()
 
@@ -130,28 +161,99 @@ class ControlSocket:
             code, message = "INTERNAL", "This should not happen."
         return {"error": {"code": code, "message": message}}
 
-    async def _unless_gone(
-        self, reader: asyncio.StreamReader, answer: Awaitable[dict[str, Any]]
-    ) -> dict[str, Any]:
-        """Await an answer while the asker waits for it. Raises ``_GoneError``."""
-        work = asyncio.ensure_future(answer)
-        gone = asyncio.ensure_future(_end_of(reader))
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            raise _GoneError
-        finally:
-            for future in (work, gone):
-                future.cancel()
-            await asyncio.gather(work, gone, return_exceptions=True)
 
-
-async def _end_of(reader: asyncio.StreamReader) -> None:
-    """Wait for the end of what somebody says, and keep nothing of it."""
+async def _raise_at_disconnection(reader: asyncio.StreamReader) -> NoReturn:
+    """Discard all that a client still sends; raise ``ConnectionError`` at its end."""
     while await reader.read(_LONGEST_REQUEST):
         pass
+    raise ConnectionError("The client has disconnected.")
 
 
-class _GoneError(Exception):
-    """The asker does not wait any more."""
+# -- The client's end ------------------------------------------------------------------
+
+
+class ControlError(KortillaError):
+    """A server answered with an error; ``code`` is that of its error."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server: its process, and the name and process of the program it serves."""
+
+    path: Path
+    pid: int
+    program: str
+    program_pid: int
+
+
+async def running_servers() -> list[RunningServer]:
+    """Return the servers of this person that run and have a client.
+
+    Sockets without a listener are removed.
+    """
+    folder = runtime_folder()
+    if folder is None or not _is_private(folder):
+        return []
+    paths = sorted(folder.glob(_SOCKET_PATTERN))
+    found = await asyncio.gather(*map(_ask_who, paths))
+    return [server for server in found if server is not None]
+
+
+async def prepare_login(server: RunningServer) -> None:
+    """Have a server ask for the PIN in a window, and keep it for one login.
+
+    Returns when the card has accepted the PIN. Raises ``ControlError`` with the code of
+    the server's error, and ``ProgramNotRunningError`` when the server has ended.
+    """
+    try:
+        answer = await _ask(server.path, "prepare")
+    except (OSError, ValueError, ForeignPeerError) as error:
+        raise ProgramNotRunningError("The program has let go of the card.") from error
+    if "result" not in answer:
+        described = answer.get("error")
+        fields: dict[str, Any] = described if isinstance(described, dict) else {}
+        raise ControlError(
+            str(fields.get("code", "INTERNAL")), str(fields.get("message", ""))
+        )
+
+
+async def _ask_who(path: Path) -> RunningServer | None:
+    try:
+        async with asyncio.timeout(_WHO_TIMEOUT):
+            result = (await _ask(path, "who"))["result"]
+        return RunningServer(
+            path, _server_pid(path), str(result["program"]), int(result["pid"])
+        )
+    except ConnectionRefusedError:
+        _remove(path)
+    except (OSError, ValueError, KeyError, TypeError, ForeignPeerError):
+        pass  # a TimeoutError is an OSError
+    return None
+
+
+async def _ask(path: Path, command: str) -> dict[str, Any]:
+    """Send a command and return the answer.
+
+    Raises ``OSError``, ``ValueError`` for an answer that is no JSON object, and
+    ``ForeignPeerError``.
+    """
+    reader, writer = await asyncio.open_unix_connection(path, limit=_LONGEST_ANSWER)
+    try:
+        peer_pid(writer.get_extra_info("socket"))
+        writer.write(json.dumps({"command": command}).encode() + b"\n")
+        await writer.drain()
+        answer = json.loads(await reader.readline())
+        if not isinstance(answer, dict):
+            raise ValueError("The answer is not an object.")  # noqa: TRY004
+        return answer
+    finally:
+        writer.close()
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

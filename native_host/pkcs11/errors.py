@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a call is answered with when it does not succeed."""
+"""Errors, and the return values that they become."""
 
 from native_host.errors import KortillaError
 from native_host.pkcs11.constants import CKR
@@ -8,7 +8,7 @@ __all__ = ["CryptokiError", "SocketUnusableError", "return_value_of"]
 
 
 class CryptokiError(Exception):
-    """A call that ends with a return value other than CKR_OK."""
+    """A call fails with a return value."""
 
     def __init__(self, value: CKR) -> None:
         super().__init__(value.name)
@@ -40,5 +40,5 @@ _VALUES = {
 
 
 def return_value_of(error: KortillaError) -> CKR:
-    """Return what says of an error the most that PKCS#11 can say."""
+    """Return the value that says the most about an error."""
     return _VALUES.get(error.code, CKR.FUNCTION_FAILED)

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The mechanisms that a card's key has, and what each makes of the data to sign.
+"""The mechanisms of a card's key, and how each prepares the data to sign.
 
-Most programs hash by themselves: a digest comes, or for PKCS#1 v1.5 the DigestInfo
-around it (RFC 8017 §9.2). With RSA keys the data itself may come too, since OpenSSL's
-provider does not do without; it is hashed here. ECDSA has no such mechanism: NSS would
-use it, and has been seen to do well without.
+Most programs send a digest, or for PKCS#1 v1.5 the DigestInfo around it (RFC 8017
+§9.2). RSA keys also have mechanisms that hash the data here, since OpenSSL's provider
+needs them. ECDSA has none: NSS would use it, and works without.
 """
 
 import hashlib
@@ -31,14 +30,14 @@ __all__ = ["MechanismInfo", "SignOperation", "mechanisms_of"]
 
 @dataclass(frozen=True)
 class _Kind:
-    """A mechanism: whose it is, and the hash function that it applies, if any."""
+    """A mechanism: its type of key, padding, and the hash function that it applies."""
 
     key_type: KeyType
     padding: Padding
     hash_function: str | None = None
 
 
-# What hashes by itself stands first: pkcs11-tool tries the first with anything.
+# Mechanisms that hash stand first: pkcs11-tool tries the first one with any data.
 _KINDS: dict[int, _Kind] = {
     CKM.ECDSA: _Kind(KeyType.ECC, Padding.NONE),
     CKM.SHA256_RSA_PKCS: _Kind(KeyType.RSA, Padding.PKCS1, "SHA-256"),
@@ -61,7 +60,7 @@ _HASHES: dict[int, str] = {
 }
 _BY_SIZE = {HASH_SIZES[name]: name for name in _HASHES.values()}
 
-# What stands before a digest in its DigestInfo (RFC 8017 §9.2, note 1).
+# The bytes before the digest in a DigestInfo (RFC 8017 §9.2, note 1).
 _DIGEST_INFO = {
     bytes.fromhex("302D300D06096086480165030402040500041C"): "SHA-224",
     bytes.fromhex("3031300D060960864801650304020105000420"): "SHA-256",
@@ -81,7 +80,7 @@ class MechanismInfo:
 
 
 def mechanisms_of(certificate: CardCertificate) -> dict[int, MechanismInfo]:
-    """Return what the key of a certificate can be used with, by its mechanisms."""
+    """Return the mechanisms of a certificate's key, by their types."""
     key_type = key_type_of(certificate.public_key)
     flags = CKF.HW | CKF.SIGN
     if key_type is KeyType.ECC:
@@ -96,9 +95,9 @@ def mechanisms_of(certificate: CardCertificate) -> dict[int, MechanismInfo]:
 
 @dataclass
 class SignOperation:
-    """A signature that has been begun. ``size`` is how many bytes it will have.
+    """A signature that has been begun. ``size`` is its length in bytes.
 
-    ``in_parts`` says that its data comes in parts.
+    ``in_parts`` says that its data comes with C_SignUpdate.
     """
 
     certificate: CardCertificate
@@ -113,7 +112,10 @@ class SignOperation:
     def begin(
         cls, certificate: CardCertificate, mechanism: Mechanism
     ) -> "SignOperation":
-        """Begin one. Raises ``CryptokiError`` for a mechanism that the key has not."""
+        """Begin a signature.
+
+        Raises ``CryptokiError`` for a mechanism that the key does not have.
+        """
         key = certificate.public_key
         kind = _KINDS.get(mechanism.type)
         if kind is None or kind.key_type is not key_type_of(key):
@@ -134,7 +136,7 @@ class SignOperation:
         )
 
     def take(self, data: bytes | bytearray) -> None:
-        """Take data in. Raises ``CryptokiError`` for more than can be meant."""
+        """Take data to sign. Raises ``CryptokiError`` when it is too long."""
         if self._hash is not None:
             self._hash.update(data)
             return
@@ -143,9 +145,9 @@ class SignOperation:
             raise CryptokiError(CKR.DATA_LEN_RANGE)
 
     def finish(self) -> tuple[SignatureAlgorithm, bytes]:
-        """Return how to sign and the digest.
+        """Return the algorithm and the digest to sign.
 
-        Raises ``CryptokiError`` for other data.
+        Raises ``CryptokiError`` for data that the mechanism can't sign.
         """
         kind, digest = self._kind, self._data
         if self._hash is not None:
@@ -162,7 +164,7 @@ class SignOperation:
 
 
 def _hash_of(parameters: PssParameters | None) -> str:
-    """Return the one hash of PSS; the card's salt is as long as it."""
+    """Return the hash of PSS parameters, which also sets the card's salt length."""
     name = _HASHES.get(parameters.hash) if parameters else None
     if (
         parameters is None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What is on the token: the authentication certificate, its keys and its CAs.
+"""The objects of a token: the authentication certificate, its keys and its CAs.
 
-The signature certificate and its key (PIN2) are never here: a browser would offer them
-for logging in, and a TLS handshake is nothing to sign with PIN2.
+The signature certificate and its key (PIN2) are never among them: a browser would offer
+them for a login, and PIN2 must not sign a TLS handshake.
 """
 
 import hashlib
@@ -21,21 +21,22 @@ from native_host.pkcs11.constants import (
     CKC_X_509,
     CKK,
     CKO,
+    CKR,
 )
-from native_host.pkcs11.wire import Attribute, AttributeValue
+from native_host.pkcs11.wire import Attribute, AttributeValue, Wanted
 
 __all__ = ["KEY_ID", "TokenObject", "make_objects"]
 
 logger = logging.getLogger(__name__)
 
-#: What pairs the certificate with its keys, as in the directories of cards.
+#: CKA_ID of the certificate and its keys, as in the cards' directories.
 KEY_ID = b"\x45"
 
 _LABEL = "Identification"
 
 _TOKEN_USER, _AUTHORITY = 1, 2  # CKA_CERTIFICATE_CATEGORY
 
-# What a private key has and never tells.
+# The attributes of a private key that are never returned.
 _SENSITIVE = frozenset(
     {CKA.PRIVATE_EXPONENT, CKA.PRIME_1, CKA.PRIME_2}
     | {CKA.EXPONENT_1, CKA.EXPONENT_2, CKA.COEFFICIENT, CKA.VALUE}
@@ -48,7 +49,7 @@ _STORED: dict[int, AttributeValue] = {
     CKA.PRIVATE: False,
     CKA.MODIFIABLE: False,
     CKA.COPYABLE: False,
-    CKA.DESTROYABLE: b"\0",  # p11-kit does not know it for a boolean
+    CKA.DESTROYABLE: b"\0",  # p11-kit does not treat it as a boolean
 }
 
 
@@ -72,13 +73,35 @@ class TokenObject:
             for each in template
         )
 
+    def read(self, wanted: Wanted) -> tuple[CKR, Attribute]:
+        """Return an attribute and its status; without a value unless that is CKR_OK."""
+        status, value = CKR.OK, self.attributes.get(wanted.type)
+        if wanted.type in self.sensitive:
+            status = CKR.ATTRIBUTE_SENSITIVE
+        elif value is None:
+            status = CKR.ATTRIBUTE_TYPE_INVALID
+        elif wanted.room and wanted.room < _size(value):
+            status = CKR.BUFFER_TOO_SMALL
+        return status, Attribute(wanted.type, None if status else value)
+
+
+def _size(value: AttributeValue) -> int:
+    """Return how many bytes a value takes in the client's memory."""
+    match value:
+        case bool():
+            return 1
+        case int():
+            return 8
+        case _:
+            return len(value)
+
 
 def make_objects(
     certificate: CardCertificate, authorities: Sequence[bytes]
 ) -> tuple[TokenObject, ...]:
     """Return the objects of a card.
 
-    ``authorities`` are the CA certificates on it, in DER; one that is odd is left out.
+    ``authorities`` are the CA certificates on it, in DER; malformed ones are left out.
     """
     leaf = x509.Certificate.load(certificate.der)
     key = _key_attributes(certificate.public_key)
@@ -95,7 +118,7 @@ def make_objects(
     for der in authorities:
         try:
             found.append((_authority_attributes(der), frozenset()))
-        except Exception as error:  # asn1crypto raises whatever it stumbles over
+        except Exception as error:  # asn1crypto raises errors of many types
             logger.info("A CA certificate is left out: %s", type(error).__name__)
     return tuple(
         TokenObject(handle, attributes, sensitive)
@@ -136,7 +159,7 @@ def _authority_attributes(der: bytes) -> dict[int, AttributeValue]:
 
 
 def _key_attributes(key: PublicKey) -> dict[int, AttributeValue]:
-    """Return what the two keys have in common."""
+    """Return the attributes that both keys have."""
     common: dict[int, AttributeValue] = {
         **_STORED,
         CKA.ID: KEY_ID,
@@ -167,7 +190,7 @@ def _key_attributes(key: PublicKey) -> dict[int, AttributeValue]:
 
 
 def _public_key_attributes() -> dict[int, AttributeValue]:
-    # The token verifies nothing: every program can do that by itself.
+    # The token verifies nothing: every program can do that without it.
     no = (CKA.ENCRYPT, CKA.VERIFY, CKA.VERIFY_RECOVER, CKA.WRAP, CKA.TRUSTED)
     return {CKA.CLASS: CKO.PUBLIC_KEY.value, **dict.fromkeys(no, False)}
 

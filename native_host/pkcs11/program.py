@@ -1,14 +1,41 @@
 # SPDX-License-Identifier: MIT
-"""Which program uses the token, so that a person can be told (Linux's /proc)."""
+"""The program that uses the token, from the socket that it uses (unix(7))."""
 
 import os
 import socket
 import stat
+import struct
 
-from native_host.operations.login_servers import ForeignPeerError, peer_pid
 from native_host.processes import Program, parent_program, program_of
 
-__all__ = ["Program", "peer_of", "program_of", "spawner"]
+__all__ = [
+    "ForeignPeerError",
+    "Program",
+    "peer_of",
+    "peer_pid",
+    "program_of",
+    "spawner",
+]
+
+_CREDENTIALS = struct.Struct("3i")  # struct ucred: process, user, group
+
+
+class ForeignPeerError(Exception):
+    """The other end of a socket belongs to another user."""
+
+
+def peer_pid(connection: socket.socket) -> int:
+    """Return the process at the other end of a unix socket.
+
+    Raises ``ForeignPeerError``.
+    """
+    credentials = connection.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
+    )
+    pid, user, _ = _CREDENTIALS.unpack(credentials)
+    if user != os.geteuid():
+        raise ForeignPeerError
+    return int(pid)
 
 
 def peer_of(connection: socket.socket) -> Program:
@@ -20,10 +47,11 @@ def peer_of(connection: socket.socket) -> Program:
 
 
 def spawner(descriptor: int) -> Program:
-    """Return the program that started this one with a descriptor as standard input.
+    """Return the program that started this process.
 
-    p11-kit gives a socket, whose maker is known whatever shells stand between; else
-    the parent process is asked.
+    ``descriptor`` is this process's standard input. p11-kit passes a socket, whose
+    peer is the program even when a shell was started between them. Otherwise it is the
+    parent process.
     """
     try:
         if stat.S_ISSOCK(os.fstat(descriptor).st_mode):

@@ -7,11 +7,11 @@ A value is, by the type that a signature names it with:
 ``y``    an octet
 ``u``    a number of 64 bits
 ``v``    a version: two octets
-``s``    a text in UTF-8 that the sender has padded with spaces
+``s``    a text in UTF-8, padded with spaces by the sender
 ``ay``   bytes, or None for NULL; in answers ``Size`` too
 ``au``   a list of numbers; in answers ``Size`` too
-``fy``   how many octets there is room for; None when only the size is asked
-``fu``   the same for numbers
+``fy``   room in octets; None when only the size is asked for
+``fu``   room in numbers
 ``aA``   a list of ``Attribute``
 ``fA``   a list of ``Wanted``
 ``M``    a ``Mechanism``, or None for NULL
@@ -26,9 +26,11 @@ from typing import Any
 from native_host.pkcs11.constants import CKA, CKM
 
 __all__ = [
+    "HANDSHAKE",
     "HEADER_SIZE",
     "MAX_BODY",
     "MAX_OPTIONS",
+    "VERSION",
     "Attribute",
     "AttributeValue",
     "Header",
@@ -38,18 +40,27 @@ __all__ = [
     "Size",
     "Wanted",
     "WireError",
+    "array_or_size",
     "decode",
     "encode",
+    "encode_error",
     "frame",
     "parse_header",
     "read_preamble",
     "wipe",
 ]
 
+#: The newest version of the protocol that is supported.
+VERSION = 2
+
+#: The first argument of C_Initialize.
+HANDSHAKE = b"PRIVATE-GNOME-KEYRING-PKCS11-PROTOCOL-V-1"
+
 HEADER_SIZE = 12
 MAX_OPTIONS = 1024  # bytes; the client puts its module's name there
 MAX_BODY = 1024 * 1024  # bytes
 
+_ERROR = 0  # the call's number in the answer to a call that failed
 _NULL = 0xFFFF_FFFF
 _MAX_DEPTH = 8  # attributes within attributes
 
@@ -57,12 +68,12 @@ AttributeValue = bytes | int | bool | tuple[Any, ...]
 
 
 class WireError(Exception):
-    """A message is not what its header, its signature or its lengths say it is."""
+    """A message does not match its header, its signature or its lengths."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """How a frame begins: the caller's number for it, and two lengths in bytes."""
+    """A frame's header: the sender's number for it, and two lengths in bytes."""
 
     code: int
     options: int
@@ -71,16 +82,16 @@ class Header:
 
 @dataclass(frozen=True)
 class Size:
-    """In an answer: not the array but how many elements it would have."""
+    """Only how many elements an array has, in an answer."""
 
     count: int
 
 
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute. ``value`` is None where it has none, or none that may be told.
+    """An attribute. ``value`` is None when it has none, or when it is secret.
 
-    Which type it has follows from the attribute: bool, int, tuple or else bytes.
+    The attribute decides its type: bool, int, tuple or otherwise bytes.
     """
 
     type: int
@@ -89,7 +100,7 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Wanted:
-    """An attribute that is asked for, with room in bytes; 0 asks for its size."""
+    """An attribute to read, with room in bytes; 0 asks for its size."""
 
     type: int
     room: int
@@ -106,7 +117,7 @@ class PssParameters:
 
 @dataclass(frozen=True)
 class Mechanism:
-    """A mechanism. One that is not ``known`` is not read any further, nor the rest."""
+    """A mechanism. When it is not ``known``, the rest of the message is not read."""
 
     type: int
     parameters: PssParameters | None = None
@@ -115,15 +126,15 @@ class Mechanism:
 
 @dataclass
 class Input:
-    """A message that is being read. ``version`` is the client's own, of its protocol.
+    """A message that is being read. ``version`` is the client's own version byte.
 
-    Bytes are handed out as ``bytearray``, so that those of a PIN can be wiped.
+    Bytes are returned as ``bytearray``, so that a PIN can be wiped.
     """
 
     data: bytearray = field(repr=False)
     version: int = 1
     position: int = 0
-    #: True when the rest can't be told apart, and is not looked at.
+    #: True when the rest can't be parsed, and is not read.
     cut_short: bool = False
 
     def take(self, size: int) -> bytearray:
@@ -145,20 +156,20 @@ class Input:
         return None if length == _NULL else self.take(length)
 
     def count(self, smallest: int) -> int:
-        """Return how many elements follow, each of ``smallest`` bytes at least."""
+        """Return how many elements follow, of at least ``smallest`` bytes each."""
         count = self.number(4)
         if count * smallest > len(self.data) - self.position:
             raise WireError("The message is too short for what it counts.")
         return count
 
     def end(self) -> None:
-        """Raise ``WireError`` when something is left."""
+        """Raise ``WireError`` when bytes are left."""
         if not self.cut_short and self.position != len(self.data):
             raise WireError("The message is longer than its signature.")
 
 
 def parse_header(data: bytes | bytearray) -> Header:
-    """Read a frame's header. Raises ``WireError`` for one that can't be meant."""
+    """Read a frame's header. Raises ``WireError`` when it is too long."""
     code, options, body = (int.from_bytes(data[at : at + 4]) for at in (0, 4, 8))
     if options > MAX_OPTIONS or body > MAX_BODY:
         raise WireError("A frame is too long.")
@@ -171,7 +182,7 @@ def frame(code: int, body: bytes) -> bytes:
 
 
 def read_preamble(message: Input) -> tuple[int, str]:
-    """Return what a message calls, by its number, and the signature it gives."""
+    """Return the number of the call and the signature in a message."""
     call = message.number(4)
     signature = message.array()
     if signature is None:
@@ -195,23 +206,35 @@ def decode(signature: str, message: Input) -> list[Any]:
 
 
 def wipe(arguments: Sequence[Any]) -> None:
-    """Overwrite the bytes among arguments that go nowhere: they may be a PIN."""
+    """Overwrite the bytes among arguments that are not used: they may be a PIN."""
     for each in arguments:
         if isinstance(each, bytearray):
             each[:] = bytes(len(each))
 
 
 def encode(call: int, signature: str, values: Sequence[Any]) -> bytes:
-    """Return the body of a message: what it answers, its signature and the values."""
+    """Return the body of an answer to a call: its number, signature and values."""
     kinds = _kinds(signature)
     parts = [call.to_bytes(4), len(signature).to_bytes(4), signature.encode("ascii")]
     parts += (_WRITERS[kind](value) for kind, value in zip(kinds, values, strict=True))
     return b"".join(parts)
 
 
+def encode_error(value: int) -> bytes:
+    """Return the body of an answer that is a return value other than CKR_OK."""
+    return encode(_ERROR, "u", (value,))
+
+
+def array_or_size(numbers: Sequence[int], room: int | None) -> Sequence[int] | Size:
+    """Return numbers, or only how many they are where there is too little room."""
+    if room is None or room < len(numbers):
+        return Size(len(numbers))
+    return numbers
+
+
 @cache
 def _kinds(signature: str) -> tuple[str, ...]:
-    """Take a signature apart: ``uayfy`` is ``u``, ``ay``, ``fy``."""
+    """Split a signature: ``uayfy`` is ``u``, ``ay``, ``fy``."""
     kinds, prefix = [], ""
     for letter in signature:
         prefix += letter
@@ -221,7 +244,7 @@ def _kinds(signature: str) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-# -- Attributes: which type the value of each has is p11-kit's choice, not PKCS#11's ---
+# -- Attributes: p11-kit decides the type of each one's value, not PKCS#11 -------------
 
 _ARRAYS = frozenset({0x4000_0211, 0x4000_0212, 0x4000_0213})  # CKA_WRAP_TEMPLATE, …
 _ALLOWED_MECHANISMS = 0x4000_0600
@@ -251,7 +274,7 @@ def _read_attribute(message: Input, depth: int = 0) -> Attribute:
     kind, valid = message.number(4), message.number(1)
     if not valid:
         return Attribute(kind, None)
-    message.number(4)  # what the value takes in the client's memory
+    message.number(4)  # the value's length in the client's memory
     value: AttributeValue
     if kind in _BOOLEANS:
         value = bool(message.number(1))
@@ -296,7 +319,7 @@ def _write_attribute(attribute: Attribute) -> bytes:
     return head + b"\1" + length.to_bytes(4) + value
 
 
-# -- Mechanisms: written in two ways, which tell by the client's own version -----------
+# -- Mechanisms: encoded in two ways, depending on the client's own version ------------
 
 _WITHOUT_PARAMETERS = frozenset(
     {CKM.RSA_PKCS, CKM.ECDSA, CKM.SHA224_RSA_PKCS}
@@ -321,7 +344,7 @@ def _read_mechanism(message: Input) -> Mechanism | None:
             return Mechanism(kind)
         numbers = (message.number(8), message.number(8), message.number(8))
         return Mechanism(kind, PssParameters(*numbers))
-    # How long its parameters are is known to those only who know it.
+    # The length of its parameters is not known.
     message.cut_short = True
     return Mechanism(kind, known=False)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.agent import agent as agent_module
 from native_host.agent import look as look_module
 from native_host.agent.agent import Agent
@@ -22,8 +23,8 @@ from native_host.card.pcsc_connection import PcscConnection
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.prompting import Context
 from tests.agent.windows import agent_with, attended, settled, until, windows
 from tests.operations.person import Person
 from tests.support.cards import new_card
@@ -377,7 +378,7 @@ async def test_what_was_declined_in_a_logins_window_is_not_offered_again(
         agent_with(opening, others_first=0.3) as agent,
         PcscSource() as source,
     ):
-        login = asyncio.create_task(authenticate(request, source=source, prompt=person))
+        login = asyncio.create_task(authenticate(Context(source, person), request))
         await until(lambda: person.shown)
         room.insert(MockCard(card))
         with pytest.raises(UserCancelledError):

@@ -10,10 +10,11 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from native_host.browsers.hosts import OWN_HOST, Family
-from native_host.browsers.launcher import launcher, python_path
-from native_host.mock_card.files import locked
-from native_host.mock_card.state import MockCardState
+from kortilla.testing.files import locked
+from kortilla.testing.state import MockCardState
+from native_host.browsers.native_messaging.hosts import OWN_HOST
+from native_host.browsers.native_messaging.launcher import launcher, python_path
+from native_host.browsers.table import Family
 from tools.demo.demo_home import Stage
 
 __all__ = ["Card", "House", "end_of"]

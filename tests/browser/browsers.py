@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from playwright.async_api import BrowserContext, CDPSession, Error, Page
 
-from native_host.browsers.hosts import host_names
+from native_host.browsers.native_messaging.hosts import host_names
 from tests.browser.browser_home import House
 from tests.browser.marionette import Marionette
 from tests.browser.tls import Authority

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from kortilla import Trust, validate
-from native_host.browsers.hosts import Family
-from native_host.mock_card.state import MockCardState
+from kortilla.testing.state import MockCardState
+from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import SITES, Browser, Tab, open_browser
 from tests.browser.signing import Papers

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from kortilla import Trust
-from native_host.pkcs11.serve import BROWSERS_PATIENCE
+from native_host.pkcs11.service import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card, House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.tls import Authority

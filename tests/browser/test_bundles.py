@@ -141,6 +141,7 @@ async def service(
             await runner.cleanup()
 
 
+@pytest.mark.usefixtures("new_minute")
 @pytest.mark.parametrize("language", ["fi", "sv", "en"])
 async def test_a_bundle_speaks_each_language_and_logs_in(
     browser: Browser, open_tab: OpenTab, service: Service, holder: Holder, language: str

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from native_host.browsers.hosts import Family, host_names
+from native_host.browsers.native_messaging.hosts import host_names
+from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import Holder, OpenTab, Visit, ready

@@ -17,7 +17,7 @@ from pyhanko_certvalidator import ValidationContext
 
 from kortilla import Trust
 from kortilla.revocation import Revocation
-from native_host.mock_card.revoked import revoke
+from kortilla.testing.revoked import revoke
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
 from tests.browser.signing import PIN2

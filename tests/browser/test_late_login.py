@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kortilla import Trust
-from native_host.browsers.hosts import Family
+from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.counter import open_counter
 from tests.browser.tls import Authority
@@ -33,7 +33,7 @@ async def test_a_person_who_is_late_tries_again(
         assert window.is_there
         await window.type_pin("1234")
         await window.hear_step("ready")
-        assert "late" in {message["type"] for message in window.told}
+        assert "caller-timed-out" in {message["type"] for message in window.told}
         await counter.start(tab, "1.2")
         assert await tab.text("#satu") == satu
         await window.gone()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.browsers.hosts import Family
+from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import OpenTab, ready

@@ -4,7 +4,7 @@
 import asyncio
 
 from kortilla import Trust
-from native_host.browsers.hosts import Family
+from native_host.browsers.table import Family
 from native_host.mock_card.card import MockCard
 from tests.browser.browser_home import House
 from tests.browser.browsers import SITES, open_browser

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kortilla import Trust
-from native_host.browsers.hosts import Family
+from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.conftest import ready
 from tests.browser.counter import open_counter

@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from native_host.mock_card.faults import Fault
+from kortilla.testing.faults import Fault
 from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, Visit
 from tests.browser.signing import (

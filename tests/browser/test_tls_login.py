@@ -11,10 +11,10 @@ import pytest
 import pytest_asyncio
 
 from kortilla import Trust
+from kortilla.testing.faults import Fault
+from kortilla.testing.state import MockCardState
 from kortilla.validation.trust import certificate_files
-from native_host.browsers.hosts import Family
-from native_host.mock_card.faults import Fault
-from native_host.mock_card.state import MockCardState
+from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import Tab
 from tests.browser.counter import Counter, open_counter

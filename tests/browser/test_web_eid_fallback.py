@@ -14,7 +14,8 @@ import pytest
 import pytest_asyncio
 
 from kortilla import Trust
-from native_host.browsers.hosts import Family, host_names
+from native_host.browsers.native_messaging.hosts import host_names
+from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, open_browser
 from tests.browser.conftest import identity_of

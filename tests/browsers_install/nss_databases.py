@@ -5,7 +5,7 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
-from native_host.browsers import nss
+from native_host.browsers.pkcs11 import nss
 
 __all__ = [
     "LIBRARY",

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from native_host.agent.presence import UNIT
-from native_host.browsers import agent_files, files
-from native_host.browsers.installation import install, uninstall
+from native_host.browsers import files
+from native_host.browsers.native_messaging import agent_files
+from native_host.browsers.native_messaging.installation import install, uninstall
 from native_host.cli import main
 from tests.browsers_install.test_install import AGENT, actions, tree
 

@@ -7,14 +7,14 @@ import json
 import re
 from pathlib import Path
 
-from native_host.browsers.hosts import (
+from native_host.browsers.native_messaging.hosts import (
     OWN_HOST,
-    data_folder,
     host_names,
     known_extensions,
     manifest,
 )
 from native_host.browsers.table import browsers
+from native_host.browsers.templates import data_folder
 
 REPOSITORY = Path(__file__).parents[2]
 LAUNCHER = Path("/opt/kortilla/kortilla-host")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from native_host.browsers import p11_kit
 from native_host.browsers.errors import InstallError
-from native_host.browsers.pkcs11 import enable
+from native_host.browsers.pkcs11 import p11_kit
+from native_host.browsers.pkcs11.setup import enable
 from tests.browsers_install.nss_databases import OTHER, TRUST, give_system
 from tests.browsers_install.test_pkcs11 import MODULE, MODULES, done
 from tests.support.ordinary import as_ordinary, program_called

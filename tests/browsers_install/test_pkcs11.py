@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from native_host.browsers import nss, p11_kit
 from native_host.browsers.errors import InstallError, ToolMissingError
-from native_host.browsers.hosts import Family
-from native_host.browsers.installation import install, uninstall
-from native_host.browsers.pkcs11 import Plan, disable, enable, status
-from native_host.browsers.pkcs11_table import FAMILIES
+from native_host.browsers.native_messaging.installation import install, uninstall
+from native_host.browsers.pkcs11 import nss, p11_kit
+from native_host.browsers.pkcs11.setup import Plan, disable, enable, status
+from native_host.browsers.pkcs11.table import FAMILIES
+from native_host.browsers.table import Family
 from tests.browsers_install.nss_databases import (
     LIBRARY,
     database_with_a_certificate,

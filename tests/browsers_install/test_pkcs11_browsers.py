@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from asyncinotify import Inotify, Mask
 
-from native_host.browsers.hosts import Family
-from native_host.browsers.pkcs11 import disable, status
-from native_host.operations import login_servers
+from native_host.browsers.pkcs11.setup import disable, status
+from native_host.browsers.table import Family
+from native_host.pkcs11 import control
 from tests.browsers_install.nss_databases import make_profile
 from tests.support.ordinary import as_ordinary
 from tools.demo.firefox import QUIET
@@ -66,13 +66,13 @@ async def kortilla(*arguments: str) -> dict[str, object]:
     return result
 
 
-async def server_of(program: str, runtime: Path) -> login_servers.RunningServer:
+async def server_of(program: str, runtime: Path) -> control.RunningServer:
     with Inotify() as changes:
         # It listens before it sets its socket's rights.
         changes.add_watch(runtime / "kortilla", Mask.ATTRIB)
         async with asyncio.timeout(_SECONDS):
             while True:
-                for server in await login_servers.running_servers():
+                for server in await control.running_servers():
                     if server.program == program:
                         return server
                 await changes.get()

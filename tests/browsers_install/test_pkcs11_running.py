@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from native_host.browsers import nss
-from native_host.browsers.pkcs11 import disable, enable, status
+from native_host.browsers.pkcs11 import nss
+from native_host.browsers.pkcs11.setup import disable, enable, status
 from tests.browsers_install.nss_databases import make_profile
 from tests.browsers_install.test_pkcs11 import done
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.faults import Fault, Moment
+from kortilla.testing.state import MockCardState
 from native_host.card.errors import (
     CardBusyError,
     CardMuteError,
@@ -23,15 +25,9 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.pcsc import PcscSource
-from native_host.card.signature import (
-    HASH_SIZES,
-    KeyType,
-    supported_algorithms,
-)
+from native_host.card.signature import HASH_SIZES, KeyType, supported_algorithms
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.faults import Fault, Moment
-from native_host.mock_card.state import MockCardState
 from tests.card.virtual_reader import has_card, is_empty, log_in, reader_where
 from tests.support import pcsc
 from tests.support.cards import new_card

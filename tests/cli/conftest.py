@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.cli import main
-from native_host.mock_card.state import MockCardState
 from tests.support import cards
 
 ORIGIN = "https://service.example"

@@ -5,14 +5,16 @@ import asyncio
 import hashlib
 
 from kortilla import Trust, validate
+from kortilla.testing.state import MockCardState
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
-from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.authenticate import AuthenticateRequest
+from native_host.operations.prompting import Context
 from native_host.operations.sign import HashToSign, SignRequest, sign
 from native_host.origin import check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from tests.cli.conftest import NONCE, ORIGIN
 from tests.operations.signing import check
+from tests.operations.tokens import make_token
 
 __all__ = ["Tries", "tries", "work"]
 
@@ -38,7 +40,7 @@ async def _log_in(card: MockCardState, pin1: str) -> str:
     request = AuthenticateRequest(check_origin(ORIGIN), NONCE, "en")
     prompt = AutomaticPrompt({"PIN1": pin1})
     async with MockCardSource(card.folder) as source:
-        token = await authenticate(request, source=source, prompt=prompt)
+        token = await make_token(Context(source, prompt), request)
     trust = Trust.from_folder(card.folder, test=True)
     return (await validate(token, origin=ORIGIN, nonce=NONCE, trust=trust)).satu
 
@@ -50,6 +52,6 @@ async def _sign_contract(card: MockCardState, pin2: str) -> None:
     request = SignRequest(check_origin(ORIGIN), "en", hashes=(item,))
     prompt = AutomaticPrompt({"PIN2": pin2})
     async with MockCardSource(card.folder) as source:
-        signed = await sign(request, source=source, prompt=prompt)
+        signed = await sign(Context(source, prompt), request)
     [signature] = signed.signatures
     check(signature, signed.certificate, content)

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from typing import Any
 
+from kortilla.testing.state import MockCardState
 from native_host.card.errors import CardKind
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.state import MockCardState
 from tests.support.pcsc import READERS, Room, isolated
 from tests.support.refusing import refusing
 

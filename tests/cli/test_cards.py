@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate, CertificateError
 from native_host.card.source import Reader
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from tests.cli.conftest import Run
 from tests.support import pcsc
 

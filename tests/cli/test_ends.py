@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
-from native_host.mock_card.state import MockCardState
+from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
+from kortilla.testing.state import MockCardState
 from tests.cli.conftest import NONCE, ORIGIN
 from tests.cli.terminal import Terminal
 

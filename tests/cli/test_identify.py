@@ -12,7 +12,7 @@ import pytest
 
 from kortilla import Trust, validate
 from kortilla.errors import AuthTokenSignatureValidationError
-from native_host.mock_card.state import MockCardState
+from kortilla.testing.state import MockCardState
 from tests.cli.conftest import NONCE, ORIGIN, Run
 from tests.cli.terminal import Terminal
 from tests.support import pcsc

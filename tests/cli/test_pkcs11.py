@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from native_host.operations import login_servers
-from native_host.operations.login_servers import RunningServer
+from native_host.pkcs11 import control
+from native_host.pkcs11.control import RunningServer
 from tests.cli.conftest import Run
 from tests.cli.terminal import Terminal
 from tests.support.token_control import runtime_folder
@@ -56,7 +56,7 @@ def test_a_fault_of_ours_does_not_go_on_the_wire_either(
     def fail(config: object) -> int:
         raise ValueError(f"{config} and a secret")
 
-    monkeypatch.setattr("native_host.pkcs11.serve.serve_stdio", fail)
+    monkeypatch.setattr("native_host.pkcs11.service.serve_stdio", fail)
     outcome = run("pkcs11")
     assert (outcome.status, outcome.lines) == (1, [])
     assert "secret" not in outcome.words
@@ -271,8 +271,8 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Asked]:
         async def prepare(server: RunningServer) -> None:
             asked.append(server)
 
-        monkeypatch.setattr(login_servers, "running_servers", running)
-        monkeypatch.setattr(login_servers, "prepare_login", prepare)
+        monkeypatch.setattr(control, "running_servers", running)
+        monkeypatch.setattr(control, "prepare_login", prepare)
         return asked
 
     return let_run

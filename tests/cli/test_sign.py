@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.card.errors import CardRemovedError
 from native_host.card.fineid import FineidCard
-from native_host.mock_card.state import MockCardState
 from tests.cli.conftest import ORIGIN, Run
 from tests.cli.terminal import Terminal
 from tests.host.signing import b64, digest, verify

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from native_host.pin_prompt.gui.look import LOOKS
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from tests.cli.conftest import Outcome
 from tests.support.screen import Screen
 
@@ -33,7 +33,7 @@ def _run(colour: str, pixels: int) -> bytes:
     return bytes.fromhex(colour.removeprefix("#")) * pixels
 
 
-_GREEN = LOOKS["activate"].colour.name()
+_GREEN = OPERATION_STYLES["activate"].colour.name()
 _BUTTON = _run(_GREEN, 60)
 _CHIP = _run("#e8c14a", 8)
 _WARNING = _run("#c22b2b", 8)

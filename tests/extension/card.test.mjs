@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The card is for the extension's own pages: they see how it is and have its PINs changed,
-// and nobody else does either.
+// Extension pages read the card and run management tasks. No other sender does.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
@@ -33,7 +32,7 @@ afterEach(async () => {
   for (const popup of popups) if (!popup.disconnected) popup.leave();
   popups = [];
   await settle();
-  // A page is told what has come of the last operation, so that the next is not.
+  // This page takes the last outcome, so that the next test does not get it.
   const last = openPopup();
   last.leave();
   popups = [];
@@ -49,7 +48,7 @@ function openPopup(sender = POPUP) {
 }
 
 /**
- * Press a button.
+ * Send the command of a button.
  *
  * @param {FakePort} popup
  * @param {object} wanted
@@ -61,7 +60,7 @@ async function press(popup, wanted) {
   return popup.sent.at(-1);
 }
 
-const LOOK = { command: "card-status" };
+const READ_CARDS = { command: "card-status" };
 
 /** A host that says which window it shows, and nothing else. @param {FakePort} port */
 function patientHost(port) {
@@ -72,7 +71,7 @@ function patientHost(port) {
   queueMicrotask(() => port.say(HELLO));
 }
 
-test("nothing is started before a page of ours asks", async () => {
+test("no host is started before an extension page asks", async () => {
   const popup = openPopup();
   await settle();
   assert.equal(fake.hosts.length, 0);
@@ -80,15 +79,15 @@ test("nothing is started before a page of ours asks", async () => {
   assert.equal(popup.sent[0].readers, null);
 });
 
-test("a look asks the host once, for our own page, and lets it go", async () => {
-  const state = await press(openPopup(), LOOK);
+test("reading the cards asks the host once, for the extension page, and closes it", async () => {
+  const state = await press(openPopup(), READ_CARDS);
   const [host, ...more] = fake.hosts;
   assert.deepEqual(more, []);
   assert.deepEqual(host?.sent, [
     { id: "1", command: "card-status", arguments: { page: HOME.slice(0, -1) } },
   ]);
   assert.ok(host?.disconnected);
-  assert.equal(state.isLooking, false);
+  assert.equal(state.isReading, false);
   assert.equal(state.host.kortilla, "0.1.0");
   const [reader] = state.readers;
   assert.equal(reader.name, "SPECIMEN reader");
@@ -105,7 +104,7 @@ test("a look asks the host once, for our own page, and lets it go", async () => 
   );
 });
 
-test("what the host tells beside that does not make the card unreadable", async () => {
+test("other fields of the host do not make the card unreadable", async () => {
   fake.onHost = (port) => {
     port.onSent = ({ id }) => {
       const card = { ...READER.card, colour: "blue", tries: { PIN1: 9 } };
@@ -113,7 +112,7 @@ test("what the host tells beside that does not make the card unreadable", async 
     };
     queueMicrotask(() => port.say(HELLO));
   };
-  const state = await press(openPopup(), LOOK);
+  const state = await press(openPopup(), READ_CARDS);
   assert.equal(state.readers[0].card.pins.PIN1.tries, null, "five are all there are");
 });
 
@@ -136,21 +135,21 @@ for (const result of [
       port.onSent = ({ id }) => port.say({ id, result });
       queueMicrotask(() => port.say(HELLO));
     };
-    const state = await press(openPopup(), LOOK);
+    const state = await press(openPopup(), READ_CARDS);
     assert.deepEqual([state.readers, state.problem], [null, "HOST_CRASHED"]);
     fake.onHost = goodHost;
-    assert.equal((await press(openPopup(), LOOK)).problem, null);
+    assert.equal((await press(openPopup(), READ_CARDS)).problem, null);
   });
 }
 
-test("a program that is missing is told, and what is known of it", async () => {
+test("a missing host is a problem, with its state", async () => {
   fake.onHost = missingHost;
-  const state = await press(openPopup(), LOOK);
+  const state = await press(openPopup(), READ_CARDS);
   assert.equal(state.problem, "HOST_MISSING");
   assert.equal(state.host.problem, "HOST_MISSING");
 });
 
-test("each errand is asked of the host as it was pressed", async () => {
+test("each management task is sent to the host as requested", async () => {
   const popup = openPopup();
   const page = HOME.slice(0, -1);
   for (const [wanted, args] of [
@@ -168,10 +167,10 @@ test("each errand is asked of the host as it was pressed", async () => {
     fake.hosts.length = 0;
     await press(popup, /** @type {object} */ (wanted));
     const { command } = /** @type {any} */ (wanted);
-    const [host, look] = fake.hosts;
+    const [host, reader] = fake.hosts;
     assert.deepEqual(host?.sent, [{ id: "1", command, arguments: args }]);
     assert.ok(host?.disconnected);
-    assert.equal(look?.sent[0].command, "card-status", "how the card is now");
+    assert.equal(reader?.sent[0].command, "card-status", "the card is read again");
     const outcomes = popup.sent.map(({ outcome }) => outcome).filter(Boolean);
     assert.equal(outcomes.at(-1).command, command);
     assert.equal(outcomes.at(-1).code, null);
@@ -191,7 +190,7 @@ for (const wanted of [
   "activate",
   null,
 ]) {
-  test(`our own page can't ask for ${JSON.stringify(wanted)}`, async () => {
+  test(`an extension page can't send ${JSON.stringify(wanted)}`, async () => {
     const popup = openPopup();
     popup.say(wanted);
     await settle();
@@ -199,32 +198,36 @@ for (const wanted of [
   });
 }
 
-test("a change goes on when the popup closes, and the next is told of it", async () => {
+test("a change continues when the popup closes, and the next popup gets its outcome", async () => {
   fake.onHost = patientHost;
   const popup = openPopup();
   const state = await press(popup, { command: "activate" });
-  assert.deepEqual(state.work, { command: "activate", pin: null, isInWindow: true });
+  assert.deepEqual(state.activeTask, {
+    command: "activate",
+    pin: null,
+    isWindowOpen: true,
+  });
   popup.leave();
   await settle();
   const [host] = fake.hosts;
   assert.ok(!host?.disconnected, "the window is still there");
 
   const second = openPopup();
-  assert.deepEqual(second.sent[0].work, state.work);
-  await press(second, LOOK);
+  assert.deepEqual(second.sent[0].activeTask, state.activeTask);
+  await press(second, READ_CARDS);
   await press(second, { command: "unblock", pin: "PIN1" });
   assert.equal(fake.hosts.length, 1, "one thing at a time");
   second.leave();
 
   host?.say({ id: "1", result: { pin1: "set", pin2: "set" } });
   await settle();
-  assert.equal(fake.hosts.length, 1, "nobody looks, nothing is read");
+  assert.equal(fake.hosts.length, 1, "without a popup nothing is read");
   const told = { command: "activate", pin: null, code: null, reason: null };
   assert.deepEqual(openPopup().sent[0].outcome, told);
   assert.equal(openPopup().sent[0].outcome, null, "told once");
 });
 
-test("a change that fails is told by its code", async () => {
+test("the outcome of a failed change has its code", async () => {
   fake.onHost = (port) => {
     port.onSent = ({ id, command }) => {
       if (command === "card-status") port.say({ id, result: { readers: [] } });
@@ -238,7 +241,7 @@ test("a change that fails is told by its code", async () => {
   assert.equal(code, "PUK_BLOCKED");
 });
 
-test("that a login is prepared is told as long as it is true", async () => {
+test("the outcome of a prepared login is sent as long as the PIN is kept", async () => {
   for (const [ms, isTold] of /** @type {[number, boolean][]} */ ([
     [119_000, true],
     [121_000, false],
@@ -254,7 +257,7 @@ test("that a login is prepared is told as long as it is true", async () => {
   }
 });
 
-test("that a login could not be prepared is told whenever somebody looks", async () => {
+test("the outcome of a login that was not prepared does not expire", async () => {
   fake.onHost = slowHost;
   const popup = openPopup();
   await press(popup, { command: "prepare-login" });
@@ -266,30 +269,30 @@ test("that a login could not be prepared is told whenever somebody looks", async
   assert.equal(openPopup().sent[0].outcome.code, "PROGRAM_NOT_RUNNING");
 });
 
-test("while a change goes on, pages are busy", async () => {
+test("while a change runs, pages are busy", async () => {
   fake.onHost = patientHost;
   await press(openPopup(), { command: "change-pin", pin: "PIN2" });
   const { error } = await new Page().get(authenticate());
   assert.equal(error.code, "BUSY");
 });
 
-test("while a page's operation goes on, our own page is busy", async () => {
+test("while a page's operation runs, extension pages are busy", async () => {
   fake.onHost = slowHost;
   const page = new Page();
   page.ask(authenticate());
   await settle();
   const popup = openPopup();
-  assert.equal((await press(popup, LOOK)).problem, "BUSY");
+  assert.equal((await press(popup, READ_CARDS)).problem, "BUSY");
   await press(popup, { command: "activate" });
   const { code } = popup.sent.map(({ outcome }) => outcome).find(Boolean);
   assert.equal(code, "BUSY");
   assert.equal(fake.hosts.length, 1);
 });
 
-test("a look gives way to a page", async () => {
+test("a page's request aborts the reading", async () => {
   fake.onHost = slowHost;
   const popup = openPopup();
-  popup.say(LOOK);
+  popup.say(READ_CARDS);
   await settle();
   fake.onHost = goodHost;
   const { signature } = await new Page().get(authenticate());
@@ -298,17 +301,17 @@ test("a look gives way to a page", async () => {
   assert.equal(popup.sent.at(-1).problem, "BUSY");
 });
 
-test("a look ends with the popup, and what was read is kept no longer", async () => {
+test("the reading ends with the popup, and its result is dropped", async () => {
   fake.onHost = slowHost;
   const popup = openPopup();
-  popup.say(LOOK);
+  popup.say(READ_CARDS);
   await settle();
   popup.leave();
   await settle();
   assert.ok(fake.hosts[0]?.disconnected);
   fake.onHost = goodHost;
   const second = openPopup();
-  assert.equal((await press(second, LOOK)).readers.length, 1);
+  assert.equal((await press(second, READ_CARDS)).readers.length, 1);
   second.leave();
   assert.equal(openPopup().sent[0].readers, null);
 });
@@ -331,7 +334,10 @@ const FORGERIES = {
     ...POPUP,
     url: `https://service.example/${POPUP.url}`,
   },
-  "an address that begins like ours": { ...POPUP, url: `${HOME.slice(0, -1)}.example/` },
+  "an address that begins like ours": {
+    ...POPUP,
+    url: `${HOME.slice(0, -1)}.example/`,
+  },
   "another extension": { ...POPUP, id: "abcdefghijklmnopabcdefghijklmnop" },
   "a frame of our page": { ...POPUP, frameId: 3 },
   "a document without an origin": { ...POPUP, origin: "null" },

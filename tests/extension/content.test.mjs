@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the content script promises, in a document made of what it uses of one.
+// The content script, in a fake document.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -15,10 +15,10 @@ const SOURCE = await readFile(
 );
 const ORIGIN = "https://service.example";
 
-/** As much of a Blob as is used of one; only real ones have a size. */
+/** A fake Blob. Only a real one has a size. */
 class FakeBlob {
   #bytes;
-  /** How many parts of documents have been read. */
+  /** How many slices have been read. */
   static reads = 0;
 
   /** @param {Uint8Array} bytes @param {number} [size] as the browser believes */
@@ -62,6 +62,7 @@ class FakeFileReader {
   result = "";
   onload = () => {};
   onerror = () => {};
+  onabort = () => {};
   #turn = 0;
 
   /** @param {FakeBlob} blob */
@@ -82,8 +83,10 @@ class FakeFileReader {
   }
 
   abort() {
+    const isLoading = this.readyState === FakeFileReader.LOADING;
     this.#turn += 1;
     this.readyState = 2;
+    if (isLoading) this.onabort();
   }
 }
 
@@ -166,12 +169,12 @@ class Frame {
     return this;
   }
 
-  /** The document goes, or is put away for "back". */
+  /** The document is hidden: destroyed, or put into the back/forward cache. */
   leave() {
     this.#listeners.get("pagehide")?.({});
   }
 
-  /** The document comes back. */
+  /** The document is shown again. */
   comeBack() {
     this.#listeners.get("pageshow")?.({ persisted: true });
   }
@@ -194,7 +197,7 @@ beforeEach(() => {
 const status = { action: "kortilla:status", id: "s1" };
 const webEidStatus = { action: "web-eid:status", libraryVersion: "2.0.2" };
 
-test("a request is acknowledged at once, and handed on with what was seen", () => {
+test("a request is acknowledged at once, and sent on with what was observed", () => {
   const frame = new Frame().hear(status);
   assert.deepEqual(frame.replies, [
     { action: "kortilla:status-ack", id: "s1", target: ORIGIN },
@@ -204,14 +207,14 @@ test("a request is acknowledged at once, and handed on with what was seen", () =
       text: JSON.stringify(status),
       isActive: true,
       hasBeenActive: true,
-      ancestorsAreOwn: true,
+      ancestorsAreSameOrigin: true,
     },
   ]);
   frame.hear(webEidStatus);
   assert.equal(frame.replies[1].action, "web-eid:status-ack");
 });
 
-test("a click is a matter of the moment when the request arrives", () => {
+test("user activation is read when the request arrives", () => {
   const frame = new Frame({ isActive: false }).hear(status);
   assert.equal(frame.ports[0]?.sent[0].isActive, false);
 });
@@ -227,7 +230,7 @@ test("answers go to the origin of the page, and only there", () => {
   });
 });
 
-test("events that a script made up, and those of other windows, are not heard", () => {
+test("synthetic events, and those of other windows, are ignored", () => {
   const frame = new Frame();
   frame.hear(status, { isTrusted: false });
   frame.hear(status, { source: {} });
@@ -235,7 +238,7 @@ test("events that a script made up, and those of other windows, are not heard", 
   assert.deepEqual([frame.replies, frame.ports], [[], []]);
 });
 
-test("what is not for us is left alone, our own answers among it", () => {
+test("other messages, and our own replies, are ignored", () => {
   const frame = new Frame();
   for (const data of [
     null,
@@ -256,7 +259,7 @@ test("what is not for us is left alone, our own answers among it", () => {
   assert.deepEqual([frame.replies, frame.ports], [[], []]);
 });
 
-test("a message that can't be taken is answered, and not handed on", () => {
+test("an invalid message is answered, and not sent on", () => {
   const circle = { ...status, self: {} };
   circle.self = circle;
   const frame = new Frame();
@@ -302,7 +305,7 @@ test("a document has at most sixteen requests pending", () => {
   assert.equal(frame.ports.length, 16);
 });
 
-test("a cancel goes the way of its own request, and is fine without one", () => {
+test("a cancel uses the port of its request, and succeeds without one", () => {
   const frame = new Frame().hear({ ...status, id: "s1" }).hear({ ...status, id: "s2" });
   frame.hear({ action: "kortilla:cancel", id: "s2" });
   assert.deepEqual(frame.ports[1]?.sent.at(-1), { cancel: true });
@@ -317,7 +320,7 @@ test("a cancel goes the way of its own request, and is fine without one", () => 
   assert.equal(frame.ports[0]?.sent.length, 1);
 });
 
-test("when the document goes, each of its ports goes, also after the answer", () => {
+test("pagehide disconnects each port, also after the answer", () => {
   const frame = new Frame().hear(status).hear(webEidStatus);
   frame.ports[1]?.say({ action: "web-eid:status-failure", error: {} });
   frame.leave();
@@ -327,7 +330,7 @@ test("when the document goes, each of its ports goes, also after the answer", ()
   );
 });
 
-test("a document that comes back by the back button does not wait for ever", () => {
+test("requests of a document from the back/forward cache fail when it is shown", () => {
   const frame = new Frame().hear(status).hear(webEidStatus);
   frame.leave();
   frame.comeBack();
@@ -338,7 +341,7 @@ test("a document that comes back by the back button does not wait for ever", () 
   assert.equal(frame.ports.length, 3);
 });
 
-test("an extension that has gone, or goes meanwhile, is told of", () => {
+test("an extension that was removed, before or meanwhile, is an error", () => {
   const orphan = new Frame({ isOrphaned: true }).hear(status).hear(webEidStatus);
   assert.equal(orphan.replies[1].error.code, "EXTENSION_UNAVAILABLE");
   assert.equal(orphan.replies[3].error.code, "ERR_WEBEID_EXTENSION_UNAVAILABLE");
@@ -347,7 +350,7 @@ test("an extension that has gone, or goes meanwhile, is told of", () => {
   assert.equal(frame.replies[1].error.code, "EXTENSION_UNAVAILABLE");
 });
 
-test("a port that closes after the answer says no more", () => {
+test("a port that closes after the answer changes nothing", () => {
   const frame = new Frame().hear(status);
   frame.ports[0]?.say({ action: "kortilla:status-success", id: "s1" });
   frame.ports[0]?.leave();
@@ -355,7 +358,7 @@ test("a port that closes after the answer says no more", () => {
 });
 
 /**
- * Requests that may be made again under the key of their predecessor.
+ * Requests that may be sent again with the same key.
  *
  * @type {[string, any][]}
  */
@@ -365,7 +368,7 @@ const repeatable = [
 ];
 for (const [name, request] of repeatable) {
   const success = { ...request, action: `${request.action}-success` };
-  test(`${name} may be asked again at once: the old port is no part of it`, () => {
+  test(`${name} may be sent again at once: its old port has no effect`, () => {
     const frame = new Frame().hear(request);
     frame.ports[0]?.say(success);
     frame.hear(request);
@@ -385,7 +388,7 @@ for (const [name, request] of repeatable) {
     assert.equal(frame.ports.length, 2);
   });
 
-  test(`${name} that was asked again is told when its own port goes`, () => {
+  test(`${name} that was sent again fails when its own port closes`, () => {
     const frame = new Frame().hear(request);
     frame.ports[0]?.say({ ...request, action: `${request.action}-failure` });
     frame.hear(request);
@@ -395,7 +398,7 @@ for (const [name, request] of repeatable) {
     assert.match(frame.replies[3].error.code, /EXTENSION_UNAVAILABLE$/);
   });
 
-  test(`${name} that was asked again still goes with its document`, () => {
+  test(`${name} that was sent again still ends with its document`, () => {
     const frame = new Frame().hear(request);
     frame.ports[0]?.say(success);
     frame.hear(request);
@@ -404,7 +407,7 @@ for (const [name, request] of repeatable) {
     assert.ok(frame.ports[1]?.disconnected);
   });
 
-  test(`${name} twice in a page that is loaded ahead is pending twice`, () => {
+  test(`${name} twice in a prerendered page is a duplicate`, () => {
     const frame = new Frame();
     /** @type {(() => void)[]} */
     const shown = [];
@@ -421,7 +424,7 @@ for (const [name, request] of repeatable) {
   });
 }
 
-test("a cancel in a page that is loaded ahead comes after what it calls off", () => {
+test("a cancel in a prerendered page comes after its request", () => {
   const frame = new Frame();
   /** @type {(() => void)[]} */
   const shown = [];
@@ -436,14 +439,14 @@ test("a cancel in a page that is loaded ahead comes after what it calls off", ()
   assert.deepEqual(frame.ports[0]?.sent.at(-1), { cancel: true });
 });
 
-test("a context that is not secure is refused here", () => {
+test("an insecure context is refused by the content script", () => {
   const frame = new Frame({ isSecureContext: false }).hear(status).hear(webEidStatus);
   assert.equal(frame.replies[1].error.code, "CONTEXT_INSECURE");
   assert.equal(frame.replies[3].error.code, "ERR_WEBEID_CONTEXT_INSECURE");
   assert.deepEqual(frame.ports, []);
 });
 
-test("frames above are looked at, each of them", () => {
+test("the origin of each frame above is compared", () => {
   const top = new Frame();
   const foreign = {
     get origin() {
@@ -454,19 +457,19 @@ test("frames above are looked at, each of them", () => {
   };
   /** @param {object} parent */
   const seenIn = (parent) =>
-    new Frame({ parent }).hear(status).ports[0]?.sent[0].ancestorsAreOwn;
+    new Frame({ parent }).hear(status).ports[0]?.sent[0].ancestorsAreSameOrigin;
   assert.equal(seenIn(top.window), true);
   assert.equal(seenIn(new Frame({ parent: top.window }).window), true);
   assert.equal(seenIn(foreign), false);
   assert.equal(seenIn(new Frame({ origin: "https://other.example" }).window), false);
 });
 
-test("a sandboxed document, which has no origin, still gets its answer", () => {
+test("a sandboxed document, which has an opaque origin, gets its answer", () => {
   const frame = new Frame({ origin: "null" }).hear(status);
   assert.equal(frame.replies[0].target, "*");
 });
 
-test("only the top frame comes forward when the background asks who is on top", () => {
+test("only the top frame answers the background's question", () => {
   const top = new Frame();
   const frame = new Frame({ parent: top.window });
   for (const each of [top, frame]) each.question({ topFrame: "question-1" });
@@ -476,7 +479,7 @@ test("only the top frame comes forward when the background asks who is on top", 
   assert.deepEqual(frame.messages, []);
 });
 
-test("a page that is loaded ahead asks when it is shown", () => {
+test("a prerendered page sends its request when it is shown", () => {
   const frame = new Frame();
   /** @type {() => void} */
   let show = () => {};
@@ -527,7 +530,7 @@ const chunksOf = (frame) =>
   frame.ports[0]?.sent.flatMap(({ chunk }) => (chunk ? [chunk] : [])) ?? [];
 
 /**
- * The host has so many bytes.
+ * The host acknowledges a number of bytes.
  *
  * @param {Frame} frame
  * @param {number} done
@@ -570,7 +573,7 @@ test("documents leave the message, and follow it in order", async () => {
   assert.deepEqual(Buffer.concat(first), bytesOf(2 * CHUNK + 5));
 });
 
-test("nothing is lost of twenty small documents, nor of a large one", async () => {
+test("twenty small documents, and a large one, arrive whole", async () => {
   const small = new Frame().hear(sign(Array.from({ length: 20 }, () => blobOf(3))));
   for (let done = 0; done <= 60; done += 3) await take(small, done);
   assert.deepEqual(
@@ -585,7 +588,7 @@ test("nothing is lost of twenty small documents, nor of a large one", async () =
   );
 });
 
-test("eight chunks wait for their answers, and not one is read beyond", async () => {
+test("eight chunks are unacknowledged, and no more is read", async () => {
   const frame = new Frame().hear(sign([blobOf(100 * CHUNK)]));
   await settle();
   assert.equal(chunksOf(frame).length, 8);
@@ -607,7 +610,7 @@ test("eight chunks wait for their answers, and not one is read beyond", async ()
   });
 });
 
-test("other progress lets nothing through", async () => {
+test("other progress acknowledges no chunk", async () => {
   const frame = new Frame().hear(sign([blobOf(100 * CHUNK)]));
   await settle();
   for (const progress of ["window-open", "signing"]) {
@@ -632,11 +635,22 @@ const ends = [
   ["the page is left", (frame) => frame.leave()],
 ];
 for (const [name, end] of ends) {
+  test(`${name} while a chunk is read: it is not sent`, async () => {
+    const frame = new Frame().hear(sign([blobOf(5)]));
+    end(frame);
+    await settle();
+    assert.deepEqual(chunksOf(frame), []);
+    assert.equal(FakeBlob.reads, 0);
+    assert.ok(
+      frame.replies.every(({ error }) => error?.code !== "DOCUMENT_UNREADABLE"),
+    );
+  });
+
   test(`${name} while chunks flow: not one more is read or sent`, async () => {
     const frame = new Frame().hear(sign([blobOf(100 * CHUNK)]));
     await settle();
     await take(frame, CHUNK);
-    // One is being read at this very moment.
+    // A chunk is about to be read.
     frame.ports[0]?.say({
       action: "kortilla:sign-progress",
       id: "s1",
@@ -651,7 +665,7 @@ for (const [name, end] of ends) {
   });
 }
 
-test("no document is kept after the end, though the port is", async () => {
+test("no document is kept after the end, although the port is", async () => {
   setFlagsFromString("--expose-gc");
   const collect = vm.runInNewContext("gc");
   const frame = new Frame();
@@ -671,7 +685,7 @@ test("no document is kept after the end, though the port is", async () => {
   assert.equal(kept.deref(), undefined);
 });
 
-test("what is no Blob is refused, and nothing is asked", async () => {
+test("a document that is no Blob is refused, and nothing is sent", async () => {
   const blob = blobOf(5);
   const frame = new Frame();
   /** @type {any[]} */
@@ -727,21 +741,21 @@ test("too many documents or bytes are refused before one is read", async () => {
   assert.equal(frame.ports.length, 1);
 });
 
-test("a list of no documents, or none at all, is the background's to judge", () => {
+test("an empty list of documents, or none, is left to the background", () => {
   for (const documents of [undefined, {}, "all", 5, []]) {
     const frame = new Frame().hear({ ...sign([]), documents });
     assert.deepEqual(JSON.parse(frame.ports[0]?.sent[0].text).documents, documents);
   }
 });
 
-test("documents in another request are no documents", async () => {
+test("documents in another request are ignored", async () => {
   const frame = new Frame().hear({ ...sign([blobOf(5)]), action: "kortilla:status" });
   await settle();
   assert.equal(frame.ports[0]?.sent.length, 1);
   assert.equal(FakeBlob.reads, 0);
 });
 
-test("a file that can't be read any more, or has become less, is said", async () => {
+test("a file that was deleted, or has shrunk, is DOCUMENT_UNREADABLE", async () => {
   const bytes = new Uint8Array(10);
   for (const file of [new DeletedFile(bytes), new FakeBlob(bytes, 11)]) {
     const frame = new Frame().hear(sign([file]));
@@ -766,7 +780,7 @@ test("a document that can't be read does not end the next request of its id", as
   ]);
 });
 
-test("a page that is loaded ahead has its documents read once shown", async () => {
+test("the documents of a prerendered page are read when it is shown", async () => {
   const frame = new Frame();
   /** @type {() => void} */
   let show = () => {};

@@ -1,8 +1,27 @@
 // SPDX-License-Identifier: MIT
 /**
- * As much of a browser as the extension uses. Importing this file puts it in place, so
- * it comes before any module of the extension.
+ * A fake of the browser APIs that the extension uses. Importing this file installs it, so
+ * import it before any module of the extension.
  */
+
+// Node 20 has no Promise.withResolvers. Each browser that the manifest demands has it.
+Promise.withResolvers ??= /** @type {any} */ (
+  () => {
+    /** @type {any} */
+    const made = {};
+    made.promise = new Promise((resolve, reject) =>
+      Object.assign(made, { resolve, reject }),
+    );
+    return made;
+  }
+);
+
+// On the mock clock: Node's mock timers do not cover AbortSignal.timeout.
+AbortSignal.timeout = (ms) => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), ms);
+  return controller.signal;
+};
 
 /** @template {unknown[]} A */
 class FakeEvent {
@@ -20,7 +39,7 @@ class FakeEvent {
   }
 }
 
-/** One end of a port, the extension's. Tests speak and listen at the other. */
+/** The extension's end of a port. Tests use the other end. */
 export class FakePort {
   onMessage = /** @type {FakeEvent<[unknown]>} */ (new FakeEvent());
   onDisconnect = /** @type {FakeEvent<[FakePort]>} */ (new FakeEvent());
@@ -54,12 +73,12 @@ export class FakePort {
     this.disconnected = true;
   }
 
-  /** The other end speaks. @param {unknown} message */
+  /** The other end sends a message. @param {unknown} message */
   say(message) {
     this.onMessage.emit(JSON.parse(JSON.stringify(message)));
   }
 
-  /** The other end goes. @param {string} [sentence] of the browser, why */
+  /** The other end disconnects. @param {string} [sentence] of the browser, why */
   leave(sentence) {
     if (sentence !== undefined) this.error = { message: sentence };
     this.onDisconnect.emit(this);
@@ -81,12 +100,12 @@ class FakeStorage {
   }
 }
 
-/** Firefox's PKCS#11 modules, with the one that a native manifest names. */
+/** Firefox's `browser.pkcs11`, with one module in a native manifest. */
 export class FakeModules {
   installed = false;
-  /** Whether there is a native manifest that admits the extension. */
+  /** Whether a native manifest allows the extension. */
   isFound = true;
-  /** Whether the module can be loaded and let go. */
+  /** Whether the module can be loaded and unloaded. */
   isSound = true;
   /** What was done, in order. @type {string[]} */
   done = [];
@@ -128,7 +147,7 @@ export const TOKEN = Object.freeze({
   appVersion: "https://kortilla.example/releases/0.1.0",
 });
 
-/** What the host gives for one signature. */
+/** The algorithm of the signatures. */
 const ALGORITHM = Object.freeze({
   cryptoAlgorithm: "ECC",
   hashFunction: "SHA-384",
@@ -152,7 +171,7 @@ export const signatureOf = (name) => ({
   signatureAlgorithm: ALGORITHM,
 });
 
-/** A reader with a card in it, as the host tells of it. */
+/** A reader with a card, as the host reports it. */
 export const READER = Object.freeze({
   reader: "SPECIMEN reader",
   atr: "3B7F",
@@ -223,14 +242,14 @@ export function missingHost(port) {
   queueMicrotask(() => port.leave("No such native application fi.kortilla.host"));
 }
 
-/** What tests look at and set. */
+/** The state that tests read and set. */
 export const fake = {
   /** The native ports that were opened. @type {FakePort[]} */
   hosts: [],
   /** What a host does once it is started. @type {(port: FakePort) => void} */
   onHost: goodHost,
   /**
-   * What the content script at the top of a tab is, by tab: a test puts a sender there.
+   * The sender of the content script in the top frame, by tab.
    *
    * @type {Map<number, object>}
    */
@@ -254,12 +273,12 @@ export const fake = {
   },
 };
 
-/** Where the extension's own pages are. */
+/** The base URL of the extension pages. */
 export const HOME = "chrome-extension://eeofbendeddpgakkpoeccckfnfplkhcb/";
 
 const ID = "eeofbendeddpgakkpoeccckfnfplkhcb";
 
-/** The popup, as the browser tells of it. */
+/** The sender of the popup. */
 export const POPUP = Object.freeze({
   id: ID,
   origin: HOME.slice(0, -1),
@@ -301,7 +320,7 @@ Reflect.set(globalThis, "browser", {
   windows: { WINDOW_ID_NONE: -1, onFocusChanged: fake.onFocusChanged },
 });
 
-/** Let everything happen that needs no time. */
+/** Let all pending work run that does not wait for a timer. */
 export async function settle() {
   for (let turn = 0; turn < 5; turn += 1) await new Promise(setImmediate);
 }

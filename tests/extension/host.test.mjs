@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Whatever a host does wrong gives one clear code, and never stays in the way.
+// Each violation of the protocol by a host gives one code, and does not block the next
+// request.
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
@@ -62,7 +63,7 @@ const answers = (reply) => (port) => {
 /** @param {object} change @returns {(port: FakePort) => void} */
 const givesToken = (change) => answers({ id: "1", result: { ...TOKEN, ...change } });
 
-// The browsers' own sentences, as seen in Chromium 156 and Firefox 153.
+// The browsers' own messages, as seen in Chromium 156 and Firefox 153.
 const CHROMIUM = "native messaging host";
 promise(
   "no manifest (Chromium)",
@@ -171,7 +172,7 @@ promise(
   "HOST_CRASHED",
 );
 
-test("a newer host is taken as it is", async () => {
+test("a newer host is accepted", async () => {
   for (const version of ["2.10.0+kortilla.0.1.1", "2.9.0+kortilla.1.0.0"]) {
     fake.onHost = (port) => {
       port.onSent = ({ id }) => port.say({ id, result: TOKEN });
@@ -182,7 +183,7 @@ test("a newer host is taken as it is", async () => {
   }
 });
 
-test("what a host says after its end is not heard", async () => {
+test("messages of a closed host are ignored", async () => {
   fake.onHost = slowHost;
   const page = new Page();
   const port = page.ask(authenticate());
@@ -193,14 +194,14 @@ test("what a host says after its end is not heard", async () => {
   assert.deepEqual(port.sent, []);
 });
 
-test("a crash midway does not make a host that is there a missing one", async () => {
+test("a crash during a request does not change the state of the host", async () => {
   fake.onHost = answers("nonsense");
   await new Page().get(authenticate());
   const { host } = await new Page().get({ action: "kortilla:status", id: "s1" });
   assert.equal(host, "0.1.0");
 });
 
-test("a host that was too old is told of in the status that follows", async () => {
+test("a host that was too old is in the next status", async () => {
   fake.onHost = says({ version: "2.9.0+0" });
   await new Page().get(authenticate());
   const reply = await new Page().get({ action: "kortilla:status", id: "s1" });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the background promises to pages that speak `kortilla:` (PROTOCOL.md §1).
+// The background and the page protocol `kortilla:` (PROTOCOL.md §1).
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
@@ -20,7 +20,7 @@ const prepare = { action: "kortilla:prepare", id: "p1" };
 /** @param {any} reply */
 const codeOf = (reply) => reply.error.code;
 
-test("a status tells both versions and starts no process", async () => {
+test("a status has both versions and starts no process", async () => {
   assert.deepEqual(await new Page().get(status), {
     action: "kortilla:status-success",
     id: "s1",
@@ -30,7 +30,7 @@ test("a status tells both versions and starts no process", async () => {
   assert.equal(fake.hosts.length, 0);
 });
 
-test("a status says that the host is missing, and why it may not be used", async () => {
+test("a status has the problem of a host that is not usable", async () => {
   fake.onHost = missingHost;
   fake.onStartup.emit();
   await settle();
@@ -40,7 +40,7 @@ test("a status says that the host is missing, and why it may not be used", async
   assert.equal(fake.hosts.length, 1);
 });
 
-test("only a missing host is looked for when a window gets the focus", async () => {
+test("only a missing host is checked when a window gets the focus", async () => {
   fake.onFocusChanged.emit(1);
   await settle();
   assert.equal(fake.hosts.length, 0);
@@ -57,7 +57,7 @@ test("only a missing host is looked for when a window gets the focus", async () 
   assert.ok(fake.hosts[0]?.disconnected);
 });
 
-test("where nothing was ever learned, many pages together look once", async () => {
+test("without a stored state, several pages together check the host once", async () => {
   fake.local.content = {};
   const replies = await Promise.all([1, 2, 3].map(() => new Page().get(status)));
   assert.deepEqual(
@@ -67,7 +67,7 @@ test("where nothing was ever learned, many pages together look once", async () =
   assert.equal(fake.hosts.length, 1);
 });
 
-test("authenticate hands on what the browser says, and the token", async () => {
+test("authenticate sends the browser's origin to the host, and the token to the page", async () => {
   const reply = await new Page().get(authenticate({ options: { lang: "sv" } }));
   assert.deepEqual(reply, {
     action: "kortilla:authenticate-success",
@@ -164,7 +164,7 @@ test("wrong requests are refused by name, and no host is started", async () => {
   assert.equal(fake.hosts.length, 0);
 });
 
-test("one operation at a time, whatever the tab", async () => {
+test("one operation at a time runs in all tabs together", async () => {
   fake.onHost = slowHost;
   const first = new Page({ tab: 1 });
   first.ask(authenticate());
@@ -181,7 +181,7 @@ test("one operation at a time, whatever the tab", async () => {
   await second.leave();
 });
 
-test("the host goes with the document", async () => {
+test("the host is closed with the document", async () => {
   fake.onHost = slowHost;
   const page = new Page();
   page.ask(authenticate());
@@ -191,7 +191,7 @@ test("the host goes with the document", async () => {
   assert.ok(fake.hosts[0]?.disconnected);
 });
 
-test("a document that goes before the hello leaves nothing behind", async () => {
+test("a document that goes before the hello leaves no host behind", async () => {
   fake.onHost = () => {};
   const page = new Page();
   page.ask(authenticate());
@@ -212,7 +212,7 @@ test("the page's cancel reaches the host, whose answer is waited for", async () 
   assert.equal(codeOf(port.sent.at(-1)), "REQUEST_CANCELLED");
 });
 
-test("a host that does not heed a cancel is left after two seconds", async () => {
+test("a host that ignores a cancel is closed after two seconds", async () => {
   fake.onHost = slowHost;
   const port = new Page().ask(authenticate());
   await settle();
@@ -226,7 +226,7 @@ test("a host that does not heed a cancel is left after two seconds", async () =>
   assert.ok(fake.hosts[0]?.disconnected);
 });
 
-test("another request's answer does not save a host that does not heed a cancel", async () => {
+test("another request's answer does not save a host that ignores a cancel", async () => {
   fake.onHost = (port) => {
     slowHost(port);
     port.onSent = () => {};
@@ -253,7 +253,7 @@ test("a cancel before the host has said hello ends it at once", async () => {
   assert.equal(codeOf(port.sent.at(-1)), "REQUEST_CANCELLED");
 });
 
-test("a request without a click says so; a site may once a minute", async () => {
+test("a request without a click is marked; a site may send one a minute", async () => {
   const page = new Page({ isActive: false });
   await page.get(authenticate());
   assert.equal(fake.hosts[0]?.sent[0].arguments.userActivation, false);
@@ -271,7 +271,7 @@ test("a request without a click says so; a site may once a minute", async () => 
 });
 
 /**
- * Have pages of origins ask without a click, one after the other.
+ * Send a request without a click from each origin, one after the other.
  *
  * @param {string[]} origins
  * @returns {Promise<boolean[]>} which of them were let through
@@ -313,7 +313,7 @@ for (const names of sites) {
   });
 }
 
-test("addresses are sites of their own, whatever they have in common", async () => {
+test("each IP address is a site of its own", async () => {
   const names = ["https://10.0.0.1", "https://11.0.0.1", "https://[fe80::1]"];
   assert.deepEqual(await askAll(names), [true, true, true]);
 });
@@ -329,7 +329,7 @@ test("all sites together have three windows a minute without a click", async () 
   assert.equal((await askAll(again)).filter(Boolean).length, 3);
 });
 
-test("a site that is refused does not use up what others have", async () => {
+test("a refused site does not count against others", async () => {
   const names = Array.from({ length: 9 }, (_, at) => `https://s${at}.service.example`);
   await askAll(names);
   assert.deepEqual(await askAll(["https://a.example", "https://b.example"]), [
@@ -338,7 +338,7 @@ test("a site that is refused does not use up what others have", async () => {
   ]);
 });
 
-test("one that is given up at once is counted, and opens no second window", async () => {
+test("a request that expires at once is counted, and opens no second window", async () => {
   fake.onHost = slowHost;
   const message = {
     action: "web-eid:authenticate",
@@ -357,7 +357,7 @@ test("one that is given up at once is counted, and opens no second window", asyn
   assert.equal(fake.hosts.length, 1);
 });
 
-test("a rate-limited request does not stay in the way", async () => {
+test("a rate-limited request does not block the next", async () => {
   const page = new Page({ isActive: false });
   await page.get(authenticate());
   await page.get(authenticate());
@@ -389,7 +389,7 @@ test("preparing again, anywhere, keeps the one host", async () => {
   assert.ok(fake.hosts[0]?.disconnected);
 });
 
-test("a prepared host that nobody uses goes after two minutes", async () => {
+test("an unused prepared host is closed after two minutes", async () => {
   const page = new Page();
   await page.get(prepare);
   mock.timers.tick(119_999);
@@ -407,20 +407,20 @@ test("a prepared host that has ended meanwhile is replaced", async () => {
   assert.equal(fake.hosts.length, 2);
 });
 
-test("a document that goes at once has nothing prepared", async () => {
+test("a document that goes at once leaves no prepared host", async () => {
   const page = new Page();
   page.ask(prepare);
   await page.leave();
   assert.equal(fake.hosts.filter(({ disconnected }) => !disconnected).length, 0);
 });
 
-test("prepare needs a document that a person has touched", async () => {
+test("prepare needs a document with user activation", async () => {
   const page = new Page({ hasBeenActive: false });
   assert.equal(codeOf(await page.get(prepare)), "ACTIVATION_REQUIRED");
   assert.equal(fake.hosts.length, 0);
 });
 
-test("prepare tells of a missing host, and the next authenticate too", async () => {
+test("prepare fails for a missing host, and the next authenticate too", async () => {
   fake.onHost = missingHost;
   const page = new Page();
   assert.equal(codeOf(await page.get(prepare)), "HOST_MISSING");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the extension is made of: manifest, words, pages.
+// The files of the extension: manifest, catalogues, pages.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -29,8 +29,8 @@ const files = (await readdir(ROOT, { recursive: true })).filter((name) =>
   /\.[a-z]+$/.test(name),
 );
 
-test("the manifest asks for no more than it needs", () => {
-  // Chromium has no `pkcs11`, and passes it over with a note for developers.
+test("the manifest has no permission that is not needed", () => {
+  // Chromium has no `pkcs11`, and ignores it with a warning for developers.
   assert.deepEqual(manifest.permissions, ["nativeMessaging", "pkcs11", "storage"]);
   for (const key of [
     "host_permissions",
@@ -56,7 +56,7 @@ test("the manifest serves both browsers with one background", () => {
   );
 });
 
-test("the manifest declares what the program is handed", () => {
+test("the manifest declares the data that the program gets", () => {
   const { gecko } = manifest.browser_specific_settings;
   assert.deepEqual(gecko.data_collection_permissions.required, [
     "authenticationInfo",
@@ -91,7 +91,7 @@ test("each file that the manifest names exists", async () => {
   for (const [, name = ""] of named) assert.ok(files.includes(name), name);
 });
 
-test("Finnish, Swedish and English say the same things", () => {
+test("the catalogues in Finnish, Swedish and English have the same messages", () => {
   assert.deepEqual([...languages].sort(), ["en", "fi", "sv"]);
   const { en = {}, ...others } = catalogues;
   for (const [language, catalogue] of Object.entries(others)) {
@@ -105,7 +105,7 @@ test("Finnish, Swedish and English say the same things", () => {
   }
 });
 
-test("the words are the authority's, and promise no personal identity code", () => {
+test("the terms are the authority's, and no text promises a personal identity code", () => {
   const words = JSON.stringify(catalogues);
   assert.doesNotMatch(words, /henkilötunnus|personbeteckning|personal identity code/i);
   for (const [language, term] of [
@@ -120,7 +120,7 @@ test("the words are the authority's, and promise no personal identity code", () 
   }
 });
 
-test("each text that is asked for exists, and each that exists is used", async () => {
+test("each text that is used exists, and each that exists is used", async () => {
   const sources = await Promise.all(
     files.filter((name) => /\.(?:js|html)$|^manifest\.json$/.test(name)).map(read),
   );
@@ -141,7 +141,7 @@ test("each text that is asked for exists, and each that exists is used", async (
   );
 });
 
-test("nothing is loaded from elsewhere, and nothing is built from text", async () => {
+test("nothing is loaded from elsewhere, and no markup or code is made of strings", async () => {
   for (const name of files.filter((file) => /\.(?:js|html|css)$/.test(file))) {
     const source = await read(name);
     assert.doesNotMatch(source, /(?:src|href)="(?:https?:)?\/\//, name);
@@ -154,16 +154,16 @@ test("nothing is loaded from elsewhere, and nothing is built from text", async (
   }
 });
 
-test("each code that the extension gives by itself has its sentence", async () => {
+test("each code of the extension has its message", async () => {
   const protocol = await readFile(new URL("../PROTOCOL.md", ROOT), "utf8");
   const rows = protocol.matchAll(/^\| (`[A-Z_`, ]+`) \| ([A-Z ]+) \|/gm);
-  const sentences = await read("shared/fault.js");
+  const messages = await read("shared/coded_error.js");
   for (const [, codes = "", givers = ""] of rows) {
     if (!/[EH]/.test(givers)) continue;
     for (const [code] of codes.matchAll(/[A-Z_]+/g)) {
-      // Two are only ever reasons, which have no sentence.
+      // These two are only reasons, which have no message.
       if (!["NO_READER", "NO_CARD"].includes(code)) {
-        assert.match(sentences, new RegExp(`^  ${code}: "`, "m"));
+        assert.match(messages, new RegExp(`^  ${code}: "`, "m"));
       }
     }
   }

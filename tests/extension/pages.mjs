@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Documents that ask the extension's background, over the fake browser. */
+/** Pages that send requests to the background, in the fake browser. */
 
 import { mock } from "node:test";
 
@@ -9,7 +9,7 @@ await import("../../extension/background/main.js");
 
 export const NONCE = "n".repeat(43) + "=";
 
-/** One document, as the browser and its content script see it. */
+/** A document with its content script. */
 export class Page {
   /** Those that have asked. @type {Set<Page>} */
   static all = new Set();
@@ -23,20 +23,20 @@ export class Page {
    * @param {number} [as.frameId]
    * @param {boolean} [as.isActive] whether a click has just happened
    * @param {boolean} [as.hasBeenActive]
-   * @param {boolean} [as.ancestorsAreOwn]
+   * @param {boolean} [as.ancestorsAreSameOrigin]
    */
   constructor(as = {}) {
     const { origin = "https://service.example", tab = 1, frameId = 0 } = as;
     this.sender = { origin, frameId, tab: { id: tab } };
-    this.seen = {
+    this.observed = {
       isActive: as.isActive ?? true,
       hasBeenActive: as.hasBeenActive ?? true,
-      ancestorsAreOwn: as.ancestorsAreOwn ?? true,
+      ancestorsAreSameOrigin: as.ancestorsAreSameOrigin ?? true,
     };
   }
 
   /**
-   * Ask, and wait for nothing.
+   * Send a request.
    *
    * @param {object} message
    * @returns {FakePort} whose `sent` is what the page gets
@@ -46,12 +46,12 @@ export class Page {
     this.#ports.push(port);
     Page.all.add(this);
     fake.onConnect.emit(port);
-    port.say({ text: JSON.stringify(message), ...this.seen });
+    port.say({ text: JSON.stringify(message), ...this.observed });
     return port;
   }
 
   /**
-   * Ask, and wait for what comes of it.
+   * Send a request, and wait for the final reply.
    *
    * @param {object} message
    * @returns {Promise<any>} the last reply
@@ -62,7 +62,7 @@ export class Page {
     return port.sent.at(-1);
   }
 
-  /** The tab is closed, or leaves the document. */
+  /** The document is destroyed. */
   async leave() {
     for (const port of this.#ports) if (!port.disconnected) port.leave();
     this.#ports = [];
@@ -93,7 +93,7 @@ export const webEidAuthenticate = (more = {}) => ({
   ...more,
 });
 
-/** Three documents, as the content script tells of them. */
+/** Three documents, as the content script announces them. */
 export const DOCUMENTS = ["a.txt", "b.pdf", "c.png"].map((name) => ({
   name,
   mediaType: "text/plain",
@@ -130,13 +130,13 @@ export const webEidSign = (more = {}) => ({
   ...more,
 });
 
-/** End each test with all pages gone, while its clock still runs. */
+/** Close all pages after each test, while the mock clock still runs. */
 export async function closeBrowser() {
   for (const page of Page.all) await page.leave();
   mock.timers.reset();
 }
 
-/** Begin each test as if the browser had been started with a good host. */
+/** Before each test: the browser has started with a good host. */
 export async function freshBrowser() {
   fake.onHost = goodHost;
   fake.topFrames.clear();

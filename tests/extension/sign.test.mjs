@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the background promises to pages that want something signed (PROTOCOL.md §1).
+// The background and requests to sign (PROTOCOL.md §1).
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
@@ -69,7 +69,7 @@ async function asked(message = sign()) {
   return { page, port };
 }
 
-test("the certificate for signing goes to the page as the host gives it", async () => {
+test("the page gets the host's signing certificate unchanged", async () => {
   const reply = await new Page().get({ ...certificate, options: { lang: "sv" } });
   assert.deepEqual(reply, {
     action: "kortilla:get-signing-certificate-success",
@@ -89,7 +89,7 @@ test("the certificate for signing goes to the page as the host gives it", async 
   ]);
 });
 
-test("documents are signed in order, with what the page chose", async () => {
+test("documents are signed in order, with the page's options", async () => {
   const options = {
     lang: "fi",
     hashFunction: "SHA-256",
@@ -116,13 +116,13 @@ test("documents are signed in order, with what the page chose", async () => {
   });
 });
 
-test("hashes are signed too", async () => {
+test("hashes are signed", async () => {
   const reply = await new Page().get(sign({ hashes: HASHES }));
   assert.equal(reply.signatures.length, 2);
   assert.deepEqual(host().sent[0].arguments.hashes, HASHES);
 });
 
-test("what is not in the protocol is refused, and starts no host", async () => {
+test("a request outside the protocol is refused, and starts no host", async () => {
   const page = new Page();
   const [document] = DOCUMENTS;
   const [hash] = HASHES;
@@ -168,7 +168,7 @@ test("what is not in the protocol is refused, and starts no host", async () => {
   assert.equal(fake.hosts.length, 0);
 });
 
-test("a name that may deceive goes on as it is: the host shows it", async () => {
+test("a deceptive name is passed on unchanged: the host escapes it", async () => {
   const long = "💌".repeat(255);
   const names = ["../../etc", "a\u202etxt.exe", "\u0000", " ", long, "a\nb"];
   const hashes = names.map((name) => ({ ...HASHES[0], name }));
@@ -179,7 +179,7 @@ test("a name that may deceive goes on as it is: the host shows it", async () => 
   );
 });
 
-test("progress has its numbers, when there are some", async () => {
+test("progress has its numbers, if any", async () => {
   const { port } = await asked();
   host().say({ id: "1", progress: "window-open" });
   host().say({ id: "1", progress: "receiving", done: 0, total: 120_000 });
@@ -238,7 +238,7 @@ test("each answer of the host makes room for a chunk", async () => {
   assert.ok(port.disconnected);
 });
 
-test("a port that floods is cut off, and its host with it", async () => {
+test("a port that sends too many chunks is disconnected, and its host too", async () => {
   const { port } = await asked();
   for (let number = 0; number < 9; number += 1) port.say({ chunk: chunk(0, number) });
   await settle();
@@ -283,7 +283,7 @@ test("a chunk has 32768 bytes at most, and nothing more goes to the host", async
   assert.deepEqual(passed(), [chunk(0, 0, "A".repeat(43_692))]);
 });
 
-test("a chunk before its request is cut off", async () => {
+test("a chunk before its request disconnects the port", async () => {
   const { FakePort } = await import("./fake_browser.mjs");
   const port = new FakePort(new Page().sender);
   fake.onConnect.emit(port);
@@ -292,7 +292,7 @@ test("a chunk before its request is cut off", async () => {
   assert.ok(port.disconnected);
 });
 
-test("chunks that were under way when the request ended are nobody's", async () => {
+test("chunks that arrive after the end of the request are dropped", async () => {
   const { port } = await asked();
   host().say({ id: "1", error: { code: "INVALID_ARGUMENT", message: "" } });
   port.say({ chunk: chunk(0, 0) });
@@ -320,7 +320,7 @@ test("the host goes with the document in the middle of the chunks", async () => 
   assert.equal((await new Page().get(sign())).signatures.length, 3);
 });
 
-test("signing and identifying keep each other out", async () => {
+test("signing and authenticating exclude each other", async () => {
   const { page } = await asked();
   const other = new Page({ tab: 2 });
   for (const message of [sign(), certificate, authenticate()]) {
@@ -352,7 +352,7 @@ test("a signing that follows the certificate needs no click, once", async () => 
   assert.deepEqual(activations(), [true, true, false]);
 });
 
-test("in both protocols a second try within the minute is not refused", async () => {
+test("in both protocols a second signing after a certificate is not refused", async () => {
   for (const [first, second] of [
     [certificate, sign()],
     [webEidCertificate, webEidSign()],
@@ -390,7 +390,7 @@ for (const [name, before] of unrelated) {
   });
 }
 
-test("a certificate is no click for anything but signing", async () => {
+test("a certificate replaces the click of a signing only", async () => {
   await new Page().get(certificate);
   fake.hosts.length = 0;
   await new Page({ isActive: false }).get(authenticate());
@@ -418,7 +418,7 @@ test("a prepared host signs", async () => {
   assert.equal(fake.hosts.length, 1);
 });
 
-// What a host may not give
+// Invalid results of a host
 
 const [first, second, third] = DOCUMENTS.map(({ name }) => signatureOf(name));
 const whole = {
@@ -502,7 +502,7 @@ for (const progress of [
   });
 }
 
-// What stops halfway, and what a window stays for
+// Interrupted signings, and windows that stay open
 
 const interrupted = {
   code: "SIGNING_INTERRUPTED",
@@ -514,7 +514,7 @@ const interrupted = {
   total: 3,
 };
 
-test("a signing that stops halfway tells which signatures there are", async () => {
+test("an interrupted signing gives the signatures that were made", async () => {
   const { port } = await asked();
   host().say({ id: "1", error: interrupted });
   await settle();
@@ -552,7 +552,7 @@ for (const change of [
   });
 }
 
-test("what the host tells besides reaches no page", async () => {
+test("other fields of the host's error reach no page", async () => {
   const { port } = await asked(authenticate());
   host().say({ id: "1", error: { ...interrupted, code: "CARD_ERROR" } });
   await settle();
@@ -563,7 +563,7 @@ test("what the host tells besides reaches no page", async () => {
   ]);
 });
 
-test("a window that says what went wrong stays after the answer", async () => {
+test("a window that shows an error stays after the answer", async () => {
   const { port } = await asked();
   host().say({ id: "1", error: interrupted });
   await settle();
@@ -577,7 +577,7 @@ test("a window that says what went wrong stays after the answer", async () => {
   assert.ok(port.disconnected, "the document is needed no more");
 });
 
-test("such a window goes with its document", async () => {
+test("a window that shows an error closes with its document", async () => {
   const { page } = await asked();
   host().say({ id: "1", error: interrupted });
   await settle();
@@ -585,7 +585,7 @@ test("such a window goes with its document", async () => {
   assert.ok(host().disconnected);
 });
 
-test("such a window makes room for the next operation, of any page", async () => {
+test("a window that shows an error makes room for the next operation of any page", async () => {
   await asked();
   host().say({ id: "1", error: interrupted });
   await settle();
@@ -599,7 +599,7 @@ test("such a window makes room for the next operation, of any page", async () =>
   await settle();
 });
 
-test("such a window outlives the page's cancel that came with it", async () => {
+test("a window that shows an error survives a cancel at the same time", async () => {
   const { port } = await asked();
   port.say({ cancel: true });
   host().say({ id: "1", error: interrupted });
@@ -609,7 +609,7 @@ test("such a window outlives the page's cancel that came with it", async () => {
   assert.equal(port.sent[0].error.signatures.length, 1);
 });
 
-test("an error that no window shows ends the host at once", async () => {
+test("an error without a window closes the host at once", async () => {
   for (const shown of [undefined, false, "yes"]) {
     await asked();
     host().say({ id: "1", error: { ...interrupted, shown } });
@@ -618,7 +618,7 @@ test("an error that no window shows ends the host at once", async () => {
   }
 });
 
-test("a page that stopped waiting does not hear of a window that stays", async () => {
+test("an expired page gets no second answer when the window stays", async () => {
   const { port } = await asked(
     webEidAuthenticate({ options: { userInteractionTimeout: 10 } }),
   );

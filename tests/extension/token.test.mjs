@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The card as the browser's own token: switched on and off, where the browser lets an
-// extension do that.
+// Switching the card on and off as the browser's own token.
 
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
@@ -25,7 +24,7 @@ test("it is off, on, and off again", async () => {
   assert.deepEqual(modules.done, ["install kortilla", "uninstall kortilla"]);
 });
 
-test("what is so already is left alone, since Firefox refuses to do it twice", async () => {
+test("a state that is so already is left alone: Firefox refuses the same twice", async () => {
   await switchToken("off");
   modules.installed = true; // from the command line, say
   await switchToken("on");
@@ -39,13 +38,13 @@ test("without a native manifest for this extension it is missing", async () => {
   assert.deepEqual(modules.done, []);
 });
 
-test("a module that can't be loaded is told, and stays off", async () => {
+test("a module that can't be loaded is an error, and stays off", async () => {
   modules.isSound = false;
   await assert.rejects(switchToken("on"));
   assert.equal(await tokenState(), "off");
 });
 
-test("a browser that has no such thing leaves it to the command line", async () => {
+test("a browser without the API leaves it to the command line", async () => {
   fake.giveNoModules();
   assert.equal(await tokenState(), "command");
   await switchToken("on");

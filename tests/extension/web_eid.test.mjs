@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the background promises to pages written for the Web eID library (PROTOCOL.md
-// §2).
+// The background and the page protocol of Web eID (PROTOCOL.md §2).
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -73,7 +72,7 @@ test("authenticate gives the token, and nothing else", async () => {
   assert.equal(fake.hosts[0]?.sent[0].arguments.lang, "fi");
 });
 
-test("what is wrong with a request has Web eID's code for it", async () => {
+test("an invalid request gets Web eID's code", async () => {
   const page = new Page();
   /** @type {[object, string][]} */
   const wrong = [
@@ -99,7 +98,7 @@ test("what is wrong with a request has Web eID's code for it", async () => {
   assert.equal(fake.hosts.length, 0);
 });
 
-test("any language may be asked for, and what is none is passed over", async () => {
+test("any lang is accepted, and an unknown one is ignored", async () => {
   for (const [lang, expected] of [
     ["fi", "fi"],
     ["SV", "sv"],
@@ -124,7 +123,7 @@ test("any language may be asked for, and what is none is passed over", async () 
   }
 });
 
-test("a library of the next generation is told what has to be newer", async () => {
+test("a library with a newer major version learns what has to be updated", async () => {
   for (const message of [
     status,
     webEidAuthenticate(),
@@ -145,7 +144,7 @@ test("an older library is served", async () => {
   assert.equal(reply.library, "1.0.0-beta.1");
 });
 
-test("a host that is too old is a mismatch on its side only", async () => {
+test("a host that is too old is the only part to update", async () => {
   fake.onHost = (port) => queueMicrotask(() => port.say({ version: "2.9.0+0" }));
   for (const message of [webEidAuthenticate(), status]) {
     const { error } = await new Page().get(message);
@@ -211,7 +210,7 @@ test("progress of a signing is not in this protocol", async () => {
   assert.deepEqual(port.sent, []);
 });
 
-test("another card than the one of the certificate is a plain failure", async () => {
+test("a card with another certificate is NATIVE_FATAL", async () => {
   fake.onHost = slowHost;
   const port = new Page().ask(webEidSign());
   await settle();
@@ -222,7 +221,7 @@ test("another card than the one of the certificate is a plain failure", async ()
   assert.equal(codeOf(port.sent[0]), "ERR_WEBEID_NATIVE_FATAL");
 });
 
-test("when the time of a signing is over its page hears it", async () => {
+test("a signing fails after the page's timeout", async () => {
   fake.onHost = slowHost;
   for (const message of [webEidCertificate, webEidSign()]) {
     const page = new Page();
@@ -237,7 +236,7 @@ test("when the time of a signing is over its page hears it", async () => {
   }
 });
 
-test("when its time is over the page hears it, and the host is told", async () => {
+test("after the page's timeout the page gets the failure, and the host an expire", async () => {
   fake.onHost = slowHost;
   const page = new Page();
   const port = page.ask(
@@ -259,7 +258,7 @@ test("when its time is over the page hears it, and the host is told", async () =
   assert.equal(port.sent.length, 1);
 });
 
-test("the time is the page's choice, else two minutes, at most an hour", async () => {
+test("the timeout is the page's, by default two minutes, at most an hour", async () => {
   fake.onHost = slowHost;
   /** @type {[unknown, number][]} */
   const patience = [
@@ -282,7 +281,7 @@ test("the time is the page's choice, else two minutes, at most an hour", async (
   }
 });
 
-test("a window that only says that time is over makes room", async () => {
+test("the window of an expired request makes room", async () => {
   fake.onHost = slowHost;
   const options = { userInteractionTimeout: 10 };
   const page = new Page();
@@ -299,7 +298,7 @@ test("a window that only says that time is over makes room", async () => {
   await page.leave();
 });
 
-test("a window that only says that time is over goes with the document", async () => {
+test("the window of an expired request closes with the document", async () => {
   fake.onHost = slowHost;
   const page = new Page();
   page.ask(webEidAuthenticate({ options: { userInteractionTimeout: 10 } }));
@@ -333,7 +332,7 @@ async function tableOfCodes() {
 
 const table = await tableOfCodes();
 
-test("there is a table of codes", () => assert.ok(table.length >= 12));
+test("PROTOCOL.md has a table of codes", () => assert.ok(table.length >= 12));
 
 for (const { code, theirs } of [
   ...table,

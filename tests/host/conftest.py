@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.mock_card.state import MockCardState
+from kortilla.testing.state import MockCardState
 from tests.host.process import make_environment
 
 MOCK_FOLDER = Path(".local/share/kortilla/mock-card")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.mock_card.files import locked
+from kortilla.testing.files import locked
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import own_arguments, running
 from tests.host.test_own_protocol import Script, tries

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.messaging.caller import Caller, CallerRefusedError
-from native_host.messaging.jobs import own_job
+from native_host.messaging.commands import own_command
 from native_host.mock_card.source import MockCardConnection
-from native_host.mock_card.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import (
     ORIGIN,
@@ -157,11 +157,11 @@ def test_no_web_page_gets_through_our_own_extension(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_the_guard_stands_before_the_job_itself(command: str) -> None:
+def test_the_guard_comes_before_the_command_itself(command: str) -> None:
     for arguments in ({}, {"page": FIREFOX_PAGE, "origin": ORIGIN}, {"more": 1}):
         for caller in (Caller(None), Caller(OTHER_ID), Caller(OWN_CALLER[1])):
             with pytest.raises(CallerRefusedError):
-                own_job(command, arguments, caller)
+                own_command(command, arguments, caller)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from kortilla import Trust, validate
+from kortilla.testing.state import MockCardState
 from native_host import VERSION, WEB_EID_VERSION
-from native_host.mock_card.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER, furnish
 from tests.host.process import (
     NONCE,

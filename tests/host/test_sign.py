@@ -37,14 +37,14 @@ WHO = {"origin": ORIGIN, "userActivation": True}
 
 #: The second signature fails as a card does that is pulled out.
 PULLED_AT_THE_SECOND = """
-from native_host.card.errors import CardRemoved
+from native_host.card.errors import CardRemovedError
 from native_host.card.fineid import FineidCard
 sign, count = FineidCard.sign, 0
 def once(self, *arguments):
     global count
     count += 1
     if count == 2:
-        raise CardRemoved("The card was taken out of the reader.")
+        raise CardRemovedError("The card was taken out of the reader.")
     return sign(self, *arguments)
 FineidCard.sign = once
 """

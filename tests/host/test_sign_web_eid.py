@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from native_host.mock_card.state import MockCardState
+from kortilla.testing.state import MockCardState
 from tests.host.conftest import MOCK_FOLDER, furnish
 from tests.host.process import ORIGIN, WEB_EID_CALLER, make_environment, running
 from tests.host.signing import b64, digest, pin2_tries, verify

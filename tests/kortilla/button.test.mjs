@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// What <kortilla-button> does without a browser; the rest is in tests/browser.
+// <kortilla-button> without a browser; the rest is in tests/browser.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ownAddress } from "../../kortilla/client/button.js";
+import { sameOriginAddress } from "../../kortilla/client/button.js";
 
 const ORIGIN = "https://service.example";
 
@@ -16,7 +16,7 @@ for (const [next, address] of [
   ["https://SERVICE.example:443/x", "https://service.example/x"],
 ]) {
   test(`"${next}" is a page of the service`, () => {
-    assert.equal(ownAddress(String(next), `${ORIGIN}/fi/`, ORIGIN), address);
+    assert.equal(sameOriginAddress(String(next), `${ORIGIN}/fi/`, ORIGIN), address);
   });
 }
 
@@ -38,7 +38,7 @@ for (const next of [
   "https://[",
 ]) {
   test(`${JSON.stringify(next)} is none`, () => {
-    assert.equal(ownAddress(next, `${ORIGIN}/fi/`, ORIGIN), null);
-    assert.equal(ownAddress(next, "data:text/html,x", "null"), null);
+    assert.equal(sameOriginAddress(next, `${ORIGIN}/fi/`, ORIGIN), null);
+    assert.equal(sameOriginAddress(next, "data:text/html,x", "null"), null);
   });
 }

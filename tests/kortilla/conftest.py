@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kortilla import Trust
-from native_host.mock_card.pytest_plugin import KortillaCard
-from native_host.mock_card.state import MockCardState
+from kortilla.testing import KortillaCard
+from kortilla.testing.state import MockCardState
 from tests.kortilla.demo_signer import Signer, issue
 from tests.kortilla.pki import CA, Leaf, key
 from tests.kortilla.redis_server import RedisServer, running_redis

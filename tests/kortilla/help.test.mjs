@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whoever has to install or update something is told what, and gets a link.
+// Errors that an installation or an update solves have a link.
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
@@ -9,7 +9,7 @@ import { isUnsupported } from "../../kortilla/client/help.js";
 import {
   NONCE,
   ORIGIN,
-  fault,
+  withCode,
   kortilla,
   page,
   playKortilla,
@@ -34,7 +34,7 @@ function browse(navigator) {
 }
 
 /**
- * @param {(options: import("../../kortilla/client/kortilla.js").Common) => Promise<unknown>} ask
+ * @param {(options: import("../../kortilla/client/kortilla.js").CommonOptions) => Promise<unknown>} ask
  * @param {Record<string, any>} [options]
  * @returns {Promise<any>} the error
  */
@@ -61,23 +61,23 @@ for (const [code, part] of [
     playKortilla((message) => reply(message, "failure", { error: { code } }));
     for (const lang of LANGUAGES) {
       const error = await authenticate({ lang });
-      assert.ok(fault(code)(error));
+      assert.ok(withCode(code)(error));
       assert.equal(error.help.url, new URL(`help/${lang}.html#${part}`, STATIC).href);
       assert.match(error.help.text, /^\p{Lu}[^.]+$/u);
     }
   });
 }
 
-test("no extension, in a browser that can have it", async () => {
+test("no extension in a supported browser", async () => {
   for (const userAgent of [FIREFOX, CHROMIUM]) {
     browse({ userAgent });
     const error = await authenticate();
-    assert.ok(fault("EXTENSION_MISSING")(error));
+    assert.ok(withCode("EXTENSION_MISSING")(error));
     assert.match(error.help.url, /#extension$/);
   }
 });
 
-test("no extension, in a browser that can't have it", async () => {
+test("no extension in an unsupported browser", async () => {
   const hashes = [{ name: "a", hash: "AAAA", hashFunction: "SHA-256" }];
   for (const userAgent of [SAFARI, ANDROID]) {
     browse({ userAgent });
@@ -85,27 +85,27 @@ test("no extension, in a browser that can't have it", async () => {
       await authenticate(),
       await failing((more) => kortilla.sign({ hashes, ...more })),
     ]) {
-      assert.ok(fault("BROWSER_UNSUPPORTED", /does not work in this browser/)(error));
+      assert.ok(withCode("BROWSER_UNSUPPORTED", /does not work in this browser/)(error));
       assert.match(error.help.url, /#browser$/);
     }
   }
 });
 
-test("a page without https leads to what that means", async () => {
+test("an insecure page links to the part on connections", async () => {
   page.isSecureContext = false;
   const error = await authenticate();
-  assert.ok(fault("CONTEXT_INSECURE")(error));
+  assert.ok(withCode("CONTEXT_INSECURE")(error));
   assert.match(error.help.url, /#connection$/);
 });
 
-test("what no installing helps with has no link", async () => {
+test("a code that no installation solves has no link", async () => {
   for (const code of ["USER_CANCELLED", "BUSY", "constructor", "FROM_THE_FUTURE"]) {
     playKortilla((message) => reply(message, "failure", { error: { code } }));
     assert.equal((await authenticate()).help, undefined);
   }
 });
 
-test("the service's own page takes the place of ours", async () => {
+test("the service's own help page replaces ours", async () => {
   playKortilla((message) =>
     reply(message, "failure", { error: { code: "HOST_MISSING" } }),
   );
@@ -129,7 +129,7 @@ test("a link is never a script", async () => {
   }
 });
 
-test("status names the problem in words, and asks for nothing that starts", async () => {
+test("status describes the problem, and starts nothing", async () => {
   browse({ userAgent: FIREFOX });
   const nothing = kortilla.status({ lang: "sv" });
   await wait(1000);
@@ -153,7 +153,7 @@ test("status names the problem in words, and asks for nothing that starts", asyn
   assert.deepEqual([...actions], ["kortilla:status"]);
 });
 
-test("status of a page without https, and of a telephone", async () => {
+test("status of an insecure page, and of a telephone", async () => {
   page.isSecureContext = false;
   assert.equal((await kortilla.status()).problem, "CONTEXT_INSECURE");
   page.isSecureContext = true;
@@ -187,7 +187,7 @@ for (const [name, unsupported, browser] of /** @type {[string, boolean, any][]} 
 /** @param {string} lang */
 const helpPage = (lang) => readFileSync(new URL(`help/${lang}.html`, STATIC), "utf8");
 
-test("each help page has each part, nothing that runs, and nothing from elsewhere", () => {
+test("each help page has each part, no script, and nothing from elsewhere", () => {
   const parts = ["program", "extension", "update", "browser", "connection"];
   for (const lang of LANGUAGES) {
     const text = helpPage(lang);
@@ -216,7 +216,7 @@ test("the commands on the help pages are the README's, and the same in each", ()
   }
 });
 
-test("each language has each short text, and none says more than it may", async () => {
+test("each language has each short text, and none says too much", async () => {
   const files = readdirSync(new URL("labels", STATIC));
   assert.deepEqual(files.sort(), LANGUAGES.map((lang) => `${lang}.js`).sort());
   const tables = await Promise.all(
@@ -230,7 +230,7 @@ test("each language has each short text, and none says more than it may", async 
     assert.deepEqual(Object.keys(labels), Object.keys(tables[0]));
     for (const [key, text] of Object.entries(labels)) {
       assert.ok(text.trim(), key);
-      // The button identifies; nothing in it may sound like signing.
+      // The button logs in; no text of it may sound like signing.
       assert.doesNotMatch(text, /PIN2|allekirj|signa|underteckn|\bsign\b|henkilötunn/i);
     }
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the page client promises to a page that has a person identify themselves.
+// The page client and logins.
 
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
@@ -8,7 +8,7 @@ import {
   NONCE,
   TOKEN,
   asked,
-  fault,
+  withCode,
   kortilla,
   page,
   playKortilla,
@@ -17,7 +17,7 @@ import {
   wait,
 } from "./page.mjs";
 
-test("authenticate returns the token and tells the progress", async () => {
+test("authenticate returns the token and reports the progress", async () => {
   playKortilla((message) => {
     if (message.action !== "kortilla:authenticate") return;
     reply(message, "progress", { progress: "window-open" });
@@ -45,7 +45,7 @@ test("authenticate returns the token and tells the progress", async () => {
   assert.match(request.id, /^[A-Za-z0-9_-]{1,64}$/);
 });
 
-test("the page's language is taken where none is given", async () => {
+test("the default language is the page's", async () => {
   playKortilla((message) => reply(message, "success", TOKEN));
   await kortilla.authenticate({ nonce: NONCE });
   assert.deepEqual(asked("kortilla:authenticate")[0].options, { lang: "fi" });
@@ -63,12 +63,12 @@ test("a failure has the extension's code and a text in the language", async () =
   ])) {
     await assert.rejects(
       kortilla.authenticate({ nonce: NONCE, lang }),
-      fault("HOST_MISSING", text),
+      withCode("HOST_MISSING", text),
     );
   }
 });
 
-test("the reason of a cancellation is told too", async () => {
+test("the error has the reason of a cancellation", async () => {
   playKortilla((message) =>
     reply(message, "failure", {
       error: { code: "USER_CANCELLED", message: "x", reason: "NO_READER" },
@@ -76,7 +76,7 @@ test("the reason of a cancellation is told too", async () => {
   );
   await assert.rejects(kortilla.authenticate({ nonce: NONCE, lang: "en" }), (error) => {
     assert.equal(/** @type {any} */ (error).reason, "NO_READER");
-    return fault("USER_CANCELLED", /You cancelled.*No card reader was found/)(error);
+    return withCode("USER_CANCELLED", /You cancelled.*No card reader was found/)(error);
   });
 });
 
@@ -86,11 +86,11 @@ test("a code that a later version gives is kept", async () => {
   );
   await assert.rejects(
     kortilla.authenticate({ nonce: NONCE, lang: "en" }),
-    fault("FROM_THE_FUTURE", /unexpected/),
+    withCode("FROM_THE_FUTURE", /unexpected/),
   );
 });
 
-test("answers to others, and of other windows, are not taken", async () => {
+test("answers to other requests, and of other windows, are ignored", async () => {
   playKortilla((message) => {
     if (message.action !== "kortilla:authenticate") return;
     reply({ ...message, id: "other" }, "success", { algorithm: "of another id" });
@@ -103,10 +103,10 @@ test("answers to others, and of other windows, are not taken", async () => {
   assert.deepEqual(await kortilla.authenticate({ nonce: NONCE }), TOKEN);
 });
 
-test("no extension: said after two seconds", async () => {
+test("without an extension, the error comes after two seconds", async () => {
   const rejected = assert.rejects(
     kortilla.authenticate({ nonce: NONCE, lang: "en" }),
-    fault("EXTENSION_MISSING", /does not have Kortilla/),
+    withCode("EXTENSION_MISSING", /does not have Kortilla/),
   );
   await wait(2000);
   await rejected;
@@ -122,23 +122,23 @@ test("a content script that comes late is found", async () => {
   assert.equal(asked("kortilla:authenticate").length, 1);
 });
 
-test("an extension that falls silent is noticed", async () => {
+test("an extension that falls silent is EXTENSION_UNAVAILABLE", async () => {
   page.extension = (message) => {
     if (message.action === "kortilla:status") reply(message, "ack", {});
   };
   const rejected = assert.rejects(
     kortilla.authenticate({ nonce: NONCE }),
-    fault("EXTENSION_UNAVAILABLE"),
+    withCode("EXTENSION_UNAVAILABLE"),
   );
   await wait(1000);
   await rejected;
 });
 
-test("nobody waits longer than the challenge is valid", async () => {
+test("a login expires with its challenge", async () => {
   playKortilla(() => {});
   const rejected = assert.rejects(
     kortilla.authenticate({ nonce: NONCE }),
-    fault("REQUEST_EXPIRED"),
+    withCode("REQUEST_EXPIRED"),
   );
   await settle();
   mock.timers.tick(300_000);
@@ -146,12 +146,12 @@ test("nobody waits longer than the challenge is valid", async () => {
   assert.equal(asked("kortilla:cancel")[0].id, asked("kortilla:authenticate")[0].id);
 });
 
-test("the signal calls a request off", async () => {
+test("the signal aborts a request", async () => {
   playKortilla(() => {});
   const controller = new AbortController();
   const rejected = assert.rejects(
     kortilla.authenticate({ nonce: NONCE, signal: controller.signal }),
-    fault("REQUEST_CANCELLED"),
+    withCode("REQUEST_CANCELLED"),
   );
   await settle();
   controller.abort();
@@ -161,27 +161,27 @@ test("the signal calls a request off", async () => {
   ]);
 });
 
-test("a signal that was used before asks nobody", async () => {
+test("with an aborted signal no request is sent", async () => {
   playKortilla(() => {});
   await assert.rejects(
     kortilla.authenticate({ nonce: NONCE, signal: AbortSignal.abort() }),
-    fault("REQUEST_CANCELLED"),
+    withCode("REQUEST_CANCELLED"),
   );
   assert.deepEqual(page.asked, []);
 });
 
-test("a page without https is told so", async () => {
+test("an insecure page is CONTEXT_INSECURE", async () => {
   page.isSecureContext = false;
   await assert.rejects(
     kortilla.authenticate({ nonce: NONCE }),
-    fault("CONTEXT_INSECURE"),
+    withCode("CONTEXT_INSECURE"),
   );
   assert.deepEqual(page.asked, []);
 });
 
 // prepare and status
 
-test("prepare starts the host, and is no error where nothing is there", async () => {
+test("prepare starts the host, and is no error without an extension", async () => {
   const nothing = kortilla.prepare();
   await wait(1000);
   assert.equal(await nothing, false);
@@ -197,7 +197,7 @@ test("a prepare that the extension refuses is no error", async () => {
   assert.equal(await kortilla.prepare(), false);
 });
 
-test("a person who comes near a button prepares once", async () => {
+test("several events at a button prepare once", async () => {
   playKortilla((message) => reply(message, "success", {}));
   const button = new EventTarget();
   const detach = kortilla.prepareOn(button);
@@ -235,13 +235,13 @@ test("status says what is there", async () => {
 
 test("an extension that falls silent during a status has a code of the protocol", async () => {
   playKortilla(() => {});
-  const rejected = assert.rejects(kortilla.status(), fault("EXTENSION_UNAVAILABLE"));
+  const rejected = assert.rejects(kortilla.status(), withCode("EXTENSION_UNAVAILABLE"));
   await settle();
   mock.timers.tick(15_000);
   await rejected;
 });
 
-test("what a page's onProgress throws stops nothing", async () => {
+test("an error of the page's onProgress does not stop the login", async () => {
   const told = mock.method(console, "error", () => {});
   playKortilla((message) => {
     if (message.action !== "kortilla:authenticate") return;
@@ -307,7 +307,7 @@ test("login fetches the challenge and hands the token over", async () => {
   ]);
 });
 
-test("what the service says is told to the person", async () => {
+test("the error has the service's text", async () => {
   playKortilla((message) => reply(message, "success", TOKEN));
   playService((path) =>
     path === "/auth/challenge"
@@ -317,17 +317,17 @@ test("what the service says is told to the person", async () => {
           { status: 403 },
         ),
   );
-  await assert.rejects(login(), fault("CERTIFICATE_EXPIRED", /^Certifikatet har gått ut\.$/));
+  await assert.rejects(login(), withCode("CERTIFICATE_EXPIRED", /^Certifikatet har gått ut\.$/));
 });
 
 test("a service that is not there, or broken", async () => {
   playKortilla((message) => reply(message, "success", TOKEN));
   playService(() => Promise.reject(new TypeError("no network")));
-  await assert.rejects(login(), fault("NETWORK_FAILED"));
+  await assert.rejects(login(), withCode("NETWORK_FAILED"));
   playService(() => new Response("<h1>Bad gateway</h1>", { status: 502 }));
-  await assert.rejects(login(), fault("SERVICE_FAILED"));
+  await assert.rejects(login(), withCode("SERVICE_FAILED"));
   playService(() => new Response("not JSON"));
-  await assert.rejects(login(), fault("SERVICE_FAILED"));
+  await assert.rejects(login(), withCode("SERVICE_FAILED"));
 });
 
 test("a service that never answers", async () => {
@@ -337,13 +337,13 @@ test("a service that never answers", async () => {
         signal?.addEventListener("abort", () => reject(signal.reason));
       }),
   );
-  const rejected = assert.rejects(login(), fault("NETWORK_FAILED"));
+  const rejected = assert.rejects(login(), withCode("NETWORK_FAILED"));
   await settle();
   mock.timers.tick(15_000);
   await rejected;
 });
 
-test("routes are found with and without a slash at the end", async () => {
+test("base works with and without a slash at the end", async () => {
   playKortilla((message) => reply(message, "success", TOKEN));
   /** @type {string[]} */
   const paths = [];
@@ -355,7 +355,7 @@ test("routes are found with and without a slash at the end", async () => {
   assert.deepEqual(paths, ["/auth/challenge", "/auth/login"]);
 });
 
-test("no token is handed to another origin, nor a challenge taken from it", async () => {
+test("another origin gets no request", async () => {
   playKortilla((message) => reply(message, "success", TOKEN));
   const fetched = mock.method(globalThis, "fetch", async () => Response.json({}));
   for (const base of ["https://other.example/auth/", "//other.example/", "data:,"]) {
@@ -371,13 +371,13 @@ test("no token is handed to another origin, nor a challenge taken from it", asyn
   assert.deepEqual(page.asked, []);
 });
 
-test("a service without a challenge is one with a fault", async () => {
+test("a challenge without a nonce is SERVICE_FAILED", async () => {
   playService(() => Response.json({ nonce: 5 }));
-  await assert.rejects(login(), fault("SERVICE_FAILED"));
+  await assert.rejects(login(), withCode("SERVICE_FAILED"));
 });
 
 for (const where of ["challenge", "login"]) {
-  test(`the signal calls a login off that waits for the route ${where}`, async () => {
+  test(`the signal aborts a login that waits for the route ${where}`, async () => {
     playKortilla((message) => reply(message, "success", TOKEN));
     const controller = new AbortController();
     playService((path, _body, { signal }) =>
@@ -391,7 +391,7 @@ for (const where of ["challenge", "login"]) {
     const { signal } = controller;
     await assert.rejects(
       kortilla.login({ base: "/auth/", signal }),
-      fault("REQUEST_CANCELLED"),
+      withCode("REQUEST_CANCELLED"),
     );
   });
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The page client as a package of npm: what is in it, and that others can use it.
+// The page client as an npm package: its content, and its use.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -32,7 +32,7 @@ let tarball;
  * @param {{cwd?: string, env?: Record<string, string>}} [options]
  */
 function run(command, words, { cwd = consumer, env = {} } = {}) {
-  // Its own cache, and nothing asked of a network.
+  // Its own cache, and no network.
   const offline = { npm_config_cache: join(folder, "cache"), npm_config_offline: "true" };
   const ran = spawnSync(command, words, {
     cwd,
@@ -43,7 +43,7 @@ function run(command, words, { cwd = consumer, env = {} } = {}) {
   return { code: ran.status, output: ran.stdout, told: ran.stdout + ran.stderr };
 }
 
-// A copy: other tests serve the files themselves meanwhile.
+// A copy: other tests serve the original files meanwhile.
 before(() => {
   cpSync(join(ROOT, "kortilla/client"), sources, { recursive: true });
   cpSync(join(ROOT, "LICENSE"), join(folder, "LICENSE"));
@@ -71,11 +71,11 @@ test("it has the project's name, version and licence, and needs nothing", () => 
   for (const kind of ["dependencies", "peerDependencies", "optionalDependencies"]) {
     assert.equal(manifest[kind], undefined);
   }
-  // Nothing runs where it is installed.
+  // No script runs at installation.
   assert.deepEqual(Object.keys(manifest.scripts), ["prepack", "postpack"]);
 });
 
-test("every module, text and help page is in it, the licence, types, and nothing else", () => {
+test("it has all modules, texts, help pages, types and the licence, and nothing else", () => {
   const listed = run("tar", ["-tzf", tarball]).output.trim().split("\n");
   const names = listed.map((name) => name.replace(/^package\//, "")).sort();
   const ours = readdirSync(join(ROOT, "kortilla/client"), { recursive: true })
@@ -100,7 +100,7 @@ test("packing leaves nothing behind", () => {
   assert.ok(!names.includes("types") && !names.includes("LICENSE"), String(names));
 });
 
-test("without TypeScript it is said what to do, and nothing is left half made", () => {
+test("without TypeScript packing says what to do, and leaves no files behind", () => {
   const packed = run(process.execPath, ["pack.mjs", "make"], {
     cwd: sources,
     env: { PATH: "" },
@@ -111,7 +111,7 @@ test("without TypeScript it is said what to do, and nothing is left half made", 
   assert.ok(!readdirSync(sources).includes("LICENSE"));
 });
 
-test("a server that has no document can load it", () => {
+test("a server without a document can load it", () => {
   writeFileSync(
     join(consumer, "server.js"),
     `import { kortilla, KortillaError } from "kortilla";
@@ -126,7 +126,7 @@ test("a server that has no document can load it", () => {
   );
 });
 
-test("in a page it asks the extension", () => {
+test("in a page it sends requests to the extension", () => {
   writeFileSync(
     join(consumer, "page.js"),
     `import { kortilla } from "kortilla";

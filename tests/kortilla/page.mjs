@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A page with a fake window, a page client of its own for each test, and extensions
-// that are played.
+// A page with a fake window and fake extensions, and a new page client for each test.
 
 import assert from "node:assert/strict";
 import { beforeEach, mock } from "node:test";
@@ -31,7 +30,14 @@ export const SIGNED = { certificate: "AAAA", signatures: [SIGNATURE] };
 
 /** @typedef {Record<string, any>} Message */
 
-/** The page's window, with whatever extension listens in it. */
+// On the mock clock: Node's mock timers do not cover AbortSignal.timeout.
+AbortSignal.timeout = (ms) => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), ms);
+  return controller.signal;
+};
+
+/** The page's window, in which an extension listens. */
 class FakeWindow extends EventTarget {
   isSecureContext = true;
   /** Everything the page asked. @type {Message[]} */
@@ -50,7 +56,7 @@ class FakeWindow extends EventTarget {
   }
 
   /**
-   * What a content script posts. Comes later, as in a browser.
+   * A content script posts a message, which arrives asynchronously as in a browser.
    *
    * @param {unknown} data
    * @param {unknown} [source]
@@ -76,23 +82,23 @@ beforeEach(async () => {
   page = new FakeWindow();
   Object.assign(globalThis, {
     window: page,
-    // Its modules come from the disk, as those of a page from there do.
+    // The modules are loaded from the disk.
     location: { origin: ORIGIN, href: `${ORIGIN}/fi/`, protocol: "file:" },
     document: { documentElement: { lang: "fi" }, baseURI: `${ORIGIN}/fi/` },
   });
-  // Each test has a module of its own, as each page has.
+  // Each test has its own instance of the module, as each page has.
   const copy = `../../kortilla/client/kortilla.js?${copies++}`;
   ({ kortilla } = await import(copy));
   mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
 });
 
-/** Let everything run that is not waiting for the clock. */
+/** Let all pending work run that does not wait for a timer. */
 export async function settle() {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /**
- * Let the clock run, in steps, as each may begin another wait.
+ * Advance the clock in steps, because a timer may start another.
  *
  * @param {number} milliseconds
  */
@@ -105,7 +111,7 @@ export async function wait(milliseconds) {
 }
 
 /**
- * Kortilla's extension: acknowledges, and hands the request to `handle`.
+ * Install Kortilla's extension, which acknowledges requests and calls `handle`.
  *
  * @param {(message: Message) => void} handle
  */
@@ -136,7 +142,7 @@ export function asked(action) {
  * @param {RegExp} [text]
  * @returns {(error: any) => boolean}
  */
-export function fault(code, text = /\.$/) {
+export function withCode(code, text = /\.$/) {
   return (error) => {
     assert.equal(error.name, "KortillaError");
     assert.equal(error.code, code);
@@ -146,7 +152,7 @@ export function fault(code, text = /\.$/) {
 }
 
 /**
- * The published Web eID extension.
+ * Install the published Web eID extension, which does the same.
  *
  * @param {(message: Message) => void} handle
  */

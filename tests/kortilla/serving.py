@@ -145,7 +145,7 @@ def set_up_django(service: LoginService, options: dict[str, Any]) -> None:
             "django.middleware.security.SecurityMiddleware",
             "django.middleware.common.CommonMiddleware",
             "django.middleware.csrf.CsrfViewMiddleware",
-            "kortilla.django.StoreAwayMiddleware",
+            "kortilla.django.StoreUnavailableMiddleware",
         ],
         ROOT_URLCONF=addresses,
         SECRET_KEY="x",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the page client promises to a page that has something signed.
+// The page client and signing.
 
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
@@ -9,7 +9,7 @@ import {
   NONCE,
   SIGNED,
   asked,
-  fault,
+  withCode,
   kortilla,
   page,
   playKortilla,
@@ -21,7 +21,7 @@ import {
 
 const HASHES = [{ name: "a.txt", hash: "AAAA", hashFunction: "SHA-384" }];
 
-test("documents go to the extension as Blobs, whatever they came as", async () => {
+test("documents of each type go to the extension as Blobs", async () => {
   playKortilla((message) => reply(message, "success", { ...SIGNED, more: 1 }));
   const bytes = new TextEncoder().encode("content");
   const buffer = new TextEncoder().encode("xcontentx");
@@ -66,7 +66,7 @@ test("documents go to the extension as Blobs, whatever they came as", async () =
   }
 });
 
-test("hashes go to the extension with what the page chose", async () => {
+test("hashes go to the extension with the page's options", async () => {
   playKortilla((message) => reply(message, "success", SIGNED));
   const choices = {
     certificate: "AAAA",
@@ -82,7 +82,7 @@ test("hashes go to the extension with what the page chose", async () => {
   });
 });
 
-test("progress of a signing has its numbers, when there are some", async () => {
+test("progress of a signing has its numbers, if any", async () => {
   playKortilla((message) => {
     if (message.action !== "kortilla:sign") return;
     reply(message, "progress", { progress: "window-open" });
@@ -118,7 +118,7 @@ test("the certificate for signing comes with what it can sign", async () => {
   assert.deepEqual(await kortilla.getSigningCertificate(), certificate);
 });
 
-test("a signing that stops halfway hands over the signatures that were made", async () => {
+test("an interrupted signing returns the signatures that were made", async () => {
   playKortilla((message) =>
     reply(message, "failure", {
       error: {
@@ -135,7 +135,7 @@ test("a signing that stops halfway hands over the signatures that were made", as
     assert.deepEqual({ signatures, certificate }, SIGNED);
     assert.equal(total, 3);
     assert.equal(reason, "CARD_REMOVED");
-    return fault("SIGNING_INTERRUPTED", /halfway.*taken out of the reader/)(error);
+    return withCode("SIGNING_INTERRUPTED", /halfway.*taken out of the reader/)(error);
   });
 });
 
@@ -146,13 +146,13 @@ for (const [code, login, sign] of /** @type {[string, RegExp, RegExp][]} */ ([
 ])) {
   test(`${code} has other words for signing than for identifying`, async () => {
     playKortilla((message) => reply(message, "failure", { error: { code } }));
-    await assert.rejects(kortilla.authenticate({ nonce: NONCE }), fault(code, login));
-    await assert.rejects(kortilla.sign({ hashes: HASHES }), fault(code, sign));
-    await assert.rejects(kortilla.getSigningCertificate(), fault(code, sign));
+    await assert.rejects(kortilla.authenticate({ nonce: NONCE }), withCode(code, login));
+    await assert.rejects(kortilla.sign({ hashes: HASHES }), withCode(code, sign));
+    await assert.rejects(kortilla.getSigningCertificate(), withCode(code, sign));
   });
 }
 
-test("what is in a buffer when it is given is what is signed", async () => {
+test("a later change of a buffer does not change what is signed", async () => {
   playKortilla((message) => reply(message, "success", SIGNED));
   const bytes = new TextEncoder().encode("agreed");
   const signing = kortilla.sign({ documents: [{ name: "a", bytes }] });
@@ -161,15 +161,15 @@ test("what is in a buffer when it is given is what is signed", async () => {
   assert.equal(await asked("kortilla:sign")[0].documents[0].bytes.text(), "agreed");
 });
 
-test("an extension that is too old to sign is told of", async () => {
+test("an extension that is too old to sign is UNKNOWN_COMMAND", async () => {
   playKortilla((message) =>
     reply(message, "failure", { error: { code: "UNKNOWN_COMMAND" } }),
   );
-  const rejected = fault("UNKNOWN_COMMAND", /liian vanha/);
+  const rejected = withCode("UNKNOWN_COMMAND", /liian vanha/);
   await assert.rejects(kortilla.sign({ hashes: HASHES }), rejected);
 });
 
-test("nobody is hurried who signs", async () => {
+test("a signing has no time limit", async () => {
   /** @type {Message | undefined} */
   let request;
   playKortilla((message) => {
@@ -183,12 +183,12 @@ test("nobody is hurried who signs", async () => {
   assert.deepEqual(await signed, SIGNED);
 });
 
-test("the signal calls a signing off", async () => {
+test("the signal aborts a signing", async () => {
   playKortilla(() => {});
   const controller = new AbortController();
   const rejected = assert.rejects(
     kortilla.sign({ hashes: HASHES, signal: controller.signal }),
-    fault("REQUEST_CANCELLED", /Allekirjoittaminen/),
+    withCode("REQUEST_CANCELLED", /Allekirjoittaminen/),
   );
   await settle();
   controller.abort();
@@ -198,21 +198,21 @@ test("the signal calls a signing off", async () => {
   ]);
 });
 
-test("a page without https can't sign, and asks nobody", async () => {
+test("an insecure page can't sign, and sends no request", async () => {
   page.isSecureContext = false;
-  await assert.rejects(kortilla.sign({ hashes: HASHES }), fault("CONTEXT_INSECURE"));
+  await assert.rejects(kortilla.sign({ hashes: HASHES }), withCode("CONTEXT_INSECURE"));
   assert.deepEqual(page.asked, []);
 });
 
-test("what is no document is refused before anybody is asked to sign", async () => {
+test("an invalid document is refused before any request", async () => {
   playKortilla(() => {});
   for (const bytes of ["text", 5, [1, 2], null, undefined, {}]) {
     const documents = [{ name: "a", bytes: /** @type {any} */ (bytes) }];
-    await assert.rejects(kortilla.sign({ documents }), fault("INVALID_ARGUMENT"));
+    await assert.rejects(kortilla.sign({ documents }), withCode("INVALID_ARGUMENT"));
   }
   for (const documents of [5, {}, { length: 1, 0: new Blob() }]) {
     const asking = kortilla.sign({ documents: /** @type {any} */ (documents) });
-    await assert.rejects(asking, fault("INVALID_ARGUMENT"));
+    await assert.rejects(asking, withCode("INVALID_ARGUMENT"));
   }
   assert.deepEqual(asked("kortilla:sign"), []);
 });

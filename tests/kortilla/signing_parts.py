@@ -18,7 +18,7 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from kortilla import Trust
 from kortilla.signing.pades import prepare_pdf
 from kortilla.signing.state import PreparedSignature
-from native_host.mock_card.pytest_plugin import KortillaCard
+from kortilla.testing import KortillaCard
 from tests.kortilla.pki import NOW, ORIGIN, Leaf
 
 HASHES: dict[str, hashes.HashAlgorithm] = {

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from native_host.mock_card.pytest_plugin import KortillaCard
+from kortilla.testing import KortillaCard
 from tests.kortilla.browser import COOKIE, Browser, code, log_in
 from tests.kortilla.pki import ORIGIN, SATU, Leaf
 from tests.kortilla.redis_server import RedisServer

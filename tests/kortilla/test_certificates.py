@@ -140,7 +140,7 @@ async def test_a_subject_that_is_not_a_person_with_a_satu(
 
 
 async def test_an_issuer_that_is_not_configured(trust: Trust) -> None:
-    stranger = CA.create("SPECIMEN ForeignPeerError CA")
+    stranger = CA.create("SPECIMEN Other CA")
     with pytest.raises(CertificateNotTrustedError):
         await check(stranger.issue(key("P-384")).token(), trust)
 
@@ -304,7 +304,7 @@ async def test_nobody_is_asked_about_an_untrusted_certificate(trust: Trust) -> N
     checker = Checker()
     with pytest.raises(CertificateNotTrustedError):
         await validate(
-            CA.create("SPECIMEN ForeignPeerError CA").issue(key("P-384")).token(),
+            CA.create("SPECIMEN Other CA").issue(key("P-384")).token(),
             origin=ORIGIN,
             nonce=NONCE,
             trust=trust,

@@ -13,7 +13,7 @@ from kortilla.errors import (
     ChallengeNonceNotFoundError,
     StoreUnavailableError,
 )
-from kortilla.web.challenge import Challenges, MemoryChallengeStore, Spent
+from kortilla.web.challenge import Challenges, MemoryChallengeStore, ReplayCache
 from tests.kortilla.pki import NOW
 
 
@@ -162,7 +162,7 @@ async def test_a_nonce_is_asked_for_once_whatever_the_store_says(clock: Clock) -
 
 
 def test_what_is_spent_is_bounded_and_forgotten(clock: Clock) -> None:
-    spent = Spent(capacity=10, clock=clock)
+    spent = ReplayCache(capacity=10, clock=clock)
     for n in range(25):
         spent.add(str(n))
     assert len(spent) == 10

@@ -20,9 +20,9 @@ from asn1crypto import x509
 
 from kortilla import LoginService, RelyingPartyError, Trust, errors, validate
 from kortilla.revocation import CertificatePath
-from native_host.mock_card.authority import make_satu
-from native_host.mock_card.pytest_plugin import KortillaCard
-from native_host.mock_card.state import MockCardState
+from kortilla.testing import KortillaCard
+from kortilla.testing.authority import make_satu
+from kortilla.testing.state import MockCardState
 from tests.kortilla.browser import Browser
 from tests.kortilla.pki import CA, NONCE, NOW, ORIGIN, SIGNATURE, Leaf, key, subject
 from tests.kortilla.signing_parts import make_pdf

@@ -9,12 +9,9 @@ from typing import Any
 import pytest
 
 from kortilla import Trust, validate
-from kortilla.errors import (
-    TrustConfigurationError,
-    UserCertificateWrongPurposeError,
-)
+from kortilla.errors import TrustConfigurationError, UserCertificateWrongPurposeError
+from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.state import MockCardState
 from tests.kortilla.pki import NONCE, ORIGIN
 
 # profile → token algorithm, hash, algorithm byte of MSE, signature length

@@ -17,11 +17,7 @@ from kortilla.errors import (
     ChallengeNonceNotFoundError,
     StoreUnavailableError,
 )
-from kortilla.redis import (
-    RedisChallengeStore,
-    RedisSessionStore,
-    RedisStores,
-)
+from kortilla.redis import RedisChallengeStore, RedisSessionStore, RedisStores
 from kortilla.web.challenge import Challenges
 from kortilla.web.http import Headers, Request
 from kortilla.web.routes import LoginRoutes
@@ -289,7 +285,7 @@ async def post(
         yield json.dumps(content).encode()
 
     given = {"Origin": ORIGIN, "Content-Type": "application/json", "Cookie": cookie}
-    answer = await routes.answer(Request("POST", path, Headers(given.items()), body()))
+    answer = await routes.handle(Request("POST", path, Headers(given.items()), body()))
     return answer.status, json.loads(answer.body), dict(answer.headers)
 
 

@@ -22,7 +22,7 @@ from kortilla.errors import (
     UserCertificateWrongPurposeError,
 )
 from kortilla.revocation import CertificatePath
-from native_host.mock_card.pytest_plugin import KortillaCard
+from kortilla.testing import KortillaCard
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, ORIGIN, SATU, Leaf, key
 

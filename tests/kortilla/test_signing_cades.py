@@ -24,7 +24,7 @@ from kortilla.signing import Digest
 from kortilla.signing.cades import MAX_FILE_BYTES, finish_file, prepare_file
 from kortilla.signing.pades import finish_pdf
 from kortilla.signing.state import PreparedSignature
-from native_host.mock_card.pytest_plugin import KortillaCard
+from kortilla.testing import KortillaCard
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, Leaf, key
 from tests.kortilla.signing_parts import (

@@ -22,12 +22,7 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from kortilla import Trust
 from kortilla.errors import DocumentNotSignableError
-from kortilla.signing.pades import (
-    MAX_PDF_BYTES,
-    Appearance,
-    finish_pdf,
-    prepare_pdf,
-)
+from kortilla.signing.pades import MAX_PDF_BYTES, Appearance, finish_pdf, prepare_pdf
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, Leaf, key
 from tests.kortilla.signing_parts import answer_to, make_pdf, pdf_of

@@ -20,14 +20,9 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 from kortilla import Trust
 from kortilla.errors import DocumentNotSignableError, TimestampFailedError
 from kortilla.signing.cades import SignedFile, finish_file, prepare_file
-from kortilla.signing.pades import (
-    SignedPdf,
-    ValidationData,
-    finish_pdf,
-    prepare_pdf,
-)
-from native_host.mock_card.authority import Authority
-from native_host.mock_card.pytest_plugin import KortillaCard
+from kortilla.signing.pades import SignedPdf, ValidationData, finish_pdf, prepare_pdf
+from kortilla.testing import KortillaCard
+from kortilla.testing.authority import Authority
 from tests.kortilla.pki import key
 from tests.kortilla.signing_parts import (
     card_answer,

@@ -32,7 +32,7 @@ from pyhanko_certvalidator.registry import SimpleTrustManager
 from kortilla import Trust
 from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
 from kortilla.signing.state import PreparedSignature
-from native_host.mock_card.pytest_plugin import KortillaCard
+from kortilla.testing import KortillaCard
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, Leaf, key
 from tests.kortilla.signing_parts import (

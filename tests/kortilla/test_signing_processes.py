@@ -24,8 +24,8 @@ from kortilla.signing import pades, processes, verify_signatures
 from kortilla.signing.cades import finish_file, prepare_file
 from kortilla.signing.pades import finish_pdf
 from kortilla.signing.processes import PdfProcesses
+from kortilla.web.error_responses import error_response
 from kortilla.web.http import Headers
-from kortilla.web.refusals import refuse
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, Leaf, key
 from tests.kortilla.signing_parts import (
@@ -147,7 +147,7 @@ async def test_twelve_pdf_files_are_worked_on_and_the_thirteenth_is_refused(
         signed = await finish_pdf(state, answer, trust=trust, at=NOW)
         assert signed.content.startswith(pdf)
     assert spy.did == ["getaddrinfo"]
-    refused = refuse(caught.value, Headers())
+    refused = error_response(caught.value, Headers())
     assert refused.status == 503
     assert "Retry-After" in dict(refused.headers)
 

@@ -9,7 +9,7 @@ import pytest
 
 from kortilla import Trust
 from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
-from native_host.mock_card.pytest_plugin import KortillaCard
+from kortilla.testing import KortillaCard
 from tests.kortilla.signing_parts import (
     card_answer,
     flipped,

@@ -27,7 +27,7 @@ from kortilla.errors import (
 from kortilla.revocation import CertificatePath
 from kortilla.signing import Digest, verify_signatures
 from kortilla.signing.answer import MAX_ANSWER_LENGTH
-from native_host.mock_card.pytest_plugin import KortillaCard
+from kortilla.testing import KortillaCard
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, ORIGIN, SATU, Leaf, key
 from tests.kortilla.signing_parts import b64, digest, flipped, page_answer

@@ -16,8 +16,8 @@ from kortilla import Trust, validate
 from kortilla.cli import main
 from kortilla.errors import RelyingPartyError, UserCertificateRevokedError
 from kortilla.revocation import By, Revocation
-from native_host.mock_card.broken_tokens import BROKEN_TOKENS, BrokenToken
-from native_host.mock_card.pytest_plugin import KortillaCard
+from kortilla.testing import KortillaCard
+from kortilla.testing.broken_tokens import BROKEN_TOKENS, BrokenToken
 from tests.kortilla.pki import NONCE, ORIGIN
 from tests.kortilla.test_cli import run
 from tools.demo.ca_service import CAService
@@ -213,8 +213,7 @@ def test_what_is_wrong_is_named(
 @pytest.mark.parametrize(
     ("missing", "status", "code"),
     [
-        (("PySide6", "smartcard"), 0, None),
-        (("native_host",), 1, "TOOL_MISSING"),
+        (("PySide6", "smartcard", "native_host"), 0, None),
         (("platformdirs",), 0, None),  # not needed where the folder is named
     ],
 )

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The page client where only the published Web eID extension is there.
+// The page client with only the published Web eID extension.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -10,7 +10,7 @@ import {
   SIGNED,
   TOKEN,
   asked,
-  fault,
+  withCode,
   kortilla,
   page,
   playKortilla,
@@ -22,7 +22,7 @@ import {
 
 /** @typedef {import("./page.mjs").Message} Message */
 
-test("the Web eID extension is asked where Kortilla's is not there", async () => {
+test("the Web eID extension is used if Kortilla's is missing", async () => {
   playWebEid((message) => reply(message, "success", TOKEN));
   /** @type {string[]} */
   const progress = [];
@@ -58,7 +58,7 @@ for (const [theirs, ours] of [
     );
     const rejected = assert.rejects(
       kortilla.authenticate({ nonce: NONCE }),
-      fault(ours),
+      withCode(ours),
     );
     await wait(1000);
     await rejected;
@@ -81,14 +81,14 @@ for (const [theirs, ours] of [
     );
     const rejected = assert.rejects(
       kortilla.getSigningCertificate(),
-      fault(/** @type {string} */ (ours)),
+      withCode(/** @type {string} */ (ours)),
     );
     await wait(1000);
     await rejected;
   });
 }
 
-test("which of its two parts is too old is told", async () => {
+test("the error says which of its two parts is too old", async () => {
   for (const [extension, ours] of /** @type {[boolean, string][]} */ ([
     [true, "UNKNOWN_COMMAND"],
     [false, "HOST_TOO_OLD"],
@@ -96,13 +96,13 @@ test("which of its two parts is too old is told", async () => {
     const requiresUpdate = { extension, nativeApp: !extension };
     const error = { code: "ERR_WEBEID_VERSION_MISMATCH", requiresUpdate };
     playWebEid((message) => reply(message, "failure", { error }));
-    const rejected = assert.rejects(kortilla.authenticate({ nonce: NONCE }), fault(ours));
+    const rejected = assert.rejects(kortilla.authenticate({ nonce: NONCE }), withCode(ours));
     await wait(1000);
     await rejected;
   }
 });
 
-test("where both extensions are there, ours alone is asked", async () => {
+test("with both extensions, only ours is used", async () => {
   playKortilla((message) => {
     reply(message, "success", { ...TOKEN, ...SIGNED, supportedSignatureAlgorithms: [] });
   });
@@ -120,11 +120,11 @@ test("where both extensions are there, ours alone is asked", async () => {
   assert.deepEqual(web("authenticate", "get-signing-certificate", "sign", "status"), []);
 });
 
-test("an extension of its kind that breaks off is not waited for for ever", async () => {
+test("a Web eID extension that falls silent has a timeout", async () => {
   playWebEid(() => {});
   const login = assert.rejects(
     kortilla.authenticate({ nonce: NONCE }),
-    fault("REQUEST_EXPIRED"),
+    withCode("REQUEST_EXPIRED"),
   );
   await wait(1000);
   mock.timers.tick(305_900);
@@ -135,7 +135,7 @@ test("an extension of its kind that breaks off is not waited for for ever", asyn
 
   const signing = assert.rejects(
     kortilla.getSigningCertificate(),
-    fault("REQUEST_EXPIRED", /Allekirjoittaminen/),
+    withCode("REQUEST_EXPIRED", /Allekirjoittaminen/),
   );
   await wait(1000);
   mock.timers.tick(605_900);
@@ -292,26 +292,26 @@ for (const [what, choices, algorithms] of /** @type {const} */ ([
   test(`a card without the wanted ${what} signs nothing`, async () => {
     playCard([...algorithms]);
     const documents = [new File(["a"], "a")];
-    await assert.rejects(later(kortilla.sign({ documents, ...choices })), fault("KEY_MISSING"));
+    await assert.rejects(later(kortilla.sign({ documents, ...choices })), withCode("KEY_MISSING"));
     assert.deepEqual(web("sign"), []);
   });
 }
 
-test("one hash that the card can't sign, and none is signed", async () => {
+test("if the card can't sign one hash, none is signed", async () => {
   playCard(RSA);
   const hashes = [hashOf("a", "SHA-256"), hashOf("b", "SHA-384")];
-  await assert.rejects(later(kortilla.sign({ hashes })), fault("KEY_MISSING"));
+  await assert.rejects(later(kortilla.sign({ hashes })), withCode("KEY_MISSING"));
   assert.deepEqual(web("sign"), []);
 });
 
-test("a signature of another kind than was wanted is not handed over", async () => {
+test("a signature of another kind than requested is not returned", async () => {
   playCard(RSA);
   const asking = { hashes: [hashOf("a", "SHA-256")], certificate: "CERT" };
   const wish = /** @type {const} */ ({ paddingScheme: "PSS" });
-  await assert.rejects(later(kortilla.sign({ ...asking, ...wish })), fault("KEY_MISSING"));
+  await assert.rejects(later(kortilla.sign({ ...asking, ...wish })), withCode("KEY_MISSING"));
 });
 
-test("a person who stops halfway leaves the signatures that were made", async () => {
+test("a cancellation halfway returns the signatures that were made", async () => {
   playCard(ECC, (message, number) => {
     if (message.action !== "web-eid:sign" || number < 1) return false;
     reply(message, "failure", { error: { code: "ERR_WEBEID_USER_CANCELLED" } });
@@ -322,38 +322,38 @@ test("a person who stops halfway leaves the signatures that were made", async ()
     const { signatures, certificate, total, reason } = /** @type {any} */ (error);
     assert.deepEqual([certificate, total, reason], ["CERT", 3, "USER_CANCELLED"]);
     assert.deepEqual(signatures.map((/** @type {any} */ each) => each.name), ["a"]);
-    return fault("SIGNING_INTERRUPTED", /halfway.*cancelled the signing/)(error);
+    return withCode("SIGNING_INTERRUPTED", /halfway.*cancelled the signing/)(error);
   });
   assert.equal(web("sign").length, 2);
 });
 
-test("a person who stops at the first has signed nothing", async () => {
+test("a cancellation at the first signature is a cancellation", async () => {
   playCard(ECC, (message) => {
     if (message.action !== "web-eid:sign") return false;
     reply(message, "failure", { error: { code: "ERR_WEBEID_USER_CANCELLED" } });
     return true;
   });
   const asking = kortilla.sign({ hashes: [hashOf("a")], lang: "en" });
-  await assert.rejects(later(asking), fault("USER_CANCELLED", /cancelled the signing/));
+  await assert.rejects(later(asking), withCode("USER_CANCELLED", /cancelled the signing/));
 });
 
-test("called off, it ends at once, and its late answer is nobody's", async () => {
+test("an aborted request rejects at once, and its late answer is dropped", async () => {
   playCard(ECC, () => true);
   const controller = new AbortController();
   const login = kortilla.authenticate({ nonce: NONCE, signal: controller.signal });
   await wait(1000);
   const [first] = open;
   controller.abort();
-  await assert.rejects(login, fault("REQUEST_CANCELLED"));
+  await assert.rejects(login, withCode("REQUEST_CANCELLED"));
   assert.equal(page.asked.filter(({ action }) => action.endsWith(":cancel")).length, 0);
-  // Its window is still open: nothing else is begun meanwhile.
+  // Its window is still open: no other request may begin.
   const other = "B".repeat(44);
   for (const ask of /** @type {(() => Promise<unknown>)[]} */ ([
     () => kortilla.authenticate({ nonce: other }),
     () => kortilla.sign({ hashes: [hashOf("a")] }),
     () => kortilla.getSigningCertificate(),
   ])) {
-    await assert.rejects(later(ask()), fault("BUSY"));
+    await assert.rejects(later(ask()), withCode("BUSY"));
   }
   assert.equal(web("authenticate", "sign", "get-signing-certificate").length, 1);
   reply(/** @type {Message} */ (first), "success", { ...TOKEN, signature: "LATE" });
@@ -362,7 +362,7 @@ test("called off, it ends at once, and its late answer is nobody's", async () =>
   assert.deepEqual(await later(kortilla.authenticate({ nonce: other })), TOKEN);
 });
 
-test("called off between two signatures, the next is not begun", async () => {
+test("after an abort between two signatures, the next is not begun", async () => {
   const controller = new AbortController();
   playCard(ECC, (message, number) => {
     if (message.action === "web-eid:sign" && number === 0) controller.abort();
@@ -372,24 +372,24 @@ test("called off between two signatures, the next is not begun", async () => {
   const hashes = [hashOf("a"), hashOf("b")];
   await assert.rejects(
     later(kortilla.sign({ hashes, signal })),
-    fault("REQUEST_CANCELLED", /Allekirjoittaminen/),
+    withCode("REQUEST_CANCELLED", /Allekirjoittaminen/),
   );
   reply(/** @type {Message} */ (open.pop()), "success", { signature: "S" });
   await settle();
   assert.equal(web("sign").length, 1);
 });
 
-test("a second request while one is under way is not asked", async () => {
+test("a second request during the first is BUSY", async () => {
   playCard(ECC, () => true);
   const first = kortilla.getSigningCertificate();
   await wait(1000);
-  await assert.rejects(later(kortilla.authenticate({ nonce: NONCE })), fault("BUSY"));
+  await assert.rejects(later(kortilla.authenticate({ nonce: NONCE })), withCode("BUSY"));
   const certificate = { certificate: "CERT", supportedSignatureAlgorithms: ECC };
   reply(/** @type {Message} */ (open[0]), "success", certificate);
   assert.deepEqual(await first, certificate);
 });
 
-test("whoever has shown the certificate is not asked for it again", async () => {
+test("a known certificate is not requested again", async () => {
   playCard();
   const { certificate } = await later(kortilla.getSigningCertificate());
   const documents = [new File(["a"], "a")];
@@ -401,14 +401,14 @@ test("whoever has shown the certificate is not asked for it again", async () => 
   assert.equal(web("sign")[1]?.certificate, "KNOWN");
 });
 
-test("another card than the one that has to sign is told of", async () => {
+test("another card than the one that has to sign is CERTIFICATE_MISMATCH", async () => {
   playCard();
   const asking = { documents: [new File(["a"], "a")], certificate: "OTHER" };
-  await assert.rejects(later(kortilla.sign(asking)), fault("CERTIFICATE_MISMATCH"));
+  await assert.rejects(later(kortilla.sign(asking)), withCode("CERTIFICATE_MISMATCH"));
   assert.deepEqual(web("sign"), []);
 });
 
-test("what can't be signed is refused before the person is asked", async () => {
+test("invalid items are refused before the person is asked", async () => {
   playCard();
   const big = new Blob([new Uint8Array(20_000_001)]);
   /** @param {number} count */
@@ -425,49 +425,49 @@ test("what can't be signed is refused before the person is asked", async () => {
     { hashes: [{ ...hashOf("a"), name: "x".repeat(256) }] },
     { documents: [{ name: "a", bytes: big }] },
   ]) {
-    await assert.rejects(later(kortilla.sign(what)), fault("INVALID_ARGUMENT"));
+    await assert.rejects(later(kortilla.sign(what)), withCode("INVALID_ARGUMENT"));
   }
   assert.deepEqual(web("get-signing-certificate", "sign"), []);
 });
 
-test("a file that has gone since it was chosen is named", async () => {
+test("a file that was deleted since it was chosen is DOCUMENT_UNREADABLE", async () => {
   playCard();
   const gone = new File(["a"], "a");
   gone.arrayBuffer = () => Promise.reject(new DOMException("gone", "NotReadableError"));
-  await assert.rejects(later(kortilla.sign({ documents: [gone] })), fault("DOCUMENT_UNREADABLE"));
+  await assert.rejects(later(kortilla.sign({ documents: [gone] })), withCode("DOCUMENT_UNREADABLE"));
 });
 
-test("answers that are none end in a fault of ours", async () => {
+test("invalid answers are INTERNAL", async () => {
   for (const answer of [
     {},
     { certificate: 5, supportedSignatureAlgorithms: [] },
     { certificate: "CERT", supportedSignatureAlgorithms: "ECC" },
   ]) {
     playWebEid((message) => reply(message, "success", answer));
-    await assert.rejects(later(kortilla.getSigningCertificate()), fault("INTERNAL"));
+    await assert.rejects(later(kortilla.getSigningCertificate()), withCode("INTERNAL"));
   }
   const hashes = [hashOf("a")];
   for (const answer of [{}, { signature: 5 }]) {
     playWebEid((message) => reply(message, "success", answer));
     await assert.rejects(
       later(kortilla.sign({ hashes, certificate: "CERT" })),
-      fault("INTERNAL"),
+      withCode("INTERNAL"),
     );
   }
   for (const signatureAlgorithm of [undefined, null, "ECC", {}]) {
     playWebEid((message) => reply(message, "success", { signature: "S", signatureAlgorithm }));
     await assert.rejects(
       later(kortilla.sign({ hashes, certificate: "CERT" })),
-      fault("KEY_MISSING"),
+      withCode("KEY_MISSING"),
     );
   }
   for (const list of [[null], [undefined], ["ECC"]]) {
     playCard(/** @type {any} */ (list));
-    await assert.rejects(later(kortilla.sign({ hashes })), fault("KEY_MISSING"));
+    await assert.rejects(later(kortilla.sign({ hashes })), withCode("KEY_MISSING"));
   }
 });
 
-test("called off after a signature, it says so and no more", async () => {
+test("an abort after a signature is a cancellation", async () => {
   const controller = new AbortController();
   playCard(ECC, (_message, number) => {
     if (number === 1) controller.abort();
@@ -475,13 +475,13 @@ test("called off after a signature, it says so and no more", async () => {
   });
   const { signal } = controller;
   const hashes = [hashOf("a"), hashOf("b")];
-  await assert.rejects(later(kortilla.sign({ hashes, signal })), fault("REQUEST_CANCELLED"));
+  await assert.rejects(later(kortilla.sign({ hashes, signal })), withCode("REQUEST_CANCELLED"));
 });
 
 test("a person has twice the time for each signature", async () => {
   playCard(ECC, () => true);
   const asking = { hashes: [hashOf("a")], certificate: "CERT" };
-  const signing = assert.rejects(kortilla.sign(asking), fault("REQUEST_EXPIRED"));
+  const signing = assert.rejects(kortilla.sign(asking), withCode("REQUEST_EXPIRED"));
   await wait(1000);
   mock.timers.tick(605_900);
   await settle();

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard, Style
-from native_host.mock_card.state import MockCardState
 
 SELECT_APPLICATION = "00A4040C0C A000000063504B43532D3135"
 

@@ -15,11 +15,11 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from kortilla.testing.faults import CommandName, FaultName
+from kortilla.testing.life_cycle import CardState
+from kortilla.testing.profiles import PROFILES
+from kortilla.testing.state import MockCardState
 from native_host.cli import main
-from native_host.mock_card.faults import CommandName, FaultName
-from native_host.mock_card.profiles import PROFILES
-from native_host.mock_card.state import MockCardState
-from native_host.mock_card.states import CardState
 from tests.mock_card.test_pytest_plugin import run_tests
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "testers.md").read_text()

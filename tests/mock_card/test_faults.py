@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from native_host.errors import InvalidArgumentError
+from kortilla.testing.errors import InvalidArgumentError, MockCardBrokenError
+from kortilla.testing.faults import CommandName, Fault, FaultName
+from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard, Style
-from native_host.mock_card.faults import CommandName, Fault, FaultName
 from native_host.mock_card.faulty import CardGoneError, CardSilentError, FaultyCard
-from native_host.mock_card.state import MockCardBrokenError, MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 
 SELECT_FILE = "00A4080402433100"

@@ -6,11 +6,11 @@ import contextlib
 
 import pytest
 
+from kortilla.testing.faults import Fault
 from native_host.card.errors import CardError, CardMuteError, CardRemovedError
 from native_host.card.pcsc import PcscConnection, PcscSource
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.faults import Fault
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 from tests.support.pcsc import READER, Room, isolated
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PLUGIN = "native_host.mock_card.pytest_plugin"
+PLUGIN = "kortilla.testing.pytest_plugin"
 
 THREE_LINES = """
 from kortilla import Trust, validate
@@ -32,13 +32,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from native_host.card.errors import (
-    CardExpired, CardNotActivated, CardRemoved, PinBlocked,
-)
-from native_host.errors import OriginRefused
-from native_host.mock_card.faults import Fault
-from native_host.pin_prompt.prompt import PromptFailed
 from kortilla import Trust, validate
+from kortilla.testing import CardUnusableError, Fault, OriginRefusedError
 
 
 ORIGIN, NONCE = "http://localhost:8080", "A" * 43 + "="
@@ -47,6 +42,11 @@ def identify(card, origin=ORIGIN):
     token = card.token(origin, NONCE)
     trust = Trust.from_folder(card.folder, test=True)
     return asyncio.run(validate(token, origin=origin, nonce=NONCE, trust=trust))
+
+def refusal(call, *arguments):
+    with pytest.raises(CardUnusableError) as caught:
+        call(*arguments)
+    return caught.value.code
 
 def test_it_works_without_an_event_loop_and_for_a_server_on_this_computer(
     kortilla_card,
@@ -57,8 +57,7 @@ def test_it_works_without_an_event_loop_and_for_a_server_on_this_computer(
 def test_a_card_that_is_not_there_is_an_error_at_once(kortilla_card, reader):
     kortilla_card.state.pull(reader=reader)
     missing = "NO_READER" if reader else "NO_CARD"
-    with pytest.raises(PromptFailed, match=missing):
-        kortilla_card.token(ORIGIN, NONCE)
+    assert refusal(kortilla_card.token, ORIGIN, NONCE) == missing
     kortilla_card.state.insert()
     assert identify(kortilla_card).satu == kortilla_card.person.satu
 
@@ -67,8 +66,8 @@ def test_each_test_has_a_fresh_copy(kortilla_card, turn):
     with kortilla_card.state.update() as data:
         assert data.pin1.tries == 5
         data.pin1.tries = 0
-    with pytest.raises(PinBlocked):
-        kortilla_card.token(ORIGIN, NONCE)
+    assert refusal(kortilla_card.token, ORIGIN, NONCE) == "PIN_BLOCKED"
+    kortilla_card.sign(ORIGIN, {"a": bytes(48)})
 
 def test_the_keys_are_made_once_and_the_ca_stays(make_kortilla_card):
     first, second = make_kortilla_card(), make_kortilla_card()
@@ -86,19 +85,40 @@ def test_other_generations(make_kortilla_card, profile):
     assert identify(make_kortilla_card(profile=profile)).surname.startswith("SPECIMEN-")
 
 @pytest.mark.parametrize(
-    ("state", "error"), [("expired", CardExpired), ("new", CardNotActivated)]
+    ("state", "token", "sign"),
+    [
+        ("expired", "CARD_EXPIRED", "CARD_EXPIRED"),
+        ("new", "CARD_NOT_ACTIVATED", "CARD_NOT_ACTIVATED"),
+        ("partly-activated", None, "CARD_NOT_ACTIVATED"),
+        ("pin1-blocked", "PIN_BLOCKED", None),
+        ("pin2-blocked", None, "PIN_BLOCKED"),
+        ("last-try", None, None),
+    ],
 )
-def test_states(make_kortilla_card, state, error):
-    with pytest.raises(error):
-        make_kortilla_card(state=state).token(ORIGIN, NONCE)
+def test_states(make_kortilla_card, state, token, sign):
+    card = make_kortilla_card(state=state)
+    tries = [(pin.tries) for pin in (card.state.read().pin1, card.state.read().pin2)]
+    for call, arguments, code in (
+        (card.token, (ORIGIN, NONCE), token),
+        (card.sign, (ORIGIN, {"a": bytes(48)}), sign),
+    ):
+        if code:
+            assert refusal(call, *arguments) == code
+        else:
+            call(*arguments)
+    data = card.state.read()
+    assert [data.pin1.tries, data.pin2.tries] == tries
 
 def test_faults(kortilla_card):
+    for fault, code in (("mute", "CARD_MUTE"), ("6F00", "CARD_ERROR")):
+        kortilla_card.state.set_faults(Fault(fault, on="verify"), Fault("delay"))
+        assert refusal(kortilla_card.token, ORIGIN, NONCE) == code
     kortilla_card.state.set_faults(Fault("card-pulled", on="sign"))
-    with pytest.raises(CardRemoved):
-        kortilla_card.token(ORIGIN, NONCE)
+    assert refusal(kortilla_card.token, ORIGIN, NONCE) == "CARD_REMOVED"
+    assert refusal(kortilla_card.token, ORIGIN, NONCE) == "NO_CARD"
 
 def test_an_origin_that_no_browser_gives_is_refused(kortilla_card):
-    with pytest.raises(OriginRefused):
+    with pytest.raises(OriginRefusedError):
         kortilla_card.token("http://service.example", NONCE)
 
 def test_hashes_are_signed_by_name(kortilla_card):
@@ -146,7 +166,7 @@ def test_three_lines_log_in(tmp_path: Path) -> None:
 
 
 def test_all_that_the_plugin_gives(tmp_path: Path) -> None:
-    assert "13 passed" in run_tests(tmp_path, ALL_OF_IT)
+    assert "17 passed" in run_tests(tmp_path, ALL_OF_IT)
 
 
 def test_loading_the_plugin_loads_nothing_else() -> None:
@@ -164,25 +184,27 @@ print(*sorted(set(sys.modules) - before))
         check=True,
     )
     assert finished.stdout.split() == [
-        "native_host",
-        "native_host.mock_card",
+        "kortilla",
+        "kortilla.lazy",
+        "kortilla.testing",
         PLUGIN,
     ]
 
 
 def test_a_token_needs_neither_qt_nor_pcsc(tmp_path: Path) -> None:
-    program = f"""
+    program = """
 import sys
-for name in ("PySide6", "smartcard", "click", "aiohttp", "platformdirs"):
+for name in (
+    "PySide6", "smartcard", "native_host", "click", "aiohttp", "platformdirs", "pytest",
+):
     sys.modules[name] = None  # importing it fails
 from pathlib import Path
-from {PLUGIN} import KortillaCard
-from native_host.mock_card.state import MockCardState
+from kortilla.testing import KortillaCard, MockCardState
 folder = Path(sys.argv[1])
 MockCardState.create(folder)
 card = KortillaCard(folder)
 print(card.token("https://service.example", "A" * 44)["algorithm"])
-print(len(card.sign("https://service.example", {{"a": bytes(48)}})["signatures"]))
+print(len(card.sign("https://service.example", {"a": bytes(48)})["signatures"]))
 """
     finished = subprocess.run(
         [sys.executable, "-I", "-c", program, tmp_path / "card"],

@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.state import MockCardState
 from tests.mock_card.conftest import SELECT_APPLICATION, Templates, pin_block
 
 _PINS = st.sampled_from(["1234", "123456", "12345678", "9999", "99999999"]).map(

@@ -9,13 +9,9 @@ from typing import Any
 
 import pytest
 
-from native_host.errors import InvalidArgumentError
+from kortilla.testing.errors import InvalidArgumentError, MockCardBrokenError
+from kortilla.testing.state import MockCardState, default_folder
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.state import (
-    MockCardBrokenError,
-    MockCardState,
-    default_folder,
-)
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block, send
 
 Change = Callable[[dict[str, Any]], object]

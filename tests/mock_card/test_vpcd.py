@@ -7,11 +7,11 @@ from contextlib import closing
 
 import pytest
 
+from kortilla.testing.faults import Fault
+from kortilla.testing.state import MockCardState
 from native_host.card.errors import PcscUnavailableError
 from native_host.errors import InvalidArgumentError
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.faults import Fault
-from native_host.mock_card.state import MockCardState
 from native_host.mock_card.vpcd import DEFAULT_PORT, VirtualReader
 from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import FineidCard
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.authenticate import authentication_key
 from native_host.operations.documents import DocumentHeader, DocumentInbox
-from native_host.operations.tls_login import TlsLogin
+from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.managing import GRANTED, NewCard, copy
 from tests.operations.signing import CONTENTS
 from tests.operations.tls_logins import NONE, Windows, a_login

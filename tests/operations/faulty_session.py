@@ -4,17 +4,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from kortilla.testing.card_data import CardData
+from kortilla.testing.faults import CommandName
+from kortilla.testing.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardRemovedError
 from native_host.card.pcsc import PcscConnection
 from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError
-from native_host.mock_card.faults import CommandName
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import CardData, MockCardState
-from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.authenticate import AuthenticateRequest
+from native_host.operations.prompting import Context
 from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
 from native_host.pin_prompt.prompt import (
     CodesQuestion,
@@ -27,6 +29,7 @@ from native_host.pin_prompt.prompt import (
 from tests.operations.one_reader import OneReader
 from tests.operations.person import Person
 from tests.operations.signing import ORIGIN
+from tests.operations.tokens import make_token
 
 # Without a SELECT before, which would itself make the card forget.
 PIN_STATUS = (bytes.fromhex("00200011"), bytes.fromhex("00200082"))
@@ -40,11 +43,11 @@ SETTING = (0x24, 0x2C)
 Operation = Callable[[CardSource, Prompt], Awaitable[object]]
 
 
-async def log_in(source: CardSource, prompt: Prompt) -> dict[str, str]:
+async def log_in(source: CardSource, prompt: Prompt) -> dict[str, Any]:
     """Log in somewhere."""
     nonce = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
     request = AuthenticateRequest(ORIGIN, nonce, "fi")
-    return await authenticate(request, source=source, prompt=prompt)
+    return await make_token(Context(source, prompt), request)
 
 
 def signing_of(names: str) -> Operation:
@@ -53,7 +56,7 @@ def signing_of(names: str) -> Operation:
     async def sign_all(source: CardSource, prompt: Prompt) -> Signatures:
         hashes = tuple(HashToSign(name, bytes(48), "SHA-384") for name in names)
         request = SignRequest(ORIGIN, "fi", hashes=hashes)
-        return await sign(request, source=source, prompt=prompt)
+        return await sign(Context(source, prompt), request)
 
     return sign_all
 

@@ -6,16 +6,15 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kortilla.testing.faults import CommandName
+from kortilla.testing.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.card.source import CardSource
-from native_host.mock_card.faults import CommandName
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
-from native_host.operations.change_pin import change_pin
-from native_host.operations.manage import ManageRequest, PinsSet
+from native_host.operations.prompting import Context
+from native_host.operations.set_pin import ManageRequest, PinsSet, change_pin, unblock
 from native_host.operations.sign import Signatures
-from native_host.operations.unblock import unblock
 from native_host.pin_prompt.prompt import Prompt
 from tests.operations.faulty_session import SETTING, Record, log_in, session, signing_of
 from tests.operations.person import Person
@@ -65,14 +64,14 @@ def copy(made: Path, folder: Path) -> MockCardState:
 
 async def activating(source: CardSource, prompt: Prompt) -> PinsSet:
     """Activate a card."""
-    return await activate(REQUEST, source=source, prompt=prompt)
+    return await activate(Context(source, prompt), REQUEST)
 
 
 def changing(role: PinRole) -> Manage:
     """Return the change of a PIN."""
 
     async def change(source: CardSource, prompt: Prompt) -> PinsSet:
-        return await change_pin(REQUEST, role, source=source, prompt=prompt)
+        return await change_pin(Context(source, prompt), REQUEST, role)
 
     return change
 
@@ -81,7 +80,7 @@ def unlocking(role: PinRole) -> Manage:
     """Return the unlocking of a PIN."""
 
     async def unlock(source: CardSource, prompt: Prompt) -> PinsSet:
-        return await unblock(REQUEST, role, source=source, prompt=prompt)
+        return await unblock(Context(source, prompt), REQUEST, role)
 
     return unlock
 

@@ -4,9 +4,9 @@
 import asyncio
 from collections.abc import Callable
 
+from kortilla.testing.state import MockCardState
 from native_host.card.pcsc import PcscSource
 from native_host.card.source import Reader
-from native_host.mock_card.state import MockCardState
 
 
 class OneReader(PcscSource):

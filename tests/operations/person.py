@@ -67,7 +67,7 @@ class Person(Prompt):
         if progress is not None:
             self.bars.append(progress)
 
-    def say_connections(self, count: int) -> None:
+    def show_connections(self, count: int) -> None:
         self.connections.append(count)
 
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:

@@ -8,11 +8,12 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 
+from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.signature import Padding
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.documents import DocumentInbox
+from native_host.operations.prompting import Context
 from native_host.operations.sign import (
     HashToSign,
     Signature,
@@ -64,9 +65,7 @@ def begin(
         if heard is not None:
             heard.append((word, progress))
 
-    return asyncio.create_task(
-        sign(asked or request(), source=source, prompt=person, progress=hear)
-    )
+    return asyncio.create_task(sign(Context(source, person, hear), asked or request()))
 
 
 def check(signature: Signature, certificate: CardCertificate, content: bytes) -> None:

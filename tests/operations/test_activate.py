@@ -5,12 +5,13 @@ import asyncio
 
 import pytest
 
+from kortilla.testing.faults import Fault, FaultName, Moment
+from kortilla.testing.state import MockCardState
 from native_host.errors import UserCancelledError
-from native_host.mock_card.faults import Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardConnection, MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
-from native_host.operations.manage import PinsSet
+from native_host.operations.prompting import Context
+from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.prompt import CodesQuestion, Progress, Step
 from tests.operations.faulty_session import SETTING, session
 from tests.operations.managing import (
@@ -99,10 +100,12 @@ async def test_progress_is_told_by_pins(scheme: str, new_card: NewCard) -> None:
     state = new_card(scheme)
     async with MockCardSource(state.folder) as source:
         await activate(
+            Context(
+                source,
+                Person(codes=[typing(DIGITS[scheme])]),
+                lambda word, progress: heard.append((word, progress)),
+            ),
             REQUEST,
-            source=source,
-            prompt=Person(codes=[typing(DIGITS[scheme])]),
-            progress=lambda word, progress: heard.append((word, progress)),
         )
     assert heard == [
         ("window-open", None),

@@ -8,11 +8,11 @@ import asyncio
 from itertools import product
 from unittest import mock
 
+from kortilla.testing.faults import Fault, FaultName, Moment
+from kortilla.testing.state import MockCardState
 from native_host.card.pcsc import PcscSource
 from native_host.mock_card.card import MockCard
-from native_host.mock_card.faults import Fault, FaultName, Moment
-from native_host.mock_card.state import MockCardState
-from native_host.operations.manage import PinsSet
+from native_host.operations.set_pin import PinsSet
 from tests.operations.faulty_session import log_in, session
 from tests.operations.managing import (
     COMMAND,

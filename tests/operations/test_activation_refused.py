@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.faults import Fault, FaultName
+from kortilla.testing.state import MockCardState
 from native_host.card.errors import CardRemovedError, WrongPinError, WrongPukError
 from native_host.errors import KortillaError, UserCancelledError
-from native_host.mock_card.faults import Fault, FaultName
 from native_host.mock_card.source import MockCardConnection, MockCardSource
-from native_host.mock_card.state import MockCardState
-from native_host.operations.manage import PinsSet
+from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.prompt import CodesQuestion, PromptError, Step
 from tests.operations.faulty_session import SETTING, session
 from tests.operations.managing import (

@@ -7,10 +7,10 @@ from typing import cast
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import PinInfo
 from native_host.mock_card.source import MockCardConnection, MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations import activate as activation
 from native_host.operations.activation_table import (
     TABLE,
@@ -21,7 +21,7 @@ from native_host.operations.activation_table import (
     event_of,
     scheme_of,
 )
-from native_host.operations.manage import PinsSet
+from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.prompt import PromptError
 from tests.operations.faulty_session import session
 from tests.operations.managing import (

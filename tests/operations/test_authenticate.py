@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asn1crypto import x509
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from kortilla.testing.card_data import PinData
+from kortilla.testing.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.errors import (
     CardBusyError,
@@ -25,10 +28,11 @@ from native_host.card.errors import (
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState, PinData
-from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.authenticate import AuthenticateRequest
+from native_host.operations.prompting import Context
 from native_host.pin_prompt.prompt import Step
 from tests.operations.person import Person, until
+from tests.operations.tokens import make_token
 
 NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
 REQUEST = AuthenticateRequest("https://service.example", NONCE, "fi")
@@ -44,11 +48,11 @@ def tries(folder: Path) -> int:
 
 def begin(
     person: Person, source: MockCardSource, request: AuthenticateRequest = REQUEST
-) -> "asyncio.Task[dict[str, str]]":
-    return asyncio.create_task(authenticate(request, source=source, prompt=person))
+) -> "asyncio.Task[dict[str, Any]]":
+    return asyncio.create_task(make_token(Context(source, person), request))
 
 
-async def cancelled(login: "asyncio.Task[dict[str, str]]") -> str | None:
+async def cancelled(login: "asyncio.Task[dict[str, Any]]") -> str | None:
     """Return the reason of the cancellation that a login ends with."""
     with pytest.raises(UserCancelledError) as caught:
         await login

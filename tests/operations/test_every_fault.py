@@ -16,14 +16,11 @@ from typing import Literal
 
 import pytest
 
+from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
+from kortilla.testing.state import MockCardState
 from native_host.errors import UserCancelledError
-from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
-from native_host.operations.sign import (
-    Signatures,
-    SigningInterruptedError,
-)
+from native_host.operations.sign import Signatures, SigningInterruptedError
 from native_host.pin_prompt.prompt import Problem, Step
 from tests.operations.faulty_session import (
     Operation,

@@ -10,11 +10,11 @@ The same holds for changing a PIN and for unlocking one.
 
 import pytest
 
+from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
+from kortilla.testing.state import MockCardState
 from native_host.card.fineid import PinRole
-from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
-from native_host.operations.manage import PinsSet
+from native_host.operations.set_pin import PinsSet
 from tests.operations.faulty_session import SETTING, Handy, Record, session
 from tests.operations.managing import (
     DIGITS,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardRemovedError, WrongPinError
 from native_host.card.fineid import FineidCard
@@ -17,9 +18,8 @@ from native_host.errors import (
     UserCancelledError,
 )
 from native_host.mock_card.source import MockCardConnection, MockCardSource
-from native_host.mock_card.state import MockCardState
-from native_host.operations.tls_login import PinPadOnlyError, TlsLogin
 from native_host.pin_prompt.prompt import Step
+from native_host.pkcs11.tls_login import PinPadOnlyError, TlsLogin
 from tests.operations.person import until
 from tests.operations.tls_logins import (
     LONG,

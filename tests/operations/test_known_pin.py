@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.faults import CommandName, Fault, FaultName
+from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CardMuteError, WrongPinError
 from native_host.errors import RequestCancelledError
-from native_host.mock_card.faults import CommandName, Fault, FaultName
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
-from native_host.operations.known_pin import ConfirmationNeededError
 from native_host.operations.refusals import Refusals
-from native_host.operations.tls_login import TlsLogin
+from native_host.pkcs11.pin_cache import ConfirmationNeededError
+from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.person import until
 from tests.operations.tls_logins import (
     Windows,

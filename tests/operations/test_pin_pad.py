@@ -5,17 +5,19 @@ import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import pytest
 
+from kortilla.testing.faults import CommandName
+from kortilla.testing.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.pin_pad import PinPad
 from native_host.card.source import Reader
 from native_host.errors import UserCancelledError
-from native_host.mock_card.faults import CommandName
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
-from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.authenticate import AuthenticateRequest
+from native_host.operations.prompting import Context
 from native_host.operations.sign import (
     HashToSign,
     Signatures,
@@ -25,6 +27,7 @@ from native_host.operations.sign import (
 )
 from native_host.pin_prompt.prompt import Progress, Step
 from tests.operations.person import Person
+from tests.operations.tokens import make_token
 
 ORIGIN = "https://service.example"
 NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
@@ -76,15 +79,15 @@ def typings(source: MockCardSource, monkeypatch: pytest.MonkeyPatch) -> list[Typ
     return typings
 
 
-async def log_in(person: Person, source: MockCardSource) -> dict[str, str]:
+async def log_in(person: Person, source: MockCardSource) -> dict[str, Any]:
     request = AuthenticateRequest(ORIGIN, NONCE, "fi")
-    return await authenticate(request, source=source, prompt=person)
+    return await make_token(Context(source, person), request)
 
 
 async def sign_two(person: Person, source: MockCardSource) -> Signatures:
     hashes = tuple(HashToSign(name, bytes(48), "SHA-384") for name in ("a", "b"))
     request = SignRequest(ORIGIN, "fi", hashes=hashes)
-    return await sign(request, source=source, prompt=person)
+    return await sign(Context(source, person), request)
 
 
 async def test_the_pin_is_typed_on_the_reader_after_consent_in_the_window(

@@ -14,12 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kortilla.testing.card_data import CardData
+from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
+from kortilla.testing.state import MockCardState
 from native_host.card.fineid import PinRole
 from native_host.errors import KortillaError
-from native_host.mock_card.faults import CommandName, Fault, FaultName, Moment
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import CardData, MockCardState
-from native_host.operations.manage import PinsSet
+from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.prompt import CodesQuestion
 from tests.operations.conftest import Made
 from tests.operations.faulty_session import Handy, Record, session

@@ -5,22 +5,19 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kortilla.testing.authority import make_satu
+from kortilla.testing.state import MockCardState
 from native_host.errors import UserCancelledError
-from native_host.mock_card.authority import make_satu
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.activate import activate
-from native_host.operations.authenticate import AuthenticateRequest, authenticate
-from native_host.operations.manage import ManageRequest, PinsSet
-from native_host.operations.sign import (
-    HashToSign,
-    Signatures,
-    SignRequest,
-    sign,
-)
+from native_host.operations.authenticate import AuthenticateRequest
+from native_host.operations.prompting import Context
+from native_host.operations.set_pin import ManageRequest, PinsSet
+from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,
@@ -29,6 +26,7 @@ from native_host.pin_prompt.prompt import Step
 from tests.operations.managing import NEW_PIN1, NEW_PIN2, NewCard, pins, typing
 from tests.operations.person import Person, until
 from tests.operations.readers import SeveralReaders
+from tests.operations.tokens import make_token
 
 ORIGIN = "https://service.example"
 NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
@@ -60,9 +58,9 @@ def readers(source: MockCardSource, other: MockCardSource) -> SeveralReaders:
     return SeveralReaders({"A": source, "B": other})
 
 
-def log_in(person: Person, source: SeveralReaders) -> "asyncio.Task[dict[str, str]]":
+def log_in(person: Person, source: SeveralReaders) -> "asyncio.Task[dict[str, Any]]":
     request = AuthenticateRequest(ORIGIN, NONCE, "fi")
-    return asyncio.create_task(authenticate(request, source=source, prompt=person))
+    return asyncio.create_task(make_token(Context(source, person), request))
 
 
 def begin_sign(
@@ -70,7 +68,7 @@ def begin_sign(
 ) -> "asyncio.Task[Signatures]":
     hashes = (HashToSign("a", bytes(48), "SHA-384"),)
     request = SignRequest(ORIGIN, "fi", hashes=hashes, certificate=certificate)
-    return asyncio.create_task(sign(request, source=source, prompt=person))
+    return asyncio.create_task(sign(Context(source, person), request))
 
 
 def signing_certificate_of(folder: Path) -> bytes:
@@ -94,7 +92,7 @@ async def test_the_same_holds_for_signing_and_for_the_certificate(
     made = await begin_sign(Person([PIN2], choice=1), readers)
     assert made.certificate.der == signing_certificate_of(other_folder)
     found = await signing_certificate(
-        CertificateRequest(ORIGIN, "fi"), source=readers, prompt=Person(choice=1)
+        Context(readers, Person(choice=1)), CertificateRequest(ORIGIN, "fi")
     )
     assert found.certificate.der == signing_certificate_of(other_folder)
 
@@ -282,7 +280,7 @@ async def test_of_a_new_and_an_active_card_the_new_one_is_activated(
     async with MockCardSource(state.folder) as source:
         readers.sources["B"] = source
         person = Person(codes=[typing(7)])
-        result = await activate(ManageRequest("fi"), source=readers, prompt=person)
+        result = await activate(Context(readers, person), ManageRequest("fi"))
     assert result == PinsSet("set", "set")
     assert not person.choices
     assert pins(state) == (NEW_PIN1, NEW_PIN2)
@@ -292,7 +290,7 @@ async def test_of_two_active_cards_the_person_says_which_is_meant(
     readers: SeveralReaders,
 ) -> None:
     person = Person(choice=1)
-    result = await activate(ManageRequest("fi"), source=readers, prompt=person)
+    result = await activate(Context(readers, person), ManageRequest("fi"))
     assert result == PinsSet("was-set", "was-set")
     [choices] = person.choices
     assert [choice.reader for choice in choices] == ["A", "B"]

@@ -9,18 +9,16 @@ from typing import Any
 
 import pytest
 
+from kortilla.testing.card_data import PinData
+from kortilla.testing.profiles import PinReference
+from kortilla.testing.state import MockCardState
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.signature import KeyType
 from native_host.errors import UserCancelledError
-from native_host.mock_card.profiles import PinReference
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState, PinData
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.sign import (
-    SigningInterruptedError,
-    SignRequest,
-    sign,
-)
+from native_host.operations.prompting import Context
+from native_host.operations.sign import SigningInterruptedError, SignRequest, sign
 from native_host.pin_prompt.prompt import Problem, Progress, Step
 from tests.operations.person import Person, until
 from tests.operations.signing import (
@@ -220,7 +218,7 @@ async def test_whoever_cancels_in_the_middle_gets_what_was_signed(
 
     asked = SignRequest(ORIGIN, "fi", documents=inbox)
     with pytest.raises(SigningInterruptedError) as caught:
-        await sign(asked, source=source, prompt=person, progress=cancel_at)
+        await sign(Context(source, person, cancel_at), asked)
     error = caught.value
     assert (error.reason, error.total) == ("USER_CANCELLED", 3)
     assert [each.name for each in error.done.signatures] == list(CONTENTS)[:done]
@@ -288,7 +286,7 @@ async def test_whoever_cancels_before_the_first_signature_has_cancelled(
             person.cancel()
 
     with pytest.raises(UserCancelledError):
-        await sign(request(), source=source, prompt=person, progress=cancel)
+        await sign(Context(source, person, cancel), request())
     assert tries(folder) == (5, 5)
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
+from native_host.operations.prompting import Context
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     SigningCertificate,
@@ -24,9 +25,7 @@ REQUEST = CertificateRequest("https://service.example", "fi")
 def begin(
     person: Person, source: MockCardSource, request: CertificateRequest = REQUEST
 ) -> "asyncio.Task[SigningCertificate]":
-    return asyncio.create_task(
-        signing_certificate(request, source=source, prompt=person)
-    )
+    return asyncio.create_task(signing_certificate(Context(source, person), request))
 
 
 async def test_certificate_and_algorithms_are_those_of_the_preferred_key(
@@ -96,10 +95,7 @@ async def test_the_page_hears_of_nothing_but_the_window(
 ) -> None:
     heard: list[tuple[str, Progress | None]] = []
     await signing_certificate(
-        REQUEST,
-        source=source,
-        prompt=Person(),
-        progress=lambda word, progress: heard.append((word, progress)),
+        Context(source, Person(), lambda word, bar: heard.append((word, bar))), REQUEST
     )
     assert heard == [("window-open", None)]
 

@@ -7,20 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.signature import (
     SignatureAlgorithm,
     SignatureScheme,
     token_algorithm,
 )
-from native_host.errors import (
-    RequestExpiredError,
-)
+from native_host.errors import RequestExpiredError
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.operations.refusals import Refusals
-from native_host.operations.tls_login import TlsLogin
 from native_host.pin_prompt.prompt import Step
+from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.person import Person, until
 
 DIGEST = bytes(range(48))
@@ -45,7 +43,7 @@ class Windows:
             async def close(self) -> None:
                 windows.closed.append(self)
 
-            def say_late(self) -> None:
+            def show_caller_timeout(self) -> None:
                 windows.late.append(self)
 
         person = Watched(self.pins.pop(0) if self.pins else [])

@@ -44,7 +44,7 @@ class AccessibilityBus:
         self.session = session
         self._bus = open_dbus_connection(bus=bus)
         self._monitor = open_dbus_connection(bus=bus)
-        self._heard: list[Message] = []
+        self._announced: list[Message] = []
         self._more = threading.Condition()
         address = DBusAddress(
             "/org/freedesktop/DBus",
@@ -71,13 +71,13 @@ class AccessibilityBus:
     def heard(self) -> list[Message]:
         """All that has been said until now."""
         with self._more:
-            return [*self._heard]
+            return [*self._announced]
 
     def wait_for(self, condition: Callable[[Message], bool]) -> None:
         """Wait until something has been said."""
         with self._more:
             assert self._more.wait_for(
-                lambda: any(map(condition, self._heard)), _PATIENCE
+                lambda: any(map(condition, self._announced)), _PATIENCE
             )
 
     def ask(
@@ -134,7 +134,7 @@ class AccessibilityBus:
             while True:
                 message = self._monitor.receive()
                 with self._more:
-                    self._heard.append(message)
+                    self._announced.append(message)
                     self._more.notify_all()
 
 

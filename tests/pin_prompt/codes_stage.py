@@ -6,7 +6,7 @@ from typing import Any
 from PySide6.QtTest import QTest
 
 from native_host.pin_prompt.gui.codes_page import CodesPage
-from native_host.pin_prompt.gui.rules import Kept, Rule
+from native_host.pin_prompt.gui.rule_label import RuleLabel, RuleState
 from native_host.pin_prompt.messages import AskCodes
 from native_host.pin_prompt.model import CodeField
 from tests.pin_prompt.conftest import NEW_PIN1, NEW_PIN2, SEVEN, Stage, a_codes_question
@@ -35,10 +35,10 @@ def press(stage: Stage, keys: str) -> None:
         stage.settle()
 
 
-def rules(page: CodesPage) -> dict[str, list[Kept]]:
+def rules(page: CodesPage) -> dict[str, list[RuleState]]:
     """How the rules stand, for each rule from PIN to PIN."""
-    found: dict[str, list[Kept]] = {}
-    for rule in page.findChildren(Rule):
+    found: dict[str, list[RuleState]] = {}
+    for rule in page.findChildren(RuleLabel):
         if rule.isVisible():
-            found.setdefault(rule.text(), []).append(rule.kept)
+            found.setdefault(rule.text(), []).append(rule.state)
     return found

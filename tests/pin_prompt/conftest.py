@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
-from native_host.pin_prompt.gui.input_guard import Guard
+from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_page import PinPage
+from native_host.pin_prompt.gui.prompt_window import PromptWindow
 from native_host.pin_prompt.gui.render import offscreen_application
 from native_host.pin_prompt.gui.widgets import SiteLabel
-from native_host.pin_prompt.gui.window import PromptWindow
-from native_host.pin_prompt.messages import AskPin, Open, Request
+from native_host.pin_prompt.messages import AskPin, Open, WindowRequest
 from native_host.pin_prompt.model import (
     CodeField,
     CodesQuestion,
@@ -55,6 +55,8 @@ def a_question(**changes: Any) -> PinQuestion:
         "name": "SPECIMEN-POHJALAINEN Aino",
         "satu": "99902038C",
         "tries_left": 5,
+        "min_length": 4,
+        "max_length": 12,
     }
     return PinQuestion(**values | changes)
 
@@ -105,7 +107,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.window = PromptWindow(
-            lambda line: self.said.append(json.loads(line)), Guard(NEVER)
+            lambda line: self.said.append(json.loads(line)), InputGuard(NEVER)
         )
 
     def open(self, **changes: Any) -> None:
@@ -129,7 +131,7 @@ class Stage:
         self.window.guard.end()
         return self.pin_page
 
-    def handle(self, request: Request) -> None:
+    def handle(self, request: WindowRequest) -> None:
         """Take a request as from the host."""
         self.window.handle(request)
         self.settle()

@@ -62,8 +62,9 @@ async def main(operation, origin, language, started, close_after, **asked):
             prompt.show(Step.DONE)
             return
         documents = tuple(Document(*d) for d in asked.pop("documents", ()))
+        lengths = {"min_length": 4, "max_length": 12}
         role = "PIN2" if operation == "sign" else "PIN1"
-        question = PinQuestion(role, **who, documents=documents, **asked)
+        question = PinQuestion(role, **who, documents=documents, **lengths | asked)
         pin = await prompt.ask_pin(question)
         print(bytes(pin).decode(), flush=True)
         if program:

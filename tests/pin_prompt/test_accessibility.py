@@ -7,7 +7,7 @@ from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 
-from native_host.pin_prompt.messages import AskPin, AskStarted, Late, Show
+from native_host.pin_prompt.messages import AskPin, AskStarted, CallerTimedOut, Show
 from native_host.pin_prompt.model import Problem, Step
 from tests.pin_prompt.conftest import Stage, a_question
 
@@ -57,8 +57,8 @@ def test_the_field_tells_how_many_tries_are_left(stage: Stage) -> None:
 
 def test_the_box_to_tick_is_a_check_box_with_its_words(stage: Stage) -> None:
     page = stage.ask(tries_left=1)
-    assert page.understood is not None
-    box = interface(page.understood)
+    assert page.last_try_box is not None
+    box = interface(page.last_try_box)
     assert box.role() == QAccessible.Role.CheckBox
     assert box.text(NAME).startswith("I understand that a wrong PIN")
 
@@ -118,7 +118,7 @@ def test_that_nobody_waits_any_longer_can_be_read_where_it_stands(
 ) -> None:
     stage.open(operation="tls-login", origin="", program="Firefox")
     stage.handle(AskPin(1, a_question()))
-    stage.handle(Late())
+    stage.handle(CallerTimedOut())
     late = next(
         w for w in stage.window.findChildren(QLabel) if "any longer" in w.text()
     )

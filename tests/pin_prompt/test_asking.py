@@ -8,7 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QProgressBar
 
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.gui.pages import ChoosePage
+from native_host.pin_prompt.gui.pages import CardChoicePage
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.messages import AskConsent, AskPin, ChooseCard, Show
 from native_host.pin_prompt.model import (
@@ -29,11 +29,11 @@ CARDS = (
 # Which card
 
 
-def choose(stage: Stage) -> ChoosePage:
+def choose(stage: Stage) -> CardChoicePage:
     stage.open()
     stage.handle(ChooseCard(7, CARDS))
     stage.window.guard.end()
-    assert isinstance(stage.window.page, ChoosePage)
+    assert isinstance(stage.window.page, CardChoicePage)
     return stage.window.page
 
 
@@ -78,7 +78,7 @@ def test_the_guard_stands_before_a_choice(stage: Stage) -> None:
     stage.open()
     stage.handle(ChooseCard(7, CARDS))
     page = stage.window.page
-    assert isinstance(page, ChoosePage)
+    assert isinstance(page, CardChoicePage)
     page.group.button(0).click()
     assert not page.confirm.isEnabled()
     stage.window.guard.end()

@@ -78,7 +78,7 @@ async def test_nobody_has_to_close_what_nobody_reads(step: Step) -> None:
 async def test_a_kept_pin_and_a_program_that_waits_no_longer_end_nothing() -> None:
     prompt = AutomaticPrompt({"PIN1": "1234"})
     await prompt.open(a_conversation(operation="tls-login", origin="", program="X"))
-    prompt.say_late()
+    prompt.show_caller_timeout()
     assert await prompt.ask_pin(a_question()) == b"1234"
     prompt.show(Step.READY)
     waiting = asyncio.ensure_future(prompt.wait_for_cancel())

@@ -22,15 +22,15 @@ EITHER = CodeField("activation", (7, 8))
     ],
 )
 def test_a_pin_that_is_tried_first_is_easy_to_guess(pin: str) -> None:
-    assert codes.easy_to_guess(pin.encode())
-    assert codes.easy_to_guess(bytearray(pin, "ascii"))
+    assert codes.is_easy_to_guess(pin.encode())
+    assert codes.is_easy_to_guess(bytearray(pin, "ascii"))
 
 
 @pytest.mark.parametrize(
     "pin", ["2580", "3947", "4907", "739146", "993184", "24851984", "38471059"]
 )
 def test_any_other_pin_is_not(pin: str) -> None:
-    assert not codes.easy_to_guess(pin.encode())
+    assert not codes.is_easy_to_guess(pin.encode())
 
 
 @EACH
@@ -40,7 +40,7 @@ def test_any_other_pin_is_not(pin: str) -> None:
 def test_a_code_of_the_other_scheme_is_explained(
     language: str, field: CodeField, typed: int
 ) -> None:
-    words = codes.fault(field, typed, texts.load(language, "activate"))
+    words = codes.length_error(field, typed, texts.load(language, "activate"))
     assert "2026" in words
     assert str(typed) in words
     assert NOTHING_SENT[language] in words
@@ -59,14 +59,14 @@ NOTHING_SENT = {
 def test_a_code_that_is_too_short_or_too_long_is_explained(
     language: str, field: CodeField, typed: int
 ) -> None:
-    words = codes.fault(field, typed, texts.load(language, "unblock"))
+    words = codes.length_error(field, typed, texts.load(language, "unblock"))
     assert NOTHING_SENT[language] in words
 
 
 def test_what_fits_has_no_fault() -> None:
     text = texts.load("en", "activate")
     for field in (SEVEN, EIGHT, EITHER, PUK, OLD_PIN, NEW_PIN1):
-        assert [codes.fault(field, typed, text) for typed in field.lengths] == (
+        assert [codes.length_error(field, typed, text) for typed in field.lengths] == (
             [""] * len(field.lengths)
         )
 
@@ -81,7 +81,7 @@ def test_what_fits_has_no_fault() -> None:
     ],
 )
 def test_the_number_of_digits_is_said(field: CodeField, words: str) -> None:
-    assert codes.length(field, texts.load("en")) == words
+    assert codes.length_text(field, texts.load("en")) == words
 
 
 @EACH
@@ -105,7 +105,7 @@ def test_tries_and_their_cost_are_always_said(
         question = a_codes_question(
             operation=operation, pin=pin, at_risk=at_risk, tries_left=tries
         )
-        said = " ".join(codes.news(question, text))
+        said = " ".join(codes.status(question, text))
         cost = text(f"{'last_try' if tries == 1 else 'cost'}.{at_risk}")
         assert cost in said
         assert tries < 3 or str(tries) in said
@@ -119,13 +119,13 @@ def test_tries_and_their_cost_are_always_said(
 def test_what_became_of_the_last_code_comes_first(language: str, change: str) -> None:
     text = texts.load(language, "unblock", "PIN1")
     question = a_codes_question(operation="unblock", at_risk="PUK", **{change: True})
-    assert codes.news(question, text)[0] == text(change)
+    assert codes.status(question, text)[0] == text(change)
 
 
 @EACH
 def test_what_is_set_already_is_said(language: str) -> None:
     text = texts.load(language, "activate")
-    said = codes.about(a_codes_question(done=("PIN1",)), text, by_itself=True)
+    said = codes.instructions(a_codes_question(done=("PIN1",)), text, by_itself=True)
     assert text("done.PIN1") in said
     assert text("done.PIN2") not in said
 
@@ -134,8 +134,8 @@ def test_what_is_set_already_is_said(language: str) -> None:
 def test_activation_is_said_to_be_proven_on_a_test_card_only(language: str) -> None:
     text = texts.load(language, "activate")
     question = a_codes_question()
-    assert text("unproven") in codes.about(question, text, by_itself=True)
+    assert text("unproven") in codes.instructions(question, text, by_itself=True)
     # It was said with the offer, just before.
-    assert text("unproven") not in codes.about(question, text, by_itself=False)
+    assert text("unproven") not in codes.instructions(question, text, by_itself=False)
     other = texts.load(language, "unblock", "PIN1")
     assert "unproven" not in other

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtTest import QTest
 
-from native_host.pin_prompt.gui.rules import Kept
+from native_host.pin_prompt.gui.rule_label import RuleState
 from tests.pin_prompt.codes_stage import ask, press, rules
 from tests.pin_prompt.conftest import NEW_PIN1, NEW_PIN2, OLD_PIN, SEVEN, Stage
 
@@ -19,21 +19,21 @@ def test_the_rules_are_ticked_off_as_one_types(stage: Stage) -> None:
     length, same = "4–8 digits", "The same in both fields"
     other, easy = "Not the same as the other PIN", "Not easy to guess"
     press(stage, "1234567\r258")
-    assert rules(page)[length] == [Kept.OPEN]
-    assert rules(page)[easy] == [Kept.OPEN, Kept.OPEN]
+    assert rules(page)[length] == [RuleState.OPEN]
+    assert rules(page)[easy] == [RuleState.OPEN, RuleState.OPEN]
     press(stage, "0")
-    assert rules(page)[length] == [Kept.YES]
-    assert rules(page)[easy] == [Kept.YES, Kept.OPEN]
-    assert rules(page)[same] == [Kept.OPEN, Kept.OPEN]
+    assert rules(page)[length] == [RuleState.KEPT]
+    assert rules(page)[easy] == [RuleState.KEPT, RuleState.OPEN]
+    assert rules(page)[same] == [RuleState.OPEN, RuleState.OPEN]
     press(stage, "\r25")
-    assert rules(page)[same] == [Kept.OPEN, Kept.OPEN]
+    assert rules(page)[same] == [RuleState.OPEN, RuleState.OPEN]
     press(stage, "1")
-    assert rules(page)[same] == [Kept.NO, Kept.OPEN]
+    assert rules(page)[same] == [RuleState.BROKEN, RuleState.OPEN]
     QTest.keyClick(page.fields[2], Qt.Key.Key_Backspace)
     press(stage, "80")
-    assert rules(page)[same] == [Kept.YES, Kept.OPEN]
+    assert rules(page)[same] == [RuleState.KEPT, RuleState.OPEN]
     press(stage, "\r739146")
-    assert rules(page)[other] == [Kept.YES, Kept.YES]
+    assert rules(page)[other] == [RuleState.KEPT, RuleState.KEPT]
 
 
 @pytest.mark.parametrize("pin", ["1234", "1111", "123456", "240584", "24051984"])
@@ -50,7 +50,7 @@ def test_the_same_pin_twice_is_warned_of_and_taken(stage: Stage) -> None:
     press(stage, "1234567\r739146\r739146\r739146")
     assert "Both PINs are the same." in stage.words
     other = "Not the same as the other PIN"
-    assert rules(page)[other] == [Kept.NO, Kept.NO]
+    assert rules(page)[other] == [RuleState.BROKEN, RuleState.BROKEN]
     press(stage, "\r739146\r")
     assert stage.answers[0]["values"] == ["1234567", "739146", "739146"]
 

@@ -7,11 +7,11 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.gui.codes_page import CodesPage, PadCodesPage
-from native_host.pin_prompt.gui.letter import Letter
-from native_host.pin_prompt.gui.look import LOOKS
-from native_host.pin_prompt.gui.rules import Rule
-from native_host.pin_prompt.gui.widgets import Band
+from native_host.pin_prompt.gui.codes_page import CodesPage, PinPadCodesPage
+from native_host.pin_prompt.gui.letter_drawing import LetterDrawing
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
+from native_host.pin_prompt.gui.rule_label import RuleLabel
+from native_host.pin_prompt.gui.widgets import HeadingBand
 from native_host.pin_prompt.messages import AskCodes, AskPin, OfferActivation, Show
 from native_host.pin_prompt.model import Operation, Problem, Step
 from tests.pin_prompt.codes_stage import ask, press
@@ -40,14 +40,14 @@ from tests.pin_prompt.test_accessibility import DESCRIPTION, NAME, interface
 def test_the_last_try_is_confirmed_first(stage: Stage, at_risk: str, said: str) -> None:
     page = ask(stage, tries_left=1, wrong=True, at_risk=at_risk)
     assert said in stage.words
-    assert page.understood is not None
-    assert stage.window.focusWidget() is page.understood
+    assert page.last_try_box is not None
+    assert stage.window.focusWidget() is page.last_try_box
     assert not page.confirm.isEnabled()
     page.fields[0].setFocus()
     press(stage, "1234567\r2580\r2580\r739146\r739146\r")
     assert stage.answers == []
     assert "First tick the box" in stage.words
-    assert stage.window.focusWidget() is page.understood
+    assert stage.window.focusWidget() is page.last_try_box
     press(stage, " ")
     page.fields[-1].setFocus()
     press(stage, "\r")
@@ -59,7 +59,7 @@ def test_before_the_last_try_there_is_nothing_to_confirm(
     stage: Stage, tries: int
 ) -> None:
     page = ask(stage, tries_left=tries)
-    assert page.understood is None
+    assert page.last_try_box is None
     assert "locked until you order a PUK code" in stage.words
 
 
@@ -75,7 +75,7 @@ def test_it_says_that_no_page_asked(stage: Stage) -> None:
 
 def test_the_letter_is_drawn_and_said_to_be_a_drawing(stage: Stage) -> None:
     page = ask(stage)
-    (letter,) = page.findChildren(Letter)
+    (letter,) = page.findChildren(LetterDrawing)
     assert letter.isVisible()
     assert "Drawing of a letter" in interface(letter).text(NAME)
     assert "your letter may look different" in interface(letter).text(NAME)
@@ -83,7 +83,7 @@ def test_the_letter_is_drawn_and_said_to_be_a_drawing(stage: Stage) -> None:
 
 def test_no_letter_is_drawn_where_none_is_needed(stage: Stage) -> None:
     page = ask(stage, operation="change-pin", pin="PIN1", fields=(OLD_PIN, NEW_PIN1))
-    assert page.findChildren(Letter) == []
+    assert page.findChildren(LetterDrawing) == []
 
 
 def test_each_field_has_its_name_and_its_length(stage: Stage) -> None:
@@ -109,13 +109,13 @@ def test_tab_goes_through_fields_and_buttons_in_order(stage: Stage) -> None:
             break
         seen.append(focus)
     # Without the tick the button that agrees can't have the focus.
-    assert seen == [page.understood, *page.fields, stage.button("Cancel")]
+    assert seen == [page.last_try_box, *page.fields, stage.button("Cancel")]
 
 
 def test_a_rule_says_how_it_stands(stage: Stage) -> None:
     page = ask(stage)
     press(stage, "1234567\r1234")
-    names = {interface(rule).text(NAME) for rule in page.findChildren(Rule)}
+    names = {interface(rule).text(NAME) for rule in page.findChildren(RuleLabel)}
     assert "4–8 digits: in order" in names
     assert "Not easy to guess: not in order" in names
     assert "The same in both fields: not yet" in names
@@ -130,7 +130,7 @@ def test_a_fault_is_announced_and_stands_at_its_field(
     assert spoken[-1] in interface(page.fields[0]).text(DESCRIPTION)
     press(stage, "1")
     assert "7 digits, since" not in interface(page.fields[0]).text(DESCRIPTION)
-    assert not page.complaint.isVisible()
+    assert not page.error_notice.isVisible()
 
 
 def test_the_page_is_announced_with_news_first(stage: Stage, spoken: list[str]) -> None:
@@ -164,8 +164,8 @@ def test_the_band_names_the_pin(
     assert f"({pin})" in stage.words.split("SATU")[-1]
 
 
-def bands(stage: Stage) -> list[Band]:
-    return [band for band in stage.window.findChildren(Band) if band.isVisible()]
+def bands(stage: Stage) -> list[HeadingBand]:
+    return [band for band in stage.window.findChildren(HeadingBand) if band.isVisible()]
 
 
 def test_a_test_card_in_a_reader_of_the_system_is_marked(stage: Stage) -> None:
@@ -201,7 +201,7 @@ def test_on_a_pin_pad_there_are_rules_and_no_fields(
     )
     stage.handle(AskCodes(4, question))
     page = stage.window.page
-    assert isinstance(page, PadCodesPage)
+    assert isinstance(page, PinPadCodesPage)
     assert said in stage.words
     assert "New signature PIN (PIN2): 6–8 digits." in stage.words
     page.confirm.click()
@@ -219,10 +219,10 @@ def test_the_last_try_on_a_pin_pad_is_confirmed_first(stage: Stage) -> None:
     stage.handle(AskCodes(4, question))
     stage.window.guard.end()
     page = stage.window.page
-    assert isinstance(page, PadCodesPage)
-    assert page.understood is not None
+    assert isinstance(page, PinPadCodesPage)
+    assert page.last_try_box is not None
     assert not page.confirm.isEnabled()
-    page.understood.click()
+    page.last_try_box.click()
     page.confirm.click()
     assert stage.answers == [{"type": "agreed", "number": 4}]
 
@@ -284,8 +284,8 @@ def test_what_ends_the_login_is_said_in_its_own_words(stage: Stage) -> None:
 @pytest.mark.parametrize("operation", ["activate", "change-pin", "unblock"])
 def test_it_looks_like_neither_identifying_nor_signing(operation: Operation) -> None:
     for other in ("authenticate", "sign"):
-        assert LOOKS[operation].colour != LOOKS[other].colour
-        assert LOOKS[operation].draw is not LOOKS[other].draw
+        assert OPERATION_STYLES[operation].colour != OPERATION_STYLES[other].colour
+        assert OPERATION_STYLES[operation].icon != OPERATION_STYLES[other].icon
 
 
 @pytest.mark.parametrize("language", texts.languages())

@@ -11,9 +11,9 @@ from native_host.card.signature import HASH_SIZES
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.documents import (
     DocumentChangedError,
-    Kind,
-    described,
-    kind_of,
+    DocumentKind,
+    describe,
+    kind_of_bytes,
     read_document,
 )
 from native_host.pin_prompt.model import Document
@@ -23,25 +23,25 @@ from tests.pin_prompt.conftest import a_document, a_hash
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
-        (b"%PDF-1.7\n\xff", Kind.PDF),
-        (b" %PDF-1.7", Kind.TEXT),
-        (b"\x89PNG\r\n\x1a\n...", Kind.PNG),
-        (b"\xff\xd8\xff\xe0", Kind.JPEG),
-        ("Hyväksyn.\n".encode(), Kind.TEXT),
-        (b"", Kind.TEXT),
-        (b"<svg onload='x'/>", Kind.TEXT),
-        (b"GIF89a\xff", Kind.OTHER),
-        (b"PK\x03\x04\0", Kind.OTHER),
-        (b"text\0", Kind.OTHER),
-        (b"cut \xc3", Kind.OTHER),
+        (b"%PDF-1.7\n\xff", DocumentKind.PDF),
+        (b" %PDF-1.7", DocumentKind.TEXT),
+        (b"\x89PNG\r\n\x1a\n...", DocumentKind.PNG),
+        (b"\xff\xd8\xff\xe0", DocumentKind.JPEG),
+        ("Hyväksyn.\n".encode(), DocumentKind.TEXT),
+        (b"", DocumentKind.TEXT),
+        (b"<svg onload='x'/>", DocumentKind.TEXT),
+        (b"GIF89a\xff", DocumentKind.OTHER),
+        (b"PK\x03\x04\0", DocumentKind.OTHER),
+        (b"text\0", DocumentKind.OTHER),
+        (b"cut \xc3", DocumentKind.OTHER),
     ],
 )
-def test_the_kind_is_told_by_the_bytes(data: bytes, kind: Kind) -> None:
-    assert kind_of(data) is kind
+def test_the_kind_is_told_by_the_bytes(data: bytes, kind: DocumentKind) -> None:
+    assert kind_of_bytes(data) is kind
 
 
 def test_a_letter_at_the_end_of_what_was_read_may_be_cut() -> None:
-    assert kind_of(b"cut \xc3", whole=False) is Kind.TEXT
+    assert kind_of_bytes(b"cut \xc3", whole=False) is DocumentKind.TEXT
 
 
 @pytest.mark.parametrize("hash_function", HASH_SIZES)
@@ -108,7 +108,7 @@ def test_a_document_is_described_by_what_it_is(
     tmp_path: Path, media_type: str, data: bytes, about: str
 ) -> None:
     document = a_document(tmp_path, data, media_type=media_type, name="a/b")
-    name, second, digest = described(document, texts.load("en"))
+    name, second, digest = describe(document, texts.load("en"))
     assert name == r"a\u{2F}b"
     assert second == about
     assert digest.startswith("Hash (SHA-384): ")
@@ -116,9 +116,9 @@ def test_a_document_is_described_by_what_it_is(
 
 
 def test_the_name_of_a_bare_hash_is_the_services_claim() -> None:
-    name, digest = described(a_hash(name="contract"), texts.load("en"))
+    name, digest = describe(a_hash(name="contract"), texts.load("en"))
     assert name == "The service calls this: contract"
     assert "SHA-256" in digest
-    assert described(Document("", "SHA-256", "00"), texts.load("en"))[0] == (
+    assert describe(Document("", "SHA-256", "00"), texts.load("en"))[0] == (
         "The service gave no name."
     )

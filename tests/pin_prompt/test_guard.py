@@ -7,7 +7,7 @@ from PySide6.QtGui import QInputMethodEvent
 from PySide6.QtTest import QSignalSpy, QTest
 from PySide6.QtWidgets import QApplication
 
-from native_host.pin_prompt.gui.input_guard import GUARD_MILLISECONDS, Guard
+from native_host.pin_prompt.gui.input_guard import GUARD_MILLISECONDS, InputGuard
 from native_host.pin_prompt.messages import AskPin, AskStarted, Show
 from native_host.pin_prompt.model import Progress, Step
 from tests.pin_prompt.conftest import Stage, a_question
@@ -15,12 +15,12 @@ from tests.pin_prompt.conftest import Stage, a_question
 
 def test_the_guard_stands_for_half_a_second() -> None:
     assert GUARD_MILLISECONDS == 500
-    assert Guard()._timer.interval() == 500
-    assert Guard()._timer.isSingleShot()
+    assert InputGuard()._timer.interval() == 500
+    assert InputGuard()._timer.isSingleShot()
 
 
 def test_the_guard_goes_by_itself(application: QApplication) -> None:
-    guard = Guard(1)
+    guard = InputGuard(1)
     spy = QSignalSpy(guard.changed)
     guard.restart()
     assert guard.active
@@ -131,9 +131,9 @@ def test_the_last_try_needs_both_the_guard_gone_and_the_box_ticked(
     stage: Stage,
 ) -> None:
     page = stage.ask(tries_left=1)
-    assert page.understood is not None
+    assert page.last_try_box is not None
     stage.window.guard.restart()
-    page.understood.setChecked(True)
+    page.last_try_box.setChecked(True)
     assert not page.confirm.isEnabled()
     stage.window.guard.end()
     assert page.confirm.isEnabled()

@@ -8,26 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from native_host.card.pins import NEW_PIN_DIGITS, PIN_DIGITS
 from native_host.pin_prompt.messages import (
     MAX_REQUEST,
     AskCodes,
     AskConsent,
     AskPin,
     AskStarted,
+    CallerTimedOut,
     ChooseCard,
     Close,
     Connections,
-    Late,
     OfferActivation,
     Open,
-    Request,
     Show,
+    WindowRequest,
+    decode_answer,
     decode_request,
     encode_request,
-    read_answer,
     split_codes,
 )
 from native_host.pin_prompt.model import (
+    MAX_CODE_DIGITS,
     CardChoice,
     ConsentQuestion,
     Document,
@@ -68,12 +70,12 @@ TWENTY = tuple(
         AskCodes(9, a_codes_question(pin_pad=True, pad_problem="different")),
         OfferActivation(10, partly=True),
         Open(a_conversation(operation="tls-login", origin="", program="Fïrefox\n")),
-        Late(),
+        CallerTimedOut(),
         Connections(3),
         Close(),
     ],
 )
-def test_what_is_sent_is_what_arrives(request_: Request) -> None:
+def test_what_is_sent_is_what_arrives(request_: WindowRequest) -> None:
     line = encode_request(request_)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
@@ -100,7 +102,7 @@ def an_opening(**changes: Any) -> dict[str, Any]:
         b'{"type": "sing"}',
         b'{"type": "open"}',
         b'{"type": "close", "now": true}',
-        b'{"type": "late", "now": true}',
+        b'{"type": "caller-timed-out", "now": true}',
         b'{"type": "show", "step": "dancing"}',
         b'{"type": "show", "step": ["reading"]}',
         b'{"type": "show", "step": "reading", "problem": "X"}',
@@ -180,13 +182,15 @@ def test_a_request_that_is_too_long_is_not_sent() -> None:
         (b'{"type": "chosen", "number": 1, "index": -1}', None),
         (b'{"type": "chosen", "number": 1, "digits": "1"}', None),
         (b'{"type": "agreed", "number": 1, "index": 1}', None),
-        (b'{"type": "cancel"}', None),
+        (b'{"type": "cancel"}', ("cancel", None, b"")),
+        (b'{"type": "cancel", "number": 1}', None),
+        (b'{"type": "close"}', None),
     ],
 )
 def test_an_answer_is_read_without_becoming_a_str(
-    line: bytes, read: tuple[str, int, bytes] | None
+    line: bytes, read: tuple[str, int | None, bytes] | None
 ) -> None:
-    answer = read_answer(bytearray(line))
+    answer = decode_answer(bytearray(line))
     assert (answer and (*answer[:2], bytes(answer[2]))) == read
 
 
@@ -196,3 +200,8 @@ def test_codes_come_in_a_buffer_each() -> None:
     assert split == [b"1234567", b"1234", b"739146"]
     assert all(type(code) is bytearray for code in split)
     assert split_codes(bytearray()) == []
+
+
+def test_no_pin_of_the_card_has_more_digits_than_an_answer() -> None:
+    lengths = [*PIN_DIGITS.values(), *NEW_PIN_DIGITS.values()]
+    assert max(digits[-1] for digits in lengths) == MAX_CODE_DIGITS

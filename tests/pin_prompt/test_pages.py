@@ -5,17 +5,17 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import (
-    QApplication,
-    QLabel,
-    QProgressBar,
-    QScrollArea,
-    QWidget,
-)
+from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QScrollArea, QWidget
 
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.gui.picture import Picture
-from native_host.pin_prompt.messages import AskPin, AskStarted, Close, Request, Show
+from native_host.pin_prompt.gui.step_picture import StepPicture
+from native_host.pin_prompt.messages import (
+    AskPin,
+    AskStarted,
+    Close,
+    Show,
+    WindowRequest,
+)
 from native_host.pin_prompt.model import Problem, Step
 from tests.pin_prompt.conftest import Stage, a_question
 
@@ -100,7 +100,7 @@ def test_the_mark_of_the_test_card_is_on_every_page(
 ) -> None:
     stage.open(language=language)
     assert mark in stage.words
-    requests: list[Request] = [
+    requests: list[WindowRequest] = [
         AskStarted(),
         AskPin(1, a_question()),
         *(Show(step) for step in Step),
@@ -151,7 +151,7 @@ def test_no_picture_invites_to_put_in_a_card_that_must_be_mended_elsewhere(
     for code, pictures in (("CARD_REMOVED", 1), ("PIN_BLOCKED", 0)):
         stage.handle(Show(Step.WAITING_FOR_CARD, Problem(code)))
         assert stage.window.page is not None
-        assert len(stage.window.page.findChildren(Picture)) == pictures
+        assert len(stage.window.page.findChildren(StepPicture)) == pictures
 
 
 def test_names_from_the_card_cannot_garble_what_is_shown(stage: Stage) -> None:
@@ -199,8 +199,8 @@ def test_site_news_and_field_are_in_view_together_on_a_small_screen(
     try:
         page = stage.ask(tries_left=2, wrong=True)
         stage.settle()
-        assert page.news is not None
-        for part in (stage.site, page.news, page.field):
+        assert page.status_notice is not None
+        for part in (stage.site, page.status_notice, page.field):
             assert part.visibleRegion().boundingRect() == part.rect()
     finally:
         QApplication.setFont(font)
@@ -308,12 +308,12 @@ def test_the_clipboard_neither_gives_nor_gets_a_pin(stage: Stage) -> None:
 
 def test_at_the_last_try_nothing_goes_before_it_is_understood(stage: Stage) -> None:
     page = stage.ask(tries_left=1)
-    assert page.understood is not None
+    assert page.last_try_box is not None
     assert not page.confirm.isEnabled()
     QTest.keyClicks(page.field, "1234\r")
     assert stage.answers == []
     assert "First tick" in stage.words
-    press(page.understood, SPACE)
+    press(page.last_try_box, SPACE)
     assert page.confirm.isEnabled()
     press(page.field, ENTER)
     assert stage.answers == [pin("1234")]
@@ -324,11 +324,11 @@ def test_at_the_last_try_nothing_goes_before_it_is_understood(stage: Stage) -> N
 
 def test_tab_goes_through_the_page_in_order_and_back(stage: Stage) -> None:
     page = stage.ask(tries_left=1)
-    assert page.understood is not None
+    assert page.last_try_box is not None
     cancel, confirm = page.buttons
-    press(page.understood, SPACE)
-    order = [page.understood, page.field, cancel, confirm]
-    page.understood.setFocus()
+    press(page.last_try_box, SPACE)
+    order = [page.last_try_box, page.field, cancel, confirm]
+    page.last_try_box.setFocus()
     seen = []
     for _ in order:
         seen.append(stage.window.focusWidget())
@@ -342,7 +342,7 @@ def test_tab_goes_through_the_page_in_order_and_back(stage: Stage) -> None:
 def test_the_field_has_the_focus_unless_it_is_the_last_try(stage: Stage) -> None:
     assert stage.ask().field is stage.window.focusWidget()
     stage.handle(AskPin(2, a_question(tries_left=1)))
-    assert stage.pin_page.understood is stage.window.focusWidget()
+    assert stage.pin_page.last_try_box is stage.window.focusWidget()
 
 
 @pytest.mark.parametrize("request_", [AskStarted(), AskPin(1, a_question())])
@@ -362,8 +362,8 @@ def test_closing_the_window_cancels(stage: Stage) -> None:
 
 def test_enter_on_cancel_cancels_and_elsewhere_does_nothing(stage: Stage) -> None:
     page = stage.ask(tries_left=1)
-    assert page.understood is not None
-    press(page.understood, ENTER)
+    assert page.last_try_box is not None
+    press(page.last_try_box, ENTER)
     assert stage.answers == []
     page.buttons[0].setFocus()
     press(page.buttons[0], ENTER)

@@ -20,7 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit
 
-from native_host.pin_prompt.gui.input_guard import Guard
+from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
 from tests.pin_prompt.conftest import NEVER, Stage
 
@@ -65,7 +65,7 @@ def press(field: QLineEdit, what: Press) -> None:
 def test_it_is_edited_as_any_password_field_of_qt(
     application: QApplication, presses: list[Press]
 ) -> None:
-    field, plain = PinField(Guard(NEVER), 12), QLineEdit()
+    field, plain = PinField(InputGuard(NEVER), 12), QLineEdit()
     plain.setEchoMode(QLineEdit.EchoMode.Password)
     plain.setMaxLength(12)
     plain.setValidator(QRegularExpressionValidator(QRegularExpression("[0-9]*"), plain))
@@ -84,7 +84,7 @@ def test_it_is_edited_as_any_password_field_of_qt(
 def test_what_is_deleted_or_taken_leaves_nothing_in_the_buffer(
     application: QApplication,
 ) -> None:
-    field = PinField(Guard(NEVER), 12)
+    field = PinField(InputGuard(NEVER), 12)
     whole = field.digits.obj
     QTest.keyClicks(field, "938475")
     QTest.keyClick(field, Key.Key_Home)

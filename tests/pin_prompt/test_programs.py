@@ -11,19 +11,19 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
 
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.gui.look import LOOKS
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.pin_page import PinPage
-from native_host.pin_prompt.gui.widgets import Band, Notice
+from native_host.pin_prompt.gui.widgets import HeadingBand, Notice
 from native_host.pin_prompt.messages import (
     AskCodes,
     AskPin,
     AskStarted,
+    CallerTimedOut,
     ChooseCard,
     Connections,
-    Late,
     OfferActivation,
-    Request,
     Show,
+    WindowRequest,
 )
 from native_host.pin_prompt.model import CardChoice, Operation, Problem, Step
 from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
@@ -121,7 +121,7 @@ def test_title_and_heading_name_neither_program_nor_site(
 ) -> None:
     program = "https://www.suomi.fi"
     opened(stage, operation, language=language, program=program)
-    heading = stage.window.findChildren(Band)[-1].heading.text()
+    heading = stage.window.findChildren(HeadingBand)[-1].heading.text()
     assert heading == texts.load(language)(f"{operation}.heading")
     assert "suomi.fi" not in heading + stage.window.windowTitle()
     assert stage.site.text() == program
@@ -129,10 +129,10 @@ def test_title_and_heading_name_neither_program_nor_site(
 
 @EACH
 def test_it_looks_like_no_other_window(operation: Operation) -> None:
-    for other in LOOKS.keys() - {*FOR_PROGRAMS}:
-        assert LOOKS[operation].colour != LOOKS[other].colour
-        assert LOOKS[operation].draw is not LOOKS[other].draw
-    assert LOOKS["tls-login"].draw is not LOOKS["prepare-login"].draw
+    for other in OPERATION_STYLES.keys() - {*FOR_PROGRAMS}:
+        assert OPERATION_STYLES[operation].colour != OPERATION_STYLES[other].colour
+        assert OPERATION_STYLES[operation].icon != OPERATION_STYLES[other].icon
+    assert OPERATION_STYLES["tls-login"].icon != OPERATION_STYLES["prepare-login"].icon
 
 
 @pytest.mark.parametrize("program", ["", " \u200b\n", "\u2800"])
@@ -175,8 +175,8 @@ def test_the_last_try_is_confirmed_first(stage: Stage, operation: Operation) -> 
     assert "the basic PIN (PIN1) will be locked" in stage.words
     QTest.keyClicks(page.field, "1234\r")
     assert stage.answers == []
-    assert page.understood is not None
-    page.understood.click()
+    assert page.last_try_box is not None
+    page.last_try_box.click()
     QTest.keyClicks(page.field, "\r")
     assert stage.answers == [{"type": "pin", "number": 1, "digits": "1234"}]
 
@@ -216,7 +216,7 @@ def test_what_was_typed_and_the_focus_stay_when_it_is_late(
     page = asked(stage, operation)
     QTest.keyClicks(page.field, "12")
     spoken.clear()
-    stage.handle(Late())
+    stage.handle(CallerTimedOut())
     assert len(notices(stage)) == 1
     assert "press Try again in the browser" in stage.words
     assert [words[: len(LATE)] for words in spoken] == [LATE]
@@ -229,12 +229,12 @@ def test_what_was_typed_and_the_focus_stay_when_it_is_late(
 
 def test_a_tick_and_a_focus_elsewhere_stay_when_it_is_late(stage: Stage) -> None:
     page = asked(stage, tries_left=1)
-    assert page.understood is not None
-    page.understood.click()
+    assert page.last_try_box is not None
+    page.last_try_box.click()
     QTest.keyClicks(page.field, "1234")
     page.confirm.setFocus()
-    stage.handle(Late())
-    assert page.understood.isChecked()
+    stage.handle(CallerTimedOut())
+    assert page.last_try_box.isChecked()
     assert stage.window.focusWidget() is page.confirm
     QTest.keyClick(page.confirm, Qt.Key.Key_Return)
     assert stage.answers == [{"type": "pin", "number": 1, "digits": "1234"}]
@@ -242,7 +242,7 @@ def test_a_tick_and_a_focus_elsewhere_stay_when_it_is_late(stage: Stage) -> None
 
 def test_late_does_not_let_keys_through_that_the_guard_keeps_out(stage: Stage) -> None:
     opened(stage).handle(AskPin(1, a_question()))
-    stage.handle(Late())
+    stage.handle(CallerTimedOut())
     QTest.keyClicks(stage.pin_page.field, "1234\r")
     assert bytes(stage.pin_page.field.digits) == b""
     assert stage.answers == []
@@ -251,8 +251,8 @@ def test_late_does_not_let_keys_through_that_the_guard_keeps_out(stage: Stage) -
 def test_late_is_said_once(stage: Stage, spoken: list[str]) -> None:
     asked(stage)
     spoken.clear()
-    stage.handle(Late())
-    stage.handle(Late())
+    stage.handle(CallerTimedOut())
+    stage.handle(CallerTimedOut())
     assert len(notices(stage)) == len(spoken) == 1
 
 
@@ -274,10 +274,10 @@ CHOICES = (CardChoice("A", "SPECIMEN-A", "1"), CardChoice("B", "SPECIMEN-B", "2"
     ],
 )
 def test_it_stands_on_later_pages_and_on_the_one_that_is_there(
-    stage: Stage, spoken: list[str], later: Request
+    stage: Stage, spoken: list[str], later: WindowRequest
 ) -> None:
     opened(stage).handle(later)
-    stage.handle(Late())
+    stage.handle(CallerTimedOut())
     assert len(notices(stage)) == 1
     stage.handle(Show(Step.WAITING_FOR_CARD))
     stage.handle(later)
@@ -292,7 +292,7 @@ def test_who_has_nothing_left_to_type_is_not_told_to(
     stage: Stage, spoken: list[str], step: Step
 ) -> None:
     opened(stage).handle(Show(step))
-    stage.handle(Late())
+    stage.handle(CallerTimedOut())
     assert not notices(stage)
     assert LATE not in " ".join(spoken)
     stage.handle(AskPin(1, a_question(wrong=True, tries_left=4)))
@@ -341,7 +341,7 @@ def test_the_number_of_connections_is_said_and_nothing_else_changes(
     ],
 )
 def test_the_number_of_connections_stands_where_they_are_signed_for(
-    stage: Stage, spoken: list[str], later: Request
+    stage: Stage, spoken: list[str], later: WindowRequest
 ) -> None:
     said = "Firefox has opened 2 connections at once."
     opened(stage).handle(Connections(2))
@@ -357,14 +357,14 @@ def test_the_number_of_connections_stands_where_they_are_signed_for(
 
 def test_nothing_is_late_before_the_window_is_open(stage: Stage) -> None:
     with pytest.raises(ValueError, match="not open"):
-        stage.handle(Late())
+        stage.handle(CallerTimedOut())
 
 
 @pytest.mark.usefixtures("text_scale")
 @pytest.mark.parametrize("language", texts.languages())
-@pytest.mark.parametrize("news", [Late(), Connections(8)])
+@pytest.mark.parametrize("news", [CallerTimedOut(), Connections(8)])
 def test_field_and_notice_are_in_view_with_large_text_too(
-    stage: Stage, language: str, news: Request
+    stage: Stage, language: str, news: WindowRequest
 ) -> None:
     opened(stage, language=language).handle(AskPin(1, a_question()))
     stage.handle(news)

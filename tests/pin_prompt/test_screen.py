@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from native_host.errors import UserCancelledError
-from native_host.pin_prompt.gui.look import LOOKS
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.model import Step
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import spawn
@@ -89,7 +89,7 @@ async def test_digits_stay_when_the_browser_waits_no_longer(
     asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
     await asyncio.sleep(0)
     # The button takes its colour when the window takes keys.
-    colour = LOOKS["tls-login"].colour
+    colour = OPERATION_STYLES["tls-login"].colour
     pixels = bytes((colour.red(), colour.green(), colour.blue())) * 20
     await asyncio.to_thread(
         screen.wait_until,
@@ -97,7 +97,7 @@ async def test_digits_stay_when_the_browser_waits_no_longer(
     )
     before = height(screen, shown)
     await asyncio.to_thread(screen.type, "12")
-    prompt.say_late()
+    prompt.show_caller_timeout()
     await asyncio.to_thread(
         screen.wait_until, lambda: height(screen, shown) > before + 20
     )

@@ -11,9 +11,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QWidget
 
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.gui import viewer
+from native_host.pin_prompt.gui import document_viewer
+from native_host.pin_prompt.gui.document_viewer import DocumentPage
 from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
-from native_host.pin_prompt.gui.viewer import DocumentPage
 from native_host.pin_prompt.messages import AskPin, Close, Show
 from native_host.pin_prompt.model import Problem, Step
 from tests.pin_prompt.conftest import Stage, a_document, a_hash, a_question
@@ -243,7 +243,7 @@ def test_a_text_is_shown_as_it_is(stage: Stage, tmp_path: Path) -> None:
 def test_of_a_long_text_the_beginning_is_shown_and_that_is_said(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(viewer, "_MOST_TEXT", 1000)
+    monkeypatch.setattr(document_viewer, "_MOST_TEXT", 1000)
     stage.sign(a_document(tmp_path, b"line\n" * 1000))
     view = open_document(stage).findChildren(QPlainTextEdit)[0]
     assert view.toPlainText() == "line\n" * 200
@@ -376,8 +376,8 @@ def test_back_leads_to_the_same_page_with_nothing_typed(
 ) -> None:
     documents = a_document(tmp_path), a_document(tmp_path)
     page = stage.sign(*documents, tries_left=1)
-    assert page.understood is not None
-    page.understood.setChecked(True)
+    assert page.last_try_box is not None
+    page.last_try_box.setChecked(True)
     QTest.keyClicks(page.field, "123456")
     before = stage.words
     view = open_document(stage, 1)
@@ -390,12 +390,12 @@ def test_back_leads_to_the_same_page_with_nothing_typed(
     assert stage.words == before
     page = stage.pin_page
     assert bytes(page.field.digits) == b""
-    assert page.understood is not None
-    assert not page.understood.isChecked()
+    assert page.last_try_box is not None
+    assert not page.last_try_box.isChecked()
     assert stage.window.guard.active
     assert stage.answers == []
     stage.window.guard.end()
-    page.understood.setChecked(True)
+    page.last_try_box.setChecked(True)
     QTest.keyClicks(page.field, "123456\r")
     assert stage.answers == [{"type": "pin", "number": 1, "digits": "123456"}]
 
@@ -434,7 +434,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
             paths.append(Path(url.toLocalFile()))  # type: ignore[attr-defined] # QUrl
             return True
 
-    monkeypatch.setattr(viewer, "QDesktopServices", Services)
+    monkeypatch.setattr(document_viewer, "QDesktopServices", Services)
     return paths
 
 
@@ -503,7 +503,7 @@ def test_a_pdf_that_has_changed_is_not_opened(
 def test_a_pdf_that_nothing_opens_is_said(
     stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(viewer.PrivateCopies, "open", lambda *_: False)
+    monkeypatch.setattr(document_viewer.PrivateCopies, "open", lambda *_: False)
     stage.sign(a_document(tmp_path, b"%PDF-1.7"))
     press_open(stage)
     assert "The document could not be opened." in stage.words

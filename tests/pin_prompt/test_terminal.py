@@ -256,9 +256,9 @@ async def test_a_kept_pin_waits_for_no_one_at_the_terminal(
     prompt._texts = texts.load("en", "tls-login", program="Firefox")
     prompt._terminal = os.open(os.devnull, os.O_WRONLY)
     try:
-        prompt.say_connections(1)
-        prompt.say_connections(2)
-        prompt.say_late()
+        prompt.show_connections(1)
+        prompt.show_connections(2)
+        prompt.show_caller_timeout()
         prompt.show(Step.READY)
         waiting = asyncio.ensure_future(prompt.wait_for_cancel())
         done, _ = await asyncio.wait({waiting}, timeout=0)
@@ -283,13 +283,13 @@ def test_an_empty_answer_cancels(terminals: list[Terminal], answer: str) -> None
 def test_what_is_no_pin_is_asked_again(terminals: list[Terminal]) -> None:
     terminal = at(terminals)
     terminal.expect("PIN1")
-    for answer, complaint in (
+    for answer, error_notice in (
         ("12", "too short"),
         ("12a4", "digits only"),
         ("1234567890123", "at most 12"),
     ):
         terminal.send(f"{answer}\n")
-        terminal.expect(complaint)
+        terminal.expect(error_notice)
         terminal.seen = ""
         terminal.expect("PIN1")
     terminal.send("1234\n")

@@ -97,12 +97,12 @@ say(type='pin', number=asked['number'], digits='1234')
         )
         asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
         await asyncio.sleep(0)
-        prompt.say_connections(2)
-        prompt.say_late()
+        prompt.show_connections(2)
+        prompt.show_caller_timeout()
         assert await asking == b"1234"
         await prompt.close()
-        prompt.say_late()  # nobody is there any more, which is no fault
-        prompt.say_connections(2)
+        prompt.show_caller_timeout()  # nobody is there any more, which is no fault
+        prompt.show_connections(2)
 
 
 def codes(*values: str) -> str:

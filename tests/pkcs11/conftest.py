@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from kortilla.testing.state import MockCardState
 from native_host.card.source import CardSource
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
-from native_host.operations.tls_login import TlsLogin
+from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.cryptoki import Cryptoki
-from native_host.pkcs11.server import serve_client
-from native_host.pkcs11.token import SlotManager
+from native_host.pkcs11.slots import SlotManager
+from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.person import Person
 from tests.pkcs11.client import Client
 from tests.pkcs11.real import Scene, open_scene

@@ -18,9 +18,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from kortilla.testing.state import MockCardState
 from native_host.card.errors import CardError
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from tests.pkcs11.conversation import streams
 
 _PATIENCE = 10.0  # seconds until a connection that does not end is a fault
@@ -51,22 +51,25 @@ class _Signer:
     def logged_in(self, _certificate: object) -> object:
         return self._logged_in or None
 
-    async def log_out(self, _certificate: object) -> None:
+    async def log_out(self, certificate: object) -> None:
+        self.log_out_later(certificate)
+
+    def log_out_later(self, _certificate: object) -> None:
         self._logged_in = False
 
     async def close(self) -> None: ...
 
 
 class _Alarm(logging.Handler):
-    """What nobody foresaw is a fault."""
+    """An unexpected error is a fault."""
 
     def emit(self, record: logging.LogRecord) -> None:
         raise AssertionError(record.getMessage())
 
 
 async def _converse(tokens: Any, data: bytes) -> None:
+    from native_host.pkcs11.connection import serve_client
     from native_host.pkcs11.cryptoki import Cryptoki
-    from native_host.pkcs11.server import serve_client
 
     ours, theirs = socket.socketpair()
     with ours:
@@ -103,9 +106,9 @@ def main() -> None:
     for number, stream in enumerate(streams()):
         (corpus / f"conversation-{number}").write_bytes(stream)
     with atheris.instrument_imports(include=["native_host.pkcs11"]):
-        for name in ("cryptoki", "mechanisms", "objects", "server"):
+        for name in ("cryptoki", "mechanisms", "objects", "connection"):
             importlib.import_module(f"native_host.pkcs11.{name}")
-        from native_host.pkcs11.token import SlotManager
+        from native_host.pkcs11.slots import SlotManager
     logging.getLogger("native_host").addHandler(_Alarm(logging.ERROR))
     loop = asyncio.new_event_loop()
     folder = Path(tempfile.mkdtemp())

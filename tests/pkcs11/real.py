@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A card, a program that serves it to whoever connects, and a service to log in to.
+"""A card, a program that serves it to all who connect, and a service to log in to.
 
 The programs that connect are those that people have: NSS's, GnuTLS's, OpenSSL's and
 OpenSC's, through p11-kit's client module. In the place of the PIN window is the test.
@@ -18,8 +18,8 @@ import aiohttp
 from yarl import URL
 
 from kortilla import Trust
-from native_host.mock_card.state import MockCardState
-from native_host.pkcs11.serve import BROWSERS_PATIENCE
+from kortilla.testing.state import MockCardState
+from native_host.pkcs11.service import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card
 from tests.browser.window import Door, Window
 from tools.demo.demo_home import Stage
@@ -59,7 +59,7 @@ def serving(door: Door, patience: float = BROWSERS_PATIENCE) -> tuple[str, ...]:
     """Return what serves a program as ``kortilla pkcs11`` does, but for the window."""
     code = (
         "import sys; from native_host.config import load_config; "
-        "from native_host.pkcs11.serve import serve_stdio; "
+        "from native_host.pkcs11.service import serve_stdio; "
         f"window, patience = {door.command!r}, {patience!r}; "
         "sys.exit(serve_stdio(load_config(), window=window, patience=patience))"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from native_host.mock_card.state import MockCardState
+from kortilla.testing.state import MockCardState
 from tests.operations.person import until
 from tests.pkcs11.client import CkrError, Client
 from tests.pkcs11.conftest import House

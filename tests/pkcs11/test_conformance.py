@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
+from kortilla.testing.state import MockCardState
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from tests.pkcs11.client import Client, octets, u32, u64
 from tests.pkcs11.conftest import open_house
 from tests.pkcs11.signing import ECDSA, RSA_PKCS, public_key_of

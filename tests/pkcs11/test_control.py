@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How a server is found and told to prepare a login."""
+"""The control socket: how a server is found and asked to prepare a login."""
 
 import asyncio
 import os
@@ -13,13 +13,13 @@ import pytest
 
 from native_host.card.errors import PinBlockedError
 from native_host.errors import ProgramNotRunningError, UserCancelledError
-from native_host.operations.login_servers import (
+from native_host.pkcs11.control import (
     ControlError,
+    ControlServer,
     RunningServer,
     prepare_login,
     running_servers,
 )
-from native_host.pkcs11.control import ControlSocket
 from native_host.pkcs11.program import Program
 from tests.operations.person import until
 from tests.support.token_control import runtime_folder
@@ -54,7 +54,7 @@ async def done() -> None:
 
 async def test_servers_are_found_by_what_they_serve(folder: Path) -> None:
     assert await running_servers() == []
-    async with ControlSocket(FIREFOX, done), ControlSocket(Program(5, "p11tool"), done):
+    async with ControlServer(FIREFOX, done), ControlServer(Program(5, "p11tool"), done):
         found = await running_servers()
         assert {(each.program, each.program_pid) for each in found} == {
             ("Firefox", 4711),
@@ -93,7 +93,7 @@ async def test_what_stood_in_the_way_is_told(error: Exception, code: str) -> Non
     async def fail() -> None:
         raise error
 
-    async with ControlSocket(FIREFOX, fail):
+    async with ControlServer(FIREFOX, fail):
         [server] = await running_servers()
         with pytest.raises(ControlError) as caught:
             await prepare_login(server)
@@ -102,7 +102,7 @@ async def test_what_stood_in_the_way_is_told(error: Exception, code: str) -> Non
 
 
 async def test_a_server_that_has_gone_is_said() -> None:
-    async with ControlSocket(FIREFOX, done):
+    async with ControlServer(FIREFOX, done):
         [server] = await running_servers()
     with pytest.raises(ProgramNotRunningError):
         await prepare_login(server)
@@ -118,7 +118,7 @@ async def test_the_preparing_is_called_off_when_the_asker_goes() -> None:
         finally:
             called_off.set()
 
-    async with ControlSocket(FIREFOX, ask):
+    async with ControlServer(FIREFOX, ask):
         [server] = await running_servers()
         asking = asyncio.create_task(prepare_login(server))
         async with asyncio.timeout(20):
@@ -138,7 +138,7 @@ async def test_the_preparing_is_called_off_when_the_server_ends() -> None:
         await asyncio.Event().wait()
 
     async with asyncio.timeout(20):
-        async with ControlSocket(FIREFOX, ask):
+        async with ControlServer(FIREFOX, ask):
             [server] = await running_servers()
             asking = asyncio.create_task(prepare_login(server))
             await began.wait()
@@ -162,7 +162,7 @@ async def test_the_preparing_is_called_off_when_the_server_ends() -> None:
     ],
 )
 async def test_odd_lines_are_answered_or_let_go(line: bytes) -> None:
-    async with ControlSocket(FIREFOX, done):
+    async with ControlServer(FIREFOX, done):
         [server] = await running_servers()
         reader, writer = await asyncio.open_unix_connection(server.path)
         answer = b""
@@ -178,8 +178,8 @@ async def test_odd_lines_are_answered_or_let_go(line: bytes) -> None:
 
 
 async def test_who_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("native_host.pkcs11.control._LINE_PATIENCE", 0.01)
-    async with ControlSocket(FIREFOX, done):
+    monkeypatch.setattr("native_host.pkcs11.control._REQUEST_TIMEOUT", 0.01)
+    async with ControlServer(FIREFOX, done):
         [server] = await running_servers()
         reader, writer = await asyncio.open_unix_connection(server.path)
         writer.write(b"half a")
@@ -189,7 +189,7 @@ async def test_who_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_many_who_say_nothing_are_not_all_listened_to() -> None:
-    async with ControlSocket(FIREFOX, done):
+    async with ControlServer(FIREFOX, done):
         [server] = await running_servers()
         silent = [
             await asyncio.open_unix_connection(server.path, limit=64) for _ in range(40)
@@ -209,7 +209,7 @@ async def test_what_is_said_after_the_line_is_not_kept() -> None:
     async def wait() -> None:
         await waits.wait()
 
-    async with ControlSocket(FIREFOX, wait):
+    async with ControlServer(FIREFOX, wait):
         [server] = await running_servers()
         reader, writer = await asyncio.open_unix_connection(server.path)
         writer.write(b'{"command": "prepare"}\n')
@@ -227,7 +227,7 @@ async def test_what_is_said_after_the_line_is_not_kept() -> None:
 
 
 async def test_another_user_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with ControlSocket(FIREFOX, done):
+    async with ControlServer(FIREFOX, done):
         [server] = await running_servers()
         monkeypatch.setattr(os, "geteuid", lambda: 54321)
         with pytest.raises(ProgramNotRunningError):
@@ -240,7 +240,7 @@ async def test_another_user_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_a_folder_that_others_can_write_is_not_used(folder: Path) -> None:
     make(folder, 0o777)
-    async with ControlSocket(FIREFOX, done):
+    async with ControlServer(FIREFOX, done):
         assert await running_servers() == []
         assert names_in(folder) == []
 
@@ -249,7 +249,7 @@ async def test_without_a_runtime_folder_nobody_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("XDG_RUNTIME_DIR")
-    async with ControlSocket(FIREFOX, done):
+    async with ControlServer(FIREFOX, done):
         assert await running_servers() == []
     with pytest.raises(ProgramNotRunningError):
         await prepare_login(RunningServer(Path("/nowhere"), 1, "", 1))

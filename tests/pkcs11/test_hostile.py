@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clients that lie, send rubbish or never read: answered or let go, no more."""
+"""Clients that send false or random messages, or never read what is answered."""
 
 import asyncio
 import random
@@ -103,7 +103,7 @@ async def test_messages_in_pieces_and_many_at_once_are_answered(house: House) ->
     connection.shutdown(socket.SHUT_WR)
     received = await ended(connection)
     assert received[0] == 1
-    # Whoever shuts down its side has gone, and some answers with it; not parts of them.
+    # A client that shuts down its side may lose answers, but gets no part of one.
     at = 1
     while at < len(received):
         at += 12 + int.from_bytes(received[at + 8 : at + 12])
@@ -139,7 +139,7 @@ async def test_too_many_calls_at_a_time_are_refused_and_all_are_answered(
     async with asyncio.timeout(20):
         answers = await asyncio.gather(*waiting[256:])
     assert set(answers) == {u32(0) + u32(1) + b"u" + u64(0x2)}
-    # What is under way can still be called off, once there is room.
+    # The calls that were accepted still wait.
     assert not any(each.done() for each in waiting[:256])
 
 
@@ -204,7 +204,7 @@ async def test_every_message_of_an_odd_conversation_has_one_answer(
 ) -> None:
     client = await fuzzed.client(version=version, initialize=False)
     answers = [client.send(body) for body in mutated(seed)]
-    # Calls that wait for a person or for a card are called off by the end.
+    # C_Finalize ends the calls that wait for a person or for a card.
     end = client.send(message("Finalize"))
     async with asyncio.timeout(20):
         await asyncio.gather(end, *answers)

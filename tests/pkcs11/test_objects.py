@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is on the token of each kind of card, and what is not."""
+"""The objects on the token of each kind of card."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
+from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from native_host.pkcs11.objects import make_objects
 from tests.pkcs11.client import Client, u64, wanted
 from tests.pkcs11.conftest import CopyCard, House, open_house

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which program a person is told of."""
+"""Which program is named to the person."""
 
 import os
 import shutil
@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from native_host.operations.login_servers import ForeignPeerError
-from native_host.pkcs11.program import peer_of, program_of
+from native_host.pkcs11.program import ForeignPeerError, peer_of, program_of
 
 Run = Callable[..., subprocess.Popen[bytes]]
 

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 
-from native_host.mock_card.faults import CommandName, Fault, FaultName
+from kortilla.testing.faults import CommandName, Fault, FaultName
+from kortilla.testing.state import MockCardState
 from native_host.mock_card.source import MockCardSource
-from native_host.mock_card.state import MockCardState
 from tests.operations.person import until
 from tests.pkcs11.client import CkrError, Client, TooSmall, mechanism, octets, u32, u64
 from tests.pkcs11.conftest import CopyCard, House
@@ -139,7 +139,7 @@ async def test_firefox_is_given_a_signature_that_is_none_instead_of_an_error(
         public.verify(
             encode_dss_signature(r, s), bytes(48), ec.ECDSA(Prehashed(hashes.SHA384()))
         )
-    # Each time another one, and whatever was wrong.
+    # The bytes are new each time, also for other errors.
     _, key = await key_of(client)
     found = {await client.sign(session, key, ECDSA, bytes(47)) for _ in range(2)}
     assert len(found | {made}) == 3
@@ -263,7 +263,7 @@ async def test_a_signature_that_is_called_off_takes_its_window_along(
     with pytest.raises(CkrError, match="0x50"):
         await signing
     await until(lambda: house.closed == house.windows)
-    # Who asks right then is asked in a window of its own.
+    # A signature that is asked for right then opens another window.
     _, again = await begin(house, client)
     await until(lambda: len(house.windows) == 2 and house.windows[1].questions)
     house.windows[1].cancel()

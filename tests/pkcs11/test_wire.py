@@ -202,7 +202,7 @@ def test_frames_have_bounded_lengths() -> None:
     assert frame(5, b"abc") == header(5, 0, 3) + b"abc"
 
 
-# -- Whatever comes --------------------------------------------------------------------
+# -- Random messages -------------------------------------------------------------------
 
 SIGNATURES = sorted({request for _, request, _ in other.CALLS.values()})
 

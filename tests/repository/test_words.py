@@ -8,6 +8,7 @@ import re
 import tomllib
 
 import native_host
+import tools.demo
 from native_host.errors import KortillaError
 
 
@@ -51,13 +52,16 @@ def test_the_codes_of_the_protocol_are_those_of_the_errors(
 
 def error_classes() -> set[type[KortillaError]]:
     """Return all classes of errors with a code that the program has."""
-    for module in pkgutil.walk_packages(native_host.__path__, "native_host."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    for package in (native_host, tools.demo):
+        name = f"{package.__name__}."
+        for module in pkgutil.walk_packages(package.__path__, name):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
     found: set[type[KortillaError]] = set()
     unseen = [KortillaError]
     while unseen:
         kind = unseen.pop()
         found.add(kind)
         unseen += kind.__subclasses__()
-    return {kind for kind in found if kind.__module__.startswith("native_host.")}
+    ours = ("native_host.", "tools.")
+    return {kind for kind in found if kind.__module__.startswith(ours)}

@@ -11,8 +11,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from native_host.mock_card.state import MockCardState
-from native_host.mock_card.states import CardState, first_pins
+from kortilla.testing.life_cycle import CardState, first_pins
+from kortilla.testing.state import MockCardState
 
 __all__ = ["handed_on", "made", "new_card"]
 

@@ -17,8 +17,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from native_host.mock_card.authority import Authority
-from native_host.mock_card.revoked import revoked_serials
+from kortilla.testing.authority import Authority
+from kortilla.testing.revoked import revoked_serials
 
 __all__ = ["CAService"]
 

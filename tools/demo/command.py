@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from native_host.browsers.hosts import Family
+from native_host.browsers.table import Family
 from native_host.cli.options import Card, card_option
 from native_host.cli.output import error_result, print_result, say
 from native_host.errors import KortillaError, UserCancelledError

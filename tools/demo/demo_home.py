@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from native_host.browsers.hosts import Family, host_names, manifest
-from native_host.browsers.launcher import launcher, python_path
+from native_host.browsers.native_messaging.hosts import host_names, manifest
+from native_host.browsers.native_messaging.launcher import launcher, python_path
+from native_host.browsers.table import Family
 
 __all__ = ["Stage", "extension_folder"]
 

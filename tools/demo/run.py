@@ -12,10 +12,10 @@ from typing import Any
 
 from kortilla.errors import TrustConfigurationError
 from kortilla.revocation import Revocation
+from kortilla.testing.state import MockCardState
 from kortilla.validation.trust import Trust
-from native_host.browsers.hosts import Family
+from native_host.browsers.table import Family
 from native_host.cli.output import say
-from native_host.mock_card.state import MockCardState
 from native_host.pin_prompt.messages import AskPin, Open, encode_request
 from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.spawn import has_screen
@@ -223,7 +223,7 @@ async def _wait_for(
 async def _draw_window(target: Path, origin: str, shown: dict[str, Any]) -> None:
     """Save a picture of the PIN window as the person of this login would see it."""
     conversation = Conversation("authenticate", origin, "fi", test_card=True)
-    question = PinQuestion("PIN1", shown["name"], shown["satu"], tries_left=5)
+    question = PinQuestion("PIN1", shown["name"], shown["satu"], 5, 4, 12)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from native_host.browsers import nss
-from native_host.browsers.hosts import Family
-from native_host.browsers.launcher import python_path
+from native_host.browsers.native_messaging.launcher import python_path
+from native_host.browsers.pkcs11 import nss
+from native_host.browsers.table import Family
 from tools.demo.errors import DemoError
 from tools.demo.site_authority import Authority
 

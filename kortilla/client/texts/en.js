@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** What a person reads when something stands in the way. @type {Record<string, string>} */
+/** The error texts for the person, by code. @type {Record<string, string>} */
 export default {
   EXTENSION_MISSING:
     "The browser does not have Kortilla's browser extension. Install the Kortilla program and its browser extension, reload this page and try again.",
@@ -74,7 +74,7 @@ export default {
     "The Kortilla program did not accept the browser extension. Install both again from the same source.",
   INVALID_MESSAGE: "The page asked in a way that can't be understood. Reload the page and try again.",
   INVALID_ARGUMENT: "The page asked in a way that can't be understood. Reload the page and try again.",
-  // For who writes the page: after the text of INVALID_ARGUMENT.
+  // For the developer of the page, after the text of INVALID_ARGUMENT.
   CROSS_ORIGIN_BASE:
     "The address of the identification routes (base) is of another origin than the page: same origin only.",
   UNKNOWN_COMMAND: "The browser extension is too old for this page. Update it and try again.",
@@ -92,7 +92,7 @@ export default {
     "No PIN was typed on the card reader's keys. Try again and type it on the card reader.",
   DOCUMENT_UNREADABLE:
     "A document could not be read. It may have been changed, moved or deleted after it was chosen. Choose the document again and try again.",
-  // When something was to be signed: in place of those above.
+  // Signing, in place of those above.
   "sign.REQUEST_EXPIRED":
     "Signing took too long, so it was stopped. Try again.",
   "sign.USER_CANCELLED": "You cancelled the signing. You can start again on this page.",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Mitä ihminen lukee, kun jokin on esteenä. @type {Record<string, string>} */
+/** The error texts for the person, by code. @type {Record<string, string>} */
 export default {
   EXTENSION_MISSING:
     "Selaimessa ei ole Kortillan selainlaajennusta. Asenna Kortilla-ohjelma ja sen selainlaajennus, lataa tämä sivu uudelleen ja yritä vielä kerran.",
@@ -75,7 +75,7 @@ export default {
     "Kortilla-ohjelma ei hyväksynyt selainlaajennusta. Asenna molemmat uudelleen samasta lähteestä.",
   INVALID_MESSAGE: "Sivun pyyntöä ei voitu ymmärtää. Lataa sivu uudelleen ja yritä vielä kerran.",
   INVALID_ARGUMENT: "Sivun pyyntöä ei voitu ymmärtää. Lataa sivu uudelleen ja yritä vielä kerran.",
-  // For who writes the page: after the text of INVALID_ARGUMENT.
+  // For the developer of the page, after the text of INVALID_ARGUMENT.
   CROSS_ORIGIN_BASE:
     "Tunnistautumisen reittien osoite (base) on eri alkuperää kuin sivu: vain sama alkuperä käy (same origin only).",
   UNKNOWN_COMMAND:
@@ -95,7 +95,7 @@ export default {
     "Tunnuslukua ei näppäilty kortinlukijalla. Yritä uudelleen ja näppäile tunnusluku kortinlukijalla.",
   DOCUMENT_UNREADABLE:
     "Asiakirjaa ei voitu lukea. Sitä on ehkä muutettu, tai se on siirretty tai poistettu valitsemisen jälkeen. Valitse asiakirja uudelleen ja yritä vielä kerran.",
-  // Allekirjoitettaessa: yllä olevien sijasta.
+  // Signing, in place of those above.
   "sign.REQUEST_EXPIRED":
     "Allekirjoittaminen kesti liian kauan, joten se keskeytyi. Yritä uudelleen.",
   "sign.USER_CANCELLED":

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/** Vad en människa läser när något är i vägen. @type {Record<string, string>} */
+/** The error texts for the person, by code. @type {Record<string, string>} */
 export default {
   EXTENSION_MISSING:
     "I webbläsaren finns inte Kortillas webbläsartillägg. Installera programmet Kortilla och dess webbläsartillägg, ladda om den här sidan och försök igen.",
@@ -74,7 +74,7 @@ export default {
     "Sidans begäran kunde inte förstås. Ladda om sidan och försök igen.",
   INVALID_ARGUMENT:
     "Sidans begäran kunde inte förstås. Ladda om sidan och försök igen.",
-  // For who writes the page: after the text of INVALID_ARGUMENT.
+  // For the developer of the page, after the text of INVALID_ARGUMENT.
   CROSS_ORIGIN_BASE:
     "Adressen till identifieringens vägar (base) har ett annat ursprung än sidan: bara samma ursprung går (same origin only).",
   UNKNOWN_COMMAND:
@@ -94,7 +94,7 @@ export default {
     "Ingen kod skrevs in med kortläsarens knappar. Försök igen och skriv in koden på kortläsaren.",
   DOCUMENT_UNREADABLE:
     "Ett dokument kunde inte läsas. Det kan ha ändrats, flyttats eller tagits bort efter att det valdes. Välj dokumentet på nytt och försök igen.",
-  // När något skulle undertecknas: i stället för dem ovan.
+  // Signing, in place of those above.
   "sign.REQUEST_EXPIRED":
     "Undertecknandet tog för lång tid, så det avbröts. Försök igen.",
   "sign.USER_CANCELLED": "Du avbröt undertecknandet. Du kan börja om på den här sidan.",

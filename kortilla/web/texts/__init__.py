@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What people read, in each language: one JSON file for one language."""
+"""The texts for people, one JSON file for each language."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ DEFAULT_LANGUAGE = "en"
 
 @cache
 def languages(package: str = __name__) -> tuple[str, ...]:
-    """Return the languages there is a catalogue for, as two letters."""
+    """Return the languages that have a catalogue, as two letters."""
     return tuple(
         sorted(
             file.name.removesuffix(".json")
@@ -38,7 +38,7 @@ def choose_language(
 ) -> str:
     """Choose a language by an Accept-Language header (RFC 9110 §12.5.4).
 
-    Whatever can't be understood is passed over; nothing that fits gives English.
+    Invalid parts are skipped. English is the default.
     """
     available = available or languages()
     best, best_weight = DEFAULT_LANGUAGE, 0.0

@@ -20,19 +20,22 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QPalette
 from PySide6.QtWidgets import QApplication
 
-from native_host.hardening import forbid_core_files, hide_memory
-from native_host.pin_prompt.gui.input_guard import Guard
-from native_host.pin_prompt.gui.look import dark_palette
+from native_host.hardening import deny_memory_access, disable_core_dumps
+from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.gui.window import PromptWindow
+from native_host.pin_prompt.gui.prompt_window import PromptWindow
+from native_host.pin_prompt.gui.theme import dark_palette
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
-__all__ = ["follow", "make_application", "run"]
+__all__ = ["follow_colour_scheme", "make_application", "run"]
 
 #: What Qt is told on Linux by the environment. Nothing here is drawn by the graphics
 #: card, and not looking for one saves time; only from the desktop's portal Qt learns
 #: whether the desktop is dark.
-OURS = {"QT_XCB_GL_INTEGRATION": "none", "QT_QPA_PLATFORMTHEME": "xdgdesktopportal"}
+QT_ENVIRONMENT = {
+    "QT_XCB_GL_INTEGRATION": "none",
+    "QT_QPA_PLATFORMTHEME": "xdgdesktopportal",
+}
 #: Keys that move the cursor in a field.
 _MOVING = range(Qt.Key.Key_Home, Qt.Key.Key_PageDown + 1)
 #: Smallest size of text in points, where the desktop's own is smaller.
@@ -52,12 +55,14 @@ def make_application(text_scale: float = 1.0) -> QApplication:
     font.setPointSizeF(max(font.pointSizeF(), _SMALLEST_TEXT) * text_scale)
     application.setFont(font)
     hints = application.styleHints()
-    hints.colorSchemeChanged.connect(lambda scheme: follow(application, scheme))
-    follow(application, hints.colorScheme())
+    hints.colorSchemeChanged.connect(
+        lambda scheme: follow_colour_scheme(application, scheme)
+    )
+    follow_colour_scheme(application, hints.colorScheme())
     return application
 
 
-def follow(application: QApplication, scheme: Qt.ColorScheme) -> None:
+def follow_colour_scheme(application: QApplication, scheme: Qt.ColorScheme) -> None:
     """Be dark when the desktop is.
 
     GNOME says that it is dark and leaves the colours to each program; others set a
@@ -73,13 +78,13 @@ def follow(application: QApplication, scheme: Qt.ColorScheme) -> None:
 
 def run() -> NoReturn:
     """Speak with the host over standard input and output until it is over."""
-    forbid_core_files()
-    sys.excepthook = _end_without_a_word
+    disable_core_dumps()
+    sys.excepthook = _report_exception
     lines = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not get between the lines
-    os.environ |= OURS
+    os.environ |= QT_ENVIRONMENT
     application = make_application()
-    for name in OURS:
+    for name in QT_ENVIRONMENT:
         del os.environ[name]  # not for the programs that documents open in
 
     def send(line: bytearray) -> None:
@@ -92,8 +97,8 @@ def run() -> NoReturn:
         window.copies.delete()
         os._exit(0)  # nothing to save, and taking Qt apart takes time
 
-    window = PromptWindow(send, Guard())
-    window.guard.changed.connect(_hide_memory)
+    window = PromptWindow(send, InputGuard())
+    window.guard.changed.connect(_on_guard_changed)
     inbox = _Inbox(end)
     inbox.received.connect(
         lambda line: _handle(window, line), Qt.ConnectionType.QueuedConnection
@@ -103,13 +108,13 @@ def run() -> NoReturn:
     end()
 
 
-def _hide_memory(guarded: bool) -> None:
+def _on_guard_changed(guarded: bool) -> None:
     """Do so before a digit is taken, and after Qt has asked for the desktop's colours.
 
     The portal that it asks goes on answering a program that it has looked at once.
     """
     if not guarded:
-        hide_memory()
+        deny_memory_access()
 
 
 class _Application(QApplication):
@@ -173,7 +178,7 @@ def _refuse(why: str) -> NoReturn:
     os._exit(2)
 
 
-def _end_without_a_word(
+def _report_exception(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """Say where it broke, but not the error's text, which might hold what was typed."""

@@ -7,18 +7,14 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.pin_prompt import codes
-from native_host.pin_prompt.gui.input_guard import Guard
+from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.gui.rules import Kept, Rule
-from native_host.pin_prompt.gui.widgets import em, label, scaled, wrapping
-from native_host.pin_prompt.model import CodeField, CodesQuestion
+from native_host.pin_prompt.gui.rule_label import RuleLabel, RuleState
+from native_host.pin_prompt.gui.widgets import em, label, scaled, wrapping_policy
+from native_host.pin_prompt.model import MAX_CODE_DIGITS, CodeField, CodesQuestion
 from native_host.pin_prompt.texts import Texts
 
 __all__ = ["CodeEntry", "NewPinEntry"]
-
-#: Room for more digits than the code may have, so that it can be said that they are
-#: too many. No code of the card has more.
-_LONGEST = 12
 
 
 class CodeEntry(QWidget):
@@ -32,15 +28,15 @@ class CodeEntry(QWidget):
     edited = Signal()
 
     def __init__(
-        self, field: CodeField, question: CodesQuestion, text: Texts, guard: Guard
+        self, field: CodeField, question: CodesQuestion, text: Texts, guard: InputGuard
     ) -> None:
         super().__init__()
         self.field = field
         self.text = text
         self._guard = guard
-        self.setSizePolicy(wrapping())
-        self.name = codes.label(field, question, text)
-        self._length = codes.length(field, text)
+        self.setSizePolicy(wrapping_policy())
+        self.name = codes.field_label(field, question, text)
+        self._length = codes.length_text(field, text)
         #: The fields in the order in which they are typed into.
         self.fields: list[PinField] = []
         self.grid = QGridLayout(self)
@@ -57,9 +53,9 @@ class CodeEntry(QWidget):
 
     def fault(self, field: PinField) -> str:
         """Return what is wrong with what was typed into a field, if anything."""
-        return codes.fault(self.field, len(field.digits), self.text)
+        return codes.length_error(self.field, len(field.digits), self.text)
 
-    def forget(self) -> None:
+    def clear_digits(self) -> None:
         """Forget what was typed."""
         for field in self.fields:
             field.clear()
@@ -75,7 +71,10 @@ class CodeEntry(QWidget):
         self, words: str, name: str, column: int, *, beside: str = ""
     ) -> None:
         """Add a field under its label, and beside it what there is to know."""
-        longest = max(self.field.lengths) if codes.is_new(self.field) else _LONGEST
+        # Room for too many digits, so that the page can say that they are too many.
+        longest = (
+            max(self.field.lengths) if codes.is_new(self.field) else MAX_CODE_DIGITS
+        )
         field = PinField(self._guard, longest, self)
         field.setFont(scaled(field, 1.3))
         field.setFixedWidth(em(field, 7.5))
@@ -114,7 +113,7 @@ class NewPinEntry(CodeEntry):
         self._others = [other for other in new if other is not self]
         self._codes = [entry for entry in entries if entry not in new]
         self._different.setVisible(bool(self._others))
-        self.look()
+        self.update_rules()
 
     def fault(self, field: PinField) -> str:
         if words := super().fault(self.fields[0]):
@@ -123,28 +122,28 @@ class NewPinEntry(CodeEntry):
         same = again.digits == self.digits
         return "" if field is not again or same else self.text("codes.differ")
 
-    def look(self) -> None:
+    def update_rules(self) -> None:
         """Tick off the rules that are kept by what has been typed."""
         first, again = (field.digits for field in self.fields)
         long_enough = len(first) in self.field.lengths
-        self._rules[0].show_kept(Kept.YES if long_enough else Kept.OPEN)
-        same = Kept.YES if long_enough and first == again else Kept.OPEN
+        self._rules[0].set_state(RuleState.KEPT if long_enough else RuleState.OPEN)
+        same = RuleState.KEPT if long_enough and first == again else RuleState.OPEN
         differ = first[: len(again)] != again
-        self._rules[1].show_kept(Kept.NO if differ else same)
+        self._rules[1].set_state(RuleState.BROKEN if differ else same)
         shared = any(first == other.digits for other in self._others)
-        easy = codes.easy_to_guess(first) or any(
+        easy = codes.is_easy_to_guess(first) or any(
             first == code.digits for code in self._codes
         )
         for rule, broken in ((self._easy, easy), (self._different, shared)):
-            judged = Kept.NO if broken else Kept.YES
-            rule.show_kept(judged if long_enough else Kept.OPEN)
+            judged = RuleState.BROKEN if broken else RuleState.KEPT
+            rule.set_state(judged if long_enough else RuleState.OPEN)
         self._hint.setText(self.warning)
         self._hint.setVisible(bool(self.warning))
 
     @property
     def warning(self) -> str:
         """What speaks against this PIN, which may be taken all the same."""
-        if self._rules[0].kept is not Kept.YES:
+        if self._rules[0].state is not RuleState.KEPT:
             return ""
         others = [other.digits for other in self._others]
         typed: dict[str, codes.Digits] = {
@@ -158,7 +157,7 @@ class NewPinEntry(CodeEntry):
     def all_kept(self) -> bool:
         """Whether there is nothing to say against what has been typed."""
         rules = self._rules if self._others else self._rules[:3]
-        return all(rule.kept is Kept.YES for rule in rules)
+        return all(rule.state is RuleState.KEPT for rule in rules)
 
     def _build(self) -> None:
         self.grid.setColumnStretch(1, 1)
@@ -166,7 +165,7 @@ class NewPinEntry(CodeEntry):
         self.add_field(self.name, self.name, 0)
         self.add_field(again, f"{self.name}: {again}", 1)
         words = (self._length, *(self.text(f"codes.rule.{key}") for key in _RULES))
-        self._rules = [Rule(rule, self.text) for rule in words]
+        self._rules = [RuleLabel(rule, self.text) for rule in words]
         _, _, self._easy, self._different = self._rules
         for index, rule in enumerate(self._rules):
             self.grid.addWidget(rule, 1 + index // 2, index % 2)

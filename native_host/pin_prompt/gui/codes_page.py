@@ -7,23 +7,23 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.code_entry import CodeEntry, NewPinEntry
-from native_host.pin_prompt.gui.input_guard import Guard
-from native_host.pin_prompt.gui.letter import Letter
-from native_host.pin_prompt.gui.look import LOOKS
+from native_host.pin_prompt.gui.input_guard import InputGuard
+from native_host.pin_prompt.gui.letter_drawing import LetterDrawing
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.pages import Page
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.gui.ticks import WrappingCheckBox
 from native_host.pin_prompt.gui.widgets import Notice, em, label
+from native_host.pin_prompt.gui.wrapping_buttons import WrappingCheckBox
 from native_host.pin_prompt.model import CodesQuestion, Conversation
 from native_host.pin_prompt.texts import Texts, printable
 
-__all__ = ["CodesPage", "ManagePage", "OfferPage", "PadCodesPage"]
+__all__ = ["ActivationOfferPage", "BaseCodesPage", "CodesPage", "PinPadCodesPage"]
 
 #: Milliseconds without a key after which a screen reader hears how the rules stand.
 _PAUSE = 900
 
 
-class OfferPage(Page):
+class ActivationOfferPage(Page):
     """The card is not, or not wholly, activated: now, in this window?"""
 
     #: The person wants to.
@@ -33,7 +33,7 @@ class OfferPage(Page):
         self, conversation: Conversation, text: Texts, *, partly: bool
     ) -> None:
         super().__init__(conversation, text)
-        self.asks = True
+        self.wants_attention = True
         offer = "offer.partly" if partly else "offer"
         heading, body = text(f"{offer}.heading"), text(f"{offer}.body")
         self.column.addWidget(label(heading, 1.3, bold=True))
@@ -41,15 +41,15 @@ class OfferPage(Page):
         self.column.addWidget(Notice(text("unproven")))
         self.column.addStretch()
         # The safe answer has the focus, so that a stray Enter does no harm.
-        self.focus = self.add_button(text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirming(text("offer.yes"), self.answered.emit)
-        self.spoken = f"{heading}. {body} {text('unproven')}"
+        self.initial_focus = self.add_button(text("cancel"), self.cancelled.emit)
+        self.confirm = self.add_confirm_button(text("offer.yes"), self.answered.emit)
+        self.announcement = f"{heading}. {body} {text('unproven')}"
 
     def guard(self, active: bool) -> None:
         self.confirm.setEnabled(not active)
 
 
-class ManagePage(Page):
+class BaseCodesPage(Page):
     """What is needed, how far it has got, and what a wrong code costs on this card."""
 
     #: The codes in the order of the fields, each in a ``bytearray`` that whoever takes
@@ -61,37 +61,37 @@ class ManagePage(Page):
         conversation: Conversation,
         text: Texts,
         question: CodesQuestion,
-        guard: Guard,
+        guard: InputGuard,
     ) -> None:
         super().__init__(conversation, text)
-        self.asks = True
+        self.wants_attention = True
         self.question = question
         self._guard = guard
-        self.understood: WrappingCheckBox | None = None
+        self.last_try_box: WrappingCheckBox | None = None
         self.column.setSpacing(em(self, 0.4))
         holder = {"person.name": question.name, "person.satu": question.satu}
         said = (f"{text(key)}: {printable(value)}" for key, value in holder.items())
         self.column.addWidget(label("    ".join(said), bold=True))
-        self._news = " ".join(codes.news(question, text))
+        self._news = " ".join(codes.status(question, text))
         self._add_news()
         self._add_about()
-        self.complaint = Notice("")
-        self.complaint.setVisible(False)
+        self.error_notice = Notice("")
+        self.error_notice.setVisible(False)
 
     def guard(self, active: bool) -> None:
-        agreed = self.understood is None or self.understood.isChecked()
+        agreed = self.last_try_box is None or self.last_try_box.isChecked()
         self.confirm.setEnabled(agreed and not active)
 
-    def complain(self, words: str) -> None:
+    def show_error(self, words: str) -> None:
         """Say at the end of the page, and aloud, why something was not taken."""
-        self.complaint.label.setText(words)
-        self.complaint.setVisible(True)
-        self.say(words)
-        self.grown.emit(self.complaint)
+        self.error_notice.label.setText(words)
+        self.error_notice.setVisible(True)
+        self.announce(words)
+        self.grown.emit(self.error_notice)
 
     def _add_about(self) -> None:
         by_itself = not self.conversation.origin
-        said = codes.about(self.question, self.text, by_itself=by_itself)
+        said = codes.instructions(self.question, self.text, by_itself=by_itself)
         who = self.conversation.origin or self.text("own")
         spoken = [self.text("heading"), self._news, who, *said]
         self._said = " ".join(spoken)
@@ -105,13 +105,13 @@ class ManagePage(Page):
         row.addLayout(self.needed, 1)
         for field in self.question.fields:
             if field.name == "activation":
-                colour = LOOKS[self.question.operation].colour
+                colour = OPERATION_STYLES[self.question.operation].colour
                 row.addLayout(self._drawing(max(field.lengths), colour))
         self.column.addLayout(row)
 
     def _drawing(self, digits: int, colour: QColor) -> QVBoxLayout:
         """Return the letter with the words under it."""
-        letter = Letter(digits, colour, self.text)
+        letter = LetterDrawing(digits, colour, self.text)
         caption = label(self.text("letter.caption"), 0.8)
         caption.setFixedWidth(letter.sizeHint().width())
         rows = QVBoxLayout()
@@ -127,28 +127,30 @@ class ManagePage(Page):
         notice = Notice(self._news, serious=serious)
         self.column.addWidget(notice)
         if serious or question.repeated or question.pad_problem:
-            self.news = notice
+            self.status_notice = notice
         if question.tries_left == 1:
             words = self.text(f"last_try.{question.at_risk}.confirm")
-            self.understood = WrappingCheckBox(words)
-            self.understood.toggled.connect(lambda _on: self.guard(self._guard.active))
-            self.column.addWidget(self.understood)
+            self.last_try_box = WrappingCheckBox(words)
+            self.last_try_box.toggled.connect(
+                lambda _on: self.guard(self._guard.active)
+            )
+            self.column.addWidget(self.last_try_box)
 
     def _finish(self, words: str) -> None:
         """Add what comes last, with these words on the button that agrees."""
-        self.column.addWidget(self.complaint)
+        self.column.addWidget(self.error_notice)
         self.column.addStretch()
         cancel = self.add_button(self.text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirming(words, self._submit)
-        self.focus = self.understood or self.focus or cancel
-        self.spoken = self._said
+        self.confirm = self.add_confirm_button(words, self._submit)
+        self.initial_focus = self.last_try_box or self.initial_focus or cancel
+        self.announcement = self._said
 
     def _submit(self) -> None:
         if self._guard.active:
             self._guard.restart()
-        elif self.understood and not self.understood.isChecked():
-            self.understood.setFocus()
-            self.complain(self.text("codes.confirm_first"))
+        elif self.last_try_box and not self.last_try_box.isChecked():
+            self.last_try_box.setFocus()
+            self.show_error(self.text("codes.confirm_first"))
         else:
             self._answer([])
 
@@ -158,7 +160,7 @@ class ManagePage(Page):
         self.answered.emit(values)
 
 
-class PadCodesPage(ManagePage):
+class PinPadCodesPage(BaseCodesPage):
     """The codes are typed on the reader, so there are no fields."""
 
     def __init__(
@@ -166,10 +168,10 @@ class PadCodesPage(ManagePage):
         conversation: Conversation,
         text: Texts,
         question: CodesQuestion,
-        guard: Guard,
+        guard: InputGuard,
     ) -> None:
         super().__init__(conversation, text, question, guard)
-        hint, *rules = codes.on_the_reader(question, text)
+        hint, *rules = codes.pin_pad_instructions(question, text)
         self.column.addWidget(label(hint, bold=True))
         for rule in rules:
             self.column.addWidget(label(rule))
@@ -177,7 +179,7 @@ class PadCodesPage(ManagePage):
         self._finish(text("pin_pad.confirm"))
 
 
-class CodesPage(ManagePage):
+class CodesPage(BaseCodesPage):
     """All codes on one page. Enter goes from field to field, and agrees in the last."""
 
     def __init__(
@@ -185,14 +187,14 @@ class CodesPage(ManagePage):
         conversation: Conversation,
         text: Texts,
         question: CodesQuestion,
-        guard: Guard,
+        guard: InputGuard,
     ) -> None:
         super().__init__(conversation, text, question, guard)
         self.entries: list[CodeEntry] = []
         for field in question.fields:
             kind = NewPinEntry if codes.is_new(field) else CodeEntry
             entry = kind(field, question, text, guard)
-            entry.submitted.connect(self._enter)
+            entry.submitted.connect(self._on_submitted)
             entry.refused.connect(self._refuse)
             entry.edited.connect(self._on_edit)
             self.entries.append(entry)
@@ -201,89 +203,89 @@ class CodesPage(ManagePage):
         self.needed.addStretch()
         self._new = [e for e in self.entries if isinstance(e, NewPinEntry)]
         #: What a screen reader has heard of each new PIN.
-        self._heard = dict.fromkeys(self._new, "")
+        self._announced = dict.fromkeys(self._new, "")
         self.pause = QTimer(self, singleShot=True, interval=_PAUSE)
-        self.pause.timeout.connect(self._tell)
+        self.pause.timeout.connect(self._announce_rules)
         for new in self._new:
             new.watch(self.entries)
         self.fields = [field for entry in self.entries for field in entry.fields]
-        self.focus = self.fields[0]
+        self.initial_focus = self.fields[0]
         self._said = f"{self._said} {self.entries[0].name}"
         self._finish(text("confirm"))
 
-    def forget(self) -> None:
+    def clear_digits(self) -> None:
         """Forget all that was typed."""
         for entry in self.entries:
-            entry.forget()
+            entry.clear_digits()
 
     def _entry_of(self, field: PinField) -> CodeEntry:
         return next(entry for entry in self.entries if field in entry.fields)
 
-    def _enter(self, field: PinField) -> None:
+    def _on_submitted(self, field: PinField) -> None:
         """Go on to the next field, or agree, where nothing is wrong with this one."""
         if self._guard.active:
             self._guard.restart()
-        elif not self._stopped_at(field):
+        elif not self._rejects(field):
             index = self.fields.index(field) + 1
             if index == len(self.fields):
                 self._submit()
             else:
-                self.complaint.setVisible(False)
+                self.error_notice.setVisible(False)
                 self.fields[index].setFocus()
                 self.grown.emit(self.fields[index])
 
-    def _stopped_at(self, field: PinField) -> bool:
+    def _rejects(self, field: PinField) -> bool:
         """Say what is wrong with a field, if anything, and have it typed again."""
         entry = self._entry_of(field)
         words = entry.fault(field)
         if not words:
             return False
         # Half a code must not become a whole one with what is typed next.
-        entry.forget()
+        entry.clear_digits()
         again = entry.fields[0]
         again.setFocus()
-        self._complain_at(again, words)
+        self._show_error_at(again, words)
         return True
 
-    def _complain_at(self, field: PinField, words: str) -> None:
+    def _show_error_at(self, field: PinField, words: str) -> None:
         entry = self._entry_of(field)
         entry.describe(field, words)
         for room in (self.column, self.needed):
-            room.removeWidget(self.complaint)
+            room.removeWidget(self.error_notice)
             if (index := room.indexOf(entry)) >= 0:
-                room.insertWidget(index + 1, self.complaint)
-        self.complain(words)
+                room.insertWidget(index + 1, self.error_notice)
+        self.show_error(words)
 
     def _refuse(self, field: PinField, key: str) -> None:
         words = self.text(key.replace("pin.", "codes."), max=field.maxLength())
-        self._complain_at(field, words)
+        self._show_error_at(field, words)
 
     def _on_edit(self) -> None:
-        self.complaint.setVisible(False)
+        self.error_notice.setVisible(False)
         self.pause.start()
         warned = [new.warning for new in self._new]
         for new in self._new:
-            new.look()
+            new.update_rules()
         if warned != [new.warning for new in self._new] and isinstance(
             here := self.focusWidget(), PinField
         ):
             self.grown.emit(here)
 
-    def _tell(self) -> None:
+    def _announce_rules(self) -> None:
         """Have a screen reader say, when it is free, what is new about the rules."""
         for new in self._new:
             words = self.text("codes.all_kept") if new.all_kept else new.warning
-            if words and words != self._heard[new]:
-                self.say(f"{new.name}: {words}", politely=True)
-            self._heard[new] = words
+            if words and words != self._announced[new]:
+                self.announce(f"{new.name}: {words}", politely=True)
+            self._announced[new] = words
 
     def _submit(self) -> None:
-        ticked = self.understood is None or self.understood.isChecked()
+        ticked = self.last_try_box is None or self.last_try_box.isChecked()
         if ticked and not self._guard.active:
-            if any(self._stopped_at(field) for field in self.fields):
+            if any(self._rejects(field) for field in self.fields):
                 return
             values = [entry.fields[0].take() for entry in self.entries]
-            self.forget()
+            self.clear_digits()
             self.pause.stop()
             self._answer(values)
         else:

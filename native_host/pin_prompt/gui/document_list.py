@@ -24,10 +24,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from native_host.pin_prompt.documents import Kind, described, first_kind
-from native_host.pin_prompt.escaping import shown_name
-from native_host.pin_prompt.gui.look import mixed
-from native_host.pin_prompt.gui.widgets import draw_focus, em, label, scaled, wrapping
+from native_host.pin_prompt.documents import DocumentKind, describe, kind_of_file
+from native_host.pin_prompt.escaping import escape_name
+from native_host.pin_prompt.gui.theme import mixed
+from native_host.pin_prompt.gui.widgets import (
+    draw_focus,
+    em,
+    label,
+    scaled,
+    wrapping_policy,
+)
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
 
@@ -120,8 +126,8 @@ class _Card(QFrame):
         focused: Callable[[QWidget], None],
     ) -> None:
         super().__init__()
-        self.setSizePolicy(wrapping())
-        name, *about, digest = described(document, text)
+        self.setSizePolicy(wrapping_policy())
+        name, *about, digest = describe(document, text)
         column = QVBoxLayout(self)
         column.setContentsMargins(*[em(self, 0.5)] * 4)
         column.setSpacing(em(self, 0.2))
@@ -139,11 +145,11 @@ class _Card(QFrame):
         for line in about:
             rows.addWidget(_Wrapping(line))
         self.button: QPushButton | None = None
-        if document.path is not None and first_kind(document) is Kind.OTHER:
+        if document.path is not None and kind_of_file(document) is DocumentKind.OTHER:
             rows.addWidget(label(text("document.not_shown")))
         elif document.path is not None:
             self.button = _Open(text("document.open"), focused)
-            named = text("document.open_this", name=shown_name(document.name))
+            named = text("document.open_this", name=escape_name(document.name))
             self.button.setAccessibleName(named)
             row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
         # After the button, as Tab goes in the order in which things are made.
@@ -182,7 +188,7 @@ class _Digest(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setFont(scaled(self, 0.9))
-        self.setSizePolicy(wrapping())
+        self.setSizePolicy(wrapping_policy())
         self.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
@@ -206,7 +212,7 @@ class _Wrapping(QLabel):
         super().__init__(words)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setFont(scaled(self, 1.0, bold=bold))
-        self.setSizePolicy(wrapping())
+        self.setSizePolicy(wrapping_policy())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(em(self, 12), self.heightForWidth(em(self, 12)))

@@ -3,9 +3,9 @@
 
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
-from native_host.pin_prompt.gui.look import LOOKS
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.widgets import (
-    Band,
+    HeadingBand,
     MockCardMark,
     Notice,
     SiteFrame,
@@ -13,16 +13,16 @@ from native_host.pin_prompt.gui.widgets import (
     em,
     height_at,
     label,
-    wrapping,
+    wrapping_policy,
 )
 from native_host.pin_prompt.model import Conversation
 from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["Head", "who_asks"]
+__all__ = ["Header", "make_requester"]
 
 
-class Head(QVBoxLayout):
+class Header(QVBoxLayout):
     """The window's upper part, in the dress of an operation.
 
     ``gap`` is the room around the site, in pixels.
@@ -53,17 +53,19 @@ class Head(QVBoxLayout):
                 self.removeWidget(old)
                 old.hide()
                 old.deleteLater()
-        self._band = Band(LOOKS[conversation.operation], text("heading"))
+        self._band = HeadingBand(
+            OPERATION_STYLES[conversation.operation], text("heading")
+        )
         self.addWidget(self._band)
         # However far a page is scrolled, the site stays in view; unless its name is so
         # long that it would leave no room for anything else.
-        site = who_asks(conversation, text, self._gap)
+        site = make_requester(conversation, text, self._gap)
         named = bool(conversation.origin or conversation.caller) or "asks" in text
         self._site = site if named and height_at(site, width) < room else None
         if self._site:
             self.addWidget(self._site)
 
-    def put_up_mark(self, text: Texts) -> None:
+    def show_mock_card_mark(self, text: Texts) -> None:
         """Say that it is a test card, from now on to the end."""
         if self._mark is None:
             explained = text("mark.test_card.explained")
@@ -81,7 +83,7 @@ class Head(QVBoxLayout):
             self._band.setVisible(visible)
 
 
-def who_asks(conversation: Conversation, text: Texts, gap: int) -> QWidget:
+def make_requester(conversation: Conversation, text: Texts, gap: int) -> QWidget:
     """Return the frame that names the site or program, or words that no page asks."""
     holder = QWidget()
     layout = QVBoxLayout(holder)
@@ -115,7 +117,7 @@ def _caller_frame(conversation: Conversation, text: Texts) -> QFrame:
 def _frame(*parts: QWidget) -> QFrame:
     frame = QFrame()
     frame.setFrameShape(QFrame.Shape.StyledPanel)
-    frame.setSizePolicy(wrapping())
+    frame.setSizePolicy(wrapping_policy())
     rows = QVBoxLayout(frame)
     rows.setContentsMargins(*[em(frame, 0.7)] * 4)
     for part in parts:

@@ -3,13 +3,13 @@
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-__all__ = ["GUARD_MILLISECONDS", "Guard"]
+__all__ = ["GUARD_MILLISECONDS", "InputGuard"]
 
 #: How long a page takes neither keys nor confirmation after it has come up.
 GUARD_MILLISECONDS = 500
 
 
-class Guard(QObject):
+class InputGuard(QObject):
     """Stands in the way for a while, and for longer while somebody is still typing."""
 
     #: Says whether the guard stands in the way now.

@@ -16,10 +16,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from native_host.pin_prompt.gui.look import LOOKS, readable
-from native_host.pin_prompt.gui.picture import Picture
-from native_host.pin_prompt.gui.ticks import WrappingRadioButton
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
+from native_host.pin_prompt.gui.step_picture import StepPicture
+from native_host.pin_prompt.gui.theme import readable
 from native_host.pin_prompt.gui.widgets import ConfirmButton, Notice, em, label, scaled
+from native_host.pin_prompt.gui.wrapping_buttons import WrappingRadioButton
 from native_host.pin_prompt.model import (
     CardChoice,
     ConsentQuestion,
@@ -30,12 +31,19 @@ from native_host.pin_prompt.model import (
 )
 from native_host.pin_prompt.texts import Texts, printable
 
-__all__ = ["OVER", "ChoosePage", "ConsentPage", "Page", "StartedPage", "StepPage"]
+__all__ = [
+    "FINAL_STEPS",
+    "CardChoicePage",
+    "ConsentPage",
+    "Page",
+    "StartedPage",
+    "StepPage",
+]
 
 _MORE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 _AT_WORK = (Step.RECEIVING, Step.READING, Step.SIGNING)
 #: After these there is nothing left but to close the window.
-OVER = (Step.EXPIRED, Step.FAILED, Step.DONE, Step.READY)
+FINAL_STEPS = (Step.EXPIRED, Step.FAILED, Step.DONE, Step.READY)
 #: What putting the card in again does not mend: no picture invites to do so.
 _ELSEWHERE = (
     "PIN_BLOCKED",
@@ -63,17 +71,17 @@ class Page(QWidget):
         self.text = text
         self.conversation = conversation
         self.buttons: list[QPushButton] = []
-        self.focus: QWidget | None = None
+        self.initial_focus: QWidget | None = None
         #: Whether the person's answer is waited for: the desktop is to point it out.
-        self.asks = False
+        self.wants_attention = False
         #: What happened, to be seen with the focus, as much of it as there is room for.
-        self.news: QWidget | None = None
+        self.status_notice: QWidget | None = None
         #: What a screen reader says when the page comes up.
-        self.spoken = ""
+        self.announcement = ""
         #: Whether the person has still to do something before the program can go on.
-        self.waits = True
+        self.awaits_person = True
         #: Whether a signature is asked for here, or made.
-        self.signs = False
+        self.concerns_signature = False
         #: Which row says what is new about the program that waits.
         self._late_at = 0
         self._connections: Notice | None = None
@@ -120,10 +128,12 @@ class Page(QWidget):
         """Add a button to the footer."""
         return self._add(QPushButton(words), pressed)
 
-    def add_confirming(self, words: str, pressed: Callable[[], None]) -> QPushButton:
+    def add_confirm_button(
+        self, words: str, pressed: Callable[[], None]
+    ) -> QPushButton:
         """Add the button that agrees, in the operation's colour."""
-        look = LOOKS[self.conversation.operation]
-        return self._add(ConfirmButton(words, look), pressed)
+        style = OPERATION_STYLES[self.conversation.operation]
+        return self._add(ConfirmButton(words, style), pressed)
 
     def _add(self, button: QPushButton, pressed: Callable[[], None]) -> QPushButton:
         button.setFont(scaled(button, 1.1))
@@ -134,22 +144,22 @@ class Page(QWidget):
         self.buttons.append(button)
         return button
 
-    def tell_late(self, words: str) -> None:
+    def show_caller_timeout(self, words: str) -> None:
         """Say that the calling program waits no longer. All else stays as it is."""
         late = Notice(words)
         self.column.insertWidget(self._late_at, late)
-        self.news = self.news or late
+        self.status_notice = self.status_notice or late
 
-    def tell_connections(self, words: str) -> None:
+    def show_connections(self, words: str) -> None:
         """Say for how many connections the PIN is; nothing where it is for one."""
         if self._connections is None:
             self._connections = Notice(words)
             self.column.insertWidget(self._late_at, self._connections)
-            self.news = self.news or self._connections
+            self.status_notice = self.status_notice or self._connections
         self._connections.label.setText(words)
         self._connections.setVisible(bool(words))
 
-    def say(self, words: str, *, politely: bool = False) -> None:
+    def announce(self, words: str, *, politely: bool = False) -> None:
         """Have a screen reader speak, at once or when it has said the rest."""
         event = QAccessibleAnnouncementEvent(self, words)
         how = QAccessible.AnnouncementPoliteness
@@ -177,9 +187,11 @@ class StartedPage(Page):
         self.column.addWidget(label(body))
         self.column.addStretch()
         # The safe answer has the focus, so that a stray Enter does no harm.
-        self.focus = self.add_button(text("started.no"), self.cancelled.emit)
-        self.confirm = self.add_confirming(self.text("started.yes"), self.answered.emit)
-        self.spoken = f"{heading} {conversation.origin} {body}"
+        self.initial_focus = self.add_button(text("started.no"), self.cancelled.emit)
+        self.confirm = self.add_confirm_button(
+            self.text("started.yes"), self.answered.emit
+        )
+        self.announcement = f"{heading} {conversation.origin} {body}"
 
     def guard(self, active: bool) -> None:
         self.confirm.setEnabled(not active)
@@ -197,9 +209,9 @@ class StepPage(Page):
         progress: Progress | None = None,
     ) -> None:
         super().__init__(conversation, text)
-        self.shows = (step, problem)
-        self.waits = step not in (*OVER, Step.SIGNING)
-        self.signs = step in (Step.SIGNING, Step.PIN_PAD)
+        self.shown = (step, problem)
+        self.awaits_person = step not in (*FINAL_STEPS, Step.SIGNING)
+        self.concerns_signature = step in (Step.SIGNING, Step.PIN_PAD)
         self.heading_text, body = text.problem(problem) if problem else text.step(step)
         self.column.addWidget(label(self.heading_text, 1.3, bold=True))
         self._add_body(step, body, problem)
@@ -207,20 +219,20 @@ class StepPage(Page):
         if step in _AT_WORK or progress:
             self._add_bar()
         if progress:
-            self.move_bar(progress)
+            self.set_progress(progress)
         if problem:
             code = label(text("code", code=printable(problem.code)), 0.85)
             self.column.addWidget(code)
         self.column.addStretch()
-        words = text("close") if step in OVER else text("cancel")
-        self.focus = self.add_button(words, self.cancelled.emit)
-        self.spoken = f"{self.heading_text}. {body}"
+        words = text("close") if step in FINAL_STEPS else text("cancel")
+        self.initial_focus = self.add_button(words, self.cancelled.emit)
+        self.announcement = f"{self.heading_text}. {body}"
 
-    def move_bar(self, progress: Progress) -> None:
+    def set_progress(self, progress: Progress) -> None:
         """Show how far it has got. A screen reader is told when it asks."""
         if self._bar is None:
             return
-        step, _ = self.shows
+        step, _ = self.shown
         self._bar.setRange(0, progress.total)
         self._bar.setValue(progress.done)
         self._how_far.setText(self.text.progress(step, progress))
@@ -230,11 +242,11 @@ class StepPage(Page):
         row = QHBoxLayout()
         row.setSpacing(em(self, 1.0))
         elsewhere = problem is not None and problem.code in _ELSEWHERE
-        look = LOOKS[self.conversation.operation]
+        style = OPERATION_STYLES[self.conversation.operation]
         # Nothing is to be done with the card any more, or not here.
         without = (Step.EXPIRED, Step.FAILED, Step.RECEIVING)
         if step not in without and not elsewhere:
-            row.addWidget(Picture(step, look.colour), 0, _MORE)
+            row.addWidget(StepPicture(step, style.colour), 0, _MORE)
         row.addWidget(Notice(body) if problem else label(body), 1)
         self.column.addLayout(row)
 
@@ -245,7 +257,9 @@ class StepPage(Page):
         self._bar.setFixedHeight(em(self, 0.5))
         palette = self._bar.palette()
         paper = palette.window().color()
-        colour = readable(LOOKS[self.conversation.operation].colour, paper, 3.0)
+        colour = readable(
+            OPERATION_STYLES[self.conversation.operation].colour, paper, 3.0
+        )
         palette.setColor(QPalette.ColorRole.Highlight, colour)
         self._bar.setPalette(palette)
         self._how_far = label("")
@@ -269,15 +283,15 @@ class ConsentPage(Page):
         self.column.addWidget(label(consent))
         self.column.addStretch()
         # The safe answer has the focus, so that a stray Enter does no harm.
-        self.focus = self.add_button(text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirming(text("confirm"), self.answered.emit)
-        self.spoken = f"{conversation.origin} {consent}"
+        self.initial_focus = self.add_button(text("cancel"), self.cancelled.emit)
+        self.confirm = self.add_confirm_button(text("confirm"), self.answered.emit)
+        self.announcement = f"{conversation.origin} {consent}"
 
     def guard(self, active: bool) -> None:
         self.confirm.setEnabled(not active)
 
 
-class ChoosePage(Page):
+class CardChoicePage(Page):
     """Which of several cards? None is chosen before the person chooses."""
 
     #: The index of the card.
@@ -300,10 +314,10 @@ class ChoosePage(Page):
             self.column.addWidget(button)
         self.group.idToggled.connect(lambda _index, _on: self.guard(self._guarded))
         self.column.addStretch()
-        self.focus = self.group.button(0)
+        self.initial_focus = self.group.button(0)
         self.add_button(text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirming(text("choose.confirm"), self._answer)
-        self.spoken = f"{heading}. {body}"
+        self.confirm = self.add_confirm_button(text("choose.confirm"), self._answer)
+        self.announcement = f"{heading}. {body}"
 
     def guard(self, active: bool) -> None:
         self._guarded = active

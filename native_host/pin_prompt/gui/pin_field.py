@@ -13,8 +13,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from native_host.pin_prompt.gui.input_guard import Guard
-from native_host.pin_prompt.gui.look import LOOKS, readable
+from native_host.pin_prompt.gui.input_guard import InputGuard
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
+from native_host.pin_prompt.gui.theme import readable
 from native_host.pin_prompt.gui.widgets import draw_focus, em
 
 __all__ = ["PinField", "SignatureField"]
@@ -48,7 +49,7 @@ class PinField(QLineEdit):
     changed = Signal()
 
     def __init__(
-        self, guard: Guard, max_length: int, parent: QWidget | None = None
+        self, guard: InputGuard, max_length: int, parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self._guard = guard
@@ -67,8 +68,8 @@ class PinField(QLineEdit):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(False)
         self.setDragEnabled(False)
-        self.textEdited.connect(self._follow)
-        self.textChanged.connect(self._check)
+        self.textEdited.connect(self._follow_edit)
+        self.textChanged.connect(self._check_bullets)
 
     @property
     def digits(self) -> memoryview:
@@ -108,12 +109,15 @@ class PinField(QLineEdit):
             self.clear()  # as in any password field
         elif not (event.text() and event.text().isprintable()):
             super().keyPressEvent(event)
-        elif not self._too_early():
+        elif not self._is_guarded():
             self.enter(event.text())
 
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:  # noqa: N802 - Qt's name
         # Digits are not composed, so what an input method only proposes is left out.
-        if not (event.commitString() or event.replacementLength()) or self._too_early():
+        if (
+            not (event.commitString() or event.replacementLength())
+            or self._is_guarded()
+        ):
             return
         if event.replacementLength():
             start = max(0, self.cursorPosition() + event.replacementStart())
@@ -123,7 +127,7 @@ class PinField(QLineEdit):
         else:
             self.del_()
 
-    def _too_early(self) -> bool:
+    def _is_guarded(self) -> bool:
         """Say whether the guard is up, and then forget what was typed."""
         if self._guard.active:
             self._guard.restart()
@@ -132,7 +136,7 @@ class PinField(QLineEdit):
             return True
         return False
 
-    def _follow(self) -> None:
+    def _follow_edit(self) -> None:
         """Edit the digits as the bullets have just been edited by the person.
 
         The cursor is behind what came in. What was taken out was at the same place.
@@ -141,7 +145,7 @@ class PinField(QLineEdit):
         removed = self._count + len(self._typed) - len(self.text())
         self._replace(start, start + removed, self._typed)
 
-    def _check(self) -> None:
+    def _check_bullets(self) -> None:
         """Forget everything where a program has changed the bullets, not the person.
 
         The accessibility bus lets any program of the session do so.
@@ -191,7 +195,7 @@ class SignatureField(PinField):
     """
 
     def __init__(
-        self, guard: Guard, max_length: int, parent: QWidget | None = None
+        self, guard: InputGuard, max_length: int, parent: QWidget | None = None
     ) -> None:
         super().__init__(guard, max_length, parent)
         self.setFrame(False)
@@ -200,7 +204,7 @@ class SignatureField(PinField):
 
     def draw_frame(self, painter: QPainter) -> None:
         paper = self.palette().window().color()
-        colour = readable(LOOKS["sign"].colour, paper, 3.0)
+        colour = readable(OPERATION_STYLES["sign"].colour, paper, 3.0)
         bottom = self.height() - em(self, 0.15)
         painter.setPen(QPen(colour, em(self, 0.12)))
         painter.drawLine(0, bottom, self.width(), bottom)

@@ -5,19 +5,19 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout
 
 from native_host.pin_prompt.gui.document_list import DocumentList
-from native_host.pin_prompt.gui.input_guard import Guard
-from native_host.pin_prompt.gui.look import LOOKS
+from native_host.pin_prompt.gui.input_guard import InputGuard
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.pages import Page
 from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
-from native_host.pin_prompt.gui.ticks import WrappingCheckBox
-from native_host.pin_prompt.gui.widgets import Notice, PenSign, em, label, scaled
+from native_host.pin_prompt.gui.widgets import Notice, PenIcon, em, label, scaled
+from native_host.pin_prompt.gui.wrapping_buttons import WrappingCheckBox
 from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["AgreePage", "PadPage", "PinPage"]
+__all__ = ["BasePinPage", "PinPadPage", "PinPage"]
 
 
-class AgreePage(Page):
+class BasePinPage(Page):
     """What the person agrees to, with what happened to the last PIN."""
 
     #: The digits that the person agreed with, in a ``bytearray`` that whoever takes it
@@ -31,15 +31,15 @@ class AgreePage(Page):
         conversation: Conversation,
         text: Texts,
         question: PinQuestion,
-        guard: Guard,
+        guard: InputGuard,
     ) -> None:
         super().__init__(conversation, text)
-        self.asks = self.signs = True
+        self.wants_attention = self.concerns_signature = True
         self._question = question
         self._guard = guard
-        self.understood: WrappingCheckBox | None = None
+        self.last_try_box: WrappingCheckBox | None = None
         self.documents: DocumentList | None = None
-        self._news = " ".join(text.news(question))
+        self._news = " ".join(text.pin_status(question))
         self._said = [self._news, conversation.origin]
         if question.documents:
             # There is more to be seen here than on other pages.
@@ -50,21 +50,21 @@ class AgreePage(Page):
         self._add_consent()
         self._late_at = self.column.count()
         self._add_news()
-        self.complaint = Notice("")
-        self.complaint.setVisible(False)
+        self.error_notice = Notice("")
+        self.error_notice.setVisible(False)
 
     def guard(self, active: bool) -> None:
-        agreed = self.understood is None or self.understood.isChecked()
+        agreed = self.last_try_box is None or self.last_try_box.isChecked()
         self.confirm.setEnabled(agreed and not active)
 
-    def complain(self, words: str) -> None:
+    def show_error(self, words: str) -> None:
         """Say at the end of the page, and aloud, why something was not taken."""
-        self.complaint.label.setText(words)
-        self.complaint.setVisible(True)
-        self.say(words)
-        self.grown.emit(self.complaint)
+        self.error_notice.label.setText(words)
+        self.error_notice.setVisible(True)
+        self.announce(words)
+        self.grown.emit(self.error_notice)
 
-    def forget(self) -> None:
+    def clear_digits(self) -> None:
         """Forget what was typed."""
 
     def _add_documents(self) -> None:
@@ -97,43 +97,45 @@ class AgreePage(Page):
         question = self._question
         if self._news:
             serious = question.wrong or question.tries_left <= 2
-            self.news = Notice(self._news, serious=serious)
-            self.column.addWidget(self.news)
+            self.status_notice = Notice(self._news, serious=serious)
+            self.column.addWidget(self.status_notice)
         if question.tries_left == 1:
-            self.understood = WrappingCheckBox(self.text("last_try.confirm"))
-            self.understood.toggled.connect(lambda _on: self.guard(self._guard.active))
-            self.column.addWidget(self.understood)
+            self.last_try_box = WrappingCheckBox(self.text("last_try.confirm"))
+            self.last_try_box.toggled.connect(
+                lambda _on: self.guard(self._guard.active)
+            )
+            self.column.addWidget(self.last_try_box)
 
     def _finish(self, words: str) -> None:
         """Add what comes last, with these words on the button that agrees."""
-        self.column.addWidget(self.complaint)
+        self.column.addWidget(self.error_notice)
         if self.documents is None:
             self.column.addStretch()
         cancel = self.add_button(self.text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirming(words, self._submit)
-        self.focus = self.understood or self.focus or cancel
-        self.spoken = " ".join(self._said).strip()
+        self.confirm = self.add_confirm_button(words, self._submit)
+        self.initial_focus = self.last_try_box or self.initial_focus or cancel
+        self.announcement = " ".join(self._said).strip()
 
     def _submit(self) -> None:
         if self._guard.active:
             self._guard.restart()
-        elif self.understood and not self.understood.isChecked():
-            self.understood.setFocus()
-            self.complain(self.text("pin.confirm_first"))
+        elif self.last_try_box and not self.last_try_box.isChecked():
+            self.last_try_box.setFocus()
+            self.show_error(self.text("pin.confirm_first"))
         else:
             self._answer()
 
     def _answer(self) -> None:
-        self._give(bytearray())
+        self._emit_answer(bytearray())
 
-    def _give(self, digits: bytearray) -> None:
+    def _emit_answer(self, digits: bytearray) -> None:
         self.setEnabled(False)  # a second Enter must not answer again
         for button in self.buttons[1:]:
             button.setEnabled(False)
         self.answered.emit(digits)
 
 
-class PadPage(AgreePage):
+class PinPadPage(BasePinPage):
     """Consent; the PIN is then typed on the reader, so there is no field."""
 
     def __init__(
@@ -141,7 +143,7 @@ class PadPage(AgreePage):
         conversation: Conversation,
         text: Texts,
         question: PinQuestion,
-        guard: Guard,
+        guard: InputGuard,
     ) -> None:
         super().__init__(conversation, text, question, guard)
         self._said.append(text("pin_pad.hint"))
@@ -149,7 +151,7 @@ class PadPage(AgreePage):
         self._finish(text("pin_pad.confirm"))
 
 
-class PinPage(AgreePage):
+class PinPage(BasePinPage):
     """Consent and PIN in one."""
 
     def __init__(
@@ -157,19 +159,19 @@ class PinPage(AgreePage):
         conversation: Conversation,
         text: Texts,
         question: PinQuestion,
-        guard: Guard,
+        guard: InputGuard,
     ) -> None:
         super().__init__(conversation, text, question, guard)
         self._said.append(text(f"pin.{question.role}"))
         self._add_field()
-        self.focus = self.field
+        self.initial_focus = self.field
         self._finish(text("confirm"))
 
-    def complain(self, words: str) -> None:
+    def show_error(self, words: str) -> None:
         self._describe_field(words)
-        super().complain(words)
+        super().show_error(words)
 
-    def forget(self) -> None:
+    def clear_digits(self) -> None:
         self.field.clear()
 
     def _add_field(self) -> None:
@@ -183,7 +185,7 @@ class PinPage(AgreePage):
         self.field.setAccessibleName(name)
         self.field.submitted.connect(self._submit)
         self.field.refused.connect(self._refuse)
-        self.field.textEdited.connect(self._calm)
+        self.field.textEdited.connect(self._on_edit_pin)
         what.setBuddy(self.field)
         low, high = question.min_length, question.max_length
         self._length = self.text("pin.length", min=low, max=high)
@@ -192,7 +194,7 @@ class PinPage(AgreePage):
         row = QHBoxLayout()
         row.setSpacing(em(self, 0.6))
         if question.role == "PIN2":
-            row.addWidget(PenSign(LOOKS["sign"]))
+            row.addWidget(PenIcon(OPERATION_STYLES["sign"]))
         row.addWidget(self.field)
         row.addWidget(label(self._length, 0.95), 1)
         self.column.addLayout(row)
@@ -200,21 +202,21 @@ class PinPage(AgreePage):
     def _describe_field(self, words: str) -> None:
         self.field.setAccessibleDescription(f"{self._length} {words}".strip())
 
-    def _calm(self) -> None:
-        self.complaint.setVisible(False)
+    def _on_edit_pin(self) -> None:
+        self.error_notice.setVisible(False)
         self._describe_field("")
 
     def _refuse(self, key: str) -> None:
-        self.complain(self.text(key, max=self._question.max_length))
+        self.show_error(self.text(key, max=self._question.max_length))
 
     def _submit(self) -> None:
         short = len(self.field.digits) < self._question.min_length
-        ticked = self.understood is None or self.understood.isChecked()
+        ticked = self.last_try_box is None or self.last_try_box.isChecked()
         if short and ticked and not self._guard.active:
             self.field.setFocus()
-            self.complain(self.text("pin.too_short", min=self._question.min_length))
+            self.show_error(self.text("pin.too_short", min=self._question.min_length))
         else:
             super()._submit()
 
     def _answer(self) -> None:
-        self._give(self.field.take())
+        self._emit_answer(self.field.take())

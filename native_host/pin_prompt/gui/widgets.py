@@ -29,17 +29,19 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from native_host.pin_prompt.gui.look import Look, draw_pen, mixed, readable
+from native_host.pin_prompt.gui.icons import draw_icon
+from native_host.pin_prompt.gui.operation_style import OperationStyle
+from native_host.pin_prompt.gui.theme import mixed, readable
 from native_host.pin_prompt.model import Conversation
 from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts
 
 __all__ = [
-    "Band",
     "ConfirmButton",
+    "HeadingBand",
     "MockCardMark",
     "Notice",
-    "PenSign",
+    "PenIcon",
     "SiteFrame",
     "SiteLabel",
     "draw_focus",
@@ -47,7 +49,7 @@ __all__ = [
     "height_at",
     "label",
     "scaled",
-    "wrapping",
+    "wrapping_policy",
 ]
 
 #: The site's name against the desktop's font: the largest text in every window.
@@ -75,7 +77,7 @@ def label(text: str, scale: float = 1.0, *, bold: bool = False) -> QLabel:
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWordWrap(True)
     made.setFont(scaled(made, scale, bold=bold))
-    made.setSizePolicy(wrapping())
+    made.setSizePolicy(wrapping_policy())
     return made
 
 
@@ -86,7 +88,7 @@ def height_at(widget: QWidget, width: int) -> int:
     return widget.sizeHint().height()
 
 
-def wrapping() -> QSizePolicy:
+def wrapping_policy() -> QSizePolicy:
     """Return the policy of what is as wide as it may be and as high as it must."""
     policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
     policy.setHeightForWidth(True)
@@ -106,7 +108,7 @@ class SiteLabel(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setFont(scaled(self, SITE_SCALE))
-        self.setSizePolicy(wrapping())
+        self.setSizePolicy(wrapping_policy())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return QSize(em(self, 18), self.heightForWidth(em(self, 18)))
@@ -166,7 +168,7 @@ class SiteFrame(QFrame):
         super().__init__()
         site = SiteName.of(conversation.origin)
         self.setFrameShape(QFrame.Shape.StyledPanel)
-        self.setSizePolicy(wrapping())
+        self.setSizePolicy(wrapping_policy())
         rows = QVBoxLayout(self)
         rows.setContentsMargins(*[em(self, 0.7)] * 4)
         rows.addWidget(label(text("site")))
@@ -196,16 +198,16 @@ def _range(start: int, length: int, form: QTextCharFormat) -> QTextLayout.Format
     return made
 
 
-class Band(QWidget):
+class HeadingBand(QWidget):
     """The coloured heading that tells one operation from another at a glance."""
 
-    def __init__(self, look: Look, text: str) -> None:
+    def __init__(self, style: OperationStyle, text: str) -> None:
         super().__init__()
-        self._look = look
+        self._style = style
         self.setAutoFillBackground(True)
         palette = self.palette()
-        palette.setColor(QPalette.ColorRole.Window, look.colour)
-        palette.setColor(QPalette.ColorRole.WindowText, look.text)
+        palette.setColor(QPalette.ColorRole.Window, style.colour)
+        palette.setColor(QPalette.ColorRole.WindowText, style.text)
         self.setPalette(palette)
         layout = QHBoxLayout(self)
         gap = em(self, 0.5)
@@ -218,9 +220,10 @@ class Band(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.translate(em(self, 0.8), (self.height() - self._side) / 2)
-        painter.scale(self._side, self._side)
-        self._look.draw(painter, self._look.text, self._look.colour)
+        top = (self.height() - self._side) / 2
+        bounds = QRectF(em(self, 0.8), top, self._side, self._side)
+        ink, paper = self._style.text, self._style.colour
+        draw_icon(painter, self._style.icon, bounds, ink=ink, paper=paper)
 
 
 class MockCardMark(QLabel):
@@ -243,9 +246,9 @@ class MockCardMark(QLabel):
 class ConfirmButton(QPushButton):
     """The button that agrees, in the operation's colour."""
 
-    def __init__(self, words: str, look: Look) -> None:
+    def __init__(self, words: str, style: OperationStyle) -> None:
         super().__init__(words)
-        self._look = look
+        self._style = style
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         text = self.fontMetrics().horizontalAdvance(self.text())
@@ -253,7 +256,7 @@ class ConfirmButton(QPushButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         paper = self.palette().window().color()
-        ground, text = self._look.colour, self._look.text
+        ground, text = self._style.colour, self._style.text
         if not self.isEnabled():
             ground = mixed(paper, self.palette().windowText().color(), 0.15)
             text = readable(mixed(paper, text, 0.5), ground, 3.0)
@@ -273,20 +276,20 @@ class ConfirmButton(QPushButton):
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.text())
 
 
-class PenSign(QWidget):
+class PenIcon(QWidget):
     """A pen beside the line that one signs on. Says nothing by itself."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, style: OperationStyle) -> None:
         super().__init__()
-        self._look = look
+        self._style = style
         self.setFixedSize(em(self, 2), em(self, 2))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.scale(self.width(), self.height())
         paper = self.palette().window().color()
-        draw_pen(painter, readable(self._look.colour, paper, 3.0), paper)
+        ink = readable(self._style.colour, paper, 3.0)
+        draw_icon(painter, "pen", QRectF(self.rect()), ink=ink, paper=paper)
 
 
 def draw_focus(painter: QPainter, widget: QWidget) -> None:

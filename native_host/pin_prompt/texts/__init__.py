@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
-from native_host.pin_prompt.escaping import UNSHOWN, shown_program
+from native_host.pin_prompt.escaping import UNPRINTABLE, program_display_name
 from native_host.pin_prompt.model import (
     Conversation,
     Document,
@@ -50,7 +50,7 @@ class Texts:
     ) -> None:
         self._catalogue = catalogue
         #: The calling program as it is shown.
-        self.program = shown_program(program) or catalogue["program.unknown"]
+        self.program = program_display_name(program) or catalogue["program.unknown"]
         #: Where a text is looked for, one after the other.
         self._rooms = [f"{operation}.{pin}.", f"{operation}.", ""]
         if operation in _MANAGING:
@@ -92,7 +92,10 @@ class Texts:
 
     def caller(self, conversation: Conversation) -> str:
         """Return the name of the program that asks in a browser's place."""
-        return shown_program(conversation.caller) or self._catalogue["program.unknown"]
+        return (
+            program_display_name(conversation.caller)
+            or self._catalogue["program.unknown"]
+        )
 
     def warning_of_caller(self, conversation: Conversation) -> str:
         """Return what is to be said of such a program; nothing where a browser asks."""
@@ -141,7 +144,7 @@ class Texts:
             return ""
         return self("hashes.warning.many" if len(documents) > 1 else "hashes.warning")
 
-    def news(self, question: PinQuestion) -> list[str]:
+    def pin_status(self, question: PinQuestion) -> list[str]:
         """Return what happened to the last PIN, and how many tries there are."""
         said = []
         if question.pad_problem:
@@ -178,6 +181,6 @@ def printable(text: str) -> str:
     Control and format characters, bidirectional ones among them, become U+FFFD.
     """
     return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in UNSHOWN else c
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in UNPRINTABLE else c
         for c in text
     )

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Its other half: starts the program, waits for its hello, and asks it one thing.
+// The background: starts the program, waits for its hello, and sends it one request.
 
 chrome.runtime.onMessage.addListener((request, _sender, answer) => {
   const port = chrome.runtime.connectNative("eu.webeid");

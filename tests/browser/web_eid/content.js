@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A small stand-in for the published Web eID extension: its messages with pages. As that
-// one, it knows no ids, and nothing of the page's calls it off.
+// The content script of a small replacement of the published Web eID extension. As in that
+// one, messages have no ids, and a page can't cancel a request.
 
 /** @type {Record<string, string[]>} */
 const FIELDS = {

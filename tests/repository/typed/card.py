@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import assert_type
 
 from kortilla import Identity, Trust, validate
-from native_host.mock_card.faults import Fault
-from native_host.mock_card.pytest_plugin import KortillaCard, MakeKortillaCard
+from kortilla.testing import KortillaCard, MakeKortillaCard
+from kortilla.testing.faults import Fault
 
 ORIGIN, NONCE = "https://service.example", "A" * 43 + "="
 

@@ -31,12 +31,7 @@ from kortilla.revocation import (
 )
 from kortilla.signing import Digest, VerifiedSignatures, verify_signatures
 from kortilla.signing.cades import finish_file, prepare_file
-from kortilla.signing.pades import (
-    Appearance,
-    SignedPdf,
-    finish_pdf,
-    prepare_pdf,
-)
+from kortilla.signing.pades import Appearance, SignedPdf, finish_pdf, prepare_pdf
 from kortilla.signing.state import PreparedSignature
 from kortilla.web.challenge import ChallengeStore
 from kortilla.web.rate_limit import Attempt, FixedWindowLimit, RateLimit

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The start page: one button, what is going on, and what went wrong.
+// The start page: the button, the progress and the error of a login.
 
 import { kortilla } from "/auth/static/kortilla.js";
-import { element, explain, show } from "./page.js";
+import { element, showError, showProgress } from "./page.js";
 
 const identify = element("identify");
 const cancel = element("cancel");
@@ -15,17 +15,17 @@ async function start() {
   login = new AbortController();
   element("problem").hidden = true;
   cancel.hidden = false;
-  // Not disabled, which would throw a keyboard's focus away.
+  // Not disabled: a disabled button loses the focus.
   identify.setAttribute("aria-disabled", "true");
   try {
-    await kortilla.login({ signal: login.signal, onProgress: show });
-    show("done");
+    await kortilla.login({ signal: login.signal, onProgress: showProgress });
+    showProgress("done");
     cancel.hidden = true;
     location.assign(/** @type {string} */ (identify.dataset["done"]));
   } catch (error) {
-    show();
+    showProgress();
     reset();
-    explain(error);
+    showError(error);
   }
 }
 
@@ -38,5 +38,5 @@ function reset() {
 identify.addEventListener("click", start);
 cancel.addEventListener("click", () => login?.abort());
 kortilla.prepareOn(identify);
-// Not before: a click would have been lost.
+// Shown only now: an earlier click would be lost.
 identify.hidden = false;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the demo's pages share: what is going on, what went wrong, and the service.
+// Shared by the demo's pages: progress, errors, and requests to the service.
 
 import { KortillaError } from "/auth/static/kortilla.js";
 
@@ -12,8 +12,8 @@ export function element(id) {
   return /** @type {T} */ (document.getElementById(id));
 }
 
-/** What the service refused; `message` is for the person. */
-export class Refused extends Error {
+/** An error of the service; `message` is for the person. */
+export class ServiceError extends Error {
   /**
    * @param {string} code
    * @param {string} message
@@ -25,26 +25,26 @@ export class Refused extends Error {
 }
 
 /**
- * Say what is going on, by one of the words that the page has a text for.
+ * Show the page's text for a progress.
  *
- * @param {string} [word] none: nothing is
+ * @param {string} [progress] none removes the text
  */
-export function show(word) {
+export function showProgress(progress) {
   const status = element("status");
-  const text = word && status.getAttribute(`data-${word}`);
-  // Words that a later version may send have no text, and change nothing.
-  if (word && !text) return;
+  const text = progress && status.getAttribute(`data-${progress}`);
+  // Later versions may send progress that has no text here.
+  if (progress && !text) return;
   status.textContent = text ?? "";
-  status.classList.toggle("waiting", word === "ready");
+  status.classList.toggle("waiting", progress === "ready");
 }
 
 /**
- * Say what went wrong, and where help is.
+ * Show an error, and its link to help.
  *
  * @param {unknown} error
  */
-export function explain(error) {
-  const known = error instanceof KortillaError || error instanceof Refused;
+export function showError(error) {
+  const known = error instanceof KortillaError || error instanceof ServiceError;
   element("problem-text").textContent = known ? error.message : String(error);
   const reason = error instanceof KortillaError ? error.reason : "";
   element("problem-code").textContent = known
@@ -61,19 +61,19 @@ export function explain(error) {
 }
 
 /**
- * Post something to the service, and return its answer. Rejects with `Refused`.
+ * Post to the service. Rejects with `ServiceError`.
  *
  * @param {string} path
  * @param {BodyInit} body
  * @param {string} type
  * @param {AbortSignal} [signal]
- * @returns {Promise<any>}
+ * @returns {Promise<any>} the JSON of the response
  */
 export async function post(path, body, type, signal) {
   const { dataset } = element("problem");
-  let answer, content;
+  let response, content;
   try {
-    answer = await fetch(path, {
+    response = await fetch(path, {
       method: "POST",
       headers: {
         "Content-Type": type,
@@ -83,12 +83,12 @@ export async function post(path, body, type, signal) {
       body,
       ...(signal && { signal }),
     });
-    content = await answer.json();
+    content = await response.json();
   } catch {
     throw signal?.aborted
-      ? new Refused("REQUEST_CANCELLED", dataset["cancelled"] ?? "")
-      : new Refused("NETWORK_FAILED", dataset["network"] ?? "");
+      ? new ServiceError("REQUEST_CANCELLED", dataset["cancelled"] ?? "")
+      : new ServiceError("NETWORK_FAILED", dataset["network"] ?? "");
   }
-  if (answer.ok) return content;
-  throw new Refused(content.error.code, content.error.message);
+  if (response.ok) return content;
+  throw new ServiceError(content.error.code, content.error.message);
 }

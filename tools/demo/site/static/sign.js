@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// The page that has a document signed: first the certificate, then the signature. Each
-// has a click of its own, which is what lets its window come to the front at once.
+// The page on which a document is signed: first the certificate, then the signature. Each
+// has its own click, so that its window opens in front.
 
 import { kortilla } from "/auth/static/kortilla.js";
-import { Refused, element, explain, post, show } from "./page.js";
+import { ServiceError, element, post, showError, showProgress } from "./page.js";
 
 /** @import { HashToSign } from "/auth/static/kortilla.js" */
 
@@ -13,38 +13,39 @@ const cancel = element("cancel");
 const problem = element("problem");
 const own = /** @type {HTMLInputElement} */ (element("own"));
 
-/** @type {AbortController | null} What is under way. */
-let work = null;
-/** What the card is to sign. @type {{certificate: string, hashes: HashToSign[]} | null} */
+/** @type {AbortController | null} The action under way. */
+let current = null;
+/** The hashes to sign. @type {{certificate: string, hashes: HashToSign[]} | null} */
 let prepared = null;
 
 /** @param {(signal: AbortSignal) => Promise<void>} action */
 async function start(action) {
-  if (work) return;
-  work = new AbortController();
+  if (current) return;
+  current = new AbortController();
   problem.hidden = true;
   cancel.hidden = false;
-  // Not disabled, which would throw a keyboard's focus away.
-  for (const button of [certificate, sign]) button.setAttribute("aria-disabled", "true");
+  // Not disabled: a disabled button loses the focus.
+  for (const button of [certificate, sign])
+    button.setAttribute("aria-disabled", "true");
   own.disabled = true;
   try {
-    await action(work.signal);
+    await action(current.signal);
   } catch (error) {
-    show();
-    // What the service refused is used up; whoever called off may sign it all the same.
-    if (error instanceof Refused) prepared = null;
-    turn();
-    explain(error);
+    showProgress();
+    // The service refuses these hashes from now on. After a cancellation they stay usable.
+    if (error instanceof ServiceError) prepared = null;
+    showStep();
+    showError(error);
   } finally {
-    work = null;
+    current = null;
     cancel.hidden = true;
     own.disabled = false;
     for (const button of [certificate, sign]) button.removeAttribute("aria-disabled");
   }
 }
 
-/** Offer the step that comes now. */
-function turn() {
+/** Show the button of the next step. */
+function showStep() {
   certificate.hidden = prepared !== null;
   sign.hidden = prepared === null;
 }
@@ -53,29 +54,30 @@ function turn() {
 async function prepare(signal) {
   const found = await kortilla.getSigningCertificate({
     signal,
-    onProgress: (word) => show(word === "window-open" ? "certificate" : word),
+    onProgress: (progress) =>
+      showProgress(progress === "window-open" ? "certificate" : progress),
   });
-  show("preparing");
-  const asked = {
+  showProgress("preparing");
+  const request = {
     certificate: found.certificate,
     document: element("document").dataset["digest"],
   };
-  const { hashes } = await postJson("/document/prepare", asked, signal);
+  const { hashes } = await postJson("/document/prepare", request, signal);
   prepared = { certificate: found.certificate, hashes };
-  turn();
-  show("ready");
+  showStep();
+  showProgress("ready");
   sign.focus();
 }
 
 /** @param {AbortSignal} signal */
 async function finish(signal) {
   if (!prepared) return;
-  const answer = await kortilla.sign({ ...prepared, signal, onProgress: show });
+  const answer = await kortilla.sign({ ...prepared, signal, onProgress: showProgress });
   cancel.hidden = true;
-  show("finishing");
+  showProgress("finishing");
   await postJson("/document/finish", answer);
   prepared = null;
-  show("done");
+  showProgress("done");
   location.assign(/** @type {string} */ (sign.dataset["done"]));
 }
 
@@ -85,9 +87,9 @@ async function upload(signal) {
   if (!file) return;
   own.value = "";
   if (file.size > Number(own.dataset["max"])) {
-    throw new Refused("DOCUMENT_TOO_LARGE", own.dataset["tooLarge"] ?? "");
+    throw new ServiceError("DOCUMENT_TOO_LARGE", own.dataset["tooLarge"] ?? "");
   }
-  show("uploading");
+  showProgress("uploading");
   const name = encodeURIComponent(file.name);
   await post(`/document?name=${name}`, file, "application/pdf", signal);
   location.reload();
@@ -105,7 +107,7 @@ function postJson(path, content, signal) {
 certificate.addEventListener("click", () => start(prepare));
 sign.addEventListener("click", () => start(finish));
 own.addEventListener("change", () => start(upload));
-cancel.addEventListener("click", () => work?.abort());
-turn(); // until now there was no button: it would have done nothing
+cancel.addEventListener("click", () => current?.abort());
+showStep(); // only now: an earlier click would be lost
 kortilla.prepareOn(certificate);
 kortilla.prepareOn(sign);

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+// Runs one operation at a time, and keeps a prepared host for the next.
+
+import { CodedError } from "../shared/coded_error.js";
+import { connectHost } from "../shared/host_state.js";
+import { Operation } from "./operation.js";
+import { allowUnprompted } from "./rate_limit.js";
+
+/** @import { NativeHost, Progress } from "../shared/native_host.js" */
+/** @import { Task } from "./operation.js" */
+/** @import { PageRequest } from "./page_request.js" */
+/** @import { PageTask } from "./page_tasks.js" */
+
+/** How long a certificate's consent also covers the signing that follows. */
+const FOLLOW_UP_MS = 30_000;
+
+/** How long a prepared host waits for its operation. */
+const PREPARED_MS = 120_000;
+
+/** @typedef {{host: NativeHost, release: () => void}} PreparedHost */
+
+/** A queue of one: a second operation is BUSY. */
+export class OperationQueue {
+  /** @type {Operation<unknown> | null} */
+  #current = null;
+  /**
+   * The reading of the cards. Any other operation aborts it.
+   *
+   * @type {Operation<unknown> | null}
+   */
+  #reading = null;
+  /** @type {PreparedHost | null} */
+  #prepared = null;
+  /** Which document got a certificate last, and when. @type {{document: string, at: number}} */
+  #certificateGiven = { document: "", at: -Infinity };
+
+  /**
+   * Run an operation for a page. It ends with the page's document.
+   *
+   * A service that needs the certificate first sends two requests after one click. The
+   * person's consent in the host's window then counts as the second click.
+   *
+   * @template T
+   * @param {PageRequest} request
+   * @param {PageTask<T>} task
+   * @param {{onProgress?: (progress: Progress) => void, timeoutMs?: number}} [options]
+   * @returns {Promise<T>}
+   * @throws {CodedError} REQUEST_CANCELLED, BUSY, RATE_LIMITED, REQUEST_EXPIRED, or the
+   *   host's
+   */
+  async run(request, task, options) {
+    const { disconnected, cancelled, chunks } = request;
+    if (disconnected.aborted || cancelled.aborted) {
+      throw new CodedError("REQUEST_CANCELLED");
+    }
+    this.#makeRoom();
+    if (task.command === "sign" && this.#isFollowUp(request)) {
+      task.arguments.userActivation = true;
+    }
+    const { origin, userActivation } = task.arguments;
+    const operation = this.#start(task, {
+      ...options,
+      openHost: () => this.#takePreparedHost() ?? connectHost(),
+      permit: async () => {
+        if (!userActivation) await allowUnprompted(origin);
+      },
+      chunks,
+    });
+    disconnected.addEventListener("abort", () => operation.abort());
+    cancelled.addEventListener("abort", () => operation.cancel());
+    request.waitUntil(operation.finished);
+    const result = await operation.result;
+    if (task.command === "get-signing-certificate") {
+      this.#certificateGiven = { document: documentOf(request), at: Date.now() };
+    }
+    return result;
+  }
+
+  /**
+   * Run a management task for an extension page. It outlives that page: the popup closes
+   * when the host's window opens.
+   *
+   * @template T
+   * @param {Task<T>} task
+   * @param {(progress: Progress) => void} onProgress
+   * @returns {Promise<T>} once the window is closed
+   * @throws {CodedError} BUSY, or the host's
+   */
+  async runManagement(task, onProgress) {
+    this.#makeRoom();
+    const operation = this.#start(task, { openHost: connectHost, onProgress });
+    await operation.finished;
+    return operation.result;
+  }
+
+  /**
+   * Read the cards. Any other operation aborts the reading.
+   *
+   * @template T
+   * @param {Task<T>} task
+   * @param {AbortSignal} signal
+   * @returns {Promise<T>}
+   * @throws {CodedError} BUSY, REQUEST_CANCELLED, or the host's
+   */
+  async readCards(task, signal) {
+    this.#refuseIfBusy();
+    this.#reading?.abort();
+    const operation = new Operation(task, { openHost: connectHost });
+    this.#reading = operation;
+    signal.addEventListener("abort", () => operation.abort());
+    return operation.result;
+  }
+
+  /**
+   * Start the host for the operation to come, and keep it until that begins, until the
+   * document goes, or for two minutes.
+   *
+   * @param {PageRequest} request
+   * @throws {CodedError} BUSY, REQUEST_CANCELLED, or an error of the host's start
+   */
+  async prepare(request) {
+    this.#refuseIfBusy();
+    const { disconnected } = request;
+    if (disconnected.aborted) throw new CodedError("REQUEST_CANCELLED");
+    const host = this.#takePreparedHost() ?? connectHost();
+    /** @type {PromiseWithResolvers<void>} */
+    const { promise: released, resolve: release } = Promise.withResolvers();
+    const prepared = { host, release };
+    this.#prepared = prepared;
+    request.waitUntil(released);
+    const close = () => {
+      if (this.#prepared === prepared) this.#takePreparedHost()?.close();
+    };
+    const expired = AbortSignal.timeout(PREPARED_MS);
+    AbortSignal.any([disconnected, expired]).addEventListener("abort", close);
+    void host.closed.then(close);
+    await host.hello;
+    await host.request("prepare").answer;
+  }
+
+  /**
+   * @param {PageRequest} request
+   * @returns {boolean} whether it follows a certificate; only the first request does
+   */
+  #isFollowUp(request) {
+    const { document, at } = this.#certificateGiven;
+    this.#certificateGiven = { document: "", at: -Infinity };
+    return document === documentOf(request) && Date.now() - at < FOLLOW_UP_MS;
+  }
+
+  #refuseIfBusy() {
+    if (this.#current && !this.#current.isReplaceable) throw new CodedError("BUSY");
+  }
+
+  /** @throws {CodedError} BUSY */
+  #makeRoom() {
+    this.#refuseIfBusy();
+    this.#current?.abort();
+    this.#reading?.abort();
+  }
+
+  /**
+   * @template T
+   * @param {Task<T>} task
+   * @param {import("./operation.js").OperationOptions} options
+   * @returns {Operation<T>}
+   */
+  #start(task, options) {
+    const operation = new Operation(task, options);
+    this.#current = operation;
+    void operation.finished.then(() => {
+      if (this.#current === operation) this.#current = null;
+    });
+    return operation;
+  }
+
+  /** @returns {NativeHost | null} */
+  #takePreparedHost() {
+    const prepared = this.#prepared;
+    this.#prepared = null;
+    prepared?.release();
+    return prepared && !prepared.host.ended ? prepared.host : null;
+  }
+}
+
+/**
+ * @param {PageRequest} request
+ * @returns {string} the document that asks, as the browser identifies it
+ */
+function documentOf({ sender }) {
+  const { origin, tab, frameId, documentId } = sender ?? {};
+  return JSON.stringify([origin, tab?.id, frameId, documentId]);
+}

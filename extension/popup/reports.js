@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+// The reports on a card, a management task and a problem: what has happened, and what the
+// person can do next.
+
+import { text } from "../shared/texts.js";
+
+/** @import { CardStatus, PinStatus } from "../background/card_tasks.js" */
+/** @import { ActiveTask, Outcome } from "../background/extension_pages.js" */
+
+/**
+ * @typedef {object} Report
+ * @property {string} heading
+ * @property {string} explanation
+ * @property {string} [code] in small print, for support
+ * @property {boolean} isProblem
+ */
+
+/** Names of messages: of the heading and the explanation. @typedef {[string, string]} Names */
+
+/** @type {Readonly<Record<string, Names>>} */
+const PROBLEMS = Object.freeze({
+  ACTIVATION_BLOCKED: ["activationBlocked", "activationBlockedMore"],
+  ACTIVATION_MISMATCH: ["activationMismatch", "activationMismatchMore"],
+  BUSY: ["busy", "busyMore"],
+  CARD_BUSY: ["cardBusy", "cardBusyMore"],
+  CARD_ERROR: ["cardError", "cardErrorMore"],
+  CARD_EXPIRED: ["expired", "expiredMore"],
+  CARD_MUTE: ["cardMute", "cardMuteMore"],
+  CARD_NOT_ACTIVATED: ["cardNew", "cardNewMore"],
+  CARD_REMOVED: ["cardRemoved", "cardRemovedMore"],
+  CONFIG_BROKEN: ["configBroken", "configBrokenMore"],
+  HOST_CRASHED: ["crashedHeading", "crashedExplanation"],
+  INVALID_ARGUMENT: ["tooOldHeading", "tooOldExplanation"],
+  MOCK_CARD_BROKEN: ["configBroken", "configBrokenMore"],
+  NO_CARD: ["noCard", "noCardMore"],
+  NO_READER: ["noReader", "noReaderMore"],
+  OTHER_CARD: ["otherCard", "otherCardMore"],
+  PCSC_DENIED: ["pcscDenied", "pcscDeniedMore"],
+  PCSC_UNAVAILABLE: ["pcscUnavailable", "pcscUnavailableMore"],
+  PIN_BLOCKED: ["pinBlocked", "pinBlockedMore"],
+  PIN_PAD_ONLY: ["pinPadOnly", "pinPadOnlyMore"],
+  PROGRAM_NOT_RUNNING: ["notSwitchedOn", "notSwitchedOnMore"],
+  PROMPT_FAILED: ["promptFailed", "promptFailedMore"],
+  PUK_BLOCKED: ["pukBlocked", "pukBlockedMore"],
+  UNKNOWN_COMMAND: ["tooOldHeading", "tooOldExplanation"],
+  UNSUPPORTED_CARD: ["unsupported", "unsupportedMore"],
+});
+
+/** @type {Names} */
+const OTHER_PROBLEM = ["otherProblem", "otherProblemMore"];
+
+/**
+ * Unusable cards, by the host's `kind`.
+ *
+ * @type {Readonly<Record<string, Names>>}
+ */
+const KINDS = Object.freeze({
+  BANK: ["kindBank", "unsupportedMore"],
+  CONTACTLESS: ["kindContactless", "kindContactlessMore"],
+  CONTACTLESS_OTHER: ["kindContactlessOther", "unsupportedMore"],
+  MULTIAPP_V3: ["kindOld", "kindOldMore"],
+  ORGANISATION: ["kindOrganisation", "unsupportedMore"],
+  SETCOS: ["kindOld", "kindOldMore"],
+  UNKNOWN_GENERATION: ["kindNewer", "kindNewerMore"],
+});
+
+/**
+ * @param {{code: string, kind: string}} problem
+ * @returns {Report}
+ */
+export function problemReport({ code, kind }) {
+  const isUnsupported = code === "UNSUPPORTED_CARD" && Object.hasOwn(KINDS, kind);
+  const names = isUnsupported ? KINDS[kind] : namesOf(code);
+  const isPlain = ["NO_CARD", "NO_READER", "PROGRAM_NOT_RUNNING"].includes(code);
+  return { ...makeReport(names ?? OTHER_PROBLEM, true), ...(!isPlain && { code }) };
+}
+
+/**
+ * @param {CardStatus} card
+ * @returns {{report: Report, canActivate: boolean}}
+ */
+export function cardReport(card) {
+  const { certificates, pins, activation } = card;
+  const now = Date.now();
+  const isExpired =
+    certificates.length > 0 &&
+    certificates.every(({ isReadable, notAfter }) => isReadable && notAfter < now);
+  if (isExpired) {
+    return { report: makeReport(["expired", "expiredMore"], true), canActivate: false };
+  }
+  if (activation !== "new" && activation !== "partly") {
+    const report = lockReport(pins) ?? lastTryReport(pins) ?? readyReport(activation);
+    return { report, canActivate: false };
+  }
+  const open = [pins.PIN1, pins.PIN2].filter(({ isSet }) => !isSet);
+  if (open.every((pin) => isActivationBlocked(pin, card))) {
+    const names = namesOf("ACTIVATION_BLOCKED") ?? OTHER_PROBLEM;
+    return { report: makeReport(names, true), canActivate: false };
+  }
+  /** @type {Names} */
+  const names =
+    activation === "new"
+      ? ["cardNew", "cardNewMore"]
+      : ["cardPartly", "cardPartlyMore"];
+  return { report: makeReport(names, true), canActivate: true };
+}
+
+/**
+ * @param {CardStatus} card
+ * @returns {boolean} whether a login can be prepared with it, as far as is known
+ */
+export function canLogIn({ certificates, pins: { PIN1 } }) {
+  const now = Date.now();
+  const isValid = certificates.some(
+    ({ role, isReadable, notAfter }) =>
+      role === "authentication" && isReadable && notAfter > now,
+  );
+  return isValid && PIN1.isSet !== false && PIN1.tries !== 0;
+}
+
+/**
+ * @param {PinStatus} pin
+ * @param {CardStatus} card
+ * @returns {boolean} whether the activation code has no tries left. A code of eight
+ *   digits is the PUK, which also sets a PIN without tries.
+ */
+export const isActivationBlocked = ({ tries, isSet }, { codeLengths }) =>
+  isSet === false && tries === 0 && !codeLengths.includes(8);
+
+/**
+ * @param {CardStatus["pins"]} pins
+ * @returns {Report | null} null if none is locked
+ */
+function lockReport({ PIN1, PIN2, PUK }) {
+  const locked = [PIN1, PIN2].filter(({ tries }) => tries === 0).length;
+  if (PUK.tries === 0) {
+    if (locked > 0) return makeReport(["cardLost", "cardLostMore"], true);
+    return makeReport(["pukBlocked", "pukBlockedMore"], true);
+  }
+  if (locked === 2) return makeReport(["pinsLocked", "unlockMore"], true);
+  if (locked === 0) return null;
+  return makeReport(
+    [PIN1.tries === 0 ? "pin1Locked" : "pin2Locked", "unlockMore"],
+    true,
+  );
+}
+
+/**
+ * @param {CardStatus["pins"]} pins
+ * @returns {Report | null} null if no PIN has just one try left
+ */
+function lastTryReport({ PIN1, PIN2 }) {
+  const last = [PIN1, PIN2].filter(({ tries }) => tries === 1).length;
+  if (last === 0) return null;
+  if (last === 2) return makeReport(["pinsLast", "pinLastMore"], true);
+  return makeReport([PIN1.tries === 1 ? "pin1Last" : "pin2Last", "pinLastMore"], true);
+}
+
+/**
+ * @param {CardStatus["activation"]} activation
+ * @returns {Report}
+ */
+function readyReport(activation) {
+  return activation === "active"
+    ? makeReport(["cardReady", "cardReadyMore"], false)
+    : makeReport(["cardUntold", "cardUntoldMore"], true);
+}
+
+/**
+ * Another process opens the window of a login that is prepared, and does not report it.
+ *
+ * @param {ActiveTask} task
+ * @returns {Report}
+ */
+export function taskReport({ command, isWindowOpen }) {
+  const isShown = isWindowOpen || command === "prepare-login";
+  return makeReport([isShown ? "workWindow" : "workStarting", "workMore"], false);
+}
+
+/**
+ * @param {Outcome} outcome
+ * @returns {Report}
+ */
+export function outcomeReport({ command, pin, code, reason }) {
+  if (code === null) {
+    const more = command === "prepare-login" ? "donePrepareMore" : "doneMore";
+    return makeReport([doneName(command, pin), more], false);
+  }
+  if (code === "PROGRAM_NOT_RUNNING") return problemReport({ code, kind: "" });
+  if (code === "USER_CANCELLED" && reason === null) {
+    return makeReport(["stopped", "stoppedMore"], true);
+  }
+  if (code === "HOST_CRASHED") {
+    // The host had started: the advice for one that does not start is wrong here.
+    return { ...makeReport(["crashedMidway", "stoppedMore"], true), code };
+  }
+  const problem = problemReport({ code: reason ?? code, kind: "" });
+  return {
+    ...problem,
+    heading: text(reason === null ? "notFinished" : "stopped"),
+    explanation: `${problem.heading} ${problem.explanation}`,
+  };
+}
+
+/**
+ * @param {Outcome["command"]} command
+ * @param {Outcome["pin"]} pin
+ * @returns {string}
+ */
+function doneName(command, pin) {
+  if (command === "activate") return "doneActivate";
+  if (command === "prepare-login") return "donePrepare";
+  if (command === "unblock") return pin === "PIN1" ? "doneUnlock1" : "doneUnlock2";
+  return pin === "PIN1" ? "doneChange1" : "doneChange2";
+}
+
+/**
+ * @param {string} code
+ * @returns {Names | undefined}
+ */
+const namesOf = (code) => (Object.hasOwn(PROBLEMS, code) ? PROBLEMS[code] : undefined);
+
+/**
+ * @param {Names} names
+ * @param {boolean} isProblem
+ * @returns {Report}
+ */
+const makeReport = ([heading, explanation], isProblem) => ({
+  heading: text(heading),
+  explanation: text(explanation),
+  isProblem,
+});

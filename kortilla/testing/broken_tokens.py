@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: MIT
+"""Tokens with one fault each, and the error that a validator must raise.
+
+The command, the pytest plugin and the tests use the table ``BROKEN_TOKENS``.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from asn1crypto import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from kortilla.testing.authority import Authority, Person
+from kortilla.testing.errors import InvalidArgumentError
+from kortilla.testing.keys import PrivateKey, generate_key, load_private_key
+from kortilla.testing.profiles import PROFILES, KeyType
+from kortilla.testing.revoked import revoke
+from kortilla.testing.signatures import find_key, sign_token
+from kortilla.testing.state import MockCardState
+from kortilla.testing.weak_key import weak_key
+
+__all__ = ["BROKEN_TOKENS", "BrokenToken", "break_token"]
+
+Token = dict[str, Any]
+
+_DAY = timedelta(days=1)
+#: In the arc for examples (ITU-T X.660).
+_OTHER_POLICY = "2.999.1"
+
+
+@dataclass(frozen=True)
+class BrokenToken:
+    """A fault of a token. ``error`` is the ``code`` of an error of ``kortilla.errors``.
+
+    ``asks`` means that only a validator that checks revocation detects it.
+    """
+
+    name: str
+    what: str
+    error: str
+    make: "Callable[[_Maker], Token]" = field(repr=False)
+    asks: bool = False
+
+
+def break_token(
+    name: str, token: Token, *, folder: Path, origin: str, nonce: str
+) -> Token:
+    """Return a valid token of the card in ``folder``, with the named fault.
+
+    ``revoked`` adds to the folder's ``revoked.crl``; no other file changes. Raises
+    ``InvalidArgumentError`` for an unknown name.
+    """
+    known = {broken.name: broken for broken in BROKEN_TOKENS}
+    if name not in known:
+        raise InvalidArgumentError(f"{name!r} is none of {', '.join(known)}.")
+    return known[name].make(_Maker(token, folder, origin, nonce))
+
+
+class _Maker:
+    """Makes tokens with the card's keys and its CA."""
+
+    def __init__(self, sound: Token, folder: Path, origin: str, nonce: str) -> None:
+        self.sound = sound
+        self.folder = folder
+        self.origin, self.nonce = origin, nonce
+        self.authority = Authority.open(folder)
+        self._card = MockCardState.open(folder).read()
+
+    def changed(self, **fields: Any) -> Token:
+        return {**self.sound, **fields}
+
+    def without(self, field: str) -> Token:
+        return {name: value for name, value in self.sound.items() if name != field}
+
+    def signed(
+        self,
+        *,
+        key: PrivateKey | None = None,
+        certificate: bytes | None = None,
+        origin: str | None = None,
+        nonce: str | None = None,
+    ) -> Token:
+        """Return a newly signed token, valid except for the given arguments."""
+        key = key or self.key
+        fields = sign_token(key, origin or self.origin, nonce or self.nonce)
+        if certificate is not None:
+            fields["unverifiedCertificate"] = _text(certificate)
+        return self.changed(**fields)
+
+    def issued(
+        self,
+        *,
+        key: PrivateKey | None = None,
+        authority: Authority | None = None,
+        **options: Any,
+    ) -> Token:
+        """Return a token with another leaf, otherwise valid."""
+        key = key or self.key
+        card = self._card
+        leaf = (authority or self.authority).issue(
+            key.public_key(),
+            Person(card.surname, card.given_name, card.satu),
+            "authentication",
+            **{"null_parameters": PROFILES[card.profile].null_parameters, **options},
+        )
+        return self.signed(key=key, certificate=leaf)
+
+    @property
+    def key(self) -> PrivateKey:
+        """The authentication key."""
+        return load_private_key(find_key(self._card, "authentication").private_key)
+
+    def signing(self) -> Token:
+        data = find_key(self._card, "signature")
+        key = load_private_key(data.private_key)
+        return self.signed(key=key, certificate=data.certificate)
+
+    def revoked(self) -> Token:
+        token = self.issued()
+        leaf = x509.Certificate.load(_bytes(token["unverifiedCertificate"]))
+        revoke(self.folder, [leaf.serial_number])
+        return token
+
+
+def _flipped(text: str) -> str:
+    data = bytearray(_bytes(text))
+    data[-1] ^= 1
+    return _text(bytes(data))
+
+
+def _halved(text: str) -> str:
+    data = _bytes(text)
+    return _text(data[: len(data) // 2])
+
+
+def _other_origin(origin: str) -> str:
+    names = ("https://wrong-origin.example", "https://other-origin.example")
+    return next(name for name in names if name != origin)
+
+
+def _other_nonce(nonce: str) -> str:
+    return _text(hashlib.sha256(nonce.encode()).digest())
+
+
+def _other_algorithm(algorithm: str) -> str:
+    """Return an algorithm for the same kind of key with another hash."""
+    return algorithm[:2] + ("384" if algorithm.endswith("256") else "256")
+
+
+def _other_key(key: PrivateKey) -> PrivateKey:
+    """Return a fresh key of the same kind."""
+    if isinstance(key, RSAPrivateKey):
+        return generate_key(KeyType.RSA2048)
+    return generate_key(KeyType(f"P-{key.key_size}"))
+
+
+def _kind(authority: Authority) -> Literal["ECC", "RSA"]:
+    return "RSA" if isinstance(authority.issuing_key, RSAPrivateKey) else "ECC"
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text)
+
+
+_PARSE = "AUTH_TOKEN_PARSE"
+_SIGNATURE = "AUTH_TOKEN_SIGNATURE_VALIDATION"
+_CERTIFICATE = "USER_CERTIFICATE_PARSE"
+
+BROKEN_TOKENS: tuple[BrokenToken, ...] = (
+    BrokenToken(
+        "wrong-origin",
+        "signed for another origin, as a relayed login is",
+        _SIGNATURE,
+        lambda maker: maker.signed(origin=_other_origin(maker.origin)),
+    ),
+    BrokenToken(
+        "wrong-nonce",
+        "signed for another challenge, as a replayed login is",
+        _SIGNATURE,
+        lambda maker: maker.signed(nonce=_other_nonce(maker.nonce)),
+    ),
+    BrokenToken(
+        "wrong-signature",
+        "one bit of the signature is another",
+        _SIGNATURE,
+        lambda maker: maker.changed(signature=_flipped(maker.sound["signature"])),
+    ),
+    BrokenToken(
+        "wrong-key",
+        "signed by another key than the certificate's",
+        _SIGNATURE,
+        lambda maker: maker.signed(key=_other_key(maker.key)),
+    ),
+    BrokenToken(
+        "wrong-algorithm",
+        "names another algorithm than it was signed with",
+        _SIGNATURE,
+        lambda maker: maker.changed(
+            algorithm=_other_algorithm(maker.sound["algorithm"])
+        ),
+    ),
+    BrokenToken(
+        "truncated-signature",
+        "half of the signature is missing",
+        _SIGNATURE,
+        lambda maker: maker.changed(signature=_halved(maker.sound["signature"])),
+    ),
+    BrokenToken(
+        "expired",
+        "the certificate was valid until yesterday",
+        "CERTIFICATE_EXPIRED",
+        lambda maker: maker.issued(
+            not_before=datetime.now(UTC) - 366 * _DAY,
+            not_after=datetime.now(UTC) - _DAY,
+        ),
+    ),
+    BrokenToken(
+        "not-yet-valid",
+        "the certificate is valid from tomorrow on",
+        "CERTIFICATE_NOT_YET_VALID",
+        lambda maker: maker.issued(not_before=datetime.now(UTC) + _DAY),
+    ),
+    BrokenToken(
+        "revoked",
+        "the certificate is in the CA's revoked.crl",
+        "USER_CERTIFICATE_REVOKED",
+        _Maker.revoked,
+        asks=True,
+    ),
+    BrokenToken(
+        "untrusted-issuer",
+        "another CA of the same name issued the certificate",
+        "CERTIFICATE_NOT_TRUSTED",
+        lambda maker: maker.issued(authority=Authority.create(_kind(maker.authority))),
+    ),
+    BrokenToken(
+        "signing-certificate",
+        "made with the key and certificate of PIN2",
+        "USER_CERTIFICATE_WRONG_PURPOSE",
+        _Maker.signing,
+    ),
+    BrokenToken(
+        "ca-certificate",
+        "made with the key and certificate of the issuing CA",
+        "USER_CERTIFICATE_WRONG_PURPOSE",
+        lambda maker: maker.signed(
+            key=maker.authority.issuing_key, certificate=maker.authority.issuing_der
+        ),
+    ),
+    BrokenToken(
+        "no-key-usage",
+        "the certificate does not say what its key is for",
+        "USER_CERTIFICATE_MISSING_PURPOSE",
+        lambda maker: maker.issued(key_usage=False),
+    ),
+    BrokenToken(
+        "disallowed-policy",
+        "the certificate is not one for citizens",
+        "USER_CERTIFICATE_DISALLOWED_POLICY",
+        lambda maker: maker.issued(policy=_OTHER_POLICY),
+    ),
+    BrokenToken(
+        "weak-key",
+        "the key can be computed (ROCA, CVE-2017-15361)",
+        "USER_CERTIFICATE_WEAK_KEY",
+        lambda maker: maker.issued(key=weak_key()),
+    ),
+    BrokenToken(
+        "truncated-certificate",
+        "half of the certificate is missing",
+        _CERTIFICATE,
+        lambda maker: maker.changed(
+            unverifiedCertificate=_halved(maker.sound["unverifiedCertificate"])
+        ),
+    ),
+    BrokenToken(
+        "unknown-format",
+        "of the format web-eid:2.0",
+        _PARSE,
+        lambda maker: maker.changed(format="web-eid:2.0"),
+    ),
+    BrokenToken(
+        "missing-signature",
+        "has no signature",
+        _PARSE,
+        lambda maker: maker.without("signature"),
+    ),
+    BrokenToken(
+        "not-base64",
+        "its signature is in the alphabet of URLs",
+        _PARSE,
+        lambda maker: maker.changed(signature="-_" + maker.sound["signature"][2:]),
+    ),
+    BrokenToken(
+        "oversized",
+        "longer than 10,000 characters",
+        _PARSE,
+        lambda maker: maker.changed(padding="x" * 10_000),
+    ),
+)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""The states of a card, from new to revoked."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from kortilla.testing.card_data import MAX_TRIES, CardData, PinData
+
+__all__ = ["ACTIVATION_CODE", "CardState", "first_pins", "judge"]
+
+#: The code of seven digits that is both PINs of a new card, since ``NEW_SCHEME``.
+ACTIVATION_CODE = "1234567"
+
+
+class CardState(StrEnum):
+    """The states that a card can be made in."""
+
+    ACTIVE = "active"
+    NEW = "new"
+    PARTLY_ACTIVATED = "partly-activated"
+    PIN1_BLOCKED = "pin1-blocked"
+    PIN2_BLOCKED = "pin2-blocked"
+    LAST_TRY = "last-try"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+def first_pins(
+    state: CardState, new_scheme: bool, pin1: str, pin2: str
+) -> tuple[PinData, PinData]:
+    """Return PIN1 and PIN2 of a card that is made in a state.
+
+    A PIN that is not activated is ``ACTIVATION_CODE`` in the new scheme. In the old one
+    it is blocked until the PUK sets it (docs/reference/card.md, "Activation schemes").
+    """
+
+    def untouched(value: str) -> PinData:
+        if new_scheme:
+            return PinData(value=ACTIVATION_CODE, changed=False)
+        return PinData(value=value, tries=0, changed=False)
+
+    def used(value: str, tries: int = MAX_TRIES) -> PinData:
+        return PinData(value=value, tries=tries, changed=True)
+
+    match state:
+        case CardState.NEW:
+            return untouched(pin1), untouched(pin2)
+        case CardState.PARTLY_ACTIVATED:
+            return used(pin1), untouched(pin2)
+        case CardState.PIN1_BLOCKED:
+            return used(pin1, 0), used(pin2)
+        case CardState.PIN2_BLOCKED:
+            return used(pin1), used(pin2, 0)
+        case CardState.LAST_TRY:
+            return used(pin1, 1), used(pin2, 1)
+    return used(pin1), used(pin2)
+
+
+def judge(data: CardData, not_after: datetime) -> CardState:
+    """Return a card's current state: the first in the table below that fits.
+
+    ``not_after`` is the earliest expiry of its certificates.
+    """
+    changed = {data.pin1.changed, data.pin2.changed}
+    for fits, state in (
+        (data.revoked is not None, CardState.REVOKED),
+        (not_after < datetime.now(UTC), CardState.EXPIRED),
+        (changed == {False}, CardState.NEW),
+        (len(changed) == 2, CardState.PARTLY_ACTIVATED),
+        (data.pin1.tries == 0, CardState.PIN1_BLOCKED),
+        (data.pin2.tries == 0, CardState.PIN2_BLOCKED),
+        (1 in {data.pin1.tries, data.pin2.tries}, CardState.LAST_TRY),
+    ):
+        if fits:
+            return state
+    return CardState.ACTIVE

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Whether the mock card is in its reader, shared by all processes that use it.
+
+``presence.json`` in the card's folder exists once the card has been pulled. A process
+that waits for changes has a named pipe there, and every change writes to all pipes.
+"""
+
+import json
+import os
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+__all__ = ["Presence", "Watch", "notify"]
+
+_PIPES = ".watch-"
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Whether card and reader are present.
+
+    ``insertions`` counts how often the card was inserted. ``back_at``, in seconds of
+    ``time.time()``, is when a pulled card or reader returns.
+    """
+
+    card: bool = True
+    reader: bool = True
+    insertions: int = 1
+    back_at: float | None = None
+
+    @classmethod
+    def load(cls, content: bytes) -> "Presence":
+        """Parse the result of ``dump``. Raises ``ValueError``."""
+        try:
+            presence = cls(**json.loads(content))
+            return presence.now()
+        except TypeError as error:
+            raise ValueError(str(error)) from None
+
+    def dump(self) -> bytes:
+        """Return it as JSON."""
+        return json.dumps(asdict(self)).encode()
+
+    def now(self) -> "Presence":
+        """Return the current presence, since ``back_at`` may have passed."""
+        if self.back_at is not None and self.back_at <= time.time():
+            return self.inserted()
+        return self
+
+    def seconds_left(self) -> float | None:
+        """Return the seconds until ``back_at``, or None without one."""
+        return None if self.back_at is None else max(0, self.back_at - time.time())
+
+    def inserted(self) -> "Presence":
+        """Return the presence after inserting the card, again if it is present."""
+        return Presence(insertions=self.insertions + 1)
+
+    def pulled(self, *, reader: bool, seconds: float | None) -> "Presence":
+        """Return the presence after pulling the card or the reader, for a time."""
+        back_at = None if seconds is None else time.time() + seconds
+        return replace(self, card=False, reader=not reader, back_at=back_at)
+
+
+class Watch:
+    """A pipe whose ``descriptor`` becomes readable after each change of the presence.
+
+    It is created under the folder's lock, so that ``notify`` never mistakes it for a
+    dead one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / f"{_PIPES}{os.getpid()}-{secrets.token_hex(4)}"
+        os.mkfifo(self._path, 0o600)
+        self.descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
+        # With a writer of its own it never reaches end of file, which is readable too.
+        self._writer = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
+
+    def take_news(self) -> None:
+        """Empty the pipe."""
+        with suppress(BlockingIOError):
+            os.read(self.descriptor, 4096)
+
+    def close(self) -> None:
+        """Remove the pipe."""
+        self._path.unlink(missing_ok=True)
+        os.close(self.descriptor)
+        os.close(self._writer)
+
+
+def notify(folder: Path) -> None:
+    """Notify every watch, and remove the pipes without a reader."""
+    for path in folder.glob(f"{_PIPES}*"):
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            path.unlink(missing_ok=True)
+            continue
+        # A full pipe is readable already.
+        with suppress(BlockingIOError):
+            os.write(descriptor, b"!")
+        os.close(descriptor)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The host's manifests, launcher and agent: ``kortilla install`` and ``uninstall``."""

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: MIT
+"""Install and uninstall: telling each browser where the host is, and taking it back.
+
+A manifest is ours when it points to one of our launchers. What was made besides files
+(folders) is noted by ``record``, so that nothing stays.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import native_host
+from native_host.browsers import files, record
+from native_host.browsers.errors import NONE_FOUND, InstallError
+from native_host.browsers.native_messaging.agent_files import agent_files
+from native_host.browsers.native_messaging.hosts import HostName, host_names, manifest
+from native_host.browsers.native_messaging.launcher import launcher, python_path
+from native_host.browsers.record import launcher_path
+from native_host.browsers.table import Browser, Level, browsers
+
+__all__ = ["Action", "Change", "Report", "install", "launcher_path", "uninstall"]
+
+#: ``kept``: another program's manifest of a shared name, which is left alone.
+Action = Literal["written", "unchanged", "removed", "kept"]
+
+_ROOT = Path("/")
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happened, or in a dry run would happen, to one file."""
+
+    path: str
+    action: Action
+    browser: str | None = None
+    host: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done. ``confined`` are browsers out of a snap or flatpak.
+
+    ``absent`` are browsers that were not found and not named.
+    """
+
+    level: Level
+    dry_run: bool
+    changes: tuple[Change, ...]
+    absent: tuple[str, ...] = ()
+    confined: tuple[dict[str, Any], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the report as values that JSON knows."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A folder of manifests to write to."""
+
+    browser: Browser
+    place: Path
+
+
+def install(
+    names: Sequence[str] | None = None,
+    *,
+    level: Level = "user",
+    dry_run: bool = False,
+    extensions: Iterable[str] = (),
+    root: Path = _ROOT,
+) -> Report:
+    """Write launcher and manifests for the browsers that are there, or are named.
+
+    With them comes what starts the agent.
+
+    ``names`` are names of the table; None means each browser whose folder exists. For
+    a named browser the folder is made. ``extensions`` are ids to admit besides the
+    known ones. ``root`` is where places for everyone begin. Raises ``InstallError``;
+    what was written before stays, and the next call goes on from there.
+    """
+    chosen = browsers(level, names, root=root)
+    targets = list(_targets(chosen, named=names is not None))
+    if not targets:
+        raise InstallError(NONE_FOUND)
+    python = python_path()
+    if level == "system":
+        _refuse_unsafe_program(python)
+    folder_mode = 0o755 if level == "system" else 0o700
+    path = launcher_path(level, root=root)
+    wanted: list[tuple[Change, bytes, int]] = []
+    changes: list[Change] = []
+
+    def want(content: bytes, mode: int, change: Change) -> None:
+        if files.read(Path(change.path)) == content:
+            changes.append(Change(**{**asdict(change), "action": "unchanged"}))
+        else:
+            changes.append(change)
+            wanted.append((change, content, mode))
+
+    want(launcher(python), 0o755, Change(str(path), "written"))
+    starters = agent_files(level, python, root=root)
+    changes += [
+        Change(str(each.path), "unchanged" if each.is_there() else "written")
+        for each in starters
+    ]
+    extensions = tuple(extensions)
+    for target in targets:
+        for host in host_names():
+            place = target.place / f"{host.name}.json"
+            name = target.browser.name
+            if host.shared and _is_taken(host, target, level, root):
+                changes.append(Change(str(place), "kept", name, host.name))
+                continue
+            content = manifest(host, target.browser.family, path, extensions)
+            want(content, 0o644, Change(str(place), "written", name, host.name))
+    if not dry_run:
+        for change, content, mode in wanted:
+            made = files.write(
+                Path(change.path), content, mode=mode, folder_mode=folder_mode
+            )
+            record.note_folders(level, root, made)
+        for each in starters:
+            if not each.is_there():
+                record.note_folders(level, root, each.write(folder_mode))
+    served = {target.browser.name for target in targets}
+    return Report(
+        level=level,
+        dry_run=dry_run,
+        changes=tuple(changes),
+        absent=tuple(b.name for b in chosen if b.name not in served and not b.confined),
+        confined=tuple(_confined(chosen)),
+    )
+
+
+def uninstall(
+    names: Sequence[str] | None = None,
+    *,
+    level: Level = "user",
+    dry_run: bool = False,
+    root: Path = _ROOT,
+) -> Report:
+    """Remove what ``install`` wrote for these browsers (default: all), and only that.
+
+    The launcher goes with the last manifest that points to it, and so does what starts
+    the agent. Raises ``InstallError``.
+    """
+    path = launcher_path(level, root=root)
+    everywhere = {
+        place: browser
+        for browser in browsers(level, root=root)
+        for folder in (browser.place, *_reachable(browser))
+        for host in host_names()
+        if _points_to(place := folder / f"{host.name}.json", {path})
+    }
+    chosen = [
+        (place, browser)
+        for place, browser in everywhere.items()
+        if names is None or browser.name in names
+    ]
+    gone = [Change(str(place), "removed", b.name, place.stem) for place, b in chosen]
+    if len(chosen) == len(everywhere):
+        ours = [
+            str(each.path)
+            for each in agent_files(level, python_path(), root=root)
+            if each.is_ours()
+        ]
+        if files.read(path) is not None:
+            ours.insert(0, str(path))
+        gone += [Change(each, "removed") for each in ours]
+    if not dry_run:
+        for change in gone:
+            files.remove(Path(change.path))
+        record.remove_folders(level, root)
+    return Report(level=level, dry_run=dry_run, changes=tuple(gone))
+
+
+def _targets(chosen: Iterable[Browser], *, named: bool) -> Iterator[_Target]:
+    seen = set()
+    for browser in chosen:
+        places = list(_reachable(browser))
+        if browser.found or (named and not browser.confined):
+            places.insert(0, browser.place)
+        for place in places:
+            if place not in seen:
+                seen.add(place)
+                yield _Target(browser, place)
+
+
+def _reachable(browser: Browser) -> Iterator[Path]:
+    return (each.place for each in browser.confined if each.place is not None)
+
+
+def _confined(chosen: Iterable[Browser]) -> Iterator[dict[str, Any]]:
+    for browser in chosen:
+        for each in browser.confined:
+            yield {
+                "browser": browser.name,
+                "kind": each.kind,
+                "written": each.place is not None,
+            }
+
+
+def _is_taken(host: HostName, target: _Target, level: Level, root: Path) -> bool:
+    """Say whether another program answers to the name, for the person or everyone."""
+    ours = {launcher_path("user"), launcher_path("system", root=root)}
+    other: Level = "system" if level == "user" else "user"
+    places = {target.place}
+    # Where nobody can install for everyone, nobody has.
+    with contextlib.suppress(InstallError):
+        places |= {b.place for b in browsers(other, [target.browser.name], root=root)}
+    return any(
+        files.read(place / f"{host.name}.json") is not None
+        and not _points_to(place / f"{host.name}.json", ours)
+        for place in places
+    )
+
+
+def _points_to(path: Path, launchers: set[Path]) -> bool:
+    content = files.read(path)
+    try:
+        fields = json.loads(content or b"")
+    except (ValueError, RecursionError):
+        return False
+    # Another program's manifest may hold anything where the path should stand.
+    return isinstance(fields, dict) and fields.get("path") in [
+        str(each) for each in launchers
+    ]
+
+
+def _refuse_unsafe_program(python: Path) -> None:
+    if os.geteuid() != 0:
+        raise InstallError("Only root can install for everyone on this computer.")
+    for path in (python, Path(native_host.__file__).parent):
+        if not files.only_root_writes(path):
+            raise InstallError(
+                f"{path}: others than root can change it, so it is not installed for "
+                "everyone on this computer."
+            )

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""What p11-kit is told of the card: the module file, and the library that reads it.
+
+The library is p11-kit's proxy, which is within the browser and starts the program that
+our module file names. Its client module, the other way in, can't do that: it finds a
+listening socket, at one address for all its uses, and has to be found by it each time
+that a browser starts.
+
+The proxy also brings the modules that the system has registered, OpenSC's for one,
+which would compete for the card and show some certificates twice. p11-kit lets a
+person's file of the same name add to the system's: ours hide them from the browsers
+that are shown the card, and from no other program. A browser that had the proxy before
+keeps what it had.
+"""
+
+import os
+import re
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from native_host.browsers import files
+from native_host.browsers.errors import InstallError, ToolMissingError
+from native_host.browsers.pkcs11.table import p11_kit_table
+from native_host.browsers.templates import template
+from native_host.paths import xdg_config_home
+
+__all__ = [
+    "Hidden",
+    "hidden_files",
+    "is_ignored",
+    "is_ours",
+    "is_proxy",
+    "module_content",
+    "module_path",
+    "programs_of",
+    "proxy_library",
+    "to_hide",
+]
+
+_OURS = b"# Written by `kortilla pkcs11 enable`"
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*\.module", re.ASCII)
+_PROXY = "p11-kit-proxy"  # what module files call it
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """A file that hides a module of the system's, with what has to stand in it."""
+
+    path: Path
+    content: bytes
+
+
+def is_ignored() -> bool:
+    """Say whether p11-kit ignores a person's own files, as it does for root."""
+    return os.getuid() == 0
+
+
+def module_path() -> Path:
+    """Return where our module file lies."""
+    return _folder() / "kortilla.module"
+
+
+def is_ours(path: Path) -> bool:
+    """Say whether a module file was written by us."""
+    return _OURS in (files.read(path) or b"")
+
+
+def module_content(command: Sequence[str], programs: Iterable[str]) -> bytes:
+    """Return our module file: a command to start in these programs.
+
+    Raises ``InstallError`` for a command that can't be written down there.
+    """
+    words = " ".join(_quoted(word) for word in command)
+    return _filled("kortilla.module", command=words, programs=", ".join(programs))
+
+
+def programs_of(path: Path) -> frozenset[str]:
+    """Return the programs that a module file of ours names."""
+    options = _options(path)
+    named = options.get("enable-in") or options.get("disable-in") or ""
+    return frozenset(_listed(named))
+
+
+def proxy_library(root: Path = Path("/")) -> Path:
+    """Return the proxy's absolute path. Raises ``ToolMissingError``."""
+    multiarch = sysconfig.get_config_var("MULTIARCH")
+    folders = ["usr/lib64", "usr/lib"]
+    if multiarch:
+        folders.insert(0, f"usr/lib/{multiarch}")
+    table = p11_kit_table()
+    for folder in folders:
+        for name in table["libraries"]:
+            path: Path = root / folder / name
+            if path.exists():
+                return path
+    raise ToolMissingError(f"p11-kit is missing: apt install {table['package']}.")
+
+
+def is_proxy(library: str) -> bool:
+    """Say whether the path of a library is that of p11-kit's proxy."""
+    return Path(library).name in p11_kit_table()["libraries"]
+
+
+def to_hide(programs: Sequence[str], root: Path = Path("/")) -> Iterator[Hidden]:
+    """Return what hides from these programs each module that the proxy would bring.
+
+    Those that some programs alone are to have (``enable-in``) are left as they are.
+    """
+    for name, options in sorted(_of_the_system(root).items()):
+        elsewhere = _listed(options.get("disable-in", ""))
+        if "enable-in" in options or _PROXY in elsewhere:
+            continue
+        listed = ", ".join(dict.fromkeys([*elsewhere, *programs]))
+        yield Hidden(_folder() / name, _filled("hidden.module", programs=listed))
+
+
+def hidden_files() -> Iterator[Path]:
+    """Return the files there that hide modules and are ours."""
+    for path in sorted(_files_in(_folder())):
+        if path != module_path() and is_ours(path):
+            yield path
+
+
+def _folder() -> Path:
+    return xdg_config_home() / "pkcs11/modules"
+
+
+def _of_the_system(root: Path) -> dict[str, dict[str, str]]:
+    modules: dict[str, dict[str, str]] = {}
+    for folder in p11_kit_table()["modules"]:
+        for path in _files_in(root / folder.lstrip("/")):
+            modules[path.name] = {**_options(path), **modules.get(path.name, {})}
+    return modules
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    try:
+        found = list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise InstallError(f"{folder}: {error.strerror}.") from error
+    yield from (each for each in found if _NAME.fullmatch(each.name))
+
+
+def _options(path: Path) -> dict[str, str]:
+    text = (files.read(path) or b"").decode(errors="surrogateescape")
+    lines = (line.strip() for line in text.splitlines())
+    pairs = (
+        line.split(":", 1) for line in lines if ":" in line and not line.startswith("#")
+    )
+    return {key.strip(): value.strip() for key, value in pairs}
+
+
+def _listed(value: str) -> list[str]:
+    return [each for each in re.split(r"[\s,]+", value) if each]
+
+
+def _quoted(word: str) -> str:
+    """Quote a word as p11-kit unquotes it, which is not as a shell does.
+
+    Within quotes nothing can stand for a backslash; without, it stands for itself and
+    takes the next character along.
+    """
+    if any(ord(character) < 0x20 for character in word) or word.endswith("\\"):
+        raise InstallError(f"{word!r} can't be named in a module file of p11-kit.")
+    parts = re.findall(r"""\\.|[^\\"]+|"+""", word)
+    return "".join(
+        part
+        if part[0] == "\\" or re.fullmatch(r"[\w/.,:=@%+-]+", part, re.ASCII)
+        else f"'{part}'"
+        if part[0] == '"'
+        else f'"{part}"'
+        for part in parts
+    )
+
+
+def _filled(name: str, **values: str) -> bytes:
+    text = re.sub(r"\{(\w+)\}", lambda match: values[match[1]], template(name))
+    return text.encode(errors="surrogateescape")

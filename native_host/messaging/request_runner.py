@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: MIT
+"""Runs one request: opens the prompt, answers, handles expiry and cancellation."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from native_host.config import Config, load_config
+from native_host.environment import open_prompt, open_source
+from native_host.errors import (
+    InvalidArgumentError,
+    KortillaError,
+    RequestCancelledError,
+    RequestExpiredError,
+)
+from native_host.languages import choose_language
+from native_host.log import log_unexpected
+from native_host.messaging.commands import Command, CommandContext
+from native_host.messaging.models import ChunkArguments, check
+from native_host.messaging.prompt_prelaunch import PromptPrelaunch
+from native_host.messaging.responder import Responder
+from native_host.operations.documents import DocumentInbox
+from native_host.operations.sign import SigningInterruptedError
+from native_host.origin import check_origin
+from native_host.pin_prompt.automatic import AutomaticPrompt
+from native_host.pin_prompt.prompt import Progress, Prompt, PromptError, Step
+from native_host.results import Reply
+
+__all__ = ["RequestRunner"]
+
+logger = logging.getLogger(__name__)
+
+#: Seconds for which the window says that it is done, unless the browser ends it.
+_DONE_SHOWN = 1.0
+
+
+class RequestRunner:
+    """Runs the command of one request.
+
+    The result is answered as soon as it is there, before the window has closed, and so
+    is an error that the window explains until the person closes it. ``caller`` is the
+    name of the program that asks, empty for a known browser. ``previous`` has been
+    answered, and its window may still be open: it is ended first.
+    """
+
+    def __init__(
+        self,
+        command: Command[Any],
+        responder: Responder,
+        *,
+        caller: str,
+        prelaunch: PromptPrelaunch,
+        previous: "RequestRunner | None" = None,
+    ) -> None:
+        self._command = command
+        self.responder = responder
+        self._caller = caller
+        self._prelaunch = prelaunch
+        self._previous = previous
+        self._inbox = DocumentInbox(command.documents) if command.documents else None
+        self._task: asyncio.Task[None] | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._end: KortillaError | None = None
+        self._visible = False
+        #: True once the person has closed a window that explained an error.
+        self.error_read = False
+
+    def start(self) -> "asyncio.Task[None]":
+        """Run in a task of its own, which answers every outcome and raises nothing."""
+        self._task = asyncio.create_task(self._answer())
+        return self._task
+
+    def cancel(self) -> None:
+        """Cancel the request: the page, or its tab, is gone."""
+        self._forget_documents()
+        if self._task is not None:
+            _cancel_once(self._task)
+
+    def expire(self) -> None:
+        """Let go of the card and say so: the page has stopped waiting."""
+        self._stop(RequestExpiredError("The page stopped waiting for an answer."))
+
+    def take_chunk(self, values: Mapping[str, Any]) -> None:
+        """Take a piece of a document. A wrong one ends the request."""
+        if self.responder.answered or self._end is not None:
+            return
+        try:
+            if self._inbox is None:
+                raise InvalidArgumentError("The request announced no documents.")
+            chunk = check(ChunkArguments, values)
+            done = self._inbox.put(chunk.document, chunk.number, chunk.data)
+        except KortillaError as error:
+            self._stop(error)
+        else:
+            self.responder.progress("receiving", Progress(done, self._inbox.total))
+
+    async def run(self) -> None:
+        """Run the command. Raises its errors and ``RequestExpiredError``.
+
+        Errors that the window explains are answered, and not raised.
+        """
+        try:
+            await self._run()
+        finally:
+            self._forget_documents()
+
+    async def _answer(self) -> None:
+        error: KortillaError
+        try:
+            await self.run()
+            return
+        except KortillaError as caught:
+            error = caught
+        except asyncio.CancelledError:
+            error = RequestCancelledError("The request was cancelled.")
+        except Exception as caught:
+            log_unexpected(logger, caught)
+            error = KortillaError("Something unexpected went wrong in the program.")
+        self.error_read = False
+        if not self.responder.answered:
+            self.responder.fail(error)
+
+    async def _run(self) -> None:
+        if self._previous is not None:
+            await self._previous.end()
+            self._previous = None
+        if self._end is not None:
+            raise self._end
+        config = load_config()
+        if self._command.origin is not None:
+            check_origin(self._command.origin, allow_localhost=config.allow_localhost)
+        prompt = self._open_prompt(config)
+        try:
+            self._work = asyncio.create_task(self._run_command(config, prompt))
+            await self._finish(self._work, prompt)
+        finally:
+            await prompt.close()
+
+    async def end(self) -> None:
+        """Cancel the request, and wait until it has ended."""
+        self.cancel()
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
+    def _open_prompt(self, config: Config) -> Prompt:
+        if not self._command.opens_prompt:
+            return AutomaticPrompt({})
+        window = self._prelaunch.take() if config.prompt == "window" else None
+        return open_prompt(config, window=window, command=self._prelaunch.command)
+
+    async def _run_command(self, config: Config, prompt: Prompt) -> None:
+        command = self._command
+        result: Reply | None = None
+        try:
+            async with open_source(config) as source:
+                context = CommandContext(
+                    source,
+                    prompt,
+                    self._report,
+                    language=choose_language(config.language, command.language),
+                    caller=self._caller,
+                    inbox=self._inbox,
+                )
+                try:
+                    result = await command.run(context)
+                finally:
+                    self._forget_documents()
+                if command.origin is not None or not prompt.attended:
+                    self.responder.answer(result)
+                    return
+            # Our own page does not need the result before the person has read it.
+            with suppress(PromptError):
+                await prompt.wait_for_cancel()
+        finally:
+            # What was done is done, also when the request is cancelled just then.
+            if result is not None and not self.responder.answered:
+                self.responder.answer(result)
+
+    def _report(self, word: str, progress: Progress | None) -> None:
+        self._visible = True  # the first word comes with the window
+        if word != "receiving":  # each chunk has been answered as it came
+            self.responder.progress(word, progress)
+
+    async def _finish(self, work: "asyncio.Task[None]", prompt: Prompt) -> None:
+        """Wait for the command's end, and have the window say what came of it."""
+        try:
+            await asyncio.shield(work)
+        except SigningInterruptedError as error:
+            if not prompt.attended:
+                raise
+            self.responder.fail(error, shown=True)
+            with suppress(PromptError):
+                await prompt.wait_for_cancel()
+            self.error_read = True
+            return
+        except asyncio.CancelledError:
+            if not work.done():  # the whole request is cancelled
+                _cancel_once(work)
+                await asyncio.wait({work})
+            # A request that has ended can be cancelled too, while it lets go of a card.
+            if self._end is None or _is_cancelled():
+                raise
+            # It may have ended before there was a window to say it in.
+            if self._visible and isinstance(self._end, RequestExpiredError):
+                prompt.show(Step.EXPIRED)
+                await prompt.wait_for_cancel()
+            raise self._end from None
+        prompt.show(Step.DONE)
+        if prompt.attended and self._command.origin is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(prompt.wait_for_cancel(), _DONE_SHOWN)
+
+    def _stop(self, error: KortillaError) -> None:
+        """End with an error, unless there is an answer already."""
+        if not self.responder.answered and self._end is None:
+            self._end = error
+            self._forget_documents()
+            if self._work is not None:
+                _cancel_once(self._work)
+
+    def _forget_documents(self) -> None:
+        """Delete the documents at once, also while the card still works."""
+        if self._inbox is not None:
+            self._inbox.close()
+
+
+def _cancel_once(task: "asyncio.Task[None]") -> None:
+    """Cancel a task, once: a second time would cut short its cleaning up."""
+    if not task.cancelling():
+        task.cancel()
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

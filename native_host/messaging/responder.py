@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Answers one request in the words of its protocol."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict
+
+from native_host.errors import KortillaError
+from native_host.messaging.results import web_eid_error
+from native_host.pin_prompt.prompt import Progress
+from native_host.results import Reply, error_fields
+
+__all__ = ["OwnResponder", "Responder", "WebEidResponder"]
+
+
+class Responder(ABC):
+    """Takes the one answer to a request, and its progress before."""
+
+    def __init__(self) -> None:
+        #: True once the result, or an error, has left.
+        self.answered = False
+
+    def answer(self, result: Reply) -> None:
+        """Answer with the fields of a result."""
+        self.answered = True
+        self._send_result(result)
+
+    def fail(self, error: KortillaError, *, shown: bool = False) -> None:
+        """Answer with an error. ``shown`` says that a window still explains it."""
+        self.answered = True
+        self._send_error(error, shown=shown)
+
+    @abstractmethod
+    def progress(self, word: str, progress: Progress | None) -> None:
+        """Tell how far the request has got, see ``prompting.Report``."""
+
+    @abstractmethod
+    def _send_result(self, result: Reply) -> None: ...
+
+    @abstractmethod
+    def _send_error(self, error: KortillaError, *, shown: bool) -> None: ...
+
+
+class OwnResponder(Responder):
+    """Answers in our own protocol, under the request's id.
+
+    The id is None for what could not be read as a request.
+    """
+
+    def __init__(self, write: Callable[[Reply], None], request_id: str | None) -> None:
+        super().__init__()
+        self._write = write
+        self.request_id = request_id
+
+    def progress(self, word: str, progress: Progress | None) -> None:
+        """See ``Responder``."""
+        numbers = {} if progress is None else asdict(progress)
+        self._write({"id": self.request_id, "progress": word, **numbers})
+
+    def _send_result(self, result: Reply) -> None:
+        self._write({"id": self.request_id, "result": result})
+
+    def _send_error(self, error: KortillaError, *, shown: bool) -> None:
+        fields = error_fields(error)
+        if shown:
+            fields["shown"] = True
+        self._write({"id": self.request_id, "error": fields})
+
+
+class WebEidResponder(Responder):
+    """Answers in Web eID's protocol, which has one answer and no progress."""
+
+    def __init__(self, write: Callable[[Reply], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def progress(self, word: str, progress: Progress | None) -> None:
+        """Tell nothing."""
+
+    def _send_result(self, result: Reply) -> None:
+        self._write(result)
+
+    def _send_error(self, error: KortillaError, *, shown: bool) -> None:
+        self._write(web_eid_error(error))

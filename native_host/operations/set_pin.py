@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""Change a PIN that the person knows, or set one anew by the PUK."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from native_host.card.errors import (
+    CardNotActivatedError,
+    PinBlockedError,
+    PukBlockedError,
+)
+from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.pins import NEW_PIN_DIGITS, PIN_DIGITS, PUK_PAD_DIGITS
+from native_host.errors import InvalidArgumentError
+from native_host.operations.activation_table import PinState
+from native_host.operations.pin_setting import (
+    CardSnapshot,
+    PinSetting,
+    Plan,
+    SetPinCommand,
+    new_pin_field,
+    pin_name,
+    set_pins,
+)
+from native_host.operations.prompting import Context
+from native_host.pin_prompt.prompt import CodeField
+
+__all__ = ["ManageRequest", "Outcome", "PinsSet", "change_pin", "unblock"]
+
+#: The outcome for a PIN: set in this operation, set before it, or left alone.
+Outcome = Literal["set", "was-set", "untouched"]
+
+
+@dataclass(frozen=True)
+class ManageRequest:
+    """A person's wish to set PINs; no web page can have it.
+
+    ``language`` is ``fi``, ``sv`` or ``en``.
+    """
+
+    language: str
+    started_by_person: bool = True
+    caller: str = ""
+
+    @property
+    def origin(self) -> str:
+        """Empty, since only Kortilla itself asks."""
+        return ""
+
+
+@dataclass(frozen=True)
+class PinsSet:
+    """The outcome for both PINs."""
+
+    pin1: Outcome = "untouched"
+    pin2: Outcome = "untouched"
+
+    @classmethod
+    def only(cls, role: PinRole) -> Self:
+        """Return that one of them was set."""
+        return cls(pin1="set") if role is PinRole.PIN1 else cls(pin2="set")
+
+    def fields(self) -> dict[str, str]:
+        """Return the PINs that were not left alone, ``{"pin1": "set", …}``."""
+        both = {"pin1": self.pin1, "pin2": self.pin2}
+        return {name: value for name, value in both.items() if value != "untouched"}
+
+
+async def change_pin(
+    context: Context, request: ManageRequest, role: PinRole
+) -> PinsSet:
+    """Change a PIN by the old one.
+
+    Raises ``InvalidArgumentError`` for the PUK. Otherwise it is as ``activate``.
+    """
+    await set_pins(_OnePin(context, role, by_puk=False), context, request)
+    return PinsSet.only(role)
+
+
+async def unblock(context: Context, request: ManageRequest, role: PinRole) -> PinsSet:
+    """Set a PIN anew by the PUK: one that is blocked, or that the person has forgotten.
+
+    Raises ``InvalidArgumentError`` for the PUK. Otherwise it is as ``activate``.
+    """
+    await set_pins(_OnePin(context, role, by_puk=True), context, request)
+    return PinsSet.only(role)
+
+
+class _OnePin(PinSetting):
+    """Sets one PIN by its old value or by the PUK."""
+
+    def __init__(self, context: Context, role: PinRole, *, by_puk: bool) -> None:
+        super().__init__(context)
+        if role not in NEW_PIN_DIGITS:
+            raise InvalidArgumentError("The PUK can't be set.")
+        self.operation = "unblock" if by_puk else "change-pin"
+        self.roles = (role, PinRole.PUK) if by_puk else (role,)
+        self.pin = pin_name(role)
+        self._command = SetPinCommand(role, by_puk)
+
+    def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
+        command = self._command
+        if command.role in self.set:
+            return None
+        if command.by_puk:
+            fields = _unblocking(card, seen, command.role)
+        else:
+            fields = _changing(card, seen, command.role)
+        return Plan(
+            fields=fields,
+            code=fields[0].name,
+            at_risk=command.at_risk,
+            writes=lambda _: (command,),
+            pin_pad=card.can_modify_on_pad,
+        )
+
+
+def _changing(
+    card: FineidCard, seen: CardSnapshot, role: PinRole
+) -> tuple[CodeField, CodeField]:
+    """Return the fields for changing a PIN. Raises what rules it out."""
+    info = seen.info(role)
+    if info.changed is False:
+        raise CardNotActivatedError("The card has not been activated.")
+    if info.tries_left == 0:
+        raise PinBlockedError(f"{role.name} has no tries left.")
+    # On the pad, the old PIN has as many digits as a new one may have.
+    old = NEW_PIN_DIGITS[role] if card.can_modify_on_pad else PIN_DIGITS[role]
+    return CodeField("old", tuple(old)), new_pin_field(role)
+
+
+def _unblocking(
+    card: FineidCard, seen: CardSnapshot, role: PinRole
+) -> tuple[CodeField, CodeField]:
+    """Return the fields for unblocking a PIN. Raises what rules it out."""
+    # One without tries is beyond activation by seven digits, and a PUK sets it.
+    if PinState.of(seen.info(role)) is PinState.NEVER_SET:
+        raise CardNotActivatedError("The card has not been activated.")
+    if seen.info(PinRole.PUK).tries_left == 0:
+        raise PukBlockedError("The PUK has no tries left.")
+    new = new_pin_field(role)
+    if card.can_modify_on_pad:
+        digits = tuple(PUK_PAD_DIGITS)
+        return CodeField("PUK", digits), CodeField(new.name, digits)
+    return CodeField("PUK", tuple(PIN_DIGITS[PinRole.PUK])), new

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""All folders that the program uses: configuration, data and the session's own.
+
+They follow the XDG Base Directory Specification on Linux, and what platformdirs knows
+of other systems. None of these functions makes a folder.
+"""
+
+# platformdirs is imported late: a service's own tests import this module without it,
+# since they name the mock card's folder.
+
+import os
+from pathlib import Path
+
+__all__ = [
+    "runtime_folder",
+    "session_folder",
+    "user_config_folder",
+    "user_data_folder",
+    "xdg_config_home",
+    "xdg_data_home",
+]
+
+_NAME = "kortilla"
+
+
+def user_config_folder() -> Path:
+    """Return the folder of Kortilla's configuration."""
+    import platformdirs
+
+    return platformdirs.user_config_path(_NAME, appauthor=False)
+
+
+def user_data_folder() -> Path:
+    """Return the folder of Kortilla's data: the launcher, and the mock card."""
+    import platformdirs
+
+    return platformdirs.user_data_path(_NAME, appauthor=False)
+
+
+def session_folder() -> Path | None:
+    """Return ``$XDG_RUNTIME_DIR``, which ends with the session; None if there is none.
+
+    The specification demands an absolute path.
+    """
+    folder = os.environ.get("XDG_RUNTIME_DIR", "")
+    return Path(folder) if folder.startswith("/") else None
+
+
+def runtime_folder() -> Path | None:
+    """Return Kortilla's folder for sockets, locks and notes of the session, or None."""
+    session = session_folder()
+    return session / _NAME if session else None
+
+
+def xdg_config_home() -> Path:
+    """Return where programs of the desktop keep their configuration."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+
+
+def xdg_data_home() -> Path:
+    """Return where programs of the desktop keep their data."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""Looking at a document before signing it: the bytes that were hashed, nothing else."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+from tempfile import mkdtemp
+
+from PySide6.QtCore import QRect, QSize, Qt, QUrl, Signal
+from PySide6.QtGui import (
+    QBrush,
+    QColor,
+    QDesktopServices,
+    QImage,
+    QPainter,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QPlainTextEdit, QWidget
+
+from native_host.pin_prompt.documents import DocumentKind
+from native_host.pin_prompt.escaping import escape_name, escape_text
+from native_host.pin_prompt.gui.image_decoder import ImageDecoder
+from native_host.pin_prompt.gui.pages import Page
+from native_host.pin_prompt.gui.widgets import Notice, em, label, wrapping_policy
+from native_host.pin_prompt.model import Conversation, Document
+from native_host.pin_prompt.texts import Texts
+
+__all__ = ["DocumentPage", "PrivateCopies"]
+
+#: Bytes of a text that are shown; more would be slow to lay out.
+_MOST_TEXT = 500_000
+#: What is broken in two, at a space where there is one: Qt takes minutes to wrap a line
+#: of some hundred thousand characters.
+_LONG_LINE = re.compile("([^\n]{1000,2000} |[^\n]{2000})(?=[^\n])")
+#: What is behind the transparent parts of a picture, with white between.
+_CHECKS = QColor("#8a8a8a")
+_IMAGES = (DocumentKind.PNG, DocumentKind.JPEG)
+
+
+class DocumentPage(Page):
+    """One document, with a way back. ``data`` is None when it may not be shown."""
+
+    #: The person has seen enough.
+    left = Signal()
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        text: Texts,
+        document: Document,
+        kind: DocumentKind,
+        data: bytes | None,
+    ) -> None:
+        super().__init__(conversation, text)
+        self.name = escape_name(document.name) or text("document.unnamed")
+        heading = label(self.name, 1.1, bold=True)
+        self.column.addWidget(heading)
+        self._said = [self.name]
+        self._decoding: ImageDecoder | None = None
+        if data is None:
+            self._note(text("view.changed"), serious=True)
+        elif kind in _IMAGES:
+            self._open_image(data, kind)
+        elif kind is DocumentKind.TEXT:
+            self._add_text(data)
+        else:
+            self._note(text("document.not_shown"))
+        back = self.add_button(text("view.back"), self.left.emit)
+        self.initial_focus = self.initial_focus or back
+        self.announcement = " ".join(self._said)
+
+    @property
+    def opening(self) -> bool:
+        """Whether the document is still on its way."""
+        return self._decoding is not None
+
+    def end(self) -> None:
+        if self._decoding:
+            self._decoding.stop()
+
+    def wanted_height(self, width: int) -> int:
+        # As much as the screen lets it have.
+        return max(super().wanted_height(width), em(self, 100))
+
+    def _note(self, words: str, *, serious: bool = False) -> None:
+        self._said.append(words)
+        self.column.addWidget(Notice(words, serious=serious))
+
+    def _add_text(self, data: bytes) -> None:
+        text = self.text
+        head = data[:_MOST_TEXT].decode("utf-8-sig", errors="ignore")
+        if len(data) > _MOST_TEXT:
+            shown, whole = text.size(_MOST_TEXT), text.size(len(data))
+            self._note(text("view.cut", size=shown, whole=whole), serious=True)
+        escaped = escape_text(head)
+        if escaped != head.replace("\r\n", "\n"):
+            self._note(text("view.escaped"))
+        view = QPlainTextEdit(_LONG_LINE.sub(r"\1\n", escaped))
+        view.setReadOnly(True)
+        view.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse
+            | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        view.setTabChangesFocus(True)
+        view.setAccessibleName(self.name)
+        view.setMinimumHeight(em(self, 8))
+        view.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+        self.column.addWidget(view, 1)
+        self.initial_focus = self.scrolled = view
+
+    def _open_image(self, data: bytes, kind: DocumentKind) -> None:
+        words = self.text("view.image_opening")
+        self._said.append(words)
+        self._place = label(words)
+        self.column.addWidget(self._place)
+        self.column.addStretch()
+        self._decoding = ImageDecoder(data, kind)
+        self._decoding.done.connect(self._show_image)
+        self._decoding.failed.connect(self._miss_image)
+
+    def _show_image(self, picture: QImage) -> None:
+        view = _ImageView(picture)
+        view.setAccessibleName(self.name)
+        self._end_opening(view, self.text("view.image_opened"))
+
+    def _miss_image(self) -> None:
+        words = self.text("view.image_failed")
+        self._end_opening(Notice(words), words)
+
+    def _end_opening(self, part: QWidget, words: str) -> None:
+        self._decoding = None
+        self.column.replaceWidget(self._place, part)
+        self._place.deleteLater()
+        self.announce(words)
+
+
+class _ImageView(QWidget):
+    """A picture that is as wide as the window lets it, but no wider than it is."""
+
+    def __init__(self, picture: QImage) -> None:
+        super().__init__()
+        self._picture = picture
+        self.setSizePolicy(wrapping_policy())
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 18), self.heightForWidth(em(self, 18)))
+
+    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
+        return True
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        return max(round(self._width(width) / self._shape()), 1)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        width = self._width(self.width())
+        place = QRect(0, 0, width, self.heightForWidth(width))
+        if self._picture.hasAlphaChannel():
+            # No colour on a transparent ground is to hide here and show elsewhere.
+            painter.fillRect(place, Qt.GlobalColor.white)
+            painter.fillRect(place, QBrush(_CHECKS, Qt.BrushStyle.Dense4Pattern))
+        painter.drawImage(place, self._picture)
+
+    def _shape(self) -> float:
+        return self._picture.width() / self._picture.height()
+
+    def _width(self, room: int) -> int:
+        return max(min(room, self._picture.width()), 1)
+
+
+class PrivateCopies:
+    """Copies for the system's viewer, which nobody else can read or change.
+
+    They lie beside the host's own copies, which the host deletes with everything in
+    their folder, should this process end without a word.
+    """
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+
+    def open(self, data: bytes, number: int, near: str) -> bool:
+        """Have the system show a PDF; say whether there is a program that does.
+
+        ``number`` counts the documents from 1; ``near`` is the host's copy.
+        """
+        try:
+            if self._folder is None:
+                self._folder = Path(mkdtemp(prefix="shown-", dir=Path(near).parent))
+            path = self._folder / f"document-{number}.pdf"
+            # Anew each time: a full disk may have cut the last one short, and a viewer
+            # may have saved another over it.
+            path.unlink(missing_ok=True)
+            path.touch(0o600, exist_ok=False)
+            path.write_bytes(data)
+            path.chmod(0o400)
+        except OSError:
+            return False
+        return QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(path)))
+
+    def delete(self) -> None:
+        """Delete them. May be called twice."""
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""A drawing of the letter, to show what kind of code is looked for in it."""
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QLabel, QSizePolicy
+
+from native_host.pin_prompt.gui.theme import mixed, readable
+from native_host.pin_prompt.gui.widgets import em, scaled
+from native_host.pin_prompt.texts import Texts
+
+__all__ = ["LetterDrawing"]
+
+#: Lines of writing on the letter: where each begins, its height, and its length.
+_WRITING = (
+    *((8, 7, 26), (8, 11, 20)),
+    *((8, 19, 76), (8, 23, 84), (8, 27, 62)),
+    *((8, 53, 84), (8, 56.5, 70)),
+)
+
+
+class LetterDrawing(QLabel):
+    """A letter of our own drawing with the code's place framed and named.
+
+    What the authority's letter looks like is not published, so nothing is copied.
+    """
+
+    def __init__(self, digits: int, colour: QColor, text: Texts) -> None:
+        super().__init__()
+        self._digits, self._colour = digits, colour
+        self._name = text("letter.code")
+        self.setAccessibleName(text("letter.drawing"))
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(em(self, 9.5), em(self, 5.9))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return self.sizeHint()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.save()
+        unit = self.width() / 100
+        painter.scale(unit, unit)
+        paper, ink = QColor("#fdfdf8"), QColor("#5a5f66")
+        outside = self.palette().window().color()
+        painter.setPen(QPen(readable(ink, outside, 3.0), 1.2))
+        painter.setBrush(paper)
+        painter.drawRect(QRectF(1, 1, 98, 60))
+        painter.setPen(QPen(mixed(paper, ink, 0.45), 1.3))
+        for start, top, long in _WRITING:
+            painter.drawLine(QPointF(start, top), QPointF(start + long, top))
+        colour = readable(self._colour, paper, 4.5)
+        painter.setPen(QPen(colour, 1.6))
+        painter.setBrush(mixed(paper, colour, 0.1))
+        box = QRectF(8, 31.5, 84, 17)
+        painter.drawRoundedRect(box, 3, 3)
+        side, gap = 4.6, 7.5
+        left = box.center().x() - gap * (self._digits - 1) / 2 - side / 2
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(colour)
+        for digit in range(self._digits):
+            painter.drawEllipse(QRectF(left + gap * digit, 41.5, side, side))
+        painter.restore()
+        painter.setPen(colour)
+        painter.setFont(scaled(self, 0.66, bold=True))
+        where = QRectF(0, 32.5 * unit, self.width(), 8 * unit)
+        painter.drawText(where, Qt.AlignmentFlag.AlignCenter, self._name)

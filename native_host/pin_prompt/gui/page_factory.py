@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""From what the host asks to a page, and from what the person does there to an answer.
+
+All but the page for a PIN, from which documents are looked at.
+"""
+
+from collections.abc import Callable
+
+from native_host.pin_prompt.gui.codes_page import (
+    ActivationOfferPage,
+    CodesPage,
+    PinPadCodesPage,
+)
+from native_host.pin_prompt.gui.input_guard import InputGuard
+from native_host.pin_prompt.gui.pages import (
+    CardChoicePage,
+    ConsentPage,
+    Page,
+    StartedPage,
+    StepPage,
+)
+from native_host.pin_prompt.messages import (
+    AskCodes,
+    AskConsent,
+    AskStarted,
+    ChooseCard,
+    OfferActivation,
+    Show,
+)
+from native_host.pin_prompt.model import Conversation
+from native_host.pin_prompt.texts import Texts
+
+__all__ = ["PageRequest", "create_page"]
+
+PageRequest = Show | AskStarted | ChooseCard | AskConsent | AskCodes | OfferActivation
+
+
+def create_page(
+    request: PageRequest,
+    conversation: Conversation,
+    text: Texts,
+    guard: InputGuard,
+    send_answer: Callable[..., None],
+) -> Page:
+    """Return the page for a request. ``send_answer`` sends the fields of an answer."""
+    if isinstance(request, Show):
+        return StepPage(
+            conversation, text, request.step, request.problem, request.progress
+        )
+    page: StartedPage | CardChoicePage | ActivationOfferPage | ConsentPage
+    if isinstance(request, AskStarted):
+        page = StartedPage(conversation, text)
+        page.answered.connect(lambda: send_answer(type="started"))
+        return page
+    number = request.number
+    if isinstance(request, ChooseCard):
+        page = CardChoicePage(conversation, text, request.choices)
+        page.answered.connect(
+            lambda index: send_answer(type="chosen", number=number, index=index)
+        )
+    elif isinstance(request, AskCodes):
+        return _codes_page(request, conversation, text, guard, send_answer)
+    else:
+        if isinstance(request, OfferActivation):
+            page = ActivationOfferPage(conversation, text, partly=request.partly)
+        else:
+            page = ConsentPage(conversation, text, request.question)
+        page.answered.connect(lambda: send_answer(type="agreed", number=number))
+    return page
+
+
+def _codes_page(
+    request: AskCodes,
+    conversation: Conversation,
+    text: Texts,
+    guard: InputGuard,
+    send_answer: Callable[..., None],
+) -> Page:
+    number, question = request.number, request.question
+    page: CodesPage | PinPadCodesPage
+    if question.pin_pad:
+        page = PinPadCodesPage(conversation, text, question, guard)
+        page.answered.connect(lambda _none: send_answer(type="agreed", number=number))
+    else:
+        page = CodesPage(conversation, text, question, guard)
+        page.answered.connect(
+            lambda values: send_answer(type="codes", number=number, values=values)
+        )
+    return page

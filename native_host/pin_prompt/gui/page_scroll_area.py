@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""What the page is scrolled in."""
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QAbstractSlider, QScrollArea
+
+__all__ = ["SCROLL_ACTIONS", "PageScrollArea"]
+
+#: What the keys that scroll do.
+SCROLL_ACTIONS: Mapping[int, QAbstractSlider.SliderAction] = {
+    Qt.Key.Key_PageUp: QAbstractSlider.SliderAction.SliderPageStepSub,
+    Qt.Key.Key_PageDown: QAbstractSlider.SliderAction.SliderPageStepAdd,
+}
+
+
+class PageScrollArea(QScrollArea):
+    """Scrolls the page, but leaves it to the window what the keys scroll."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        if event.key() in SCROLL_ACTIONS:
+            event.ignore()
+        else:
+            super().keyPressEvent(event)

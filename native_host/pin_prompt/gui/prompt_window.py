@@ -1,0 +1,441 @@
+# SPDX-License-Identifier: MIT
+"""The window: one conversation, page after page."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from PySide6.QtCore import QEvent, QEventLoop, QPoint, Qt, QTimer
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from native_host.pin_prompt import texts
+from native_host.pin_prompt.documents import (
+    DocumentChangedError,
+    DocumentKind,
+    kind_of_bytes,
+    read_document,
+)
+from native_host.pin_prompt.gui.document_viewer import DocumentPage, PrivateCopies
+from native_host.pin_prompt.gui.header import Header, make_requester
+from native_host.pin_prompt.gui.input_guard import InputGuard
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES, window_icon
+from native_host.pin_prompt.gui.page_factory import PageRequest, create_page
+from native_host.pin_prompt.gui.page_scroll_area import SCROLL_ACTIONS, PageScrollArea
+from native_host.pin_prompt.gui.pages import FINAL_STEPS, Page, StepPage
+from native_host.pin_prompt.gui.pin_page import BasePinPage, PinPadPage, PinPage
+from native_host.pin_prompt.gui.widgets import em
+from native_host.pin_prompt.messages import (
+    AskCodes,
+    AskConsent,
+    AskPin,
+    CallerTimedOut,
+    Close,
+    Connections,
+    OfferActivation,
+    Open,
+    Show,
+    WindowRequest,
+    encode_answer,
+)
+from native_host.pin_prompt.model import Conversation, Operation, Step
+from native_host.wiping import wipe
+
+__all__ = ["PromptWindow"]
+
+#: Milliseconds after which a window counts as visible though nothing was painted: it
+#: may have come up on another desktop.
+_VISIBLE_AFTER = 1000
+#: Width of the window in ems: documents and several codes want more of it.
+_WIDTH, _WIDTH_FOR_MORE = 34, 44
+_MORE: Collection[Operation] = ("sign", "activate", "change-pin", "unblock")
+#: Share of the screen's height that the site may keep for itself.
+_SITE_AT_MOST = 0.4
+_NO_KEYS = QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents
+#: Pixels that the desktop's title bar may take.
+_TITLE_BAR = 40
+
+
+class PromptWindow(QDialog):
+    """Shows what the host says, and sends what the person answers.
+
+    ``send`` takes one line for the host, which is wiped when it returns.
+    """
+
+    def __init__(self, send: Callable[[bytearray], None], guard: InputGuard) -> None:
+        super().__init__(None, Qt.WindowType.Window)
+        self._send = send
+        self._reported_visible = False
+        #: Whether the page can be seen whole on this screen.
+        self._fits = True
+        #: The conversation, with the operation that the window is dressed for: on the
+        #: way to a login the card may be activated first.
+        self._conversation: Conversation | None = None
+        self.page: Page | None = None
+        self.guard = guard
+        #: What the system's viewer shows, to be deleted in the end.
+        self.copies = PrivateCopies()
+        #: What the conversation was opened for.
+        self._purpose: Operation = "authenticate"
+        #: What is said once the calling program does not wait any longer.
+        self._timeout_text = ""
+        #: What the first question says to a screen reader of a program that asks in a
+        #: browser's place.
+        self._caller_warning = ""
+        #: What is said where one typing is for several connections.
+        self._connections_text = ""
+        self._header = Header(em(self, 1))
+        self._rows = QVBoxLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setSpacing(0)
+        self._scroll = PageScrollArea(widgetResizable=True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._footer = QHBoxLayout()
+        self._footer.setContentsMargins(*[em(self, 0.6)] * 4)
+        self._footer.setSpacing(em(self, 0.8))
+        self._footer.addStretch()
+
+    def handle(self, request: WindowRequest) -> None:
+        """Do what the host says. Raises ``ValueError`` when it is out of turn."""
+        if isinstance(request, Close):
+            self.hide()
+            self.copies.delete()
+            QApplication.exit()
+        elif isinstance(request, Open):
+            self._open(request.conversation)
+        elif self._conversation is None:
+            raise ValueError("The window is not open.")
+        elif isinstance(request, CallerTimedOut):
+            self._show_caller_timeout()
+        elif isinstance(request, Connections):
+            self._show_connections(request.count)
+        elif not self._update_progress(request):
+            self._follow_operation(request)
+            self._show_page(self._page_for(request, self._conversation))
+
+    def _update_progress(self, request: WindowRequest) -> bool:
+        """Move the bar of the page that is there, where nothing else has changed."""
+        page = self.page
+        if not (isinstance(request, Show) and isinstance(page, StepPage)):
+            return False
+        if request.progress is None or page.shown != (request.step, request.problem):
+            return False
+        if request.step is Step.PIN_PAD:
+            return False  # something is to be done again, so it is said again
+        page.set_progress(request.progress)
+        return True
+
+    def _show_caller_timeout(self) -> None:
+        """Say it beside what was typed, which stays as the focus does; and later."""
+        page = self.page
+        if page is None or self._timeout_text:
+            return
+        self._timeout_text = self._text("late")
+        if page.awaits_person:
+            page.show_caller_timeout(self._timeout_text)
+            page.announce(self._timeout_text, politely=True)
+            QTimer.singleShot(0, self._reveal_focus)
+
+    def _show_connections(self, count: int) -> None:
+        """Say it beside what was typed, which stays as the focus does; and later."""
+        words = self._text("connections", count=count) if count > 1 else ""
+        before, self._connections_text = self._connections_text, words
+        if (page := self.page) and page.concerns_signature and words != before:
+            page.show_connections(words)
+            if words:
+                page.announce(words, politely=True)
+            QTimer.singleShot(0, self._reveal_focus)
+
+    def _open(self, conversation: Conversation) -> None:
+        if self._conversation is not None:
+            raise ValueError("The window is open already.")
+        self._purpose = conversation.operation
+        self._conversation = self._apply_operation(conversation, "")
+        self._caller_warning = self._text.warning_of_caller(conversation)
+        if conversation.test_card:
+            self._header.show_mock_card_mark(self._text)
+        self._rows.addLayout(self._header)
+        self._rows.addWidget(self._scroll, 1)
+        self._rows.addLayout(self._footer)
+        self._show_page(Page(conversation, self._text))
+        if not conversation.started_by_person:
+            self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
+        self.show()
+        self.raise_()
+        if conversation.started_by_person:
+            self.activateWindow()
+        QTimer.singleShot(_VISIBLE_AFTER, self._report_visible)
+
+    def _follow_operation(self, request: WindowRequest) -> None:
+        """Look like what is asked: activating is neither identifying nor signing."""
+        conversation = self._conversation
+        if conversation is None:
+            return
+        operation, pin = self._purpose, ""
+        if isinstance(request, AskCodes):
+            operation, pin = request.question.operation, request.question.pin
+        elif isinstance(request, OfferActivation):
+            operation = "activate"
+        elif isinstance(request, Show) and (
+            request.step not in FINAL_STEPS or conversation.operation == self._purpose
+        ):
+            return  # it goes on with what was asked last
+        if (operation, pin) != (conversation.operation, self._pin):
+            self._conversation = self._apply_operation(
+                replace(conversation, operation=operation), pin
+            )
+
+    def _apply_operation(self, conversation: Conversation, pin: str) -> Conversation:
+        """Look like an operation, and speak its words. Return what was given."""
+        operation, self._pin = conversation.operation, pin
+        self._text = texts.load(
+            conversation.language, operation, pin, conversation.program
+        )
+        self.setWindowTitle(self._text("title"))
+        self.setWindowIcon(window_icon(OPERATION_STYLES[operation]))
+        room = self.screen().availableSize().height() * _SITE_AT_MOST
+        self._header.set_operation(
+            conversation, self._text, room, self._width(conversation)
+        )
+        return conversation
+
+    def _page_for(
+        self, request: PageRequest | AskPin, conversation: Conversation
+    ) -> Page:
+        if isinstance(request, AskConsent | AskPin | AskCodes) and (
+            request.question.test_card
+        ):
+            self._header.show_mock_card_mark(self._text)
+        if isinstance(request, AskPin):
+            return self._pin_page(request, conversation)
+        return create_page(
+            request, conversation, self._text, self.guard, self._send_answer
+        )
+
+    def _pin_page(self, request: AskPin, conversation: Conversation) -> BasePinPage:
+        kind = PinPadPage if request.question.pin_pad else PinPage
+        page = kind(conversation, self._text, request.question, self.guard)
+        page.answered.connect(lambda digits: self._answer_pin(request, digits))
+        # Queued, since the page that the pressed button is part of goes away.
+        page.opened.connect(
+            lambda index: self._open_document(page, request, index),
+            Qt.ConnectionType.QueuedConnection,
+        )
+        return page
+
+    def _answer_pin(self, request: AskPin, digits: bytearray) -> None:
+        if request.question.pin_pad:
+            self._send_answer(type="agreed", number=request.number)
+        else:
+            self._send_answer(type="pin", number=request.number, digits=digits)
+
+    def _open_document(self, page: BasePinPage, request: AskPin, index: int) -> None:
+        """Show a document, after a look at whether it still is what was hashed."""
+        if self.page is not page:
+            return
+        document = request.question.documents[index]
+        data: bytes | None = None
+        kind = DocumentKind.OTHER
+        try:
+            data = read_document(document)
+            kind = kind_of_bytes(data)
+        except DocumentChangedError:
+            pass
+        if kind is DocumentKind.PDF and data is not None and document.path is not None:
+            page.clear_digits()
+            self.guard.restart()
+            there = self.copies.open(data, index + 1, document.path)
+            page.show_error(
+                self._text("view.pdf_opened" if there else "view.pdf_failed")
+            )
+            if page.initial_focus:
+                page.initial_focus.setFocus()
+            return
+        size = self.size()
+        view = DocumentPage(page.conversation, self._text, document, kind, data)
+
+        def leave() -> None:
+            if self.page is view:
+                if not self.isMaximized():
+                    self.resize(size)
+                self._close_document(view, request, index)
+
+        view.left.connect(leave, Qt.ConnectionType.QueuedConnection)
+        self._show_page(view)
+
+    def _close_document(self, view: DocumentPage, request: AskPin, index: int) -> None:
+        """Come back from a document: the page anew, with nothing typed."""
+        page = self._pin_page(request, view.conversation)
+        self._show_page(page)
+        if page.documents:
+            page.documents.reveal(index)
+
+    def _show_page(self, page: Page) -> None:
+        old, self.page = self.page, page
+        if old is not None:
+            old.end()
+            self.guard.changed.disconnect(old.guard)
+            for button in old.buttons:
+                self._footer.removeWidget(button)
+                button.hide()
+                button.deleteLater()
+        if not self._header.has_site:
+            page.rows.insertWidget(
+                0, make_requester(page.conversation, self._text, em(self, 1))
+            )
+        self._scroll.setWidget(page)  # deletes the old page
+        for button in page.buttons:
+            self._footer.addWidget(button)
+            button.show()
+        page.cancelled.connect(self._cancel)
+        page.grown.connect(self._make_room)
+        self.guard.changed.connect(page.guard)
+        self.guard.restart()
+        if self._timeout_text and page.awaits_person:
+            page.show_caller_timeout(self._timeout_text)
+            page.announcement = f"{page.announcement} {self._timeout_text}"
+        if self._connections_text and page.concerns_signature:
+            page.show_connections(self._connections_text)
+            page.announcement = f"{page.announcement} {self._connections_text}"
+        if (
+            self._caller_warning
+            and page.announcement
+            and not isinstance(page, StepPage)
+        ):
+            page.announcement = f"{self._caller_warning} {page.announcement}"
+            self._caller_warning = ""
+        self._fit(page)
+        if page.initial_focus:
+            page.initial_focus.setFocus()
+            QTimer.singleShot(0, self._reveal_focus)
+        if page.wants_attention and self.isVisible() and not self.isActiveWindow():
+            self.raise_()
+            QApplication.alert(self)
+        if page.announcement:
+            page.announce(page.announcement)
+
+    def _width(self, conversation: Conversation) -> int:
+        """Return the width in pixels that the window wants, and the screen allows."""
+        more = conversation.operation in _MORE
+        wanted = em(self, _WIDTH_FOR_MORE if more else _WIDTH)
+        return min(wanted, self.screen().availableSize().width())
+
+    def _fit(self, page: Page) -> None:
+        """Grow so that the page can be seen whole, as far as the screen lets it."""
+        room, width = self.screen().availableSize(), self._width(page.conversation)
+        self.setMinimumSize(min(em(self, 16), width), min(em(self, 16), room.height()))
+        around = self._footer.sizeHint().height()
+        bare = around + self._header.height_at(width, band=False)
+        around += self._header.height_at(width, band=True)
+        most = room.height() - _TITLE_BAR
+        # On a small screen with large text, what is asked counts more than the band.
+        # As if there were a scroll bar: a page that would fit but for one keeps it.
+        inside = width - self._scroll.verticalScrollBar().sizeHint().width()
+        least = page.heightForWidth(inside)
+        crowded = around + least > most and not isinstance(page, DocumentPage)
+        self._header.show_band(not crowded)
+        around = bare if crowded else around
+        self._fits = around + least <= most
+        height = min(around + page.wanted_height(inside), most)
+        self.resize(max(self.width(), width), max(self.height(), height))
+
+    def _reveal_focus(self) -> None:
+        page = self.page
+        self._settle(page)
+        if page is None or page.initial_focus is None or self.page is not page:
+            return
+        if not self._fits and page.scrolled and page.status_notice is None:
+            # Nobody is to sign without having seen that there is something to be read.
+            page.scrolled.setFocus()
+            self._scroll.verticalScrollBar().setValue(0)
+            return
+        self._scroll.ensureWidgetVisible(page.initial_focus, 0, em(self, 2.5))
+        if page.status_notice and not page.isAncestorOf(page.initial_focus):
+            self._scroll.ensureWidgetVisible(page.status_notice)
+        elif page.status_notice:
+            # What happened to the last PIN is worth more than the hint under the field.
+            top = page.status_notice.mapTo(page, QPoint(0, 0)).y()
+            bottom = page.initial_focus.mapTo(
+                page, QPoint(0, page.initial_focus.height())
+            ).y()
+            bar = self._scroll.verticalScrollBar()
+            highest = max(top, bottom - self._scroll.viewport().height())
+            bar.setValue(min(bar.value(), highest))
+
+    def _make_room(self, part: QWidget) -> None:
+        page = self.page
+        self._settle(page)
+        if self.page is page:
+            self._scroll.ensureWidgetVisible(part)
+
+    def _settle(self, page: Page | None) -> None:
+        """Have everything at its place. What the host says may take the page away."""
+        if page:
+            self._fit(page)  # what scrolls by itself knows its width by now
+        for _ in range(2):  # the page's layout, and then what the page is scrolled in
+            QApplication.processEvents(_NO_KEYS)
+
+    def reject(self) -> None:
+        """Do what Escape does: leave a document, or else cancel."""
+        if isinstance(self.page, DocumentPage):
+            self.page.left.emit()
+        else:
+            self._cancel()
+
+    def _cancel(self) -> None:
+        """Tell the host that the person wants out, and go away at once."""
+        self.hide()
+        self.copies.delete()
+        self._send_answer(type="cancel")
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
+        event.ignore()
+        self._cancel()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
+            self.guard.restart()
+        super().changeEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        # Enter presses the button that has the focus and no other: a dialog's default
+        # button would agree, or give up, on a stray key.
+        if (scrolling := SCROLL_ACTIONS.get(event.key())) is not None:
+            # The scroll area takes no focus, so whoever has no mouse scrolls here.
+            bar = self._scroll.verticalScrollBar()
+            if bar.maximum() == 0 and self.page and self.page.scrolled:
+                bar = self.page.scrolled.verticalScrollBar()
+            bar.triggerAction(scrolling)
+        elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            if event.text().isalnum():
+                # A PIN that is typed where there is no field, or not yet: the Enter
+                # after it must not press what happens to have the focus.
+                self.guard.restart()
+            super().keyPressEvent(event)
+        elif self.guard.active:
+            self.guard.restart()
+        elif isinstance(focus := self.focusWidget(), QPushButton):
+            focus.click()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        super().paintEvent(event)
+        self._report_visible()
+
+    def _report_visible(self) -> None:
+        if not self._reported_visible:
+            self._reported_visible = True
+            self._send_answer(type="visible")
+
+    def _send_answer(self, **message: object) -> None:
+        line = encode_answer(message)
+        self._send(line)
+        wipe(line)

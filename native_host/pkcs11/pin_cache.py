@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: MIT
+"""Signs with PIN1 where it is known, without asking the person.
+
+A PIN is known for the time of a login (C_Login), or is kept for one login to come. It
+is wiped when its card is moved. A PIN that a card has refused is not sent to it again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from native_host.card.certificate import CardCertificate
+from native_host.card.errors import CardRemovedError, WrongPinError
+from native_host.card.fineid import FineidCard, PinRole
+from native_host.card.signature import SignatureAlgorithm
+from native_host.card.source import CardSource, Reader
+from native_host.errors import KortillaError, RequestCancelledError
+from native_host.operations.authenticate import authentication_key
+from native_host.operations.card_session import same_card
+from native_host.operations.pin import usable_pin, wipe
+from native_host.operations.refusals import Refusals
+from native_host.task_set import TaskSet
+
+__all__ = ["ConfirmationNeededError", "KeptPin", "KnownPin", "PinCache"]
+
+T = TypeVar("T")
+
+#: How many signatures a kept PIN is for: Firefox may open two connections for a page.
+_MOST_WITH_KEPT = 2
+
+
+class ConfirmationNeededError(KortillaError):
+    """One try is left. The person must confirm in a window that it may be used."""
+
+    code = "CONFIRMATION_NEEDED"
+
+
+@dataclass(eq=False)
+class KnownPin:
+    """A PIN that a card has accepted, and the card as it lies in its reader."""
+
+    pin: bytearray = field(repr=False)
+    certificate: CardCertificate
+    reader: Reader
+
+
+@dataclass(eq=False)
+class KeptPin(KnownPin):
+    """A PIN that is kept for one login. ``gone`` is set when it has been wiped."""
+
+    uses: int = 0
+    #: How many signatures are being made with it at this moment.
+    users: int = 0
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class PinCache:
+    """The PINs that are known for one program, on the cards of a source.
+
+    ``turn`` is held while a card is: one conversation with a card at a time.
+    ``refusals`` are the PINs that cards have refused. A PIN is kept for ``seconds``.
+    """
+
+    def __init__(
+        self,
+        source: CardSource,
+        turn: asyncio.Lock,
+        refusals: Refusals,
+        *,
+        seconds: float,
+    ) -> None:
+        self._source = source
+        self._turn = turn
+        self._refusals = refusals
+        self._seconds = seconds
+        #: The PIN that is kept for a login to come.
+        self.kept: KeptPin | None = None
+        self._expiry: asyncio.TimerHandle | None = None
+        #: By the certificates, in DER.
+        self._logins: dict[bytes, KnownPin] = {}
+        self._watching: asyncio.Task[None] | None = None
+        self._wiping = TaskSet()
+
+    async def close(self) -> None:
+        """Wipe all PINs. May be called twice."""
+        if self.kept is not None:
+            await self.forget(self.kept)
+        for login in list(self._logins.values()):
+            await self._end_login(login)
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._wiping.join()
+
+    # -- Logins (C_Login) --------------------------------------------------------------
+
+    async def log_in(
+        self, certificate: CardCertificate, reader: Reader, pin: bytearray
+    ) -> None:
+        """Have the card in a reader verify a PIN, and know it until ``log_out``.
+
+        ``pin`` is wiped. Raises ``WrongPinError``, ``PinBlockedError``,
+        ``ConfirmationNeededError`` with one try left, ``CardRemovedError`` and what the
+        card raises.
+        """
+        known = KnownPin(pin, certificate, reader)
+        try:
+            await self._send(known, lambda card: card.verify_pin(PinRole.PIN1, pin))
+            await self.log_out(certificate)
+            login = KnownPin(bytearray(pin), certificate, reader)
+            self._logins[certificate.der] = login
+            self._watch_cards()
+        finally:
+            await self._wipe(pin)
+
+    def logged_in(self, certificate: CardCertificate) -> KnownPin | None:
+        """Return the PIN of the login with a card, if there is one."""
+        return self._logins.get(certificate.der)
+
+    async def log_out(self, certificate: CardCertificate) -> None:
+        """Wipe the PIN of the login with a card, if there is one."""
+        if login := self.logged_in(certificate):
+            await self._end_login(login)
+
+    def log_out_later(self, certificate: CardCertificate) -> None:
+        """End the login with a card at once, and wipe its PIN in a task."""
+        if login := self._logins.pop(certificate.der, None):
+            self._wipe_later(login.pin)
+
+    async def sign_with_login(
+        self, login: KnownPin, digest: bytes, algorithm: SignatureAlgorithm
+    ) -> bytes:
+        """Sign with the PIN of a login, which ends when the card refuses the PIN.
+
+        Raises as ``log_in`` does, and ``RequestCancelledError`` when the PIN has been
+        wiped.
+        """
+        try:
+            return await self._sign(login, digest, algorithm)
+        except WrongPinError:
+            await self._end_login(login)
+            raise
+
+    async def _end_login(self, login: KnownPin) -> None:
+        if self.logged_in(login.certificate) is login:
+            del self._logins[login.certificate.der]
+        await self._wipe(login.pin)
+
+    # -- A PIN that is kept for a login to come ----------------------------------------
+
+    def keep(
+        self, certificate: CardCertificate, reader: Reader, pin: bytearray
+    ) -> KeptPin:
+        """Keep a copy of a PIN that the card in a reader has just accepted."""
+        self._expire()  # the PIN before
+        self.kept = KeptPin(bytearray(pin), certificate, reader)
+        loop = asyncio.get_running_loop()
+        self._expiry = loop.call_later(self._seconds, self._expire)
+        self._watch_cards()
+        return self.kept
+
+    def kept_for(self, certificate: CardCertificate) -> KeptPin | None:
+        """Return the PIN that may sign once more with a card, if there is one."""
+        kept = self.kept
+        if kept is None or kept.certificate.der != certificate.der:
+            return None
+        return kept if kept.uses < _MOST_WITH_KEPT else None
+
+    async def sign_with_kept(
+        self, kept: KeptPin, digest: bytes, algorithm: SignatureAlgorithm
+    ) -> bytes:
+        """Sign with a kept PIN, and wipe it when no other signature uses it.
+
+        Raises as ``sign_with_login`` does.
+        """
+        kept.uses += 1
+        kept.users += 1
+        try:
+            return await self._sign(kept, digest, algorithm)
+        except WrongPinError:
+            await self.forget(kept)
+            raise
+        finally:
+            kept.users -= 1
+            if not kept.users:
+                await self.forget(kept)
+
+    async def forget(self, kept: KeptPin) -> None:
+        """Wipe a kept PIN."""
+        self._stop_keeping(kept)
+        await self._wipe(kept.pin)
+
+    def _expire(self) -> None:
+        if kept := self.kept:
+            self._stop_keeping(kept)
+            self._wipe_later(kept.pin)
+
+    def _stop_keeping(self, kept: KeptPin) -> None:
+        if self.kept is kept:
+            self.kept = None
+            if self._expiry is not None:
+                self._expiry.cancel()
+        kept.gone.set()
+
+    # -- Cards -------------------------------------------------------------------------
+
+    async def _sign(
+        self, known: KnownPin, digest: bytes, algorithm: SignatureAlgorithm
+    ) -> bytes:
+        def verify_and_sign(card: FineidCard) -> bytes:
+            key, _ = authentication_key(card)
+            card.verify_pin(PinRole.PIN1, known.pin)
+            return card.sign(key, digest, algorithm)
+
+        return await self._send(known, verify_and_sign)
+
+    async def _send(self, known: KnownPin, function: Callable[[FineidCard], T]) -> T:
+        """Run a function that sends a PIN to its card, on the card's thread.
+
+        A PIN that the card has refused before is not sent.
+        """
+        certificate = known.certificate
+        async with self._card(known) as card:
+            tries_left = await self._source.run(_tries_left, card)
+            self._refusals.meet(certificate, tries_left)
+            if not any(known.pin):  # wiped, since the card has refused it meanwhile
+                raise RequestCancelledError("The PIN has been forgotten.")
+            if self._refusals.holds(certificate, known.pin):
+                raise WrongPinError(tries_left)
+            self._refusals.sending(certificate, known.pin, tries_left)
+            try:
+                result = await self._source.run(function, card)
+            except WrongPinError as error:
+                self._refusals.refused(certificate, known.pin, error.tries_left)
+                raise
+            self._refusals.accepted(certificate)
+            return result
+
+    @asynccontextmanager
+    async def _card(self, known: KnownPin) -> AsyncIterator[FineidCard]:
+        """Hold the card of a PIN, as it lies in its reader, and reset it at the end.
+
+        Raises ``CardRemovedError`` when it has been moved.
+        """
+        async with self._turn:
+            if not same_card(known.reader, await self._source.readers()):
+                raise CardRemovedError("The card is not in its reader any more.")
+            connection = await self._source.connect(known.reader)
+            try:
+                card = await self._source.run(FineidCard, connection)
+                _, found = await self._source.run(authentication_key, card)
+                if found.der != known.certificate.der:
+                    raise CardRemovedError("Another card is in the reader.")
+                yield card
+            finally:
+                await asyncio.shield(self._source.run(connection.close))
+
+    def _watch_cards(self) -> None:
+        """Begin again to watch the cards of all PINs that are known."""
+        if self._watching is not None:
+            self._watching.cancel()
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while True:
+            readers: tuple[Reader, ...] = ()
+            with suppress(KortillaError):  # a card that can't be seen may have moved
+                readers = await self._source.readers()
+            if self.kept and not same_card(self.kept.reader, readers):
+                await self.forget(self.kept)
+            for login in list(self._logins.values()):
+                if not same_card(login.reader, readers):
+                    await self._end_login(login)
+            if not self.kept and not self._logins:
+                return
+            with suppress(KortillaError):
+                await self._source.wait_for_change(readers)
+
+    # -- Wiping ------------------------------------------------------------------------
+
+    async def _wipe(self, pin: bytearray) -> None:
+        """Wipe a PIN on the card's thread, after all that is still done with it there.
+
+        Sending a wiped PIN would cost a try.
+        """
+        await self._source.run(wipe, pin)
+
+    def _wipe_later(self, pin: bytearray) -> None:
+        self._wiping.start(self._wipe(pin))
+
+
+def _tries_left(card: FineidCard) -> int:
+    """Return PIN1's tries when it may be verified without asking the person."""
+    tries_left = usable_pin(card, PinRole.PIN1).tries_left
+    if tries_left == 1:
+        raise ConfirmationNeededError(
+            "One try is left: that is confirmed in the window."
+        )
+    return tries_left

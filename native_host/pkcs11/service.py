@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""The process: serves the program that started it, or all who connect to a socket."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import stat
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from native_host.config import Config
+from native_host.hardening import harden
+from native_host.pkcs11.connection import serve_client
+from native_host.pkcs11.control import ControlServer
+from native_host.pkcs11.cryptoki import Cryptoki
+from native_host.pkcs11.errors import SocketUnusableError
+from native_host.pkcs11.program import ForeignPeerError, Program, peer_of, spawner
+from native_host.pkcs11.slots import SlotManager
+from native_host.task_set import TaskSet
+
+if TYPE_CHECKING:
+    from native_host.operations.refusals import Refusals
+    from native_host.pkcs11.tls_login import TlsLogin
+
+__all__ = ["BROWSERS_PATIENCE", "serve_socket", "serve_stdio"]
+
+logger = logging.getLogger(__name__)
+
+_MOST_CLIENTS = 64
+_ACCEPT_PAUSE = 1.0  # seconds
+#: Seconds after which a browser's signature fails: browsers end a handshake after 30.
+BROWSERS_PATIENCE = 28.0
+#: Seconds that a token stays for a browser after its card was pulled, or after the
+#: signature that the pull ended. Browsers try again without asking: without a token
+#: Firefox hangs, and with another token NSS ends the login.
+_LINGERING = 10.0
+
+
+def serve_stdio(
+    config: Config,
+    *,
+    window: Sequence[str] | None = None,
+    patience: float = BROWSERS_PATIENCE,
+) -> int:
+    """Serve standard input and output until they end; return the exit status.
+
+    ``window`` replaces the command of the PIN window. A browser waits for a signature
+    for ``patience`` seconds. Raises ``KortillaError`` for a configuration that can't be
+    used.
+    """
+    harden()
+    descriptors = os.dup(0), os.dup(1)
+    # So a stray print can't break the protocol, and a child can't read our input.
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    program = spawner(descriptors[0])
+    asyncio.run(
+        _run_until_signal(
+            lambda service: service.serve(*descriptors, program),
+            config,
+            window,
+            patience,
+        )
+    )
+    return 0
+
+
+def serve_socket(
+    config: Config, path: Path, *, window: Sequence[str] | None = None
+) -> int:
+    """Listen on a unix socket until a signal comes; return the exit status.
+
+    Its folder is made, for this user alone. A socket without a listener is replaced.
+    Raises ``SocketUnusableError``, and as ``serve_stdio`` does.
+    """
+    harden()
+    with _open_listener(path) as listener:
+        made = path.stat()
+        try:
+            asyncio.run(
+                _run_until_signal(
+                    lambda service: service.listen(listener), config, window
+                )
+            )
+        finally:
+            with suppress(OSError):
+                if os.path.samestat(made, path.stat()):
+                    path.unlink()
+    return 0
+
+
+class _TokenService:
+    """Serves clients, which share the cards, the window's command and the refusals."""
+
+    def __init__(
+        self,
+        config: Config,
+        slots: SlotManager,
+        window: Sequence[str] | None,
+        patience: float,
+    ) -> None:
+        self._config = config
+        self._slots = slots
+        self._window = window
+        self._patience = patience
+        self._clients = TaskSet()
+        self._refusals: Refusals | None = None
+
+    async def serve(
+        self, descriptor_in: int, descriptor_out: int, program: Program
+    ) -> None:
+        """Serve one client until it disconnects."""
+        cryptoki = Cryptoki(
+            self._slots,
+            lambda: self._open_signer(program),
+            hides_errors=program.gecko,
+            lingering=_LINGERING if program.browser else 0,
+        )
+
+        async def prepare() -> None:
+            await cryptoki.signer.prepare()
+
+        async with ControlServer(program, prepare):
+            await serve_client(descriptor_in, descriptor_out, cryptoki)
+
+    async def listen(self, listener: socket.socket) -> None:
+        """Serve all that connect, until cancelled."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                try:
+                    connection, _ = await loop.sock_accept(listener)
+                    with connection:
+                        self._accept(connection)
+                except OSError as error:  # too many descriptors are open
+                    logger.warning("A connection can't be taken: %s", error.strerror)
+                    await asyncio.sleep(_ACCEPT_PAUSE)
+        finally:
+            await self._clients.cancel()
+
+    def _accept(self, connection: socket.socket) -> None:
+        try:
+            program = peer_of(connection)
+        except (OSError, ForeignPeerError):
+            logger.warning("A connection of another user is closed.")
+            return
+        if len(self._clients) >= _MOST_CLIENTS:
+            logger.warning("There are too many clients.")
+            return
+        descriptors = os.dup(connection.fileno()), connection.detach()
+        self._clients.start(self.serve(*descriptors, program))
+
+    def _open_signer(self, program: Program) -> "TlsLogin":
+        from native_host.environment import open_prompt
+        from native_host.languages import choose_language
+        from native_host.operations.refusals import Refusals
+        from native_host.pkcs11.tls_login import TlsLogin
+
+        self._refusals = self._refusals or Refusals()
+        return TlsLogin(
+            source=self._slots.source,
+            open_prompt=lambda: open_prompt(self._config, command=self._window),
+            program=program.name,
+            language=choose_language(self._config.language, None),
+            patience=self._patience if program.browser else None,
+            refusals=self._refusals,
+        )
+
+
+async def _run_until_signal(
+    work: Callable[[_TokenService], Awaitable[None]],
+    config: Config,
+    window: Sequence[str] | None,
+    patience: float = BROWSERS_PATIENCE,
+) -> None:
+    """Run ``work`` until it ends or a signal comes, and close the readers."""
+    from native_host.environment import open_source
+
+    async with AsyncExitStack() as stack:
+        source = await stack.enter_async_context(open_source(config))
+        slots = SlotManager(source)
+        stack.push_async_callback(slots.close)
+        task = asyncio.ensure_future(
+            work(_TokenService(config, slots, window, patience))
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, task.cancel)
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.result()
+
+
+def _open_listener(path: Path) -> socket.socket:
+    """Return a listening socket. Raises ``SocketUnusableError``."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = path.parent.stat()
+        if folder.st_uid != os.geteuid() or stat.S_IMODE(folder.st_mode) & 0o022:
+            raise SocketUnusableError(f"{path.parent}: others may write there.")
+        _remove_stale(path)
+        before = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+        listener.listen()
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise SocketUnusableError(f"{path}: {error.strerror or error}.") from error
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _remove_stale(path: Path) -> None:
+    """Remove a socket without a listener. Raises ``SocketUnusableError``."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except FileNotFoundError:
+            return
+        except ConnectionRefusedError:
+            if stat.S_ISSOCK(path.lstat().st_mode):
+                path.unlink()
+            return
+    raise SocketUnusableError(f"{path}: another program listens there.")

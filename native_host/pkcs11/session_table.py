@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""The sessions of one client, which follow the cards in the slots."""
+
+import asyncio
+import itertools
+from collections.abc import Callable
+
+from native_host.pkcs11.constants import CKF, CKR
+from native_host.pkcs11.errors import CryptokiError
+from native_host.pkcs11.session import Session
+from native_host.pkcs11.slots import SlotManager, Token
+
+__all__ = ["SessionTable"]
+
+_MOST_SESSIONS = 1024
+_MOST_LOST = 64
+
+
+class SessionTable:
+    """All sessions of a client. A handle is never used twice.
+
+    The sessions with a slot end when its card goes. With ``lingering`` they stay for so
+    many seconds more, and go on when the same card is put back. ``ended`` is called
+    with the number of each slot whose token has come or gone, and with the token that
+    its sessions had, if there were any.
+    """
+
+    def __init__(
+        self,
+        slots: SlotManager,
+        ended: Callable[[int, Token | None], None],
+        *,
+        lingering: float = 0,
+    ) -> None:
+        self._slots = slots
+        self._ended = ended
+        self._lingering = lingering
+        self._all: dict[int, Session] = {}
+        self._handles = itertools.count(1)
+        #: What ends the sessions of each slot whose card has gone, after a while.
+        self._ending: dict[int, asyncio.Task[None]] = {}
+        slots.listeners.add(self._slot_changed)
+
+    def close(self) -> None:
+        """End all sessions, and stop watching the slots."""
+        self._slots.listeners.discard(self._slot_changed)
+        self.end_all()
+
+    def open(self, slot: int, token: Token, flags: int) -> Session:
+        """Open a session with the token in a slot. Raises ``CryptokiError``.
+
+        Read-write sessions are opened too, since some programs need one, but nothing on
+        the token can be changed.
+        """
+        if not flags & CKF.SERIAL_SESSION:
+            raise CryptokiError(CKR.SESSION_PARALLEL_NOT_SUPPORTED)
+        if sum(not each.lost for each in self._all.values()) >= _MOST_SESSIONS:
+            raise CryptokiError(CKR.SESSION_COUNT)
+        kept = int(flags & (CKF.SERIAL_SESSION | CKF.RW_SESSION))
+        session = Session(next(self._handles), slot, token, kept)
+        self._all[session.handle] = session
+        return session
+
+    def get(self, handle: int, *, even_lost: bool = False) -> Session:
+        """Return a session. Raises ``CryptokiError`` when there is none."""
+        session = self._all.get(handle)
+        if session is None or (session.lost and not even_lost):
+            raise CryptokiError(CKR.SESSION_HANDLE_INVALID)
+        return session
+
+    def count(self, slot: int) -> int:
+        """Return how many sessions there are with a slot."""
+        return len(self._with(slot))
+
+    def token(self, slot: int) -> Token | None:
+        """Return the token that the sessions with a slot have, if there are any."""
+        return next((session.token for session in self._with(slot)), None)
+
+    def close_session(self, session: Session) -> None:
+        """Close a session, and cancel a signature that is being made in it."""
+        del self._all[session.handle]
+        session.lost = True
+        session.cancel_signing()
+
+    def close_slot(self, slot: int) -> None:
+        """Close the sessions with a slot."""
+        for session in [each for each in self._all.values() if each.slot == slot]:
+            self.close_session(session)
+
+    def end_all(self) -> None:
+        """Close all sessions, those included that linger."""
+        for ending in self._ending.values():
+            ending.cancel()
+        self._ending.clear()
+        for session in list(self._all.values()):
+            self.close_session(session)
+
+    def _with(self, slot: int) -> list[Session]:
+        return [s for s in self._all.values() if s.slot == slot and not s.lost]
+
+    # -- Cards that come and go --------------------------------------------------------
+
+    def _slot_changed(self, slot: int) -> None:
+        if ending := self._ending.pop(slot, None):
+            ending.cancel()
+        token = self._slots.slot(slot).token
+        if token is None:
+            if self._lingering and self.count(slot):
+                self._ending[slot] = asyncio.create_task(self._end_later(slot))
+                return
+        elif ending and self._go_on_with(slot, token):
+            return  # the client has noticed nothing
+        self._end(slot)
+
+    def _go_on_with(self, slot: int, token: Token) -> bool:
+        """Give the sessions with a slot a new token, if it is of the same card."""
+        sessions = self._with(slot)
+        der = token.certificate.der
+        if any(each.token.certificate.der != der for each in sessions):
+            return False
+        for session in sessions:
+            session.token = token
+        return True
+
+    async def _end_later(self, slot: int) -> None:
+        if work := [s.work for s in self._all.values() if s.work and s.slot == slot]:
+            await asyncio.wait(work)
+        await asyncio.sleep(self._lingering)
+        del self._ending[slot]
+        self._end(slot)
+
+    def _end(self, slot: int) -> None:
+        """End the sessions with a slot whose card has gone or is another.
+
+        A signature that is being made fails without help, since its card has gone.
+        """
+        token = self.token(slot)
+        for session in self._with(slot):
+            session.lost = True
+        idle = [each for each in self._all.values() if each.lost and not each.work]
+        for session in idle[:-_MOST_LOST]:
+            del self._all[session.handle]
+        self._ended(slot, token)

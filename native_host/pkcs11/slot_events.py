@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""The slot events of one client (C_WaitForSlotEvent, PKCS#11 3.0 §5.5)."""
+
+import asyncio
+
+from native_host.pkcs11.constants import CKR
+from native_host.pkcs11.errors import CryptokiError
+
+__all__ = ["SlotEvents"]
+
+
+class SlotEvents:
+    """The slots whose token has come or gone, until the client has been told."""
+
+    def __init__(self) -> None:
+        self._slots: set[int] = set()
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def add(self, slot: int) -> None:
+        """Note an event, and wake all who wait for one."""
+        self._slots.add(slot)
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(None)
+
+    async def take(self, *, block: bool) -> int:
+        """Return a slot with an event, once for each event.
+
+        Without one, waits where ``block`` is true. Otherwise raises ``CryptokiError``,
+        which also ends the wait when ``clear`` is called.
+        """
+        while not self._slots:
+            if not block:
+                raise CryptokiError(CKR.NO_EVENT)
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.add(waiting)
+            try:
+                await waiting
+            finally:
+                self._waiting.discard(waiting)
+        return self._slots.pop()
+
+    def clear(self) -> None:
+        """Forget all events, and end all waits: the client has called C_Finalize."""
+        self._slots.clear()
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_exception(CryptokiError(CKR.CRYPTOKI_NOT_INITIALIZED))

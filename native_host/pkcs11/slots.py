@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""The slots, and the tokens on the cards in them: shared by all clients of a process.
+
+The readers' events drive everything. A card is read once for each insertion, and is
+released as soon as it has been read. Calls that wait for a card await ``settled``.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from native_host.card.atr import identify
+from native_host.card.connection import CardConnection
+from native_host.card.errors import (
+    CardBusyError,
+    CardError,
+    CardRemovedError,
+    PcscUnavailableError,
+)
+from native_host.card.source import CardSource, Reader
+from native_host.log import log_unexpected
+from native_host.pkcs11.constants import CKR
+from native_host.pkcs11.errors import CryptokiError
+
+if TYPE_CHECKING:  # imported where cards are read: browsers start without one
+    from native_host.card.certificate import CardCertificate
+    from native_host.pkcs11.mechanisms import MechanismInfo
+    from native_host.pkcs11.objects import TokenObject
+
+__all__ = ["SLOTS", "Slot", "SlotManager", "Token"]
+
+logger = logging.getLogger(__name__)
+
+#: The slots, independent of the readers: programs ask for the list only once.
+SLOTS = (1, 2)
+
+#: How often a card that fails is read.
+_MOST_FAILURES = 3
+
+#: Seconds that a call waits for a card that is being read.
+READING_PATIENCE = 4.0
+
+
+@dataclass(frozen=True)
+class Token:
+    """What has been read from a card. ``serial`` has 16 characters at most."""
+
+    certificate: "CardCertificate"
+    serial: str
+    objects: tuple["TokenObject", ...] = field(repr=False)
+    mechanisms: dict[int, "MechanismInfo"]
+
+    def object(self, handle: int) -> "TokenObject | None":
+        """Return an object by its handle, or None."""
+        return next((each for each in self.objects if each.handle == handle), None)
+
+
+@dataclass(eq=False)
+class Slot:
+    """A slot. ``token`` is None while the card in ``reader`` has not been read."""
+
+    number: int
+    reader: Reader | None = None
+    token: Token | None = None
+    #: The task that reads the card.
+    reading: asyncio.Task[None] | None = None
+    #: Another program held the card, or it failed once. The next call has it read
+    #: again, and then ``rereading`` says that no call waits for it.
+    read_again: bool = False
+    rereading: bool = False
+    failures: int = 0
+    #: The name of the last reader here, which gets this slot again if it is free.
+    last_reader: str = ""
+
+
+class SlotManager:
+    """The cards of a source, in slots.
+
+    The caller closes ``source`` after the manager.
+    """
+
+    def __init__(
+        self, source: CardSource, *, patience: float = READING_PATIENCE
+    ) -> None:
+        self.source = source
+        self._patience = patience
+        self._slots = {number: Slot(number) for number in SLOTS}
+        self._watching: asyncio.Task[None] | None = None
+        self._readers_known = asyncio.Event()
+        #: Called with the number of each slot whose token has come or gone.
+        self.listeners: set[Callable[[int], None]] = set()
+
+    def start(self) -> None:
+        """Begin to watch the readers. May be called again."""
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        """Stop to watch the readers, and to read cards."""
+        tasks = [slot.reading for slot in self._slots.values() if slot.reading]
+        tasks += [self._watching] if self._watching else []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def slot(self, number: int) -> Slot:
+        """Return a slot as it is at this moment. Raises ``CryptokiError``."""
+        if slot := self._slots.get(number):
+            return slot
+        raise CryptokiError(CKR.SLOT_ID_INVALID)
+
+    async def settled(self) -> None:
+        """Wait until all cards have been read, for ``patience`` seconds at most.
+
+        A card that another program held is read again meanwhile; that is not awaited.
+        """
+        for slot in self._slots.values():
+            if slot.read_again and slot.reader and slot.reading is None:
+                slot.rereading = True
+                self._begin_reading(slot, slot.reader)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience):
+                await self._readers_known.wait()
+                if reading := self._awaited_readings():
+                    await asyncio.wait(reading)
+
+    def _awaited_readings(self) -> list[asyncio.Task[None]]:
+        slots = [slot for slot in self._slots.values() if not slot.rereading]
+        return [slot.reading for slot in slots if slot.reading]
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                readers = await self.source.readers()
+                while True:
+                    self._update(readers)
+                    readers = await self.source.wait_for_change(readers)
+            except PcscUnavailableError as error:
+                logger.info("%s", error)
+                self._update(())
+                await self.source.wait_for_service()
+            except CardError as error:  # the mock card's folder is broken
+                logger.warning("The readers can't be watched: %s", error)
+                self._update(())
+                return
+
+    def _update(self, readers: tuple[Reader, ...]) -> None:
+        """Bring the slots up to date with the readers."""
+        with_card = [reader for reader in readers if reader.atr is not None]
+        for slot in self._slots.values():
+            if slot.reader is not None and slot.reader not in with_card:
+                self._remove_card(slot)
+        placed = {slot.reader for slot in self._slots.values()}
+        for reader in with_card:
+            if reader not in placed:
+                self._insert_card(reader)
+        self._readers_known.set()
+
+    def _insert_card(self, reader: Reader) -> None:
+        free = [slot for slot in self._slots.values() if slot.reader is None]
+        free.sort(key=lambda slot: slot.last_reader != reader.name)
+        try:
+            identify(reader.atr or b"")
+        except CardError as error:
+            logger.info("A card is left alone: %s", error.code)
+            return
+        if not free:
+            logger.info("There are more cards than slots.")
+            return
+        free[0].reader, free[0].last_reader = reader, reader.name
+        self._begin_reading(free[0], reader)
+
+    def _remove_card(self, slot: Slot) -> None:
+        if slot.reading:
+            slot.reading.cancel()
+        had = slot.token
+        slot.reader = slot.token = slot.reading = None
+        slot.read_again = slot.rereading = False
+        slot.failures = 0
+        if had:
+            self._notify(slot)
+
+    def _begin_reading(self, slot: Slot, reader: Reader) -> None:
+        slot.read_again = False
+        slot.reading = asyncio.create_task(self._read(slot, reader))
+
+    async def _read(self, slot: Slot, reader: Reader) -> None:
+        try:
+            connection = await self.source.connect(reader)
+            try:
+                token = await self.source.run(_read_token, connection)
+            finally:
+                await asyncio.shield(self.source.run(connection.close))
+        except CardBusyError:
+            slot.read_again = True
+        except (CardRemovedError, PcscUnavailableError):
+            pass  # the watch notices it
+        except CardError as error:
+            logger.info("A card can't be used: %s", error.code)
+            slot.failures += 1
+            slot.read_again = not error.final and slot.failures < _MOST_FAILURES
+        except Exception as error:
+            log_unexpected(logger, error)
+        else:
+            slot.token = token
+            self._notify(slot)
+        finally:
+            if slot.reading is asyncio.current_task():
+                slot.reading = None
+
+    def _notify(self, slot: Slot) -> None:
+        for listener in tuple(self.listeners):
+            listener(slot.number)
+
+
+def _read_token(connection: CardConnection) -> Token:
+    """Read a card's token, on the card's thread. Raises ``CardError``."""
+    from native_host.card.fineid import FineidCard
+    from native_host.card.keys import KeyRole
+    from native_host.pkcs11.mechanisms import mechanisms_of
+    from native_host.pkcs11.objects import make_objects
+
+    connection.only_look = True
+    card = FineidCard(connection)
+    certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
+    try:
+        serial = "".join(map(chr, filter(_is_plain, card.serial())))[-16:]
+    except (CardRemovedError, CardBusyError, PcscUnavailableError):
+        raise
+    except CardError as error:
+        logger.info("A card has no serial number: %s", error)
+        serial = ""
+    return Token(
+        certificate,
+        serial,
+        make_objects(certificate, card.authority_certificates()),
+        mechanisms_of(certificate),
+    )
+
+
+def _is_plain(character: int) -> bool:
+    return 0x20 < character < 0x7F

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: MIT
+"""TLS client authentication: the card's key signs the handshakes of a program.
+
+The program (a browser) gives the digest to sign and does not say for which site. So the
+window names the program, and tells the person to check its address bar.
+
+Browsers stop waiting for a handshake after 30 seconds, and some people need longer to
+type a PIN (docs/reference/pkcs11.md, "How browsers behave"). So the program gets an
+error before that, and the window stays. The program's next signature is served by the
+same window. A PIN that is typed while no signature waits is kept for the next one. A
+PIN can also be typed beforehand.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from native_host.card.certificate import CardCertificate
+from native_host.card.fineid import CardKey, PinRole
+from native_host.card.signature import SignatureAlgorithm
+from native_host.card.source import CardSource, Reader
+from native_host.errors import (
+    BusyError,
+    KortillaError,
+    RequestCancelledError,
+    RequestExpiredError,
+    UserCancelledError,
+)
+from native_host.log import log_unexpected
+from native_host.operations.authenticate import (
+    authentication_key,
+    look_for_authentication,
+)
+from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
+from native_host.operations.pin import PinAsker, PinAttempt
+from native_host.operations.prompting import Context, check_cancelled
+from native_host.operations.refusals import Refusals
+from native_host.pin_prompt.prompt import Conversation, Prompt, Step
+from native_host.pkcs11.pin_cache import KeptPin, PinCache
+from native_host.race import race
+
+__all__ = ["PinPadOnlyError", "TlsLogin"]
+
+logger = logging.getLogger(__name__)
+
+#: How many signatures one typed PIN is for: browsers open a few connections at once.
+_MOST_AT_ONCE = 8
+#: Seconds for which no window opens after the person has cancelled: browsers try once
+#: or twice more without asking.
+_QUIET_FOR = 2.0
+
+
+class PinPadOnlyError(KortillaError):
+    """The PIN is typed on the reader, so it can't be kept for later."""
+
+    code = "PIN_PAD_ONLY"
+
+
+@dataclass(eq=False)
+class _Wanted:
+    """A signature that the program waits for."""
+
+    digest: bytes
+    algorithm: SignatureAlgorithm
+    value: asyncio.Future[bytes]
+
+
+@dataclass(eq=False)
+class _Asking:
+    """A window that asks for the PIN, and the signatures that wait for it.
+
+    ``certificate`` is the one to sign with, or None to prepare a login with any card.
+    """
+
+    operation: Literal["tls-login", "prepare-login"]
+    prompt: Prompt
+    certificate: CardCertificate | None
+    prepared: asyncio.Future[None]
+    wanted: list[_Wanted] = field(default_factory=list)
+    #: Whether the program's patience ended for a signature. Then the window stays.
+    outlives: bool = False
+    #: The PIN that is kept, until the person has been told so.
+    kept: KeptPin | None = None
+    task: asyncio.Task[None] | None = None
+    begun: bool = False
+    #: Whether the window has been opened, and so can say something.
+    opened: bool = False
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        """End it from outside."""
+        self.cancelled = True
+        # A task that has not begun would not close the window, nor one that ends.
+        if self.begun and self.task is not None:
+            self.task.cancel()
+
+    def tell_how_many(self) -> None:
+        """Tell the person for how many signatures the PIN is typed."""
+        if self.opened:
+            self.prompt.show_connections(len(self.wanted))
+
+    def fail(self, error: Exception) -> None:
+        """Fail all signatures that still wait."""
+        futures: list[asyncio.Future[Any]] = [each.value for each in self.wanted]
+        for future in (self.prepared, *futures):
+            if not future.done():
+                future.set_exception(error)
+                future.exception()  # perhaps nobody awaits it
+        self.wanted.clear()
+
+
+class TlsLogin:
+    """Signs with PIN1's key for one program, and asks for the PIN in windows.
+
+    ``program`` is its name as the person knows it, ``language`` is ``fi``, ``sv`` or
+    ``en``. The program waits for ``patience`` seconds, or without limit where that is
+    None. A PIN is kept for ``kept_for`` seconds. ``refusals`` are the PINs that cards
+    have already refused. The caller closes ``source``, after ``close``.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: CardSource,
+        open_prompt: Callable[[], Prompt],
+        program: str,
+        language: str,
+        patience: float | None = None,
+        kept_for: float = 120.0,
+        refusals: Refusals | None = None,
+    ) -> None:
+        self._source = source
+        self._open_prompt = open_prompt
+        self._program = program
+        self._language = language
+        self._patience = patience
+        self._turn = asyncio.Lock()
+        self._refusals = refusals or Refusals()
+        self.pins = PinCache(source, self._turn, self._refusals, seconds=kept_for)
+        self._asking: _Asking | None = None
+        #: All windows. Some only say that a PIN is kept.
+        self._windows: set[_Asking] = set()
+        #: Until when no window opens, by the loop's clock.
+        self._quiet_until = 0.0
+
+    async def sign(
+        self,
+        certificate: CardCertificate,
+        digest: bytes,
+        algorithm: SignatureAlgorithm,
+    ) -> bytes:
+        """Sign a digest with the key of a certificate that is on a card here.
+
+        Uses the PIN of a login, a PIN that is kept, or a PIN that is typed in a window.
+        One typing serves all signatures that are asked for before its first is made,
+        and the window says how many they are. Raises ``RequestExpiredError`` when the
+        program's patience ends, while the window stays; ``UserCancelledError``, also
+        for two seconds after the person has cancelled; ``CardError``; ``PromptError``;
+        ``BusyError`` for too many signatures at once, or for two cards.
+        """
+        asking = self._asking
+        if logged_in := self.pins.logged_in(certificate):
+            return await self.pins.sign_with_login(logged_in, digest, algorithm)
+        if asking is None:
+            if kept := self.pins.kept_for(certificate):
+                return await self.pins.sign_with_kept(kept, digest, algorithm)
+            if asyncio.get_running_loop().time() < self._quiet_until:
+                raise UserCancelledError("The person has just cancelled.")
+            asking = self._open("tls-login", certificate)
+        elif asking.certificate is None:
+            raise BusyError("A login is being prepared.")
+        elif asking.certificate.der != certificate.der:
+            raise BusyError("The PIN of another card is being asked for.")
+        elif len(asking.wanted) >= _MOST_AT_ONCE:
+            raise BusyError("Too many signatures are asked for at once.")
+        return await self._wait_for(asking, digest, algorithm)
+
+    async def prepare(self) -> None:
+        """Ask for the PIN, verify it, and keep it for one login to come.
+
+        Raises as ``sign`` does, and ``PinPadOnlyError``.
+        """
+        while self._asking is None and self.pins.kept is not None:
+            await self.pins.forget(self.pins.kept)
+        if self._asking is not None:
+            raise BusyError("The PIN is being asked for already.")
+        asking = self._open("prepare-login", None)
+        try:
+            await asyncio.shield(asking.prepared)
+        except asyncio.CancelledError:
+            self._cancel(asking)
+            raise
+
+    async def close(self) -> None:
+        """Close all windows, and wipe all PINs. May be called twice."""
+        windows = list(self._windows)
+        for asking in windows:
+            self._cancel(asking)
+        tasks = [asking.task for asking in windows if asking.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.pins.close()
+
+    def _cancel(self, asking: _Asking) -> None:
+        """Close a window from outside."""
+        asking.cancel()
+        self._close_to_others(asking)
+
+    def _close_to_others(self, asking: _Asking) -> None:
+        """Let signatures that are asked for from now on open another window."""
+        if self._asking is asking:
+            self._asking = None
+
+    async def _wait_for(
+        self, asking: _Asking, digest: bytes, algorithm: SignatureAlgorithm
+    ) -> bytes:
+        future = asyncio.get_running_loop().create_future()
+        wanted = _Wanted(digest, algorithm, future)
+        asking.wanted.append(wanted)
+        asking.tell_how_many()
+        try:
+            async with asyncio.timeout(self._patience):
+                return await wanted.value
+        except TimeoutError:
+            if wanted in asking.wanted:
+                asking.wanted.remove(wanted)
+            asking.outlives = True
+            asking.tell_how_many()
+            if not asking.wanted:
+                asking.prompt.show_caller_timeout()
+            raise RequestExpiredError("The program waits no longer.") from None
+        except asyncio.CancelledError:
+            if wanted in asking.wanted:
+                asking.wanted.remove(wanted)
+                asking.tell_how_many()
+                left_alone = not asking.wanted and not asking.outlives
+                if left_alone and asking is self._asking:
+                    self._cancel(asking)
+            raise
+
+    def _open(
+        self,
+        operation: Literal["tls-login", "prepare-login"],
+        certificate: CardCertificate | None,
+    ) -> _Asking:
+        prepared = asyncio.get_running_loop().create_future()
+        asking = _Asking(operation, self._open_prompt(), certificate, prepared)
+        self._asking = asking
+        self._windows.add(asking)
+        asking.task = asyncio.create_task(self._converse(asking))
+        return asking
+
+    async def _converse(self, asking: _Asking) -> None:
+        """Ask for the PIN and use it, and say where the person goes on."""
+        prompt = asking.prompt
+        error: Exception = RequestCancelledError("The request was cancelled.")
+        asking.begun = True
+        try:
+            if asking.cancelled:
+                return
+            async with self._turn:
+                await self._ask_and_use(asking)
+            if kept := asking.kept:
+                await check_cancelled(prompt)
+                if not asking.prepared.done():
+                    asking.prepared.set_result(None)
+                prompt.show(Step.READY)
+                asking.kept = None
+                await race(prompt.wait_for_cancel(), kept.gone.wait())
+        except KortillaError as caught:
+            error = caught
+            if isinstance(caught, UserCancelledError) and self._patience is not None:
+                loop = asyncio.get_running_loop()
+                self._quiet_until = loop.time() + _QUIET_FOR
+        except Exception as caught:
+            log_unexpected(logger, caught)
+            error = KortillaError("This should not happen.")
+        finally:
+            self._close_to_others(asking)
+            asking.begun = False  # what follows must not be cancelled
+            asking.fail(error)
+            if asking.kept is not None:  # the person has not been told of it
+                await self.pins.forget(asking.kept)
+            await prompt.close()
+            self._windows.discard(asking)
+
+    async def _ask_and_use(self, asking: _Asking) -> None:
+        """Ask, and sign for all who wait. A PIN that nobody waited for is kept."""
+        prompt = asking.prompt
+        await prompt.open(
+            Conversation(
+                operation=asking.operation,
+                origin="",
+                language=self._language,
+                test_card=self._source.test_card,
+                program=self._program,
+            )
+        )
+        asking.opened = True
+        asking.tell_how_many()
+        context = Context(self._source, prompt)
+        asker = PinAsker(context, PinRole.PIN1, self._refusals)
+        wanted = asking.certificate
+        async for held_card in UsableCards(
+            context,
+            look=look_for_authentication,
+            suits=(lambda found: found.der == wanted.der) if wanted else None,
+        ):
+            async with held_card:
+                await asker.resume_activation(held_card)
+                await self._with_card(asking, held_card, asker)
+
+    async def _with_card(
+        self, asking: _Asking, held_card: HeldCard, asker: PinAsker
+    ) -> None:
+        prompt, card = asking.prompt, held_card.card
+        key, certificate = await prompt.watch(held_card.run(authentication_key, card))
+        preparing = asking.certificate is None
+        if asking.certificate not in {None, certificate}:
+            raise OtherCardError("The certificate is not on the card.")
+        if preparing and card.has_pin_pad:
+            raise PinPadOnlyError("The PIN is typed on the reader.")
+
+        async for attempt in asker.tries(held_card, certificate):
+            async with attempt:
+                await self._use(asking, attempt, key, certificate, held_card.reader)
+
+    async def _use(
+        self,
+        asking: _Asking,
+        attempt: PinAttempt,
+        key: CardKey,
+        certificate: CardCertificate,
+        reader: Reader,
+    ) -> None:
+        """Sign for all who wait. Where nobody does, the PIN is kept."""
+        await attempt.show()
+        served = False
+        if not asking.wanted:  # it is prepared, or nobody waits any more
+            await attempt.verify()
+        while asking.wanted:
+            # The newest first: for the oldest it may be too late already.
+            wanted = asking.wanted[-1]
+            value = await attempt.sign(key, wanted.digest, wanted.algorithm)
+            self._close_to_others(asking)
+            if wanted in asking.wanted:
+                asking.wanted.remove(wanted)
+            if not wanted.value.done():
+                wanted.value.set_result(value)
+                served = True
+        self._close_to_others(asking)
+        if attempt.pin is not None and not served:
+            asking.kept = self.pins.keep(certificate, reader, attempt.pin)

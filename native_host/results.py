@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""The results and errors of operations as JSON.
+
+PROTOCOL.md has the fields: browsers, scripts and testers get the same ones.
+"""
+
+import base64
+from typing import Any
+
+from native_host import VERSION
+from native_host.card.signature import SignatureAlgorithm
+from native_host.errors import KortillaError
+from native_host.operations.authenticate import AuthenticationToken
+from native_host.operations.sign import Signature, Signatures, SigningInterruptedError
+from native_host.operations.signing_certificate import SigningCertificate
+
+__all__ = [
+    "Reply",
+    "algorithm_fields",
+    "certificate_fields",
+    "encode_base64",
+    "error_fields",
+    "signature_fields",
+    "signatures_fields",
+    "token_fields",
+]
+
+Reply = dict[str, Any]
+
+_APP_VERSION = f"https://kortilla.example/releases/{VERSION}"
+
+
+def token_fields(token: AuthenticationToken) -> Reply:
+    """Return a token in the format web-eid:1.0."""
+    return {
+        "unverifiedCertificate": encode_base64(token.certificate.der),
+        "algorithm": token.algorithm,
+        "signature": encode_base64(token.signature),
+        "format": "web-eid:1.0",
+        "appVersion": _APP_VERSION,
+    }
+
+
+def algorithm_fields(algorithm: SignatureAlgorithm) -> Reply:
+    """Return Web eID's three words for how something is signed."""
+    return {
+        "cryptoAlgorithm": algorithm.key_type.value,
+        "hashFunction": algorithm.hash_function,
+        "paddingScheme": algorithm.padding.value,
+    }
+
+
+def certificate_fields(found: SigningCertificate) -> Reply:
+    """Return the result of ``get-signing-certificate``, ours and Web eID's."""
+    return {
+        "certificate": encode_base64(found.certificate.der),
+        "supportedSignatureAlgorithms": [
+            algorithm_fields(algorithm) for algorithm in found.algorithms
+        ],
+    }
+
+
+def signature_fields(signature: Signature) -> Reply:
+    """Return one signature of our ``sign``."""
+    return {
+        "name": signature.name,
+        "hash": encode_base64(signature.digest),
+        "hashFunction": signature.algorithm.hash_function,
+        "signature": encode_base64(signature.value),
+        "signatureAlgorithm": algorithm_fields(signature.algorithm),
+    }
+
+
+def signatures_fields(made: Signatures) -> Reply:
+    """Return the result of our ``sign``."""
+    return {
+        "certificate": encode_base64(made.certificate.der),
+        "signatures": [signature_fields(each) for each in made.signatures],
+    }
+
+
+def error_fields(error: KortillaError) -> Reply:
+    """Return an error as our own protocol and the command line have it."""
+    fields: Reply = {"code": error.code, "message": str(error)}
+    if (reason := getattr(error, "reason", None)) is not None:
+        fields["reason"] = reason
+    if isinstance(error, SigningInterruptedError):
+        fields |= {**signatures_fields(error.done), "total": error.total}
+    return fields
+
+
+def encode_base64(data: bytes) -> str:
+    """Return base64 as a text."""
+    return base64.b64encode(data).decode()

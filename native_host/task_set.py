@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""A set of tasks that run beside each other, and that end together."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+__all__ = ["TaskSet"]
+
+
+class TaskSet:
+    """Tasks until they end. An error in one of them does not affect the others.
+
+    ``asyncio.TaskGroup`` would cancel them, and can't be cancelled from outside.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Run a coroutine in a task."""
+        self.add(asyncio.create_task(coroutine))
+
+    def add(self, task: asyncio.Task[Any]) -> None:
+        """Include a task that has been started elsewhere."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def join(self) -> None:
+        """Wait for all tasks. Raises the error of the first that fails."""
+        await asyncio.gather(*self._tasks)
+
+    async def cancel(self) -> None:
+        """Cancel all tasks, and wait until they have ended."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

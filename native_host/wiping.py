@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+"""Overwriting PINs and codes in memory."""
+
+__all__ = ["wipe"]
+
+
+def wipe(buffer: bytearray) -> None:
+    """Overwrite a PIN or a code; the buffer keeps its length."""
+    buffer[:] = bytes(len(buffer))

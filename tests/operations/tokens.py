@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+"""Web eID tokens as a page gets them."""
+
+from typing import Any
+
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.prompting import Context
+from native_host.results import token_fields
+
+__all__ = ["make_token"]
+
+
+async def make_token(context: Context, request: AuthenticateRequest) -> dict[str, Any]:
+    """Identify, and return the token's fields."""
+    return token_fields(await authenticate(context, request))

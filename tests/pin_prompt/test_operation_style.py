@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Everything can be read in the light, in the dark, and at high contrast."""
+
+import re
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QApplication, QLabel
+
+from native_host.pin_prompt.gui import icons
+from native_host.pin_prompt.gui.application import follow_colour_scheme
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
+from native_host.pin_prompt.gui.theme import contrast, dark_palette, mixed, readable
+from native_host.pin_prompt.messages import (
+    AskCodes,
+    AskPin,
+    CallerTimedOut,
+    Show,
+    WindowRequest,
+)
+from native_host.pin_prompt.model import Operation, Problem, Step
+from tests.pin_prompt.conftest import Stage, a_codes_question, a_hash, a_question
+
+
+def palettes() -> dict[str, QPalette]:
+    high = QPalette(QColor("black"), QColor("black"))
+    return {
+        "light": QPalette(QColor("#efefef"), QColor("#efefef")),
+        "dark": dark_palette(),
+        "high contrast": high,
+    }
+
+
+EACH = pytest.mark.parametrize("name", ["light", "dark", "high contrast"])
+
+
+def test_contrast_is_that_of_the_guidelines() -> None:
+    assert contrast(QColor("black"), QColor("white")) == pytest.approx(21)
+    assert contrast(QColor("#777777"), QColor("white")) == pytest.approx(4.48, abs=0.01)
+
+
+@EACH
+def test_all_words_stand_out_from_what_they_stand_on(
+    application: QApplication, stage: Stage, name: str
+) -> None:
+    application.setPalette(palettes()[name])
+    stage.open()
+    requests: tuple[WindowRequest, ...] = (
+        AskPin(1, a_question(tries_left=1, wrong=True)),
+        AskCodes(2, a_codes_question(tries_left=1, wrong=True)),
+        Show(Step.WAITING_FOR_CARD, Problem("CARD_MUTE")),
+        CallerTimedOut(),
+    )
+    for request in requests:
+        stage.handle(request)
+        for label in stage.window.findChildren(QLabel):
+            paper = label.palette().window().color()
+            assert contrast(label.palette().windowText().color(), paper) >= 4.5
+
+
+@EACH
+def test_documents_stand_out_from_what_they_stand_on(
+    application: QApplication, stage: Stage, name: str
+) -> None:
+    application.setPalette(palettes()[name])
+    page = stage.sign(a_hash(), tries_left=2)
+    assert page.documents is not None
+    for label in page.documents.findChildren(QLabel):
+        palette = label.palette()
+        assert contrast(palette.windowText().color(), palette.base().color()) >= 4.5
+
+
+@EACH
+@pytest.mark.parametrize("colour", ["#c22b2b", "#b26a00"])
+def test_words_in_a_notice_stand_out_from_its_tint(name: str, colour: str) -> None:
+    palette = palettes()[name]
+    paper = palette.window().color()
+    tint = mixed(paper, readable(QColor(colour), paper, 3.0), 0.08)
+    assert contrast(palette.windowText().color(), tint) >= 4.5
+
+
+@EACH
+def test_the_less_important_part_of_the_origin_can_be_read_too(name: str) -> None:
+    text, paper = palettes()[name].windowText(), palettes()[name].window().color()
+    shown = readable(mixed(text.color(), paper, 0.4), paper)
+    assert contrast(shown, paper) >= 4.5
+
+
+@EACH
+def test_field_and_typed_dots_stand_out(name: str) -> None:
+    palette = palettes()[name]
+    window, text = palette.window().color(), palette.windowText().color()
+    assert contrast(palette.text().color(), palette.base().color()) >= 4.5
+    assert contrast(text, window) >= 3
+    assert contrast(readable(palette.highlight().color(), window, 3.0), window) >= 3
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATION_STYLES))
+def test_band_and_button_of_each_operation_can_be_read(operation: Operation) -> None:
+    style = OPERATION_STYLES[operation]
+    assert contrast(style.text, style.colour) >= 4.5
+
+
+@EACH
+def test_the_window_is_as_light_or_dark_as_the_desktop(
+    application: QApplication, stage: Stage, name: str
+) -> None:
+    application.setPalette(palettes()[name])
+    stage.open()
+    shot = stage.window.grab().toImage()
+    corner = shot.pixelColor(shot.width() - 2, shot.height() - 2)
+    assert corner == palettes()[name].window().color()
+
+
+def test_a_desktop_that_only_says_dark_gets_dark_colours_and_back(
+    application: QApplication, stage: Stage
+) -> None:
+    light = application.palette().window().color()
+    follow_colour_scheme(application, Qt.ColorScheme.Dark)
+    stage.open()
+    assert stage.window.palette().window().color() == dark_palette().window().color()
+    follow_colour_scheme(application, Qt.ColorScheme.Light)
+    stage.settle()
+    assert stage.window.palette().window().color() == light
+
+
+def test_a_desktop_with_its_own_dark_colours_keeps_them(
+    application: QApplication, stage: Stage
+) -> None:
+    high = palettes()["high contrast"]
+    application.setPalette(high)
+    follow_colour_scheme(application, Qt.ColorScheme.Dark)
+    assert application.palette().window().color() == high.window().color()
+
+
+def test_identifying_and_signing_do_not_look_alike() -> None:
+    identifying, signing = OPERATION_STYLES["authenticate"], OPERATION_STYLES["sign"]
+    assert identifying.colour != signing.colour
+    assert identifying.icon != signing.icon
+    assert OPERATION_STYLES["signing-certificate"] == signing
+
+
+def test_icons_are_drawings_of_three_replaceable_colours_and_the_chip() -> None:
+    files = sorted(Path(icons.__file__).with_suffix("").glob("*.svg"))
+    names = {file.stem for file in files}
+    assert {style.icon for style in OPERATION_STYLES.values()} < names
+    for file in files:
+        svg = file.read_text("utf-8")
+        assert QSvgRenderer(QByteArray(svg.encode())).isValid()
+        colours = set(re.findall("#[0-9a-f]{6}", svg))
+        assert colours <= {"#000000", "#ffffff", "#0000ff", "#e8c14a"}
+        elements = set(re.findall("<([a-z]+)", svg))
+        assert elements <= {"svg", "g", "rect", "circle", "path"}

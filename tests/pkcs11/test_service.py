@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: MIT
+"""The process: started by p11-kit with a socket or pipes, or listening."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from native_host.config import Config
+from native_host.pkcs11.control import prepare_login, running_servers
+from native_host.pkcs11.errors import SocketUnusableError
+from native_host.pkcs11.service import serve_socket
+from tests.pkcs11.client import Client, u32, u64
+from tests.pkcs11.conversation import CONVERSATION, message
+from tests.pkcs11.test_control import mode_of, names_in
+from tests.support.token_control import runtime_folder
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+_PROGRAM = """
+import sys
+from pathlib import Path
+from native_host.config import Config
+from native_host.pkcs11.service import serve_socket, serve_stdio
+card, *path = sys.argv[1:]
+if card == "asks":
+    window = [sys.executable, "-I", "-c", *path]
+    sys.exit(serve_stdio(Config(card="mock"), window=window))
+config = Config(card=card, prompt="automatic" if card == "mock" else "window")
+sys.exit(serve_socket(config, Path(*path)) if path else serve_stdio(config))
+"""
+
+# A window that comes up, and is closed; what it does it writes into a file.
+_WINDOW = """
+import sys
+with open({file!r}, "w", buffering=1) as file:
+    file.write("open\\n")
+    sys.stdin.read()
+    file.write("closed\\n")
+"""
+
+
+@pytest.fixture(autouse=True)
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A person's session of its own, without a card service; its runtime folder."""
+    for name in list(os.environ):
+        if name.startswith(("XDG_", "KORTILLA_")):
+            monkeypatch.delenv(name)
+    (tmp_path / "home").mkdir(mode=0o700)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with runtime_folder() as run:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(run))
+        monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(run / "pcscd.comm"))
+        yield run
+
+
+@pytest.fixture
+def own_card(
+    templates: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The person's mock card is a card of today."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    shutil.copytree(templates["v5"], tmp_path / "data" / "kortilla" / "mock-card")
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Return what starts a server, with a card of a kind and where to listen."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(
+        *arguments: str | Path, stdio: socket.socket | None = None
+    ) -> subprocess.Popen[bytes]:
+        given = subprocess.PIPE if stdio is None else stdio.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-c", _PROGRAM, *arguments],
+            stdin=given,
+            stdout=given,
+            stderr=subprocess.PIPE,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def end_of(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the end, of which nothing may be said."""
+    _, complaints = process.communicate(timeout=20)
+    assert complaints == b""
+    return process.returncode
+
+
+@pytest.mark.usefixtures("own_card")
+async def test_the_program_that_starts_it_has_the_token(start: Start) -> None:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = start("mock", stdio=theirs)
+    client = await Client.connect(ours)
+    await client.initialize()
+    session = await client.open_session()
+    [key] = await client.find(session, {0x0: 3})
+    assert len(await client.sign(session, key, 0x1041, bytes(48))) == 96
+    [server] = await running_servers()
+    assert (server.pid, server.program_pid) == (process.pid, os.getpid())
+    await prepare_login(server)
+    assert len(await client.sign(session, key, 0x1041, bytes(32))) == 96
+    await client.close()
+    assert end_of(process) == 0
+    assert await running_servers() == []
+
+
+@pytest.mark.usefixtures("own_card")
+@pytest.mark.parametrize("how", ["vanishes", "is told to end"])
+async def test_window_and_process_end_when_the_program_vanishes_while_it_asks(
+    start: Start, tmp_path: Path, how: str
+) -> None:
+    file = tmp_path / "window"
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = start("asks", _WINDOW.format(file=str(file)), stdio=theirs)
+    client = await Client.connect(ours)
+    await client.initialize()
+    session = await client.open_session()
+    [key] = await client.find(session, {0x0: 3})
+    await client.sign_init(session, key, 0x1041)
+    signing = client.sign_begun(session, bytes(48))
+    async with asyncio.timeout(20):
+        while read_or_nothing(file) != "open\n":
+            await client.call("GetInfo")
+    if how == "is told to end":
+        process.terminate()
+    else:
+        await client.close()
+    assert end_of(process) == 0
+    assert read_or_nothing(file) == "open\nclosed\n"
+    signing.cancel()
+    await asyncio.gather(signing, return_exceptions=True)
+    await client.close()
+
+
+def read_or_nothing(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+def test_pipes_do_as_well_and_without_a_card_service_there_is_no_token(
+    start: Start,
+) -> None:
+    process = start("pcsc")
+    assert process.stdin and process.stdout
+    process.stdin.write(b"\1" + _frame(1) + _frame(4))
+    process.stdin.flush()
+    assert process.stdout.read(1) == b"\1"
+    assert _answer(process) == u32(1) + u32(0)
+    assert _answer(process) == u32(4) + u32(2) + b"au" + b"\1" + u32(0)
+    assert end_of(process) == 0
+
+
+def _frame(number: int) -> bytes:
+    """Return C_Initialize or C_GetSlotList as a frame."""
+    body = message("GetSlotList", b"\1", u32(2)) if number == 4 else CONVERSATION[0]
+    return u32(16) + u32(0) + u32(len(body)) + body
+
+
+def _answer(process: subprocess.Popen[bytes]) -> bytes:
+    assert process.stdout
+    header = process.stdout.read(12)
+    return process.stdout.read(int.from_bytes(header[8:]))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_it_ends_when_told_to(start: Start, number: signal.Signals) -> None:
+    process = start("pcsc")
+    assert process.stdin and process.stdout
+    process.stdin.write(b"\1" + _frame(1))
+    process.stdin.flush()
+    assert process.stdout.read(1) == b"\1"
+    process.send_signal(number)
+    assert end_of(process) == 0
+
+
+@pytest.mark.parametrize("path", ["/dev/null", __file__])
+def test_what_is_no_conversation_ends_at_once(path: str) -> None:
+    with Path(path).open("rb") as file:
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", _PROGRAM, "pcsc"],
+            stdin=file,
+            capture_output=True,
+            timeout=20,
+            check=False,
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.mark.usefixtures("own_card")
+async def test_a_socket_serves_many_programs_until_told_to_end(
+    start: Start, session: Path
+) -> None:
+    path = session / "kortilla" / "pkcs11"
+    process = start("mock", path)
+    clients = [await _connect(path, process) for _ in range(3)]
+    for client in clients:
+        await client.initialize()
+        await client.open_session()
+    assert len(await running_servers()) == 3
+    assert mode_of(path) == 0o600
+    await clients[0].close()
+    assert len(await clients[1].call("GetSlotInfo", u64(1))) == 5
+    process.terminate()
+    assert end_of(process) == 0
+    for client in clients:
+        await client.close()
+    assert names_in(path.parent) == []
+
+
+async def _connect(path: Path, process: subprocess.Popen[bytes]) -> Client:
+    async with asyncio.timeout(20):
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(str(path))
+            except OSError:
+                connection.close()
+                assert process.poll() is None
+                await asyncio.sleep(0.01)
+            else:
+                return await Client.connect(connection)
+
+
+def test_a_socket_that_is_in_use_or_that_others_can_reach_is_refused(
+    session: Path,
+) -> None:
+    path = session / "kortilla" / "pkcs11"
+    path.parent.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        with pytest.raises(SocketUnusableError, match="another program"):
+            serve_socket(Config(), path)
+    path.unlink()
+    path.write_text("not a socket")
+    with pytest.raises(SocketUnusableError):
+        serve_socket(Config(), path)
+    assert path.read_text() == "not a socket"
+    path.parent.chmod(0o777)
+    with pytest.raises(SocketUnusableError, match="others"):
+        serve_socket(Config(), path)
+    with pytest.raises(SocketUnusableError):
+        serve_socket(Config(), session / ("x" * 200))
+
+
+def test_a_socket_that_was_left_behind_is_replaced(start: Start, session: Path) -> None:
+    path = session / "kortilla" / "pkcs11"
+    path.parent.mkdir(mode=0o700)
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+    process = start("pcsc", path)
+    with socket.socket(socket.AF_UNIX) as connection:
+        while connection.connect_ex(str(path)):
+            assert process.poll() is None
+        connection.sendall(b"\2")
+        assert connection.recv(1) == b"\2"
+    process.terminate()
+    assert end_of(process) == 0
+    assert not path.exists()

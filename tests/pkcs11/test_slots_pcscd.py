@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""The token on a card in a reader of the real pcscd."""
+
+from kortilla.testing.faults import CommandName
+from kortilla.testing.state import MockCardState
+from native_host.card.pcsc import PcscSource
+from native_host.mock_card.card import MockCard
+from tests.operations.person import until
+from tests.pkcs11.client import CkrError, u32, u64
+from tests.pkcs11.conftest import open_house
+from tests.support.pcsc import READER, Room, isolated
+
+
+class Logged(MockCard):
+    """A mock card that keeps the names of its commands, and where it was reset."""
+
+    def __init__(self, state: MockCardState) -> None:
+        self.log: list[str] = []
+        super().__init__(state)
+
+    def transmit(self, apdu: bytes) -> bytes:
+        self.log.append(CommandName.of(apdu))
+        return super().transmit(apdu)
+
+    def reset(self) -> None:
+        self.log.append("reset")
+        super().reset()
+
+
+@isolated
+async def test_a_card_is_read_without_a_reset_signs_and_is_noticed_to_go(
+    room: Room,
+) -> None:
+    card = Logged(room.new_card())
+    async with PcscSource() as source, open_house(source) as house:
+        client = await house.client()
+        assert await client.call("GetSlotList", b"\1", u32(9)) == [[]]
+        card.log.clear()
+        room.insert(card)
+        assert await client.call("WaitForSlotEvent", u64(0)) == [1]
+        assert (await client.call("GetSlotInfo", u64(1)))[0].strip() == READER
+        powered_up = card.log.index("select")
+        assert {*card.log[powered_up:]} == {"select", "read"}  # others go on with it
+        session = await client.open_session()
+        [key] = await client.find(session, {0x0: 3})
+        house.pins = [["1234"]]
+        assert len(await client.sign(session, key, 0x1041, bytes(48))) == 96
+        await until(lambda: house.closed == house.windows)
+        assert card.log[-1] == "reset"  # no verified PIN stays behind
+        gone = client.begin("WaitForSlotEvent", u64(0))
+        room.pull()
+        assert await gone == [1]
+        try:
+            await client.call("GetSessionInfo", u64(session))
+        except CkrError as error:
+            assert error.value == 0xB3
+        else:
+            raise AssertionError("The session goes with the card.")
+        assert house.windows[0].problems() == []
+
+
+@isolated
+async def test_a_service_that_starts_later_and_goes_is_noticed(room: Room) -> None:
+    room.stop_service()
+    async with PcscSource() as source, open_house(source) as house:
+        client = await house.client()
+        assert await client.call("GetSlotList", b"\1", u32(9)) == [[]]
+        room.start_service()
+        room.insert(MockCard(room.new_card()))
+        assert await client.call("WaitForSlotEvent", u64(0)) == [1]
+        room.stop_service()
+        assert await client.call("WaitForSlotEvent", u64(0)) == [1]
+        assert await client.call("GetSlotList", b"\1", u32(9)) == [[]]
