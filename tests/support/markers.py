@@ -56,7 +56,7 @@ PLACES = {
     "operations/test_every_fault_activation.py": "slow",
     "operations/test_random_activation.py": "slow",
     "operations/test_random_faults.py": "slow",
-    "pin_prompt/test_decoding.py": "slow",
+    "pin_prompt/test_image_decoder.py": "slow",
     "pin_prompt/test_signing.py": "slow",
     "repository/test_extras.py": "slow",
     "repository/test_locks.py": "slow",
