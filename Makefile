@@ -22,11 +22,12 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
   --progress-bar off --retries 10
 
 .DEFAULT_GOAL := help
-.PHONY: help program setup demo test check bench lock clean
-.PHONY: packages-program packages-card packages-demo packages-test packages-check bytecode
+.PHONY: help program setup demo test test-fast check bench lock clean
+.PHONY: packages-python packages-program packages-card packages-demo packages-test
+.PHONY: packages-check bytecode
 
 help: ## Say what there is.
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 setup: $(VENV)/dev.stamp node_modules/stamp bytecode ## Install all that the other targets need.
 
@@ -36,12 +37,23 @@ demo: packages-demo $(VENV)/demo.stamp bytecode ## Log in with a mock card: [HEA
 	@$(BIN)/kortilla demo --output build/demo \
 	  $(if $(BROWSER),--browser '$(BROWSER)') $(if $(filter-out 0,$(HEADLESS)),--headless)
 
+# Those in JavaScript run beside the others, and are shown when these have ended.
+RUN_TESTS = @mkdir -p build; said=build/node-tests.log; \
+  node --test --test-reporter=spec $(NODE_TESTS) >$$said 2>&1 & node=$$!; \
+  status=0; $(BIN)/python -m pytest $(1) || status=1; \
+  wait $$node || status=1; cat $$said; exit $$status
+NODE_TESTS := $(shell find tests -name '*.test.mjs')
+
 test: $(VENV)/dev.stamp node_modules/stamp bytecode ## Run the tests.
-	@status=0; \
-	$(BIN)/python -m pytest -n 2 || status=1; \
-	tests=$$(find tests -name '*.test.js' -o -name '*.test.mjs'); \
-	if [ -n "$$tests" ]; then node --test --test-reporter=spec $$tests || status=1; fi; \
-	exit $$status
+	$(call RUN_TESTS,-n $(WORKERS))
+
+# Many tests wait for a browser, a card or a window: there are three for two processors.
+WORKERS ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
+
+# It is for a machine without the system's packages: a stamp of its own, no bytecode.
+test-fast: $(VENV)/fast.stamp ## Run the tests that need no browser, reader or window, in a minute.
+	$(if $(shell command -v node),$(call RUN_TESTS,$(FAST)),$(BIN)/python -m pytest $(FAST))
+FAST := -n $(WORKERS) -q -m 'not (slow or browser or pcscd or window or programs)'
 
 check: packages-check $(VENV)/dev.stamp node_modules/stamp ## Check style, types and the extension.
 	$(BIN)/ruff check
@@ -62,14 +74,16 @@ clean: ## Remove all that was installed or built here.
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The system's packages are looked for on each run, which takes no time to speak of.
-packages-program: SETS := program
-packages-card: SETS := program card
-packages-demo: SETS := program demo $(filter firefox,$(BROWSER))
-packages-test packages-check: SETS := program card demo firefox test check
-packages-program packages-card packages-demo packages-test packages-check:
+packages-python: SETS := python
+packages-program: SETS := python program
+packages-card: SETS := python program card
+packages-demo: SETS := python program demo $(filter firefox,$(BROWSER))
+packages-test packages-check: SETS := python program card demo firefox test check
+packages-python packages-program packages-card packages-demo packages-test \
+packages-check:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
-$(BIN)/python: | packages-program
+$(BIN)/python: | packages-python
 	$(PYTHON) -m venv $(VENV)
 
 # In two stages, since pyscard is built from its source with what the first installs:
@@ -89,6 +103,15 @@ $(STAMPS): $(VENV)/%.stamp: $(LOCKS)/%.txt pyproject.toml $(VENV)/build.stamp
 	$(PIP_INSTALL) --require-hashes --no-build-isolation -r $<
 	$(PIP_INSTALL) --no-deps --no-build-isolation --no-index --editable .
 	@for stamp in $(STAMPS); do touch $$stamp; [[ $$stamp != $@ ]] || break; done
+
+# All but pyscard, which needs a compiler and PC/SC's headers, and is for readers.
+$(VENV)/fast.stamp: $(LOCKS)/dev.txt pyproject.toml $(VENV)/build.stamp
+	@[[ ! $(VENV)/dev.stamp -nt $< ]] || { touch $@; exit 0; }; \
+	lock=$$(mktemp); trap 'rm $$lock' EXIT; \
+	awk '/^[^ ]/ { left_out = /^pyscard==/ } !left_out' $< >$$lock; \
+	tools/registry pip $$lock --no-build-isolation; \
+	$(PIP_INSTALL) --require-hashes --no-build-isolation -r $$lock; \
+	$(PIP_INSTALL) --no-deps --no-build-isolation --no-index --editable .; touch $@
 
 # Python compiles nothing where PYTHONDONTWRITEBYTECODE is set, and a host without
 # bytecode takes a second to start.

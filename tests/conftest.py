@@ -1,8 +1,15 @@
 # SPDX-License-Identifier: MIT
 """What holds for all tests."""
 
+import functools
+import gc
+import importlib
 import os
 from pathlib import Path
+
+import pytest
+
+from tests.support.markers import mark
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
 _ENOUGH = 1 << 30  # bytes
@@ -20,3 +27,47 @@ def pytest_configure() -> None:
     room = system.f_bavail * system.f_frsize
     if room >= _ENOUGH and not system.f_flag & os.ST_NOEXEC:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+def pytest_collection() -> None:
+    """Look for no garbage while thousands of tests are collected."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, but not among what was collected."""
+    gc.freeze()
+    gc.enable()
+
+
+# Before -m leaves tests out by their markers.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with what it needs."""
+    for item in items:
+        mark(item)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the window's widgets where a part of the tests is run without Qt."""
+    within = collection_path == Path(__file__).parent / "pin_prompt"
+    return True if within and _is_without_qt(config) else None
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what is left out."""
+    words = "Qt can't be loaded here: tests/pin_prompt is left out."
+    return [words] if _is_without_qt(config) else []
+
+
+def _is_without_qt(config: pytest.Config) -> bool:
+    return "not" in config.option.markexpr and not _qt_loads()
+
+
+@functools.cache
+def _qt_loads() -> bool:
+    try:
+        importlib.import_module("PySide6.QtWidgets")
+    except ImportError:  # as where the system has no libEGL
+        return False
+    return True

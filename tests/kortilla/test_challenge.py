@@ -120,6 +120,13 @@ async def test_of_a_hundred_takers_one_gets_it(challenges: Challenges) -> None:
     assert sum(isinstance(r, ChallengeNonceNotFoundError) for r in results) == 99
 
 
+async def test_the_store_itself_gives_a_nonce_once(store: MemoryChallengeStore) -> None:
+    await store.put("nonce", NOW + timedelta(minutes=5))
+    assert await store.take("nonce") == NOW + timedelta(minutes=5)
+    with pytest.raises(ChallengeNonceNotFoundError):
+        await store.take("nonce")
+
+
 async def test_the_store_is_bounded_and_forgets(clock: Clock) -> None:
     store = MemoryChallengeStore(capacity=10, clock=clock)
     challenges = Challenges(store, clock=clock)

@@ -39,6 +39,12 @@ def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
+#: A sample, which has each place of a bit in its octet, and all.
+every_bit = pytest.mark.parametrize(
+    "step", [61, pytest.param(1, marks=pytest.mark.slow)]
+)
+
+
 def test_the_leaves_here_have_both_encoding_defects(leaf: Leaf) -> None:
     assert bytes.fromhex("3003010100") in leaf.der
     assert bytes.fromhex("300C06082A8648CE3D0403030500") in leaf.der
@@ -261,10 +267,13 @@ async def test_the_punycode_origin_is_what_is_signed(leaf: Leaf, trust: Trust) -
         await check(token, trust, origin="https://pälvelu.fi")
 
 
-async def test_every_flipped_bit_of_the_signature(leaf: Leaf, trust: Trust) -> None:
+@every_bit
+async def test_every_flipped_bit_of_the_signature(
+    leaf: Leaf, trust: Trust, step: int
+) -> None:
     token = leaf.token()
     raw = base64.b64decode(token["signature"])
-    for position in range(len(raw) * 8):
+    for position in range(0, len(raw) * 8, step):
         flipped = bytearray(raw)
         flipped[position // 8] ^= 1 << position % 8
         with pytest.raises(AuthTokenSignatureValidationError):
@@ -285,9 +294,12 @@ async def test_every_flipped_bit_of_the_origin_and_the_nonce(
             await check(token, trust, origin=texts["origin"], nonce=texts["nonce"])
 
 
-async def test_every_flipped_bit_of_the_certificate(leaf: Leaf, trust: Trust) -> None:
+@every_bit
+async def test_every_flipped_bit_of_the_certificate(
+    leaf: Leaf, trust: Trust, step: int
+) -> None:
     token = leaf.token()
-    for position in range(len(leaf.der) * 8):
+    for position in range(0, len(leaf.der) * 8, step):
         flipped = bytearray(leaf.der)
         flipped[position // 8] ^= 1 << position % 8
         with pytest.raises(RelyingPartyError):

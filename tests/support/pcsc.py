@@ -25,6 +25,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard
 from native_host.mock_card.vpcd import VirtualReader
@@ -96,7 +98,7 @@ def isolated(scenario: Scenario) -> Callable[[Path], None]:
     test.__module__ = scenario.__module__
     inside = functools.partial(_run_scenario, scenario)
     test.inside = inside  # type: ignore[attr-defined]  # found again by name
-    return test
+    return pytest.mark.pcscd(test)
 
 
 @contextlib.contextmanager

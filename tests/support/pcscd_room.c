@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Loaded into pcscd by tests/pcsc.py, so that several can run side by side. What pcscd
+// Loaded into pcscd by tests/support/pcsc.py, so that several can run side by side. What pcscd
 // keeps in /run/pcscd is in the folder PCSCD_FOLDER, and virtual readers listen on the
 // loopback address only. Where PCSCD_HURRIED is set, it looks for cards each 10 ms, not
 // each 400 ms. All else of it is as it is installed.

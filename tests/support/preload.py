@@ -8,7 +8,7 @@ from pathlib import Path
 __all__ = ["preload"]
 
 _HERE = Path(__file__).parent
-_BUILT = _HERE.parent / "build" / "tests"
+_BUILT = _HERE.parent.parent / "build" / "tests"
 
 
 def preload(name: str) -> Path:

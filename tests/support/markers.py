@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""Marks each test with what it needs, so that nobody has to remember to.
+
+A test needs what its fixtures and the helpers that it calls need. Their code is read
+for the names and strings in it; none of it is run.
+"""
+
+import functools
+import inspect
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+__all__ = ["PLACES", "mark", "needs"]
+
+#: What somebody names, and the marker that this brings. Strings are programs.
+_MARKERS = {
+    "open_browser": "browser",
+    "firefox-esr": "browser",
+    "beside": "pcscd",
+    "open_room": "pcscd",
+    "open_screen": "window",
+    "OFFSCREEN": "window",
+    "dbus-daemon": "window",
+    "as_ordinary": "programs",
+    "certutil": "programs",
+    "modutil": "programs",
+    "openssl": "programs",
+    "p11-kit": "programs",
+    "p11tool": "programs",
+    "pdfsig": "programs",
+    "pk12util": "programs",
+    "pkcs11-tool": "programs",
+    "redis-server": "programs",
+}
+#: Folders and files in which each test has the marker, from this one's parent on.
+PLACES = {
+    "agent": "slow",
+    "browser": "browser",
+    "cli/test_ends.py": "slow",
+    "host/test_caller.py": "slow",
+    "host/test_framing.py": "slow",
+    "host/test_life.py": "slow",
+    "host/test_own_page.py": "slow",
+    "host/test_sign_life.py": "slow",
+    "host/test_sign_web_eid.py": "slow",
+    "kortilla/test_token_command.py": "slow",
+    "kortilla/test_wsgi.py": "slow",
+    "mock_card/test_certificates.py": "slow",
+    "mock_card/test_documentation.py": "slow",
+    "mock_card/test_pytest_plugin.py": "slow",
+    "operations/test_every_fault.py": "slow",
+    "operations/test_every_fault_activation.py": "slow",
+    "operations/test_random_activation.py": "slow",
+    "operations/test_random_faults.py": "slow",
+    "pin_prompt/test_image_decoder.py": "slow",
+    "pin_prompt/test_signing.py": "slow",
+    "repository/test_extras.py": "slow",
+    "repository/test_locks.py": "slow",
+    "repository/test_package.py": "slow",
+    "repository/test_setup.py": "slow",
+    "repository/test_typing.py": "slow",
+}
+_TESTS = Path(__file__).parent.parent
+
+
+def mark(item: pytest.Item) -> None:
+    """Give a test the markers of what it needs."""
+    found = set(_of_place(item.path))
+    if isinstance(item, pytest.Function):
+        found |= needs(item.function)
+        for definitions in item._fixtureinfo.name2fixturedefs.values():
+            for each in definitions:
+                found |= needs(each.func)
+    for marker in sorted(found):
+        item.add_marker(marker)
+
+
+@functools.cache
+def _of_place(path: Path) -> frozenset[str]:
+    place = path.relative_to(_TESTS)
+    places = {str(each) for each in (place, *place.parents)}
+    return frozenset(PLACES[each] for each in places & PLACES.keys())
+
+
+@functools.cache
+def needs(thing: object) -> frozenset[str]:
+    """Return the markers of what a function or a class of the tests needs."""
+    found: set[str] = set()
+    seen, todo = {thing}, [thing]
+    while todo:
+        for name, value in _named(todo.pop()):
+            if name in _MARKERS:
+                found.add(_MARKERS[name])
+            if (
+                isinstance(value, types.FunctionType | type)
+                and value.__module__.startswith("tests.")
+                and value not in seen
+            ):
+                seen.add(value)
+                todo.append(value)
+    return frozenset(found)
+
+
+def _named(thing: object) -> Iterator[tuple[str, Any]]:
+    """Yield the names in a function or a class, with the values that are known."""
+    if isinstance(thing, type):
+        for value in vars(thing).values():
+            method = getattr(value, "__func__", getattr(value, "fget", value))
+            yield "", inspect.unwrap(method) if callable(method) else None
+        yield from (("", base) for base in thing.__bases__)
+    elif isinstance(thing, types.FunctionType):
+        function: Any = inspect.unwrap(thing)
+        yield from _named_in(function.__code__, function.__globals__)
+
+
+def _named_in(
+    code: types.CodeType, names: dict[str, Any]
+) -> Iterator[tuple[str, object]]:
+    for constant in code.co_consts:
+        for each in constant if isinstance(constant, tuple) else (constant,):
+            if isinstance(each, types.CodeType):
+                yield from _named_in(each, names)
+            elif isinstance(each, str):
+                yield each, None
+    for name in code.co_names:
+        value = names.get(name)
+        yield name, value
+        if isinstance(value, types.ModuleType):
+            for inner in code.co_names:
+                yield inner, vars(value).get(inner)
