@@ -7,6 +7,7 @@ done, 1 refused or failed (with ``{"error": {"code", "message"}}`` on standard o
 """
 
 import importlib
+import importlib.util
 import logging
 import sys
 from collections.abc import Sequence
@@ -50,6 +51,9 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
+    epilog=None
+    if importlib.util.find_spec("smartcard")
+    else "The commands need kortilla[host], mock-card needs kortilla[testing].",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
 )
 @click.version_option(VERSION, message="%(version)s")

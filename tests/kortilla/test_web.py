@@ -275,7 +275,7 @@ async def test_a_token_that_is_none(browser: Browser, token: Any) -> None:
 
 
 async def test_a_card_that_is_not_trusted(browser: Browser) -> None:
-    stranger = CA.create("SPECIMEN ForeignPeerError CA").issue(key("P-384"))
+    stranger = CA.create("SPECIMEN Other CA").issue(key("P-384"))
     assert code(await log_in(browser, stranger)) == (403, "CERTIFICATE_NOT_TRUSTED")
 
 

@@ -137,9 +137,11 @@ def test_without_an_extra_the_library_is_there(
     environment: Callable[[str], Run],
 ) -> None:
     run = environment("")
-    for module in ("native_host", "kortilla", "kortilla.aiohttp"):
+    for module in ("native_host", "kortilla", "kortilla.aiohttp", "kortilla.testing"):
         assert run("python", "-c", f"import {module}") == (0, "", "")
     assert run("kortilla-server", "--help")[0] == 0
+    status, printed, _ = run("kortilla", "--help")
+    assert (status, "need kortilla[host]" in printed) == (0, True)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
