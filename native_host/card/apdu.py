@@ -11,7 +11,7 @@ from enum import IntEnum, unique
 from typing import Protocol
 
 from native_host.card.errors import CardError
-from native_host.wipe import wipe
+from native_host.wiping import wipe
 
 __all__ = [
     "INS_CHANGE_REFERENCE_DATA",

@@ -17,6 +17,7 @@ from native_host.pkcs11.wire import (
     frame,
     parse_header,
 )
+from native_host.wiping import wipe
 
 __all__ = ["Channel"]
 
@@ -146,6 +147,6 @@ class Channel:
         if self._in >= 0:
             self._loop.remove_reader(self._in)
             self._loop.remove_writer(self._out)
-        self._buffer[:] = bytes(len(self._buffer))
+        wipe(self._buffer)
         self._waiting.clear()
         self.ended.set()

@@ -22,9 +22,10 @@ from native_host.pkcs11.wire import (
     encode,
     encode_error,
     read_preamble,
-    wipe,
+    wipe_arguments,
 )
 from native_host.task_set import TaskSet
+from native_host.wiping import wipe
 
 __all__ = ["serve_client"]
 
@@ -80,7 +81,7 @@ class _Connection:
             logger.info("A call can't be read: %s", error)
             raise CryptokiError(CKR.DEVICE_ERROR) from error
         finally:
-            message.data[:] = bytes(len(message.data))
+            wipe(message.data)
         if len(self.tasks) >= _MOST_CALLS:
             raise CryptokiError(CKR.HOST_MEMORY)
         return call, arguments
@@ -88,7 +89,7 @@ class _Connection:
     async def _answer(self, code: int, call: Call, arguments: list[Any]) -> None:
         try:
             if not (call.before_initialize or self._cryptoki.initialized):
-                wipe(arguments)
+                wipe_arguments(arguments)
                 raise CryptokiError(CKR.CRYPTOKI_NOT_INITIALIZED)
             values = await call.method(self._cryptoki, *arguments)
             body = encode(call.number, call.returns, values)

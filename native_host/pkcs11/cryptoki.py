@@ -27,7 +27,7 @@ from native_host.pkcs11.wire import (
     Size,
     Wanted,
     array_or_size,
-    wipe,
+    wipe_arguments,
 )
 
 # Heavy modules are imported where a card has been read: browsers start without one.
@@ -224,7 +224,7 @@ class Cryptoki:
             session = self._sessions.get(handle)
             reader = self._check_login(session, user, pin)
         except CryptokiError:
-            wipe((pin,))
+            wipe_arguments((pin,))
             raise
         # From here on log_in wipes the PIN. Sending a wiped PIN would cost a try.
         certificate = session.token.certificate

@@ -24,6 +24,7 @@ from functools import cache
 from typing import Any
 
 from native_host.pkcs11.constants import CKA, CKM
+from native_host.wiping import wipe
 
 __all__ = [
     "HANDSHAKE",
@@ -47,7 +48,7 @@ __all__ = [
     "frame",
     "parse_header",
     "read_preamble",
-    "wipe",
+    "wipe_arguments",
 ]
 
 #: The newest version of the protocol that is supported.
@@ -200,16 +201,16 @@ def decode(signature: str, message: Input) -> list[Any]:
                 break
         message.end()
     except WireError:
-        wipe(values)
+        wipe_arguments(values)
         raise
     return values
 
 
-def wipe(arguments: Sequence[Any]) -> None:
+def wipe_arguments(arguments: Sequence[Any]) -> None:
     """Overwrite the bytes among arguments that are not used: they may be a PIN."""
     for each in arguments:
         if isinstance(each, bytearray):
-            each[:] = bytes(len(each))
+            wipe(each)
 
 
 def encode(call: int, signature: str, values: Sequence[Any]) -> bytes:
