@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The pages that ask for consent and PIN in one."""
+"""The pages that ask for consent and a PIN together."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout
@@ -18,12 +18,12 @@ __all__ = ["BasePinPage", "PinPadPage", "PinPage"]
 
 
 class BasePinPage(Page):
-    """What the person agrees to, with what happened to the last PIN."""
+    """Shows what the person agrees to, and the result of the last PIN."""
 
-    #: The digits that the person agreed with, in a ``bytearray`` that whoever takes it
-    #: wipes; none when they are typed on the reader.
+    #: The PIN's digits in a ``bytearray`` that the receiver wipes. It is empty when the
+    #: person types the PIN on the reader.
     answered = Signal(object)
-    #: The person wants to see a document; its index.
+    #: The person wants to view a document; its index.
     opened = Signal(int)
 
     def __init__(
@@ -40,9 +40,9 @@ class BasePinPage(Page):
         self.last_try_box: WrappingCheckBox | None = None
         self.documents: DocumentList | None = None
         self._news = " ".join(text.pin_status(question))
-        self._said = [self._news, conversation.origin]
+        self._announced_parts = [self._news, conversation.origin]
         if question.documents:
-            # There is more to be seen here than on other pages.
+            # This page has more content than others.
             self.column.setSpacing(em(self, 0.45))
         self.add_person(question.name, question.satu)
         if question.documents:
@@ -53,28 +53,28 @@ class BasePinPage(Page):
         self.error_notice = Notice("")
         self.error_notice.setVisible(False)
 
-    def guard(self, active: bool) -> None:
+    def set_guarded(self, active: bool) -> None:
         agreed = self.last_try_box is None or self.last_try_box.isChecked()
         self.confirm.setEnabled(agreed and not active)
 
     def show_error(self, words: str) -> None:
-        """Say at the end of the page, and aloud, why something was not taken."""
+        """Show and announce why something was refused."""
         self.error_notice.label.setText(words)
         self.error_notice.setVisible(True)
         self.announce(words)
         self.grown.emit(self.error_notice)
 
     def clear_digits(self) -> None:
-        """Forget what was typed."""
+        """Wipe the typed digits."""
 
     def _add_documents(self) -> None:
-        """List what is signed."""
+        """Add the list of the documents to sign."""
         documents, text = self._question.documents, self.text
         what = text.what_is_signed(documents)
-        self._said.append(what)
+        self._announced_parts.append(what)
         self.column.addWidget(label(what, 1.1, bold=True))
         if warning := text.warning(documents):
-            self._said.append(warning)
+            self._announced_parts.append(warning)
             self.column.addWidget(Notice(warning))
         self.documents = DocumentList(documents, text)
         self.documents.setAccessibleName(what)
@@ -86,14 +86,14 @@ class BasePinPage(Page):
         question, consent = self._question, self.text("consent")
         if question.documents:
             consent = f"{self.text.signatures(question)} {consent}"
-        self._said.append(consent)
+        self._announced_parts.append(consent)
         self.column.addWidget(label(consent))
         if "check" in self.text:
-            self._said.append(self.text("check"))
+            self._announced_parts.append(self.text("check"))
             self.column.addWidget(label(self.text("check"), bold=True))
 
     def _add_news(self) -> None:
-        """Say what happened to the last PIN, and how many tries there are."""
+        """Add the result of the last PIN and the number of tries."""
         question = self._question
         if self._news:
             serious = question.wrong or question.tries_left <= 2
@@ -102,19 +102,19 @@ class BasePinPage(Page):
         if question.tries_left == 1:
             self.last_try_box = WrappingCheckBox(self.text("last_try.confirm"))
             self.last_try_box.toggled.connect(
-                lambda _on: self.guard(self._guard.active)
+                lambda _on: self.set_guarded(self._guard.active)
             )
             self.column.addWidget(self.last_try_box)
 
     def _finish(self, words: str) -> None:
-        """Add what comes last, with these words on the button that agrees."""
+        """Add the end of the page, with ``words`` on the confirm button."""
         self.column.addWidget(self.error_notice)
         if self.documents is None:
             self.column.addStretch()
         cancel = self.add_button(self.text("cancel"), self.cancelled.emit)
         self.confirm = self.add_confirm_button(words, self._submit)
         self.initial_focus = self.last_try_box or self.initial_focus or cancel
-        self.announcement = " ".join(self._said).strip()
+        self.announcement = " ".join(self._announced_parts).strip()
 
     def _submit(self) -> None:
         if self._guard.active:
@@ -136,7 +136,7 @@ class BasePinPage(Page):
 
 
 class PinPadPage(BasePinPage):
-    """Consent; the PIN is then typed on the reader, so there is no field."""
+    """A page without a field: the person types the PIN on the reader."""
 
     def __init__(
         self,
@@ -146,13 +146,13 @@ class PinPadPage(BasePinPage):
         guard: InputGuard,
     ) -> None:
         super().__init__(conversation, text, question, guard)
-        self._said.append(text("pin_pad.hint"))
+        self._announced_parts.append(text("pin_pad.hint"))
         self.column.addWidget(label(text("pin_pad.hint"), bold=True))
         self._finish(text("pin_pad.confirm"))
 
 
 class PinPage(BasePinPage):
-    """Consent and PIN in one."""
+    """A page with a field for the PIN."""
 
     def __init__(
         self,
@@ -162,7 +162,7 @@ class PinPage(BasePinPage):
         guard: InputGuard,
     ) -> None:
         super().__init__(conversation, text, question, guard)
-        self._said.append(text(f"pin.{question.role}"))
+        self._announced_parts.append(text(f"pin.{question.role}"))
         self._add_field()
         self.initial_focus = self.field
         self._finish(text("confirm"))
