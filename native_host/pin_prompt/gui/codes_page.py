@@ -7,13 +7,13 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.code_entry import CodeEntry, NewPinEntry
+from native_host.pin_prompt.gui.confirm_page import ConfirmPage
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.letter_drawing import LetterDrawing
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.pages import Page
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.widgets import Notice, em, label
-from native_host.pin_prompt.gui.wrapping_buttons import WrappingCheckBox
 from native_host.pin_prompt.model import CodesQuestion, Conversation
 from native_host.pin_prompt.texts import Texts, printable
 
@@ -49,12 +49,8 @@ class ActivationOfferPage(Page):
         self.confirm.setEnabled(not active)
 
 
-class BaseCodesPage(Page):
+class BaseCodesPage(ConfirmPage):
     """Shows what is needed, what is done, and what a wrong code costs."""
-
-    #: The codes in the order of the fields, each in a ``bytearray``. The receiver wipes
-    #: them. The list is empty when the person types on the reader.
-    answered = Signal(object)
 
     def __init__(
         self,
@@ -63,11 +59,8 @@ class BaseCodesPage(Page):
         question: CodesQuestion,
         guard: InputGuard,
     ) -> None:
-        super().__init__(conversation, text)
-        self.wants_attention = True
+        super().__init__(conversation, text, guard, "codes.confirm_first")
         self.question = question
-        self._guard = guard
-        self.last_try_box: WrappingCheckBox | None = None
         self.column.setSpacing(em(self, 0.4))
         holder = {"person.name": question.name, "person.satu": question.satu}
         said = (f"{text(key)}: {printable(value)}" for key, value in holder.items())
@@ -75,19 +68,6 @@ class BaseCodesPage(Page):
         self._news = " ".join(codes.status(question, text))
         self._add_news()
         self._add_about()
-        self.error_notice = Notice("")
-        self.error_notice.setVisible(False)
-
-    def set_guarded(self, active: bool) -> None:
-        agreed = self.last_try_box is None or self.last_try_box.isChecked()
-        self.confirm.setEnabled(agreed and not active)
-
-    def show_error(self, words: str) -> None:
-        """Show and announce why something was refused."""
-        self.error_notice.label.setText(words)
-        self.error_notice.setVisible(True)
-        self.announce(words)
-        self.grown.emit(self.error_notice)
 
     def _add_about(self) -> None:
         by_itself = not self.conversation.origin
@@ -129,34 +109,7 @@ class BaseCodesPage(Page):
         if serious or question.repeated or question.pad_problem:
             self.status_notice = notice
         if question.tries_left == 1:
-            words = self.text(f"last_try.{question.at_risk}.confirm")
-            self.last_try_box = WrappingCheckBox(words)
-            self.last_try_box.toggled.connect(
-                lambda _on: self.set_guarded(self._guard.active)
-            )
-            self.column.addWidget(self.last_try_box)
-
-    def _finish(self, words: str) -> None:
-        """Add the end of the page, with ``words`` on the confirm button."""
-        self.column.addWidget(self.error_notice)
-        self.column.addStretch()
-        cancel = self.add_button(self.text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirm_button(words, self._submit)
-        self.initial_focus = self.last_try_box or self.initial_focus or cancel
-
-    def _submit(self) -> None:
-        if self._guard.active:
-            self._guard.restart()
-        elif self.last_try_box and not self.last_try_box.isChecked():
-            self.last_try_box.setFocus()
-            self.show_error(self.text("codes.confirm_first"))
-        else:
-            self._answer([])
-
-    def _answer(self, values: list[bytearray]) -> None:
-        self.setEnabled(False)  # a second Enter must not answer again
-        self.confirm.setEnabled(False)
-        self.answered.emit(values)
+            self.add_last_try_box(self.text(f"last_try.{question.at_risk}.confirm"))
 
 
 class PinPadCodesPage(BaseCodesPage):
@@ -175,7 +128,7 @@ class PinPadCodesPage(BaseCodesPage):
         for rule in rules:
             self.column.addWidget(label(rule))
         self.announcement = " ".join([self.announcement, hint, *rules])
-        self._finish(text("pin_pad.confirm"))
+        self.add_end(text("pin_pad.confirm"))
 
 
 class CodesPage(BaseCodesPage):
@@ -210,7 +163,7 @@ class CodesPage(BaseCodesPage):
         self.fields = [field for entry in self.entries for field in entry.fields]
         self.initial_focus = self.fields[0]
         self.announcement = f"{self.announcement} {self.entries[0].name}"
-        self._finish(text("confirm"))
+        self.add_end(text("confirm"))
 
     def clear_digits(self) -> None:
         """Wipe all typed digits."""
@@ -227,7 +180,7 @@ class CodesPage(BaseCodesPage):
         elif not self._rejects(field):
             index = self.fields.index(field) + 1
             if index == len(self.fields):
-                self._submit()
+                self.submit()
             else:
                 self.error_notice.setVisible(False)
                 self.fields[index].setFocus()
@@ -278,14 +231,13 @@ class CodesPage(BaseCodesPage):
                 self.announce(f"{new.name}: {words}", politely=True)
             self._announced[new] = words
 
-    def _submit(self) -> None:
-        ticked = self.last_try_box is None or self.last_try_box.isChecked()
-        if ticked and not self._guard.active:
-            if any(self._rejects(field) for field in self.fields):
-                return
-            values = [entry.fields[0].take() for entry in self.entries]
-            self.clear_digits()
-            self.pause.stop()
-            self._answer(values)
-        else:
-            super()._submit()
+    def submit(self) -> None:
+        ready = self.last_try_confirmed and not self._guard.active
+        if not (ready and any(self._rejects(field) for field in self.fields)):
+            super().submit()
+
+    def answer(self) -> None:
+        values = [entry.fields[0].take() for entry in self.entries]
+        self.clear_digits()
+        self.pause.stop()
+        self.send(values)
