@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The window's process: ``python -I -m native_host.pin_prompt``.
 
-With ``--render`` it shows nothing and saves a picture of what it would show.
+With ``--render`` it shows nothing, and saves a picture of the window instead.
 """
 
 import sys
 
 
 def main() -> None:
-    """Run until the host ends the conversation, or draw one picture."""
+    """Run until the host ends the conversation, or render one picture."""
     if sys.argv[1:]:
         _render()
         return

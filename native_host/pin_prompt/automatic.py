@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Answers by itself, for the mock card alone: demonstrations and tests."""
+"""The prompt that answers without a person, for demonstrations and tests.
+
+It works with the mock card only.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -20,18 +23,17 @@ from native_host.pin_prompt.prompt import Prompt, PromptError
 __all__ = ["AutomaticPrompt"]
 
 
-#: What somebody would have to do something about.
+#: The problem code of each step that needs a person.
 _WAITING = {Step.WAITING_FOR_READER: "NO_READER", Step.WAITING_FOR_CARD: "NO_CARD"}
 
 
 class AutomaticPrompt(Prompt):
-    """Types the PINs and codes that it was given, by name, once each.
+    """Answers with the given PINs and codes, once each.
 
-    ``PIN1`` and ``PIN2`` are the PINs; ``activation`` and ``PUK`` the card's codes. A
-    PIN is set to ``new-PIN1`` or ``new-PIN2``, and where there is none to the PIN.
-    Whoever sets it up has answered for the mock card's last try as well. Where a person
-    would have to do something it raises ``PromptError``, so that nothing waits for a
-    person who is not there.
+    ``codes`` has ``PIN1`` and ``PIN2``, and ``activation`` and ``PUK`` for the card's
+    codes. A new PIN is ``new-PIN1`` or ``new-PIN2``, or else the PIN of that number.
+    It confirms the mock card's last try too. When a person would have to act, it
+    raises ``PromptError``, so that nothing waits.
     """
 
     attended = False
@@ -56,7 +58,7 @@ class AutomaticPrompt(Prompt):
         progress: Progress | None = None,
     ) -> None:
         if step in (Step.EXPIRED, Step.FAILED):
-            self._over = True  # a window would stay readable; nobody reads here
+            self._over = True  # a window would stay open for reading
             self._stuck.set()
         elif problem is not None or step in _WAITING:
             self._problem = problem.code if problem else _WAITING[step]
@@ -90,7 +92,7 @@ class AutomaticPrompt(Prompt):
         raise PromptError("Nobody is there to activate the card.")
 
     def _code(self, field: CodeField, question: CodesQuestion) -> str:
-        """Return what was set up for a field. Raises ``PromptError``."""
+        """Return the code for a field. Raises ``PromptError`` if none fits."""
         names: Mapping[str, tuple[str, ...]] = {
             "activation": ("activation", "PUK"),  # of eight digits, it is the PUK
             "PUK": ("PUK",),
@@ -110,4 +112,4 @@ class AutomaticPrompt(Prompt):
         raise PromptError(f"Nobody is there to solve the problem {self._problem}.")
 
     async def close(self) -> None:
-        """There is nothing to take away."""
+        """Do nothing."""

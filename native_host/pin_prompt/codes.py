@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The rules for the codes that are typed, and what is said of them.
+"""The rules for typed codes, and the texts about them.
 
-The same for the window and the terminal. Digits come as bytes, which can be wiped, and
-never become a ``str`` here.
+The window and the terminal share them. Digits are bytes, which can be wiped, and never
+become a ``str`` here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -31,18 +31,18 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def is_new(field: CodeField) -> bool:
-    """Return whether the person chooses this code, and so types it twice."""
+    """Return whether the person chooses this code, and therefore types it twice."""
     return field.name.startswith("new-")
 
 
 def field_label(field: CodeField, question: CodesQuestion, text: Texts) -> str:
-    """Return what a code is called."""
+    """Return the name of a code."""
     own = f".{question.pin}" if field.name == "old" else ""
     return text(f"codes.{field.name}{own}")
 
 
 def length_text(field: CodeField, text: Texts) -> str:
-    """Return how many digits a code has, in words."""
+    """Return the number of digits of a code, in words."""
     low, high = min(field.lengths), max(field.lengths)
     if low == high:
         return text("codes.length", min=low)
@@ -52,9 +52,9 @@ def length_text(field: CodeField, text: Texts) -> str:
 
 
 def instructions(question: CodesQuestion, text: Texts, *, by_itself: bool) -> list[str]:
-    """Return what is needed and how far it has got, paragraph by paragraph.
+    """Return what is needed and what is done already, paragraph by paragraph.
 
-    ``by_itself`` says that nothing was offered and agreed to just before.
+    ``by_itself`` is True when the person started this without a login before it.
     """
     lengths = next((f.lengths for f in question.fields if f.name == "activation"), ())
     key = "-".join(map(str, lengths))
@@ -66,7 +66,7 @@ def instructions(question: CodesQuestion, text: Texts, *, by_itself: bool) -> li
 
 
 def status(question: CodesQuestion, text: Texts) -> list[str]:
-    """Return what became of the last code, and what a wrong one costs now."""
+    """Return the result of the last code, and the cost of a wrong one, as sentences."""
     said = []
     if question.pad_problem:
         said.append(text(f"pin_pad.{question.pad_problem}"))
@@ -86,14 +86,14 @@ def status(question: CodesQuestion, text: Texts) -> list[str]:
 
 
 def pin_pad_instructions(question: CodesQuestion, text: Texts) -> list[str]:
-    """Return what is typed on the reader, and the rules for what is chosen there."""
+    """Return the instruction for the reader, and the rules for new PINs."""
     new = [field for field in question.fields if is_new(field)]
     rules = [f"{field_label(f, question, text)}: {length_text(f, text)}." for f in new]
     return [text("pin_pad.hint"), *rules]
 
 
 def length_error(field: CodeField, typed: int, text: Texts) -> str:
-    """Return why a number of digits is not taken; nothing where it fits."""
+    """Return why a number of digits is refused, or an empty string."""
     if typed in field.lengths:
         return ""
     if not typed:
@@ -110,10 +110,9 @@ def warnings(
     others: Iterable[Digits] = (),
     codes: Mapping[str, Digits],
 ) -> list[str]:
-    """Return what speaks against a new PIN, which is taken all the same.
+    """Return the warnings about a new PIN, which is accepted nevertheless.
 
-    ``others`` are the other new PINs, ``codes`` what else was typed, by the names of
-    the fields.
+    ``others`` are the other new PINs, ``codes`` the other typed codes by field name.
     """
     said = []
     if is_easy_to_guess(digits):
@@ -127,11 +126,10 @@ def warnings(
 
 
 def is_easy_to_guess(digits: Digits) -> bool:
-    """Return whether a PIN is one of those that are tried first.
+    """Return whether a PIN is among the first that a thief tries.
 
-    A row like 1234, 4321, 2468 or 7777, one with each digit twice (1122), a short row
-    over and over (1212, 123123), or what can be read as a date: a day and month, a
-    year, or a birthday.
+    These are rows (1234, 4321, 2468, 7777), rows of double digits (1122), repeated
+    groups (1212, 123123) and dates (day and month, year, birthday).
     """
     rows = [digits]
     if digits[::2] == digits[1::2]:

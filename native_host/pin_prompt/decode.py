@@ -29,7 +29,7 @@ _MOST_TIME = 10
 
 
 def main() -> int:
-    """Decode and return the exit status, unless a crash or a limit ends the process."""
+    """Decode and return the exit status. A crash or a limit may come first."""
     with contextlib.suppress(ImportError):  # Windows has no such limits
         _limit_resources()
     from PySide6.QtCore import QBuffer, QByteArray, QIODevice, Qt

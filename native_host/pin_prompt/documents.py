@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The documents that a page hands over: what they are, and what is said of them.
+"""The documents that a page sends: their kind, and how they are described.
 
-What a page says of a document is its claim; what it is, its bytes tell.
+The kind follows from a document's bytes. The page's media type is only a claim.
 """
 
 import codecs
@@ -22,16 +22,16 @@ __all__ = [
     "read_document",
 ]
 
-#: Bytes that tell the kind of a document.
+#: Bytes from which the kind of a document is determined.
 _HEAD = 65536
 
 
 class DocumentChangedError(Exception):
-    """The private copy is not what was hashed, or is gone."""
+    """The private copy differs from the hashed bytes, or is missing."""
 
 
 class DocumentKind(StrEnum):
-    """What a document is, by its first bytes."""
+    """The kind of a document, by its first bytes."""
 
     PDF = "pdf"
     PNG = "png"
@@ -40,7 +40,7 @@ class DocumentKind(StrEnum):
     OTHER = "other"
 
 
-#: What a page may call each kind without its claim being worth a word.
+#: The media types of each kind that are not worth mentioning.
 _CLAIMS = {
     DocumentKind.PDF: ("", "application/pdf"),
     DocumentKind.PNG: ("", "image/png"),
@@ -56,7 +56,7 @@ _MAGIC = {
 
 
 def kind_of_bytes(data: bytes, *, whole: bool = True) -> DocumentKind:
-    """Return the kind of a document, or of one of which ``data`` is the beginning."""
+    """Return the kind of a document. Without ``whole``, ``data`` is its beginning."""
     for magic, kind in _MAGIC.items():
         if data.startswith(magic):
             return kind
@@ -68,7 +68,7 @@ def kind_of_bytes(data: bytes, *, whole: bool = True) -> DocumentKind:
 
 
 def read_document(document: Document) -> bytes:
-    """Return the very bytes that were hashed. Raises ``DocumentChangedError``."""
+    """Return the bytes that were hashed. Raises ``DocumentChangedError``."""
     if document.path is None or document.size is None:
         raise DocumentChangedError
     data = _read(document.path, document.size + 1)
@@ -97,7 +97,7 @@ def describe(document: Document, text: Texts) -> list[str]:
 
 
 def kind_of_file(document: Document) -> DocumentKind:
-    """Return the kind of a document that was handed over, by its beginning."""
+    """Return the kind of a document by the beginning of its private copy."""
     if document.path is None:
         return DocumentKind.OTHER
     try:
@@ -109,7 +109,7 @@ def kind_of_file(document: Document) -> DocumentKind:
 
 def _read(path: str, at_most: int) -> bytes:
     try:
-        # Neither another's file behind a link, nor a pipe that never ends.
+        # Follow no symbolic link, and do not block on a pipe.
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(file, "rb") as opened:
             return opened.read(at_most)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How names and texts of others are shown: so that none can pass for another."""
+"""Escapes names and texts from outside, so that none can pass for another."""
 
 import re
 import unicodedata
@@ -15,27 +15,27 @@ __all__ = [
 #: Most characters of a program's name that are shown.
 MAX_PROGRAM = 40
 
-#: Categories of what can't be shown: control, format (bidi too), surrogate, private and
-#: unassigned characters, and what ends a line or paragraph.
+#: Categories of characters that are never shown: control, format (bidirectional ones
+#: too), surrogate, private and unassigned characters, line and paragraph separators.
 UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-#: Marks and letters that take no room, or look like a space.
+#: Marks and letters without a width, or that look like a space.
 _BLANK = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
     "\U00013441\U00013442\U00016fe4\U0001d159"
 )
-#: What separates the parts of a path, and what looks like it.
+#: Path separators, and characters that look like them.
 _SEPARATORS = frozenset(
     "/\\\u2044\u2215\u2216\u2571\u2572\u29f5\u29f8\u29f9\ufe68\uff0f\uff3c"
 )
 
 
 def escape_name(name: str) -> str:
-    """Return a document's name as it is shown, which no other name is shown as.
+    """Return a document's name as it is shown; no two names are shown the same.
 
-    What can't be seen, reorders what is seen, looks like a space without being one, or
-    separates the parts of a path becomes ``\\u{202E}``, its number in hexadecimal
-    digits. So do spaces at either end and after another space, and marks that stand on
-    nothing or pile up on one letter.
+    A character that is invisible, reorders text, looks like a space or separates the
+    parts of a path becomes its hexadecimal number, as in ``\\u{202E}``. The same
+    applies to a space at either end or after another space, to a mark without a
+    letter, and to the third mark on one letter.
     """
     shown = ""
     for index, character in enumerate(name):
@@ -51,15 +51,15 @@ def escape_name(name: str) -> str:
 
 
 def escape_text(text: str) -> str:
-    """Return a text with its lines and tabs, and all else that hides itself escaped."""
+    """Return a text with invisible characters escaped, except line ends and tabs."""
     lines = text.replace("\r\n", "\n")
     return "".join(_escaped(c) if c not in "\n\t" and _garbles(c) else c for c in lines)
 
 
 def program_display_name(name: str) -> str:
-    """Return the name of a program as it is shown: one short line of plain characters.
+    """Return a program's name as it is shown: one short line of plain characters.
 
-    Empty where nothing of it can be seen.
+    Returns an empty string if no character is visible.
     """
     plain = "".join(
         "\N{REPLACEMENT CHARACTER}"
@@ -72,7 +72,7 @@ def program_display_name(name: str) -> str:
 
 
 def group_digest(digest: str) -> str:
-    """Return hexadecimal digits in groups, to be compared and to wrap between them."""
+    """Return hexadecimal digits in groups of eight, which are easier to compare."""
     return " ".join(re.findall(".{1,8}", digest))
 
 
@@ -86,7 +86,7 @@ def _garbles(character: str) -> bool:
 
 
 def _piled(before: str) -> bool:
-    """Whether a mark would be the third on one letter, or stand on what is escaped."""
+    """Return whether a mark is the third on one letter, or follows no letter."""
     marks = [unicodedata.category(c).startswith("M") for c in before]
     last = before[-1]
     on_nothing = _garbles(last) or last in _SEPARATORS or last == " "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every prompt can do. Operations know this, and not which prompt it is."""
+"""The interface of every prompt. Operations use it without knowing the kind."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class PromptError(KortillaError):
-    """The window or terminal could not be shown, broke, or may not answer."""
+    """The window or terminal did not appear, failed, or must not answer."""
 
     code = "PROMPT_FAILED"
 
@@ -47,24 +47,24 @@ class PromptError(KortillaError):
 class Prompt(ABC):
     """One conversation with one person."""
 
-    #: False where nobody is there who could do anything about a problem: what would be
-    #: said and waited for is then an error at once.
+    #: False when no person is present. A problem is then an error at once, and the
+    #: operation does not wait.
     attended: bool = True
 
-    #: False where the person would rather begin again than wait when a card will not do
-    #: however often it is put in: that is said, and then an error.
+    #: False when the person prefers to start again over waiting for another card. An
+    #: unusable card is then shown, and is an error.
     patient: bool = True
 
     def cancel(self) -> bool:
-        """Do as if the person had cancelled; say whether that is possible.
+        """Cancel in the person's place; return whether that is possible.
 
-        For a program that is told to end.
+        For a program that receives a signal to end.
         """
         return False
 
     @abstractmethod
     async def open(self, conversation: Conversation) -> None:
-        """Begin. Returns once the window is visible. Raises ``PromptError``."""
+        """Open the prompt; return once it is visible. Raises ``PromptError``."""
 
     @abstractmethod
     async def ask_started(self) -> None:
@@ -77,22 +77,22 @@ class Prompt(ABC):
         problem: Problem | None = None,
         progress: Progress | None = None,
     ) -> None:
-        """Show a step; it stays until the next call.
+        """Show a step until the next call.
 
-        A call that differs from the last in nothing but the progress moves the bar.
+        A call in which only the progress changes moves the progress bar.
         """
 
-    def show_caller_timeout(self) -> None:  # noqa: B027 - nothing to do where nobody reads
-        """Say that the calling program has stopped waiting, and what to do about it.
+    def show_caller_timeout(self) -> None:  # noqa: B027 - no-op by default
+        """Show that the calling program has stopped waiting, and what to do.
 
-        Changes nothing about what is asked: what was typed stays, and the answer counts
-        as before. What comes up later says it too.
+        The question, the typed digits and the meaning of the answer stay the same.
+        Later pages show it too.
         """
 
     def show_connections(self, count: int) -> None:  # noqa: B027 - as above
-        """Say for how many connections one typing is, whenever that changes.
+        """Show for how many connections one PIN entry is, when that number changes.
 
-        Changes nothing about what is asked. One is not spoken of: the question does.
+        The question stays the same. For one connection, nothing is shown.
         """
 
     @abstractmethod
@@ -108,43 +108,42 @@ class Prompt(ABC):
 
     @abstractmethod
     async def ask_pin(self, question: PinQuestion) -> bytearray:
-        """Ask for consent and PIN in one.
+        """Ask for consent and the PIN together.
 
-        Returns the ASCII digits in a buffer which the caller wipes; an empty one when
-        the PIN is to be typed on the reader. With one try left the person has confirmed
-        explicitly that it is the last. Raises ``UserCancelledError``.
+        Returns the ASCII digits in a buffer that the caller wipes, or an empty buffer
+        when the person types the PIN on the reader. With one try left, the person has
+        explicitly confirmed the last try. Raises ``UserCancelledError``.
         """
 
     @abstractmethod
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
-        """Ask for all codes of a page, each by its field's name.
+        """Ask for all codes of a question; return each under its field's name.
 
-        What must be typed twice was typed the same; lengths fit; ASCII digits only.
-        With one try left the person has confirmed explicitly that it is the last. The
-        caller wipes the buffers. Empty where they are to be typed on the reader. Raises
-        ``UserCancelledError``.
+        The codes are ASCII digits of a valid length, and both entries of a new PIN are
+        equal. The caller wipes the buffers. The result is empty when the person types
+        the codes on the reader. With one try left, the person has explicitly confirmed
+        the last try. Raises ``UserCancelledError``.
         """
 
     @abstractmethod
     async def offer_activation(self, *, partly: bool) -> None:
-        """Say that the card is not, or not wholly, activated, and offer to do it now.
+        """Offer to activate the card now. With ``partly``, one PIN is set already.
 
-        Returns when the person wants to. Raises ``UserCancelledError``.
+        Returns when the person accepts. Raises ``UserCancelledError``.
         """
 
     @abstractmethod
     async def wait_for_cancel(self) -> None:
-        """Return when the person cancels or closes the window; else never.
+        """Return when the person cancels or closes the prompt, else never.
 
-        After ``EXPIRED`` or ``FAILED`` a prompt that needs no closing returns at once;
-        after ``READY`` only a person's closing counts.
-
-        Raises ``PromptError`` when the prompt breaks meanwhile.
+        After ``EXPIRED`` or ``FAILED``, a prompt without a window returns at once.
+        After ``READY``, only the person's closing counts.
+        Raises ``PromptError`` when the prompt breaks in the meantime.
         """
 
     @abstractmethod
     async def close(self) -> None:
-        """End the conversation and take the window away. May be called twice."""
+        """Close the prompt and end the conversation. May be called twice."""
 
     async def watch(self, awaitable: Awaitable[T]) -> T:
         """Await something while the person may cancel.

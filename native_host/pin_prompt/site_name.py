@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How an origin is shown: what of it counts, and how it reads in other letters."""
+"""The parts of an origin that the prompt shows."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ __all__ = ["SiteName"]
 
 @dataclass(frozen=True)
 class SiteName:
-    """An origin and what is to be known about it.
+    """An origin, its registrable domain and its Unicode form.
 
-    ``origin[start:end]`` is the registrable domain, the part that somebody had to
-    register and that tells whose site it is; the whole host where there is none.
-    ``international`` is the host in Unicode, or None where it reads the same.
+    ``origin[start:end]`` is the registrable domain, which identifies the site's owner,
+    or the whole host if there is none. ``international`` is the host in Unicode, or
+    None if it is the same.
     """
 
     origin: str
@@ -28,7 +28,7 @@ class SiteName:
 
     @classmethod
     def of(cls, origin: str) -> "SiteName":
-        """Take an origin that ``native_host.origin.check_origin`` has passed."""
+        """Parse an origin that ``native_host.origin.check_origin`` has accepted."""
         host = urlsplit(origin).hostname or ""
         domain = _registrable_domain(host)
         end = origin.rindex(host) + len(host)
@@ -45,9 +45,9 @@ def _registrable_domain(host: str) -> str:
 
 
 def _suffixes(name: str) -> PublicSuffixList:
-    """Return the rules of the public suffix list under the name's top-level domain.
+    """Return the public suffix list's rules for the name's top-level domain.
 
-    Reading the whole list would cost a tenth of the time until the window is there.
+    Parsing the whole list would take a tenth of the time until the window is visible.
     """
     top = _decode(name.rpartition(".")[2])
     lines = Path(PSLFILE).read_text("utf-8").splitlines()
@@ -60,10 +60,10 @@ def _international(host: str) -> str | None:
 
 
 def _decode(label: str) -> str:
-    """Return a label in Unicode, or as it is when it does not decode to plain letters.
+    """Return a label in Unicode, or unchanged if it does not decode to plain letters.
 
-    Only what encodes back to the same label counts, so that two different names never
-    read the same because one of them is malformed.
+    The Unicode form must encode to the same label again, so that a malformed name
+    never reads like another one.
     """
     if not label.startswith("xn--"):
         return label

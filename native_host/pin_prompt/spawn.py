@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Starts the window's process.
 
-Apart, so that the host can start it before it imports anything else: the toolkit then
-loads on another core while the host gets ready.
+A module of its own, so that the host can start that process before other imports. Qt
+then loads on another core while the host starts.
 """
 
 import os
@@ -14,34 +14,35 @@ __all__ = ["COMMAND", "has_screen", "spawn", "window_environment"]
 
 COMMAND = (sys.executable, "-I", "-m", "native_host.pin_prompt")
 
-#: What the window gets of the environment on Linux. A browser may carry what loads code
-#: into the window, draws it elsewhere, or logs its keys. Input methods are left out:
-#: digits need none, and some are asked over the session's bus at each key.
+#: The environment variables that the window's process inherits on Linux. Variables of a
+#: browser may load code into the window, draw it elsewhere or log its keys. Input
+#: methods are left out: digits need none, and some receive each key over the session
+#: bus.
 _PASSED = frozenset(
     {
         *("HOME", "PATH", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ"),
         *("DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"),
-        # The size of things, and what a screen reader needs.
+        # Scaling, and screen readers.
         *("QT_SCALE_FACTOR", "QT_SCREEN_SCALE_FACTORS", "QT_FONT_DPI"),
         *("QT_AUTO_SCREEN_SCALE_FACTOR", "QT_ENABLE_HIGHDPI_SCALING"),
         *("QT_SCALE_FACTOR_ROUNDING_POLICY", "QT_USE_PHYSICAL_DPI"),
         *("QT_LINUX_ACCESSIBILITY_ALWAYS_ON", "QT_ACCESSIBILITY"),
         *("XCURSOR_THEME", "XCURSOR_SIZE", "GDK_SCALE", "GDK_DPI_SCALE"),
-        # By these xdg-open knows the desktop, whose viewer opens a PDF.
+        # xdg-open needs these to find the desktop's PDF viewer.
         *("DESKTOP_SESSION", "DESKTOP_STARTUP_ID", "GNOME_DESKTOP_SESSION_ID"),
         *("KDE_FULL_SESSION", "KDE_SESSION_VERSION", "MATE_DESKTOP_SESSION_ID"),
     }
 )
 _PASSED_PREFIXES = ("LC_", "XDG_")
-#: Where Qt may be told to draw.
+#: The values of QT_QPA_PLATFORM that are passed on.
 _PLATFORMS = ("xcb", "wayland")
 
 
 def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
-    """Start the window's process, which shows nothing until it is told to.
+    """Start the window's process, which shows nothing before it gets a request.
 
-    ``command`` takes the place of ``COMMAND`` in tests. Raises ``PromptError`` when
-    it can't be started. The process ends when its standard input is closed.
+    Tests pass another ``command``. Raises ``PromptError`` if there is no screen or the
+    process does not start. The process ends when its standard input is closed.
     """
     if command is None and not has_screen():
         from native_host.pin_prompt.prompt import (
@@ -69,7 +70,7 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
 
 
 def window_environment() -> dict[str, str] | None:
-    """Return the environment of the window's process; None for all of this one's."""
+    """Return the environment for the window's process; None to inherit all of it."""
     if not sys.platform.startswith("linux"):
         return None
     passed = {
@@ -83,7 +84,7 @@ def window_environment() -> dict[str, str] | None:
 
 
 def has_screen() -> bool:
-    """Say whether windows can come up. Elsewhere than on Linux they always can."""
+    """Return whether there is a screen. On other systems than Linux, assume one."""
     if not sys.platform.startswith("linux"):
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

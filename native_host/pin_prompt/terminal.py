@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Asks in the terminal that the program was started in.
+"""The prompt in the terminal in which the program was started.
 
-What ``getpass`` does, on the event loop: a thread that blocks in ``getpass`` can't be
-called back when the host cancels, and would leave the terminal without echo.
+It does what ``getpass`` does, but on the event loop. A thread that blocks in
+``getpass`` cannot be interrupted when the host cancels, and would leave the terminal
+without echo.
 """
 
 import asyncio
@@ -34,12 +35,12 @@ from native_host.wiping import wipe
 
 __all__ = ["TerminalPrompt"]
 
-#: Longest answer in bytes; the terminal itself takes 4096.
+#: Longest answer in bytes. A terminal's line has at most 4096.
 _MAX_LINE = 4096
 
 
 class TerminalPrompt(Prompt):
-    """A conversation on the terminal at standard input; words go to standard error."""
+    """Reads from the terminal at standard input, and writes to standard error."""
 
     patient = False
 
@@ -53,13 +54,13 @@ class TerminalPrompt(Prompt):
         self._over = asyncio.Event()
         #: How the terminal was before its echo was switched off.
         self._before: list[Any] | None = None
-        self._said: tuple[Step, Progress] | None = None
+        self._last_progress: tuple[Step, Progress] | None = None
         self._late = False
         #: What the pending question ends with, where the answer is typed.
         self._words = ""
 
     def cancel(self) -> bool:
-        """See ``Prompt``. Once: then the program has to end in another way."""
+        """See ``Prompt``. Works once; then the program must end in another way."""
         if self._over.is_set():
             return False
         self._over.set()
@@ -117,11 +118,11 @@ class TerminalPrompt(Prompt):
             if step in (Step.WAITING_FOR_READER, Step.WAITING_FOR_CARD):
                 self._write(text("terminal.cancel"))
         self._shown = step, problem
-        if again and (step is Step.PIN_PAD or (step, again) != self._said):
-            self._said = step, again
+        if again and (step is Step.PIN_PAD or (step, again) != self._last_progress):
+            self._last_progress = step, again
             self._write(text.progress(step, again))
         if step in (Step.EXPIRED, Step.FAILED):
-            self._over.set()  # what stands in a terminal stays there
+            self._over.set()  # the text stays in the terminal
 
     def show_caller_timeout(self) -> None:
         if self._late:
@@ -136,7 +137,7 @@ class TerminalPrompt(Prompt):
     def _write_meanwhile(self, words: str) -> None:
         asking = self._asking is not None and not self._asking.done()
         self._write("\n" * asking + words)
-        if asking:  # what was typed is still in the terminal's line
+        if asking:  # the typed digits are still in the terminal's line
             self._write(self._words, end="")
 
     async def choose_card(self, choices: Sequence[CardChoice]) -> int:
@@ -225,7 +226,7 @@ class TerminalPrompt(Prompt):
         await self._ask_to_go_on()
 
     async def wait_for_cancel(self) -> None:
-        """Wait for the end: in a terminal people cancel with Ctrl-C."""
+        """Wait for the end. In a terminal, the person cancels with Ctrl-C."""
         await self._over.wait()
 
     async def close(self) -> None:
@@ -240,8 +241,8 @@ class TerminalPrompt(Prompt):
             self._write(f"*** {mark} *** {self._texts('mark.test_card.explained')}")
 
     def _write_question(self, question: PinQuestion) -> None:
-        # "PIN1" stands in no text before the field itself, but for the last try's, so
-        # that a program which drives the terminal can wait for it; "PIN2:" the same.
+        # No text before the field contains "PIN1", except that of the last try, so that
+        # a program that drives the terminal can wait for it. "PIN2:" is the same.
         text = self._texts
         self._write_person(question)
         if question.documents:
@@ -260,7 +261,7 @@ class TerminalPrompt(Prompt):
         typed: dict[str, bytearray],
         text: texts.Texts,
     ) -> bytearray:
-        """Ask for a code until it fits, and twice for one that is chosen."""
+        """Ask for a code until it is valid; ask twice for a new PIN."""
         name = codes.field_label(field, question, text)
         while True:
             code = await self._ask_hidden(f"{name}, {codes.length_text(field, text)}")
@@ -286,7 +287,7 @@ class TerminalPrompt(Prompt):
     def _warn(
         self, field: CodeField, typed: dict[str, bytearray], text: texts.Texts
     ) -> None:
-        """Say what speaks against a PIN before it is typed again, which takes it."""
+        """Write the warnings about a new PIN before the person types it again."""
         before = {name: code for name, code in typed.items() if name != field.name}
         chosen = [before.pop(name) for name in list(before) if name.startswith("new-")]
         said = codes.warnings(typed[field.name], text, others=chosen, codes=before)
@@ -296,10 +297,10 @@ class TerminalPrompt(Prompt):
             self._write(text("terminal.other"))
 
     async def _ask_hidden(self, name: str) -> bytearray:
-        """Ask for what doesn't show as it is typed. An empty answer cancels.
+        """Ask without echo. An empty answer cancels.
 
-        Where the question is taken back, somebody may be in the midst of typing: what
-        follows does not show either, until something else is asked or all is over.
+        If the question is withdrawn, the person may still be typing. The echo stays
+        off until the next question or the end.
         """
         self._hide_typing()
         self._write(self._texts("terminal.hidden"))
@@ -338,14 +339,14 @@ class TerminalPrompt(Prompt):
             raise UserCancelledError
 
     def _write(self, words: str, end: str = "\n") -> None:
-        """Write to standard error, and to the terminal where that is not the same."""
+        """Write to standard error, and to the terminal if that is another file."""
         print(words, end=end, file=sys.stderr, flush=True)
         if not sys.stderr.isatty():
             with suppress(OSError):  # a terminal that is open for reading only
                 os.write(self._terminal, (words + end).encode(errors="replace"))
 
     async def _ask(self, words: str) -> bytearray:
-        """Return the next line of the terminal, without its end."""
+        """Return the next line of the terminal, without its line end."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytearray] = loop.create_future()
         self._asking = answer
@@ -370,7 +371,7 @@ class TerminalPrompt(Prompt):
             self._asking = None
 
     def _hide_typing(self) -> None:
-        """Switch the terminal's echo off, and throw away what was typed before."""
+        """Switch the terminal's echo off, and discard earlier input."""
         now = termios.tcgetattr(self._terminal)
         if self._before is None:
             self._before = now
@@ -379,7 +380,7 @@ class TerminalPrompt(Prompt):
         termios.tcsetattr(self._terminal, termios.TCSAFLUSH, silent)
 
     def _show_typing(self) -> None:
-        """Switch the echo on again, and throw away what did not show."""
+        """Switch the echo on again, and discard input that was not echoed."""
         if self._before is not None:
             with suppress(termios.error):  # the terminal has gone
                 termios.tcsetattr(self._terminal, termios.TCSAFLUSH, self._before)

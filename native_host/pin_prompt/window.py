@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The PIN window, seen from the host: another process at the end of two pipes."""
+"""The host's side of the PIN window, which runs in a process of its own.
+
+The two processes exchange the lines of ``messages`` over two pipes.
+"""
 
 import asyncio
 import contextlib
@@ -47,14 +50,14 @@ __all__ = ["WindowPrompt"]
 
 Ts = TypeVarTuple("Ts")
 
-#: Seconds within which the window must be on the screen.
+#: Seconds until the window must be on the screen.
 _OPEN_WITHIN = 20.0
-#: Seconds that the window's process gets to end by itself, and again when told to.
+#: Seconds that the process gets to end after "close", and again after SIGTERM.
 _END_WITHIN = 0.12
 
 
 class WindowPrompt(Prompt):
-    """Takes over a process that ``spawn`` started, for one conversation."""
+    """Runs one conversation with a process that ``spawn`` started."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], *, open_within: float = _OPEN_WITHIN
@@ -85,12 +88,12 @@ class WindowPrompt(Prompt):
         progress: Progress | None = None,
     ) -> None:
         show = Show(step, problem, progress)
-        if not _is_negligible(self._shown, show):
+        if not _looks_same(self._shown, show):
             self._shown = show
             self._send(show)
 
     def show_caller_timeout(self) -> None:
-        if not self._stdin.closed:  # the program may be late by then
+        if not self._stdin.closed:  # the conversation may be over
             self._send(CallerTimedOut())
 
     def show_connections(self, count: int) -> None:
@@ -142,7 +145,7 @@ class WindowPrompt(Prompt):
         self._start()
         if not self._over.done():
             self._over.set_exception(PromptError("The PIN window has been closed."))
-            self._over.exception()  # nobody need be waiting for it
+            self._over.exception()  # retrieved, since perhaps nobody awaits it
         if not self._stdin.closed:
             self._send(Close())
             with contextlib.suppress(OSError):
@@ -163,7 +166,7 @@ class WindowPrompt(Prompt):
         if self._pump is not None:
             return
         self._loop = asyncio.get_running_loop()
-        #: Done when the person cancelled; failed when the process broke.
+        #: Done when the person cancels, failed when the process breaks.
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._ended = asyncio.Event()
         self._pump = threading.Thread(target=self._read, name="window", daemon=True)
@@ -178,13 +181,17 @@ class WindowPrompt(Prompt):
         except ValueError:
             raise PromptError("There is too much to be shown.") from None
         rest = memoryview(line)
-        # A broken pipe means that the process is gone, which the pump reports.
+        # A broken pipe means that the process has ended, which _read reports.
         with contextlib.suppress(OSError):
             while rest:
                 rest = rest[self._stdin.write(rest) :]
 
     async def _ask(self, request: WindowRequest, wanted: str) -> bytearray:
-        """Send a request and return its answer's content, where it has any."""
+        """Send a request, and return the content of its answer.
+
+        ``wanted`` is the kind of the answer. Raises ``UserCancelledError`` or
+        ``PromptError``.
+        """
         answer: asyncio.Future[bytearray] = self._loop.create_future()
         self._pending, self._wanted, self._shown = answer, wanted, None
         taken = False
@@ -203,9 +210,9 @@ class WindowPrompt(Prompt):
                 wipe(answer.result())
 
     def _read(self) -> None:
-        """Hand over line after line until the process ends (the pump's thread)."""
+        """Pass each line to the event loop until the process ends (on a thread)."""
         stdout = cast(io.FileIO, self._process.stdout)
-        # readinto, so that no copy of a PIN stays behind in a buffer of the library.
+        # readinto, so that no library buffer keeps a copy of a PIN.
         buffer = bytearray(MAX_ANSWER)
         filled = 0
         while count := stdout.readinto(memoryview(buffer)[filled:]):
@@ -226,7 +233,7 @@ class WindowPrompt(Prompt):
         self._call(self._fail, why)
 
     def _wait_for_exit(self) -> None:
-        """Wait for the process itself: a child of its own may still hold the pipe."""
+        """Wait for the process (on a thread): its children may hold the pipe longer."""
         self._process.wait()
         self._call(self._ended.set)
 
@@ -259,13 +266,13 @@ class WindowPrompt(Prompt):
     def _fail(self, message: str) -> None:
         if not self._over.done():
             self._over.set_exception(PromptError(message))
-            self._over.exception()  # nobody need be waiting for it
+            self._over.exception()  # retrieved, since perhaps nobody awaits it
         if self._process.returncode is None:
             self._process.kill()
 
 
-def _is_negligible(before: Show | None, now: Show) -> bool:
-    """Say whether nothing has changed but less than a hundredth of a bar's length.
+def _looks_same(before: Show | None, now: Show) -> bool:
+    """Return whether both look the same: the bar moved by less than a hundredth.
 
     A page sends documents in hundreds of pieces.
     """

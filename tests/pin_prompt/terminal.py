@@ -34,7 +34,7 @@ async def main(operation, origin, language, started, close_after, **asked):
         caller = asked.pop("caller", "")
         await prompt.open(replace(conversation, program=program, caller=caller))
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGUSR1, prompt.say_late)
+        loop.add_signal_handler(signal.SIGUSR1, prompt.show_caller_timeout)
         if started:
             await prompt.ask_started()
         prompt.show(Step.READING)

@@ -88,7 +88,7 @@ say(type='visible')
 assert opened['conversation']['program'] == 'Firefox'
 asked = hear()
 assert hear() == {'type': 'connections', 'count': 2}
-assert hear() == {'type': 'late'}
+assert hear() == {'type': 'caller-timed-out'}
 say(type='pin', number=asked['number'], digits='1234')
 """
     async with scripted(script + TO_THE_END) as (prompt, _):

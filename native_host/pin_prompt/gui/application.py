@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The window's process: from the host's lines to the window and back."""
+"""The window's process: reads requests from stdin, writes answers to stdout."""
 
 import os
 import sys
@@ -29,21 +29,20 @@ from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
 __all__ = ["follow_colour_scheme", "make_application", "run"]
 
-#: What Qt is told on Linux by the environment. Nothing here is drawn by the graphics
-#: card, and not looking for one saves time; only from the desktop's portal Qt learns
-#: whether the desktop is dark.
+#: Environment variables for Qt on Linux. The window does not use the graphics card, and
+#: not looking for one saves time. The portal is Qt's only source for a dark desktop.
 QT_ENVIRONMENT = {
     "QT_XCB_GL_INTEGRATION": "none",
     "QT_QPA_PLATFORMTHEME": "xdgdesktopportal",
 }
 #: Keys that move the cursor in a field.
 _MOVING = range(Qt.Key.Key_Home, Qt.Key.Key_PageDown + 1)
-#: Smallest size of text in points, where the desktop's own is smaller.
+#: Smallest text size in points, if the desktop's is smaller.
 _SMALLEST_TEXT = 11.0
 
 
 def make_application(text_scale: float = 1.0) -> QApplication:
-    """Return the application, with the desktop's colours and size of text."""
+    """Return the application with the desktop's colours and text size."""
     qInstallMessageHandler(_log)
     QGuiApplication.setDesktopFileName("fi.kortilla.host")
     application = _Application(["kortilla"])
@@ -63,10 +62,10 @@ def make_application(text_scale: float = 1.0) -> QApplication:
 
 
 def follow_colour_scheme(application: QApplication, scheme: Qt.ColorScheme) -> None:
-    """Be dark when the desktop is.
+    """Use a dark palette on a dark desktop.
 
-    GNOME says that it is dark and leaves the colours to each program; others set a
-    dark palette themselves, which stays, high contrast above all.
+    GNOME reports the dark scheme and leaves the palette to each program. Other desktops
+    set a dark or high-contrast palette, which stays.
     """
     own = dark_palette()
     if scheme is Qt.ColorScheme.Dark:
@@ -77,25 +76,25 @@ def follow_colour_scheme(application: QApplication, scheme: Qt.ColorScheme) -> N
 
 
 def run() -> NoReturn:
-    """Speak with the host over standard input and output until it is over."""
+    """Exchange lines with the host over stdin and stdout until the end."""
     disable_core_dumps()
     sys.excepthook = _report_exception
     lines = os.dup(1)
-    os.dup2(2, 1)  # what a library prints must not get between the lines
+    os.dup2(2, 1)  # output of a library must not get between the lines
     os.environ |= QT_ENVIRONMENT
     application = make_application()
     for name in QT_ENVIRONMENT:
-        del os.environ[name]  # not for the programs that documents open in
+        del os.environ[name]  # not for a document's viewer
 
     def send(line: bytearray) -> None:
         try:
             os.write(lines, line)
-        except OSError:  # the host is gone
+        except OSError:  # the host has ended
             end()
 
     def end() -> NoReturn:
         window.copies.delete()
-        os._exit(0)  # nothing to save, and taking Qt apart takes time
+        os._exit(0)  # nothing to save, and Qt's destructors take time
 
     window = PromptWindow(send, InputGuard())
     window.guard.changed.connect(_on_guard_changed)
@@ -109,24 +108,24 @@ def run() -> NoReturn:
 
 
 def _on_guard_changed(guarded: bool) -> None:
-    """Do so before a digit is taken, and after Qt has asked for the desktop's colours.
+    """Deny memory access before the first digit, but after Qt's first portal request.
 
-    The portal that it asks goes on answering a program that it has looked at once.
+    The portal continues to answer a program that it has inspected once.
     """
     if not guarded:
         deny_memory_access()
 
 
 class _Application(QApplication):
-    """Keeps the digits that are pressed from the accessibility bus.
+    """Keeps typed digits from the accessibility bus.
 
-    Qt reports each key that comes from outside on that bus, where any program of the
-    session can listen, and gives it to the window once that was answered. It reports
-    the keys that are left: screen readers have their commands there.
+    Qt reports each key press on that bus, where any program of the session can listen,
+    and delivers it to the window after the reply. All other keys are still reported,
+    since screen readers have commands on them.
     """
 
     def notify(self, receiver: QObject, event: QEvent) -> bool:
-        # A filter would be too late: Qt may put its own in front at any time.
+        # An event filter is not enough: Qt may install its own before it at any time.
         if isinstance(event, QKeyEvent) and event.spontaneous() and self._kept(event):
             copy = event.clone()
             taken = self.sendEvent(receiver, copy)
@@ -135,9 +134,9 @@ class _Application(QApplication):
         return super().notify(receiver, event)
 
     def _kept(self, event: QKeyEvent) -> bool:
-        """Say whether a key is not reported: digits, and what edits a field for them.
+        """Return whether a key is not reported: digits, and edits of a PIN field.
 
-        An edit that waits for the bus would come after digits which do not wait.
+        An edit that waited for the bus would arrive after digits that do not wait.
         """
         if event.text().isdigit():
             return True
@@ -146,7 +145,7 @@ class _Application(QApplication):
 
 
 class _Inbox(QObject):
-    """Reads the host's lines on a thread of its own."""
+    """Reads the host's lines on a thread."""
 
     received = Signal(bytes)
 
@@ -162,7 +161,7 @@ class _Inbox(QObject):
             if len(line) > MAX_REQUEST:
                 _refuse("A request is too long.")
             self.received.emit(line)
-        # The host is gone or done. Not by way of the event loop, which may be busy.
+        # The host has ended. Do not use the event loop, which may be busy.
         self._end()
 
 
@@ -181,7 +180,7 @@ def _refuse(why: str) -> NoReturn:
 def _report_exception(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
-    """Say where it broke, but not the error's text, which might hold what was typed."""
+    """Print where an error occurred, without its message, which may contain digits."""
     while trace and trace.tb_next:
         trace = trace.tb_next
     where = trace.tb_frame.f_code.co_qualname if trace else "?"
@@ -190,6 +189,6 @@ def _report_exception(
 
 
 def _log(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
-    # Qt can be told by the environment to log each key press: that is dropped.
+    # The environment can have Qt log each key press at these levels.
     if kind not in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg):
         print(f"PIN window: {message}", file=sys.stderr, flush=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One code to be typed on a page of several: its field, and for a new PIN two."""
+"""The entry of one code: a field, or two fields for a new PIN."""
 
 from collections.abc import Sequence
 
@@ -22,9 +22,9 @@ class CodeEntry(QWidget):
 
     #: Enter was pressed in a field.
     submitted = Signal(PinField)
-    #: A field did not take something; the key of the text that says why.
+    #: A field refused input; the key of the text that says why.
     refused = Signal(PinField, str)
-    #: Something was typed, or deleted.
+    #: Digits were typed or deleted.
     edited = Signal()
 
     def __init__(
@@ -48,20 +48,20 @@ class CodeEntry(QWidget):
 
     @property
     def digits(self) -> memoryview:
-        """What has been typed."""
+        """The typed digits."""
         return self.fields[0].digits
 
     def fault(self, field: PinField) -> str:
-        """Return what is wrong with what was typed into a field, if anything."""
+        """Return what is wrong with the digits of a field, or an empty string."""
         return codes.length_error(self.field, len(field.digits), self.text)
 
     def clear_digits(self) -> None:
-        """Forget what was typed."""
+        """Wipe the typed digits."""
         for field in self.fields:
             field.clear()
 
     def describe(self, field: PinField, words: str = "") -> None:
-        """Have a screen reader say, at a field, its length and what is wrong."""
+        """Set a field's accessible description: its length and an error."""
         field.setAccessibleDescription(f"{self._length}. {words}".strip())
 
     def _build(self) -> None:
@@ -70,7 +70,7 @@ class CodeEntry(QWidget):
     def add_field(
         self, words: str, name: str, column: int, *, beside: str = ""
     ) -> None:
-        """Add a field under its label, and beside it what there is to know."""
+        """Add a field under its label, with a hint beside it."""
         # Room for too many digits, so that the page can say that they are too many.
         longest = (
             max(self.field.lengths) if codes.is_new(self.field) else MAX_CODE_DIGITS
@@ -102,13 +102,13 @@ class CodeEntry(QWidget):
 
 
 class NewPinEntry(CodeEntry):
-    """A PIN that the person chooses: typed twice, with its rules beside it."""
+    """A new PIN: two fields, with the rules below them."""
 
     _others: Sequence["NewPinEntry"] = ()
     _codes: Sequence[CodeEntry] = ()
 
     def watch(self, entries: Sequence[CodeEntry]) -> None:
-        """Look after the rules, with the other entries of the page."""
+        """Check the rules against the other entries of the page too."""
         new = [entry for entry in entries if isinstance(entry, NewPinEntry)]
         self._others = [other for other in new if other is not self]
         self._codes = [entry for entry in entries if entry not in new]
@@ -123,7 +123,7 @@ class NewPinEntry(CodeEntry):
         return "" if field is not again or same else self.text("codes.differ")
 
     def update_rules(self) -> None:
-        """Tick off the rules that are kept by what has been typed."""
+        """Show which rules the typed digits keep."""
         first, again = (field.digits for field in self.fields)
         long_enough = len(first) in self.field.lengths
         self._rules[0].set_state(RuleState.KEPT if long_enough else RuleState.OPEN)
@@ -142,7 +142,7 @@ class NewPinEntry(CodeEntry):
 
     @property
     def warning(self) -> str:
-        """What speaks against this PIN, which may be taken all the same."""
+        """The warnings about this PIN, which is accepted nevertheless."""
         if self._rules[0].state is not RuleState.KEPT:
             return ""
         others = [other.digits for other in self._others]
@@ -155,7 +155,7 @@ class NewPinEntry(CodeEntry):
 
     @property
     def all_kept(self) -> bool:
-        """Whether there is nothing to say against what has been typed."""
+        """Whether the typed PIN keeps all rules."""
         rules = self._rules if self._others else self._rules[:3]
         return all(rule.state is RuleState.KEPT for rule in rules)
 

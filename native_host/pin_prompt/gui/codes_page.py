@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The pages for activating a card, changing a PIN and unlocking one."""
+"""The pages to activate a card, to change a PIN and to unblock a PIN."""
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QColor
@@ -7,26 +7,26 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.code_entry import CodeEntry, NewPinEntry
+from native_host.pin_prompt.gui.confirm_page import ConfirmPage
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.letter_drawing import LetterDrawing
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.pages import Page
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.widgets import Notice, em, label
-from native_host.pin_prompt.gui.wrapping_buttons import WrappingCheckBox
 from native_host.pin_prompt.model import CodesQuestion, Conversation
 from native_host.pin_prompt.texts import Texts, printable
 
 __all__ = ["ActivationOfferPage", "BaseCodesPage", "CodesPage", "PinPadCodesPage"]
 
-#: Milliseconds without a key after which a screen reader hears how the rules stand.
+#: Milliseconds without a key press before a screen reader announces the rules.
 _PAUSE = 900
 
 
 class ActivationOfferPage(Page):
-    """The card is not, or not wholly, activated: now, in this window?"""
+    """Offers to activate the card in this window."""
 
-    #: The person wants to.
+    #: The person accepts.
     answered = Signal()
 
     def __init__(
@@ -45,16 +45,12 @@ class ActivationOfferPage(Page):
         self.confirm = self.add_confirm_button(text("offer.yes"), self.answered.emit)
         self.announcement = f"{heading}. {body} {text('unproven')}"
 
-    def guard(self, active: bool) -> None:
+    def set_guarded(self, active: bool) -> None:
         self.confirm.setEnabled(not active)
 
 
-class BaseCodesPage(Page):
-    """What is needed, how far it has got, and what a wrong code costs on this card."""
-
-    #: The codes in the order of the fields, each in a ``bytearray`` that whoever takes
-    #: the list wipes; none when they are typed on the reader.
-    answered = Signal(object)
+class BaseCodesPage(ConfirmPage):
+    """Shows what is needed, what is done, and what a wrong code costs."""
 
     def __init__(
         self,
@@ -63,11 +59,8 @@ class BaseCodesPage(Page):
         question: CodesQuestion,
         guard: InputGuard,
     ) -> None:
-        super().__init__(conversation, text)
-        self.wants_attention = True
+        super().__init__(conversation, text, guard, "codes.confirm_first")
         self.question = question
-        self._guard = guard
-        self.last_try_box: WrappingCheckBox | None = None
         self.column.setSpacing(em(self, 0.4))
         holder = {"person.name": question.name, "person.satu": question.satu}
         said = (f"{text(key)}: {printable(value)}" for key, value in holder.items())
@@ -75,27 +68,14 @@ class BaseCodesPage(Page):
         self._news = " ".join(codes.status(question, text))
         self._add_news()
         self._add_about()
-        self.error_notice = Notice("")
-        self.error_notice.setVisible(False)
-
-    def guard(self, active: bool) -> None:
-        agreed = self.last_try_box is None or self.last_try_box.isChecked()
-        self.confirm.setEnabled(agreed and not active)
-
-    def show_error(self, words: str) -> None:
-        """Say at the end of the page, and aloud, why something was not taken."""
-        self.error_notice.label.setText(words)
-        self.error_notice.setVisible(True)
-        self.announce(words)
-        self.grown.emit(self.error_notice)
 
     def _add_about(self) -> None:
         by_itself = not self.conversation.origin
         said = codes.instructions(self.question, self.text, by_itself=by_itself)
         who = self.conversation.origin or self.text("own")
         spoken = [self.text("heading"), self._news, who, *said]
-        self._said = " ".join(spoken)
-        #: What is needed, and the field for it.
+        self.announcement = " ".join(spoken)
+        #: The instructions, and the field of the code that they name.
         self.needed = QVBoxLayout()
         self.needed.setSpacing(em(self, 0.4))
         for paragraph in said:
@@ -110,7 +90,7 @@ class BaseCodesPage(Page):
         self.column.addLayout(row)
 
     def _drawing(self, digits: int, colour: QColor) -> QVBoxLayout:
-        """Return the letter with the words under it."""
+        """Return the drawing of the letter with its caption."""
         letter = LetterDrawing(digits, colour, self.text)
         caption = label(self.text("letter.caption"), 0.8)
         caption.setFixedWidth(letter.sizeHint().width())
@@ -129,39 +109,11 @@ class BaseCodesPage(Page):
         if serious or question.repeated or question.pad_problem:
             self.status_notice = notice
         if question.tries_left == 1:
-            words = self.text(f"last_try.{question.at_risk}.confirm")
-            self.last_try_box = WrappingCheckBox(words)
-            self.last_try_box.toggled.connect(
-                lambda _on: self.guard(self._guard.active)
-            )
-            self.column.addWidget(self.last_try_box)
-
-    def _finish(self, words: str) -> None:
-        """Add what comes last, with these words on the button that agrees."""
-        self.column.addWidget(self.error_notice)
-        self.column.addStretch()
-        cancel = self.add_button(self.text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirm_button(words, self._submit)
-        self.initial_focus = self.last_try_box or self.initial_focus or cancel
-        self.announcement = self._said
-
-    def _submit(self) -> None:
-        if self._guard.active:
-            self._guard.restart()
-        elif self.last_try_box and not self.last_try_box.isChecked():
-            self.last_try_box.setFocus()
-            self.show_error(self.text("codes.confirm_first"))
-        else:
-            self._answer([])
-
-    def _answer(self, values: list[bytearray]) -> None:
-        self.setEnabled(False)  # a second Enter must not answer again
-        self.confirm.setEnabled(False)
-        self.answered.emit(values)
+            self.add_last_try_box(self.text(f"last_try.{question.at_risk}.confirm"))
 
 
 class PinPadCodesPage(BaseCodesPage):
-    """The codes are typed on the reader, so there are no fields."""
+    """A page without fields: the person types the codes on the reader."""
 
     def __init__(
         self,
@@ -175,12 +127,12 @@ class PinPadCodesPage(BaseCodesPage):
         self.column.addWidget(label(hint, bold=True))
         for rule in rules:
             self.column.addWidget(label(rule))
-        self._said = " ".join([self._said, hint, *rules])
-        self._finish(text("pin_pad.confirm"))
+        self.announcement = " ".join([self.announcement, hint, *rules])
+        self.add_end(text("pin_pad.confirm"))
 
 
 class CodesPage(BaseCodesPage):
-    """All codes on one page. Enter goes from field to field, and agrees in the last."""
+    """A page with all codes. Enter moves to the next field; the last one confirms."""
 
     def __init__(
         self,
@@ -202,7 +154,7 @@ class CodesPage(BaseCodesPage):
             room.addWidget(entry)
         self.needed.addStretch()
         self._new = [e for e in self.entries if isinstance(e, NewPinEntry)]
-        #: What a screen reader has heard of each new PIN.
+        #: The last announcement about each new PIN.
         self._announced = dict.fromkeys(self._new, "")
         self.pause = QTimer(self, singleShot=True, interval=_PAUSE)
         self.pause.timeout.connect(self._announce_rules)
@@ -210,11 +162,11 @@ class CodesPage(BaseCodesPage):
             new.watch(self.entries)
         self.fields = [field for entry in self.entries for field in entry.fields]
         self.initial_focus = self.fields[0]
-        self._said = f"{self._said} {self.entries[0].name}"
-        self._finish(text("confirm"))
+        self.announcement = f"{self.announcement} {self.entries[0].name}"
+        self.add_end(text("confirm"))
 
     def clear_digits(self) -> None:
-        """Forget all that was typed."""
+        """Wipe all typed digits."""
         for entry in self.entries:
             entry.clear_digits()
 
@@ -222,25 +174,25 @@ class CodesPage(BaseCodesPage):
         return next(entry for entry in self.entries if field in entry.fields)
 
     def _on_submitted(self, field: PinField) -> None:
-        """Go on to the next field, or agree, where nothing is wrong with this one."""
+        """Move to the next field or confirm, if this field has no error."""
         if self._guard.active:
             self._guard.restart()
         elif not self._rejects(field):
             index = self.fields.index(field) + 1
             if index == len(self.fields):
-                self._submit()
+                self.submit()
             else:
                 self.error_notice.setVisible(False)
                 self.fields[index].setFocus()
                 self.grown.emit(self.fields[index])
 
     def _rejects(self, field: PinField) -> bool:
-        """Say what is wrong with a field, if anything, and have it typed again."""
+        """Return whether a field has an error; if so, show it and wipe the entry."""
         entry = self._entry_of(field)
         words = entry.fault(field)
         if not words:
             return False
-        # Half a code must not become a whole one with what is typed next.
+        # Half a code and the next digits must not make a whole code.
         entry.clear_digits()
         again = entry.fields[0]
         again.setFocus()
@@ -272,21 +224,20 @@ class CodesPage(BaseCodesPage):
             self.grown.emit(here)
 
     def _announce_rules(self) -> None:
-        """Have a screen reader say, when it is free, what is new about the rules."""
+        """Announce politely what has changed about the rules."""
         for new in self._new:
             words = self.text("codes.all_kept") if new.all_kept else new.warning
             if words and words != self._announced[new]:
                 self.announce(f"{new.name}: {words}", politely=True)
             self._announced[new] = words
 
-    def _submit(self) -> None:
-        ticked = self.last_try_box is None or self.last_try_box.isChecked()
-        if ticked and not self._guard.active:
-            if any(self._rejects(field) for field in self.fields):
-                return
-            values = [entry.fields[0].take() for entry in self.entries]
-            self.clear_digits()
-            self.pause.stop()
-            self._answer(values)
-        else:
-            super()._submit()
+    def submit(self) -> None:
+        ready = self.last_try_confirmed and not self._guard.active
+        if not (ready and any(self._rejects(field) for field in self.fields)):
+            super().submit()
+
+    def answer(self) -> None:
+        values = [entry.fields[0].take() for entry in self.entries]
+        self.clear_digits()
+        self.pause.stop()
+        self.send(values)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is to be signed, one after the other, each to be looked at."""
+"""The list of the documents to sign, each with a button to view it."""
 
 from collections.abc import Callable, Sequence
 
@@ -39,14 +39,14 @@ from native_host.pin_prompt.texts import Texts
 
 __all__ = ["DocumentList"]
 
-#: Heights in ems that the list wants at most, and takes at least.
+#: Largest preferred and smallest height of the list, in ems.
 _MOST, _LEAST = 20, 5.5
 
 
 class DocumentList(QScrollArea):
-    """A list that scrolls by itself, by mouse and by keys."""
+    """A scroll area with one card per document; it takes the focus for scrolling."""
 
-    #: The person wants to see a document; its index.
+    #: The person wants to view a document; its index.
     opened = Signal(int)
 
     def __init__(self, documents: Sequence[Document], text: Texts) -> None:
@@ -92,7 +92,7 @@ class DocumentList(QScrollArea):
             painter.drawRect(self.viewport().rect().adjusted(0, 0, -1, -1))
 
     def reveal(self, index: int) -> None:
-        """Bring a document into view."""
+        """Scroll to a document."""
         self._show(self.cards[index])
 
     def _show(self, part: QWidget) -> None:
@@ -108,15 +108,15 @@ class DocumentList(QScrollArea):
 
 
 class _Inside(QWidget):
-    """What the list scrolls over."""
+    """The content of the scroll area."""
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        # Qt's own hint would be the height at the smallest width.
+        # Qt's default hint is the height at the smallest width.
         return QSize(em(self, 12), 0)
 
 
 class _Card(QFrame):
-    """One document: its name, what it is, its hash, and a way to see it."""
+    """One document: its name, kind, hash, and a button to view it."""
 
     def __init__(
         self,
@@ -152,7 +152,7 @@ class _Card(QFrame):
             named = text("document.open_this", name=escape_name(document.name))
             self.button.setAccessibleName(named)
             row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
-        # After the button, as Tab goes in the order in which things are made.
+        # After the button: the Tab order is the order of creation.
         self.digest = _Digest(digest, focused)
         column.addWidget(self.digest)
 
@@ -166,7 +166,7 @@ class _Card(QFrame):
 
 
 class _Open(QPushButton):
-    """The button that shows a document; comes into view with the focus."""
+    """The button that shows a document. The list scrolls to it on focus."""
 
     def __init__(self, words: str, focused: Callable[[QWidget], None]) -> None:
         super().__init__(words)
@@ -180,7 +180,7 @@ class _Open(QPushButton):
 
 
 class _Digest(QLabel):
-    """A hash that can be read group by group, selected and copied."""
+    """A hash in groups, which the person can select and copy."""
 
     def __init__(self, words: str, focused: Callable[[QWidget], None]) -> None:
         super().__init__(words)
@@ -206,7 +206,7 @@ class _Digest(QLabel):
 
 
 class _Wrapping(QLabel):
-    """A text that is shown whole whatever it is: it may break within a word."""
+    """A label that wraps within a word too, so that any text is shown whole."""
 
     def __init__(self, words: str, *, bold: bool = False) -> None:
         super().__init__(words)
@@ -232,7 +232,7 @@ class _Wrapping(QLabel):
         self.lay_out(self.width()).draw(painter, QPointF(0, 0))
 
     def lay_out(self, width: int) -> QTextLayout:
-        """Return the lines as they are drawn at a width in pixels."""
+        """Return the text layout for a width in pixels."""
         layout = QTextLayout(self.text(), self.font())
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)

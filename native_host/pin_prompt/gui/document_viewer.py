@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Looking at a document before signing it: the bytes that were hashed, nothing else."""
+"""Shows a document before it is signed: exactly the bytes that were hashed."""
 
 import os
 import re
@@ -28,20 +28,20 @@ from native_host.pin_prompt.texts import Texts
 
 __all__ = ["DocumentPage", "PrivateCopies"]
 
-#: Bytes of a text that are shown; more would be slow to lay out.
+#: Most bytes of a text that are shown. The layout of more would be slow.
 _MOST_TEXT = 500_000
-#: What is broken in two, at a space where there is one: Qt takes minutes to wrap a line
-#: of some hundred thousand characters.
+#: Long lines are split, at a space if there is one. Qt takes minutes to wrap a line of
+#: some hundred thousand characters.
 _LONG_LINE = re.compile("([^\n]{1000,2000} |[^\n]{2000})(?=[^\n])")
-#: What is behind the transparent parts of a picture, with white between.
+#: The pattern behind transparent parts of an image, on white.
 _CHECKS = QColor("#8a8a8a")
 _IMAGES = (DocumentKind.PNG, DocumentKind.JPEG)
 
 
 class DocumentPage(Page):
-    """One document, with a way back. ``data`` is None when it may not be shown."""
+    """One document and a back button. ``data`` is None for one that has changed."""
 
-    #: The person has seen enough.
+    #: The person wants to go back.
     left = Signal()
 
     def __init__(
@@ -56,7 +56,7 @@ class DocumentPage(Page):
         self.name = escape_name(document.name) or text("document.unnamed")
         heading = label(self.name, 1.1, bold=True)
         self.column.addWidget(heading)
-        self._said = [self.name]
+        self._announced_parts = [self.name]
         self._decoding: ImageDecoder | None = None
         if data is None:
             self._note(text("view.changed"), serious=True)
@@ -68,11 +68,11 @@ class DocumentPage(Page):
             self._note(text("document.not_shown"))
         back = self.add_button(text("view.back"), self.left.emit)
         self.initial_focus = self.initial_focus or back
-        self.announcement = " ".join(self._said)
+        self.announcement = " ".join(self._announced_parts)
 
     @property
     def opening(self) -> bool:
-        """Whether the document is still on its way."""
+        """Whether the document is still being decoded."""
         return self._decoding is not None
 
     def end(self) -> None:
@@ -80,11 +80,11 @@ class DocumentPage(Page):
             self._decoding.stop()
 
     def wanted_height(self, width: int) -> int:
-        # As much as the screen lets it have.
+        # As much as the screen allows.
         return max(super().wanted_height(width), em(self, 100))
 
     def _note(self, words: str, *, serious: bool = False) -> None:
-        self._said.append(words)
+        self._announced_parts.append(words)
         self.column.addWidget(Notice(words, serious=serious))
 
     def _add_text(self, data: bytes) -> None:
@@ -111,7 +111,7 @@ class DocumentPage(Page):
 
     def _open_image(self, data: bytes, kind: DocumentKind) -> None:
         words = self.text("view.image_opening")
-        self._said.append(words)
+        self._announced_parts.append(words)
         self._place = label(words)
         self.column.addWidget(self._place)
         self.column.addStretch()
@@ -136,7 +136,7 @@ class DocumentPage(Page):
 
 
 class _ImageView(QWidget):
-    """A picture that is as wide as the window lets it, but no wider than it is."""
+    """An image, scaled down to the window's width but never scaled up."""
 
     def __init__(self, picture: QImage) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ class _ImageView(QWidget):
         width = self._width(self.width())
         place = QRect(0, 0, width, self.heightForWidth(width))
         if self._picture.hasAlphaChannel():
-            # No colour on a transparent ground is to hide here and show elsewhere.
+            # No colour must vanish here that shows on another background.
             painter.fillRect(place, Qt.GlobalColor.white)
             painter.fillRect(place, QBrush(_CHECKS, Qt.BrushStyle.Dense4Pattern))
         painter.drawImage(place, self._picture)
@@ -171,26 +171,26 @@ class _ImageView(QWidget):
 
 
 class PrivateCopies:
-    """Copies for the system's viewer, which nobody else can read or change.
+    """Copies for the system's PDF viewer, which other users cannot read or change.
 
-    They lie beside the host's own copies, which the host deletes with everything in
-    their folder, should this process end without a word.
+    They are in the folder of the host's own copies. The host deletes that folder, also
+    when this process crashes.
     """
 
     def __init__(self) -> None:
         self._folder: Path | None = None
 
     def open(self, data: bytes, number: int, near: str) -> bool:
-        """Have the system show a PDF; say whether there is a program that does.
+        """Open a PDF in the system's viewer; return whether there is one.
 
-        ``number`` counts the documents from 1; ``near`` is the host's copy.
+        ``number`` counts the documents from 1, ``near`` is the host's copy.
         """
         try:
             if self._folder is None:
                 self._folder = Path(mkdtemp(prefix="shown-", dir=Path(near).parent))
             path = self._folder / f"document-{number}.pdf"
-            # Anew each time: a full disk may have cut the last one short, and a viewer
-            # may have saved another over it.
+            # A new copy each time: a full disk may have truncated the last one, and a
+            # viewer may have overwritten it.
             path.unlink(missing_ok=True)
             path.touch(0o600, exist_ok=False)
             path.write_bytes(data)
@@ -200,7 +200,7 @@ class PrivateCopies:
         return QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(path)))
 
     def delete(self) -> None:
-        """Delete them. May be called twice."""
+        """Delete the copies. May be called twice."""
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None

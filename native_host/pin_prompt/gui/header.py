@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What stays in view above the page: the mark, the coloured band and who asks."""
+"""The part above the page: the mock card's mark, the band and the requester."""
 
 from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
@@ -23,9 +23,10 @@ __all__ = ["Header", "make_requester"]
 
 
 class Header(QVBoxLayout):
-    """The window's upper part, in the dress of an operation.
+    """The window's upper part, in the style of an operation.
 
-    ``gap`` is the room around the site, in pixels.
+    It stays in view when the page scrolls. ``gap`` is the margin around the site, in
+    pixels.
     """
 
     def __init__(self, gap: int) -> None:
@@ -38,15 +39,15 @@ class Header(QVBoxLayout):
 
     @property
     def has_site(self) -> bool:
-        """Whether it says who asks, or the page has to."""
+        """Whether the header names the requester. If not, the page must."""
         return self._site is not None
 
     def set_operation(
         self, conversation: Conversation, text: Texts, room: float, width: int
     ) -> None:
-        """Put up the band and the site of an operation in place of any before.
+        """Show the band and the requester of an operation.
 
-        ``room`` is the height in pixels that the site may have at ``width``.
+        ``room`` is the most height in pixels for the requester at ``width``.
         """
         for old in (self._band, self._site):
             if old is not None:
@@ -57,8 +58,8 @@ class Header(QVBoxLayout):
             OPERATION_STYLES[conversation.operation], text("heading")
         )
         self.addWidget(self._band)
-        # However far a page is scrolled, the site stays in view; unless its name is so
-        # long that it would leave no room for anything else.
+        # The site is not in the header if its name is so long that little room would
+        # be left for the page.
         site = make_requester(conversation, text, self._gap)
         named = bool(conversation.origin or conversation.caller) or "asks" in text
         self._site = site if named and height_at(site, width) < room else None
@@ -66,25 +67,25 @@ class Header(QVBoxLayout):
             self.addWidget(self._site)
 
     def show_mock_card_mark(self, text: Texts) -> None:
-        """Say that it is a test card, from now on to the end."""
+        """Show the mock card's mark until the window closes."""
         if self._mark is None:
             explained = text("mark.test_card.explained")
             self._mark = MockCardMark(text("mark.test_card"), explained)
             self.insertWidget(0, self._mark)
 
     def height_at(self, width: int, *, band: bool) -> int:
-        """Return its height in pixels at a width, with the band or without."""
+        """Return the height in pixels at a width, with or without the band."""
         parts = [self._mark, self._band if band else None, self._site]
         return sum(height_at(part, width) for part in parts if part)
 
     def show_band(self, visible: bool) -> None:
-        """Show the band, or leave its room to the page."""
+        """Show the band, or leave its place to the page."""
         if self._band:
             self._band.setVisible(visible)
 
 
 def make_requester(conversation: Conversation, text: Texts, gap: int) -> QWidget:
-    """Return the frame that names the site or program, or words that no page asks."""
+    """Return a widget that names the requesting site or program, or that none asks."""
     holder = QWidget()
     layout = QVBoxLayout(holder)
     layout.setContentsMargins(gap, gap, gap, round(gap * 0.3))
@@ -106,7 +107,7 @@ def _program_frame(text: Texts) -> QFrame:
 
 
 def _caller_frame(conversation: Conversation, text: Texts) -> QFrame:
-    """Return the warning that no browser asks, with the name of what does."""
+    """Return the warning that a program asks that is no known browser."""
     return _frame(
         Notice(text("caller.asks"), serious=True),
         _name(text.caller(conversation)),
@@ -126,5 +127,5 @@ def _frame(*parts: QWidget) -> QFrame:
 
 
 def _name(program: str) -> SiteLabel:
-    # As a site is shown, so that a long name without a space wraps too.
+    # A site label, so that a long name without spaces wraps too.
     return SiteLabel(SiteName(program, 0, len(program), None))

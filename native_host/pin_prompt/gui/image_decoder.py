@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A picture, decoded by another process than the one in which the PIN is typed.
+"""Has an image decoded in another process than the one in which the PIN is typed.
 
-Nothing here understands a picture's format: pixels of a known number come back.
+No code here parses an image format. The other process runs
+``native_host.pin_prompt.decode`` and returns pixels, whose number is checked.
 """
 
 import sys
@@ -21,32 +22,32 @@ from native_host.pin_prompt.decode import HEAD, MOST_PIXELS
 
 __all__ = ["ImageDecoder"]
 
-#: What decodes; the picture's format is its argument.
+#: The decoder. Its argument is the image's format.
 _PROGRAM = [sys.executable, "-I", "-m", "native_host.pin_prompt.decode"]
-#: Milliseconds after which nobody waits for a picture any longer. The decoder's own
-#: limit counts its processor time, and is less.
+#: Milliseconds until the decoder is killed. The decoder's own limit is less, and counts
+#: processor time.
 _WITHIN = 30_000
 _MOST_BYTES = HEAD.size + 4 * MOST_PIXELS
 
 
 class ImageDecoder(QObject):
-    """One picture on its way. Says once how it went, unless it is stopped before.
+    """Decodes one image. Emits one signal, unless it is stopped before.
 
-    The first signal comes when the event loop runs again.
+    The signal comes from the event loop, never from the constructor.
     """
 
-    #: The picture.
+    #: The decoded image.
     done = Signal(QImage)
-    #: There is none: it is faulty, too large, or takes too long.
+    #: The image is faulty, too large, or took too long.
     failed = Signal()
 
     def __init__(self, data: bytes, form: str) -> None:
-        # Not a page's child: a page that goes away waits for no process.
+        # Not a child of the page, whose deletion would wait for the process.
         super().__init__(QCoreApplication.instance())
         self._process = QProcess(self)
         self._process.setProgram(_PROGRAM[0])
         self._process.setArguments([*_PROGRAM[1:], form])
-        # Neither the session's variables nor its files.
+        # The decoder inherits no environment variables and no open files.
         self._process.setProcessEnvironment(QProcessEnvironment())
         self._process.setStandardErrorFile(QProcess.nullDevice())
         if sys.platform != "win32":
@@ -66,7 +67,7 @@ class ImageDecoder(QObject):
         clock.start(_WITHIN)
 
     def stop(self) -> None:
-        """End it without a word."""
+        """Kill the decoder; emit no signal."""
         self.blockSignals(True)
         self._process.kill()
 
@@ -91,7 +92,7 @@ class ImageDecoder(QObject):
 
 
 def _picture(answer: bytes) -> QImage | None:
-    """Return the picture that a decoder answered, or None where it does not fit."""
+    """Return the image in a decoder's output, or None if the output is malformed."""
     if len(answer) < HEAD.size:
         return None
     width, height = HEAD.unpack_from(answer)

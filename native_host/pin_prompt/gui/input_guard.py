@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""Keeps what was meant for another program out of a window that has just come up."""
+"""Ignores key presses and clicks right after a page appears.
+
+The person may have meant them for another window.
+"""
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 __all__ = ["GUARD_MILLISECONDS", "InputGuard"]
 
-#: How long a page takes neither keys nor confirmation after it has come up.
+#: Milliseconds after its appearance in which a page ignores input.
 GUARD_MILLISECONDS = 500
 
 
 class InputGuard(QObject):
-    """Stands in the way for a while, and for longer while somebody is still typing."""
+    """Is active for a while after a restart. A key press restarts it."""
 
-    #: Says whether the guard stands in the way now.
+    #: Whether the guard is active now.
     changed = Signal(bool)
 
     def __init__(self, milliseconds: int = GUARD_MILLISECONDS) -> None:
@@ -22,15 +25,15 @@ class InputGuard(QObject):
 
     @property
     def active(self) -> bool:
-        """Whether the guard stands in the way."""
+        """Whether input is ignored."""
         return self._timer.isActive()
 
     def restart(self) -> None:
-        """Stand in the way from now on: a page came up, or a key was swallowed."""
+        """Ignore input from now on: a page appeared, or a key press was ignored."""
         self._timer.start()
         self.changed.emit(True)
 
     def end(self) -> None:
-        """Let keys and confirmation through."""
+        """Accept input."""
         self._timer.stop()
         self.changed.emit(False)

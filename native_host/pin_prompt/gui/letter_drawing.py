@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A drawing of the letter, to show what kind of code is looked for in it."""
+"""A drawing of the letter that shows where the activation code is.
+
+Painted and not an SVG file, since it shows as many dots as the code has digits.
+"""
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
@@ -11,7 +14,7 @@ from native_host.pin_prompt.texts import Texts
 
 __all__ = ["LetterDrawing"]
 
-#: Lines of writing on the letter: where each begins, its height, and its length.
+#: The lines of writing on the letter: start, height and length.
 _WRITING = (
     *((8, 7, 26), (8, 11, 20)),
     *((8, 19, 76), (8, 23, 84), (8, 27, 62)),
@@ -20,9 +23,9 @@ _WRITING = (
 
 
 class LetterDrawing(QLabel):
-    """A letter of our own drawing with the code's place framed and named.
+    """A schematic letter with a frame around the code.
 
-    What the authority's letter looks like is not published, so nothing is copied.
+    The layout of the authority's letter is not published, so nothing is copied.
     """
 
     def __init__(self, digits: int, colour: QColor, text: Texts) -> None:

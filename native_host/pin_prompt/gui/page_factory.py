@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""From what the host asks to a page, and from what the person does there to an answer.
+"""Creates the page for a request of the host, and connects it to its answer.
 
-All but the page for a PIN, from which documents are looked at.
+The window creates the page for a PIN itself, since documents are opened from it.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ def create_page(
     guard: InputGuard,
     send_answer: Callable[..., None],
 ) -> Page:
-    """Return the page for a request. ``send_answer`` sends the fields of an answer."""
+    """Return the page for a request. ``send_answer`` takes the fields of an answer."""
     if isinstance(request, Show):
         return StepPage(
             conversation, text, request.step, request.problem, request.progress

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the page is scrolled in."""
+"""The scroll area around the page."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QAbstractSlider, QScrollArea
 
 __all__ = ["SCROLL_ACTIONS", "PageScrollArea"]
 
-#: What the keys that scroll do.
+#: The action of each key that scrolls.
 SCROLL_ACTIONS: Mapping[int, QAbstractSlider.SliderAction] = {
     Qt.Key.Key_PageUp: QAbstractSlider.SliderAction.SliderPageStepSub,
     Qt.Key.Key_PageDown: QAbstractSlider.SliderAction.SliderPageStepAdd,
@@ -17,7 +17,7 @@ SCROLL_ACTIONS: Mapping[int, QAbstractSlider.SliderAction] = {
 
 
 class PageScrollArea(QScrollArea):
-    """Scrolls the page, but leaves it to the window what the keys scroll."""
+    """Ignores the keys that scroll: the window decides what they scroll."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() in SCROLL_ACTIONS:

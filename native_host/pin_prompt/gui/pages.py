@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The pages of the window: what each says, what it asks, and its buttons."""
+"""The pages of the window, except those on which the person types."""
 
 from collections.abc import Callable, Sequence
 
@@ -42,9 +42,9 @@ __all__ = [
 
 _MORE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
 _AT_WORK = (Step.RECEIVING, Step.READING, Step.SIGNING)
-#: After these there is nothing left but to close the window.
+#: After these steps, the person can only close the window.
 FINAL_STEPS = (Step.EXPIRED, Step.FAILED, Step.DONE, Step.READY)
-#: What putting the card in again does not mend: no picture invites to do so.
+#: Problems that inserting the card again does not solve. Their page has no picture.
 _ELSEWHERE = (
     "PIN_BLOCKED",
     "PUK_BLOCKED",
@@ -59,11 +59,11 @@ _ELSEWHERE = (
 
 
 class Page(QWidget):
-    """One page: what there is to say, and buttons for the footer."""
+    """One page of the window, with buttons for the window's footer."""
 
-    #: The person wants out.
+    #: The person cancels.
     cancelled = Signal()
-    #: The page needs more room than before; the widget that must be seen.
+    #: The page has become higher; the widget that must be visible.
     grown = Signal(QWidget)
 
     def __init__(self, conversation: Conversation, text: Texts) -> None:
@@ -72,20 +72,20 @@ class Page(QWidget):
         self.conversation = conversation
         self.buttons: list[QPushButton] = []
         self.initial_focus: QWidget | None = None
-        #: Whether the person's answer is waited for: the desktop is to point it out.
+        #: Whether the desktop is to draw attention to the page.
         self.wants_attention = False
-        #: What happened, to be seen with the focus, as much of it as there is room for.
+        #: The notice about what happened, to be visible together with the focus.
         self.status_notice: QWidget | None = None
-        #: What a screen reader says when the page comes up.
+        #: What a screen reader announces when the page appears.
         self.announcement = ""
-        #: Whether the person has still to do something before the program can go on.
+        #: Whether the program waits for the person.
         self.awaits_person = True
-        #: Whether a signature is asked for here, or made.
+        #: Whether the page asks for a signature, or shows that it is being made.
         self.concerns_signature = False
-        #: Which row says what is new about the program that waits.
+        #: The row for notices about the calling program.
         self._late_at = 0
         self._connections: Notice | None = None
-        #: What the keys scroll where the page itself fits.
+        #: What the keys scroll if the page itself fits.
         self.scrolled: QAbstractScrollArea | None = None
         self.rows = QVBoxLayout(self)
         self.rows.setContentsMargins(0, 0, 0, 0)
@@ -96,23 +96,23 @@ class Page(QWidget):
         self.column.setContentsMargins(side, em(self, 0.5), side, side)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        # The height follows from the width. Qt's own hint would be the height at the
-        # smallest width, and would have a window scroll that has room enough.
+        # The height depends on the width. Qt's default hint is the height at the
+        # smallest width, with which a page scrolls though there is room.
         return QSize(em(self, 12), 0)
 
     def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
         return True
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        # What can scroll by itself gives way before the whole page is scrolled.
+        # An inner scroll area shrinks before the whole page scrolls.
         return self.rows.totalMinimumHeightForWidth(width)
 
     def wanted_height(self, width: int) -> int:
-        """Return the height in pixels at which all there is can be seen."""
+        """Return the height in pixels at which everything is visible."""
         return self.rows.totalHeightForWidth(width)
 
     def add_person(self, name: str, satu: str) -> None:
-        """Say whose card it is."""
+        """Show the holder of the card."""
         form = QFormLayout()
         form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.setHorizontalSpacing(em(self, 1.0))
@@ -131,7 +131,7 @@ class Page(QWidget):
     def add_confirm_button(
         self, words: str, pressed: Callable[[], None]
     ) -> QPushButton:
-        """Add the button that agrees, in the operation's colour."""
+        """Add the confirm button, in the operation's colour."""
         style = OPERATION_STYLES[self.conversation.operation]
         return self._add(ConfirmButton(words, style), pressed)
 
@@ -145,13 +145,13 @@ class Page(QWidget):
         return button
 
     def show_caller_timeout(self, words: str) -> None:
-        """Say that the calling program waits no longer. All else stays as it is."""
+        """Show that the calling program has stopped waiting."""
         late = Notice(words)
         self.column.insertWidget(self._late_at, late)
         self.status_notice = self.status_notice or late
 
     def show_connections(self, words: str) -> None:
-        """Say for how many connections the PIN is; nothing where it is for one."""
+        """Show for how many connections the PIN is. No ``words`` hide the notice."""
         if self._connections is None:
             self._connections = Notice(words)
             self.column.insertWidget(self._late_at, self._connections)
@@ -160,23 +160,23 @@ class Page(QWidget):
         self._connections.setVisible(bool(words))
 
     def announce(self, words: str, *, politely: bool = False) -> None:
-        """Have a screen reader speak, at once or when it has said the rest."""
+        """Have a screen reader speak, at once or after its other announcements."""
         event = QAccessibleAnnouncementEvent(self, words)
         how = QAccessible.AnnouncementPoliteness
         event.setPoliteness(how.Polite if politely else how.Assertive)
         QAccessible.updateAccessibility(event)
 
-    def guard(self, active: bool) -> None:
-        """Hear whether the guard stands in the way of agreeing."""
+    def set_guarded(self, active: bool) -> None:
+        """Follow the input guard: while it is active, nothing can be confirmed."""
 
     def end(self) -> None:
-        """Hear that another page takes the place of this one."""
+        """Clean up: another page replaces this one."""
 
 
 class StartedPage(Page):
-    """Did you start this? Nothing has been read from the card yet."""
+    """Asks "Did you start this?", before anything is read from the card."""
 
-    #: The person did.
+    #: The person started it.
     answered = Signal()
 
     def __init__(self, conversation: Conversation, text: Texts) -> None:
@@ -193,12 +193,12 @@ class StartedPage(Page):
         )
         self.announcement = f"{heading} {conversation.origin} {body}"
 
-    def guard(self, active: bool) -> None:
+    def set_guarded(self, active: bool) -> None:
         self.confirm.setEnabled(not active)
 
 
 class StepPage(Page):
-    """What is going on, or what stands in the way and what to do about it."""
+    """Shows a step, or a problem and its solution."""
 
     def __init__(
         self,
@@ -229,7 +229,7 @@ class StepPage(Page):
         self.announcement = f"{self.heading_text}. {body}"
 
     def set_progress(self, progress: Progress) -> None:
-        """Show how far it has got. A screen reader is told when it asks."""
+        """Move the progress bar. A screen reader reads it on demand."""
         if self._bar is None:
             return
         step, _ = self.shown
@@ -243,7 +243,7 @@ class StepPage(Page):
         row.setSpacing(em(self, 1.0))
         elsewhere = problem is not None and problem.code in _ELSEWHERE
         style = OPERATION_STYLES[self.conversation.operation]
-        # Nothing is to be done with the card any more, or not here.
+        # In these steps, nothing is to be done with the card.
         without = (Step.EXPIRED, Step.FAILED, Step.RECEIVING)
         if step not in without and not elsewhere:
             row.addWidget(StepPicture(step, style.colour), 0, _MORE)
@@ -269,7 +269,7 @@ class StepPage(Page):
 
 
 class ConsentPage(Page):
-    """Consent where no PIN is needed."""
+    """Asks for consent without a PIN."""
 
     #: The person agrees.
     answered = Signal()
@@ -287,14 +287,14 @@ class ConsentPage(Page):
         self.confirm = self.add_confirm_button(text("confirm"), self.answered.emit)
         self.announcement = f"{conversation.origin} {consent}"
 
-    def guard(self, active: bool) -> None:
+    def set_guarded(self, active: bool) -> None:
         self.confirm.setEnabled(not active)
 
 
 class CardChoicePage(Page):
-    """Which of several cards? None is chosen before the person chooses."""
+    """Asks which of several cards to use. No card is preselected."""
 
-    #: The index of the card.
+    #: The index of the chosen card.
     answered = Signal(int)
 
     def __init__(
@@ -312,18 +312,20 @@ class CardChoicePage(Page):
             button = WrappingRadioButton(f"{name}, {satu}\n{reader}")
             self.group.addButton(button, index)
             self.column.addWidget(button)
-        self.group.idToggled.connect(lambda _index, _on: self.guard(self._guarded))
+        self.group.idToggled.connect(
+            lambda _index, _on: self.set_guarded(self._guarded)
+        )
         self.column.addStretch()
         self.initial_focus = self.group.button(0)
         self.add_button(text("cancel"), self.cancelled.emit)
         self.confirm = self.add_confirm_button(text("choose.confirm"), self._answer)
         self.announcement = f"{heading}. {body}"
 
-    def guard(self, active: bool) -> None:
+    def set_guarded(self, active: bool) -> None:
         self._guarded = active
         self.confirm.setEnabled(self.group.checkedId() >= 0 and not active)
 
     def _answer(self) -> None:
-        self.setEnabled(False)  # a second press must not answer again
+        self.setEnabled(False)  # a second click must not answer again
         self.confirm.setEnabled(False)
         self.answered.emit(self.group.checkedId())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The field that a PIN is typed into."""
+"""The fields into which PINs are typed."""
 
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import (
@@ -20,8 +20,8 @@ from native_host.pin_prompt.gui.widgets import draw_focus, em
 
 __all__ = ["PinField", "SignatureField"]
 
-#: What Qt has for each digit. Qt tells every program of the session what a field holds
-#: and what is deleted from it, on the accessibility bus, a password field's too.
+#: Qt's text has this character for each digit. On the accessibility bus, Qt reports the
+#: content of each field to every program of the session, also of a password field.
 _BULLET = "•"
 _DIGITS = "0123456789"
 _CLIPBOARD = (
@@ -32,18 +32,18 @@ _CLIPBOARD = (
 
 
 class PinField(QLineEdit):
-    """Takes digits from the keyboard and nothing else.
+    """A line edit that accepts only digits, and only from the keyboard.
 
-    Qt holds a bullet for each digit, and edits the bullets. The digits follow: at the
-    same places, in a buffer that never grows, so that no copy is left in memory.
+    Qt holds and edits a bullet for each digit. The digits are at the same positions in
+    a buffer of fixed size, so that no copy stays in memory.
 
-    While the guard is up it takes nothing, and forgets what it had: half a PIN that is
-    taken for a whole one costs a try.
+    While the guard is active, the field refuses input and wipes its digits: half a PIN
+    that is sent as a whole one costs a try.
     """
 
     #: Enter was pressed.
     submitted = Signal()
-    #: Something was not taken; the key of the text that says why.
+    #: Input was refused; the key of the text that says why.
     refused = Signal(str)
     #: The digits have changed.
     changed = Signal()
@@ -55,7 +55,7 @@ class PinField(QLineEdit):
         self._guard = guard
         self._buffer = bytearray(max_length)
         self._count = 0
-        #: The digits for bullets that are just being put in.
+        #: The digits of the bullets that are being inserted.
         self._typed = b""
         self.setEchoMode(QLineEdit.EchoMode.Password)
         self.setMaxLength(max_length)
@@ -73,23 +73,23 @@ class PinField(QLineEdit):
 
     @property
     def digits(self) -> memoryview:
-        """What has been typed, in ASCII: a view of the buffer, and no copy."""
+        """The typed ASCII digits: a view of the buffer, not a copy."""
         return memoryview(self._buffer)[: self._count].toreadonly()
 
     def take(self) -> bytearray:
-        """Return what has been typed and forget it. The caller wipes the buffer."""
+        """Return the typed digits and clear the field. The caller wipes the buffer."""
         digits = bytearray(self.digits)
         self.clear()
         return digits
 
     def clear(self) -> None:
-        """Forget what has been typed."""
+        """Wipe the typed digits."""
         if self._count:
             self._replace(0, self._count, b"")
         super().clear()
 
     def enter(self, typed: str) -> None:
-        """Put characters in place of what is selected, where all of them are digits."""
+        """Replace the selection by characters, if all of them are digits."""
         room = self.maxLength() - self._count + len(self.selectedText())
         if typed.strip(_DIGITS):
             self.refused.emit("pin.digits_only")
@@ -113,7 +113,7 @@ class PinField(QLineEdit):
             self.enter(event.text())
 
     def inputMethodEvent(self, event: QInputMethodEvent) -> None:  # noqa: N802 - Qt's name
-        # Digits are not composed, so what an input method only proposes is left out.
+        # Digits are not composed, so preedit text is ignored.
         if (
             not (event.commitString() or event.replacementLength())
             or self._is_guarded()
@@ -128,7 +128,7 @@ class PinField(QLineEdit):
             self.del_()
 
     def _is_guarded(self) -> bool:
-        """Say whether the guard is up, and then forget what was typed."""
+        """Return whether the guard is active; if so, wipe the digits."""
         if self._guard.active:
             self._guard.restart()
             self.clear()
@@ -137,25 +137,26 @@ class PinField(QLineEdit):
         return False
 
     def _follow_edit(self) -> None:
-        """Edit the digits as the bullets have just been edited by the person.
+        """Repeat the person's edit of the bullets on the digits.
 
-        The cursor is behind what came in. What was taken out was at the same place.
+        The cursor is behind the inserted characters, and removed ones were at the same
+        position.
         """
         start = self.cursorPosition() - len(self._typed)
         removed = self._count + len(self._typed) - len(self.text())
         self._replace(start, start + removed, self._typed)
 
     def _check_bullets(self) -> None:
-        """Forget everything where a program has changed the bullets, not the person.
+        """Clear the field if another program has changed the bullets.
 
-        The accessibility bus lets any program of the session do so.
+        Any program of the session can do so over the accessibility bus.
         """
         if self.text() != _BULLET * self._count:
             self.clear()
             self.refused.emit("pin.no_paste")
 
     def _replace(self, start: int, end: int, typed: bytes) -> None:
-        """Put digits in place of others, and zeros behind the last."""
+        """Replace a range of digits, and fill the rest of the buffer with zeros."""
         with memoryview(self._buffer) as view:
             stop, rest = start + len(typed), self._count - end
             view[stop : stop + rest] = view[end : self._count]
@@ -165,7 +166,7 @@ class PinField(QLineEdit):
         self.changed.emit()
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
-        # On X11 the middle button pastes what is selected anywhere.
+        # On X11, the middle button pastes the primary selection.
         if event.button() == Qt.MouseButton.MiddleButton:
             self.refused.emit("pin.no_paste")
         else:
@@ -173,7 +174,7 @@ class PinField(QLineEdit):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         super().paintEvent(event)
-        # The style's own frame hardly shows, least of all in the dark.
+        # Fusion's own frame is hardly visible, least of all in dark palettes.
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self.draw_frame(painter)
@@ -181,7 +182,7 @@ class PinField(QLineEdit):
             draw_focus(painter, self)
 
     def draw_frame(self, painter: QPainter) -> None:
-        """Paint what surrounds the field where the focus is elsewhere."""
+        """Paint the frame of the field without the focus."""
         if not self.hasFocus():
             painter.setPen(QPen(self.palette().windowText().color(), 1))
             box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
@@ -189,9 +190,9 @@ class PinField(QLineEdit):
 
 
 class SignatureField(PinField):
-    """PIN2's field, which can't be taken for PIN1's, with or without colours.
+    """PIN2's field, which looks unlike PIN1's even without colours.
 
-    It has the line that one signs on instead of a box, and squares instead of dots.
+    It has a signature line in place of a box, and squares in place of dots.
     """
 
     def __init__(

@@ -1,29 +1,25 @@
 # SPDX-License-Identifier: MIT
-"""The pages that ask for consent and PIN in one."""
+"""The pages that ask for consent and a PIN together."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout
 
+from native_host.pin_prompt.gui.confirm_page import ConfirmPage
 from native_host.pin_prompt.gui.document_list import DocumentList
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
-from native_host.pin_prompt.gui.pages import Page
 from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
 from native_host.pin_prompt.gui.widgets import Notice, PenIcon, em, label, scaled
-from native_host.pin_prompt.gui.wrapping_buttons import WrappingCheckBox
 from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.texts import Texts
 
 __all__ = ["BasePinPage", "PinPadPage", "PinPage"]
 
 
-class BasePinPage(Page):
-    """What the person agrees to, with what happened to the last PIN."""
+class BasePinPage(ConfirmPage):
+    """Shows what the person agrees to, and the result of the last PIN."""
 
-    #: The digits that the person agreed with, in a ``bytearray`` that whoever takes it
-    #: wipes; none when they are typed on the reader.
-    answered = Signal(object)
-    #: The person wants to see a document; its index.
+    #: The person wants to view a document; its index.
     opened = Signal(int)
 
     def __init__(
@@ -33,16 +29,14 @@ class BasePinPage(Page):
         question: PinQuestion,
         guard: InputGuard,
     ) -> None:
-        super().__init__(conversation, text)
-        self.wants_attention = self.concerns_signature = True
+        super().__init__(conversation, text, guard, "pin.confirm_first")
+        self.concerns_signature = True
         self._question = question
-        self._guard = guard
-        self.last_try_box: WrappingCheckBox | None = None
         self.documents: DocumentList | None = None
         self._news = " ".join(text.pin_status(question))
-        self._said = [self._news, conversation.origin]
+        self._announced_parts = [self._news, conversation.origin]
         if question.documents:
-            # There is more to be seen here than on other pages.
+            # This page has more content than others.
             self.column.setSpacing(em(self, 0.45))
         self.add_person(question.name, question.satu)
         if question.documents:
@@ -50,31 +44,18 @@ class BasePinPage(Page):
         self._add_consent()
         self._late_at = self.column.count()
         self._add_news()
-        self.error_notice = Notice("")
-        self.error_notice.setVisible(False)
-
-    def guard(self, active: bool) -> None:
-        agreed = self.last_try_box is None or self.last_try_box.isChecked()
-        self.confirm.setEnabled(agreed and not active)
-
-    def show_error(self, words: str) -> None:
-        """Say at the end of the page, and aloud, why something was not taken."""
-        self.error_notice.label.setText(words)
-        self.error_notice.setVisible(True)
-        self.announce(words)
-        self.grown.emit(self.error_notice)
 
     def clear_digits(self) -> None:
-        """Forget what was typed."""
+        """Wipe the typed digits."""
 
     def _add_documents(self) -> None:
-        """List what is signed."""
+        """Add the list of the documents to sign."""
         documents, text = self._question.documents, self.text
         what = text.what_is_signed(documents)
-        self._said.append(what)
+        self._announced_parts.append(what)
         self.column.addWidget(label(what, 1.1, bold=True))
         if warning := text.warning(documents):
-            self._said.append(warning)
+            self._announced_parts.append(warning)
             self.column.addWidget(Notice(warning))
         self.documents = DocumentList(documents, text)
         self.documents.setAccessibleName(what)
@@ -86,57 +67,30 @@ class BasePinPage(Page):
         question, consent = self._question, self.text("consent")
         if question.documents:
             consent = f"{self.text.signatures(question)} {consent}"
-        self._said.append(consent)
+        self._announced_parts.append(consent)
         self.column.addWidget(label(consent))
         if "check" in self.text:
-            self._said.append(self.text("check"))
+            self._announced_parts.append(self.text("check"))
             self.column.addWidget(label(self.text("check"), bold=True))
 
     def _add_news(self) -> None:
-        """Say what happened to the last PIN, and how many tries there are."""
+        """Add the result of the last PIN and the number of tries."""
         question = self._question
         if self._news:
             serious = question.wrong or question.tries_left <= 2
             self.status_notice = Notice(self._news, serious=serious)
             self.column.addWidget(self.status_notice)
         if question.tries_left == 1:
-            self.last_try_box = WrappingCheckBox(self.text("last_try.confirm"))
-            self.last_try_box.toggled.connect(
-                lambda _on: self.guard(self._guard.active)
-            )
-            self.column.addWidget(self.last_try_box)
+            self.add_last_try_box(self.text("last_try.confirm"))
 
     def _finish(self, words: str) -> None:
-        """Add what comes last, with these words on the button that agrees."""
-        self.column.addWidget(self.error_notice)
-        if self.documents is None:
-            self.column.addStretch()
-        cancel = self.add_button(self.text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirm_button(words, self._submit)
-        self.initial_focus = self.last_try_box or self.initial_focus or cancel
-        self.announcement = " ".join(self._said).strip()
-
-    def _submit(self) -> None:
-        if self._guard.active:
-            self._guard.restart()
-        elif self.last_try_box and not self.last_try_box.isChecked():
-            self.last_try_box.setFocus()
-            self.show_error(self.text("pin.confirm_first"))
-        else:
-            self._answer()
-
-    def _answer(self) -> None:
-        self._emit_answer(bytearray())
-
-    def _emit_answer(self, digits: bytearray) -> None:
-        self.setEnabled(False)  # a second Enter must not answer again
-        for button in self.buttons[1:]:
-            button.setEnabled(False)
-        self.answered.emit(digits)
+        """Add the end of the page, with ``words`` on the confirm button."""
+        self.add_end(words, stretch=self.documents is None)
+        self.announcement = " ".join(self._announced_parts).strip()
 
 
 class PinPadPage(BasePinPage):
-    """Consent; the PIN is then typed on the reader, so there is no field."""
+    """A page without a field: the person types the PIN on the reader."""
 
     def __init__(
         self,
@@ -146,13 +100,13 @@ class PinPadPage(BasePinPage):
         guard: InputGuard,
     ) -> None:
         super().__init__(conversation, text, question, guard)
-        self._said.append(text("pin_pad.hint"))
+        self._announced_parts.append(text("pin_pad.hint"))
         self.column.addWidget(label(text("pin_pad.hint"), bold=True))
         self._finish(text("pin_pad.confirm"))
 
 
 class PinPage(BasePinPage):
-    """Consent and PIN in one."""
+    """A page with a field for the PIN."""
 
     def __init__(
         self,
@@ -162,7 +116,7 @@ class PinPage(BasePinPage):
         guard: InputGuard,
     ) -> None:
         super().__init__(conversation, text, question, guard)
-        self._said.append(text(f"pin.{question.role}"))
+        self._announced_parts.append(text(f"pin.{question.role}"))
         self._add_field()
         self.initial_focus = self.field
         self._finish(text("confirm"))
@@ -183,7 +137,7 @@ class PinPage(BasePinPage):
         self.field.setFont(scaled(self.field, 1.5))
         self.field.setFixedWidth(em(self.field, 9))
         self.field.setAccessibleName(name)
-        self.field.submitted.connect(self._submit)
+        self.field.submitted.connect(self.submit)
         self.field.refused.connect(self._refuse)
         self.field.textEdited.connect(self._on_edit_pin)
         what.setBuddy(self.field)
@@ -209,14 +163,13 @@ class PinPage(BasePinPage):
     def _refuse(self, key: str) -> None:
         self.show_error(self.text(key, max=self._question.max_length))
 
-    def _submit(self) -> None:
+    def submit(self) -> None:
         short = len(self.field.digits) < self._question.min_length
-        ticked = self.last_try_box is None or self.last_try_box.isChecked()
-        if short and ticked and not self._guard.active:
+        if short and self.last_try_confirmed and not self._guard.active:
             self.field.setFocus()
             self.show_error(self.text("pin.too_short", min=self._question.min_length))
         else:
-            super()._submit()
+            super().submit()
 
-    def _answer(self) -> None:
-        self._emit_answer(self.field.take())
+    def answer(self) -> None:
+        self.send(self.field.take())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The window: one conversation, page after page."""
+"""The window, which shows one conversation page after page."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -50,46 +50,46 @@ from native_host.wiping import wipe
 
 __all__ = ["PromptWindow"]
 
-#: Milliseconds after which a window counts as visible though nothing was painted: it
-#: may have come up on another desktop.
+#: Milliseconds until a window counts as visible though nothing was painted. It may be
+#: on another virtual desktop.
 _VISIBLE_AFTER = 1000
-#: Width of the window in ems: documents and several codes want more of it.
+#: Width of the window in ems. Pages with documents or several codes are wider.
 _WIDTH, _WIDTH_FOR_MORE = 34, 44
 _MORE: Collection[Operation] = ("sign", "activate", "change-pin", "unblock")
-#: Share of the screen's height that the site may keep for itself.
+#: Largest share of the screen's height for the site in the header.
 _SITE_AT_MOST = 0.4
 _NO_KEYS = QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents
-#: Pixels that the desktop's title bar may take.
+#: Pixels reserved for the desktop's title bar.
 _TITLE_BAR = 40
 
 
 class PromptWindow(QDialog):
-    """Shows what the host says, and sends what the person answers.
+    """Shows the host's requests and sends the person's answers.
 
-    ``send`` takes one line for the host, which is wiped when it returns.
+    ``send`` takes one line for the host, which the window then wipes.
     """
 
     def __init__(self, send: Callable[[bytearray], None], guard: InputGuard) -> None:
         super().__init__(None, Qt.WindowType.Window)
         self._send = send
         self._reported_visible = False
-        #: Whether the page can be seen whole on this screen.
+        #: Whether the whole page fits on this screen.
         self._fits = True
-        #: The conversation, with the operation that the window is dressed for: on the
-        #: way to a login the card may be activated first.
+        #: The conversation, with the operation whose style the window has. During a
+        #: login, the card may be activated first.
         self._conversation: Conversation | None = None
         self.page: Page | None = None
         self.guard = guard
-        #: What the system's viewer shows, to be deleted in the end.
+        #: The copies for the system's PDF viewer, deleted in the end.
         self.copies = PrivateCopies()
-        #: What the conversation was opened for.
+        #: The operation for which the conversation was opened.
         self._purpose: Operation = "authenticate"
-        #: What is said once the calling program does not wait any longer.
+        #: The notice that the calling program has stopped waiting.
         self._timeout_text = ""
-        #: What the first question says to a screen reader of a program that asks in a
-        #: browser's place.
+        #: The warning about a caller that is no known browser. It is announced with the
+        #: first question.
         self._caller_warning = ""
-        #: What is said where one typing is for several connections.
+        #: The notice that one PIN entry is for several connections.
         self._connections_text = ""
         self._header = Header(em(self, 1))
         self._rows = QVBoxLayout(self)
@@ -105,7 +105,7 @@ class PromptWindow(QDialog):
         self._footer.addStretch()
 
     def handle(self, request: WindowRequest) -> None:
-        """Do what the host says. Raises ``ValueError`` when it is out of turn."""
+        """Handle a request. Raises ``ValueError`` for one in a wrong order."""
         if isinstance(request, Close):
             self.hide()
             self.copies.delete()
@@ -123,19 +123,19 @@ class PromptWindow(QDialog):
             self._show_page(self._page_for(request, self._conversation))
 
     def _update_progress(self, request: WindowRequest) -> bool:
-        """Move the bar of the page that is there, where nothing else has changed."""
+        """Move the progress bar if only the progress has changed; return whether so."""
         page = self.page
         if not (isinstance(request, Show) and isinstance(page, StepPage)):
             return False
         if request.progress is None or page.shown != (request.step, request.problem):
             return False
         if request.step is Step.PIN_PAD:
-            return False  # something is to be done again, so it is said again
+            return False  # the person must act again, so the page is announced again
         page.set_progress(request.progress)
         return True
 
     def _show_caller_timeout(self) -> None:
-        """Say it beside what was typed, which stays as the focus does; and later."""
+        """Show it now and on later pages. Typed digits and the focus stay."""
         page = self.page
         if page is None or self._timeout_text:
             return
@@ -146,7 +146,7 @@ class PromptWindow(QDialog):
             QTimer.singleShot(0, self._reveal_focus)
 
     def _show_connections(self, count: int) -> None:
-        """Say it beside what was typed, which stays as the focus does; and later."""
+        """Show it now and on later pages. Typed digits and the focus stay."""
         words = self._text("connections", count=count) if count > 1 else ""
         before, self._connections_text = self._connections_text, words
         if (page := self.page) and page.concerns_signature and words != before:
@@ -176,7 +176,7 @@ class PromptWindow(QDialog):
         QTimer.singleShot(_VISIBLE_AFTER, self._report_visible)
 
     def _follow_operation(self, request: WindowRequest) -> None:
-        """Look like what is asked: activating is neither identifying nor signing."""
+        """Use the style of the requested operation: a login may include activation."""
         conversation = self._conversation
         if conversation is None:
             return
@@ -188,14 +188,14 @@ class PromptWindow(QDialog):
         elif isinstance(request, Show) and (
             request.step not in FINAL_STEPS or conversation.operation == self._purpose
         ):
-            return  # it goes on with what was asked last
+            return  # a step of the operation that was asked for last
         if (operation, pin) != (conversation.operation, self._pin):
             self._conversation = self._apply_operation(
                 replace(conversation, operation=operation), pin
             )
 
     def _apply_operation(self, conversation: Conversation, pin: str) -> Conversation:
-        """Look like an operation, and speak its words. Return what was given."""
+        """Use the style and texts of an operation. Return the argument."""
         operation, self._pin = conversation.operation, pin
         self._text = texts.load(
             conversation.language, operation, pin, conversation.program
@@ -225,7 +225,7 @@ class PromptWindow(QDialog):
         kind = PinPadPage if request.question.pin_pad else PinPage
         page = kind(conversation, self._text, request.question, self.guard)
         page.answered.connect(lambda digits: self._answer_pin(request, digits))
-        # Queued, since the page that the pressed button is part of goes away.
+        # Queued, since the page of the pressed button is deleted.
         page.opened.connect(
             lambda index: self._open_document(page, request, index),
             Qt.ConnectionType.QueuedConnection,
@@ -239,7 +239,7 @@ class PromptWindow(QDialog):
             self._send_answer(type="pin", number=request.number, digits=digits)
 
     def _open_document(self, page: BasePinPage, request: AskPin, index: int) -> None:
-        """Show a document, after a look at whether it still is what was hashed."""
+        """Show a document after checking that it is still what was hashed."""
         if self.page is not page:
             return
         document = request.question.documents[index]
@@ -273,7 +273,7 @@ class PromptWindow(QDialog):
         self._show_page(view)
 
     def _close_document(self, view: DocumentPage, request: AskPin, index: int) -> None:
-        """Come back from a document: the page anew, with nothing typed."""
+        """Return from a document to a new PIN page, with an empty field."""
         page = self._pin_page(request, view.conversation)
         self._show_page(page)
         if page.documents:
@@ -283,7 +283,7 @@ class PromptWindow(QDialog):
         old, self.page = self.page, page
         if old is not None:
             old.end()
-            self.guard.changed.disconnect(old.guard)
+            self.guard.changed.disconnect(old.set_guarded)
             for button in old.buttons:
                 self._footer.removeWidget(button)
                 button.hide()
@@ -298,7 +298,7 @@ class PromptWindow(QDialog):
             button.show()
         page.cancelled.connect(self._cancel)
         page.grown.connect(self._make_room)
-        self.guard.changed.connect(page.guard)
+        self.guard.changed.connect(page.set_guarded)
         self.guard.restart()
         if self._timeout_text and page.awaits_person:
             page.show_caller_timeout(self._timeout_text)
@@ -324,21 +324,21 @@ class PromptWindow(QDialog):
             page.announce(page.announcement)
 
     def _width(self, conversation: Conversation) -> int:
-        """Return the width in pixels that the window wants, and the screen allows."""
+        """Return the preferred width in pixels, limited by the screen."""
         more = conversation.operation in _MORE
         wanted = em(self, _WIDTH_FOR_MORE if more else _WIDTH)
         return min(wanted, self.screen().availableSize().width())
 
     def _fit(self, page: Page) -> None:
-        """Grow so that the page can be seen whole, as far as the screen lets it."""
+        """Resize the window so that the whole page is visible, if the screen allows."""
         room, width = self.screen().availableSize(), self._width(page.conversation)
         self.setMinimumSize(min(em(self, 16), width), min(em(self, 16), room.height()))
         around = self._footer.sizeHint().height()
         bare = around + self._header.height_at(width, band=False)
         around += self._header.height_at(width, band=True)
         most = room.height() - _TITLE_BAR
-        # On a small screen with large text, what is asked counts more than the band.
-        # As if there were a scroll bar: a page that would fit but for one keeps it.
+        # On a small screen with large text, the page is more important than the band.
+        # The width allows for a scroll bar, so that a page never fits only without.
         inside = width - self._scroll.verticalScrollBar().sizeHint().width()
         least = page.heightForWidth(inside)
         crowded = around + least > most and not isinstance(page, DocumentPage)
@@ -354,7 +354,7 @@ class PromptWindow(QDialog):
         if page is None or page.initial_focus is None or self.page is not page:
             return
         if not self._fits and page.scrolled and page.status_notice is None:
-            # Nobody is to sign without having seen that there is something to be read.
+            # Nobody must sign without seeing that there is text to read.
             page.scrolled.setFocus()
             self._scroll.verticalScrollBar().setValue(0)
             return
@@ -362,7 +362,7 @@ class PromptWindow(QDialog):
         if page.status_notice and not page.isAncestorOf(page.initial_focus):
             self._scroll.ensureWidgetVisible(page.status_notice)
         elif page.status_notice:
-            # What happened to the last PIN is worth more than the hint under the field.
+            # The result of the last PIN is more important than the field's hint.
             top = page.status_notice.mapTo(page, QPoint(0, 0)).y()
             bottom = page.initial_focus.mapTo(
                 page, QPoint(0, page.initial_focus.height())
@@ -378,21 +378,21 @@ class PromptWindow(QDialog):
             self._scroll.ensureWidgetVisible(part)
 
     def _settle(self, page: Page | None) -> None:
-        """Have everything at its place. What the host says may take the page away."""
+        """Complete the layout. A request may replace the page meanwhile."""
         if page:
-            self._fit(page)  # what scrolls by itself knows its width by now
-        for _ in range(2):  # the page's layout, and then what the page is scrolled in
+            self._fit(page)  # inner scroll areas know their width by now
+        for _ in range(2):  # the page's layout, then the scroll area's
             QApplication.processEvents(_NO_KEYS)
 
     def reject(self) -> None:
-        """Do what Escape does: leave a document, or else cancel."""
+        """Handle Escape: leave a document, or cancel."""
         if isinstance(self.page, DocumentPage):
             self.page.left.emit()
         else:
             self._cancel()
 
     def _cancel(self) -> None:
-        """Tell the host that the person wants out, and go away at once."""
+        """Hide the window at once, and tell the host that the person cancelled."""
         self.hide()
         self.copies.delete()
         self._send_answer(type="cancel")
@@ -407,18 +407,18 @@ class PromptWindow(QDialog):
         super().changeEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
-        # Enter presses the button that has the focus and no other: a dialog's default
-        # button would agree, or give up, on a stray key.
+        # Enter presses only the button with the focus. A dialog's default button would
+        # confirm or cancel on a stray key.
         if (scrolling := SCROLL_ACTIONS.get(event.key())) is not None:
-            # The scroll area takes no focus, so whoever has no mouse scrolls here.
+            # The scroll area takes no focus, so the keyboard scrolls it here.
             bar = self._scroll.verticalScrollBar()
             if bar.maximum() == 0 and self.page and self.page.scrolled:
                 bar = self.page.scrolled.verticalScrollBar()
             bar.triggerAction(scrolling)
         elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if event.text().isalnum():
-                # A PIN that is typed where there is no field, or not yet: the Enter
-                # after it must not press what happens to have the focus.
+                # The person may be typing a PIN without a field. The Enter after it
+                # must not press the button that has the focus.
                 self.guard.restart()
             super().keyPressEvent(event)
         elif self.guard.active:

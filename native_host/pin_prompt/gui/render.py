@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures of the window for documentation, drawn without a screen."""
+"""Renders the window to an image file without a screen, for documentation."""
 
 import json
 import os
@@ -32,11 +32,11 @@ def render(
     document: int | None = None,
     codes: tuple[str, ...] = (),
 ) -> None:
-    """Show what the lines on standard input say and save the window as a picture.
+    """Handle the requests on standard input, and save an image of the window.
 
-    ``digits`` dots are put into a PIN field, ``codes`` into the fields of a page for
-    codes; ``document`` is one to be opened, counted from 1. Raises ``ValueError`` for a
-    line that the window would not take, ``OSError`` when the picture can't be written.
+    ``digits`` is the number of dots in a PIN field, ``codes`` fill the fields of a
+    codes page, and ``document`` is the number of one to view, from 1. Raises
+    ``ValueError`` for an invalid request, ``OSError`` when the image is not written.
     """
     application = offscreen_application(text_scale)
     if dark:
@@ -64,7 +64,7 @@ def render(
 
 
 def offscreen_application(text_scale: float = 1.0) -> QApplication:
-    """Make the application, on a screen of 1024 by 768 that is not there."""
+    """Return the application on a virtual screen of 1024 by 768 pixels."""
     screen = {"name": "screen", "x": 0, "y": 0, "width": 1024, "height": 768}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "screens.json"
@@ -74,7 +74,7 @@ def offscreen_application(text_scale: float = 1.0) -> QApplication:
 
 
 def _settle(application: QApplication) -> None:
-    """Let layouts that depend on each other come to rest."""
+    """Process events until layouts that depend on each other are stable."""
     for _ in range(5):
         application.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
         application.processEvents()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rules for a new PIN, ticked off as it is typed."""
+"""A rule for a new PIN, with a sign that shows whether it is kept."""
 
 from enum import Enum
 
@@ -15,15 +15,15 @@ __all__ = ["RuleLabel", "RuleState"]
 
 
 class RuleState(Enum):
-    """Whether a rule is kept; its value is the key of the word for it."""
+    """Whether a rule is kept. The value is the key of its text."""
 
-    OPEN = "open"  # too little has been typed to say
+    OPEN = "open"  # too few digits to say
     KEPT = "kept"
     BROKEN = "broken"
 
 
 class RuleLabel(QLabel):
-    """One rule with a sign before it. The sign's meaning is in the accessible name."""
+    """A rule with a sign before it, whose meaning is in the accessible name."""
 
     def __init__(self, words: str, text: Texts) -> None:
         super().__init__(words)

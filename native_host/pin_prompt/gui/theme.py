@@ -11,7 +11,7 @@ __all__ = ["contrast", "dark_palette", "mixed", "readable"]
 
 
 def dark_palette() -> QPalette:
-    """Return the dark palette for desktops that name the scheme but set no colours."""
+    """Return the palette for desktops that report a dark scheme but set no colours."""
     palette = QPalette(QColor("#3a3f45"), QColor("#26292d"))
     for role, colour in (
         (QPalette.ColorRole.Base, "#1b1d20"),
@@ -23,13 +23,13 @@ def dark_palette() -> QPalette:
 
 
 def contrast(a: QColor, b: QColor) -> float:
-    """Return the contrast of two opaque colours, 1 to 21 (WCAG 2.2)."""
+    """Return the contrast ratio of two opaque colours, 1 to 21 (WCAG 2.2)."""
     dark, light = sorted((_luminance(a), _luminance(b)))
     return (light + 0.05) / (dark + 0.05)
 
 
 def readable(colour: QColor, on: QColor, at_least: float = 4.5) -> QColor:
-    """Return ``colour``, moved towards black or white until it can be read."""
+    """Return ``colour``, moved towards black or white until it is readable."""
     goal = QColor("white" if _luminance(on) < 0.18 else "black")
     for share in range(21):
         moved = mixed(colour, goal, share / 20)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The parts that the pages are put together from.
+"""The widgets that the pages are made of.
 
-Sizes are in ems of the desktop's font, so that everything grows with it.
+Sizes are in ems of the desktop's font, so that everything scales with it.
 """
 
 import re
@@ -52,9 +52,9 @@ __all__ = [
     "wrapping_policy",
 ]
 
-#: The site's name against the desktop's font: the largest text in every window.
+#: Scale of the site's name, the largest text in every window.
 SITE_SCALE = 1.75
-#: Headings against the desktop's font.
+#: Scale of headings.
 HEADING_SCALE = 1.3
 
 
@@ -64,7 +64,7 @@ def em(widget: QWidget, count: float = 1.0) -> int:
 
 
 def scaled(widget: QWidget, scale: float, *, bold: bool = False) -> QFont:
-    """Return the widget's font made larger."""
+    """Return the widget's font, scaled."""
     font = QFont(widget.font())
     font.setPointSizeF(font.pointSizeF() * scale)
     font.setBold(bold)
@@ -72,7 +72,7 @@ def scaled(widget: QWidget, scale: float, *, bold: bool = False) -> QFont:
 
 
 def label(text: str, scale: float = 1.0, *, bold: bool = False) -> QLabel:
-    """Return a text that wraps and is never taken for markup."""
+    """Return a label that wraps and never interprets markup."""
     made = QLabel(text)
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setWordWrap(True)
@@ -82,23 +82,23 @@ def label(text: str, scale: float = 1.0, *, bold: bool = False) -> QLabel:
 
 
 def height_at(widget: QWidget, width: int) -> int:
-    """Return the height in pixels that a widget wants at a width."""
+    """Return the preferred height in pixels of a widget at a width."""
     if widget.hasHeightForWidth():
         return max(widget.heightForWidth(width), widget.minimumHeight())
     return widget.sizeHint().height()
 
 
 def wrapping_policy() -> QSizePolicy:
-    """Return the policy of what is as wide as it may be and as high as it must."""
+    """Return the size policy of wrapping text: full width, minimal height."""
     policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
     policy.setHeightForWidth(True)
     return policy
 
 
 class SiteLabel(QLabel):
-    """An origin, whole however long it is, with the registrable domain emphasised.
+    """A whole origin, with the registrable domain emphasised.
 
-    ``QLabel`` wraps between words only, and an origin has none: this one wraps after
+    ``QLabel`` wraps only between words, which an origin has not. This label wraps after
     dots, and anywhere in a part that is too long for a line.
     """
 
@@ -151,7 +151,7 @@ class SiteLabel(QLabel):
         return layout
 
     def _lines(self, width: int) -> list[str]:
-        """Break after dots, as if all were bold, which is the widest it can be."""
+        """Return the lines, broken after dots. They are measured in bold."""
         metrics = QFontMetrics(scaled(self, 1.0, bold=True))
         lines = [""]
         for part in re.split(r"(?<=\.)", self.text()):
@@ -162,7 +162,7 @@ class SiteLabel(QLabel):
 
 
 class SiteFrame(QFrame):
-    """Who asks: the origin, and how it reads in other letters."""
+    """The requesting origin, and its Unicode form."""
 
     def __init__(self, conversation: Conversation, text: Texts) -> None:
         super().__init__()
@@ -183,7 +183,7 @@ _LINE_END = "\N{LINE SEPARATOR}"
 
 
 def _shifted(position: int, lines: list[str]) -> int:
-    """Return where a position of the origin is when there are line ends in it."""
+    """Return the position in the wrapped text of a position in the origin."""
     passed = 0
     for index, line in enumerate(lines):
         passed += len(line)
@@ -199,7 +199,7 @@ def _range(start: int, length: int, form: QTextCharFormat) -> QTextLayout.Format
 
 
 class HeadingBand(QWidget):
-    """The coloured heading that tells one operation from another at a glance."""
+    """The coloured heading that distinguishes the operations at a glance."""
 
     def __init__(self, style: OperationStyle, text: str) -> None:
         super().__init__()
@@ -227,7 +227,7 @@ class HeadingBand(QWidget):
 
 
 class MockCardMark(QLabel):
-    """The mark that no mock card's window is without, on every page."""
+    """The mark that each page of a mock card's window has."""
 
     def __init__(self, mark: str, explained: str) -> None:
         super().__init__(f"{mark}  –  {explained}")
@@ -244,7 +244,7 @@ class MockCardMark(QLabel):
 
 
 class ConfirmButton(QPushButton):
-    """The button that agrees, in the operation's colour."""
+    """The button that confirms, in the operation's colour."""
 
     def __init__(self, words: str, style: OperationStyle) -> None:
         super().__init__(words)
@@ -265,7 +265,7 @@ class ConfirmButton(QPushButton):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5)
-        # In the dark the colour alone does not stand out from the window.
+        # In a dark palette, the colour alone does not stand out from the window.
         painter.setPen(QPen(readable(ground, paper, 3.0), 1.5))
         painter.setBrush(ground)
         painter.drawRoundedRect(box, 4, 4)
@@ -277,7 +277,7 @@ class ConfirmButton(QPushButton):
 
 
 class PenIcon(QWidget):
-    """A pen beside the line that one signs on. Says nothing by itself."""
+    """A pen beside the signature field. A screen reader skips it."""
 
     def __init__(self, style: OperationStyle) -> None:
         super().__init__()
@@ -293,7 +293,7 @@ class PenIcon(QWidget):
 
 
 def draw_focus(painter: QPainter, widget: QWidget) -> None:
-    """Draw a frame around a widget that has the focus."""
+    """Draw the focus frame of a widget."""
     palette = widget.palette()
     colour = readable(palette.highlight().color(), palette.window().color(), 3.0)
     painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -302,7 +302,7 @@ def draw_focus(painter: QPainter, widget: QWidget) -> None:
 
 
 class Notice(QFrame):
-    """A text in a frame with a sign beside it: something to be read first."""
+    """A framed text with a warning sign."""
 
     def __init__(self, text: str, *, serious: bool = False) -> None:
         super().__init__()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Boxes to tick and cards to choose, whose words wrap and whose signs are large."""
+"""Check boxes and radio buttons with wrapping text and large indicators."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ _WRAPPED = (
 
 
 class WrappingCheckBox(QCheckBox):
-    """A check box whose words wrap, and whose box is as large as the text."""
+    """A check box whose text wraps, and whose indicator is as large as the text."""
 
     def __init__(self, words: str) -> None:
         super().__init__(words)
@@ -46,7 +46,7 @@ class WrappingCheckBox(QCheckBox):
 
 
 class WrappingRadioButton(QRadioButton):
-    """One of several to choose from; Space and the arrow keys choose."""
+    """A radio button whose text wraps. Space and the arrow keys choose."""
 
     def __init__(self, words: str) -> None:
         super().__init__(words)

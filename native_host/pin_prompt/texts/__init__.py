@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What people read: one catalogue for each language, ``texts/<language>.json``.
+"""The texts that people read: a catalogue ``texts/<language>.json`` per language.
 
-Adding a language is adding a file. A key that ends in ``.body`` says what happened and
-what to do next, under the ``.heading`` of the same name. ``sign.step.done.body`` is
-what signing says where it has words of its own for ``step.done.body``. What is done
-with the card's PINs has words in common under ``manage``, and may have words for each
-PIN: ``unblock.PIN1.heading``. What programs ask for has words under ``program``.
+A new language is a new file. A ``.body`` says what happened and what to do next, under
+the ``.heading`` of the same name. An operation's own text has the operation as prefix:
+``sign.step.done.body`` replaces ``step.done.body``. The operations that manage PINs
+share texts under ``manage``, and may have texts per PIN (``unblock.PIN1.heading``).
+The operations of programs share texts under ``program``.
 """
 
 import json
@@ -28,15 +28,15 @@ __all__ = ["Texts", "languages", "load", "printable"]
 
 _FOLDER = Path(__file__).parent
 _OTHERWISE = "en"
-#: What is done with the card's PINs, where no page has a part in it.
+#: The operations that manage PINs, in which no page takes part.
 _MANAGING = ("activate", "change-pin", "unblock")
-#: What a program on the computer asks for. What has no words of its own there is said
-#: as where a site asks for the same PIN.
+#: The operations of programs on the computer. They fall back to the texts of
+#: ``authenticate``, which uses the same PIN.
 _FOR_PROGRAMS = ("tls-login", "prepare-login")
 
 
 class Texts:
-    """The texts of one language, for one operation and PIN where they are given.
+    """The texts of one language, optionally for one operation and one PIN.
 
     ``program`` is the calling program, which any text may name.
     """
@@ -49,9 +49,9 @@ class Texts:
         program: str = "",
     ) -> None:
         self._catalogue = catalogue
-        #: The calling program as it is shown.
+        #: The display name of the calling program.
         self.program = program_display_name(program) or catalogue["program.unknown"]
-        #: Where a text is looked for, one after the other.
+        #: Prefixes of a text's key, in the order in which they are tried.
         self._rooms = [f"{operation}.{pin}.", f"{operation}.", ""]
         if operation in _MANAGING:
             self._rooms.insert(2, "manage.")
@@ -64,7 +64,7 @@ class Texts:
     def __call__(self, key: str, **values: object) -> str:
         """Return a text with its placeholders filled. Raises ``KeyError``.
 
-        The operation's own text goes before the one that all have.
+        The operation's own text takes precedence over the common one.
         """
         found = (f"{room}{key}" for room in self._rooms)
         return self._catalogue[
@@ -74,8 +74,8 @@ class Texts:
     def problem(self, problem: Problem) -> tuple[str, str]:
         """Return the heading and the body for a problem.
 
-        Some cards have texts of their own under ``problem.CODE.DETAIL``; a code without
-        any gets a general text. A detail like ``2/3`` counts what was done.
+        Some details have texts of their own under ``problem.CODE.DETAIL``. A code
+        without a text gets a general one. A detail like ``2/3`` is a count.
         """
         general = f"problem.{problem.code}"
         keys = (f"{general}.{problem.detail}", general, "problem.other")
@@ -91,14 +91,14 @@ class Texts:
         return heading, self(f"{key}.body")
 
     def caller(self, conversation: Conversation) -> str:
-        """Return the name of the program that asks in a browser's place."""
+        """Return the display name of a caller that is no known browser."""
         return (
             program_display_name(conversation.caller)
             or self._catalogue["program.unknown"]
         )
 
     def warning_of_caller(self, conversation: Conversation) -> str:
-        """Return what is to be said of such a program; nothing where a browser asks."""
+        """Return the warning about such a caller; empty if a browser asks."""
         if not conversation.caller:
             return ""
         name = self.caller(conversation)
@@ -109,7 +109,7 @@ class Texts:
         return self(f"step.{step}.heading"), self(f"step.{step}.body")
 
     def progress(self, step: Step, progress: Progress) -> str:
-        """Return how far a step has got, in words."""
+        """Return the progress of a step, in words."""
         done, total = progress.done, progress.total
         if step is Step.RECEIVING:
             return self(
@@ -118,7 +118,7 @@ class Texts:
         return self(f"step.{Step.SIGNING}.progress", done=done, total=total)
 
     def size(self, count: int) -> str:
-        """Return a number of bytes in words, with a thousand bytes to the kilobyte."""
+        """Return a number of bytes in words; a kilobyte has a thousand bytes."""
         if count < 1000:
             return self("size.byte" if count == 1 else "size.bytes", count=count)
         mega = count >= 999_950  # what would round to 1000.0 kilobytes
@@ -127,25 +127,25 @@ class Texts:
         return self("size.megabytes" if mega else "size.kilobytes", count=shown)
 
     def signatures(self, question: PinQuestion) -> str:
-        """Return how many signatures are made, and how often the PIN is typed."""
+        """Return how many signatures are made and how often the PIN is typed."""
         count = len(question.documents)
         if count == 1:
             return self("signatures.one")
         return self(f"signatures.{'pad' if question.pin_pad else 'many'}", count=count)
 
     def what_is_signed(self, documents: tuple[Document, ...]) -> str:
-        """Return how many documents, or hashes, there are to be signed."""
+        """Return how many documents or hashes are to be signed."""
         hashes = any(document.path is None for document in documents)
         return self("hashes" if hashes else "documents", count=len(documents))
 
     def warning(self, documents: tuple[Document, ...]) -> str:
-        """Return what is to be said before bare hashes; nothing before documents."""
+        """Return the warning about bare hashes; empty for documents."""
         if all(document.path is not None for document in documents):
             return ""
         return self("hashes.warning.many" if len(documents) > 1 else "hashes.warning")
 
     def pin_status(self, question: PinQuestion) -> list[str]:
-        """Return what happened to the last PIN, and how many tries there are."""
+        """Return the result of the last PIN and the tries left, as sentences."""
         said = []
         if question.pad_problem:
             said.append(self(f"pin_pad.{question.pad_problem}"))
@@ -163,12 +163,12 @@ class Texts:
 
 
 def languages() -> tuple[str, ...]:
-    """Return the codes of the languages that there are catalogues for."""
+    """Return the codes of the languages that have a catalogue."""
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.json")))
 
 
 def load(language: str, operation: str = "", pin: str = "", program: str = "") -> Texts:
-    """Return the texts of a language, or the English ones where there are none."""
+    """Return the texts of a language, or the English ones if it has none."""
     chosen = language if language in languages() else _OTHERWISE
     path = _FOLDER / f"{chosen}.json"
     catalogue = json.loads(path.read_text(encoding="utf-8"))
@@ -176,9 +176,9 @@ def load(language: str, operation: str = "", pin: str = "", program: str = "") -
 
 
 def printable(text: str) -> str:
-    """Return a text from a card without what could garble or reorder what is shown.
+    """Return a text from a card without characters that could garble or reorder it.
 
-    Control and format characters, bidirectional ones among them, become U+FFFD.
+    Control and format characters, including bidirectional ones, become U+FFFD.
     """
     return "".join(
         "\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in UNPRINTABLE else c

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""What the pages for a PIN and for codes have in common: how they are confirmed."""
+
+from PySide6.QtCore import Signal
+
+from native_host.pin_prompt.gui.input_guard import InputGuard
+from native_host.pin_prompt.gui.pages import Page
+from native_host.pin_prompt.gui.widgets import Notice
+from native_host.pin_prompt.gui.wrapping_buttons import WrappingCheckBox
+from native_host.pin_prompt.model import Conversation
+from native_host.pin_prompt.texts import Texts
+
+__all__ = ["ConfirmPage"]
+
+
+class ConfirmPage(Page):
+    """A page with a confirm button, and a check box before the last try.
+
+    ``unchecked`` is the key of the text for a person who confirms without checking it.
+    """
+
+    #: What the person typed, in buffers that the receiver wipes; None when the person
+    #: types on the reader.
+    answered = Signal(object)
+
+    def __init__(
+        self, conversation: Conversation, text: Texts, guard: InputGuard, unchecked: str
+    ) -> None:
+        super().__init__(conversation, text)
+        self.wants_attention = True
+        self._guard = guard
+        self._unchecked = unchecked
+        self.last_try_box: WrappingCheckBox | None = None
+        self.error_notice = Notice("")
+        self.error_notice.setVisible(False)
+
+    @property
+    def last_try_confirmed(self) -> bool:
+        """Whether there is no check box, or the person has checked it."""
+        return self.last_try_box is None or self.last_try_box.isChecked()
+
+    def set_guarded(self, active: bool) -> None:
+        self.confirm.setEnabled(self.last_try_confirmed and not active)
+
+    def show_error(self, words: str) -> None:
+        """Show and announce why something was refused."""
+        self.error_notice.label.setText(words)
+        self.error_notice.setVisible(True)
+        self.announce(words)
+        self.grown.emit(self.error_notice)
+
+    def add_last_try_box(self, words: str) -> None:
+        """Add the check box with which the person confirms the last try."""
+        self.last_try_box = WrappingCheckBox(words)
+        self.last_try_box.toggled.connect(
+            lambda _on: self.set_guarded(self._guard.active)
+        )
+        self.column.addWidget(self.last_try_box)
+
+    def add_end(self, words: str, *, stretch: bool = True) -> None:
+        """Add the end of the page, with ``words`` on the confirm button."""
+        self.column.addWidget(self.error_notice)
+        if stretch:
+            self.column.addStretch()
+        cancel = self.add_button(self.text("cancel"), self.cancelled.emit)
+        self.confirm = self.add_confirm_button(words, self.submit)
+        self.initial_focus = self.last_try_box or self.initial_focus or cancel
+
+    def submit(self) -> None:
+        """Answer, unless the guard is active or the check box is unchecked."""
+        if self._guard.active:
+            self._guard.restart()
+        elif self.last_try_box and not self.last_try_box.isChecked():
+            self.last_try_box.setFocus()
+            self.show_error(self.text(self._unchecked))
+        else:
+            self.answer()
+
+    def answer(self) -> None:
+        """Send what was typed. Without fields, nothing was."""
+        self.send(None)
+
+    def send(self, typed: object) -> None:
+        """Emit ``answered`` once."""
+        self.setEnabled(False)  # a second Enter must not answer again
+        self.confirm.setEnabled(False)
+        self.answered.emit(typed)
