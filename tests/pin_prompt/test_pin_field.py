@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QRegularExpression, Qt
 from PySide6.QtGui import (
@@ -60,7 +60,11 @@ def press(field: QLineEdit, what: Press) -> None:
     QApplication.sendEvent(field, event)
 
 
+ZERO, SELECT_LEFT = DIGITS[0], (Key.Key_Left, Modifier.ShiftModifier)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@example([ZERO, ZERO, SELECT_LEFT, ("", -1, 1)])
 @given(st.lists(st.sampled_from(DIGITS) | st.sampled_from(PRESSES), max_size=40))
 def test_it_is_edited_as_any_password_field_of_qt(
     application: QApplication, presses: list[Press]
@@ -71,8 +75,13 @@ def test_it_is_edited_as_any_password_field_of_qt(
     plain.setValidator(QRegularExpressionValidator(QRegularExpression("[0-9]*"), plain))
     for what in presses:
         if isinstance(what[0], str):
-            start = plain.cursorPosition() + what[1]
-            if not 0 <= start <= start + what[2] <= len(plain.text()):
+            # Qt removes the selection before it replaces anything.
+            cursor, left = plain.cursorPosition(), len(plain.text())
+            if plain.hasSelectedText():
+                cursor = plain.selectionStart()
+                left -= len(plain.selectedText())
+            start = cursor + what[1]
+            if not 0 <= start <= start + what[2] <= left:
                 continue  # Qt's own field gets out of step with itself
         press(field, what)
         press(plain, what)

@@ -120,6 +120,9 @@ class PinField(QLineEdit):
         ):
             return
         if event.replacementLength():
+            # As in any field of Qt, a selection goes before the replacement.
+            if self.hasSelectedText() and not event.commitString().strip(_DIGITS):
+                self.del_()
             start = max(0, self.cursorPosition() + event.replacementStart())
             self.setSelection(start, event.replacementLength())
         if event.commitString():
