@@ -84,7 +84,7 @@ def program_in_place_of_browser() -> str:
 
 
 def parent_program() -> Program:
-    """Return the program that started this one, whatever shells stand between."""
+    """Return the program that started this one; shells in between are passed over."""
     return program_of(_not_a_shell(os.getppid()))
 
 

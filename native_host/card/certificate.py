@@ -74,7 +74,7 @@ class CardCertificate:
         except CertificateError:
             raise
         except Exception as error:
-            # asn1crypto parses late and raises whatever it stumbles over.
+            # asn1crypto parses late and raises errors of many classes.
             raise CertificateError(
                 f"The certificate can't be read ({type(error).__name__})."
             ) from error

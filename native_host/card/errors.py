@@ -76,7 +76,7 @@ class CardBusyError(CardError):
     code = "CARD_BUSY"
 
 
-#: What ends every conversation with a card, whatever command it was at.
+#: These end the conversation with a card at any command.
 CONNECTION_ERRORS = (
     PcscUnavailableError,
     CardRemovedError,

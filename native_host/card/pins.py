@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The card's PINs: their tries, and the commands that carry one (FINEID S1 v4.2).
 
-A command that carries a PIN is sent once, whatever comes of it, and never before the
-card has said how many tries are at stake. No PIN is sent whose length the card's rule
-excludes (docs/reference/card.md, "PINs and the activation code").
+A command that carries a PIN is sent once and never repeated. The card is asked for its
+tries before. A PIN whose length the card's rule excludes is not sent (docs/reference/card.md, "PINs and the activation code").
 """
 
 import logging

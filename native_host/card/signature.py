@@ -79,7 +79,7 @@ class SignatureAlgorithm:
 
     @property
     def name(self) -> str:
-        """JWA's name (``ES384``, ``PS256``, ``RS256``), whatever the curve is.
+        """JWA's name (``ES384``, ``PS256``, ``RS256``), for any curve.
 
         JWA knows no SHA-3 and no SHA-224: ``SHA3-384withECDSA``.
         """

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Showing the card to browsers as a PKCS#11 token, and taking that back.
+"""Makes the card a PKCS#11 token of the browsers, and undoes that.
 
-What is there says itself whether it is ours; nothing but the folders that were made is
-noted elsewhere. ``p11_kit`` says which way leads from a browser to the card, and why.
+Each file and entry shows whether it is ours. Only the folders that were made are noted
+elsewhere. ``p11_kit`` says which way leads from a browser to the card, and why.
 """
 
 import sys
