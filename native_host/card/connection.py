@@ -23,8 +23,8 @@ class CardConnection(ABC):
     #: The reader's keys, where PINs can be typed on it.
     pin_pad: PinPad | None = None
 
-    #: A caller that only reads sets this: the card is not reset at the end, unless it was
-    #: sent a PIN after all. A reset disturbs the programs that share the card.
+    #: A caller that only reads sets this: the card is not reset at the end, unless it
+    #: was sent a PIN after all. A reset disturbs the programs that share the card.
     only_look: bool = False
 
     @abstractmethod

@@ -2,7 +2,8 @@
 """The card's PINs: their tries, and the commands that carry one (FINEID S1 v4.2).
 
 A command that carries a PIN is sent once and never repeated. The card is asked for its
-tries before. A PIN whose length the card's rule excludes is not sent (docs/reference/card.md, "PINs and the activation code").
+tries before. A PIN whose length the card's rule excludes is not sent
+(docs/reference/card.md, "PINs and the activation code").
 """
 
 import logging

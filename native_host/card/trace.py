@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A record of commands and answers, without PINs and personal data.
 
-The instruction byte decides here, at the seam, what is left out. So a trace can't hold a
-PIN, no matter what the layers above do (docs/reference/security.md, "PIN entry").
+The instruction byte decides here, at the seam, what is left out. So a trace can't hold
+a PIN, no matter what the layers above do (docs/reference/security.md, "PIN entry").
 """
 
 import logging
