@@ -133,8 +133,12 @@ class Room:
         self._pcscd: subprocess.Popen[bytes] | None = None
         self._cards: dict[str, VirtualReader] = {}
 
-    def start_service(self, *, drivers: int = 1, hurried: bool = True) -> None:
+    def start_service(
+        self, *, drivers: int = 1, hurried: bool = True, refuses: bool = False
+    ) -> None:
         """Start pcscd and wait until it can be reached.
+
+        With ``refuses`` it asks polkit, which it can't reach, and so lets nobody in.
 
         With ``drivers``, of which there may be 7, it has the first of ``READERS``, two
         for each. It then runs that many threads, which look for cards by themselves.
@@ -154,7 +158,9 @@ class Room:
             entry = _READER_ENTRY.format(name=name, port=port, driver=driver)
             entries.append(entry)
         (readers / "vpcd").write_text("\n".join(entries))
-        pcscd = [_PCSCD, "--foreground", "--disable-polkit", "-c", str(readers)]
+        pcscd = [_PCSCD, "--foreground", "-c", str(readers)]
+        if not refuses:
+            pcscd.append("--disable-polkit")
         library = preload("pcscd_room")
         environment = {
             # A space in the whole path would end the name.
@@ -165,6 +171,8 @@ class Room:
         }
         if hurried:
             environment["PCSCD_HURRIED"] = "1"
+        if refuses:
+            environment["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nowhere"
         self._pcscd = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "--", *pcscd],
             cwd=library.parent,

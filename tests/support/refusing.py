@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A pcscd that refuses, as one does over SSH: polkit does not allow it."""
 
-import os
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,25 +17,13 @@ _PATIENCE = 20.0  # seconds
 @contextmanager
 def refusing(room: Room) -> Iterator[None]:
     """Have the room's pcscd ask polkit, which it can't reach."""
-    started = room.service.args
-    assert isinstance(started, list)
-    arguments = [word for word in started if word != "--disable-polkit"]
     room.stop_service()
-    service = subprocess.Popen(
-        arguments,
-        env=os.environ | {"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nowhere"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        end = time.monotonic() + _PATIENCE
-        while not _refuses():
-            assert time.monotonic() < end, "pcscd did not start"
-        yield
-    finally:
-        service.terminate()
-        service.wait()
+    room.start_service(refuses=True)
+    end = time.monotonic() + _PATIENCE
+    while not _refuses():
+        assert time.monotonic() < end, "pcscd did not start"
+    yield
+    room.stop_service()
 
 
 def _refuses() -> bool:
