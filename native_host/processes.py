@@ -95,7 +95,7 @@ def program_of(pid: int) -> Program:
         executable = (folder / "exe").readlink()
     except OSError:
         try:
-            name = program_display_name((folder / "comm").read_text())
+            name = program_display_name((folder / "comm").read_text().rstrip("\n"))
         except (OSError, ValueError):
             name = ""
         return Program(pid, name or f"PID {pid}")

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What holds for all tests."""
 
+import ctypes
 import functools
 import gc
 import importlib
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tests.support.markers import mark
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
 _ENOUGH = 1 << 30  # bytes
+_PR_SET_DUMPABLE = 4  # of prctl(2)
 
 
 def pytest_configure() -> None:
@@ -38,6 +41,16 @@ def pytest_collection_finish() -> None:
     """Look for garbage again, but not among what was collected."""
     gc.freeze()
     gc.enable()
+
+
+def pytest_runtest_teardown() -> None:
+    """Let child processes see again which program this one is.
+
+    Commands that a test runs in this process make it undumpable. Without
+    CAP_SYS_PTRACE its children can't read /proc/PID/exe of it then.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
 # Before -m leaves tests out by their markers.

@@ -9,7 +9,7 @@ import importlib
 import logging
 import socket
 import sys
-from enum import IntEnum, IntFlag, unique
+from enum import IntEnum, unique
 from functools import cache
 from typing import Any
 
@@ -62,10 +62,11 @@ class Code(IntEnum):
     SECURITY_VIOLATION = 0x8010006A
 
 
-class ReaderState(IntFlag):
+class ReaderState(IntEnum):
     """Bits of a reader's state, the same on all systems.
 
-    The high half counts insertions and removals.
+    The high half counts insertions and removals. This is no ``IntFlag``, whose ``~``
+    would drop that half.
     """
 
     CHANGED = 0x0002

@@ -391,7 +391,7 @@ def test_a_program_finds_the_card_beside_a_service_of_its_own(tmp_path: Path) ->
 
 def test_a_service_ends_with_the_process_that_started_it() -> None:
     code = (
-        "import pathlib, sys; from tests import pcsc\n"
+        "import pathlib, sys; from tests.support import pcsc\n"
         "with pcsc.open_room(pathlib.Path(sys.argv[1])) as room:\n"
         "    print(room.service.pid, flush=True)\n"
         "    sys.stdin.read()\n"
@@ -400,7 +400,7 @@ def test_a_service_ends_with_the_process_that_started_it() -> None:
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(
             [sys.executable, "-c", code, folder],
-            cwd=Path(pcsc.__file__).parent.parent,
+            cwd=Path(pcsc.__file__).parents[2],
             env={**os.environ, "TMPDIR": folder},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
