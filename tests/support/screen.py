@@ -126,6 +126,8 @@ def open_screen(width: int = 1024, height: int = 768) -> Iterator[Screen]:
                 # may be while the window manager is just coming.
                 *("Xvfb", "-displayfd", str(sending), "-nolisten", "tcp", "-noreset"),
                 *("-screen", "0", f"{width}x{height}x24", "-fbdir", folder),
+                # No key repeats: xdotool may be held up between press and release.
+                "-r",
             ],
             pass_fds=[sending],
             stderr=subprocess.DEVNULL,
