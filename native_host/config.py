@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The configuration file: ``config.toml``, or what ``$KORTILLA_CONFIG`` names."""
+"""The configuration file: ``config.toml``, or what ``$KORTILLA_CONFIG`` names.
+
+The window's process starts only after this module's import, so it imports little.
+"""
 
 import os
 import tomllib
-from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from native_host.errors import ConfigBrokenError
 from native_host.paths import user_config_folder
@@ -18,8 +20,7 @@ LANGUAGES = ("system", "fi", "sv", "en")
 _CHOICES = {"card": CARDS, "prompt": PROMPTS, "language": LANGUAGES}
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """What may be set. ``automatic`` is for the mock card only.
 
     ``extensions`` are ids of browser extensions that may start the host besides those
@@ -30,7 +31,7 @@ class Config:
     prompt: Literal["window", "terminal", "automatic"] = "window"
     language: Literal["system", "fi", "sv", "en"] = "system"
     allow_localhost: bool = False
-    extensions: tuple[str, ...] = field(default=())
+    extensions: tuple[str, ...] = ()
 
 
 def config_path() -> Path:
@@ -68,7 +69,7 @@ def load_config() -> Config:
 
 
 def _check(path: Path, key: str, value: object) -> Any:
-    if key not in {each.name for each in fields(Config)}:
+    if key not in Config._fields:
         raise ConfigBrokenError(f"{path}: the key {key!r} is not known.")
     if key in _CHOICES:
         if value not in _CHOICES[key]:

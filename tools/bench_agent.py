@@ -21,11 +21,13 @@ from tests.support.pcsc import Room, open_room
 
 RUNS = 5
 MINUTE = 60
+#: Seconds after which a window that does not appear is an error.
+PATIENCE = 30
 
 #: The command of the activation window, which says when there is one to be seen.
 WINDOW = f"""
 import sys
-from native_host.errors import UserCancelled
+from native_host.errors import UserCancelledError
 from native_host.pin_prompt import spawn
 from native_host.pin_prompt.window import WindowPrompt
 spawn.COMMAND, spawn.has_screen = {OFFSCREEN!r}, lambda: True
@@ -34,7 +36,7 @@ async def open_and_say(self, conversation):
     await real(self, conversation)
     with open(sys.argv[1], "w") as pipe:
         pipe.write("visible")
-    raise UserCancelled
+    raise UserCancelledError
 WindowPrompt.open = open_and_say
 from native_host.cli import main
 sys.exit(main(["card", "activate", "--prompt", "window", "--card", "pcsc"]))
@@ -63,7 +65,8 @@ async def measure(room: Room) -> dict[str, object]:
     for _ in range(RUNS):
         begun = time.monotonic()
         room.insert(MockCard(new))
-        await asyncio.to_thread(pipe.read_text)
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.to_thread(pipe.read_text)
         times.append(time.monotonic() - begun)
         await asyncio.sleep(1)
         room.pull()

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Options that several commands share, and the configuration under them."""
 
-from dataclasses import replace
 from typing import Literal
 
 import click
@@ -30,7 +29,7 @@ def configured(*, card: Card | None = None, prompt: PromptKind | None = None) ->
     """Return the configuration, with what the command line sets in its place."""
     config = load_config()
     if card is not None:
-        config = replace(config, card=card)
+        config = config._replace(card=card)
     if prompt is not None:
-        config = replace(config, prompt=prompt)
+        config = config._replace(prompt=prompt)
     return config

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Frames of native messaging: a 32-bit length in native byte order, then JSON.
 
-Standard library only: this runs before anything heavy is imported.
+This runs before anything heavy is imported: it uses only the standard library, and of
+that no dataclasses, whose import takes as long as Python's own start.
 """
 
 import json
@@ -10,8 +11,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["MAX_LENGTH", "Frame", "FrameWriter", "Pump", "parse"]
 
@@ -21,8 +21,7 @@ MAX_LENGTH = 64 * 1024
 _CHUNK = 64 * 1024
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """One message as it came, or why it could not be taken.
 
     ``fault`` is a sentence for the sender; ``body`` is then empty.
@@ -64,8 +63,9 @@ class Pump:
         while True:
             frame = self._read_frame()
             if frame is not None:
-                # Only ever a head start. What fails here fails again, and is said,
-                # where the frame is taken; this thread alone hears the end of input.
+                # This is only a head start. The same error occurs again, and is
+                # answered, where the frame is taken. The thread must survive it: only
+                # this thread notices the end of input.
                 with suppress(Exception):
                     self._first_look(frame)
             with self._lock:

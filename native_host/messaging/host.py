@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The host's life, from the hello to the end of input."""
 
-import asyncio
 import os
 import signal
 import sys
@@ -30,8 +29,9 @@ def serve(
     """Answer requests until the input ends; return the exit status."""
     prelaunch = PromptPrelaunch(prompt_command)
     pump = Pump(fd_in, first_look=prelaunch.first_look)
-    # From here on the window's process starts in parallel with these imports.
     harden()
+    import asyncio  # slow to import; the window's process need not wait for it
+
     from native_host.log import set_up_log
     from native_host.messaging.dispatcher import Dispatcher
 

@@ -41,7 +41,7 @@ _MOVING = range(Qt.Key.Key_Home, Qt.Key.Key_PageDown + 1)
 _SMALLEST_TEXT = 11.0
 
 
-def make_application(text_scale: float = 1.0) -> QApplication:
+def make_application(text_scale: float = 1.0) -> "_Application":
     """Return the application with the desktop's colours and text size."""
     qInstallMessageHandler(_log)
     QGuiApplication.setDesktopFileName("fi.kortilla.host")
@@ -91,6 +91,7 @@ def run() -> NoReturn:
             os.write(lines, line)
         except OSError:  # the host has ended
             end()
+        application.keep_digits()  # the first line says that the window is visible
 
     def end() -> NoReturn:
         window.copies.delete()
@@ -124,14 +125,28 @@ class _Application(QApplication):
     since screen readers have commands on them.
     """
 
-    def notify(self, receiver: QObject, event: QEvent) -> bool:
+    def __init__(self, arguments: list[str]) -> None:
+        super().__init__(arguments)
+        # A window has no keys before it has the focus.
+        self.focusWindowChanged.connect(self.keep_digits)
+
+    def keep_digits(self) -> None:
+        """Handle each event here from now on.
+
+        The first such event costs about 20 ms, in which PySide prepares all its
+        classes. This comes after the first picture of the window, so the person does
+        not wait for it.
+        """
+        self.notify = self._notify  # type: ignore[method-assign] # Qt calls it
+
+    def _notify(self, receiver: QObject, event: QEvent) -> bool:
         # An event filter is not enough: Qt may install its own before it at any time.
         if isinstance(event, QKeyEvent) and event.spontaneous() and self._kept(event):
             copy = event.clone()
             taken = self.sendEvent(receiver, copy)
             event.setAccepted(copy.isAccepted())
             return taken
-        return super().notify(receiver, event)
+        return QApplication.notify(self, receiver, event)
 
     def _kept(self, event: QKeyEvent) -> bool:
         """Return whether a key is not reported: digits, and edits of a PIN field.
