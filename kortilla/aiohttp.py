@@ -75,7 +75,9 @@ def setup(
     route = app.router.add_route("*", prefix + "/{path:(?s:.*)}", answer)
 
     async def check_reached(_: web.Application) -> None:
-        from aiohttp.test_utils import make_mocked_request  # slow, and only needed here
+        from aiohttp.test_utils import (  # noqa: PLC0415 - slow, and only needed here
+            make_mocked_request,
+        )
 
         assert route.resource is not None  # noqa: S101 - add_route has made one
         for method, path in PROBES:

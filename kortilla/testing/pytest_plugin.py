@@ -12,6 +12,7 @@ until a fixture is used.
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -56,8 +57,6 @@ def make_kortilla_card(
     """
 
     def make(*, profile: str = "v5", state: str = "active") -> KortillaCard:
-        import shutil
-
         from kortilla.testing.card import KortillaCard
 
         folder = tmp_path_factory.mktemp("kortilla-card") / "card"

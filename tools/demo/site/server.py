@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Runs the demo on this computer's loopback address."""
 
+import socket
 import ssl
 from types import TracebackType
 from typing import Self
@@ -55,8 +56,6 @@ class DemoServer:
         Raises ``OSError`` when the port is taken or a gate does not start.
         """
         # The origin holds the port, so the port must be known before the application.
-        import socket
-
         listener = socket.create_server(("127.0.0.1", self.port))
         self.port = listener.getsockname()[1]
         app = create_demo(
