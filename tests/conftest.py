@@ -6,6 +6,7 @@ import functools
 import gc
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -23,7 +24,12 @@ def pytest_configure() -> None:
 
     Mock cards are written to the disk for good before a command is answered, and
     browsers do much the same with their profiles: tests would wait for the disk.
+
+    Programs that tests start end with Ctrl-C, also where a shell has started the tests
+    in the background and ignores that signal for them.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not os.access(_MEMORY, os.W_OK):
         return
     system = os.statvfs(_MEMORY)

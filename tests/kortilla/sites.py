@@ -13,6 +13,7 @@ from typing import IO
 
 from yarl import URL
 
+import kortilla
 from tests.kortilla.redis_server import RedisServer
 
 __all__ = ["NAMES", "WSGI_NAMES", "RunningSite", "Sites", "process"]
@@ -64,7 +65,7 @@ def process(folder: Path, *wanted: str) -> Iterator[list[RunningSite]]:
         text = log.read()
         assert running.returncode == 0, text
         # Servers write tracebacks of what is no HTTP; none may lead to us.
-        assert "/kortilla/" not in text, text
+        assert f"{Path(kortilla.__file__).parent}/" not in text, text
 
 
 class Sites:

@@ -11,10 +11,10 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from kortilla.testing.card_data import CardData
+from kortilla.testing.card_data import CardData, PinData
 from kortilla.testing.faults import CommandName, Fault, FaultName, Moment
 from kortilla.testing.state import MockCardState
 from native_host.card.fineid import PinRole
@@ -135,6 +135,13 @@ async def broken_session(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+@example(
+    granted="eight",
+    kind="in use",
+    faults=[Fault("card-pulled", on="change", when="after")],
+    codes=["right", "right"],
+    swapped_at=None,
+)
 @given(
     granted=st.sampled_from(list(DIGITS)),
     kind=st.sampled_from(STATES),
@@ -163,16 +170,16 @@ def test_no_card_is_ruined(
     check_codes(person, record)
     after = state.read()
     sent = codes_sent(record.commands())
-    for reference, old, new in (
-        (0x11, before.pin1, after.pin1),
-        (0x82, before.pin2, after.pin2),
-        (0x83, before.puk, after.puk),
-    ):
-        # As many tries are gone as there are wrong codes, each sent once.
+    for reference, old in _pins(before).items():
+        new = _pins(after)[reference]
+        # As many tries are gone as there are wrong codes, each sent once. A code that
+        # was right is wrong after a change whose answer was lost.
         wrong = {
             code
-            for ins, sent_to, code in sent
-            if (0x83 if ins == 0x2C else sent_to) == reference and code != old.value
+            for (ins, sent_to, code), held in zip(sent, record.held, strict=True)
+            if (0x83 if ins == 0x2C else sent_to) == reference
+            and code
+            != {0x11: held.pin1, 0x82: held.pin2, 0x83: held.puk}[reference].value
         }
         assert new.tries >= min(old.tries, 5) - len(wrong)
         if not any(sent_to == reference for _, sent_to, _ in sent):
@@ -190,3 +197,8 @@ def test_no_card_is_ruined(
     else:
         assert isinstance(result, KortillaError)
         assert result.code in {"USER_CANCELLED", "PROMPT_FAILED"}
+
+
+def _pins(card: CardData) -> dict[int, PinData]:
+    """Return a card's codes by their references in commands."""
+    return {0x11: card.pin1, 0x82: card.pin2, 0x83: card.puk}
