@@ -4,12 +4,10 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from kortilla.testing.state import MockCardState
 from tests.operations.person import until
 from tests.pkcs11.client import CkrError, Client
 from tests.pkcs11.conftest import House
@@ -43,10 +41,6 @@ async def refused(client: Client, value: CKR, name: str, *arguments: bytes) -> N
     """Make a call that must be answered with a return value."""
     with refusal(value):
         await client.call(name, *arguments)
-
-
-def tries(folder: Path) -> int:
-    return MockCardState.open(folder).read().pin1.tries
 
 
 async def begin(house: House, client: Client) -> tuple[int, asyncio.Task[bytes]]:

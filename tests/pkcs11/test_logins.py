@@ -10,11 +10,11 @@ from native_host.card.errors import CardBusyError
 from native_host.mock_card.source import MockCardSource
 from tests.operations.person import until
 from tests.operations.readers import SeveralReaders
-from tests.operations.tls_logins import change_pin
 from tests.pkcs11.client import Client, u32, u64
 from tests.pkcs11.conftest import CopyCard, House, open_house
 from tests.pkcs11.names import CKA, CKF, CKM, CKO, CKR, CKS, CKU
-from tests.pkcs11.signing import key_of, refusal, refused, tries
+from tests.pkcs11.signing import key_of, refusal, refused
+from tests.pkcs11.tls_logins import change_pin, tries
 
 
 async def test_after_a_login_no_window_is_shown_until_the_logout(
