@@ -454,7 +454,8 @@ async def test_a_reader_is_asked_for_its_features_once(fake: FakePcsc) -> None:
         assert connection.pin_pad.can_modify
         assert fake.controls == [(0x42000000 + 3400, b"")]
         template = bytes.fromhex("002000110C") + bytes(12)
-        status = await source.run(connection.pin_pad.verify, template, 4, 12)
+        digits = {"min_digits": 4, "max_digits": 12}
+        status = await source.run(connection.pin_pad.verify, template, **digits)
         assert status == 0x6401
         code, structure = fake.controls[1]
         assert code == 0x42330006
@@ -463,7 +464,7 @@ async def test_a_reader_is_asked_for_its_features_once(fake: FakePcsc) -> None:
         await source.run(connection.close)
         assert fake.endings == [("end", 1), ("disconnect", 0)]
         with pytest.raises(CardError, match="closed"):
-            connection.pin_pad.verify(template, 4, 12)
+            connection.pin_pad.verify(template, **digits)
 
 
 async def test_a_reader_without_features_has_no_pin_pad(fake: FakePcsc) -> None:
@@ -492,5 +493,7 @@ async def test_a_pin_pad_that_fails_is_explained_and_not_used_again(
         connection = await source.connect(Reader("one"))
         assert connection.pin_pad
         with pytest.raises(error):
-            await source.run(connection.pin_pad.verify, bytes(17), 4, 12)
+            await source.run(
+                connection.pin_pad.verify, bytes(17), min_digits=4, max_digits=12
+            )
         assert len(fake.controls) == 2
