@@ -14,6 +14,7 @@ from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_calls import status_change
 from native_host.card.source import Reader
 from native_host.mock_card.card import MockCard
+from tests.card.service_tries import watching_tries
 from tests.card.virtual_reader import has_card, log_in, reader_where
 from tests.support.pcsc import READER, READERS, Room, isolated
 from tests.support.refusing import refusing
@@ -30,13 +31,13 @@ async def wait_for_its_end(source: PcscSource) -> None:
 @isolated
 async def test_a_service_that_is_not_there_is_said_and_waited_for(room: Room) -> None:
     room.stop_service()
-    async with PcscSource() as source:
+    async with watching_tries() as tries_over, PcscSource() as source:
         with pytest.raises(PcscUnavailableError):
             await source.readers()
         with pytest.raises(PcscUnavailableError):
             await source.connect(Reader(READER))
         waiting = asyncio.ensure_future(source.wait_for_service())
-        await asyncio.sleep(1)  # all its first tries are over
+        await tries_over()
         assert not waiting.done()
         room.start_service()
         async with asyncio.timeout(20):
@@ -51,10 +52,10 @@ async def test_a_service_is_waited_for_where_nothing_of_it_is_there(
     room.stop_service()
     # Even its folder has gone, as after the computer has started without it.
     shutil.rmtree(room.socket.parent)
-    async with PcscSource() as source:
+    async with watching_tries() as tries_over, PcscSource() as source:
         for _ in range(2):
             waiting = asyncio.ensure_future(source.wait_for_service())
-            await asyncio.sleep(1)
+            await tries_over()
             assert not waiting.done()
             room.start_service()
             await waiting
@@ -131,7 +132,7 @@ async def test_nothing_is_asked_of_the_service_while_nothing_happens(
 
 @isolated
 async def test_a_service_that_refuses_is_none_that_is_not_there(room: Room) -> None:
-    async with PcscSource() as source:
+    async with watching_tries() as tries_over, PcscSource() as source:
         with refusing(room):
             for _ in range(2):
                 with pytest.raises(PcscDeniedError, match="SSH"):
@@ -139,7 +140,7 @@ async def test_a_service_that_refuses_is_none_that_is_not_there(room: Room) -> N
             with pytest.raises(PcscDeniedError):
                 await source.connect(Reader(READER))
             waiting = asyncio.ensure_future(source.wait_for_service())
-            await asyncio.sleep(1)  # all its first tries are over
+            await tries_over()
             assert not waiting.done()
         room.start_service()
         async with asyncio.timeout(20):

@@ -75,7 +75,7 @@ def fields(structure: bytes, *sizes: int) -> list[int]:
 
 def test_a_verification_is_described_field_by_field() -> None:
     template = bytes.fromhex(VERIFY_PIN1)
-    structure = verify_structure(template, 4, 12)
+    structure = verify_structure(template, min_digits=4, max_digits=12)
     assert structure.endswith(template)
     assert fields(structure[:-17], *[1] * 5, 2, 1, 1, 2, 1, 3, 4) == [
         90,  # bTimerOut, seconds
@@ -95,7 +95,7 @@ def test_a_verification_is_described_field_by_field() -> None:
 
 def test_a_change_is_described_field_by_field() -> None:
     template = bytes.fromhex(CHANGE_PIN1)
-    structure = modify_structure(template, 4, 8)
+    structure = modify_structure(template, min_digits=4, max_digits=8)
     assert structure.endswith(template)
     sizes = [*[1] * 7, 2, 1, 1, 1, 2, 1, 1, 1, 3, 4]
     assert fields(structure[:-29], *sizes) == [

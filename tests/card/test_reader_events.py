@@ -21,6 +21,7 @@ from native_host.card.errors import (
 from native_host.card.pcsc import PcscSource
 from native_host.card.pcsc_calls import Code, scard
 from native_host.card.source import Reader
+from tests.card.service_tries import watching_tries
 
 ATR = bytes.fromhex("3B7F9600008031B865B085050011122460829000")
 PNP = "\\\\?PnP?\\Notification"
@@ -47,6 +48,7 @@ class FakePcsc:
         self.cancelled = False
         self.waiting = 0
         self.waits = 0
+        self.timeout = 0  # milliseconds, of the last wait
         self.listed_once: list[str] = []
         self.connect_codes: list[int] = []
         self.transaction_codes: list[int] = []
@@ -103,6 +105,7 @@ class FakePcsc:
         with self.news:
             self.waits += 1
             self.cancelled = False
+            self.timeout = timeout
             end = time.monotonic() + timeout / 1000
             while True:
                 found = self._states(asked)
@@ -257,14 +260,12 @@ async def test_a_reader_that_goes_between_listing_and_waiting_is_left_out(
         assert await source.readers() == (Reader("one"),)
 
 
-async def test_nothing_happens_while_nothing_happens(fake: FakePcsc) -> None:
+async def test_the_wait_for_events_ends_with_an_event_alone(fake: FakePcsc) -> None:
     fake.set(one=(EMPTY, b""))
     async with PcscSource() as source:
         await source.readers()
         await asyncio.to_thread(wait_until, fake, lambda: fake.waiting)
-        waits = fake.waits
-        await asyncio.sleep(0.2)
-        assert fake.waits == waits
+        assert fake.timeout == fake.INFINITE
 
 
 async def test_closing_does_not_hang_on_a_cancellation_that_is_lost(
@@ -424,22 +425,21 @@ async def test_a_service_that_is_not_there_is_waited_for_and_not_asked_again(
     monkeypatch.setenv("PCSCLITE_CSOCK_NAME", str(socket))
     monkeypatch.setattr("native_host.card.pcsc._SERVICE_STARTS", (0.0, 0.0))
     fake.available = False
-    async with PcscSource() as source:
+    async with watching_tries() as tries_over, PcscSource() as source:
         with pytest.raises(PcscUnavailableError):
             await source.readers()
         waiting = asyncio.ensure_future(source.wait_for_service())
-        await asyncio.to_thread(wait_until, fake, lambda: fake.contexts == 3)
-        await asyncio.sleep(0.2)
+        await tries_over()
         assert fake.contexts == 3
         # Each piece of news is a reason to try, and no more than that.
         socket.parent.mkdir()
-        await asyncio.to_thread(wait_until, fake, lambda: fake.contexts == 5)
-        await asyncio.sleep(0.2)
+        await tries_over()
         assert fake.contexts == 5
         assert not waiting.done()
         fake.available = True
         socket.touch()
         await asyncio.wait_for(waiting, 20)
+        assert fake.contexts == 6
         assert await source.readers() == ()
 
 
@@ -454,7 +454,8 @@ async def test_a_reader_is_asked_for_its_features_once(fake: FakePcsc) -> None:
         assert connection.pin_pad.can_modify
         assert fake.controls == [(0x42000000 + 3400, b"")]
         template = bytes.fromhex("002000110C") + bytes(12)
-        status = await source.run(connection.pin_pad.verify, template, 4, 12)
+        digits = {"min_digits": 4, "max_digits": 12}
+        status = await source.run(connection.pin_pad.verify, template, **digits)
         assert status == 0x6401
         code, structure = fake.controls[1]
         assert code == 0x42330006
@@ -463,7 +464,7 @@ async def test_a_reader_is_asked_for_its_features_once(fake: FakePcsc) -> None:
         await source.run(connection.close)
         assert fake.endings == [("end", 1), ("disconnect", 0)]
         with pytest.raises(CardError, match="closed"):
-            connection.pin_pad.verify(template, 4, 12)
+            connection.pin_pad.verify(template, **digits)
 
 
 async def test_a_reader_without_features_has_no_pin_pad(fake: FakePcsc) -> None:
@@ -492,5 +493,7 @@ async def test_a_pin_pad_that_fails_is_explained_and_not_used_again(
         connection = await source.connect(Reader("one"))
         assert connection.pin_pad
         with pytest.raises(error):
-            await source.run(connection.pin_pad.verify, bytes(17), 4, 12)
+            await source.run(
+                connection.pin_pad.verify, bytes(17), min_digits=4, max_digits=12
+            )
         assert len(fake.controls) == 2

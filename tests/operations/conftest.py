@@ -10,15 +10,10 @@ from pathlib import Path
 import pytest
 
 from kortilla.testing.state import MockCardState
-from native_host.card.certificate import CardCertificate
-from native_host.card.fineid import FineidCard
 from native_host.mock_card.source import MockCardSource
-from native_host.operations.authenticate import authentication_key
 from native_host.operations.documents import DocumentHeader, DocumentInbox
-from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.managing import GRANTED, NewCard, copy
 from tests.operations.signing import CONTENTS
-from tests.operations.tls_logins import NONE, Windows, a_login
 
 Made = Callable[[str], Path]
 
@@ -104,36 +99,3 @@ def inbox(place: Path) -> Iterator[DocumentInbox]:
     ]
     with closing(DocumentInbox(headers)) as inbox:
         yield inbox
-
-
-@pytest.fixture
-def windows() -> Windows:
-    """The windows that programs open for their logins."""
-    return Windows()
-
-
-@pytest.fixture
-async def login(source: MockCardSource, windows: Windows) -> AsyncIterator[TlsLogin]:
-    """What signs for a program that waits as long as a test takes."""
-    async with a_login(source, windows) as login:
-        yield login
-
-
-@pytest.fixture
-async def late_login(
-    source: MockCardSource, windows: Windows
-) -> AsyncIterator[TlsLogin]:
-    """One whose program stops waiting at once."""
-    async with a_login(source, windows, patience=NONE) as login:
-        yield login
-
-
-@pytest.fixture
-async def certificate(source: MockCardSource) -> CardCertificate:
-    """The certificate that a program has seen."""
-    [reader] = await source.readers()
-    connection = await source.connect(reader)
-    card = await source.run(FineidCard, connection)
-    _, certificate = await source.run(authentication_key, card)
-    await source.run(connection.close)
-    return certificate

@@ -144,14 +144,7 @@ async def test_a_card_is_activated_with_real_keys_after_a_wrong_code(
 
 
 def height(screen: Screen, window: str) -> int:
-    done = subprocess.run(
-        ["xdotool", "getwindowgeometry", "--shell", window],
-        env=screen.environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return int(done.stdout.partition("HEIGHT=")[2].split()[0])
+    return screen.geometry(window)[3]
 
 
 @pytest.fixture

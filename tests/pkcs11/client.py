@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from tests.pkcs11.names import CKA, CKF, CKR, CKU
+
 HANDSHAKE = b"PRIVATE-GNOME-KEYRING-PKCS11-PROTOCOL-V-1"
 NULL = b"\xff\xff\xff\xff"
 
@@ -46,16 +48,44 @@ CALLS = {
 }
 
 #: Attributes whose values are an octet, and those that are a number; as in p11-kit.
-BOOLEANS = {0x1, 0x2, 0x86, *range(0x103, 0x10D), *range(0x162, 0x166), 0x170, 0x171}
-BOOLEANS |= {0x202, 0x210}
-NUMBERS = {0x0, 0x80, 0x87, 0x100, 0x121, 0x166}
+BOOLEANS = {
+    CKA.TOKEN,
+    CKA.PRIVATE,
+    CKA.TRUSTED,
+    CKA.SENSITIVE,
+    CKA.ENCRYPT,
+    CKA.DECRYPT,
+    CKA.WRAP,
+    CKA.UNWRAP,
+    CKA.SIGN,
+    CKA.SIGN_RECOVER,
+    CKA.VERIFY,
+    CKA.VERIFY_RECOVER,
+    CKA.DERIVE,
+    CKA.EXTRACTABLE,
+    CKA.LOCAL,
+    CKA.NEVER_EXTRACTABLE,
+    CKA.ALWAYS_SENSITIVE,
+    CKA.MODIFIABLE,
+    CKA.COPYABLE,
+    CKA.ALWAYS_AUTHENTICATE,
+    CKA.WRAP_WITH_TRUSTED,
+}
+NUMBERS = {
+    CKA.CLASS,
+    CKA.CERTIFICATE_TYPE,
+    CKA.CERTIFICATE_CATEGORY,
+    CKA.KEY_TYPE,
+    CKA.MODULUS_BITS,
+    CKA.KEY_GEN_MECHANISM,
+}
 
 
 class CkrError(Exception):
-    """The server answered with a return value that is not CKR_OK."""
+    """The server answered a call with a return value that is not CKR_OK."""
 
-    def __init__(self, value: int) -> None:
-        super().__init__(hex(value))
+    def __init__(self, call: str, value: CKR) -> None:
+        super().__init__(f"C_{call} answered CKR_{value.name}.")
         self.value = value
 
 
@@ -95,7 +125,7 @@ def attribute(kind: int, value: bytes | int | bool | None) -> bytes:
     return head + b"\1" + u32(len(value)) + array(value)
 
 
-def attributes(template: dict[int, Any]) -> bytes:
+def attributes(template: dict[CKA, Any]) -> bytes:
     """``aA``."""
     parts = [attribute(kind, value) for kind, value in template.items()]
     return u32(len(parts)) + b"".join(parts)
@@ -179,8 +209,8 @@ def take_apart(body: bytes, name: str) -> list[Any]:
         assert signature == "u"
         value = answer.number(8)
         answer.end()
-        assert value != 0
-        raise CkrError(value)
+        assert value != CKR.OK
+        raise CkrError(name, CKR(value))
     assert (call, signature) == (number, response)
     values = []
     kinds = signature.replace("au", "U").replace("ay", "Y").replace("aA", "A")
@@ -267,11 +297,21 @@ class Client:
     async def initialize(self) -> None:
         await self.call("Initialize", octets(HANDSHAKE), b"\0", octets(b"\0"))
 
-    async def open_session(self, slot: int = 1, flags: int = 4) -> int:
+    async def open_session(self, slot: int = 1, flags: int = CKF.SERIAL_SESSION) -> int:
         [handle] = await self.call("OpenSession", u64(slot), u64(flags))
         return int(handle)
 
-    async def find(self, session: int, template: dict[int, Any]) -> list[int]:
+    async def session_state(self, session: int) -> int:
+        """Return one of ``CKS``."""
+        [_, state, _, _] = await self.call("GetSessionInfo", u64(session))
+        return int(state)
+
+    async def log_in(
+        self, session: int, pin: bytes | None = b"1234", user: int = CKU.USER
+    ) -> None:
+        await self.call("Login", u64(session), u64(user), octets(pin))
+
+    async def find(self, session: int, template: dict[CKA, Any]) -> list[int]:
         await self.call("FindObjectsInit", u64(session), attributes(template))
         [found] = await self.call("FindObjects", u64(session), u32(100))
         await self.call("FindObjectsFinal", u64(session))
@@ -284,7 +324,7 @@ class Client:
             u64(handle),
             wanted(dict.fromkeys(kinds, 0)),
         )
-        assert status == 0
+        assert status == CKR.OK
         return dict(found)
 
     async def sign_init(

@@ -14,8 +14,11 @@ import pytest
 import pytest_asyncio
 
 from kortilla.testing.state import MockCardState
+from native_host.card.certificate import CardCertificate
+from native_host.card.fineid import FineidCard
 from native_host.card.source import CardSource
 from native_host.mock_card.source import MockCardSource
+from native_host.operations.authenticate import authentication_key
 from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.slots import SlotManager
@@ -23,6 +26,7 @@ from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.person import Person
 from tests.pkcs11.client import Client
 from tests.pkcs11.real import Scene, open_scene
+from tests.pkcs11.tls_logins import NONE, Windows, a_login
 
 CopyCard = Callable[[str], Path]
 
@@ -168,6 +172,39 @@ async def house(source: MockCardSource) -> AsyncIterator[House]:
 async def client(house: House) -> Client:
     """A client that has initialised the token."""
     return await house.client()
+
+
+@pytest.fixture
+def windows() -> Windows:
+    """The windows that programs open for their logins."""
+    return Windows()
+
+
+@pytest.fixture
+async def login(source: MockCardSource, windows: Windows) -> AsyncIterator[TlsLogin]:
+    """What signs for a program that waits as long as a test takes."""
+    async with a_login(source, windows) as login:
+        yield login
+
+
+@pytest.fixture
+async def late_login(
+    source: MockCardSource, windows: Windows
+) -> AsyncIterator[TlsLogin]:
+    """One whose program stops waiting at once."""
+    async with a_login(source, windows, patience=NONE) as login:
+        yield login
+
+
+@pytest.fixture
+async def certificate(source: MockCardSource) -> CardCertificate:
+    """The certificate that a program has seen."""
+    [reader] = await source.readers()
+    connection = await source.connect(reader)
+    card = await source.run(FineidCard, connection)
+    _, certificate = await source.run(authentication_key, card)
+    await source.run(connection.close)
+    return certificate
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["v5", "v4.2"])

@@ -12,10 +12,18 @@ from tests.pkcs11.client import (
     u64,
     wanted,
 )
+from tests.pkcs11.names import CKA, CKF, CKM, CKO, CKU
 
 __all__ = ["CONVERSATION", "NAMES", "message", "streams"]
 
-_ECDSA, _ECDSA_SHA384 = 0x1041, 0x1045
+_ASKED_OF_A_CERTIFICATE = (
+    CKA.CERTIFICATE_TYPE,
+    CKA.ID,
+    CKA.VALUE,
+    CKA.ISSUER,
+    CKA.SERIAL_NUMBER,
+    CKA.SUBJECT,
+)
 
 
 def message(name: str, *arguments: bytes) -> bytes:
@@ -34,31 +42,41 @@ CONVERSATION = [
     message("GetTokenInfo", u64(1)),
     message("GetMechanismList", u64(1), u32(0)),
     message("GetMechanismList", u64(1), u32(1)),
-    message("OpenSession", u64(1), u64(4)),
+    message("OpenSession", u64(1), u64(CKF.SERIAL_SESSION)),
     message("GetSessionInfo", u64(1)),
-    message("FindObjectsInit", u64(1), attributes({0x0: 0xCE534354})),
+    message(
+        "FindObjectsInit", u64(1), attributes({CKA.CLASS: CKO.NSS_BUILTIN_ROOT_LIST})
+    ),
     message("FindObjects", u64(1), u32(10)),
     message("FindObjectsFinal", u64(1)),
-    message("FindObjectsInit", u64(1), attributes({0x1: True, 0x0: 1})),
+    message(
+        "FindObjectsInit",
+        u64(1),
+        attributes({CKA.TOKEN: True, CKA.CLASS: CKO.CERTIFICATE}),
+    ),
     message("FindObjects", u64(1), u32(10)),
     message("FindObjectsFinal", u64(1)),
     message(
         "GetAttributeValue",
         u64(1),
         u64(1),
-        wanted(dict.fromkeys((0x80, 0x102, 0x11, 0x81, 0x82, 0x101), 0)),
+        wanted(dict.fromkeys(_ASKED_OF_A_CERTIFICATE, 0)),
     ),
-    message("GetAttributeValue", u64(1), u64(1), wanted({0x11: 4000, 0x102: 1})),
-    message("FindObjectsInit", u64(1), attributes({0x102: b"\x45", 0x0: 3})),
+    message("GetAttributeValue", u64(1), u64(1), wanted({CKA.VALUE: 4000, CKA.ID: 1})),
+    message(
+        "FindObjectsInit",
+        u64(1),
+        attributes({CKA.ID: b"\x45", CKA.CLASS: CKO.PRIVATE_KEY}),
+    ),
     message("FindObjects", u64(1), u32(1)),
     message("FindObjectsFinal", u64(1)),
-    message("SignInit", u64(1), mechanism(_ECDSA_SHA384, 1), u64(3)),
-    message("SignInit", u64(1), mechanism(_ECDSA, 1), u64(3)),
+    message("SignInit", u64(1), mechanism(CKM.ECDSA_SHA384, 1), u64(3)),
+    message("SignInit", u64(1), mechanism(CKM.ECDSA, 1), u64(3)),
     message("Sign", u64(1), octets(bytes(48)), u32(0)),
     message("SessionCancel", u64(1), u64(0xFFFF)),
-    message("Login", u64(1), u64(1), octets(b"12")),
+    message("Login", u64(1), u64(CKU.USER), octets(b"12")),
     message("Logout", u64(1)),
-    message("WaitForSlotEvent", u64(1)),
+    message("WaitForSlotEvent", u64(CKF.DONT_BLOCK)),
     message("CloseSession", u64(1)),
     message("Finalize"),
 ]

@@ -17,7 +17,8 @@ from kortilla.testing.state import MockCardState
 from native_host.mock_card.source import MockCardSource
 from tests.pkcs11.client import Client, octets, u32, u64
 from tests.pkcs11.conftest import open_house
-from tests.pkcs11.signing import ECDSA, RSA_PKCS, public_key_of
+from tests.pkcs11.names import CKA, CKF, CKM, CKO
+from tests.pkcs11.signing import public_key_of
 
 #: What is before a SHA-256 digest in its DigestInfo (RFC 8017 §9.2, note 1).
 DIGEST_INFO = bytes.fromhex("3031300D060960864801650304020105000420")
@@ -44,10 +45,10 @@ async def baseline(client: Client) -> int:
     [slots] = await client.call("GetSlotList", b"\1", u32(count.size))
     [slot] = slots
     description, *_, slot_flags, _, _ = await client.call("GetSlotInfo", u64(slot))
-    assert len(description) == 64 and slot_flags & 1  # CKF_TOKEN_PRESENT
+    assert len(description) == 64 and slot_flags & CKF.TOKEN_PRESENT
     label, *_, token_flags = (await client.call("GetTokenInfo", u64(slot)))[:5]
     assert label.rstrip() == "Kortilla"
-    assert token_flags & 0x400  # CKF_TOKEN_INITIALIZED
+    assert token_flags & CKF.TOKEN_INITIALIZED
     return int(slot)
 
 
@@ -60,42 +61,46 @@ async def extended(client: Client, slot: int) -> None:
         least, most, flags = await client.call(
             "GetMechanismInfo", u64(slot), u64(mechanism)
         )
-        assert least <= most and flags & 0x800  # CKF_SIGN
+        assert least <= most and flags & CKF.SIGN
 
 
 async def certificates(client: Client, slot: int) -> None:
     """What CERT-M-1 has more: everything is found and read without C_Login."""
     session = await client.open_session(slot)
-    found = await client.find(session, {0x1: True})
+    found = await client.find(session, {CKA.TOKEN: True})
     assert len(found) >= 4
-    classes = [(await client.values(session, each, 0x0))[0x0] for each in found]
-    assert {1, 2, 3} == set(classes)
+    classes = [
+        (await client.values(session, each, CKA.CLASS))[CKA.CLASS] for each in found
+    ]
+    assert {CKO.CERTIFICATE, CKO.PUBLIC_KEY, CKO.PRIVATE_KEY} == set(classes)
     for each, kind in zip(found, classes, strict=True):
-        assert (await client.values(session, each, 0x3))[0x3]  # CKA_LABEL
-        if kind == 1:
-            der = (await client.values(session, each, 0x11))[0x11]
+        assert (await client.values(session, each, CKA.LABEL))[CKA.LABEL]
+        if kind == CKO.CERTIFICATE:
+            der = (await client.values(session, each, CKA.VALUE))[CKA.VALUE]
             assert der[:1] == b"\x30"
     await client.call("CloseSession", u64(session))
 
 
 async def authentication(client: Client, slot: int) -> None:
     """What AUTH-M-1 has more: log in, find both keys of a pair, and sign."""
-    session = await client.open_session(slot, flags=6)  # CKF_RW_SESSION too
-    await client.call("Login", u64(session), u64(1), octets(b"1234"))
-    [public] = await client.find(session, {0x1: True, 0x0: 2})
-    named = (await client.values(session, public, 0x3))[0x3]
-    [private] = await client.find(session, {0x1: True, 0x0: 3, 0x3: named})
+    session = await client.open_session(slot, flags=CKF.RW_SESSION | CKF.SERIAL_SESSION)
+    await client.log_in(session)
+    [public] = await client.find(session, {CKA.TOKEN: True, CKA.CLASS: CKO.PUBLIC_KEY})
+    named = (await client.values(session, public, CKA.LABEL))[CKA.LABEL]
+    [private] = await client.find(
+        session, {CKA.TOKEN: True, CKA.CLASS: CKO.PRIVATE_KEY, CKA.LABEL: named}
+    )
     key = await public_key_of(client, session)
     digest = bytes(range(32))
     if isinstance(key, rsa.RSAPublicKey):
-        await client.sign_init(session, private, RSA_PKCS)
+        await client.sign_init(session, private, CKM.RSA_PKCS)
         [made] = await client.call(
             "Sign", u64(session), octets(DIGEST_INFO + digest), u32(512)
         )
         key.verify(made, digest, padding.PKCS1v15(), utils.Prehashed(hashes.SHA256()))
     else:
         assert isinstance(key, ec.EllipticCurvePublicKey)
-        made = await client.sign(session, private, ECDSA, digest)
+        made = await client.sign(session, private, CKM.ECDSA, digest)
         half = len(made) // 2
         numbers = (int.from_bytes(part) for part in (made[:half], made[half:]))
         key.verify(

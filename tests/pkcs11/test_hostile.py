@@ -15,6 +15,7 @@ from native_host.mock_card.source import MockCardSource
 from tests.pkcs11.client import CkrError, Client, array, octets, take_apart, u32, u64
 from tests.pkcs11.conftest import House, open_house
 from tests.pkcs11.conversation import CONVERSATION, NAMES, message
+from tests.pkcs11.names import CKA, CKF, CKR
 
 
 async def ended(connection: socket.socket) -> bytes:
@@ -61,7 +62,7 @@ async def test_who_goes_in_the_middle_is_let_go(house: House, said: bytes) -> No
 async def test_messages_that_are_odd_are_answered_and_the_next_one_is_served(
     client: Client,
 ) -> None:
-    error = u32(0) + u32(1) + b"u" + u64(0x30)
+    error = u32(0) + u32(1) + b"u" + u64(CKR.DEVICE_ERROR)
     for body in (
         b"",
         b"\0\0\0",
@@ -84,7 +85,7 @@ async def test_the_largest_message_is_read(client: Client) -> None:
     start = message("SignUpdate", u64(session))
     data = bytes(1024 * 1024 - len(start) - 5)
     body = await client.send(start + octets(data), options=bytes(1024))
-    assert body == u32(0) + u32(1) + b"u" + u64(0x91)
+    assert body == u32(0) + u32(1) + b"u" + u64(CKR.OPERATION_NOT_INITIALIZED)
 
 
 async def test_messages_in_pieces_and_many_at_once_are_answered(house: House) -> None:
@@ -134,11 +135,11 @@ async def test_too_many_calls_at_a_time_are_refused_and_all_are_answered(
     client: Client,
 ) -> None:
     await client.call("GetSlotList", b"\1", u32(2))
-    await client.call("WaitForSlotEvent", u64(1))
+    await client.call("WaitForSlotEvent", u64(CKF.DONT_BLOCK))
     waiting = [client.send(message("WaitForSlotEvent", u64(0))) for _ in range(300)]
     async with asyncio.timeout(20):
         answers = await asyncio.gather(*waiting[256:])
-    assert set(answers) == {u32(0) + u32(1) + b"u" + u64(0x2)}
+    assert set(answers) == {u32(0) + u32(1) + b"u" + u64(CKR.HOST_MEMORY)}
     # The calls that were accepted still wait.
     assert not any(each.done() for each in waiting[:256])
 
@@ -154,14 +155,19 @@ async def test_the_conversation_as_it_is_goes_through(house: House) -> None:
         try:
             take_apart(await client.send(body), name)
         except CkrError as error:
-            errors.append((name, hex(error.value)))
-    assert errors == [("SignInit", "0x70"), ("Login", "0xa2"), ("Logout", "0x101")]
+            errors.append((name, error.value))
+    assert errors == [
+        ("SignInit", CKR.MECHANISM_INVALID),
+        ("Login", CKR.PIN_LEN_RANGE),
+        ("Logout", CKR.USER_NOT_LOGGED_IN),
+    ]
 
 
 def mutated(seed: int) -> list[bytes]:
     """Return the conversation with a few things wrong in it."""
     chance = random.Random(seed)  # noqa: S311 - nothing hangs on it
     bodies = list(CONVERSATION)
+    nested = u32(CKA.WRAP_TEMPLATE)  # an attribute with attributes within
     for _ in range(chance.randint(1, 6)):
         at = chance.randrange(len(bodies))
         body = bytearray(bodies[at]) or bytearray(1)
@@ -179,7 +185,7 @@ def mutated(seed: int) -> list[bytes]:
             case 4:
                 start = chance.randrange(max(1, len(body) - 3))
                 body[start : start + 4] = chance.choice(
-                    (b"\xff" * 4, bytes(4), u32(0x7FFFFFFF), u32(1), u32(0x40000211))
+                    (b"\xff" * 4, bytes(4), u32(0x7FFFFFFF), u32(1), nested)
                 )
             case _:
                 body[chance.randrange(len(body))] = chance.randrange(256)

@@ -21,9 +21,16 @@ from native_host.mock_card.source import MockCardSource
 from native_host.pkcs11.objects import make_objects
 from tests.pkcs11.client import Client, u64, wanted
 from tests.pkcs11.conftest import CopyCard, House, open_house
+from tests.pkcs11.names import (
+    CK_CERTIFICATE_CATEGORY_AUTHORITY,
+    CK_CERTIFICATE_CATEGORY_TOKEN_USER,
+    CKA,
+    CKK,
+    CKO,
+    CKR,
+)
 
 PROFILES = ("v5", "v5-2026", "v4.2")
-VALUE, SUBJECT, ISSUER, SERIAL, ID, LABEL = 0x11, 0x101, 0x81, 0x82, 0x102, 0x3
 
 
 @pytest.fixture(params=PROFILES)
@@ -38,7 +45,7 @@ async def any_house(card_folder: Path) -> AsyncIterator[House]:
 
 
 async def look(
-    house: House, template: dict[int, Any], *kinds: int
+    house: House, template: dict[CKA, Any], *kinds: int
 ) -> list[dict[int, Any]]:
     """Return attributes of all objects that a template finds."""
     client = await house.client()
@@ -48,78 +55,116 @@ async def look(
 
 
 async def test_the_certificate_and_both_keys_belong_together(any_house: House) -> None:
-    [leaf] = await look(
-        any_house, {0x0: 1, ID: b"\x45"}, VALUE, SUBJECT, ISSUER, SERIAL
-    )
-    certificate = x509.Certificate.load(leaf[VALUE])
-    assert leaf[SUBJECT] == certificate.subject.dump()
-    assert leaf[ISSUER] == certificate.issuer.dump()
-    assert core.Integer.load(leaf[SERIAL]).native == certificate.serial_number
+    template = {CKA.CLASS: CKO.CERTIFICATE, CKA.ID: b"\x45"}
+    asked = [CKA.VALUE, CKA.SUBJECT, CKA.ISSUER, CKA.SERIAL_NUMBER]
+    [leaf] = await look(any_house, template, *asked)
+    certificate = x509.Certificate.load(leaf[CKA.VALUE])
+    assert leaf[CKA.SUBJECT] == certificate.subject.dump()
+    assert leaf[CKA.ISSUER] == certificate.issuer.dump()
+    serial_number = core.Integer.load(leaf[CKA.SERIAL_NUMBER]).native
+    assert serial_number == certificate.serial_number
     key = load_der_public_key(certificate.public_key.dump())
-    for kind in (2, 3):
+    for kind in (CKO.PUBLIC_KEY, CKO.PRIVATE_KEY):
+        template = {CKA.CLASS: kind}
         if isinstance(key, rsa.RSAPublicKey):
-            [found] = await look(any_house, {0x0: kind}, ID, 0x100, 0x120, 0x122, 0x121)
-            assert int.from_bytes(found[0x120]) == key.public_numbers().n
-            assert int.from_bytes(found[0x122]) == key.public_numbers().e
-            assert (found[0x100], found[0x121]) == (0, key.key_size)
+            asked = [CKA.MODULUS, CKA.PUBLIC_EXPONENT, CKA.MODULUS_BITS]
+            [found] = await look(any_house, template, CKA.ID, CKA.KEY_TYPE, *asked)
+            assert int.from_bytes(found[CKA.MODULUS]) == key.public_numbers().n
+            assert int.from_bytes(found[CKA.PUBLIC_EXPONENT]) == key.public_numbers().e
+            assert found[CKA.MODULUS_BITS] == key.key_size
+            assert found[CKA.KEY_TYPE] == CKK.RSA
         else:
             assert isinstance(key, ec.EllipticCurvePublicKey)
-            [found] = await look(any_house, {0x0: kind}, ID, 0x100, 0x180, 0x181)
+            asked = [CKA.EC_PARAMS, CKA.EC_POINT]
+            [found] = await look(any_house, template, CKA.ID, CKA.KEY_TYPE, *asked)
             point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-            assert core.OctetString.load(found[0x181]).native == point
-            assert core.ObjectIdentifier.load(found[0x180]).native == "1.3.132.0.34"
-            assert found[0x100] == 3
-        assert found[ID] == b"\x45"
+            assert core.OctetString.load(found[CKA.EC_POINT]).native == point
+            curve = core.ObjectIdentifier.load(found[CKA.EC_PARAMS]).native
+            assert curve == "1.3.132.0.34"
+            assert found[CKA.KEY_TYPE] == CKK.EC
+        assert found[CKA.ID] == b"\x45"
 
 
 async def test_the_signature_key_is_never_there(
     any_house: House, card_folder: Path
 ) -> None:
-    [der] = [each[VALUE] for each in await look(any_house, {0x0: 1, 0x87: 1}, VALUE)]
-    assert CardCertificate.from_der(der).for_authentication
-    assert len(await look(any_house, {0x0: 3}, ID)) == 1
-    assert len(await look(any_house, {0x0: 2}, ID)) == 1
+    template = {
+        CKA.CLASS: CKO.CERTIFICATE,
+        CKA.CERTIFICATE_CATEGORY: CK_CERTIFICATE_CATEGORY_TOKEN_USER,
+    }
+    [own] = await look(any_house, template, CKA.VALUE)
+    assert CardCertificate.from_der(own[CKA.VALUE]).for_authentication
+    assert len(await look(any_house, {CKA.CLASS: CKO.PRIVATE_KEY}, CKA.ID)) == 1
+    assert len(await look(any_house, {CKA.CLASS: CKO.PUBLIC_KEY}, CKA.ID)) == 1
     data = MockCardState.open(card_folder).read()
     signing = {
         each.certificate
         for each in data.keys
         if CardCertificate.from_der(each.certificate).for_signing
     }
-    values = {each[VALUE] for each in await look(any_house, {0x0: 1}, VALUE)}
+    found = await look(any_house, {CKA.CLASS: CKO.CERTIFICATE}, CKA.VALUE)
     assert signing
-    assert not signing & values
+    assert not signing & {each[CKA.VALUE] for each in found}
 
 
 async def test_the_cas_on_the_card_are_there(
     any_house: House, card_folder: Path
 ) -> None:
-    found = await look(any_house, {0x0: 1, 0x87: 2}, VALUE, LABEL, ID, 0x86)
+    template = {
+        CKA.CLASS: CKO.CERTIFICATE,
+        CKA.CERTIFICATE_CATEGORY: CK_CERTIFICATE_CATEGORY_AUTHORITY,
+    }
+    asked = CKA.VALUE, CKA.LABEL, CKA.ID, CKA.TRUSTED
+    found = await look(any_house, template, *asked)
     names = ["issuing.der", "root.der"]
     if "2026" in card_folder.name:
         names.remove("issuing.der")
     expected = [(card_folder / name).read_bytes() for name in names]
-    assert [each[VALUE] for each in found] == expected
-    assert all(each[LABEL].startswith(b"SPECIMEN") for each in found)
-    assert all(each[0x86] is False for each in found)  # trusted by nobody for us
-    assert len({each[ID] for each in found} | {b"\x45"}) == len(names) + 1
+    assert [each[CKA.VALUE] for each in found] == expected
+    assert all(each[CKA.LABEL].startswith(b"SPECIMEN") for each in found)
+    assert all(each[CKA.TRUSTED] is False for each in found)  # trusted by nobody for us
+    assert len({each[CKA.ID] for each in found} | {b"\x45"}) == len(names) + 1
 
 
 async def test_the_private_key_signs_and_never_leaves(client: Client) -> None:
     session = await client.open_session()
-    [key] = await client.find(session, {0x0: 3})
-    yes = {0x1, 0x103, 0x108, 0x163, 0x164, 0x165}  # sensitive, sign, never extractable
-    no = {0x2, 0x105, 0x107, 0x10C, 0x162, 0x170, 0x202}  # decrypt, extractable, …
+    [key] = await client.find(session, {CKA.CLASS: CKO.PRIVATE_KEY})
+    yes = {
+        CKA.TOKEN,
+        CKA.SENSITIVE,
+        CKA.SIGN,
+        CKA.LOCAL,
+        CKA.NEVER_EXTRACTABLE,
+        CKA.ALWAYS_SENSITIVE,
+    }
+    no = {
+        CKA.PRIVATE,
+        CKA.DECRYPT,
+        CKA.UNWRAP,
+        CKA.DERIVE,
+        CKA.EXTRACTABLE,
+        CKA.MODIFIABLE,
+        CKA.ALWAYS_AUTHENTICATE,
+    }
     values = await client.values(session, key, *yes, *no)
     assert values == dict.fromkeys(yes, True) | dict.fromkeys(no, False)
-    secret = {0x11, *range(0x123, 0x129)}
+    secret = {
+        CKA.VALUE,
+        CKA.PRIVATE_EXPONENT,
+        CKA.PRIME_1,
+        CKA.PRIME_2,
+        CKA.EXPONENT_1,
+        CKA.EXPONENT_2,
+        CKA.COEFFICIENT,
+    }
     for kind in secret:
         for room in (0, 1000):
             assert await client.call(
                 "GetAttributeValue",
                 u64(session),
                 u64(key),
-                wanted({kind: room, 0x0: 8}),
-            ) == [{kind: None, 0x0: 3}, 0x11]
+                wanted({kind: room, CKA.CLASS: 8}),
+            ) == [{kind: None, CKA.CLASS: CKO.PRIVATE_KEY}, CKR.ATTRIBUTE_SENSITIVE]
 
 
 def test_an_authority_that_is_no_certificate_is_left_out(folder: Path) -> None:
@@ -137,4 +182,4 @@ def test_ids_are_stable(folder: Path) -> None:
     root = (folder / "root.der").read_bytes()
     key = x509.Certificate.load(root).public_key.dump()
     authority = make_objects(leaf, [root])[3]
-    assert authority.attributes[ID] == hashlib.sha256(key).digest()[:20]
+    assert authority.attributes[CKA.ID] == hashlib.sha256(key).digest()[:20]

@@ -19,6 +19,7 @@ from native_host.pkcs11.errors import SocketUnusableError
 from native_host.pkcs11.service import serve_socket
 from tests.pkcs11.client import Client, u32, u64
 from tests.pkcs11.conversation import CONVERSATION, message
+from tests.pkcs11.names import CKA, CKM, CKO
 from tests.pkcs11.test_control import mode_of, names_in
 from tests.support.token_control import runtime_folder
 
@@ -109,12 +110,12 @@ async def test_the_program_that_starts_it_has_the_token(start: Start) -> None:
     client = await Client.connect(ours)
     await client.initialize()
     session = await client.open_session()
-    [key] = await client.find(session, {0x0: 3})
-    assert len(await client.sign(session, key, 0x1041, bytes(48))) == 96
+    [key] = await client.find(session, {CKA.CLASS: CKO.PRIVATE_KEY})
+    assert len(await client.sign(session, key, CKM.ECDSA, bytes(48))) == 96
     [server] = await running_servers()
     assert (server.pid, server.program_pid) == (process.pid, os.getpid())
     await prepare_login(server)
-    assert len(await client.sign(session, key, 0x1041, bytes(32))) == 96
+    assert len(await client.sign(session, key, CKM.ECDSA, bytes(32))) == 96
     await client.close()
     assert end_of(process) == 0
     assert await running_servers() == []
@@ -132,8 +133,8 @@ async def test_window_and_process_end_when_the_program_vanishes_while_it_asks(
     client = await Client.connect(ours)
     await client.initialize()
     session = await client.open_session()
-    [key] = await client.find(session, {0x0: 3})
-    await client.sign_init(session, key, 0x1041)
+    [key] = await client.find(session, {CKA.CLASS: CKO.PRIVATE_KEY})
+    await client.sign_init(session, key, CKM.ECDSA)
     signing = client.sign_begun(session, bytes(48))
     async with asyncio.timeout(20):
         while read_or_nothing(file) != "open\n":

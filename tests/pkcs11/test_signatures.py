@@ -17,21 +17,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from native_host.mock_card.source import MockCardSource
 from tests.pkcs11.client import Client, TooSmall, mechanism, octets, u32, u64
 from tests.pkcs11.conftest import CopyCard, House, open_house
-from tests.pkcs11.signing import (
-    ECDSA,
-    ECDSA_SHA384,
-    RSA_PKCS,
-    RSA_PSS,
-    key_of,
-    public_key_of,
-    refused,
-)
+from tests.pkcs11.names import CKA, CKF, CKG, CKM, CKO, CKR
+from tests.pkcs11.signing import key_of, public_key_of, refusal, refused
 
 HASHES = {
-    "sha224": (0x255, 5, 0x46, 0x47, hashes.SHA224()),
-    "sha256": (0x250, 2, 0x40, 0x43, hashes.SHA256()),
-    "sha384": (0x260, 3, 0x41, 0x44, hashes.SHA384()),
-    "sha512": (0x270, 4, 0x42, 0x45, hashes.SHA512()),
+    "sha224": hashes.SHA224(),
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
 }
 DIGEST_INFO = {
     "sha224": "302D300D06096086480165030402040500041C",
@@ -57,12 +50,12 @@ async def test_ecdsa_with_every_length_of_digest(house: House, name: str) -> Non
     client = await house.client()
     session, key = await key_of(client)
     digest = hashlib.new(name, b"handshake").digest()
-    signature = await client.sign(session, key, ECDSA, digest)
+    signature = await client.sign(session, key, CKM.ECDSA, digest)
     public = await public_key_of(client, session)
     assert isinstance(public, ec.EllipticCurvePublicKey)
     assert len(signature) == 96
     r, s = int.from_bytes(signature[:48]), int.from_bytes(signature[48:])
-    algorithm = ec.ECDSA(Prehashed(HASHES[name][4]))
+    algorithm = ec.ECDSA(Prehashed(HASHES[name]))
     public.verify(encode_dss_signature(r, s), digest, algorithm)
 
 
@@ -70,19 +63,20 @@ async def test_ecdsa_with_every_length_of_digest(house: House, name: str) -> Non
 async def test_rsa_with_every_padding_and_hash(rsa_house: House, version: int) -> None:
     client = await rsa_house.client(version=version)
     session, key = await key_of(client)
-    await client.call("Login", u64(session), u64(1), octets(b"1234"))
+    await client.log_in(session)
     public = await public_key_of(client, session)
     assert isinstance(public, RSAPublicKey)
     data = b"handshake"
-    for name, (number, mgf, pkcs1_hashing, pss_hashing, algorithm) in HASHES.items():
+    for name, algorithm in HASHES.items():
+        hash_name = name.upper()
         digest = hashlib.new(name, data).digest()
-        parameters = number, mgf, len(digest)
+        parameters = CKM[hash_name], CKG[f"MGF1_{hash_name}"], len(digest)
         pss = padding.PSS(padding.MGF1(algorithm), len(digest))
         for kind, content, given, scheme in (
-            (RSA_PKCS, bytes.fromhex(DIGEST_INFO[name]) + digest, None, "pkcs1"),
-            (pkcs1_hashing, data, None, "pkcs1"),
-            (RSA_PSS, digest, parameters, "pss"),
-            (pss_hashing, data, parameters, "pss"),
+            (CKM.RSA_PKCS, bytes.fromhex(DIGEST_INFO[name]) + digest, None, "pkcs1"),
+            (CKM[f"{hash_name}_RSA_PKCS"], data, None, "pkcs1"),
+            (CKM.RSA_PKCS_PSS, digest, parameters, "pss"),
+            (CKM[f"{hash_name}_RSA_PKCS_PSS"], data, parameters, "pss"),
         ):
             signature = await client.sign(session, key, kind, content, given)
             padded = pss if scheme == "pss" else padding.PKCS1v15()
@@ -93,11 +87,13 @@ async def test_rsa_with_every_padding_and_hash(rsa_house: House, version: int) -
 async def test_data_may_come_in_parts(rsa_house: House) -> None:
     client = await rsa_house.client()
     session, key = await key_of(client)
-    await client.call("Login", u64(session), u64(1), octets(b"1234"))
-    await client.sign_init(session, key, 0x40)
+    await client.log_in(session)
+    await client.sign_init(session, key, CKM.SHA256_RSA_PKCS)
     for part in (b"hand", b"", b"shake"):
         await client.call("SignUpdate", u64(session), octets(part))
-    await refused(client, 0x90, "Sign", u64(session), octets(b"x"), u32(256))
+    await refused(
+        client, CKR.OPERATION_ACTIVE, "Sign", u64(session), octets(b"x"), u32(256)
+    )
     assert await client.call("SignFinal", u64(session), u32(0)) == [TooSmall(256)]
     [signature] = await client.call("SignFinal", u64(session), u32(256))
     public = await public_key_of(client, session)
@@ -112,40 +108,49 @@ async def test_what_the_card_can_not_sign_is_refused_before_a_window(
 ) -> None:
     client = await rsa_house.client()
     session, key = await key_of(client)
-    for kind, pss, value in (
-        (ECDSA, None, 0x70),
-        (RSA_PSS, (0x250, 2, 20), 0x71),  # another salt than the hash is long
-        (RSA_PSS, (0x250, 3, 32), 0x71),  # another hash in the mask
-        (RSA_PSS, (0x220, 1, 20), 0x71),  # SHA-1
-        (RSA_PSS, (2**64 - 1, 2**64 - 1, 2**64 - 1), 0x71),
-        (0x43, (0x260, 3, 48), 0x71),  # another hash than the mechanism's
-        (0x3, None, 0x70),  # RSA without padding
+    for kind in (CKM.ECDSA, CKM.RSA_X_509):
+        message = mechanism(kind, 1)
+        await refused(
+            client, CKR.MECHANISM_INVALID, "SignInit", u64(session), message, u64(key)
+        )
+    for kind, parameters in (
+        # A salt that is not as long as the hash.
+        (CKM.RSA_PKCS_PSS, (CKM.SHA256, CKG.MGF1_SHA256, 20)),
+        # Another hash in the mask.
+        (CKM.RSA_PKCS_PSS, (CKM.SHA256, CKG.MGF1_SHA384, 32)),
+        (CKM.RSA_PKCS_PSS, (CKM.SHA_1, CKG.MGF1_SHA1, 20)),
+        (CKM.RSA_PKCS_PSS, (2**64 - 1, 2**64 - 1, 2**64 - 1)),
+        # Another hash than the mechanism's.
+        (CKM.SHA256_RSA_PKCS_PSS, (CKM.SHA384, CKG.MGF1_SHA384, 48)),
     ):
-        message = mechanism(kind, 1, pss)
-        await refused(client, value, "SignInit", u64(session), message, u64(key))
+        message = mechanism(kind, 1, parameters)
+        with refusal(CKR.MECHANISM_PARAM_INVALID):
+            await client.call("SignInit", u64(session), message, u64(key))
     digest_info = bytes.fromhex(DIGEST_INFO["sha256"])
-    for kind, pss, data, value in (
-        (RSA_PKCS, None, bytes(32), 0x20),
-        (RSA_PKCS, None, digest_info + bytes(31), 0x20),
-        (RSA_PKCS, None, digest_info[:10] + digest_info[12:] + bytes(32), 0x20),
-        (RSA_PKCS, None, bytes(36), 0x20),  # TLS 1.1
-        (RSA_PKCS, None, bytes(1000), 0x21),
-        (RSA_PSS, (0x250, 2, 32), bytes(31), 0x21),
-        (RSA_PSS, (0x250, 2, 32), b"", 0x21),
+    pkcs1 = CKM.RSA_PKCS, None
+    pss = CKM.RSA_PKCS_PSS, (CKM.SHA256, CKG.MGF1_SHA256, 32)
+    for (kind, given), data, value in (
+        (pkcs1, bytes(32), CKR.DATA_INVALID),
+        (pkcs1, digest_info + bytes(31), CKR.DATA_INVALID),
+        (pkcs1, digest_info[:10] + digest_info[12:] + bytes(32), CKR.DATA_INVALID),
+        (pkcs1, bytes(36), CKR.DATA_INVALID),  # TLS 1.1
+        (pkcs1, bytes(1000), CKR.DATA_LEN_RANGE),
+        (pss, bytes(31), CKR.DATA_LEN_RANGE),
+        (pss, b"", CKR.DATA_LEN_RANGE),
     ):
-        await client.sign_init(session, key, kind, pss)
+        await client.sign_init(session, key, kind, given)
         arguments = u64(session), octets(data), u32(512)
         await refused(client, value, "Sign", *arguments)
-        await refused(client, 0x91, "Sign", *arguments)
+        await refused(client, CKR.OPERATION_NOT_INITIALIZED, "Sign", *arguments)
     assert rsa_house.windows == []
 
 
 async def test_ecdsa_of_no_digest_is_refused(client: Client) -> None:
     session, key = await key_of(client)
     for size in (0, 1, 20, 31, 36, 47, 49, 65, 100_000):
-        await client.sign_init(session, key, ECDSA)
+        await client.sign_init(session, key, CKM.ECDSA)
         arguments = u64(session), octets(bytes(size)), u32(96)
-        await refused(client, 0x21, "Sign", *arguments)
+        await refused(client, CKR.DATA_LEN_RANGE, "Sign", *arguments)
 
 
 # -- Beginning a signature -------------------------------------------------------------
@@ -158,21 +163,28 @@ async def test_nss_tries_another_mechanism_first_and_falls_back(
     house.pins = [["1234"]]
     client = await house.client(version=version)
     session, key = await key_of(client)
-    first = mechanism(ECDSA_SHA384, version)
-    await refused(client, 0x70, "SignInit", u64(session), first, u64(key))
-    assert len(await client.sign(session, key, ECDSA, bytes(32))) == 96
+    first = mechanism(CKM.ECDSA_SHA384, version)
+    await refused(
+        client, CKR.MECHANISM_INVALID, "SignInit", u64(session), first, u64(key)
+    )
+    assert len(await client.sign(session, key, CKM.ECDSA, bytes(32))) == 96
 
 
 async def test_only_the_private_key_signs(client: Client) -> None:
     session, key = await key_of(client)
-    [public] = await client.find(session, {0x0: 2})
-    [certificate, *_] = await client.find(session, {0x0: 1})
-    for handle, value in ((public, 0x68), (certificate, 0x60), (0, 0x60), (99, 0x60)):
-        arguments = u64(session), mechanism(ECDSA, 1), u64(handle)
+    [public] = await client.find(session, {CKA.CLASS: CKO.PUBLIC_KEY})
+    [certificate, *_] = await client.find(session, {CKA.CLASS: CKO.CERTIFICATE})
+    for handle, value in (
+        (public, CKR.KEY_FUNCTION_NOT_PERMITTED),
+        (certificate, CKR.KEY_HANDLE_INVALID),
+        (0, CKR.KEY_HANDLE_INVALID),
+        (99, CKR.KEY_HANDLE_INVALID),
+    ):
+        arguments = u64(session), mechanism(CKM.ECDSA, 1), u64(handle)
         await refused(client, value, "SignInit", *arguments)
-    await client.sign_init(session, key, ECDSA)
-    arguments = u64(session), mechanism(ECDSA, 1), u64(key)
-    await refused(client, 0x90, "SignInit", *arguments)
+    await client.sign_init(session, key, CKM.ECDSA)
+    arguments = u64(session), mechanism(CKM.ECDSA, 1), u64(key)
+    await refused(client, CKR.OPERATION_ACTIVE, "SignInit", *arguments)
 
 
 @pytest.mark.parametrize("how", ["no mechanism", "cancel"])
@@ -180,24 +192,27 @@ async def test_a_signature_that_was_begun_is_called_off(
     client: Client, how: str
 ) -> None:
     session, key = await key_of(client)
-    await refused(client, 0x91, "Sign", u64(session), octets(bytes(48)), u32(96))
-    await client.sign_init(session, key, ECDSA)
+    with refusal(CKR.OPERATION_NOT_INITIALIZED):
+        await client.sign_begun(session, bytes(48))
+    await client.sign_init(session, key, CKM.ECDSA)
     if how == "cancel":
-        await client.call("SessionCancel", u64(session), u64(0x800))
+        await client.call("SessionCancel", u64(session), u64(CKF.SIGN))
     else:
         await client.call("SignInit", u64(session), b"\xff" * 4, u64(0))
-    await refused(client, 0x91, "Sign", u64(session), octets(bytes(48)), u32(96))
-    await client.sign_init(session, key, ECDSA)
+    with refusal(CKR.OPERATION_NOT_INITIALIZED):
+        await client.sign_begun(session, bytes(48))
+    await client.sign_init(session, key, CKM.ECDSA)
 
 
 async def test_too_little_room_leaves_the_signature_begun(house: House) -> None:
     house.pins = [["1234"]]
     client = await house.client()
     session, key = await key_of(client)
-    await client.sign_init(session, key, ECDSA)
+    await client.sign_init(session, key, CKM.ECDSA)
     for room in (u32(0), u32(1), u32(95), b"\xff" * 4):
         answer = await client.call("Sign", u64(session), octets(bytes(48)), room)
         assert answer == [TooSmall(96)]
     assert house.windows == []
     assert len(await client.sign_begun(session, bytes(48))) == 96
-    await refused(client, 0x91, "Sign", u64(session), octets(bytes(48)), u32(96))
+    with refusal(CKR.OPERATION_NOT_INITIALIZED):
+        await client.sign_begun(session, bytes(48))

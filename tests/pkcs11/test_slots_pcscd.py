@@ -6,8 +6,10 @@ from kortilla.testing.state import MockCardState
 from native_host.card.pcsc import PcscSource
 from native_host.mock_card.card import MockCard
 from tests.operations.person import until
-from tests.pkcs11.client import CkrError, u32, u64
+from tests.pkcs11.client import u32, u64
 from tests.pkcs11.conftest import open_house
+from tests.pkcs11.names import CKA, CKM, CKO, CKR
+from tests.pkcs11.signing import refused
 from tests.support.pcsc import READER, Room, isolated
 
 
@@ -42,20 +44,18 @@ async def test_a_card_is_read_without_a_reset_signs_and_is_noticed_to_go(
         powered_up = card.log.index("select")
         assert {*card.log[powered_up:]} == {"select", "read"}  # others go on with it
         session = await client.open_session()
-        [key] = await client.find(session, {0x0: 3})
+        [key] = await client.find(session, {CKA.CLASS: CKO.PRIVATE_KEY})
         house.pins = [["1234"]]
-        assert len(await client.sign(session, key, 0x1041, bytes(48))) == 96
+        assert len(await client.sign(session, key, CKM.ECDSA, bytes(48))) == 96
         await until(lambda: house.closed == house.windows)
         assert card.log[-1] == "reset"  # no verified PIN stays behind
         gone = client.begin("WaitForSlotEvent", u64(0))
         room.pull()
         assert await gone == [1]
-        try:
-            await client.call("GetSessionInfo", u64(session))
-        except CkrError as error:
-            assert error.value == 0xB3
-        else:
-            raise AssertionError("The session goes with the card.")
+        # The session goes with the card.
+        await refused(
+            client, CKR.SESSION_HANDLE_INVALID, "GetSessionInfo", u64(session)
+        )
         assert house.windows[0].problems() == []
 
 

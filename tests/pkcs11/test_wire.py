@@ -21,6 +21,7 @@ from native_host.pkcs11.wire import (
     parse_header,
 )
 from tests.pkcs11 import client as other
+from tests.pkcs11.names import CKA, CKG, CKM, CKO, CKR
 
 
 def read(signature: str, hexadecimal: str, version: int = 1) -> list[object]:
@@ -45,7 +46,7 @@ def written(signature: str, *values: object) -> str:
         ("ay", "00 00000009", [None]),
         ("fyfu", "00000000 FFFFFFFF", [None, 0]),
         ("fu", "00000010", [16]),
-        ("fA", "00000001 00000102 00000000", [[Wanted(0x102, 0)]]),
+        ("fA", "00000001 00000102 00000000", [[Wanted(CKA.ID, 0)]]),
         ("aA", "00000000", [[]]),
         (
             "aA",
@@ -53,23 +54,23 @@ def written(signature: str, *values: object) -> str:
             "00000102 01 00000001 00000001 45 00000003 00",
             [
                 [
-                    Attribute(0, 3),
-                    Attribute(1, True),
-                    Attribute(0x102, b"\x45"),
-                    Attribute(3, None),
+                    Attribute(CKA.CLASS, CKO.PRIVATE_KEY),
+                    Attribute(CKA.TOKEN, True),
+                    Attribute(CKA.ID, b"\x45"),
+                    Attribute(CKA.LABEL, None),
                 ]
             ],
         ),
-        ("aA", "00000001 00000102 01 00000000 FFFFFFFF", [[Attribute(0x102, b"")]]),
-        (  # CKA_ALLOWED_MECHANISMS
+        ("aA", "00000001 00000102 01 00000000 FFFFFFFF", [[Attribute(CKA.ID, b"")]]),
+        (
             "aA",
             "00000001 40000600 01 00000008 00000001 0000000000001041",
-            [[Attribute(0x4000_0600, (0x1041,))]],
+            [[Attribute(CKA.ALLOWED_MECHANISMS, (CKM.ECDSA,))]],
         ),
-        (  # CKA_WRAP_TEMPLATE, with attributes within
+        (  # with attributes within
             "aA",
             "00000001 40000211 01 00000018 00000001 00000001 01 00000001 00",
-            [[Attribute(0x4000_0211, (Attribute(1, False),))]],
+            [[Attribute(CKA.WRAP_TEMPLATE, (Attribute(CKA.TOKEN, False),))]],
         ),
     ],
 )
@@ -80,21 +81,23 @@ def test_arguments_are_read(signature: str, bytes_: str, values: list[object]) -
 @pytest.mark.parametrize(
     ("version", "bytes_", "mechanism"),
     [
-        (0, "00001041 FFFFFFFF", Mechanism(0x1041)),
-        (1, "00001041 FFFFFFFF", Mechanism(0x1041)),
-        (1, "00000001 00000000", Mechanism(1)),
-        (2, "00001041", Mechanism(0x1041)),
-        (255, "00000001", Mechanism(1)),
-        (2, "0000000D 00", Mechanism(0xD)),
+        (0, "00001041 FFFFFFFF", Mechanism(CKM.ECDSA)),
+        (1, "00001041 FFFFFFFF", Mechanism(CKM.ECDSA)),
+        (1, "00000001 00000000", Mechanism(CKM.RSA_PKCS)),
+        (2, "00001041", Mechanism(CKM.ECDSA)),
+        (255, "00000001", Mechanism(CKM.RSA_PKCS)),
+        (2, "0000000D 00", Mechanism(CKM.RSA_PKCS_PSS)),
         (
             1,
             "0000000D 0000000000000250 0000000000000002 0000000000000020",
-            Mechanism(0xD, PssParameters(0x250, 2, 32)),
+            Mechanism(CKM.RSA_PKCS_PSS, PssParameters(CKM.SHA256, CKG.MGF1_SHA256, 32)),
         ),
         (
             2,
             "00000043 01 0000000000000250 0000000000000002 0000000000000020",
-            Mechanism(0x43, PssParameters(0x250, 2, 32)),
+            Mechanism(
+                CKM.SHA256_RSA_PKCS_PSS, PssParameters(CKM.SHA256, CKG.MGF1_SHA256, 32)
+            ),
         ),
         (1, "FFFFFFFF", None),
         (2, "FFFFFFFF", None),
@@ -110,13 +113,13 @@ def test_mechanisms_are_read_as_the_clients_version_writes_them(
 def test_a_mechanism_that_is_not_known_is_not_read_further() -> None:
     assert read("uMu", "0000000000000001 00001087 01 00000003 414243") == [
         1,
-        Mechanism(0x1087, known=False),
+        Mechanism(CKM.AES_GCM, known=False),
     ]
 
 
 def test_attributes_within_attributes_are_asked_for_by_newer_clients() -> None:
     asked = "00000001 40000211 00000018 00000001 00000001 00000001"
-    assert read("fA", asked, 2) == [[Wanted(0x4000_0211, 24)]]
+    assert read("fA", asked, 2) == [[Wanted(CKA.WRAP_TEMPLATE, 24)]]
 
 
 @pytest.mark.parametrize(
@@ -165,22 +168,25 @@ def test_answers_are_written() -> None:
     assert written("au", [1]) == "01000000010000000000000001"
     assert written("au", []) == "0100000000"
     assert written("au", Size(2)) == "0000000002"
-    assert written("aAu", [Attribute(0x102, None)], 0x12) == (
+    assert written("aAu", [Attribute(CKA.ID, None)], CKR.ATTRIBUTE_TYPE_INVALID) == (
         "00000001000001020000000000000000" + "12"
     )
-    assert written("aA", [Attribute(1, True), Attribute(0, 3)]) == (
-        "00000002" + "00000001010000000101" + "0000000001000000080000000000000003"
+    assert written(
+        "aA", [Attribute(CKA.TOKEN, True), Attribute(CKA.CLASS, CKO.PRIVATE_KEY)]
+    ) == ("00000002" + "00000001010000000101" + "0000000001000000080000000000000003")
+    assert (
+        written("aA", [Attribute(CKA.VALUE, b"")])
+        == "0000000100000011010000000000000000"
     )
-    assert written("aA", [Attribute(0x11, b"")]) == "0000000100000011010000000000000000"
 
 
 def test_a_value_of_another_type_than_p11_kit_has_it_is_a_mistake() -> None:
     for attribute in (
-        Attribute(1, 1),
-        Attribute(1, b"\1"),
-        Attribute(0, b"\3"),
-        Attribute(0x102, 69),
-        Attribute(0x172, True),
+        Attribute(CKA.TOKEN, 1),
+        Attribute(CKA.TOKEN, b"\1"),
+        Attribute(CKA.CLASS, b"\3"),
+        Attribute(CKA.ID, 69),
+        Attribute(CKA.DESTROYABLE, True),
     ):
         with pytest.raises(TypeError):
             encode(24, "aA", [[attribute]])
@@ -227,7 +233,9 @@ values = {
         lambda d: ([Wanted(*each) for each in d.items()], other.wanted(d))
     ),
     "aA": st.dictionaries(
-        st.sampled_from([3, 0x11, 0x101, 0xCE534351]), st.binary(max_size=9), max_size=4
+        st.sampled_from([CKA.LABEL, CKA.VALUE, CKA.SUBJECT, CKA.NSS_URL]),
+        st.binary(max_size=9),
+        max_size=4,
     ).map(lambda d: ([Attribute(*each) for each in d.items()], other.attributes(d))),
 }
 

@@ -96,6 +96,18 @@ class Screen:
             self._last = content, _rows(content)
         return self._last[1]
 
+    def geometry(self, window: str) -> tuple[int, int, int, int]:
+        """Return where a window is from the left and the top, its width and height."""
+        told = self._run("xdotool", "getwindowgeometry", "--shell", window)
+        values = dict(line.split("=") for line in told.split())
+        x, y, width, height = (int(values[n]) for n in ("X", "Y", "WIDTH", "HEIGHT"))
+        return x, y, width, height
+
+    def rows_of(self, window: str) -> list[bytes]:
+        """Return what a window shows, row by row as ``rows`` does."""
+        x, y, width, height = self.geometry(window)
+        return [row[3 * x : 3 * (x + width)] for row in self.rows()[y : y + height]]
+
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait for something that has no event to wait for."""
         end = time.monotonic() + PATIENCE

@@ -16,7 +16,7 @@ from native_host.operations.refusals import Refusals
 from native_host.pkcs11.pin_cache import ConfirmationNeededError
 from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.person import until
-from tests.operations.tls_logins import (
+from tests.pkcs11.tls_logins import (
     Windows,
     a_login,
     change_pin,

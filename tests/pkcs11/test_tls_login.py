@@ -15,7 +15,8 @@ from native_host.mock_card.source import MockCardSource
 from native_host.pin_prompt.prompt import Step
 from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.person import until
-from tests.operations.tls_logins import DIGEST, Windows, algorithm, log_in, sign, tries
+from tests.pkcs11.conftest import CopyCard
+from tests.pkcs11.tls_logins import DIGEST, Windows, algorithm, log_in, sign, tries
 
 
 async def test_the_window_names_the_program_and_no_site(
@@ -182,9 +183,9 @@ async def test_another_card_does_not_sign(
     windows: Windows,
     certificate: CardCertificate,
     source: MockCardSource,
-    old_made_once: Path,
+    copy_card: CopyCard,
 ) -> None:
-    other = MockCardSource(old_made_once)
+    other = MockCardSource(copy_card("v4.2"))
     async with other:
         strange = TlsLogin(
             source=other, open_prompt=windows.open, program="x", language="sv"

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+"""When a source has tried in vain to reach the smart card service."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from unittest import mock
+
+from native_host.card.service_watch import ServiceWatch
+
+__all__ = ["watching_tries"]
+
+
+@asynccontextmanager
+async def watching_tries() -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Yield what waits until a source's tries are over, each time that they are.
+
+    From then on the source waits for news of the service, and tries no more before.
+    """
+    over: asyncio.Queue[None] = asyncio.Queue()
+    news = ServiceWatch.news
+
+    async def note_and_wait(watch: ServiceWatch) -> None:
+        over.put_nowait(None)
+        await news(watch)
+
+    async def tries_over() -> None:
+        async with asyncio.timeout(20):
+            await over.get()
+
+    with mock.patch.object(ServiceWatch, "news", note_and_wait):
+        yield tries_over
