@@ -39,20 +39,22 @@ demo: packages-demo $(VENV)/demo.stamp bytecode ## Log in with a mock card: [HEA
 
 # Those in JavaScript run beside the others, and are shown when these have ended.
 RUN_TESTS = @mkdir -p build; said=build/node-tests.log; \
-  node --test --test-reporter=spec $(NODE_TESTS) >$$said 2>&1 & node=$$!; \
+  node --test --test-reporter=spec $(2) >$$said 2>&1 & node=$$!; \
   status=0; $(BIN)/python -m pytest $(1) || status=1; \
   wait $$node || status=1; cat $$said; exit $$status
 NODE_TESTS := $(shell find tests -name '*.test.mjs')
 
 test: $(VENV)/dev.stamp node_modules/stamp bytecode ## Run the tests.
-	$(call RUN_TESTS,-n $(WORKERS))
+	$(call RUN_TESTS,-n $(WORKERS),$(NODE_TESTS))
 
 # Many tests wait for a browser, a card or a window: there are three for two processors.
 WORKERS ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 
 # It is for a machine without the system's packages: a stamp of its own, no bytecode.
 test-fast: $(VENV)/fast.stamp ## Run the tests that need no browser, reader or window, in a minute.
-	$(if $(shell command -v node),$(call RUN_TESTS,$(FAST)),$(BIN)/python -m pytest $(FAST))
+	$(if $(shell command -v node),$(call RUN_TESTS,$(FAST),$(FAST_NODE)),$(BIN)/python -m pytest $(FAST))
+# The package's tests need TypeScript.
+FAST_NODE := $(filter-out %/package.test.mjs,$(NODE_TESTS))
 FAST := -n $(WORKERS) -q -m 'not (slow or browser or pcscd or window or programs)'
 
 check: packages-check $(VENV)/dev.stamp node_modules/stamp ## Check style, types and the extension.

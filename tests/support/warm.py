@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -28,7 +29,7 @@ __all__ = ["WarmProcess", "start"]
 
 #: What only other programs than the host and the commands have, or is not to be run.
 _NOT_IMPORTED = ("tools.demo", "native_host.pin_prompt.gui", "__main__")
-#: What is imported at the first use.
+#: What is imported at the first use, as far as it is installed.
 _BESIDE = ("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "uuid")
 _MESSAGE = 1 << 17  # bytes of what is asked
 
@@ -116,7 +117,8 @@ def _control() -> socket.socket:
 def _import_all() -> None:
     found = pkgutil.walk_packages(native_host.__path__, "native_host.")
     names = [each.name for each in found]
-    for name in (*names, *_BESIDE):
+    beside = (each for each in _BESIDE if find_spec(each.partition(".")[0]))
+    for name in (*names, *beside):
         if not any(part in name for part in _NOT_IMPORTED):
             importlib.import_module(name)
     gc.collect()
