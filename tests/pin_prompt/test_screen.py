@@ -26,7 +26,7 @@ from tests.pin_prompt.conftest import (
     a_question,
 )
 from tests.pin_prompt.pictures import slow_jpeg
-from tests.support.screen import Screen, open_screen
+from tests.support.screen import PATIENCE, Screen, open_screen
 
 TITLE = "Kortilla: identify yourself"
 
@@ -332,4 +332,38 @@ line.setWindowTitle("Another program")
 line.returnPressed.connect(lambda: print(line.text(), flush=True))
 line.show()
 application.exec()
+"""
+
+
+async def test_a_key_pressed_while_a_page_is_laid_out_is_not_lost(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", screen.display)
+    prompt = WindowPrompt(spawn([sys.executable, "-I", "-c", IMPATIENT]))
+    try:
+        await prompt.open(a_conversation())
+        shown = await asyncio.to_thread(screen.find, TITLE)
+        await asyncio.to_thread(screen.wait_for_focus, shown)
+        async with asyncio.timeout(PATIENCE):
+            await prompt.wait_for_cancel()
+    finally:
+        await prompt.close()
+
+
+#: The window, and a person who presses Escape once, just as the page is laid out. All
+#: that the window draws has been drawn by then: the answer to it would wake the window.
+IMPATIENT = """
+import subprocess
+from PySide6.QtCore import QTimer
+from native_host.pin_prompt.__main__ import main
+from native_host.pin_prompt.gui.prompt_window import PromptWindow
+show = PromptWindow._show_page
+def show_and_press(self, page):
+    def press():
+        subprocess.run(["xdotool", "key", "Escape"], check=True)
+        self._settle(page)
+    show(self, page)
+    QTimer.singleShot(1500, lambda: QTimer.singleShot(0, press))
+PromptWindow._show_page = show_and_press
+main()
 """

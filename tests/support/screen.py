@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-__all__ = ["Screen", "open_screen"]
+__all__ = ["PATIENCE", "Screen", "open_screen"]
 
 #: Seconds that things on the screen may take before a test gives up.
 PATIENCE = 30.0

@@ -4,7 +4,14 @@
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from PySide6.QtCore import QEvent, QEventLoop, QPoint, Qt, QTimer
+from PySide6.QtCore import (
+    QAbstractEventDispatcher,
+    QEvent,
+    QEventLoop,
+    QPoint,
+    Qt,
+    QTimer,
+)
 from PySide6.QtGui import QCloseEvent, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -383,6 +390,8 @@ class PromptWindow(QDialog):
             self._fit(page)  # inner scroll areas know their width by now
         for _ in range(2):  # the page's layout, then the scroll area's
             QApplication.processEvents(_NO_KEYS)
+        # Qt may now sleep until the next event, with a key press in its queue.
+        QAbstractEventDispatcher.instance().wakeUp()
 
     def reject(self) -> None:
         """Handle Escape: leave a document, or cancel."""
