@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import NoReturn, ParamSpec, Self, TypeVar
 
 from native_host.card.atr import identify
@@ -84,10 +83,7 @@ class HeldCard:
         return self
 
     async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, _kind: object, error: BaseException | None, _traceback: object
     ) -> bool:
         await self.close()
         if isinstance(error, CardError):

@@ -3,7 +3,6 @@
 
 import threading
 from dataclasses import replace
-from types import TracebackType
 from typing import Literal, Self
 
 from native_host.card.certificate import CardCertificate
@@ -220,10 +219,7 @@ class PinAttempt:
         return self
 
     async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, _kind: object, error: BaseException | None, _traceback: object
     ) -> bool:
         try:
             return self._tries.end_attempt(self.pin, error)
