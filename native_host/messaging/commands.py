@@ -34,7 +34,8 @@ from native_host.operations.card_status import card_status
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 from native_host.operations.prompting import Context
 from native_host.operations.set_pin import ManageRequest, change_pin, unblock
-from native_host.operations.sign import HashToSign, SignRequest, sign
+from native_host.operations.sign import sign
+from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,

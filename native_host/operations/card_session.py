@@ -27,7 +27,7 @@ from native_host.card.source import CardSource, Reader
 from native_host.errors import UserCancelledError
 from native_host.operations.activation_offers import note
 from native_host.operations.prompting import Context
-from native_host.pin_prompt.prompt import CardChoice, Problem, Step
+from native_host.pin_prompt.model import CardChoice, Problem, Step
 from native_host.race import race
 
 __all__ = [

@@ -20,10 +20,10 @@ from native_host.operations.activate import ActivationOffer
 from native_host.operations.card_session import HeldCard
 from native_host.operations.prompting import Context, check_cancelled
 from native_host.operations.refusals import Refusals
-from native_host.pin_prompt.prompt import Document, PinQuestion, Progress, Step
+from native_host.pin_prompt.model import Document, PinQuestion, Progress, Step
 from native_host.wiping import wipe
 
-__all__ = ["PinAsker", "PinAttempt", "PinTries", "usable_pin", "wipe"]
+__all__ = ["PinAsker", "PinAttempt", "PinTries", "usable_pin"]
 
 
 def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:

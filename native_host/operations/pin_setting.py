@@ -30,13 +30,8 @@ from native_host.operations.activation_table import PinState
 from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
 from native_host.operations.prompting import Context, Request, begin, check_cancelled
 from native_host.operations.refusals import Refusals
-from native_host.pin_prompt.prompt import (
-    CodeField,
-    CodesQuestion,
-    Progress,
-    PromptError,
-    Step,
-)
+from native_host.pin_prompt.model import CodeField, CodesQuestion, Progress, Step
+from native_host.pin_prompt.prompt import PromptError
 from native_host.wiping import wipe
 
 __all__ = [

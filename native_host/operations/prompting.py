@@ -9,8 +9,8 @@ from typing import NoReturn, Protocol
 from native_host.card.source import CardSource
 from native_host.errors import UserCancelledError
 from native_host.operations.documents import sweep_leftovers
-from native_host.pin_prompt.model import Operation
-from native_host.pin_prompt.prompt import Conversation, Progress, Prompt
+from native_host.pin_prompt.model import Conversation, Operation, Progress
+from native_host.pin_prompt.prompt import Prompt
 from native_host.race import race
 
 __all__ = ["Context", "Report", "Request", "begin", "check_cancelled", "report_nothing"]

@@ -23,7 +23,7 @@ from native_host.operations.pin_setting import (
     set_pins,
 )
 from native_host.operations.prompting import Context
-from native_host.pin_prompt.prompt import CodeField
+from native_host.pin_prompt.model import CodeField
 
 __all__ = ["ManageRequest", "Outcome", "PinsSet", "change_pin", "unblock"]
 

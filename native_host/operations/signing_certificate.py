@@ -13,7 +13,7 @@ from native_host.card.signature import SignatureAlgorithm, supported_algorithms
 from native_host.operations.card_session import UsableCards
 from native_host.operations.prompting import Context, begin
 from native_host.operations.signature_key import signature_keys
-from native_host.pin_prompt.prompt import ConsentQuestion
+from native_host.pin_prompt.model import ConsentQuestion
 
 __all__ = ["CertificateRequest", "SigningCertificate", "signing_certificate"]
 

@@ -8,11 +8,9 @@ from typing import NoReturn, TypeVar
 from native_host.errors import KortillaError, UserCancelledError
 from native_host.pin_prompt.model import (
     CardChoice,
-    CodeField,
     CodesQuestion,
     ConsentQuestion,
     Conversation,
-    Document,
     PinQuestion,
     Problem,
     Progress,
@@ -20,20 +18,7 @@ from native_host.pin_prompt.model import (
 )
 from native_host.race import race
 
-__all__ = [
-    "CardChoice",
-    "CodeField",
-    "CodesQuestion",
-    "ConsentQuestion",
-    "Conversation",
-    "Document",
-    "PinQuestion",
-    "Problem",
-    "Progress",
-    "Prompt",
-    "PromptError",
-    "Step",
-]
+__all__ = ["Prompt", "PromptError"]
 
 T = TypeVar("T")
 

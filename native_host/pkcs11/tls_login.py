@@ -37,7 +37,8 @@ from native_host.operations.card_session import HeldCard, OtherCardError, Usable
 from native_host.operations.pin import PinAsker, PinAttempt
 from native_host.operations.prompting import Context, check_cancelled
 from native_host.operations.refusals import Refusals
-from native_host.pin_prompt.prompt import Conversation, Prompt, Step
+from native_host.pin_prompt.model import Conversation, Step
+from native_host.pin_prompt.prompt import Prompt
 from native_host.pkcs11.pin_cache import KeptPin, PinCache
 from native_host.race import race
 

@@ -9,7 +9,8 @@ from kortilla.testing.state import MockCardState
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context
-from native_host.operations.sign import HashToSign, SignRequest, sign
+from native_host.operations.sign import sign
+from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.origin import check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from tests.cli.conftest import NONCE, ORIGIN

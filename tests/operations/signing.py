@@ -14,14 +14,9 @@ from native_host.card.signature import Padding
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.prompting import Context
-from native_host.operations.sign import (
-    HashToSign,
-    Signature,
-    Signatures,
-    SignRequest,
-    sign,
-)
-from native_host.pin_prompt.prompt import Progress
+from native_host.operations.sign import Signature, Signatures, sign
+from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.pin_prompt.model import Progress
 from tests.operations.person import Person
 
 ORIGIN = "https://service.example"

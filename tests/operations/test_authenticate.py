@@ -30,7 +30,7 @@ from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context
-from native_host.pin_prompt.prompt import Step
+from native_host.pin_prompt.model import Step
 from tests.operations.person import Person, until
 from tests.operations.tokens import make_token
 

@@ -18,14 +18,9 @@ from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context
-from native_host.operations.sign import (
-    HashToSign,
-    Signatures,
-    SigningInterruptedError,
-    SignRequest,
-    sign,
-)
-from native_host.pin_prompt.prompt import Progress, Step
+from native_host.operations.sign import Signatures, SigningInterruptedError, sign
+from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.pin_prompt.model import Progress, Step
 from tests.operations.person import Person
 from tests.operations.tokens import make_token
 

@@ -17,12 +17,13 @@ from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context
 from native_host.operations.set_pin import ManageRequest, PinsSet
-from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
+from native_host.operations.sign import Signatures, sign
+from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.operations.signing_certificate import (
     CertificateRequest,
     signing_certificate,
 )
-from native_host.pin_prompt.prompt import Step
+from native_host.pin_prompt.model import Step
 from tests.operations.managing import NEW_PIN1, NEW_PIN2, NewCard, pins, typing
 from tests.operations.person import Person, until
 from tests.operations.readers import SeveralReaders

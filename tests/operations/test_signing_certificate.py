@@ -16,7 +16,7 @@ from native_host.operations.signing_certificate import (
     SigningCertificate,
     signing_certificate,
 )
-from native_host.pin_prompt.prompt import Progress
+from native_host.pin_prompt.model import Progress
 from tests.operations.person import Person, until
 
 REQUEST = CertificateRequest("https://service.example", "fi")
