@@ -111,7 +111,7 @@ async def _managed(
     config: Config,
     lang: str | None,
     open_prompt: OpenPrompt,
-) -> dict[str, str]:
+) -> dict[str, Any]:
     from native_host.environment import open_source
     from native_host.languages import choose_language
     from native_host.operations.prompting import Context

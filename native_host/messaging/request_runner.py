@@ -48,7 +48,7 @@ class RequestRunner:
 
     def __init__(
         self,
-        command: Command[Any],
+        command: Command,
         responder: Responder,
         *,
         caller: str,

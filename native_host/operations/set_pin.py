@@ -2,7 +2,7 @@
 """Change a PIN that the person knows, or set one anew by the PUK."""
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from native_host.card.errors import (
     CardNotActivatedError,
@@ -60,7 +60,7 @@ class PinsSet:
         """Return that one of them was set."""
         return cls(pin1="set") if role is PinRole.PIN1 else cls(pin2="set")
 
-    def fields(self) -> dict[str, str]:
+    def fields(self) -> dict[str, Any]:
         """Return the PINs that were not left alone, ``{"pin1": "set", …}``."""
         both = {"pin1": self.pin1, "pin2": self.pin2}
         return {name: value for name, value in both.items() if value != "untouched"}
