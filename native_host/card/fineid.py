@@ -128,10 +128,6 @@ class FineidCard:
         """
         return self._key_ring.settle(key)[1]
 
-    def certificates(self) -> dict[CardKey, CardCertificate]:
-        """Return the certificates that the card has, by their keys."""
-        return self._key_ring.certificates()
-
     def authority_certificates(self) -> tuple[bytes, ...]:
         """Read the certificates of the CAs above the card's own, the issuing one first.
 
