@@ -18,7 +18,7 @@ from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import RequestCancelledError, UserCancelledError
 from native_host.operations.activate import ActivationOffer
 from native_host.operations.card_session import HeldCard
-from native_host.operations.prompting import Context, check_cancelled
+from native_host.operations.prompting import Context
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import Document, PinQuestion, Progress, Step
 from native_host.wiping import wipe
@@ -236,7 +236,7 @@ class PinAttempt:
 
         Raises ``UserCancelledError`` when the person has cancelled by now.
         """
-        await check_cancelled(self._prompt)
+        await self._prompt.check_cancelled()
         step = Step.PIN_PAD if self.pin is None else Step.SIGNING
         self._prompt.show(step, progress=progress)
 

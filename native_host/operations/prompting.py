@@ -1,32 +1,29 @@
 # SPDX-License-Identifier: MIT
-"""What an operation works with, and what all of them do with their prompt."""
+"""What every operation needs: its context, and the opening of its prompt."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from native_host.card.source import CardSource
-from native_host.errors import UserCancelledError
 from native_host.operations.documents import sweep_leftovers
 from native_host.pin_prompt.model import Conversation, Operation, Progress
 from native_host.pin_prompt.prompt import Prompt
-from native_host.race import race
 
-__all__ = ["Context", "Report", "Request", "begin", "check_cancelled", "report_nothing"]
+__all__ = ["Context", "Report", "Request", "begin", "report_nothing"]
 
-#: Tells the page how far an operation has got, in PROTOCOL.md's words. They never say
-#: whether there is a reader or a card.
+#: Reports the progress of an operation to the page, in PROTOCOL.md's words. They never
+#: say whether there is a reader or a card.
 Report = Callable[[str, Progress | None], None]
 
 
 def report_nothing(_word: str, _progress: Progress | None) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """The cards and the person of one operation, and who hears of its progress.
+    """The cards and the prompt of one operation, and the receiver of its progress.
 
     The caller closes ``source`` and ``prompt``.
     """
@@ -73,16 +70,3 @@ async def begin(operation: Operation, context: Context, request: Request) -> Non
     sweep_leftovers()
     if not request.started_by_person:
         await context.prompt.ask_started()
-
-
-async def check_cancelled(prompt: Prompt) -> None:
-    """Raise ``UserCancelledError`` when the person has cancelled by now.
-
-    ``Prompt.watch`` would notice only after the card has received the next command.
-    """
-
-    async def cancelled() -> NoReturn:
-        await prompt.wait_for_cancel()
-        raise UserCancelledError
-
-    await race(cancelled(), asyncio.sleep(0))

@@ -35,7 +35,7 @@ from native_host.operations.authenticate import (
 )
 from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
 from native_host.operations.pin import PinAsker, PinAttempt
-from native_host.operations.prompting import Context, check_cancelled
+from native_host.operations.prompting import Context
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import Conversation, Step
 from native_host.pin_prompt.prompt import Prompt
@@ -263,7 +263,7 @@ class TlsLogin:
             async with self._turn:
                 await self._ask_and_use(window)
             if kept := window.kept:
-                await check_cancelled(prompt)
+                await prompt.check_cancelled()
                 if not window.prepared.done():
                     window.prepared.set_result(None)
                 prompt.show(Step.READY)
