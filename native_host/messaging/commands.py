@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands that requests name: their arguments, and the operations that they run.
+"""The commands of requests: their arguments, and the operations that they run.
 
 ``own_command`` and ``web_eid_command`` check a request. ``Command.run`` builds the
 operation's request from it, and turns the result into the fields of the answer.

@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 
 class NothingToDoError(Exception):
-    """Nothing is left to do with this card. Of several cards another one is meant."""
+    """Nothing is left to do with this card. Of several cards, another one is meant."""
 
     def __init__(self, certificate: CardCertificate) -> None:
         super().__init__()
@@ -62,8 +62,8 @@ class OtherCardError(CardError):
 class HeldCard:
     """A card that is held exclusively, and the reader it is in.
 
-    Its ``async with`` block ends with the card reset. A ``CardError`` in the block goes
-    to ``failure``: ``UsableCards`` decides what follows from it.
+    Its ``async with`` block ends with the card reset. A ``CardError`` in the block is
+    stored in ``failure``, and ``UsableCards`` handles it.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class HeldCard:
         return self.failure is not None
 
     async def close(self) -> None:
-        """Reset the card and let go of it, also when the caller is cancelled."""
+        """Reset and release the card, also if the caller is cancelled."""
         await asyncio.shield(self._source.run(self._connection.close))
 
     async def run(

@@ -33,7 +33,7 @@ def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
     ``PinTriesUnreadableError``.
     """
     info = card.pin_info(role)
-    # First, since a new card's PINs may be shipped blocked: it wants to be activated.
+    # Checked first: a new card may have blocked PINs, and must then be activated.
     if info.changed is False:
         raise CardNotActivatedError("The card has not been activated.")
     if info.tries_left == 0:
@@ -45,8 +45,8 @@ class PinAsker:
     """Asks for one of the PINs, throughout one operation.
 
     A PIN that a card has refused is not sent to it again, also not after the card was
-    pulled out and put back. ``refusals`` holds the ones that are known already. A card
-    that is not activated is offered to be activated first.
+    pulled out and put back. ``refusals`` are the refused PINs that are known
+    already. For a card that is not activated, activation is offered first.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class PinTries:
         return await self.prompt.watch(run(usable_pin, card, self.role))
 
     async def _ask(self, question: PinQuestion) -> "PinAttempt":
-        """Ask. Digits are wiped whose caller is cancelled just as they arrive."""
+        """Ask. Digits that arrive just as the caller is cancelled are wiped."""
         typed: list[bytearray] = []
 
         async def ask() -> bytearray:
@@ -171,7 +171,7 @@ class PinTries:
             raise
 
     def end_attempt(self, pin: bytearray | None, error: BaseException | None) -> bool:
-        """Take in how an attempt has ended; return whether another one follows it.
+        """Process the end of an attempt. Return whether another one follows it.
 
         Raises ``UserCancelledError`` where the person has cancelled on the reader.
         """
@@ -273,7 +273,7 @@ class PinAttempt:
     async def wipe(self) -> None:
         """Wipe the digits.
 
-        It happens on the card's thread, behind anything that is still done with the PIN
-        there for a caller who was cancelled: a wiped PIN that is sent costs a try.
+        This runs on the card's thread, after a command that still uses the PIN for a
+        cancelled caller. Sending a wiped PIN would cost a try.
         """
         await self._held_card.run(wipe, self.digits)

@@ -86,19 +86,19 @@ class _LoginWindow:
     kept: KeptPin | None = None
     task: asyncio.Task[None] | None = None
     begun: bool = False
-    #: Whether the window has been opened, and so can say something.
+    #: Whether the window has been opened, and can show notices.
     opened: bool = False
     cancelled: bool = False
 
     def cancel(self) -> None:
-        """End it from outside."""
+        """Cancel the window's task."""
         self.cancelled = True
-        # A task that has not begun would not close the window, nor one that ends.
+        # A task that has not begun, or that is ending, would leave the window open.
         if self.begun and self.task is not None:
             self.task.cancel()
 
     def show_count(self) -> None:
-        """Tell the person for how many signatures the PIN is typed."""
+        """Show for how many signatures the PIN is typed."""
         if self.opened:
             self.prompt.show_connections(len(self.pending))
 
@@ -209,7 +209,7 @@ class TlsLogin:
         self._close_to_others(window)
 
     def _close_to_others(self, window: _LoginWindow) -> None:
-        """Let signatures that are asked for from now on open another window."""
+        """Make later signatures open another window."""
         if self._current is window:
             self._current = None
 
@@ -253,7 +253,7 @@ class TlsLogin:
         return window
 
     async def _converse(self, window: _LoginWindow) -> None:
-        """Ask for the PIN and use it, and say where the person goes on."""
+        """Ask for the PIN and use it. Then show where the person continues."""
         prompt = window.prompt
         error: Exception = RequestCancelledError("The request was cancelled.")
         window.begun = True
@@ -287,7 +287,7 @@ class TlsLogin:
             self._windows.discard(window)
 
     async def _ask_and_use(self, window: _LoginWindow) -> None:
-        """Ask, and sign for all who wait. A PIN that nobody waited for is kept."""
+        """Ask for the PIN. Make the pending signatures, or keep the PIN without any."""
         prompt = window.prompt
         await prompt.open(
             Conversation(
@@ -335,7 +335,7 @@ class TlsLogin:
         certificate: CardCertificate,
         reader: Reader,
     ) -> None:
-        """Sign for all who wait. Where nobody does, the PIN is kept."""
+        """Make the pending signatures. Without any, keep the PIN."""
         await attempt.show()
         served = False
         if not window.pending:  # it is prepared, or nobody waits any more
