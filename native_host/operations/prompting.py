@@ -3,7 +3,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from native_host.card.source import CardSource
 from native_host.operations.documents import sweep_leftovers
@@ -33,21 +32,19 @@ class Context:
     progress: Report = report_nothing
 
 
-class Request(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class Request:
     """The fields that the requests of all operations have.
 
     ``origin`` has passed ``check_origin``; ``language`` is ``fi``, ``sv`` or ``en``.
+    ``started_by_person`` is False when no click in the page preceded the request.
     ``caller`` is the name of the program that asks, empty for a known browser.
     """
 
-    @property
-    def origin(self) -> str: ...
-    @property
-    def language(self) -> str: ...
-    @property
-    def started_by_person(self) -> bool: ...
-    @property
-    def caller(self) -> str: ...
+    origin: str
+    language: str
+    started_by_person: bool = True
+    caller: str = ""
 
 
 async def begin(operation: Operation, context: Context, request: Request) -> None:

@@ -22,7 +22,7 @@ from native_host.operations.pin_setting import (
     pin_name,
     set_pins,
 )
-from native_host.operations.prompting import Context
+from native_host.operations.prompting import Context, Request
 from native_host.pin_prompt.model import CodeField
 
 __all__ = ["ManageRequest", "Outcome", "PinsSet", "change_pin", "unblock"]
@@ -31,21 +31,11 @@ __all__ = ["ManageRequest", "Outcome", "PinsSet", "change_pin", "unblock"]
 Outcome = Literal["set", "was-set", "untouched"]
 
 
-@dataclass(frozen=True)
-class ManageRequest:
-    """A person's wish to set PINs; no web page can have it.
+@dataclass(frozen=True, kw_only=True)
+class ManageRequest(Request):
+    """A person's wish to set PINs. Only Kortilla itself asks, so it has no origin."""
 
-    ``language`` is ``fi``, ``sv`` or ``en``.
-    """
-
-    language: str
-    started_by_person: bool = True
-    caller: str = ""
-
-    @property
-    def origin(self) -> str:
-        """Empty, since only Kortilla itself asks."""
-        return ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ Operation = Callable[[CardSource, Prompt], Awaitable[object]]
 async def log_in(source: CardSource, prompt: Prompt) -> dict[str, Any]:
     """Log in somewhere."""
     nonce = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
-    request = AuthenticateRequest(ORIGIN, nonce, "fi")
+    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=nonce, language="fi")
     return await make_token(Context(source, prompt), request)
 
 
@@ -56,7 +56,7 @@ def signing_of(names: str) -> Operation:
 
     async def sign_all(source: CardSource, prompt: Prompt) -> Signatures:
         hashes = tuple(HashToSign(name, bytes(48), "SHA-384") for name in names)
-        request = SignRequest(ORIGIN, "fi", hashes=hashes)
+        request = SignRequest(origin=ORIGIN, language="fi", hashes=hashes)
         return await sign(Context(source, prompt), request)
 
     return sign_all

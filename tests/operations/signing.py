@@ -4,6 +4,7 @@
 import asyncio
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
@@ -46,8 +47,9 @@ def hash_of(
     return HashToSign(name, digest(content, hash_function), hash_function)
 
 
-def request(*items: HashToSign, **fields: object) -> SignRequest:
-    return SignRequest(ORIGIN, "fi", hashes=items or (hash_of(b"x"),), **fields)  # type: ignore[arg-type] # any fields
+def request(*items: HashToSign, **fields: Any) -> SignRequest:
+    asked = items or (hash_of(b"x"),)
+    return SignRequest(origin=ORIGIN, language="fi", hashes=asked, **fields)
 
 
 def begin(

@@ -75,13 +75,13 @@ def typings(source: MockCardSource, monkeypatch: pytest.MonkeyPatch) -> list[Typ
 
 
 async def log_in(person: Person, source: MockCardSource) -> dict[str, Any]:
-    request = AuthenticateRequest(ORIGIN, NONCE, "fi")
+    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=NONCE, language="fi")
     return await make_token(Context(source, person), request)
 
 
 async def sign_two(person: Person, source: MockCardSource) -> Signatures:
     hashes = tuple(HashToSign(name, bytes(48), "SHA-384") for name in ("a", "b"))
-    request = SignRequest(ORIGIN, "fi", hashes=hashes)
+    request = SignRequest(origin=ORIGIN, language="fi", hashes=hashes)
     return await sign(Context(source, person), request)
 
 
