@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Change a PIN that the person knows, or set one anew by the PUK."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from native_host.card.errors import (
@@ -33,9 +33,9 @@ Outcome = Literal["set", "was-set", "untouched"]
 
 @dataclass(frozen=True, kw_only=True)
 class ManageRequest(Request):
-    """A person's wish to set PINs. Only Kortilla itself asks, so it has no origin."""
+    """A person's wish to set PINs. It has no origin, since no web page can have it."""
 
-    origin: str = ""
+    origin: str = field(default="", init=False)
 
 
 @dataclass(frozen=True)
