@@ -14,7 +14,7 @@ from kortilla.testing.state import MockCardState
 from native_host.browsers.native_messaging.launcher import python_path
 from tests.support.offscreen import OFFSCREEN
 from tools.demo.chromium import Chromium
-from tools.demo.demo_home import Stage, extension_folder
+from tools.demo.demo_home import DemoHome, extension_folder
 from tools.demo.site import DemoServer
 
 __all__ = ["measure"]
@@ -43,21 +43,23 @@ async def measure(runs: int, typist: str) -> dict[str, list[float]]:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        stage = Stage.build(folder, "chromium", card="mock", prompt="window")
-        card = MockCardState.create(stage.mock_card_folder)
+        demo_home = DemoHome.build(folder, "chromium", card="mock", prompt="window")
+        card = MockCardState.create(demo_home.mock_card_folder)
         trust = Trust.from_folder(card.folder, test=True)
-        _put_host(stage, OFFSCREEN)
+        _put_host(demo_home, OFFSCREEN)
         times: dict[str, list[float]] = {"cold": [], "warm": [], "enter": []}
         async with (
             DemoServer(trust) as server,
             Chromium.launch(
-                stage.home, environment=stage.environment, extension=extension_folder()
+                demo_home.home,
+                environment=demo_home.environment,
+                extension=extension_folder(),
             ) as browser,
         ):
             for kind in ["cold"] * runs + ["warm"] * runs:
                 times[kind].append(await _window(browser, server.origin, kind))
             file = folder / "enter"
-            _put_host(stage, [sys.executable, "-I", "-c", typist, str(file)])
+            _put_host(demo_home, [sys.executable, "-I", "-c", typist, str(file)])
             for _ in range(runs):
                 times["enter"].append(await _enter(browser, server.origin, file))
         return times
@@ -92,9 +94,9 @@ async def _between(browser: Chromium, begin: str, end: str) -> float:
     return (float(times[end]) - float(times[begin])) / 1000
 
 
-def _put_host(stage: Stage, command: list[str]) -> None:
+def _put_host(demo_home: DemoHome, command: list[str]) -> None:
     """Have the host started with a command for its window."""
-    program = stage.home / ".local/share/kortilla/host/kortilla-host"
+    program = demo_home.home / ".local/share/kortilla/host/kortilla-host"
     program.write_text(
         f"#!{python_path()} -I\n"
         "from native_host.__main__ import main\n"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from kortilla.testing.state import MockCardState
 from tests.support.offscreen import OFFSCREEN
-from tools.demo.demo_home import Stage
+from tools.demo.demo_home import DemoHome
 from tools.demo.site_authority import Authority
 from tools.demo.token import TokenSocket, add_token
 
@@ -57,12 +57,12 @@ for line in sys.stdin:
 def main() -> None:
     """Measure and print for each version of TLS."""
     with tempfile.TemporaryDirectory() as name:
-        stage = Stage.build(Path(name), "firefox", card="mock", prompt="window")
-        MockCardState.create(stage.mock_card_folder)
-        authority = Authority(stage.home, ["localhost"])
-        add_token(stage.home / "nssdb", authority)
+        demo_home = DemoHome.build(Path(name), "firefox", card="mock", prompt="window")
+        MockCardState.create(demo_home.mock_card_folder)
+        authority = Authority(demo_home.home, ["localhost"])
+        add_token(demo_home.home / "nssdb", authority)
         for version in ("1.2", "1.3"):
-            windows, ends = asyncio.run(_measure(stage, authority, version))
+            windows, ends = asyncio.run(_measure(demo_home, authority, version))
             _show(f"TLS {version}: certificate asked for → window", windows)
             _show(f"TLS {version}: Enter → handshake finished", ends)
 
@@ -74,16 +74,18 @@ def _show(what: str, seconds: list[float]) -> None:
 
 
 async def _measure(
-    stage: Stage, authority: Authority, version: str
+    demo_home: DemoHome, authority: Authority, version: str
 ) -> tuple[list[float], list[float]]:
-    noted = stage.home / "noted"
+    noted = demo_home.home / "noted"
     windows: list[float] = []
     ends: list[float] = []
     for code, times in ((WATCHED_WINDOW, windows), (TYPIST, ends)):
         command = _serving([sys.executable, "-I", "-c", code, str(noted)])
-        async with TokenSocket(stage.environment, command=command) as token:
+        async with TokenSocket(demo_home.environment, command=command) as token:
             for _ in range(RUNS):
-                asked, finished = await _shake_hands(stage, authority, version, token)
+                asked, finished = await _shake_hands(
+                    demo_home, authority, version, token
+                )
                 at = float(noted.read_text())
                 times.append(at - asked if code is WATCHED_WINDOW else finished - at)
     return windows, ends
@@ -99,13 +101,13 @@ def _serving(window: Sequence[str]) -> tuple[str, ...]:
 
 
 async def _shake_hands(
-    stage: Stage, authority: Authority, version: str, token: TokenSocket
+    demo_home: DemoHome, authority: Authority, version: str, token: TokenSocket
 ) -> tuple[float, float]:
     """Return when the certificate was asked for, and when the handshake had ended."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.maximum_version = ssl.TLSVersion[f"TLSv{version.replace('.', '_')}"]
     context.load_cert_chain(authority.chain)
-    issuer = stage.mock_card_folder / "issuing.der"
+    issuer = demo_home.mock_card_folder / "issuing.der"
     context.load_verify_locations(cadata=issuer.read_bytes())
     context.verify_mode = ssl.CERT_REQUIRED
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
@@ -138,12 +140,12 @@ async def _shake_hands(
             said.seek(0)
             process = await asyncio.create_subprocess_exec(
                 *("tstclnt", "-4", "-h", "localhost", "-p", str(port)),
-                *("-d", f"sql:{stage.home / 'nssdb'}"),
+                *("-d", f"sql:{demo_home.home / 'nssdb'}"),
                 *("-V", f"tls{version}:tls{version}"),
                 stdin=said,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL,
-                env={**stage.environment, "P11_KIT_SERVER_ADDRESS": token.address},
+                env={**demo_home.environment, "P11_KIT_SERVER_ADDRESS": token.address},
             )
         await done.wait()
         await process.wait()

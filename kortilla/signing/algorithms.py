@@ -8,14 +8,11 @@ from asn1crypto import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    Prehashed,
-    encode_dss_signature,
-)
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from kortilla.errors import SignatureValidationError
 from kortilla.signing.answer import PageSignature
-from kortilla.validation.signature import load_public_key
+from kortilla.validation.signature import ecdsa_der, load_public_key
 
 __all__ = ["HASHES", "Digest", "key_hash_function", "verify_digest"]
 
@@ -87,12 +84,10 @@ def verify_digest(
     value = signature.value
     try:
         if isinstance(key, ec.EllipticCurvePublicKey):
-            if (algorithm.crypto_algorithm, algorithm.padding_scheme) != (
-                "ECC",
-                "NONE",
-            ):
+            named = algorithm.crypto_algorithm, algorithm.padding_scheme
+            if named != ("ECC", "NONE"):
                 raise InvalidSignature
-            value = _ecdsa_der(value, key)
+            value = ecdsa_der(value, key)
             key.verify(value, digest, ec.ECDSA(prehashed))
         else:
             scheme = _rsa_scheme(signature, function)
@@ -102,15 +97,6 @@ def verify_digest(
             "A signature is not the certificate's key's over what was to be signed."
         ) from None
     return value
-
-
-def _ecdsa_der(raw: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
-    size = (key.key_size + 7) // 8
-    if len(raw) != 2 * size:
-        raise InvalidSignature
-    return encode_dss_signature(
-        int.from_bytes(raw[:size], "big"), int.from_bytes(raw[size:], "big")
-    )
 
 
 def _rsa_scheme(

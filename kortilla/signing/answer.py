@@ -9,12 +9,15 @@ Three formats are accepted: ``{certificate, signatures}`` of ``kortilla.sign``
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from kortilla.errors import SignatureParseError
-from kortilla.validation.token import decode_base64
-from kortilla.validation.untrusted import read_object
+from kortilla.validation.untrusted import (
+    Base64Text,
+    WireModel,
+    decode_base64,
+    read_object,
+)
 
 __all__ = [
     "MAX_ANSWER_LENGTH",
@@ -31,26 +34,12 @@ MAX_ANSWER_LENGTH = 100_000
 MAX_NAME_LENGTH = 255
 _MAX_SIGNATURES = 20
 
-
-def _check_base64(text: str) -> str:
-    decode_base64(text)
-    return text
-
-
-_Base64 = Annotated[str, Field(min_length=4), AfterValidator(_check_base64)]
 _HashFunction = Literal[
     "SHA-256", "SHA-384", "SHA-512", "SHA3-256", "SHA3-384", "SHA3-512"
 ]
 
 
-class _WireModel(BaseModel):
-    # Unknown fields are ignored: a later version may add some.
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="ignore", alias_generator=to_camel
-    )
-
-
-class SignatureAlgorithm(_WireModel):
+class SignatureAlgorithm(WireModel):
     """A signature algorithm, with Web eID's names."""
 
     crypto_algorithm: Literal["ECC", "RSA"]
@@ -58,10 +47,10 @@ class SignatureAlgorithm(_WireModel):
     padding_scheme: Literal["NONE", "PKCS1.5", "PSS"]
 
 
-class PageSignature(_WireModel):
+class PageSignature(WireModel):
     """One signature. Web eID's format has no ``name`` and ``hash``."""
 
-    signature: Annotated[_Base64, Field(max_length=1400)]
+    signature: Annotated[Base64Text, Field(max_length=1400)]
     algorithm: Annotated[SignatureAlgorithm, Field(alias="signatureAlgorithm")]
 
     @property
@@ -74,7 +63,7 @@ class NamedSignature(PageSignature):
     """One signature of ``kortilla.sign``, with the document that it claims to sign."""
 
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH)]
-    hash: Annotated[_Base64, Field(max_length=88)]
+    hash: Annotated[Base64Text, Field(max_length=88)]
     hash_function: _HashFunction
 
     def claims(self, name: str, digest: bytes) -> bool:
@@ -86,15 +75,15 @@ class NamedSignature(PageSignature):
         )
 
 
-class _KortillaAnswer(_WireModel):
-    certificate: Annotated[_Base64, Field(max_length=8192)]
+class _KortillaAnswer(WireModel):
+    certificate: Annotated[Base64Text, Field(max_length=8192)]
     signatures: Annotated[
         list[NamedSignature], Field(min_length=1, max_length=_MAX_SIGNATURES)
     ]
 
 
 class _WebEidAnswer(PageSignature):
-    certificate: Annotated[_Base64 | None, Field(max_length=8192)] = None
+    certificate: Annotated[Base64Text | None, Field(max_length=8192)] = None
 
 
 class PageAnswer:

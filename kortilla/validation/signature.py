@@ -5,7 +5,6 @@ The signature is over H(origin) ‖ H(nonce).
 """
 
 import hashlib
-from typing import NamedTuple
 
 from asn1crypto import x509
 from cryptography.exceptions import InvalidSignature
@@ -22,7 +21,7 @@ from kortilla.errors import (
 from kortilla.validation.roca import has_roca_fingerprint
 from kortilla.validation.token import Algorithm
 
-__all__ = ["PublicKey", "load_public_key", "verify_signature"]
+__all__ = ["PublicKey", "ecdsa_der", "load_public_key", "verify_signature"]
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
@@ -32,19 +31,9 @@ _HASHES: dict[str, type[hashes.HashAlgorithm]] = {
     "512": hashes.SHA512,
 }
 
-
-class _Curve(NamedTuple):
-    name: str
-    coordinate_bytes: int
-
-
 #: JWA ties each ECDSA algorithm to one curve (RFC 7518 §3.4).
-_CURVES = {
-    "ES256": _Curve("secp256r1", 32),
-    "ES384": _Curve("secp384r1", 48),
-    "ES512": _Curve("secp521r1", 66),
-}
-_CURVE_NAMES = {curve.name for curve in _CURVES.values()}
+_CURVES = {"ES256": "secp256r1", "ES384": "secp384r1", "ES512": "secp521r1"}
+_KNOWN_CURVES = frozenset(_CURVES.values())
 _MIN_RSA_BITS = 2048
 _MAX_RSA_BITS = 8192
 
@@ -72,7 +61,7 @@ def load_public_key(certificate: x509.Certificate) -> PublicKey:
                 "The certificate's RSA key can be computed (CVE-2017-15361)."
             )
         return key
-    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _CURVE_NAMES:
+    if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name in _KNOWN_CURVES:
         return key
     raise UserCertificateParseError(
         "The certificate's public key is not of a kind that a token is signed with."
@@ -100,12 +89,19 @@ def verify_signature(
         for text in (origin, nonce)
     )
     try:
-        if isinstance(key, ec.EllipticCurvePublicKey) and algorithm in _CURVES:
-            _verify_ecdsa(key, algorithm, signature, message, hash_algorithm)
-        elif isinstance(key, rsa.RSAPublicKey) and algorithm not in _CURVES:
-            _verify_rsa(key, algorithm, signature, message, hash_algorithm)
-        else:
+        if isinstance(key, ec.EllipticCurvePublicKey):
+            if key.curve.name != _CURVES.get(algorithm):
+                raise InvalidSignature
+            der = ecdsa_der(signature, key)
+            key.verify(der, message, ec.ECDSA(hash_algorithm))
+        elif algorithm in _CURVES:
             raise InvalidSignature
+        else:
+            scheme: padding.AsymmetricPadding = padding.PKCS1v15()
+            if algorithm.startswith("PS"):
+                mask = padding.MGF1(hash_algorithm)
+                scheme = padding.PSS(mask, hash_algorithm.digest_size)
+            key.verify(signature, message, scheme, hash_algorithm)
     except InvalidSignature:
         raise AuthTokenSignatureValidationError(
             "The token's signature does not fit the certificate, this service's "
@@ -113,32 +109,12 @@ def verify_signature(
         ) from None
 
 
-def _verify_ecdsa(
-    key: ec.EllipticCurvePublicKey,
-    algorithm: str,
-    signature: bytes,
-    message: bytes,
-    hash_algorithm: hashes.HashAlgorithm,
-) -> None:
-    curve = _CURVES[algorithm]
-    size = curve.coordinate_bytes
-    if key.curve.name != curve.name or len(signature) != 2 * size:
+def ecdsa_der(raw: bytes, key: ec.EllipticCurvePublicKey) -> bytes:
+    """Return the DER encoding of a signature r‖s of a key.
+
+    Raises ``InvalidSignature`` unless it is exactly twice as long as the curve.
+    """
+    size = (key.key_size + 7) // 8
+    if len(raw) != 2 * size:
         raise InvalidSignature
-    r = int.from_bytes(signature[:size], "big")
-    s = int.from_bytes(signature[size:], "big")
-    key.verify(encode_dss_signature(r, s), message, ec.ECDSA(hash_algorithm))
-
-
-def _verify_rsa(
-    key: rsa.RSAPublicKey,
-    algorithm: str,
-    signature: bytes,
-    message: bytes,
-    hash_algorithm: hashes.HashAlgorithm,
-) -> None:
-    scheme: padding.AsymmetricPadding
-    if algorithm.startswith("PS"):
-        scheme = padding.PSS(padding.MGF1(hash_algorithm), hash_algorithm.digest_size)
-    else:
-        scheme = padding.PKCS1v15()
-    key.verify(signature, message, scheme, hash_algorithm)
+    return encode_dss_signature(int.from_bytes(raw[:size]), int.from_bytes(raw[size:]))

@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: MIT
 """The Web eID authentication token, ``web-eid:1.0`` and ``web-eid:1.1``.
 
-This module checks the format only; ``kortilla.validation.validator`` validates.
+This module checks the format only; ``kortilla.validation.validator`` validates. Fields
+that the signature does not cover are never relied upon.
 """
 
-import base64
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
 from kortilla.errors import AuthTokenParseError
-from kortilla.validation.untrusted import read_object
+from kortilla.validation.untrusted import (
+    Base64Text,
+    WireModel,
+    decode_base64,
+    read_object,
+)
 
-__all__ = ["MAX_TOKEN_LENGTH", "Algorithm", "AuthToken", "decode_base64", "parse_token"]
+__all__ = ["MAX_TOKEN_LENGTH", "Algorithm", "AuthToken", "parse_token"]
 
 #: Characters of a whole token as JSON, the limit of the Web eID validators.
 MAX_TOKEN_LENGTH = 10_000
@@ -31,38 +35,10 @@ Algorithm = Literal[
     "RS512",
 ]
 
-
-def decode_base64(text: str) -> bytes:
-    """Decode canonical base64 with the alphabet ``+ /`` and padding.
-
-    Raises ``ValueError`` for the URL alphabet, missing padding, white space, or unused
-    bits that are not zero: each would allow several encodings of one value.
-    """
-    data = base64.b64decode(text, validate=True)
-    if base64.b64encode(data).decode() != text:
-        raise ValueError("not canonical base64")
-    return data
+_Base64 = Annotated[Base64Text, Field(max_length=8000)]
 
 
-def _check_base64(text: str) -> str:
-    decode_base64(text)
-    return text
-
-
-_Base64 = Annotated[
-    str, Field(min_length=4, max_length=8000), AfterValidator(_check_base64)
-]
-
-
-class _WireModel(BaseModel):
-    # Unknown fields are ignored, as in all Web eID validators: a later 1.x may add
-    # some. Unsigned fields are never relied upon.
-    model_config = ConfigDict(
-        strict=True, frozen=True, extra="ignore", alias_generator=to_camel
-    )
-
-
-class SignatureAlgorithm(_WireModel):
+class SignatureAlgorithm(WireModel):
     """One signature algorithm of a signing certificate (1.1)."""
 
     crypto_algorithm: Literal["ECC", "RSA"]
@@ -70,7 +46,7 @@ class SignatureAlgorithm(_WireModel):
     padding_scheme: Literal["NONE", "PKCS1.5", "PSS"]
 
 
-class SigningCertificate(_WireModel):
+class SigningCertificate(WireModel):
     """A signing certificate that a 1.1 token carries along, outside its signature."""
 
     certificate: _Base64
@@ -79,7 +55,7 @@ class SigningCertificate(_WireModel):
     ]
 
 
-class AuthToken(_WireModel):
+class AuthToken(WireModel):
     """A well-formed token. ``parse_token`` makes it.
 
     ``unverified_signing_certificates`` comes with ``web-eid:1.1``. The signature does

@@ -1,18 +1,53 @@
 # SPDX-License-Identifier: MIT
-"""Parses an untrusted JSON object into a pydantic model."""
+"""Parses untrusted JSON objects into pydantic models."""
 
+import base64
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
 
 from kortilla.errors import RelyingPartyError
 from kortilla.validation import strict_json
 
-__all__ = ["read_object"]
+__all__ = ["Base64Text", "WireModel", "decode_base64", "read_object"]
 
 T = TypeVar("T", bound=BaseModel)
+
+
+class WireModel(BaseModel):
+    """An object of a page, whose fields have names in camel case.
+
+    Unknown fields are ignored, as in all Web eID validators: a later version may add
+    some.
+    """
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="ignore", alias_generator=to_camel
+    )
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode canonical base64 with the alphabet ``+ /`` and padding.
+
+    Raises ``ValueError`` for the URL alphabet, missing padding, white space, or unused
+    bits that are not zero: each would allow several encodings of one value.
+    """
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise ValueError("not canonical base64")
+    return data
+
+
+def _check_base64(text: str) -> str:
+    decode_base64(text)
+    return text
+
+
+#: A text that ``decode_base64`` accepts, for at least one byte.
+Base64Text = Annotated[str, Field(min_length=4), AfterValidator(_check_base64)]
 
 
 def read_object(

@@ -39,14 +39,12 @@ class AtrError(CardError):
 
 @dataclass(frozen=True)
 class Atr:
-    """An answer to reset, taken apart as far as it is needed.
+    """The parts of an answer to reset that are needed.
 
-    ``interface`` holds the interface bytes TA1, TB1, … as they came, ``protocols``
-    the protocols offered, in order (T=0 alone where none is named).
+    ``interface`` holds the interface bytes TA1, TB1, … as they came.
     """
 
     interface: bytes
-    protocols: tuple[int, ...]
     historical: bytes
 
     @property
@@ -66,7 +64,6 @@ def parse_atr(atr: bytes) -> Atr:
     if atr[0] not in {0x3B, 0x3F}:
         raise AtrError(f"An answer to reset begins with {atr[0]:02X}.")
     position, indicator = 2, atr[1]
-    protocols: list[int] = []
     while True:
         # Bits 5 to 8 of T0 and of each TDi say which of TA, TB, TC, TD follow.
         position += (indicator >> 4).bit_count()
@@ -75,11 +72,10 @@ def parse_atr(atr: bytes) -> Atr:
         if not indicator & 0x80:
             break
         indicator = atr[position - 1]
-        protocols.append(indicator & 0x0F)
     end = position + (atr[1] & 0x0F)
     if end > len(atr):
         raise AtrError("An answer to reset ends within its historical bytes.")
-    return Atr(atr[2:position], tuple(protocols) or (0,), atr[position:end])
+    return Atr(atr[2:position], atr[position:end])
 
 
 def identify(atr: bytes) -> Generation:

@@ -57,13 +57,7 @@ class FileReader:
         self.in_folder = True
         for p1, file in ((0x00, _MASTER_FILE), (0x02, identifier)):
             _, status = self._channel.exchange(Command(INS_SELECT, p1, 0x0C, file))
-            if status == SW.FILE_NOT_FOUND:
-                raise UnsupportedCardError("The card has no such file.")
-            if status != SW.OK:
-                raise CardError(
-                    f"The card answered {status:04X} to the choice of a file.",
-                    status_word=status,
-                )
+            _check_selected(status)
         return self._read(limit, only_object=True)
 
     def _read(self, size: int, *, only_object: bool = False) -> bytes:
@@ -95,13 +89,7 @@ class FileReader:
         command = Command(INS_SELECT, 0x08, 0x04, path, le=256)
         self.in_folder = len(path) > 2
         data, status = self._channel.exchange(command)
-        if status == SW.FILE_NOT_FOUND:
-            raise UnsupportedCardError("The card has no such file.")
-        if status != SW.OK:
-            raise CardError(
-                f"The card answered {status:04X} to the choice of a file.",
-                status_word=status,
-            )
+        _check_selected(status)
         try:
             control = Tlv.take(data)[0]
             if control.tag in _TAGS_FILE_CONTROL:
@@ -112,6 +100,16 @@ class FileReader:
             pass
         logger.info("The card does not say how long a file is.")
         return _MAX_OFFSET + 1
+
+
+def _check_selected(status: int) -> None:
+    if status == SW.FILE_NOT_FOUND:
+        raise UnsupportedCardError("The card has no such file.")
+    if status != SW.OK:
+        raise CardError(
+            f"The card answered {status:04X} to the choice of a file.",
+            status_word=status,
+        )
 
 
 def _is_whole(content: bytes) -> bool:

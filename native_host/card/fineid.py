@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A session with a FINEID citizen card (FINEID S1 v4.2 and S4-1).
 
-Every command stands here with the bytes that docs/reference/card.md, "Commands", gives.
-Nothing is sent twice that carries a PIN or signs, and no PIN is sent whose tries were
-not read before.
+The commands have the bytes that docs/reference/card.md, "Commands", gives. A command
+that carries a PIN or signs is never sent twice. A PIN's tries are read before it is
+sent.
 """
 
 import logging
@@ -128,16 +128,12 @@ class FineidCard:
         """
         return self._key_ring.settle(key)[1]
 
-    def certificates(self) -> dict[CardKey, CardCertificate]:
-        """Return the certificates that the card has, by their keys."""
-        return self._key_ring.certificates()
-
     def authority_certificates(self) -> tuple[bytes, ...]:
         """Read the certificates of the CAs above the card's own, the issuing one first.
 
-        They are in DER and nothing about them is checked. The cards of 2026 have the
-        root's alone; one that can't be read is left out. This takes back what was
-        verified.
+        They are in DER and are not checked. The cards of 2026 have only the root's. A
+        certificate that can't be read is left out. Afterwards no PIN is verified any
+        more.
         """
         found: list[bytes] = []
         for identifier in _AUTHORITIES:
@@ -260,8 +256,8 @@ class FineidCard:
     def _choose_key(self, key: CardKey, scheme: SignatureScheme) -> None:
         """Name the key and the algorithm to the card.
 
-        A directory may name a key in a way that the card itself does not take; then it
-        is tried once as the table names it. No PIN and no signature is in that.
+        A directory may give a reference that the card does not accept. Then the table's
+        reference is tried once. This sends no PIN and makes no signature.
         """
         try:
             self._name_key(key.reference, scheme)

@@ -24,9 +24,9 @@ _MAX_DIRECTORY = 4096  # bytes
 class KeyRing:
     """Keys and certificates, each read once.
 
-    What the card's directories say is believed as far as the certificates bear it out;
-    where they don't, the table of the card's generation stands in. That no table and no
-    directory is right about a key shows in its certificate, which decides its type.
+    The card's directories list the keys. Where a certificate contradicts them, the
+    table of the card's generation is used instead. The certificate decides the type of
+    its key.
     """
 
     def __init__(self, files: FileReader, generation: Generation | None) -> None:
@@ -34,7 +34,6 @@ class KeyRing:
         self._known = KNOWN_KEYS[generation or Generation.MULTIAPP_V5]
         self._listed: tuple[CardKey, ...] | None = None
         self._settled: dict[CardKey, tuple[CardKey, CardCertificate]] = {}
-        self._obstacle: CardError | None = None  # why the last key was not used
 
     def keys(self) -> tuple[CardKey, ...]:
         """Return the keys, the preferred one of each role first.
@@ -55,34 +54,27 @@ class KeyRing:
         Raises ``UnsupportedCardError`` when there is none.
         """
         listed = [key for key in self.keys() if key.role is role]
-        self._obstacle = None
+        obstacle: CardError | None = None
         if key_type:
             listed.sort(key=lambda key: key.key_type is not key_type)
         # The table has the last word when nothing that is listed will do.
         for candidate in dict.fromkeys((*listed, *self._known_for(role))):
-            if settled := self._try(candidate):
-                key, _ = settled
+            try:
+                key, _ = self.settle(candidate)
+            except CONNECTION_ERRORS:
+                raise
+            except CardError as error:
+                logger.info("A key for %s is not used: %s", role.value, error)
+                obstacle = error
+            else:
                 if key_type in {None, key.key_type}:
                     return key
-        if key_type is None and self._obstacle is not None:
-            raise self._obstacle
+        if key_type is None and obstacle is not None:
+            raise obstacle
         raise UnsupportedCardError(f"The card has no such key for {role.value}.")
 
-    def certificates(self) -> dict[CardKey, CardCertificate]:
-        """Return the certificates that there are, by their keys."""
-        found: dict[CardKey, CardCertificate] = {}
-        for role in KeyRole:
-            listed = [key for key in self.keys() if key.role is role]
-            others = [key for key in self._known_for(role) if key not in listed]
-            for candidates in (listed, others):
-                settled = [pair for key in candidates if (pair := self._try(key))]
-                if settled:
-                    found.update(settled)
-                    break
-        return found
-
     def settle(self, key: CardKey) -> tuple[CardKey, CardCertificate]:
-        """Return a key as it is in truth, and its certificate.
+        """Return a key with its true type, and its certificate.
 
         Raises ``UnsupportedCardError`` when it has none that fits, ``CertificateError``
         when it can't be read.
@@ -91,16 +83,6 @@ class KeyRing:
             settled = self._with_certificate(key)
             self._settled[key] = self._settled[settled[0]] = settled
         return self._settled[key]
-
-    def _try(self, key: CardKey) -> tuple[CardKey, CardCertificate] | None:
-        try:
-            return self.settle(key)
-        except CONNECTION_ERRORS:
-            raise
-        except CardError as error:
-            logger.info("A key for %s is not used: %s", key.role.value, error)
-            self._obstacle = error
-            return None
 
     def other_reference(self, key: CardKey) -> int | None:
         """Return how the table names a key that the directories name otherwise."""

@@ -20,7 +20,7 @@ from native_host.card.pcsc_threads import Worker, call_soon, in_thread
 from native_host.card.service_watch import ServiceWatch, socket_path
 from native_host.card.source import CardSource, Reader
 
-__all__ = ["PcscConnection", "PcscSource"]
+__all__ = ["PcscSource"]
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,6 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
 from native_host.card.connection import CardConnection
@@ -17,13 +16,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Reader:
-    """A card reader as it stands at one moment.
+    """The state of a card reader at one moment.
 
     ``atr`` is the answer to reset of the card in it, or None without a card. ``mute``
-    says that a card is there and did not answer the reset. ``insertion`` changes with
-    every insertion, so that a card taken out and put back between two looks shows.
-    ``events`` is the same for every program: how often the system has seen a card come
-    or go in this reader, 0 where it does not count.
+    is True for a card that did not answer the reset. ``insertion`` changes with every
+    insertion, so a card that was taken out and put back is noticed. ``events`` counts
+    how often the system has seen a card come or go in this reader. It is the same for
+    every program, and 0 if the system does not count.
     """
 
     name: str
@@ -34,7 +33,7 @@ class Reader:
 
 
 class CardSource(ABC):
-    """Readers, what is in them, and the thread on which cards are talked to."""
+    """The readers, their cards, and the thread that talks to the cards."""
 
     #: True for the mock card: windows carry the "test card" mark, and only then may
     #: the automatic prompt answer.
@@ -43,12 +42,7 @@ class CardSource(ABC):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         await self.close()
 
     @abstractmethod
@@ -66,8 +60,8 @@ class CardSource(ABC):
     async def wait_for_service(self) -> None:
         """Wait until the service that was unavailable can be reached.
 
-        A source that needs no service never raises ``PcscUnavailableError``, and is not
-        asked.
+        A source that needs no service never raises ``PcscUnavailableError``. Then this
+        method is not called.
         """
         raise NotImplementedError
 
@@ -85,8 +79,8 @@ class CardSource(ABC):
     ) -> T:
         """Run a blocking function on the one thread that talks to the card.
 
-        When the caller is cancelled the function still runs to its end there, since a
-        command under way can't be taken back.
+        If the caller is cancelled, the function still runs to its end, since a command
+        under way can't be taken back.
         """
 
     @abstractmethod

@@ -16,7 +16,7 @@ from native_host.card.apdu import (
 )
 from native_host.log import TRAFFIC
 
-__all__ = ["TRAFFIC", "TracingConnection"]
+__all__ = ["TracingConnection"]
 
 logger = logging.getLogger(__name__)
 

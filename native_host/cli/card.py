@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = ["card"]
 
-_lang_option = click.option("--lang", help="The language to speak: fi, sv or en.")
 _pin_argument = click.argument(
     "pin", type=click.Choice(["pin1", "pin2"], case_sensitive=False)
 )
+
+
+def _prompt_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that ``_manage`` takes."""
+    lang = click.option("--lang", help="The language to speak: fi, sv or en.")
+    return lang(prompt_option(card_option(command)))
 
 
 @click.group()
@@ -56,53 +61,46 @@ def status(card: Card | None, only_json: bool) -> None:
 
 
 @card.command()
-@_lang_option
-@prompt_option
-@card_option
-def activate(lang: str | None, prompt: PromptKind | None, card: Card | None) -> None:
+@_prompt_options
+def activate(**options: Any) -> None:
     """Set PIN1 and PIN2 of a new card with the code in the letter."""
     from native_host.operations.activate import activate as operation
 
-    _manage(operation, configured(card=card, prompt=prompt), lang)
+    _manage(operation, **options)
 
 
 @card.command()
 @_pin_argument
-@_lang_option
-@prompt_option
-@card_option
-def change_pin(
-    pin: str, lang: str | None, prompt: PromptKind | None, card: Card | None
-) -> None:
+@_prompt_options
+def change_pin(pin: str, **options: Any) -> None:
     """Change PIN1 or PIN2."""
     from native_host.card.keys import PinRole
     from native_host.operations.set_pin import change_pin as operation
 
-    config = configured(card=card, prompt=prompt)
-    _manage(partial(operation, role=PinRole[pin.upper()]), config, lang)
+    _manage(partial(operation, role=PinRole[pin.upper()]), **options)
 
 
 @card.command()
 @_pin_argument
-@_lang_option
-@prompt_option
-@card_option
-def unblock(
-    pin: str, lang: str | None, prompt: PromptKind | None, card: Card | None
-) -> None:
+@_prompt_options
+def unblock(pin: str, **options: Any) -> None:
     """Unlock PIN1 or PIN2 with the PUK, and set it anew."""
     from native_host.card.keys import PinRole
     from native_host.operations.set_pin import unblock as operation
 
-    config = configured(card=card, prompt=prompt)
-    _manage(partial(operation, role=PinRole[pin.upper()]), config, lang)
+    _manage(partial(operation, role=PinRole[pin.upper()]), **options)
 
 
 def _manage(
-    operation: Callable[..., Awaitable[PinsSet]], config: Config, lang: str | None
+    operation: Callable[..., Awaitable[PinsSet]],
+    *,
+    lang: str | None,
+    prompt: PromptKind | None,
+    card: Card | None,
 ) -> None:
     from native_host.cli.run import run_with_prompt
 
+    config = configured(card=card, prompt=prompt)
     print_result(run_with_prompt(config, partial(_managed, operation, config, lang)))
 
 
@@ -111,7 +109,7 @@ async def _managed(
     config: Config,
     lang: str | None,
     open_prompt: OpenPrompt,
-) -> dict[str, str]:
+) -> dict[str, Any]:
     from native_host.environment import open_source
     from native_host.languages import choose_language
     from native_host.operations.prompting import Context

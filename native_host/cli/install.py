@@ -82,12 +82,13 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     from native_host.agent import presence
     from native_host.browsers.native_messaging import installation
     from native_host.browsers.pkcs11 import setup as pkcs11
+    from native_host.browsers.record import launcher_path
 
     token = None if browser or system else pkcs11.disable()
     if token and not dry_run:
         confirm(token)
         token.carry_out()
-    launcher = str(installation.launcher_path("user"))
+    launcher = str(launcher_path("user"))
     report = installation.uninstall(browser, level=_level(system), dry_run=dry_run)
     if not dry_run and launcher in {change.path for change in report.changes}:
         presence.stop()

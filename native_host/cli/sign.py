@@ -31,12 +31,8 @@ from native_host.errors import InvalidArgumentError
 if TYPE_CHECKING:
     from native_host.cli.run import OpenPrompt
     from native_host.operations.documents import DocumentInbox
-    from native_host.operations.sign import (
-        HashToSign,
-        Signature,
-        Signatures,
-        SignRequest,
-    )
+    from native_host.operations.sign import Signature, Signatures
+    from native_host.operations.sign_request import HashToSign, SignRequest
 
 __all__ = ["sign"]
 
@@ -93,7 +89,7 @@ def sign(
     from native_host.card.signature import KeyType, Padding
     from native_host.cli.run import run_with_prompt
     from native_host.languages import choose_language
-    from native_host.operations.sign import SignRequest
+    from native_host.operations.sign_request import SignRequest
     from native_host.origin import check_origin
     from native_host.processes import program_in_place_of_browser
 
@@ -158,7 +154,7 @@ async def _sign(
 def _hashes(
     hashes: Sequence[str], names: Sequence[str], hash_function: str | None
 ) -> tuple[HashToSign, ...]:
-    from native_host.operations.sign import HashToSign
+    from native_host.operations.sign_request import HashToSign
 
     return tuple(
         HashToSign(name, _decoded(text), hash_function or "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The commands that requests name: their arguments, and the operations that they run.
+"""The commands of requests: their arguments, and the operations that they run.
 
 ``own_command`` and ``web_eid_command`` check a request. ``Command.run`` builds the
 operation's request from it, and turns the result into the fields of the answer.
@@ -7,7 +7,7 @@ operation's request from it, and turns the result into the fields of the answer.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -32,11 +32,11 @@ from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.card_status import card_status
 from native_host.operations.documents import DocumentHeader, DocumentInbox
-from native_host.operations.prompting import Context
+from native_host.operations.prompting import Context, Request
 from native_host.operations.set_pin import ManageRequest, change_pin, unblock
-from native_host.operations.sign import HashToSign, SignRequest, sign
+from native_host.operations.sign import sign
+from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.operations.signing_certificate import (
-    CertificateRequest,
     signing_certificate,
 )
 from native_host.results import (
@@ -53,8 +53,6 @@ __all__ = [
     "own_command",
     "web_eid_command",
 ]
-
-A = TypeVar("A", bound=BaseModel)
 
 
 class UnknownCommandError(KortillaError):
@@ -77,16 +75,20 @@ class CommandContext(Context):
     inbox: DocumentInbox | None
 
 
-@dataclass(frozen=True)
-class Command(Generic[A]):
-    """A command with its checked arguments; the origin is not checked yet.
+#: Runs a command with its checked arguments.
+_Run = Callable[[Any, CommandContext], Awaitable[Reply]]
 
-    ``opens_prompt`` says whether this process has a window for it at all.
+
+@dataclass(frozen=True)
+class Command:
+    """A command with its checked arguments. The origin is not checked yet.
+
+    ``opens_prompt`` is False for a command that never opens a window here.
     """
 
-    arguments: A
-    _run: Callable[[A, CommandContext], Awaitable[Reply]]
-    opens_prompt: bool = True
+    arguments: BaseModel
+    _run: _Run
+    opens_prompt: bool
 
     async def run(self, context: CommandContext) -> Reply:
         """Run the operation, and return the fields of its result."""
@@ -113,7 +115,7 @@ class Command(Generic[A]):
         )
 
 
-def own_command(name: str, values: Mapping[str, Any], caller: Caller) -> Command[Any]:
+def own_command(name: str, values: Mapping[str, Any], caller: Caller) -> Command:
     """Return the command of a request with an id.
 
     Raises ``InvalidArgumentError`` and ``UnknownCommandError``, and
@@ -124,7 +126,7 @@ def own_command(name: str, values: Mapping[str, Any], caller: Caller) -> Command
     return _find(_OWN_COMMANDS, name, values)
 
 
-def web_eid_command(name: str, values: Mapping[str, Any]) -> Command[Any]:
+def web_eid_command(name: str, values: Mapping[str, Any]) -> Command:
     """Return the command of a request of Web eID's.
 
     Raises ``InvalidArgumentError`` and ``UnknownCommandError``.
@@ -133,23 +135,34 @@ def web_eid_command(name: str, values: Mapping[str, Any]) -> Command[Any]:
 
 
 def _find(
-    table: "Mapping[str, _Entry[Any]]", name: str, values: Mapping[str, Any]
-) -> Command[Any]:
+    table: Mapping[str, tuple[type[BaseModel], _Run]],
+    name: str,
+    values: Mapping[str, Any],
+) -> Command:
     if name not in table:
         raise UnknownCommandError("The command is not known.")
-    entry = table[name]
-    return Command(check(entry.model, values), entry.run, entry.opens_prompt)
+    model, run = table[name]
+    opens_prompt = run not in (_card_status, _prepare_login)
+    return Command(check(model, values), run, opens_prompt)
+
+
+def _common_fields(
+    arguments: OriginArguments, context: CommandContext
+) -> dict[str, Any]:
+    """Return the fields that the requests of all web pages have."""
+    return {
+        "origin": arguments.origin,
+        "language": context.language,
+        "started_by_person": arguments.started_by_person,
+        "caller": context.caller,
+    }
 
 
 async def _authenticate(
     arguments: WebEidAuthenticateArguments, context: CommandContext
 ) -> Reply:
     request = AuthenticateRequest(
-        origin=arguments.origin,
-        challenge_nonce=arguments.challenge_nonce,
-        language=context.language,
-        started_by_person=arguments.started_by_person,
-        caller=context.caller,
+        challenge_nonce=arguments.challenge_nonce, **_common_fields(arguments, context)
     )
     return token_fields(await authenticate(context, request))
 
@@ -157,19 +170,12 @@ async def _authenticate(
 async def _signing_certificate(
     arguments: OriginArguments, context: CommandContext
 ) -> Reply:
-    request = CertificateRequest(
-        origin=arguments.origin,
-        language=context.language,
-        started_by_person=arguments.started_by_person,
-        caller=context.caller,
-    )
+    request = Request(**_common_fields(arguments, context))
     return certificate_fields(await signing_certificate(context, request))
 
 
 async def _sign(arguments: SignArguments, context: CommandContext) -> Reply:
     request = SignRequest(
-        origin=arguments.origin,
-        language=context.language,
         hashes=tuple(
             HashToSign(each.name, each.hash, each.hash_function)
             for each in arguments.hashes or ()
@@ -179,8 +185,7 @@ async def _sign(arguments: SignArguments, context: CommandContext) -> Reply:
         certificate=arguments.certificate,
         key_type=arguments.crypto_algorithm,
         padding=arguments.padding_scheme,
-        started_by_person=arguments.started_by_person,
-        caller=context.caller,
+        **_common_fields(arguments, context),
     )
     return signatures_fields(await sign(context, request))
 
@@ -191,11 +196,9 @@ async def _web_eid_sign(
     # The protocol has no name for the hash.
     hash_ = HashToSign("", arguments.hash, arguments.hash_function)
     request = SignRequest(
-        origin=arguments.origin,
-        language=context.language,
         hashes=(hash_,),
         certificate=arguments.certificate,
-        caller=context.caller,
+        **_common_fields(arguments, context),
     )
     return web_eid_signature_fields(await sign(context, request))
 
@@ -213,45 +216,36 @@ async def _prepare_login(_: OwnPageArguments, context: CommandContext) -> Reply:
 
 
 async def _activate(_: ManageArguments, context: CommandContext) -> Reply:
-    return dict((await activate(context, _manage(context))).fields())
+    return (await activate(context, _manage(context))).fields()
 
 
 async def _change_pin(arguments: PinArguments, context: CommandContext) -> Reply:
     role = PinRole[arguments.pin]
-    return dict((await change_pin(context, _manage(context), role)).fields())
+    return (await change_pin(context, _manage(context), role)).fields()
 
 
 async def _unblock(arguments: PinArguments, context: CommandContext) -> Reply:
     role = PinRole[arguments.pin]
-    return dict((await unblock(context, _manage(context), role)).fields())
+    return (await unblock(context, _manage(context), role)).fields()
 
 
 def _manage(context: CommandContext) -> ManageRequest:
     return ManageRequest(language=context.language, caller=context.caller)
 
 
-@dataclass(frozen=True)
-class _Entry(Generic[A]):
-    """The model of a command's arguments, and what runs it."""
-
-    model: type[A]
-    run: Callable[[A, CommandContext], Awaitable[Reply]]
-    opens_prompt: bool = True
-
-
-_OWN_COMMANDS: Mapping[str, _Entry[Any]] = {
-    "authenticate": _Entry(AuthenticateArguments, _authenticate),
-    "get-signing-certificate": _Entry(CertificateArguments, _signing_certificate),
-    "sign": _Entry(SignArguments, _sign),
-    "card-status": _Entry(OwnPageArguments, _card_status, opens_prompt=False),
-    "prepare-login": _Entry(OwnPageArguments, _prepare_login, opens_prompt=False),
-    "activate": _Entry(ManageArguments, _activate),
-    "change-pin": _Entry(PinArguments, _change_pin),
-    "unblock": _Entry(PinArguments, _unblock),
+_OWN_COMMANDS: Mapping[str, tuple[type[BaseModel], _Run]] = {
+    "authenticate": (AuthenticateArguments, _authenticate),
+    "get-signing-certificate": (CertificateArguments, _signing_certificate),
+    "sign": (SignArguments, _sign),
+    "card-status": (OwnPageArguments, _card_status),
+    "prepare-login": (OwnPageArguments, _prepare_login),
+    "activate": (ManageArguments, _activate),
+    "change-pin": (PinArguments, _change_pin),
+    "unblock": (PinArguments, _unblock),
 }
 
-_WEB_EID_COMMANDS: Mapping[str, _Entry[Any]] = {
-    "authenticate": _Entry(WebEidAuthenticateArguments, _authenticate),
-    "get-signing-certificate": _Entry(OriginArguments, _signing_certificate),
-    "sign": _Entry(WebEidSignArguments, _web_eid_sign),
+_WEB_EID_COMMANDS: Mapping[str, tuple[type[BaseModel], _Run]] = {
+    "authenticate": (WebEidAuthenticateArguments, _authenticate),
+    "get-signing-certificate": (OriginArguments, _signing_certificate),
+    "sign": (WebEidSignArguments, _web_eid_sign),
 }

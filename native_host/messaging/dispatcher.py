@@ -8,7 +8,6 @@ eID's, of which a process answers one request and ends.
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 from native_host.browsers.native_messaging.hosts import known_extensions, own_extensions
 from native_host.config import load_config
@@ -177,7 +176,7 @@ class Dispatcher:
         self._responder(request_id).fail(error)
 
     def _start(
-        self, command: Command[Any], responder: Responder, request_id: str = ""
+        self, command: Command, responder: Responder, request_id: str = ""
     ) -> None:
         runner = RequestRunner(
             command,

@@ -25,7 +25,8 @@ from native_host.operations.documents import DocumentInbox
 from native_host.operations.sign import SigningInterruptedError
 from native_host.origin import check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
-from native_host.pin_prompt.prompt import Progress, Prompt, PromptError, Step
+from native_host.pin_prompt.model import Progress, Step
+from native_host.pin_prompt.prompt import Prompt, PromptError
 from native_host.results import Reply
 
 __all__ = ["RequestRunner"]
@@ -47,7 +48,7 @@ class RequestRunner:
 
     def __init__(
         self,
-        command: Command[Any],
+        command: Command,
         responder: Responder,
         *,
         caller: str,

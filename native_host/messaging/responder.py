@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from native_host.errors import KortillaError
 from native_host.messaging.results import web_eid_error
-from native_host.pin_prompt.prompt import Progress
+from native_host.pin_prompt.model import Progress
 from native_host.results import Reply, error_fields
 
 __all__ = ["OwnResponder", "Responder", "WebEidResponder"]

@@ -188,7 +188,10 @@ class MockCardSource(CardSource):
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run a function on the card's thread; cancelling does not interrupt it."""
-        return await asyncio.shield(self._submit(function, *args, **kwargs))
+        running = asyncio.get_running_loop().run_in_executor(
+            self._worker, lambda: function(*args, **kwargs)
+        )
+        return await asyncio.shield(running)
 
     async def close(self) -> None:
         """Wait for a running command, reset the card, end the thread."""
@@ -202,13 +205,6 @@ class MockCardSource(CardSource):
             await self.run(self._connection.close)
             self._connection = None
         await asyncio.to_thread(self._worker.shutdown)
-
-    def _submit(
-        self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
-    ) -> asyncio.Future[T]:
-        return asyncio.get_running_loop().run_in_executor(
-            self._worker, lambda: function(*args, **kwargs)
-        )
 
     def _abandon(self, opening: asyncio.Future[MockCardConnection]) -> None:
         if not opening.cancelled() and not opening.exception():

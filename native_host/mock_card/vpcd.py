@@ -13,7 +13,6 @@ import socket
 import sys
 from enum import IntEnum
 from threading import Thread
-from types import TracebackType
 from typing import Self
 
 from kortilla.testing.presence import Watch
@@ -70,12 +69,7 @@ class VirtualReader:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.stop()
         if self._thread:
             self._thread.join()

@@ -44,7 +44,7 @@ from native_host.operations.pin_setting import (
 )
 from native_host.operations.prompting import Context, report_nothing
 from native_host.operations.set_pin import ManageRequest, Outcome, PinsSet
-from native_host.pin_prompt.prompt import CodeField
+from native_host.pin_prompt.model import CodeField
 
 __all__ = [
     "Activation",

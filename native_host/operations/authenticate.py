@@ -16,7 +16,7 @@ from native_host.card.signature import token_algorithm
 from native_host.errors import InvalidArgumentError
 from native_host.operations.card_session import UsableCards, check_validity
 from native_host.operations.pin import PinAsker, usable_pin
-from native_host.operations.prompting import Context, begin
+from native_host.operations.prompting import Context, Request, begin
 
 __all__ = [
     "AuthenticateRequest",
@@ -31,19 +31,14 @@ __all__ = [
 _CHALLENGE_NONCE = re.compile(r"[A-Za-z0-9+/=_-]{44,128}")
 
 
-@dataclass(frozen=True)
-class AuthenticateRequest:
+@dataclass(frozen=True, kw_only=True)
+class AuthenticateRequest(Request):
     """A service's request to identify.
 
-    ``origin`` has passed ``check_origin``; ``challenge_nonce`` is the challenge as its
-    base64 text, 44 to 128 characters; ``language`` is ``fi``, ``sv`` or ``en``.
+    ``challenge_nonce`` is the challenge as its base64 text, 44 to 128 characters.
     """
 
-    origin: str
     challenge_nonce: str
-    language: str
-    started_by_person: bool = True
-    caller: str = ""
 
     def check(self) -> None:
         """Raise ``InvalidArgumentError`` for a challenge that is none."""

@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import NoReturn, ParamSpec, Self, TypeVar
 
 from native_host.card.atr import identify
@@ -28,7 +27,7 @@ from native_host.card.source import CardSource, Reader
 from native_host.errors import UserCancelledError
 from native_host.operations.activation_offers import note
 from native_host.operations.prompting import Context
-from native_host.pin_prompt.prompt import CardChoice, Problem, Step
+from native_host.pin_prompt.model import CardChoice, Problem, Step
 from native_host.race import race
 
 __all__ = [
@@ -47,7 +46,7 @@ T = TypeVar("T")
 
 
 class NothingToDoError(Exception):
-    """Nothing is left to do with this card. Of several cards another one is meant."""
+    """Nothing is left to do with this card. Of several cards, another one is meant."""
 
     def __init__(self, certificate: CardCertificate) -> None:
         super().__init__()
@@ -63,8 +62,8 @@ class OtherCardError(CardError):
 class HeldCard:
     """A card that is held exclusively, and the reader it is in.
 
-    Its ``async with`` block ends with the card reset. A ``CardError`` in the block goes
-    to ``failure``: ``UsableCards`` decides what follows from it.
+    Its ``async with`` block ends with the card reset. A ``CardError`` in the block is
+    stored in ``failure``, and ``UsableCards`` handles it.
     """
 
     def __init__(
@@ -84,10 +83,7 @@ class HeldCard:
         return self
 
     async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, _kind: object, error: BaseException | None, _traceback: object
     ) -> bool:
         await self.close()
         if isinstance(error, CardError):
@@ -95,7 +91,7 @@ class HeldCard:
         return self.failure is not None
 
     async def close(self) -> None:
-        """Reset the card and let go of it, also when the caller is cancelled."""
+        """Reset and release the card, also if the caller is cancelled."""
         await asyncio.shield(self._source.run(self._connection.close))
 
     async def run(

@@ -3,7 +3,6 @@
 
 import threading
 from dataclasses import replace
-from types import TracebackType
 from typing import Literal, Self
 
 from native_host.card.certificate import CardCertificate
@@ -19,12 +18,12 @@ from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import RequestCancelledError, UserCancelledError
 from native_host.operations.activate import ActivationOffer
 from native_host.operations.card_session import HeldCard
-from native_host.operations.prompting import Context, check_cancelled
+from native_host.operations.prompting import Context
 from native_host.operations.refusals import Refusals
-from native_host.pin_prompt.prompt import Document, PinQuestion, Progress, Step
+from native_host.pin_prompt.model import Document, PinQuestion, Progress, Step
 from native_host.wiping import wipe
 
-__all__ = ["PinAsker", "PinAttempt", "PinTries", "usable_pin", "wipe"]
+__all__ = ["PinAsker", "PinAttempt", "PinTries", "usable_pin"]
 
 
 def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
@@ -34,7 +33,7 @@ def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
     ``PinTriesUnreadableError``.
     """
     info = card.pin_info(role)
-    # First, since a new card's PINs may be shipped blocked: it wants to be activated.
+    # Checked first: a new card may have blocked PINs, and must then be activated.
     if info.changed is False:
         raise CardNotActivatedError("The card has not been activated.")
     if info.tries_left == 0:
@@ -46,8 +45,8 @@ class PinAsker:
     """Asks for one of the PINs, throughout one operation.
 
     A PIN that a card has refused is not sent to it again, also not after the card was
-    pulled out and put back. ``refusals`` holds the ones that are known already. A card
-    that is not activated is offered to be activated first.
+    pulled out and put back. ``refusals`` are the refused PINs that are known
+    already. For a card that is not activated, activation is offered first.
     """
 
     def __init__(
@@ -157,7 +156,7 @@ class PinTries:
         return await self.prompt.watch(run(usable_pin, card, self.role))
 
     async def _ask(self, question: PinQuestion) -> "PinAttempt":
-        """Ask. Digits are wiped whose caller is cancelled just as they arrive."""
+        """Ask. Digits that arrive just as the caller is cancelled are wiped."""
         typed: list[bytearray] = []
 
         async def ask() -> bytearray:
@@ -172,7 +171,7 @@ class PinTries:
             raise
 
     def end_attempt(self, pin: bytearray | None, error: BaseException | None) -> bool:
-        """Take in how an attempt has ended; return whether another one follows it.
+        """Process the end of an attempt. Return whether another one follows it.
 
         Raises ``UserCancelledError`` where the person has cancelled on the reader.
         """
@@ -220,10 +219,7 @@ class PinAttempt:
         return self
 
     async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, _kind: object, error: BaseException | None, _traceback: object
     ) -> bool:
         try:
             return self._tries.end_attempt(self.pin, error)
@@ -240,7 +236,7 @@ class PinAttempt:
 
         Raises ``UserCancelledError`` when the person has cancelled by now.
         """
-        await check_cancelled(self._prompt)
+        await self._prompt.check_cancelled()
         step = Step.PIN_PAD if self.pin is None else Step.SIGNING
         self._prompt.show(step, progress=progress)
 
@@ -277,7 +273,7 @@ class PinAttempt:
     async def wipe(self) -> None:
         """Wipe the digits.
 
-        It happens on the card's thread, behind anything that is still done with the PIN
-        there for a caller who was cancelled: a wiped PIN that is sent costs a try.
+        This runs on the card's thread, after a command that still uses the PIN for a
+        cancelled caller. Sending a wiped PIN would cost a try.
         """
         await self._held_card.run(wipe, self.digits)

@@ -28,15 +28,10 @@ from native_host.card.pins import NEW_PIN_DIGITS
 from native_host.errors import UserCancelledError
 from native_host.operations.activation_table import PinState
 from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
-from native_host.operations.prompting import Context, Request, begin, check_cancelled
+from native_host.operations.prompting import Context, Request, begin
 from native_host.operations.refusals import Refusals
-from native_host.pin_prompt.prompt import (
-    CodeField,
-    CodesQuestion,
-    Progress,
-    PromptError,
-    Step,
-)
+from native_host.pin_prompt.model import CodeField, CodesQuestion, Progress, Step
+from native_host.pin_prompt.prompt import PromptError
 from native_host.wiping import wipe
 
 __all__ = [
@@ -315,7 +310,7 @@ class PinSetting(ABC):
         writes = plan.writes(len(code) if code is not None else 0)
         for number, write in enumerate(writes):
             # What is set stays set after cancelling; the rest can be set later.
-            await check_cancelled(self._prompt)
+            await self._prompt.check_cancelled()
             bar = Progress(number, len(writes))
             self._prompt.show(Step.PIN_PAD if plan.pin_pad else Step.SIGNING)
             self._progress("setting", bar)

@@ -1,32 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""What an operation works with, and what all of them do with their prompt."""
+"""What every operation needs: its context, and the opening of its prompt."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
 
 from native_host.card.source import CardSource
-from native_host.errors import UserCancelledError
 from native_host.operations.documents import sweep_leftovers
-from native_host.pin_prompt.model import Operation
-from native_host.pin_prompt.prompt import Conversation, Progress, Prompt
-from native_host.race import race
+from native_host.pin_prompt.model import Conversation, Operation, Progress
+from native_host.pin_prompt.prompt import Prompt
 
-__all__ = ["Context", "Report", "Request", "begin", "check_cancelled", "report_nothing"]
+__all__ = ["Context", "Report", "Request", "begin", "report_nothing"]
 
-#: Tells the page how far an operation has got, in PROTOCOL.md's words. They never say
-#: whether there is a reader or a card.
+#: Reports the progress of an operation to the page, in PROTOCOL.md's words. They never
+#: say whether there is a reader or a card.
 Report = Callable[[str, Progress | None], None]
 
 
 def report_nothing(_word: str, _progress: Progress | None) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """The cards and the person of one operation, and who hears of its progress.
+    """The cards and the prompt of one operation, and the receiver of its progress.
 
     The caller closes ``source`` and ``prompt``.
     """
@@ -36,21 +32,19 @@ class Context:
     progress: Report = report_nothing
 
 
-class Request(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class Request:
     """The fields that the requests of all operations have.
 
     ``origin`` has passed ``check_origin``; ``language`` is ``fi``, ``sv`` or ``en``.
+    ``started_by_person`` is False when no click in the page preceded the request.
     ``caller`` is the name of the program that asks, empty for a known browser.
     """
 
-    @property
-    def origin(self) -> str: ...
-    @property
-    def language(self) -> str: ...
-    @property
-    def started_by_person(self) -> bool: ...
-    @property
-    def caller(self) -> str: ...
+    origin: str
+    language: str
+    started_by_person: bool = True
+    caller: str = ""
 
 
 async def begin(operation: Operation, context: Context, request: Request) -> None:
@@ -73,16 +67,3 @@ async def begin(operation: Operation, context: Context, request: Request) -> Non
     sweep_leftovers()
     if not request.started_by_person:
         await context.prompt.ask_started()
-
-
-async def check_cancelled(prompt: Prompt) -> None:
-    """Raise ``UserCancelledError`` when the person has cancelled by now.
-
-    ``Prompt.watch`` would notice only after the card has received the next command.
-    """
-
-    async def cancelled() -> NoReturn:
-        await prompt.wait_for_cancel()
-        raise UserCancelledError
-
-    await race(cancelled(), asyncio.sleep(0))

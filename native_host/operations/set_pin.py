@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Change a PIN that the person knows, or set one anew by the PUK."""
 
-from dataclasses import dataclass
-from typing import Literal, Self
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
 
 from native_host.card.errors import (
     CardNotActivatedError,
@@ -22,8 +22,8 @@ from native_host.operations.pin_setting import (
     pin_name,
     set_pins,
 )
-from native_host.operations.prompting import Context
-from native_host.pin_prompt.prompt import CodeField
+from native_host.operations.prompting import Context, Request
+from native_host.pin_prompt.model import CodeField
 
 __all__ = ["ManageRequest", "Outcome", "PinsSet", "change_pin", "unblock"]
 
@@ -31,21 +31,11 @@ __all__ = ["ManageRequest", "Outcome", "PinsSet", "change_pin", "unblock"]
 Outcome = Literal["set", "was-set", "untouched"]
 
 
-@dataclass(frozen=True)
-class ManageRequest:
-    """A person's wish to set PINs; no web page can have it.
+@dataclass(frozen=True, kw_only=True)
+class ManageRequest(Request):
+    """A person's wish to set PINs. It has no origin, since no web page can have it."""
 
-    ``language`` is ``fi``, ``sv`` or ``en``.
-    """
-
-    language: str
-    started_by_person: bool = True
-    caller: str = ""
-
-    @property
-    def origin(self) -> str:
-        """Empty, since only Kortilla itself asks."""
-        return ""
+    origin: str = field(default="", init=False)
 
 
 @dataclass(frozen=True)
@@ -60,7 +50,7 @@ class PinsSet:
         """Return that one of them was set."""
         return cls(pin1="set") if role is PinRole.PIN1 else cls(pin2="set")
 
-    def fields(self) -> dict[str, str]:
+    def fields(self) -> dict[str, Any]:
         """Return the PINs that were not left alone, ``{"pin1": "set", …}``."""
         both = {"pin1": self.pin1, "pin2": self.pin2}
         return {name: value for name, value in both.items() if value != "untouched"}

@@ -24,12 +24,10 @@ from native_host.operations.pin import PinAsker, PinAttempt, usable_pin
 from native_host.operations.prompting import Context, begin
 from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.operations.signature_key import algorithm_of, signature_keys
-from native_host.pin_prompt.prompt import Document, Problem, Progress, Step
+from native_host.pin_prompt.model import Document, Problem, Progress, Step
 
 __all__ = [
     "CertificateMismatchError",
-    "HashToSign",
-    "SignRequest",
     "Signature",
     "Signatures",
     "SigningInterruptedError",

@@ -7,6 +7,7 @@ from native_host.card.certificate import CardCertificate, CertificateError
 from native_host.card.signature import HASH_SIZES, KeyType, Padding, key_type_of
 from native_host.errors import InvalidArgumentError
 from native_host.operations.documents import DocumentInbox, check_names
+from native_host.operations.prompting import Request
 from native_host.operations.signature_key import algorithm_of
 
 __all__ = ["HashToSign", "SignRequest"]
@@ -25,26 +26,22 @@ class HashToSign:
     hash_function: str
 
 
-@dataclass(frozen=True)
-class SignRequest:
+@dataclass(frozen=True, kw_only=True)
+class SignRequest(Request):
     """What a service wants signed: the inbox's documents, or else ``hashes``.
 
-    ``origin`` has passed ``check_origin``. ``hash_function`` is for documents; None is
-    what the key was made for. ``certificate`` (DER) is the one that must sign, where
-    the service has chosen. ``key_type`` and ``padding`` choose among the card's keys
-    and their schemes; None is what is preferred.
+    ``hash_function`` is for documents; None is the key's preferred one.
+    ``certificate`` (DER) is the one that must sign, if the service has chosen it.
+    ``key_type`` and ``padding`` choose among the card's keys and their schemes; None is
+    the preferred one.
     """
 
-    origin: str
-    language: str
     hashes: tuple[HashToSign, ...] = ()
     documents: DocumentInbox | None = None
     hash_function: str | None = None
     certificate: bytes | None = None
     key_type: KeyType | None = None
     padding: Padding | None = None
-    started_by_person: bool = True
-    caller: str = ""
 
     def check(self) -> None:
         """Raise ``InvalidArgumentError`` for a request that no card could fulfil."""

@@ -11,21 +11,11 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import FineidCard
 from native_host.card.signature import SignatureAlgorithm, supported_algorithms
 from native_host.operations.card_session import UsableCards
-from native_host.operations.prompting import Context, begin
+from native_host.operations.prompting import Context, Request, begin
 from native_host.operations.signature_key import signature_keys
-from native_host.pin_prompt.prompt import ConsentQuestion
+from native_host.pin_prompt.model import ConsentQuestion
 
-__all__ = ["CertificateRequest", "SigningCertificate", "signing_certificate"]
-
-
-@dataclass(frozen=True)
-class CertificateRequest:
-    """Who asks; ``origin`` has passed ``check_origin``."""
-
-    origin: str
-    language: str
-    started_by_person: bool = True
-    caller: str = ""
+__all__ = ["SigningCertificate", "signing_certificate"]
 
 
 @dataclass(frozen=True)
@@ -36,9 +26,7 @@ class SigningCertificate:
     algorithms: tuple[SignatureAlgorithm, ...]
 
 
-async def signing_certificate(
-    context: Context, request: CertificateRequest
-) -> SigningCertificate:
+async def signing_certificate(context: Context, request: Request) -> SigningCertificate:
     """Return the signing certificate of the card that the person chose.
 
     The progress is ``window-open``. Raises ``UserCancelledError`` with the reason, and

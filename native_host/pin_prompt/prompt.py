@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The interface of every prompt. Operations use it without knowing the kind."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 from typing import NoReturn, TypeVar
@@ -8,11 +9,9 @@ from typing import NoReturn, TypeVar
 from native_host.errors import KortillaError, UserCancelledError
 from native_host.pin_prompt.model import (
     CardChoice,
-    CodeField,
     CodesQuestion,
     ConsentQuestion,
     Conversation,
-    Document,
     PinQuestion,
     Problem,
     Progress,
@@ -20,20 +19,7 @@ from native_host.pin_prompt.model import (
 )
 from native_host.race import race
 
-__all__ = [
-    "CardChoice",
-    "CodeField",
-    "CodesQuestion",
-    "ConsentQuestion",
-    "Conversation",
-    "Document",
-    "PinQuestion",
-    "Problem",
-    "Progress",
-    "Prompt",
-    "PromptError",
-    "Step",
-]
+__all__ = ["Prompt", "PromptError"]
 
 T = TypeVar("T")
 
@@ -151,9 +137,15 @@ class Prompt(ABC):
         Raises ``UserCancelledError``, or ``PromptError`` when the prompt breaks
         meanwhile.
         """
+        return await race(awaitable, self._raise_when_cancelled())
 
-        async def cancelled() -> NoReturn:
-            await self.wait_for_cancel()
-            raise UserCancelledError
+    async def check_cancelled(self) -> None:
+        """Raise ``UserCancelledError`` when the person has cancelled by now.
 
-        return await race(awaitable, cancelled())
+        ``watch`` would notice only after the card has received the next command.
+        """
+        await race(self._raise_when_cancelled(), asyncio.sleep(0))
+
+    async def _raise_when_cancelled(self) -> NoReturn:
+        await self.wait_for_cancel()
+        raise UserCancelledError

@@ -143,9 +143,7 @@ class WindowPrompt(Prompt):
 
     async def close(self) -> None:
         self._start()
-        if not self._over.done():
-            self._over.set_exception(PromptError("The PIN window has been closed."))
-            self._over.exception()  # retrieved, since perhaps nobody awaits it
+        self._end_with("The PIN window has been closed.")
         if not self._stdin.closed:
             self._send(Close())
             with contextlib.suppress(OSError):
@@ -263,10 +261,13 @@ class WindowPrompt(Prompt):
         pending.set_result(answer.content)
         return True
 
-    def _fail(self, message: str) -> None:
+    def _end_with(self, message: str) -> None:
         if not self._over.done():
             self._over.set_exception(PromptError(message))
             self._over.exception()  # retrieved, since perhaps nobody awaits it
+
+    def _fail(self, message: str) -> None:
+        self._end_with(message)
         if self._process.returncode is None:
             self._process.kill()
 

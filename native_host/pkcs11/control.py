@@ -17,13 +17,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from native_host.errors import KortillaError, ProgramNotRunningError
 from native_host.log import log_unexpected
 from native_host.paths import runtime_folder
-from native_host.pkcs11.program import ForeignPeerError, Program, peer_pid
+from native_host.pkcs11.program import ForeignPeerError, peer_pid
+from native_host.processes import Program
 from native_host.race import race
 from native_host.task_set import TaskSet
 
@@ -106,12 +106,7 @@ class ControlServer:
             self._path = path
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         if self._server is not None:
             self._server.close()
         if self._path is not None:

@@ -18,8 +18,9 @@ from native_host.pkcs11.connection import serve_client
 from native_host.pkcs11.control import ControlServer
 from native_host.pkcs11.cryptoki import Cryptoki
 from native_host.pkcs11.errors import SocketUnusableError
-from native_host.pkcs11.program import ForeignPeerError, Program, peer_of, spawner
+from native_host.pkcs11.program import ForeignPeerError, peer_of, spawner
 from native_host.pkcs11.slots import SlotManager
+from native_host.processes import Program
 from native_host.task_set import TaskSet
 
 if TYPE_CHECKING:

@@ -35,9 +35,10 @@ from native_host.operations.authenticate import (
 )
 from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
 from native_host.operations.pin import PinAsker, PinAttempt
-from native_host.operations.prompting import Context, check_cancelled
+from native_host.operations.prompting import Context
 from native_host.operations.refusals import Refusals
-from native_host.pin_prompt.prompt import Conversation, Prompt, Step
+from native_host.pin_prompt.model import Conversation, Step
+from native_host.pin_prompt.prompt import Prompt
 from native_host.pkcs11.pin_cache import KeptPin, PinCache
 from native_host.race import race
 
@@ -59,7 +60,7 @@ class PinPadOnlyError(KortillaError):
 
 
 @dataclass(eq=False)
-class _Wanted:
+class _PendingSignature:
     """A signature that the program waits for."""
 
     digest: bytes
@@ -68,7 +69,7 @@ class _Wanted:
 
 
 @dataclass(eq=False)
-class _Asking:
+class _LoginWindow:
     """A window that asks for the PIN, and the signatures that wait for it.
 
     ``certificate`` is the one to sign with, or None to prepare a login with any card.
@@ -78,37 +79,37 @@ class _Asking:
     prompt: Prompt
     certificate: CardCertificate | None
     prepared: asyncio.Future[None]
-    wanted: list[_Wanted] = field(default_factory=list)
+    pending: list[_PendingSignature] = field(default_factory=list)
     #: Whether the program's patience ended for a signature. Then the window stays.
-    outlives: bool = False
+    stays: bool = False
     #: The PIN that is kept, until the person has been told so.
     kept: KeptPin | None = None
     task: asyncio.Task[None] | None = None
     begun: bool = False
-    #: Whether the window has been opened, and so can say something.
+    #: Whether the window has been opened, and can show notices.
     opened: bool = False
     cancelled: bool = False
 
     def cancel(self) -> None:
-        """End it from outside."""
+        """Cancel the window's task."""
         self.cancelled = True
-        # A task that has not begun would not close the window, nor one that ends.
+        # A task that has not begun, or that is ending, would leave the window open.
         if self.begun and self.task is not None:
             self.task.cancel()
 
-    def tell_how_many(self) -> None:
-        """Tell the person for how many signatures the PIN is typed."""
+    def show_count(self) -> None:
+        """Show for how many signatures the PIN is typed."""
         if self.opened:
-            self.prompt.show_connections(len(self.wanted))
+            self.prompt.show_connections(len(self.pending))
 
     def fail(self, error: Exception) -> None:
         """Fail all signatures that still wait."""
-        futures: list[asyncio.Future[Any]] = [each.value for each in self.wanted]
+        futures: list[asyncio.Future[Any]] = [each.value for each in self.pending]
         for future in (self.prepared, *futures):
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # perhaps nobody awaits it
-        self.wanted.clear()
+        self.pending.clear()
 
 
 class TlsLogin:
@@ -139,9 +140,9 @@ class TlsLogin:
         self._turn = asyncio.Lock()
         self._refusals = refusals or Refusals()
         self.pins = PinCache(source, self._turn, self._refusals, seconds=kept_for)
-        self._asking: _Asking | None = None
+        self._current: _LoginWindow | None = None
         #: All windows. Some only say that a PIN is kept.
-        self._windows: set[_Asking] = set()
+        self._windows: set[_LoginWindow] = set()
         #: Until when no window opens, by the loop's clock.
         self._quiet_until = 0.0
 
@@ -160,113 +161,113 @@ class TlsLogin:
         for two seconds after the person has cancelled; ``CardError``; ``PromptError``;
         ``BusyError`` for too many signatures at once, or for two cards.
         """
-        asking = self._asking
+        window = self._current
         if logged_in := self.pins.logged_in(certificate):
             return await self.pins.sign_with_login(logged_in, digest, algorithm)
-        if asking is None:
+        if window is None:
             if kept := self.pins.kept_for(certificate):
                 return await self.pins.sign_with_kept(kept, digest, algorithm)
             if asyncio.get_running_loop().time() < self._quiet_until:
                 raise UserCancelledError("The person has just cancelled.")
-            asking = self._open("tls-login", certificate)
-        elif asking.certificate is None:
+            window = self._open("tls-login", certificate)
+        elif window.certificate is None:
             raise BusyError("A login is being prepared.")
-        elif asking.certificate.der != certificate.der:
+        elif window.certificate.der != certificate.der:
             raise BusyError("The PIN of another card is being asked for.")
-        elif len(asking.wanted) >= _MOST_AT_ONCE:
+        elif len(window.pending) >= _MOST_AT_ONCE:
             raise BusyError("Too many signatures are asked for at once.")
-        return await self._wait_for(asking, digest, algorithm)
+        return await self._wait_for(window, digest, algorithm)
 
     async def prepare(self) -> None:
         """Ask for the PIN, verify it, and keep it for one login to come.
 
         Raises as ``sign`` does, and ``PinPadOnlyError``.
         """
-        while self._asking is None and self.pins.kept is not None:
+        while self._current is None and self.pins.kept is not None:
             await self.pins.forget(self.pins.kept)
-        if self._asking is not None:
+        if self._current is not None:
             raise BusyError("The PIN is being asked for already.")
-        asking = self._open("prepare-login", None)
+        window = self._open("prepare-login", None)
         try:
-            await asyncio.shield(asking.prepared)
+            await asyncio.shield(window.prepared)
         except asyncio.CancelledError:
-            self._cancel(asking)
+            self._cancel(window)
             raise
 
     async def close(self) -> None:
         """Close all windows, and wipe all PINs. May be called twice."""
         windows = list(self._windows)
-        for asking in windows:
-            self._cancel(asking)
-        tasks = [asking.task for asking in windows if asking.task is not None]
+        for window in windows:
+            self._cancel(window)
+        tasks = [window.task for window in windows if window.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.pins.close()
 
-    def _cancel(self, asking: _Asking) -> None:
+    def _cancel(self, window: _LoginWindow) -> None:
         """Close a window from outside."""
-        asking.cancel()
-        self._close_to_others(asking)
+        window.cancel()
+        self._close_to_others(window)
 
-    def _close_to_others(self, asking: _Asking) -> None:
-        """Let signatures that are asked for from now on open another window."""
-        if self._asking is asking:
-            self._asking = None
+    def _close_to_others(self, window: _LoginWindow) -> None:
+        """Make later signatures open another window."""
+        if self._current is window:
+            self._current = None
 
     async def _wait_for(
-        self, asking: _Asking, digest: bytes, algorithm: SignatureAlgorithm
+        self, window: _LoginWindow, digest: bytes, algorithm: SignatureAlgorithm
     ) -> bytes:
         future = asyncio.get_running_loop().create_future()
-        wanted = _Wanted(digest, algorithm, future)
-        asking.wanted.append(wanted)
-        asking.tell_how_many()
+        signature = _PendingSignature(digest, algorithm, future)
+        window.pending.append(signature)
+        window.show_count()
         try:
             async with asyncio.timeout(self._patience):
-                return await wanted.value
+                return await signature.value
         except TimeoutError:
-            if wanted in asking.wanted:
-                asking.wanted.remove(wanted)
-            asking.outlives = True
-            asking.tell_how_many()
-            if not asking.wanted:
-                asking.prompt.show_caller_timeout()
+            if signature in window.pending:
+                window.pending.remove(signature)
+            window.stays = True
+            window.show_count()
+            if not window.pending:
+                window.prompt.show_caller_timeout()
             raise RequestExpiredError("The program waits no longer.") from None
         except asyncio.CancelledError:
-            if wanted in asking.wanted:
-                asking.wanted.remove(wanted)
-                asking.tell_how_many()
-                left_alone = not asking.wanted and not asking.outlives
-                if left_alone and asking is self._asking:
-                    self._cancel(asking)
+            if signature in window.pending:
+                window.pending.remove(signature)
+                window.show_count()
+                left_alone = not window.pending and not window.stays
+                if left_alone and window is self._current:
+                    self._cancel(window)
             raise
 
     def _open(
         self,
         operation: Literal["tls-login", "prepare-login"],
         certificate: CardCertificate | None,
-    ) -> _Asking:
+    ) -> _LoginWindow:
         prepared = asyncio.get_running_loop().create_future()
-        asking = _Asking(operation, self._open_prompt(), certificate, prepared)
-        self._asking = asking
-        self._windows.add(asking)
-        asking.task = asyncio.create_task(self._converse(asking))
-        return asking
+        window = _LoginWindow(operation, self._open_prompt(), certificate, prepared)
+        self._current = window
+        self._windows.add(window)
+        window.task = asyncio.create_task(self._converse(window))
+        return window
 
-    async def _converse(self, asking: _Asking) -> None:
-        """Ask for the PIN and use it, and say where the person goes on."""
-        prompt = asking.prompt
+    async def _converse(self, window: _LoginWindow) -> None:
+        """Ask for the PIN and use it. Then show where the person continues."""
+        prompt = window.prompt
         error: Exception = RequestCancelledError("The request was cancelled.")
-        asking.begun = True
+        window.begun = True
         try:
-            if asking.cancelled:
+            if window.cancelled:
                 return
             async with self._turn:
-                await self._ask_and_use(asking)
-            if kept := asking.kept:
-                await check_cancelled(prompt)
-                if not asking.prepared.done():
-                    asking.prepared.set_result(None)
+                await self._ask_and_use(window)
+            if kept := window.kept:
+                await prompt.check_cancelled()
+                if not window.prepared.done():
+                    window.prepared.set_result(None)
                 prompt.show(Step.READY)
-                asking.kept = None
+                window.kept = None
                 await race(prompt.wait_for_cancel(), kept.gone.wait())
         except KortillaError as caught:
             error = caught
@@ -277,31 +278,31 @@ class TlsLogin:
             log_unexpected(logger, caught)
             error = KortillaError("This should not happen.")
         finally:
-            self._close_to_others(asking)
-            asking.begun = False  # what follows must not be cancelled
-            asking.fail(error)
-            if asking.kept is not None:  # the person has not been told of it
-                await self.pins.forget(asking.kept)
+            self._close_to_others(window)
+            window.begun = False  # what follows must not be cancelled
+            window.fail(error)
+            if window.kept is not None:  # the person has not been told of it
+                await self.pins.forget(window.kept)
             await prompt.close()
-            self._windows.discard(asking)
+            self._windows.discard(window)
 
-    async def _ask_and_use(self, asking: _Asking) -> None:
-        """Ask, and sign for all who wait. A PIN that nobody waited for is kept."""
-        prompt = asking.prompt
+    async def _ask_and_use(self, window: _LoginWindow) -> None:
+        """Ask for the PIN. Make the pending signatures, or keep the PIN without any."""
+        prompt = window.prompt
         await prompt.open(
             Conversation(
-                operation=asking.operation,
+                operation=window.operation,
                 origin="",
                 language=self._language,
                 test_card=self._source.test_card,
                 program=self._program,
             )
         )
-        asking.opened = True
-        asking.tell_how_many()
+        window.opened = True
+        window.show_count()
         context = Context(self._source, prompt)
         asker = PinAsker(context, PinRole.PIN1, self._refusals)
-        wanted = asking.certificate
+        wanted = window.certificate
         async for held_card in UsableCards(
             context,
             look=look_for_authentication,
@@ -309,46 +310,46 @@ class TlsLogin:
         ):
             async with held_card:
                 await asker.resume_activation(held_card)
-                await self._with_card(asking, held_card, asker)
+                await self._with_card(window, held_card, asker)
 
     async def _with_card(
-        self, asking: _Asking, held_card: HeldCard, asker: PinAsker
+        self, window: _LoginWindow, held_card: HeldCard, asker: PinAsker
     ) -> None:
-        prompt, card = asking.prompt, held_card.card
+        prompt, card = window.prompt, held_card.card
         key, certificate = await prompt.watch(held_card.run(authentication_key, card))
-        preparing = asking.certificate is None
-        if asking.certificate not in {None, certificate}:
+        preparing = window.certificate is None
+        if window.certificate not in {None, certificate}:
             raise OtherCardError("The certificate is not on the card.")
         if preparing and card.has_pin_pad:
             raise PinPadOnlyError("The PIN is typed on the reader.")
 
         async for attempt in asker.tries(held_card, certificate):
             async with attempt:
-                await self._use(asking, attempt, key, certificate, held_card.reader)
+                await self._use(window, attempt, key, certificate, held_card.reader)
 
     async def _use(
         self,
-        asking: _Asking,
+        window: _LoginWindow,
         attempt: PinAttempt,
         key: CardKey,
         certificate: CardCertificate,
         reader: Reader,
     ) -> None:
-        """Sign for all who wait. Where nobody does, the PIN is kept."""
+        """Make the pending signatures. Without any, keep the PIN."""
         await attempt.show()
         served = False
-        if not asking.wanted:  # it is prepared, or nobody waits any more
+        if not window.pending:  # it is prepared, or nobody waits any more
             await attempt.verify()
-        while asking.wanted:
+        while window.pending:
             # The newest first: for the oldest it may be too late already.
-            wanted = asking.wanted[-1]
-            value = await attempt.sign(key, wanted.digest, wanted.algorithm)
-            self._close_to_others(asking)
-            if wanted in asking.wanted:
-                asking.wanted.remove(wanted)
-            if not wanted.value.done():
-                wanted.value.set_result(value)
+            signature = window.pending[-1]
+            value = await attempt.sign(key, signature.digest, signature.algorithm)
+            self._close_to_others(window)
+            if signature in window.pending:
+                window.pending.remove(signature)
+            if not signature.value.done():
+                signature.value.set_result(value)
                 served = True
-        self._close_to_others(asking)
+        self._close_to_others(window)
         if attempt.pin is not None and not served:
-            asking.kept = self.pins.keep(certificate, reader, attempt.pin)
+            window.kept = self.pins.keep(certificate, reader, attempt.pin)

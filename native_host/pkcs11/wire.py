@@ -118,11 +118,10 @@ class PssParameters:
 
 @dataclass(frozen=True)
 class Mechanism:
-    """A mechanism. When it is not ``known``, the rest of the message is not read."""
+    """A mechanism. Only those of PSS have parameters here."""
 
     type: int
     parameters: PssParameters | None = None
-    known: bool = True
 
 
 @dataclass
@@ -347,7 +346,7 @@ def _read_mechanism(message: Input) -> Mechanism | None:
         return Mechanism(kind, PssParameters(*numbers))
     # The length of its parameters is not known.
     message.cut_short = True
-    return Mechanism(kind, known=False)
+    return Mechanism(kind)
 
 
 # -- All others ------------------------------------------------------------------------

@@ -371,7 +371,9 @@ async def test_what_was_declined_in_a_logins_window_is_not_offered_again(
 ) -> None:
     os.environ["XDG_RUNTIME_DIR"] = str(room.folder)
     card = make(room)
-    request = AuthenticateRequest("https://service.example", "A" * 44, "fi")
+    request = AuthenticateRequest(
+        origin="https://service.example", challenge_nonce="A" * 44, language="fi"
+    )
     person = Person(agrees=False)
     async with (
         windows() as opening,

@@ -15,7 +15,7 @@ from kortilla.testing.state import MockCardState
 from native_host.browsers.native_messaging.hosts import OWN_HOST
 from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.table import Family
-from tools.demo.demo_home import Stage
+from tools.demo.demo_home import DemoHome
 
 __all__ = ["Card", "House", "end_of"]
 
@@ -95,11 +95,11 @@ class House:
 
     def __init__(self, folder: Path, family: Family, pristine: Path) -> None:
         self.family = family
-        stage = Stage.build(folder, family, card="mock", prompt="window")
-        self.home, self.environment = stage.home, stage.environment
+        demo_home = DemoHome.build(folder, family, card="mock", prompt="window")
+        self.home, self.environment = demo_home.home, demo_home.environment
         # The window and the browser speak the language of this, unless told another.
         self.environment |= {"LANG": "C.UTF-8", "LANGUAGE": "en", "LC_ALL": "C.UTF-8"}
-        self.card = Card(stage.mock_card_folder, pristine)
+        self.card = Card(demo_home.mock_card_folder, pristine)
         [self._manifest] = self.home.rglob(f"{OWN_HOST}.json")
         self._program = Path(json.loads(self._manifest.read_text())["path"])
         self._put_aside = self.home / "manifest.json"

@@ -15,11 +15,8 @@ from native_host.browsers import files
 from native_host.browsers.errors import InstallError
 from native_host.browsers.native_messaging import installation, launcher
 from native_host.browsers.native_messaging.hosts import host_names, manifest
-from native_host.browsers.native_messaging.installation import (
-    install,
-    launcher_path,
-    uninstall,
-)
+from native_host.browsers.native_messaging.installation import install, uninstall
+from native_host.browsers.record import launcher_path
 
 CHROMIUM = ".config/chromium/NativeMessagingHosts"
 FIREFOX = ".mozilla/native-messaging-hosts"

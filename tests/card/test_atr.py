@@ -61,10 +61,9 @@ def test_other_cards_are_refused_by_name(atr: str, kind: CardKind) -> None:
 def test_an_answer_to_reset_is_taken_apart() -> None:
     atr = parse_atr(bytes.fromhex(V5))
     assert atr.interface.hex() == "960000"
-    assert atr.protocols == (0,)
     assert atr.historical.hex().upper() == "8031B865B085050011122460829000"
     assert not atr.contactless
-    assert parse_atr(bytes.fromhex(CONTACTLESS)).protocols == (0, 1)
+    assert parse_atr(bytes.fromhex(CONTACTLESS)).contactless
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.errors import InvalidArgumentError
+from tests.card.certificates import certificates_of
 from tests.card.scripted import (
     AUTHENTICATION,
     AUTHENTICATION_RSA,
@@ -151,8 +152,8 @@ def test_a_certificate_is_read_once_and_each_by_its_path(
         *file_exchanges(v5_signature_certificate),
     )
     card = FineidCard(script)
-    assert set(card.certificates()) == {AUTHENTICATION, SIGNATURE}
-    assert set(card.certificates()) == {AUTHENTICATION, SIGNATURE}
+    assert set(certificates_of(card)) == {AUTHENTICATION, SIGNATURE}
+    assert set(certificates_of(card)) == {AUTHENTICATION, SIGNATURE}
     script.assert_done()
 
 
@@ -163,7 +164,7 @@ def test_a_card_may_lack_its_signature_certificate(v5_certificate: bytes) -> Non
         *certificate_exchanges(v5_certificate),
         (SELECT_SIGNATURE, "6A82"),
     )
-    assert set(FineidCard(script).certificates()) == {AUTHENTICATION}
+    assert set(certificates_of(FineidCard(script))) == {AUTHENTICATION}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from native_host.card.errors import CardError, CardMuteError, CardRemovedError
 from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.signature import HASH_SIZES, supported_algorithms, token_algorithm
 from native_host.mock_card.card import MockCard
+from tests.card.certificates import certificates_of
 from tests.support.cards import new_card
 
 VERIFY, SIGN = 0x20, 0x2A
@@ -142,7 +143,7 @@ def test_both_generations_log_in_whatever_the_reader_handles(
     connection = FaultyCard(state, mute, step=1000, lasting=False)
     connection.card = MockCard(state, style=style)
     card = FineidCard(connection)
-    certificates = card.certificates()
+    certificates = certificates_of(card)
     assert {key.role for key in certificates} == set(KeyRole)
     for certificate in certificates.values():
         assert certificate.name.endswith(state.read().surname)
@@ -191,7 +192,7 @@ def test_every_key_signs_everything_that_it_is_said_to_sign(
     connection.atr = connection.card.atr if with_atr else None
     card = FineidCard(connection)
     pins = {PinRole.PIN1: b"1234", PinRole.PIN2: b"123456"}
-    certificates = card.certificates()
+    certificates = certificates_of(card)
     assert len(certificates) == len(PROFILES[profile].keys)
     for key, certificate in certificates.items():
         for algorithm in supported_algorithms(certificate.public_key):

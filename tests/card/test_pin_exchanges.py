@@ -22,8 +22,8 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.tlv import TlvError
-from native_host.card.trace import TRAFFIC
 from native_host.errors import InvalidArgumentError
+from native_host.log import TRAFFIC
 from tests.card.scripted import (
     PIN2_INFO,
     PIN_INFO,

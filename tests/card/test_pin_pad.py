@@ -28,8 +28,8 @@ from native_host.card.pin_pad import (
     pin_pad_of,
     verify_structure,
 )
-from native_host.card.trace import TRAFFIC
 from native_host.errors import InvalidArgumentError
+from native_host.log import TRAFFIC
 from tests.card.scripted import PIN2_INFO, PIN_INFO, SELECT, Script, pin_information
 
 FEATURE_REQUEST = 0x42000D48

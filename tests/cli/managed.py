@@ -9,7 +9,8 @@ from kortilla.testing.state import MockCardState
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context
-from native_host.operations.sign import HashToSign, SignRequest, sign
+from native_host.operations.sign import sign
+from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.origin import check_origin
 from native_host.pin_prompt.automatic import AutomaticPrompt
 from tests.cli.conftest import NONCE, ORIGIN
@@ -37,7 +38,9 @@ def work(card: MockCardState, pin1: str, pin2: str, left: Tries = (5, 5, 5)) -> 
 
 async def _log_in(card: MockCardState, pin1: str) -> str:
     """Return the SATU that a service gets to know from a login with this PIN1."""
-    request = AuthenticateRequest(check_origin(ORIGIN), NONCE, "en")
+    request = AuthenticateRequest(
+        origin=check_origin(ORIGIN), challenge_nonce=NONCE, language="en"
+    )
     prompt = AutomaticPrompt({"PIN1": pin1})
     async with MockCardSource(card.folder) as source:
         token = await make_token(Context(source, prompt), request)
@@ -49,7 +52,7 @@ async def _sign_contract(card: MockCardState, pin2: str) -> None:
     """Sign with this PIN2, and verify the signature."""
     content = b"contract"
     item = HashToSign("contract", hashlib.sha384(content).digest(), "SHA-384")
-    request = SignRequest(check_origin(ORIGIN), "en", hashes=(item,))
+    request = SignRequest(origin=check_origin(ORIGIN), language="en", hashes=(item,))
     prompt = AutomaticPrompt({"PIN2": pin2})
     async with MockCardSource(card.folder) as source:
         signed = await sign(Context(source, prompt), request)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tools.demo.demo_home import Stage, extension_folder
+from tools.demo.demo_home import DemoHome, extension_folder
 
 FIREFOX = ".mozilla/native-messaging-hosts"
 
@@ -130,14 +130,14 @@ def test_the_demo_leaves_the_persons_own_things_alone(
     monkeypatch.delenv("XAUTHORITY", raising=False)
     output = tmp_path / "demo"
     for _ in range(2):  # a second demo begins anew
-        stage = Stage.build(output, "firefox", card="mock", prompt="automatic")
-        assert not (stage.home / "old").exists()
-        (stage.home / "old").touch()
+        demo_home = DemoHome.build(output, "firefox", card="mock", prompt="automatic")
+        assert not (demo_home.home / "old").exists()
+        (demo_home.home / "old").touch()
     assert [path.name for path in home.iterdir()] == [".Xauthority"]
-    assert stage.environment["DISPLAY"] == ":7"
-    assert stage.environment["XAUTHORITY"] == str(home / ".Xauthority")
+    assert demo_home.environment["DISPLAY"] == ":7"
+    assert demo_home.environment["XAUTHORITY"] == str(home / ".Xauthority")
     for name in ("HOME", "KORTILLA_CONFIG", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
-        assert Path(stage.environment[name]).is_relative_to(output)
+        assert Path(demo_home.environment[name]).is_relative_to(output)
 
 
 def test_the_demo_finds_the_extension() -> None:

@@ -12,10 +12,10 @@ from kortilla.testing import KortillaCard, MockCardState
 from kortilla.testing.signatures import signing_certificate_fields
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
-from native_host.operations.prompting import Context
-from native_host.operations.sign import HashToSign, SignRequest, sign
+from native_host.operations.prompting import Context, Request
+from native_host.operations.sign import sign
+from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.operations.signing_certificate import (
-    CertificateRequest,
     signing_certificate,
 )
 from native_host.pin_prompt.automatic import AutomaticPrompt
@@ -40,7 +40,7 @@ async def test_a_token(
     make_state: Callable[[str], MockCardState], profile: str
 ) -> None:
     state = make_state(profile)
-    request = AuthenticateRequest(ORIGIN, NONCE, "en")
+    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=NONCE, language="en")
     real = token_fields(await host(state, authenticate, request))
     made = KortillaCard(state.folder).token(ORIGIN, NONCE)
     assert list(made) == list(real)
@@ -58,7 +58,7 @@ async def test_the_signing_certificate(
     make_state: Callable[[str], MockCardState], profile: str
 ) -> None:
     state = make_state(profile)
-    request = CertificateRequest(ORIGIN, "en")
+    request = Request(origin=ORIGIN, language="en")
     real = certificate_fields(await host(state, signing_certificate, request))
     assert signing_certificate_fields(state) == real
 
@@ -77,8 +77,8 @@ async def test_signatures(
     state = make_state(profile)
     hashes = {"a.pdf": bytes(size), "b.pdf": bytes([255]) * size}
     request = SignRequest(
-        ORIGIN,
-        "en",
+        origin=ORIGIN,
+        language="en",
         hashes=tuple(HashToSign(name, h, hash_function) for name, h in hashes.items()),
     )
     real = signatures_fields(await host(state, sign, request))

@@ -11,21 +11,22 @@ from kortilla.testing.faults import CommandName
 from kortilla.testing.state import MockCardState
 from native_host.card.connection import CardConnection
 from native_host.card.errors import CardRemovedError
-from native_host.card.pcsc import PcscConnection
+from native_host.card.pcsc_connection import PcscConnection
 from native_host.card.source import CardSource, Reader
 from native_host.errors import KortillaError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context
-from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
-from native_host.pin_prompt.prompt import (
+from native_host.operations.sign import Signatures, sign
+from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.pin_prompt.model import (
     CodesQuestion,
     PinQuestion,
     Problem,
     Progress,
-    Prompt,
     Step,
 )
+from native_host.pin_prompt.prompt import Prompt
 from tests.operations.one_reader import OneReader
 from tests.operations.person import Person
 from tests.operations.signing import ORIGIN
@@ -46,7 +47,7 @@ Operation = Callable[[CardSource, Prompt], Awaitable[object]]
 async def log_in(source: CardSource, prompt: Prompt) -> dict[str, Any]:
     """Log in somewhere."""
     nonce = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
-    request = AuthenticateRequest(ORIGIN, nonce, "fi")
+    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=nonce, language="fi")
     return await make_token(Context(source, prompt), request)
 
 
@@ -55,7 +56,7 @@ def signing_of(names: str) -> Operation:
 
     async def sign_all(source: CardSource, prompt: Prompt) -> Signatures:
         hashes = tuple(HashToSign(name, bytes(48), "SHA-384") for name in names)
-        request = SignRequest(ORIGIN, "fi", hashes=hashes)
+        request = SignRequest(origin=ORIGIN, language="fi", hashes=hashes)
         return await sign(Context(source, prompt), request)
 
     return sign_all

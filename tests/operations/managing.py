@@ -19,7 +19,7 @@ from native_host.pin_prompt.prompt import Prompt
 from tests.operations.faulty_session import SETTING, Record, log_in, session, signing_of
 from tests.operations.person import Person
 
-REQUEST = ManageRequest("fi")
+REQUEST = ManageRequest(language="fi")
 NEW_PIN1, NEW_PIN2 = "2580", "147258"
 CODES = {7: "1234567", 8: "12345678"}
 

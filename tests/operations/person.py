@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from native_host.errors import UserCancelledError
-from native_host.pin_prompt.prompt import (
+from native_host.pin_prompt.model import (
     CardChoice,
     CodesQuestion,
     ConsentQuestion,
@@ -14,9 +14,9 @@ from native_host.pin_prompt.prompt import (
     PinQuestion,
     Problem,
     Progress,
-    Prompt,
     Step,
 )
+from native_host.pin_prompt.prompt import Prompt
 
 
 @dataclass

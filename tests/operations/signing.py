@@ -4,6 +4,7 @@
 import asyncio
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
@@ -14,14 +15,9 @@ from native_host.card.signature import Padding
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.prompting import Context
-from native_host.operations.sign import (
-    HashToSign,
-    Signature,
-    Signatures,
-    SignRequest,
-    sign,
-)
-from native_host.pin_prompt.prompt import Progress
+from native_host.operations.sign import Signature, Signatures, sign
+from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.pin_prompt.model import Progress
 from tests.operations.person import Person
 
 ORIGIN = "https://service.example"
@@ -51,8 +47,9 @@ def hash_of(
     return HashToSign(name, digest(content, hash_function), hash_function)
 
 
-def request(*items: HashToSign, **fields: object) -> SignRequest:
-    return SignRequest(ORIGIN, "fi", hashes=items or (hash_of(b"x"),), **fields)  # type: ignore[arg-type] # any fields
+def request(*items: HashToSign, **fields: Any) -> SignRequest:
+    asked = items or (hash_of(b"x"),)
+    return SignRequest(origin=ORIGIN, language="fi", hashes=asked, **fields)
 
 
 def begin(

@@ -12,7 +12,7 @@ from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.operations.activate import activate
 from native_host.operations.prompting import Context
 from native_host.operations.set_pin import PinsSet
-from native_host.pin_prompt.prompt import CodesQuestion, Progress, Step
+from native_host.pin_prompt.model import CodesQuestion, Progress, Step
 from tests.operations.faulty_session import SETTING, session
 from tests.operations.managing import (
     CODES,

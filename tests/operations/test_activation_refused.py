@@ -13,7 +13,8 @@ from native_host.card.errors import CardRemovedError, WrongPinError, WrongPukErr
 from native_host.errors import KortillaError, UserCancelledError
 from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.operations.set_pin import PinsSet
-from native_host.pin_prompt.prompt import CodesQuestion, PromptError, Step
+from native_host.pin_prompt.model import CodesQuestion, Step
+from native_host.pin_prompt.prompt import PromptError
 from tests.operations.faulty_session import SETTING, session
 from tests.operations.managing import (
     CODES,

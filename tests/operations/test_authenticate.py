@@ -30,12 +30,14 @@ from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context
-from native_host.pin_prompt.prompt import Step
+from native_host.pin_prompt.model import Step
 from tests.operations.person import Person, until
 from tests.operations.tokens import make_token
 
 NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
-REQUEST = AuthenticateRequest("https://service.example", NONCE, "fi")
+REQUEST = AuthenticateRequest(
+    origin="https://service.example", challenge_nonce=NONCE, language="fi"
+)
 
 BANK_CARD = bytes.fromhex("3B6500002063CB6800")
 ORGANISATION_CARD = bytes.fromhex("3BDD96008031FE450031B8640429ECC1739401808349")
@@ -343,7 +345,12 @@ async def test_nothing_is_read_from_the_card_before_the_person_says_it_was_them(
         raise AssertionError("the card is read")
 
     monkeypatch.setattr(source, "connect", never)
-    request = AuthenticateRequest(REQUEST.origin, NONCE, "fi", started_by_person=False)
+    request = AuthenticateRequest(
+        origin=REQUEST.origin,
+        challenge_nonce=NONCE,
+        language="fi",
+        started_by_person=False,
+    )
     assert await cancelled(begin(Person(started=False), source, request)) is None
 
 

@@ -18,7 +18,7 @@ from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.set_pin import PinsSet
 from native_host.operations.sign import Signatures
-from native_host.pin_prompt.prompt import Step
+from native_host.pin_prompt.model import Step
 from tests.operations.faulty_session import log_in, session, signing_of
 from tests.operations.managing import (
     NEW_PIN1,

@@ -21,7 +21,7 @@ from kortilla.testing.state import MockCardState
 from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.sign import Signatures, SigningInterruptedError
-from native_host.pin_prompt.prompt import Problem, Step
+from native_host.pin_prompt.model import Problem, Step
 from tests.operations.faulty_session import (
     Operation,
     check_promises,

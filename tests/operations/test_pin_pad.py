@@ -18,14 +18,9 @@ from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest
 from native_host.operations.prompting import Context
-from native_host.operations.sign import (
-    HashToSign,
-    Signatures,
-    SigningInterruptedError,
-    SignRequest,
-    sign,
-)
-from native_host.pin_prompt.prompt import Progress, Step
+from native_host.operations.sign import Signatures, SigningInterruptedError, sign
+from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.pin_prompt.model import Progress, Step
 from tests.operations.person import Person
 from tests.operations.tokens import make_token
 
@@ -80,13 +75,13 @@ def typings(source: MockCardSource, monkeypatch: pytest.MonkeyPatch) -> list[Typ
 
 
 async def log_in(person: Person, source: MockCardSource) -> dict[str, Any]:
-    request = AuthenticateRequest(ORIGIN, NONCE, "fi")
+    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=NONCE, language="fi")
     return await make_token(Context(source, person), request)
 
 
 async def sign_two(person: Person, source: MockCardSource) -> Signatures:
     hashes = tuple(HashToSign(name, bytes(48), "SHA-384") for name in ("a", "b"))
-    request = SignRequest(ORIGIN, "fi", hashes=hashes)
+    request = SignRequest(origin=ORIGIN, language="fi", hashes=hashes)
     return await sign(Context(source, person), request)
 
 

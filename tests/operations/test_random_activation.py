@@ -21,7 +21,7 @@ from native_host.card.fineid import PinRole
 from native_host.errors import KortillaError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.set_pin import PinsSet
-from native_host.pin_prompt.prompt import CodesQuestion
+from native_host.pin_prompt.model import CodesQuestion
 from tests.operations.conftest import Made
 from tests.operations.faulty_session import Handy, Record, session
 from tests.operations.managing import (

@@ -13,7 +13,7 @@ from native_host.card.pcsc import PcscSource
 from native_host.errors import UserCancelledError
 from native_host.mock_card.card import MockCard
 from native_host.operations.sign import Signatures, SigningInterruptedError
-from native_host.pin_prompt.prompt import Problem, Step
+from native_host.pin_prompt.model import Problem, Step
 from tests.card.virtual_reader import has_card, reader_where
 from tests.operations.faulty_session import PIN_STATUS
 from tests.operations.person import Person, until

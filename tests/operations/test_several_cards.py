@@ -15,14 +15,14 @@ from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context
+from native_host.operations.prompting import Context, Request
 from native_host.operations.set_pin import ManageRequest, PinsSet
-from native_host.operations.sign import HashToSign, Signatures, SignRequest, sign
+from native_host.operations.sign import Signatures, sign
+from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.operations.signing_certificate import (
-    CertificateRequest,
     signing_certificate,
 )
-from native_host.pin_prompt.prompt import Step
+from native_host.pin_prompt.model import Step
 from tests.operations.managing import NEW_PIN1, NEW_PIN2, NewCard, pins, typing
 from tests.operations.person import Person, until
 from tests.operations.readers import SeveralReaders
@@ -59,7 +59,7 @@ def readers(source: MockCardSource, other: MockCardSource) -> SeveralReaders:
 
 
 def log_in(person: Person, source: SeveralReaders) -> "asyncio.Task[dict[str, Any]]":
-    request = AuthenticateRequest(ORIGIN, NONCE, "fi")
+    request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=NONCE, language="fi")
     return asyncio.create_task(make_token(Context(source, person), request))
 
 
@@ -67,7 +67,9 @@ def begin_sign(
     person: Person, source: SeveralReaders, certificate: bytes | None = None
 ) -> "asyncio.Task[Signatures]":
     hashes = (HashToSign("a", bytes(48), "SHA-384"),)
-    request = SignRequest(ORIGIN, "fi", hashes=hashes, certificate=certificate)
+    request = SignRequest(
+        origin=ORIGIN, language="fi", hashes=hashes, certificate=certificate
+    )
     return asyncio.create_task(sign(Context(source, person), request))
 
 
@@ -92,7 +94,7 @@ async def test_the_same_holds_for_signing_and_for_the_certificate(
     made = await begin_sign(Person([PIN2], choice=1), readers)
     assert made.certificate.der == signing_certificate_of(other_folder)
     found = await signing_certificate(
-        Context(readers, Person(choice=1)), CertificateRequest(ORIGIN, "fi")
+        Context(readers, Person(choice=1)), Request(origin=ORIGIN, language="fi")
     )
     assert found.certificate.der == signing_certificate_of(other_folder)
 
@@ -280,7 +282,7 @@ async def test_of_a_new_and_an_active_card_the_new_one_is_activated(
     async with MockCardSource(state.folder) as source:
         readers.sources["B"] = source
         person = Person(codes=[typing(7)])
-        result = await activate(Context(readers, person), ManageRequest("fi"))
+        result = await activate(Context(readers, person), ManageRequest(language="fi"))
     assert result == PinsSet("set", "set")
     assert not person.choices
     assert pins(state) == (NEW_PIN1, NEW_PIN2)
@@ -290,7 +292,7 @@ async def test_of_two_active_cards_the_person_says_which_is_meant(
     readers: SeveralReaders,
 ) -> None:
     person = Person(choice=1)
-    result = await activate(Context(readers, person), ManageRequest("fi"))
+    result = await activate(Context(readers, person), ManageRequest(language="fi"))
     assert result == PinsSet("was-set", "was-set")
     [choices] = person.choices
     assert [choice.reader for choice in choices] == ["A", "B"]

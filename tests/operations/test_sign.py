@@ -9,8 +9,8 @@ from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import InvalidArgumentError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.documents import DocumentInbox
-from native_host.operations.sign import HashToSign, SignRequest
-from native_host.pin_prompt.prompt import Progress, Step
+from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.pin_prompt.model import Progress, Step
 from tests.operations.person import Person, until
 from tests.operations.signing import (
     CONTENTS,
@@ -35,7 +35,12 @@ async def test_three_documents_are_shown_and_signed_with_one_pin(
 ) -> None:
     person = Person([PIN2])
     heard: list[tuple[str, Progress | None]] = []
-    signing = begin(person, source, SignRequest(ORIGIN, "sv", documents=inbox), heard)
+    signing = begin(
+        person,
+        source,
+        SignRequest(origin=ORIGIN, language="sv", documents=inbox),
+        heard,
+    )
     await until(lambda: (Step.RECEIVING, None) in person.shown)
     assert not person.questions
     fill(inbox)
@@ -91,7 +96,9 @@ async def test_documents_are_hashed_with_the_function_that_was_asked_for(
     source: MockCardSource, inbox: DocumentInbox
 ) -> None:
     fill(inbox)
-    asked = SignRequest(ORIGIN, "fi", documents=inbox, hash_function="SHA3-256")
+    asked = SignRequest(
+        origin=ORIGIN, language="fi", documents=inbox, hash_function="SHA3-256"
+    )
     made = await begin(Person([PIN2]), source, asked)
     for each, content in zip(made.signatures, CONTENTS.values(), strict=True):
         assert each.algorithm.hash_function == "SHA3-256"
@@ -170,7 +177,7 @@ async def test_documents_that_a_killed_process_left_are_deleted(
 # -- What is refused before anything is shown -----------------------------------------
 
 WRONG_REQUESTS = {
-    "nothing to sign": SignRequest(ORIGIN, "fi"),
+    "nothing to sign": SignRequest(origin=ORIGIN, language="fi"),
     "twenty-one hashes": request(*(hash_of(b"x", str(n)) for n in range(21))),
     "a name too long": request(hash_of(b"x", "a" * 256)),
     "a name twice": request(hash_of(b"x"), hash_of(b"y")),
@@ -208,8 +215,10 @@ async def test_documents_with_a_function_that_is_not_known_are_refused(
     source: MockCardSource, inbox: DocumentInbox
 ) -> None:
     for asked in (
-        SignRequest(ORIGIN, "fi", documents=inbox, hash_function="MD5"),
-        SignRequest(ORIGIN, "fi", documents=inbox, hashes=(hash_of(b"x"),)),
+        SignRequest(origin=ORIGIN, language="fi", documents=inbox, hash_function="MD5"),
+        SignRequest(
+            origin=ORIGIN, language="fi", documents=inbox, hashes=(hash_of(b"x"),)
+        ),
     ):
         with pytest.raises(InvalidArgumentError):
             await begin(Person(), source, asked)
@@ -241,7 +250,9 @@ async def test_a_wrong_chunk_ends_it_before_a_card_is_looked_for(
     source: MockCardSource, inbox: DocumentInbox, place: Path
 ) -> None:
     person = Person([PIN2])
-    signing = begin(person, source, SignRequest(ORIGIN, "fi", documents=inbox))
+    signing = begin(
+        person, source, SignRequest(origin=ORIGIN, language="fi", documents=inbox)
+    )
     await until(lambda: person.shown)
     with pytest.raises(InvalidArgumentError):
         inbox.put(0, 1, b"x")

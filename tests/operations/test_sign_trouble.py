@@ -18,8 +18,9 @@ from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.documents import DocumentInbox
 from native_host.operations.prompting import Context
-from native_host.operations.sign import SigningInterruptedError, SignRequest, sign
-from native_host.pin_prompt.prompt import Problem, Progress, Step
+from native_host.operations.sign import SigningInterruptedError, sign
+from native_host.operations.sign_request import SignRequest
+from native_host.pin_prompt.model import Problem, Progress, Step
 from tests.operations.person import Person, until
 from tests.operations.signing import (
     CONTENTS,
@@ -216,7 +217,7 @@ async def test_whoever_cancels_in_the_middle_gets_what_was_signed(
         if word == "signing" and progress == Progress(done, 3):
             person.cancel()
 
-    asked = SignRequest(ORIGIN, "fi", documents=inbox)
+    asked = SignRequest(origin=ORIGIN, language="fi", documents=inbox)
     with pytest.raises(SigningInterruptedError) as caught:
         await sign(Context(source, person, cancel_at), asked)
     error = caught.value
@@ -293,7 +294,9 @@ async def test_whoever_cancels_before_the_first_signature_has_cancelled(
 async def test_nothing_is_received_or_read_before_the_person_says_it_was_them(
     source: MockCardSource, inbox: DocumentInbox
 ) -> None:
-    asked = SignRequest(ORIGIN, "fi", documents=inbox, started_by_person=False)
+    asked = SignRequest(
+        origin=ORIGIN, language="fi", documents=inbox, started_by_person=False
+    )
     person = Person(started=False)
     with pytest.raises(UserCancelledError):
         await begin(person, source, asked)
@@ -304,7 +307,9 @@ async def test_cancelled_while_documents_come(
     source: MockCardSource, inbox: DocumentInbox
 ) -> None:
     person = Person()
-    signing = begin(person, source, SignRequest(ORIGIN, "fi", documents=inbox))
+    signing = begin(
+        person, source, SignRequest(origin=ORIGIN, language="fi", documents=inbox)
+    )
     await until(lambda: person.shown)
     person.cancel()
     with pytest.raises(UserCancelledError):

@@ -10,20 +10,19 @@ from kortilla.testing.state import MockCardState
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
-from native_host.operations.prompting import Context
+from native_host.operations.prompting import Context, Request
 from native_host.operations.signing_certificate import (
-    CertificateRequest,
     SigningCertificate,
     signing_certificate,
 )
-from native_host.pin_prompt.prompt import Progress
+from native_host.pin_prompt.model import Progress
 from tests.operations.person import Person, until
 
-REQUEST = CertificateRequest("https://service.example", "fi")
+REQUEST = Request(origin="https://service.example", language="fi")
 
 
 def begin(
-    person: Person, source: MockCardSource, request: CertificateRequest = REQUEST
+    person: Person, source: MockCardSource, request: Request = REQUEST
 ) -> "asyncio.Task[SigningCertificate]":
     return asyncio.create_task(signing_certificate(Context(source, person), request))
 
@@ -103,7 +102,7 @@ async def test_the_page_hears_of_nothing_but_the_window(
 async def test_nothing_is_read_before_the_person_says_it_was_them(
     source: MockCardSource,
 ) -> None:
-    request = CertificateRequest(REQUEST.origin, "fi", started_by_person=False)
+    request = Request(origin=REQUEST.origin, language="fi", started_by_person=False)
     person = Person(started=False)
     with pytest.raises(UserCancelledError):
         await begin(person, source, request)

@@ -15,7 +15,7 @@ from native_host.card import pcsc
 from native_host.card.pcsc import PcscSource
 from native_host.mock_card.card import MockCard
 from native_host.operations.sign import Signatures
-from native_host.pin_prompt.prompt import Problem, Step
+from native_host.pin_prompt.model import Problem, Step
 from tests.operations.faulty_session import log_in, signing_of
 from tests.operations.person import Person, until
 from tests.support.pcsc import READERS, Room, isolated

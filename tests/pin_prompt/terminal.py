@@ -18,7 +18,7 @@ PROGRAM = """
 import asyncio, json, signal, sys
 from dataclasses import replace
 from native_host.errors import KortillaError
-from native_host.pin_prompt.prompt import (
+from native_host.pin_prompt.model import (
     CardChoice, CodeField, CodesQuestion, ConsentQuestion, Conversation, Document,
     PinQuestion, Problem, Step
 )

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.prompt import Progress, PromptError, Step
+from native_host.pin_prompt.model import Progress, Step
+from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.terminal import TerminalPrompt
 from tests.pin_prompt.conftest import a_conversation, a_document, a_hash
 from tests.pin_prompt.terminal import ASKED, PROGRAM, Terminal, at

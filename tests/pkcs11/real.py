@@ -22,7 +22,7 @@ from kortilla.testing.state import MockCardState
 from native_host.pkcs11.service import BROWSERS_PATIENCE
 from tests.browser.browser_home import Card
 from tests.browser.window import Door, Window
-from tools.demo.demo_home import Stage
+from tools.demo.demo_home import DemoHome
 from tools.demo.site import DemoServer
 from tools.demo.site.tls_login import GateSettings
 from tools.demo.site_authority import Authority
@@ -200,12 +200,12 @@ async def open_scene(folder: Path, profile: str) -> AsyncIterator[Scene]:
     """Set a scene up in an empty folder, around a card of a generation."""
     pristine = folder / "pristine"
     await asyncio.to_thread(MockCardState.create, pristine, profile=profile)
-    stage = Stage.build(folder, "firefox", card="mock", prompt="window")
+    demo_home = DemoHome.build(folder, "firefox", card="mock", prompt="window")
     authority = Authority(folder, ["localhost"])
     async with contextlib.AsyncExitStack() as stack:
         door = await stack.enter_async_context(Door())
         token = await stack.enter_async_context(
-            TokenSocket(stage.environment, command=serving(door))
+            TokenSocket(demo_home.environment, command=serving(door))
         )
         demo = await stack.enter_async_context(
             DemoServer(
@@ -217,13 +217,13 @@ async def open_scene(folder: Path, profile: str) -> AsyncIterator[Scene]:
         configuration.write_text(_OPENSSL.format(library=client_library()))
         scene = Scene(
             folder=folder,
-            environment=stage.environment
+            environment=demo_home.environment
             | {
                 "LC_ALL": "C.UTF-8",
                 "OPENSSL_CONF": str(configuration),
                 "P11_KIT_SERVER_ADDRESS": token.address,
             },
-            card=Card(stage.mock_card_folder, pristine),
+            card=Card(demo_home.mock_card_folder, pristine),
             door=door,
             demo=demo,
             authority=authority,

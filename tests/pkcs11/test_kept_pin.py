@@ -18,7 +18,7 @@ from native_host.errors import (
     UserCancelledError,
 )
 from native_host.mock_card.source import MockCardConnection, MockCardSource
-from native_host.pin_prompt.prompt import Step
+from native_host.pin_prompt.model import Step
 from native_host.pkcs11.tls_login import PinPadOnlyError, TlsLogin
 from tests.operations.person import until
 from tests.pkcs11.tls_logins import (

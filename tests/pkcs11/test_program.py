@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from native_host.pkcs11.program import ForeignPeerError, peer_of, program_of
+from native_host.pkcs11.program import ForeignPeerError, peer_of
+from native_host.processes import program_of
 
 Run = Callable[..., subprocess.Popen[bytes]]
 

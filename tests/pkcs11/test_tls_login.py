@@ -12,7 +12,7 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.errors import PinBlockedError
 from native_host.errors import BusyError, RequestCancelledError, UserCancelledError
 from native_host.mock_card.source import MockCardSource
-from native_host.pin_prompt.prompt import Step
+from native_host.pin_prompt.model import Step
 from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.person import until
 from tests.pkcs11.conftest import CopyCard

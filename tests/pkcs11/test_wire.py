@@ -113,7 +113,7 @@ def test_mechanisms_are_read_as_the_clients_version_writes_them(
 def test_a_mechanism_that_is_not_known_is_not_read_further() -> None:
     assert read("uMu", "0000000000000001 00001087 01 00000003 414243") == [
         1,
-        Mechanism(CKM.AES_GCM, known=False),
+        Mechanism(CKM.AES_GCM),
     ]
 
 

@@ -17,7 +17,7 @@ from native_host.card.signature import (
 from native_host.errors import RequestExpiredError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.refusals import Refusals
-from native_host.pin_prompt.prompt import Step
+from native_host.pin_prompt.model import Step
 from native_host.pkcs11.tls_login import TlsLogin
 from tests.operations.person import Person, until
 

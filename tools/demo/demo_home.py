@@ -12,7 +12,7 @@ from native_host.browsers.native_messaging.hosts import host_names, manifest
 from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.table import Family
 
-__all__ = ["Stage", "extension_folder"]
+__all__ = ["DemoHome", "extension_folder"]
 
 #: Where each browser looks for manifests, below the demo's HOME.
 _PLACES = {
@@ -27,7 +27,7 @@ def extension_folder() -> Path:
 
 
 @dataclass(frozen=True)
-class Stage:
+class DemoHome:
     """A HOME for the demo's browser and host, with nothing of the person's in it.
 
     ``environment`` is for both: the person's own, so that the screen is found, but for
@@ -45,7 +45,7 @@ class Stage:
         *,
         card: Literal["mock", "pcsc"],
         prompt: Literal["window", "automatic"],
-    ) -> "Stage":
+    ) -> "DemoHome":
         """Make ``folder/home`` anew: configuration, launcher, manifests."""
         home = folder.absolute() / "home"
         shutil.rmtree(home, ignore_errors=True)

@@ -217,16 +217,6 @@ class Firefox:
         ]
         return self._tab
 
-    async def switch_to(self, tab: str) -> None:
-        """Turn to a tab and bring it to the front."""
-        self._tab = tab
-        await self.command("browsingContext.activate", context=tab)
-
-    async def close_tab(self) -> None:
-        """Close the tab and turn to the first of the others."""
-        await self.command("browsingContext.close", context=self._tab)
-        self._tab = await self._first_tab()
-
     async def wait_closed(self) -> None:
         """Wait until the person has closed the browser."""
         await self._process.wait()

@@ -21,7 +21,7 @@ from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.spawn import has_screen
 from tools.demo.ca_service import CAService
 from tools.demo.chromium import Chromium
-from tools.demo.demo_home import Stage, extension_folder
+from tools.demo.demo_home import DemoHome, extension_folder
 from tools.demo.errors import BrowserError, DemoError
 from tools.demo.firefox import SHOW_CERTIFICATE, Firefox
 from tools.demo.process import cancel_on_signals
@@ -72,8 +72,8 @@ async def run_demo(
     if not headless and not has_screen():
         raise DemoError("There is no screen; --headless logs in without one.")
     try:
-        stage = await asyncio.to_thread(
-            Stage.build,
+        demo_home = await asyncio.to_thread(
+            DemoHome.build,
             folder,
             browser,
             card="mock" if trust is None else "pcsc",
@@ -81,9 +81,9 @@ async def run_demo(
         )
         if trust is None:
             await asyncio.to_thread(
-                MockCardState.create, stage.mock_card_folder, state=state
+                MockCardState.create, demo_home.mock_card_folder, state=state
             )
-        ca_folder = trust or stage.mock_card_folder
+        ca_folder = trust or demo_home.mock_card_folder
         trusted = Trust.from_folder(ca_folder, test=True)
     except (OSError, TrustConfigurationError) as error:
         raise DemoError(str(error)) from error
@@ -95,12 +95,12 @@ async def run_demo(
             DemoServer(
                 trusted,
                 revocation=revocation,
-                gates=await _token(browser, stage, around) if tls else None,
+                gates=await _token(browser, demo_home, around) if tls else None,
             )
         )
         say(f"The demo service is at {server.origin}")
         driver = await around.enter_async_context(
-            _launch(browser, stage, headless=headless)
+            _launch(browser, demo_home, headless=headless)
         )
         await driver.goto(server.origin)
         if not headless:
@@ -144,30 +144,32 @@ async def _revocation(ca_folder: Path, around: AsyncExitStack) -> Revocation:
     return Revocation(resolver=service.resolver(), allow_private_addresses=True)
 
 
-async def _token(browser: Family, stage: Stage, around: AsyncExitStack) -> GateSettings:
+async def _token(
+    browser: Family, demo_home: DemoHome, around: AsyncExitStack
+) -> GateSettings:
     """Make the card a token of the browser, which trusts the gates that ask for it."""
-    authority = await asyncio.to_thread(Authority, stage.home, [_GATE_HOST])
-    await asyncio.to_thread(add_token, database(stage.home, browser), authority)
-    token = await around.enter_async_context(TokenSocket(stage.environment))
-    stage.environment["P11_KIT_SERVER_ADDRESS"] = token.address
+    authority = await asyncio.to_thread(Authority, demo_home.home, [_GATE_HOST])
+    await asyncio.to_thread(add_token, database(demo_home.home, browser), authority)
+    token = await around.enter_async_context(TokenSocket(demo_home.environment))
+    demo_home.environment["P11_KIT_SERVER_ADDRESS"] = token.address
     return GateSettings(authority.chain, _GATE_HOST)
 
 
 def _launch(
-    browser: Family, stage: Stage, *, headless: bool
+    browser: Family, demo_home: DemoHome, *, headless: bool
 ) -> AbstractAsyncContextManager[Chromium | Firefox]:
     # Without a screen, nobody can be asked which certificate to show.
     if browser == "chromium":
         return Chromium.launch(
-            stage.home,
-            environment=stage.environment,
+            demo_home.home,
+            environment=demo_home.environment,
             extension=extension_folder(),
             headless=headless,
             shown_to=[_GATE_HOST] if headless else [],
         )
     return Firefox.launch(
-        stage.home,
-        environment=stage.environment,
+        demo_home.home,
+        environment=demo_home.environment,
         extension=extension_folder(),
         headless=headless,
         preferences=SHOW_CERTIFICATE if headless else None,

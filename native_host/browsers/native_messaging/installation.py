@@ -22,7 +22,7 @@ from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.record import launcher_path
 from native_host.browsers.table import Browser, Level, browsers
 
-__all__ = ["Action", "Change", "Report", "install", "launcher_path", "uninstall"]
+__all__ = ["Action", "Change", "Report", "install", "uninstall"]
 
 #: ``kept``: another program's manifest of a shared name, which is left alone.
 Action = Literal["written", "unchanged", "removed", "kept"]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The pages to activate a card, to change a PIN and to unblock a PIN."""
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
 
@@ -11,7 +11,7 @@ from native_host.pin_prompt.gui.confirm_page import ConfirmPage
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.letter_drawing import LetterDrawing
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
-from native_host.pin_prompt.gui.pages import Page
+from native_host.pin_prompt.gui.pages import YesNoPage
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.widgets import Notice, em, label
 from native_host.pin_prompt.model import CodesQuestion, Conversation
@@ -23,11 +23,8 @@ __all__ = ["ActivationOfferPage", "BaseCodesPage", "CodesPage", "PinPadCodesPage
 _PAUSE = 900
 
 
-class ActivationOfferPage(Page):
+class ActivationOfferPage(YesNoPage):
     """Offers to activate the card in this window."""
-
-    #: The person accepts.
-    answered = Signal()
 
     def __init__(
         self, conversation: Conversation, text: Texts, *, partly: bool
@@ -39,14 +36,8 @@ class ActivationOfferPage(Page):
         self.column.addWidget(label(heading, 1.3, bold=True))
         self.column.addWidget(label(body))
         self.column.addWidget(Notice(text("unproven")))
-        self.column.addStretch()
-        # The safe answer has the focus, so that a stray Enter does no harm.
-        self.initial_focus = self.add_button(text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirm_button(text("offer.yes"), self.answered.emit)
+        self.add_answers(text("cancel"), text("offer.yes"))
         self.announcement = f"{heading}. {body} {text('unproven')}"
-
-    def set_guarded(self, active: bool) -> None:
-        self.confirm.setEnabled(not active)
 
 
 class BaseCodesPage(ConfirmPage):
@@ -68,6 +59,11 @@ class BaseCodesPage(ConfirmPage):
         self._news = " ".join(codes.status(question, text))
         self._add_news()
         self._add_about()
+        self._add_input()
+
+    def _add_input(self) -> None:
+        """Add what the person types into, and the end of the page."""
+        raise NotImplementedError
 
     def _add_about(self) -> None:
         by_itself = not self.conversation.origin
@@ -115,37 +111,23 @@ class BaseCodesPage(ConfirmPage):
 class PinPadCodesPage(BaseCodesPage):
     """A page without fields: the person types the codes on the reader."""
 
-    def __init__(
-        self,
-        conversation: Conversation,
-        text: Texts,
-        question: CodesQuestion,
-        guard: InputGuard,
-    ) -> None:
-        super().__init__(conversation, text, question, guard)
-        hint, *rules = codes.pin_pad_instructions(question, text)
+    def _add_input(self) -> None:
+        hint, *rules = codes.pin_pad_instructions(self.question, self.text)
         self.column.addWidget(label(hint, bold=True))
         for rule in rules:
             self.column.addWidget(label(rule))
         self.announcement = " ".join([self.announcement, hint, *rules])
-        self.add_end(text("pin_pad.confirm"))
+        self.add_end(self.text("pin_pad.confirm"))
 
 
 class CodesPage(BaseCodesPage):
     """A page with all codes. Enter moves to the next field; the last one confirms."""
 
-    def __init__(
-        self,
-        conversation: Conversation,
-        text: Texts,
-        question: CodesQuestion,
-        guard: InputGuard,
-    ) -> None:
-        super().__init__(conversation, text, question, guard)
+    def _add_input(self) -> None:
         self.entries: list[CodeEntry] = []
-        for field in question.fields:
+        for field in self.question.fields:
             kind = NewPinEntry if codes.is_new(field) else CodeEntry
-            entry = kind(field, question, text, guard)
+            entry = kind(field, self.question, self.text, self._guard)
             entry.submitted.connect(self._on_submitted)
             entry.refused.connect(self._refuse)
             entry.edited.connect(self._on_edit)
@@ -163,7 +145,7 @@ class CodesPage(BaseCodesPage):
         self.fields = [field for entry in self.entries for field in entry.fields]
         self.initial_focus = self.fields[0]
         self.announcement = f"{self.announcement} {self.entries[0].name}"
-        self.add_end(text("confirm"))
+        self.add_end(self.text("confirm"))
 
     def clear_digits(self) -> None:
         """Wipe all typed digits."""

@@ -76,14 +76,14 @@ def _codes_page(
     guard: InputGuard,
     send_answer: Callable[..., None],
 ) -> Page:
-    number, question = request.number, request.question
-    page: CodesPage | PinPadCodesPage
-    if question.pin_pad:
-        page = PinPadCodesPage(conversation, text, question, guard)
-        page.answered.connect(lambda _none: send_answer(type="agreed", number=number))
-    else:
-        page = CodesPage(conversation, text, question, guard)
-        page.answered.connect(
-            lambda values: send_answer(type="codes", number=number, values=values)
-        )
+    kind = PinPadCodesPage if request.question.pin_pad else CodesPage
+    page = kind(conversation, text, request.question, guard)
+
+    def answer(values: list[bytearray] | None) -> None:
+        if values is None:
+            send_answer(type="agreed", number=request.number)
+        else:
+            send_answer(type="codes", number=request.number, values=values)
+
+    page.answered.connect(answer)
     return page

@@ -38,6 +38,7 @@ __all__ = [
     "Page",
     "StartedPage",
     "StepPage",
+    "YesNoPage",
 ]
 
 _MORE = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
@@ -173,28 +174,33 @@ class Page(QWidget):
         """Clean up: another page replaces this one."""
 
 
-class StartedPage(Page):
-    """Asks "Did you start this?", before anything is read from the card."""
+class YesNoPage(Page):
+    """A page with two buttons. The safe one has the focus."""
 
-    #: The person started it.
+    #: The person confirms.
     answered = Signal()
 
-    def __init__(self, conversation: Conversation, text: Texts) -> None:
-        super().__init__(conversation, text)
-        heading = self.text("started.heading")
-        body = self.text("started.body")
-        self.column.addWidget(label(heading, 1.3, bold=True))
-        self.column.addWidget(label(body))
+    def add_answers(self, no: str, yes: str) -> None:
+        """Add the end of the page, with the words on the two buttons."""
         self.column.addStretch()
-        # The safe answer has the focus, so that a stray Enter does no harm.
-        self.initial_focus = self.add_button(text("started.no"), self.cancelled.emit)
-        self.confirm = self.add_confirm_button(
-            self.text("started.yes"), self.answered.emit
-        )
-        self.announcement = f"{heading} {conversation.origin} {body}"
+        # A stray Enter must do no harm.
+        self.initial_focus = self.add_button(no, self.cancelled.emit)
+        self.confirm = self.add_confirm_button(yes, self.answered.emit)
 
     def set_guarded(self, active: bool) -> None:
         self.confirm.setEnabled(not active)
+
+
+class StartedPage(YesNoPage):
+    """Asks "Did you start this?", before anything is read from the card."""
+
+    def __init__(self, conversation: Conversation, text: Texts) -> None:
+        super().__init__(conversation, text)
+        heading, body = text("started.heading"), text("started.body")
+        self.column.addWidget(label(heading, 1.3, bold=True))
+        self.column.addWidget(label(body))
+        self.add_answers(text("started.no"), text("started.yes"))
+        self.announcement = f"{heading} {conversation.origin} {body}"
 
 
 class StepPage(Page):
@@ -268,11 +274,8 @@ class StepPage(Page):
         self.column.addWidget(self._how_far)
 
 
-class ConsentPage(Page):
+class ConsentPage(YesNoPage):
     """Asks for consent without a PIN."""
-
-    #: The person agrees.
-    answered = Signal()
 
     def __init__(
         self, conversation: Conversation, text: Texts, question: ConsentQuestion
@@ -281,14 +284,8 @@ class ConsentPage(Page):
         self.add_person(question.name, question.satu)
         consent = text("consent")
         self.column.addWidget(label(consent))
-        self.column.addStretch()
-        # The safe answer has the focus, so that a stray Enter does no harm.
-        self.initial_focus = self.add_button(text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirm_button(text("confirm"), self.answered.emit)
+        self.add_answers(text("cancel"), text("confirm"))
         self.announcement = f"{conversation.origin} {consent}"
-
-    def set_guarded(self, active: bool) -> None:
-        self.confirm.setEnabled(not active)
 
 
 class CardChoicePage(Page):

@@ -44,6 +44,11 @@ class BasePinPage(ConfirmPage):
         self._add_consent()
         self._late_at = self.column.count()
         self._add_news()
+        self._add_input()
+
+    def _add_input(self) -> None:
+        """Add what the person types into, and the end of the page."""
+        raise NotImplementedError
 
     def clear_digits(self) -> None:
         """Wipe the typed digits."""
@@ -92,34 +97,15 @@ class BasePinPage(ConfirmPage):
 class PinPadPage(BasePinPage):
     """A page without a field: the person types the PIN on the reader."""
 
-    def __init__(
-        self,
-        conversation: Conversation,
-        text: Texts,
-        question: PinQuestion,
-        guard: InputGuard,
-    ) -> None:
-        super().__init__(conversation, text, question, guard)
-        self._announced_parts.append(text("pin_pad.hint"))
-        self.column.addWidget(label(text("pin_pad.hint"), bold=True))
-        self._finish(text("pin_pad.confirm"))
+    def _add_input(self) -> None:
+        hint = self.text("pin_pad.hint")
+        self._announced_parts.append(hint)
+        self.column.addWidget(label(hint, bold=True))
+        self._finish(self.text("pin_pad.confirm"))
 
 
 class PinPage(BasePinPage):
     """A page with a field for the PIN."""
-
-    def __init__(
-        self,
-        conversation: Conversation,
-        text: Texts,
-        question: PinQuestion,
-        guard: InputGuard,
-    ) -> None:
-        super().__init__(conversation, text, question, guard)
-        self._announced_parts.append(text(f"pin.{question.role}"))
-        self._add_field()
-        self.initial_focus = self.field
-        self._finish(text("confirm"))
 
     def show_error(self, words: str) -> None:
         self._describe_field(words)
@@ -128,9 +114,10 @@ class PinPage(BasePinPage):
     def clear_digits(self) -> None:
         self.field.clear()
 
-    def _add_field(self) -> None:
+    def _add_input(self) -> None:
         question = self._question
         name = self.text(f"pin.{question.role}")
+        self._announced_parts.append(name)
         what = label(name, 1.1, bold=True)
         kind = SignatureField if question.role == "PIN2" else PinField
         self.field = kind(self._guard, question.max_length, self)
@@ -152,6 +139,8 @@ class PinPage(BasePinPage):
         row.addWidget(self.field)
         row.addWidget(label(self._length, 0.95), 1)
         self.column.addLayout(row)
+        self.initial_focus = self.field
+        self._finish(self.text("confirm"))
 
     def _describe_field(self, words: str) -> None:
         self.field.setAccessibleDescription(f"{self._length} {words}".strip())

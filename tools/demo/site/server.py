@@ -3,7 +3,6 @@
 
 import socket
 import ssl
-from types import TracebackType
 from typing import Self
 
 from aiohttp import web
@@ -88,10 +87,5 @@ class DemoServer:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         await self.close()

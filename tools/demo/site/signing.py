@@ -31,8 +31,8 @@ from kortilla.signing.answer import MAX_ANSWER_LENGTH
 from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
 from kortilla.validation import strict_json
 from kortilla.validation.identity import Identity
-from kortilla.validation.token import decode_base64
 from kortilla.validation.trust import Trust
+from kortilla.validation.untrusted import decode_base64
 from kortilla.validation.validator import validate_signer
 from kortilla.web import http
 from kortilla.web.http import BrokenBodyError, RequestRefusedError
