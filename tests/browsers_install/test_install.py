@@ -395,3 +395,12 @@ def test_a_system_that_is_not_there_yet_is_named(
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(InstallError, match="win32"):
         install(["chromium"])
+
+
+def test_a_launcher_that_can_not_be_executed_is_written_anew(home: Path) -> None:
+    install(["chromium"])
+    program = launcher_path("user")
+    program.chmod(0o644)
+    [change] = [c for c in install(["chromium"]).changes if c.path == str(program)]
+    assert change.action == "written"
+    assert stat.S_IMODE(program.stat().st_mode) == 0o755

@@ -8,6 +8,7 @@ A manifest is ours when it points to one of our launchers. What was made besides
 import contextlib
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -158,7 +159,8 @@ class _File:
 
 
 def _file(content: bytes, mode: int, change: Change) -> _File:
-    if files.read(Path(change.path)) == content:
+    path = Path(change.path)
+    if files.read(path) == content and stat.S_IMODE(path.stat().st_mode) == mode:
         change = replace(change, action="unchanged")
     return _File(change, content, mode)
 
