@@ -28,6 +28,7 @@ _COMMANDS = {
     "agent": "agent",
     "card": "card",
     "demo": "demo",
+    "doctor": "doctor",
     "identify": "identify",
     "install": "install",
     "mock-card": "mock_card",

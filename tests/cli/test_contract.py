@@ -39,6 +39,8 @@ from tests.cli.conftest import NONCE, ORIGIN, Run
         ["agent", "now"],
         ["mock-card", "new", "--profile", "v3"],
         ["mock-card", "serve", "--port", "0"],
+        ["doctor", "--yes"],
+        ["doctor", "--card", "paper"],
         ["install", "--browser", "lynx"],
         ["demo", "--browser", "lynx"],
         ["demo", "--card", "pcsc", "--headless"],

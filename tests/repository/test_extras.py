@@ -101,6 +101,7 @@ COMMANDS = {
     ("kortilla", "agent"): "host",
     ("kortilla", "card", "status"): "host",
     ("kortilla", "demo", "--headless"): "",  # it is in no package
+    ("kortilla", "doctor"): "host",
     ("kortilla", "identify", *TOKEN): "host",
     ("kortilla", "install", "--browser", "firefox"): "host",
     ("kortilla", "mock-card", "new", "--force"): "testing",

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from native_host.config import Config
+from native_host.doctor.findings import catalogue
 from tests.repository.test_documentation import prose
 
 _SECTION = re.compile(r"^### (.+)$", re.MULTILINE)
@@ -84,6 +85,14 @@ def test_the_keys_of_the_configuration_are_described(texts: dict[str, str]) -> N
     [table] = re.findall(r"^\| key \|.*\n((?:\|.*\n)+)", page, re.MULTILINE)
     told = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
     assert sorted(told) == sorted(Config._fields)
+
+
+def test_the_findings_of_the_doctor_are_described(
+    command_line: dict[str, str],
+) -> None:
+    rows = re.findall(r"^\| (`[A-Z].*?) \|", command_line["kortilla doctor"], re.M)
+    told = [code for row in rows for code in re.findall(r"`(\w+)`", row)]
+    assert sorted(told) == sorted(key for key in catalogue("en") if key.isupper())
 
 
 def test_facts_say_how_sure_they_are_in_the_words_that_are_explained(

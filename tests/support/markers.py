@@ -40,6 +40,7 @@ _MARKERS = {
 PLACES = {
     "agent": "slow",
     "browser": "browser",
+    "cli/test_doctor.py": "slow",
     "cli/test_ends.py": "slow",
     "card/test_faults.py": "slow",
     "host/test_caller.py": "slow",

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla doctor``: what works here, what does not, and what mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from native_host.cli.options import Card, card_option
+from native_host.cli.output import print_result, say
+
+if TYPE_CHECKING:
+    from native_host.doctor.findings import Finding, Place
+
+__all__ = ["doctor"]
+
+_MENDS_WITHIN = 300  # seconds; the person may be asked something meanwhile
+
+
+@click.command()
+@click.option("--fix", is_flag=True, help="Offer to run what mends and needs no root.")
+@click.option("--yes", is_flag=True, help="Run it without asking; with --fix.")
+@click.option(
+    "--json",
+    "only_json",
+    is_flag=True,
+    help="Leave out the words for people; JSON comes in any case.",
+)
+@click.option("--lang", help="The language to speak: fi, sv or en.")
+@card_option
+def doctor(
+    *, fix: bool, yes: bool, only_json: bool, lang: str | None, card: Card | None
+) -> int:
+    """Say what works and what does not, without a PIN.
+
+    The report holds no name, no number of the card and no path: it may be handed to
+    somebody who helps. The exit status is 1 when there is something to mend.
+    """
+    from native_host.doctor.examination import configured_place, report
+    from native_host.doctor.findings import catalogue
+    from native_host.languages import choose_language
+
+    if yes and not fix:
+        raise click.UsageError("--yes goes with --fix.")
+    place, config = configured_place(card)
+    language = choose_language(config.language, lang)
+    texts = catalogue(language)
+    findings = _examine(place)
+    if not only_json:
+        _tell(findings, texts)
+    mended = []
+    if fix:
+        mended = _mend(findings, texts, yes=yes)
+        if any(each["done"] for each in mended):
+            findings = _examine(place)
+            if not only_json:
+                say(texts["afterwards"])
+                _tell(findings, texts)
+    result = report(findings, language)
+    print_result({**result, "mended": mended} if fix else result)
+    return 1 if any(each.is_fault for each in findings) else 0
+
+
+def _examine(place: Place) -> list[Finding]:
+    """Run the checks; a signal ends them, and with them the programs they started."""
+    from native_host.doctor.examination import examine
+
+    async def main() -> list[Finding]:
+        run = asyncio.ensure_future(examine(place))
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, run.cancel)
+        return await run
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def _tell(findings: list[Finding], texts: dict[str, str]) -> None:
+    from native_host.doctor.findings import Severity
+
+    for each in sorted(findings, key=lambda each: [*Severity].index(each.severity)):
+        say(f"{texts[f'severity.{each.severity}']}: {each.sentence(texts)}")
+        if each.mend is not None:
+            words = texts[f"mend.{each.mend.by}"]
+            say(f"  {words.format(command=each.mend.command)}")
+    faults = sum(each.is_fault for each in findings)
+    say(texts["faults" if faults else "no-faults"].format(count=faults))
+
+
+def _mend(
+    findings: list[Finding], texts: dict[str, str], *, yes: bool
+) -> list[dict[str, Any]]:
+    """Run the commands that mend faults, each once and after asking."""
+    from native_host.doctor.findings import MendBy
+
+    commands = {
+        each.mend.words: each.mend.command
+        for each in findings
+        if each.mend and each.mend.by is MendBy.DOCTOR and each.is_fault
+    }
+    mended = []
+    for words, command in commands.items():
+        if not yes:
+            if not sys.stdin.isatty():
+                say(texts["not-asked"].format(command=command))
+                continue
+            if not click.confirm(texts["ask"].format(command=command), err=True):
+                continue
+        mended.append({"command": command, "done": _run(words)})
+    if not commands and any(each.is_fault for each in findings):
+        say(texts["nothing-to-run"])
+    return mended
+
+
+def _run(words: tuple[str, ...]) -> bool:
+    """Run a command of Kortilla's; its words for people come through."""
+    command = [sys.executable, "-I", "-m", "native_host.cli", *words[1:]]
+    try:
+        done = subprocess.run(  # noqa: S603 - words of our own
+            command,
+            stdout=subprocess.DEVNULL,
+            check=False,
+            timeout=_MENDS_WITHIN,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0

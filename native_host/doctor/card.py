@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""The smart card service, the readers and the cards in them.
+
+``kortilla card status`` looks in a process of its own: a driver that never returns can
+then be ended. It sends no PIN and spends no try.
+"""
+
+import importlib.util
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from native_host.card.errors import CardKind
+from native_host.doctor.findings import (
+    Finding,
+    Place,
+    administrator,
+    error,
+    info,
+    person,
+    warning,
+)
+from native_host.doctor.programs import output_of
+
+__all__ = ["check_card", "findings_in_readers", "reader_name"]
+
+_ENDS_SOON = timedelta(days=60)
+_ROLES = ("authentication", "signature")
+_PINS = ("PIN1", "PIN2")
+_READER_ERRORS = {"CARD_MUTE", "CARD_BUSY"}
+_KINDS = {each.name for each in CardKind}
+
+
+async def check_card(place: Place) -> list[Finding]:
+    """Look at the service, and at each reader with the card in it."""
+    if place.card == "pcsc" and importlib.util.find_spec("smartcard") is None:
+        return [error("PYSCARD_MISSING")]
+    printed = await output_of(
+        *(sys.executable, "-I", "-m", "native_host.cli"),
+        *("card", "status", "--json", "--card", place.card),
+        # An empty file: one that is broken is another finding.
+        environment={"KORTILLA_CONFIG": "/dev/null"} if place.config_broken else None,
+    )
+    result = json.loads(printed)
+    found = [info("MOCK_CARD_CONFIGURED")] if place.card == "mock" else []
+    if "error" in result:
+        return [*found, _service(result["error"]["code"], place)]
+    return [*found, *findings_in_readers(result["readers"], datetime.now(UTC))]
+
+
+def findings_in_readers(
+    readers: list[dict[str, Any]], now: datetime
+) -> Iterator[Finding]:
+    """Judge what ``card-status`` of PROTOCOL.md §3 says of the readers."""
+    if not readers:
+        yield error("NO_READER")
+        return
+    for each in readers:
+        yield info("READER", reader=reader_name(each["reader"]))
+        if "error" in each:
+            yield _unusable(each["error"])
+        elif each["card"] is not None:
+            yield info("CARD", generation=each["card"]["generation"])
+            if each["testCard"]:
+                yield info("TEST_CARD")
+            yield from _pins(each["card"])
+            yield from _certificates(each["card"]["certificates"], now)
+    if all(each["card"] is None and "error" not in each for each in readers):
+        yield warning("NO_CARD")
+
+
+def reader_name(name: str) -> str:
+    """Return a reader's name without the serial number that it may have.
+
+    pcsc-lite puts the number into brackets, after the names of device and interface.
+    """
+    name = re.sub(r"\([^)]*\)?", " ", name)
+    name = re.sub(r"[0-9A-Fa-f-]*\d[0-9A-Fa-f-]{7,}|\w*\d{5,}\w*", "…", name)
+    return " ".join("".join(c for c in name if c.isprintable()).split())[:80]
+
+
+def _service(code: str, place: Place) -> Finding:
+    if code == "PCSC_DENIED":
+        return error("PCSCD_DENIED")
+    if code != "PCSC_UNAVAILABLE":
+        return error("CARD_UNREADABLE", code=code)
+    folders = ("usr/sbin", "usr/bin", "sbin", "usr/local/sbin")
+    path = ":".join(str(place.root / each) for each in folders)
+    if sys.platform == "linux" and shutil.which("pcscd", path=path) is None:
+        return error("PCSCD_MISSING", administrator("apt", "install", "pcscd"))
+    return error("PCSCD_STOPPED", administrator("systemctl", "start", "pcscd.socket"))
+
+
+def _unusable(told: dict[str, Any]) -> Finding:
+    if told["code"] in _READER_ERRORS:
+        return error(told["code"])
+    if told["code"] == "UNSUPPORTED_CARD":
+        kind = told.get("kind", "")
+        return error("CARD_UNSUPPORTED", kind=kind if kind in _KINDS else "UNKNOWN")
+    return error("CARD_UNREADABLE", code=told["code"])
+
+
+def _pins(card: dict[str, Any]) -> Iterator[Finding]:
+    if card["activation"] == "new":
+        yield error("CARD_NOT_ACTIVATED", person("card", "activate"))
+    elif card["activation"] == "partly":
+        yield warning("CARD_PARTLY_ACTIVATED", person("card", "activate"))
+    for pin in (each for each in _PINS if each in card["tries"]):
+        left = card["tries"][pin]
+        if left is None:
+            yield warning("PIN_TRIES_UNKNOWN", pin=pin)
+        elif not card["pinsSet"].get(pin):
+            continue
+        elif left == 0:
+            # Without a try of the PUK nothing unlocks it.
+            mend = person("card", "unblock", pin.lower())
+            locked = card["tries"].get("PUK") == 0
+            yield error("PIN_BLOCKED", None if locked else mend, pin=pin)
+        elif left == 1:
+            yield warning("PIN_LAST_TRY", pin=pin)
+    if card["tries"].get("PUK") == 0:
+        yield warning("PUK_BLOCKED")
+
+
+def _certificates(
+    certificates: list[dict[str, Any]], now: datetime
+) -> Iterator[Finding]:
+    for role in _ROLES:
+        found = [each for each in certificates if each["role"] == role]
+        readable = [each for each in found if "error" not in each]
+        if not found:
+            yield warning("CERTIFICATE_MISSING", role=role)
+        elif not readable:
+            yield error("CERTIFICATE_UNREADABLE", role=role)
+        else:
+            # A card of the older generation has two for signing, with one validity.
+            end = max(datetime.fromisoformat(each["notAfter"]) for each in readable)
+            begin = min(datetime.fromisoformat(each["notBefore"]) for each in readable)
+            if now > end:
+                yield error("CERTIFICATE_EXPIRED", role=role)
+            elif now < begin:
+                yield error("CERTIFICATE_NOT_YET_VALID", role=role)
+            elif now > end - _ENDS_SOON:
+                yield warning("CERTIFICATE_ENDS_SOON", role=role)

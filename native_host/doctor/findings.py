@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""What a check finds, and the sentence for it in each language."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "Finding",
+    "Mend",
+    "MendBy",
+    "Place",
+    "Severity",
+    "administrator",
+    "catalogue",
+    "error",
+    "info",
+    "kortilla",
+    "person",
+    "warning",
+]
+
+_FOLDER = Path(__file__).parent / "texts"
+
+
+class Severity(StrEnum):
+    """How much a finding matters, the worst first. ``INFO`` is no fault."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class MendBy(StrEnum):
+    """Who runs a command: ``kortilla doctor --fix``, the person, or root."""
+
+    DOCTOR = "doctor"
+    PERSON = "person"
+    ROOT = "root"
+
+
+@dataclass(frozen=True)
+class Mend:
+    """A command that mends a finding. One of Kortilla's begins with ``kortilla``."""
+
+    words: tuple[str, ...]
+    by: MendBy
+
+    @property
+    def command(self) -> str:
+        """The command as one types it; no word of it needs a quote."""
+        return " ".join(self.words)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was found. ``details`` fill the placeholders of its sentence."""
+
+    code: str
+    severity: Severity
+    details: Mapping[str, str] = field(default_factory=dict)
+    mend: Mend | None = None
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether there is something to mend."""
+        return self.severity is not Severity.INFO
+
+    def sentence(self, texts: Mapping[str, str]) -> str:
+        """Return what a catalogue says of it.
+
+        A detail such as ``signature`` may have words of its own, under
+        ``role.signature``.
+        """
+        details = {
+            name: texts.get(f"{name}.{value}", value)
+            for name, value in self.details.items()
+        }
+        return texts[self.code].format(**details)
+
+    def as_json(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Return the finding as values that JSON knows."""
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "message": self.sentence(texts),
+            "details": dict(self.details),
+            "mend": self.mend
+            and {"command": self.mend.command, "by": self.mend.by.value},
+        }
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the checks look.
+
+    ``card`` and ``prompt`` are the configured ones, and ``config_broken`` says that the
+    configuration can't be read. ``root`` is where the system's own places begin.
+    """
+
+    card: str = "pcsc"
+    prompt: str = "window"
+    config_broken: bool = False
+    root: Path = Path("/")
+
+
+def catalogue(language: str) -> dict[str, str]:
+    """Return the sentences of a language, by code."""
+    text = (_FOLDER / f"{language}.json").read_text(encoding="utf-8")
+    texts: dict[str, str] = json.loads(text)
+    return texts
+
+
+def error(code: str, /, mend: Mend | None = None, **details: str) -> Finding:
+    """Return a finding that keeps the card from being used."""
+    return Finding(code, Severity.ERROR, details, mend)
+
+
+def warning(code: str, /, mend: Mend | None = None, **details: str) -> Finding:
+    """Return a finding that keeps a part from working, or may."""
+    return Finding(code, Severity.WARNING, details, mend)
+
+
+def info(code: str, /, mend: Mend | None = None, **details: str) -> Finding:
+    """Return a finding that is no fault."""
+    return Finding(code, Severity.INFO, details, mend)
+
+
+def kortilla(*words: str) -> Mend:
+    """Return a command of ``kortilla`` that asks nothing and sends no PIN."""
+    return Mend(("kortilla", *words), MendBy.DOCTOR)
+
+
+def person(*words: str) -> Mend:
+    """Return a command of ``kortilla`` that asks the person for a PIN or a code."""
+    return Mend(("kortilla", *words), MendBy.PERSON)
+
+
+def administrator(*words: str) -> Mend:
+    """Return a command for root."""
+    return Mend(words, MendBy.ROOT)

@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""What is around the card: agent, other programs, clock, screen, screen readers."""
+
+import json
+import os
+import socket
+import zoneinfo
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from native_host.agent import presence
+from native_host.browsers.native_messaging.agent_files import AGENT, agent_files
+from native_host.browsers.native_messaging.launcher import python_path
+from native_host.card.pcsc_threads import in_thread
+from native_host.doctor.findings import (
+    Finding,
+    Place,
+    administrator,
+    error,
+    info,
+    kortilla,
+    warning,
+)
+from native_host.doctor.programs import output_of
+from native_host.paths import session_folder
+
+__all__ = [
+    "check_agent",
+    "check_clock",
+    "check_other_programs",
+    "check_screen",
+    "check_screen_reader",
+    "judge_clock",
+]
+
+#: No computer with this program has lived before, or after the cards of today.
+_YEARS = range(2026, 2057)
+_CONNECTS_WITHIN = 2.0  # seconds
+_FIRST_X11_PORT = 6000
+
+#: Programs that use cards too, by what the names of their programs and of their menu
+#: entries hold, in lower case.
+_OTHERS = {
+    "DigiSign (mPollux)": ("digisign", "mpollux"),
+    "Atostek ID": ("atostek", "erasmartcard"),
+    "Web eID": ("web-eid", "webeid"),
+    "GnuPG (scdaemon)": ("scdaemon",),
+}
+
+
+async def check_agent(place: Place) -> list[Finding]:
+    """Look whether the agent may run, runs, and starts with the session."""
+    return await in_thread(lambda: list(_agent(place.root)))
+
+
+def _agent(root: Path) -> Iterator[Finding]:
+    if not presence.is_enabled():
+        yield info("AGENT_DISABLED", kortilla("agent", "--enable"))
+        return
+    # One that a package has brought, one for everyone, the person's own.
+    packaged = root / f"usr/lib/systemd/user/{AGENT}.service"
+    installed = packaged.exists() or any(
+        (found := agent_files(level, python_path(), root=root))
+        and all(each.is_there() for each in found)
+        for level in ("user", "system")
+    )
+    if not installed:
+        yield warning("AGENT_NOT_INSTALLED", kortilla("install"))
+    elif presence.is_running():
+        yield info("AGENT_RUNS")
+    else:
+        yield info("AGENT_NOT_RUNNING", kortilla("agent", "--enable"))
+
+
+async def check_other_programs(place: Place) -> list[Finding]:
+    """Look for programs that use cards as well, installed and running."""
+    return await in_thread(lambda: list(_other_programs(place.root)))
+
+
+def _other_programs(root: Path) -> Iterator[Finding]:
+    running = set(_running())
+    installed = {path.stem for path in (root / "usr/share/applications").glob("*")}
+    for program, signs in _OTHERS.items():
+        if _any_of(signs, running):
+            yield info("OTHER_PROGRAM_RUNS", program=program)
+        elif _any_of(signs, installed):
+            yield info("OTHER_PROGRAM", program=program)
+
+
+def _any_of(signs: tuple[str, ...], names: set[str]) -> bool:
+    return any(sign in name.lower() for sign in signs for name in names)
+
+
+def _running() -> Iterator[str]:
+    """Yield the names of programs that run, as far as they can be seen (proc(5))."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            yield (folder / "comm").read_text(errors="replace").strip()
+            yield (folder / "exe").readlink().name
+
+
+async def check_clock(place: Place) -> list[Finding]:
+    """Look at date and time zone."""
+    return list(judge_clock(datetime.now(UTC), os.environ.get("TZ", ""), place.root))
+
+
+def judge_clock(now: datetime, zone: str, root: Path) -> Iterator[Finding]:
+    """Judge a date, the value of ``$TZ`` and the system's time zone."""
+    if now.year not in _YEARS:
+        yield error("CLOCK_ABSURD", administrator("timedatectl", "set-ntp", "true"))
+    if not _zone_is_known(zone, root):
+        yield info(
+            "TIME_ZONE_UNKNOWN",
+            administrator("timedatectl", "set-timezone", "Europe/Helsinki"),
+        )
+
+
+def _zone_is_known(zone: str, root: Path) -> bool:
+    if not zone:
+        return (root / "etc/localtime").exists()
+    if "/" not in zone:  # a rule such as EET-2EEST (tzset(3)), or a short name
+        return True
+    try:
+        zoneinfo.ZoneInfo(zone.lstrip(":"))
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return Path(zone.lstrip(":")).is_file()
+    return True
+
+
+async def check_screen(place: Place) -> list[Finding]:
+    """Look whether the window of the PIN has a screen."""
+    if place.prompt != "window":
+        return []
+    return [await in_thread(_screen)]
+
+
+def _screen() -> Finding:
+    if not _has_screen():
+        return error("NO_SCREEN")
+    wayland, x11 = os.environ.get("WAYLAND_DISPLAY"), os.environ.get("DISPLAY")
+    if wayland and _reaches_wayland(wayland):
+        return info("SCREEN", system="Wayland")
+    if x11 and _reaches_x11(x11):
+        return info("SCREEN", system="X11")
+    return error("SCREEN_UNREACHABLE")
+
+
+def _has_screen() -> bool:
+    return bool(os.environ.get("WAYLAND_DISPLAY") or os.environ.get("DISPLAY"))
+
+
+def _reaches_wayland(name: str) -> bool:
+    folder = session_folder()
+    path = name if name.startswith("/") else str(folder and folder / name)
+    return _connects(socket.AF_UNIX, path)
+
+
+def _reaches_x11(display: str) -> bool:
+    host, _, number = display.rpartition(":")
+    number = number.partition(".")[0]
+    if not number.isdecimal():
+        return False
+    if host not in ("", "unix"):  # as SSH forwards it
+        return _connects(socket.AF_INET, (host, _FIRST_X11_PORT + int(number)))
+    path = f"/tmp/.X11-unix/X{number}"  # noqa: S108 - X11's own place
+    return _connects(socket.AF_UNIX, path) or _connects(socket.AF_UNIX, f"\0{path}")
+
+
+def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
+    with socket.socket(family) as client:
+        client.settimeout(_CONNECTS_WITHIN)
+        try:
+            client.connect(address)
+        except (OSError, OverflowError, ValueError):
+            return False
+    return True
+
+
+async def check_screen_reader(place: Place) -> list[Finding]:
+    """Ask whether the session has what screen readers need.
+
+    Whether one is in use is nobody's business, so that is not part of the finding.
+    """
+    if place.prompt != "window" or not _has_screen():
+        return []
+    try:
+        printed = await output_of(
+            *("busctl", "--user", "--json=short", "--timeout=5", "get-property"),
+            *("org.a11y.Bus", "/org/a11y/bus", "org.a11y.Status", "IsEnabled"),
+        )
+    except FileNotFoundError:
+        return []
+    with suppress(ValueError, TypeError, KeyError):
+        if isinstance(json.loads(printed)["data"], bool):
+            return [info("SCREEN_READERS_POSSIBLE")]
+    mend = administrator("apt", "install", "at-spi2-core")
+    return [info("SCREEN_READERS_IMPOSSIBLE", mend)]

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla doctor`` with all that may be wrong with a real pcscd and its readers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from native_host.card.pcsc import PcscSource
+from native_host.doctor.examination import examine
+from native_host.doctor.findings import Place
+from native_host.mock_card.card import MockCard
+from tests.cli.test_card_status_pcscd import ORGANISATION, Foreign
+from tests.support.pcsc import Room, isolated
+from tests.support.refusing import refusing
+
+
+def doctor() -> dict[str, Any]:
+    """Return the findings of the command by their codes."""
+    finished = subprocess.run(
+        [sys.executable, "-I", "-m", "native_host.cli", "doctor", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert finished.stderr == ""
+    report = json.loads(finished.stdout)
+    assert finished.returncode == 1  # no browser was ever used
+    return {each["code"]: each for each in report["findings"]}
+
+
+@isolated
+async def test_a_card_in_a_reader_is_told_of_without_its_holder(room: Room) -> None:
+    state = room.new_card()
+    room.insert(MockCard(state))
+    room.settle()
+    before = state.read()
+    found = doctor()
+    assert {"CARD", "TEST_CARD"} <= set(found)
+    assert found["READER"]["severity"] == "info"
+    said = json.dumps(found)
+    told = state.describe()
+    for each in ("serial", "surname", "givenName", "satu", "atr"):
+        assert told[each] not in said
+    assert state.read() == before
+
+
+@isolated
+async def test_no_card_and_no_reader_are_named(room: Room) -> None:
+    assert "NO_CARD" in doctor()
+    room.stop_service()
+    room.start_service(drivers=0)
+    assert "NO_READER" in doctor()
+    # The HOME, in which nothing was written; a fixture of this folder's makes another.
+    assert [each.name for each in room.folder.iterdir()] == ["home"]
+
+
+@isolated
+async def test_a_service_that_is_not_there_or_does_not_run_is_named(
+    room: Room,
+) -> None:
+    room.stop_service()
+    assert doctor()["PCSCD_STOPPED"]["mend"] == {
+        "command": "systemctl start pcscd.socket",
+        "by": "root",
+    }
+    # A system without the program.
+    found = await examine(Place(root=room.folder / "empty"))
+    [missing] = [each for each in found if each.code.startswith("PCSCD")]
+    assert missing.code == "PCSCD_MISSING"
+    assert missing.mend and missing.mend.command == "apt install pcscd"
+
+
+@isolated
+async def test_a_service_that_refuses_is_named(room: Room) -> None:
+    with refusing(room):
+        assert "PCSCD_DENIED" in doctor()
+
+
+@isolated
+async def test_a_card_of_another_kind_is_named_and_left_in_peace(room: Room) -> None:
+    foreign = Foreign(room.new_card(), ORGANISATION)
+    room.insert(foreign)
+    room.settle()
+    found = doctor()["CARD_UNSUPPORTED"]
+    assert found["details"] == {"kind": "ORGANISATION"}
+    assert "organisation" in found["message"]
+    assert not foreign.commands
+
+
+@isolated
+async def test_a_card_that_another_program_holds_is_named(room: Room) -> None:
+    room.insert(MockCard(room.new_card()))
+    room.settle()
+    async with PcscSource() as source:
+        [reader] = [each for each in await source.readers() if each.atr]
+        connection = await source.connect(reader)
+        assert "CARD_BUSY" in doctor()
+        await source.run(connection.close)
+    assert "CARD_BUSY" not in doctor()
+
+
+@isolated
+async def test_a_service_that_hangs_holds_up_no_other_check(room: Room) -> None:
+    room.insert(MockCard(room.new_card()))
+    room.settle()
+    room.service.send_signal(signal.SIGSTOP)
+    before = _children()
+    try:
+        found = {each.code: each for each in await examine(Place(), patience=5)}
+        assert found["CHECK_TIMED_OUT"].details == {"check": "card"}
+        assert {"NO_BROWSER", "NO_SCREEN", "PKCS11_OFF"} <= set(found)
+    finally:
+        room.service.send_signal(signal.SIGCONT)
+    assert _children() <= before
+
+
+def _children() -> set[str]:
+    """Return the processes that this one has started and that still run."""
+    return set(
+        Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    )
