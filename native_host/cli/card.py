@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from native_host.cli.group import CommandGroup
 from native_host.cli.options import (
     Card,
     PromptKind,
@@ -33,7 +34,7 @@ _pin_argument = click.argument(
 )
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def card() -> None:
     """Look at the identity card, activate it, set its PINs."""
 
