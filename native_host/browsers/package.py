@@ -14,10 +14,7 @@ from native_host.browsers import files
 from native_host.browsers.native_messaging.agent_files import AgentFile, agent_files
 from native_host.browsers.native_messaging.hosts import host_names, manifest
 from native_host.browsers.native_messaging.installation import Change, Report
-from native_host.browsers.native_messaging.launcher import (
-    command_launcher,
-    launcher,
-)
+from native_host.browsers.native_messaging.launcher import command_launcher, launcher
 from native_host.browsers.packaged import MARKER
 from native_host.browsers.pkcs11 import p11_kit, places
 from native_host.browsers.record import launcher_path

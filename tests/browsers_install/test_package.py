@@ -17,7 +17,8 @@ from native_host.browsers import package
 from native_host.browsers.native_messaging.hosts import host_names
 from native_host.browsers.native_messaging.installation import install
 from native_host.browsers.packaged import MARKER, is_packaged
-from native_host.browsers.pkcs11 import p11_kit
+from native_host.browsers.pkcs11 import nss, p11_kit
+from native_host.browsers.pkcs11.nss import NssModule
 from native_host.browsers.pkcs11.setup import disable, enable, status
 from native_host.cli import main
 from tests.browsers_install.nss_databases import LIBRARY, make_database, make_profile
@@ -248,6 +249,17 @@ def test_a_packages_token_is_enabled_without_a_second_module_file(
     assert listed(profile) == {}
     assert [each["enabled"] for each in status(root=packaged)["browsers"]] == [
         False,
+        False,
+    ]
+
+
+def test_a_browser_that_has_p11_kit_anyway_sees_a_packages_card(
+    packaged: Path, home: Path
+) -> None:
+    profile = make_profile(home / ".mozilla/firefox")
+    nss.add_module(profile, NssModule("p11-kit", f"{packaged}{LIBRARY}"))
+    assert [each["enabled"] for each in status(root=packaged)["browsers"]] == [
+        True,
         False,
     ]
 

@@ -61,8 +61,8 @@ def agent_files(
     """Return the files that start the agent, none on systems without such.
 
     ``python`` is the interpreter to start it with, ``root`` where the places for
-    everyone begin. ``systemd`` is its folder of a package's units for everyone, in
-    place of that of the computer's owner.
+    everyone begin. ``systemd`` is systemd's folder for the units of packages, in place
+    of that for the units of the computer's owner.
     """
     if not sys.platform.startswith("linux"):
         return ()

@@ -161,7 +161,10 @@ def _status(
     works = any(each["state"] in ("ours", "proxy") for each in databases)
     return {
         "browser": family,
-        "enabled": works and module == "ours" and family in places.enabled_families(),
+        "enabled": works
+        and module == "ours"
+        # A package's module file names the programs of all families.
+        and (is_packaged() or family in places.enabled_families()),
         "manifests": [
             {"path": str(place), "state": places.manifest_state(place, library)}
             for place in _manifests(family, root)
