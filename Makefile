@@ -22,9 +22,9 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
   --progress-bar off --retries 10
 
 .DEFAULT_GOAL := help
-.PHONY: help program setup demo test test-fast check bench lock clean
+.PHONY: help program deb setup demo test test-debian test-fast test-packaging check bench lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
-.PHONY: packages-check bytecode
+.PHONY: packages-check packages-debian bytecode
 
 help: ## Say what there is.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -75,14 +75,38 @@ clean: ## Remove all that was installed or built here.
 	rm -rf $(VENV) node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+deb: $(VENV)/program.stamp ## Build the Debian package, in build/debian.
+	packaging/debian/build
+
+# Python and libraries as Debian 13 has them, with what it lacks and what tests with.
+DEBIAN := build/debian-python
+# All but those of the demo, which no package has.
+DEBIAN_TESTS := $(addprefix tests/,agent browsers_install card cli host mock_card $\
+  operations pin_prompt pkcs11)
+
+test-debian: $(DEBIAN)/stamp ## Run the program's tests on the Python and libraries of Debian 13.
+	$(DEBIAN)/bin/python -m pytest $(FAST) $(DEBIAN_TESTS) --ignore tests/cli/test_browsers.py
+
+$(DEBIAN)/stamp: $(LOCKS)/debian.txt pyproject.toml | packages-debian
+	/usr/bin/python3.13 -m venv --system-site-packages $(DEBIAN)
+	$(DEBIAN)/bin/python -m pip install --quiet --no-deps --require-hashes \
+	  --only-binary :all: -r $<
+	$(DEBIAN)/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index \
+	  --editable .
+	@touch $@
+
+test-packaging: $(VENV)/program.stamp ## Test the Debian package in a fresh Debian 13; as root.
+	tests/packaging/run
+
 # The system's packages are looked for on each run, which takes no time to speak of.
 packages-python: SETS := python
 packages-program: SETS := python program
 packages-card: SETS := python program card
 packages-demo: SETS := python program demo $(filter firefox,$(BROWSER))
+packages-debian: SETS := python program card test debian
 packages-test packages-check: SETS := python program card demo firefox test check
 packages-python packages-program packages-card packages-demo packages-test \
-packages-check:
+packages-check packages-debian:
 	@PYTHON='$(PYTHON)' tools/system-packages $(SETS)
 
 $(BIN)/python: | packages-python

@@ -35,7 +35,8 @@ class Confined:
 class Browser:
     """A browser on this system, for one person or for everyone.
 
-    ``place`` is the folder of its manifests; ``found`` says that it seems to be there.
+    ``place`` is the folder of its manifests; ``found`` says that it seems to be there,
+    ``packaged`` that a package of Kortilla has its manifests for everyone.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Browser:
     family: Family
     place: Path
     found: bool
+    packaged: bool
     confined: tuple[Confined, ...]
 
 
@@ -93,6 +95,7 @@ def _browser(name: str, entry: dict[str, Any], level: Level, root: Path) -> Brow
         family=entry["family"],
         place=place,
         found=any(sign.exists() for sign in signs),
+        packaged=entry.get("packaged", False),
         confined=_confined(entry, root) if level == "user" else (),
     )
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import click
 
 from native_host import VERSION
+from native_host.cli.group import CommandGroup
 from native_host.cli.output import error_result, print_result, say
 from native_host.commands import extra_of, missing
 from native_host.errors import InvalidArgumentError, KortillaError, UserCancelledError
@@ -38,7 +39,7 @@ _COMMANDS = {
 }
 
 
-class _Commands(click.Group):
+class _Commands(CommandGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_COMMANDS)
 
@@ -76,9 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except click.UsageError as error:
         error.show(sys.stderr)
-        bare = isinstance(error, click.exceptions.NoArgsIsHelpError)
-        message = "A command is missing." if bare else error.format_message()
-        print_result(error_result(InvalidArgumentError.code, message))
+        print_result(error_result(InvalidArgumentError.code, error.format_message()))
         return 2
     except KortillaError as error:
         reason = error.reason if isinstance(error, UserCancelledError) else None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from native_host.cli.group import CommandGroup
 from native_host.cli.options import (
     Card,
     PromptKind,
@@ -38,7 +39,7 @@ def _prompt_options(command: Callable[..., None]) -> Callable[..., None]:
     return lang(prompt_option(card_option(command)))
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def card() -> None:
     """Look at the identity card, activate it, set its PINs."""
 

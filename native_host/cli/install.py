@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,14 +54,54 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @_options
-def install(browser: list[str] | None, system: bool, dry_run: bool) -> None:
+@click.option(
+    "--destdir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="With --system: write a package's files below this folder.",
+)
+@click.option(
+    "--prefix",
+    type=click.Path(path_type=Path),
+    help="With --destdir: where the package will be; /usr without it.",
+)
+def install(
+    browser: list[str] | None,
+    system: bool,
+    dry_run: bool,
+    destdir: Path | None,
+    prefix: Path | None,
+) -> None:
     """Tell the browsers where the host is, so that the extension finds it.
 
     The agent, which notices a new card, then starts with each login.
     """
     from native_host.agent import presence
+    from native_host.browsers import package
     from native_host.browsers.native_messaging import installation
+    from native_host.browsers.packaged import is_packaged
 
+    if destdir is not None:
+        prefix = prefix or Path("/usr")
+        if not system or browser or not prefix.is_absolute():
+            raise click.UsageError(
+                "--destdir goes with --system and an absolute --prefix, for all "
+                "browsers."
+            )
+        _show(package.install_package(destdir, prefix, dry_run=dry_run))
+        return
+    if prefix is not None:
+        raise click.UsageError("--prefix goes with --destdir.")
+    if is_packaged():
+        if system:
+            _show(package.set_up(dry_run=dry_run))
+            return
+        say("Kortilla is already installed for everyone on this computer.")
+        if package.has_own_set():
+            say("Files of an older installation come first: `kortilla uninstall`.")
+        if not dry_run:
+            presence.start()
+        print_result(installation.Report("system", dry_run, ()).as_json())
+        return
     report = installation.install(
         browser,
         level=_level(system),
@@ -80,10 +121,15 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     For all browsers, pkcs11 is disabled too.
     """
     from native_host.agent import presence
+    from native_host.browsers import package
     from native_host.browsers.native_messaging import installation
+    from native_host.browsers.packaged import is_packaged
     from native_host.browsers.pkcs11 import setup as pkcs11
     from native_host.browsers.record import launcher_path
 
+    if system and is_packaged():
+        _show(package.take_down(dry_run=dry_run))
+        return
     token = None if browser or system else pkcs11.disable()
     if token and not dry_run:
         confirm(token)

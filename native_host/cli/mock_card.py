@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from native_host.cli.group import CommandGroup
 from native_host.cli.output import print_result, say
 from native_host.mock_card.errors import host_errors
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["mock_card"]
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def mock_card() -> None:
     """Make and use the testers' card, which names SPECIMEN people only."""
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.utils import CryptographyDeprecationWarning
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +20,8 @@ SPECIMEN = make_certificate(P384)
 
 
 def test_both_encoding_defects_are_read_all_the_same() -> None:
-    with pytest.raises(ValueError, match="asn1"):
+    # Releases of cryptography before 45 only warn.
+    with pytest.raises((ValueError, CryptographyDeprecationWarning)):
         x509.load_der_x509_certificate(SPECIMEN)
     certificate = CardCertificate.from_der(SPECIMEN)
     assert certificate.der == SPECIMEN

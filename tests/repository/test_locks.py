@@ -19,7 +19,7 @@ def releases(text: str) -> dict[str, str]:
     return {match[1]: match[2] for match in found if match}
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, "debian"])
 def test_each_line_is_a_release_or_its_hash(texts: dict[str, str], lock: str) -> None:
     lines = texts[f"tools/requirements/{lock}.txt"].splitlines()
     lines = [line for line in lines if not line.startswith("#")]

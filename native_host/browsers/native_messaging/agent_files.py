@@ -55,16 +55,20 @@ class AgentFile:
         return files.write(self.path, self.content, mode=0o644, folder_mode=folder_mode)
 
 
-def agent_files(level: Level, python: Path, *, root: Path) -> tuple[AgentFile, ...]:
+def agent_files(
+    level: Level, python: Path, *, root: Path, systemd: Path | None = None
+) -> tuple[AgentFile, ...]:
     """Return the files that start the agent, none on systems without such.
 
     ``python`` is the interpreter to start it with, ``root`` where the places for
-    everyone begin.
+    everyone begin. ``systemd`` is systemd's folder for the units of packages, in place
+    of that for the units of the computer's owner.
     """
     if not sys.platform.startswith("linux"):
         return ()
     if level == "system":
-        units, autostart = root / "etc/systemd/user", root / "etc/xdg/autostart"
+        units = (systemd or root / "etc/systemd") / "user"
+        autostart = root / "etc/xdg/autostart"
     else:
         config = xdg_config_home()
         units, autostart = config / "systemd/user", config / "autostart"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from native_host.browsers.errors import InstallError
 
-__all__ = ["launcher", "python_path"]
+__all__ = ["command_launcher", "launcher", "python_path"]
 
 # Older Linux kernels cut the first line of a script after this many bytes.
 _LONGEST_FIRST_LINE = 127
@@ -26,14 +26,16 @@ def python_path() -> Path:
     return Path(sys.executable).absolute()
 
 
-def launcher(python: Path) -> bytes:
+def launcher(python: Path, *, through_sh: bool = False) -> bytes:
     """Return the launcher's bytes, to be written with mode 0755.
 
     ``-I`` keeps PYTHONPATH, the user's site folder and the current folder out. A path
-    that can't stand in the first line of a script goes through ``/bin/sh``.
+    that can't stand in the first line of a script goes through ``/bin/sh``, and with
+    ``through_sh`` any path does.
     """
     first_line = f"#!{python} -I"
-    if len(first_line.encode()) <= _LONGEST_FIRST_LINE and not _has_space(python):
+    too_long = len(first_line.encode()) > _LONGEST_FIRST_LINE
+    if not (through_sh or too_long or _has_space(python)):
         text = (
             f"{first_line}\n"
             "# Written by `kortilla install`: browsers start the host through this.\n"
@@ -49,6 +51,15 @@ def launcher(python: Path) -> bytes:
             f"-c 'import sys; {_IMPORT}; sys.exit(main())' \"$@\"\n"
         )
     return text.encode()
+
+
+def command_launcher(python: Path) -> bytes:
+    """Return the bytes of the command ``kortilla``, to be written with mode 0755."""
+    return (
+        "#!/bin/sh\n"
+        "# Written by `kortilla install`: the command kortilla.\n"
+        f'exec {shlex.quote(str(python))} -I -m native_host.cli "$@"\n'
+    ).encode()
 
 
 def _has_space(path: Path) -> bool:

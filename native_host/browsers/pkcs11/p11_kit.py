@@ -36,11 +36,15 @@ __all__ = [
     "module_path",
     "programs_of",
     "proxy_library",
+    "system_module_path",
     "to_hide",
 ]
 
 _OURS = b"# Written by `kortilla pkcs11 enable`"
+_NOTE = "Written by `kortilla pkcs11 enable`; `kortilla pkcs11 disable` takes it back."
+_NOTE_OF_PACKAGE = "Comes with Kortilla's package, for everyone on the computer."
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*\.module", re.ASCII)
+_MODULE = "kortilla.module"
 _PROXY = "p11-kit-proxy"  # what module files call it
 
 
@@ -59,7 +63,7 @@ def is_ignored() -> bool:
 
 def module_path() -> Path:
     """Return where our module file lies."""
-    return _folder() / "kortilla.module"
+    return _folder() / _MODULE
 
 
 def is_ours(path: Path) -> bool:
@@ -67,13 +71,23 @@ def is_ours(path: Path) -> bool:
     return _OURS in (files.read(path) or b"")
 
 
-def module_content(command: Sequence[str], programs: Iterable[str]) -> bytes:
+def system_module_path(root: Path = Path("/")) -> Path:
+    """Return where a package's module file lies, for everyone on the computer."""
+    folder: str = p11_kit_table()["modules"][-1]
+    return root / folder.lstrip("/") / _MODULE
+
+
+def module_content(
+    command: Sequence[str], programs: Iterable[str], *, packaged: bool = False
+) -> bytes:
     """Return our module file: a command to start in these programs.
 
-    Raises ``InstallError`` for a command that can't be written down there.
+    ``packaged`` says that it is for everyone and comes with a package. Raises
+    ``InstallError`` for a command that can't be written down there.
     """
     words = " ".join(_quoted(word) for word in command)
-    return _filled("kortilla.module", command=words, programs=", ".join(programs))
+    note = _NOTE_OF_PACKAGE if packaged else _NOTE
+    return _filled(_MODULE, note=note, command=words, programs=", ".join(programs))
 
 
 def programs_of(path: Path) -> frozenset[str]:

@@ -13,6 +13,7 @@ from native_host.browsers.native_messaging.hosts import (
     host_names,
 )
 from native_host.browsers.native_messaging.launcher import python_path
+from native_host.browsers.packaged import is_packaged
 from native_host.browsers.pkcs11 import nss, p11_kit, running
 from native_host.browsers.pkcs11.table import (
     FAMILIES,
@@ -36,8 +37,11 @@ __all__ = [
     "manifest_state",
     "manifests",
     "module_content",
+    "module_in_use",
     "module_state",
     "runs",
+    "system_manifest",
+    "system_module_content",
 ]
 
 #: The module's name in NSS. An extension's button gives it the manifest's description:
@@ -94,6 +98,12 @@ def manifests(family: Family, *, everywhere: bool = False) -> tuple[Path, ...]:
         for each in browsers_of(family)
         if each.found or everywhere
     )
+
+
+def system_manifest(root: Path) -> Path:
+    """Return Firefox's native manifest of the token for everyone on the computer."""
+    [firefox] = browsers("system", ["firefox"], root=root)
+    return firefox.place.parent / "pkcs11-modules" / f"{_MANIFEST}.json"
 
 
 def runs(family: Family, database: Path) -> bool:
@@ -154,24 +164,69 @@ def manifest_state(path: Path, library: str | None) -> State:
 
 def module_content(families: Iterable[Family]) -> bytes:
     """Return p11-kit's module file for these families. Raises ``InstallError``."""
-    command = [str(python_path()), "-I", "-m", "native_host.cli", "pkcs11"]
-    named = [name for each in FAMILIES if each in families for name in programs(each)]
-    return p11_kit.module_content(command, named)
+    return p11_kit.module_content(_command(python_path()), _programs(families))
+
+
+def system_module_content(python: Path) -> bytes:
+    """Return a package's module file, which is there for the browsers of all families.
+
+    ``python`` is the interpreter to start. Raises ``InstallError``.
+    """
+    return p11_kit.module_content(_command(python), _programs(FAMILIES), packaged=True)
+
+
+def _command(python: Path) -> list[str]:
+    return [str(python), "-I", "-m", "native_host.cli", "pkcs11"]
+
+
+def _programs(families: Iterable[Family]) -> list[str]:
+    return [name for each in FAMILIES if each in families for name in programs(each)]
+
+
+def module_in_use(root: Path = Path("/")) -> tuple[Path, State]:
+    """Return the module file that p11-kit goes by, and what it is.
+
+    A package's is there for everyone, and a person's own comes before it.
+    """
+    own = p11_kit.module_path()
+    state = module_state()
+    if state != "absent" or not is_packaged():
+        return own, state
+    path = p11_kit.system_module_path(root)
+    content = files.read(path)
+    if content is None:
+        return path, "absent"
+    return path, "ours" if content == system_module_content(python_path()) else "other"
 
 
 def module_state() -> State:
-    """Say what lies at the module file's place."""
+    """Say what lies at the place of the person's own module file."""
     path = p11_kit.module_path()
     content = files.read(path)
     if content is None:
         return "absent"
     if not p11_kit.is_ours(path):
         return "other"
+    # A package's program needs none: this one is left from another installation.
+    if is_packaged():
+        return "outdated"
     return "ours" if content == module_content(enabled_families()) else "outdated"
 
 
 def enabled_families() -> frozenset[Family]:
-    """Return the families whose programs our module file names."""
+    """Return the families whose programs our module file names.
+
+    A package's file names them all; there it is those with our entry in a database.
+    """
+    if is_packaged():
+        return frozenset(each for each in FAMILIES if _is_entered(each))
     path = p11_kit.module_path()
     named = p11_kit.programs_of(path) if p11_kit.is_ours(path) else frozenset()
     return frozenset(each for each in FAMILIES if named & set(programs(each)))
+
+
+def _is_entered(family: Family) -> bool:
+    # Whether the library is where the entry says makes no difference here.
+    return any(
+        entry_state(each, None) in ("ours", "outdated") for each in databases(family)
+    )

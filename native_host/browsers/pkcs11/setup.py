@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 from native_host.browsers import files, record
 from native_host.browsers.errors import NONE_FOUND, InstallError, ToolMissingError
+from native_host.browsers.packaged import is_packaged
 from native_host.browsers.pkcs11 import nss, p11_kit, places
 from native_host.browsers.pkcs11.nss import NssModule
+from native_host.browsers.pkcs11.places import State
 from native_host.browsers.pkcs11.table import FAMILIES, programs, title
 from native_host.browsers.table import Family
 
@@ -92,12 +94,16 @@ def enable(families: Sequence[Family] | None = None, *, root: Path = _ROOT) -> P
     library = str(p11_kit.proxy_library(root))
     enabled = places.enabled_families() | set(chosen)
     work = _Work(library)
-    work.write("module", path, places.module_content(enabled))
+    work.module(enabled)
     work.hide(enabled, root)
     for family in chosen:
-        found = places.manifests(family)
-        for place in found or places.manifests(family, everywhere=True)[:1]:
-            work.write_manifest(place, family)
+        if is_packaged():
+            for place in places.manifests(family, everywhere=True):
+                work.remove_manifest(place, family)
+        else:
+            found = places.manifests(family)
+            for place in found or places.manifests(family, everywhere=True)[:1]:
+                work.write_manifest(place, family)
         if made := places.database_to_make(family):
             work.make_database(made, family)
         for database in places.databases(family):
@@ -120,14 +126,7 @@ def disable(families: Sequence[Family] | None = None, *, root: Path = _ROOT) -> 
         for place in places.manifests(family, everywhere=True):
             work.remove_manifest(place, family)
     work.hide(enabled, root)
-    path = p11_kit.module_path()
-    state = places.module_state()
-    if state == "other":
-        work.keep("module", path)
-    elif enabled:
-        work.write("module", path, places.module_content(enabled))
-    elif state != "absent":
-        work.remove("module", path)
+    work.module(enabled)
     work.steps.append(partial(record.remove_folders, "user"))
     return work.plan(chosen)
 
@@ -135,19 +134,22 @@ def disable(families: Sequence[Family] | None = None, *, root: Path = _ROOT) -> 
 def status(*, root: Path = _ROOT) -> dict[str, Any]:
     """Return what is there, for each family of browsers. Raises ``InstallError``."""
     library = _library(root)
+    module, state = places.module_in_use(root)
     return {
         "root": p11_kit.is_ignored(),
         "library": library,
         "module": {
-            "path": str(p11_kit.module_path()),
-            "state": places.module_state(),
+            "path": str(module),
+            "state": state,
         },
         "hidden": [path.stem for path in p11_kit.hidden_files()],
-        "browsers": [_status(family, library) for family in FAMILIES],
+        "browsers": [_status(family, library, state, root) for family in FAMILIES],
     }
 
 
-def _status(family: Family, library: str | None) -> dict[str, Any]:
+def _status(
+    family: Family, library: str | None, module: State, root: Path
+) -> dict[str, Any]:
     databases = [
         {
             "path": str(each),
@@ -160,14 +162,25 @@ def _status(family: Family, library: str | None) -> dict[str, Any]:
     return {
         "browser": family,
         "enabled": works
-        and places.module_state() == "ours"
-        and family in places.enabled_families(),
+        and module == "ours"
+        # A package's module file names the programs of all families.
+        and (is_packaged() or family in places.enabled_families()),
         "manifests": [
             {"path": str(place), "state": places.manifest_state(place, library)}
-            for place in places.manifests(family)
+            for place in _manifests(family, root)
         ],
         "databases": databases,
     }
+
+
+def _manifests(family: Family, root: Path) -> tuple[Path, ...]:
+    """Return where a family's manifests are, a package's among them."""
+    own = places.manifests(family)
+    if family != "firefox" or not is_packaged():
+        return own
+    # A person's own is needed no more, and is told of where it is there.
+    left = (each for each in own if files.read(each) is not None)
+    return (*left, places.system_manifest(root))
 
 
 class _Work:
@@ -208,6 +221,16 @@ class _Work:
 
     def keep(self, what: What, path: Path, family: Family | None = None) -> None:
         self._add(what, path, "kept", family)
+
+    def module(self, enabled: Collection[Family]) -> None:
+        path = p11_kit.module_path()
+        state = places.module_state()
+        if state == "other":
+            self.keep("module", path)
+        elif enabled and not is_packaged():
+            self.write("module", path, places.module_content(enabled))
+        elif state != "absent":
+            self.remove("module", path)
 
     def hide(self, enabled: Collection[Family], root: Path) -> None:
         """Hide the system's modules from those that have not had the proxy before."""
