@@ -144,7 +144,7 @@ export const TOKEN = Object.freeze({
   algorithm: "ES384",
   signature: "c2lnbmF0dXJl",
   format: "web-eid:1.0",
-  appVersion: "https://kortilla.example/releases/0.1.0",
+  appVersion: "urn:uuid:48e30dea-567c-4965-9e98-7118cfcaca7e#kortilla-0.1.0",
 });
 
 /** The algorithm of the signatures. */

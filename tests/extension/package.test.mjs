@@ -52,7 +52,7 @@ test("the manifest serves both browsers with one background", () => {
   assert.equal(type, "module");
   assert.equal(
     manifest.browser_specific_settings.gecko.id,
-    "kortilla@kortilla.example",
+    "{48e30dea-567c-4965-9e98-7118cfcaca7e}",
   );
 });
 
