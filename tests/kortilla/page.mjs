@@ -75,10 +75,19 @@ export let page;
 /** @type {typeof import("../../kortilla/client/kortilla.js")["kortilla"]} */
 export let kortilla;
 let copies = 0;
+/** How long ago the page began to load, in ms. */
+let age = 0;
+
+/** Have the page begin to load now. */
+export function makePageNew() {
+  age = 0;
+}
 
 beforeEach(async () => {
   mock.timers.reset();
   mock.restoreAll();
+  age = 60_000;
+  mock.method(performance, "now", () => age);
   page = new FakeWindow();
   Object.assign(globalThis, {
     window: page,
@@ -106,6 +115,7 @@ export async function wait(milliseconds) {
   await settle();
   for (let passed = 0; passed < milliseconds; passed += 100) {
     mock.timers.tick(100);
+    age += 100;
     await settle();
   }
 }
