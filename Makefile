@@ -22,7 +22,8 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
   --progress-bar off --retries 10
 
 .DEFAULT_GOAL := help
-.PHONY: help program deb setup demo test test-debian test-fast test-packaging check bench lock clean
+.PHONY: help program deb setup demo extension test test-debian test-fast test-packaging
+.PHONY: check bench lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
 .PHONY: packages-check packages-debian bytecode
 
@@ -64,6 +65,9 @@ check: packages-check $(VENV)/dev.stamp node_modules/stamp ## Check style, types
 	node_modules/.bin/tsc --project tsconfig.json
 	$(BIN)/python tools/lint_extension.py
 	$(BIN)/python -m pytest -q tests/repository
+
+extension: | packages-python ## Pack the extension for the browsers' stores, into build/extension.
+	@$(PYTHON) tools/pack_extension.py build/extension
 
 bench: $(VENV)/dev.stamp bytecode ## Measure the figures that Kortilla aims at.
 	@$(BIN)/python -m tools.bench

@@ -6,6 +6,16 @@
 "use strict";
 
 (() => {
+  // The browser runs this script in new documents, and the background in open ones
+  // (background/open_tabs.js). The background also reaches documents without an address,
+  // which get no answer.
+  if (!/^https?:$/.test(location.protocol)) return;
+  // A second run does nothing. The page can't reach this global object, and no name of an
+  // element or a frame is a symbol.
+  const IS_RUNNING = Symbol.for("kortilla");
+  if (Object.hasOwn(globalThis, IS_RUNNING)) return;
+  Object.defineProperty(globalThis, IS_RUNNING, { value: true });
+
   /** @type {typeof chrome} */
   const browser = Reflect.get(globalThis, "browser") ?? chrome;
 
@@ -25,7 +35,7 @@
     BUSY: "The same action, or too many requests of this document, are pending.",
     CONTEXT_INSECURE: "The document is not a secure context.",
     DOCUMENT_UNREADABLE: "A document could not be read, or has changed meanwhile.",
-    EXTENSION_UNAVAILABLE: "The extension was updated or removed; reload the page.",
+    EXTENSION_UNAVAILABLE: "The extension was updated or removed; try again.",
     INVALID_ARGUMENT: "The id is in use, or a field is unknown, too large or no Blob.",
     INVALID_MESSAGE: "The message is no object, too large, or without a usable id.",
     REQUEST_CANCELLED: "The page was left.",
@@ -64,6 +74,9 @@
   window.addEventListener("message", (event) => {
     // A page can forge the origin and source of a synthetic event, but not isTrusted.
     if (!event.isTrusted || event.source !== window) return;
+    // In Chromium a content script outlives its extension. After an update, that of the
+    // new version answers.
+    if (browser.runtime?.id === undefined) return;
     const action = event.data?.action;
     if (typeof action !== "string" || !/^(?:kortilla|web-eid):/.test(action)) return;
     if (REPLY.test(action)) return;
@@ -185,7 +198,7 @@
     try {
       port = browser.runtime.connect();
     } catch {
-      // In Chromium a content script outlives its extension.
+      // The extension has gone while the page was prerendered.
       fail("EXTENSION_UNAVAILABLE");
       return;
     }

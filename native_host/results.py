@@ -27,7 +27,8 @@ __all__ = [
 
 Reply = dict[str, Any]
 
-_APP_VERSION = f"https://kortilla.example/releases/{VERSION}"
+#: Web eID wants a URL. No page is named, since none exists that is Kortilla's for good.
+_APP_VERSION = f"urn:uuid:48e30dea-567c-4965-9e98-7118cfcaca7e#kortilla-{VERSION}"
 
 
 def token_fields(token: AuthenticationToken) -> Reply:

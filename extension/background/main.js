@@ -7,6 +7,7 @@ import { toCodedError } from "../shared/coded_error.js";
 import { checkHost, recheckHost } from "../shared/host_state.js";
 import { ExtensionPages, PORT_NAME } from "./extension_pages.js";
 import * as kortilla from "./kortilla.js";
+import { startInOpenTabs } from "./open_tabs.js";
 import { OperationQueue } from "./operation_queue.js";
 import { receiveRequest } from "./page_request.js";
 import { receiveTopFrame } from "./sender.js";
@@ -29,6 +30,9 @@ browser.runtime.onStartup.addListener(() => void checkHost());
 browser.windows.onFocusChanged.addListener((windowId) => {
   if (windowId !== browser.windows.WINDOW_ID_NONE) void recheckHost();
 });
+
+// At the top, not in a listener: an extension that is enabled again gets no event.
+void startInOpenTabs();
 
 /** @param {chrome.runtime.Port} port of a content script */
 async function serve(port) {

@@ -66,7 +66,7 @@ const TOKEN = Object.freeze({
     isString(value, 5, 5) && /^(?:[EPR]S)(?:256|384|512)$/.test(value),
   signature: isSignature,
   format: (value) => value === "web-eid:1.0",
-  appVersion: (value) => isString(value, 9, 255) && /^https:\/\/[!-~]+$/.test(value),
+  appVersion: (value) => isString(value, 9, 255) && /^urn:uuid:[!-~]+$/.test(value),
 });
 
 /** @type {Schema} */

@@ -23,7 +23,7 @@ const MESSAGES = Object.freeze({
   CONFIRMATION_NEEDED: "The last try needs the person's word in a window.",
   CONTEXT_INSECURE: "The document is not a secure context.",
   DOCUMENT_UNREADABLE: "A document could not be read, or has changed meanwhile.",
-  EXTENSION_UNAVAILABLE: "The extension was updated or removed; reload the page.",
+  EXTENSION_UNAVAILABLE: "The extension was updated or removed; try again.",
   FRAME_REFUSED: "Only a top frame and frames of its own origin may ask.",
   HOST_CRASHED: "The host program did not start, ended, or answered nonsense.",
   HOST_MISSING: "The host program is not installed for this browser.",

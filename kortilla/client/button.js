@@ -48,6 +48,8 @@ export class KortillaButton extends Base {
   #login = null;
   /** @type {Record<string, string>} */
   #labels = {};
+  /** Whether the error shown is that the extension is missing. */
+  #isMissingShown = false;
   /** The progress reported last. */
   #progress = "";
   /** Removes the listeners outside the element. @type {AbortController | null} */
@@ -62,6 +64,11 @@ export class KortillaButton extends Base {
       if (persisted && this.state === "done") this.#setState("idle");
     };
     window.addEventListener("pageshow", onShow, { signal });
+    // The person may have installed the extension meanwhile.
+    window.addEventListener("focus", () => this.#forgetMissing(), { signal });
+    document.addEventListener("visibilitychange", () => this.#forgetMissing(), {
+      signal,
+    });
     if (!this.hasAttribute("state")) this.#setState("idle");
     this.#updateLabels();
   }
@@ -137,6 +144,7 @@ export class KortillaButton extends Base {
       this.#login = null;
       if (!(error instanceof KortillaError)) throw error;
       this.#setState("error");
+      this.#isMissingShown = error.code === "EXTENSION_MISSING";
       this.#view?.showError(error);
       this.#dispatch("kortilla-error", error);
     }
@@ -153,8 +161,15 @@ export class KortillaButton extends Base {
     return /** @type {any} */ (value ? { [option]: value } : {});
   }
 
+  async #forgetMissing() {
+    if (!this.#isMissingShown || document.hidden) return;
+    const status = await kortilla.status().catch(() => null);
+    if (status?.extension && this.#isMissingShown) this.#setState("idle");
+  }
+
   /** @param {ButtonState} state */
   #setState(state) {
+    this.#isMissingShown = false;
     this.#progress = "";
     this.setAttribute("state", state);
     this.#view?.setState(state);

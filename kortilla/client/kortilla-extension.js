@@ -12,6 +12,8 @@ import { NO_ANSWER, exchange, ping } from "./messages.js";
 const CHALLENGE_MS = 300_000;
 /** The time for an answer that needs neither the person nor the card. */
 const EXTENSION_MS = 15_000;
+/** The age up to which a page may be older than the extension, as when the browser starts. */
+const NEW_PAGE_MS = 5000;
 
 /** The extension in this page. */
 export class KortillaExtension {
@@ -26,6 +28,20 @@ export class KortillaExtension {
     // A page that is not secure has no extension, and no crypto.randomUUID.
     if (!this.#isFound && window.isSecureContext) this.#isFound = await ping(signal);
     return this.#isFound;
+  }
+
+  /**
+   * Wait for it in a new page, since a browser may start it after its first pages.
+   *
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<boolean>} whether it is in this page; rejects with
+   *   REQUEST_CANCELLED
+   */
+  async discoverLate(signal) {
+    while (performance.now() < NEW_PAGE_MS) {
+      if (await this.discover(signal)) return true;
+    }
+    return false;
   }
 
   /**

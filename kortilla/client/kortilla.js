@@ -78,13 +78,26 @@ const webEidExtension = new WebEidExtension();
 let preparedAt = -Infinity;
 
 /**
- * @param {AbortSignal} [signal]
- * @returns {Promise<KortillaExtension | WebEidExtension>} Web eID's if ours does not answer
+ * Use Kortilla's extension, or Web eID's if ours does not answer. If neither does, wait
+ * for ours in a new page.
+ *
+ * @template T
+ * @param {AbortSignal | undefined} signal
+ * @param {(extension: KortillaExtension | WebEidExtension) => Promise<T>} use
+ * @returns {Promise<T>}
  */
-async function findExtension(signal) {
+async function withExtension(signal, use) {
   if (!window.isSecureContext) throw new CodedError("CONTEXT_INSECURE");
-  const isFound = await kortillaExtension.discover(signal);
-  return isFound ? kortillaExtension : webEidExtension;
+  if (await kortillaExtension.discover(signal)) return use(kortillaExtension);
+  try {
+    return await use(webEidExtension);
+  } catch (error) {
+    const isMissing = error instanceof CodedError && error.code === "EXTENSION_MISSING";
+    if (isMissing && (await kortillaExtension.discoverLate(signal))) {
+      return use(kortillaExtension);
+    }
+    throw error;
+  }
 }
 
 /**
@@ -92,9 +105,10 @@ async function findExtension(signal) {
  * @returns {Promise<AuthToken>}
  */
 async function authenticate({ nonce, ...options }) {
-  const extension = await findExtension(options.signal);
   const { unverifiedCertificate, algorithm, signature, format, appVersion } =
-    await extension.authenticate(nonce, options);
+    await withExtension(options.signal, (extension) =>
+      extension.authenticate(nonce, options),
+    );
   return { unverifiedCertificate, algorithm, signature, format, appVersion };
 }
 
@@ -135,9 +149,10 @@ async function sign({
   // Copied now: the page may change the lists while it waits.
   const blobs = documents ? toArray(documents).map(toNamedBlob) : null;
   const digests = hashes ? toArray(hashes) : null;
-  const extension = await findExtension(signal);
   const options = { lang, signal, onProgress };
-  const signed = await extension.sign(blobs, digests, choices, options);
+  const signed = await withExtension(signal, (extension) =>
+    extension.sign(blobs, digests, choices, options),
+  );
   return { certificate: signed.certificate, signatures: signed.signatures };
 }
 
@@ -157,9 +172,10 @@ function toArray(items) {
  * @returns {Promise<SigningCertificate>}
  */
 async function getSigningCertificate(options) {
-  const extension = await findExtension(options.signal);
-  const { certificate, supportedSignatureAlgorithms } =
-    await extension.getSigningCertificate(options);
+  const { certificate, supportedSignatureAlgorithms } = await withExtension(
+    options.signal,
+    (extension) => extension.getSigningCertificate(options),
+  );
   return { certificate, supportedSignatureAlgorithms };
 }
 
@@ -170,7 +186,11 @@ async function getSigningCertificate(options) {
 async function status({ signal, ...textOptions }) {
   /** @type {{extension: string | null, host: string | null, problem?: string}} */
   let found = { extension: null, host: null, problem: missingExtensionCode() };
-  if (await kortillaExtension.discover(signal)) {
+  const isFound =
+    (await kortillaExtension.discover(signal)) ||
+    (found.problem === "EXTENSION_MISSING" &&
+      (await kortillaExtension.discoverLate(signal)));
+  if (isFound) {
     const { extension, host, problem } = await kortillaExtension.status(signal);
     found = { extension, host, ...(problem && { problem }) };
   }

@@ -48,7 +48,7 @@ def make_token(
         "unverifiedCertificate": base64.b64encode(certificate).decode(),
         **sign_token(key, origin, nonce),
         "format": f"web-eid:{version}",
-        "appVersion": "https://kortilla.example/releases/"
+        "appVersion": "urn:uuid:48e30dea-567c-4965-9e98-7118cfcaca7e#kortilla-"
         + metadata.version("kortilla"),
     }
     if version == "1.1":

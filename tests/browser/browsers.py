@@ -72,6 +72,10 @@ class Browser(ABC):
     async def open_view(self, path: str) -> Tab:
         """Open one of the extension's own views in a tab."""
 
+    @abstractmethod
+    async def install(self, extension: Path) -> None:
+        """Install the extension in a folder, or update it, while pages are open."""
+
 
 class ChromiumTab(Tab):
     """A page of Playwright's."""
@@ -134,6 +138,12 @@ class ChromiumBrowser(Browser):
         tab = await self.new_tab()
         await tab.goto(f"chrome-extension://{host_names()[0].chromium[0]}/{path}")
         return tab
+
+    async def install(self, extension: Path) -> None:
+        browser = self._driver.context.browser
+        assert browser
+        session = await browser.new_browser_cdp_session()
+        await session.send("Extensions.loadUnpacked", {"path": str(extension)})
 
 
 # Resolves once the element is visible.
@@ -217,6 +227,9 @@ class FirefoxBrowser(Browser):
         await tab.goto(f"moz-extension://{self._extension}/{path}")
         return tab
 
+    async def install(self, extension: Path) -> None:
+        await self._driver.install(extension)
+
 
 @contextlib.asynccontextmanager
 async def open_browser(
@@ -224,12 +237,15 @@ async def open_browser(
     authority: Authority | None = None,
     *,
     extension: Path | None = None,
+    installed: bool = True,
 ) -> AsyncIterator[Browser]:
     """Start the browser of a house, which then trusts the authority's sites.
 
-    ``extension`` is the folder of another than ours.
+    ``extension`` is the folder of another than ours. It is not ``installed`` yet where
+    a test does that itself.
     A browser that is not installed is an error that names Debian's package.
     """
+    folder = (extension or extension_folder()) if installed else None
     if house.family == "chromium":
         if authority is not None:
             authority.trust_in(house.home / ".pki/nssdb")
@@ -237,8 +253,11 @@ async def open_browser(
         async with Chromium.launch(
             house.home,
             environment=house.environment,
-            extension=extension or extension_folder(),
-            arguments=[f"--host-resolver-rules={rules}"],
+            extension=folder,
+            arguments=[
+                f"--host-resolver-rules={rules}",
+                "--enable-unsafe-extension-debugging",
+            ],
             shown_to=SITES,
         ) as chromium:
             yield ChromiumBrowser(chromium, house)
@@ -250,7 +269,7 @@ async def open_browser(
     async with Marionette.launch(
         house.home,
         environment=house.environment,
-        extension=extension or extension_folder(),
+        extension=folder,
         preferences={
             "dom.security.https_first": False,
             "extensions.webextensions.uuids": json.dumps({gecko: address}),

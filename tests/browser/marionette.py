@@ -43,7 +43,7 @@ class Marionette:
         home: Path,
         *,
         environment: Mapping[str, str],
-        extension: Path,
+        extension: Path | None,
         preferences: Mapping[str, bool | int | str],
     ) -> AsyncIterator[Self]:
         """Start Firefox; when the context is left, it and all its processes end.
@@ -78,8 +78,13 @@ class Marionette:
             stack.callback(self._writer.close)
             await self._read()
             await self.command("WebDriver:NewSession")
-            await self.command("Addon:Install", path=str(extension), temporary=True)
+            if extension is not None:
+                await self.install(extension)
             yield self
+
+    async def install(self, extension: Path) -> None:
+        """Install the extension in a folder until Firefox ends."""
+        await self.command("Addon:Install", path=str(extension), temporary=True)
 
     async def command(self, name: str, **parameters: Any) -> Any:
         """Send a command and return its result. Raises ``BrowserError``."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A web site whose pages ask the extension, and write down all that they are told."""
 
+import asyncio
 import itertools
 import json
 import ssl
@@ -28,11 +29,12 @@ _PAGE = """<!doctype html>
 <button id="ask">Ask</button>
 <script>
 // What a test may name is a property of the window, not a constant.
-var received = [];
-const reports = [], untaken = [], waiting = [];
+var received = [], reports = [];
+const untaken = [], waiting = [];
 let next = null, askedAt = 0;
 addEventListener("message", ({ data, source, origin }) => {
   if (data?.grandchild) addFrame(data.grandchild, null);
+  if (data?.pleaseAsk) ask(data.pleaseAsk);
   if (data?.report) {
     reports.push(data.report);
     settle();
@@ -157,10 +159,14 @@ class Site:
         self._context = server_context
         self._numbers = itertools.count()
         self._ports: dict[str, int] = {}
+        #: A page at ``/slow`` sets the first, and comes when the second is set.
+        self.slow_asked, self.slow_released = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_get("/", _answer)
+        app.router.add_get("/slow", self._answer_slowly)
+        app.router.add_post("/challenge", _challenge)
         app.router.add_static("/client", _CLIENT)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
@@ -185,6 +191,15 @@ class Site:
     def origin(self, name: str, scheme: str = "https") -> str:
         """Return the origin of a name."""
         return f"{scheme}://{name}:{self._ports[scheme]}"
+
+    async def _answer_slowly(self, request: web.Request) -> web.Response:
+        self.slow_asked.set()
+        await self.slow_released.wait()
+        return await _answer(request)
+
+
+async def _challenge(_request: web.Request) -> web.Response:
+    return web.json_response({"nonce": NONCE})
 
 
 async def _answer(_request: web.Request) -> web.Response:

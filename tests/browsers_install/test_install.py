@@ -334,7 +334,7 @@ def assert_says_hello(program: Path, tmp_path: Path) -> None:
     (trap / "native_host").mkdir(parents=True)
     (trap / "native_host/__init__.py").write_text("raise SystemExit('trapped')")
     finished = subprocess.run(
-        [program, "/manifest.json", "kortilla@kortilla.example"],
+        [program, "/manifest.json", "{48e30dea-567c-4965-9e98-7118cfcaca7e}"],
         input=b"",
         capture_output=True,
         cwd=trap,

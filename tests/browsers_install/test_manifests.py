@@ -42,7 +42,7 @@ def test_each_name_is_one_that_browsers_take() -> None:
 def test_each_extension_in_the_table_is_known_to_the_host() -> None:
     assert known_extensions() == {
         *HOSTS[OWN_HOST].chromium,
-        "kortilla@kortilla.example",
+        "{48e30dea-567c-4965-9e98-7118cfcaca7e}",
         "ncibgoaomkmdpilpocfeponihegamlic",
         "gnmckgbandlkacikdndelhfghdejfido",
         "{e68418bc-f2b0-4459-a9ea-3e72b6751b07}",
@@ -68,17 +68,17 @@ def test_a_firefox_manifest_admits_ids() -> None:
         "description": HOSTS[OWN_HOST].description,
         "path": "/opt/kortilla/kortilla-host",
         "type": "stdio",
-        "allowed_extensions": ["kortilla@kortilla.example"],
+        "allowed_extensions": ["{48e30dea-567c-4965-9e98-7118cfcaca7e}"],
     }
 
 
 def test_more_extensions_go_to_the_family_that_they_belong_to() -> None:
-    more = ["p" * 32, "mine@example.org", "kortilla@kortilla.example"]
+    more = ["p" * 32, "mine@example.org", "{48e30dea-567c-4965-9e98-7118cfcaca7e}"]
     chromium = json.loads(manifest(HOSTS[OWN_HOST], "chromium", LAUNCHER, more))
     firefox = json.loads(manifest(HOSTS[OWN_HOST], "firefox", LAUNCHER, more))
     assert chromium["allowed_origins"][1:] == [f"chrome-extension://{'p' * 32}/"]
     assert firefox["allowed_extensions"] == [
-        "kortilla@kortilla.example",
+        "{48e30dea-567c-4965-9e98-7118cfcaca7e}",
         "mine@example.org",
     ]
 

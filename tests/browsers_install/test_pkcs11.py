@@ -77,7 +77,7 @@ def test_each_profile_of_firefox_is_told_and_the_extension_may_do_it_too(
         "description": "Kortilla",
         "path": f"{system}{LIBRARY}",
         "type": "pkcs11",
-        "allowed_extensions": ["kortilla@kortilla.example"],
+        "allowed_extensions": ["{48e30dea-567c-4965-9e98-7118cfcaca7e}"],
     }
 
 

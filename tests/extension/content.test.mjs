@@ -103,6 +103,7 @@ class Frame {
   /** @type {((message: unknown) => void)[]} */
   #questions = [];
   window;
+  #context;
   /** The window as scripts in it see it. */
   #self;
 
@@ -113,6 +114,7 @@ class Frame {
    * @param {boolean} [as.isActive]
    * @param {boolean} [as.isSecureContext]
    * @param {boolean} [as.isOrphaned] whether the extension has gone
+   * @param {string} [as.protocol]
    */
   constructor(as = {}) {
     const { origin = ORIGIN, isActive = true, isSecureContext = true } = as;
@@ -122,18 +124,22 @@ class Frame {
       isSecureContext,
       navigator: { userActivation: { isActive, hasBeenActive: true } },
       document: {},
+      location: { protocol: as.protocol ?? "https:" },
       Blob: FakeBlob,
       FileReader: FakeFileReader,
       /** @param {string} type @param {(event: object) => void} listener */
-      addEventListener: (type, listener) => this.#listeners.set(type, listener),
+      addEventListener: (type, listener) => {
+        assert.ok(!this.#listeners.has(type), "a second listener");
+        this.#listeners.set(type, listener);
+      },
       /** @param {object} message @param {string} target */
       postMessage: (message, target) => {
         this.replies.push({ ...JSON.parse(JSON.stringify(message)), target });
       },
       browser: {
         runtime: {
+          id: as.isOrphaned ? undefined : "eeofbendeddpgakkpoeccckfnfplkhcb",
           connect: () => {
-            if (as.isOrphaned) throw new Error("Extension context invalidated.");
             const port = new FakePort();
             this.ports.push(port);
             return port;
@@ -155,6 +161,13 @@ class Frame {
     const context = vm.createContext(window);
     this.#self = vm.runInContext("window", context);
     vm.runInContext(SOURCE, context);
+    this.#context = context;
+  }
+
+  /** The content script is injected once more. */
+  inject() {
+    vm.runInContext(SOURCE, this.#context);
+    return this;
   }
 
   /**
@@ -341,10 +354,25 @@ test("requests of a document from the back/forward cache fail when it is shown",
   assert.equal(frame.ports.length, 3);
 });
 
-test("an extension that was removed, before or meanwhile, is an error", () => {
+test("the script of an extension that has gone leaves the answer to the new one", () => {
   const orphan = new Frame({ isOrphaned: true }).hear(status).hear(webEidStatus);
-  assert.equal(orphan.replies[1].error.code, "EXTENSION_UNAVAILABLE");
-  assert.equal(orphan.replies[3].error.code, "ERR_WEBEID_EXTENSION_UNAVAILABLE");
+  assert.deepEqual(orphan.replies, []);
+});
+
+test("a second injection changes nothing", () => {
+  const frame = new Frame().inject().hear(status);
+  assert.equal(frame.ports.length, 1);
+  assert.deepEqual(frame.actions, ["kortilla:status-ack"]);
+});
+
+test("a document without an address of its own gets no answer", () => {
+  for (const protocol of ["about:", "blob:", "data:"]) {
+    const frame = new Frame({ protocol }).hear(status);
+    assert.deepEqual([frame.replies, frame.ports], [[], []]);
+  }
+});
+
+test("an extension that is removed meanwhile is an error", () => {
   const frame = new Frame().hear(status);
   frame.ports[0]?.leave();
   assert.equal(frame.replies[1].error.code, "EXTENSION_UNAVAILABLE");

@@ -4,6 +4,8 @@
  * import it before any module of the extension.
  */
 
+import assert from "node:assert/strict";
+
 // Node 20 has no Promise.withResolvers. Each browser that the manifest demands has it.
 Promise.withResolvers ??= /** @type {any} */ (
   () => {
@@ -144,7 +146,7 @@ export const TOKEN = Object.freeze({
   algorithm: "ES384",
   signature: "c2lnbmF0dXJl",
   format: "web-eid:1.0",
-  appVersion: "https://kortilla.example/releases/0.1.0",
+  appVersion: "urn:uuid:48e30dea-567c-4965-9e98-7118cfcaca7e#kortilla-0.1.0",
 });
 
 /** The algorithm of the signatures. */
@@ -254,6 +256,10 @@ export const fake = {
    * @type {Map<number, object>}
    */
   topFrames: new Map(),
+  /** The open tabs. @type {{id: number, status: string}[]} */
+  tabs: [],
+  /** The injections of scripts. @type {{target: {tabId: number}}[]} */
+  injections: [],
   local: new FakeStorage(),
   session: new FakeStorage(),
   onConnect: /** @type {FakeEvent<[FakePort]>} */ (new FakeEvent()),
@@ -273,6 +279,9 @@ export const fake = {
   },
 };
 
+/** A tab whose page the extension has no permission for. */
+export const FORBIDDEN_TAB = 9;
+
 /** The base URL of the extension pages. */
 export const HOME = "chrome-extension://eeofbendeddpgakkpoeccckfnfplkhcb/";
 
@@ -291,7 +300,10 @@ Reflect.set(globalThis, "browser", {
     id: ID,
     /** @param {string} path */
     getURL: (path) => `${HOME}${path}`,
-    getManifest: () => ({ version: "0.1.0" }),
+    getManifest: () => ({
+      version: "0.1.0",
+      content_scripts: [{ js: ["content.js"] }],
+    }),
     onConnect: fake.onConnect,
     onMessage: fake.onMessage,
     onInstalled: fake.onInstalled,
@@ -306,7 +318,19 @@ Reflect.set(globalThis, "browser", {
     },
   },
   storage: { local: fake.local, session: fake.session },
+  scripting: {
+    /** @param {{target: {tabId: number}}} injection */
+    async executeScript(injection) {
+      fake.injections.push(injection);
+      if (injection.target.tabId === FORBIDDEN_TAB) throw new Error("Cannot access.");
+    },
+  },
   tabs: {
+    /** @param {object} filter */
+    async query(filter) {
+      assert.deepEqual(filter, { discarded: false });
+      return fake.tabs;
+    },
     /**
      * @param {number} tab
      * @param {object} message

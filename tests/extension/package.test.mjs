@@ -31,9 +31,15 @@ const files = (await readdir(ROOT, { recursive: true })).filter((name) =>
 
 test("the manifest has no permission that is not needed", () => {
   // Chromium has no `pkcs11`, and ignores it with a warning for developers.
-  assert.deepEqual(manifest.permissions, ["nativeMessaging", "pkcs11", "storage"]);
+  assert.deepEqual(manifest.permissions, [
+    "nativeMessaging",
+    "pkcs11",
+    "scripting",
+    "storage",
+  ]);
+  // `scripting` needs these for pages that were open before the extension.
+  assert.deepEqual(manifest.host_permissions, manifest.content_scripts[0].matches);
   for (const key of [
-    "host_permissions",
     "optional_permissions",
     "web_accessible_resources",
     "externally_connectable",
@@ -52,7 +58,7 @@ test("the manifest serves both browsers with one background", () => {
   assert.equal(type, "module");
   assert.equal(
     manifest.browser_specific_settings.gecko.id,
-    "kortilla@kortilla.example",
+    "{48e30dea-567c-4965-9e98-7118cfcaca7e}",
   );
 });
 

@@ -16,7 +16,10 @@ from tests.support import warm
 
 ORIGIN = "https://service.example"
 NONCE = "A" * 43 + "="
-OWN_CALLER = ("/somewhere/fi.kortilla.host.json", "kortilla@kortilla.example")
+OWN_CALLER = (
+    "/somewhere/fi.kortilla.host.json",
+    "{48e30dea-567c-4965-9e98-7118cfcaca7e}",
+)
 WEB_EID_CALLER = ("chrome-extension://ncibgoaomkmdpilpocfeponihegamlic/",)
 
 #: Seconds after which a silent host is a failed test.

@@ -28,7 +28,7 @@ from native_host.config import Config
 run_with_prompt(Config(), lambda _open: asyncio.sleep(600))
 """
 PROGRAMS: dict[str, Sequence[str]] = {
-    "host": ("-m", "native_host", "kortilla@kortilla.example"),
+    "host": ("-m", "native_host", "{48e30dea-567c-4965-9e98-7118cfcaca7e}"),
     "window": OFFSCREEN[2:],
     "token": ("-m", "native_host.cli", "pkcs11"),
     "token on a socket": ("-m", "native_host.cli", "pkcs11", "--listen"),

@@ -10,6 +10,7 @@ import {
   asked,
   withCode,
   kortilla,
+  makePageNew,
   page,
   playKortilla,
   reply,
@@ -131,6 +132,34 @@ test("an extension that falls silent is EXTENSION_UNAVAILABLE", async () => {
     withCode("EXTENSION_UNAVAILABLE"),
   );
   await wait(1000);
+  await rejected;
+});
+
+test("an extension that starts after a new page is found", async () => {
+  makePageNew();
+  const status = kortilla.status();
+  const token = kortilla.authenticate({ nonce: NONCE });
+  await wait(3000);
+  playKortilla((message) =>
+    reply(
+      message,
+      "success",
+      message.action === "kortilla:status" ? { extension: "0.1.0", host: "0.1.0" } : TOKEN,
+    ),
+  );
+  await wait(1000);
+  assert.deepEqual(await token, TOKEN);
+  assert.deepEqual(await status, { extension: "0.1.0", host: "0.1.0" });
+  assert.equal(asked("kortilla:authenticate").length, 1);
+});
+
+test("a new page without an extension is not kept waiting", async () => {
+  makePageNew();
+  const rejected = assert.rejects(
+    kortilla.authenticate({ nonce: NONCE }),
+    withCode("EXTENSION_MISSING"),
+  );
+  await wait(6000);
   await rejected;
 });
 

@@ -11,7 +11,7 @@ export const TOKEN = {
   algorithm: "ES384",
   signature: "AAAA",
   format: "web-eid:1.0",
-  appVersion: "https://kortilla.example/releases/0.1.0",
+  appVersion: "urn:uuid:48e30dea-567c-4965-9e98-7118cfcaca7e#kortilla-0.1.0",
 };
 
 export const ALGORITHM = {
@@ -75,10 +75,19 @@ export let page;
 /** @type {typeof import("../../kortilla/client/kortilla.js")["kortilla"]} */
 export let kortilla;
 let copies = 0;
+/** How long ago the page began to load, in ms. */
+let age = 0;
+
+/** Have the page begin to load now. */
+export function makePageNew() {
+  age = 0;
+}
 
 beforeEach(async () => {
   mock.timers.reset();
   mock.restoreAll();
+  age = 60_000;
+  mock.method(performance, "now", () => age);
   page = new FakeWindow();
   Object.assign(globalThis, {
     window: page,
@@ -106,6 +115,7 @@ export async function wait(milliseconds) {
   await settle();
   for (let passed = 0; passed < milliseconds; passed += 100) {
     mock.timers.tick(100);
+    age += 100;
     await settle();
   }
 }

@@ -105,7 +105,7 @@ class Leaf:
                 self.sign(algorithm, origin=origin, nonce=nonce)
             ).decode(),
             "format": "web-eid:1.0",
-            "appVersion": "https://kortilla.example/releases/0.1.0",
+            "appVersion": "urn:uuid:48e30dea-567c-4965-9e98-7118cfcaca7e#specimen",
         }
 
 

@@ -61,7 +61,7 @@ def make_token(card: MockCard, profile: str) -> dict[str, Any]:
         "algorithm": algorithm,
         "signature": base64.b64encode(signature).decode(),
         "format": "web-eid:1.0",
-        "appVersion": "https://kortilla.example/releases/0.1.0",
+        "appVersion": "urn:uuid:48e30dea-567c-4965-9e98-7118cfcaca7e#kortilla-0.1.0",
     }
 
 

@@ -24,7 +24,7 @@ SOUND = {
     "algorithm": "ES384",
     "signature": "AAAA",
     "format": "web-eid:1.0",
-    "appVersion": "https://kortilla.example/releases/0.1.0",
+    "appVersion": "urn:uuid:48e30dea-567c-4965-9e98-7118cfcaca7e#kortilla-0.1.0",
 }
 
 any_json = st.recursive(

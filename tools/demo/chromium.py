@@ -85,6 +85,8 @@ class Chromium:
                     handle_sigint=False,
                     env={**environment, "HOME": str(home)},
                     args=[*_QUIET, *loading, *arguments],
+                    # A test may install the extension later.
+                    ignore_default_args=["--disable-extensions"],
                 )
             try:
                 yield cls(context, context.pages[0])

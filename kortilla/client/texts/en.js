@@ -2,9 +2,9 @@
 /** The error texts for the person, by code. @type {Record<string, string>} */
 export default {
   EXTENSION_MISSING:
-    "The browser does not have Kortilla's browser extension. Install the Kortilla program and its browser extension, reload this page and try again.",
+    "The browser does not have Kortilla's browser extension. Install the Kortilla program and its browser extension, and try again.",
   EXTENSION_UNAVAILABLE:
-    "The browser extension was updated or removed. Reload this page and try again.",
+    "The browser extension was updated or removed. Try again.",
   BROWSER_UNSUPPORTED:
     "Kortilla does not work in this browser. Open the service on a computer, in Firefox or in Chromium or a browser made from it, and try again.",
   HOST_MISSING:

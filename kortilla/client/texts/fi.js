@@ -2,9 +2,9 @@
 /** The error texts for the person, by code. @type {Record<string, string>} */
 export default {
   EXTENSION_MISSING:
-    "Selaimessa ei ole Kortillan selainlaajennusta. Asenna Kortilla-ohjelma ja sen selainlaajennus, lataa tämä sivu uudelleen ja yritä vielä kerran.",
+    "Selaimessa ei ole Kortillan selainlaajennusta. Asenna Kortilla-ohjelma ja sen selainlaajennus ja yritä vielä kerran.",
   EXTENSION_UNAVAILABLE:
-    "Selainlaajennus on päivitetty tai poistettu. Lataa sivu uudelleen ja yritä vielä kerran.",
+    "Selainlaajennus on päivitetty tai poistettu. Yritä vielä kerran.",
   BROWSER_UNSUPPORTED:
     "Kortilla ei toimi tässä selaimessa. Avaa palvelu tietokoneella Firefoxissa tai Chromiumissa tai siihen perustuvassa selaimessa ja yritä uudelleen.",
   HOST_MISSING:

@@ -2,9 +2,9 @@
 /** The error texts for the person, by code. @type {Record<string, string>} */
 export default {
   EXTENSION_MISSING:
-    "I webbläsaren finns inte Kortillas webbläsartillägg. Installera programmet Kortilla och dess webbläsartillägg, ladda om den här sidan och försök igen.",
+    "I webbläsaren finns inte Kortillas webbläsartillägg. Installera programmet Kortilla och dess webbläsartillägg och försök igen.",
   EXTENSION_UNAVAILABLE:
-    "Webbläsartillägget har uppdaterats eller tagits bort. Ladda om sidan och försök igen.",
+    "Webbläsartillägget har uppdaterats eller tagits bort. Försök igen.",
   BROWSER_UNSUPPORTED:
     "Kortilla fungerar inte i den här webbläsaren. Öppna tjänsten på en dator i Firefox, i Chromium eller i en webbläsare som bygger på Chromium, och försök igen.",
   HOST_MISSING:

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Pages that were open before the extension have it, without a reload."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from native_host.browsers.table import Family
+from tests.browser.browser_home import PATIENCE, House
+from tests.browser.browsers import Browser, open_browser
+from tests.browser.site import Page, Site, authenticate
+from tests.browser.tls import Authority
+from tests.browser.window import Door
+from tools.demo.demo_home import extension_folder
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+#: Asks what it is sent, and reports each message in its window.
+_BLANK = """<script>
+onmessage = ({ data }) => {
+  if (data.pleaseAsk) postMessage(data.pleaseAsk, "*");
+  else parent.postMessage({ report: { action: `blank ${data.action}` } }, "*");
+};
+</script>"""
+
+
+@pytest.fixture
+def house(tmp_path: Path, family: Family, pristine: Path) -> House:
+    """Make a HOME with the host."""
+    return House(tmp_path, family, pristine)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def bare_browser(house: House, authority: Authority) -> AsyncIterator[Browser]:
+    """Start a browser without the extension."""
+    async with open_browser(house, authority, installed=False) as browser:
+        yield browser
+
+
+async def test_a_page_that_was_open_before_the_extension_has_it(
+    bare_browser: Browser, site: Site
+) -> None:
+    page = await Page.open(await bare_browser.new_tab(), site.fresh())
+    status = await page.tab.evaluate("clientStatus()")
+    assert status["problem"] == "EXTENSION_MISSING"
+    # What the script looks for is not in the page's world.
+    await page.tab.evaluate("window[Symbol.for('kortilla')] = true")
+    await bare_browser.install(extension_folder())
+    await _answers_once(page)
+
+
+async def test_a_page_that_was_requested_before_the_extension_has_it(
+    bare_browser: Browser, site: Site
+) -> None:
+    site.slow_asked.clear()
+    site.slow_released.clear()
+    page = await Page.open(await bare_browser.new_tab(), site.fresh())
+    await page.tab.evaluate("window.isOld = true")
+    await page.tab.evaluate("setTimeout(() => location.assign('/slow')) && null")
+    async with asyncio.timeout(PATIENCE):
+        await site.slow_asked.wait()
+    await bare_browser.install(extension_folder())
+    site.slow_released.set()
+    async with asyncio.timeout(PATIENCE):
+        while await page.tab.evaluate("window.isOld ?? null"):
+            pass
+    await _answers_once(page)
+
+
+async def test_the_button_forgets_that_the_extension_was_missing(
+    bare_browser: Browser, site: Site
+) -> None:
+    page = await Page.open(await bare_browser.new_tab(), site.fresh())
+    await page.tab.evaluate(
+        "import('/client/button.js').then(() => "
+        "document.body.append(document.createElement('kortilla-button')))"
+    )
+    await page.tab.evaluate("document.querySelector('kortilla-button').click() ?? null")
+    await page.tab.wait_for("kortilla-button[state=error]")
+    await bare_browser.install(extension_folder())
+    await _answers_once(page)
+    await page.tab.evaluate("dispatchEvent(new Event('focus'))")
+    await page.tab.wait_for("kortilla-button[state=idle]")
+
+
+async def test_frames_that_were_open_before_may_ask_as_others(
+    bare_browser: Browser, site: Site
+) -> None:
+    page = await Page.open(await bare_browser.new_tab(), site.fresh())
+    await page.add_frame(page.origin, None)
+    await page.add_frame(site.fresh("other.example"), None)
+    await page.add_frame(page.origin, None, sandbox="allow-scripts")
+    await page.tab.evaluate(f"addDocument({json.dumps(_BLANK)})")
+    await bare_browser.install(extension_folder())
+    await _answers_once(page)
+    for frame in range(4):
+        asking = json.dumps({"pleaseAsk": _status(str(frame))})
+        await page.tab.evaluate(f"void frames[{frame}].postMessage({asking}, '*')")
+    assert (await page.reported("kortilla:status-success"))["id"] == "0"
+    for _ in ("foreign", "sandboxed"):
+        answer = await page.reported("kortilla:status-failure")
+        assert answer["error"]["code"] == "FRAME_REFUSED"
+    await page.reported("blank kortilla:status")
+    await _answers_once(page)
+    actions = [each["action"] for each in await page.tab.evaluate("reports")]
+    assert [action for action in actions if action.startswith("blank")] == []
+
+
+async def test_a_page_goes_on_after_an_update(
+    house: House, bare_browser: Browser, site: Site
+) -> None:
+    """In Firefox, which ends the old script, a pending request gets no answer."""
+    async with Door() as door:
+        house.serve(prompt_command=door.command)
+        await bare_browser.install(extension_folder())
+        page = await Page.open(await bare_browser.new_tab(), site.fresh())
+        await _answers_once(page)
+        await page.ask(authenticate())
+        await door.opened()
+        await bare_browser.install(extension_folder())
+        await _answers_once(page)
+        if house.family == "chromium":
+            failure = await page.failure("kortilla:authenticate", "1")
+            assert failure["code"] == "EXTENSION_UNAVAILABLE"
+        # The host of the old extension has ended, and its window with it.
+        await house.empty()
+        await page.ask(authenticate("2"))
+        window = await door.opened()
+        window.say("cancel")
+        failure = await page.failure("kortilla:authenticate", "2")
+        assert failure["code"] == "USER_CANCELLED"
+    await house.empty()
+
+
+def _status(id: str) -> dict[str, object]:
+    return {"action": "kortilla:status", "id": id}
+
+
+async def _answers_once(page: Page) -> None:
+    """Wait until the extension answers, and see that it does so once."""
+    # The client rejects while the extension is being updated.
+    asking = "clientStatus().catch(() => ({ extension: null }))"
+    async with asyncio.timeout(PATIENCE):
+        while (await page.tab.evaluate(asking))["extension"] is None:
+            pass
+    first, last = str(uuid.uuid4()), str(uuid.uuid4())
+    for id in (first, last):
+        await page.send(_status(id))
+        await page.heard("kortilla:status-success", id)
+    answers = [each["action"] for each in await page.received() if each["id"] == first]
+    assert answers == ["kortilla:status-ack", "kortilla:status-success"]
