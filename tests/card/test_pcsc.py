@@ -389,6 +389,7 @@ def test_a_program_finds_the_card_beside_a_service_of_its_own(tmp_path: Path) ->
     assert result.stdout.strip() == MockCardState.open(tmp_path).profile.atr.hex()
 
 
+@pytest.mark.pcscd
 def test_a_service_ends_with_the_process_that_started_it() -> None:
     code = (
         "import pathlib, sys; from tests.support import pcsc\n"
