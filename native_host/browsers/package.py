@@ -3,7 +3,7 @@
 
 A package has a private tree, ``PREFIX/lib/kortilla``, which is a virtual environment. A
 marker in it tells the program that it is a package's. Browsers and p11-kit look for
-their files in places of their own, whatever the prefix is.
+their files in places of their own. The prefix does not change those.
 """
 
 from collections.abc import Iterator

@@ -30,7 +30,7 @@ __all__ = ["check_host"]
 _LONGEST_HELLO = 4096  # bytes
 _HELLO_WITHIN = 10.0  # seconds
 _INSTALL = kortilla("install")
-#: Stands in each launcher of ours, also in one of another installation.
+#: Each launcher of ours contains it, also one of another installation.
 _OURS = b"native_host"
 _LISTS = {"chromium": "allowed_origins", "firefox": "allowed_extensions"}
 
