@@ -38,11 +38,13 @@ demo: packages-demo $(VENV)/demo.stamp bytecode ## Log in with a mock card: [HEA
 	@$(BIN)/kortilla demo --output build/demo \
 	  $(if $(BROWSER),--browser '$(BROWSER)') $(if $(filter-out 0,$(HEADLESS)),--headless)
 
-# Those in JavaScript run beside the others, and are shown when these have ended.
-RUN_TESTS = @mkdir -p build; said=build/node-tests.log; \
-  node --test --test-reporter=spec $(2) >$$said 2>&1 & node=$$!; \
+# Those in JavaScript run beside the others. Of these only failures are shown, so that
+# the output ends with what failed.
+RUN_TESTS = @mkdir -p build; node_log=build/node-tests.log; \
+  node --test --test-reporter=spec $(2) >$$node_log 2>&1 & node=$$!; \
   status=0; $(BIN)/python -m pytest $(1) || status=1; \
-  wait $$node || status=1; cat $$said; exit $$status
+  if wait $$node; then grep '^ℹ \(tests\|pass\|skipped\)' $$node_log; \
+  else status=1; grep -v '^ *✔' $$node_log; fi; exit $$status
 NODE_TESTS := $(shell find tests -name '*.test.mjs')
 
 test: $(VENV)/dev.stamp node_modules/stamp bytecode ## Run the tests.
