@@ -68,12 +68,12 @@ class Card:
 
     @property
     def tries(self) -> int:
-        """How many attempts are left for PIN1."""
+        """How many tries are left for PIN1."""
         return self.state.read().pin1.tries
 
     @property
     def signature_tries(self) -> int:
-        """How many attempts are left for PIN2."""
+        """How many tries are left for PIN2."""
         return self.state.read().pin2.tries
 
     @property

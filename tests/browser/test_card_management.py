@@ -39,7 +39,7 @@ HEADINGS = (
     "[...document.querySelectorAll('#card .report h2')].map((h) => h.textContent)"
 )
 BUTTONS = "[...document.querySelectorAll('#card button')].map((b) => b.textContent)"
-#: The alternative texts of the images that show how many attempts are left.
+#: The alternative texts of the images that show how many tries are left.
 TRIES = (
     "[...document.querySelectorAll('#card [role=img]')]"
     ".map((image) => image.getAttribute('aria-label'))"

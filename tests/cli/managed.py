@@ -23,13 +23,13 @@ Tries = tuple[int, int, int]
 
 
 def tries(card: MockCardState) -> Tries:
-    """Return how many attempts are left for PIN1, PIN2 and the PUK."""
+    """Return how many tries are left for PIN1, PIN2 and the PUK."""
     data = card.read()
     return data.pin1.tries, data.pin2.tries, data.puk.tries
 
 
 def work(card: MockCardState, pin1: str, pin2: str, left: Tries = (5, 5, 5)) -> None:
-    """Log in and sign with these PINs, and check that no attempt is lost."""
+    """Log in and sign with these PINs, and check that no try is lost."""
     assert tries(card) == left
     assert asyncio.run(_log_in(card, pin1)) == card.read().satu
     asyncio.run(_sign_contract(card, pin2))

@@ -87,7 +87,7 @@ def test_a_wrong_code_costs_one_try_and_the_right_one_gives_it_back(
         answer(terminal, "Activation code from the letter", "9" * len(code))
         choose(terminal, "2468", "135790")
         terminal.wait_for("The activation code was wrong. No PIN was changed.")
-        # An attempt of PIN1 in the new scheme, of the PUK in the old one. PIN2 keeps
+        # A try of PIN1 in the new scheme, of the PUK in the old one. PIN2 keeps
         # all.
         at_stake = 0 if profile == "v5-2026" else 2
         left = [*before]
@@ -247,7 +247,7 @@ def test_a_puk_is_run_down_to_the_last_try_and_stopped(
             answer(terminal, "New basic PIN (PIN1)", "8642")
             terminal.wait_for("The PUK code was wrong.")
             assert tries(card) == (0, 5, 4 - number)
-        # The last attempt needs an explicit confirmation.
+        # The last try needs an explicit confirmation.
         terminal.wait_for("This is the last try.")
         terminal.wait_for("any other answer cancels: ")
         terminal.type("no\r")

@@ -90,7 +90,7 @@ def test_a_wrong_code_costs_one_try_and_the_right_one_gives_it_back(
         assert not window.see().warns
         window.send("9" * len(code), PIN1, PIN1, PIN2, PIN2)
         window.wait_for(lambda seen: seen.warns and seen.ready)
-        # An attempt of PIN1 in the new scheme, of the PUK in the old one. PIN2 keeps
+        # A try of PIN1 in the new scheme, of the PUK in the old one. PIN2 keeps
         # all.
         left = [*before]
         left[0 if profile == "v5-2026" else 2] -= 1

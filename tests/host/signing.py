@@ -108,7 +108,7 @@ def left_behind(environment: Mapping[str, str]) -> list[Path]:
 
 
 def pin2_tries(home: Path) -> int:
-    """Return how many attempts are left for PIN2 of a HOME's mock card."""
+    """Return how many tries are left for PIN2 of a HOME's mock card."""
     return MockCardState.open(home / MOCK_FOLDER).read().pin2.tries
 
 

@@ -49,7 +49,7 @@ def a_conversation(**changes: Any) -> Conversation:
 
 
 def a_question(**changes: Any) -> PinQuestion:
-    """Return a question for PIN1 with all five attempts left."""
+    """Return a question for PIN1 with all five tries left."""
     values: dict[str, Any] = {
         "role": "PIN1",
         "name": "SPECIMEN-POHJALAINEN Aino",

@@ -27,8 +27,7 @@ from tests.pin_prompt.conftest import (
 )
 from tests.pin_prompt.test_accessibility import DESCRIPTION, NAME, interface
 
-# -- The last attempt
-# -------------------------------------------------------------------
+# -- The last try ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -64,8 +63,7 @@ def test_before_the_last_try_there_is_nothing_to_confirm(
     assert "locked until you order a PUK code" in stage.words
 
 
-# -- Content and announcements
-# ----------------------------------------------------------
+# -- Content and announcements --------------------------------------------------------
 
 
 def test_it_says_that_no_page_asked(stage: Stage) -> None:
@@ -177,7 +175,7 @@ def test_a_test_card_in_a_reader_of_the_system_is_marked(stage: Stage) -> None:
     assert "TEST CARD" in stage.words
 
 
-# -- On the reader ---------------------------------------------------------------------
+# -- On the reader --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -229,7 +227,7 @@ def test_the_last_try_on_a_pin_pad_is_confirmed_first(stage: Stage) -> None:
     assert stage.answers == [{"type": "agreed", "number": 4}]
 
 
-# -- Before a login or a signature ---------------------------------------------------
+# -- Before a login or a signature ----------------------------------------------------
 
 
 @pytest.mark.parametrize("partly", [False, True])
@@ -280,8 +278,7 @@ def test_what_ends_the_login_is_said_in_its_own_words(stage: Stage) -> None:
     assert stage.window.windowTitle() == "Kortilla: identify yourself"
 
 
-# -- Appearance
-# -------------------------------------------------------------------------
+# -- Appearance -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("operation", ["activate", "change-pin", "unblock"])
