@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pages that were open before the extension have it, without a reload."""
+"""Pages that were open before the extension was installed need no reload."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-#: Asks what it is sent, and reports each message in its window.
+#: Posts the requests that it receives, and records each message of its window.
 _BLANK = """<script>
 onmessage = ({ data }) => {
   if (data.pleaseAsk) postMessage(data.pleaseAsk, "*");
@@ -32,13 +32,13 @@ onmessage = ({ data }) => {
 
 @pytest.fixture
 def house(tmp_path: Path, family: Family, pristine: Path) -> House:
-    """Make a HOME with the host."""
+    """A HOME with the host."""
     return House(tmp_path, family, pristine)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def bare_browser(house: House, authority: Authority) -> AsyncIterator[Browser]:
-    """Start a browser without the extension."""
+    """A browser without the extension."""
     async with open_browser(house, authority, installed=False) as browser:
         yield browser
 
@@ -49,7 +49,7 @@ async def test_a_page_that_was_open_before_the_extension_has_it(
     page = await Page.open(await bare_browser.new_tab(), site.fresh())
     status = await page.tab.evaluate("clientStatus()")
     assert status["problem"] == "EXTENSION_MISSING"
-    # What the script looks for is not in the page's world.
+    # The page's world does not have the content script's marker.
     await page.tab.evaluate("window[Symbol.for('kortilla')] = true")
     await bare_browser.install(extension_folder())
     await _answers_once(page)
@@ -115,7 +115,7 @@ async def test_frames_that_were_open_before_may_ask_as_others(
 async def test_a_page_goes_on_after_an_update(
     house: House, bare_browser: Browser, site: Site
 ) -> None:
-    """A developer updates it at once: a request gets no answer in Firefox."""
+    """A reinstallation ends the old script: Firefox answers no pending request."""
     async with Door() as door:
         house.serve(prompt_command=door.command)
         await bare_browser.install(extension_folder())
@@ -128,7 +128,7 @@ async def test_a_page_goes_on_after_an_update(
         if house.family == "chromium":
             failure = await page.failure("kortilla:authenticate", "1")
             assert failure["code"] == "EXTENSION_UNAVAILABLE"
-        # The host of the old extension has ended, and its window with it.
+        # The old extension's host has exited, and its window with it.
         await house.empty()
         await page.ask(authenticate("2"))
         window = await door.opened()
@@ -143,7 +143,7 @@ def _status(id: str) -> dict[str, object]:
 
 
 async def _answers_once(page: Page) -> None:
-    """Wait until the extension answers, and see that it does so once."""
+    """Wait until the extension responds, and check that it does so once."""
     # The client rejects while the extension is being updated.
     asking = "clientStatus().catch(() => ({ extension: null }))"
     async with asyncio.timeout(PATIENCE):

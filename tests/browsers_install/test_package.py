@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kortilla as a package of the system: its files, and what its program does then."""
+"""Kortilla as a package of the system: its files, and its program's behaviour."""
 
 import json
 import os
@@ -43,7 +43,7 @@ MODULE = Path(".config/pkcs11/modules/kortilla.module")
 
 @pytest.fixture
 def packaged(system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program that is a package's, on a system that has the package's files."""
+    """A program from a package, on a system that has the package's files."""
     monkeypatch.setattr(sys, "executable", PYTHON)
     package.install_package(system, Path("/usr"))
     monkeypatch.setattr(sys, "prefix", str(system / "usr/lib/kortilla"))
@@ -80,7 +80,7 @@ def test_an_ordinary_user_writes_the_files_of_a_package(
             mode = stat.S_IMODE(path.stat().st_mode)
             program = path.is_dir() or path.name in ("kortilla", "kortilla-host")
             assert mode == (0o755 if program else 0o644), path
-    # Where the files were written is nobody's business once they are installed.
+    # The installed files must not reveal where they were built.
     for name in FILES:
         path = tree_of_package / name
         assert str(tmp_path) not in path.read_text()
@@ -114,7 +114,7 @@ def test_the_programs_of_a_package_run(tmp_path: Path) -> None:
     shutil.copytree(tree_of_package / prefix.relative_to("/"), prefix)
     python = prefix / "lib/kortilla/bin/python3"
     python.parent.mkdir()
-    # An interpreter that finds its modules: the path of this one's environment counts.
+    # An interpreter that finds its modules: it uses this environment's path.
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     command = [str(prefix / "bin/kortilla"), "--version"]

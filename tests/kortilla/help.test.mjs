@@ -234,7 +234,7 @@ test("each language has each short text, and none says too much", async () => {
     assert.deepEqual(Object.keys(labels), Object.keys(tables[0]));
     for (const [key, text] of Object.entries(labels)) {
       assert.ok(text.trim(), key);
-      // The button logs in; no text of it may sound like signing.
+      // The button logs in, so its texts must not suggest a signature.
       assert.doesNotMatch(text, /PIN2|allekirj|signa|underteckn|\bsign\b|henkilötunn/i);
     }
   }

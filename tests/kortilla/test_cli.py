@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla-server``: what it prints, what it says, and its exit statuses."""
+"""``kortilla-server``: its output, its messages, and its exit statuses."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ __all__ = ["authority", "other"]  # fixtures
 
 @pytest.fixture(autouse=True)
 def pinned(ca: CA, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test CA takes the place of the authority's."""
+    """Pin the test CA in place of the authority's CAs."""
     monkeypatch.setattr(pins, "PINS", (pin(ca),))
     monkeypatch.delenv("KORTILLA_TRUST", raising=False)
 
@@ -59,7 +59,7 @@ def test_update_from_a_folder_and_show_it(
     assert (status, result["certificates"]) == (0, [expected])
     assert "SPECIMEN Issuing CA - G1  until 2041-01-01" in words
 
-    # What was left is named, whatever it is called.
+    # The message names the skipped file, even if its name has control characters.
     why = "not a certificate"
     assert result["passedOver"] == {"letter\x1b[2J.txt": why}
     assert r"'letter\x1b[2J.txt' was passed over: not a certificate" in words

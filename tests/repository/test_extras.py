@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A wheel in fresh environments: what an extra would bring is asked for by its name."""
+"""A wheel in fresh environments: a missing extra is named in the error."""
 
 import functools
 import json
@@ -16,8 +16,8 @@ from packaging.requirements import Requirement
 from kortilla import cli as rp_cli
 from native_host import cli
 
-#: Runs a command of an environment: its arguments, then exit status, what it printed
-#: and what it said.
+#: Runs a command of an environment: its arguments, then exit status, standard output
+#: and standard error.
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -34,7 +34,7 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(
     wheel: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Run]:
-    """Makes an environment with the wheel and an extra, or with none."""
+    """A function that creates an environment with the wheel, and an extra or none."""
     made: dict[str, Path] = {}
 
     def make(extra: str) -> Run:
@@ -62,7 +62,7 @@ def environment(
 
 
 def _install(wheel: Path, extra: str, folder: Path) -> None:
-    """Install the wheel, and lend it what its extra brings. No registry is asked."""
+    """Install the wheel and link to its extra's packages, without any registry."""
     uv = (sys.executable, "-m", "uv")
     python = str(folder / "bin" / "python")
     run = functools.partial(subprocess.run, check=True)
@@ -81,7 +81,7 @@ def _install(wheel: Path, extra: str, folder: Path) -> None:
 def _brought(
     distribution: metadata.Distribution, extra: str
 ) -> list[metadata.Distribution]:
-    """Return what an extra of a distribution needs, and what that needs in turn."""
+    """Return the requirements of a distribution's extra, transitively."""
     found: dict[str, metadata.Distribution] = {}
     wanted = [(distribution, extra)]
     while wanted:
@@ -106,7 +106,7 @@ COMMANDS = {
     ("kortilla", "install", "--browser", "firefox"): "host",
     ("kortilla", "mock-card", "new", "--force"): "testing",
     ("kortilla", "pkcs11"): "host",
-    ("kortilla", "sign", *TOKEN[:2], "pyvenv.cfg"): "host",  # a file that is there
+    ("kortilla", "sign", *TOKEN[:2], "pyvenv.cfg"): "host",  # an existing file
     ("kortilla", "uninstall"): "host",
     ("kortilla-server", "token", *TOKEN): "testing",
     ("kortilla-server", "trust", "show"): "",
@@ -127,7 +127,7 @@ def test_without_an_extra_each_command_names_its_own(
     install = f"is missing: pip install 'kortilla[{extra}]'."
     assert status == 1
     assert said.endswith(install + "\n")
-    if command == ("kortilla", "pkcs11"):  # its standard output is a wire
+    if command == ("kortilla", "pkcs11"):  # its standard output is a protocol
         assert printed == ""
         return
     error = json.loads(printed)["error"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every file of the repository keeps to."""
+"""Rules for every file of the repository."""
 
 import re
 from pathlib import PurePath
