@@ -3,7 +3,6 @@
 
 import asyncio
 import threading
-import time
 import tracemalloc
 from collections.abc import Callable
 from datetime import timedelta
@@ -379,11 +378,9 @@ async def test_a_big_list_does_not_hold_up_the_event_loop(
         with pytest.raises(UserCertificateRevokedError):
             await revocation.check(scene.path_without_root, at=NOW)
         ticking.cancel()
-        started = time.perf_counter()
         for _ in range(100):
             with pytest.raises(UserCertificateRevokedError):
                 await revocation.check(scene.path_without_root, at=NOW)
-        assert (time.perf_counter() - started) / 100 < 0.1
     assert len(threads) == 1
     assert threads[0] is not threading.main_thread()
     assert ticks > 10
