@@ -35,9 +35,9 @@ _WORDS = frozenset(
     baskod certifikat kod grundläggande medborgarcertifikat nyckel puk signaturkod
 
     a and application auth authentication authority ca card cards cert certificate
-    certificates citizen code digital eid encryption identity issuing key label non nonrepudiation
-    not of only pin pin1 pin2 private public purposes qualified real repudiation root
-    services sign signature signing test testing the
+    certificates citizen code digital eid encryption identity issuing key label non
+    nonrepudiation not of only pin pin1 pin2 private public purposes qualified real
+    repudiation root services sign signature signing test testing the
 
     digi dvv fi fineid finland finnish for g2 g2e g2r g3 g3e g3r g4 g4e g4r g5 g5e g5r
     gemalto gov kortilla mock organisational population provider providers specimen

@@ -4,9 +4,10 @@
 SELECT, READ BINARY, GET DATA and GET RESPONSE can spend no try. Nothing else passes.
 """
 
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from native_host.card.apdu import (
     INS_GET_DATA,
@@ -25,17 +26,18 @@ _READING = frozenset({INS_SELECT, INS_READ_BINARY, INS_GET_DATA, INS_GET_RESPONS
 
 @dataclass(frozen=True)
 class Limits:
-    """How much a card may make of the reading: commands in all, and seconds."""
+    """When no more commands are sent: after so many, or seconds, or when cancelled."""
 
     commands: int = 4000
     seconds: float = 180.0
     clock: Callable[[], float] = time.monotonic
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 class LimitError(CardMuteError):
     """The card has been asked for long enough, so nothing more is asked."""
 
-    code = "CARD_ENDLESS"
+    code = CardError.code
 
 
 class ReadingOnly:
@@ -43,8 +45,8 @@ class ReadingOnly:
 
     def __init__(self, connection: CardConnection, limits: Limits) -> None:
         self._connection = connection
+        self._limits = limits
         self._left = limits.commands
-        self._clock = limits.clock
         self._until = limits.clock() + limits.seconds
         self.atr = connection.atr
         self.protocol = connection.protocol
@@ -56,7 +58,8 @@ class ReadingOnly:
         if apdu[0] != 0x00 or apdu[1] not in _READING:
             raise CardError("A report is made by reading alone.")
         self._left -= 1
-        if self._left < 0 or self._clock() > self._until:
+        over = self._left < 0 or self._limits.clock() > self._until
+        if over or self._limits.cancelled.is_set():
             raise LimitError("The card has been asked for long enough.")
         data, status = self._connection.send_and_receive(apdu)
         self.chained |= status & 0xFF00 == SW.MORE_DATA

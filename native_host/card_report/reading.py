@@ -59,7 +59,6 @@ _NOTHING_TO_REPORT = (
     PcscUnavailableError,
 )
 
-_LIMITS = Limits()
 _MOST_DIRECTORIES = 16
 _MOST_CERTIFICATES = 16
 _LARGEST = 8192  # bytes of a file
@@ -122,7 +121,7 @@ class CardContent:
     stopped: str | None = None
 
 
-def read_card(connection: CardConnection, limits: Limits = _LIMITS) -> CardContent:
+def read_card(connection: CardConnection, limits: Limits | None = None) -> CardContent:
     """Read a card. A card that fails in the midst of it gives what it gave until then.
 
     Raises ``UnsupportedCardError`` for what is no citizen card, and
@@ -135,7 +134,7 @@ def read_card(connection: CardConnection, limits: Limits = _LIMITS) -> CardConte
     except UnsupportedCardError as error:
         if error.kind != CardKind.UNKNOWN_GENERATION:
             raise
-    guarded = ReadingOnly(connection, limits)
+    guarded = ReadingOnly(connection, limits or Limits())
     found = CardContent(atr, connection.protocol)
     reading = _Reading(CommandChannel(guarded), found)
     try:

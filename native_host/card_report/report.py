@@ -27,6 +27,7 @@ FORMAT = 1
 _FOLDER = Path(__file__).parent / "texts"
 _ABOUT = 6  # sentences
 _WIDTH = 24  # bytes in a line
+_MOCK_CARD = b"KORTILLA MOCK CARD"  # in the label of its EF.TokenInfo
 _ODD_STATUS = 0x6F00
 
 _COPIES: dict[FileKind, Callable[[bytes, Copier], None]] = {
@@ -49,6 +50,11 @@ def make_report(
 ) -> dict[str, Any]:
     """Return a report as values that JSON knows, without anything personal."""
     stand_ins = StandIns()
+    # The mock card may be in a reader of the system, too.
+    mock_card |= any(
+        each.kind is FileKind.CARD_INFO and _MOCK_CARD in each.content
+        for each in content.files
+    )
 
     def lines(raw: bytes, copy: Callable[[bytes, Copier], None]) -> list[str]:
         copier = Copier(stand_ins)
@@ -74,6 +80,7 @@ def make_report(
         "cardReport": FORMAT,
         "kortilla": VERSION,
         "mockCard": mock_card,
+        "complete": content.stopped is None and all(f.whole for f in content.files),
         "stopped": content.stopped,
         "atr": content.atr.hex().upper(),
         "protocol": content.protocol,
