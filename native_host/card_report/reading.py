@@ -65,6 +65,9 @@ _LARGEST = 8192  # bytes of a file
 _MOST_READS = 256  # of a file
 _LONGEST_PATH = 8  # bytes
 
+#: How reading past the end is answered.
+_ENDS = frozenset({SW.OK, SW.END_OF_FILE, SW.WRONG_OFFSET})
+
 _CERTIFICATE_DIRECTORIES = frozenset({0xA4, 0xA5, 0xA6})
 
 
@@ -82,7 +85,7 @@ class FileContent:
     """A file. It is in the master file, or its ``path`` is inside the application.
 
     ``pieces`` are how many bytes each READ BINARY brought, ``end`` is the status word
-    of the last one. ``whole`` says that no limit ended the reading.
+    of the last one. ``whole`` says that it was read to its end.
     """
 
     kind: FileKind
@@ -210,25 +213,31 @@ class _Reading:
             self._read(file, None)
 
     def _read(self, file: FileContent, size: int | None) -> None:
-        """Read the chosen file to its size, or to the end of its first object."""
-        while len(file.content) < (_LARGEST if size is None else min(size, _LARGEST)):
-            if len(file.pieces) == _MOST_READS or (size is None and _is_whole(file)):
+        """Read the chosen file to its size, or to its end where that is not known.
+
+        One of the master file ends with its first object.
+        """
+        file.whole = False
+        limit = _LARGEST if size is None else min(size, _LARGEST)
+        while len(file.content) < limit and len(file.pieces) < _MOST_READS:
+            if file.in_master_file and _is_whole(file):
                 break
             offset = len(file.content)
             command = Command(INS_READ_BINARY, offset >> 8, offset & 0xFF, le=256)
             try:
                 data, file.end = self._channel.exchange(command)
             except CONNECTION_ERRORS:
-                file.whole = False
                 raise
             except CardError:  # an answer without an end
-                file.whole = False
                 return
             file.content += data
             file.pieces.append(len(data))
             if file.end != SW.OK or not data:
+                file.whole = file.end in _ENDS
                 return
-        file.whole = _is_whole(file) if size is None else len(file.content) >= size
+        file.whole = len(file.content) == size or (
+            file.in_master_file and _is_whole(file)
+        )
 
     def _pin(self, role: PinRole) -> None:
         question = Tlv(0xA0, Tlv(0x83, bytes([role.value])))

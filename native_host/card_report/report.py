@@ -20,7 +20,7 @@ from native_host.card_report.directories import copy_card_info, copy_directory
 from native_host.card_report.reading import CardContent, FileContent, FileKind
 from native_host.card_report.stand_ins import StandIns
 
-__all__ = ["FORMAT", "catalogue", "make_report", "write_text"]
+__all__ = ["COPIES", "FORMAT", "catalogue", "make_report", "write_text"]
 
 FORMAT = 1
 
@@ -30,7 +30,8 @@ _WIDTH = 24  # bytes in a line
 _MOCK_CARD = b"KORTILLA MOCK CARD"  # in the label of its EF.TokenInfo
 _ODD_STATUS = 0x6F00
 
-_COPIES: dict[FileKind, Callable[[bytes, Copier], None]] = {
+#: How the content of each kind of file is copied.
+COPIES: dict[FileKind, Callable[[bytes, Copier], None]] = {
     FileKind.DIRECTORY: copy_directory,
     FileKind.CARD_INFO: copy_card_info,
     FileKind.CERTIFICATE: copy_certificate,
@@ -72,7 +73,7 @@ def make_report(
             "pieces": " ".join(map(str, each.pieces)),
             "end": None if each.end is None else _status(each.end),
             "whole": each.whole,
-            "content": lines(each.content, _COPIES[each.kind]),
+            "content": lines(each.content, COPIES[each.kind]),
         }
 
     return {
