@@ -235,9 +235,8 @@ class _Reading:
             if file.end != SW.OK or not data:
                 file.whole = file.end in _ENDS
                 return
-        file.whole = len(file.content) == size or (
-            file.in_master_file and _is_whole(file)
-        )
+        is_object = file.in_master_file and _is_whole(file)
+        file.whole = is_object or (size is not None and len(file.content) >= size)
 
     def _pin(self, role: PinRole) -> None:
         question = Tlv(0xA0, Tlv(0x83, bytes([role.value])))

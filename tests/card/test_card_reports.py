@@ -207,7 +207,7 @@ def test_odd_answers_are_reported_as_they_are(
     card.set_faults(Fault(name, on=on, times=None))
     report = report_of(MockCardConnection(card))
     assert report["stopped"] is None
-    assert report["complete"] is not (name == "6F00" and on == "read")
+    assert report["complete"] is (on is CommandName.PIN_INFO)
     json.dumps(understood(FineidCard(ReplayedCard(report))))
 
 
