@@ -34,9 +34,7 @@ def write_card_report(
     texts = catalogue(language)
     try:
         check_new_file(path)
-        if not quiet:
-            say(texts["reading"])
-        report = _read(config, texts)
+        report = _read(config, texts, quiet=quiet)
         write_new_file(path, write_text(report))
     except (CardReportError, CardError) as error:
         words = _words(error, texts, language)
@@ -51,7 +49,7 @@ def write_card_report(
     return 0 if report["complete"] else 1
 
 
-def _read(config: Config, texts: dict[str, str]) -> dict[str, Any]:
+def _read(config: Config, texts: dict[str, str], *, quiet: bool) -> dict[str, Any]:
     """Make the report. A signal ends it. Raises ``KeyboardInterrupt``."""
 
     async def main() -> dict[str, Any]:
@@ -63,6 +61,8 @@ def _read(config: Config, texts: dict[str, str]) -> dict[str, Any]:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, run.cancel)
+        if not quiet:
+            say(texts["reading"])
         return await run
 
     try:

@@ -290,6 +290,25 @@ def test_nothing_personal_is_copied_from_any_place_of_a_certificate(
     assert_no_secret(content, copied(content, copy))
 
 
+def test_a_name_of_known_words_is_still_a_name() -> None:
+    """In the subject and beside it no text is copied, also if each word is known."""
+    alternative = with_extension("551D11", sequence(text("Root Citizen Test")))
+    subject = in_place_of("SPECIMEN-SPECIMEN", "Root Citizen Test")
+    written = copied(
+        named(lambda content: alternative(subject(content))), copy_certificate
+    )
+    assert b"Root Citizen Test" not in written
+    assert b"SPECIMEN-SPECIMEN" in written
+
+
+def test_nothing_of_an_unknown_extension_is_copied() -> None:
+    """Not even a small number, which may be an age."""
+    value = sequence(Tlv(0x02, b"\x4d"), Tlv(0x0A, b"\x01"), text("Citizen"))
+    written = copied(named(with_extension("2A0304", value)), copy_certificate)
+    assert octets(value) not in written
+    assert octets(b"\xaa" * len(value)) in written
+
+
 ANSWERS: dict[str, bytes] = {
     "name of a folder": Tlv(0x62, Tlv(0x84, SECRETS) + Tlv(0x81, b"\x00\x18")),
     "size": Tlv(0x62, Tlv(0x81, SECRETS)),
