@@ -81,7 +81,7 @@ def make_report(
         "cardReport": FORMAT,
         "kortilla": VERSION,
         "mockCard": mock_card,
-        "complete": content.stopped is None and all(f.whole for f in content.files),
+        "complete": content.stopped is None,
         "stopped": content.stopped,
         "atr": content.atr.hex().upper(),
         "protocol": content.protocol,

@@ -12,6 +12,7 @@ from native_host.card.certificate import CardCertificate
 from native_host.card.errors import CONNECTION_ERRORS, CardError
 from native_host.card.fineid import FineidCard
 from native_host.card.keys import CardKey, KeyRole, PinRole
+from native_host.card_report import facts
 from native_host.operations.activation_table import scheme_of
 
 __all__ = ["understood"]
@@ -62,11 +63,13 @@ def _told(ask: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> Any:
 
 
 def _key(key: CardKey, certificate: CardCertificate) -> dict[str, Any]:
+    path = key.certificate_path
     return {
         "role": key.role.value,
         "type": key.key_type.value,
         "reference": f"{key.reference:02X}",
-        "file": key.certificate_path.hex().upper(),
+        # A directory gives the path, so it is copied as others are.
+        "file": path.hex().upper() if facts.is_file_path(path) else None,
         "algorithm": certificate.algorithm,
         "test": certificate.test,
         "forAuthentication": certificate.for_authentication,

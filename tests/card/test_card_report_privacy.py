@@ -16,11 +16,18 @@ from hypothesis import strategies as st
 from kortilla.testing.authority import make_satu
 from kortilla.testing.ber import octets, sequence, text
 from kortilla.testing.state import MockCardState
+from native_host.card.fineid import FineidCard
+from native_host.card.keys import KeyRole
 from native_host.card.tlv import Tlv
 from native_host.card_report.answers import copy_answer
 from native_host.card_report.certificates import copy_certificate
 from native_host.card_report.copying import Copier
-from native_host.card_report.directories import copy_card_info, copy_directory
+from native_host.card_report.directories import (
+    certificate_files,
+    copy_card_info,
+    copy_directory,
+    directory_files,
+)
 from native_host.card_report.reading import CardContent, read_card
 from native_host.card_report.report import catalogue, make_report, write_text
 from native_host.card_report.stand_ins import StandIns
@@ -342,6 +349,28 @@ def test_an_unknown_file_that_a_card_names_is_not_copied(tmp_path: Path) -> None
     assert again["mockCard"] is True  # its label says so
 
 
+def test_a_path_that_is_a_name_is_not_copied() -> None:
+    """The card says that its certificate is in a file that is called so."""
+    report = load_report(REPORT)
+    by_name = {each["file"]: each for each in report["files"]}
+    path = SECRETS.hex().upper()
+    listed = bytes_of(by_name["4404"]["content"])
+    entry = sequence(
+        sequence(text("certificate")),
+        sequence(octets(b"\x45")),
+        Tlv(0xA1, sequence(sequence(octets(SECRETS)))),
+    )
+    put(by_name["4404"], entry + listed[len(Tlv.take(listed)[0]) :])
+    report["files"].append({**by_name["4331"], "file": path})
+    card = ReplayedCard(report)
+    used = FineidCard(card).key(KeyRole.AUTHENTICATION)
+    assert used.certificate_path == SECRETS, "the card has such a file"
+    again = make_report(read_card(card), catalogue("en"), mock_card=False)
+    assert_no_secret(SECRETS, everything_in(again), longer=2)
+    assert path not in write_text(again)
+    assert again["understood"]["chosen"]["authentication"]["file"] is None
+
+
 def put(file: dict[str, Any], content: bytes) -> None:
     """Give a file of a report another content."""
     file["content"] = [content.hex()]
@@ -400,4 +429,6 @@ def test_no_tree_of_objects_gets_a_secret_through(content: bytes) -> None:
 @given(content=st.binary(max_size=400))
 def test_any_bytes_are_copied_in_their_length(content: bytes) -> None:
     for copy in COPIES:
-        assert len(content) <= len(copied(content, copy))
+        copied(content, copy)  # which looks at the length
+    assert len(list(directory_files(content))) <= len(content)
+    assert len(list(certificate_files(content))) <= len(content)
