@@ -349,6 +349,18 @@ def test_an_unknown_file_that_a_card_names_is_not_copied(tmp_path: Path) -> None
     assert again["mockCard"] is True  # its label says so
 
 
+def test_a_status_word_that_is_none_is_not_copied() -> None:
+    report = load_report(REPORT)
+    report["files"][0]["status"] = report["files"][1]["end"] = "4A59"
+    report["pins"][0]["status"] = "5658"
+    again = make_report(
+        read_card(ReplayedCard(report)), catalogue("en"), mock_card=False
+    )
+    assert [again["files"][0]["status"], again["files"][1]["end"]] == ["6F00"] * 2
+    assert again["pins"][0]["status"] == "6F00"
+    assert "4A59" not in write_text(again)
+
+
 def test_a_path_that_is_a_name_is_not_copied() -> None:
     """The card says that its certificate is in a file that is called so."""
     report = load_report(REPORT)

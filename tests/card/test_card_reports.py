@@ -167,6 +167,21 @@ def test_no_other_command_gets_through(tmp_path: Path, instruction: int) -> None
     assert recorder.exchanges == []
 
 
+def test_nothing_more_is_sent_once_it_is_cancelled() -> None:
+    class Impatient(Endless):
+        """The person presses Ctrl-C during the ninth command."""
+
+        def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
+            if self.commands == 8:
+                limits.cancelled.set()
+            return super().send_and_receive(apdu)
+
+    limits = Limits()
+    card = Impatient(b"", bytes.fromhex("62048102FFFF"))
+    read_card(card, limits)
+    assert card.commands == 9
+
+
 # -- Cards that misbehave --------------------------------------------------------------
 
 
