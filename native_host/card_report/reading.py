@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from native_host.card.apdu import (
-    INS_GET_DATA,
     INS_READ_BINARY,
     INS_SELECT,
     SW,
@@ -15,6 +14,7 @@ from native_host.card.apdu import (
 )
 from native_host.card.atr import identify
 from native_host.card.connection import CardConnection
+from native_host.card.directory import OBJECT_DIRECTORY
 from native_host.card.errors import (
     CONNECTION_ERRORS,
     CardBusyError,
@@ -24,16 +24,16 @@ from native_host.card.errors import (
     PcscUnavailableError,
     UnsupportedCardError,
 )
-from native_host.card.fineid import FineidCard
-from native_host.card.keys import PinRole
+from native_host.card.files import MASTER_FILE, size_in
+from native_host.card.fineid import APPLICATION, AUTHORITIES, TOKEN_INFO, FineidCard
+from native_host.card.keys import KNOWN_KEYS, PinRole
+from native_host.card.pins import info_command
 from native_host.card.tlv import Tlv, TlvError
 from native_host.card_report.directories import certificate_files, directory_files
 from native_host.card_report.limits import Limits, ReadingOnly
 from native_host.card_report.understood import understood
 
 __all__ = [
-    "APPLICATION",
-    "AUTHORITIES",
     "CardContent",
     "FileContent",
     "FileKind",
@@ -41,22 +41,10 @@ __all__ = [
     "read_card",
 ]
 
-APPLICATION = bytes.fromhex("A000000063504B43532D3135")
-
-_OBJECT_DIRECTORY = bytes.fromhex("5031")
-_TOKEN_INFO = bytes.fromhex("5032")
-_MASTER_FILE = bytes.fromhex("3F00")
-
-#: Where certificates are, by docs/reference/card.md, "Files".
-_CERTIFICATES = tuple(map(bytes.fromhex, ("4331", "50164332", "50164333", "50164335")))
-AUTHORITIES = tuple(map(bytes.fromhex, ("4336", "4334")))
-
-#: What ends the reading without a report.
-_NOTHING_TO_REPORT = (
-    UnsupportedCardError,
-    CardRemovedError,
-    CardBusyError,
-    PcscUnavailableError,
+#: Where certificates may be, by docs/reference/card.md, "Files".
+_CERTIFICATES = (
+    *(key.certificate_path for keys in KNOWN_KEYS.values() for key in keys),
+    bytes.fromhex("50164333"),
 )
 
 _MOST_DIRECTORIES = 16
@@ -144,7 +132,7 @@ def read_card(connection: CardConnection, limits: Limits | None = None) -> CardC
         reading.read()
         with suppress(UnsupportedCardError):
             found.understood = understood(FineidCard(guarded))
-    except _NOTHING_TO_REPORT:
+    except (CardRemovedError, CardBusyError, PcscUnavailableError):
         raise
     except CardError as error:
         if not found.files:
@@ -161,8 +149,8 @@ class _Reading:
 
     def read(self) -> None:
         self._select_application()
-        listed = self._file(FileKind.DIRECTORY, _OBJECT_DIRECTORY)
-        self._file(FileKind.CARD_INFO, _TOKEN_INFO)
+        listed = self._file(FileKind.DIRECTORY, OBJECT_DIRECTORY)
+        self._file(FileKind.CARD_INFO, TOKEN_INFO)
         directories = list(dict.fromkeys(directory_files(listed)))
         certificates = list(_CERTIFICATES)
         for tag, path in directories[:_MOST_DIRECTORIES]:
@@ -197,12 +185,12 @@ class _Reading:
         file = FileContent(kind, path, False, status, answer)
         self._found.files.append(file)
         if status == SW.OK:
-            self._read(file, _size(answer))
+            self._read(file, size_in(answer))
         return file.content
 
     def _authority(self, identifier: bytes) -> None:
         """Read a file of the master file, as ``FileReader.read_object`` does."""
-        for p1, file_id in ((0x00, _MASTER_FILE), (0x02, identifier)):
+        for p1, file_id in ((0x00, MASTER_FILE), (0x02, identifier)):
             command = Command(INS_SELECT, p1, 0x0C, file_id)
             _, status = self._channel.exchange(command)
             if status != SW.OK:
@@ -239,20 +227,9 @@ class _Reading:
         file.whole = is_object or (size is not None and len(file.content) >= size)
 
     def _pin(self, role: PinRole) -> None:
-        question = Tlv(0xA0, Tlv(0x83, bytes([role.value])))
-        le = 256 if self._found.protocol == 1 else None
-        command = Command(INS_GET_DATA, 0x00, 0xFF, question, le=le)
+        command = info_command(role, self._found.protocol)
         answer, status = self._channel.exchange(command)
         self._found.pins.append(PinAnswer(role, status, answer))
-
-
-def _size(control: bytes) -> int | None:
-    """Return the size that file control parameters tell, where they tell one."""
-    with suppress(TlvError):
-        for each in Tlv.parse_all(Tlv.take(control)[0].value):
-            if each.tag in {0x80, 0x81}:
-                return int.from_bytes(each.value)
-    return None
 
 
 def _is_whole(file: FileContent) -> bool:

@@ -95,7 +95,11 @@ def make_report(
             }
             for each in content.pins
         ],
-        "files": [file(each) for each in content.files],
+        # In an order that does not depend on the reading, as stand-ins depend on it.
+        "files": [
+            file(each)
+            for each in sorted(content.files, key=lambda f: (f.in_master_file, f.path))
+        ],
         "understood": content.understood,
     }
 
