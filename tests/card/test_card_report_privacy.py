@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from asn1crypto import x509
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kortilla.testing.authority import make_satu
@@ -432,12 +432,14 @@ TREES = st.recursive(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(content=st.lists(TREES, min_size=1, max_size=4).map(b"".join))
 def test_no_tree_of_objects_gets_a_secret_through(content: bytes) -> None:
     for copy in COPIES:
         assert_no_secret(content + SECRETS, copied(content, copy))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(content=st.binary(max_size=400))
 def test_any_bytes_are_copied_in_their_length(content: bytes) -> None:
     for copy in COPIES:
