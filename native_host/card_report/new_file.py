@@ -19,7 +19,7 @@ _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 def check_new_file(path: Path) -> None:
     """Raise ``CardReportError`` where a file can't be written, as far as can be told.
 
-    A link is something that is there, wherever it leads.
+    A link counts as a file that is there, also a broken one.
     """
     with _explained():
         if os.path.lexists(path):

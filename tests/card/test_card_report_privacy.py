@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A card report holds nothing of the person, wherever the card has it."""
+"""A card report holds nothing of the person, from any place of the card."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -76,7 +76,7 @@ def forms_of_text(value: str) -> Iterator[bytes]:
             yield raw.hex().encode()
             yield raw.hex().upper().encode()
             yield raw.hex(" ").upper().encode()
-            for start in range(3):  # wherever it stands in what is encoded
+            for start in range(3):  # at each place in what is encoded
                 yield base64.b64encode(b"\0" * start + raw)[4:-4] or raw
     if value.isdecimal() and len(value) % 2 == 0:
         yield from forms_of_bytes(bytes.fromhex(value))

@@ -58,7 +58,7 @@ def test_the_program_knows_the_card_of_each_report(path: Path) -> None:
 
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
 def test_a_report_of_a_report_is_the_same(path: Path) -> None:
-    """So nothing but stand-ins is left in it that this version would replace."""
+    """So all that this version replaces has been replaced in it."""
     report = load_report(path)
     again = report_of(ReplayedCard(report))
     for name in ("files", "pins", "atr", "understood"):
