@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from native_host.mock_card.source import MockCardSource
@@ -199,11 +199,7 @@ async def fuzzed(source: MockCardSource) -> AsyncIterator[House]:
         yield house
 
 
-@settings(
-    max_examples=200,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=200)
 @given(seed=st.integers(0, 2**32), version=st.integers(0, 3))
 async def test_every_message_of_an_odd_conversation_has_one_answer(
     fuzzed: House, seed: int, version: int
