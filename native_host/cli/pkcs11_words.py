@@ -112,6 +112,6 @@ _DATABASES = {
 
 
 def _without_entry(report: Report) -> set[str]:
-    """Return the browsers of which no database was told, or is."""
+    """Return the browsers without an entry in any database."""
     told = {change.browser for change in report.changes if change.what == "entry"}
     return {each for each in report.browsers if each not in told}

@@ -213,7 +213,7 @@ def _numbered(hashes: Sequence[str]) -> list[str]:
 def _names(files: Sequence[Path]) -> list[str]:
     """Return the files' names, with their folders where those tell them apart."""
     short = [file.name for file in files]
-    # As names are told apart, PROTOCOL.md §3.
+    # PROTOCOL.md §3 compares names in this form.
     told_apart = {unicodedata.normalize("NFC", name) for name in short}
     names = short if len(told_apart) == len(short) else [str(file) for file in files]
     return [os.fsencode(name).decode(errors="replace") for name in names]
