@@ -114,7 +114,7 @@ async def test_frames_that_were_open_before_may_ask_as_others(
 async def test_a_page_goes_on_after_an_update(
     house: House, bare_browser: Browser, site: Site
 ) -> None:
-    """Firefox ends the old script, so a pending request gets no response there."""
+    """In Firefox, which ends the old script, a pending request gets no answer."""
     async with Door() as door:
         house.serve(prompt_command=door.command)
         await bare_browser.install(extension_folder())
