@@ -4,6 +4,7 @@
 import asyncio
 import json
 import uuid
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest_asyncio
 
 from native_host.browsers.table import Family
 from tests.browser.browser_home import PATIENCE, House
-from tests.browser.browsers import Browser, open_browser
+from tests.browser.browsers import Browser, FirefoxBrowser, open_browser
 from tests.browser.site import Page, Site, authenticate
 from tests.browser.tls import Authority
 from tests.browser.window import Door
@@ -114,7 +115,7 @@ async def test_frames_that_were_open_before_may_ask_as_others(
 async def test_a_page_goes_on_after_an_update(
     house: House, bare_browser: Browser, site: Site
 ) -> None:
-    """In Firefox, which ends the old script, a pending request gets no answer."""
+    """A reinstallation ends the old script: Firefox answers no pending request."""
     async with Door() as door:
         house.serve(prompt_command=door.command)
         await bare_browser.install(extension_folder())
@@ -154,3 +155,39 @@ async def _answers_once(page: Page) -> None:
         await page.heard("kortilla:status-success", id)
     answers = [each["action"] for each in await page.received() if each["id"] == first]
     assert answers == ["kortilla:status-ack", "kortilla:status-success"]
+
+
+@pytest.mark.parametrize("family", ["firefox"], indirect=True, scope="session")
+async def test_an_update_waits_until_a_login_has_ended(
+    house: House, bare_browser: Browser, site: Site, tmp_path: Path
+) -> None:
+    """In Firefox, whose driver can update it as a store does."""
+    assert isinstance(bare_browser, FirefoxBrowser)
+    async with Door() as door:
+        house.serve(prompt_command=door.command)
+        await bare_browser.update(_packed(tmp_path, "0.1.0"))
+        page = await Page.open(await bare_browser.new_tab(), site.fresh())
+        await _answers_once(page)
+        await page.ask(authenticate())
+        window = await door.opened()
+        await bare_browser.update(_packed(tmp_path, "0.1.0.1"))
+        window.say("cancel")
+        failure = await page.failure("kortilla:authenticate", "1")
+        assert failure["code"] == "USER_CANCELLED"
+        async with asyncio.timeout(PATIENCE):
+            while (await bare_browser.version()) != "0.1.0.1":
+                pass
+        await _answers_once(page)
+    await house.empty()
+
+
+def _packed(folder: Path, version: str) -> Path:
+    """Pack the extension as a release, and return the archive."""
+    archive = folder / f"{version}.xpi"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in sorted(extension_folder().rglob("*")):
+            if path.is_file() and path.name != "manifest.json":
+                packed.write(path, path.relative_to(extension_folder()))
+        manifest = json.loads((extension_folder() / "manifest.json").read_bytes())
+        packed.writestr("manifest.json", json.dumps(manifest | {"version": version}))
+    return archive

@@ -14,6 +14,7 @@ import pytest
 
 from native_host import VERSION
 from native_host.browsers import package
+from native_host.browsers import packaged as packaged_program
 from native_host.browsers.native_messaging.hosts import host_names
 from native_host.browsers.native_messaging.installation import install
 from native_host.browsers.packaged import MARKER, is_packaged
@@ -190,6 +191,28 @@ def test_a_checkouts_set_is_named_and_uninstall_takes_it_back(
     assert "kortilla uninstall" in capsys.readouterr().err
     assert main(["uninstall"]) == 0
     assert tree(home) == before
+
+
+def test_an_installation_beside_a_package_says_which_one_browsers_start(
+    home: Path,
+    system: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (home / ".config/chromium").mkdir(parents=True)
+    assert main(["install"]) == 0
+    assert "package" not in capsys.readouterr().err
+    package.install_package(system, Path("/usr"))
+    monkeypatch.setattr(packaged_program, "_PLACE", system / "usr/lib/kortilla")
+    assert main(["install"]) == 0
+    said = capsys.readouterr().err
+    assert "for everyone on this computer too" in said
+    assert "kortilla uninstall" in said
+    # That would write over the package's own files.
+    before = tree(system)
+    assert main(["install", "--system"]) == 1
+    assert "for everyone on this computer already" in capsys.readouterr().out
+    assert tree(system) == before
 
 
 def test_a_checkout_is_no_package() -> None:

@@ -267,6 +267,9 @@ export const fake = {
   onInstalled: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
   onStartup: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
   onFocusChanged: /** @type {FakeEvent<[number]>} */ (new FakeEvent()),
+  onUpdateAvailable: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
+  /** How often the extension has reloaded itself. */
+  reloads: 0,
   /** Be a Firefox. @returns {FakeModules} */
   giveModules() {
     const modules = new FakeModules();
@@ -308,6 +311,10 @@ Reflect.set(globalThis, "browser", {
     onMessage: fake.onMessage,
     onInstalled: fake.onInstalled,
     onStartup: fake.onStartup,
+    onUpdateAvailable: fake.onUpdateAvailable,
+    reload() {
+      fake.reloads += 1;
+    },
     /** @param {string} name */
     connectNative(name) {
       if (name !== "fi.kortilla.host") throw new Error(`Not our host: ${name}`);

@@ -170,3 +170,22 @@ def test_the_command_imports_nothing_of_the_citizens_program(tmp_path: Path) -> 
     assert ended.returncode == 1, ended.stderr
     names = [each["name"] for each in json.loads(ended.stdout)["certificates"]]
     assert "DVV Citizen Certificates - G4E" in names
+
+
+def test_a_program_without_the_librarys_requirements_names_what_is_missing() -> None:
+    """`make program` leaves them out."""
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "import sys; sys.modules['yarl'] = None;"
+            "from kortilla.cli import main; sys.exit(main(['trust', 'show']))",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    message = "yarl is missing: pip install kortilla."
+    assert ended.returncode == 1
+    assert ended.stderr == f"{message}\n"
+    error = {"code": "TOOL_MISSING", "message": message}
+    assert json.loads(ended.stdout) == {"error": error}

@@ -30,6 +30,12 @@ _NEXT_LINE = re.compile(r"\n[ \t]*(?:#:?|//|\*)?[ \t]*")
 _COMMAND = re.compile(
     r"\b(?:komento|kommandot|command) kortilla ([a-z-]+)((?: [a-z0-9-]+)*)", re.I
 )
+# A heading, a step, a command, or a link or picture with the page that it leads to.
+_MARK = re.compile(
+    r"^#+ |^\d+\. |^- |^(?:kortilla|sudo) .*|\]\(([^)#\s]*)", re.MULTILINE
+)
+# In a line of its own, or between marks in a sentence.
+_NAMED_COMMAND = re.compile(r"(?:^|`)kortilla ([^`\n]+)", re.MULTILINE)
 _BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
 
 
@@ -169,10 +175,7 @@ def test_the_pages_for_citizens_say_the_same(citizens: dict[str, str]) -> None:
     shapes = {
         language: [
             re.sub(rf"-{language}(\.png)|\b(?:fi|sv|en)(\.md)", r"\1\2", mark)
-            for line in text.splitlines()
-            for mark in re.findall(
-                r"^#+ |^\d+\. |^- |^!.*\((.*)\)|^\.venv.*", line, re.MULTILINE
-            )
+            for mark in (found[1] or found[0] for found in _MARK.finditer(text))
         ]
         for language, text in citizens.items()
     }
@@ -181,6 +184,21 @@ def test_the_pages_for_citizens_say_the_same(citizens: dict[str, str]) -> None:
     for language, text in citizens.items():
         pictures = [target for is_picture, _, target in links(text) if is_picture]
         assert all(target.endswith(f"-{language}.png") for target in pictures)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_guide_begins_with_installing_and_ends_with_removing(
+    pages: dict[str, str], language: str
+) -> None:
+    text = pages[f"docs/citizens/{language}.md"]
+    commands = re.findall(r"^(?:kortilla|sudo) .*", text, re.MULTILINE)
+    assert commands[0] == "sudo apt install ./kortilla_*.deb"
+    assert commands[-2:] == ["kortilla uninstall", "sudo apt purge kortilla"]
+    assert text.index(commands[0]) < text.index("../screenshots/")
+    removing = text.rindex("\n## ")
+    assert removing < text.index(commands[-2])
+    # That page is in English, and for people who know computers.
+    assert "README" not in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -199,7 +217,7 @@ def test_the_commands_that_are_named_exist(pages: dict[str, str]) -> None:
     citizens = [page for page in pages if page.startswith("docs/citizens/")]
     assert len(citizens) == 6
     for page in ("README.md", *citizens):
-        named = re.findall(r"\.venv/bin/kortilla ([^`\n]+)", pages[page])
+        named = _NAMED_COMMAND.findall(pages[page])
         assert len(named) > 3
         for line in named:
             assert main([*shlex.split(line), "--help"]) == 0, line

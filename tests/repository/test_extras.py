@@ -180,6 +180,27 @@ def test_a_window_without_qt_names_the_extra(
     assert "PySide6 is missing: pip install 'kortilla[host]'." in printed
 
 
+def test_browsers_start_the_program_of_a_wheel_until_it_is_uninstalled(
+    environment: Callable[[str], Run],
+) -> None:
+    """As with `pipx install 'kortilla[host]'`, whose environment is one like this."""
+    run = environment("host")
+    folder = Path(run("python", "-c", "import sys; print(sys.prefix)")[1].strip())
+    before = set(folder.rglob("*"))
+    status, _, said = run("kortilla", "install", "--browser", "firefox")
+    assert status == 0, said
+    assert "load the folder extension/ of Kortilla's sources" in said
+    place = folder / ".mozilla/native-messaging-hosts/fi.kortilla.host.json"
+    launcher = json.loads(place.read_bytes())["path"]
+    assert Path(launcher).is_file()
+    # It starts the host as a browser does.
+    findings = json.loads(run("kortilla", "doctor", "--json")[1])["findings"]
+    assert "HOST_WORKS" in {each["code"] for each in findings}
+    assert run("kortilla", "uninstall")[0] == 0
+    after = {each for each in folder.rglob("*") if "__pycache__" not in str(each)}
+    assert after - before == set()
+
+
 @pytest.mark.parametrize("extra", ["", "host"])
 def test_the_demo_says_that_it_runs_in_a_checkout(
     environment: Callable[[str], Run], extra: str
