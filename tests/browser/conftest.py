@@ -169,7 +169,7 @@ def screen() -> Iterator[Screen]:
 
 
 async def ready(tab: Tab) -> None:
-    """Wait until one of the extension's views says that the program is there."""
+    """Wait until an extension page shows that the program is available."""
     await tab.wait_for("#host[data-state=ready]")
 
 

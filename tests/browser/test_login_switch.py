@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The card login of Suomi.fi is switched on in the options."""
+"""The options page switches the card login of Suomi.fi on and off."""
 
 import json
 import subprocess
@@ -29,14 +29,14 @@ def only(family: Family) -> pytest.MarkDecorator:
 
 
 class Manifest:
-    """The native manifest that Firefox takes the module's place from."""
+    """The native manifest that tells Firefox where the PKCS#11 module is."""
 
     def __init__(self, house: House) -> None:
         self._house = house
         self._path = house.home / ".mozilla/pkcs11-modules/kortilla.json"
 
     def command(self, verb: str) -> None:
-        """Do what the options say."""
+        """Run the command that the options page names."""
         command = ["pkcs11", verb, "--browser", "firefox"]
         subprocess.run(
             [sys.executable, "-I", "-m", "native_host.cli", *command],
@@ -47,7 +47,7 @@ class Manifest:
         )
 
     def remove(self) -> None:
-        """Undo it, also where the manifest is no longer what was written."""
+        """Remove it, even if the manifest has changed since."""
         self.command("disable")
         self._path.unlink(missing_ok=True)
 
@@ -57,21 +57,21 @@ class Manifest:
         return self._path.exists()
 
     def change(self, **fields: object) -> None:
-        """Change fields of the manifest that is there."""
+        """Change fields of the existing manifest."""
         content = json.loads(self._path.read_text())
         self._path.write_text(json.dumps({**content, **fields}))
 
 
 @pytest.fixture
 def manifest(browser: Browser) -> Iterator[Manifest]:
-    """Have no manifest, until one is written."""
+    """Provide the manifest, which does not exist until a test writes it."""
     manifest = Manifest(browser.house)
     yield manifest
     manifest.remove()
 
 
 async def shows(tab: Tab, heading: str) -> None:
-    """Wait until the panel of the login has a heading."""
+    """Wait until the login panel has a heading."""
     wanted = json.dumps(text(heading))
     await tab.evaluate(
         f"""new Promise((resolve) => {{
@@ -98,7 +98,7 @@ async def test_firefox_is_switched_on_and_off_in_the_options(
     assert await tab.text("#token code") == command
     assert await tab.text("#switch") == text("loginLook")
 
-    # A module that can't be loaded is said, with who tells more.
+    # If the module can't be loaded, the page says so and names a command for details.
     manifest.command("enable")
     manifest.change(path="/nowhere/libp11-kit.so.0")
     await tab.click("#switch")
@@ -116,16 +116,16 @@ async def test_firefox_is_switched_on_and_off_in_the_options(
     await shows(tab, "loginOn")
     assert await tab.evaluate(IS_INSTALLED) is True
     role = await tab.evaluate("document.querySelector('#token').getAttribute('role')")
-    assert role == "status", "the change is read aloud"
+    assert role == "status", "a screen reader reads the change aloud"
     focused = "document.activeElement.id"
-    assert await tab.evaluate(focused) == "switch", "the focus is not lost"
+    assert await tab.evaluate(focused) == "switch", "the focus stays in the view"
 
     other = await open_tab(OPTIONS)
     await shows(other, "loginOn")
     await tab.click("#switch")
     await shows(tab, "loginOff")
     assert await tab.evaluate(IS_INSTALLED) is False
-    # The other view does not know yet, and does what is written on its button.
+    # The other view has not noticed yet and does what its button says.
     await other.click("#switch")
     await shows(other, "loginOff")
 
@@ -154,7 +154,7 @@ async def test_chromium_is_told_the_commands(open_tab: OpenTab) -> None:
     assert await tab.evaluate(hidden)
 
 
-# The address of a view in another tab, which is then closed.
+# Resolves with the address of a page in another tab and closes that tab.
 SENT_TO_THE_SWITCH = """(async () => {
   for (;;) {
     const views = chrome.extension.getViews({ type: "tab" });
@@ -182,7 +182,7 @@ async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
         await popup.shows("cardReady")
     await popup.press("showSwitch")
     assert await another.evaluate(SENT_TO_THE_SWITCH) == f"/{OPTIONS}"
-    tab.closed = True  # the popup goes by itself
+    tab.closed = True  # the popup closes without help
 
 
 async def test_what_the_button_has_switched_on_is_undone_from_the_command_line_too(
@@ -198,7 +198,7 @@ async def test_what_the_button_has_switched_on_is_undone_from_the_command_line_t
         await shows(tab, "loginOn")
     modules = house.home / "firefox-profile/pkcs11.txt"
     assert "name=Kortilla" in modules.read_text()
-    # Where Firefox's profiles are is known from this; that it has been closed, too.
+    # The host finds Firefox's profiles here, and sees that Firefox was closed.
     profiles = house.home / ".mozilla/firefox/profiles.ini"
     profiles.parent.mkdir()
     profiles.write_text(f"[Profile0]\nIsRelative=0\nPath={modules.parent}\n")

@@ -26,7 +26,7 @@ test("it is off, on, and off again", async () => {
 
 test("a state that is so already is left alone: Firefox refuses the same twice", async () => {
   await switchToken("off");
-  modules.installed = true; // from the command line, say
+  modules.installed = true; // for example from the command line
   await switchToken("on");
   assert.deepEqual(modules.done, []);
 });
