@@ -213,7 +213,7 @@ class FineidCard:
         self._return_to_application()
         try:
             info, _ = Tlv.take(self._files.read(_TOKEN_INFO))
-        except UnsupportedCardError as error:  # which would speak of certificates
+        except UnsupportedCardError as error:  # its text is about certificates
             raise CardError("The card has no serial number.") from error
         serial = info.value_at(_TAG_OCTET_STRING)
         if info.tag != _TAG_SEQUENCE or not serial:
