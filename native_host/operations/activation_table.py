@@ -156,7 +156,7 @@ _ACTIONS: dict[PinState, tuple[Action, Action, Action, Action, Action]] = {
     PinState.UNKNOWN: (Action.UNREADABLE,) * 5,
 }
 
-#: What is done with a PIN in each state when each event happens, and what comes of it.
+#: The action for a PIN in each state at each event, and the state that follows.
 TABLE: Mapping[tuple[PinState, Event], Row] = MappingProxyType(
     {
         (state, event): _row(state, action)
