@@ -10,10 +10,11 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QLabel
 
-from native_host.pin_prompt.gui import icons
+from native_host.gui import icons
+from native_host.gui.theme import contrast, mixed, readable
+from native_host.gui.tokens import DARK, LIGHT, palette_of
 from native_host.pin_prompt.gui.application import follow_colour_scheme
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
-from native_host.pin_prompt.gui.theme import contrast, dark_palette, mixed, readable
 from native_host.pin_prompt.messages import (
     AskCodes,
     AskPin,
@@ -28,8 +29,8 @@ from tests.pin_prompt.conftest import Stage, a_codes_question, a_hash, a_questio
 def palettes() -> dict[str, QPalette]:
     high = QPalette(QColor("black"), QColor("black"))
     return {
-        "light": QPalette(QColor("#efefef"), QColor("#efefef")),
-        "dark": dark_palette(),
+        "light": palette_of(LIGHT),
+        "dark": palette_of(DARK),
         "high contrast": high,
     }
 
@@ -121,7 +122,7 @@ def test_a_desktop_that_only_says_dark_gets_dark_colours_and_back(
     light = application.palette().window().color()
     follow_colour_scheme(application, Qt.ColorScheme.Dark)
     stage.open()
-    assert stage.window.palette().window().color() == dark_palette().window().color()
+    assert stage.window.palette().window().color() == palette_of(DARK).window().color()
     follow_colour_scheme(application, Qt.ColorScheme.Light)
     stage.settle()
     assert stage.window.palette().window().color() == light

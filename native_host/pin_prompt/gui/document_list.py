@@ -24,9 +24,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from native_host.gui.theme import mixed
 from native_host.pin_prompt.documents import DocumentKind, describe, kind_of_file
 from native_host.pin_prompt.escaping import escape_name
-from native_host.pin_prompt.gui.theme import mixed
 from native_host.pin_prompt.gui.widgets import (
     draw_focus,
     em,

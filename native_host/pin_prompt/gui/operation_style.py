@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 
-from native_host.pin_prompt.gui.icons import draw_icon
+from native_host.gui.icons import draw_icon
 from native_host.pin_prompt.model import Operation
 
 __all__ = ["OPERATION_STYLES", "OperationStyle", "window_icon"]

@@ -16,9 +16,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from native_host.gui.theme import readable
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.step_picture import StepPicture
-from native_host.pin_prompt.gui.theme import readable
 from native_host.pin_prompt.gui.widgets import ConfirmButton, Notice, em, label, scaled
 from native_host.pin_prompt.gui.wrapping_buttons import WrappingRadioButton
 from native_host.pin_prompt.model import (

@@ -13,9 +13,9 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QLineEdit, QWidget
 
+from native_host.gui.theme import readable
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
-from native_host.pin_prompt.gui.theme import readable
 from native_host.pin_prompt.gui.widgets import draw_focus, em
 
 __all__ = ["PinField", "SignatureField"]

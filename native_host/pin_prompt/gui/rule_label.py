@@ -7,7 +7,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel
 
-from native_host.pin_prompt.gui.theme import readable
+from native_host.gui.theme import readable
 from native_host.pin_prompt.gui.widgets import em, scaled, wrapping_policy
 from native_host.pin_prompt.texts import Texts
 

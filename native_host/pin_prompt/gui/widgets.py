@@ -29,9 +29,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from native_host.pin_prompt.gui.icons import draw_icon
+from native_host.gui.icons import draw_icon
+from native_host.gui.theme import mixed, readable
 from native_host.pin_prompt.gui.operation_style import OperationStyle
-from native_host.pin_prompt.gui.theme import mixed, readable
 from native_host.pin_prompt.model import Conversation
 from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts
