@@ -2,9 +2,9 @@
 """Lengths and fonts as multiples of the body text, so that all grows with it."""
 
 from PySide6.QtGui import QFont, QFontMetricsF, QGuiApplication
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
-__all__ = ["LARGEST", "dp", "font", "text_width"]
+__all__ = ["LARGEST", "dp", "font", "is_low", "text_width"]
 
 #: The body size in pixels for which the lengths are given.
 _BODY = 15
@@ -29,3 +29,8 @@ def font(scale: float = 1.0, weight: QFont.Weight = QFont.Weight.Normal) -> QFon
 def text_width(words: str, of: QFont) -> int:
     """Return the width of a line of text in whole pixels, rounded up."""
     return int(QFontMetricsF(of).horizontalAdvance(words)) + 1
+
+
+def is_low(widget: QWidget) -> bool:
+    """Return whether the screen is so low that gaps must not grow with the text."""
+    return widget.screen().availableSize().height() < dp(660)

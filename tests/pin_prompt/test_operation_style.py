@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication, QLabel
 
 from native_host.gui import icons
 from native_host.gui.theme import contrast, mixed, readable
-from native_host.gui.tokens import DARK, LIGHT, palette_of
+from native_host.gui.tokens import DARK, LIGHT, palette_of, tokens_for
 from native_host.pin_prompt.gui.application import follow_colour_scheme
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.messages import (
@@ -113,7 +113,7 @@ def test_the_window_is_as_light_or_dark_as_the_desktop(
     stage.open()
     shot = stage.window.grab().toImage()
     corner = shot.pixelColor(shot.width() - 2, shot.height() - 2)
-    assert corner == palettes()[name].window().color()
+    assert corner == tokens_for(palettes()[name]).foot
 
 
 def test_a_desktop_that_only_says_dark_gets_dark_colours_and_back(

@@ -10,10 +10,11 @@ from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QScrollArea, QWidget
 
+from native_host.gui.band import HeadingBand
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.pin_page import PinPage
-from native_host.pin_prompt.gui.widgets import HeadingBand, Notice
+from native_host.pin_prompt.gui.widgets import Notice
 from native_host.pin_prompt.messages import (
     AskCodes,
     AskPin,
@@ -128,9 +129,10 @@ def test_title_and_heading_name_neither_program_nor_site(
 
 
 @EACH
-def test_it_looks_like_no_other_window(operation: Operation) -> None:
+def test_it_identifies_with_an_icon_of_its_own(operation: Operation) -> None:
+    identifying = OPERATION_STYLES["authenticate"]
+    assert OPERATION_STYLES[operation].colour == identifying.colour
     for other in OPERATION_STYLES.keys() - {*FOR_PROGRAMS}:
-        assert OPERATION_STYLES[operation].colour != OPERATION_STYLES[other].colour
         assert OPERATION_STYLES[operation].icon != OPERATION_STYLES[other].icon
     assert OPERATION_STYLES["tls-login"].icon != OPERATION_STYLES["prepare-login"].icon
 
@@ -166,7 +168,7 @@ def test_what_happened_before_is_told(
     stage: Stage, operation: Operation, changes: dict[str, int], said: str
 ) -> None:
     opened(stage, operation).handle(AskPin(1, a_question(**changes)))
-    assert said in stage.words
+    assert said in stage.words.replace("\n", " ")
 
 
 @EACH

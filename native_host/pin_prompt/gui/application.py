@@ -20,6 +20,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QPalette
 from PySide6.QtWidgets import QApplication
 
+from native_host.gui.accessibility import install_roles
 from native_host.gui.tokens import (
     DARK,
     LIGHT,
@@ -56,6 +57,7 @@ def make_application(text_scale: float = 1.0) -> "_Application":
     application.setQuitOnLastWindowClosed(False)
     # One style everywhere, since the colours of buttons are checked against it.
     application.setStyle("Fusion")
+    install_roles()
     font = application.font()
     font.setPointSizeF(max(font.pointSizeF(), _SMALLEST_TEXT) * text_scale)
     application.setFont(font)

@@ -40,7 +40,7 @@ class ConfirmPage(Page):
         return self.last_try_box is None or self.last_try_box.isChecked()
 
     def set_guarded(self, active: bool) -> None:
-        self.confirm.setEnabled(self.last_try_confirmed and not active)
+        self.confirm.setEnabled(not active)
 
     def show_error(self, words: str) -> None:
         """Show and announce why something was refused."""
@@ -49,13 +49,13 @@ class ConfirmPage(Page):
         self.announce(words)
         self.grown.emit(self.error_notice)
 
-    def add_last_try_box(self, words: str) -> None:
-        """Add the check box with which the person confirms the last try."""
+    def add_last_try_box(self, words: str, notice: Notice | None = None) -> None:
+        """Add the check box with which the person confirms the last try.
+
+        It is in the ``notice`` about the last try, if there is one.
+        """
         self.last_try_box = WrappingCheckBox(words)
-        self.last_try_box.toggled.connect(
-            lambda _on: self.set_guarded(self._guard.active)
-        )
-        self.column.addWidget(self.last_try_box)
+        (notice.rows if notice else self.column).addWidget(self.last_try_box)
 
     def add_end(self, words: str, *, stretch: bool = True) -> None:
         """Add the end of the page, with ``words`` on the confirm button."""

@@ -44,6 +44,7 @@ def render(
     window = PromptWindow(lambda line: None, InputGuard())
     while line := sys.stdin.buffer.readline(MAX_REQUEST + 1):
         window.handle(decode_request(line))
+    window.activateWindow()
     _settle(application)
     window.guard.end()
     if isinstance(window.page, PinPage):
