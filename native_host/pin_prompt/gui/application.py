@@ -13,6 +13,7 @@ from PySide6.QtCore import (
     QMessageLogContext,
     QObject,
     Qt,
+    QTimer,
     QtMsgType,
     Signal,
     qInstallMessageHandler,
@@ -44,6 +45,8 @@ QT_ENVIRONMENT = {
 }
 #: Keys that move the cursor in a field.
 _MOVING = range(Qt.Key.Key_Home, Qt.Key.Key_PageDown + 1)
+#: Milliseconds without a request after which the process waits for a later one.
+_IDLE = 200
 #: Smallest text size in points, if the desktop's is smaller.
 _SMALLEST_TEXT = 11.0
 
@@ -117,6 +120,7 @@ def run() -> NoReturn:
         lambda line: _handle(window, line), Qt.ConnectionType.QueuedConnection
     )
     inbox.start()
+    QTimer.singleShot(_IDLE, window.prepare)
     application.exec()
     end()
 

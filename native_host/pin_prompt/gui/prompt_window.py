@@ -54,7 +54,7 @@ from native_host.pin_prompt.messages import (
     WindowRequest,
     encode_answer,
 )
-from native_host.pin_prompt.model import Conversation, Operation, Step
+from native_host.pin_prompt.model import Conversation, Operation, PinQuestion, Step
 from native_host.wiping import wipe
 
 __all__ = ["PromptWindow"]
@@ -109,6 +109,25 @@ class PromptWindow(QDialog):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._ring: FocusRing | None = None
+
+    def prepare(self) -> None:
+        """Load fonts and drawings into memory, while nobody waits for the window."""
+        if self._conversation is not None:
+            return
+        text = texts.load("en", "authenticate")
+        nobody = Conversation("authenticate", "https://service.example", "en", False)
+        unseen = QWidget()
+        rows = QVBoxLayout(unseen)
+        header, foot = Header(low=False), Foot(low=False)
+        header.set_operation(nobody, text, dp(400), self._width(nobody))
+        question = PinQuestion("PIN1", "", "", 5, 4, 12)
+        page = PinPage(nobody, text, question, self.guard)
+        for button in page.buttons:
+            foot.add(button)
+        rows.addLayout(header)
+        rows.addWidget(page)
+        rows.addWidget(foot)
+        unseen.grab()
 
     def handle(self, request: WindowRequest) -> None:
         """Handle a request. Raises ``ValueError`` for one in a wrong order."""
