@@ -3,7 +3,7 @@
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QPushButton, QSizePolicy
 
 from native_host.gui.icons import draw_icon
 from native_host.gui.sizes import dp, font, text_width
@@ -29,6 +29,9 @@ class Button(QPushButton):
             self.setAccessibleName(words)
             self.setToolTip(words)
         self.setAutoDefault(False)
+        # Less wide than wanted where room is short, but never narrower than its words.
+        policy = QSizePolicy.Policy
+        self.setSizePolicy(policy.Preferred, policy.Fixed)
         self.setFont(font(1.0, QFont.Weight.DemiBold))
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name

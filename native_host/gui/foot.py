@@ -2,8 +2,8 @@
 """The foot of a window: that the program is nobody's office, and the buttons."""
 
 from PySide6.QtCore import QRectF
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QPushButton, QWidget
 
 from native_host.gui.icons import draw_icon
 from native_host.gui.labels import label, make_muted
@@ -18,13 +18,18 @@ class Foot(QWidget):
 
     def __init__(self, *, low: bool) -> None:
         super().__init__()
-        self._row = QHBoxLayout(self)
-        gap = dp(8 if low else 16)
-        self._row.setContentsMargins(dp(24 + 25), gap, dp(24), gap)
-        self._row.setSpacing(dp(12))
+        self._gap = dp(8 if low else 16)
+        self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._parts.setContentsMargins(dp(24), self._gap, dp(24), self._gap)
+        self._parts.setSpacing(dp(8 if low else 12))
         self._note = label("", 14 / 15)
+        self._note.setContentsMargins(dp(25), 0, 0, 0)
         make_muted(self._note)
-        self._row.addWidget(self._note, 1)
+        self._parts.addWidget(self._note, 1)
+        self._buttons = QHBoxLayout()
+        self._buttons.setSpacing(dp(12))
+        self._buttons.addStretch()
+        self._parts.addLayout(self._buttons)
 
     def set_note(self, words: str) -> None:
         """Set the note."""
@@ -32,18 +37,33 @@ class Foot(QWidget):
 
     def add(self, button: QPushButton) -> None:
         """Add a button at the right end."""
-        self._row.addWidget(button)
+        self._buttons.addWidget(button)
         button.show()
 
     def remove(self, button: QPushButton) -> None:
         """Remove a button for good."""
-        self._row.removeWidget(button)
+        self._buttons.removeWidget(button)
         button.hide()
         button.deleteLater()
 
     def height_at(self, width: int) -> int:
         """Return the wanted height in pixels at a width."""
-        return self._row.totalHeightForWidth(width)
+        self._arrange(width)
+        return self._parts.totalHeightForWidth(width)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        self._arrange(self.width())
+        super().resizeEvent(event)
+
+    def _arrange(self, width: int) -> None:
+        """Put the note above the buttons where they leave it too little room."""
+        needed = self._note.minimumSizeHint().width() + dp(2 * 24 + 12)
+        needed += self._buttons.minimumSize().width()
+        fits = needed <= width
+        direction = QBoxLayout.Direction
+        self._parts.setDirection(
+            direction.LeftToRight if fits else direction.TopToBottom
+        )
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens = tokens_for(self.palette())
@@ -52,5 +72,6 @@ class Foot(QWidget):
         painter.fillRect(self.rect(), tokens.foot)
         painter.fillRect(0, 0, self.width(), max(dp(1), 1), tokens.divider)
         side = dp(17)
-        place = QRectF(dp(24), (self.height() - side) / 2, side, side)
+        middle = self._note.geometry().center().y()
+        place = QRectF(dp(24), middle - side / 2, side, side)
         draw_icon(painter, "info", place, ink=tokens.muted, paper=tokens.foot)

@@ -134,7 +134,9 @@ def test_a_desktop_with_its_own_dark_colours_keeps_them(
     high = palettes()["high contrast"]
     application.setPalette(high)
     follow_colour_scheme(application, Qt.ColorScheme.Dark)
-    assert application.palette().window().color() == high.window().color()
+    palette = application.palette()
+    assert palette.window().color() == high.window().color()
+    assert palette.placeholderText().color() == high.windowText().color()
 
 
 def test_identifying_and_signing_do_not_look_alike() -> None:

@@ -2,22 +2,26 @@
 """The window's pages, and their reactions to keys and clicks."""
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QScrollArea, QWidget
 
+from native_host.gui.band import HeadingBand
+from native_host.gui.sizes import dp, text_width
 from native_host.pin_prompt import texts
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.step_picture import StepPicture
 from native_host.pin_prompt.messages import (
+    AskCodes,
     AskPin,
     AskStarted,
     Close,
     Show,
     WindowRequest,
 )
-from native_host.pin_prompt.model import Problem, Step
-from tests.pin_prompt.conftest import Stage, a_question
+from native_host.pin_prompt.model import Operation, Problem, Step
+from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
 
 ENTER, ESCAPE, TAB = Qt.Key.Key_Return, Qt.Key.Key_Escape, Qt.Key.Key_Tab
 SPACE, BACKTAB = Qt.Key.Key_Space, Qt.Key.Key_Backtab
@@ -230,6 +234,58 @@ def test_everything_fits_a_small_screen(
         for button in page.buttons:
             right = button.mapTo(stage.window, QPoint(button.width(), button.height()))
             assert stage.window.rect().contains(right - QPoint(1, 1))
+    finally:
+        QApplication.setFont(font)
+
+
+OPERATIONS: list[Operation] = [*OPERATION_STYLES]
+
+
+@pytest.mark.parametrize("language", texts.languages())
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("scale", [1, 2])
+def test_band_site_and_buttons_are_in_view_and_whole(
+    stage: Stage, operation: Operation, language: str, scale: int
+) -> None:
+    font = QApplication.font()
+    larger = QFont(font)
+    larger.setPointSizeF(font.pointSizeF() * scale)
+    QApplication.setFont(larger)
+    try:
+        for_program = operation in ("tls-login", "prepare-login")
+        managing = OPERATION_STYLES[operation].act == "manage"
+        origin = "" if for_program or managing else "https://login.service.example"
+        program = "Firefox" if for_program else ""
+        stage.open(
+            operation=operation, language=language, origin=origin, program=program
+        )
+        question: WindowRequest = AskPin(1, a_question(tries_left=2, wrong=True))
+        if managing:
+            at_risk = "PUK" if operation == "unblock" else "PIN1"
+            asked = a_codes_question(operation=operation, pin="PIN1", at_risk=at_risk)
+            question = AskCodes(1, asked)
+        stage.handle(question)
+        stage.settle()
+        [band] = [
+            band for band in stage.window.findChildren(HeadingBand) if band.isVisible()
+        ]
+        page = stage.window.page
+        assert page is not None
+        parts: list[QWidget] = [band, band.heading, *page.buttons]
+        if not managing:
+            parts.append(stage.site)
+        for part in parts:
+            assert part.visibleRegion().boundingRect() == part.rect()
+            assert stage.window.rect().contains(
+                QRect(part.mapTo(stage.window, QPoint(0, 0)), part.size())
+            )
+        assert band.heading.heightForWidth(band.heading.width()) <= (
+            band.heading.height()
+        )
+        for button in page.buttons:
+            words = text_width(button.text(), button.font())
+            assert words + dp(16) <= button.width()
+            assert button.height() >= dp(44)
     finally:
         QApplication.setFont(font)
 
