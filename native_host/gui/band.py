@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The band on top of a window: what the window is for, in the colour of the act."""
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QEvent, QRectF, Qt
 from PySide6.QtGui import (
     QFont,
     QPainter,
@@ -46,6 +46,11 @@ class HeadingBand(QWidget):
         colours = tokens_for(self.palette()).acts[self._act]
         palette.setColor(QPalette.ColorRole.BrightText, colours.on_band)
         self.heading.setPalette(palette)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.PaletteChange:
+            self._follow_palette()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         margins = self._row.contentsMargins()

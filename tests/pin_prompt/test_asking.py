@@ -51,13 +51,17 @@ def test_reader_and_holder_of_each_card_can_be_read(stage: Stage) -> None:
     ]
 
 
-def test_no_card_is_chosen_before_the_person_chooses(stage: Stage) -> None:
+def test_no_card_is_chosen_before_the_person_chooses(
+    stage: Stage, spoken: list[str]
+) -> None:
     page = choose(stage)
     assert page.group.checkedId() == -1
-    assert not page.confirm.isEnabled()
     QTest.keyClick(stage.window.focusWidget(), Qt.Key.Key_Return)
     page.confirm.click()
     assert stage.answers == []
+    # The button says what is missing.
+    assert spoken[-1] == "Choose the card that you want to use"
+    assert stage.window.focusWidget() is page.group.button(0)
 
 
 def test_a_card_is_chosen_with_the_keyboard(stage: Stage) -> None:

@@ -310,7 +310,7 @@ class CardChoicePage(Page):
         heading, body = text("choose.heading"), text("choose.body")
         self.add_heading(heading)
         self.column.addWidget(label(body))
-        self._guarded = True
+        self._missing = Notice(heading)
         self.group = QButtonGroup(self)
         for index, choice in enumerate(choices):
             name, satu = printable(choice.name), printable(choice.satu)
@@ -318,9 +318,9 @@ class CardChoicePage(Page):
             button = WrappingRadioButton(f"{name}, {satu}\n{reader}")
             self.group.addButton(button, index)
             self.column.addWidget(button)
-        self.group.idToggled.connect(
-            lambda _index, _on: self.set_guarded(self._guarded)
-        )
+        self.group.idToggled.connect(lambda _index, _on: self._missing.hide())
+        self.column.addWidget(self._missing)
+        self._missing.hide()
         self.column.addStretch()
         self.initial_focus = self.group.button(0)
         self.add_button(text("cancel"), self.cancelled.emit)
@@ -328,10 +328,15 @@ class CardChoicePage(Page):
         self.announcement = f"{heading}. {body}"
 
     def set_guarded(self, active: bool) -> None:
-        self._guarded = active
-        self.confirm.setEnabled(self.group.checkedId() >= 0 and not active)
+        self.confirm.setEnabled(not active)
 
     def _answer(self) -> None:
+        if self.group.checkedId() < 0:
+            self._missing.show()
+            self.group.button(0).setFocus()
+            self.announce(self._missing.label.text())
+            self.grown.emit(self._missing)
+            return
         self.setEnabled(False)  # a second click must not answer again
         self.confirm.setEnabled(False)
         self.answered.emit(self.group.checkedId())
