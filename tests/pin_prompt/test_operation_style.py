@@ -11,7 +11,7 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication, QLabel
 
 from native_host.gui import icons
-from native_host.gui.theme import contrast, mixed, readable
+from native_host.gui.theme import contrast, readable
 from native_host.gui.tokens import DARK, LIGHT, palette_of, tokens_for
 from native_host.pin_prompt.gui.application import follow_colour_scheme
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
@@ -72,22 +72,6 @@ def test_documents_stand_out_from_what_they_stand_on(
     for label in page.documents.findChildren(QLabel):
         palette = label.palette()
         assert contrast(palette.windowText().color(), palette.base().color()) >= 4.5
-
-
-@EACH
-@pytest.mark.parametrize("colour", ["#c22b2b", "#b26a00"])
-def test_words_in_a_notice_stand_out_from_its_tint(name: str, colour: str) -> None:
-    palette = palettes()[name]
-    paper = palette.window().color()
-    tint = mixed(paper, readable(QColor(colour), paper, 3.0), 0.08)
-    assert contrast(palette.windowText().color(), tint) >= 4.5
-
-
-@EACH
-def test_the_less_important_part_of_the_origin_can_be_read_too(name: str) -> None:
-    text, paper = palettes()[name].windowText(), palettes()[name].window().color()
-    shown = readable(mixed(text.color(), paper, 0.4), paper)
-    assert contrast(shown, paper) >= 4.5
 
 
 @EACH
