@@ -150,10 +150,14 @@ def test_a_login_is_announced_in_few_words_that_name_the_holder(
     stage.handle(AskPin(1, a_question()))
     for words in ("SPECIMEN-POHJALAINEN Aino", "https://login.service.example", "PIN1"):
         assert words in spoken[-1]
+    consent = texts.load(language, "authenticate")("consent")
+    assert consent in spoken[-1]
     assert len(spoken[-1].split()) < 40
     stage.handle(AskPin(2, a_question(tries_left=2, wrong=True)))
     assert "SPECIMEN-POHJALAINEN Aino" in spoken[-1]
     assert len(spoken[-1].split()) < 40
+    stage.handle(AskPin(3, a_question(tries_left=2)))
+    assert consent in spoken[-1]
 
 
 def test_documents_are_heard_before_the_pin(

@@ -80,10 +80,9 @@ class BasePinPage(ConfirmPage):
         question, consent = self._question, self.text("consent")
         if question.documents:
             consent = f"{self.text.signatures(question)} {consent}"
-        self._announced_parts.append(consent)
-        if self._news:
-            # The person has heard it before the last PIN.
-            self._announced_parts.remove(consent)
+        if not (question.wrong or question.repeated or question.pad_problem):
+            # Otherwise the person has heard it before the last PIN.
+            self._announced_parts.append(consent)
         self.column.addWidget(label(consent))
         if "check" in self.text:
             self._announced_parts.append(self.text("check"))
