@@ -11,16 +11,16 @@ from native_host.doctor.examination import examine_files
 from native_host.doctor.findings import MendBy, Place
 from native_host.errors import KortillaError
 
-__all__ = ["MendError", "mend", "run_command"]
+__all__ = ["CommandFailedError", "mend", "run_command", "run_detached"]
 
 _WITHIN = 300  # seconds; the person may be asked something meanwhile
 
 
-class MendError(KortillaError):
-    """A command that mends has failed; ``code`` is that of its error."""
+class CommandFailedError(KortillaError):
+    """A command of Kortilla's has failed; ``code`` is that of its error."""
 
     def __init__(self, code: str) -> None:
-        super().__init__("The command that mends has failed.")
+        super().__init__("The command has failed.")
         self.code = code
 
 
@@ -28,7 +28,8 @@ async def mend(place: Place, code: str, *, confirmed: bool) -> None:
     """Run what mends the findings with a code, as far as they are still there.
 
     ``confirmed`` says that the person wants it although a browser is open. Raises
-    ``MendError`` with the code of the command's error, such as ``BROWSER_RUNNING``.
+    ``CommandFailedError`` with the code of the command's error, ``BROWSER_RUNNING`` for
+    one.
     """
     found = await examine_files(place)
     commands = dict.fromkeys(
@@ -39,10 +40,17 @@ async def mend(place: Place, code: str, *, confirmed: bool) -> None:
     for words in commands:
         # Only this command asks anything.
         yes = ("--yes",) if confirmed and words[:2] == ("kortilla", "pkcs11") else ()
-        run = partial(run_command, (*words, *yes), detached=True)
-        error = await in_thread(run)
-        if error:
-            raise MendError(error)
+        await run_detached((*words, *yes))
+
+
+async def run_detached(words: tuple[str, ...]) -> None:
+    """Run a command of Kortilla's that asks nothing, and goes on if this process ends.
+
+    Raises ``CommandFailedError`` with the code of its error.
+    """
+    code = await in_thread(partial(run_command, words, detached=True))
+    if code:
+        raise CommandFailedError(code)
 
 
 def run_command(words: tuple[str, ...], *, detached: bool = False) -> str:

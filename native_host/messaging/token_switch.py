@@ -10,6 +10,7 @@ from typing import Any
 from native_host.browsers.pkcs11 import places, running, setup
 from native_host.browsers.table import Family
 from native_host.card.pcsc_threads import in_thread
+from native_host.doctor.mending import run_detached
 from native_host.processes import parent_program
 
 __all__ = ["switch_token", "token_status"]
@@ -26,15 +27,16 @@ async def token_status(family: Family) -> dict[str, Any]:
 async def switch_token(family: Family, *, on: bool) -> dict[str, Any]:
     """Show this browser the card, or take it back; return the status then.
 
-    Raises ``InstallError`` and ``ToolMissingError``.
+    Raises ``InstallError``, ``ToolMissingError`` and ``CommandFailedError``.
     """
-
-    def switch() -> dict[str, Any]:
+    if family == "firefox":
         change = setup.enable if on else setup.disable
-        change([family], entries=family != "firefox").carry_out()
-        return _status(family)
-
-    return await in_thread(switch)
+        await in_thread(lambda: change([family], entries=False).carry_out())
+    else:
+        # A popup that is closed meanwhile does not leave it half done.
+        verb = "enable" if on else "disable"
+        await run_detached(("kortilla", "pkcs11", verb, "--browser", family, "--yes"))
+    return await token_status(family)
 
 
 def _status(family: Family) -> dict[str, Any]:

@@ -146,6 +146,21 @@ def test_chromium_is_switched_on_and_off_and_starts_anew(
         assert not switch(host, CHROMIUM_PAGE, on=False)["shown"]
 
 
+def test_a_popup_that_is_closed_does_not_leave_the_switch_half_way(
+    home: Path, window: dict[str, str]
+) -> None:
+    (home / ".config/chromium").mkdir(parents=True)
+    arguments = {"page": CHROMIUM_PAGE, "on": True}
+    with running(window, CHROMIUM_CALLER) as host:
+        host.send({"id": "1", "command": "token-switch", "arguments": arguments})
+        host.until((home / MODULE).exists)
+        host.end_input()
+        assert host.wait() == 0
+    # The command writes this last, and holds nobody up.
+    with running(window, CHROMIUM_CALLER) as host:
+        host.until(lambda: switch(host, CHROMIUM_PAGE)["shown"])
+
+
 def test_firefox_gets_the_files_and_its_database_is_left_to_itself(
     home: Path, window: dict[str, str]
 ) -> None:
