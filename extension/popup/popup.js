@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The popup shows the card, the switch of the login of Suomi.fi and the state of the host. The card is read only while the
-// popup is open.
+// The popup shows the card, the switch of the login of Suomi.fi and the state of the
+// host. The card is read only while the popup is open.
 
 import { browser } from "../shared/api.js";
 import { showHostState } from "../shared/host_panel.js";
@@ -69,6 +69,8 @@ function show(state) {
   const wasRead = state.readers !== null || state.problem !== null;
   host.hidden = state.host === null || state.activeTask !== null || !wasRead;
   if (state.host) showHostState(host, state.host);
+  // Without the program there is nothing to switch, as the panel says.
+  find("login").hidden = (state.host?.problem ?? null) !== null;
 }
 
 function showSwitch() {

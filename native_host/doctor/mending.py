@@ -54,10 +54,10 @@ async def run_detached(words: tuple[str, ...]) -> None:
 
 
 def run_command(words: tuple[str, ...], *, detached: bool = False) -> str:
-    """Run a command of Kortilla's; its words for people come through.
+    """Run a command of Kortilla's, and return the code of its error, empty when done.
 
-    One that is ``detached`` asks nothing, and goes on when this process ends. Return
-    the code of its error, empty when it is done.
+    Its words for people come through, unless it is ``detached``. Then it asks nothing,
+    and goes on when this process ends.
     """
     command = [sys.executable, "-I", "-m", "native_host.cli", *words[1:]]
     try:
@@ -65,6 +65,8 @@ def run_command(words: tuple[str, ...], *, detached: bool = False) -> str:
             command,
             stdin=subprocess.DEVNULL if detached else None,
             stdout=subprocess.PIPE,
+            # A pipe that nobody reads any more would end it.
+            stderr=subprocess.DEVNULL if detached else None,
             check=False,
             timeout=_WITHIN,
             start_new_session=detached,

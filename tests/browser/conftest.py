@@ -169,8 +169,12 @@ def screen() -> Iterator[Screen]:
 
 
 async def ready(tab: Tab) -> None:
-    """Wait until one of the extension's views says that the program is there."""
+    """Wait until one of the extension's views says that the program is there.
+
+    By then it has also asked the program about the switch.
+    """
     await tab.wait_for("#host[data-state=ready]")
+    await tab.wait_for("#switch:not([aria-busy])")
 
 
 async def identity_of(

@@ -246,9 +246,9 @@ def is_prepared(family: Family, root: Path = Path("/")) -> bool:
     except ToolMissingError:
         return False
     _, module = module_in_use(root)
-    places = [*manifests(family), system_manifest(root)]
+    written = [*manifests(family), system_manifest(root)]
     return (
         module == "ours"
         and (is_packaged() or family in enabled_families())
-        and any(manifest_state(each, library) == "ours" for each in places)
+        and any(manifest_state(each, library) == "ours" for each in written)
     )
