@@ -33,6 +33,7 @@ help: ## Say what there is.
 setup: $(VENV)/dev.stamp node_modules/stamp bytecode ## Install all that the other targets need.
 
 program: packages-card $(VENV)/program.stamp bytecode ## Install the program alone, for a person with a card.
+	@tools/command link
 
 demo: packages-demo $(VENV)/demo.stamp bytecode ## Log in with a mock card: [HEADLESS=1] [BROWSER=chromium|firefox].
 	@$(BIN)/kortilla demo --output build/demo \
@@ -78,6 +79,7 @@ lock: $(VENV)/dev.stamp ## Write the locks anew, with the newest releases allowe
 	tools/lock
 
 clean: ## Remove all that was installed or built here.
+	@tools/command unlink
 	rm -rf $(VENV) node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

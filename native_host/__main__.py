@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What the browser starts: ``python -I -m native_host``.
+"""The browser's entry point: ``python -I -m native_host``.
 
-The hello leaves before anything heavy is imported; everything else is imported while
-the browser works on it.
+The hello is sent before any slow import; the other imports run while the browser
+processes it.
 """
 
 import os
@@ -21,9 +21,9 @@ def main(
 ) -> int:
     """Serve the browser on standard input and output, and return the exit status.
 
-    ``arguments`` are what the browser gave (default: the command line's), or
-    ``-c COMMAND JSON`` for Web eID's form on the command line. ``prompt_command`` puts
-    another program in the place of the PIN window.
+    ``arguments`` are the browser's (default: the command line's), or ``-c COMMAND
+    JSON`` for Web eID's form on the command line. ``prompt_command`` starts another
+    program as the PIN window.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["-c"]:
@@ -42,10 +42,10 @@ def main(
 
 
 def _take_over_stdio() -> tuple[int, int]:
-    """Keep standard input and output to ourselves.
+    """Reserve standard input and output for the protocol.
 
-    A stray print, here or in a library, then goes to standard error and can't break
-    the framing; a child can't read the browser's messages.
+    A stray print, here or in a library, then goes to standard error and can't break the
+    framing, and a child process can't read the browser's messages.
     """
     fd_in, fd_out = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDONLY)

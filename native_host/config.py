@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The configuration file: ``config.toml``, or what ``$KORTILLA_CONFIG`` names.
+"""The configuration file: ``config.toml``, or the file in ``$KORTILLA_CONFIG``.
 
 The window's process starts only after this module's import, so it imports little.
 """
@@ -21,10 +21,10 @@ _CHOICES = {"card": CARDS, "prompt": PROMPTS, "language": LANGUAGES}
 
 
 class Config(NamedTuple):
-    """What may be set. ``automatic`` is for the mock card only.
+    """All settings. ``automatic`` is for the mock card only.
 
     ``extensions`` are ids of browser extensions that may start the host besides those
-    in ``manifests/``: for developers of other extensions.
+    in ``manifests/``, for developers of other extensions.
     """
 
     card: Literal["pcsc", "mock"] = "pcsc"
@@ -35,7 +35,7 @@ class Config(NamedTuple):
 
 
 def config_path() -> Path:
-    """Return where the configuration is looked for."""
+    """Return the configuration file's path."""
     named = os.environ.get("KORTILLA_CONFIG")
     if named:
         return Path(named)
@@ -43,11 +43,11 @@ def config_path() -> Path:
 
 
 def load_config() -> Config:
-    """Read the configuration; without a file the defaults hold.
+    """Read the configuration; without a file the defaults apply.
 
     Raises ``ConfigBrokenError``, naming the file and the key, for a file that can't be
-    read or parsed, an unknown key, or a value that the key can't have. A file that
-    ``$KORTILLA_CONFIG`` names must be there.
+    read or parsed, an unknown key, or an invalid value. A file in ``$KORTILLA_CONFIG``
+    must exist.
     """
     path = config_path()
     try:
@@ -63,7 +63,7 @@ def load_config() -> Config:
         ) from error
     except RecursionError as error:
         raise ConfigBrokenError(f"{path}: is nested too deeply.") from error
-    except ValueError as error:  # also a number that is too long to be converted
+    except ValueError as error:  # also a number that is too long for a conversion
         raise ConfigBrokenError(f"{path}: is not TOML: {error}.") from error
     return Config(**{key: _check(path, key, value) for key, value in values.items()})
 

@@ -20,10 +20,10 @@ __all__ = ["open_prompt", "open_source"]
 
 
 def open_source(config: Config) -> CardSource:
-    """Return the source of cards that is configured.
+    """Return the configured source of cards.
 
-    Raises ``MockCardBrokenError`` when the mock card's state can't be used. A mock card
-    that does not exist yet is made.
+    Raises ``MockCardBrokenError`` if the mock card's state can't be used. A missing
+    mock card is created.
     """
     if config.card == "mock":
         from native_host.mock_card.source import MockCardSource
@@ -40,10 +40,10 @@ def open_prompt(
     window: subprocess.Popen[bytes] | None = None,
     command: Sequence[str] | None = None,
 ) -> Prompt:
-    """Return the prompt that is configured.
+    """Return the configured prompt.
 
-    ``window`` is a window process that was started beforehand, ``command`` what starts
-    one. Raises ``ConfigBrokenError`` for automatic answers to any card but the mock.
+    ``window`` is a window process that was started in advance, ``command`` starts one.
+    Raises ``ConfigBrokenError`` for automatic answers to any card but the mock.
     """
     if config.prompt == "terminal":
         from native_host.pin_prompt.terminal import TerminalPrompt
@@ -65,9 +65,9 @@ def open_prompt(
 
 
 def _codes(card: CardData) -> dict[str, str]:
-    """Return the mock card's PINs and codes, by the names that the prompt has.
+    """Return the mock card's PINs and codes, by the prompt's names.
 
-    PINs that were never set become those of a card that is made active.
+    PINs that were never set get the values of a new active card.
     """
     codes = {"PUK": card.puk.value}
     for name, pin, usual in (
@@ -81,7 +81,7 @@ def _codes(card: CardData) -> dict[str, str]:
 
 
 def _mock_card() -> MockCardState:
-    """Open the mock card, making it first where a tester has not yet."""
+    """Open the mock card; create it if a tester has not yet."""
     from kortilla.testing.state import MockCardState
     from native_host.mock_card.errors import host_errors
 

@@ -31,13 +31,13 @@ class InvalidArgumentError(KortillaError):
 
 
 class OriginRefusedError(KortillaError):
-    """The origin is not one that may ask (see ``native_host.origin``)."""
+    """The origin may not send requests (see ``native_host.origin``)."""
 
     code = "ORIGIN_REFUSED"
 
 
 class BusyError(KortillaError):
-    """Another operation is under way."""
+    """Another operation is running."""
 
     code = "BUSY"
 
@@ -45,8 +45,8 @@ class BusyError(KortillaError):
 class UserCancelledError(KortillaError):
     """The person closed the window or pressed cancel.
 
-    ``reason`` says what stood in the way at that moment, as one of the codes of the
-    other errors (``NO_READER``, ``PIN_BLOCKED``, …), or is None.
+    ``reason`` is the obstacle at that moment, as one of the codes of the other errors
+    (``NO_READER``, ``PIN_BLOCKED``, …), or None.
     """
 
     code = "USER_CANCELLED"
@@ -59,19 +59,19 @@ class UserCancelledError(KortillaError):
 
 
 class RequestCancelledError(KortillaError):
-    """The page, or the end of its tab, called the request off."""
+    """The page cancelled the request, or its tab was closed."""
 
     code = "REQUEST_CANCELLED"
 
 
 class RequestExpiredError(KortillaError):
-    """The page stopped waiting; the window said so until it was closed."""
+    """The page stopped waiting; the window showed that until the person closed it."""
 
     code = "REQUEST_EXPIRED"
 
 
 class ProgramNotRunningError(KortillaError):
-    """The program that is to log in does not have the card as a token now."""
+    """The program for the login does not have the card as a token now."""
 
     code = "PROGRAM_NOT_RUNNING"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which of the languages a person is spoken to in."""
+"""The choice of the language for a person."""
 
 import locale
 import os
@@ -7,21 +7,21 @@ import re
 
 __all__ = ["LANGUAGE_TAG", "SPOKEN", "choose_language"]
 
-#: The languages that every text exists in.
+#: The languages of every text.
 SPOKEN = ("fi", "sv", "en")
 
-#: A language tag that may be asked for; a language that is not spoken falls back.
+#: A language tag in a request; an unsupported language falls back.
 LANGUAGE_TAG = r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]+)*$"
 
-#: What a tag begins with that names one of them: ``fi``, ``fi-FI``, ``fi_FI.UTF-8``.
+#: The start of a tag that names one of them: ``fi``, ``fi-FI``, ``fi_FI.UTF-8``.
 _CODE = re.compile(r"[a-z]{2}(?![a-z])", re.ASCII | re.IGNORECASE)
 
 
 def choose_language(configured: str, asked: str | None) -> str:
     """Return ``fi``, ``sv`` or ``en``.
 
-    First what the person has configured, then what the page asked for, then the
-    system's language, then English.
+    The order is: the person's configuration, the page's request, the system's language,
+    English.
     """
     for tag in (configured, asked, _system_language()):
         found = _CODE.match(tag or "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where the log goes: standard error, which the browser keeps in its own log."""
+"""The log on standard error, which the browser adds to its own log."""
 
 import logging
 import os
@@ -16,7 +16,7 @@ def set_up_log() -> None:
     """Log warnings, or from the level that ``$KORTILLA_LOG`` names.
 
     The levels are ``error``, ``warning``, ``info``, ``debug`` and ``traffic``. The
-    environment and what the browser sends are never logged.
+    environment and the browser's messages are never logged.
     """
     logging.addLevelName(TRAFFIC, "TRAFFIC")
     levels = logging.getLevelNamesMapping()
@@ -26,15 +26,15 @@ def set_up_log() -> None:
         level=level,
         format="kortilla %(levelname)s %(name)s: %(message)s",
     )
-    # Libraries keep to themselves what they would say of messages and of asyncio.
+    # Below WARNING, asyncio and pyscard may log messages.
     for name in ("asyncio", "smartcard"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 def log_unexpected(logger: logging.Logger, error: Exception) -> None:
-    """Log where an error that nobody foresaw came from, without its own text.
+    """Log where an unexpected error occurred, without its text.
 
-    That could hold what a person typed or who they are.
+    The text could contain a person's input or identity.
     """
     frames = "".join(traceback.format_tb(error.__traceback__))
     logger.error("unexpected %s\n%s", type(error).__name__, frames)

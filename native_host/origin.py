@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What an origin may be.
+"""The validation of origins.
 
 The origin comes from the browser and is signed byte for byte, so nothing is corrected
-here: a text that is not the serialisation of an origin (RFC 6454 §6.2, as browsers
-write it: lower case, no default port, punycode) is refused.
+here. A text that is not the serialisation of an origin (RFC 6454 §6.2, as in browsers:
+lower case, no default port, punycode) is refused.
 """
 
 import re
@@ -16,7 +16,7 @@ __all__ = ["MAX_LENGTH", "check_origin"]
 #: Longest origin in characters (Web eID's limit).
 MAX_LENGTH = 255
 
-# No zone (%) in an IPv6 address: browsers write none, and it could hold any text.
+# No zone (%) in an IPv6 address: browsers send none, and it could hold any text.
 _ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[^\]/%]*\]|[^:/?#@\[\]]*)(?P<port>:[0-9]*)?"
 )
@@ -25,9 +25,9 @@ _DEFAULT_PORT = {"https": ":443", "http": ":80"}
 
 
 def check_origin(origin: str, *, allow_localhost: bool = False) -> str:
-    """Return ``origin`` unchanged when it may ask, else raise ``OriginRefusedError``.
+    """Return a permitted ``origin`` unchanged, else raise ``OriginRefusedError``.
 
-    ``allow_localhost`` is the developer setting that admits ``http`` on the loopback
+    ``allow_localhost`` is the developer setting that permits ``http`` on the loopback
     names ``localhost``, ``127.0.0.1`` and ``[::1]``.
     """
     if not origin.isascii():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """All folders that the program uses: configuration, data and the session's own.
 
-They follow the XDG Base Directory Specification on Linux, and what platformdirs knows
-of other systems. None of these functions makes a folder.
+They follow the XDG Base Directory Specification on Linux, and platformdirs on other
+systems. None of these functions creates a folder.
 """
 
 # platformdirs is imported late: a service's own tests import this module without it,
@@ -38,25 +38,25 @@ def user_data_folder() -> Path:
 
 
 def session_folder() -> Path | None:
-    """Return ``$XDG_RUNTIME_DIR``, which ends with the session; None if there is none.
+    """Return ``$XDG_RUNTIME_DIR``, which ends with the session; None if it is unset.
 
-    The specification demands an absolute path.
+    The specification requires an absolute path.
     """
     folder = os.environ.get("XDG_RUNTIME_DIR", "")
     return Path(folder) if folder.startswith("/") else None
 
 
 def runtime_folder() -> Path | None:
-    """Return Kortilla's folder for sockets, locks and notes of the session, or None."""
+    """Return Kortilla's folder for the session's sockets and locks, or None."""
     session = session_folder()
     return session / _NAME if session else None
 
 
 def xdg_config_home() -> Path:
-    """Return where programs of the desktop keep their configuration."""
+    """Return the folder of desktop programs' configuration."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
 
 
 def xdg_data_home() -> Path:
-    """Return where programs of the desktop keep their data."""
+    """Return the folder of desktop programs' data."""
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Await several things at once, and take the outcome of the first that ends."""
+"""Await several things at once, and return the first result."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 async def race(*awaitables: Awaitable[T]) -> T:
-    """Return the result, or raise the error, of the first that ends.
+    """Return the result, or raise the error, of the first awaitable that ends.
 
-    Where several have ended, the leftmost of them counts. The others are cancelled, and
+    If several have ended, the leftmost of them counts. The others are cancelled, and
     have ended when this returns.
     """
     futures: list[asyncio.Future[Any]] = [

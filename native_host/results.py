@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The results and errors of operations as JSON.
 
-PROTOCOL.md has the fields: browsers, scripts and testers get the same ones.
+PROTOCOL.md has the fields: browsers, scripts and testers receive the same ones.
 """
 
 import base64
@@ -27,7 +27,7 @@ __all__ = [
 
 Reply = dict[str, Any]
 
-#: Web eID wants a URL. No page is named, since none exists that is Kortilla's for good.
+#: Web eID requires a URL. This is a URN, since Kortilla has no permanent page.
 _APP_VERSION = f"urn:uuid:48e30dea-567c-4965-9e98-7118cfcaca7e#kortilla-{VERSION}"
 
 
@@ -43,7 +43,7 @@ def token_fields(token: AuthenticationToken) -> Reply:
 
 
 def algorithm_fields(algorithm: SignatureAlgorithm) -> Reply:
-    """Return Web eID's three words for how something is signed."""
+    """Return Web eID's three names of a signature's algorithm."""
     return {
         "cryptoAlgorithm": algorithm.key_type.value,
         "hashFunction": algorithm.hash_function,
@@ -81,7 +81,7 @@ def signatures_fields(made: Signatures) -> Reply:
 
 
 def error_fields(error: KortillaError) -> Reply:
-    """Return an error as our own protocol and the command line have it."""
+    """Return an error as in our own protocol and on the command line."""
     fields: Reply = {"code": error.code, "message": str(error)}
     if (reason := getattr(error, "reason", None)) is not None:
         fields["reason"] = reason
@@ -91,5 +91,5 @@ def error_fields(error: KortillaError) -> Reply:
 
 
 def encode_base64(data: bytes) -> str:
-    """Return base64 as a text."""
+    """Return base64 as text."""
     return base64.b64encode(data).decode()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A set of tasks that run beside each other, and that end together."""
+"""A set of concurrent tasks that end together."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -25,7 +25,7 @@ class TaskSet:
         self.add(asyncio.create_task(coroutine))
 
     def add(self, task: asyncio.Task[Any]) -> None:
-        """Include a task that has been started elsewhere."""
+        """Include a task that was started elsewhere."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

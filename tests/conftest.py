@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What holds for all tests."""
+"""Configuration of all tests."""
 
 import ctypes
 import functools
@@ -20,13 +20,13 @@ _PR_SET_DUMPABLE = 4  # of prctl(2)
 
 
 def pytest_configure() -> None:
-    """Have temporary folders in memory where there is room, and programs may be run.
+    """Keep temporary folders in memory if it has room and allows programs.
 
-    Mock cards are written to the disk for good before a command is answered, and
-    browsers do much the same with their profiles: tests would wait for the disk.
+    Mock cards fsync each change before they respond, and browsers do much the same with
+    their profiles: tests would wait for the disk.
 
-    Programs that tests start end with Ctrl-C, also where a shell has started the tests
-    in the background and ignores that signal for them.
+    Programs that tests start react to Ctrl-C, even if a shell has started the tests in
+    the background and ignores that signal for them.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -39,42 +39,42 @@ def pytest_configure() -> None:
 
 
 def pytest_collection() -> None:
-    """Look for no garbage while thousands of tests are collected."""
+    """Disable garbage collection while pytest collects thousands of tests."""
     gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage again, but not among what was collected."""
+    """Enable garbage collection again, without the collected objects."""
     gc.freeze()
     gc.enable()
 
 
 def pytest_runtest_teardown() -> None:
-    """Let child processes see again which program this one is.
+    """Make this process dumpable again for its child processes.
 
     Commands that a test runs in this process make it undumpable. Without
-    CAP_SYS_PTRACE its children can't read /proc/PID/exe of it then.
+    CAP_SYS_PTRACE, child processes then can't read its /proc/PID/exe.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
-# Before -m leaves tests out by their markers.
+# Before -m deselects tests by their markers.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with what it needs."""
+    """Add the markers for each test's requirements."""
     for item in items:
         mark(item)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out the window's widgets where a part of the tests is run without Qt."""
+    """Ignore the window's tests in a run without Qt."""
     within = collection_path == Path(__file__).parent / "pin_prompt"
     return True if within and _is_without_qt(config) else None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say what is left out."""
+    """Report what is left out."""
     words = "Qt can't be loaded here: tests/pin_prompt is left out."
     return [words] if _is_without_qt(config) else []
 
@@ -87,6 +87,6 @@ def _is_without_qt(config: pytest.Config) -> bool:
 def _qt_loads() -> bool:
     try:
         importlib.import_module("PySide6.QtWidgets")
-    except ImportError:  # as where the system has no libEGL
+    except ImportError:  # for example without libEGL
         return False
     return True

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What developers run: the demo, the benchmarks, the scripts behind the Makefile."""
+"""Developers' tools: the demo, the benchmarks, the scripts of the Makefile."""

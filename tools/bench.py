@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Measures the figures that Kortilla aims at, and prints each beside its goal.
+"""Measures Kortilla's performance figures, and prints each beside its goal.
 
-Each is the median of several runs on the mock card, which answers without delay. Run it
-on an idle machine: ``make bench``. No test depends on a time.
+Each figure is the median of several runs on the mock card, which responds without
+delay. Run it on an idle machine: ``make bench``. No test depends on a time.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ REQUEST = {
     "arguments": {"challengeNonce": NONCE, "origin": ORIGIN, "userActivation": True},
 }
 
-#: Stands in for a person who types at once, and writes down when Enter was pressed.
+#: Replaces a person: types at once, and records the time of Enter.
 TYPIST = """
 import json, sys, time
 def say(**message):
@@ -51,7 +51,7 @@ for line in sys.stdin:
 
 
 class Host:
-    """A host in a process of its own."""
+    """A host as a separate process."""
 
     def __init__(self, home: Path, prompt_command: list[str] | None = None) -> None:
         code = (
@@ -128,7 +128,7 @@ def main() -> None:
 
 
 def show(what: str, seconds: list[float], goal: str = "") -> None:
-    """Print a median of times, and the spread."""
+    """Print the median of times, and their spread."""
     low, high = min(seconds) * 1000, max(seconds) * 1000
     median = statistics.median(seconds) * 1000
     goal = f"goal {goal}" if goal else ""
@@ -149,7 +149,7 @@ def hello(home: Path) -> list[float]:
 
 
 def window(home: Path, *, prepared: bool = False) -> list[float]:
-    """From the request (and the start, when cold) to the visible window."""
+    """From the request (and the host's start, when cold) to the visible window."""
     times = []
     for _ in range(RUNS):
         host = Host(home)
@@ -233,7 +233,10 @@ def peak(process: Path) -> float:
 
 
 def agent() -> None:
-    """Print what the agent takes, beside a pcscd of its own; this takes a minute."""
+    """Print the agent's figures, measured beside a separate pcscd.
+
+    This takes a minute.
+    """
     measured = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, Path(__file__).with_name("bench_agent.py")],
         stdout=subprocess.PIPE,
@@ -246,7 +249,7 @@ def agent() -> None:
 
 
 def validations(home: Path, folder: Path) -> None:
-    """Print validations per second beside what two bare verifications allow."""
+    """Print validations per second, and the limit that two bare verifications set."""
     host = Host(home, [sys.executable, "-I", "-c", TYPIST, str(home / "enter")])
     host.send(REQUEST)
     token = json.dumps(host.until("result")["result"])

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Measures the agent beside a pcscd of its own, at pcscd's own pace.
+"""Measures the agent beside a separate pcscd with pcscd's usual interval.
 
 Prints one line of JSON: the seconds from a new card's insertion to its visible window,
-and how many hundredths of a second the agent ran in a minute in which nothing happened.
+and the agent's processor time in an idle minute, in hundredths of a second.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from tests.support.pcsc import Room, open_room
 
 RUNS = 5
 MINUTE = 60
-#: Seconds after which a window that does not appear is an error.
+#: Seconds until a missing window is an error.
 PATIENCE = 30
 
-#: The command of the activation window, which says when there is one to be seen.
+#: The command of the activation window, which reports when it is visible.
 WINDOW = f"""
 import sys
 from native_host.errors import UserCancelledError
@@ -77,7 +77,7 @@ async def measure(room: Room) -> dict[str, object]:
 
 
 def ticks(pid: int) -> int:
-    """Return the hundredths of a second that a process has been given."""
+    """Return a process's processor time in hundredths of a second."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return int(fields[11]) + int(fields[12])
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Measures logins at a real aiohttp server, in a process of its own.
+"""Measures logins at a real aiohttp server in a separate process.
 
-A login is the whole way: a challenge, the card's signature, the token validated, a new
-session. A P-384 key in memory stands in for the card; it signs in this process, on a
-core beside the server's, and its time is not counted, nor is TLS or revocation. Fifty
-at once, each beginning anew as soon as it is done, is as much as the server can take:
-a login's latency is then fifty times the server's work for one.
+A login includes a challenge, the card's signature, the validation of the token, and a
+new session. A P-384 key in memory replaces the card. It signs in this process, on
+another core than the server's; its time is not counted. TLS and revocation are not
+measured either. Fifty simultaneous clients, each of which starts again when it is done,
+fully load the server: a login's latency is then fifty times the server's work for one.
 
-Memory is looked at after 20,000 logins, by when all that the server holds of them has
+Memory is measured after 20,000 logins, when all data that the server holds of them has
 reached its bound; ``--logins 100000`` takes five minutes and more.
 """
 
@@ -37,7 +37,7 @@ _HEADERS = {"Origin": ORIGIN, "Content-Type": "application/json"}
 
 
 def main() -> None:
-    """Measure and print, or be the server."""
+    """Measure and print the figures, or run the server."""
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--serve", metavar="FOLDER", type=Path)
     arguments.add_argument("--logins", type=int, default=LOGINS)
@@ -114,7 +114,7 @@ def show(what: str, times: list[float]) -> None:
 
 
 async def log_in(port: int, leaf: Leaf, count: int, concurrent: int) -> list[float]:
-    """Log in so many times, and return how long each took."""
+    """Log in so many times, and return the duration of each login."""
     times: list[float] = []
     left = iter(range(count))
     connector = aiohttp.TCPConnector(limit=0)
@@ -134,7 +134,7 @@ async def log_in(port: int, leaf: Leaf, count: int, concurrent: int) -> list[flo
 
 
 async def one_login(http: aiohttp.ClientSession, leaf: Leaf) -> float:
-    """Log in from a new browser, and return what it took but for the signature."""
+    """Log in from a new browser, and return the duration without the signature."""
     begun = time.monotonic()
     async with http.post("/auth/challenge", data="{}") as answer:
         nonce = (await answer.json())["nonce"]

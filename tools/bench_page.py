@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Measures, in headless Chromium, what a person waits for: the window, and the token.
+"""Measures a person's waiting times in headless Chromium: window and token.
 
-Used by ``bench.py``.
+``bench.py`` uses it.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from tools.demo.site import DemoServer
 
 __all__ = ["measure"]
 
-#: Writes down in the page when the click came and when each answer did.
+#: Records in the page the times of the click and of each message.
 _WATCH = """
 sessionStorage.clear();
 const note = (name) => sessionStorage.setItem(name, Date.now());
@@ -38,8 +38,8 @@ addEventListener("message", ({data}) => {
 async def measure(runs: int, typist: str) -> dict[str, list[float]]:
     """Return seconds by name: ``cold``, ``warm`` and ``enter``.
 
-    ``typist`` is Python that stands in for the window in the last of them, and writes
-    the time of Enter, in seconds since the epoch, to the file of its first argument.
+    ``typist`` is Python that replaces the window for ``enter``. It writes the time of
+    Enter, in seconds since the epoch, to the file of its first argument.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -69,7 +69,7 @@ async def _window(browser: Chromium, origin: str, kind: str) -> float:
     await browser.goto(origin)
     await browser.page.evaluate(_WATCH)
     if kind == "warm":
-        await browser.click("h1")  # a page that was never touched may not prepare
+        await browser.click("h1")  # a page without any user gesture may not prepare
         await browser.page.hover("#identify")
         await browser.page.wait_for_timeout(1000)  # a person reads the button
     await browser.click("#identify")
@@ -95,7 +95,7 @@ async def _between(browser: Chromium, begin: str, end: str) -> float:
 
 
 def _put_host(demo_home: DemoHome, command: list[str]) -> None:
-    """Have the host started with a command for its window."""
+    """Install a host that starts a given command as its window."""
     program = demo_home.home / ".local/share/kortilla/host/kortilla-host"
     program.write_text(
         f"#!{python_path()} -I\n"

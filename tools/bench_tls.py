@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""How long a login with the card as a TLS client certificate takes, on NSS's client.
+"""Measures a login with the card as TLS client certificate, with NSS's client.
 
-From the server's request for the certificate to the visible PIN window, and from Enter
-to the finished handshake, on a mock card that answers without delay. The client is
-``tstclnt``, which has what Firefox and Chromium have below. Run by ``tools/bench.py``,
-or by itself.
+It measures from the server's request for the certificate to the visible PIN window, and
+from Enter to the finished handshake, on a mock card that responds without delay. The
+client is ``tstclnt``, which uses the same library as Firefox and Chromium. Run it by
+``tools/bench.py`` or alone.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ __all__ = ["main"]
 
 RUNS = 7
 
-#: Passes the window's lines on, and writes down when it was there; then it is closed.
+#: Relays the window's lines, records when it is visible, and closes it.
 WATCHED_WINDOW = f"""
 import subprocess, sys, time
 window = subprocess.Popen({OFFSCREEN!r},
@@ -39,7 +39,7 @@ for line in window.stdout:
         line += '{{"type": "cancel"}}' + chr(10)
     sys.stdout.write(line); sys.stdout.flush()
 """
-#: Types at once, and writes down when.
+#: Types at once, and records the time.
 TYPIST = """
 import json, sys, time
 def say(**message):
@@ -103,7 +103,7 @@ def _serving(window: Sequence[str]) -> tuple[str, ...]:
 async def _shake_hands(
     demo_home: DemoHome, authority: Authority, version: str, token: TokenSocket
 ) -> tuple[float, float]:
-    """Return when the certificate was asked for, and when the handshake had ended."""
+    """Return the times of the certificate request and of the handshake's end."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.maximum_version = ssl.TLSVersion[f"TLSv{version.replace('.', '_')}"]
     context.load_cert_chain(authority.chain)
@@ -136,7 +136,7 @@ async def _shake_hands(
     async with await asyncio.start_server(serve, "127.0.0.1") as server:
         port = server.sockets[0].getsockname()[1]
         with tempfile.TemporaryFile() as said:
-            said.write(b"GET / HTTP/1.0\r\n\r\n")  # or it would not even connect
+            said.write(b"GET / HTTP/1.0\r\n\r\n")  # tstclnt connects only then
             said.seek(0)
             process = await asyncio.create_subprocess_exec(
                 *("tstclnt", "-4", "-h", "localhost", "-p", str(port)),
@@ -149,7 +149,7 @@ async def _shake_hands(
             )
         await done.wait()
         await process.wait()
-    # It reads once for the client's hello, and then asks.
+    # The server reads the client's hello once, and then asks for the certificate.
     return times[1], times[-1]
 
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Measures validations per second beside the verifications they can't do without.
+"""Measures validations per second, compared to the verifications they require.
 
-All in this process, in turns and in processor time, so that other programs disturb as
-little as can be: a token that a mock card made, whose issuing CA is prepared, with and
-without a look at a list of revoked certificates that is at hand; and two bare P-384
-verifications with a key that is loaded already. Run by ``tools/bench.py``, or by itself
-with a token's file, the folder of its CA and of the CA's key, origin and nonce.
+Everything runs in this process, in turns and in processor time, so that other programs
+disturb as little as possible. Measured are: the validation of a mock card's token with
+a prepared issuing CA, with and without a check against a cached CRL; and two bare P-384
+verifications with a loaded key. Run it by ``tools/bench.py``, or alone with a token's
+file, the folder of its CA and of the CA's key, origin and nonce.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from tools.demo.ca_service import CAService
 __all__ = ["measure", "show"]
 
 ROUNDS = 400
-#: The first ones load and prepare.
+#: The first runs load and prepare data.
 WARMING = 40
 
 
@@ -33,7 +33,7 @@ async def measure(
 ) -> tuple[float, float, float]:
     """Return per second and core: validations, those with revocation, and bare pairs.
 
-    By the medians of ``ROUNDS`` of each.
+    Each is a median of ``ROUNDS`` rounds.
     """
     trust = Trust.from_folder(folder, test=True)
     key = ec.generate_private_key(ec.SECP384R1())
@@ -67,7 +67,7 @@ async def measure(
 
 
 def show(rate: float, checked: float, bare: float) -> None:
-    """Print the rates, and what they are of the last."""
+    """Print the rates, and their ratio to the last one."""
     for name, each in (
         ("validations per second and core", rate),
         ("  with a list of the revoked at hand", checked),

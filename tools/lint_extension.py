@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Have web-ext lint the extension, and fail on any finding but the expected one."""
+"""Lint the extension with web-ext, and fail on any unexpected finding."""
 
 import json
 import subprocess
@@ -9,12 +9,12 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 #: One manifest serves both browsers: Chromium reads `service_worker`, and Firefox,
-#: which reads `scripts`, says that it ignored the other.
+#: which reads `scripts`, reports that it ignored the other.
 EXPECTED = {"BACKGROUND_SERVICE_WORKER_IGNORED"}
 
 
 def main() -> int:
-    """Print each finding; return 1 when one of them is not expected."""
+    """Print each finding; return 1 if any of them is unexpected."""
     run = subprocess.run(  # noqa: S603 - a constant command
         [
             ROOT / "node_modules/.bin/web-ext",

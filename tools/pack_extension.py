@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pack the extension for the browsers' stores: the same bytes from the same sources."""
+"""Pack the extension for the browsers' stores, reproducibly."""
 
 import hashlib
 import json
@@ -10,8 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 EXTENSION = ROOT / "extension"
 
-#: Keys of the manifest that a store refuses, or that are only for the other browser.
-#: The Chrome Web Store takes no ``key``: it gives the extension one of its own.
+#: Manifest keys that a store rejects, or that only the other browser uses. The Chrome
+#: Web Store accepts no ``key``: it assigns an id itself.
 LEFT_OUT = {
     "chromium": ("key", "browser_specific_settings"),
     "firefox": ("key", "minimum_chrome_version"),

@@ -4,6 +4,7 @@
 
 import { CodedError, toCodedError } from "../shared/coded_error.js";
 import { getHostState } from "../shared/host_state.js";
+import { disconnection, keepOpen } from "../shared/open_work.js";
 import { isRecord } from "../shared/validators.js";
 import { managementTask, readManagementRequest, statusTask } from "./card_tasks.js";
 import { checkTask } from "./check_task.js";
@@ -100,6 +101,7 @@ export class ExtensionPages {
       return;
     }
     this.#ports.add(port);
+    keepOpen(disconnection(port));
     port.onDisconnect.addListener(() => this.#disconnect(port));
     port.onMessage.addListener((/** @type {unknown} */ message) => {
       if (!isRecord(message)) return;

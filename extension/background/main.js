@@ -5,6 +5,7 @@
 import { browser } from "../shared/api.js";
 import { toCodedError } from "../shared/coded_error.js";
 import { checkHost, recheckHost } from "../shared/host_state.js";
+import { allWorkEnded, disconnection, keepOpen } from "../shared/open_work.js";
 import { ExtensionPages, PORT_NAME } from "./extension_pages.js";
 import * as kortilla from "./kortilla.js";
 import { startInOpenTabs } from "./open_tabs.js";
@@ -18,7 +19,7 @@ const extensionPages = new ExtensionPages(queue);
 
 browser.runtime.onConnect.addListener((port) => {
   if (port.name === PORT_NAME) extensionPages.connect(port);
-  else void serve(port);
+  else keepOpen(Promise.race([serve(port), disconnection(port)]));
 });
 
 browser.runtime.onMessage.addListener(receiveTopFrame);
@@ -27,12 +28,20 @@ browser.runtime.onInstalled.addListener(() => void checkHost());
 
 browser.runtime.onStartup.addListener(() => void checkHost());
 
+// Without this listener Firefox updates at once, in the midst of a login.
+browser.runtime.onUpdateAvailable.addListener(() => void reloadWhenIdle());
+
 browser.windows.onFocusChanged.addListener((windowId) => {
   if (windowId !== browser.windows.WINDOW_ID_NONE) void recheckHost();
 });
 
 // At the top, not in a listener: an extension that is enabled again gets no event.
 void startInOpenTabs();
+
+async function reloadWhenIdle() {
+  await allWorkEnded();
+  browser.runtime.reload();
+}
 
 /** @param {chrome.runtime.Port} port of a content script */
 async function serve(port) {

@@ -3,6 +3,7 @@
 
 import { browser } from "./api.js";
 import { CodedError } from "./coded_error.js";
+import { keepOpen } from "./open_work.js";
 import { isInteger, isRecord, isString } from "./validators.js";
 import { isSupportedHost, readHostVersion } from "./versions.js";
 
@@ -55,6 +56,7 @@ export class NativeHost {
   /** Start the host. */
   constructor() {
     this.hello.catch(() => {}); // also rejects where nobody waits for it
+    keepOpen(this.closed);
     AbortSignal.timeout(HELLO_MS).addEventListener("abort", () => {
       if (!this.#isReady) this.#end(new CodedError("HOST_CRASHED"));
     });

@@ -78,6 +78,9 @@ def _described(error: Exception) -> tuple[str, str]:
             return "TRUST_CONFIGURATION", str(error)
         case click.ClickException():
             return "FAILED", error.format_message()
+        case ModuleNotFoundError(name=str(name)) if not name.startswith("kortilla"):
+            # `make program` leaves out what only services need.
+            return "TOOL_MISSING", f"{name} is missing: pip install kortilla."
         case OSError(filename=filename, strerror=str(words)) if filename:
             return "FILE", f"{filename}: {words}."
     logger.exception("A command ended with an error that it does not know.")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The small program in the background that notices a new card."""
+"""The small program in the background that notices new cards."""

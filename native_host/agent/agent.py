@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Waits for cards, and opens the activation window for a new one.
 
-Everything happens on events: while no card comes or goes the agent does nothing at all,
-and no card is held open. A card is looked at once for each insertion, when no other
-program uses it. Insertions while a window is open are that window's; when the person
-has closed it without activating anything, what was inserted meanwhile counts as seen.
+It is driven by events: while no card comes or goes, the agent is idle and holds no
+card. It reads a card once per insertion, when no other program uses it. Insertions
+while a window is open belong to that window. If the person closes it without an
+activation, cards inserted meanwhile count as seen.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ _WINDOW = (
     *("card", "activate", "--prompt", "window", "--card", "pcsc"),
 )
 
-# Seconds for which programs go first that wait for a card by themselves, such as a
-# login that has asked for one: they will offer the activation in their own window.
+# Seconds in which other programs that wait for a card go first, such as a login that
+# has asked for one: they will offer the activation in their own window.
 _OTHERS_FIRST = 0.3
 
 
@@ -45,14 +45,14 @@ class Agent:
     def __init__(self, source: PcscSource, window: Sequence[str] = _WINDOW) -> None:
         self._source = source
         self._command = list(window)
-        #: What has been, or is being, done about each card that is in a reader.
+        #: For each card in a reader: its running task, or None after the end.
         self._seen: dict[Reader, asyncio.Task[None] | None] = {}
-        #: The cards that were done with when the service went, by their readers' names.
+        #: The finished cards when the service stopped, by their readers' names.
         self._before: dict[str, bytes | None] = {}
         self._window: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
-        """Go on until cancelled, through every absence of the smart card service."""
+        """Run until cancelled, even while the smart card service is absent."""
         try:
             while True:
                 try:
@@ -74,7 +74,7 @@ class Agent:
         while True:
             self._forget_all_but(readers)
             for reader in readers:
-                # A service that starts anew does not make a card a new one.
+                # A restart of the service does not make a card a new one.
                 before = self._before.pop(reader.name, None)
                 if reader.atr is None:
                     forget(reader)
@@ -93,7 +93,7 @@ class Agent:
                 task.cancel()
 
     async def _attend(self, reader: Reader) -> None:
-        """Open the window if the card that was put into a reader is a new one."""
+        """Open the window if the card in a reader is new."""
         try:
             identify(reader.atr or b"")
             await asyncio.sleep(_OTHERS_FIRST)
@@ -128,9 +128,9 @@ class Agent:
 
 
 def _run(command: list[str]) -> bool:
-    """Run the window's command, and say whether a card was activated.
+    """Run the window's command, and return whether a card was activated.
 
-    It goes on when the agent ends meanwhile: no activation is cut short.
+    The command goes on if the agent ends meanwhile: no activation is interrupted.
     """
     try:
         ended = subprocess.run(  # noqa: S603 - our own program

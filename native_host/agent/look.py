@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the agent does with a card: wait until nobody uses it, and look at it once.
+"""The agent's work with a card: wait until no program uses it, and read it once.
 
-Both functions block and are for a thread of their own.
+Both functions block and need a separate thread.
 """
 
 from native_host.card.errors import CardRemovedError
@@ -19,18 +19,18 @@ from native_host.operations.card_status import Activation, activation_of
 
 __all__ = ["look", "wait_until_free"]
 
-# pcscd gives no event when a program ends without letting go of a card, so that is
-# looked for too, in milliseconds; only while some other program holds a card.
+# pcscd sends no event when a program exits without releasing a card. So this is also
+# polled, in milliseconds, but only while another program holds a card.
 _FORGOTTEN = 60_000
 
-_PATIENCE = 0.5  # seconds, with a program that takes the card at the same moment
+_PATIENCE = 0.5  # seconds, if a program takes the card at the same moment
 
 
 def wait_until_free(reader: str) -> None:
     """Wait by events until no program has the card in a reader open.
 
-    Nothing is sent to the card or its reader. Raises ``CardRemovedError`` when the card
-    goes, ``PcscUnavailableError``.
+    It sends nothing to the card or its reader. Raises ``CardRemovedError`` if the card
+    is removed, and ``PcscUnavailableError``.
     """
     context = establish_context()
     try:
@@ -49,10 +49,10 @@ def wait_until_free(reader: str) -> None:
 
 
 def look(reader: str) -> Activation:
-    """Ask the card in a reader how far it has been activated; no try is spent.
+    """Read how far the card in a reader has been activated; this costs no try.
 
-    The card is held for these few commands and then left as it is, without a reset.
-    Raises ``CardError``: ``CardBusyError`` when another program was faster.
+    The card is held for these few commands and released without a reset. Raises
+    ``CardError``: ``CardBusyError`` if another program was faster.
     """
     connection = PcscConnection(reader, patience=_PATIENCE, only_look=True)
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether the agent runs, and whether it may: one for each person, off with a file."""
+"""Whether the agent runs, and whether it may: one per person, disabled by a file."""
 
 import contextlib
 import fcntl
@@ -30,19 +30,19 @@ __all__ = [
     "stop",
 ]
 
-#: The name of the agent's unit of systemd, which the autostart file has too.
+#: The name of the agent's systemd unit and of its autostart file.
 UNIT = "kortilla-agent"
 
 #: struct flock of fcntl(2): kind, whence, start, length and process.
 _FLOCK = "hhqqi"
 _WHOLE_FILE = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
-_PATIENCE = 5.0  # seconds for the agent to end, and for systemd to answer
+_PATIENCE = 5.0  # seconds for the agent to end, and for systemd to respond
 
 
 @contextlib.contextmanager
 def only_one() -> Iterator[bool]:
-    """Be the person's one agent. Yields False when another is that already."""
+    """Become the person's only agent. Yields False if another one runs."""
     path = _lock_path()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("a+") as file:
@@ -58,17 +58,17 @@ def only_one() -> Iterator[bool]:
 
 
 def is_running() -> bool:
-    """Say whether an agent of this person runs."""
+    """Whether an agent of this person runs."""
     return _running_process() is not None
 
 
 def is_enabled() -> bool:
-    """Say whether the agent may run."""
+    """Whether the agent may run."""
     return not _switch().exists()
 
 
 def set_enabled(enabled: bool) -> None:
-    """Let the agent run from now on, or not."""
+    """Allow the agent to run, or forbid it."""
     if enabled:
         _switch().unlink(missing_ok=True)
     else:
@@ -77,22 +77,22 @@ def set_enabled(enabled: bool) -> None:
 
 
 def forget() -> None:
-    """Leave nothing behind, of a choice neither: it may run then."""
+    """Delete all files, also that of the choice: it may run then."""
     forget_all()
     for path in (_switch(), _lock_path()):
         path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # there are other files of Kortilla's
+        with contextlib.suppress(OSError):  # there are other files of Kortilla
             path.parent.rmdir()
 
 
 def stop() -> None:
-    """End the agent if it runs, and wait until it has gone."""
+    """End the agent if it runs, and wait until it has exited."""
     pid = _running_process()
     if pid is None:
         return
     try:
         process = os.pidfd_open(pid)
-    except OSError:  # there is none of that number
+    except OSError:  # no process has that number
         return
     try:
         if _running_process() == pid:  # not another process of that number
@@ -103,10 +103,10 @@ def stop() -> None:
 
 
 def start() -> bool:
-    """Have systemd start the agent; say whether it did.
+    """Ask systemd to start the agent; return whether it did.
 
-    Where systemd does not look after a session with a screen, on which a window could
-    be shown, the agent starts with the next one.
+    If systemd does not manage a graphical session, in which a window could be shown,
+    the agent starts with the next session.
     """
     session = session_folder()
     if session is None or not (session / "systemd").is_dir():
@@ -135,7 +135,8 @@ def _systemctl(*words: str) -> bool:
 def _running_process() -> int | None:
     try:
         with _lock_path().open() as file:
-            # Asked without taking it: an agent that starts just then would give up.
+            # Test the lock without taking it: an agent that starts just then would give
+            # up.
             answer = fcntl.fcntl(file, fcntl.F_OFD_GETLK, _WHOLE_FILE)
             if struct.unpack(_FLOCK, answer)[0] == fcntl.F_UNLCK:
                 return None

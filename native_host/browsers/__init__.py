@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What browsers have to know of Kortilla.
+"""Files that browsers need to find Kortilla.
 
-``native_messaging`` writes the manifests of the host. ``pkcs11`` shows the card as a
+``native_messaging`` writes the manifests of the host. ``pkcs11`` adds the card as a
 token. Both use the modules of this folder.
 """

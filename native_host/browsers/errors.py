@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What can go wrong when browsers are told about the host."""
+"""Errors when files for browsers are written or removed."""
 
 from native_host.errors import KortillaError
 
@@ -11,7 +11,7 @@ NONE_FOUND = (
 
 
 class InstallError(KortillaError):
-    """A file can't be read or written, or no browser was found; the message says."""
+    """A file can't be read or written, or no browser was found; see the message."""
 
     code = "INSTALL_FAILED"
 
@@ -23,6 +23,6 @@ class ToolMissingError(KortillaError):
 
 
 class BrowserRunningError(KortillaError):
-    """A browser has open what is to be changed; the message names it."""
+    """A browser has the file open that is to be changed; the message names it."""
 
     code = "BROWSER_RUNNING"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Reading, writing and removing small files, whole or not at all.
+"""Atomic reading, writing and removing of small files.
 
-Paths are walked folder by folder through descriptors. For root that closes a door: a
-person who can write to a folder on the way could otherwise put a link there and have
-root write somewhere else, between a check and the use.
+Paths are walked folder by folder through file descriptors. This protects root: a person
+who can write to a folder on the path could otherwise put a link there between a check
+and the use, and make root write elsewhere.
 """
 
 import contextlib
@@ -32,9 +32,9 @@ _LARGEST = 65536
 
 
 def read(path: Path) -> bytes | None:
-    """Return a file's bytes, or None when there is nothing of that name.
+    """Return a file's bytes, or None if it does not exist.
 
-    What is no regular file, or larger than 64 KiB, reads as empty: none of ours is.
+    An irregular file, or one larger than 64 KiB, reads as empty: none of ours is.
     """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
@@ -55,9 +55,9 @@ def read(path: Path) -> bytes | None:
 
 
 def write(path: Path, content: bytes, *, mode: int, folder_mode: int) -> list[Path]:
-    """Put a file in its place at once and whole, making the folders on the way.
+    """Write a file atomically, and create the folders on its path.
 
-    Returns the folders that were made, outermost first. Raises ``InstallError``.
+    Returns the created folders, outermost first. Raises ``InstallError``.
     """
 
     def put(folder: int, temporary: str) -> None:
@@ -73,7 +73,7 @@ def write(path: Path, content: bytes, *, mode: int, folder_mode: int) -> list[Pa
 
 
 def read_link(path: Path) -> str | None:
-    """Return where a link leads to, or None when there is no link of that name."""
+    """Return a link's target, or None if there is no link of that name."""
     try:
         with _folder(path.parent) as folder:
             return os.readlink(path.name, dir_fd=folder)
@@ -86,7 +86,7 @@ def read_link(path: Path) -> str | None:
 
 
 def write_link(path: Path, target: str, *, folder_mode: int) -> list[Path]:
-    """Put a link in its place, as ``write`` does with a file."""
+    """Create a link atomically, as ``write`` does with a file."""
 
     def put(folder: int, temporary: str) -> None:
         os.symlink(target, temporary, dir_fd=folder)
@@ -110,7 +110,7 @@ def _place(path: Path, put: Callable[[int, str], None], folder_mode: int) -> lis
 
 
 def remove(path: Path) -> None:
-    """Remove a file. Raises ``InstallError``; one that is not there is no error."""
+    """Remove a file. Raises ``InstallError``; a missing file is no error."""
     with (
         _explained(path),
         contextlib.suppress(FileNotFoundError),
@@ -120,7 +120,7 @@ def remove(path: Path) -> None:
 
 
 def remove_empty_folder(path: Path) -> bool:
-    """Remove a folder if it is empty, and say whether it is gone now."""
+    """Remove a folder if it is empty, and return whether it is gone."""
     try:
         with _folder(path.parent) as folder:
             os.rmdir(path.name, dir_fd=folder)
@@ -132,7 +132,7 @@ def remove_empty_folder(path: Path) -> bool:
 
 
 def only_root_writes(path: Path) -> bool:
-    """Say whether root alone can change what a path leads to, links included."""
+    """Whether only root can change the target of a path, links included."""
     where = Path(path.anchor)
     ahead = list(reversed(path.parts[1:]))
     path.resolve(strict=True)  # raises for a ring of links
@@ -171,7 +171,7 @@ def _replace(folder: int, name: str, put: Callable[[int, str], None]) -> None:
 def _folder(
     path: Path, *, made: list[Path] | None = None, folder_mode: int = 0o700
 ) -> Iterator[int]:
-    """Open a folder; with ``made``, make what is missing and note it there."""
+    """Open a folder. With ``made``, create missing folders and list them there."""
     here = os.open(path.anchor, _FOLDER)
     where = Path(path.anchor)
     ahead = list(reversed(path.parts[1:]))

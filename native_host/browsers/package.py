@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Kortilla as a package of the system: the files for everyone, and how to know it.
+"""Kortilla as a package of the system: its files, and how to recognise it.
 
 A package has a private tree, ``PREFIX/lib/kortilla``, which is a virtual environment. A
-marker in it tells the program that it is a package's. Browsers and p11-kit look for
-their files in places of their own. The prefix does not change those.
+marker file in it tells the program that it belongs to a package. Browsers and p11-kit
+look for their files in fixed places, which do not depend on the prefix.
 """
 
 from collections.abc import Iterator
@@ -38,11 +38,11 @@ class _File:
 
 
 def install_package(destdir: Path, prefix: Path, *, dry_run: bool = False) -> Report:
-    """Write a package's files to ``destdir``, which stands for the system's root.
+    """Write a package's files to ``destdir``, the root of the system to be.
 
     ``prefix`` is absolute, ``/usr`` for a distribution. The files name the interpreter
-    ``PREFIX/lib/kortilla/bin/python3``; the private tree itself is the package's to
-    fill. Raises ``InstallError``.
+    ``PREFIX/lib/kortilla/bin/python3``; the package itself fills the private tree.
+    Raises ``InstallError``.
     """
     changes = []
     for each in _package_files(destdir.absolute(), prefix):
@@ -80,15 +80,15 @@ def _package_files(root: Path, prefix: Path) -> Iterator[_File | AgentFile]:
 
 
 def has_own_set() -> bool:
-    """Say whether the person has files of another installation, which come first."""
+    """Whether the person has files of another installation, which take precedence."""
     return files.read(launcher_path("user")) is not None
 
 
 def set_up(*, dry_run: bool = False, root: Path = _ROOT) -> Report:
-    """Write what the computer's architecture decides, after a package was unpacked.
+    """Write what depends on the computer's architecture, after a package was unpacked.
 
-    That is Firefox's manifest of the token, which names p11-kit's library by its whole
-    path. Raises ``InstallError`` and ``ToolMissingError``.
+    This is Firefox's manifest of the token, which names p11-kit's library by its
+    absolute path. Raises ``InstallError`` and ``ToolMissingError``.
     """
     content = places.manifest_content(str(p11_kit.proxy_library(root)))
     path = places.system_manifest(root)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Where our own files lie, and which folders were made, so that none of them stays.
+"""The places of our own files, and the record of created folders.
 
-The folders are noted in ``installed.json`` beside the launcher, for ``install`` and for
-``pkcs11 enable`` alike: either may make a folder that the other uses too.
+``installed.json`` beside the launcher lists the folders that ``install`` and ``pkcs11
+enable`` have created, so that uninstalling removes them. Both share the list, since
+either may create a folder that the other uses too.
 """
 
 import json
@@ -27,12 +28,12 @@ _SYSTEM_FOLDER = "usr/local/lib/kortilla"
 
 
 def launcher_path(level: Level, *, root: Path = _ROOT) -> Path:
-    """Return where the launcher lies, for one person or for everyone."""
+    """Return the launcher's path, for one person or for all users."""
     return _own_folder(level, root) / "kortilla-host"
 
 
 def noted_folders(level: Level, root: Path = _ROOT) -> list[str]:
-    """Return the folders that were made, outermost first. Raises ``InstallError``."""
+    """Return the created folders, outermost first. Raises ``InstallError``."""
     try:
         noted = json.loads(files.read(_record(level, root)) or b"[]")
     except (ValueError, RecursionError):
@@ -43,19 +44,19 @@ def noted_folders(level: Level, root: Path = _ROOT) -> list[str]:
 
 
 def note_folders(level: Level, root: Path, made: Iterable[Path]) -> None:
-    """Note folders that were made. Raises ``InstallError``."""
+    """Record created folders. Raises ``InstallError``."""
     noted = noted_folders(level, root)
     new = [str(each) for each in made if str(each) not in noted]
     while new:
         noted += new
-        # The note may need folders of its own.
+        # The record may need new folders itself.
         new = [str(each) for each in _write(level, root, noted)]
 
 
 def remove_folders(level: Level, root: Path = _ROOT) -> None:
-    """Remove the folders that were made and are empty now, the innermost first.
+    """Remove the created folders that are empty now, innermost first.
 
-    The note of them goes when nothing else of ours is left. Raises ``InstallError``.
+    The record is removed when none of our other files is left. Raises ``InstallError``.
     """
     noted = noted_folders(level, root)
     last = files.read(launcher_path(level, root=root)) is None and not (

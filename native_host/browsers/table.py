@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The browsers and their places on this system, out of ``browsers.toml``."""
+"""The browsers and their places on this system, from ``browsers.toml``."""
 
 import sys
 import tomllib
@@ -21,9 +21,9 @@ Level = Literal["user", "system"]
 
 @dataclass(frozen=True)
 class Confined:
-    """A browser out of a snap or flatpak, which is on this computer.
+    """A browser from a snap or flatpak on this computer.
 
-    ``place`` is its manifests' folder, or None where it can't start programs outside
+    ``place`` is the folder of its manifests, or None if it can't start programs outside
     its sandbox.
     """
 
@@ -33,10 +33,11 @@ class Confined:
 
 @dataclass(frozen=True)
 class Browser:
-    """A browser on this system, for one person or for everyone.
+    """A browser on this system, for one person or for all users.
 
-    ``place`` is the folder of its manifests; ``found`` says that it seems to be there,
-    ``packaged`` that a package of Kortilla has its manifests for everyone.
+    ``place`` is the folder of its manifests. ``found`` says that the browser seems to
+    be installed, ``packaged`` that a package of Kortilla includes its system-wide
+    manifests.
     """
 
     name: str
@@ -61,10 +62,10 @@ def browser_names() -> tuple[str, ...]:
 def browsers(
     level: Level, names: Sequence[str] | None = None, *, root: Path = Path("/")
 ) -> tuple[Browser, ...]:
-    """Return the browsers of these names (default: all) as they are on this system.
+    """Return the browsers of these names (default: all) on this system.
 
-    ``root`` is where the places for everyone begin. Raises ``InstallError`` on a
-    system, or for a level, that is not there yet.
+    ``root`` is the root of the system-wide places. Raises ``InstallError`` for a system
+    or a level that is not supported yet.
     """
     wanted = browser_names() if names is None else names
     return tuple(

@@ -8,7 +8,7 @@ __all__ = ["data_folder", "template"]
 
 
 def data_folder() -> Path:
-    """Return where the data lie: in the wheel, or in a checkout."""
+    """Return the folder of the data: in the wheel, or in a checkout."""
     installed = Path(__file__).with_name("data")
     return installed if installed.is_dir() else Path(__file__).parents[2] / "manifests"
 

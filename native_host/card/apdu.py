@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Command APDUs, status words, and answers that come in pieces (ISO/IEC 7816-4).
+"""Command APDUs, status words, and responses in several parts (ISO/IEC 7816-4).
 
-Some readers fetch the rest of an answer (61xx) and repeat a command with the right
-length (6Cxx) by themselves, others pass both up. Above ``CommandChannel`` there is no
+Some readers fetch the rest of a response (61xx) and repeat a command with the right
+length (6Cxx) on their own, others pass both on. ``CommandChannel`` hides the
 difference.
 """
 
@@ -41,16 +41,16 @@ INS_READ_BINARY = 0xB0
 INS_GET_RESPONSE = 0xC0
 INS_GET_DATA = 0xCB
 
-#: Commands that carry a PIN: never sent twice, never written down.
+#: Commands that carry a PIN: never repeated, never logged.
 PIN_INSTRUCTIONS = frozenset(
     {INS_VERIFY, INS_CHANGE_REFERENCE_DATA, INS_RESET_RETRY_COUNTER}
 )
 
-# A signature that was asked for twice might be made twice, and PIN2 is used up by one.
+# A repeated signature command might sign twice, and one signature uses up PIN2.
 _NEVER_REPEATED = PIN_INSTRUCTIONS | {INS_PERFORM_SECURITY_OPERATION}
 
-# The longest answers are signatures of RSA-4096, 512 bytes. A reader that chains by
-# itself may hand over more than one APDU's worth at once.
+# The longest responses are signatures of RSA-4096, 512 bytes. A reader that chains on
+# its own may return more than one APDU's data at once.
 _MAX_ANSWER = 4096
 _MAX_PIECES = 64
 
@@ -81,18 +81,18 @@ class SW(IntEnum):
 
 
 class Transport(Protocol):
-    """All that the card engine needs of a connection (see ``CardConnection``)."""
+    """The part of a connection that the card code needs (see ``CardConnection``)."""
 
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
-        """Send a command APDU; return the answer's data and its status word."""
+        """Send a command APDU; return the response's data and its status word."""
 
 
 @dataclass(frozen=True)
 class Command:
     """A short command APDU (ISO/IEC 7816-4 §5.2).
 
-    ``data`` has at most 255 bytes. ``le`` is how many bytes the answer may have at
-    most, 1 to 256, or None where the field is absent.
+    ``data`` has at most 255 bytes. ``le`` is the maximum length of the response's data,
+    1 to 256, or None for an absent field.
     """
 
     ins: int
@@ -103,7 +103,7 @@ class Command:
     cla: int = 0x00
 
     def encode(self) -> bytes:
-        """Return the bytes that go to the card; 256 in the Le field is 00."""
+        """Return the encoded APDU; 256 in the Le field is 00."""
         apdu = bytes([self.cla, self.ins, self.p1, self.p2])
         if self.data:
             apdu += bytes([len(self.data)]) + self.data
@@ -113,15 +113,15 @@ class Command:
 
 
 class CommandChannel:
-    """Sends commands over a connection and puts their answers together."""
+    """Sends commands over a connection and assembles their responses."""
 
     def __init__(self, connection: Transport) -> None:
         self._connection = connection
 
     def send(self, command: Command, *, step: str) -> bytes:
-        """Send a command that must succeed and return the answer's data.
+        """Send a command that must succeed and return the response's data.
 
-        ``step`` names it in the ``CardError`` for any other status than 9000.
+        ``step`` names it in the ``CardError`` for any status other than 9000.
         """
         data, status = self.exchange(command)
         if status != SW.OK:
@@ -131,11 +131,11 @@ class CommandChannel:
         return data
 
     def exchange(self, command: Command) -> tuple[bytes, int]:
-        """Send a command and return the whole answer's data and its status word.
+        """Send a command and return the complete response's data and its status word.
 
-        After 6Cxx it is sent once more with that length, unless it carries a PIN or
-        signs; after 61xx the rest is fetched. Raises ``CardError`` for an answer that
-        has no end.
+        After 6Cxx the command is sent once more with that length, unless it carries a
+        PIN or signs; after 61xx the rest is fetched. Raises ``CardError`` for an
+        endless response.
         """
         data, status = self._once(command)
         pieces = 0
@@ -152,8 +152,8 @@ class CommandChannel:
     def send_secret(self, apdu: bytearray) -> int:
         """Send an APDU that carries a PIN, once, wipe it, and return its status word.
 
-        The connection gets a copy, which goes away with the call: what the layers
-        below copy is out of Python's hands.
+        The connection gets a copy, which is freed with the call. Python can't wipe the
+        copies of the layers below.
         """
         try:
             return self._receive(bytes(apdu))[1]
@@ -174,7 +174,7 @@ class CommandChannel:
 
 
 def tries_in(status: int) -> int | None:
-    """Return x of 63Cx, the tries that are left, or None for any other status."""
+    """Return x of 63Cx, the number of tries left, or None for any other status."""
     return status & 0x0F if status & 0xFFF0 == SW.TRIES_LEFT else None
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Which card it is, by its answer to reset (ISO/IEC 7816-3 §8).
+"""Identifies a card by its answer to reset (ISO/IEC 7816-3 §8).
 
 See docs/reference/card.md, "Generations" and "Answer to reset".
 
-FINEID cards are known by their historical bytes. An exact table of ATRs goes stale with
-each chip revision, and looking for a pattern anywhere in them finds wrong cards.
+Historical bytes identify FINEID cards. A table of complete ATRs would be outdated with
+each chip revision, and a search for a pattern anywhere in them would match other cards.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _MULTIAPP = bytes.fromhex("8031B865B085")
 _S4_2 = bytes.fromhex("0031B864")  # Idemia (formerly Oberthur)
 _SETCOS = bytes.fromhex("8062")
 
-# Interface bytes that PC/SC part 3 §3.1.3.2.3 makes up for a contactless card.
+# Interface bytes that PC/SC part 3 §3.1.3.2.3 constructs for a contactless card.
 _CONTACTLESS = bytes.fromhex("8001")
 
 
@@ -34,14 +34,14 @@ class Generation(Enum):
 
 
 class AtrError(CardError):
-    """An answer to reset is not of the form of ISO/IEC 7816-3."""
+    """An answer to reset does not have the form of ISO/IEC 7816-3."""
 
 
 @dataclass(frozen=True)
 class Atr:
-    """The parts of an answer to reset that are needed.
+    """The required parts of an answer to reset.
 
-    ``interface`` holds the interface bytes TA1, TB1, … as they came.
+    ``interface`` holds the interface bytes TA1, TB1, … as received.
     """
 
     interface: bytes
@@ -49,15 +49,15 @@ class Atr:
 
     @property
     def contactless(self) -> bool:
-        """Whether PC/SC made the ATR up for a card on the contactless side."""
+        """Whether PC/SC constructed the ATR for a card on the contactless side."""
         return self.interface == _CONTACTLESS
 
 
 def parse_atr(atr: bytes) -> Atr:
-    """Take an answer to reset apart. Raises ``AtrError``.
+    """Parse an answer to reset. Raises ``AtrError``.
 
-    The check byte TCK is not looked at: the reader has done that, and a card that
-    answers is worth more than a sum.
+    The check byte TCK is ignored: the reader has verified it, and a responding card
+    should not be rejected for a wrong checksum.
     """
     if not 2 <= len(atr) <= _MAX_ATR:
         raise AtrError(f"An answer to reset of {len(atr)} bytes is no such thing.")
@@ -81,8 +81,8 @@ def parse_atr(atr: bytes) -> Atr:
 def identify(atr: bytes) -> Generation:
     """Return the generation of a citizen card. Raises ``UnsupportedCardError``.
 
-    The error's ``kind`` says what the card is, where that can be told from the ATR: a
-    bank card, for one, can't (see ``FineidCard``).
+    The error's ``kind`` names the card if the ATR identifies it. A bank card's ATR, for
+    example, does not (see ``FineidCard``).
     """
     try:
         parsed = parse_atr(atr)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The certificates on the card (FINEID S2 v5.2, docs/reference/certificates.md).
 
-Real FINEID leaves are not strict DER: basicConstraints spells out its default, and
-those of 2023 give ecdsa-with-SHA384 a NULL parameter. ``cryptography`` refuses both, so
-they are read with asn1crypto, and the public key alone goes on to ``cryptography``.
+Real FINEID leaves are not strict DER: basicConstraints encodes its default, and those
+of 2023 give ecdsa-with-SHA384 a NULL parameter. ``cryptography`` rejects both, so
+asn1crypto parses them, and only the public key is passed to ``cryptography``.
 """
 
 from dataclasses import dataclass, field
@@ -41,17 +41,17 @@ class CertificateError(CardError):
 
 @dataclass(frozen=True)
 class CardCertificate:
-    """A certificate on the card, and what it says about its holder.
+    """A certificate on the card, and its holder's data.
 
-    ``der`` is the certificate byte for byte as it stands on the card. ``satu`` is the
-    electronic client identifier, eight digits and a check character. ``not_before``
-    and ``not_after`` carry their time zone, UTC. ``algorithm`` is the one that the key
-    signs with, in JWA's spelling (``ES384``, ``ES256``, ``PS256``). ``test`` says that
-    it was issued under a test policy: nobody's identity hangs on it.
+    ``der`` is the certificate byte for byte as on the card. ``satu`` is the electronic
+    client identifier, eight digits and a check character. ``not_before`` and
+    ``not_after`` are in UTC, with a time zone. ``algorithm`` is the key's algorithm by
+    its JWA name (``ES384``, ``ES256``, ``PS256``). ``test`` says that it was issued
+    under a test policy and identifies no real person.
 
     ``for_authentication`` and ``for_signing`` say what its key usage allows. A key that
-    also authenticates is not one for signing: what a page chose must never be signed
-    with it (docs/reference/security.md, "Signing oracle").
+    also authenticates is not for signing: it must never sign data that a page has
+    chosen (docs/reference/security.md, "Signing oracle").
     """
 
     der: bytes = field(repr=False)
@@ -68,13 +68,16 @@ class CardCertificate:
 
     @classmethod
     def from_der(cls, der: bytes) -> Self:
-        """Read a certificate. Raises ``CertificateError``; no signature is checked."""
+        """Parse a certificate.
+
+        Raises ``CertificateError``; no signature is verified.
+        """
         try:
             return cls._read(der)
         except CertificateError:
             raise
         except Exception as error:
-            # asn1crypto parses late and raises errors of many classes.
+            # asn1crypto parses lazily and raises errors of many classes.
             raise CertificateError(
                 f"The certificate can't be read ({type(error).__name__})."
             ) from error
@@ -122,22 +125,22 @@ class CardCertificate:
 
     @property
     def name(self) -> str:
-        """The holder's name for showing, given names first.
+        """The holder's display name, given names first.
 
-        It is put together from the attributes made for it, never from the common name.
-        Characters that could garble a window's text are left out.
+        It consists of the attributes for given name and surname, never of the common
+        name. Characters that could corrupt a window's text are left out.
         """
         name = f"{self.given_names} {self.surname}".strip()
         return "".join(character for character in name if character.isprintable())
 
     @property
     def hash_name(self) -> str:
-        """The hash of ``algorithm`` as ``hashlib`` names it, such as ``sha384``."""
+        """The name in ``hashlib`` of the hash of ``algorithm``, such as ``sha384``."""
         return f"sha{self.algorithm[2:]}"
 
 
 def _load_key(der: bytes) -> tuple[PublicKey, str]:
-    """Return a public key and the algorithm it signs with."""
+    """Return a public key and the algorithm with which it signs."""
     key = load_der_public_key(der)
     if isinstance(key, EllipticCurvePublicKey) and key.curve.name in _ECDSA:
         return key, _ECDSA[key.curve.name]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Which keys a card says it has, in directories (PKCS#15 v1.1, ISO/IEC 7816-15).
+"""The keys that a card lists in its directories (PKCS#15 v1.1, ISO/IEC 7816-15).
 
 EF.OD names the files of the directories, PrKD the private keys, CD the certificates and
-AOD the PINs. What is on real cards is not public, so nothing here is relied on: the
-least oddity is a ``DirectoryError``, and the caller has a table to fall back on.
+AOD the PINs. The directories of real cards are not published, so nothing here relies on
+them: any inconsistency is a ``DirectoryError``, and the caller falls back on a table.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -44,7 +44,7 @@ _PRIVATE_KEYS = 0xA0
 _CERTIFICATES = 0xA4
 _AUTHENTICATION_OBJECTS = 0xA8
 
-# PKCS15PrivateKey is a choice by tag, §6.3.1. Others are no keys of a FINEID card.
+# PKCS15PrivateKey is a choice by tag, §6.3.1. FINEID cards use no other kinds.
 _KEY_TYPES = {_SEQUENCE: KeyType.RSA, 0xA0: KeyType.ECC}
 
 # PKCS15KeyUsageFlags, §6.3.2: bit numbers, the first bit is 0.
@@ -55,9 +55,9 @@ _PREFERENCE = (KeyType.ECC, KeyType.RSA)
 
 
 class DirectoryError(CardError):
-    """The card's directories can't be parsed, contradict themselves or lack something.
+    """The card's directories can't be parsed, are contradictory or incomplete.
 
-    The message holds nothing of what stands in them.
+    The message contains nothing of their content.
     """
 
 
@@ -80,16 +80,16 @@ class _PrivateKey:
 
     @property
     def role(self) -> KeyRole | None:
-        """What the key is for, or None for one that does not sign."""
+        """The key's purpose, or None for one that does not sign."""
         if _bit(self.usage, _USAGE_NON_REPUDIATION):
             return KeyRole.SIGNATURE
         return KeyRole.AUTHENTICATION if _bit(self.usage, _USAGE_SIGN) else None
 
 
 def read_keys(read: Callable[[bytes], bytes]) -> tuple[CardKey, ...]:
-    """Read the directories and return the keys in them (see ``parse_directories``).
+    """Read the directories and return their keys (see ``parse_directories``).
 
-    ``read`` reads a file by its path inside the application; what it raises goes on.
+    ``read`` reads a file by its path inside the application; its errors propagate.
     """
     files = parse_object_directory(read(_OBJECT_DIRECTORY))
     return parse_directories(
@@ -100,7 +100,7 @@ def read_keys(read: Callable[[bytes], bytes]) -> tuple[CardKey, ...]:
 
 
 def parse_object_directory(content: bytes) -> DirectoryFiles:
-    """Return which files EF.OD names. Raises ``DirectoryError``."""
+    """Return the files that EF.OD names. Raises ``DirectoryError``."""
     found: dict[int, list[bytes]] = {
         _PRIVATE_KEYS: [],
         _CERTIFICATES: [],
@@ -127,8 +127,8 @@ def parse_directories(
     """Return the keys that sign, with the files of their certificates, ECC before RSA.
 
     The arguments are the contents of the PrKD, CD and AOD files. A key without a
-    certificate is left out. Raises ``DirectoryError``, also when a key is guarded by
-    another PIN than its role demands, or none is for authentication.
+    certificate is left out. Raises ``DirectoryError``, also if a key's PIN is not the
+    one that its role requires, or if no key is for authentication.
     """
     try:
         paths = _unique(_certificates(certificates), "certificates")
@@ -168,7 +168,7 @@ def _keys(files: Iterable[bytes]) -> Iterator[_PrivateKey]:
 
 
 def _certificates(files: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the id and the file of each certificate that is not an authority's."""
+    """Yield the id and the file of each certificate except those of CAs."""
     for entry in _entries(files):
         if entry.tag != _SEQUENCE:
             continue  # not X.509
@@ -176,7 +176,7 @@ def _certificates(files: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
         if any(child.tag == _BOOLEAN and any(child.value) for child in attributes):
             continue
         value = next(Tlv.parse_all(entry.value_at(_TYPE_ATTRIBUTES, _SEQUENCE)), None)
-        if value is not None and value.tag == _SEQUENCE:  # else an address, or itself
+        if value is not None and value.tag == _SEQUENCE:  # else a URL, or itself
             yield _first(attributes, _OCTET_STRING), _path(value)
 
 
@@ -196,7 +196,7 @@ def _entries(files: Iterable[bytes]) -> Iterator[Tlv]:
 
 
 def _objects(content: bytes) -> Iterator[Tlv]:
-    """Parse the data objects of a file that may be padded with 00 or FF anywhere."""
+    """Parse the data objects of a file, which may have padding of 00 or FF anywhere."""
     while content := content.lstrip(b"\x00\xff"):
         entry, content = Tlv.take(content)
         yield entry
@@ -214,7 +214,7 @@ def _attributes(entry: Tlv) -> tuple[list[Tlv], list[Tlv]]:
 def _path(path: Tlv) -> bytes:
     """Return the file that a ``Path`` names, inside the application (§6.1.6).
 
-    It may be absolute, relative to the application, or a file's id alone.
+    It may be absolute, relative to the application, or just a file's id.
     """
     parts = list(Tlv.parse_all(path.value))
     if path.tag != _SEQUENCE or not parts or parts[0].tag != _OCTET_STRING:
@@ -230,9 +230,9 @@ def _path(path: Tlv) -> bytes:
 
 
 def _reference(value: bytes) -> int:
-    """Return a reference, which is a byte: as an INTEGER those above 7F have two forms.
+    """Return a reference, a byte that has two forms as an INTEGER above 7F.
 
-    DER writes 82 as 00 82; a card may write 82 alone, which is a negative number.
+    DER encodes 82 as 00 82. A card may encode 82 alone, which is a negative number.
     """
     if len(value) == 2 and value[0] in {0x00, 0xFF}:
         value = value[1:]
@@ -249,7 +249,7 @@ def _first(children: Iterable[Tlv], tag: int) -> bytes:
 
 
 def _unique(pairs: Iterable[tuple[bytes, T]], what: str) -> dict[bytes, T]:
-    """Make a dictionary of pairs; the same key may have the same value only."""
+    """Create a dictionary from pairs. A repeated key must have the same value."""
     found: dict[bytes, T] = {}
     for identifier, value in pairs:
         if found.setdefault(identifier, value) != value:
@@ -258,9 +258,9 @@ def _unique(pairs: Iterable[tuple[bytes, T]], what: str) -> dict[bytes, T]:
 
 
 def _bit(bits: bytes, number: int) -> bool:
-    """Whether a bit of a BIT STRING's contents is set; the first byte counts the rest.
+    """Whether a bit is set in a BIT STRING, whose first byte counts the unused bits.
 
-    Bits that are left away are zeros.
+    Omitted bits are zero.
     """
     byte = 1 + number // 8
     return len(bits) > byte and bool(bits[byte] & 0x80 >> number % 8)

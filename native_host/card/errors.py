@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What can go wrong with a card, each with its stable code."""
+"""Errors of cards, each with its stable code."""
 
 from enum import StrEnum
 from typing import ClassVar
@@ -31,11 +31,11 @@ __all__ = [
 
 
 class CardError(KortillaError):
-    """The card answered something that the step does not allow."""
+    """The card gave a response that the step does not allow."""
 
     code = "CARD_ERROR"
 
-    #: True where the same card put in anew would not do either.
+    #: True if a new insertion of the same card would not help.
     final: ClassVar[bool] = False
 
     def __init__(self, message: str, *, status_word: int | None = None) -> None:
@@ -50,22 +50,22 @@ class PcscUnavailableError(CardError):
 
 
 class PcscDeniedError(PcscUnavailableError):
-    """The smart card service runs, and does not let this process use it.
+    """The smart card service runs but refuses this process.
 
-    On Linux polkit allows it to the active session at the computer itself.
+    On Linux polkit admits the active local session alone.
     """
 
     code = "PCSC_DENIED"
 
 
 class CardRemovedError(CardError):
-    """The card or its reader was taken away."""
+    """The card or its reader was removed."""
 
     code = "CARD_REMOVED"
 
 
 class CardMuteError(CardError):
-    """The card does not answer: the wrong way round, dirty, or broken."""
+    """The card does not respond: inserted the wrong way round, dirty, or broken."""
 
     code = "CARD_MUTE"
 
@@ -76,7 +76,7 @@ class CardBusyError(CardError):
     code = "CARD_BUSY"
 
 
-#: These end the conversation with a card at any command.
+#: These end a session with a card at any command.
 CONNECTION_ERRORS = (
     PcscUnavailableError,
     CardRemovedError,
@@ -86,7 +86,7 @@ CONNECTION_ERRORS = (
 
 
 class CardKind(StrEnum):
-    """What an unsupported card is. The values are its names in English."""
+    """The kind of an unsupported card. The values are its names in English."""
 
     UNKNOWN = ""
     UNKNOWN_GENERATION = "card of an unknown MultiApp generation"
@@ -99,9 +99,9 @@ class CardKind(StrEnum):
 
 
 class UnsupportedCardError(CardError):
-    """The card is not a FINEID citizen card that can be used.
+    """The card is not a usable FINEID citizen card.
 
-    ``kind`` names it where that is known; it is one of the values of ``CardKind``.
+    ``kind`` names it if it is known; it is one of the values of ``CardKind``.
     """
 
     code = "UNSUPPORTED_CARD"
@@ -113,14 +113,14 @@ class UnsupportedCardError(CardError):
 
 
 class KeyMissingError(CardError):
-    """The card has no key of the kind that is asked for; nothing is wrong with it."""
+    """The card has no key of the requested kind, which is no fault of the card."""
 
     code = "KEY_MISSING"
     final = True
 
 
 class CardNotActivatedError(CardError):
-    """The PIN is still as the card was made: the card must be activated first."""
+    """The PIN has its factory value: the card must be activated first."""
 
     code = "CARD_NOT_ACTIVATED"
     final = True
@@ -161,23 +161,23 @@ class WrongPukError(CardError):
 
 
 class PukBlockedError(CardError):
-    """The PUK has no tries left, for good: only a new card helps."""
+    """The PUK has no tries left, permanently: only a new card helps."""
 
     code = "PUK_BLOCKED"
     final = True
 
 
 class NewPinRefusedError(CardError):
-    """The card does not take the new PIN; the PIN stays what it was."""
+    """The card rejects the new PIN and keeps the old one."""
 
     code = "NEW_PIN_REFUSED"
 
 
 class PinNotEnteredError(CardError):
-    """No PIN was typed on the reader's pad, and no try was spent.
+    """No PIN was entered on the reader's PIN pad, and no try was lost.
 
     ``why`` is ``timed-out``, ``cancelled``, ``length`` for too few or many digits, or
-    ``different`` when a new PIN was not typed the same twice.
+    ``different`` if the two entries of a new PIN differ.
     """
 
     code = "PIN_NOT_ENTERED"
@@ -190,7 +190,7 @@ class PinNotEnteredError(CardError):
 
 
 class PinTriesUnreadableError(CardError):
-    """The card did not say how many tries are left, so no PIN is sent."""
+    """The number of tries left can't be read, so no PIN is sent."""
 
     code = "PIN_TRIES_UNREADABLE"
 

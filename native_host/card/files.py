@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading the card's files, however they are cut, padded or misdescribed."""
+"""Reads the card's files, even if they are cut, padded or wrongly described."""
 
 import logging
 
@@ -33,26 +33,26 @@ class FileReader:
 
     def __init__(self, channel: CommandChannel) -> None:
         self._channel = channel
-        #: Whether the file selected last stands in a folder below the application.
+        #: Whether the last selected file is in a folder below the application.
         self.in_folder = False
 
     def read(self, path: bytes, *, limit: int = _MAX_OFFSET + 1) -> bytes:
-        """Read a file, as far as its control parameters say it goes.
+        """Read a file up to the length in its control parameters.
 
-        ``path`` is inside the application. Of a file that goes further, no more than
-        ``limit`` bytes are asked for. Raises ``UnsupportedCardError`` when there is no
-        such file, ``CardError`` for one that can't be read.
+        ``path`` is inside the application. From a longer file, at most ``limit`` bytes
+        are requested. Raises ``UnsupportedCardError`` if the file does not exist,
+        ``CardError`` if it can't be read.
         """
         return self._read(min(self._select(path), limit))
 
     def read_object(self, identifier: bytes, *, limit: int) -> bytes:
-        """Read the data object that a file of the master file consists of.
+        """Read the data object of which a file of the master file consists.
 
-        The application has to be selected again afterwards. Files there are chosen
-        without being told their size (docs/reference/card.md, "Reading files"), so the
-        object says it. Raises ``UnsupportedCardError`` when there is no such file,
-        ``CardError`` for one that can't be read, that is longer than ``limit`` bytes or
-        no such object.
+        The application has to be selected again afterwards. SELECT does not return the
+        size of these files (docs/reference/card.md, "Reading files"), so the object's
+        length is used. Raises ``UnsupportedCardError`` if the file does not exist,
+        ``CardError`` if it can't be read, is longer than ``limit`` bytes or holds no
+        such object.
         """
         self.in_folder = True
         for p1, file in ((0x00, _MASTER_FILE), (0x02, identifier)):
@@ -61,7 +61,7 @@ class FileReader:
         return self._read(limit, only_object=True)
 
     def _read(self, size: int, *, only_object: bool = False) -> bytes:
-        """Read the chosen file to its end, ``size`` or the end of its one object."""
+        """Read the selected file to its end: ``size``, or the end of its one object."""
         content = b""
         for _ in range(_MAX_READS):
             offset = len(content)
@@ -84,7 +84,7 @@ class FileReader:
     def _select(self, path: bytes) -> int:
         """Select a file by its path in the application and return its size in bytes.
 
-        Of one whose size the card does not tell, that is as far as reading can go.
+        If the card does not report the size, this is the maximum that can be read.
         """
         command = Command(INS_SELECT, 0x08, 0x04, path, le=256)
         self.in_folder = len(path) > 2

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A session with a FINEID citizen card (FINEID S1 v4.2 and S4-1).
 
-The commands have the bytes that docs/reference/card.md, "Commands", gives. A command
-that carries a PIN or signs is never sent twice. A PIN's tries are read before it is
+docs/reference/card.md, "Commands", gives the bytes of the commands. A command that
+carries a PIN or signs is never repeated. The tries left of a PIN are read before it is
 sent.
 """
 
@@ -52,7 +52,7 @@ _TAG_DIGEST = 0x90
 _TAG_ALGORITHM = 0x80
 _TAG_KEY = 0x84
 
-# How cards without the application refuse to select it.
+# Status words of cards without the application, when it is selected.
 _NO_APPLICATION = frozenset(
     {
         SW.FILE_NOT_FOUND,
@@ -64,7 +64,7 @@ _NO_APPLICATION = frozenset(
     }
 )
 
-# How a card says that it has no key of that reference.
+# Status words of a card that has no key with that reference.
 _NO_SUCH_KEY = frozenset(
     {SW.WRONG_DATA, SW.FILE_NOT_FOUND, SW.WRONG_P1_P2, SW.REFERENCE_NOT_FOUND}
 )
@@ -73,10 +73,10 @@ _NO_SUCH_KEY = frozenset(
 class FineidCard:
     """A citizen card whose application is selected.
 
-    ``connection`` needs no more than ``send_and_receive``; its ``protocol`` (0 or 1),
-    ``atr`` and ``pin_pad`` are used where it has them. All methods block and raise
-    ``CardError``, its subclasses, and what the connection raises. Raises
-    ``UnsupportedCardError`` when the card is not a citizen card.
+    ``connection`` needs only ``send_and_receive``; its ``protocol`` (0 or 1), ``atr``
+    and ``pin_pad`` are used if it has them. All methods block and raise ``CardError``,
+    its subclasses, and the connection's errors. Raises ``UnsupportedCardError`` if the
+    card is not a citizen card.
     """
 
     def __init__(self, connection: Transport) -> None:
@@ -90,7 +90,7 @@ class FineidCard:
         )
         atr: bytes | None = getattr(connection, "atr", None)
         try:
-            #: The card's generation, or None where the connection knows no ATR.
+            #: The card's generation, or None if the connection knows no ATR.
             self.generation = identify(atr) if atr else None
             self._select_application()
         except UnsupportedCardError as error:
@@ -107,31 +107,31 @@ class FineidCard:
     def keys(self) -> tuple[CardKey, ...]:
         """Return the card's keys, the preferred one of each role first.
 
-        They come from the card's directories, or from what is known of its generation
-        where the directories can't be used. Their certificates may yet be missing.
+        They come from the card's directories, or from the table of its generation if
+        the directories can't be used. Their certificates may still be missing.
         """
         return self._key_ring.keys()
 
     def key(self, role: KeyRole, key_type: KeyType | None = None) -> CardKey:
         """Return the preferred key of a role, or its first one of a type.
 
-        Its certificate is read, and decides the type. Raises ``UnsupportedCardError``
-        when the card has none.
+        Its certificate is read and determines the type. Raises ``UnsupportedCardError``
+        if the card has none.
         """
         return self._key_ring.key(role, key_type)
 
     def certificate(self, key: CardKey) -> CardCertificate:
-        """Return the certificate of a key. It is read once in a session.
+        """Return the certificate of a key. It is read once per session.
 
-        Raises ``UnsupportedCardError`` when the card has none that fits the key's role,
-        ``CertificateError`` when it can't be read.
+        Raises ``UnsupportedCardError`` if the card has none that fits the key's role,
+        ``CertificateError`` if it can't be read.
         """
         return self._key_ring.settle(key)[1]
 
     def authority_certificates(self) -> tuple[bytes, ...]:
         """Read the certificates of the CAs above the card's own, the issuing one first.
 
-        They are in DER and are not checked. The cards of 2026 have only the root's. A
+        They are in DER and are not validated. The cards of 2026 have only the root's. A
         certificate that can't be read is left out. Afterwards no PIN is verified any
         more.
         """
@@ -151,28 +151,28 @@ class FineidCard:
 
     @property
     def has_pin_pad(self) -> bool:
-        """Whether PINs can be typed on the reader."""
+        """Whether PINs can be entered on the reader."""
         return self._pins.pad_verifies
 
     @property
     def can_modify_on_pad(self) -> bool:
-        """Whether PINs can be changed and unlocked on the reader."""
+        """Whether PINs can be changed and unblocked on the reader."""
         return self._pins.pad_modifies
 
     def pin_info(self, role: PinRole) -> PinInfo:
-        """Ask for a PIN's tries, which costs none.
+        """Read a PIN's tries left, which costs none.
 
         Raises ``PinTriesUnreadableError``.
         """
         return self._pins.info(role)
 
     def verify_pin(self, role: PinRole, pin: bytearray | None) -> None:
-        """Present a PIN, ASCII digits, to the card, once; None is typed on the reader.
+        """Send a PIN, ASCII digits, to the card, once; None means entry on the reader.
 
-        The tries are asked for before, unless they are known. The caller wipes ``pin``.
-        Raises ``InvalidArgumentError`` for what can't be a PIN and then sends nothing,
+        The tries left are read before, unless they are known. The caller wipes ``pin``.
+        Raises ``InvalidArgumentError`` for an impossible PIN, without sending it, and
         ``WrongPinError``, ``PinBlockedError``, ``CardNotActivatedError``,
-        ``PinTriesUnreadableError``, and from the reader's pin pad
+        ``PinTriesUnreadableError``, and with the reader's PIN pad
         ``PinNotEnteredError``.
         """
         self._pins.verify(role, pin)
@@ -180,13 +180,13 @@ class FineidCard:
     def change_pin(
         self, role: PinRole, old: bytearray | None, new: bytearray | None
     ) -> None:
-        """Change a PIN, ASCII digits, once; both None are typed on the reader.
+        """Change a PIN, ASCII digits, once; None for both means entry on the reader.
 
         The code in the letter is the old PIN of a card that is activated with seven
-        digits. The PIN's tries are asked for before, unless that was done since the
-        last such command; it has all of them afterwards. The caller wipes both. Raises
-        ``InvalidArgumentError`` for what can't be a PIN or a new one (4 to 8 digits,
-        PIN2 6 to 8) and then sends nothing, ``WrongPinError``, ``PinBlockedError``,
+        digits. The PIN's tries left are read before, unless that was done since the
+        last such command; afterwards it has all of them. The caller wipes both. Raises
+        ``InvalidArgumentError`` for an impossible PIN or new PIN (4 to 8 digits, PIN2 6
+        to 8), without sending it, and ``WrongPinError``, ``PinBlockedError``,
         ``NewPinRefusedError``, ``CardNotActivatedError``, ``PinTriesUnreadableError``
         and ``PinNotEnteredError``.
         """
@@ -195,25 +195,25 @@ class FineidCard:
     def unblock_pin(
         self, role: PinRole, puk: bytearray | None, new: bytearray | None
     ) -> None:
-        """Set a PIN by the PUK, 8 to 12 digits, once; None and None: on the reader.
+        """Set a PIN with the PUK, 8 to 12 digits, once; None for both: on the reader.
 
-        On the reader the PUK and the new PIN have eight digits. The PUK's tries are
-        asked for as the PIN's are by ``change_pin``; the PIN has all of its own
+        On the reader the PUK and the new PIN have eight digits. The PUK's tries left
+        are read as the PIN's are by ``change_pin``; the PIN has all of its own
         afterwards. The caller wipes both. Raises as ``change_pin``, but
-        ``WrongPukError`` and ``PukBlockedError``: after five wrong ones the card is of
-        no more use.
+        ``WrongPukError`` and ``PukBlockedError``: after five wrong PUKs the card is
+        unusable.
         """
         self._pins.unblock(role, puk, new)
 
     def serial(self) -> bytes:
         """Read the card's serial number (EF.TokenInfo), anew each time.
 
-        Raises ``CardError`` for a card that has none.
+        Raises ``CardError`` if the card has none.
         """
         self._return_to_application()
         try:
             info, _ = Tlv.take(self._files.read(_TOKEN_INFO))
-        except UnsupportedCardError as error:  # which would speak of certificates
+        except UnsupportedCardError as error:  # its text is about certificates
             raise CardError("The card has no serial number.") from error
         serial = info.value_at(_TAG_OCTET_STRING)
         if info.tag != _TAG_SEQUENCE or not serial:
@@ -226,10 +226,10 @@ class FineidCard:
         """Sign a digest with a key whose PIN was verified just before.
 
         Returns r‖s for an EC key and the bytes of the signature for an RSA key. Raises
-        ``InvalidArgumentError`` for a digest of the wrong length or what the key can't
-        sign, ``UnsupportedCardError`` when its certificate is not made for its role,
-        ``SignatureInvalidError`` when the signature does not verify with the card's own
-        certificate.
+        ``InvalidArgumentError`` for a digest of the wrong length or an algorithm that
+        the key does not support, ``UnsupportedCardError`` if its certificate does not
+        allow its role, ``SignatureInvalidError`` if the card's own certificate does not
+        verify the signature.
         """
         key, certificate = self._key_ring.settle(key)
         scheme = SignatureScheme(certificate.public_key, algorithm)
@@ -254,9 +254,9 @@ class FineidCard:
         return signature
 
     def _choose_key(self, key: CardKey, scheme: SignatureScheme) -> None:
-        """Name the key and the algorithm to the card.
+        """Select the key and the algorithm on the card (MSE).
 
-        A directory may give a reference that the card does not accept. Then the table's
+        A directory may give a reference that the card rejects. Then the table's
         reference is tried once. This sends no PIN and makes no signature.
         """
         try:
@@ -286,7 +286,8 @@ class FineidCard:
             self._files.in_folder = False
             return
         if status == SW.SECURITY_STATUS:
-            # What a card says to everything on its contactless side, before PACE.
+            # A card's status word for all commands on its contactless side, before
+            # PACE.
             raise UnsupportedCardError(
                 "The card has to be put into the slot of the reader.",
                 kind=CardKind.CONTACTLESS,
@@ -299,9 +300,9 @@ class FineidCard:
         )
 
     def _return_to_application(self) -> None:
-        """Select the application again, if reading has led into a folder below it.
+        """Select the application again if a folder below it is selected.
 
-        PIN2 is local to the application. This takes back what was verified.
+        PIN2 is local to the application. The selection resets verified PINs.
         """
         if self._files.in_folder:
             self._select_application()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The keys of a card, found by its directories or else by its generation."""
+"""The keys of a card, from its directories or from the table of its generation."""
 
 import logging
 from dataclasses import replace
@@ -38,7 +38,7 @@ class KeyRing:
     def keys(self) -> tuple[CardKey, ...]:
         """Return the keys, the preferred one of each role first.
 
-        A role that the directories have no key for is filled from the table.
+        The table provides the key of a role that the directories lack.
         """
         if self._listed is None:
             listed = self._read_directories()
@@ -49,15 +49,15 @@ class KeyRing:
         return self._listed
 
     def key(self, role: KeyRole, key_type: KeyType | None) -> CardKey:
-        """Return the preferred key of a role, of a type where one is given.
+        """Return the preferred key of a role, optionally of a type.
 
-        Raises ``UnsupportedCardError`` when there is none.
+        Raises ``UnsupportedCardError`` if there is none.
         """
         listed = [key for key in self.keys() if key.role is role]
         obstacle: CardError | None = None
         if key_type:
             listed.sort(key=lambda key: key.key_type is not key_type)
-        # The table has the last word when nothing that is listed will do.
+        # The table is the last resort if no listed key fits.
         for candidate in dict.fromkeys((*listed, *self._known_for(role))):
             try:
                 key, _ = self.settle(candidate)
@@ -76,8 +76,8 @@ class KeyRing:
     def settle(self, key: CardKey) -> tuple[CardKey, CardCertificate]:
         """Return a key with its true type, and its certificate.
 
-        Raises ``UnsupportedCardError`` when it has none that fits, ``CertificateError``
-        when it can't be read.
+        Raises ``UnsupportedCardError`` if it has none that fits, ``CertificateError``
+        if it can't be read.
         """
         if key not in self._settled:
             settled = self._with_certificate(key)
@@ -85,7 +85,7 @@ class KeyRing:
         return self._settled[key]
 
     def other_reference(self, key: CardKey) -> int | None:
-        """Return how the table names a key that the directories name otherwise."""
+        """Return the table's reference of a key if the directories' one differs."""
         for known in self._known_for(key.role):
             same = known.certificate_path == key.certificate_path
             if same and known.reference != key.reference:
@@ -112,7 +112,7 @@ class KeyRing:
         except CardError as error:
             if any(key.certificate_path == k.certificate_path for k in self._known):
                 raise
-            # The directories named a file that is no certificate for this key.
+            # The file that the directories name holds no certificate for this key.
             logger.info("The directories are wrong about a key: %s", error)
             known = [k for k in self._known_for(key.role) if k.key_type is key.key_type]
             if not known:
@@ -124,7 +124,7 @@ class KeyRing:
 
     def _read_certificate(self, key: CardKey) -> CardCertificate:
         content = self._files.read(key.certificate_path)
-        # Files may be padded: the certificate is the object that one begins with.
+        # Files may have padding: the certificate is their first object.
         certificate = CardCertificate.from_der(bytes(Tlv.take(content)[0]))
         authenticates = key.role is KeyRole.AUTHENTICATION
         fits = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The card's PINs and keys, and which ones each generation is known to have."""
+"""The card's PINs and keys, and the known keys of each generation."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -11,7 +11,7 @@ __all__ = ["KNOWN_KEYS", "CardKey", "KeyRole", "PinRole"]
 
 
 class PinRole(Enum):
-    """The card's PINs, by the reference that commands name them with."""
+    """The card's PINs, by their reference in commands."""
 
     PIN1 = 0x11
     PIN2 = 0x82
@@ -19,7 +19,7 @@ class PinRole(Enum):
 
 
 class KeyRole(Enum):
-    """What a key is for."""
+    """The purpose of a key."""
 
     AUTHENTICATION = "authentication"
     SIGNATURE = "signature"
@@ -27,10 +27,10 @@ class KeyRole(Enum):
 
 @dataclass(frozen=True)
 class CardKey:
-    """A key on the card: what for, which PIN guards it, and where its certificate is.
+    """A key on the card: its role, its PIN, and the file of its certificate.
 
-    ``reference`` is what MSE names it with; ``certificate_path`` is inside the
-    application, two bytes for each file.
+    ``reference`` is its number in MSE; ``certificate_path`` is inside the application,
+    two bytes for each file.
     """
 
     role: KeyRole
@@ -40,14 +40,14 @@ class CardKey:
 
     @property
     def pin(self) -> PinRole:
-        """The PIN that guards the key."""
+        """The PIN that protects the key."""
         return PinRole.PIN1 if self.role is KeyRole.AUTHENTICATION else PinRole.PIN2
 
 
 _AUTHENTICATION = bytes.fromhex("4331")
 
-#: The table of docs/reference/card.md, "Files": what each generation has where its
-#: directories can't be used. The preferred key of a role stands first.
+#: The table of docs/reference/card.md, "Files": the keys of each generation if its
+#: directories can't be used. The preferred key of a role comes first.
 KNOWN_KEYS = {
     Generation.MULTIAPP_V5: (
         CardKey(KeyRole.AUTHENTICATION, KeyType.ECC, 0x01, _AUTHENTICATION),

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Cards in the readers of the system, through PC/SC.
+"""Cards in the system's readers, through PC/SC.
 
-Calls of PC/SC block, so none is made on the event loop. One thread waits for reader
-events, one holds the card session; a short-lived one connects, since that waits for
-other programs' transactions, and nothing in PC/SC can call such a wait off.
+PC/SC's calls block, so the event loop makes none of them. One thread waits for reader
+events, another one runs the card session. A short-lived thread connects, since that
+waits for other programs' transactions, and PC/SC can't cancel such a wait.
 """
 
 import asyncio
@@ -27,19 +27,19 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# A service that begins to listen may take a moment until it does: seconds between the
-# tries that follow a piece of news.
+# After the event, a starting service may need a moment before it listens: seconds
+# between the attempts.
 _SERVICE_STARTS = (0.0, 0.02, 0.1, 0.5)
-_STOP_PATIENCE = 0.4  # seconds that the reader thread is given to end
-_COMMAND_PATIENCE = 5.0  # seconds that a command under way is waited for at the end
+_STOP_PATIENCE = 0.4  # seconds that the reader thread has to end
+_COMMAND_PATIENCE = 5.0  # seconds that a running command may take at the end
 _CLOSED = "The source of cards was closed."
 
 
 class PcscSource(CardSource):
-    """The readers of the system. To be used on one event loop.
+    """The system's readers, for use on one event loop.
 
-    Nothing is started and no service asked before the first call. After
-    ``PcscUnavailableError``, ``wait_for_service`` waits for the service to come.
+    It starts no thread and contacts no service before the first call. After
+    ``PcscUnavailableError``, ``wait_for_service`` waits for the service.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class PcscSource(CardSource):
         self._closed = False
 
     async def readers(self) -> Readers:
-        """Return the readers as they are now. Raises ``PcscUnavailableError``."""
+        """Return the readers' current state. Raises ``PcscUnavailableError``."""
         return (await self._begin_watch()).current()
 
     async def wait_for_change(self, known: Readers) -> Readers:
@@ -64,7 +64,7 @@ class PcscSource(CardSource):
     async def wait_for_service(self) -> None:
         """Wait until PC/SC can be reached, by the events of its socket.
 
-        Under systemd the first try starts it.
+        Under systemd the first attempt starts it.
         """
         service = ServiceWatch(socket_path())
         try:
@@ -83,7 +83,8 @@ class PcscSource(CardSource):
         loop = asyncio.get_running_loop()
         deadline = loop.time() + BUSY_PATIENCE
         while (attempt := self._attempts.get(reader.name)) and attempt.wanted:
-            # It is another caller's, and PC/SC has the next one wait for its end.
+            # It belongs to another caller, and PC/SC makes the next one wait for its
+            # end.
             left = deadline - loop.time()
             if left <= 0:
                 raise CardBusyError("A connection to the card is being made already.")
@@ -99,12 +100,12 @@ class PcscSource(CardSource):
             self._abandon(attempt)
             raise
         if not attempt.future.done():
-            # It goes on: the next call takes it up where it is.
+            # It goes on: the next call takes it over.
             self._abandon(attempt)
             raise CardBusyError("Another program holds the card.")
         del self._attempts[reader.name]
         if taken_up and isinstance(attempt.future.exception(), CardBusyError):
-            return await self.connect(reader)  # its time was over, not this call's
+            return await self.connect(reader)  # its time limit, not ours
         connection = attempt.future.result()
         self._connections = [c for c in self._connections if c.open]
         self._connections.append(connection)
@@ -113,11 +114,11 @@ class PcscSource(CardSource):
     async def run(
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a blocking function on the card's thread, to its end in any case."""
+        """Run a blocking function on the card's thread; it always runs to its end."""
         return await self._worker.submit(lambda: function(*args, **kwargs))
 
     async def close(self) -> None:
-        """Wait for a command under way, close connections and end the threads."""
+        """Wait for a running command, close connections and end the threads."""
         if self._closed:
             return
         self._closed = True
@@ -134,7 +135,7 @@ class PcscSource(CardSource):
             logger.warning("A command to the card does not end; it is left behind.")
 
     async def _begin_watch(self) -> "_Watch":
-        """Return a watch that has heard something, begun anew if the last one ended."""
+        """Return a watch that has a report; start a new one if the last has ended."""
         if self._closed:
             raise PcscUnavailableError(_CLOSED)
         if self._watch is None or self._watch.failure:
@@ -149,7 +150,7 @@ class PcscSource(CardSource):
 
         def discard(future: asyncio.Future[PcscConnection]) -> None:
             if attempt.wanted or self._attempts.get(attempt.reader) is not attempt:
-                return  # taken up by another call
+                return  # another call has taken it over
             del self._attempts[attempt.reader]
             if future.exception() is None:
                 in_thread(future.result().close)
@@ -158,7 +159,7 @@ class PcscSource(CardSource):
 
 
 class _Attempt:
-    """A connection in the making, and whether anybody still waits for it."""
+    """A connection being established, and whether a caller still waits for it."""
 
     def __init__(self, reader: str) -> None:
         self.reader = reader
@@ -175,7 +176,7 @@ class _Attempt:
 
 
 class _Watch:
-    """What the event loop knows of a monitor; ``news`` is set at each report."""
+    """The event loop's view of a monitor; ``news`` is set at each report."""
 
     def __init__(self, insertions: Iterator[int]) -> None:
         self.readers: Readers | None = None
@@ -190,14 +191,14 @@ class _Watch:
     def current(self) -> Readers:
         """Return the readers.
 
-        Raises ``PcscUnavailableError`` when the monitor has ended.
+        Raises ``PcscUnavailableError`` if the monitor has ended.
         """
         if self.failure:
             raise type(self.failure)(str(self.failure))
         return self.readers or ()
 
     def hear(self, report: Readers | PcscUnavailableError) -> None:
-        """Take a report in, and wake everybody who waits for one."""
+        """Store a report and wake all callers that wait for one."""
         if isinstance(report, PcscUnavailableError):
             self.failure = self.failure or report
         else:

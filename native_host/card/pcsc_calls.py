@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The calls of PC/SC (winscard) that are used, with errors instead of return codes.
+"""The PC/SC calls (winscard) in use, with errors instead of return codes.
 
-pyscard takes a while to import and needs the system's library, so it is imported at the
-first call and not with this module.
+pyscard is slow to import and needs the system's library, so the first call imports it.
 """
 
 import importlib
@@ -39,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 @unique
 class Code(IntEnum):
-    """Return codes, as PC/SC part 10 and winscard.h name and number them."""
+    """Return codes, with the names and numbers of PC/SC part 10 and winscard.h."""
 
     OK = 0
     CANCELLED = 0x80100002
@@ -75,7 +74,7 @@ class ReaderState(IntEnum):
     IN_USE = 0x0100
 
 
-_HANGS_UP_WITHIN = 1.0  # seconds; polkit is asked meanwhile
+_HANGS_UP_WITHIN = 1.0  # seconds; pcscd asks polkit meanwhile
 
 _ERRORS: dict[int, tuple[type[CardError], str]] = {
     Code.SHARING_VIOLATION: (CardBusyError, "Another program holds the card."),
@@ -110,18 +109,18 @@ def scard() -> Any:
     try:
         return importlib.import_module("smartcard.scard")
     except Exception as error:
-        # Without the system's PC/SC library its import fails in a way of its own.
+        # Without the system's PC/SC library its import raises other errors.
         words = missing(error, "host") or f"pyscard can't be loaded: {error}."
         raise PcscUnavailableError(words) from error
 
 
 def code_of(result: int) -> int:
-    """Return a result as the unsigned number that ``Code`` has on every system."""
+    """Return a result as the unsigned number of ``Code`` on every system."""
     return result & 0xFFFFFFFF
 
 
 def check(result: int, step: str) -> None:
-    """Raise the error that a result of a PC/SC call stands for, if it is one."""
+    """Raise the error for the result of a PC/SC call, if it is one."""
     code = code_of(result)
     if code == Code.OK:
         return
@@ -132,7 +131,7 @@ def check(result: int, step: str) -> None:
 def establish_context() -> int:
     """Return a new context, which the caller releases.
 
-    Raises ``PcscUnavailableError``: ``PcscDeniedError`` when the service refuses.
+    Raises ``PcscUnavailableError``, or ``PcscDeniedError`` if the service refuses.
     """
     result, context = scard().SCardEstablishContext(scard().SCARD_SCOPE_SYSTEM)
     code = code_of(result)
@@ -152,10 +151,10 @@ def establish_context() -> int:
 
 
 def _refuses() -> bool:
-    """Say whether pcscd ends each connection that it takes, which is how it refuses.
+    """Whether pcscd closes each connection that it accepts, which is how it refuses.
 
-    Its library has either code for that, by which of the two is faster, and both also
-    for a pcscd that is just ending. That one does not take another connection.
+    Its library returns either code for that, depending on timing, and returns both also
+    for a pcscd that is just stopping. A stopping pcscd accepts no further connection.
     """
     return sys.platform == "linux" and _hangs_up() and _hangs_up()
 
@@ -175,7 +174,7 @@ def _hangs_up() -> bool:
 def status_change(
     context: int, timeout: int, states: list[tuple[str, int]]
 ) -> tuple[int, list[tuple[str, int, bytes]]]:
-    """Wait until a reader's state is another than the one given with its name.
+    """Wait until a reader's state differs from the one given with its name.
 
     ``timeout`` is in milliseconds. Returns the code, and for each reader its name, its
     event state and the ATR of the card in it.

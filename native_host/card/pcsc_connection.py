@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A card in a reader of the system, held in a transaction of PC/SC."""
+"""A card in a reader of the system, in a PC/SC transaction."""
 
 import logging
 import time
@@ -23,22 +23,24 @@ __all__ = ["BUSY_PATIENCE", "PcscConnection"]
 
 logger = logging.getLogger(__name__)
 
-#: Seconds that another program's use of the card is waited for.
+#: Seconds to wait for another program's use of the card.
 BUSY_PATIENCE = 3.0
 _BUSY_RETRY = 0.1
-_REMOVAL_PATIENCE = 0.8  # seconds that a reader may take to notice a card is gone
+_REMOVAL_PATIENCE = 0.8  # seconds until a reader has noticed a removal
 
-_GET_FEATURE_REQUEST = 3400  # PC/SC part 10 §2.2; each system has a number for it
+_GET_FEATURE_REQUEST = 3400  # PC/SC part 10 §2.2; its number depends on the system
 
 
 class PcscConnection(CardConnection):
-    """A card in a transaction of PC/SC, which no other program can get between."""
+    """A card in a PC/SC transaction, which no other program can interrupt."""
 
     def __init__(
         self, reader: str, *, patience: float = BUSY_PATIENCE, only_look: bool = False
     ) -> None:
-        """Connect. Waits ``patience`` seconds while another has the card exclusively,
-        and for as long as another's transaction lasts.
+        """Connect exclusively, and begin a transaction.
+
+        Waits ``patience`` seconds while another program has the card exclusively, and
+        for as long as another program's transaction lasts.
 
         ``only_look`` is as in ``CardConnection``.
 
@@ -72,7 +74,7 @@ class PcscConnection(CardConnection):
                 if code_of(result) == Code.OK:
                     break
                 api.SCardDisconnect(card, api.SCARD_LEAVE_CARD)
-            # A reset is another program's way to end; the card is there afterwards.
+            # A reset means that another program has finished; the card is still there.
             passing = code_of(result) in {Code.SHARING_VIOLATION, Code.RESET_CARD}
             if not passing or time.monotonic() >= deadline:
                 check(result, step)
@@ -94,7 +96,7 @@ class PcscConnection(CardConnection):
         return self._card is not None
 
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
-        """Send a command APDU; return the answer's data and its status word."""
+        """Send a command APDU; return the response's data and its status word."""
         if self._card is None:
             raise CardError("The connection to the card is closed.")
         if not self.only_look or apdu[1] in PIN_INSTRUCTIONS:
@@ -103,12 +105,12 @@ class PcscConnection(CardConnection):
         if code_of(result) != Code.OK:
             self._explain(code_of(result), "SCardTransmit")
         if len(answer) < 2:
-            # What some readers make of a card that is pulled out during a command.
+            # The result of some readers if a card is removed during a command.
             self._explain(Code.OK, "SCardTransmit")
         return bytes(answer[:-2]), answer[-2] << 8 | answer[-1]
 
     def _control(self, control_code: int, data: bytes) -> bytes:
-        """Send the reader a control code, which may reach the card in the end."""
+        """Send the reader a control code; it may cause a command to the card."""
         if self._card is None:
             raise CardError("The connection to the card is closed.")
         self._used = self._used or bool(data)
@@ -120,12 +122,12 @@ class PcscConnection(CardConnection):
         return bytes(answer)
 
     def close(self) -> None:
-        """Reset the card, if it was used, and let go of it."""
+        """Reset the card if it was used, and release it."""
         if self._card is None:
             return
         api, card = scard(), self._card
         self._card = None
-        # The reset comes before another program's turn: it finds no verified PIN.
+        # The reset precedes another program's turn, so that finds no verified PIN.
         ending = api.SCARD_RESET_CARD if self._used else api.SCARD_LEAVE_CARD
         result = api.SCardEndTransaction(card, ending)
         if code_of(result) == Code.OK:
@@ -136,9 +138,9 @@ class PcscConnection(CardConnection):
         api.SCardReleaseContext(self._context)
 
     def _explain(self, code: int, step: str) -> NoReturn:
-        """Raise for a command that failed: readers say little, so look at the reader.
+        """Raise the error for a failed command by the reader's state.
 
-        A reader may take a moment to notice that its card is gone.
+        Readers report few details, and may take a moment to notice a removal.
         """
         if code in {Code.REMOVED_CARD, Code.RESET_CARD, Code.NO_SERVICE}:
             check(code, step)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The thread that waits for readers and cards to come and go. It never polls."""
+"""The thread that waits for events of readers and cards. It never polls."""
 
 import logging
 import threading
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 
 Readers = tuple[Reader, ...]
 
-# A reader of this name "changes" when a reader is plugged in or pulled out. The high
-# half of its state counts readers (Windows) or how often that has happened (pcsc-lite
-# 2.3): unless it goes back as it came, every wait ends at once.
+# A reader of this name "changes" when a reader is plugged in or unplugged. The high
+# half of its state counts readers (Windows) or these events (pcsc-lite 2.3): unless the
+# caller passes it back unchanged, every wait ends at once.
 _PLUG_AND_PLAY = "\\\\?PnP?\\Notification"
 
 _SECOND_LOOK = 1000  # milliseconds
@@ -34,7 +34,7 @@ _SECOND_LOOK = 1000  # milliseconds
 
 @dataclass(frozen=True)
 class _Known:
-    """What was last heard of a reader; ``state`` goes back into the next wait."""
+    """The last report of a reader; ``state`` is passed to the next wait."""
 
     state: int
     reader: Reader
@@ -45,10 +45,10 @@ class _Known:
 
 
 class ReaderMonitor:
-    """Reports the readers at first, and then anew each time they differ.
+    """Reports the readers at first, and then each time they differ.
 
-    ``report`` is called on the monitor's own thread, at last with an error when the
-    service goes; the monitor is then at its end. ``insertions`` gives the numbers of
+    The monitor calls ``report`` on its own thread, the last time with an error when the
+    service stops; then the monitor has ended. ``insertions`` provides the numbers of
     ``Reader.insertion``.
     """
 
@@ -66,13 +66,13 @@ class ReaderMonitor:
         )
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
         """End the thread. Returns when it has ended, within some milliseconds.
 
-        A cancellation that comes just before the wait begins is lost, hence the loop.
+        SCardCancel has no effect just before the wait begins, hence the loop.
         """
         self._stopping.set()
         while self._thread.is_alive():
@@ -98,7 +98,7 @@ class ReaderMonitor:
         known: dict[str, _Known] = {}
         reported: Readers | None = None
         looked_again = False
-        plugged = 0  # the state of plug and play, heard before the readers are listed
+        plugged = 0  # the plug-and-play state before the readers are listed
         while not self._stopping.is_set():
             names = _list_readers(context)
             known = {name: known[name] for name in names if name in known}
@@ -106,8 +106,8 @@ class ReaderMonitor:
             if len(known) == len(names) and readers != reported:
                 reported = readers
                 self._report(readers)
-            # A service that is just starting has no readers yet, and one that is found
-            # between listing and waiting would be missed, hence a second look.
+            # A service that is just starting has no readers yet. A reader that is found
+            # between the list and the wait would be missed, hence the second check.
             looked_again = not names and not looked_again
             timeout = _SECOND_LOOK if looked_again else scard().INFINITE
             states = [*_states(names, known), (_PLUG_AND_PLAY, plugged)]
@@ -117,7 +117,8 @@ class ReaderMonitor:
             if code in {Code.CANCELLED, Code.TIMEOUT}:
                 continue
             if code in {Code.UNKNOWN_READER, Code.READER_UNAVAILABLE}:
-                # Gone between listing and waiting; the next list will be without it.
+                # Removed between the list and the wait; the next list will be without
+                # it.
                 self._stopping.wait(0.1)
                 continue
             check(code, "SCardGetStatusChange")
@@ -142,10 +143,9 @@ class ReaderMonitor:
 
 
 def _states(names: list[str], known: dict[str, _Known]) -> list[tuple[str, int]]:
-    """Return what was last heard of each reader, to wait for something else.
+    """Return the last state of each reader, to wait for a change.
 
-    A reader that is not known yet has the state 0, "unaware", and is answered for at
-    once.
+    A reader that is not known yet has the state 0, "unaware": the call returns at once.
     """
     return [(name, known[name].state if name in known else 0) for name in names]
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Blocking calls on daemon threads, as futures of the event loop.
 
-A daemon thread can't hold up the end of the process when a reader's driver never
-returns, as the threads of an executor do.
+The threads of an executor would delay the end of the process if a reader's driver never
+returns. Daemon threads do not.
 """
 
 import asyncio
@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 class Worker:
-    """One daemon thread that runs functions one after the other."""
+    """A daemon thread that runs functions one after the other."""
 
     def __init__(self) -> None:
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def submit(self, function: Callable[[], T]) -> asyncio.Future[T]:
-        """Run a function after those before it; cancelling does not take it back."""
+        """Run a function after the earlier ones; cancelling does not prevent it."""
         future, task = _task(function)
         self._tasks.put(task)
         if self._thread is None:
@@ -38,7 +38,10 @@ class Worker:
         return future
 
     def stop(self) -> asyncio.Future[None]:
-        """End the thread after what was submitted; the future is done just before."""
+        """End the thread after all submitted functions.
+
+        The future completes just before.
+        """
         future = self.submit(lambda: None)
         self._tasks.put(None)
         return future
@@ -49,14 +52,14 @@ class Worker:
 
 
 def in_thread(function: Callable[[], T]) -> asyncio.Future[T]:
-    """Run a blocking function on a daemon thread of its own."""
+    """Run a blocking function on a new daemon thread."""
     future, task = _task(function)
     threading.Thread(target=task, name="kortilla-pcsc", daemon=True).start()
     return future
 
 
 def _task(function: Callable[[], T]) -> tuple[asyncio.Future[T], Callable[[], None]]:
-    """Return a future, and what a thread calls to fulfil it with the function."""
+    """Return a future, and the function with which a thread fulfils it."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -82,7 +85,7 @@ def _task(function: Callable[[], T]) -> tuple[asyncio.Future[T], Callable[[], No
 def call_soon(
     loop: asyncio.AbstractEventLoop, function: Callable[[T], None], argument: T
 ) -> None:
-    """Call back from a thread, unless nobody is there any more."""
+    """Call back from a thread, unless the event loop is closed."""
     try:
         loop.call_soon_threadsafe(function, argument)
     except RuntimeError:

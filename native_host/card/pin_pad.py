@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """PINs that are typed on the reader and never reach the computer (PC/SC part 10).
 
-The reader is given the command with zeros where the PIN belongs, and what to put there.
-Sections are those of PC/SC part 10 v2.02.09.
+The reader receives the command with zeros in place of the PIN, and instructions how to
+insert it. Sections are those of PC/SC part 10 v2.02.09.
 """
 
 import logging
@@ -25,9 +25,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-#: What the reader itself answers when it sends the card nothing (§2.5.5;
-#: docs/reference/card.md, "Status words"): status words, and why as in
-#: ``PinNotEnteredError``.
+#: The reader's own status words if it sends the card no command (§2.5.5;
+#: docs/reference/card.md, "Status words"), and their ``why`` in ``PinNotEnteredError``.
 NOT_ENTERED = {
     0x6400: "timed-out",
     0x6401: "cancelled",
@@ -41,13 +40,13 @@ _MODIFY_PIN_DIRECT = 0x07
 
 # The values of the structures' fields, §2.5.2 and §2.5.3.
 _TIMEOUT = 90  # seconds for the whole PIN; readers have a limit in any case
-_FORMAT = 0x82  # the PIN stands at the data's first byte, to the left, in ASCII digits
-_BLOCK_SIZE = 12  # bytes that the PIN is padded to, and no length before it
+_FORMAT = 0x82  # the PIN starts at the data's first byte, left-aligned, in ASCII digits
+_BLOCK_SIZE = 12  # the PIN is padded to this number of bytes; no length before it
 _NO_LENGTH = 0x00
-_CONFIRM_AND_CURRENT = 0x03  # the new PIN is typed twice, and the current one before
+_CONFIRM_AND_CURRENT = 0x03  # the new PIN is typed twice, after the current one
 _VALIDATION_KEY = 0x02  # the key OK ends a PIN
 _ENGLISH = 0x0409  # readers that have texts have these
-_NO_PROLOGUE = bytes(3)  # the driver knows T=1's block numbers
+_NO_PROLOGUE = bytes(3)  # the driver generates T=1's block numbers
 
 # Packed and little-endian; the command follows.
 _VERIFY = struct.Struct("<BBBBBHBBHB3sL")
@@ -55,31 +54,31 @@ _MODIFY = struct.Struct("<BBBBBBBHBBBHBBB3sL")
 
 
 class PinPad(ABC):
-    """A reader's keys. Calls block until the person has typed, or not.
+    """A reader's PIN pad. Calls block until the person has finished or cancelled.
 
-    ``template`` is the command with twelve zeros for each PIN. What is returned is the
-    card's status word, or one of ``NOT_ENTERED``. Raises what a connection raises.
+    ``template`` is the command with twelve zeros for each PIN. Returns the card's
+    status word, or one of ``NOT_ENTERED``. Raises a connection's errors.
     """
 
-    #: Whether the reader can also have a PIN changed.
+    #: Whether the reader can also change a PIN.
     can_modify: bool
 
     @abstractmethod
     def verify(self, template: bytes, min_digits: int, max_digits: int) -> int:
-        """Have one PIN typed and send the command with it, once."""
+        """Read one PIN from the keys and send the command with it, once."""
 
     @abstractmethod
     def modify(self, template: bytes, min_digits: int, max_digits: int) -> int:
-        """Have a PIN or PUK typed, then twice a new PIN, and send the command, once.
+        """Read a PIN or PUK, then a new PIN twice, and send the command, once.
 
         The lengths are for all three.
         """
 
 
 class ReaderPinPad(PinPad):
-    """The pin pad of a reader of the system.
+    """The PIN pad of a reader of the system.
 
-    ``control`` sends a reader, not its card, a control code with data (SCardControl).
+    ``control`` sends the reader, not its card, a control code with data (SCardControl).
     """
 
     def __init__(
@@ -112,7 +111,7 @@ class ReaderPinPad(PinPad):
 def pin_pad_of(
     control: Callable[[int, bytes], bytes], feature_request: int
 ) -> PinPad | None:
-    """Ask a reader for its features; return its pin pad, or None where it has none.
+    """Ask a reader for its features; return its PIN pad, or None without one.
 
     ``feature_request`` is the system's number of CM_IOCTL_GET_FEATURE_REQUEST.
     """
@@ -128,7 +127,7 @@ def pin_pad_of(
 def parse_features(answer: bytes) -> dict[int, int]:
     """Return control codes by their feature's tag (§2.2): tag, length 4, big-endian.
 
-    What is not of that form ends the list.
+    An entry of another form ends the list.
     """
     features = {}
     while len(answer) >= 6 and answer[1] == 4:
@@ -160,7 +159,7 @@ def verify_structure(template: bytes, min_digits: int, max_digits: int) -> bytes
 def modify_structure(template: bytes, min_digits: int, max_digits: int) -> bytes:
     """Return PIN_MODIFY (§2.5.3) for a command with the old PIN and then the new one.
 
-    To unlock a PIN, the PUK stands for the old one.
+    To unblock a PIN, the PUK replaces the old PIN.
     """
     messages = 0x03, _ENGLISH, 0x00, 0x01, 0x02  # three: current, new, new again
     return (

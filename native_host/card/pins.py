@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The card's PINs: their tries, and the commands that carry one (FINEID S1 v4.2).
+"""The card's PINs: their tries left, and the commands with PINs (FINEID S1 v4.2).
 
-A command that carries a PIN is sent once and never repeated. The card is asked for its
-tries before. A PIN whose length the card's rule excludes is not sent
-(docs/reference/card.md, "PINs and the activation code").
+A command that carries a PIN is sent once and never repeated. The tries left are read
+before. A PIN whose length violates the card's rule is not sent (docs/reference/card.md,
+"PINs and the activation code").
 """
 
 import logging
@@ -41,22 +41,22 @@ __all__ = ["NEW_PIN_DIGITS", "PIN_DIGITS", "PUK_PAD_DIGITS", "PinInfo", "Pins"]
 
 logger = logging.getLogger(__name__)
 
-#: How many digits the card accepts of a PIN that is set.
+#: The number of digits that the card accepts for an existing PIN.
 PIN_DIGITS = {
     PinRole.PIN1: range(4, 13),
     PinRole.PIN2: range(6, 13),
     PinRole.PUK: range(8, 13),
 }
 
-#: How many digits a PIN that is set from now on may have.
+#: The number of digits that a new PIN may have.
 NEW_PIN_DIGITS = {PinRole.PIN1: range(4, 9), PinRole.PIN2: range(6, 9)}
 
-#: How many digits a PUK, and the new PIN with it, have on a pin pad: a reader knows one
-#: length for all that is typed, and a PUK that is too short would cost a try.
+#: The number of digits of a PUK, and of the new PIN with it, on a PIN pad: a reader has
+#: one length for all entries, and a PUK that is too short would cost a try.
 PUK_PAD_DIGITS = range(8, 9)
 
 _STORED_PIN = 12  # PINs are padded with 00 to this length
-_MAX_TRIES = 15  # what 63Cx can say; FINEID gives five
+_MAX_TRIES = 15  # the maximum in 63Cx; FINEID gives five
 
 _TAG_PIN_INFO = 0xA0
 _TAG_PIN_REFERENCE = 0x83
@@ -74,10 +74,10 @@ _COMMANDS = {
 
 @dataclass(frozen=True)
 class PinInfo:
-    """What the card says about a PIN.
+    """A PIN's state on the card.
 
-    ``tries_left`` is 0 for a blocked one. ``changed`` tells whether it was set since
-    the card was made, and is None where the card does not say.
+    ``tries_left`` is 0 for a blocked one. ``changed`` says whether it was set since the
+    card was produced; None if the card does not report it.
     """
 
     tries_left: int
@@ -87,8 +87,8 @@ class PinInfo:
 class Pins:
     """The PINs of a card whose application is selected.
 
-    ``return_to_application`` selects it again where reading has led out of it: PIN2 is
-    local to it.
+    ``return_to_application`` selects it again if reading has selected a folder below
+    it: PIN2 is local to the application.
     """
 
     def __init__(
@@ -107,12 +107,12 @@ class Pins:
 
     @property
     def pad_verifies(self) -> bool:
-        """Whether PINs can be typed on the reader."""
+        """Whether PINs can be entered on the reader."""
         return self._pin_pad is not None
 
     @property
     def pad_modifies(self) -> bool:
-        """Whether PINs can be changed and unlocked on the reader."""
+        """Whether PINs can be changed and unblocked on the reader."""
         return self._pin_pad is not None and self._pin_pad.can_modify
 
     def info(self, role: PinRole) -> PinInfo:
@@ -163,13 +163,16 @@ class Pins:
         code: bytearray | None,
         new: bytearray | None,
     ) -> None:
-        """Set a PIN by a code, whose tries are those of ``at_stake``."""
+        """Set a PIN with a code.
+
+        ``at_stake`` is the PIN or PUK whose tries it may cost.
+        """
         digits = NEW_PIN_DIGITS.get(role)
         if digits is None:
             raise InvalidArgumentError("The PUK can't be set.")
         pins: tuple[bytearray, ...] = ()
         if code is not None and new is not None:
-            # The reader shows which of the two is wrong, this message need not.
+            # On the reader the person sees which of the two is wrong.
             _check(at_stake.name, code, PIN_DIGITS[at_stake])
             _check(f"A new {role.name}", new, digits)
             pins = code, new
@@ -185,7 +188,7 @@ class Pins:
         try:
             self._send(ins, role, at_stake, pins, digits)
         finally:
-            # Each such command wants a reading of its own.
+            # Each such command requires a new reading.
             self._tries.pop(at_stake, None)
 
     def _send(
@@ -196,11 +199,11 @@ class Pins:
         pins: tuple[bytearray, ...],
         digits: range,
     ) -> None:
-        """Send a command once, by way of the pin pad without ``pins``; judge it.
+        """Send a command once, without ``pins`` through the PIN pad; handle its status.
 
-        The tries of ``at_stake`` have been read.
+        The tries left of ``at_stake`` have been read.
         """
-        # Until the card has answered, nobody knows how many are left.
+        # Until the card has responded, the number of tries left is unknown.
         tries = self._tries.pop(at_stake)
         self._tries.pop(role, None)
         if tries == 0:
@@ -210,7 +213,8 @@ class Pins:
             self._tries[at_stake] = tries
             raise PinNotEnteredError(NOT_ENTERED[status], status_word=status)
         if status == SW.OK:
-            # At least so many; a right PIN gives back what wrong ones took.
+            # At least so many: a right PIN restores the tries that wrong ones have
+            # cost.
             self._tries[at_stake] = tries
             return
         if status == SW.WRONG_DATA and ins != INS_VERIFY:
@@ -229,7 +233,7 @@ class Pins:
             pad = self._need_pad(True)
             use = pad.verify if ins == INS_VERIFY else pad.modify
             return use(template, digits.start, digits.stop - 1)
-        apdu = bytearray(len(command) + size)  # never grows, which would leave a copy
+        apdu = bytearray(len(command) + size)  # a resize would leave a copy
         apdu[: len(command)] = command
         for number, pin in enumerate(pins):
             start = len(command) + number * _STORED_PIN
@@ -242,7 +246,7 @@ class Pins:
         return self._pin_pad
 
     def _refuse(self, ins: int, at_stake: PinRole, status: int, tries: int) -> NoReturn:
-        """Raise for a code that was not accepted; ``tries`` were left before."""
+        """Raise the error for a rejected code; ``tries`` were left before."""
         left = tries - 1 if status == SW.VERIFICATION_FAILED else tries_in(status)
         if left == 0 or status == SW.BLOCKED:
             self._tries[at_stake] = 0
@@ -281,9 +285,9 @@ class Pins:
             return None
 
     def _read_status(self, role: PinRole) -> PinInfo | None:
-        """Ask by VERIFY without a PIN, which spends no try.
+        """Send VERIFY without a PIN, which costs no try.
 
-        It says nothing about whether the PIN was ever changed, and is no command for a
+        It does not report whether the PIN was ever changed, and does not work for a
         PUK.
         """
         if role is PinRole.PUK:

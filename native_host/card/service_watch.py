@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""When it is worth trying again to reach a smart card service that was not there.
+"""Waits for events after which another attempt to reach pcscd may succeed.
 
-A service that does not run gives no events, but its socket does: it is made when pcscd
-or systemd begins to listen, in a folder that may not exist before.
+A stopped service sends no events, but its socket's file does: pcscd or systemd creates
+it when it begins to listen, in a folder that may not exist before.
 """
 
 import asyncio
@@ -19,19 +19,19 @@ __all__ = ["ServiceWatch", "socket_path"]
 
 logger = logging.getLogger(__name__)
 
-_RETRY = 1.0  # seconds, where the system can't tell what happens to a file
+_RETRY = 1.0  # seconds, on systems without events of files
 
 
 def socket_path() -> Path:
-    """Return the socket that pcsc-lite's library connects to."""
+    """Return the path of pcsc-lite's socket."""
     return Path(os.environ.get("PCSCLITE_CSOCK_NAME") or "/run/pcscd/pcscd.comm")
 
 
 class ServiceWatch:
-    """Waits for something to happen to a socket, or to a folder that it needs.
+    """Waits for an event at a socket's path, or at a folder on the path.
 
-    To miss nothing, call ``arm`` before each try to connect and ``news`` after one that
-    failed. To be closed. Where there is no inotify ``news`` just waits for a second.
+    To miss no event, call ``arm`` before each attempt to connect and ``news`` after a
+    failed one. It must be closed. Without inotify, ``news`` just waits for a second.
     """
 
     def __init__(self, socket: Path) -> None:
@@ -40,19 +40,19 @@ class ServiceWatch:
         self._awaited = ""
 
     def arm(self) -> None:
-        """Begin to watch, as close to the socket as there are folders now."""
+        """Begin to watch the closest existing folder to the socket."""
         self.close()
         if sys.platform != "linux":
             return
-        # Imported here: hardly anybody ever needs it, and its import takes a while.
+        # Imported here: it is rarely needed, and its import takes a while.
         from asyncinotify import Inotify, Mask
 
-        # pcscd sets the mode of its socket once it listens.
+        # pcscd sets its socket's mode once it listens.
         comes = Mask.CREATE | Mask.MOVED_TO | Mask.ATTRIB
         goes = Mask.DELETE_SELF | Mask.MOVE_SELF
         try:
             self._inotify = Inotify()
-            # A folder may come between the look for it and the watch over its parent.
+            # A folder may be created between the check and the watch of its parent.
             while (folder := self._nearest_folder()) not in (
                 watch.path for watch in self._inotify.watches
             ):
@@ -63,7 +63,7 @@ class ServiceWatch:
             self.close()
 
     async def news(self) -> None:
-        """Wait until something has happened since ``arm``. May be cancelled."""
+        """Wait for the first event since ``arm``. May be cancelled."""
         if self._inotify is None:
             await asyncio.sleep(_RETRY)
             return
@@ -80,5 +80,5 @@ class ServiceWatch:
         return next(folder for folder in self._socket.parents if folder.is_dir())
 
     def _concerns(self, event: "Event") -> bool:
-        """Whether an event is about what is waited for, or ends the watch itself."""
+        """Whether an event concerns the path, or ends the watch itself."""
         return event.name is None or event.name.name == self._awaited

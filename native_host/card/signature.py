@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which signatures a key makes, and whether the card made a good one."""
+"""The signatures that a key makes, and their verification."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -38,7 +38,7 @@ _HASHES: dict[str, hashes.HashAlgorithm] = {
     "SHA3-512": hashes.SHA3_512(),
 }
 
-#: The hash functions that can be signed, by Web eID's names: their digests' bytes.
+#: The supported hash functions, by Web eID's names, with their digests' bytes.
 HASH_SIZES = {name: hash_.digest_size for name, hash_ in _HASHES.items()}
 
 # Nibbles of the card's algorithm byte (docs/reference/card.md, "Algorithms").
@@ -71,7 +71,7 @@ _PADDING_NIBBLES = {Padding.PKCS1: 2, Padding.PSS: 5}
 
 @dataclass(frozen=True)
 class SignatureAlgorithm:
-    """How a digest is signed. ``hash_function`` is a key of ``HASH_SIZES``."""
+    """A signature algorithm. ``hash_function`` is a key of ``HASH_SIZES``."""
 
     key_type: KeyType
     hash_function: str
@@ -91,10 +91,10 @@ class SignatureAlgorithm:
 
 
 def supported_algorithms(key: PublicKey) -> tuple[SignatureAlgorithm, ...]:
-    """Return what a key can sign, what the key was made for first.
+    """Return a key's algorithms, with its preferred one first.
 
-    ECDSA does not care which function made a digest. RSA's paddings name it, and the
-    card knows SHA-2 alone.
+    ECDSA accepts a digest of any hash function. RSA's paddings name the function, and
+    the card knows SHA-2 alone.
     """
     if isinstance(key, ec.EllipticCurvePublicKey):
         first = ("SHA-384", "SHA-256") if key.key_size > 256 else ("SHA-256", "SHA-384")
@@ -108,18 +108,18 @@ def supported_algorithms(key: PublicKey) -> tuple[SignatureAlgorithm, ...]:
 
 
 def token_algorithm(key: PublicKey) -> SignatureAlgorithm:
-    """Return what a key signs a token of web-eid:1.0 with: ES384, ES256 or PS256."""
+    """Return a key's algorithm for a token of web-eid:1.0: ES384, ES256 or PS256."""
     if isinstance(key, ec.EllipticCurvePublicKey):
         return supported_algorithms(key)[0]
     return SignatureAlgorithm(KeyType.RSA, "SHA-256", Padding.PSS)
 
 
 class SignatureScheme:
-    """One algorithm with one public key: what the card is told, and what it answers.
+    """One algorithm with one public key: the card's input and its output.
 
     ``card_algorithm`` is the algorithm byte of MSE (docs/reference/card.md,
     "Algorithms"), ``size`` the length of a signature in bytes. Raises
-    ``InvalidArgumentError`` for what the key can't sign.
+    ``InvalidArgumentError`` if the key does not support the algorithm.
     """
 
     def __init__(self, key: PublicKey, algorithm: SignatureAlgorithm) -> None:
@@ -131,9 +131,9 @@ class SignatureScheme:
         key_bytes = (key.key_size + 7) // 8
         self._card_digest_size: int | None = None
         if isinstance(key, ec.EllipticCurvePublicKey):
-            # ECDSA signs the leftmost bits that the curve has room for, as a number
-            # (FIPS 186-5 §6.4.1). So each digest is one of the two kinds that real
-            # cards have been seen to sign: 32 bytes, or 48 with a P-384 key.
+            # ECDSA signs the leftmost bits of a digest, up to the curve's size, as a
+            # number (FIPS 186-5 §6.4.1). So each digest becomes one of the two kinds
+            # that real cards have signed: 32 bytes, or 48 with a P-384 key.
             large = key_bytes >= 48 and self._hash.digest_size >= 48
             self._card_digest_size = 48 if large else 32
             self.size = 2 * key_bytes
@@ -144,7 +144,7 @@ class SignatureScheme:
             self.card_algorithm = nibble << 4 | _PADDING_NIBBLES[algorithm.padding]
 
     def card_digest(self, digest: bytes) -> bytes:
-        """Return a digest as the card is to get it. Raises ``InvalidArgumentError``."""
+        """Return a digest in the form for the card. Raises ``InvalidArgumentError``."""
         if len(digest) != self._hash.digest_size:
             raise InvalidArgumentError(
                 f"A digest of {self._hash.name} has {self._hash.digest_size} bytes, "
@@ -154,7 +154,7 @@ class SignatureScheme:
         return digest if size is None else digest[:size].rjust(size, b"\x00")
 
     def verify(self, signature: bytes, digest: bytes) -> None:
-        """Verify a signature as the card gives it. Raises ``SignatureInvalidError``."""
+        """Verify the card's signature. Raises ``SignatureInvalidError``."""
         if len(signature) != self.size:
             raise SignatureInvalidError(
                 f"The card's signature has {len(signature)} bytes, not {self.size}."

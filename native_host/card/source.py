@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where cards come from: readers of the system, or the mock card."""
+"""Sources of cards: the system's readers, or the mock card."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -85,4 +85,4 @@ class CardSource(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Wait for a command under way, close open connections and end the threads."""
+        """Wait for a running command, close open connections and end the threads."""

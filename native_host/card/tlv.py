@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""BER-TLV as cards speak it (ISO/IEC 7816-4 §5.2.2), and nothing beyond it."""
+"""BER-TLV in the subset that cards use (ISO/IEC 7816-4 §5.2.2)."""
 
 from collections.abc import Iterator
 from typing import Self
@@ -13,11 +13,11 @@ _MAX_LENGTH_BYTES = 3
 
 
 class TlvError(CardError):
-    """Bytes from the card are not the BER-TLV that was to stand there."""
+    """Bytes from the card are not the expected BER-TLV."""
 
 
 class Tlv(bytes):
-    """One data object. As ``bytes`` it is its own encoding, as built or as received.
+    """One data object. As ``bytes`` it is its own encoding, as built or received.
 
     ``Tlv(tag, value)`` builds one; tags are written as numbers, ``0xDF21``.
     """
@@ -26,7 +26,7 @@ class Tlv(bytes):
     value: bytes
 
     def __new__(cls, tag: int, value: bytes = b"") -> Self:
-        """Build a data object, with its length in as few bytes as will do."""
+        """Build a data object with the shortest encoding of its length."""
         size = len(value)
         if size < 0x80:
             length = bytes([size])
@@ -45,10 +45,10 @@ class Tlv(bytes):
 
     @classmethod
     def take(cls, data: bytes) -> tuple[Self, bytes]:
-        """Parse the data object that ``data`` begins with; return it and the rest.
+        """Parse the first data object of ``data``; return it and the rest.
 
         Tags have at most three bytes and lengths at most three digits; the indefinite
-        form is refused, as ISO/IEC 7816-4 does. Raises ``TlvError``.
+        form is rejected, as in ISO/IEC 7816-4. Raises ``TlvError``.
         """
         tag_end = _tag_end(data)
         if tag_end >= len(data):
@@ -72,7 +72,10 @@ class Tlv(bytes):
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Parse exactly one data object. Raises ``TlvError``, also for a rest."""
+        """Parse exactly one data object.
+
+        Raises ``TlvError``, also for trailing bytes.
+        """
         tlv, rest = cls.take(data)
         if rest:
             raise TlvError(f"{len(rest)} bytes follow a data object.")
@@ -80,7 +83,7 @@ class Tlv(bytes):
 
     @classmethod
     def parse_all(cls, data: bytes) -> Iterator[Self]:
-        """Parse data objects that stand one after the other. Raises ``TlvError``."""
+        """Parse consecutive data objects. Raises ``TlvError``."""
         while data:
             tlv, data = cls.take(data)
             yield tlv
@@ -88,7 +91,7 @@ class Tlv(bytes):
     def value_at(self, *tags: int) -> bytes:
         """Return the value at a path of tags inside this one, the first at each step.
 
-        Raises ``TlvError`` when it is not there, or what is there is no TLV.
+        Raises ``TlvError`` if it does not exist, or if a step is no TLV.
         """
         value = self.value
         for tag in tags:
@@ -101,12 +104,12 @@ class Tlv(bytes):
         return value
 
     def __repr__(self) -> str:
-        """Name tag and length alone: values may be personal."""
+        """Show only tag and length: values may be personal."""
         return f"Tlv({self.tag:02X}, {len(self.value)} bytes)"
 
 
 def _tag_end(data: bytes) -> int:
-    """Return how many bytes the tag has that ``data`` begins with."""
+    """Return the number of bytes of the tag at the start of ``data``."""
     if not data:
         raise TlvError("A data object is empty.")
     if data[0] & 0x1F != 0x1F:

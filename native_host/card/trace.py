@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A record of commands and answers, without PINs and personal data.
+"""A record of commands and responses, without PINs and personal data.
 
-The instruction byte decides here, at the seam, what is left out. So a trace can't hold
-a PIN, no matter what the layers above do (docs/reference/security.md, "PIN entry").
+The instruction byte determines what is left out, on this lowest layer. So a trace can't
+hold a PIN, no matter what the layers above do (docs/reference/security.md, "PIN
+entry").
 """
 
 import logging
@@ -20,15 +21,15 @@ __all__ = ["TracingConnection"]
 
 logger = logging.getLogger(__name__)
 
-# Answers that say nothing about a person: file control parameters and PIN information.
-# All others (certificates, serial numbers, signatures) are given by their length.
+# Responses without personal data: file control parameters and PIN information. Of all
+# others (certificates, serial numbers, signatures) only the length is logged.
 _SHOWN_ANSWERS = frozenset({INS_SELECT, INS_GET_DATA})
 
 
 class TracingConnection:
-    """Passes commands on to a connection and logs them at level ``TRAFFIC``.
+    """Forwards commands to a connection and logs them at level ``TRAFFIC``.
 
-    Of commands that carry a PIN the four header bytes alone are logged.
+    For commands that carry a PIN, only the four header bytes are logged.
     """
 
     def __init__(self, connection: Transport) -> None:
@@ -36,7 +37,7 @@ class TracingConnection:
         self._instruction: int | None = None
 
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
-        """Send a command APDU; return the answer's data and its status word."""
+        """Send a command APDU; return the response's data and its status word."""
         if not logger.isEnabledFor(TRAFFIC):
             return self._connection.send_and_receive(apdu)
         logger.log(TRAFFIC, "> %s", self._command(apdu))
@@ -46,7 +47,7 @@ class TracingConnection:
 
     def _command(self, apdu: bytes) -> str:
         instruction = apdu[1] if len(apdu) > 1 else None
-        # GET RESPONSE brings the rest of the answer to the command before it.
+        # GET RESPONSE returns the rest of the response to the previous command.
         if instruction != INS_GET_RESPONSE:
             self._instruction = instruction
         header, body = apdu[:4].hex().upper(), apdu[4:]

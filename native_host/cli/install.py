@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+import native_host
 from native_host.cli.output import print_result, say
 from native_host.cli.pkcs11 import confirm
 from native_host.cli.pkcs11_words import change_words
@@ -77,8 +78,9 @@ def install(
     """
     from native_host.agent import presence
     from native_host.browsers import package
+    from native_host.browsers.errors import InstallError
     from native_host.browsers.native_messaging import installation
-    from native_host.browsers.packaged import is_packaged
+    from native_host.browsers.packaged import is_package_there, is_packaged
 
     if destdir is not None:
         prefix = prefix or Path("/usr")
@@ -102,6 +104,11 @@ def install(
             presence.start()
         print_result(installation.Report("system", dry_run, ()).as_json())
         return
+    beside_package = is_package_there()
+    if system and beside_package:
+        raise InstallError(
+            "A package has installed Kortilla for everyone on this computer already."
+        )
     report = installation.install(
         browser,
         level=_level(system),
@@ -111,6 +118,15 @@ def install(
     if not (system or dry_run):
         presence.start()
     _show(report)
+    if beside_package:
+        say(
+            "A package has installed Kortilla for everyone on this computer too. For "
+            "you, browsers start this one. `kortilla uninstall` takes it back."
+        )
+    else:
+        folder = Path(native_host.__file__).parents[1] / "extension"
+        in_checkout = (folder / "manifest.json").is_file()
+        say(_EXTENSION[in_checkout].format(folder=folder))
 
 
 @click.command()
@@ -164,6 +180,18 @@ _CONFINED = {
     False: (
         "{browser} is a {kind} and can't start programs outside its sandbox: Kortilla "
         "does not work in it. Use the system's own package of the browser."
+    ),
+}
+
+_EXTENSION = {
+    True: (
+        "If the extension is not in the browser yet, load it from {folder}, as "
+        "README.md says."
+    ),
+    False: (
+        "The extension does not come with this installation: if it is not in the "
+        "browser yet, load the folder extension/ of Kortilla's sources, as their "
+        "README.md says."
     ),
 }
 

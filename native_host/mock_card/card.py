@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The mock card's operating system: it executes command APDUs.
 
-It follows docs/reference/card.md, "Commands", and otherwise ISO/IEC 7816-4. Where both
-leave a choice the mock is strict, so that a program that works with it does a real card
-no harm.
+It follows docs/reference/card.md, "Commands", and otherwise ISO/IEC 7816-4. If both
+leave a choice the mock is strict, so that a program that works with it is safe with a
+real card.
 """
 
 import hmac
@@ -98,13 +98,13 @@ class MockCard:
         self._forget_environment()
 
     def transmit(self, apdu: bytes) -> bytes:
-        """Answer a command APDU: data, then the status word in two bytes."""
+        """Respond to a command APDU: data, then the status word in two bytes."""
         try:
             command = Command.parse(apdu)
             answer = self._dispatch(command)
         except StatusWordError as refused:
             answer = refused.status_word.to_bytes(2)
-        # The header and the status word alone: commands and answers may hold secrets.
+        # Only the header and the status word: commands and responses may hold secrets.
         logger.debug("%s -> %s", apdu[:4].hex(), answer[-2:].hex())
         return answer
 
@@ -128,7 +128,7 @@ class MockCard:
         self._algorithm = 0
         self._digest: bytes | None = None
 
-    # -- Answers ----------------------------------------------------------------------
+    # -- Responses --------------------------------------------------------------------
 
     def _deliver(self, command: Command, data: bytes) -> bytes:
         """Return a response whose length the card decides."""
@@ -203,7 +203,7 @@ class MockCard:
     def _enter(self, directory: tuple[int, ...]) -> None:
         self._directory = directory
         if not self._in_application:
-            # PIN1 is global; what is local to the application is left behind with it.
+            # PIN1 is global; verification of PINs local to the application is lost.
             self._verified &= {PinReference.PIN1}
             self._forget_environment()
 
@@ -349,7 +349,7 @@ def _digits(stored: bytes) -> bytes:
 
 
 def _two_pins(command: Command) -> tuple[PinReference, bytes, bytes]:
-    """Parse CHANGE REFERENCE DATA or RESET RETRY COUNTER, before any try is spent."""
+    """Parse CHANGE REFERENCE DATA or RESET RETRY COUNTER, before a try can be lost."""
     if command.p1:
         raise StatusWordError(SW.WRONG_P1_P2)
     reference = _pin_reference(command.p2)

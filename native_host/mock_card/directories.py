@@ -22,7 +22,7 @@ TOKEN_LABEL = "KORTILLA MOCK CARD - NOT A REAL CARD"  # noqa: S105 - names a sma
 
 _PRIVATE_KEYS_FILE, _CERTIFICATES_FILE, _AUTHENTICATION_FILE = 0x4401, 0x4404, 0x4408
 
-# What EF.OD calls them (PKCS15Objects, §6.2).
+# Tags of the directories in EF.OD (PKCS15Objects, §6.2).
 _OBJECTS = {
     0xA0: _PRIVATE_KEYS_FILE,
     0xA4: _CERTIFICATES_FILE,
@@ -50,7 +50,7 @@ _LOCAL, _UNBLOCK_DISABLED, _CHANGE_DISABLED = 1, 3, 2
 _INITIALIZED, _NEEDS_PADDING, _UNBLOCKING_PIN = 4, 5, 6
 _PRIVATE, _MODIFIABLE = 0, 1
 _DECRYPT, _SIGN, _UNWRAP, _DERIVE, _NON_REPUDIATION = 1, 2, 5, 8, 9
-_KEY_ACCESS = bit_string(0, 2, 3, 4)  # made on the card, and never left it
+_KEY_ACCESS = bit_string(0, 2, 3, 4)  # generated on the card, never extracted
 
 _EID_COMPLIANT = 3  # bit of TokenFlags
 
@@ -88,7 +88,7 @@ def _private_key(slot: KeySlot) -> bytes:
         usage = bit_string(_SIGN, _DERIVE)
     # PIN2 is used up by a signature: userConsent 1.
     consent = integer(1) if slot.pin is PinReference.PIN2 else b""
-    # The key is in no file that can be selected.
+    # No file that can be selected holds the key.
     where = _path(*slot.certificate_path[:-1])
     return _object(
         text(f"{slot.purpose} key {slot.key_type}")
@@ -116,7 +116,7 @@ def _certificate(slot: KeySlot) -> bytes:
 def _pin(reference: PinReference) -> bytes:
     """AuthenticationObject with PinAttributes (§6.8.2)."""
     flags = [_INITIALIZED, _NEEDS_PADDING]
-    # In an INTEGER's form 82 takes a leading zero byte.
+    # As an INTEGER, 82 takes a leading zero byte.
     if reference & 0x80:
         flags.append(_LOCAL)
     if reference is PinReference.PUK:

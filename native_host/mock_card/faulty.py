@@ -15,25 +15,25 @@ __all__ = ["CardGoneError", "CardSilentError", "FaultyCard"]
 logger = logging.getLogger(__name__)
 
 _GET_RESPONSE = b"\xc0"
-_BITS = 0x55  # those that are changed in each byte of a garbled answer
+_BITS = 0x55  # bits that a garbled response inverts in each byte
 _SURPLUS = bytes(8)
-_FILE_CONTROL_SIZE = 6  # bytes that SELECT answers with when it is asked to
+_FILE_CONTROL_SIZE = 6  # bytes of SELECT's response if requested
 _USUAL_DELAY = 1.0  # seconds
 
 
 class CardGoneError(Exception):
-    """The card, or its reader, was pulled; the command's answer is lost."""
+    """The card or its reader was removed; the command's response is lost."""
 
 
 class CardSilentError(Exception):
-    """The card does not answer the command."""
+    """The card does not respond to the command."""
 
 
 class FaultyCard:
-    """A card that is present now, and the faults of its folder.
+    """The card that is present now, with the faults of its folder.
 
     The faults are read at each command, so that a new fault affects the next one. With
-    ``reader_stays``, pulling the reader is refused.
+    ``reader_stays``, removing the reader is refused.
     """
 
     def __init__(self, card: MockCard, *, reader_stays: bool = False) -> None:
@@ -41,7 +41,7 @@ class FaultyCard:
         self._state = card.state
         self._reader_stays = reader_stays
         self._insertion = card.state.presence().insertions
-        self._answer = b""  # of which the host has seen 61xx alone
+        self._answer = b""  # the host has only received its 61xx
         self._impatient = threading.Event()
 
     @property
@@ -65,7 +65,7 @@ class FaultyCard:
         self._impatient.set()
 
     def transmit(self, apdu: bytes) -> bytes:
-        """Answer a command APDU.
+        """Respond to a command APDU.
 
         Raises ``CardGoneError`` and ``CardSilentError``, ``MockCardBrokenError``, and
         ``InvalidArgumentError`` for a fault that is impossible here.
@@ -151,7 +151,7 @@ class FaultyCard:
 
 
 def _garble(answer: bytes) -> bytes:
-    """Change bits in each byte of the data, or of the status word where it is alone."""
+    """Invert bits in each byte of the data, or of the status word without data."""
     data, end = answer[:-2], answer[-2:]
     if data:
         return bytes(byte ^ _BITS for byte in data) + end
@@ -159,7 +159,7 @@ def _garble(answer: bytes) -> bytes:
 
 
 def _shorten(answer: bytes) -> bytes:
-    """Leave half of the data, or half of the status word where it is alone."""
+    """Return half of the data, or half of the status word without data."""
     data, end = answer[:-2], answer[-2:]
     return data[: len(data) // 2] + end if data else end[:1]
 

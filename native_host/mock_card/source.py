@@ -29,14 +29,14 @@ READER_NAME = "Kortilla mock card"
 _TAKEN_OUT = "The mock card was taken out of its reader."
 
 _PATIENCE = 3.0  # seconds, as for a real card that another program holds
-_LOOK_AGAIN = 0.02  # seconds; flock can't wait for a limited time
+_LOOK_AGAIN = 0.02  # seconds; flock has no time-out
 
 
 class MockCardConnection(CardConnection):
-    """A connection to the mock card in a folder, held against other processes.
+    """An exclusive connection to the mock card in a folder.
 
-    Raises ``CardBusyError`` when another holds it for longer than ``patience`` seconds,
-    and ``MockCardBrokenError``.
+    Raises ``CardBusyError`` if another process holds the card for longer than
+    ``patience`` seconds, and ``MockCardBrokenError``.
     """
 
     @host_errors()

@@ -38,7 +38,7 @@ class _Order(IntEnum):
 class VirtualReader:
     """A card in a virtual reader: connecting is inserting, ``stop`` is removing.
 
-    A card that a fault or another process has pulled is inserted again when its folder
+    A card that a fault or another process has removed is inserted again when its folder
     says so. Raises ``PcscUnavailableError`` if no virtual reader listens there. Call
     ``run``, or use the object as a context manager, which runs it in a thread.
     """

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""One file for each thing that the host can do."""
+"""The host's operations, one file each."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Activate a new card: the code in the letter sets PIN1, and then PIN2.
 
-With a code of eight digits, which is the PUK, this also unlocks
-(docs/reference/card.md, "Activation schemes").
+An eight-digit code is the PUK, so it can also unblock a PIN (docs/reference/card.md,
+"Activation schemes").
 """
 
 import logging
@@ -60,21 +60,21 @@ _PINS = (PinRole.PIN1, PinRole.PIN2)
 
 
 class ActivationBlockedError(CardError):
-    """A PIN that was never set has no tries left: only a PUK sets it now."""
+    """A PIN that was never set has no tries left: only the PUK can set it now."""
 
     code = "ACTIVATION_BLOCKED"
     final = True
 
 
 class ActivationMismatchError(CardError):
-    """The code has not as many digits as this card's; nothing was sent."""
+    """The code's length does not match this card's scheme; nothing was sent."""
 
     code = "ACTIVATION_MISMATCH"
     final = True
 
 
 async def activate(context: Context, request: ManageRequest) -> PinsSet:
-    """Set the PINs of a card that has not, or not wholly, been activated.
+    """Set the PINs of a card that is new or only partly activated.
 
     The prompt shows ``DONE`` at the end. The progress is ``window-open``, and
     ``setting`` with the number of PINs. Raises ``UserCancelledError`` with the reason,
@@ -89,19 +89,19 @@ async def activate(context: Context, request: ManageRequest) -> PinsSet:
 
 
 class Activation(PinSetting):
-    """Sets those PINs that are yet to be set, each judged by its own state."""
+    """Sets the PINs that are not set yet, each according to its own state."""
 
     operation = "activate"
     roles = (*_PINS, PinRole.PUK)
 
     def look(self, card: FineidCard) -> CardCertificate:
-        """See ``PinSetting``. Raises ``NothingToDoError`` where all PINs are set."""
+        """See ``PinSetting``. Raises ``NothingToDoError`` if all PINs are set."""
         seen = self._see(card)
         try:
             if self.plan(card, seen) is None:
                 raise NothingToDoError(seen.certificate)
         except CardError as error:
-            # The person hears of it once the card has been chosen.
+            # The person sees this after the choice of the card.
             logger.info("One of several cards can't be activated: %s", error.code)
         return seen.certificate
 
@@ -113,8 +113,8 @@ class Activation(PinSetting):
     def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
         """See ``PinSetting``. The code is always typed on the computer.
 
-        A pin pad knows but one length for the code and the new PIN, and could not keep
-        a code that is too short or too long from costing a try.
+        A PIN pad has a single length for the code and the new PIN, so it could not
+        prevent a code of the wrong length, which would cost a try.
         """
         check_validity(seen.certificate)
         scheme = scheme_of(seen.certificate)
@@ -143,7 +143,10 @@ class Activation(PinSetting):
     def _writes(
         self, scheme: Scheme, seen: CardSnapshot, digits: int
     ) -> tuple[SetPinCommand, ...]:
-        """Return what a code of so many digits sets. Raises what rules it out."""
+        """Return the commands for a code of so many digits.
+
+        Raises what rules it out.
+        """
         event = event_of(scheme, digits)
         found = []
         blocked: PinRole | None = None
@@ -166,9 +169,9 @@ class Activation(PinSetting):
 def _possible(
     writes: Callable[[int], tuple[SetPinCommand, ...]], scheme: Scheme
 ) -> list[SetPinCommand]:
-    """Return the commands for a code of any length that the scheme has.
+    """Return the commands for a code of any length that the scheme allows.
 
-    Raises what rules them out, where there is none for any length.
+    Raises what rules them out if no length is possible.
     """
     commands: list[SetPinCommand] = []
     obstacle: CardError | None = None
@@ -196,30 +199,30 @@ _REFUSALS: dict[Action, Callable[[], CardError]] = {
 
 
 class ActivationOffer:
-    """Offers to activate a card that is met during another operation.
+    """Offers to activate a card during another operation.
 
-    An activation is carried on when the card has been pulled out and inserted again.
+    An activation continues after the card has been removed and inserted again.
     """
 
     def __init__(self, context: Context) -> None:
         self._prompt = context.prompt
-        # The page that asks for something else hears nothing about the activation.
+        # The requesting page is not informed of the activation.
         self._context = replace(context, progress=report_nothing)
         self._activation = Activation(self._context)
         self._begun = self._over = False
 
     @property
     def possible(self) -> bool:
-        """Whether there is somebody who has not activated a card yet."""
+        """Whether a person is present and has not activated a card yet."""
         return not self._over and self._prompt.attended
 
     async def resume(self, held_card: HeldCard) -> None:
-        """Carry on with an activation that was begun and did not end."""
+        """Continue an activation that has started and not ended."""
         if self._begun and not self._over:
             await self.activate(held_card)
 
     async def activate(self, held_card: HeldCard) -> None:
-        """Offer to activate a card, and do so.
+        """Offer to activate a card, and activate it.
 
         Raises ``CardError``, and ``UserCancelledError`` with the reason.
         """
@@ -235,7 +238,7 @@ class ActivationOffer:
                 self._begun = True
             await self._activation.work(held_card)
         except (ActivationBlockedError, PukBlockedError):
-            # Nothing more can be done for this card: another one may take its place.
+            # This card can't be activated any more; another one may replace it.
             self._begun = False
             self._activation = Activation(self._context)
             raise

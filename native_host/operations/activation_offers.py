@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Notes which insertions of cards any window has offered to activate.
+"""Records the insertions of cards for which a window has offered activation.
 
-The agent reads them, so that a person who has declined in a login's window is not asked
-again.
+The agent reads the records, so that a person who has declined in a login's window is
+not asked again.
 """
 
 import contextlib
@@ -18,9 +18,9 @@ _PREFIX = "offered-"
 
 
 def note(reader: Reader) -> None:
-    """Note that the card in a reader is being offered to be activated.
+    """Record an offer to activate the card in a reader.
 
-    Where that can't be written down, the card is offered once more.
+    If that can't be written, the agent may offer it once more.
     """
     path = _path(reader)
     if path and reader.events:
@@ -30,7 +30,7 @@ def note(reader: Reader) -> None:
 
 
 def was_noted(reader: Reader) -> bool:
-    """Say whether this insertion, and no earlier one, has been noted."""
+    """Whether this very insertion has been recorded."""
     path = _path(reader)
     try:
         return path is not None and path.read_text() == _insertion(reader)
@@ -39,14 +39,14 @@ def was_noted(reader: Reader) -> bool:
 
 
 def forget(reader: Reader) -> None:
-    """Forget the card that was in a reader: the system may begin to count anew."""
+    """Delete the record for a reader: the system may restart its count."""
     if path := _path(reader):
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
 
 
 def forget_all() -> None:
-    """Leave no notes behind."""
+    """Delete all records."""
     if folder := runtime_folder():
         for path in folder.glob(f"{_PREFIX}*"):
             with contextlib.suppress(OSError):

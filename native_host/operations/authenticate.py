@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Identify a person to a web service: the Web eID token, signed with PIN1's key.
 
-The card signs ``H(H(origin) ‖ H(challenge))`` and nothing else (web-eid:1.0): no bytes
-or digest that a page chose are ever signed with this key.
+The card signs only ``H(H(origin) ‖ H(challenge))`` (web-eid:1.0). This key never signs
+bytes or a digest that a page has chosen.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class AuthenticateRequest(Request):
     challenge_nonce: str
 
     def check(self) -> None:
-        """Raise ``InvalidArgumentError`` for a challenge that is none."""
+        """Raise ``InvalidArgumentError`` for an invalid challenge."""
         if not _CHALLENGE_NONCE.fullmatch(self.challenge_nonce):
             raise InvalidArgumentError(
                 "The challenge must be 44 to 128 characters of base64."
@@ -57,14 +57,14 @@ class AuthenticationToken:
 
     @property
     def algorithm(self) -> str:
-        """The algorithm of the signature, as JWA names it."""
+        """The JWA name of the signature's algorithm."""
         return self.certificate.algorithm
 
 
 async def authenticate(
     context: Context, request: AuthenticateRequest
 ) -> AuthenticationToken:
-    """Have the person agree and type PIN1, and return the token.
+    """Ask for consent and PIN1, and return the token.
 
     The progress is ``window-open`` and ``signing``. Raises ``InvalidArgumentError``,
     ``UserCancelledError`` with the reason, and errors of the prompt.
@@ -91,7 +91,7 @@ async def authenticate(
 def authentication_key(card: FineidCard) -> tuple[CardKey, CardCertificate]:
     """Return PIN1's key and its certificate, on the card's thread.
 
-    Raises ``UnsupportedCardError``, ``CardExpiredError`` and what reading raises.
+    Raises ``UnsupportedCardError``, ``CardExpiredError`` and the errors of reading.
     """
     key = card.key(KeyRole.AUTHENTICATION)
     certificate = card.certificate(key)
@@ -102,7 +102,7 @@ def authentication_key(card: FineidCard) -> tuple[CardKey, CardCertificate]:
 
 
 def look_for_authentication(card: FineidCard) -> CardCertificate:
-    """Return the certificate that a card would identify with (see ``UsableCards``)."""
+    """Return a card's authentication certificate (see ``UsableCards``)."""
     _, certificate = authentication_key(card)
     usable_pin(card, PinRole.PIN1)
     return certificate

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Finds a usable card, while the person may do anything.
+"""Finds a usable card and handles its removal at any time.
 
 Every operation has the same frame: wait for a reader and a card, show what is wrong
-with a card and wait for another, notice when it is pulled out, and reset it at the end.
+with a card and wait for another, notice a removal, and reset the card at the end.
 """
 
 import asyncio
@@ -60,10 +60,10 @@ class OtherCardError(CardError):
 
 
 class HeldCard:
-    """A card that is held exclusively, and the reader it is in.
+    """An exclusively held card and its reader.
 
-    Its ``async with`` block ends with the card reset. A ``CardError`` in the block is
-    stored in ``failure``, and ``UsableCards`` handles it.
+    At the end of its ``async with`` block the card is reset. A ``CardError`` in the
+    block is stored in ``failure``, and ``UsableCards`` handles it.
     """
 
     def __init__(
@@ -91,21 +91,24 @@ class HeldCard:
         return self.failure is not None
 
     async def close(self) -> None:
-        """Reset and release the card, also if the caller is cancelled."""
+        """Reset and release the card, even if the caller is cancelled."""
         await asyncio.shield(self._source.run(self._connection.close))
 
     async def run(
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run something that talks to the card, on the card's thread."""
+        """Run a function that uses the card, on the card's thread."""
         return await self._source.run(function, *args, **kwargs)
 
     def note_offer(self) -> None:
-        """Note that this card is being offered to be activated."""
+        """Record an offer to activate this card."""
         note(self.reader)
 
     async def race_removal(self, awaitable: Awaitable[T]) -> T:
-        """Await a person. Raises ``CardRemovedError`` at once when the card goes."""
+        """Await a person's action.
+
+        Raises ``CardRemovedError`` as soon as the card is removed.
+        """
         return await race(awaitable, self._removal())
 
     async def _removal(self) -> NoReturn:
@@ -116,21 +119,21 @@ class HeldCard:
 
 
 class UsableCards:
-    """Iterates over the cards that can be used, until one has done what it was for.
+    """Iterates over usable cards until one has served its purpose.
 
-    ``async for held_card in UsableCards(…)`` gives a card that is held already. What is
-    done with it goes into one ``async with held_card:`` block. The loop ends when such
-    a block ends without an error. A ``CardError`` in the block is shown in the prompt,
-    which waits for another card or for the same one inserted again.
+    ``async for held_card in UsableCards(…)`` provides cards that are already held. The
+    work with a card is done in one ``async with held_card:`` block. The loop ends when
+    such a block ends without an error. A ``CardError`` in the block is shown in the
+    prompt, which waits for another card or for the same one inserted again.
 
-    Where there are several cards, ``look`` reads from each the certificate that would
-    be used. It runs on the card's thread, and raises the ``CardError`` that rules the
-    card out, or ``NothingToDoError``. With ``suits`` the card whose certificate fits is
-    taken. Otherwise the person chooses where two or more are left.
+    If there are several cards, ``look`` reads the relevant certificate from each. It
+    runs on the card's thread, and raises the ``CardError`` that rules the card out, or
+    ``NothingToDoError``. With ``suits``, the card with the matching certificate is
+    used. Otherwise the person chooses if two or more are left.
 
     Iterating raises ``UserCancelledError``, whose reason is the obstacle at that
-    moment, and errors that are not the card's. It raises the card's error where the
-    prompt is not attended, and a final one where the prompt is not patient.
+    moment, and errors that are not the card's. It raises the card's error if the prompt
+    is not attended, and a final one if the prompt is not patient.
     """
 
     def __init__(
@@ -145,8 +148,8 @@ class UsableCards:
         self._look = look
         self._suits = suits
         self._current: HeldCard | None = None
-        # Cards that can't be used, and those that the person did not choose. They are
-        # looked at again when they are inserted again.
+        # Unusable cards, and cards that the person did not choose. They are examined
+        # again after their next insertion.
         self._rejected: set[Reader] = set()
         self._seen: dict[Reader, CardCertificate] = {}
         self._idle: dict[Reader, CardCertificate] = {}
@@ -171,7 +174,7 @@ class UsableCards:
                 return self._current
 
     def _fail(self, reader: Reader, error: CardError) -> None:
-        """Have another card tried. Raises the error where nobody would insert one."""
+        """Wait for another card. Raises the error if no person could insert one."""
         if not self._prompt.attended:
             raise error
         logger.info("The card can't be used: %s", error.code)
@@ -285,7 +288,7 @@ class UsableCards:
     async def _ask(
         self, usable: dict[Reader, CardCertificate], readers: tuple[Reader, ...]
     ) -> Reader | None:
-        """Let the person choose. Returns None when the readers change meanwhile."""
+        """Ask the person to choose. Returns None if the readers change meanwhile."""
         choices = [
             CardChoice(reader.name, certificate.name, certificate.satu)
             for reader, certificate in usable.items()
@@ -300,12 +303,12 @@ class UsableCards:
         return self._only(list(usable)[index], list(usable))
 
     def _only(self, chosen: Reader, candidates: Sequence[Reader]) -> Reader:
-        """Stay with a card: the others do not take its place when it is pulled out."""
+        """Reject all other cards, so that none replaces this one after its removal."""
         self._rejected.update(set(candidates) - {chosen})
         return chosen
 
     async def _connect(self, reader: Reader) -> CardConnection:
-        """Connect to a card; while another program holds it, that is said."""
+        """Connect to a card; show a message while another program holds it."""
         busy = self._problem
         if busy is None or busy.code != CardBusyError.code:
             self._said_busy = False
@@ -341,7 +344,7 @@ def _obstacle(readers: tuple[Reader, ...]) -> str:
 
 
 def same_card(reader: Reader, readers: tuple[Reader, ...]) -> bool:
-    """Say whether the card that was in a reader has not been moved since."""
+    """Whether a card has stayed in its reader since."""
     return any(
         (r.name, r.atr, r.insertion) == (reader.name, reader.atr, reader.insertion)
         for r in readers
@@ -349,7 +352,7 @@ def same_card(reader: Reader, readers: tuple[Reader, ...]) -> bool:
 
 
 def check_validity(certificate: CardCertificate, at: datetime | None = None) -> None:
-    """Raise ``CardExpiredError`` when a certificate is not valid now."""
+    """Raise ``CardExpiredError`` if a certificate is not valid now."""
     now = at or datetime.now(UTC)
     if not certificate.not_before <= now <= certificate.not_after:
         raise CardExpiredError("The card's certificate is not valid today.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The contents of the readers, as JSON. Nothing here spends a try."""
+"""The contents of the readers, as JSON. Reading them costs no try."""
 
 import asyncio
 from typing import Any, Literal
@@ -22,20 +22,20 @@ from native_host.operations.activation_table import scheme_of
 
 __all__ = ["Activation", "activation_of", "card_status"]
 
-#: How far a card has been activated; ``partly`` when one of its two PINs is set.
+#: How far a card has been activated; ``partly`` if only one of its PINs is set.
 Activation = Literal["active", "new", "partly", "unknown"]
 
 
 async def card_status(source: CardSource) -> list[dict[str, Any]]:
-    """Return what is in each reader, as PROTOCOL.md has it under ``card-status``.
+    """Return each reader's content as in PROTOCOL.md, ``card-status``.
 
-    What is wrong with a card is part of the answer. Raises ``PcscUnavailableError``.
+    The response includes a card's errors. Raises ``PcscUnavailableError``.
     """
     return [await _look(source, reader) for reader in await source.readers()]
 
 
 def activation_of(pin1: PinInfo | None, pin2: PinInfo | None) -> Activation:
-    """Judge by whether the PINs are still those of the factory (DF2F)."""
+    """Return whether the PINs still have their factory values (DF2F)."""
     changed = {None if info is None else info.changed for info in (pin1, pin2)}
     if None in changed:
         return "unknown"
@@ -62,7 +62,7 @@ async def _look(source: CardSource, reader: Reader) -> dict[str, Any]:
             finally:
                 await asyncio.shield(source.run(connection.close))
             found["card"] = {"generation": generation, **content}
-            # A mock card in a reader of the system shows in its certificates alone.
+            # Only its certificates identify a mock card in a PC/SC reader.
             found["testCard"] |= any(
                 each.get("test", False) for each in content["certificates"]
             )
@@ -93,7 +93,7 @@ def _read(connection: CardConnection) -> dict[str, Any]:
 
 
 def _read_certificates(session: FineidCard) -> dict[str, Any]:
-    """Return what the certificates tell; one that is odd hides no other."""
+    """Return the certificates' data; an invalid one does not hide the others."""
     holder, code_lengths = None, None
     found: list[dict[str, Any]] = []
     for key in sorted(session.keys(), key=lambda key: key.role.value):

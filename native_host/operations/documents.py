@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Documents on their way to be signed: taken in piece by piece, kept, and deleted."""
+"""Documents to be signed: received in chunks, kept, and deleted."""
 
 import asyncio
 import fcntl
@@ -32,24 +32,24 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-#: How many documents or hashes can be signed at once.
+#: The maximum number of documents or hashes in one request.
 MAX_DOCUMENTS = 20
-#: Bytes that the documents may have together.
+#: The maximum size of all documents together, in bytes.
 MAX_TOTAL_SIZE = 20 * 1000 * 1000
-#: Characters that a document's name, or its media type, may have.
+#: The maximum number of characters of a document's name, or of its media type.
 MAX_NAME = 255
-#: Bytes that a chunk may have.
+#: The maximum size of a chunk in bytes.
 MAX_CHUNK = 32 * 1024
 
-_PATIENCE = 60.0  # seconds that the next chunk is waited for
+_PATIENCE = 60.0  # seconds to wait for the next chunk
 
-# Folders carry nothing of what is in them in their names.
+# The names of the folders reveal nothing of their content.
 _PREFIX = "kortilla-documents-"
 
 
 @dataclass(frozen=True)
 class DocumentHeader:
-    """What is known of a document before its bytes come; ``size`` is in bytes."""
+    """A document's description before its bytes arrive; ``size`` is in bytes."""
 
     name: str
     media_type: str
@@ -57,9 +57,9 @@ class DocumentHeader:
 
 
 class DocumentInbox:
-    """Takes documents in, in a private folder that ``close`` deletes.
+    """Receives documents in a private folder that ``close`` deletes.
 
-    ``patience`` is how many seconds the next chunk is waited for. Raises
+    ``patience`` is the number of seconds to wait for the next chunk. Raises
     ``InvalidArgumentError`` for headers over the limits. A wrong chunk ends the inbox:
     everything is deleted, and all methods raise that error from then on. A full or
     broken disk does the same with a ``KortillaError`` that has no code of its own.
@@ -70,7 +70,7 @@ class DocumentInbox:
     ) -> None:
         self.headers = tuple(headers)
         _check(self.headers)
-        #: Bytes that all documents have together.
+        #: Bytes of all documents together.
         self.total = sum(header.size for header in self.headers)
         self._patience = patience
         self._done = 0
@@ -90,10 +90,10 @@ class DocumentInbox:
             raise _unstorable(error) from error
 
     def put(self, document: int, number: int, data: bytes) -> int:
-        """Take a chunk; return how many bytes of all documents there are now.
+        """Store a chunk; return the number of bytes of all documents so far.
 
         Chunks come in order: all of document 0, numbered from 0, then of document 1; an
-        empty document has none. A chunk out of order, of another size than 1 to
+        empty document has none. A chunk out of order, with a size outside 1 to
         ``MAX_CHUNK`` bytes, or beyond the document's end raises
         ``InvalidArgumentError``.
         """
@@ -109,7 +109,7 @@ class DocumentInbox:
         if len(data) > self._missing[document]:
             raise self._fail("A document is longer than was announced.")
         try:
-            # Into the page cache; 32 KiB hold the event loop up for microseconds.
+            # Into the page cache; 32 KiB block the event loop for microseconds.
             self._files[document].write(data)
         except OSError as error:
             self.close()
@@ -121,11 +121,10 @@ class DocumentInbox:
         return self._done
 
     async def complete(self, progress: Callable[[int, int], None]) -> None:
-        """Wait until all bytes are there; tell ``progress`` bytes there and in all.
+        """Wait for all bytes; call ``progress`` with the bytes so far and in all.
 
-        The copies can't be written any more afterwards. Raises ``InvalidArgumentError``
-        when a chunk was wrong or none came in time, and a ``KortillaError`` when the
-        disk does not take the rest.
+        Afterwards the copies can't be written any more. Raises ``InvalidArgumentError``
+        if a chunk was wrong or late, and a ``KortillaError`` if the disk fails.
         """
         while True:
             self._check_alive()
@@ -149,17 +148,18 @@ class DocumentInbox:
             raise _unstorable(error) from error
 
     def path(self, document: int) -> Path:
-        """Return where a document's private copy is."""
+        """Return the path of a document's private copy."""
         self._check_alive()
-        # Viewers of other programs go by the name's end, where they do not look inside.
+        # Viewers of other programs use the name's extension if they do not detect the
+        # type.
         pdf = self.headers[document].media_type == "application/pdf"
         return self._folder / f"{document}{'.pdf' if pdf else ''}"
 
     def digest(self, document: int, hash_function: str) -> bytes:
-        """Return the hash of a document that has come whole.
+        """Return the hash of a document that is complete.
 
-        It is computed once, from the file that was written and not from what may stand
-        under its name by now. It takes a while: call it in a thread.
+        It is computed once, from the open file rather than by its name, under which
+        another file might be by now. It takes a while: call it in a thread.
         """
         self._check_alive()
         key = document, hash_function
@@ -176,7 +176,7 @@ class DocumentInbox:
             self._fault = InvalidArgumentError("The documents have been deleted.")
         self._news.set()
         for file in self._files:
-            with suppress(OSError):  # what a full disk did not take, once more
+            with suppress(OSError):  # a full disk may fail again
                 file.close()
         self._files.clear()
         if self._lock >= 0:
@@ -197,9 +197,9 @@ class DocumentInbox:
 def check_names(names: Sequence[str]) -> None:
     """Check the number of things to be signed, and their names.
 
-    A name may hold any character: the prompt escapes the misleading ones. Two names are
-    the same when their NFC forms are. Names that differ only in case are two names,
-    since most file systems treat them so. Raises ``InvalidArgumentError``.
+    A name may contain any character: the prompt escapes the misleading ones. Two names
+    are equal if their NFC forms are. Names that differ only in case are two names, as
+    on most file systems. Raises ``InvalidArgumentError``.
     """
     if not 1 <= len(names) <= MAX_DOCUMENTS:
         raise InvalidArgumentError(
@@ -215,11 +215,11 @@ def check_names(names: Sequence[str]) -> None:
 
 
 def sweep_leftovers() -> None:
-    """Delete what processes left behind that were killed while they had documents."""
+    """Delete the folders of processes that were killed while they had documents."""
     for folder in _place().glob(f"{_PREFIX}*"):
         try:
             descriptor = _open_folder(folder)
-        except OSError:  # not a folder, or of another user, or gone
+        except OSError:  # not a folder, or another user's, or gone
             continue
         try:
             if os.fstat(descriptor).st_uid == os.getuid() and _lock(descriptor):
@@ -244,7 +244,7 @@ def _check(headers: Sequence[DocumentHeader]) -> None:
 
 
 def _place() -> Path:
-    """Return where private folders are made: memory of the session, if there is any."""
+    """Return the place of private folders: the session's memory if it has some."""
     session = session_folder()
     if session is not None:
         try:
@@ -259,11 +259,11 @@ def _place() -> Path:
 
 
 def _make_folder(place: Path) -> tuple[Path, int]:
-    """Make a folder, mode 0700, and lock it; return it and the lock's descriptor.
+    """Create a folder, mode 0700, and lock it; return it and the lock's descriptor.
 
-    The lock tells the folder of a living process from one to be swept, and goes with
-    the process. Another process may sweep a folder before it is locked: then it is gone
-    by the time that the lock is there.
+    The lock distinguishes the folder of a living process from a leftover, and ends with
+    the process. Another process may delete a folder before it is locked: then it is
+    gone when the lock is acquired.
     """
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))

@@ -27,7 +27,7 @@ __all__ = ["PinAsker", "PinAttempt", "PinTries", "usable_pin"]
 
 
 def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
-    """Ask a card for a PIN's tries; no try is spent.
+    """Read a PIN's tries left; this costs no try.
 
     Raises ``CardNotActivatedError`` for one that was never set, ``PinBlockedError``,
     ``PinTriesUnreadableError``.
@@ -44,9 +44,9 @@ def usable_pin(card: FineidCard, role: PinRole) -> PinInfo:
 class PinAsker:
     """Asks for one of the PINs, throughout one operation.
 
-    A PIN that a card has refused is not sent to it again, also not after the card was
-    pulled out and put back. ``refusals`` are the refused PINs that are known
-    already. For a card that is not activated, activation is offered first.
+    A PIN that a card has refused is not sent to it again, even after the card was
+    removed and inserted again. ``refusals`` are the PINs known as refused. For a card
+    that is not activated, activation is offered first.
     """
 
     def __init__(
@@ -61,10 +61,10 @@ class PinAsker:
         self.offer = ActivationOffer(context)
 
     async def resume_activation(self, held_card: HeldCard) -> None:
-        """Carry on an activation during which the card was pulled out.
+        """Continue an activation that a removal of the card has interrupted.
 
         Call it first for each card. Raises ``UserCancelledError`` with the reason, and
-        the errors of the card.
+        the card's errors.
         """
         await self.offer.resume(held_card)
 
@@ -75,7 +75,7 @@ class PinAsker:
         *,
         documents: tuple[Document, ...] = (),
     ) -> "PinTries":
-        """Return the attempts to use the PIN of a card, see ``PinTries``.
+        """Return the iterator over PIN attempts for a card, see ``PinTries``.
 
         ``documents`` are shown with the question.
         """
@@ -83,12 +83,12 @@ class PinAsker:
 
 
 class PinTries:
-    """Iterates over the PINs that are typed, until the card has accepted one.
+    """Iterates over entered PINs until the card has accepted one.
 
-    Each is used in one ``async with attempt:`` block, which raises what ``verify_pin``
-    does. The person is asked again where the card refuses the PIN there. The loop ends
-    when a block ends without an error. Iterating raises what ``usable_pin`` does,
-    ``UserCancelledError``, and errors of the prompt.
+    Each is used in one ``async with attempt:`` block, which raises the errors of
+    ``verify_pin``. If the card refuses the PIN there, the person is asked again. The
+    loop ends when a block ends without an error. Iterating raises the errors of
+    ``usable_pin``, ``UserCancelledError``, and errors of the prompt.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class PinTries:
         self.pad = held_card.card.has_pin_pad
         self._certificate = certificate
         self._documents = documents
-        #: What is asked next; None before the card has told the PIN's tries.
+        #: The next question; None before the PIN's tries left are known.
         self._question: PinQuestion | None = None
         self._not_activated = self._over = False
 
@@ -173,7 +173,7 @@ class PinTries:
     def end_attempt(self, pin: bytearray | None, error: BaseException | None) -> bool:
         """Process the end of an attempt. Return whether another one follows it.
 
-        Raises ``UserCancelledError`` where the person has cancelled on the reader.
+        Raises ``UserCancelledError`` if the person has cancelled on the reader.
         """
         question = self._question
         match error:
@@ -205,9 +205,9 @@ class PinTries:
 
 
 class PinAttempt:
-    """A PIN that was typed, or the person's consent to type it on the reader's pad.
+    """A typed PIN, or the person's consent to type it on the PIN pad.
 
-    It is used in an ``async with`` block, at whose end the digits are wiped.
+    Use it in an ``async with`` block, which wipes the digits at its end.
     """
 
     def __init__(self, tries: PinTries, digits: bytearray) -> None:
@@ -228,13 +228,13 @@ class PinAttempt:
 
     @property
     def pin(self) -> bytearray | None:
-        """The PIN's digits; None where it is typed on the reader's pad."""
+        """The PIN's digits; None for entry on the PIN pad."""
         return None if self._tries.pad else self.digits
 
     async def show(self, progress: Progress | None = None) -> None:
-        """Show that the card works, or that the PIN is to be typed on the pad now.
+        """Show that the card works, or that the PIN must be typed on the PIN pad now.
 
-        Raises ``UserCancelledError`` when the person has cancelled by now.
+        Raises ``UserCancelledError`` if the person has cancelled by now.
         """
         await self._prompt.check_cancelled()
         step = Step.PIN_PAD if self.pin is None else Step.SIGNING
@@ -245,8 +245,8 @@ class PinAttempt:
     ) -> bytes:
         """Send the four commands in one go: VERIFY, MSE, HASH and SIGN.
 
-        Typing on the reader takes its time. Nothing is signed for a person who has
-        cancelled meanwhile. Raises what ``verify_pin`` and ``sign`` do, and
+        Entry on the reader takes time. If the person cancels meanwhile, nothing is
+        signed. Raises the errors of ``verify_pin`` and ``sign``, and
         ``UserCancelledError``.
         """
         card = self._held_card.card
@@ -264,7 +264,7 @@ class PinAttempt:
             cancelled.set()
 
     async def verify(self) -> None:
-        """Have the card verify the PIN, and no more. Raises what ``sign`` does."""
+        """Send only VERIFY. Raises the errors of ``sign``."""
         card = self._held_card.card
         await self._prompt.watch(
             self._held_card.run(card.verify_pin, self._tries.role, self.pin)

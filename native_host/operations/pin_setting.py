@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Sets PINs by a code: what activating, changing and unlocking have in common.
+"""Sets PINs with a code: the common part of activating, changing and unblocking.
 
 The person types all codes of a page. Then one command sets each PIN. Before each
-command the card tells whether it is still the same card in the same state, in the
+command the program checks that the card and its state are still the same, within the
 transaction in which the person was asked (docs/reference/card.md, "Activation
 schemes").
 """
@@ -46,7 +46,8 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-#: What a PIN has after each command that sets it (docs/reference/card.md, "Commands").
+#: The tries left of a PIN after a command that sets it (docs/reference/card.md,
+#: "Commands").
 _ALL_TRIES = 5
 
 _REFUSED = (WrongPinError, WrongPukError, PinBlockedError, PukBlockedError)
@@ -54,9 +55,9 @@ _REFUSED = (WrongPinError, WrongPukError, PinBlockedError, PukBlockedError)
 
 @dataclass(frozen=True)
 class CardSnapshot:
-    """What was read from a card at one moment.
+    """A card's state at one moment.
 
-    ``pins`` has the PINs whose tries the card has told.
+    ``pins`` has the PINs whose tries left could be read.
     """
 
     certificate: CardCertificate
@@ -64,7 +65,7 @@ class CardSnapshot:
     pins: Mapping[PinRole, PinInfo]
 
     def info(self, role: PinRole) -> PinInfo:
-        """Return a PIN's tries. Raises ``PinTriesUnreadableError``."""
+        """Return a PIN's state. Raises ``PinTriesUnreadableError``."""
         if role not in self.pins:
             raise PinTriesUnreadableError(
                 f"The card does not say how many tries {role.name} has left."
@@ -74,7 +75,7 @@ class CardSnapshot:
 
 @dataclass(frozen=True)
 class SetPinCommand:
-    """One command that sets the PIN ``role``: a change, or an unlocking by the PUK."""
+    """One command that sets the PIN ``role``: a change, or unblocking with the PUK."""
 
     role: PinRole
     by_puk: bool
@@ -87,7 +88,7 @@ class SetPinCommand:
 
 @dataclass(frozen=True)
 class Plan:
-    """What the person is asked for, and what is done with it.
+    """The questions to the person, and the commands that follow.
 
     ``writes`` returns the commands, in order, for a code of so many digits, or raises
     the ``CardError`` that rules them out. The field ``code`` is that code.
@@ -111,23 +112,23 @@ class _CodeRefusedError(Exception):
 
 @dataclass(frozen=True)
 class _Attempt:
-    """A command that has been sent, and what the card said before it."""
+    """A command that has been sent, and the card's state before it."""
 
     write: SetPinCommand
     before: Mapping[PinRole, PinInfo]
 
 
 class PinSetting(ABC):
-    """Sets PINs in one operation, during which the card may be pulled out.
+    """Sets PINs in one operation, even if the card is removed meanwhile.
 
-    A code that a card has refused is not sent to it again. The outcome of a command
-    that got no answer is read from the card once it is back.
+    A code that a card has refused is not sent to it again. If a command got no
+    response, its outcome is read from the card after the next insertion.
     """
 
     operation: Literal["activate", "change-pin", "unblock"]
-    #: The PINs whose tries have to be known.
+    #: The PINs whose tries left must be known.
     roles: tuple[PinRole, ...]
-    #: The one PIN that it is about, where it is about one.
+    #: The operation's PIN, if it is about a single one.
     pin: Literal["", "PIN1", "PIN2"] = ""
 
     def __init__(self, context: Context) -> None:
@@ -138,12 +139,12 @@ class PinSetting(ABC):
         self._serial: bytes | None = None  # of the card that codes were typed for
         self._refusals = Refusals()
         self._unanswered: _Attempt | None = None
-        # What is said on the next page.
+        # The messages of the next page.
         self._wrong = self._in_doubt = False
 
     @abstractmethod
     def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
-        """Return what is to be done with a card, or None when nothing is.
+        """Return the plan for a card, or None if there is nothing to do.
 
         Sends nothing. Raises the ``CardError`` that rules the card out.
         """
@@ -180,17 +181,18 @@ class PinSetting(ABC):
                     raise
                 pad_problem = error.why
             except _CodeRefusedError:
-                # Where no try is left, the plan that is made next says so.
+                # If no try is left, the next plan reports that.
                 self._wrong = True
             finally:
-                # On the card's thread, behind anything that still uses the codes there.
+                # On the card's thread, after any command there that still uses the
+                # codes.
                 for code in typed:
                     await held_card.run(wipe, code)
 
     # -- The card, on its thread ------------------------------------------------------
 
     def _see(self, card: FineidCard) -> CardSnapshot:
-        """Read what there is to know. Raises ``OtherCardError``."""
+        """Read the card's state. Raises ``OtherCardError``."""
         certificate = card.certificate(card.key(KeyRole.AUTHENTICATION))
         serial = card.serial()
         if self._serial not in {None, serial}:
@@ -211,9 +213,9 @@ class PinSetting(ABC):
         code: bytearray | None,
         new: bytearray | None,
     ) -> None:
-        """Send one command, if the card is as the person was told.
+        """Send one command if the card's state is the one that the person saw.
 
-        Raises ``OtherCardError`` and ``_StateChangedError`` where it is not.
+        Raises ``OtherCardError`` and ``_StateChangedError`` if it is not.
         """
         if card.serial() != seen.serial:
             raise OtherCardError("Another card is in the reader.")
@@ -221,7 +223,7 @@ class PinSetting(ABC):
         for role in dict.fromkeys((write.role, write.at_risk)):
             now, then = card.pin_info(role), seen.info(role)
             pins[role] = now
-            # There may be more tries: the PUK gets them back from each right use.
+            # More tries are possible: each right use restores those of the PUK.
             if PinState.of(now) is not PinState.of(then) or (
                 now.tries_left < then.tries_left
             ):
@@ -275,7 +277,7 @@ class PinSetting(ABC):
     async def _ask(
         self, question: CodesQuestion, typed: list[bytearray]
     ) -> dict[str, bytearray]:
-        """Ask, and keep what was typed from a caller who is cancelled just then.
+        """Ask, and add the codes to ``typed``, so that the caller wipes them in any case.
 
         Raises ``PromptError`` for codes that do not fit their fields.
         """
@@ -309,13 +311,13 @@ class PinSetting(ABC):
         code = codes.get(plan.code)
         writes = plan.writes(len(code) if code is not None else 0)
         for number, write in enumerate(writes):
-            # What is set stays set after cancelling; the rest can be set later.
+            # PINs that are set remain set after cancelling; the rest can be set later.
             await self._prompt.check_cancelled()
             bar = Progress(number, len(writes))
             self._prompt.show(Step.PIN_PAD if plan.pin_pad else Step.SIGNING)
             self._progress("setting", bar)
             new = None if code is None else codes[f"new-{write.role.name}"]
-            # Not interruptible: the card's answer must be known. After any error, no
+            # Not interruptible: the card's response must be known. After any error, no
             # further PIN is set.
             try:
                 await held_card.run(self._send, held_card.card, write, seen, code, new)
@@ -325,7 +327,7 @@ class PinSetting(ABC):
                 raise _CodeRefusedError from error
 
     def _settle(self, seen: CardSnapshot) -> None:
-        """Find out what became of a command that got no answer."""
+        """Determine the outcome of a command that got no response."""
         attempt = self._unanswered
         if attempt is None:
             return
@@ -342,22 +344,22 @@ class PinSetting(ABC):
             self._wrong = True
             return
         self._refusals.accepted(seen.certificate)
-        # One that was set, and had all its tries, looks the same when it is set anew.
+        # A PIN that was set, with all its tries, looks the same after it is set anew.
         self._in_doubt = before.changed is not False and before.tries_left == _ALL_TRIES
 
 
 def _was_set(before: PinInfo, now: PinInfo) -> bool:
-    """Say whether a PIN shows that the command in between has set it."""
+    """Whether a PIN's state shows that the command in between has set it."""
     if PinState.of(now) is not PinState.of(before) and now.changed:
         return now.tries_left > 0
-    return now.tries_left > before.tries_left  # what was set has all its tries
+    return now.tries_left > before.tries_left  # a new PIN has all its tries
 
 
 async def set_pins(setting: PinSetting, context: Context, request: Request) -> None:
     """Open the prompt, set the PINs of a card, and show ``DONE``.
 
-    Raises ``UserCancelledError`` with the reason, and errors of the prompt; where it is
-    not attended those of the card too.
+    Raises ``UserCancelledError`` with the reason, and errors of the prompt; if it is
+    not attended, also the card's errors.
     """
     await begin(setting.operation, context, request)
     async for held_card in UsableCards(context, look=setting.look):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every operation needs: its context, and the opening of its prompt."""
+"""The context of every operation, and the opening of its prompt."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ class Request:
 
 
 async def begin(operation: Operation, context: Context, request: Request) -> None:
-    """Open the prompt, and ask who started this where no click in the page did.
+    """Open the prompt; without a click in the page, ask the person who started this.
 
     Meanwhile the documents of processes that were killed are deleted. Raises
     ``UserCancelledError`` and ``PromptError``.

@@ -11,32 +11,32 @@ __all__ = ["Refusals"]
 
 @dataclass(repr=False)
 class _Card:
-    """What is known of a card: hashes of codes, and the tries that were left then."""
+    """A card's entry: hashes of refused codes, and the tries left then."""
 
     refused: set[bytes] = field(default_factory=set)
     tries_left: int = 0
-    #: What it was sent and has not answered, and the tries before that.
+    #: The code without a response yet, and the tries left before it.
     unanswered: tuple[bytes, int] | None = None
 
 
 class Refusals:
-    """The refused PINs or codes of all cards that are met.
+    """The refused PINs or codes of all cards in an operation.
 
     It keeps hashes of a code and its card's certificate, and no code. Only ``meet``
-    forgets any: it is for a table of one PIN, and those who use a table for several
-    codes do not call it.
+    deletes entries. It is for a table of one PIN; tables for several codes do not use
+    it.
     """
 
     def __init__(self) -> None:
         self._cards: dict[bytes, _Card] = {}
 
     def meet(self, certificate: CardCertificate, tries_left: int) -> bool:
-        """Take in how many tries a card has, before it is sent anything.
+        """Update the table with a card's tries left, before the card is sent anything.
 
-        Returns whether the card has refused the PIN that it did not answer to. A card
-        that was pulled out has carried out the command, and lost tries show it. A card
+        Returns whether the card has refused the PIN to which it did not respond. A card
+        that was removed may have executed the command; a lost try shows this. A card
         with more tries than after a refusal has accepted a PIN since. That may be the
-        refused one, changed in between, so all refusals of that card are forgotten.
+        refused one, changed in between, so all refusals of that card are deleted.
         """
         card = self._card(certificate)
         unanswered, card.unanswered = card.unanswered, None
@@ -52,31 +52,31 @@ class Refusals:
         return True
 
     def unanswered_refused(self, certificate: CardCertificate) -> None:
-        """Note that a card has refused the code that it did not answer to."""
+        """Record that a card has refused the code to which it did not respond."""
         card = self._card(certificate)
         if card.unanswered is not None:
             card.refused.add(card.unanswered[0])
             card.unanswered = None
 
     def holds(self, certificate: CardCertificate, code: bytearray) -> bool:
-        """Say whether a card has refused a code."""
+        """Whether a card has refused a code."""
         return _fingerprint(certificate, code) in self._card(certificate).refused
 
     def sending(
         self, certificate: CardCertificate, code: bytearray, tries_left: int
     ) -> None:
-        """Note that a card with so many tries is sent a code from now on."""
+        """Record that a code is now being sent to a card with so many tries left."""
         unanswered = _fingerprint(certificate, code), tries_left
         self._card(certificate).unanswered = unanswered
 
     def accepted(self, certificate: CardCertificate) -> None:
-        """Note that a card has answered what it was sent, and has not refused it."""
+        """Record that a card has responded to a code and has not refused it."""
         self._card(certificate).unanswered = None
 
     def refused(
         self, certificate: CardCertificate, code: bytearray, tries_left: int
     ) -> None:
-        """Note that a card has refused a code, and has so many tries now."""
+        """Record that a card has refused a code, with so many tries left."""
         card = self._card(certificate)
         card.unanswered = None
         card.refused.add(_fingerprint(certificate, code))

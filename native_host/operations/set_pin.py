@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Change a PIN that the person knows, or set one anew by the PUK."""
+"""Change a PIN that the person knows, or set a new one with the PUK."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -27,13 +27,13 @@ from native_host.pin_prompt.model import CodeField
 
 __all__ = ["ManageRequest", "Outcome", "PinsSet", "change_pin", "unblock"]
 
-#: The outcome for a PIN: set in this operation, set before it, or left alone.
+#: The outcome for a PIN: set in this operation, set before it, or unchanged.
 Outcome = Literal["set", "was-set", "untouched"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ManageRequest(Request):
-    """A person's wish to set PINs. It has no origin, since no web page can have it."""
+    """A request to set PINs. It has no origin, since no web page can send it."""
 
     origin: str = field(default="", init=False)
 
@@ -47,11 +47,11 @@ class PinsSet:
 
     @classmethod
     def only(cls, role: PinRole) -> Self:
-        """Return that one of them was set."""
+        """Return the result for a single PIN that was set."""
         return cls(pin1="set") if role is PinRole.PIN1 else cls(pin2="set")
 
     def fields(self) -> dict[str, Any]:
-        """Return the PINs that were not left alone, ``{"pin1": "set", …}``."""
+        """Return the outcomes except ``untouched``, ``{"pin1": "set", …}``."""
         both = {"pin1": self.pin1, "pin2": self.pin2}
         return {name: value for name, value in both.items() if value != "untouched"}
 
@@ -59,7 +59,7 @@ class PinsSet:
 async def change_pin(
     context: Context, request: ManageRequest, role: PinRole
 ) -> PinsSet:
-    """Change a PIN by the old one.
+    """Change a PIN with the old one.
 
     Raises ``InvalidArgumentError`` for the PUK. Otherwise it is as ``activate``.
     """
@@ -68,7 +68,7 @@ async def change_pin(
 
 
 async def unblock(context: Context, request: ManageRequest, role: PinRole) -> PinsSet:
-    """Set a PIN anew by the PUK: one that is blocked, or that the person has forgotten.
+    """Set a PIN that is blocked or forgotten with the PUK.
 
     Raises ``InvalidArgumentError`` for the PUK. Otherwise it is as ``activate``.
     """
@@ -77,7 +77,7 @@ async def unblock(context: Context, request: ManageRequest, role: PinRole) -> Pi
 
 
 class _OnePin(PinSetting):
-    """Sets one PIN by its old value or by the PUK."""
+    """Sets one PIN with its old value or with the PUK."""
 
     def __init__(self, context: Context, role: PinRole, *, by_puk: bool) -> None:
         super().__init__(context)
@@ -114,7 +114,7 @@ def _changing(
         raise CardNotActivatedError("The card has not been activated.")
     if info.tries_left == 0:
         raise PinBlockedError(f"{role.name} has no tries left.")
-    # On the pad, the old PIN has as many digits as a new one may have.
+    # On the PIN pad, the old PIN must have a length that a new one may have.
     old = NEW_PIN_DIGITS[role] if card.can_modify_on_pad else PIN_DIGITS[role]
     return CodeField("old", tuple(old)), new_pin_field(role)
 
@@ -123,7 +123,7 @@ def _unblocking(
     card: FineidCard, seen: CardSnapshot, role: PinRole
 ) -> tuple[CodeField, CodeField]:
     """Return the fields for unblocking a PIN. Raises what rules it out."""
-    # One without tries is beyond activation by seven digits, and a PUK sets it.
+    # Without tries left, activation by seven digits is impossible, but the PUK works.
     if PinState.of(seen.info(role)) is PinState.NEVER_SET:
         raise CardNotActivatedError("The card has not been activated.")
     if seen.info(PinRole.PUK).tries_left == 0:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Sign documents and hashes with PIN2's key, after the person has seen what is signed.
+"""Sign documents and hashes with PIN2's key, after the person has seen them.
 
-One consent and one typing of PIN2 sign what the window showed and nothing else; the PIN
-is verified anew on the card before each signature (docs/reference/card.md, "Rules of
+One consent and one entry of PIN2 sign exactly what the window showed. The PIN is
+verified anew on the card before each signature (docs/reference/card.md, "Rules of
 state").
 """
 
@@ -39,7 +39,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Signature:
-    """One signature: r‖s for ECDSA. ``digest`` is what was signed."""
+    """One signature: r‖s for ECDSA. ``digest`` is the signed digest."""
 
     name: str
     digest: bytes
@@ -49,7 +49,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class Signatures:
-    """All signatures, in the order of what was to be signed, by one certificate."""
+    """All signatures by one certificate, in the order of the request."""
 
     certificate: CardCertificate
     signatures: tuple[Signature, ...]
@@ -59,8 +59,8 @@ class CertificateMismatchError(CardError):
     """The certificate that the service chose is not on the card.
 
     It is an error of the card: the window shows it, and the person may insert the right
-    card. The page gets it as the reason of a cancellation, since nothing tells a page
-    before consent that there is a card (docs/reference/security.md, "Consent").
+    card. The page receives it as the reason of a cancellation, since a page must not
+    learn before consent that there is a card (docs/reference/security.md, "Consent").
     """
 
     code = "CERTIFICATE_MISMATCH"
@@ -68,10 +68,10 @@ class CertificateMismatchError(CardError):
 
 
 class SigningInterruptedError(KortillaError):
-    """Some were signed, and then something failed; ``reason`` is its code.
+    """Some were signed before an error; ``reason`` is the error's code.
 
-    ``done`` holds the signatures that were made, which are the first of what was to be
-    signed; ``total`` is how many there should have been.
+    ``done`` holds the completed signatures, the first ones of the request; ``total`` is
+    the requested number.
     """
 
     code = "SIGNING_INTERRUPTED"
@@ -86,13 +86,13 @@ class SigningInterruptedError(KortillaError):
 
 
 async def sign(context: Context, request: SignRequest) -> Signatures:
-    """Have the person look and agree, and sign.
+    """Show everything, ask for consent, and sign.
 
     The progress is ``window-open``, ``receiving`` with bytes, and ``signing`` with
     signatures. Raises ``InvalidArgumentError``, ``SigningInterruptedError``,
-    ``UserCancelledError`` with the reason, and errors of the prompt. A person who
-    cancels while a signature is being made gets the ones before it. That one is
-    withheld when the card has made it.
+    ``UserCancelledError`` with the reason, and errors of the prompt. If the person
+    cancels while a signature is being made, the page receives the earlier ones; this
+    one is withheld.
     """
     request.check()
     await begin("sign", context, request)
@@ -107,7 +107,7 @@ async def sign(context: Context, request: SignRequest) -> Signatures:
 
 
 async def _sign(context: Context, request: SignRequest) -> Signatures:
-    """Sign all with one card. Once anything is signed no other card is tried."""
+    """Sign all with one card. After the first signature no other card is tried."""
 
     def suits(certificate: CardCertificate) -> bool:
         return certificate.der == request.certificate
@@ -157,7 +157,7 @@ async def _receive(context: Context, documents: DocumentInbox) -> None:
 
 
 class _Batch:
-    """What one card signs with one consent, and the signatures so far."""
+    """One card's work with one consent, and the signatures so far."""
 
     def __init__(
         self, certificate: CardCertificate, things: "tuple[_Thing, ...]"
@@ -168,18 +168,18 @@ class _Batch:
 
     @property
     def done(self) -> Signatures:
-        """The signatures that were made."""
+        """The completed signatures."""
         return Signatures(self._certificate, tuple(self.signatures))
 
     def interrupted(self, error: Exception) -> SigningInterruptedError:
-        """Return the error for what ended the batch before its end."""
+        """Return the error that reports an early end of the batch."""
         known = error if isinstance(error, KortillaError) else KortillaError
         return SigningInterruptedError(self.done, len(self._things), reason=known.code)
 
     async def sign_rest(
         self, context: Context, attempt: PinAttempt, key: CardKey
     ) -> None:
-        """Sign what is not signed yet. Raises what ``PinAttempt.sign`` does."""
+        """Sign the rest. Raises the errors of ``PinAttempt.sign``."""
         total = len(self._things)
         for thing in self._things[len(self.signatures) :]:
             bar = Progress(len(self.signatures), total)
@@ -188,8 +188,8 @@ class _Batch:
                 context.progress("signing", bar)
                 value = await attempt.sign(key, thing.digest, thing.algorithm)
             except WrongPinError as error:
-                # On the reader it may have been mistyped, and is asked for again. A
-                # typed PIN that the card has accepted before can't be typed better.
+                # A PIN on the reader may have been mistyped, so it is asked for again.
+                # A typed PIN that the card has accepted before can't be the cause.
                 if attempt.pin is not None and self.signatures:
                     raise self.interrupted(error) from error
                 raise
@@ -199,11 +199,12 @@ class _Batch:
 
 
 def _look(card: FineidCard, request: SignRequest) -> CardCertificate:
-    """Return the certificate that a card would sign with (see ``UsableCards``)."""
+    """Return a card's signing certificate (see ``UsableCards``)."""
     try:
         _, certificate = _choose_key(card, request)
     except CertificateMismatchError:
-        # The next card may have it. Where none has, signing with the first one says so.
+        # The next card may have it. If none has, signing with the first one reports
+        # that.
         _, certificate = next(signature_keys(card))
         return certificate
     if request.certificate is None:
@@ -227,7 +228,7 @@ def _choose_key(
 async def _things(
     context: Context, request: SignRequest, certificate: CardCertificate
 ) -> "tuple[_Thing, ...]":
-    """Return what is to be signed with a certificate's key, hashed."""
+    """Return everything to be signed with a certificate's key, hashed."""
     key, inbox = certificate.public_key, request.documents
     if inbox is None:
         return tuple(
@@ -247,7 +248,7 @@ async def _things(
 
 @dataclass(frozen=True)
 class _Thing:
-    """One thing to be signed: as it is shown, and as it is signed."""
+    """One item to be signed: as shown, and as signed."""
 
     shown: Document
     digest: bytes

@@ -28,12 +28,12 @@ class HashToSign:
 
 @dataclass(frozen=True, kw_only=True)
 class SignRequest(Request):
-    """What a service wants signed: the inbox's documents, or else ``hashes``.
+    """A service's request: the inbox's documents, or else ``hashes``.
 
-    ``hash_function`` is for documents; None is the key's preferred one.
-    ``certificate`` (DER) is the one that must sign, if the service has chosen it.
-    ``key_type`` and ``padding`` choose among the card's keys and their schemes; None is
-    the preferred one.
+    ``hash_function`` is for documents; None is the key's preferred one. ``certificate``
+    (DER) is the one that must sign, if the service has chosen it. ``key_type`` and
+    ``padding`` choose among the card's keys and their schemes; None is the preferred
+    one.
     """
 
     hashes: tuple[HashToSign, ...] = ()
@@ -52,7 +52,7 @@ class SignRequest(Request):
         self._check_algorithm()
 
     def fits(self, certificate: CardCertificate) -> bool:
-        """Return whether a certificate's key can sign as the request asks."""
+        """Return whether a certificate's key can sign as the request requires."""
         if self.key_type not in {None, key_type_of(certificate.public_key)}:
             return False
         try:

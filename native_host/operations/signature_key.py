@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which of a card's keys signs for a service, and how."""
+"""The choice of the card's key that signs for a service, and of its algorithm."""
 
 import logging
 from collections.abc import Iterator
@@ -29,11 +29,11 @@ logger = logging.getLogger(__name__)
 def signature_keys(
     card: FineidCard, key_type: KeyType | None = None
 ) -> Iterator[tuple[CardKey, CardCertificate]]:
-    """Yield the keys that may sign what a service wants, the preferred one first.
+    """Yield the keys that may sign a service's request, the preferred one first.
 
-    They are those of PIN2 whose certificate is for signing and nothing else, and valid
-    now; certificates are read as they are come to. Where there are none it raises the
-    ``CardError`` that spoke against the last one.
+    They are PIN2's keys whose certificates are for signing alone and valid now.
+    Certificates are read lazily. If there is none, it raises the ``CardError`` that
+    ruled out the last one.
     """
     found = False
     obstacle: CardError = KeyMissingError("The card has no such signature key.")
@@ -63,7 +63,7 @@ def algorithm_of(
 ) -> SignatureAlgorithm:
     """Return the preferred algorithm of a key for a hash function and a padding.
 
-    None stands for any of them. Raises ``InvalidArgumentError`` where there is none.
+    None means any of them. Raises ``InvalidArgumentError`` if there is none.
     """
     for algorithm in supported_algorithms(key):
         if hash_function not in {None, algorithm.hash_function}:

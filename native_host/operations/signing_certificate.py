@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Hand a service the signing certificate, after the person has agreed to that.
+"""Give a service the signing certificate after the person's consent.
 
-The certificate names its holder, so it leaves no sooner (docs/reference/security.md,
-"Consent").
+The certificate names its holder, so it must not leave before
+(docs/reference/security.md, "Consent").
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ __all__ = ["SigningCertificate", "signing_certificate"]
 
 @dataclass(frozen=True)
 class SigningCertificate:
-    """The certificate of the preferred signature key, and what that key can sign."""
+    """The certificate of the preferred signature key, and the key's algorithms."""
 
     certificate: CardCertificate
     algorithms: tuple[SignatureAlgorithm, ...]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A person's session of its own."""
+"""Fixtures for the agent: a separate session."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A HOME and a runtime folder with nothing in them."""
+    """An empty HOME and an empty runtime folder."""
     for name in list(os.environ):
         if name.startswith(("XDG_", "KORTILLA_")):
             monkeypatch.delenv(name)
@@ -27,7 +27,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def start_agent(session: Path) -> Iterator[Callable[[], subprocess.Popen[str]]]:
-    """Start ``kortilla agent``."""
+    """A function that starts ``kortilla agent``."""
     assert session.is_dir()
     started: list[subprocess.Popen[str]] = []
 

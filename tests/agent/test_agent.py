@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The agent beside a real pcscd: which cards it opens the window for, and when."""
+"""The agent beside a real pcscd: for which cards it opens the window, and when."""
 
 import asyncio
 import importlib
@@ -38,7 +38,7 @@ SELECT = bytes.fromhex("00A4040C0CA000000063504B43532D3135")
 
 
 class Watched(MockCard):
-    """A card that keeps what was sent to it, and counts its resets."""
+    """A card that records its commands and counts its resets."""
 
     resets = 0
 
@@ -65,7 +65,7 @@ def make(room: Room, state: str = "new", profile: str = "v5-2026") -> MockCardSt
 
 
 class Handle:
-    """Another program's hold on the card, without a transaction."""
+    """Another program's connection to the card, without a transaction."""
 
     def __init__(self, *, exclusive: bool = False) -> None:
         self._api = importlib.import_module("smartcard.scard")
@@ -81,7 +81,7 @@ class Handle:
         """Return the status word."""
         api = self._api
         result, answer = api.SCardTransmit(self._card, api.SCARD_PCI_T0, list(apdu))
-        assert result == api.SCARD_S_SUCCESS, "the card was reset meanwhile"
+        assert result == api.SCARD_S_SUCCESS, "the card has been reset"
         return int(answer[-2] << 8 | answer[-1])
 
     def end(self) -> None:
@@ -103,7 +103,7 @@ async def test_a_new_card_opens_the_window_within_two_seconds(room: Room) -> Non
         for card in cards:
             before = card.read()
             took: list[float] = []
-            # On a machine that is busy it may be late once.
+            # On a busy machine it may be late once.
             while min(took, default=2) >= 2:
                 assert len(took) < 5, took
                 room.insert(MockCard(card))
@@ -151,7 +151,7 @@ async def test_an_active_card_is_asked_three_things_and_left_alone(room: Room) -
             before = each.state.read()
             room.insert(each)
             await settled(agent)
-            # Selecting the application, and what PIN1 and PIN2 say of themselves.
+            # SELECT of the application, and the PIN information of PIN1 and PIN2.
             assert [command[1] for command in each.commands] == [0xA4, 0xCB, 0xCB]
             assert each.state.read() == before
             room.pull()
@@ -174,7 +174,7 @@ async def test_no_card_is_held_while_the_agent_waits(room: Room) -> None:
     async with windows() as opening, agent_with(opening) as agent:
         room.insert(MockCard(make(room, "active")))
         await settled(agent)
-        # Nobody could have it exclusively otherwise.
+        # Nobody else could connect exclusively if the agent held the card.
         Handle(exclusive=True).end()
 
 
@@ -309,7 +309,7 @@ async def test_the_service_may_come_late_and_go_and_come_again(room: Room) -> No
         await opening.none_opens()
         for _ in range(3):
             room.start_service()
-            # The reader is there without a card at first.
+            # The reader appears without a card at first.
             await until(lambda: not agent._before)
             room.insert(MockCard(card))
             await (await opening.opened()).end(activated=True)
@@ -320,7 +320,7 @@ async def test_the_service_may_come_late_and_go_and_come_again(room: Room) -> No
 
 
 class Restarted(PcscSource):
-    """A service that is gone once, with a card in its reader all the time."""
+    """A service that is unreachable once, with a card in its reader all the time."""
 
     def __init__(self, atr: bytes) -> None:
         super().__init__()
@@ -419,7 +419,7 @@ async def test_what_is_put_in_beside_a_window_that_is_cancelled_counts_as_seen(
         room.insert(MockCard(first))
         window = await opening.opened()
         room.insert(MockCard(second), SECOND)
-        # Also the same card, which the window asks for when it was pulled out.
+        # Also for the same card, which the window asks for after its removal.
         room.pull()
         room.insert(MockCard(first))
         await until(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla agent`` as a program: one for each person, off with one command."""
+"""``kortilla agent``: one per person, switched off with one command."""
 
 import json
 import os
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("session")
 
 @pytest.fixture
 def kortilla(capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    """Run a command and return its result."""
+    """A function that runs a command and returns its result."""
 
     def run(*words: str) -> Any:
         capsys.readouterr()
@@ -129,7 +129,7 @@ def test_uninstall_ends_it_and_leaves_no_choice_behind(
     wait_until_running()
     kortilla("uninstall", "--browser", "firefox", "--dry-run")
     kortilla("uninstall", "--browser", "firefox")
-    assert agent.poll() is None, "the other browser's stays"
+    assert agent.poll() is None, "the other browser's presence remains"
     presence.set_enabled(False)
     for name in others:
         (session / ".config/kortilla" / name).touch()

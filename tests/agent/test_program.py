@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla agent`` as it is installed: a process of its own beside a real pcscd."""
+"""``kortilla agent`` as installed: a separate process beside a real pcscd."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from tests.support.screen import open_screen
 SCRIPTED_PROMPT = Path(__file__).parents[1] / "host" / "scripted_prompt.py"
 TITLE = "Kortilla: activate the card"
 
-# The activation window's own command, with a script at the keys.
+# The activation window's command, with scripted keyboard input.
 _ACTIVATE = """
 import sys
 from native_host.pin_prompt import spawn
@@ -42,7 +42,7 @@ def make(room: Room, state: str = "new", profile: str = "v5-2026") -> MockCardSt
 async def agent_process(
     window: Sequence[str] | None = None, **environment: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run the agent, which ends with the test at the latest."""
+    """Run the agent and end it with the test at the latest."""
     if window is None:
         command = ["-m", "native_host.cli", "agent"]
     else:
@@ -63,12 +63,12 @@ async def agent_process(
 
 
 def is_over(log: Path) -> bool:
-    """Whether the window whose log this is has ended."""
+    """Whether the window with this log has ended."""
     return log.exists() and '"gone"' in log.read_text()
 
 
 async def at_rest(pid: int, seconds: float = 0.3) -> None:
-    """Wait until a process has done nothing at all for so long."""
+    """Wait until a process has used no processor time for so many seconds."""
     async with asyncio.timeout(30):
         before, rest = times_run(pid), 0.0
         while rest < seconds:
@@ -80,9 +80,9 @@ async def at_rest(pid: int, seconds: float = 0.3) -> None:
 
 @isolated
 async def test_no_processor_is_used_while_nothing_happens(room: Room) -> None:
-    """Neither without a card, nor with one that needs nothing, nor without pcscd."""
+    """The agent is idle without a card, with an active card, and without pcscd."""
     async with windows() as opening, agent_process(opening.command) as agent:
-        # Whoever looks for news now and then never is at rest for so long.
+        # An agent that polls is never idle for this long.
         await at_rest(agent.pid, 1.5)
         room.insert(MockCard(make(room, "active")))
         room.settle()
@@ -92,7 +92,7 @@ async def test_no_processor_is_used_while_nothing_happens(room: Room) -> None:
         room.start_service()
         await at_rest(agent.pid, 1.5)
         assert opening.count == 0
-        # It was not dead.
+        # It still works.
         room.insert(MockCard(make(room)))
         await opening.opened()
 
@@ -111,7 +111,7 @@ async def test_the_window_comes_up_on_the_screen_for_a_new_card(room: Room) -> N
                 await asyncio.to_thread(
                     screen.wait_until, lambda: not screen.ids(TITLE)
                 )
-                # Whatever is put in beside a window that is cancelled counts as seen.
+                # A card inserted beside a cancelled window counts as seen.
                 await until(lambda: not children(agent.pid))
                 await at_rest(agent.pid)
                 room.pull()
@@ -133,7 +133,7 @@ async def test_a_card_is_activated_in_the_window_that_the_agent_opened(
         async with agent_process(command) as agent:
             room.insert(MockCard(card))
             await until(partial(is_over, log))
-            # The card is active now, and the agent has nothing more to do with it.
+            # The card is active now, so the agent ignores it.
             room.pull()
             room.insert(MockCard(card))
             room.settle()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Stands in for the command that opens the activation window."""
+"""Replaces the command that opens the activation window."""
 
 import asyncio
 import contextlib
@@ -35,24 +35,24 @@ with socket.socket(socket.AF_UNIX) as test:
 
 @dataclass
 class Window:
-    """A window that is open until the test ends it."""
+    """A window that stays open until the test ends it."""
 
     _reader: asyncio.StreamReader
     _writer: asyncio.StreamWriter
 
     def gone(self) -> bool:
-        """Say whether it has ended by itself."""
+        """Whether its process has ended."""
         return self._reader.at_eof()
 
     async def end(self, *, activated: bool) -> None:
-        """End it, with the exit status of a card activated, or of none."""
+        """End it with the exit status for an activated card, or for none."""
         self._writer.write(b"0" if activated else b"1")
         await self._writer.drain()
         self._writer.close()
 
 
 class Windows:
-    """The windows that are opened by ``command``."""
+    """The windows that ``command`` opens."""
 
     def __init__(self, address: Path) -> None:
         self.command = [sys.executable, "-I", "-S", "-c", _PROGRAM, str(address)]
@@ -70,7 +70,7 @@ class Windows:
         return await asyncio.wait_for(self._queue.get(), within)
 
     async def none_opens(self, within: float = 0.3) -> None:
-        """Give a window the time that one takes, and see none."""
+        """Check that no window opens in the time that one takes."""
         with contextlib.suppress(TimeoutError):
             await self.opened(within)
             raise AssertionError("A window was opened.")
@@ -92,9 +92,10 @@ async def windows() -> AsyncIterator[Windows]:
 async def agent_with(
     opening: Windows, *, others_first: float = 0.05
 ) -> AsyncIterator[Agent]:
-    """Let an agent run in this process.
+    """Run an agent in this process.
 
-    ``others_first`` is how many seconds it leaves to others that wait for a card.
+    ``others_first`` is the number of seconds for which it lets other programs use a
+    card first.
     """
     hurried = mock.patch.object(agent_module, "_OTHERS_FIRST", others_first)
     with hurried:
@@ -116,19 +117,19 @@ async def _running(opening: Windows) -> AsyncIterator[Agent]:
 
 
 async def until(happened: Callable[[], object], seconds: float = 20) -> None:
-    """Let the loop run until something is so, which gives no sign of itself."""
+    """Run the event loop until a condition holds that sends no event."""
     async with asyncio.timeout(seconds):
         while not happened():  # noqa: ASYNC110 - a state of anything, not an event
             await asyncio.sleep(0.01)
 
 
 async def attended(agent: Agent) -> None:
-    """Wait until the agent has begun to see after a card."""
+    """Wait until the agent has started to examine a card."""
     await until(lambda: agent._seen)
 
 
 async def settled(agent: Agent, cards: int = 1) -> None:
-    """Wait until the agent has seen so many cards and needs do no more about them."""
+    """Wait until the agent has seen so many cards and has finished with them."""
     tasks = agent._seen
     await until(
         lambda: (
@@ -138,21 +139,21 @@ async def settled(agent: Agent, cards: int = 1) -> None:
 
 
 def children(pid: int) -> str:
-    """Return the processes that a process has started and that have not ended."""
+    """Return the running child processes of a process."""
     return " ".join(_of_threads(pid, "children")).strip()
 
 
 def times_run(pid: int) -> int:
-    """Return how often the threads of a process have been given a processor."""
-    # Nanoseconds that it ran and waited, and how often it ran.
+    """Return how many times the kernel has scheduled the threads of a process."""
+    # Nanoseconds on the processor and in the queue, and the number of time slices.
     return sum(int(each.split()[2]) for each in _of_threads(pid, "schedstat"))
 
 
 def _of_threads(pid: int, name: str) -> list[str]:
-    """Return a file of /proc for each thread of a process that has not ended."""
+    """Return a file of /proc for each running thread of a process."""
     found = []
     for each in Path(f"/proc/{pid}/task").iterdir():
-        # A thread may end between being listed and being looked at.
+        # A thread may end between its listing and the read.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
             found.append((each / name).read_text())
     return found

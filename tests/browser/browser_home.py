@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A HOME for one browser and the host: manifests, launcher, settings, mock card."""
+"""The HOME of one browser and its host: manifests, launcher, settings, mock card."""
 
 import asyncio
 import contextlib
@@ -19,12 +19,12 @@ from tools.demo.demo_home import DemoHome
 
 __all__ = ["Card", "House", "end_of"]
 
-#: Seconds after which a host that still runs is a failed test.
+#: Seconds. A host that still runs after this time fails the test.
 PATIENCE = 20.0
 
 
 class Card:
-    """The mock card in a HOME; ``pristine`` is what it looks like when it is new."""
+    """The mock card in a HOME. ``pristine`` is the folder of a new card."""
 
     def __init__(self, folder: Path, pristine: Path) -> None:
         self.folder = folder
@@ -32,14 +32,14 @@ class Card:
         self.renew()
 
     def renew(self) -> None:
-        """Put a new card in the place of the old one."""
+        """Replace the card with a new one."""
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self._pristine, self.folder)
 
     def mend(self) -> None:
-        """Make the card as it was when it was new, without taking it out.
+        """Restore the card's initial state without removing it.
 
-        One that is not in the reader is put in.
+        Inserts a card if the reader is empty.
         """
         state, new = self.state, MockCardState.open(self._pristine).read()
         state.set_faults()
@@ -50,7 +50,7 @@ class Card:
             state.insert()
 
     def exchange(self, other: Path) -> None:
-        """Take the card out, and put in a copy of the one in another folder."""
+        """Remove the card and insert a copy of the card in another folder."""
         self.state.pull()
         for file in other.iterdir():
             if file.name not in {"card.lock", "presence.json", "session.lock"}:
@@ -58,27 +58,27 @@ class Card:
         self.state.insert()
 
     def remake(self, *, profile: str = "v5", state: str = "active") -> None:
-        """Put a card of another kind in the place of the old one."""
+        """Replace the card with one of another kind."""
         MockCardState.create(self.folder, profile=profile, state=state, replace=True)
 
     @property
     def state(self) -> MockCardState:
-        """What the card holds, and the faults that can be set on it."""
+        """The card's content and the faults that can be injected."""
         return MockCardState.open(self.folder)
 
     @property
     def tries(self) -> int:
-        """How many wrong PIN1s are left."""
+        """How many tries are left for PIN1."""
         return self.state.read().pin1.tries
 
     @property
     def signature_tries(self) -> int:
-        """How many wrong PIN2s are left."""
+        """How many tries are left for PIN2."""
         return self.state.read().pin2.tries
 
     @property
     def is_free(self) -> bool:
-        """Whether nobody talks to the card."""
+        """Whether no program uses the card."""
         try:
             with locked(self.folder / "session.lock", wait=False):
                 return True
@@ -87,17 +87,17 @@ class Card:
 
 
 class House:
-    """What a browser of one family finds in its HOME.
+    """The files that a browser of one family finds in its HOME.
 
-    The manifests are those of ``native_host.browsers``; the program that they name can
-    be changed while the browser runs, which asks for it anew each time.
+    ``native_host.browsers`` writes the manifests. The browser runs the program that a
+    manifest names anew for each host, so a test can replace the program meanwhile.
     """
 
     def __init__(self, folder: Path, family: Family, pristine: Path) -> None:
         self.family = family
         demo_home = DemoHome.build(folder, family, card="mock", prompt="window")
         self.home, self.environment = demo_home.home, demo_home.environment
-        # The window and the browser speak the language of this, unless told another.
+        # The window and the browser use this language unless a test sets another.
         self.environment |= {"LANG": "C.UTF-8", "LANGUAGE": "en", "LC_ALL": "C.UTF-8"}
         self.card = Card(demo_home.mock_card_folder, pristine)
         [self._manifest] = self.home.rglob(f"{OWN_HOST}.json")
@@ -111,18 +111,18 @@ class House:
     def configure(
         self, *, card: str = "mock", prompt: str = "window", localhost: bool = False
     ) -> None:
-        """Write the host's settings, which it reads at each start."""
+        """Write the host's settings, which the host reads at each start."""
         (self.home / "kortilla.toml").write_text(
             f'card = "{card}"\nprompt = "{prompt}"\n'
             f"allow_localhost = {str(localhost).lower()}\n"
         )
 
     def install_host(self) -> None:
-        """Put the launcher in place, byte for byte as ``kortilla install`` does."""
+        """Write the launcher, byte for byte as ``kortilla install`` does."""
         self._put(launcher(python_path()))
 
     def put_host(self, code: str) -> None:
-        """Have Python code started for the host; each start is noted."""
+        """Run Python code in place of the host and record each start."""
         python = shlex.quote(str(python_path()))
         self._put(
             f"#!/bin/sh\necho $$ >> {shlex.quote(str(self._launches))}\n"
@@ -135,7 +135,7 @@ class House:
         prompt_command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Have the host started, with another program for its window if need be."""
+        """Run the real host, optionally with another program for its window."""
         self.put_host(
             f"import os, sys; os.environ.update({dict(environment or {})!r}); "
             "from native_host.__main__ import main; "
@@ -146,7 +146,7 @@ class House:
 
     @contextlib.contextmanager
     def without_manifest(self) -> Iterator[None]:
-        """Have the browser know of no host, until the end or ``put_manifest``."""
+        """Hide the host's manifest until the end of the context or ``put_manifest``."""
         self._manifest.rename(self._put_aside)
         try:
             yield
@@ -154,34 +154,35 @@ class House:
             self.put_manifest()
 
     def put_manifest(self) -> None:
-        """Put the manifest in its place."""
+        """Restore the manifest."""
         if self._put_aside.exists():
             self._put_aside.rename(self._manifest)
 
     def launches(self) -> list[int]:
-        """Return the process of each start that ``put_host`` has noted."""
+        """Return the recorded process of each start, for programs of ``put_host``."""
         if not self._launches.exists():
             return []
         return [int(line) for line in self._launches.read_text().split()]
 
     async def host_gone(self) -> None:
-        """Wait until the host that was started last has come to its end by itself.
+        """Wait until the host that was started last has exited.
 
-        Chromium kills one that takes longer than about 2 s.
+        The host must exit of its own accord: Chromium kills a host that takes longer
+        than about 2 s.
         """
         process = self.launches()[-1]
         await end_of(process)
         assert str(process) in self._ends.read_text().split(), "It was killed."
 
     async def empty(self) -> None:
-        """Wait for the end of all hosts, and forget them."""
+        """Wait until all hosts have exited, and forget them."""
         for process in self.launches():
             await end_of(process)
         self._launches.unlink(missing_ok=True)
         self._ends.unlink(missing_ok=True)
 
     def _put(self, content: bytes) -> None:
-        # Another file each time: one that is being run can't be written to.
+        # A new file each time: a program that runs can't be written to.
         new = self._program.with_suffix(".new")
         new.write_bytes(content)
         new.chmod(0o755)
@@ -189,7 +190,7 @@ class House:
 
 
 async def end_of(process: int) -> None:
-    """Wait for the end of any process; one that lives longer is a failed test."""
+    """Wait until a process has exited. A process that does not exit fails the test."""
     try:
         handle = os.pidfd_open(process)
     except ProcessLookupError:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Chromium and Firefox behind one interface, for tests.
+"""One interface to Chromium and Firefox for tests.
 
-Clicks are real. ``evaluate`` is none in either browser: pages see no gesture in it.
+Clicks are real user gestures. ``evaluate`` is not a gesture in either browser.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from tools.demo.firefox import SHOW_CERTIFICATE
 
 __all__ = ["Browser", "Tab", "open_browser"]
 
-#: Names that lead to this computer, for realistic origins.
+#: Host names that resolve to this computer, for realistic origins.
 SITES = ("service.example", "other.example")
 
 
@@ -40,7 +40,7 @@ class Tab(ABC):
 
     @abstractmethod
     async def evaluate(self, expression: str) -> Any:
-        """Return the (awaited) value of JavaScript in the page, as JSON knows it."""
+        """Evaluate JavaScript in the page, await it, and return the value as JSON."""
 
     @abstractmethod
     async def click(self, selector: str) -> None:
@@ -60,21 +60,21 @@ class Tab(ABC):
 
 
 class Browser(ABC):
-    """A browser with the extension; ``house`` is its HOME."""
+    """A browser with the extension. ``house`` is its HOME."""
 
     house: House
 
     @abstractmethod
     async def new_tab(self) -> Tab:
-        """Open a tab and turn to it."""
+        """Open a tab and bring it to the front."""
 
     @abstractmethod
     async def open_view(self, path: str) -> Tab:
-        """Open one of the extension's own views in a tab."""
+        """Open one of the extension's own pages in a tab."""
 
     @abstractmethod
     async def install(self, extension: Path) -> None:
-        """Install the extension in a folder, or update it, while pages are open."""
+        """Install the extension from a folder, or update it, while pages are open."""
 
 
 class ChromiumTab(Tab):
@@ -93,7 +93,7 @@ class ChromiumTab(Tab):
         await self._driver.goto(url)
 
     async def evaluate(self, expression: str) -> Any:
-        # Playwright's own evaluate counts as a gesture of the user.
+        # Playwright's own evaluate counts as a user gesture.
         try:
             answer = await self._session.send(
                 "Runtime.evaluate",
@@ -160,7 +160,7 @@ _APPEARS = """new Promise((resolve) => {
 
 
 class FirefoxTab(Tab):
-    """A tab of Firefox, which comes to the front before something happens in it."""
+    """A tab of Firefox. It comes to the front before each action in it."""
 
     def __init__(self, driver: Marionette, handle: str) -> None:
         self._driver, self._handle = driver, handle
@@ -178,7 +178,7 @@ class FirefoxTab(Tab):
         return None if text is None else json.loads(text)
 
     async def click(self, selector: str) -> None:
-        # As Chromium's driver does: a page may show the thing a moment later.
+        # Chromium's driver waits as well: a page may show the element a moment later.
         await self.wait_for(f"{selector}:not([hidden])")
         element = await self._command(
             "WebDriver:FindElement", using="css selector", value=selector
@@ -192,7 +192,7 @@ class FirefoxTab(Tab):
             except BrowserError as error:
                 if "unloaded" not in str(error):
                     raise
-                # The tab goes on to another page, which may have it.
+                # The tab navigates to another page, which may have the element.
             else:
                 return
 
@@ -209,6 +209,26 @@ class FirefoxTab(Tab):
     async def _command(self, name: str, **parameters: Any) -> Any:
         await self._driver.command("WebDriver:SwitchToWindow", handle=self._handle)
         return await self._driver.command(name, **parameters)
+
+
+_UPDATE = """
+Services.prefs.setBoolPref("xpinstall.signatures.required", false);
+const file = Cc["@mozilla.org/file/local;1"].createInstance(Ci.nsIFile);
+file.initWithPath(arguments[0]);
+return AddonManager.getInstallForFile(file).then(
+  (install) => new Promise((resolve, reject) => {
+    install.addListener({
+      onInstallEnded: () => resolve("installed"),
+      onInstallPostponed: () => resolve("postponed"),
+      onInstallFailed: () => reject(new Error(`Error ${install.error}`)),
+    });
+    install.install();
+  }),
+);
+"""
+_VERSION = """
+return AddonManager.getAddonByID(arguments[0]).then(({ version }) => version);
+"""
 
 
 class FirefoxBrowser(Browser):
@@ -230,6 +250,14 @@ class FirefoxBrowser(Browser):
     async def install(self, extension: Path) -> None:
         await self._driver.install(extension)
 
+    async def update(self, archive: Path) -> None:
+        """Install a packed extension, or update it, as from a store."""
+        await self._driver.privileged(_UPDATE, str(archive))
+
+    async def version(self) -> str:
+        """Return the version of the extension that runs."""
+        return str(await self._driver.privileged(_VERSION, host_names()[0].firefox[0]))
+
 
 @contextlib.asynccontextmanager
 async def open_browser(
@@ -239,11 +267,11 @@ async def open_browser(
     extension: Path | None = None,
     installed: bool = True,
 ) -> AsyncIterator[Browser]:
-    """Start the browser of a house, which then trusts the authority's sites.
+    """Start the browser of a house, which trusts certificates of the test's CA.
 
-    ``extension`` is the folder of another than ours. It is not ``installed`` yet where
-    a test does that itself.
-    A browser that is not installed is an error that names Debian's package.
+    ``extension`` is the folder of another extension than ours. With ``installed`` false
+    the test installs the extension later. If the browser is missing, the error names
+    its Debian package.
     """
     folder = (extension or extension_folder()) if installed else None
     if house.family == "chromium":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Each browser is started once a worker; each test has its own tabs and origins."""
+"""Fixtures that start each browser once per worker; tests have their own tabs."""
 
 import contextlib
 import json
@@ -24,21 +24,21 @@ from tests.browser.window import Door
 from tests.support.screen import Screen, open_screen
 
 Visit = Callable[..., Awaitable[Page]]
-#: Name and SATU.
+#: The name and the SATU of a person.
 Holder = tuple[str, str]
 OpenTab = Callable[..., Awaitable[Tab]]
 
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Make the authority that all sites have their certificate from."""
+    """The CA that issues the certificates of all test sites."""
     names = [name for site in SITES for name in (site, f"*.{site}")]
     return Authority(tmp_path_factory.mktemp("authority"), names)
 
 
 @pytest.fixture(scope="session")
 def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the mock card that every house gets a copy of."""
+    """A new mock card, of which each house gets a copy."""
     folder = tmp_path_factory.mktemp("card") / "mock-card"
     MockCardState.create(folder)
     return folder
@@ -46,27 +46,27 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trust(pristine: Path) -> Trust:
-    """Trust the mock card's authority, as test services do."""
+    """Trust in the mock card's CA, as a test service has it."""
     return Trust.from_folder(pristine, test=True)
 
 
 @pytest.fixture(scope="session")
 def holder(pristine: Path) -> Holder:
-    """Name the person whose card it is."""
+    """The name and the SATU of the card's holder."""
     card = MockCardState.open(pristine).read()
     return f"{card.given_name} {card.surname}", card.satu
 
 
 @pytest.fixture(scope="session", params=["chromium", "firefox"])
 def family(request: pytest.FixtureRequest) -> Family:
-    """Name the browser."""
+    """The name of the browser."""
     name: Family = request.param
     return name
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def site(authority: Authority) -> AsyncIterator[Site]:
-    """Serve the pages that ask."""
+    """The site whose pages call the extension."""
     async with Site(authority.server_context) as site:
         yield site
 
@@ -79,12 +79,12 @@ async def shared_browser(
     pristine: Path,
     site: Site,
 ) -> AsyncIterator[Browser]:
-    """Start the browser that tests share, and let it find the host."""
+    """The browser that tests share, connected to the host."""
     house = House(tmp_path_factory.mktemp(family), family, pristine)
     house.serve()
     async with open_browser(house, authority) as browser:
         page = await Page.open(await browser.new_tab(), site.fresh())
-        # The extension looks for the host when it is new; this waits for that.
+        # A new extension checks for the host. This waits for the end of the check.
         await page.send({"action": "kortilla:status", "id": "0"})
         await page.heard("kortilla:status-success")
         yield browser
@@ -92,7 +92,7 @@ async def shared_browser(
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def browser(shared_browser: Browser) -> AsyncIterator[Browser]:
-    """The browser with a new card and host, and no tab of another test."""
+    """The shared browser with a new card, a new host and no tab of another test."""
     house = shared_browser.house
     await house.empty()
     house.card.renew()
@@ -103,7 +103,7 @@ async def browser(shared_browser: Browser) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
-    """Open tabs, or the extension's views in tabs, which are closed in the end."""
+    """A function that opens tabs or extension pages and closes them at teardown."""
     tabs: list[Tab] = []
 
     async def open_tab(view: str | None = None) -> Tab:
@@ -115,8 +115,8 @@ async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
     for tab in tabs:
         if not tab.closed:
             await tab.close()
-    # A host that has done its work would stay for a second, with what the window says.
-    # That hosts end by themselves is for tests to see: ``host_gone``.
+    # A host would stay for a second after its work, with a window that shows the
+    # result. Tests use ``host_gone`` to check that hosts exit.
     for process in browser.house.launches():
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGTERM)
@@ -125,7 +125,7 @@ async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def door(browser: Browser) -> AsyncIterator[Door]:
-    """Stand in for the PIN window."""
+    """The test's replacement for the PIN window."""
     async with Door() as door:
         browser.house.serve(prompt_command=door.command)
         yield door
@@ -133,7 +133,7 @@ async def door(browser: Browser) -> AsyncIterator[Door]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def visit(door: Door, open_tab: OpenTab, site: Site) -> Visit:
-    """Open the page that asks in a new tab, at an origin of its own."""
+    """A function that opens the calling page in a new tab, at a new origin."""
 
     async def visit(origin: str | None = None, *, asking: object = None) -> Page:
         return await Page.open(await open_tab(), origin or site.fresh(), asking=asking)
@@ -143,9 +143,9 @@ async def visit(door: Door, open_tab: OpenTab, site: Site) -> Visit:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def new_minute(browser: Browser) -> None:
-    """Have the extension forget who asked without a click, as after a minute."""
+    """A function that resets the extension's limit of requests without a click."""
     view = await browser.open_view("options/options.html")
-    await ready(view)  # it looks for the program, which is no start of the test's
+    await ready(view)  # its check of the program is no start of the test's
     await view.evaluate("chrome.storage.session.remove('unprompted')")
     await view.close()
     await browser.house.empty()
@@ -153,7 +153,7 @@ async def new_minute(browser: Browser) -> None:
 
 @pytest.fixture
 def papers(browser: Browser, door: Door, tmp_path: Path) -> Papers:
-    """Give the host a folder for its copies of documents."""
+    """The host's folder for copies of documents."""
     tmp_path.chmod(0o700)
     browser.house.serve(
         prompt_command=door.command, environment={"XDG_RUNTIME_DIR": str(tmp_path)}
@@ -169,9 +169,9 @@ def screen() -> Iterator[Screen]:
 
 
 async def ready(tab: Tab) -> None:
-    """Wait until one of the extension's views says that the program is there.
+    """Wait until an extension page shows that the program is available.
 
-    By then it has also asked the program about the switch.
+    The switch of the login has its answer by then, too.
     """
     await tab.wait_for("#host[data-state=ready]")
     await tab.wait_for("#switch:not([aria-busy])")
@@ -180,7 +180,7 @@ async def ready(tab: Tab) -> None:
 async def identity_of(
     token: dict[str, Any], origin: str, nonce: str, trust: Trust
 ) -> str:
-    """Validate a token as a service does, and return the SATU in it."""
+    """Validate a token as a service does, and return its SATU."""
     fields = ("unverifiedCertificate", "algorithm", "signature", "format", "appVersion")
     text = json.dumps({name: token[name] for name in fields})
     identity = await validate(text, origin=origin, nonce=nonce, trust=trust)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A browser with the card as a token, and the demo service to log in to with it."""
+"""A browser with the card as a PKCS#11 token, and the demo's TLS login service."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,18 +22,18 @@ from tools.demo.token import TokenSocket, add_token, database
 
 __all__ = ["Counter", "open_counter"]
 
-#: What browsers say of a signature that failed.
+#: The browsers' error codes for a signature that failed.
 ERRORS = {
     "chromium": "net::ERR_SSL_CLIENT_AUTH_SIGNATURE_FAILED",
     "firefox": "about:neterror",
 }
-#: Something on their error pages.
+#: An element on their error pages.
 ERROR_PAGES = {"chromium": "#main-message", "firefox": "body"}
 
 
 @dataclass(frozen=True)
 class Counter:
-    """A browser with the token, and the service to log in to."""
+    """A browser with the token, and the service for the login."""
 
     browser: Browser
     door: Door
@@ -45,14 +45,14 @@ class Counter:
         return self.browser.house.card
 
     def start(self, tab: Tab, version: str) -> asyncio.Task[None]:
-        """Have a tab go where the login begins, and on to its end."""
+        """Start a login in a tab; the awaitable ends when the last page has loaded."""
         url = f"{self.demo.origin}/en/tls-login/{version}"
         return asyncio.create_task(tab.goto(url))
 
     async def fails(
         self, going: asyncio.Task[None], tab: Tab, *, any_error: bool = False
     ) -> None:
-        """Wait for the browser's page about a signature that failed."""
+        """Wait for the browser's error page after a failed signature."""
         name = ERRORS[self.browser.house.family]
         with pytest.raises(
             BrowserError, match="net::ERR|neterror" if any_error else name
@@ -61,7 +61,7 @@ class Counter:
         await self.error_page(tab)
 
     async def error_page(self, tab: Tab) -> None:
-        """Wait until a tab shows one of the browser's pages about errors."""
+        """Wait until a tab shows one of the browser's error pages."""
         await tab.wait_for(ERROR_PAGES[self.browser.house.family])
 
     async def log_in(self, tab: Tab, version: str) -> None:
@@ -79,9 +79,9 @@ async def open_counter(
     trust: Trust,
     patience: float = BROWSERS_PATIENCE,
 ) -> AsyncIterator[Counter]:
-    """Start the service, and a browser that shows a certificate to who asks.
+    """Start the service and a browser that sends its certificate without a prompt.
 
-    It asks nobody which. ``patience`` is for how many seconds it waits for a signature.
+    ``patience`` is the number of seconds that the browser waits for a signature.
     """
     async with (
         Door() as door,

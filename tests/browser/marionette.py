@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Firefox over Marionette, which reaches the extension's own views as well.
+"""A Marionette client for Firefox, which also reaches the extension's own pages.
 
-WebDriver BiDi, which the demo speaks, can't look into them. Marionette is
-``length:[0, id, command, parameters]`` over TCP, answered by
-``length:[1, id, error, result]``.
+WebDriver BiDi, which the demo uses, has no access to them. A Marionette message is
+``length:[0, id, command, parameters]`` over TCP. Its reply is ``length:[1, id, error,
+result]``.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _LISTENING = re.compile(rb"Listening on port ([0-9]+)")
 
 
 class Marionette:
-    """A Firefox, with one session."""
+    """A Firefox process with one Marionette session."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -46,7 +46,7 @@ class Marionette:
         extension: Path | None,
         preferences: Mapping[str, bool | int | str],
     ) -> AsyncIterator[Self]:
-        """Start Firefox; when the context is left, it and all its processes end.
+        """Start Firefox, and end it with all its processes when the context exits.
 
         The profile is ``home/firefox-profile``. Raises ``BrowserMissingError``.
         """
@@ -83,7 +83,7 @@ class Marionette:
             yield self
 
     async def install(self, extension: Path) -> None:
-        """Install the extension in a folder until Firefox ends."""
+        """Install the extension from a folder until Firefox exits."""
         await self.command("Addon:Install", path=str(extension), temporary=True)
 
     async def command(self, name: str, **parameters: Any) -> Any:
@@ -97,6 +97,16 @@ class Marionette:
         if isinstance(result, dict) and set(result) == {"value"}:
             return result["value"]
         return result
+
+    async def privileged(self, script: str, *arguments: str) -> Any:
+        """Run a script of Firefox's own, and return what its promise resolves to."""
+        await self.command("Marionette:SetContext", value="chrome")
+        try:
+            return await self.command(
+                "WebDriver:ExecuteScript", script=script, args=list(arguments)
+            )
+        finally:
+            await self.command("Marionette:SetContext", value="content")
 
     async def _read(self) -> Any:
         length = int((await self._reader.readuntil(b":"))[:-1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What pages of tests have signed, and how the answers are held against it."""
+"""Requests to sign for test pages, and checks of their responses."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ __all__ = [
 
 ACTION = "kortilla:sign"
 PIN2 = "123456"
-#: What the window is called in English.
+#: The window's title in English.
 TITLE = "^Kortilla: sign"
 P384 = {"cryptoAlgorithm": "ECC", "hashFunction": "SHA-384", "paddingScheme": "NONE"}
 P256 = {**P384, "hashFunction": "SHA-256"}
@@ -34,7 +34,7 @@ P256 = {**P384, "hashFunction": "SHA-256"}
 
 @dataclass(frozen=True)
 class Document:
-    """What a page hands over: a text, some number of times."""
+    """A document of a page: a text, repeated."""
 
     name: str
     text: str
@@ -42,12 +42,12 @@ class Document:
 
     @property
     def content(self) -> bytes:
-        """All its bytes."""
+        """The document's bytes."""
         return self.text.encode() * self.times
 
     @property
     def bytes_script(self) -> str:
-        """The parts that the page makes a Blob or a File of."""
+        """JavaScript for the parts of the page's Blob or File."""
         return f"[{json.dumps(self.text)}.repeat({self.times})]"
 
     @property
@@ -79,7 +79,7 @@ def check(
     documents: Sequence[Document],
     algorithm: dict[str, str] = P384,
 ) -> None:
-    """Hold an answer against hashes that are computed here."""
+    """Compare a response with hashes that are computed here."""
     assert [each["name"] for each in answer["signatures"]] == [
         document.name for document in documents
     ]
@@ -93,11 +93,11 @@ def check(
 
 @dataclass(frozen=True)
 class Papers:
-    """Where the host keeps its copies of documents."""
+    """The host's folder for copies of documents."""
 
     folder: Path
 
     @property
     def are_there(self) -> bool:
-        """Whether there is anything of them."""
+        """Whether the folder holds any copy."""
         return any(self.folder.iterdir())

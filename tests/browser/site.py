@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A web site whose pages ask the extension, and write down all that they are told."""
+"""A web site whose pages call the extension and record all its messages."""
 
 import asyncio
 import itertools
@@ -17,13 +17,13 @@ from tests.browser.browsers import Tab
 
 __all__ = ["NONCE", "Page", "Site"]
 
-#: The page client that services serve.
+#: The page client that services publish.
 _CLIENT = Path(kortilla.__file__).with_name("client")
 
 NONCE = "A" * 43 + "="
 
-# `received` is every answer of the extension; `heard` takes them one after the other.
-# A frame tells the page around it what it was told, under a name of its own.
+# `received` holds every message of the extension. `heard` returns them one by one. A
+# frame posts its messages to the parent page under another name.
 _PAGE = """<!doctype html>
 <meta charset="utf-8"><title>Page of a test</title>
 <button id="ask">Ask</button>
@@ -153,13 +153,14 @@ if (forward) {
 
 
 class Site:
-    """Serves the page on 127.0.0.1, under any name: https, and http beside it."""
+    """Serves the page on 127.0.0.1 under any host name, over https and http."""
 
     def __init__(self, server_context: ssl.SSLContext) -> None:
         self._context = server_context
         self._numbers = itertools.count()
         self._ports: dict[str, int] = {}
-        #: A page at ``/slow`` sets the first, and comes when the second is set.
+        #: A request for ``/slow`` sets the first event and is answered after the
+        #: second.
         self.slow_asked, self.slow_released = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -185,11 +186,11 @@ class Site:
         await self._runner.cleanup()
 
     def fresh(self, site: str = "service.example") -> str:
-        """Return an https origin that no test has used yet."""
+        """Return a new https origin."""
         return self.origin(f"n{next(self._numbers)}.{site}")
 
     def origin(self, name: str, scheme: str = "https") -> str:
-        """Return the origin of a name."""
+        """Return the origin of a host name."""
         return f"{scheme}://{name}:{self._ports[scheme]}"
 
     async def _answer_slowly(self, request: web.Request) -> web.Response:
@@ -214,7 +215,10 @@ class Page:
 
     @classmethod
     async def open(cls, tab: Tab, origin: str, *, asking: object = None) -> Self:
-        """Load the page; with ``asking`` it sends this at once, and by itself."""
+        """Load the page.
+
+        With ``asking`` it sends this message at once, not by a click.
+        """
         await tab.goto(address(origin, asking))
         return cls(tab, origin)
 
@@ -224,7 +228,7 @@ class Page:
         await self.tab.click("#ask")
 
     async def ask_script(self, script: str, *, click: bool = True) -> None:
-        """Have the page send what JavaScript says, or call it: at a click, or not."""
+        """Make the page send a message, or call a function; optionally by a click."""
         await self.tab.evaluate(f"setNextScript({json.dumps(script)})")
         if click:
             await self.tab.click("#ask")
@@ -232,19 +236,19 @@ class Page:
             await self.tab.evaluate("askNext()")
 
     async def answer_progress(self, word: str, message: object) -> None:
-        """Have the page send a message by itself, at the first progress of a name."""
+        """Make the page send a message at the first progress message of a name."""
         await self.tab.evaluate(
             f"answerProgress({json.dumps(word)}, {json.dumps(message)})"
         )
 
     async def send(self, message: object) -> None:
-        """Have the page send a message by itself."""
+        """Make the page send a message without a click."""
         await self.tab.evaluate(f"ask({json.dumps(message)})")
 
     async def heard(self, action: str, id: str | None = None) -> dict[str, Any]:
-        """Return the next answer of this name, without action and id.
+        """Return the next response of this name, without action and id.
 
-        ``after`` is how many milliseconds after asking it came.
+        ``after`` is the number of milliseconds between request and response.
         """
         answer = await self.tab.evaluate(
             f"heard({json.dumps(action)}, {json.dumps(id)})"
@@ -252,22 +256,22 @@ class Page:
         return {k: v for k, v in answer.items() if k not in {"action", "id"}}
 
     async def failure(self, action: str, id: str | None = None) -> dict[str, Any]:
-        """Return the error that a request ends with."""
+        """Return the error that ends a request."""
         return dict((await self.heard(f"{action}-failure", id))["error"])
 
     async def received(self) -> list[dict[str, Any]]:
-        """Return all answers so far, as they came."""
+        """Return all messages so far, in order."""
         return list(await self.tab.evaluate("received"))
 
     async def add_frame(
         self, origin: str, asking: object, *, sandbox: str | None = None
     ) -> None:
-        """Add a frame with such a page, which asks at once."""
+        """Add a frame with such a page, which sends its request at once."""
         source = json.dumps(address(origin, asking))
         await self.tab.evaluate(f"addFrame({source}, {json.dumps(sandbox)})")
 
     async def reported(self, action: str) -> dict[str, Any]:
-        """Return the next answer of this name that a frame got."""
+        """Return the next response of this name in a frame."""
         return dict(await self.tab.evaluate(f"reported({json.dumps(action)})"))
 
 
@@ -279,7 +283,7 @@ def address(origin: str, asking: object = None) -> str:
 
 
 def authenticate(id: str = "1", **more: object) -> dict[str, object]:
-    """Return a sound request of our own protocol."""
+    """Return a valid request of Kortilla's protocol."""
     return {
         "action": "kortilla:authenticate",
         "id": id,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A request that no click preceded is asked about first.
+"""A request without a click opens a prompt first.
 
-One site has one such window a minute, and all sites together have three.
+One site may open one such prompt a minute, all sites together three.
 """
 
 import pytest
@@ -27,7 +27,7 @@ async def test_without_a_click_the_window_asks_before_the_card_is_read(
     assert conversation["started_by_person"] is False
     assert conversation["origin"] == page.origin
     await window.hear("ask-started")
-    # Whatever the host does besides asking, it has done by the time of this answer.
+    # By the time of this response, the host has done everything else that it does.
     await page.send({"action": "kortilla:status", "id": "2"})
     await page.heard("kortilla:status-success")
     assert browser.house.card.is_free
@@ -70,7 +70,7 @@ async def test_one_site_asks_by_itself_once_a_minute(
     failure = await again.failure("kortilla:authenticate", "2")
     assert failure["code"] == "RATE_LIMITED"
     assert len(browser.house.launches()) == 1
-    # A click is another matter, and so is another site.
+    # A click makes the difference, and so does another site.
     await again.ask(authenticate("3"))
     (await door.opened()).say("cancel")
     await again.failure("kortilla:authenticate", "3")
@@ -89,7 +89,7 @@ async def test_many_names_and_ports_of_one_site_are_one_site(
         (await door.opened()).say("cancel")
         await page.failure("kortilla:authenticate", "1")
         for origin in origins[1:]:
-            # The same tab, as a page does that leads itself on.
+            # The same tab: a page may navigate itself.
             page = await Page.open(page.tab, origin, asking=authenticate())
             failure = await page.failure("kortilla:authenticate", "1")
             assert failure["code"] == "RATE_LIMITED"

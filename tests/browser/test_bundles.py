@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The npm package in a page that Vite or Rollup built, with a policy that is strict."""
+"""The npm package works in a Vite or Rollup bundle under a strict CSP."""
 
 import os
 import shutil
@@ -39,7 +39,8 @@ Object.assign(globalThis, { kortilla, told });
 addEventListener("kortilla-login", ({ detail }) => (globalThis.person = detail));
 """
 
-#: What each language says of a signature that was called off, and of no program.
+#: The English, Finnish and Swedish texts for a cancelled signature and for a missing
+#: program.
 ERRORS = {
     "fi": ("Allekirjoittaminen peruutettiin.", "Kortilla-ohjelma puuttuu"),
     "sv": ("Undertecknandet avbröts.", "programmet Kortilla saknas"),
@@ -49,9 +50,9 @@ ERRORS = {
 
 @pytest.fixture(scope="session")
 def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a project that has the packed package installed, and a page."""
+    """Create a project with a page and the packed package installed."""
     folder = tmp_path_factory.mktemp("npm")
-    # A copy: other tests serve the files themselves meanwhile.
+    # A copy, since other tests serve the original files at the same time.
     shutil.copytree(ROOT / "kortilla/client", folder / "kortilla/client")
     shutil.copy(ROOT / "LICENSE", folder)
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
@@ -68,7 +69,7 @@ def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", params=["vite", "rollup"])
 def bundle(request: pytest.FixtureRequest, consumer: Path) -> Path:
-    """Build the page; return the folder to serve."""
+    """Build the page and return the folder to serve."""
     name: str = request.param
     folder = consumer / name
     program = ROOT / "node_modules/.bin" / name
@@ -83,7 +84,7 @@ def bundle(request: pytest.FixtureRequest, consumer: Path) -> Path:
 
 
 def run(folder: Path, *command: str | Path) -> str:
-    """Run a program of npm's world, which asks no network; return what it said."""
+    """Run a Node program without network access and return its output."""
     offline = {
         "npm_config_cache": str(folder / ".npm"),
         "npm_config_offline": "true",
@@ -104,7 +105,7 @@ def run(folder: Path, *command: str | Path) -> str:
 
 @dataclass
 class Service:
-    """A service whose page is a bundle, and what it was asked for."""
+    """A service whose page is a bundle; it records the paths of all requests."""
 
     origin: str
     asked: list[str] = field(default_factory=list)
@@ -114,7 +115,7 @@ class Service:
 async def service(
     bundle: Path, trust: Trust, authority: Authority
 ) -> AsyncIterator[Service]:
-    """Serve a bundle beside the login's routes."""
+    """Serve a bundle and the login's routes."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         service = Service(f"https://n0.service.example:{port}")
@@ -163,12 +164,12 @@ async def test_a_bundle_speaks_each_language_and_logs_in(
         )
         assert error["code"] == "HOST_MISSING"
         assert missing in error["message"]
-        # A bundle has no help page of ours, and leads nobody to one that isn't there.
+        # A bundle has no help page, so its texts must not link to one.
         assert "help" not in error
 
     inside = "document.querySelector('kortilla-button').shadowRoot"
     await tab.evaluate(f"void ({inside}.host.style.width = 'fit-content')")
-    # The text comes with its language, a moment after the element.
+    # The text appears with its language, a moment after the element.
     label = await tab.evaluate(
         "new Promise((resolve) => { const look = () => { "
         f"const {{ textContent }} = {inside}.querySelector('[part=button]'); "
@@ -179,7 +180,7 @@ async def test_a_bundle_speaks_each_language_and_logs_in(
     await tab.click("kortilla-button")
     await tab.wait_for("kortilla-button[state=done]")
     assert await tab.evaluate("person") == {"name": holder[0], "satu": holder[1]}
-    # Nothing of the package is asked for beside the bundle.
+    # The page requests no file of the package except the bundle.
     routes = {path for path in service.asked if path.startswith("/auth/")}
     assert routes == {"/auth/challenge", "/auth/login"}
     assert service.asked.count("/auth/login") == 1

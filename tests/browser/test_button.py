@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The element `<kortilla-button>` on a service's page, with a policy that is strict."""
+"""The element `<kortilla-button>` works on a service's page under a strict CSP."""
 
 import asyncio
 import contextlib
@@ -26,10 +26,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "require-trusted-types-for 'script'; trusted-types 'none'; "
-    "img-src 'self'"  # Firefox asks for an icon by itself
+    "img-src 'self'"  # Firefox requests the icon on its own
 )
 
-#: What a page was told stays when it goes on to another.
+#: Session storage keeps the page's messages after it navigates.
 SCRIPT = """
 var heard = JSON.parse(sessionStorage.heard ?? "[]");
 const note = (...each) => {
@@ -82,20 +82,20 @@ class Button:
 
     @classmethod
     async def open(cls, tab: Tab, origin: str, query: str = "") -> Self:
-        """Load the page; ``query`` is ``lang=…`` and the element's attributes."""
+        """Load the page. ``query`` is ``lang=…`` and the element's attributes."""
         await tab.goto(f"{origin}/?{query}")
         self = cls(tab, origin)
         await self.when("idle")
-        # The text comes with its language, a moment after the element.
+        # The text appears with its language, a moment after the element.
         await self.says("button", "")
         return self
 
     async def when(self, state: str) -> None:
-        """Wait until it is in a state."""
+        """Wait until the element is in a state."""
         await self.tab.wait_for(f"kortilla-button[state={state}]")
 
     async def press(self, *keys: str) -> None:
-        """Press keys, with what has the focus."""
+        """Press keys in the element that has the focus."""
         await press(self.tab, *keys)
 
     async def inside(self, expression: str) -> Any:
@@ -107,13 +107,13 @@ class Button:
         return str(await self.inside(f"root.querySelector('{selector}').textContent"))
 
     async def says(self, selector: str, words: str) -> None:
-        """Wait until an element inside says something that begins so."""
+        """Wait until the text of an inner element starts with a text."""
         await self.tab.evaluate(f"says({json.dumps(selector)}, {json.dumps(words)})")
 
     async def arrives(self, place: str, language: str) -> None:
-        """Wait until the tab shows a place in a page of a language.
+        """Wait until the tab shows a path, in a page of a language.
 
-        What waits inside a page goes with it, so it is asked again and again.
+        A navigation ends a script that waits in a page, so this evaluates repeatedly.
         """
         there = (
             f"(location.pathname + location.hash === {json.dumps(place)}) && "
@@ -126,7 +126,7 @@ class Button:
                     arrived = bool(await self.tab.evaluate(there))
 
     async def heard(self) -> list[list[Any]]:
-        """Return the events of this tab, and what broke the policy."""
+        """Return the tab's events, and the CSP violations."""
         return list(await self.tab.evaluate("heard"))
 
 
@@ -150,7 +150,7 @@ async def press(tab: Tab, *keys: str) -> None:
 
 
 async def front(request: web.Request) -> web.Response:
-    """Answer with the page; every word of the query is an attribute."""
+    """Respond with the page; every parameter of the query becomes an attribute."""
     language = request.query.get("lang", "en")
     attributes = " ".join(
         f'{escape(name)}="{escape(value)}"'
@@ -166,7 +166,7 @@ async def front(request: web.Request) -> web.Response:
 
 
 async def own(request: web.Request) -> web.Response:
-    """Answer with who is logged in."""
+    """Respond with the name of the person who is logged in."""
     person = await current_identity(request)
     satu = person.satu if person else ""
     script = '<script src="/page.js"></script>'
@@ -181,12 +181,12 @@ def page(content: str) -> web.Response:
 
 
 async def script(_: web.Request) -> web.Response:
-    """Answer with what the page notes."""
+    """Respond with the script that records events."""
     return web.Response(text=SCRIPT, content_type="text/javascript")
 
 
 async def style(_: web.Request) -> web.Response:
-    """Answer with a style in which the middle of the element is its button."""
+    """Respond with a style that puts the button in the middle of the element."""
     return web.Response(
         text="kortilla-button { display: inline-block; }", content_type="text/css"
     )
@@ -194,7 +194,7 @@ async def style(_: web.Request) -> web.Response:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def origin(trust: Trust, authority: Authority) -> AsyncIterator[str]:
-    """Run the service."""
+    """The origin of the running service."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         origin = f"https://n0.service.example:{listener.getsockname()[1]}"
         app = web.Application()
@@ -215,7 +215,7 @@ async def origin(trust: Trust, authority: Authority) -> AsyncIterator[str]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_button(open_tab: OpenTab, origin: str) -> Open:
-    """Open the page in a new tab."""
+    """A function that opens the page in a new tab."""
 
     async def open_button(query: str = "") -> Button:
         return await Button.open(await open_tab(), origin, query)
@@ -246,7 +246,7 @@ async def test_everything_can_be_done_with_keys_alone(
     await button.press("Tab", "Enter")
     window = await door.opened()
     await window.hear("ask-pin")
-    # The button keeps the focus while it does nothing more; Enter starts no second.
+    # The button keeps the focus but starts no second request on Enter.
     focus = "root.activeElement?.part.value"
     assert await button.inside(focus) == "button"
     await button.press("Enter")
@@ -322,7 +322,7 @@ async def test_it_stays_where_the_next_page_is_foreign_or_prevented(
     assert await button.text("[role=status]") == "You have identified yourself."
     person = {"name": holder[0], "satu": holder[1]}
     assert await button.heard() == [["kortilla-login", person]]
-    # Who is done is not asked again.
+    # A person who is logged in is not asked again.
     await button.press("Enter")
     assert await button.inside("root.host.state") == "done"
     assert await button.tab.evaluate("location.href") == address
@@ -335,7 +335,7 @@ async def test_a_button_that_is_taken_away_takes_the_window_along(
     await button.press("Tab", "Enter")
     window = await door.opened()
     await window.hear("ask-pin")
-    # One that is only moved goes on.
+    # An element that is only moved keeps its request.
     await button.tab.evaluate(
         "document.body.prepend(document.querySelector('kortilla-button')) ?? null"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Real browsers are known for what they are, so that their windows have no warning."""
+"""The host recognises real browsers, so their windows show no warning."""
 
 import pytest
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The popup shows the card and has its PINs changed, and no page of the web can."""
+"""The popup shows the card and changes its PINs. Web pages can do neither."""
 
 import asyncio
 import json
@@ -28,9 +28,9 @@ from tools.demo.demo_home import extension_folder
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 POPUP = "popup/popup.html"
-#: The window's, on a screen.
+#: The window's title on a screen.
 TITLE = "Kortilla: activate the card"
-#: What the mock card's letter says.
+#: The codes in the mock card's letter.
 CODE, NEW_PIN1, NEW_PIN2 = "12345678", "2580", "147258"
 ACTIVATION = {"activation": CODE, "new-PIN1": NEW_PIN1, "new-PIN2": NEW_PIN2}
 COMMANDS = ("card-status", "activate", "change-pin", "prepare-login", "unblock")
@@ -39,7 +39,7 @@ HEADINGS = (
     "[...document.querySelectorAll('#card .report h2')].map((h) => h.textContent)"
 )
 BUTTONS = "[...document.querySelectorAll('#card button')].map((b) => b.textContent)"
-#: What a screen reader says of the tries: the names of the pictures.
+#: The alternative texts of the images that show how many tries are left.
 TRIES = (
     "[...document.querySelectorAll('#card [role=img]')]"
     ".map((image) => image.getAttribute('aria-label'))"
@@ -53,15 +53,15 @@ class Popup:
         self.tab = tab
 
     async def all(self, what: str) -> list[str]:
-        """Return the texts that an expression finds."""
+        """Return the texts of the elements that an expression selects."""
         return list(await self.tab.evaluate(what))
 
     async def heard(self) -> str:
-        """Return what a screen reader says by itself."""
+        """Return the text of the live region."""
         return str(await self.tab.evaluate("document.querySelector('#said').innerText"))
 
     async def press(self, label: str) -> None:
-        """Click a button of the card by what is written on it."""
+        """Click a button of the card by its label."""
         labels = await self.all(BUTTONS)
         place = labels.index(text(label))
         await self.tab.evaluate(
@@ -89,11 +89,11 @@ class Popup:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def popup(door: Door, open_tab: OpenTab) -> AsyncIterator[Any]:
-    """Open the popup and wait until it has looked at the card."""
+    """Open the popup and wait until it has read the card."""
 
     async def open_popup() -> Popup:
         tab = await open_tab(POPUP)
-        await ready(tab)  # which it may be from an earlier look, while this one goes on
+        await ready(tab)  # may date from an earlier check while this one runs
         await tab.wait_for("#card[aria-busy=false]")
         return Popup(tab)
 
@@ -101,7 +101,7 @@ async def popup(door: Door, open_tab: OpenTab) -> AsyncIterator[Any]:
 
 
 async def finish(window: Window) -> None:
-    """Read what came of it, and close the window."""
+    """Read the result and close the window."""
     await window.hear_step("done")
     window.say("cancel")
 
@@ -110,7 +110,7 @@ async def test_the_popup_shows_the_card_and_spends_nothing(
     browser: Browser, popup: Any, holder: Holder
 ) -> None:
     content = (browser.house.card.folder / "card.json").read_bytes()
-    assert browser.house.launches() == [], "nothing is read before the popup is opened"
+    assert browser.house.launches() == [], "the card is read too early"
     shown = await popup()
     name, satu = holder
     page = await shown.tab.text("#card")
@@ -196,7 +196,7 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
     assert conversation["language"] == "en"
     await shown.shows("workWindow")
     focused = "document.activeElement.id"
-    assert await shown.tab.evaluate(focused) == "card", "the focus is not lost"
+    assert await shown.tab.evaluate(focused) == "card", "the focus stays in the view"
     assert await shown.all(BUTTONS) == []
     await shown.tab.close()  # as a popup does when the window takes the focus
     question = await window.type_codes(ACTIVATION)
@@ -214,7 +214,7 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
     later = await popup()
     assert await later.all(HEADINGS) == [text("doneActivate"), text("cardReady")]
     again = await popup()
-    assert await again.all(HEADINGS) == [text("cardReady")], "told once"
+    assert await again.all(HEADINGS) == [text("cardReady")], "announced once"
 
     page = await visit()
     await page.ask(authenticate())
@@ -226,7 +226,7 @@ async def test_a_new_card_is_activated_while_the_popup_is_closed(
     await page.heard("kortilla:sign-success", "2")
 
 
-# Resolves when the popup, which this view can look into, shows the button.
+# Resolves when the popup, which this page can script, shows the button.
 BUTTON_SHOWS = """new Promise((resolve) => {
   const look = () => {
     const [popup] = chrome.extension.getViews({ type: "popup" });
@@ -238,10 +238,9 @@ BUTTON_SHOWS = """new Promise((resolve) => {
 
 
 def type_all(screen: Screen, window: str, card: Card) -> None:
-    """Type what activates a card, until the window says that it is done.
+    """Type the codes that activate a card, until the window shows the end.
 
-    A window that has only just got the keyboard swallows all that is typed, and says so
-    by its button.
+    A window that has just received the focus ignores typing. Its button shows that.
     """
 
     def see() -> Sight:
@@ -262,7 +261,7 @@ def type_all(screen: Screen, window: str, card: Card) -> None:
 async def test_a_person_with_a_keyboard_activates_a_card_from_the_real_popup(
     tmp_path: Path, pristine: Path, screen: Screen
 ) -> None:
-    """Nothing but keys, in the popup and then in the real window."""
+    """A person who uses only the keyboard activates a card in popup and window."""
     house = House(tmp_path, "chromium", pristine)
     house.card.remake(state="new")
     on = {"DISPLAY": screen.display, "QT_QPA_PLATFORM": "xcb"}
@@ -380,7 +379,7 @@ async def test_a_page_that_asks_is_refused(
     await page.ask({"action": f"kortilla:{command}", "id": "1", "pin": "PIN1"})
     error = await page.failure(f"kortilla:{command}", "1")
     assert error["code"] == "UNKNOWN_COMMAND"
-    # Of Web eID there is no such action: no answer, as in Web eID itself.
+    # Web eID has no such action: the extension stays silent, as Web eID's does.
     await page.ask({"action": f"web-eid:{command}", "libraryVersion": "2.0.2"})
     await page.send({"action": "kortilla:status", "id": "2"})
     await page.heard("kortilla:status-success", "2")
@@ -389,7 +388,7 @@ async def test_a_page_that_asks_is_refused(
     assert browser.house.launches() == []
 
 
-#: What a content script that has gone bad does: it takes the popup's part.
+#: A compromised content script sends the popup's messages.
 FORGERY = """
 window.addEventListener("message", ({ data }) => {
   if (data?.forge === undefined) return;
@@ -450,7 +449,7 @@ async def test_no_page_can_frame_the_popup(
     started = browser.house.launches()
     page = await visit()
     source = json.dumps(address.replace("options/options.html", POPUP))
-    # A frame that is refused never loads in one of the browsers.
+    # A blocked frame never loads in one of the browsers.
     await page.tab.evaluate(f"void addFrame({source}, null)")
     await page.send({"action": "kortilla:status", "id": "1"})
     await page.heard("kortilla:status-success", "1")

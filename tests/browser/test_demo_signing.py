@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A PDF is signed in the demo service, with a real card's whole way, and is valid."""
+"""The demo service signs a PDF with the mock card, and the signature is valid."""
 
 import base64
 import io
@@ -48,7 +48,7 @@ CHOOSE = """(() => {
 async def demo(
     browser: Browser, trust: Trust, authority: Authority
 ) -> AsyncIterator[DemoServer]:
-    """Run the demo at an https address, and the mock card's CA beside it."""
+    """The demo at an https address with the mock card's CA."""
     async with (
         CAService(browser.house.card.folder) as ca,
         Revocation(resolver=ca.resolver(), allow_private_addresses=True) as revocation,
@@ -64,7 +64,7 @@ async def demo(
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def tab(open_tab: OpenTab, demo: DemoServer, door: Door) -> Tab:
-    """Log in, in Swedish, and go to the page that signs."""
+    """Log in, in Swedish, and open the page for signing."""
     tab = await open_tab()
     await tab.goto(f"{demo.origin}/sv/")
     await tab.click("#identify")
@@ -84,7 +84,7 @@ async def hand_certificate_over(tab: Tab, door: Door) -> None:
 
 
 async def check(tab: Tab, folder: Path) -> bytes:
-    """Download the signed PDF, have pyHanko validate it, and return it."""
+    """Download the signed PDF, validate it with pyHanko, and return it."""
     await tab.wait_for("#download")
     signed = base64.b64decode(await tab.evaluate(READ_SIGNED))
     [signature] = PdfFileReader(io.BytesIO(signed)).embedded_signatures
@@ -108,7 +108,7 @@ async def test_the_contract_is_signed_even_by_who_had_cancelled_and_is_valid(
     await window.hear("ask-pin")
     window.say("cancel")
     assert await tab.text("#problem-code") == "USER_CANCELLED"
-    # The certificate is not asked for again.
+    # The second signature needs no new request for the certificate.
     await tab.click("#sign")
     window = await door.opened()
     conversation = window.told[0]["conversation"]

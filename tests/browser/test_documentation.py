@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The service of docs/developers.md, as a person meets it in a browser."""
+"""The service in docs/developers.md works in a browser."""
 
 import runpy
 import socket
@@ -25,7 +25,7 @@ async def test_the_examples_log_in_and_sign(
     holder: Holder,
     authority: Authority,
 ) -> None:
-    """With the prompt that answers by itself."""
+    """The examples work as written, with the automatic prompt."""
     browser.house.configure(prompt="automatic")
     files = [tmp_path / "service.py", tmp_path / "signing.py"]
     for file, example in zip(files, blocks("developers.md", "python"), strict=False):
@@ -44,7 +44,7 @@ async def test_the_examples_log_in_and_sign(
             tab = await open_tab()
             await tab.goto(origin)
             await tab.wait_for("#identify[state=idle]")
-            # A click goes to the middle of the element, which is as wide as the page.
+            # A click hits the middle of the element, which is as wide as the page.
             await tab.evaluate("void (identify.style.width = 'fit-content')")
             await tab.click("#identify")
             await tab.wait_for("#person")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The extension's own views: is the program there, which version, and what to do."""
+"""The extension's own pages show the program's state, version and the next step."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ async def test_a_view_says_that_the_program_is_there_and_which_version(
     assert VERSION in await tab.text("#host p")
     assert await tab.evaluate("document.documentElement.lang") == "en"
     role = await tab.evaluate("document.querySelector('#host').getAttribute('role')")
-    assert role == "status", "what is found out is read aloud"
+    assert role == "status", "a screen reader reads the result aloud"
 
 
 @pytest.mark.parametrize("view", ["popup/popup.html", "options/options.html"])
@@ -85,7 +85,7 @@ async def test_the_popup_says_what_to_do(
         await tab.wait_for("#host[data-state=problem]")
     assert await tab.text("#host h2") == text(heading)
     assert await tab.text("#host code") == "kortilla install"
-    house.serve()  # opening it again is how to look again
+    house.serve()  # a second opening repeats the check
     await ready(await open_tab("popup/popup.html"))
 
 
@@ -115,4 +115,4 @@ async def test_a_program_that_is_installed_later_is_found_by_the_popup(
             await page.send({"action": "kortilla:status", "id": "2"})
             status = await page.heard("kortilla:status-success", "2")
             assert status["host"] == VERSION and "problem" not in status
-            assert house.launches() == looked, "a status starts nothing"
+            assert house.launches() == looked, "a status request starts no operation"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A program that is missing, broken or old is named soon, with what to do about it."""
+"""The extension soon reports a missing, broken or outdated program, with a remedy."""
 
 import json
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from tools.demo.site import DemoServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-#: Milliseconds in which a page hears that there is no usable program.
+#: Milliseconds until a page is informed that no usable program exists.
 SOON = 2000
 
 WEB_EID = {
@@ -29,7 +29,7 @@ WEB_EID = {
 
 
 def speak(*messages: object, then: str = "sys.stdin.buffer.read()") -> str:
-    """Return a program that says something, and then does something."""
+    """Return a program that writes bytes and then runs code."""
     bodies = [json.dumps(each).encode() for each in messages]
     data = b"".join(len(body).to_bytes(4, "little") + body for body in bodies)
     return f"import sys; sys.stdout.buffer.write({data!r}); sys.stdout.flush(); {then}"
@@ -64,7 +64,7 @@ TROUBLES = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
 async def recovery(shared_browser: Browser) -> AsyncIterator[None]:
-    """Have the extension find a sound program again in the end."""
+    """Check that the extension finds a working program afterwards."""
     yield
     shared_browser.house.configure()
     shared_browser.house.serve()

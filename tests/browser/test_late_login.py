@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The browser's patience ends before the person has typed: they try again."""
+"""The browser's time limit ends before the person has typed, so they try again."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ async def test_a_person_who_is_late_tries_again(
         tab = await counter.browser.new_tab()
         satu = counter.card.state.read().satu
 
-        # The PIN is typed first, and kept for the next try.
+        # The host keeps a PIN that is typed first for the next attempt.
         going = counter.start(tab, "1.2")
         window = await counter.door.opened()
         await counter.fails(going, tab)
@@ -38,7 +38,7 @@ async def test_a_person_who_is_late_tries_again(
         assert await tab.text("#satu") == satu
         await window.gone()
 
-        # The next try is first, and waits for the same window.
+        # The next attempt starts first and waits for the same window.
         await tab.click("#logout")
         await tab.wait_for("#identify")
         going = counter.start(tab, "1.3")

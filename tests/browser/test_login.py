@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From the demo service's button to the page that shows who logged in."""
+"""The demo service's button leads to a page that shows the person's name."""
 
 import asyncio
 import time
@@ -18,15 +18,15 @@ from tools.demo.site import DemoServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-#: What the PIN window is called in English.
+#: The PIN window's title in English.
 TITLE = "^Kortilla: identify yourself"
-#: Seconds after which keys that the window did not take are pressed again.
+#: Seconds until keys that the window ignored are pressed again.
 AGAIN_AFTER = 0.8
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def demo(trust: Trust, authority: Authority) -> AsyncIterator[DemoServer]:
-    """Run the demo service at an https address."""
+    """The demo service at an https address."""
     context = authority.server_context
     async with DemoServer(
         trust, host="n0.service.example", ssl_context=context
@@ -36,7 +36,7 @@ async def demo(trust: Trust, authority: Authority) -> AsyncIterator[DemoServer]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def tab(open_tab: OpenTab, demo: DemoServer) -> Tab:
-    """Open the demo's front page in English."""
+    """A tab with the demo's front page in English."""
     tab = await open_tab()
     await tab.goto(f"{demo.origin}/en/")
     return tab
@@ -45,7 +45,7 @@ async def tab(open_tab: OpenTab, demo: DemoServer) -> Tab:
 async def test_the_button_leads_to_the_page_of_the_session(
     browser: Browser, tab: Tab, holder: Holder
 ) -> None:
-    """With the launcher as it is installed, and the prompt that answers by itself."""
+    """The launcher is the installed one, the prompt the automatic one."""
     browser.house.install_host()
     browser.house.configure(prompt="automatic")
     await tab.click("#identify")
@@ -74,7 +74,7 @@ async def test_the_demo_may_run_on_http_on_this_computer(
 async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
     browser: Browser, tab: Tab, screen: Screen, holder: Holder
 ) -> None:
-    """The real window on a real screen, and nothing but keys pressed."""
+    """The window is the real one on a real screen, and only keys are pressed."""
     card = browser.house.card
     browser.house.serve(environment=on(screen))
     await tab.click("#identify")
@@ -109,7 +109,7 @@ async def test_cancelling_in_the_window_is_said_on_the_page(
     window.say("cancel")
     assert await tab.text("#problem-code") == "USER_CANCELLED"
     assert await tab.text("#problem-text")
-    # The page is ready for another try at once.
+    # The page is ready for another attempt at once.
     await tab.click("#identify")
     await (await door.opened()).type_pin("1234")
     await tab.wait_for("#logout")
@@ -140,15 +140,15 @@ async def test_the_window_speaks_the_language_of_the_page(
 
 
 def on(screen: Screen) -> dict[str, str]:
-    """Return what makes the window come up on a screen."""
+    """Return a launcher that shows the window on a screen."""
     return {"DISPLAY": screen.display, "QT_QPA_PLATFORM": "xcb"}
 
 
 def type_pin(screen: Screen, digits: str, arrived: Callable[[], bool]) -> None:
-    """Type a PIN and press Enter, until the card has seen it.
+    """Type a PIN and press Enter until the card has received it.
 
-    The window takes no key in its first half second and says nothing to programs, so
-    the person at this keyboard tries again, and begins from an empty field.
+    The window ignores keys for its first half second and does not announce when that
+    ends. So the person clears the field and types again.
     """
 
     def attempt() -> bool:

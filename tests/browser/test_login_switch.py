@@ -29,12 +29,12 @@ SWITCH = "document.querySelector('#switch')"
 
 
 def only(family: Family) -> pytest.MarkDecorator:
-    """Say that a test is about one browser."""
+    """Skip the test in any other browser."""
     return pytest.mark.parametrize("family", [family], indirect=True, scope="session")
 
 
 def kortilla(house: House, *words: str) -> None:
-    """Run a command in a house."""
+    """Run a command of Kortilla's in the home of a browser."""
     subprocess.run(
         [sys.executable, "-I", "-m", "native_host.cli", *words],
         env=house.environment,
@@ -45,12 +45,12 @@ def kortilla(house: House, *words: str) -> None:
 
 
 def modules(house: House) -> set[str]:
-    """Return what Chromium's database lists."""
+    """Return the names of the modules in Chromium's database."""
     return {each.name for each in nss.modules(house.home / ".pki/nssdb")}
 
 
 async def shows(tab: Tab, heading: str) -> None:
-    """Wait until the switch says something."""
+    """Wait until the status of the switch has a heading."""
     wanted = json.dumps(text(heading))
     await tab.evaluate(
         f"""new Promise((resolve) => {{
@@ -68,7 +68,7 @@ async def shows(tab: Tab, heading: str) -> None:
 
 
 async def is_checked(tab: Tab) -> bool:
-    """Say what the switch tells a screen reader."""
+    """Return the state of the switch as a screen reader reads it."""
     assert await tab.evaluate(f"{SWITCH}.getAttribute('role')") == "switch"
     return bool(await tab.evaluate(f"{SWITCH}.checked"))
 
@@ -88,7 +88,7 @@ async def test_firefox_is_switched_on_and_off_while_it_runs(
     assert await tab.evaluate(IS_INSTALLED) is True
     assert (home / MODULE).exists()
     role = await tab.evaluate("document.querySelector('#token').getAttribute('role')")
-    assert role == "status", "the change is read aloud"
+    assert role == "status", "a screen reader reads the change aloud"
     assert await tab.evaluate("document.activeElement.id") == "switch"
 
     other = await open_tab(OPTIONS)
@@ -97,7 +97,7 @@ async def test_firefox_is_switched_on_and_off_while_it_runs(
     await shows(tab, "loginOff")
     assert await tab.evaluate(IS_INSTALLED) is False
     assert not (home / MODULE).exists() and not (home / MANIFEST).exists()
-    # The other view does not know yet, and does what it shows.
+    # The other view has not noticed yet, and switches off again.
     await other.click("#switch")
     await shows(other, "loginOff")
     assert not await is_checked(other)
@@ -120,7 +120,7 @@ async def test_what_stands_in_the_way_is_said(
         await tab.click("#switch")
         await shows(tab, "loginImpossible")
         assert await tab.text("#token p") == text("missingExplanation")
-    # A switch that could not be used looks again first.
+    # A click on an unusable switch only looks again.
     await tab.click("#switch")
     await shows(tab, "loginOff")
 
@@ -142,7 +142,7 @@ async def test_chromium_is_switched_on_and_off_and_has_to_be_started_again(
     async with open_browser(house) as browser:
         tab = await browser.open_view(OPTIONS)
         await shows(tab, "loginOn")
-        # Where the browser has not used it yet, nothing needs a new start.
+        # This browser has not read its database yet, so it needs no restart.
         await tab.click("#switch")
         await shows(tab, "loginOff")
         assert "Kortilla" not in modules(house)
@@ -175,7 +175,7 @@ async def test_what_the_switch_has_done_is_undone_from_the_command_line_too(
         await shows(tab, "loginOn")
     entries = house.home / "firefox-profile/pkcs11.txt"
     assert "name=Kortilla" in entries.read_text()
-    # Where Firefox's profiles are is known from this; that it has been closed, too.
+    # The host finds Firefox's profiles here, and sees that Firefox was closed.
     profiles = house.home / ".mozilla/firefox/profiles.ini"
     profiles.parent.mkdir()
     profiles.write_text(f"[Profile0]\nIsRelative=0\nPath={entries.parent}\n")

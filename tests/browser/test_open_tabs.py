@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Pages that were open before the extension have it, without a reload."""
+"""Pages that were open before the extension was installed need no reload."""
 
 import asyncio
 import json
 import uuid
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest_asyncio
 
 from native_host.browsers.table import Family
 from tests.browser.browser_home import PATIENCE, House
-from tests.browser.browsers import Browser, open_browser
+from tests.browser.browsers import Browser, FirefoxBrowser, open_browser
 from tests.browser.site import Page, Site, authenticate
 from tests.browser.tls import Authority
 from tests.browser.window import Door
@@ -20,7 +21,7 @@ from tools.demo.demo_home import extension_folder
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-#: Asks what it is sent, and reports each message in its window.
+#: Posts the requests that it receives, and records each message of its window.
 _BLANK = """<script>
 onmessage = ({ data }) => {
   if (data.pleaseAsk) postMessage(data.pleaseAsk, "*");
@@ -31,13 +32,13 @@ onmessage = ({ data }) => {
 
 @pytest.fixture
 def house(tmp_path: Path, family: Family, pristine: Path) -> House:
-    """Make a HOME with the host."""
+    """A HOME with the host."""
     return House(tmp_path, family, pristine)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def bare_browser(house: House, authority: Authority) -> AsyncIterator[Browser]:
-    """Start a browser without the extension."""
+    """A browser without the extension."""
     async with open_browser(house, authority, installed=False) as browser:
         yield browser
 
@@ -48,7 +49,7 @@ async def test_a_page_that_was_open_before_the_extension_has_it(
     page = await Page.open(await bare_browser.new_tab(), site.fresh())
     status = await page.tab.evaluate("clientStatus()")
     assert status["problem"] == "EXTENSION_MISSING"
-    # What the script looks for is not in the page's world.
+    # The page's world does not have the content script's marker.
     await page.tab.evaluate("window[Symbol.for('kortilla')] = true")
     await bare_browser.install(extension_folder())
     await _answers_once(page)
@@ -114,7 +115,7 @@ async def test_frames_that_were_open_before_may_ask_as_others(
 async def test_a_page_goes_on_after_an_update(
     house: House, bare_browser: Browser, site: Site
 ) -> None:
-    """In Firefox, which ends the old script, a pending request gets no answer."""
+    """A reinstallation ends the old script: Firefox answers no pending request."""
     async with Door() as door:
         house.serve(prompt_command=door.command)
         await bare_browser.install(extension_folder())
@@ -127,7 +128,7 @@ async def test_a_page_goes_on_after_an_update(
         if house.family == "chromium":
             failure = await page.failure("kortilla:authenticate", "1")
             assert failure["code"] == "EXTENSION_UNAVAILABLE"
-        # The host of the old extension has ended, and its window with it.
+        # The old extension's host has exited, and its window with it.
         await house.empty()
         await page.ask(authenticate("2"))
         window = await door.opened()
@@ -142,7 +143,7 @@ def _status(id: str) -> dict[str, object]:
 
 
 async def _answers_once(page: Page) -> None:
-    """Wait until the extension answers, and see that it does so once."""
+    """Wait until the extension responds, and check that it does so once."""
     # The client rejects while the extension is being updated.
     asking = "clientStatus().catch(() => ({ extension: null }))"
     async with asyncio.timeout(PATIENCE):
@@ -154,3 +155,39 @@ async def _answers_once(page: Page) -> None:
         await page.heard("kortilla:status-success", id)
     answers = [each["action"] for each in await page.received() if each["id"] == first]
     assert answers == ["kortilla:status-ack", "kortilla:status-success"]
+
+
+@pytest.mark.parametrize("family", ["firefox"], indirect=True, scope="session")
+async def test_an_update_waits_until_a_login_has_ended(
+    house: House, bare_browser: Browser, site: Site, tmp_path: Path
+) -> None:
+    """In Firefox, whose driver can update it as a store does."""
+    assert isinstance(bare_browser, FirefoxBrowser)
+    async with Door() as door:
+        house.serve(prompt_command=door.command)
+        await bare_browser.update(_packed(tmp_path, "0.1.0"))
+        page = await Page.open(await bare_browser.new_tab(), site.fresh())
+        await _answers_once(page)
+        await page.ask(authenticate())
+        window = await door.opened()
+        await bare_browser.update(_packed(tmp_path, "0.1.0.1"))
+        window.say("cancel")
+        failure = await page.failure("kortilla:authenticate", "1")
+        assert failure["code"] == "USER_CANCELLED"
+        async with asyncio.timeout(PATIENCE):
+            while (await bare_browser.version()) != "0.1.0.1":
+                pass
+        await _answers_once(page)
+    await house.empty()
+
+
+def _packed(folder: Path, version: str) -> Path:
+    """Pack the extension as a release, and return the archive."""
+    archive = folder / f"{version}.xpi"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in sorted(extension_folder().rglob("*")):
+            if path.is_file() and path.name != "manifest.json":
+                packed.write(path, path.relative_to(extension_folder()))
+        manifest = json.loads((extension_folder() / "manifest.json").read_bytes())
+        packed.writestr("manifest.json", json.dumps(manifest | {"version": version}))
+    return archive

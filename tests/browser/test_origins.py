@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who asks is what the browser says, and nothing that a page can make up."""
+"""The origin comes from the browser, and a page can't forge it."""
 
 import json
 
@@ -42,7 +42,7 @@ async def test_a_foreign_frame_is_refused(
 async def test_a_frame_of_the_site_in_a_foreign_frame_is_refused(
     browser: Browser, visit: Visit, site: Site
 ) -> None:
-    """The frame at the top is of the same origin, but not the one between."""
+    """The top frame has the same origin, but the frame between does not."""
     page = await visit()
     between = site.fresh("other.example")
     await page.add_frame(between, None)
@@ -151,7 +151,7 @@ async def test_http_anywhere_else_meets_no_extension(
 ) -> None:
     page = await Page.open(await open_tab(), site.origin("n0.service.example", "http"))
     await page.ask(STATUS)
-    # A page may take silence for 1000 ms to mean that there is no extension.
+    # A page may treat 1000 ms of silence as a missing extension.
     await page.tab.evaluate("new Promise((resolve) => setTimeout(resolve, 1000))")
     assert await page.received() == []
     assert browser.house.launches() == []

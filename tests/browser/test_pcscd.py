@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The login with a card in a reader of the system: pcscd, vpcd and pyscard."""
+"""A login works with a card in a PC/SC reader: pcscd, vpcd and pyscard."""
 
 import asyncio
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From the popup's button to a login that asks for nothing: all parts are real."""
+"""A login prepared with the popup's button needs no PIN; all parts are real."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ async def test_a_login_that_was_prepared_in_the_popup_asks_for_no_pin(
             conversation = window.told[0]["conversation"]
             assert conversation["operation"] == "prepare-login"
             await popup.shows("donePrepare")
-            await popup.shows("cardReady")  # which looking at has not spoiled
+            await popup.shows("cardReady")  # preparing again has not spoiled it
             await tab.goto(f"{counter.demo.origin}/en/tls-login/1.2")
             assert await tab.text("#satu") == counter.card.state.read().satu
             assert counter.door.count == 1

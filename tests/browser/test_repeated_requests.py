@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Pages that ask for the same again as soon as they are answered.
+"""Pages may send the same request again as soon as they have a response.
 
-A port outlives the answer that came over it, by as long as a window may still be there.
-What becomes of it then is no matter of the request that came after.
+A port stays open after its response for as long as a window may still show. The end of
+that port must not affect the next request.
 """
 
 import base64
@@ -27,8 +27,8 @@ LOGINS = 12
 DIGEST = hashlib.sha384(b"A document of the service's.").digest()
 HASH = {"hash": base64.b64encode(DIGEST).decode(), "hashFunction": "SHA-384"}
 
-#: Asks for one after the other in the turn in which the last was answered, as code does
-#: that awaits a client's promises.
+#: Sends each request in the same turn as the previous response, as code does that
+#: awaits a client's promises.
 CHAIN = """async () => {
   const ask = (message) => new Promise((resolve) => {
     const hear = ({ data, source }) => {
@@ -54,12 +54,12 @@ def web_eid(action: str, **fields: object) -> dict[str, object]:
 async def run_chain(
     page: Page, door: Door, messages: list[dict[str, Any]], windows: int
 ) -> list[str]:
-    """Have a page ask for all, answer its windows; return what it was told."""
+    """Send all requests from a page, answer their windows, return the responses."""
     await page.ask_script(CHAIN % json.dumps(messages))
     await page.tab.evaluate("setNextScript('() => {}')")
     for _ in range(windows):
         window = await door.opened()
-        # A click is worth five seconds.
+        # A click authorises requests for five seconds.
         await page.tab.click("#ask")
         operation = window.told[0]["conversation"]["operation"]
         await window.type_pin("1234" if operation == "authenticate" else PIN2)
@@ -68,7 +68,7 @@ async def run_chain(
 
 
 async def nothing_left(browser: Browser, door: Door, page: Page, windows: int) -> None:
-    """Wait for the end of all hosts, and of all that is on its way to the page."""
+    """Wait until all hosts have exited and the page has received all messages."""
     assert door.count == windows
     assert len(browser.house.launches()) == windows
     for process in browser.house.launches():
@@ -78,7 +78,7 @@ async def nothing_left(browser: Browser, door: Door, page: Page, windows: int) -
 
 
 async def answers(page: Page) -> Counter[str]:
-    """Count the page's answers so far, by their names."""
+    """Count the page's responses so far by name."""
     return Counter(each["action"] for each in await page.received())
 
 

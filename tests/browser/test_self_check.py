@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The extension says what does not work, and mends it by a button."""
+"""The extension shows what does not work. A button repairs it."""
 
 import json
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ MANIFEST = ".config/chromium/NativeMessagingHosts/fi.kortilla.host.json"
 
 
 class CheckPage:
-    """The page of the options, as somebody uses it who checks Kortilla."""
+    """The options page with the self-check."""
 
     def __init__(self, tab: Tab) -> None:
         self.tab = tab
@@ -40,7 +40,7 @@ class CheckPage:
         return {line.rpartition("[")[2][:-1] for line in report.split("\n") if line}
 
     async def press(self, label: str, code: str = "") -> None:
-        """Click a button of a finding's, by its name; ``code`` is the finding's."""
+        """Click a button with this label, of the finding with this code."""
         sentence = catalogue("en")[code].format(browser="Chromium") if code else ""
         name = json.dumps(f"{text(label)}: {sentence}" if code else text(label))
         await self.tab.evaluate(
@@ -75,7 +75,7 @@ class CheckPage:
 
 @pytest.fixture
 def house(tmp_path: Path, pristine: Path) -> House:
-    """A house of its own, where commands that mend may write."""
+    """Make a home of its own, since repairs write to it."""
     house = House(tmp_path, "chromium", pristine)
     (house.home / ".config/chromium").mkdir(parents=True)
     return house
@@ -97,9 +97,9 @@ async def test_what_is_broken_is_mended_by_a_button(
     assert "MANIFEST_MISSING" not in await page.codes()
     assert (house.home / MANIFEST).exists()
     focus = await page.tab.evaluate("document.activeElement.id")
-    assert focus == "check-summary", "the focus is not lost with the button"
+    assert focus == "check-summary", "the focus stays in the view"
 
-    # What the open browser uses is changed only after a question.
+    # The page asks before it changes a file that the browser has open.
     await (await own_browser.new_tab()).goto(site.fresh())
     await page.press("showSwitch", "PKCS11_OFF")
     assert await page.tab.evaluate("document.activeElement.id") == "switch"
@@ -127,8 +127,8 @@ async def test_the_popups_button_leads_to_the_check(
     popup = await open_tab(POPUP)
     await popup.wait_for("#check")
     await popup.click("#check")
-    popup.closed = True  # the popup goes by itself
-    # The new view checks at once; it is closed after that.
+    popup.closed = True  # the popup closes without help
+    # The new view starts a check. The test closes the view after that.
     spoken = await other.evaluate(
         """(async () => {
           for (;;) {

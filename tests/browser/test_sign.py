@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A page has documents and hashes signed, and each signature is good."""
+"""A page requests signatures of documents and hashes, and each one is valid."""
 
 import asyncio
 import base64
@@ -77,7 +77,7 @@ async def test_nothing_but_progress_reaches_the_page_before_the_pin_is_typed(
     await page.ask_script(request(THREE))
     window = await door.opened()
     question = (await window.hear("ask-pin"))["question"]
-    assert question["name"] and question["satu"], "the person sees who signs"
+    assert question["name"] and question["satu"], "the window shows the signer's name"
     await page.send({"action": "kortilla:status", "id": "2"})
     await page.heard("kortilla:status-success", "2")
     told = [each for each in await page.received() if each["id"] == "1"]
@@ -203,7 +203,7 @@ async def test_a_page_that_cancels_while_documents_are_on_their_way(
     assert not papers.are_there
     done = [each["done"] for each in await page.received() if "done" in each]
     assert max(done) < 20_000_000
-    # The next request starts afresh.
+    # The next request starts from scratch.
     await page.ask_script(request(THREE))
     await (await door.opened()).type_pin(PIN2)
     check(await page.heard(f"{ACTION}-success", "1"), THREE)
@@ -311,7 +311,7 @@ async def test_the_page_client_signs_files(visit: Visit, door: Door) -> None:
 async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
     browser: Browser, open_tab: OpenTab, site: Site, screen: Screen
 ) -> None:
-    """The real window on a real screen, and nothing but keys pressed."""
+    """The window is the real one on a real screen, and only keys are pressed."""
     card = browser.house.card
     browser.house.serve(environment=on(screen))
     page = await Page.open(await open_tab(), site.fresh())
@@ -329,7 +329,7 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
 async def test_with_the_prompt_that_answers_by_itself(
     browser: Browser, open_tab: OpenTab, site: Site
 ) -> None:
-    """With the launcher as it is installed."""
+    """The launcher is the installed one."""
     browser.house.install_host()
     browser.house.configure(prompt="automatic")
     page = await Page.open(await open_tab(), site.fresh())

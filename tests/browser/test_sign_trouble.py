@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a page and a person get when signing goes wrong, or the card is another one."""
+"""Page and window report a failed signature or a changed card."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ PSS = {"cryptoAlgorithm": "RSA", "hashFunction": "SHA-256", "paddingScheme": "PS
 
 
 async def one_of_three(page: Page) -> None:
-    """Wait for the answer to a signing that was interrupted after one signature."""
+    """Wait for the response to a request that was interrupted after one signature."""
     failure = await page.failure(ACTION, "1")
     assert set(failure) == {
         "code",
@@ -67,7 +67,7 @@ async def test_a_batch_that_is_interrupted_gives_what_was_signed(
     assert told["problem"] == {"code": "SIGNING_INTERRUPTED", "detail": "1/3"}
     assert card.is_free and card.signature_tries == 5
     assert not papers.are_there
-    # It stays for the person to read. Once they have, all can be signed anew.
+    # The window stays until the person closes it. Then all can be signed anew.
     await page.send({"action": "kortilla:status", "id": "2"})
     await page.heard("kortilla:status-success", "2")
     assert window.is_there
@@ -106,7 +106,7 @@ async def test_a_window_that_stays_ends_with_its_page_or_the_next_request(
 async def test_the_window_stays_until_the_person_has_read_what_was_interrupted(
     browser: Browser, open_tab: OpenTab, site: Site, screen: Screen
 ) -> None:
-    """The real window on a real screen, and nothing but keys pressed."""
+    """The window is the real one on a real screen, and only keys are pressed."""
     card, fault = browser.house.card, Fault("card-pulled", on="verify", skip=1)
     card.state.set_faults(fault)
     browser.house.serve(environment=on(screen))
@@ -114,7 +114,7 @@ async def test_the_window_stays_until_the_person_has_read_what_was_interrupted(
     await page.ask_script(request(THREE))
     window = await asyncio.to_thread(screen.find, TITLE)
     await asyncio.to_thread(screen.wait_for_focus, window)
-    # The fault counts the first PIN, and strikes at the second.
+    # The fault counts from the first PIN and occurs at the second.
     await asyncio.to_thread(
         type_pin, screen, PIN2, lambda: card.state.faults() != (fault,)
     )

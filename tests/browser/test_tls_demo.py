@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla demo --tls``: the card is a token of the demo's browser."""
+"""``kortilla demo --tls`` makes the card a token of the demo's browser."""
 
 import asyncio
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The card is a token of the browser, and logs in as a TLS client certificate."""
+"""The card is a PKCS#11 token of the browser and serves as TLS client certificate."""
 
 import asyncio
 import ssl
@@ -31,7 +31,7 @@ NAMES = {"chromium": "Chromium", "firefox": "Firefox"}
 
 @pytest.fixture(scope="session")
 def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a card of the older generation, with RSA keys."""
+    """A card of the older generation, with RSA keys."""
     folder = tmp_path_factory.mktemp("older") / "mock-card"
     MockCardState.create(folder, profile="v4.2")
     return folder
@@ -45,7 +45,7 @@ async def any_counter(
     pristine: Path,
     older: Path,
 ) -> AsyncIterator[Counter]:
-    """Start a browser that shows a certificate to who asks, and asks nobody which."""
+    """A browser that sends its certificate without asking the person which."""
     house = House(tmp_path_factory.mktemp(family), family, pristine)
     files = [*certificate_files(pristine), *certificate_files(older)]
     trust = Trust.from_files(files, test=True)
@@ -55,14 +55,14 @@ async def any_counter(
 
 @pytest.fixture
 def counter(any_counter: Counter) -> Counter:
-    """The counter, with a card in the reader that is as good as new."""
+    """The counter with a card in its initial state."""
     any_counter.card.mend()
     return any_counter
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def tab(counter: Counter) -> AsyncIterator[Tab]:
-    """A tab, which is logged in nowhere."""
+    """A tab without a login."""
     tab = await counter.browser.new_tab()
     yield tab
     await tab.goto(f"{counter.demo.origin}/en/session")
@@ -80,7 +80,7 @@ async def test_a_person_logs_in_with_the_card(
     going = counter.start(tab, version)
     window = await counter.door.opened()
     if counter.browser.house.family == "chromium":
-        # Firefox signs on the one thread that all its connections have: they wait.
+        # Firefox signs on the single thread of its connections, so they wait.
         other = await counter.browser.new_tab()
         await other.goto(site.fresh())
         await other.close()
@@ -134,12 +134,12 @@ async def test_trouble_ends_in_an_error_page_and_the_next_try_is_as_any_other(
     going = counter.start(tab, version)
     window = await counter.door.opened()
     await do(counter, window)
-    # The browser tries once or twice more by itself, which opens no window.
+    # The browser retries once or twice without opening a window.
     await counter.fails(going, tab)
     await window.gone()
     assert counter.card.is_free
     assert counter.card.tries == tries
-    # The person has put it in order, and tries again.
+    # The person repairs the card and tries again.
     counter.card.mend()
     await try_until_asked(counter, tab, version)
 
@@ -155,7 +155,7 @@ async def test_a_card_that_is_pulled_ends_in_an_error_page(
     told = await window.hear_step("waiting-for-card")
     assert told["problem"]["code"] == "CARD_REMOVED"
     window.say("cancel")
-    # Chromium may have noticed that there is no card any more.
+    # Chromium may have noticed the removal of the card.
     await counter.fails(going, tab, any_error=True)
     await window.gone()
     assert counter.card.is_free and counter.card.tries == 5
@@ -180,17 +180,17 @@ async def test_a_card_that_is_put_back_logs_in(
 
 
 async def try_until_asked(counter: Counter, tab: Tab, version: str) -> None:
-    """Log in where that may fail at first.
+    """Start logins until one opens the window; the first may fail.
 
-    Browsers look for a card now and then, and for two seconds after a person has
-    cancelled they are refused.
+    Browsers check for cards only now and then, and for two seconds after a person has
+    cancelled, logins are refused.
     """
     await go_until_asked(counter, tab, f"{counter.demo.origin}/en/tls-login/{version}")
     assert await tab.text("#satu") == counter.card.state.read().satu
 
 
 async def go_until_asked(counter: Counter, tab: Tab, url: str) -> None:
-    """Go somewhere with the PIN, again and again until it is asked for."""
+    """Log in again and again until a login asks for the PIN."""
     async with asyncio.timeout(40):
         while True:
             going = asyncio.create_task(tab.goto(url))
@@ -201,7 +201,7 @@ async def go_until_asked(counter: Counter, tab: Tab, url: str) -> None:
                     opened.cancel()
                     await going
                     continue
-                with suppress(AssertionError):  # it may close, as the card was moved
+                with suppress(AssertionError):  # it may close, since the card was moved
                     await (await opened).type_pin("1234")
                 await going
             except BrowserError:
@@ -214,10 +214,11 @@ async def go_until_asked(counter: Counter, tab: Tab, url: str) -> None:
 async def naming_server(
     counter: Counter, authority: Authority, tmp_path: Path
 ) -> AsyncIterator[int]:
-    """Run a server that asks for ECDSA+SHA-256 alone, and says which CA it takes.
+    """Run a TLS server that asks for ECDSA+SHA-256 alone and names its accepted CA.
 
-    Python's can't name one. This gives its port. Its one page, ``login``, leads away:
-    for the picture of a page that stays, browsers would ask for the card anew.
+    Python's ssl module can't name one. Yields the port. The only page, ``login``,
+    redirects, since browsers would use the card again to load the icon of a page that
+    stays.
     """
     issuer = (counter.card.folder / "issuing.der").read_bytes()
     (tmp_path / "issuer.pem").write_text(ssl.DER_cert_to_PEM_cert(issuer))

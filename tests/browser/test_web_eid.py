@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pages written for the Web eID library: its messages, and their answers.
+"""Pages written for the Web eID library work: its messages and their responses.
 
 See docs/reference/web-eid.md, "Page and extension".
 """
@@ -21,7 +21,7 @@ ACTION = "web-eid:authenticate"
 
 
 def request(**changes: object) -> dict[str, Any]:
-    """Return the library's message, changed; None removes a field."""
+    """Return the library's message with changes; None removes a field."""
     message = {
         "action": ACTION,
         "libraryVersion": "2.0.2",
@@ -67,7 +67,7 @@ async def test_authenticate_gives_the_token(
         "appVersion",
         "after",
     }
-    # There is no progress in this protocol.
+    # This protocol has no progress messages.
     received = [each["action"] for each in await page.received()]
     assert received == [f"{ACTION}-ack", f"{ACTION}-success"]
 
@@ -145,7 +145,7 @@ async def test_a_page_that_stops_waiting_hears_so_and_the_window_stays_to_say_so
     page, window = await _expired(visit, door)
     await window.hear_step("expired")
     assert browser.house.card.is_free
-    # It is there still after a whole round trip, and goes when the person closes it.
+    # The window stays after a whole round trip, until the person closes it.
     await page.send({"action": "web-eid:status", "libraryVersion": "2.0.2"})
     await page.heard("web-eid:status-success")
     assert window.is_there
@@ -164,7 +164,7 @@ async def test_a_new_request_takes_the_place_of_an_expired_one(
     await old.gone()
     await window.type_pin("1234")
     await page.heard(f"{ACTION}-success")
-    # Each request has one answer: the end of the first one's port is no second.
+    # Each request has one response: the first port's end adds no second one.
     kinds = [each["action"].removeprefix(ACTION) for each in await page.received()]
     assert kinds[2:] == ["-ack", "-failure", "-ack", "-success"]
 
@@ -181,7 +181,7 @@ async def test_the_window_of_an_expired_request_goes_with_its_page(
 
 async def _expired(visit: Visit, door: Door) -> tuple[Page, Any]:
     page = await visit()
-    # The host is warmed first: the window must come before the page's patience ends.
+    # This starts the host first: the window must open within the page's time limit.
     await page.ask({"action": "kortilla:prepare", "id": "1"})
     await page.heard("kortilla:prepare-success", "1")
     await page.ask(request(options={"userInteractionTimeout": 1500}))

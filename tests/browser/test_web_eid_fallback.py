@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The page client where only the Web eID extension is there, with our program.
+"""The page client works with the Web eID extension and our program.
 
-The extension is a stand-in of a few lines that speaks Web eID's messages on both sides.
+A substitute extension of a few lines speaks Web eID's messages on both sides.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ FILES = ", ".join(
     for document in DOCUMENTS
 )
 
-# The page client's promise, told in the way of an answer to a page.
+# The page client's promise, reported in the form of a response to a page.
 LOGIN = f"""async () => {{
   const {{ kortilla }} = await import("/client/kortilla.js");
   window.controller = new AbortController();
@@ -53,7 +53,7 @@ LOGIN = f"""async () => {{
 
 
 def stand_in(folder: Path, house: House) -> Path:
-    """Write the extension, and let it start the program as Web eID's may."""
+    """Write the extension, and allow it to start the program as Web eID's."""
     shutil.copytree(SOURCES, folder)
     [web_eid] = (host for host in host_names() if host.name == "eu.webeid")
     manifest = {
@@ -70,7 +70,7 @@ def stand_in(folder: Path, house: House) -> Path:
         ],
     }
     if house.family == "chromium":
-        # Without a key in its manifest, an extension's id is made from its folder.
+        # Chromium derives the id of an extension without a key from its folder.
         digest = hashlib.sha256(str(folder).encode()).hexdigest()[:32]
         own_id = "".join(chr(ord("a") + int(digit, 16)) for digit in digest)
         for admitting in house.home.rglob(f"{web_eid.name}.json"):
@@ -94,7 +94,7 @@ async def their_browser(
     authority: Authority,
     pristine: Path,
 ) -> AsyncIterator[Browser]:
-    """Start a browser with the stand-in alone."""
+    """A browser with the substitute extension alone."""
     folder = tmp_path_factory.mktemp("web-eid")
     house = House(folder / "house", family, pristine)
     extension = stand_in(folder / "extension", house)
@@ -104,7 +104,7 @@ async def their_browser(
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def their_door(their_browser: Browser) -> AsyncIterator[Door]:
-    """Stand in for the PIN window, with a new card in the reader."""
+    """The test's replacement for the PIN window, with a new card in the reader."""
     house = their_browser.house
     house.card.renew()
     async with Door() as door:
@@ -117,7 +117,7 @@ async def their_door(their_browser: Browser) -> AsyncIterator[Door]:
 async def page(
     their_browser: Browser, their_door: Door, site: Site
 ) -> AsyncIterator[Page]:
-    """Open the page that asks."""
+    """The calling page."""
     tab = await their_browser.new_tab()
     yield await Page.open(tab, site.fresh())
     await tab.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pages written for the Web eID library have a hash signed, in its two steps."""
+"""Pages written for the Web eID library get a hash signed in its two steps."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ SIGN = "web-eid:sign"
 
 
 async def web_eid_certificate(page: Page, door: Door) -> str:
-    """Take the first step."""
+    """Run the first step."""
     await page.ask({"action": CERTIFICATE, "libraryVersion": "2.0.2", "options": {}})
     assert (await page.heard(f"{CERTIFICATE}-ack"))["after"] < 1000
     await (await door.opened()).agree()
@@ -30,7 +30,7 @@ async def web_eid_certificate(page: Page, door: Door) -> str:
 
 
 async def web_eid_sign(page: Page, certificate: str, digest: bytes) -> None:
-    """Begin the second step."""
+    """Start the second step."""
     await page.ask(
         {
             "action": SIGN,
@@ -59,7 +59,7 @@ async def test_web_eid_signs_a_hash_in_two_steps(visit: Visit, door: Door) -> No
     assert set(answer) == {"signature", "signatureAlgorithm", "after"}
     assert answer["signatureAlgorithm"] == P384
     verify(certificate, answer, digest)
-    # There is no progress in this protocol.
+    # This protocol has no progress messages.
     assert [each["action"] for each in await page.received()] == [
         f"{CERTIFICATE}-ack",
         f"{CERTIFICATE}-success",

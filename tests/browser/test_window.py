@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The window comes and goes with what the page and the person do."""
+"""The window opens and closes with the actions of page and person."""
 
 from pathlib import Path
 
@@ -36,8 +36,8 @@ async def test_nothing_personal_reaches_the_page_before_the_pin_is_typed(
     await page.ask(authenticate())
     window = await door.opened()
     question = (await window.hear("ask-pin"))["question"]
-    assert question["name"] and question["satu"], "the person sees who they are"
-    # A status goes the whole way and back: whatever the page is told has come by now.
+    assert question["name"] and question["satu"], "the window shows the person's name"
+    # A status request makes a full round trip, so earlier messages have arrived.
     await page.send({"action": "kortilla:status", "id": "2"})
     await page.heard("kortilla:status-success", "2")
     assert [each for each in await page.received() if each["id"] == "1"] == [
@@ -154,7 +154,7 @@ async def test_the_window_is_ready_before_the_click_where_the_page_prepares(
     window = await door.opened()
     await window.type_pin("1234")
     await page.heard("kortilla:authenticate-success", "3")
-    assert len(browser.house.launches()) == 1, "the prepared host was taken"
+    assert len(browser.house.launches()) == 1, "the request uses the prepared host"
 
 
 async def test_what_was_prepared_goes_with_the_page(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A certificate authority of the test's own, and browsers that trust it: the demo's."""
+"""Creates the test's own certificate authority and makes browsers trust it."""
 
 from tools.demo.site_authority import Authority
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The test in the place of the PIN window: it sees and answers all that a person would.
+"""Replaces the PIN window: the test receives its messages and answers them.
 
-The host starts ``window_bridge.py`` for its window, which calls the test's ``Door``.
+The host starts ``window_bridge.py`` as its window, which connects to the test's
+``Door``.
 """
 
 import asyncio
@@ -15,12 +16,12 @@ __all__ = ["Door", "Window"]
 
 BRIDGE = Path(__file__).with_name("window_bridge.py")
 
-#: Seconds after which a window that says nothing is a failed test.
+#: Seconds. A window without a message for this long fails the test.
 PATIENCE = 30.0
 
 
 class Window:
-    """One conversation. ``told`` is all that the host has said so far."""
+    """One connection to the host. ``told`` holds all messages so far."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -29,35 +30,35 @@ class Window:
         self.told: list[dict[str, Any]] = []
 
     async def hear(self, kind: str) -> dict[str, Any]:
-        """Return the next message of a type; all before it is in ``told``."""
+        """Return the next message of a type. Earlier ones are in ``told``."""
         while (message := await self.read()) is not None:
             if message["type"] == kind:
                 return message
         raise AssertionError(f"The window ended before {kind}: {self.told}")
 
     async def hear_step(self, step: str) -> dict[str, Any]:
-        """Return the next ``show`` of a step."""
+        """Return the next ``show`` message of a step."""
         while (message := await self.hear("show"))["step"] != step:
             pass
         return message
 
     async def gone(self) -> None:
-        """Wait until the window has gone, whatever it is told before."""
+        """Wait until the host closes the window, and ignore its messages until then."""
         while await self.read() is not None:
             pass
 
     def say(self, kind: str) -> None:
-        """Answer as a person does who presses a button: ``started`` or ``cancel``."""
+        """Send the answer of a button: ``started`` or ``cancel``."""
         self._write({"type": kind})
 
     async def type_pin(self, digits: str) -> dict[str, Any]:
-        """Wait for the question, answer it, and return it."""
+        """Wait for the request for a PIN, answer it, and return it."""
         message = await self.hear("ask-pin")
         self._write({"type": "pin", "number": message["number"], "digits": digits})
         return dict(message["question"])
 
     async def type_codes(self, values: dict[str, str]) -> dict[str, Any]:
-        """Wait for the question, answer each of its fields by name, and return it."""
+        """Wait for the request for codes, answer each field by name, and return it."""
         message = await self.hear("ask-codes")
         fields = [field["name"] for field in message["question"]["fields"]]
         assert set(fields) == set(values)
@@ -66,13 +67,13 @@ class Window:
         return dict(message["question"])
 
     async def agree(self) -> dict[str, Any]:
-        """Wait for the question that needs no PIN, agree, and return it."""
+        """Wait for the request without a PIN, confirm it, and return it."""
         message = await self.hear("ask-consent")
         self._write({"type": "agreed", "number": message["number"]})
         return dict(message["question"])
 
     async def read(self) -> dict[str, Any] | None:
-        """Return the next message, or None when the window has gone."""
+        """Return the next message, or None after the host has closed the window."""
         try:
             async with asyncio.timeout(PATIENCE):
                 line = await self._reader.readline()
@@ -91,16 +92,16 @@ class Window:
 
     @property
     def is_there(self) -> bool:
-        """Whether the window has not gone, as far as has been heard."""
+        """Whether the window is still open as far as the test knows."""
         return not self._reader.at_eof()
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._writer.close()
 
 
 class Door:
-    """Where windows come in. ``command`` is what the host has to start for one."""
+    """Accepts connections of windows. ``command`` is the host's window program."""
 
     def __init__(self) -> None:
         self._come: asyncio.Queue[Window] = asyncio.Queue()
@@ -125,9 +126,9 @@ class Door:
         await self._server.wait_closed()
 
     async def opened(self) -> Window:
-        """Wait until the host opens a window, and say that it is visible.
+        """Wait until the host opens a window, and report it as visible.
 
-        Those that the host had started ahead and did not need are passed over.
+        Skips windows that the host prelaunched and did not need.
         """
         while True:
             try:
@@ -142,7 +143,7 @@ class Door:
 
     @property
     def count(self) -> int:
-        """How many windows have come in."""
+        """How many windows have connected."""
         return len(self._all)
 
     def _receive(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Runs in the place of the PIN window, and hands its two pipes to the test.
+"""Runs as the PIN window and relays its two pipes to the test.
 
-``python window_bridge.py PORT``: what the host writes goes to the test, what the test
-writes goes to the host. The end of either ends both.
+``python window_bridge.py PORT`` relays the host's output to the test and the test's
+output to the host. The end of either side ends both.
 """
 
 import os
@@ -12,7 +12,7 @@ import threading
 
 
 def main(port: int) -> None:
-    """Pass bytes on, both ways, until the host or the test is done."""
+    """Relay bytes both ways until the host or the test closes its side."""
     with socket.create_connection(("127.0.0.1", port)) as test:
         threading.Thread(target=pass_on_answers, args=(test,), daemon=True).start()
         while data := os.read(0, 65536):
@@ -21,7 +21,7 @@ def main(port: int) -> None:
 
 
 def pass_on_answers(test: socket.socket) -> None:
-    """Pass on what the test says; its end is the end of the window."""
+    """Relay the test's output; its end ends the window."""
     while data := test.recv(65536):
         os.write(1, data)
     os._exit(7)

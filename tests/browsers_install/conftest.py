@@ -15,7 +15,7 @@ from tests.browsers_install.nss_databases import OTHER, TRUST, give_system
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A person's home with nothing in it."""
+    """An empty home of a person."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -26,13 +26,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Where the places for everyone on the computer begin."""
+    """The root of the system-wide places."""
     return tmp_path / "root"
 
 
 @pytest.fixture
 def specimen() -> tuple[bytes, bytes]:
-    """A certificate of nobody's, and its key, in PEM."""
+    """A certificate of a fictional person, and its key, in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name.from_rfc4514_string("CN=SPECIMEN")
     now = datetime.datetime.now(datetime.UTC)
@@ -50,13 +50,13 @@ def specimen() -> tuple[bytes, bytes]:
 
 @pytest.fixture
 def specimen_certificate(specimen: tuple[bytes, bytes]) -> bytes:
-    """A certificate of nobody's, in PEM."""
+    """The certificate of a fictional person in PEM."""
     return specimen[0]
 
 
 @pytest.fixture
 def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder of a person's session; sockets need a path that is short enough."""
+    """The runtime folder of a person's session; paths of sockets must be short."""
     with tempfile.TemporaryDirectory(prefix="kortilla-") as folder:
         monkeypatch.setenv("XDG_RUNTIME_DIR", folder)
         Path(folder, "kortilla").mkdir(mode=0o700)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""NSS databases as browsers leave them, and p11-kit as it is on this computer."""
+"""NSS databases as browsers create them, and this computer's p11-kit."""
 
 import subprocess
 import sysconfig
@@ -19,20 +19,20 @@ __all__ = [
 
 LIBRARY = f"/usr/lib/{sysconfig.get_config_var('MULTIARCH')}/libp11-kit.so.0"
 
-#: A module that the proxy brings along, and one that it does not.
+#: A module that the proxy includes, and one that it does not.
 OTHER = "module: /usr/lib/other.so\n"
 TRUST = "module: trust.so\ndisable-in: p11-kit-proxy\n"
 
 
 def make_database(folder: Path) -> Path:
-    """Make a database without a password."""
+    """Create a database without a password."""
     folder.mkdir(parents=True)
     nss.create(folder)
     return folder
 
 
 def make_profile(firefox: Path, name: str = "abc.default") -> Path:
-    """Make a profile of Firefox with a database, in a folder for profiles."""
+    """Create a Firefox profile with a database in a folder for profiles."""
     profile = make_database(firefox / name)
     ini = firefox / "profiles.ini"
     known = ini.read_text() if ini.exists() else ""
@@ -44,7 +44,7 @@ def make_profile(firefox: Path, name: str = "abc.default") -> Path:
 
 
 def database_with_a_certificate(database: Path, certificate: bytes) -> None:
-    """Give a database a certificate."""
+    """Create a database with a certificate."""
     subprocess.run(
         ["certutil", "-A", "-a", "-d", f"sql:{database}", "-n", "SPECIMEN", "-t", ",,"],
         input=certificate,
@@ -54,7 +54,7 @@ def database_with_a_certificate(database: Path, certificate: bytes) -> None:
 
 
 def give_system(root: Path, **modules: str) -> Path:
-    """Make a system with p11-kit and these modules, by their files' contents."""
+    """Create a system with p11-kit and modules with this configuration."""
     library = root / LIBRARY.lstrip("/")
     library.parent.mkdir(parents=True)
     library.symlink_to(LIBRARY)

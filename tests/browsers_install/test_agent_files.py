@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What starts the agent: written and removed by ``install`` and ``uninstall``."""
+"""``install`` and ``uninstall`` write and remove the files that start the agent."""
 
 import configparser
 import json
@@ -38,7 +38,7 @@ def test_the_unit_and_the_autostart_file_start_the_agent(home: Path) -> None:
     assert shlex.split(unit["Service"]["ExecStart"]) == command
     assert shlex.split(entry["Desktop Entry"]["Exec"]) == command
     assert unit["Install"]["WantedBy"] == "graphical-session.target"
-    # Only one of the two starts it where systemd turns autostart files into units.
+    # Where systemd turns autostart files into units, only one of the two starts it.
     assert entry["Desktop Entry"]["X-systemd-skip"] == "true"
     assert (home / LINK).is_symlink()
     assert (home / LINK).resolve() == home / SERVICE
@@ -71,7 +71,7 @@ def test_a_python_with_odd_characters_in_its_path_is_quoted(
     in_unit = quoted.replace("$", "$$")
     command = parse(home / SERVICE)["Service"]["ExecStart"]
     assert command == f'"{in_unit}" -I -m native_host.cli agent'
-    # A value is unescaped once, and then the command line's quotes are.
+    # First the value is unescaped, then the command line's quotes.
     in_entry = quoted.replace("$", "\\$").replace("`", "\\`").replace("\\", "\\\\")
     command = parse(home / AUTOSTART)["Desktop Entry"]["Exec"]
     assert command == f'"{in_entry}" -I -m native_host.cli agent'

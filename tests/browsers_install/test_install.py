@@ -26,7 +26,7 @@ OTHERS_MANIFEST = json.dumps(
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
-    """Return all that a folder holds: bytes of files, None for folders."""
+    """Return a folder's content: bytes of files, None for folders."""
     return {
         str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
@@ -306,7 +306,7 @@ def test_a_launcher_whose_python_has_spaces_or_a_long_path_works_too(
     (environment / "bin").mkdir(parents=True)
     program = environment / "bin" / "python"
     program.symlink_to(sys.executable)
-    # As in a virtual environment: what the link lies in decides on the libraries.
+    # As in a virtual environment: the link's folder determines the libraries.
     configuration = Path(sys.prefix, "pyvenv.cfg").read_text()
     (environment / "pyvenv.cfg").write_text(configuration)
     (environment / "lib").symlink_to(Path(sys.prefix, "lib"))
@@ -329,7 +329,7 @@ def test_the_launchers_python_is_absolute_and_its_link_is_kept(
 
 
 def assert_says_hello(program: Path, tmp_path: Path) -> None:
-    """Start the launcher as Firefox does, in a folder that holds a trap."""
+    """Start the launcher as Firefox does, in a folder with a malicious module."""
     trap = tmp_path / "trap"
     (trap / "native_host").mkdir(parents=True)
     (trap / "native_host/__init__.py").write_text("raise SystemExit('trapped')")
@@ -348,7 +348,7 @@ def assert_says_hello(program: Path, tmp_path: Path) -> None:
 
 
 class TestForEveryone:
-    """``--system``: the places that all people on the computer share."""
+    """``--system``: the places that all users of the computer share."""
 
     @pytest.fixture(autouse=True)
     def as_root(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The data in ``manifests/`` and the manifests made of it."""
+"""The data in ``manifests/``, and the manifests that are generated from it."""
 
 import base64
 import hashlib

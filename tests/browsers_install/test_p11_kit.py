@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What p11-kit itself makes of the files that are written for it."""
+"""p11-kit itself accepts the files that are written for it."""
 
 import re
 import subprocess
@@ -88,7 +88,7 @@ def test_p11_kit_gives_these_browsers_the_card_and_nothing_else_new(
     before = modules("evince")
     assert before >= {"opensc-pkcs11", "p11-kit-trust"}
     done(enable(["chromium"]))
-    # The trust module is not among those that the proxy brings.
+    # The proxy does not include the trust module.
     assert modules("chromium") == {"kortilla", "p11-kit-trust"}
     assert modules("firefox") == before
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Kortilla as a package of the system: its files, and what its program does then."""
+"""Kortilla as a package of the system: its files, and its program's behaviour."""
 
 import asyncio
 import json
@@ -15,6 +15,7 @@ import pytest
 
 from native_host import VERSION
 from native_host.browsers import package
+from native_host.browsers import packaged as packaged_program
 from native_host.browsers.native_messaging.hosts import host_names
 from native_host.browsers.native_messaging.installation import install
 from native_host.browsers.packaged import MARKER, is_packaged
@@ -45,7 +46,7 @@ MODULE = Path(".config/pkcs11/modules/kortilla.module")
 
 @pytest.fixture
 def packaged(system: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program that is a package's, on a system that has the package's files."""
+    """A program from a package, on a system that has the package's files."""
     monkeypatch.setattr(sys, "executable", PYTHON)
     package.install_package(system, Path("/usr"))
     monkeypatch.setattr(sys, "prefix", str(system / "usr/lib/kortilla"))
@@ -82,7 +83,7 @@ def test_an_ordinary_user_writes_the_files_of_a_package(
             mode = stat.S_IMODE(path.stat().st_mode)
             program = path.is_dir() or path.name in ("kortilla", "kortilla-host")
             assert mode == (0o755 if program else 0o644), path
-    # Where the files were written is nobody's business once they are installed.
+    # The installed files must not reveal where they were built.
     for name in FILES:
         path = tree_of_package / name
         assert str(tmp_path) not in path.read_text()
@@ -116,7 +117,7 @@ def test_the_programs_of_a_package_run(tmp_path: Path) -> None:
     shutil.copytree(tree_of_package / prefix.relative_to("/"), prefix)
     python = prefix / "lib/kortilla/bin/python3"
     python.parent.mkdir()
-    # An interpreter that finds its modules: the path of this one's environment counts.
+    # An interpreter that finds its modules: it uses this environment's path.
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     command = [str(prefix / "bin/kortilla"), "--version"]
@@ -193,6 +194,28 @@ def test_a_checkouts_set_is_named_and_uninstall_takes_it_back(
     assert "kortilla uninstall" in capsys.readouterr().err
     assert main(["uninstall"]) == 0
     assert tree(home) == before
+
+
+def test_an_installation_beside_a_package_says_which_one_browsers_start(
+    home: Path,
+    system: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (home / ".config/chromium").mkdir(parents=True)
+    assert main(["install"]) == 0
+    assert "package" not in capsys.readouterr().err
+    package.install_package(system, Path("/usr"))
+    monkeypatch.setattr(packaged_program, "_PLACE", system / "usr/lib/kortilla")
+    assert main(["install"]) == 0
+    said = capsys.readouterr().err
+    assert "for everyone on this computer too" in said
+    assert "kortilla uninstall" in said
+    # That would write over the package's own files.
+    before = tree(system)
+    assert main(["install", "--system"]) == 1
+    assert "for everyone on this computer already" in capsys.readouterr().out
+    assert tree(system) == before
 
 
 def test_a_checkout_is_no_package() -> None:

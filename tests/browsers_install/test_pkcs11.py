@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The card as a PKCS#11 token of browsers: shown, and taken back without a trace."""
+"""The card becomes a PKCS#11 token of browsers, and is removed without a trace."""
 
 import json
 import subprocess
@@ -104,7 +104,7 @@ def test_disable_leaves_all_as_it_was(
     assert set(before) < set(tree(home))
     done(disable(chosen, root=system))
     after = tree(home)
-    # NSS has written the list of modules anew, with the same in it.
+    # NSS has rewritten its list of modules with the same content.
     profile = ".mozilla/firefox/abc.default/pkcs11.txt"
     for each in (before, after):
         assert (each.pop(profile) or b"").split() != []
@@ -159,7 +159,7 @@ def test_the_database_that_chromium_would_use_is_used(
     done(enable(["chromium"], root=system))
     assert "Kortilla" in listed(newer)
     assert not (home / ".pki").exists()
-    # An older browser makes its own, which newer ones take from then on.
+    # An older browser creates its own database, which newer ones then use.
     older = make_database(home / ".pki/nssdb")
     assert not status(root=system)["browsers"][1]["enabled"]
     done(enable(["chromium"], root=system))
@@ -260,7 +260,7 @@ def test_a_browser_that_has_had_the_proxy_keeps_what_it_had(
     assert set(listed(database)) == {"p11-kit-proxy"}
     [_, chromium] = status(root=system)["browsers"]
     assert (chromium["enabled"], chromium["databases"][0]["state"]) == (True, "proxy")
-    # Another browser's hiding is no business of this one's.
+    # Another browser's hidden module does not matter for this one.
     make_profile(home / ".mozilla/firefox")
     done(enable(["firefox"], root=system))
     assert "firefox" in p11_kit.programs_of(home / HIDDEN)
@@ -285,7 +285,7 @@ def test_without_nsss_tools_nothing_is_begun(
     with pytest.raises(ToolMissingError, match="libnss3-tools"):
         enable(["chromium"], root=system)
     assert set(tree(home)) == {".mozilla"}
-    # A Firefox without a profile needs none.
+    # A Firefox without a profile needs no change.
     assert done(enable(["firefox"], root=system))[("manifest", MANIFEST.name)] == (
         "written"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Real browsers, shown the card as a person would, without a word on how to find it."""
+"""Real browsers find the card after ``pkcs11 enable``, without further options."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ _SECONDS = 60
 
 @pytest.fixture
 async def site(tmp_path: Path, specimen: tuple[bytes, bytes]) -> AsyncIterator[str]:
-    """A page over TLS, since Chromium does not look for tokens before it meets one."""
+    """A page over TLS: Chromium looks for tokens only after a TLS connection."""
     certificate, key = specimen
     (tmp_path / "site.pem").write_bytes(key + certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -68,7 +68,7 @@ async def kortilla(*arguments: str) -> dict[str, object]:
 
 async def server_of(program: str, runtime: Path) -> control.RunningServer:
     with Inotify() as changes:
-        # It listens before it sets its socket's rights.
+        # The server listens before it sets its socket's mode.
         changes.add_watch(runtime / "kortilla", Mask.ATTRIB)
         async with asyncio.timeout(_SECONDS):
             while True:

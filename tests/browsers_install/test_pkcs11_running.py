@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Browsers that run are noticed before their databases are written to."""
+"""Running browsers are noticed before their databases are changed."""
 
 import contextlib
 import os
@@ -41,7 +41,7 @@ def test_a_firefox_that_runs_is_noticed_by_its_lock(home: Path, system: Path) ->
         assert enable(["chromium"], root=system).report.running == ()
         assert status(root=system)["browsers"][0]["databases"][0]["running"]
     (profile / "lock").unlink()
-    (profile / "lock").symlink_to(f"127.0.0.1:{os.getpid()}")  # where none can be had
+    (profile / "lock").symlink_to(f"127.0.0.1:{os.getpid()}")  # without a network
     assert enable(["firefox"], root=system).report.running == ("Firefox",)
 
 
@@ -62,11 +62,11 @@ def test_a_chromium_that_runs_is_noticed_by_its_lock(home: Path, system: Path) -
 def test_whoever_has_the_database_open_is_noticed(home: Path, system: Path) -> None:
     done(enable(["chromium"], root=system))
     with process(OPEN, home / ".pki/nssdb/cert9.db"):
-        # There is nothing to be written.
+        # There is nothing to write.
         assert enable(["chromium"], root=system).report.running == ()
         plan = disable(root=system)
         assert plan.report.running == ("Chromium",)
-        # What is about to be written there is the other's from now on.
+        # The open database must not be changed.
         assert ("database", "nssdb") not in done(plan)
     assert done(disable(root=system)) == {}
     assert nss.exists(home / ".pki/nssdb")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Keys and certificates, made once for all tests of this folder."""
+"""Fixtures for keys and certificates, created once for this folder."""
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -15,7 +15,7 @@ def p384() -> ec.EllipticCurvePrivateKey:
 
 @pytest.fixture(scope="session")
 def rsa3072() -> rsa.RSAPrivateKey:
-    """The authentication key of a v4.2 card, as long as measured."""
+    """The authentication key of a v4.2 card, with the measured length."""
     return rsa.generate_private_key(public_exponent=65537, key_size=3072)
 
 

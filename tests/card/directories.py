@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Directories as PKCS#15 v1.1 has them, to be built with anything wrong in them."""
+"""Builds directories of PKCS#15 v1.1, valid or with any error."""
 
 from native_host.card.tlv import Tlv
 
@@ -25,7 +25,7 @@ def private_key(
     usage: str = AUTHENTICATION_USAGE,
     tag: int = 0xA0,
 ) -> bytes:
-    """Return a PrKD entry, of an EC key if not told otherwise."""
+    """Return a PrKD entry, by default of an EC key."""
     common = (
         Tlv(0x0C, b"key") + bytes.fromhex("03020780") + Tlv(0x04, bytes.fromhex(pin))
     )

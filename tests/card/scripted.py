@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A connection that expects exact bytes, and certificates as real cards have them."""
+"""A connection that expects exact bytes, and certificates like those of real cards."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from native_host.card.signature import KeyType, Padding, SignatureAlgorithm
 
 Answer = str | Callable[[bytes], bytes]
 
-# The keys of the table of docs/reference/card.md, "Files".
+# The keys in the table of docs/reference/card.md, "Files".
 AUTHENTICATION = CardKey(KeyRole.AUTHENTICATION, KeyType.ECC, 1, b"\x43\x31")
 AUTHENTICATION_RSA = CardKey(KeyRole.AUTHENTICATION, KeyType.RSA, 1, b"\x43\x31")
 SIGNATURE = CardKey(KeyRole.SIGNATURE, KeyType.ECC, 2, b"\x50\x16\x43\x32")
@@ -37,7 +37,7 @@ VERIFY_1234 = "002000110C313233340000000000000000"
 
 
 def pin_information(*, tries: int = 5, changed: str = "01", ref: str = "11") -> str:
-    """Return the answer to PIN information, as docs/reference/card.md gives it."""
+    """Return a response with PIN information as in docs/reference/card.md."""
     return (
         f"A0238301{ref}8C04F00000009C04F0000000DF2104{tries:02X}FFA503"
         f"DF2702FFFFDF28010CDF2F01{changed}9000"
@@ -45,10 +45,11 @@ def pin_information(*, tries: int = 5, changed: str = "01", ref: str = "11") -> 
 
 
 class Script:
-    """A card that is asked exactly what the script says, and answers what it says.
+    """A card that expects exactly the script's commands and gives its responses.
 
-    An answer is hexadecimal digits that end with the status word, or a function of the
-    command that returns such bytes. An exception is raised as the connection would.
+    A response is a string of hexadecimal digits that ends with the status word, or a
+    function of the command that returns such bytes. An exception is raised as the
+    connection would raise it.
     """
 
     atr: bytes | None = None
@@ -74,7 +75,7 @@ class Script:
         self.exchanges += exchanges
 
     def assert_done(self) -> None:
-        """Nothing of the script is left."""
+        """Check that the script is finished."""
         assert self.position == len(self.exchanges)
 
 
@@ -85,7 +86,7 @@ class ScriptT1(Script):
 
 
 def file_exchanges(content: bytes, *, step: int = 181) -> list[tuple[str, Answer]]:
-    """Return the reading of a file whose control parameters were just answered."""
+    """Return the exchanges that read a file after its control parameters."""
     return [
         (f"00B0{offset:04X}00", content[offset : offset + step].hex() + "9000")
         for offset in range(0, len(content), step)
@@ -97,7 +98,7 @@ def control_parameters(size: int) -> str:
     return f"62048102{size:04X}9000"
 
 
-# keyUsage as docs/reference/certificates.md, "Profile", gives it.
+# keyUsage as in docs/reference/certificates.md, "Profile".
 AUTHENTICATING = "03020388"
 AUTHENTICATING_RSA = "030204B0"
 SIGNING = "03020640"
@@ -134,13 +135,13 @@ def make_certificate(
     key_usage: str | None = AUTHENTICATING,
     policy: str = "1.2.246.517.1.10.352.1",
 ) -> bytes:
-    """Make a leaf with the encoding defects of real ones.
+    """Create a leaf certificate with the encoding defects of real ones.
 
     See docs/reference/certificates.md, "Encoding defects".
 
-    basicConstraints spells out its default; with ``null_parameters`` the algorithm
-    carries a NULL. The common name differs from the attributes on purpose. The
-    signature is by another key, whose certificate is of no interest here.
+    basicConstraints encodes its default value. With ``null_parameters`` the algorithm
+    has NULL parameters. The common name differs from the attributes on purpose. Another
+    key signs the certificate; no test needs the certificate of that key.
     """
     issuer_key = ec.generate_private_key(ec.SECP384R1())
     algorithm = algos.SignedDigestAlgorithm(

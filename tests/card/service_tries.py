@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""When a source has tried in vain to reach the smart card service."""
+"""Observes when a source has failed to reach the smart card service."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,9 +13,10 @@ __all__ = ["watching_tries"]
 
 @asynccontextmanager
 async def watching_tries() -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Yield what waits until a source's tries are over, each time that they are.
+    """Yield a function that waits until a source's attempts are over.
 
-    From then on the source waits for news of the service, and tries no more before.
+    After its attempts, the source waits for events of the service before it tries
+    again.
     """
     over: asyncio.Queue[None] = asyncio.Queue()
     news = ServiceWatch.news

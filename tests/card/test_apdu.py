@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Commands are built and sent as ISO/IEC 7816-4 says, and PINs at most once."""
+"""Commands follow ISO/IEC 7816-4, and a PIN is sent at most once."""
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ STATUS = st.integers(0, 0xFFFF) | st.sampled_from([0x9000, 0x6100, 0x61FF, 0x6C0
 
 
 class Recorded:
-    """A card with answers prepared, that keeps what it was sent."""
+    """A card with prepared responses that records its commands."""
 
     def __init__(self, answers: list[tuple[bytes, int]]) -> None:
         self.answers = answers
@@ -53,7 +53,7 @@ def test_an_answer_in_pieces_is_put_together() -> None:
         ("00C0000002", "06079000"),
     )
     data, status = CommandChannel(script).exchange(Command(0xB0, 0, 0, le=256))
-    # What stands before 6Cxx is not an answer.
+    # Data before 6Cxx is not a response.
     assert (data.hex(), status) == ("01020506" + "07", 0x9000)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Cards are known by their historical bytes, and what is no citizen card is named."""
+"""Historical bytes identify cards, and a card of another kind is recognised."""
 
 import pytest
 from hypothesis import given
@@ -39,9 +39,9 @@ def test_citizen_cards_are_known(atr: str, generation: Generation) -> None:
         ("3BDD96008031FE450031B8640429ECC1739401808248", CardKind.ORGANISATION),
         (CONTACTLESS, CardKind.CONTACTLESS),
         ("3B8F8001804F0CA000000306030001000000006A", CardKind.CONTACTLESS_OTHER),
-        # A bank card, whose ATR says nothing of the kind.
+        # A bank card, whose ATR does not identify it.
         ("3B6E00008031806557B0020306830190", CardKind.UNKNOWN),
-        # The pattern of a citizen card, but not where the historical bytes begin.
+        # The pattern of a citizen card, but not at the start of the historical bytes.
         ("3B7F960000008031B865B0850500111224608290", CardKind.UNKNOWN),
         ("3B0680 31B865B085", CardKind.UNKNOWN),
         ("3B00", CardKind.UNKNOWN),

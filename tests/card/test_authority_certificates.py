@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading the CA certificates in the master file.
+"""The CA certificates in the master file can be read.
 
 See docs/reference/card.md, "Files" and "Commands".
 """
@@ -19,7 +19,7 @@ from tests.card.scripted import (
 MASTER_FILE = ("00A4000C023F00", "9000")
 ISSUING, ROOT = "00A4020C024336", "00A4020C024334"
 
-# What they hold is of no interest here, but that it is one object.
+# The content does not matter here, except that it is a single object.
 CERTIFICATE = bytes.fromhex("3082012C") + bytes(300)
 
 
@@ -84,7 +84,7 @@ def test_a_file_that_is_no_certificate_is_left_out(content: bytes) -> None:
             (choice, "9000"),
             *file_exchanges(content),
         )
-        if content != b"\x00" * 20:  # which begins with an object of no bytes
+        if content != b"\x00" * 20:  # starts with an empty object
             script.add((f"00B0{len(content):04X}00", "6282"))
     script.add((SELECT, "9000"))
     assert all(len(each) <= 2 for each in read(script))

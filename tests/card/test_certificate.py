@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Certificates are read as they really are, and never trip the host."""
+"""Certificates are read as they are on real cards, and never crash the host."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -147,12 +147,12 @@ def test_any_end_may_be_cut_off_or_added(end: int, more: bytes) -> None:
     ("key_usage", "for_authentication", "for_signing"),
     [
         ("03020388", True, False),  # digitalSignature, keyAgreement
-        ("030204B0", True, False),  # digitalSignature and two enciphering ones
+        ("030204B0", True, False),  # digitalSignature and two for encryption
         ("03020640", False, True),  # nonRepudiation
         ("030206C0", True, False),  # both
         ("03020520", False, False),  # keyEncipherment
         ("030100", False, False),
-        ("0303000040", False, False),  # bits that are not named
+        ("0303000040", False, False),  # unknown bits
         ("0303070880", False, False),  # keyAgreement, decipherOnly
         (None, False, False),
     ],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The card's own directories are believed when they are whole, and never trip it."""
+"""The card's directories are used only when they are whole, and never crash it."""
 
 import logging
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def parse(
     return parse_directories([keys], [certificates], [pins])
 
 
-# -- What is understood ---------------------------------------------------------------
+# -- Valid directories ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_the_object_directory_names_one_or_more_files_of_each_kind() -> None:
 
 def test_keys_are_paired_with_certificates_and_pins_by_their_ids() -> None:
     assert parse() == (AUTHENTICATION, SIGNATURE)
-    # Whatever the ids are, and the order.
+    # The ids and the order do not matter.
     assert parse(
         private_key("C0FFEE", "07", "AA55", usage=SIGNATURE_USAGE)
         + private_key("01", "09", "00"),
@@ -150,7 +150,7 @@ def test_a_certificate_that_stands_in_the_directory_itself_is_passed_over() -> N
         parse(certificates=direct)
 
 
-# -- What is odd ----------------------------------------------------------------------
+# -- Invalid directories --------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -193,17 +193,17 @@ def test_an_odd_object_directory_is_refused(content: bytes) -> None:
         (b"\x30\x04\x30\x00\x04\x00" + KEYS, CERTIFICATES, PINS),
         # No key for authentication.
         (private_key("46", "02", "02", usage=SIGNATURE_USAGE), CERTIFICATES, PINS),
-        # References that are none.
+        # Invalid references.
         (private_key("45", "00", "01"), CERTIFICATES, PINS),
         (private_key("45", "0101", "01"), CERTIFICATES, PINS),
         (private_key("45", "", "01"), CERTIFICATES, PINS),
-        # A PIN that is not listed, is none of the card's, or is not for the role.
+        # A PIN that is missing, is not one of the card's, or is not for the role.
         (private_key("45", "01", "09"), CERTIFICATES, PINS),
         (KEYS, CERTIFICATES, pin("01", "03") + pin("02", "82")),
         (KEYS, CERTIFICATES, pin("01", "11") + pin("02", "04")),
         (KEYS, CERTIFICATES, pin("01", "82") + pin("02", "11")),
         (KEYS, CERTIFICATES, pin("01", "83") + pin("02", "82")),
-        # Two of one id.
+        # Duplicate ids.
         (KEYS + private_key("45", "05", "01"), CERTIFICATES, PINS),
         (KEYS, CERTIFICATES + certificate("45", "4337"), PINS),
         (KEYS, CERTIFICATES, PINS + pin("01", "82")),
@@ -247,7 +247,7 @@ def test_any_byte_of_a_directory_may_be_wrong(
 
 
 class FileCard:
-    """A card that has files, by their paths in the application, and nothing else."""
+    """A card that has only these files, by their paths in the application."""
 
     def __init__(self, files: Files) -> None:
         self.files = files
@@ -274,7 +274,7 @@ class FileCard:
 
 @pytest.fixture
 def files(v5_certificate: bytes, v5_signature_certificate: bytes) -> Files:
-    """A v5 card whose keys and files are other ones than the table knows."""
+    """The files of a v5 card whose keys and file ids differ from the table's."""
     return {
         "5031": OBJECTS,
         "4401": private_key("45", "07", "01")
@@ -300,7 +300,7 @@ def test_a_card_uses_the_keys_that_its_directories_name(
     key = card.key(KeyRole.SIGNATURE)
     assert (key.reference, key.certificate_path.hex()) == (9, "50164338")
     assert card.certificate(key).der == files["50164338"]
-    # Nothing is read twice.
+    # Each file is read once.
     assert set(certificates_of(card)) == set(card.keys())
     assert len(connection.selected) == len(set(connection.selected)) == 6
 
@@ -349,7 +349,7 @@ def test_a_certificate_that_is_not_where_the_directory_says_is_where_the_table_s
     assert listed.reference == 7
     assert card.key(KeyRole.AUTHENTICATION) == AUTHENTICATION
     assert card.certificate(listed).der == v5_certificate
-    # The other key is used as it is listed.
+    # The other key keeps its entry.
     assert card.key(KeyRole.SIGNATURE).reference == 9
 
 
@@ -361,7 +361,7 @@ def test_a_role_that_the_directories_leave_out_is_filled_from_the_table(
 
 
 def test_the_certificate_decides_what_a_key_is(v4_2_certificate: bytes) -> None:
-    # Nothing says that this is a v4.2 card, and the table of v5 is wrong about it.
+    # Nothing identifies this as a v4.2 card, and the table of v5 is wrong for it.
     card = FineidCard(FileCard({"4331": v4_2_certificate}))
     assert card.keys()[0].key_type is KeyType.ECC
     assert card.key(KeyRole.AUTHENTICATION).key_type is KeyType.RSA
@@ -405,7 +405,7 @@ def test_the_table_has_the_last_word_when_nothing_that_is_listed_will_do(
     files: Files, v5_certificate: bytes, content: bytes | str
 ) -> None:
     files |= {
-        # As if this card had RSA alone, with a certificate that is none.
+        # As if this card had RSA alone, with invalid bytes as its certificate.
         "4401": private_key("45", "07", "01", tag=RSA),
         "4337": content,
         "4331": v5_certificate,

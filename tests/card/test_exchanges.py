@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The conversation with the card, byte for byte.
+"""The exchanges with the card, byte for byte.
 
 See docs/reference/card.md, "Commands" and "A whole exchange".
 """
@@ -322,7 +322,7 @@ def test_the_puk_is_never_asked_for_by_verify() -> None:
 def signing_card(
     der: bytes, *exchanges: tuple[str, Answer]
 ) -> tuple[FineidCard, Script]:
-    """Return a card that has been asked for its key and given the digest."""
+    """Return a card that has selected its key and received the digest."""
     script = Script(
         (SELECT, "9000"),
         *certificate_exchanges(der),

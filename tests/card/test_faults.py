@@ -25,9 +25,9 @@ Fault = Callable[[bytes, int], Reply]
 
 
 class FaultyCard:
-    """The mock card, with a fault in the answers from one command on.
+    """The mock card with a fault in its responses from one command on.
 
-    ``lasting`` faults hit all commands from there on, others that one alone.
+    ``lasting`` faults affect all later commands, others a single one.
     """
 
     def __init__(
@@ -84,14 +84,14 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> MockCardState:
 
 @dataclass(frozen=True)
 class Use:
-    """What a card is used for: with which key and PIN, and how many signatures."""
+    """A use of the card: its key, its PIN, and the number of signatures."""
 
     role: KeyRole
     pin: bytes
     signatures: int
 
     def of(self, connection: FaultyCard) -> None:
-        """Do it. The PIN is verified before each signature."""
+        """Run it. The PIN is verified before each signature."""
         card = FineidCard(connection)
         key = card.key(self.role)
         certificate = card.certificate(key)
@@ -125,9 +125,9 @@ def test_every_fault_at_every_step_is_a_card_error_and_costs_no_second_pin(
                 assert isinstance(error, CardRemovedError | CardMuteError)
         with_pin = [a for a in connection.sent if a[1] == VERIFY and len(a) > 4]
         assert len(with_pin) <= use.signatures
-        # One that asks for the status, where the information could not be read.
+        # One more asks for the status if the information could not be read.
         assert connection.count(VERIFY) <= len(with_pin) + 1
-        # Hash and signature are both of this instruction.
+        # Hash and signature both use this instruction.
         assert connection.count(SIGN) <= 2 * use.signatures
         assert len(connection.sent) < 300
         data = state.read()
@@ -197,7 +197,7 @@ def test_every_key_signs_everything_that_it_is_said_to_sign(
     for key, certificate in certificates.items():
         for algorithm in supported_algorithms(certificate.public_key):
             card.verify_pin(key.pin, bytearray(pins[key.pin]))
-            # The engine itself verifies what it returns.
+            # The card module verifies the signature before it returns it.
             card.sign(key, bytes(HASH_SIZES[algorithm.hash_function]), algorithm)
 
 

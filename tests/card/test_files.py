@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reading files from cards and readers that cut, pad, lie or never end."""
+"""Files can be read from cards and readers that cut, pad, lie or never end."""
 
 import pytest
 
@@ -146,7 +146,7 @@ def test_a_missing_certificate_makes_it_no_citizen_card() -> None:
 
 
 class Endless:
-    """A card that has one answer for ever to all but the beginning."""
+    """A card that gives the same response for ever, except at the beginning."""
 
     def __init__(self, answer: str, *, after: int = 2) -> None:
         self.answer = bytes.fromhex(answer)
@@ -185,7 +185,7 @@ def test_no_answer_keeps_the_host_busy_for_ever(answer: str, after: int) -> None
     with pytest.raises(CardError):
         FineidCard(card).certificate(AUTHENTICATION)
     assert card.commands < 300
-    # The card's directories have an end, too.
+    # The card's directories must end, too.
     card = Endless(answer, after=after)
     with pytest.raises(CardError):
         FineidCard(card).key(KeyRole.AUTHENTICATION)

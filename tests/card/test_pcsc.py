@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Real pcscd, a virtual reader and the mock card: what people and readers do to us."""
+"""Real pcscd, a virtual reader and the mock card: faults of people and readers."""
 
 import asyncio
 import importlib
@@ -35,7 +35,7 @@ from tests.support.pcsc import READER, READERS, Room, isolated
 
 
 class Counting(MockCard):
-    """A mock card that counts its resets, and can be cut off or wait."""
+    """A mock card that counts its resets, and can disconnect or block."""
 
     def __init__(self, state: MockCardState) -> None:
         self.resets = 0
@@ -143,7 +143,7 @@ async def test_closing_resets_the_card_so_that_no_pin_stays_verified(
         resets = mock.resets
         await source.run(connection.close)
         assert mock.resets > resets
-        # Another program finds the card as new: no application, no PIN.
+        # Another program finds the card reset: no application, no verified PIN.
         assert mock.transmit(bytes.fromhex("00200011")) == b"\x6d\x00"
 
 
@@ -250,7 +250,7 @@ async def test_waiting_can_be_cancelled_and_closing_ends_it(room: Room) -> None:
 
 
 async def threads_end(name: str) -> None:
-    """Wait for threads that a busy machine may have left to end by themselves."""
+    """Wait for threads that a busy machine may end later."""
     for thread in threading.enumerate():
         if thread.name == name:
             await asyncio.to_thread(thread.join, 20)
@@ -258,7 +258,7 @@ async def threads_end(name: str) -> None:
 
 
 class OtherProgram:
-    """Another program with the card, by PC/SC's own calls."""
+    """Another program that uses the card with PC/SC's own calls."""
 
     def __init__(self, *, exclusive: bool, reader: str = READER) -> None:
         self.api = importlib.import_module("smartcard.scard")
@@ -300,7 +300,7 @@ async def waits_for_another_program(room: Room, name: str, *, exclusive: bool) -
 
 @isolated
 async def test_another_program_is_waited_for_briefly_and_then_said(room: Room) -> None:
-    """One that has a card exclusively, and one that is within a transaction."""
+    """One program has the card exclusively, another is in a transaction."""
     await asyncio.gather(
         waits_for_another_program(room, READERS[0], exclusive=True),
         waits_for_another_program(room, READERS[1], exclusive=False),
@@ -315,7 +315,7 @@ async def test_a_connection_that_nobody_waits_for_any_more_is_let_go(
     room.insert(mock)
     async with PcscSource() as source:
         reader = await reader_where(source, has_card)
-        # As long as somebody is connected, pcscd does not switch the card off.
+        # While a program is connected, pcscd does not power the card off.
         keeper = OtherProgram(exclusive=False)
         keeper.end_transaction()
         other = OtherProgram(exclusive=False)
@@ -324,9 +324,9 @@ async def test_a_connection_that_nobody_waits_for_any_more_is_let_go(
                 await source.connect(reader)
         resets = mock.resets
         other.close()
-        # The event loop is what lets the connection go, if it was made meanwhile.
+        # If the connection was established meanwhile, the event loop closes it.
         (await asyncio.to_thread(OtherProgram, exclusive=False)).close()
-        # Nothing was sent over it, so the other program's card was not reset either.
+        # The connection sent nothing, so it did not reset the other program's card.
         assert mock.resets == resets
         keeper.close()
         assert len(await log_in(source)) == 96

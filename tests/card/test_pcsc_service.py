@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A smart card service that is absent, stops, is killed, hangs, or has no news."""
+"""A smart card service that is absent, stops, is killed, hangs, or sends no events."""
 
 import asyncio
 import shutil
@@ -21,7 +21,7 @@ from tests.support.refusing import refusing
 
 
 async def wait_for_its_end(source: PcscSource) -> None:
-    """Wait until the service has gone, which may take its readers along before."""
+    """Wait until the service has stopped. Its readers may disappear before."""
     readers = await source.readers()
     with pytest.raises(PcscUnavailableError):
         while True:
@@ -50,7 +50,7 @@ async def test_a_service_is_waited_for_where_nothing_of_it_is_there(
     room: Room,
 ) -> None:
     room.stop_service()
-    # Even its folder has gone, as after the computer has started without it.
+    # Even its folder is gone, as after a start of the computer without the service.
     shutil.rmtree(room.socket.parent)
     async with watching_tries() as tries_over, PcscSource() as source:
         for _ in range(2):
@@ -63,7 +63,7 @@ async def test_a_service_is_waited_for_where_nothing_of_it_is_there(
             assert READER in [reader.name for reader in readers]
             waiting = asyncio.ensure_future(wait_for_its_end(source))
             await asyncio.sleep(0)
-            # Killed, it leaves its socket behind.
+            # A killed service leaves its socket behind.
             room.stop_service(signal.SIGKILL)
             await waiting
 
@@ -126,7 +126,7 @@ async def test_nothing_is_asked_of_the_service_while_nothing_happens(
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(0.3):
                         await source.wait_for_change(readers)
-                # One look at the readers, and the wait that does not end.
+                # One check of the readers, and the wait that does not end.
                 assert asks.call_count == 2
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PINs set by a code or the PUK: every byte, and what is never sent.
+"""PINs set with a code or the PUK: every byte, and what must never be sent.
 
 See docs/reference/card.md, "Commands" and "Activation schemes".
 """
@@ -50,7 +50,7 @@ FUNCTIONS = {"change": FineidCard.change_pin, "unblock": FineidCard.unblock_pin}
 def activating(
     scheme: str, role: PinRole, answer: str | Exception, *, tries: int = 5
 ) -> tuple[Script, "partial[None]"]:
-    """Return a card that is sent the code of its letter, and the sending of it."""
+    """Return a card that receives the letter's code, and the function that sends it."""
     code, new = (CODE_8, PIN1) if scheme == "unblock" else (CODE_7, PIN1)
     typed, chosen = code, "2580"
     if role is PinRole.PIN2:
@@ -87,7 +87,7 @@ def test_a_pin_is_set_by_the_code_in_the_letter(scheme: str, role: PinRole) -> N
 
 
 def test_the_bytes_of_both_schemes_as_they_stand() -> None:
-    """The same once more, without anything computed."""
+    """The same exchanges as literals, without computed parts."""
     script = Script(
         (SELECT, "9000"),
         (PIN_INFO, pin_information(changed="00")),
@@ -243,7 +243,7 @@ def test_one_code_alone_is_for_nobody(scheme: str) -> None:
 
 
 def test_pin2_is_set_in_the_application() -> None:
-    """Reading a certificate may have led out of it."""
+    """Reading a certificate may have selected a file outside the application."""
     script = Script((SELECT, "9000"), (SELECT_SIGNATURE, control_parameters(0)))
     card = FineidCard(script)
     with pytest.raises(CardError):

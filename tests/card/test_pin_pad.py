@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A PIN typed on the reader: what the reader is told, and what comes of its answers.
+"""PIN entry on the reader: the structure it receives and the responses it may give.
 
-Fields and their order are those of PC/SC part 10 v2.02.09, §2.5.2 and §2.5.3.
+The fields and their order follow PC/SC part 10 v2.02.09, §2.5.2 and §2.5.3.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ PUK_INFO = "00CB00FF05A003830183"
 
 
 class ScriptedReader:
-    """A reader that says it has a pin pad, and expects exactly what the script says."""
+    """A reader with a PIN pad that expects exactly the script."""
 
     def __init__(self, *exchanges: tuple[int, str, str | Exception]) -> None:
         self.exchanges = [(FEATURE_REQUEST, "", FEATURES), *exchanges]
@@ -64,7 +64,7 @@ class ScriptedReader:
 
 
 def fields(structure: bytes, *sizes: int) -> list[int]:
-    """Take a structure apart: little-endian numbers of these sizes, and the rest."""
+    """Split a structure into little-endian numbers of these sizes, and the rest."""
     numbers = []
     for size in sizes:
         numbers.append(int.from_bytes(structure[:size], "little"))
@@ -107,7 +107,7 @@ def test_a_change_is_described_field_by_field() -> None:
         0,  # bInsertionOffsetOld
         12,  # bInsertionOffsetNew
         0x0408,  # wPINMaxExtraDigit
-        0b11,  # bConfirmPIN: the current one is asked for, and the new one twice
+        0b11,  # bConfirmPIN: ask for the current one, and for the new one twice
         0x02,  # bEntryValidationCondition
         0x03,  # bNumberMessage
         0x0409,  # wLangId
@@ -175,7 +175,10 @@ def test_a_pin_is_changed_by_the_reader_alone(role: PinRole, structure: str) -> 
 
 
 def test_a_puk_typed_on_the_reader_has_its_eight_digits() -> None:
-    """Or it is not sent; the reader then asks for a new PIN of eight digits too."""
+    """Other lengths are not sent.
+
+    The reader then wants a new PIN of eight digits too.
+    """
     structure = MODIFY_STRUCTURE_PUK + UNBLOCK_PIN1
     reader = ScriptedReader((MODIFY, structure, "63C2"), (MODIFY, structure, "6403"))
     card, script = card_with(reader)
@@ -218,7 +221,7 @@ def test_a_pin_that_was_not_typed_costs_no_try_and_may_be_typed_again(
     with pytest.raises(PinNotEnteredError) as caught:
         card.verify_pin(PinRole.PIN1, None)
     assert caught.value.why == why
-    # Nothing was asked of the card meanwhile.
+    # The card received no command meanwhile.
     card.verify_pin(PinRole.PIN1, None)
     script.assert_done()
 

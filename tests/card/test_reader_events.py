@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # ruff: noqa: N802  # the stand-in has winscard's names
-"""Readers and cards that come, go and fail in ways that no virtual reader can play."""
+"""Events and failures of readers and cards that no virtual reader can reproduce."""
 
 import asyncio
 import sys
@@ -43,7 +43,7 @@ class FakePcsc:
 
     def __init__(self) -> None:
         self.readers: dict[str, tuple[int, bytes]] = {}
-        self.plugged = 1  # counts as pcsc-lite 2.3 does
+        self.plugged = 1  # counted as in pcsc-lite 2.3
         self.news = threading.Condition()
         self.cancelled = False
         self.waiting = 0
@@ -276,7 +276,7 @@ async def test_closing_does_not_hang_on_a_cancellation_that_is_lost(
     await source.readers()
     fake.lost_cancellations = 3
     await source.close()
-    # On a busy machine it may be left to end by itself.
+    # On a busy machine it may end later.
     for thread in threading.enumerate():
         if thread.name == "kortilla-readers":
             await asyncio.to_thread(thread.join, 20)
@@ -302,7 +302,7 @@ async def test_a_source_that_was_never_used_closes(fake: FakePcsc) -> None:
         (0x8010001D, PcscUnavailableError),
         (0x80100013, PcscUnavailableError),
         (0x8010FFFF, CardError),
-        # The same code where numbers of 32 bits have a sign.
+        # The same code as a signed number of 32 bits.
         (0x80100069 - (1 << 32), CardRemovedError),
     ],
 )
@@ -378,7 +378,7 @@ async def test_a_command_that_fails_is_explained_by_a_look_at_the_reader(
         with pytest.raises(error) as caught:
             await source.run(connection.send_and_receive, b"\x00\xa4")
         assert type(caught.value) is error
-        # Whatever it was, it was sent once.
+        # The command was sent once, for every error.
         assert len(fake.sent) == 1
 
 
@@ -431,7 +431,7 @@ async def test_a_service_that_is_not_there_is_waited_for_and_not_asked_again(
         waiting = asyncio.ensure_future(source.wait_for_service())
         await tries_over()
         assert fake.contexts == 3
-        # Each piece of news is a reason to try, and no more than that.
+        # Each event causes one attempt, and no more.
         socket.parent.mkdir()
         await tries_over()
         assert fake.contexts == 5
@@ -460,7 +460,7 @@ async def test_a_reader_is_asked_for_its_features_once(fake: FakePcsc) -> None:
         code, structure = fake.controls[1]
         assert code == 0x42330006
         assert structure.endswith(template)
-        # What went by way of the reader is reset at the end, too.
+        # A card that received a command from the PIN pad is reset at the end, too.
         await source.run(connection.close)
         assert fake.endings == [("end", 1), ("disconnect", 0)]
         with pytest.raises(CardError, match="closed"):
@@ -471,7 +471,7 @@ async def test_a_reader_without_features_has_no_pin_pad(fake: FakePcsc) -> None:
     async with PcscSource() as source:
         connection = await source.connect(Reader("one"))
         assert connection.pin_pad is None
-        # Asking for them is nothing that a card has to be reset for.
+        # A query of the features needs no reset of the card.
         await source.run(connection.close)
         assert fake.endings[0] == ("end", 0)
 

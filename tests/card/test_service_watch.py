@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A service that is not there is waited for by events, wherever its socket will be."""
+"""Events announce a service that starts, wherever its socket will be."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ PATIENCE = 20
 
 @pytest.fixture
 def comm(tmp_path: Path) -> Path:
-    """The socket, in folders that are not there yet."""
+    """The socket's path, in folders that do not exist yet."""
     return tmp_path / "run" / "pcscd" / "pcscd.comm"
 
 
@@ -30,7 +30,7 @@ def watch(comm: Path) -> Iterator[ServiceWatch]:
 
 
 def listen(path: Path) -> None:
-    """Make a socket and leave it behind, as a service that is killed does."""
+    """Create a socket and leave it behind, as a killed service does."""
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(path))
 

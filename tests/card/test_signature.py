@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Every hash function with every key: what the card signs is what a verifier verifies.
+"""Every hash function with every key: a verifier accepts the card's signature.
 
-The card is told nothing but the two kinds of ECDSA digest that real ones have signed.
+The card receives only the two kinds of ECDSA digest that real ones have signed.
 """
 
 import hashlib
@@ -60,7 +60,7 @@ def test_ecdsa_signs_a_digest_of_any_function(
     algorithm = SignatureAlgorithm(KeyType.ECC, function)
     scheme = SignatureScheme(key.public_key(), algorithm)
     sent = scheme.card_digest(digest_of(function))
-    # The card does what the two algorithm bytes say that it has been seen to do.
+    # The card supports the two algorithm bytes that real cards have accepted.
     kinds = {0x44: (32, hashes.SHA256()), 0x54: (48, hashes.SHA384())}
     size, card_hash = kinds[scheme.card_algorithm]
     assert len(sent) == size
@@ -68,7 +68,7 @@ def test_ecdsa_signs_a_digest_of_any_function(
     signature = card_signature(key, sent, card_hash)
     assert len(signature) == scheme.size
     scheme.verify(signature, digest_of(function))
-    # Somebody who has the document, and no idea of cards, verifies it too.
+    # A verifier with the document and without knowledge of cards verifies it too.
     r, s = signature[: scheme.size // 2], signature[scheme.size // 2 :]
     key.public_key().verify(
         encode_dss_signature(int.from_bytes(r), int.from_bytes(s)),

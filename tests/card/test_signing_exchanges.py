@@ -101,7 +101,7 @@ def test_a_signature_on_v5(
         V5_ATR,
         (SELECT_DIRECTORY, "6A82"),
         *file(SELECT_SIGNATURE, v5_signature_certificate),
-        # PIN2 is the application's: it has to be selected again from DF 5016.
+        # PIN2 belongs to the application, which must be selected again from DF 5016.
         (SELECT, "9000"),
         (PIN2_INFO, pin_information(ref="82")),
     )
@@ -291,7 +291,7 @@ def test_a_p384_key_signs_a_digest_of_sha256(
 
 
 def ready(der: bytes, *, tries: int = 5) -> tuple[FineidCard, Script]:
-    """Return a v5 card that has said everything that is asked before the PIN."""
+    """Return a v5 card that has given all responses before the PIN."""
     script = scripted(
         V5_ATR,
         *file(SELECT_SIGNATURE, der),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""BER-TLV: what is built parses, and what does not parse is said."""
+"""BER-TLV: built objects parse, and invalid ones raise an error."""
 
 import pytest
 from hypothesis import given

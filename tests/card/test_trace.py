@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Traces hold no PIN and no person, whatever is sent."""
+"""Traces hold no PIN and no person's data, for any command."""
 
 import logging
 
@@ -26,7 +26,7 @@ from tests.card.scripted import (
 
 
 class Echo:
-    """A card that answers with what it was sent."""
+    """A card that responds with the command."""
 
     def send_and_receive(self, apdu: bytes) -> tuple[bytes, int]:
         return apdu[4:], 0x9000

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests do with the card in the virtual reader of a real pcscd."""
+"""Helpers for a card in the virtual reader of a real pcscd."""
 
 import hashlib
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.support.pcsc import READER
 async def reader_where(
     source: PcscSource, condition: Callable[[Reader], bool], name: str = READER
 ) -> Reader:
-    """Wait by events until a virtual reader is as it should be."""
+    """Wait by events until a virtual reader meets a condition."""
     readers = await source.readers()
     while True:
         for reader in readers:
@@ -32,7 +32,7 @@ def is_empty(reader: Reader) -> bool:
 
 
 async def log_in(source: PcscSource, *, pin: bytes = b"1234") -> bytes:
-    """Do what a login does and return the signature, which the session has verified."""
+    """Run the steps of a login and return the signature, which the session verifies."""
     connection = await source.connect(await reader_where(source, has_card))
     try:
         card = await source.run(FineidCard, connection)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The command line in a HOME of its own, with a mock card whose keys are made once."""
+"""Fixtures for the command line: a separate HOME, and mock cards with cached keys."""
 
 import json
 import os
@@ -21,7 +21,7 @@ NONCE = "A" * 43 + "="
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did: its exit status, its results, its words."""
+    """The outcome of a command: exit status, standard output and standard error."""
 
     status: int
     lines: list[str]
@@ -29,13 +29,13 @@ class Outcome:
 
     @property
     def result(self) -> Any:
-        """The one result on standard output."""
+        """The single result on standard output."""
         (line,) = self.lines
         return json.loads(line)
 
     @property
     def error(self) -> str:
-        """The code of the error."""
+        """The error's code."""
         return str(self.result["error"]["code"])
 
 
@@ -45,7 +45,7 @@ NewCard = Callable[..., MockCardState]
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A person's home with nothing in it."""
+    """An empty home of a person."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -58,7 +58,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process."""
+    """A function that runs a command in this process."""
 
     def run(*arguments: str) -> Outcome:
         capsys.readouterr()
@@ -71,7 +71,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture(scope="session", params=["v5", "v4.2"])
 def each_card(request: pytest.FixtureRequest) -> Path:
-    """A mock card of each generation, to be copied."""
+    """A mock card of each generation, for copying."""
     return cards.made(request.param)
 
 
@@ -85,7 +85,7 @@ def mock_card(home: Path, each_card: Path) -> MockCardState:
 
 @pytest.fixture
 def new_card(home: Path) -> NewCard:
-    """Put a card of a profile into its usual place, in the state that is said."""
+    """A function that creates a card of a profile and a state in its usual place."""
 
     def new_card(profile: str, state: str = "new") -> MockCardState:
         folder = home / ".local/share/kortilla/mock-card"
@@ -96,7 +96,7 @@ def new_card(home: Path) -> NewCard:
 
 @pytest.fixture
 def configure(home: Path) -> Callable[[str], Path]:
-    """Write the person's configuration."""
+    """A function that writes the person's configuration."""
 
     def configure(text: str) -> Path:
         path = home / ".config/kortilla/config.toml"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a card must be able to do once its PINs have been managed."""
+"""Checks of a card after the management of its PINs."""
 
 import asyncio
 import hashlib
@@ -23,13 +23,13 @@ Tries = tuple[int, int, int]
 
 
 def tries(card: MockCardState) -> Tries:
-    """Return how many are left of PIN1, PIN2 and the PUK."""
+    """Return how many tries are left for PIN1, PIN2 and the PUK."""
     data = card.read()
     return data.pin1.tries, data.pin2.tries, data.puk.tries
 
 
 def work(card: MockCardState, pin1: str, pin2: str, left: Tries = (5, 5, 5)) -> None:
-    """Log in and sign with these PINs, in which no try is lost."""
+    """Log in and sign with these PINs, and check that no try is lost."""
     assert tries(card) == left
     assert asyncio.run(_log_in(card, pin1)) == card.read().satu
     asyncio.run(_sign_contract(card, pin2))
@@ -37,7 +37,7 @@ def work(card: MockCardState, pin1: str, pin2: str, left: Tries = (5, 5, 5)) -> 
 
 
 async def _log_in(card: MockCardState, pin1: str) -> str:
-    """Return the SATU that a service gets to know from a login with this PIN1."""
+    """Log in with this PIN1 and return the SATU that a service receives."""
     request = AuthenticateRequest(
         origin=check_origin(ORIGIN), challenge_nonce=NONCE, language="en"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The terminal that a command is started in."""
+"""A terminal in which a command runs."""
 
 import os
 import pty
@@ -16,7 +16,7 @@ __all__ = ["Terminal"]
 
 
 class Terminal:
-    """A command with its words and its person on a terminal."""
+    """A command that runs with its output and its user on a terminal."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._master, slave = pty.openpty()
@@ -32,7 +32,7 @@ class Terminal:
         os.close(slave)
 
     def wait_for(self, words: str) -> None:
-        """Read what the terminal shows until it holds these words."""
+        """Read until the terminal shows these words."""
         while words.encode() not in self._seen:
             self._seen += os.read(self._master, 4096)
         self._seen = self._seen.split(words.encode(), 1)[1]
@@ -41,21 +41,21 @@ class Terminal:
         os.write(self._master, text.encode())
 
     def signal(self, number: int) -> None:
-        """Send a signal to the command itself."""
+        """Send a signal to the command."""
         self._process.send_signal(number)
 
     @property
     def settings(self) -> list[Any]:
-        """How the terminal is set."""
+        """The terminal's settings."""
         return termios.tcgetattr(self._slave)
 
     @property
     def echoes(self) -> bool:
-        """Whether what is typed shows."""
+        """Whether the terminal echoes typed characters."""
         return bool(self.settings[3] & termios.ECHO)
 
     def end(self) -> Outcome:
-        """Wait for the command's end; the words are what it has shown since."""
+        """Wait until the command ends; the words are its output since the last read."""
         reading = threading.Thread(target=self._read_on, daemon=True)
         reading.start()
         out, _ = self._process.communicate(timeout=30)
@@ -65,7 +65,7 @@ class Terminal:
         return Outcome(self._process.returncode, out.decode().splitlines(), shown)
 
     def _read_on(self) -> None:
-        # We have the terminal open as well, so there is no end to be read.
+        # This process has the terminal open as well, so the read never reaches its end.
         while True:
             over = self._over.is_set()
             if select.select([self._master], [], [], 0 if over else 0.05)[0]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla install|uninstall`` and what ``kortilla demo`` needs."""
+"""``kortilla install|uninstall``, and what ``kortilla demo`` requires."""
 
 import json
 from collections.abc import Callable
@@ -129,7 +129,7 @@ def test_the_demo_leaves_the_persons_own_things_alone(
     monkeypatch.setenv("DISPLAY", ":7")
     monkeypatch.delenv("XAUTHORITY", raising=False)
     output = tmp_path / "demo"
-    for _ in range(2):  # a second demo begins anew
+    for _ in range(2):  # a second demo starts from scratch
         demo_home = DemoHome.build(output, "firefox", card="mock", prompt="automatic")
         assert not (demo_home.home / "old").exists()
         (demo_home.home / "old").touch()

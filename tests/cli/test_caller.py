@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a program asks for by a command, with a service's name, names the program."""
+"""A command with a service's name shows the name of the program that runs it."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from kortilla.testing.state import MockCardState
 from tests.cli.conftest import NONCE, ORIGIN
 from tests.cli.terminal import Terminal
 
-#: Python that runs the program's two doors for commands.
+#: Python that runs the program's two entry points.
 KORTILLA = "from native_host.cli import main; main()"
 HOST = "import sys; from native_host.__main__ import main; sys.exit(main())"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla card status --json`` with all that can be in the readers of pcscd."""
+"""``kortilla card status --json`` with every kind of card in the readers of pcscd."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ BANK = bytes.fromhex("3B6500002063CB6600")
 
 
 class Foreign(MockCard):
-    """A card that is no citizen card, as its answer to reset says."""
+    """A card that is no citizen card according to its ATR."""
 
     def __init__(self, state: MockCardState, atr: bytes) -> None:
         super().__init__(state)
@@ -35,7 +35,7 @@ class Foreign(MockCard):
 
 
 def status(*options: str) -> tuple[int, Any, str]:
-    """Return the command's exit code, its one result, and its words."""
+    """Return the command's exit code, its result and its standard error."""
     finished = subprocess.run(
         [sys.executable, "-I", "-m", "native_host.cli", "card", "status", *options],
         capture_output=True,
@@ -67,7 +67,7 @@ async def test_the_cards_in_two_readers_are_both_told_of(room: Room) -> None:
         assert each["card"]["holder"]["name"] == "AINO SPECIMEN-VIRTANEN"
         assert each["card"]["tries"] == {"PIN1": 5, "PIN2": 5, "PUK": 5}
         assert each["card"]["activation"] == "active"
-    # The preferred signature key of the older generation stands before the other.
+    # The older generation's preferred signature key comes first.
     assert [
         (each["role"], each["keyType"]) for each in found[1]["card"]["certificates"]
     ] == [("authentication", "RSA"), ("signature", "ECC"), ("signature", "RSA")]

@@ -234,7 +234,7 @@ def test_a_mock_card_is_served_to_the_virtual_reader_until_it_is_taken_out(
             listener.settimeout(30)
             reader, _ = listener.accept()
             with reader:
-                reader.sendall(b"\x00\x01\x04")  # "send the ATR"
+                reader.sendall(b"\x00\x01\x04")  # the command for the ATR
                 frame = reader.makefile("rb").read(2 + len(mock_card.profile.atr))
                 assert frame[2:] == mock_card.profile.atr
                 assert process.stdout is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What scripts may rely on: JSON on standard output, and the exit status."""
+"""The interface for scripts: JSON on standard output, and the exit status."""
 
 import json
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla doctor`` with all that may be wrong with a real pcscd and its readers."""
+"""``kortilla doctor`` finds the faults of a real pcscd and its readers."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tests.support.refusing import refusing
 
 
 def doctor() -> dict[str, Any]:
-    """Return the findings of the command by their codes."""
+    """Return the command's findings by code."""
     finished = subprocess.run(
         [sys.executable, "-I", "-m", "native_host.cli", "doctor", "--json"],
         capture_output=True,
@@ -29,7 +29,7 @@ def doctor() -> dict[str, Any]:
     )
     assert finished.stderr == ""
     report = json.loads(finished.stdout)
-    assert finished.returncode == 1  # no browser was ever used
+    assert finished.returncode == 1  # no browser has been used yet
     return {each["code"]: each for each in report["findings"]}
 
 
@@ -55,7 +55,7 @@ async def test_no_card_and_no_reader_are_named(room: Room) -> None:
     room.stop_service()
     room.start_service(drivers=0)
     assert "NO_READER" in doctor()
-    # The HOME, in which nothing was written; a fixture of this folder's makes another.
+    # The HOME must stay unchanged. A fixture of this folder uses another.
     assert [each.name for each in room.folder.iterdir()] == ["home"]
 
 
@@ -120,7 +120,7 @@ async def test_a_service_that_hangs_holds_up_no_other_check(room: Room) -> None:
 
 
 def _children() -> set[str]:
-    """Return the processes that this one has started and that still run."""
+    """Return the running child processes of this process."""
     return set(
         Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How a command at a terminal ends that can't go on, or is told to end."""
+"""How a command at a terminal ends after a failure or a signal."""
 
 import signal
 import sys
@@ -25,7 +25,7 @@ Begin = Callable[..., Terminal]
 
 @pytest.fixture
 def begin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Begin]:
-    """Start commands at a terminal."""
+    """A function that starts commands at a terminal."""
     place = tmp_path / "temporary"
     place.mkdir()
     monkeypatch.setenv("TMPDIR", str(place))
@@ -40,7 +40,7 @@ def begin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Begin]:
     yield begin
     for terminal in terminals:
         terminal.close()
-    assert list(place.iterdir()) == [], "documents were left behind"
+    assert list(place.iterdir()) == [], "copies of documents remain"
 
 
 def block(card: MockCardState) -> None:
@@ -146,7 +146,7 @@ def test_no_digit_shows_of_what_is_typed_while_the_card_is_pulled_out(
     terminal.wait_for("PIN1): ")
     terminal.type("1234\r")
     outcome = terminal.end()
-    assert outcome.status == 0, "what was typed before has been thrown away"
+    assert outcome.status == 0, "earlier input is discarded"
     assert "34" not in outcome.words
     assert terminal.echoes
     assert mock_card.read().pin1.tries == 5

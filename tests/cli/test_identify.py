@@ -114,7 +114,7 @@ def terminal(mock_card: MockCardState) -> Iterator[Terminal]:
 
 @pytest.fixture
 def terminal_with_reader(mock_card: MockCardState) -> Iterator[Terminal]:
-    """The same with the mock card in a PC/SC reader."""
+    """The same fixture with the mock card in a PC/SC reader."""
     command = [*IN_TERMINAL, "--card", "pcsc"]
     with pcsc.beside(mock_card.folder) as within:
         terminal = Terminal(within(*command))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """``kortilla card activate|change-pin|unblock`` on a terminal, over a real pcscd.
 
-By both schemes: a card of 2026 has a code of seven digits, an older one of eight, which
-is its PUK. After each, the tries of all three codes are what they should be, and the
-PINs that were set log in and sign.
+Covers both schemes: a card of 2026 has an activation code of seven digits; an older
+card has a code of eight digits, which is its PUK. Each test checks the retry counters
+of all three codes afterwards, and logs in and signs with the new PINs.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def managing(card: MockCardState, *words: str) -> Iterator[Terminal]:
 
 
 def answer(terminal: Terminal, field: str, digits: str) -> None:
-    """Type a code where it is asked for, and twice one that is chosen."""
+    """Type a code at its question, and a new PIN twice."""
     terminal.wait_for(f"{field}, ")
     terminal.wait_for(": ")
     terminal.type(f"{digits}\r")
@@ -87,12 +87,13 @@ def test_a_wrong_code_costs_one_try_and_the_right_one_gives_it_back(
         answer(terminal, "Activation code from the letter", "9" * len(code))
         choose(terminal, "2468", "135790")
         terminal.wait_for("The activation code was wrong. No PIN was changed.")
-        # PIN1's try in the new scheme, the PUK's in the old one; nothing of PIN2's.
+        # A try of PIN1 in the new scheme, of the PUK in the old one. PIN2 keeps
+        # all.
         at_stake = 0 if profile == "v5-2026" else 2
         left = [*before]
         left[at_stake] -= 1
         assert tries(card) == tuple(left)
-        # The same wrong code again is not sent.
+        # The command does not send the same wrong code again.
         answer(terminal, "Activation code from the letter", "9" * len(code))
         choose(terminal, "2468", "135790")
         terminal.wait_for("already refused")
@@ -155,7 +156,7 @@ def test_an_activation_that_was_interrupted_goes_on_where_it_was(
     with managing(card, "activate") as terminal:
         answer(terminal, "Activation code from the letter", code)
         choose(terminal, "2468", "135790")
-        if (at, when) != ("PIN2", "after"):  # else all is done, and read from the card
+        if (at, when) != ("PIN2", "after"):  # else all is done
             answer(terminal, "Activation code from the letter", code)
             if (at, when) == ("PIN1", "before"):
                 choose(terminal, "1593")
@@ -175,7 +176,7 @@ def test_an_activation_that_was_given_up_is_finished_another_time(
     card = new_card(profile)
     code = CODES[profile]
     command = "change" if profile == "v5-2026" else "unblock"
-    # PIN1 is set, and the card is gone before or after PIN2's command.
+    # PIN1 is set, and the card is removed before or after PIN2's command.
     card.add_fault(Fault("card-pulled", on=command, when=when, skip=1))
     with managing(card, "activate") as terminal:
         answer(terminal, "Activation code from the letter", code)
@@ -246,14 +247,14 @@ def test_a_puk_is_run_down_to_the_last_try_and_stopped(
             answer(terminal, "New basic PIN (PIN1)", "8642")
             terminal.wait_for("The PUK code was wrong.")
             assert tries(card) == (0, 5, 4 - number)
-        # The last one is for whoever says so explicitly.
+        # The last try needs an explicit confirmation.
         terminal.wait_for("This is the last try.")
         terminal.wait_for("any other answer cancels: ")
         terminal.type("no\r")
         outcome = terminal.end()
     assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
     assert tries(card) == (0, 5, 1)
-    # Whoever knows it after all still can.
+    # A person who knows the PUK after all can still use it.
     with managing(card, "unblock", "pin1") as terminal:
         terminal.wait_for("only a new card helps")
         terminal.wait_for("any other answer cancels: ")
@@ -289,7 +290,7 @@ async def test_another_card_that_is_put_back_is_not_written_on(
         for number in (1, 2)
     )
     before = other.read()
-    # Pulled out when PIN1 is set; what the fault takes out stays so.
+    # The card is removed when PIN1 is set, and the fault keeps it out.
     first.add_fault(Fault("card-pulled", on="change", when="before", skip=1))
     room.insert(MockCard(first))
     room.settle()

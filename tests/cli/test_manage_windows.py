@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """``kortilla card activate|change-pin|unblock`` in real windows, with real keys.
 
-By both schemes: the code of a card of 2026 has seven digits, and an older one's has
-eight and is its PUK. After each, the tries of all three codes are what they should be,
-and the PINs that were set log in and sign.
+Covers both schemes: the activation code of a card of 2026 has seven digits; an older
+card's has eight and is its PUK. Each test checks the retry counters of all three codes
+afterwards, and logs in and signs with the new PINs.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from tests.cli.window import ManageWindow
 from tests.support import cards
 from tests.support.screen import Screen, open_screen
 
-#: What stands in the letter, by the card's profile; of ``v5`` it is the PUK too.
+#: The code in the letter, by the card's profile; for ``v5`` it is the PUK too.
 CODES = {"v5": "12345678", "v5-2026": "1234567"}
 PUK = "12345678"
-#: What activates PIN1 and PIN2.
+#: The commands that activate PIN1 and PIN2.
 ACTIVATING = {"v5": ["002C0011", "002C0082"], "v5-2026": ["00240011", "00240082"]}
-#: What is chosen, and something else.
+#: The new PINs, and a different code.
 PIN1, PIN2 = "2468", "135790"
 OTHER_PIN2 = "975310"
 
@@ -40,9 +40,9 @@ each_pin = pytest.mark.parametrize(
 
 @pytest.fixture(scope="module")
 def screen() -> Iterator[Screen]:
-    """A screen on which the largest page of these windows has room."""
+    """A screen on which the largest page of these windows fits."""
     with open_screen(width=850, height=900) as screen:
-        # The pointer must not stand in what is to be seen.
+        # The pointer must not cover the window.
         screen.point_away()
         yield screen
 
@@ -90,7 +90,8 @@ def test_a_wrong_code_costs_one_try_and_the_right_one_gives_it_back(
         assert not window.see().warns
         window.send("9" * len(code), PIN1, PIN1, PIN2, PIN2)
         window.wait_for(lambda seen: seen.warns and seen.ready)
-        # PIN1's try in the new scheme, the PUK's in the old one; nothing of PIN2's.
+        # A try of PIN1 in the new scheme, of the PUK in the old one. PIN2 keeps
+        # all.
         left = [*before]
         left[0 if profile == "v5-2026" else 2] -= 1
         assert tries(card) == tuple(left)
@@ -122,7 +123,7 @@ def test_an_activation_that_was_interrupted_goes_on_in_the_same_window(
         assert data.pin1.changed is ((at, when) != ("PIN1", "before"))
         assert data.pin2.changed is ((at, when) == ("PIN2", "after"))
         card.insert()
-        # Exactly the fields of what is missing are there.
+        # The page has a field for each missing part, and no more.
         match at, when:
             case "PIN1", "before":
                 pin1, pin2 = "1593", OTHER_PIN2
@@ -163,7 +164,7 @@ def test_another_card_that_is_put_in_is_noticed_and_not_written_on(
         in_reader.rename(first)
         in_reader.write_bytes(others)
         card.insert()
-        # Another page, and one that wants a card too.
+        # Another page that asks for a card as well.
         screen.wait_until(
             lambda: window.still() != taken_out and window.see().wants_card
         )
@@ -225,7 +226,7 @@ def test_a_puk_is_run_down_to_the_last_try_which_only_a_tick_lets_be_used(
             wait_for_tries(screen, card, (0, 5, left))
         window.wait_for(lambda seen: seen.warns and seen.fields == 3 and not seen.ready)
         tick_and_untick(window)
-        # All fields are filled, and Enter in the last one only leads to the box.
+        # All fields are filled. Enter in the last one only moves to the box.
         window.press("Tab")
         window.type(PUK, "8642", "8642")
         tick_and_untick(window)
@@ -233,7 +234,7 @@ def test_a_puk_is_run_down_to_the_last_try_which_only_a_tick_lets_be_used(
     assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
     assert window.sent == ["002C0011"] * 4
     assert tries(card) == (0, 5, 1)
-    # Whoever knows it after all still can.
+    # A person who knows the PUK after all can still use it.
     with managing("unblock", "pin1") as window:
         window.wait_for(lambda seen: seen.warns and seen.fields == 3)
         window.press("space")
@@ -247,7 +248,7 @@ def test_a_puk_is_run_down_to_the_last_try_which_only_a_tick_lets_be_used(
 
 
 def tick_and_untick(window: ManageWindow) -> None:
-    """Tick the box, which has the keyboard: the button can be pressed while it is."""
+    """Tick the box, which has the focus: the button is enabled while it is ticked."""
     assert not window.see().ready
     window.press("space")
     window.wait_for(lambda seen: seen.ready)

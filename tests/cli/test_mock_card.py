@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla mock-card``: the testers' card from the command line."""
+"""``kortilla mock-card``: the command line for the testers' card."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ def test_what_no_card_has_is_wrong_usage(run: Run, option: list[str]) -> None:
 def test_every_profile_and_state_can_be_asked_for(
     run: Run, option: str, values: list[str]
 ) -> None:
-    # The refusal lists them all: they are named in two places, for a quick start.
+    # The error lists them all. They are defined in two places, for a fast start.
     words = run("mock-card", "new", option, "?").words
     assert all(f"'{value}'" in words for value in values)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla pkcs11``: what it prints, and what real programs get from it."""
+"""``kortilla pkcs11``: its output, and its use by real programs."""
 
 import contextlib
 import io
@@ -198,7 +198,7 @@ def test_a_flatpak_is_said_not_to_work(run: Run, home: Path) -> None:
 
 @pytest.fixture
 def running(home: Path) -> Path:
-    """A Chromium that runs, as far as its lock says."""
+    """A Chromium that runs, according to its lock."""
     lock = home / ".config/chromium/SingletonLock"
     lock.parent.mkdir(parents=True)
     lock.symlink_to(f"{socket.gethostname()}-{os.getpid()}")
@@ -260,7 +260,7 @@ TOOL = RunningServer(Path("/3"), 31, "p11tool", 30)
 
 @pytest.fixture
 def servers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Asked]:
-    """Let servers run; returns those that were asked to prepare a login."""
+    """A function that runs token servers and returns those asked to prepare a login."""
 
     def let_run(*those: RunningServer) -> Asked:
         asked: Asked = []

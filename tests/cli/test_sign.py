@@ -28,7 +28,7 @@ CONTENTS = {"contract.txt": b"contract", "annex.pdf": bytes(100_000), "empty": b
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where documents are kept meanwhile; nothing is left in it."""
+    """The folder for copies of documents. The teardown checks that it is empty."""
     place = tmp_path / "run"
     place.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
@@ -44,7 +44,7 @@ def files(tmp_path: Path) -> list[str]:
 
 
 def check(result: dict[str, Any], hash_function: str) -> None:
-    """Verify the signatures of all of the contents."""
+    """Verify the signatures of all contents."""
     assert [each["name"] for each in result["signatures"]] == list(CONTENTS)
     for signed, content in zip(result["signatures"], CONTENTS.values(), strict=True):
         hashed = digest(content, hash_function)
@@ -217,7 +217,7 @@ def test_an_origin_that_may_not_ask_is_refused(run: Run, files: list[str]) -> No
     assert (outcome.status, outcome.error) == (1, "ORIGIN_REFUSED")
 
 
-# In a terminal, with the card in a reader of the system
+# In a terminal, with the card in a PC/SC reader.
 
 CHOICES: dict[str, list[tuple[tuple[str, ...], str]]] = {
     "v5": [((), "ES384")],
@@ -232,7 +232,7 @@ CHOICES: dict[str, list[tuple[tuple[str, ...], str]]] = {
 
 @contextlib.contextmanager
 def at_reader(card: MockCardState, *arguments: str) -> Iterator[Terminal]:
-    """Start a signing in a terminal, beside a reader with the card in it."""
+    """A function that starts a signature in a terminal, with the card in a reader."""
     command = [
         *("env", "KORTILLA_LOG=traffic"),
         *(sys.executable, "-I", "-m", "native_host.cli", "sign", *arguments),
@@ -267,7 +267,7 @@ def test_a_card_in_a_reader_signs_with_each_of_its_keys(
         # Between Enter and the signature: VERIFY, MSE, HASH and SIGN.
         sent = re.findall("> 00(..)", outcome.words)
         assert sent[:4] == ["20", "22", "2A", "2A"]
-        # What is left of an answer is not asked for by a command of its own.
+        # The rest of a response must not need a command of its own.
         assert set(sent[4:]) <= {"C0"}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A command with its real window on a screen, and the person at the keyboard."""
+"""A command with its real window on a screen, and keyboard input."""
 
 import re
 import subprocess
@@ -21,9 +21,9 @@ _TITLES = {
 
 
 class ManageWindow:
-    """``kortilla card …`` with the mock card, and its window, which has the keyboard.
+    """``kortilla card …`` with the mock card and its window, which has the focus.
 
-    It speaks English. ``words`` are those after ``card``.
+    Its language is English. ``words`` are the arguments after ``card``.
     """
 
     def __init__(self, screen: Screen, folder: Path, *words: str) -> None:
@@ -46,27 +46,27 @@ class ManageWindow:
 
     @property
     def log(self) -> str:
-        """What the host has logged so far."""
+        """The host's log so far."""
         return self._log.read_text()
 
     @property
     def sent(self) -> list[str]:
-        """The commands with a code in them that the card was sent: ``00240011``."""
+        """The sent commands that contain a code, such as ``00240011``."""
         return re.findall(r"> (002[04C]00\d\d) \[[^0]", self.log)
 
     def see(self) -> Sight:
-        """Look at what the window shows now."""
+        """Recognise the window's current content."""
         rows = self._screen.rows()
         if rows is not self._looked_at:
             self._looked_at, self._seen = rows, Sight.of(rows)
         return self._seen
 
     def wait_for(self, condition: Callable[[Sight], bool]) -> None:
-        """Wait until what is to be seen is so."""
+        """Wait until the content meets a condition."""
         self._screen.wait_until(lambda: condition(self.see()))
 
     def still(self) -> list[bytes]:
-        """Wait until nothing moves; return the picture."""
+        """Wait until the picture stops changing, and return it."""
         picture: list[bytes] = []
 
         def settled() -> bool:
@@ -82,14 +82,14 @@ class ManageWindow:
         self._screen.press(*keys)
 
     def type(self, *codes: str) -> None:
-        """Type a code into each field, and Enter after it."""
+        """Type a code into each field, followed by Enter."""
         self._screen.type("\r".join((*codes, "")))
 
     def send(self, *codes: str) -> None:
-        """Type into exactly so many fields, until the card has been sent a code.
+        """Type into exactly so many fields, until the card has received a code.
 
-        A window that has only just got the keyboard swallows all that is typed, and
-        says so by its button. Nothing is typed again that may have been sent.
+        A window that has just received the focus ignores typing, as its button shows.
+        The codes are typed again only if no code can have been sent.
         """
         before = self.sent
         while self.sent == before:
@@ -99,18 +99,18 @@ class ManageWindow:
             self.wait_for(lambda seen: self.sent != before or seen.ready)
 
     def finish(self) -> Outcome:
-        """Wait until the window says that all is done, and close it."""
+        """Wait until the window shows the end, and close it."""
         self.wait_for(lambda seen: seen.done)
         return self.leave()
 
     def leave(self) -> Outcome:
-        """Close the window with Escape; return what the command gave."""
+        """Close the window with Escape and return the command's outcome."""
         self.press("Escape")
         out, _ = self._process.communicate(timeout=30)
         return Outcome(self._process.returncode, out.decode().splitlines(), self.log)
 
     def close(self) -> None:
-        """End whatever is left."""
+        """End all remaining processes."""
         self._process.kill()
         self._process.communicate()
         self._screen.wait_until(lambda: not self._screen.ids(self._title))

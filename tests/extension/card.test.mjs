@@ -32,7 +32,7 @@ afterEach(async () => {
   for (const popup of popups) if (!popup.disconnected) popup.leave();
   popups = [];
   await settle();
-  // This page takes the last outcome, so that the next test does not get it.
+  // This page consumes the last outcome, so that the next test does not get it.
   const last = openPopup();
   last.leave();
   popups = [];
@@ -62,7 +62,7 @@ async function press(popup, wanted) {
 
 const READ_CARDS = { command: "card-status" };
 
-/** A host that says which window it shows, and nothing else. @param {FakePort} port */
+/** A host that reports its window and sends no result. @param {FakePort} port */
 function patientHost(port) {
   port.onSent = ({ id, command }) => {
     if (command !== "card-status") port.say({ id, progress: "window-open" });

@@ -92,7 +92,7 @@ class FakeFileReader {
 
 /** A frame with the content script in it. */
 class Frame {
-  /** What the page was answered. @type {any[]} */
+  /** What the page received in response. @type {any[]} */
   replies = [];
   /** The ports that were opened to the background. @type {FakePort[]} */
   ports = [];
@@ -192,7 +192,7 @@ class Frame {
     this.#listeners.get("pageshow")?.({ persisted: true });
   }
 
-  /** The background asks. @param {unknown} message */
+  /** The background sends a question. @param {unknown} message */
   question(message) {
     for (const listener of this.#questions) listener(message);
   }

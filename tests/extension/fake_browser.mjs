@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 
-// Node 20 has no Promise.withResolvers. Each browser that the manifest demands has it.
+// Node 20 has no Promise.withResolvers. All browsers that the manifest allows have it.
 Promise.withResolvers ??= /** @type {any} */ (
   () => {
     /** @type {any} */
@@ -109,7 +109,7 @@ export class FakeModules {
   isFound = true;
   /** Whether the module can be loaded and unloaded. */
   isSound = true;
-  /** What was done, in order. @type {string[]} */
+  /** The changes, in order. @type {string[]} */
   done = [];
 
   /** @param {string} name */
@@ -218,7 +218,7 @@ export const REPORT = Object.freeze({
 
 export const HELLO = Object.freeze({ version: "2.9.0+kortilla.0.1.0" });
 
-/** A host that does what it should. @param {FakePort} port */
+/** A host that responds correctly. @param {FakePort} port */
 export function goodHost(port) {
   port.onSent = ({ id, command, arguments: wanted }) => {
     if (command === "prepare") port.say({ id, result: {} });
@@ -253,7 +253,7 @@ export function goodHost(port) {
   queueMicrotask(() => port.say(HELLO));
 }
 
-/** A host whose person never gets around to it. @param {FakePort} port */
+/** A host whose person never acts. @param {FakePort} port */
 export function slowHost(port) {
   port.onSent = ({ id, command }) => {
     if (command === "prepare") port.say({ id, result: {} });
@@ -262,7 +262,7 @@ export function slowHost(port) {
 }
 
 /**
- * A browser finds no such host. @param {FakePort} port
+ * The browser finds no such host. @param {FakePort} port
  */
 export function missingHost(port) {
   queueMicrotask(() => port.leave("No such native application fi.kortilla.host"));
@@ -293,6 +293,9 @@ export const fake = {
   onInstalled: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
   onStartup: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
   onFocusChanged: /** @type {FakeEvent<[number]>} */ (new FakeEvent()),
+  onUpdateAvailable: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
+  /** How often the extension has reloaded itself. */
+  reloads: 0,
   /** Be a Firefox. @returns {FakeModules} */
   giveModules() {
     const modules = new FakeModules();
@@ -334,6 +337,10 @@ Reflect.set(globalThis, "browser", {
     onMessage: fake.onMessage,
     onInstalled: fake.onInstalled,
     onStartup: fake.onStartup,
+    onUpdateAvailable: fake.onUpdateAvailable,
+    reload() {
+      fake.reloads += 1;
+    },
     /** @param {string} name */
     connectNative(name) {
       if (name !== "fi.kortilla.host") throw new Error(`Not our host: ${name}`);

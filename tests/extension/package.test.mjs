@@ -167,7 +167,7 @@ test("each code of the extension has its message", async () => {
   for (const [, codes = "", givers = ""] of rows) {
     if (!/[EH]/.test(givers)) continue;
     for (const [code] of codes.matchAll(/[A-Z_]+/g)) {
-      // These two are only reasons, which have no message.
+      // These two are only reasons of a cancellation, which have no text of their own.
       if (!["NO_READER", "NO_CARD"].includes(code)) {
         assert.match(messages, new RegExp(`^  ${code}: "`, "m"));
       }

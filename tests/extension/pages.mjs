@@ -11,7 +11,7 @@ export const NONCE = "n".repeat(43) + "=";
 
 /** A document with its content script. */
 export class Page {
-  /** Those that have asked. @type {Set<Page>} */
+  /** All pages that have sent a request. @type {Set<Page>} */
   static all = new Set();
   /** @type {FakePort[]} */
   #ports = [];

@@ -338,7 +338,7 @@ test("a request to sign without a click is one a minute too", async () => {
   assert.equal(codeOf(await page.get(authenticate())), "RATE_LIMITED");
 });
 
-/** @returns {boolean[]} whether each host was told of a click */
+/** @returns {boolean[]} for each host, whether its request had a click */
 const activations = () =>
   fake.hosts.map(({ sent }) => sent[0].arguments.userActivation);
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A HOME with a mock card for each test; the card's keys are made once."""
+"""Fixtures for the host: a HOME with a mock card whose keys are cached."""
 
 import shutil
 from pathlib import Path
@@ -16,7 +16,7 @@ MOCK_FOLDER = Path(".local/share/kortilla/mock-card")
 def each_card(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Make a card of each profile; copy it to use it."""
+    """A card of each profile, for copying."""
     folder = tmp_path_factory.mktemp("card") / "mock-card"
     MockCardState.create(folder, profile=request.param)
     return folder
@@ -24,7 +24,7 @@ def each_card(
 
 @pytest.fixture(scope="session")
 def a_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a card of the newer profile; copy it to use it."""
+    """A card of the newer profile, for copying."""
     folder = tmp_path_factory.mktemp("card") / "mock-card"
     MockCardState.create(folder)
     return folder
@@ -32,13 +32,13 @@ def a_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def home(tmp_path: Path, a_card: Path) -> Path:
-    """Make a HOME that holds a mock card."""
+    """A HOME that holds a mock card."""
     return furnish(tmp_path / "home", a_card)
 
 
 @pytest.fixture(scope="session")
 def old_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a card with signature keys of both kinds."""
+    """A card with signature keys of both kinds."""
     folder = tmp_path_factory.mktemp("card") / "mock-card"
     MockCardState.create(folder, profile="v4.2")
     return folder
@@ -46,19 +46,19 @@ def old_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def old_home(tmp_path: Path, old_card: Path) -> Path:
-    """Make a HOME that holds such a card."""
+    """A HOME that holds such a card."""
     return furnish(tmp_path / "home", old_card)
 
 
 @pytest.fixture
 def automatic(home: Path) -> dict[str, str]:
-    """The mock card and the prompt that answers by itself."""
+    """Configuration with the mock card and the automatic prompt."""
     return make_environment(home, 'card = "mock"\nprompt = "automatic"\n')
 
 
 @pytest.fixture
 def window(home: Path) -> dict[str, str]:
-    """The mock card and the window."""
+    """Configuration with the mock card and the window."""
     return make_environment(home, 'card = "mock"\nlanguage = "en"\n')
 
 

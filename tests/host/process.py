@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The host as a process of its own, spoken to as a browser speaks to it."""
+"""The host as a separate process; the test takes the browser's part."""
 
 import contextlib
 import json
@@ -22,12 +22,12 @@ OWN_CALLER = (
 )
 WEB_EID_CALLER = ("chrome-extension://ncibgoaomkmdpilpocfeponihegamlic/",)
 
-#: Seconds after which a silent host is a failed test.
+#: Seconds. A host that is silent for this long fails the test.
 PATIENCE = 20.0
 
 
 class HostProcess:
-    """One running host. Messages are read with a limit of time."""
+    """A running host. Reads have a time limit."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class HostProcess:
         self.send_raw(len(body).to_bytes(4, sys.byteorder) + body)
 
     def send_raw(self, data: bytes) -> None:
-        """Send bytes as they are."""
+        """Send bytes without a frame."""
         self._in.write(data)
 
     def receive(self) -> dict[str, Any] | None:
@@ -79,19 +79,22 @@ class HostProcess:
         return message
 
     def answer(self) -> dict[str, Any]:
-        """Return the next message that is not progress."""
+        """Return the next message except progress."""
         while (message := self.receive()) is not None:
             if "progress" not in message:
                 return message
         raise AssertionError("The host ended without an answer: " + self.log())
 
     def ask(self, command: str, **arguments: object) -> dict[str, Any]:
-        """Send a request of our own protocol and return its answer."""
+        """Send a request of Kortilla's protocol and return its response."""
         self.send({"id": "1", "command": command, "arguments": arguments})
         return self.answer()
 
     def authenticate(self, **changes: object) -> dict[str, Any]:
-        """Send our own ``authenticate`` with the given changes; None removes."""
+        """Send Kortilla's ``authenticate`` with the given changes.
+
+        None removes a field.
+        """
         return self.ask("authenticate", **own_arguments(**changes))
 
     def end_input(self) -> None:
@@ -99,16 +102,16 @@ class HostProcess:
         self._in.close()
 
     def wait(self, seconds: float = PATIENCE) -> int:
-        """Wait for the end of the process; return its status."""
+        """Wait until the process has exited, and return its status."""
         return self.process.wait(seconds)
 
     def log(self) -> str:
-        """Return what the host wrote to standard error; it must have ended."""
+        """Return the host's standard error. The host must have exited."""
         assert self.process.stderr
         return self.process.stderr.read().decode()
 
     def put_away(self) -> None:
-        """End the process and let go of its pipes."""
+        """End the process and close its pipes."""
         self.process.kill()
         self.process.wait()
         for stream in (self.process.stdin, self._out, self.process.stderr):
@@ -116,7 +119,7 @@ class HostProcess:
                 stream.close()
 
     def until(self, happened: Callable[[], object]) -> None:
-        """Look until something has happened, as long as the host lives."""
+        """Poll a condition while the host runs."""
         deadline = time.monotonic() + PATIENCE
         while not happened():
             assert self.process.poll() is None, self.log()
@@ -145,10 +148,10 @@ def running(
     prelude: str = "",
     anew: bool = False,
 ) -> Iterator[HostProcess]:
-    """Run a host whose hello has been read; nothing of it is left afterwards.
+    """Run a host and read its hello; nothing of it remains afterwards.
 
-    ``prelude`` is Python that runs in the host's process before it begins. With it, or
-    ``anew``, the process begins as the browser starts it, and not with all imported.
+    ``prelude`` is Python that runs in the host's process first. With it, or with
+    ``anew``, the process starts as the browser starts it, without cached imports.
     """
     host = HostProcess(
         environment,
@@ -166,7 +169,7 @@ def running(
 
 
 def own_arguments(**changes: object) -> dict[str, object]:
-    """Return sound arguments of our ``authenticate``, changed; None removes one."""
+    """Return valid arguments of our ``authenticate`` with changes; None removes one."""
     arguments: dict[str, object] = {
         "challengeNonce": NONCE,
         "origin": ORIGIN,
@@ -177,7 +180,7 @@ def own_arguments(**changes: object) -> dict[str, object]:
 
 
 def make_environment(home: Path, config: str) -> dict[str, str]:
-    """Return an environment with a HOME and configuration of its own."""
+    """Return an environment with a separate HOME and configuration."""
     home.mkdir(exist_ok=True)
     (home / "run").mkdir(mode=0o700, exist_ok=True)
     (home / "config.toml").write_text(config)

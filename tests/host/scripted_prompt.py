@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Stands in for the PIN window: answers from a script, and writes down what it is told.
+"""Replaces the PIN window: answers from a script and logs all messages.
 
-``python scripted_prompt.py LOG ANSWER…``: each question takes the next answer, which is
-digits, ``agree``, ``cancel``, ``die``, or ``wait`` to leave it unanswered. Several
-codes are divided by commas. Without a click the first question is ``ask-started``,
-whose answer is ``started`` or one of those. A window that explains why nothing came of
-it, or asks for another card, takes an answer too, and so does the page that says what
-was done with the card's PINs.
+``python scripted_prompt.py LOG ANSWER…``: each question takes the next answer: digits,
+``agree``, ``cancel``, ``die``, or ``wait`` to give no answer. Commas separate several
+codes. Without a click the first question is ``ask-started``, which takes ``started`` or
+one of the other answers. A window that explains a failure, asks for another card, or
+shows the result for the card's PINs takes an answer too.
 """
 
 import json
@@ -17,7 +16,7 @@ from typing import Any
 
 
 def main(log: Path, answers: list[str]) -> None:
-    """Converse until the end of input."""
+    """Answer messages until the input ends."""
     log.with_suffix(".pid").write_text(str(os.getpid()))
     operation = ""
     with log.open("a", buffering=1) as file:

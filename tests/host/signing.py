@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Requests to sign, and signatures verified without the program's own code."""
+"""Requests to sign, and verification that is independent of the program's code."""
 
 import base64
 import hashlib
@@ -41,18 +41,18 @@ Documents = Mapping[str, bytes]
 
 
 def b64(data: bytes) -> str:
-    """Encode bytes as the wire has them."""
+    """Encode bytes as in messages."""
     return base64.b64encode(data).decode()
 
 
 def digest(data: bytes, hash_function: str) -> bytes:
-    """Hash bytes with a function of Web eID's naming."""
+    """Hash bytes with a hash function by its Web eID name."""
     name = {"SHA-": "sha", "SHA3": "sha3_"}[hash_function[:4]]
     return hashlib.new(name + hash_function.rpartition("-")[2], data).digest()
 
 
 def signing(**arguments: object) -> dict[str, Any]:
-    """Return a ``sign`` of our own with these arguments; its id is 1."""
+    """Return a ``sign`` request of our protocol with these arguments and id 1."""
     sound: dict[str, object] = {"origin": ORIGIN, "userActivation": True, **arguments}
     return {"id": "1", "command": "sign", "arguments": sound}
 
@@ -66,19 +66,19 @@ def announced(documents: Documents, media_type: str = "text/plain") -> list[Any]
 
 
 def named_hash(data: bytes, hash_function: str, name: str = "a hash") -> dict[str, str]:
-    """Return the hash of some bytes as ``sign`` takes it."""
+    """Return the hash of bytes in the form that ``sign`` takes."""
     hashed = b64(digest(data, hash_function))
     return {"name": name, "hash": hashed, "hashFunction": hash_function}
 
 
 def chunk(document: int, number: int, data: bytes) -> dict[str, Any]:
-    """Return one ``chunk`` of the request with the id 1."""
+    """Return one ``chunk`` of the request with id 1."""
     arguments = {"document": document, "number": number, "data": b64(data)}
     return {"id": "1", "command": "chunk", "arguments": arguments}
 
 
 def chunks(documents: Documents) -> Iterator[dict[str, Any]]:
-    """Return the ``chunk`` messages of whole documents, in their order."""
+    """Return the ``chunk`` messages of whole documents, in order."""
     for document, content in enumerate(documents.values()):
         for number, start in enumerate(range(0, len(content), CHUNK)):
             yield chunk(document, number, content[start : start + CHUNK])
@@ -87,7 +87,7 @@ def chunks(documents: Documents) -> Iterator[dict[str, Any]]:
 def sign_documents(
     host: HostProcess, documents: Documents, **arguments: object
 ) -> dict[str, Any]:
-    """Have documents signed, and return the answer."""
+    """Request signatures of documents and return the response."""
     host.send(signing(documents=announced(documents), **arguments))
     for each in chunks(documents):
         host.send(each)
@@ -97,18 +97,18 @@ def sign_documents(
 def sign_hashes(
     host: HostProcess, *hashes: dict[str, str], **arguments: object
 ) -> dict[str, Any]:
-    """Have hashes signed, and return the answer."""
+    """Request signatures of hashes and return the response."""
     host.send(signing(hashes=list(hashes), **arguments))
     return host.answer()
 
 
 def left_behind(environment: Mapping[str, str]) -> list[Path]:
-    """Return what there is of documents."""
+    """Return the remaining copies of documents."""
     return list(Path(environment["XDG_RUNTIME_DIR"]).iterdir())
 
 
 def pin2_tries(home: Path) -> int:
-    """Return the tries that PIN2 of the mock card in a HOME has left."""
+    """Return how many tries are left for PIN2 of a HOME's mock card."""
     return MockCardState.open(home / MOCK_FOLDER).read().pin2.tries
 
 

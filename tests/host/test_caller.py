@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A program that is no browser is named in the window, whatever it says it is."""
+"""The window names a program that is no browser, despite its claims."""
 
 import shutil
 import sys
@@ -11,15 +11,15 @@ import pytest
 from tests.host.process import NONCE, ORIGIN, OWN_CALLER, WEB_EID_CALLER, HostProcess
 from tests.host.test_own_protocol import Script
 
-#: The name of the program that runs this.
+#: The name of the program that runs this test.
 PYTHON = Path(sys.executable).resolve().name
 POSING: list[tuple[str, ...]] = [OWN_CALLER, WEB_EID_CALLER, ()]
 
 
 def started_by(path: Path, *beside: str) -> list[str]:
-    """Return what runs a command below a program of that path.
+    """Return the arguments that run a command as child of a program with that path.
 
-    coreutils' timeout does that, under any name; it waits for the command.
+    This is coreutils' timeout, which works under any name and waits for the command.
     """
     path.parent.mkdir(parents=True)
     shutil.copy(shutil.which("timeout") or "", path)
@@ -34,7 +34,7 @@ def named(
     under: Sequence[str],
     arguments: Sequence[str] = OWN_CALLER,
 ) -> str:
-    """Return which program the window names, of a host that was started so."""
+    """Return the program that the window names for a host started this way."""
     script = Script(folder, "cancel")
     host = HostProcess(
         environment,
@@ -98,6 +98,6 @@ def test_browsers_are_known_and_other_programs_named(
 ) -> None:
     under = started_by(tmp_path / "programs" / path, *beside)
     if shell:
-        # A wrapper that does not give its place to the host.
+        # A wrapper that stays the host's parent.
         under += ["sh", "-c", '"$@"; exit $?', "wrapper"]
     assert named(home, window, under) == shown

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Documents that come wrong, or never: one error, nothing signed, nothing kept."""
+"""Wrong or missing documents cause one error, no signature and no copies."""
 
 import os
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_wrong_chunk_ends_the_request_with_one_error(
         assert answer["error"]["code"] == "INVALID_ARGUMENT"
         assert "shown" not in answer["error"]
         assert left_behind(window) == []
-        for message in (FIRST, SECOND, THIRD):  # nobody listens any more
+        for message in (FIRST, SECOND, THIRD):  # the request is over
             host.send(message)
         assert host.ask("prepare") == {"id": "1", "result": {}}
         host.end_input()

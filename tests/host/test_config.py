@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A configuration is what it says, or an error that names the file and the key."""
+"""A configuration is valid, or the error names the file and the key."""
 
 from pathlib import Path
 

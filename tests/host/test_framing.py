@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Frames: whatever a browser or anything else writes, each frame is taken or named."""
+"""Every frame is read, or rejected with an error, for any input."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from native_host.messaging.framing import MAX_LENGTH, Frame, FrameWriter, Pump, parse
 
-# Threads and files are slow at times, on a computer that does other things as well.
+# Threads and files may be slow on a busy computer.
 unhurried = settings(deadline=None)
 
 JSON = st.recursive(

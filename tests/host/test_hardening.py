@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""No core dump has a PIN in it, and no program of the same user reads one."""
+"""No core dump holds a PIN, and no program of the same user can read one."""
 
 import os
 import subprocess
@@ -15,7 +15,8 @@ from native_host.pin_prompt.model import Conversation
 from tests.host.process import PATIENCE, make_environment
 from tests.support.offscreen import OFFSCREEN
 
-#: Root may read everything. Processes without this right are as an ordinary user's.
+#: Root may read everything. Without this capability, processes have an ordinary user's
+#: rights.
 AS_ORDINARY = (
     ("setpriv", "--inh-caps=-all", "--bounding-set=-sys_ptrace")
     if os.getuid() == 0
@@ -41,7 +42,7 @@ PROGRAMS: dict[str, Sequence[str]] = {
 def process(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python process that has not been sent anything."""
+    """A Python process that has received no message yet."""
     process = subprocess.Popen(
         [*AS_ORDINARY, sys.executable, "-I", *request.param],
         env=make_environment(tmp_path / "home", 'card = "mock"\n'),
@@ -49,7 +50,8 @@ def process(
         stdout=subprocess.DEVNULL,
     )
     if request.param == OFFSCREEN[2:]:
-        # It hides its memory when a page takes digits, and not before it has a page.
+        # It protects its memory when a page takes digits, but not before its first
+        # page.
         assert process.stdin is not None
         process.stdin.write(
             encode_request(Open(Conversation("sign", "https://a.example", "en", True)))
@@ -63,14 +65,14 @@ def process(
 
 
 def until(happened: Callable[[], bool]) -> None:
-    """Look until something has happened."""
+    """Poll a condition."""
     deadline = time.monotonic() + PATIENCE
     while not happened():
         assert time.monotonic() < deadline, "It does not happen."
 
 
 def can_be_read(pid: int) -> bool:
-    """Say whether a program of the same user can read a process's memory."""
+    """Whether a program of the same user can read a process's memory."""
     opening = [*AS_ORDINARY, "head", "--bytes=0", f"/proc/{pid}/mem"]
     done = subprocess.run(opening, stderr=subprocess.DEVNULL, check=False)
     return done.returncode == 0

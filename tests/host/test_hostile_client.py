@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A client that sends what no browser would: the host answers, lives on, and ends."""
+"""The host survives messages that no browser sends, and exits properly."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,8 @@ from tests.host.test_own_protocol import Script, off
 
 AUTHENTICATE = {"id": "1", "command": "authenticate", "arguments": own_arguments()}
 
-#: A window that no end of input or SIGTERM ends, and whose child holds its pipe too.
+#: A window that survives the end of its input and SIGTERM, and whose child holds its
+#: pipe too.
 DEAF = """#!/bin/sh
 echo $$ > "$0.pid"
 trap '' TERM

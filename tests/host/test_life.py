@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The end of input ends everything, soon; nothing but frames is on standard output."""
+"""The end of input ends everything soon; standard output holds only frames."""
 
 import signal
 from pathlib import Path
@@ -11,8 +11,8 @@ from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import own_arguments, running
 from tests.host.test_own_protocol import Script, tries
 
-#: Chromium kills the host this many seconds after it closed the input; the window must
-#: have gone and the card been reset by then.
+#: Chromium kills the host this many seconds after it closes the host's input. By then
+#: the window must be closed and the card reset.
 KILLED_AFTER = 2.0
 
 STRAY = """

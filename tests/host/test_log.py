@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What nobody foresaw is logged by its place, never by its text."""
+"""The log shows where an unexpected error occurred, never its text."""
 
 import logging
 
@@ -11,7 +11,7 @@ from native_host.log import log_unexpected
 def test_an_unexpected_error_leaves_its_text_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    typed = "-".join(["90", "81", "72"])  # stands nowhere else, lines of code included
+    typed = "-".join(["90", "81", "72"])  # not in the source either
     try:
         raise RuntimeError(typed)
     except RuntimeError as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Activating, changing and unlocking, as a page of our own extension asks for them."""
+"""Our extension's own pages activate a card, change a PIN and unblock one."""
 
 import sys
 from collections.abc import Callable
@@ -25,7 +25,7 @@ CODES = {"v5-2026": "1234567", "v5": "12345678"}
 
 @pytest.fixture(scope="session")
 def new_cards(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """New cards of both schemes, made once, to be copied."""
+    """New cards of both schemes, created once, for copying."""
     folder = tmp_path_factory.mktemp("new-cards")
 
     def made(profile: str) -> Path:
@@ -91,12 +91,12 @@ def test_the_window_with_the_result_stays_until_it_is_closed(
     with running(environment(card), prompt_command=script.command) as host:
         host.send({"id": "1", "command": "activate", "arguments": {"page": PAGE}})
         host.until(lambda: any(told.get("step") == "done" for told in script.told()))
-        # Nothing else can take its place.
+        # No other command can replace it.
         login = {"id": "2", "command": "authenticate", "arguments": own_arguments()}
         host.send(login)
         busy = host.answer()
         assert (busy["id"], busy["error"]["code"]) == ("2", "BUSY")
-        # What was set is set, also for a request that is called off by then.
+        # A PIN that is set counts, even if the request is cancelled meanwhile.
         host.send({"id": "1", "command": "cancel"})
         assert host.answer() == {
             "id": "1",
@@ -135,7 +135,7 @@ def test_a_window_that_is_closed_halfway_cancels_and_the_rest_can_follow(
     assert answer["error"]["code"] == "USER_CANCELLED"
     assert pins(card) == ("2468", "1234567")
     script = Script(tmp_path, "1234567,975310", "cancel")
-    # Not for the last value alone: two codes are asked for, not three.
+    # The window asks for the activation code and PIN2: two codes, not three.
     with running(environment(card), prompt_command=script.command) as host:
         answer = host.ask("activate", page=PAGE)
     assert answer["result"] == {"pin1": "was-set", "pin2": "set"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the arguments of the signing commands may be, field by field."""
+"""The valid arguments of the signing commands, field by field."""
 
 import base64
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An origin is taken as a browser writes it, or refused by name; never corrected."""
+"""The host accepts origins as browsers write them, and never corrects others."""
 
 import pytest
 from hypothesis import given

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What only pages of Kortilla's own extension may ask, and who is kept out."""
+"""The commands for pages of Kortilla's own extension, and who is refused."""
 
 import json
 import subprocess
@@ -59,7 +59,7 @@ def test_the_cards_status_is_the_one_that_the_command_prints(
     script = Script(home)
     with running(window, caller, prompt_command=script.command) as host:
         answer = host.ask("card-status", page=page)
-        # The port serves for more than one.
+        # The port accepts further requests.
         assert host.ask("card-status", page=page) == answer
     printed = subprocess.run(
         [sys.executable, "-I", "-m", "native_host.cli", "card", "status", "--json"],
@@ -72,7 +72,7 @@ def test_the_cards_status_is_the_one_that_the_command_prints(
     [reader] = answer["result"]["readers"]
     assert reader["card"]["tries"] == {"PIN1": 5, "PIN2": 5, "PUK": 5}
     assert (home / MOCK_FOLDER / "card.json").read_bytes() == before
-    assert script.told() == [], "no window"
+    assert script.told() == [], "no window opens"
 
 
 def test_a_card_that_another_program_holds_is_said_in_its_reader(
@@ -151,7 +151,7 @@ def test_no_web_page_gets_through_our_own_extension(
                 if whose == caller:
                     asked = {**COMMANDS[command], **arguments}
                     assert refused(host, command, asked), arguments
-            # The host lives on for those who may.
+            # The host goes on for permitted callers.
             page = FIREFOX_PAGE if caller == OWN_CALLER else CHROMIUM_PAGE
             assert "result" in host.ask("card-status", page=page)
             host.end_input()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Requests with an id: each has exactly one answer, and the host lives on."""
+"""Each request with an id has exactly one response, and the host goes on."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ AUTOMATIC = 'card = "mock"\nprompt = "automatic"\n'
 
 
 class Script:
-    """The scripted window's command, and what it was told."""
+    """The scripted window's command, and the messages that it received."""
 
     def __init__(self, folder: Path, *answers: str) -> None:
         self._log = folder / "window.log"
@@ -183,7 +183,7 @@ def test_a_request_that_is_called_off_in_the_same_breath_is_answered(
     request = {"id": "1", "command": "authenticate", "arguments": own_arguments()}
     bodies = [json.dumps(each).encode() for each in (request, off(command))]
     with running(window, prompt_command=script.command) as host:
-        # In one piece, so that the host finds both when it first looks.
+        # In a single write, so that the host finds both at its first read.
         host.send_raw(b"".join(len(b).to_bytes(4, sys.byteorder) + b for b in bodies))
         assert host.answer()["error"]["code"] == code
         host.send({"id": "2", "command": "authenticate", "arguments": own_arguments()})
@@ -249,7 +249,7 @@ def test_what_the_window_is_told_names_the_site_and_the_person(
     assert conversation == {
         "operation": "authenticate",
         "origin": ORIGIN,
-        "language": "en",  # the configuration comes before the page's wish
+        "language": "en",  # the configuration precedes the page's language
         "test_card": True,
         "started_by_person": True,
         "program": "",
@@ -364,7 +364,7 @@ def test_a_broken_mock_card_is_answered_by_name(
         error = host.authenticate()["error"]
     assert error["code"] == "MOCK_CARD_BROKEN"
     assert "card.json" in error["message"] and "pin" in error["message"]
-    assert file.read_text() == broken, "never a silent reset"
+    assert file.read_text() == broken, "the host resets no state silently"
 
 
 @pytest.mark.parametrize(

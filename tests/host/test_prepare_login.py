@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A login is prepared by the token of the very browser that the popup is in."""
+"""The popup's browser has a login prepared by its own token, not another's."""
 
 import os
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ DONE: dict[str, object] = {"result": {}}
 
 @pytest.fixture
 def runtime(window: dict[str, str]) -> Iterator[Path]:
-    """Give the host a run-time folder, with no token in it."""
+    """A run-time folder of the host without a token."""
     with runtime_folder() as folder:
         window["XDG_RUNTIME_DIR"] = str(folder)
         yield folder
 
 
 def prepare(host: HostProcess) -> object:
-    """Ask for it; return ``{}`` or the code of the error."""
+    """Send the request; return ``{}`` or the error's code."""
     answer = host.ask("prepare-login", page=FIREFOX_PAGE)
     return answer["result"] if "result" in answer else answer["error"]["code"]
 
@@ -40,14 +40,14 @@ def test_the_token_of_the_nearest_program_asks_and_this_host_has_no_window(
     ):
         assert prepare(host) == {}
         assert (token.prepared, farther.prepared) == (1, 0)
-        assert prepare(host) == {}, "the port serves for more than one"
+        assert prepare(host) == {}, "the port accepts further requests"
     assert script.told() == []
 
 
 def test_what_stands_in_the_way_is_told(runtime: Path, window: dict[str, str]) -> None:
     with running(window) as host:
         assert prepare(host) == "PROGRAM_NOT_RUNNING"
-        # It serves another program, whose login it is not to be.
+        # This token belongs to another program, whose login must not be prepared.
         with TokenControl(runtime, host.process.pid, answer=DONE) as other:
             assert prepare(host) == "PROGRAM_NOT_RUNNING"
         assert other.prepared == 0

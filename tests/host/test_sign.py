@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Documents and hashes are signed; the test hashes and verifies by itself."""
+"""Documents and hashes are signed; the test hashes and verifies on its own."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ THREE = {
 }
 WHO = {"origin": ORIGIN, "userActivation": True}
 
-#: The second signature fails as a card does that is pulled out.
+#: The second signature fails as if the card were removed.
 PULLED_AT_THE_SECOND = """
 from native_host.card.errors import CardRemovedError
 from native_host.card.fineid import FineidCard
@@ -115,7 +115,7 @@ def test_the_conversation_of_the_protocol_is_true(automatic: dict[str, str]) -> 
     for message in (heard[-1], told[-1]):
         message["result"]["certificate"] = "MII…"
         message["result"]["signatures"][0]["signature"] = "…"
-    # The pieces are answered as they come, whenever the window opens.
+    # Chunks are acknowledged as they arrive, no matter when the window opens.
     assert sorted(heard, key=str) == sorted(told, key=str)
     assert heard[-1] == told[-1]
 
@@ -232,7 +232,7 @@ def test_another_certificate_is_for_the_person_to_mend(
     with running(window, prompt_command=script.command) as host:
         host.send(arguments)
         error = host.answer()["error"]
-    # Before consent the page hears no more than that the person cancelled, and why.
+    # Before consent, the page learns only that the person cancelled, and why.
     assert (error["code"], error["reason"]) == (
         "USER_CANCELLED",
         "CERTIFICATE_MISMATCH",
@@ -241,7 +241,7 @@ def test_another_certificate_is_for_the_person_to_mend(
     assert pin2_tries(home) == 5
 
 
-# An error that the window goes on to explain
+# An error that the window goes on to explain.
 
 
 def is_explained(script: Script) -> bool:
@@ -270,7 +270,7 @@ def test_an_explaining_window_is_ended_by_what_follows(
             if end == "end of input":
                 host.end_input()
             assert host.wait(2) == 0
-            assert host.receive() is None, "one answer to one request"
+            assert host.receive() is None, "each request has one response"
 
 
 @pytest.mark.parametrize("how", ["window", "automatic"])

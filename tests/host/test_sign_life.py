@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A signing that is called off at any stage leaves no window, file or held card."""
+"""A signature cancelled at any stage leaves no window, file or held card."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ from tests.host.test_own_protocol import AUTOMATIC, Script, off
 
 DOCUMENTS = {"a": b"abc", "b": bytes(40_000)}
 
-#: The card's answer to the signing comes when somebody opens the pipe for writing.
+#: The card responds to the signature command once a test opens the pipe for writing.
 SLOW_CARD = """
 from pathlib import Path
 from native_host.card.fineid import FineidCard
@@ -37,7 +37,7 @@ STAGES = ["announced", "receiving", "asked", "signing"]
 
 
 class Stage:
-    """Brings a signing to a stage, and lets the card go on that it holds up."""
+    """Brings a signature to a stage, and releases the card that it blocks."""
 
     def __init__(self, home: Path, name: str) -> None:
         self.script = Script(home, "123456" if name == "signing" else "wait", "1234")
@@ -69,18 +69,21 @@ class Stage:
             host.until(self.script.questions)
 
     def let_go(self, host: HostProcess, window: Mapping[str, str]) -> None:
-        """Let the card answer, once the documents have gone, which do not wait."""
+        """Let the card respond.
+
+        Documents must be gone first: they do not wait for it.
+        """
         host.until(lambda: left_behind(window) == [])
         self.end()
 
     def end(self) -> None:
-        """Hold up nothing any more."""
+        """Release everything that is blocked."""
         if self._held_up is not None:
             os.close(self._held_up)
             self._held_up = None
 
     def _hold_up(self) -> bool:
-        """Say whether the card's thread has come to where it is held up."""
+        """Whether the card's thread has reached the point where it is blocked."""
         with contextlib.suppress(OSError):  # nobody reads the pipe
             self._held_up = os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK)
         return self._held_up is not None
@@ -101,7 +104,7 @@ def test_a_cancelled_signing_leaves_nothing(
         assert host.answer()["error"]["code"] == "REQUEST_CANCELLED"
         assert at.script.told()[-1]["type"] in {"close", "gone"}
         assert left_behind(window) == []
-        # The card is free for what comes next.
+        # The card is free for the next request.
         host.send({"id": "2", "command": "authenticate", "arguments": own_arguments()})
         host.until(
             lambda: any(each["role"] == "PIN1" for each in at.script.questions())
@@ -120,7 +123,7 @@ def test_an_expired_signing_is_explained_and_keeps_no_documents(
         at.let_go(host, window)
         host.until(lambda: at.script.told()[-1].get("step") == "expired")
         assert left_behind(window) == []
-        for each in chunks(DOCUMENTS):  # a page that goes on sending
+        for each in chunks(DOCUMENTS):  # a page that continues to send
             host.send(each)
         host.send(off("cancel"))
         answer = host.answer()

@@ -23,7 +23,7 @@ FIRST = {"command": "get-signing-certificate", "arguments": {"origin": ORIGIN}}
 def web_eid(
     environment: Mapping[str, str], request: Mapping[str, Any], how: str
 ) -> dict[str, Any]:
-    """Ask once, in one of the ways that a program of Web eID's is started."""
+    """Send one request to a host that is started as Web eID's program is."""
     if how == "-c":
         arguments = json.dumps(request["arguments"])
         done = subprocess.run(
@@ -46,7 +46,7 @@ def web_eid(
         reply = host.receive()
         assert reply is not None
         assert host.wait() == 0
-        assert host.receive() is None, "one request, one reply"
+        assert host.receive() is None, "each request has one response"
         return reply
 
 
@@ -109,7 +109,7 @@ def test_what_web_eids_sign_can_not_be_is_fatal_and_signs_nothing(
 
 @pytest.mark.parametrize("how", ["window", "automatic"])
 def test_another_certificate_than_the_cards_signs_nothing(home: Path, how: str) -> None:
-    """A person may put in the right card, or cancel; without one it is an error."""
+    """A person may insert the right card or cancel. Without a person it is an error."""
     config = 'card = "mock"\n' if how == "window" else AUTOMATIC
     environment = make_environment(home, config)
     script = Script(home, "cancel")
@@ -133,7 +133,7 @@ def test_another_certificate_than_the_cards_signs_nothing(home: Path, how: str) 
 def test_the_second_step_does_not_wait_for_the_end_of_the_first_ones_window(
     tmp_path: Path, home: Path, window: dict[str, str], at_once: bool
 ) -> None:
-    """Published extensions leave with the answer, or wait 2 s for the host's end."""
+    """Published extensions leave at the response or wait 2 s for the host's exit."""
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
     scripts = [Script(tmp_path / "first", "agree"), Script(tmp_path / "second", PIN2)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Requests without an id, as the published Web eID extension makes them."""
+"""Requests without an id, as the published Web eID extension sends them."""
 
 import json
 import subprocess
@@ -43,7 +43,7 @@ async def test_a_token_of_each_profile_is_accepted_and_the_host_ends(
         host.send({"command": "authenticate", "arguments": {**ARGUMENTS, "lang": "et"}})
         token = host.receive()
         assert host.wait() == 0
-        assert host.receive() is None, "one request, one reply"
+        assert host.receive() is None, "each request has one response"
     assert token is not None
     assert set(token) == {
         "unverifiedCertificate",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A browser, as far as a login needs one."""
+"""A minimal browser for logins."""
 
 import contextlib
 import json
@@ -17,19 +17,19 @@ COOKIE = "__Host-kortilla-session"
 
 
 class Site(Protocol):
-    """A server that runs."""
+    """A running server."""
 
     def make_url(self, path: str) -> URL:
-        """Return where a path is."""
+        """Return the URL of a path."""
         ...
 
 
 class Browser:
-    """One browser: its cookie, and what it puts on each request.
+    """A browser: its cookie, and the headers of each request.
 
-    The test server speaks http for a service at an https origin, as behind a proxy, so
-    the cookie with its Secure is kept here. ``address`` is the one it calls from;
-    without ``keep_alive`` each request is a connection of its own.
+    The test server speaks http for a service at an https origin, as behind a proxy. So
+    this class keeps the Secure cookie. ``address`` is the client's address. Without
+    ``keep_alive`` each request uses a new connection.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Browser:
 
 
 def code(answer: tuple[int, Any]) -> tuple[int, str]:
-    """Return the status and the code of a refusal."""
+    """Return the status and the code of an error response."""
     status, content = answer
     assert set(content) == {"error"}
     assert set(content["error"]) == {"code", "message"}
@@ -95,6 +95,6 @@ def code(answer: tuple[int, Any]) -> tuple[int, str]:
 
 
 async def log_in(browser: Browser, leaf: Leaf) -> tuple[int, Any]:
-    """Get a challenge and answer it."""
+    """Request a challenge and respond to it."""
     nonce = await browser.challenge()
     return await browser.post("login", {"authToken": leaf.token(nonce=nonce)})

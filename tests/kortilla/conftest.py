@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of the library share."""
+"""Fixtures for the tests of the library."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,7 +19,7 @@ from tools.demo.site import DemoServer
 
 @pytest.fixture(scope="session")
 def root() -> CA:
-    """A test root."""
+    """A test root CA."""
     return CA.create("SPECIMEN Root CA")
 
 
@@ -31,13 +31,13 @@ def ca(root: CA) -> CA:
 
 @pytest.fixture(scope="session")
 def trust(ca: CA, root: CA) -> Trust:
-    """A test trust in the issuing CA, its root known."""
+    """A test trust in the issuing CA, with a known root."""
     return ca.trust(root.der)
 
 
 @pytest.fixture(scope="session")
 def leaf(ca: CA) -> Leaf:
-    """A sound authentication certificate with a P-384 key."""
+    """A valid authentication certificate with a P-384 key."""
     return ca.issue(key("P-384"))
 
 
@@ -67,14 +67,14 @@ def trust_folder(
 
 @pytest.fixture
 async def server() -> AsyncIterator[Server]:
-    """Where responders and lists are, for revocation's tests."""
+    """A server of OCSP responses and CRLs for the tests of revocation."""
     async with Server() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def redis() -> Iterator[RedisServer]:
-    """A redis-server; a test that breaks it mends it."""
+    """A redis-server. A test that breaks it repairs it."""
     with running_redis() as server:
         yield server
 
@@ -89,7 +89,7 @@ def sites(trust_folder: Path, redis: RedisServer) -> Iterator[Sites]:
 
 @pytest.fixture(params=NAMES)
 def site(request: pytest.FixtureRequest, sites: Sites) -> RunningSite:
-    """One service after the other: each framework, with each store."""
+    """Each service in turn: every framework with every store."""
     return sites.start(request.param)
 
 
@@ -106,7 +106,7 @@ async def demo(trust: Trust) -> AsyncIterator[DemoServer]:
 
 @pytest.fixture
 async def stranger(demo: DemoServer) -> AsyncIterator[Signer]:
-    """Somebody who has not logged in."""
+    """A browser that has not logged in."""
     signer = Signer(demo)
     yield signer
     await signer.visitor.http.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Somebody at the demo's desk, and what they have signed."""
+"""A visitor of the demo's signing page, and checks of the signed PDF."""
 
 import base64
 import io
@@ -24,7 +24,7 @@ OTHER_SATU = "99900335E"
 
 
 class Signer:
-    """A visitor whose scripts call the service."""
+    """A visitor with scripts that call the service."""
 
     def __init__(self, demo: DemoServer) -> None:
         self.visitor = Visitor(demo)
@@ -38,7 +38,7 @@ class Signer:
         data: Any = None,
         **headers: str | None,
     ) -> tuple[int, Any]:
-        """Return the status and the answer's JSON."""
+        """Return the status and the response's JSON."""
         sent = {
             "Origin": self.origin,
             "Content-Type": "application/json",
@@ -76,7 +76,7 @@ class Signer:
         return await self.post("/document/prepare", asked)
 
     async def sign(self, leaf: Leaf, language: str = "en") -> bytes:
-        """Do all of it, and return the signed PDF."""
+        """Run all steps and return the signed PDF."""
         status, prepared = await self.prepare(leaf, language)
         assert status == 200, prepared
         assert (await self.post("/document/finish", answer_to(prepared, leaf)))[
@@ -88,7 +88,7 @@ class Signer:
 
 
 def answer_to(prepared: Any, leaf: Leaf) -> dict[str, Any]:
-    """Return what ``kortilla.sign`` gives for what the service had prepared."""
+    """Return the result of ``kortilla.sign`` for what the service has prepared."""
     [wanted] = prepared["hashes"]
     digests = {wanted["name"]: base64.b64decode(wanted["hash"])}
     return page_answer(leaf, digests, wanted["hashFunction"])
@@ -113,7 +113,7 @@ def issue(ca: CA, **changes: Any) -> Leaf:
 
 
 async def check(pdf: bytes, ca: CA, root: CA) -> Any:
-    """Have pyHanko's own validator look at the last signature, and return it."""
+    """Validate the last signature with pyHanko's own validator; return the status."""
     [*_, signature] = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
     context = ValidationContext(
         trust_roots=[root.certificate], other_certs=[ca.certificate]

@@ -210,7 +210,11 @@ test("the commands on the help pages are the README's, and the same in each", ()
   );
   assert.deepEqual(codes[0], codes[1]);
   assert.deepEqual(codes[0], codes[2]);
-  for (const command of ["make program", ".venv/bin/kortilla install"]) {
+  for (const command of [
+    "sudo apt install ./kortilla_*.deb",
+    "make program",
+    "kortilla install",
+  ]) {
     assert.ok(readme.includes(command), command);
     assert.ok(codes[0]?.some((code) => code?.endsWith(command)), command);
   }
@@ -230,7 +234,7 @@ test("each language has each short text, and none says too much", async () => {
     assert.deepEqual(Object.keys(labels), Object.keys(tables[0]));
     for (const [key, text] of Object.entries(labels)) {
       assert.ok(text.trim(), key);
-      // The button logs in; no text of it may sound like signing.
+      // The button logs in, so its texts must not suggest a signature.
       assert.doesNotMatch(text, /PIN2|allekirj|signa|underteckn|\bsign\b|henkilötunn/i);
     }
   }

@@ -32,7 +32,7 @@ let tarball;
  * @param {{cwd?: string, env?: Record<string, string>}} [options]
  */
 function run(command, words, { cwd = consumer, env = {} } = {}) {
-  // Its own cache, and no network.
+  // A separate cache, and no network.
   const offline = { npm_config_cache: join(folder, "cache"), npm_config_offline: "true" };
   const ran = spawnSync(command, words, {
     cwd,
@@ -43,7 +43,7 @@ function run(command, words, { cwd = consumer, env = {} } = {}) {
   return { code: ran.status, output: ran.stdout, told: ran.stdout + ran.stderr };
 }
 
-// A copy: other tests serve the original files meanwhile.
+// A copy, since other tests serve the original files at the same time.
 before(() => {
   cpSync(join(ROOT, "kortilla/client"), sources, { recursive: true });
   cpSync(join(ROOT, "LICENSE"), join(folder, "LICENSE"));
@@ -168,7 +168,7 @@ test("in a page it sends requests to the extension", () => {
 /**
  * @param {string} body of a function of a TypeScript page
  * @param {string} resolution
- * @returns {string} what the compiler has against it
+ * @returns {string} what the compiler reports about it
  */
 function complaints(body, resolution) {
   writeFileSync(

@@ -40,9 +40,9 @@ AbortSignal.timeout = (ms) => {
 /** The page's window, in which an extension listens. */
 class FakeWindow extends EventTarget {
   isSecureContext = true;
-  /** Everything the page asked. @type {Message[]} */
+  /** All requests of the page. @type {Message[]} */
   asked = [];
-  /** The extension: is given each message of the page. @type {(message: Message) => void} */
+  /** The extension, which receives each message of the page. @type {(message: Message) => void} */
   extension = () => {};
 
   /**
@@ -75,10 +75,10 @@ export let page;
 /** @type {typeof import("../../kortilla/client/kortilla.js")["kortilla"]} */
 export let kortilla;
 let copies = 0;
-/** How long ago the page began to load, in ms. */
+/** The time since the page began to load, in ms. */
 let age = 0;
 
-/** Have the page begin to load now. */
+/** Make the page begin to load now. */
 export function makePageNew() {
   age = 0;
 }

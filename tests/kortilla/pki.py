@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A CA at hand for tests, whose leaves can be wrong in any single way.
+"""A CA for tests whose leaves can be wrong in any single way.
 
-Leaves carry both encoding defects of real ones. Tokens come from here where a test
-breaks something; those of whole cards come from the mock card.
+Leaves have both encoding defects of real ones. Tests that break something use these
+tokens; tokens of whole cards come from the mock card.
 """
 
 import base64
@@ -41,7 +41,7 @@ _HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512(
 
 @functools.cache
 def key(kind: str) -> Key:
-    """Return one key of a kind (P-256, P-384, P-521, RSA-2048, RSA-3072)."""
+    """Return a cached key of a kind (P-256, P-384, P-521, RSA-2048, RSA-3072)."""
     match kind.split("-"):
         case ["P", "256"]:
             return ec.generate_private_key(ec.SECP256R1())
@@ -97,7 +97,7 @@ class Leaf:
     def token(
         self, algorithm: str = "ES384", *, origin: str = ORIGIN, nonce: str = NONCE
     ) -> dict[str, Any]:
-        """Return a whole token as a JSON object."""
+        """Return a complete token as a JSON object."""
         return {
             "unverifiedCertificate": base64.b64encode(self.der).decode(),
             "algorithm": algorithm,
@@ -124,7 +124,7 @@ class CA:
         parent: Self | None = None,
         years: tuple[int, int] = (2021, 2041),
     ) -> Self:
-        """Make a root, or a CA below ``parent``."""
+        """Create a root, or a CA below ``parent``."""
         own_key = ec.generate_private_key(ec.SECP384R1())
         own_name = x509.Name.build({"country_name": "FI", "common_name": name})
         maker = parent or cls(x509.Certificate(), own_key)
@@ -164,7 +164,7 @@ class CA:
         serial_number: int = 4242,
         extra_critical: bool = False,
     ) -> Leaf:
-        """Issue a certificate; every part of it may be another than it should be."""
+        """Issue a certificate; any part of it may be wrong."""
         spki = keys.PublicKeyInfo.load(
             leaf_key.public_key().public_bytes(
                 serialization.Encoding.DER,
@@ -184,7 +184,7 @@ class CA:
             ).dump()
             extensions.append(("certificate_policies", False, der))
         extensions += [(oid, extra_critical, der) for oid, der in extra]
-        # The second defect: ecdsa-with-SHA384 carries NULL.
+        # The second defect: ecdsa-with-SHA384 has NULL parameters.
         algorithm = algos.SignedDigestAlgorithm({"algorithm": signature_algorithm})
         if null_parameter:
             algorithm["parameters"] = core.Null()
@@ -213,7 +213,7 @@ class CA:
         assert isinstance(self.key, ec.EllipticCurvePrivateKey)
         signed = tbs.dump()
         signature = self.key.sign(signed, ec.ECDSA(hashes.SHA384()))
-        # Put together by hand: asn1crypto would encode some of what is signed anew.
+        # Encoded by hand: asn1crypto would re-encode parts of the signed data.
         parts = signed + algorithm.dump() + core.OctetBitString(signature).dump()
         return Leaf(b"\x30\x82" + len(parts).to_bytes(2, "big") + parts, leaf_key)
 

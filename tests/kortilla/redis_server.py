@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A real redis-server of a test's own, which can be killed and frozen."""
+"""A real redis-server for one test, which can be killed and frozen."""
 
 import contextlib
 import shutil
@@ -16,17 +16,18 @@ __all__ = ["RedisServer", "running_redis"]
 
 
 class RedisServer:
-    """Listens on a socket in a folder, and keeps nothing unless told to."""
+    """Listens on a socket in a folder, and keeps its data only if configured so."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
         self.url = f"unix://{folder}/socket"
-        #: For a test to look and meddle with; its types say little that is true.
+        #: For tests that inspect and change data. Its type annotations are mostly
+        #: wrong.
         self.client: Any = Redis.from_url(self.url)
 
     def start(self) -> None:
-        """Start, with what was kept."""
+        """Start with the kept data."""
         options = ["--port", "0", "--unixsocket", "socket", "--dir", ".", "--logfile"]
         self._process = subprocess.Popen(
             ["redis-server", *options, "", "--save", ""],
@@ -40,7 +41,7 @@ class RedisServer:
         (self._folder / "dump.rdb").unlink(missing_ok=True)
 
     def kill(self) -> None:
-        """End it without a word, as a power cut does."""
+        """Kill it without warning, as a power cut does."""
         if self._process is not None:
             assert self._process.stdout
             self._process.kill()
@@ -50,7 +51,7 @@ class RedisServer:
 
     @contextlib.contextmanager
     def away(self, *, remembering: bool = True) -> Iterator[None]:
-        """Be killed, and come back with all it had, or with nothing."""
+        """Stop it for the context; it restarts with all its data or with none."""
         if remembering:
             self.client.save()
         self.kill()
@@ -61,7 +62,7 @@ class RedisServer:
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """Hang with open connections; may be killed meanwhile."""
+        """Freeze it with open connections; it may be killed meanwhile."""
         assert self._process
         self._process.send_signal(signal.SIGSTOP)
         try:
@@ -72,7 +73,7 @@ class RedisServer:
 
     @contextlib.contextmanager
     def forbidding(self, *commands: str) -> Iterator[None]:
-        """Refuse some commands, or kinds of them."""
+        """Make it refuse some commands, or kinds of them."""
         names = [f"-{name}" for name in commands]
         self.client.execute_command("ACL", "SETUSER", "default", *names, "+acl")
         try:
@@ -82,7 +83,7 @@ class RedisServer:
 
     @contextlib.contextmanager
     def configured(self, **options: str) -> Iterator[None]:
-        """Have other settings."""
+        """Change settings for the context."""
         names = {name: name.replace("_", "-") for name in options}
         before = {name: self.client.config_get(name)[name] for name in names.values()}
         for name, value in options.items():

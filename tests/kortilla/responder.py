@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""An OCSP responder and a server of CRLs on loopback that answer as a test wants.
+"""An OCSP responder and a server of CRLs on loopback; tests set their responses.
 
-``Scene`` has the CAs and a leaf whose certificates name that server.
+``Scene`` has the CAs, and a leaf whose certificates name that server.
 """
 
 import os
@@ -61,7 +61,7 @@ def sign(signer: Key, algorithm: str, data: bytes) -> tuple[Any, bytes]:
 
 
 def addresses(at: str, issuer: str) -> list[tuple[str, bytes]]:
-    """Return the extensions that name a responder and a list, ``extra`` for a CA."""
+    """Return the extensions that name a responder and a list; ``extra`` for a CA."""
     access = x509.AuthorityInfoAccessSyntax(
         [{"access_method": "ocsp", "access_location": _uri(f"{at}/ocsp/{issuer}")}]
     )
@@ -85,14 +85,14 @@ def full_name(url: str) -> Any:
 
 
 def _uri(url: str) -> Any:
-    # By hand: asn1crypto would mend some of the addresses that are to be odd.
+    # Encoded by hand: asn1crypto would repair some addresses that must be invalid.
     encoded = core.OctetString(url.encode()).dump()
     return x509.GeneralName.load(b"\x86" + encoded[1:])
 
 
 @dataclass
 class Server:
-    """Answers as its handlers do, and remembers what was asked: ``ocsp/issuing``.
+    """Responds with its handlers, and records the requested paths: ``ocsp/issuing``.
 
     With ``tls`` it is at ``https://localhost``.
     """
@@ -138,7 +138,7 @@ class Scene:
 
     @classmethod
     def create(cls, address: str, root: CA, *, extra: Any = None) -> Self:
-        """Make CA and leaf; ``extra`` are other extensions for the leaf."""
+        """Create CA and leaf; ``extra`` are further extensions for the leaf."""
         ca = make_ca(root, extra=addresses(address, "root"))
         leaf = ca.issue(
             key("P-384"),
@@ -149,7 +149,7 @@ class Scene:
 
     @property
     def path(self) -> CertificatePath:
-        """The path that validation would give."""
+        """The path as validation returns it."""
         return CertificatePath(
             x509.Certificate.load(self.leaf.der),
             self.ca.certificate,
@@ -158,11 +158,11 @@ class Scene:
 
     @property
     def path_without_root(self) -> CertificatePath:
-        """The path where a service trusts the issuing CA alone."""
+        """The path for a service that trusts the issuing CA alone."""
         return CertificatePath(self.path.leaf, self.ca.certificate, None)
 
     def delegate(self, **options: Any) -> Leaf:
-        """Return a responder that the issuing CA has authorised, unless told other."""
+        """Return a responder, by default one that the issuing CA has authorised."""
         options = {
             "serial_number": 0xDE1E,
             "key_usage": DIGITAL_SIGNATURE,
@@ -177,7 +177,7 @@ class Scene:
 
 
 def make_ca(root: CA, *, name: str = "SPECIMEN Issuing CA", extra: Any = ()) -> CA:
-    """Make an issuing CA below a root."""
+    """Create an issuing CA below a root."""
     own = ec.generate_private_key(ec.SECP384R1())
     certificate = root.issue(
         own,
@@ -194,7 +194,7 @@ def make_ca(root: CA, *, name: str = "SPECIMEN Issuing CA", extra: Any = ()) -> 
 
 @dataclass(frozen=True)
 class OCSPAnswer:
-    """An answer, right unless a field says otherwise. ``signer`` None is the CA."""
+    """A response, correct unless a field makes it wrong. ``signer`` None is the CA."""
 
     ca: CA
     signer: Leaf | None = None
@@ -214,7 +214,7 @@ class OCSPAnswer:
     at: datetime = NOW
 
     def encode(self, request: bytes) -> bytes:
-        """Return the DER that answers a request."""
+        """Return the DER of the response to a request."""
         asked = ocsp.OCSPRequest.load(request, strict=True)["tbs_request"]
         cert_id = asked["request_list"][0]["req_cert"].copy()
         if self.serial is not None:
@@ -278,7 +278,7 @@ class OCSPAnswer:
         return encoded
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
-        """Answer over HTTP."""
+        """Respond over HTTP."""
         return web.Response(
             body=self.encode(await request.read()),
             content_type="application/ocsp-response",
@@ -287,7 +287,7 @@ class OCSPAnswer:
 
 @dataclass(frozen=True)
 class List:
-    """A CRL, right unless a field says otherwise."""
+    """A CRL, correct unless a field makes it wrong."""
 
     ca: CA
     serials: Sequence[int] = (OTHER_SERIAL,)
@@ -341,7 +341,7 @@ class List:
 
 
 def seal(signed: bytes, signer: Key, identifier: Any) -> bytes:
-    """Sign what is encoded already, and put all together."""
+    """Sign the encoded data, and build the whole structure."""
     _, signature = sign(signer, identifier["algorithm"].native, signed)
     content = signed + identifier.dump() + core.OctetBitString(signature).dump()
     return _sequence(content)
@@ -356,7 +356,7 @@ def _sequence(content: bytes) -> bytes:
 
 
 def big_list(ca: CA, count: int, *serials: int) -> bytes:
-    """Return a CRL with that many random entries, of 20 octets, and these."""
+    """Return a CRL with so many random entries of 20 octets, and with these."""
     random = os.urandom(17 * count)
     tail = bytes.fromhex("170D3236303130313030303030305A300C300A0603551D1504030A0101")
     entries = [
@@ -379,7 +379,7 @@ def big_list(ca: CA, count: int, *serials: int) -> bytes:
 
 
 class Names(AbstractResolver):
-    """Resolves every name to one address, and remembers the names."""
+    """Resolves every name to one address, and records the names."""
 
     def __init__(self, address: str = "127.0.0.1") -> None:
         self.address = address
@@ -406,7 +406,7 @@ class Names(AbstractResolver):
 
 
 def checker_by(*, by: Any, **options: Any) -> Revocation:
-    """Return a checker that asks on loopback, at the time of ``pki``."""
+    """Return a checker that sends requests on loopback, at the time of ``pki``."""
     usual: dict[str, Any] = {
         "by": by,
         "clock": lambda: NOW,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Scenes in which all is well, by lists or by OCSP, and checks refused in them."""
+"""Scenes without a revoked certificate, by CRL or by OCSP, and failing checks."""
 
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -17,7 +17,7 @@ Refused = TypeVar("Refused", bound=RevocationCheckFailedError)
 
 
 class Clock:
-    """Shows the time that a test sets."""
+    """Returns the time that a test sets."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -27,7 +27,7 @@ class Clock:
 
 
 def well(server: Server, root: CA, *, by: Literal["crl", "ocsp"]) -> Scene:
-    """Return a scene in which nobody is revoked."""
+    """Return a scene in which no certificate is revoked."""
     made = Scene.create(server.address, root)
     server.handlers = (
         {"crl/issuing.crl": List(made.ca), "crl/root.crl": List(root)}
@@ -40,7 +40,7 @@ def well(server: Server, root: CA, *, by: Literal["crl", "ocsp"]) -> Scene:
 async def refused(
     scene: Scene, kind: type[Refused], *, by: Literal["crl", "ocsp"], **options: Any
 ) -> Refused:
-    """Check, and return why that was refused: it names the server and no person."""
+    """Expect a check to fail; return the error, which names the server, no person."""
     async with checker_by(by=by, **options) as revocation:
         with pytest.raises(kind) as caught:
             await revocation.check(scene.path, at=NOW)
@@ -52,5 +52,5 @@ async def refused(
 
 
 def listing(folder: Path) -> list[Path]:
-    """Return what is in a folder."""
+    """Return the names of a folder's files."""
     return sorted(folder.iterdir())

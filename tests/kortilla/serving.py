@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Services with card login, one on each framework, in a process of their own.
+"""Services with card login, one per framework, in a separate process.
 
-``python -m tests.kortilla.serving FOLDER ADAPTER=REDIS…``, where FOLDER has the
-test CA and REDIS is a URL or nothing: memory then. It prints the port of each as a
+``python -m tests.kortilla.serving FOLDER ADAPTER=REDIS…``, where FOLDER has the test CA
+and REDIS is a URL or empty, which means memory. It prints the services' ports as a
 list, and ends with its standard input.
 
-``wsgi(FOLDER, REDIS)`` is the service on Django for a WSGI server. Its ``sync`` and
+``wsgi(FOLDER, REDIS)`` is the Django service for a WSGI server. Its ``sync`` and
 ``gthread`` are gunicorn's kinds of workers, two each.
 """
 
@@ -44,7 +44,7 @@ from tests.kortilla.pki import NOW, ORIGIN
 
 __all__ = ["ADAPTERS"]
 
-#: Who calls from here has called too often already.
+#: A client with this address has exceeded its rate limit.
 BUSY = "127.0.0.2"
 BODY_SECONDS = 0.4
 
@@ -55,14 +55,14 @@ def now() -> datetime:
 
 
 async def limit(attempt: Attempt) -> None:
-    """Refuse one address, whatever route it wants."""
+    """Refuse one address on every route."""
     assert attempt.route in {"challenge", "login", "logout"}
     if attempt.client == BUSY:
         raise RateLimitedError(retry_after=7)
 
 
 def told(identity: Identity | None) -> dict[str, Any]:
-    """Return what ``/who`` says."""
+    """Return the response of ``/who``."""
     return {"satu": identity and identity.satu}
 
 
@@ -86,7 +86,7 @@ def make_aiohttp(service: LoginService, options: dict[str, Any]) -> web.Applicat
 
 
 async def who(request: requests.Request) -> responses.Response:
-    """Tell who is logged in."""
+    """Respond with the person who is logged in."""
     identity = await kortilla.starlette.current_identity(request)
     return responses.JSONResponse(told(identity))
 
@@ -119,7 +119,7 @@ def make_fastapi(service: LoginService, options: dict[str, Any]) -> FastAPI:
 
 
 def set_up_django(service: LoginService, options: dict[str, Any]) -> None:
-    """Make this process's Django a service: one view of each kind."""
+    """Configure this process's Django as a service: one view of each kind."""
 
     def who(request: HttpRequest) -> HttpResponse:
         identity = async_to_sync(kortilla.django.current_identity)(request)
@@ -154,7 +154,7 @@ def set_up_django(service: LoginService, options: dict[str, Any]) -> None:
 
 
 def make_django(service: LoginService, options: dict[str, Any]) -> Any:
-    """Return a service on Django, of which a process has one."""
+    """Return a service on Django, of which a process can have one."""
     set_up_django(service, options)
     return kortilla.django.bounded(get_asgi_application())
 
@@ -188,7 +188,7 @@ def make_service(
 
 
 def wsgi(folder: str, redis: str, by: By | None = None) -> Any:
-    """Return the service on Django, as ``wsgi.py`` has it; ``by`` checks revocation."""
+    """Return the Django service for ``wsgi.py``; ``by`` checks revocation."""
     revocation = by and Revocation(by=by, allow_private_addresses=True, clock=now)
     service, options, stores = make_service(folder, redis, revocation or None)
     for one in (revocation, stores):
@@ -198,7 +198,7 @@ def wsgi(folder: str, redis: str, by: By | None = None) -> Any:
     application = get_wsgi_application()
 
     def answer(environ: Any, start_response: Any) -> Any:
-        """Say which worker it was."""
+        """Add the worker's process id to the response."""
         mine = ("X-Process", str(os.getpid()))
         return application(environ, lambda s, h, *e: start_response(s, [*h, mine], *e))
 
@@ -208,7 +208,7 @@ def wsgi(folder: str, redis: str, by: By | None = None) -> Any:
 async def serve_wsgi(
     kind: str, redis: str, folder: str, listener: socket.socket, stop: asyncio.Event
 ) -> None:
-    """Run the service on Django under gunicorn until it is stopped."""
+    """Run the Django service under gunicorn until it is stopped."""
     options = [
         "--worker-class",
         kind,
@@ -255,12 +255,12 @@ async def serve(
 
 
 async def main(folder: str, *wanted: str) -> None:
-    """Run each service that was asked for."""
+    """Run all requested services."""
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as services:
         ports = []
         for adapter, _, redis in (item.partition("=") for item in wanted):
-            # asyncio answers at once (TCP_NODELAY) where the protocol is named.
+            # asyncio sends at once (TCP_NODELAY) only if the protocol is explicit.
             kind = socket.SOCK_STREAM, socket.IPPROTO_TCP
             listener = socket.socket(socket.AF_INET, *kind)
             listener.bind(("127.0.0.1", 0))

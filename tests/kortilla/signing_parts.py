@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the tests of signatures share: PDF files, and answers as a page has them."""
+"""Helpers for the tests of signatures: PDF files, and responses of a page."""
 
 import base64
 import hashlib
@@ -33,12 +33,12 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
 
 
 def b64(data: bytes) -> str:
-    """Encode as JSON has it."""
+    """Encode bytes as in JSON."""
     return base64.b64encode(data).decode()
 
 
 def digest(content: bytes, function: str = "SHA-384") -> bytes:
-    """Hash a content by Web eID's name of the hash function."""
+    """Hash a content with a hash function by its Web eID name."""
     return hashlib.new(HASHES[function].name.replace("-", "_"), content).digest()
 
 
@@ -65,7 +65,7 @@ def page_answer(
     scheme: str = "NONE",
     salt: int | None = None,
 ) -> dict[str, Any]:
-    """Return what ``kortilla.sign`` gives to a page whose card has this leaf."""
+    """Return the result of ``kortilla.sign`` on a page for a card with this leaf."""
     algorithm = {
         "cryptoAlgorithm": "ECC" if scheme == "NONE" else "RSA",
         "hashFunction": function,
@@ -89,19 +89,19 @@ def page_answer(
 def answer_to(
     state: PreparedSignature, leaf: Leaf, scheme: str = "NONE"
 ) -> dict[str, Any]:
-    """Return the page's answer to what was prepared."""
+    """Return the page's response for a prepared signature."""
     value = {state.name: state.digest.value}
     return page_answer(leaf, value, state.digest.hash_function, scheme)
 
 
 def card_answer(state: PreparedSignature, card: KortillaCard) -> dict[str, Any]:
-    """Have a whole mock card sign what was prepared."""
+    """Sign a prepared signature with a complete mock card."""
     value = {state.name: state.digest.value}
     return card.sign(ORIGIN, value, state.digest.hash_function)
 
 
 def signing_certificate(card: KortillaCard) -> bytes:
-    """Return the certificate that a card signs with, as the page gets it first."""
+    """Return the card's signing certificate, as the page receives it first."""
     answer = card.sign(ORIGIN, {"first": bytes(48)})
     return base64.b64decode(answer["certificate"])
 
@@ -123,7 +123,7 @@ async def prepared_pdf(
 
 
 def make_pdf(text: str = "Sopimus", *, pages: int = 1, catalog: str = "") -> bytes:
-    """Return a small PDF that says something on each page."""
+    """Return a small PDF with a text on each page."""
     content = f"BT /F 24 Tf 72 720 Td ({text}) Tj ET"
     kids = " ".join(f"{4 + i} 0 R" for i in range(pages))
     objects = [
@@ -138,7 +138,7 @@ def make_pdf(text: str = "Sopimus", *, pages: int = 1, catalog: str = "") -> byt
 
 
 def pdf_of(objects: list[str], trailer: str = "") -> bytes:
-    """Put objects, numbered from 1, together to a PDF whose root is the first."""
+    """Build a PDF of objects, numbered from 1; the first is its root."""
     body, offsets = "%PDF-1.7\n", []
     for number, each in enumerate(objects, start=1):
         offsets.append(len(body))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The services of ``serving.py``, started when a test first asks for one."""
+"""The services of ``serving.py``, each started at its first use."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ from tests.kortilla.redis_server import RedisServer
 
 __all__ = ["NAMES", "WSGI_NAMES", "RunningSite", "Sites", "process"]
 
-#: Under gunicorn a service has several processes, which memory does not suit.
+#: Under gunicorn a service has several processes, so it can't use memory.
 WSGI_NAMES = ["sync-redis", "gthread-redis"]
 NAMES = [
     f"{adapter}-{store}"
@@ -35,13 +35,13 @@ class RunningSite:
     name: str = ""
 
     def make_url(self, path: str) -> URL:
-        """Return where a path is."""
+        """Return the URL of a path."""
         return URL(f"http://127.0.0.1:{self.port}{path}")
 
 
 @contextmanager
 def process(folder: Path, *wanted: str) -> Iterator[list[RunningSite]]:
-    """Run services in one process, and see to it that none of them had an error."""
+    """Run services in one process, and check that none of them logs an error."""
     log: IO[str]
     with tempfile.TemporaryFile("w+") as log:
         running = subprocess.Popen(
@@ -64,12 +64,12 @@ def process(folder: Path, *wanted: str) -> Iterator[list[RunningSite]]:
         log.seek(0)
         text = log.read()
         assert running.returncode == 0, text
-        # Servers write tracebacks of what is no HTTP; none may lead to us.
+        # Servers log tracebacks of invalid HTTP; none may come from our code.
         assert f"{Path(kortilla.__file__).parent}/" not in text, text
 
 
 class Sites:
-    """Every service, in as few processes as Django allows."""
+    """All services, in as few processes as Django allows."""
 
     def __init__(self, folder: Path, redis: RedisServer) -> None:
         self._folder = folder
@@ -78,7 +78,7 @@ class Sites:
         self._processes: list[Iterator[None]] = []
 
     def start(self, name: str) -> RunningSite:
-        """Return a service that runs."""
+        """Return a running service."""
         if name not in self._running:
             together = [
                 known
@@ -91,7 +91,7 @@ class Sites:
         return self._running[name]
 
     def end(self) -> None:
-        """End all."""
+        """Stop all services."""
         for running in self._processes:
             next(running, None)
 

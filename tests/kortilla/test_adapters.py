@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One and the same login on every framework, over real servers, with either store."""
+"""The login behaves alike on every framework, over real servers, with each store."""
 
 import asyncio
 import json
@@ -222,13 +222,13 @@ async def test_a_body_that_is_too_long(browser: Browser, site: RunningSite) -> N
             yield b"x" * 1024
 
     too_long = (413, "BODY_TOO_LARGE")
-    # Under WSGI Django reads nothing that does not say how long it is.
+    # Under WSGI, Django does not read a body without a length.
     unread = {(400, "INVALID_REQUEST")} if site.name in WSGI_NAMES else set()
     assert code(await browser.post("login", data=b"x" * 40_000)) == too_long
     assert code(await browser.post("login", data=chunks())) in {too_long} | unread
 
 
-#: Under WSGI only the server in front can tell that nothing comes.
+#: Under WSGI, only the server in front can notice a silent client.
 @pytest.mark.parametrize(
     "site", [n for n in NAMES if n not in WSGI_NAMES], indirect=True
 )
@@ -250,7 +250,7 @@ async def test_a_body_that_does_not_come(site: RunningSite) -> None:
 
 
 async def test_a_browser_that_goes_away(browser: Browser, site: RunningSite) -> None:
-    """Nothing is left of it: the process's log is looked at in the end."""
+    """It leaves no error: the process's log is checked at the end."""
     for body in ("", "{", '{"authToken": '):
         _, writer = await asyncio.open_connection("127.0.0.1", site.port)
         head = (
@@ -273,7 +273,7 @@ async def test_there_is_no_websocket(site: RunningSite) -> None:
 
 
 async def raw(site: RunningSite, request: str) -> bytes:
-    """Send a request as it stands, and return the answer as far as it came."""
+    """Send raw bytes, and return the response as far as it arrived."""
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(request.encode())
     head = await reader.readuntil(b"\r\n\r\n")
@@ -377,7 +377,7 @@ async def test_who_comes_too_often(site: RunningSite, leaf: Leaf) -> None:
             assert answer.status == 429
             assert answer.headers["Retry-After"] == "7"
             assert (await answer.json())["error"]["code"] == "RATE_LIMITED"
-    # Files are not limited, nor what other pages may do.
+    # Files are not limited, and neither are other pages.
     async with busy.request("GET", "/auth/static/kortilla.js", headers={}) as answer:
         assert answer.status == 200
     assert busy.cookie is None

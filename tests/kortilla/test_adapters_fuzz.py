@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Nothing that a client sends produces a 500, on any framework."""
+"""No request causes a 500 on any framework."""
 
 import json
 import socket

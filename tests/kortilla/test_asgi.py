@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where ASGI says that a request is, in front of no server."""
+"""The client's address in ASGI, without a server in front."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ from tests.kortilla.pki import ORIGIN
 
 
 async def call(app: ASGIApp, path: str, root_path: str, kind: str = "http") -> Any:
-    """Ask for a challenge, and return the first message of the answer."""
+    """Request a challenge, and return the response's first message."""
     answer = []
 
     async def receive() -> Any:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What somebody may try × what the validator says. Each row differs in one thing."""
+"""Attacks × the validator's errors.
+
+Each row differs from a valid login in one thing.
+"""
 
 import base64
 from collections.abc import Callable
@@ -42,12 +45,12 @@ Row = tuple[Callable[[CA], Leaf | dict[str, Any]], type[RelyingPartyError]]
 
 
 def issued(leaf_key: Any = P384, **changes: Any) -> Callable[[CA], Leaf]:
-    """Return what issues a sound leaf but for the changes."""
+    """Return a function that issues a valid leaf with these changes."""
     return lambda ca: ca.issue(leaf_key, **changes)
 
 
 def sent(**changes: Any) -> Callable[[CA], dict[str, Any]]:
-    """Return what makes the token of a sound leaf, changed afterwards."""
+    """Return a function that creates a valid leaf's token and then changes it."""
     return lambda ca: ca.issue(P384).token() | changes
 
 
@@ -76,9 +79,9 @@ def played(ca: CA) -> Leaf:
     return CA(x509.Certificate.load(leaf.der), leaf.key).issue(P384)
 
 
-#: attack → how it is done, what the validator says
+#: attack → how it is done, the validator's error
 ATTACKS: dict[str, Row] = {
-    # somebody else's login
+    # another site's login
     "a token for another site": (
         lambda ca: ca.issue(P384).token(origin="https://evil.example"),
         AuthTokenSignatureValidationError,
@@ -123,7 +126,7 @@ ATTACKS: dict[str, Row] = {
         ),
         AuthTokenParseError,
     ),
-    # an issuer of one's own
+    # an untrusted issuer
     "a CA of one's own": (
         lambda _: CA.create("SPECIMEN Own CA").issue(P384),
         CertificateNotTrustedError,
@@ -142,7 +145,7 @@ ATTACKS: dict[str, Row] = {
         issued(signature_algorithm="sha1_ecdsa", null_parameter=False),
         CertificateNotTrustedError,
     ),
-    # a certificate for something else
+    # a certificate for another purpose
     "a signature certificate": (
         issued(key_usage=pki.SIGNATURE),
         UserCertificateWrongPurposeError,
@@ -179,7 +182,7 @@ ATTACKS: dict[str, Row] = {
         issued(serial_number=1 << 160),
         UserCertificateParseError,
     ),
-    # a time that is not its own
+    # a wrong time
     "before its time": (
         issued(not_before=NOW + timedelta(seconds=1)),
         CertificateNotYetValidError,
@@ -215,7 +218,7 @@ ATTACKS: dict[str, Row] = {
         )(ca),
         UserCertificateParseError,
     ),
-    # a person who is none
+    # an invalid person
     "another check character": (
         issued(subject_name=named(serial_number="99902038D")),
         UserCertificateParseError,
@@ -263,7 +266,7 @@ async def test_the_validator_says(attack: str, ca: CA, root: CA) -> None:
 
 
 class Asked:
-    """A checker that counts, and says that the card is lost."""
+    """A checker that counts its calls, and reports the card as lost."""
 
     def __init__(self) -> None:
         self.count = 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The folder of CA certificates: only what is pinned gets in, whoever answers."""
+"""The folder of CA certificates accepts pinned ones alone, whatever a server sends."""
 
 import contextlib
 import hashlib
@@ -32,7 +32,7 @@ def files(folder: Path) -> list[str]:
 
 
 class Authority:
-    """Serves on loopback what an authority would, and what one should not."""
+    """Serves on loopback what an authority sends, and what it should not send."""
 
     def __init__(self, ca: CA, other: CA) -> None:
         answers = {
@@ -74,7 +74,7 @@ class Authority:
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        # That is how many seconds it may take to see that it is over.
+        # poll_interval: seconds until the thread notices the shutdown.
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
         self.thread.start()
 

@@ -28,7 +28,7 @@ from tests.kortilla.test_validation import check
 
 # --- the certificate
 
-#: The ends of a leaf's validity as UTCTime.
+#: The start and the end of a leaf's validity as UTCTime.
 NOT_BEFORE, NOT_AFTER = b"\x17\x0d250601120000Z", b"\x17\x0d300531120000Z"
 
 
@@ -218,7 +218,7 @@ async def test_each_ca_must_be_valid_too(years: tuple[int, int], which: str) -> 
 async def test_test_policies_are_refused_by_production_trust(
     leaf: Leaf, trust: Trust
 ) -> None:
-    # The pins keep a test CA out; the policy is checked besides.
+    # The pins reject a test CA; the policy is checked as well.
     production = replace(trust, test=False)
     with pytest.raises(UserCertificateDisallowedPolicyError):
         await check(leaf.token(), production)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Challenges: random, short-lived, used once, bound to a session."""
+"""Challenges are random and short-lived, work once, and are bound to a session."""
 
 import asyncio
 import base64
@@ -140,7 +140,7 @@ async def test_the_store_is_bounded_and_forgets(clock: Clock) -> None:
 
 async def test_a_nonce_is_asked_for_once_whatever_the_store_says(clock: Clock) -> None:
     class Forgetful(MemoryChallengeStore):
-        """Comes back with what it had, as after a failover."""
+        """Restores its earlier data, as after a failover."""
 
         async def take(self, nonce: str) -> datetime:
             raised.append(nonce)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla-server``: what it prints, what it says, and its exit statuses."""
+"""``kortilla-server``: its output, its messages, and its exit statuses."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ __all__ = ["authority", "other"]  # fixtures
 
 @pytest.fixture(autouse=True)
 def pinned(ca: CA, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test CA takes the place of the authority's."""
+    """Pin the test CA in place of the authority's CAs."""
     monkeypatch.setattr(pins, "PINS", (pin(ca),))
     monkeypatch.delenv("KORTILLA_TRUST", raising=False)
 
@@ -59,7 +59,7 @@ def test_update_from_a_folder_and_show_it(
     assert (status, result["certificates"]) == (0, [expected])
     assert "SPECIMEN Issuing CA - G1  until 2041-01-01" in words
 
-    # What was left is named, whatever it is called.
+    # The message names the skipped file, even if its name has control characters.
     why = "not a certificate"
     assert result["passedOver"] == {"letter\x1b[2J.txt": why}
     assert r"'letter\x1b[2J.txt' was passed over: not a certificate" in words
@@ -170,3 +170,22 @@ def test_the_command_imports_nothing_of_the_citizens_program(tmp_path: Path) -> 
     assert ended.returncode == 1, ended.stderr
     names = [each["name"] for each in json.loads(ended.stdout)["certificates"]]
     assert "DVV Citizen Certificates - G4E" in names
+
+
+def test_a_program_without_the_librarys_requirements_names_what_is_missing() -> None:
+    """`make program` leaves them out."""
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "import sys; sys.modules['yarl'] = None;"
+            "from kortilla.cli import main; sys.exit(main(['trust', 'show']))",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    message = "yarl is missing: pip install kortilla."
+    assert ended.returncode == 1
+    assert ended.stderr == f"{message}\n"
+    error = {"code": "TOOL_MISSING", "message": message}
+    assert json.loads(ended.stdout) == {"error": error}

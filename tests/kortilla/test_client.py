@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whom a TLS client's certificate names: it is judged as strictly as a token's."""
+"""A TLS client certificate is validated as strictly as a token's."""
 
 from datetime import datetime, timedelta
 from typing import Any

@@ -29,7 +29,7 @@ class Visitor:
     async def get(
         self, path: str, *, status: int = 200, accept_language: str = ""
     ) -> tuple[str, str]:
-        """Return the path arrived at, and the page."""
+        """Return the final path, and the page."""
         headers = {"Accept-Language": accept_language}
         async with self.http.get(self.demo.origin + path, headers=headers) as response:
             assert response.status == status
@@ -165,7 +165,7 @@ async def test_a_request_for_no_path_is_an_error_of_the_client(
 
 
 class Outline(HTMLParser):
-    """Checks what a screen reader lives by."""
+    """Checks the structure that screen readers depend on."""
 
     def __init__(self, page: str) -> None:
         super().__init__()

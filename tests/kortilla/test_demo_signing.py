@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signing a PDF in the demo, over HTTP: what it takes, refuses and gives back."""
+"""Signing a PDF in the demo, over HTTP: accepted and refused input, and the result."""
 
 import asyncio
 import io
@@ -80,7 +80,7 @@ async def test_an_own_pdf_is_signed_and_the_example_comes_back(
     assert signed.startswith(pdf)
     signature = await check(signed, ca, root)
     assert signature.sig_field["/Rect"] == [0, 0, 0, 0]
-    # A second signature goes on top, and the first stays good.
+    # A second signature is added, and the first stays valid.
     await signer.upload(signed)
     twice = await signer.sign(signing_leaf)
     await check(twice, ca, root)
@@ -99,7 +99,7 @@ async def test_only_who_logged_in_may_sign(
     answer = await signer.prepare(other)
     assert code(answer) == (403, "SIGNER_MISMATCH")
     assert "log out" in answer[1]["error"]["message"]
-    # Nor may they finish what somebody else began.
+    # Nor can another person finish this signature.
     prepared = (await signer.prepare(signing_leaf))[1]
     finished = await signer.post("/document/finish", answer_to(prepared, other))
     assert code(finished) == (403, "SIGNER_MISMATCH")
@@ -155,7 +155,7 @@ async def test_what_was_prepared_is_finished_once(
     )
     statuses = sorted(status for status, _ in answers)
     assert statuses == [200, 409, 409, 409, 409]
-    # And what was refused is used up as well.
+    # A refused preparation is used up as well.
     await signer.prepare(signing_leaf)
     bad = await signer.post("/document/finish", answer)
     assert code(bad) == (403, "SIGNATURE_VALIDATION")
@@ -166,7 +166,7 @@ async def test_what_was_prepared_is_finished_once(
 async def test_what_was_shown_is_what_is_signed(
     signer: Signer, signing_leaf: Leaf
 ) -> None:
-    """Another tab can't change the document under a page."""
+    """Another tab can't replace the document that a page shows."""
     await signer.upload(make_pdf("first"))
     shown = await signer.shown()
     await signer.upload(make_pdf("second"))
@@ -183,7 +183,7 @@ async def test_nobody_else_gets_a_persons_documents(
     for path in ("sign", "signed", "document.pdf", "signed.pdf"):
         status, _, headers = await stranger.get(f"/sv/{path}")
         assert (status, headers["Location"]) == (302, "/sv/")
-    await stranger.visitor.log_in(ca)  # even to the same person in another session
+    await stranger.visitor.log_in(ca)  # not even for the same person in another session
     assert (await stranger.get("/sv/signed.pdf"))[0] == 302
     assert b"mine" not in (await stranger.get("/sv/document.pdf"))[1]
 

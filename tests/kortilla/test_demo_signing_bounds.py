@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the demo's desk takes of whom, and what its pages are."""
+"""The limits of the demo's signing service, and the content of its pages."""
 
 import subprocess
 import sys
@@ -147,7 +147,7 @@ async def test_the_pages_are_well_formed_and_labelled(
         assert outline.headings.count(1) == 1
         assert "<script>" not in page
     assert "&lt;script&gt;&#34;.pdf" in pages[1]
-    # Identifying is never said where PIN2 is asked for.
+    # A page that asks for PIN2 must not speak of identification.
     assert "PIN2" in pages[0]
     assert "PIN1" not in pages[0]
     for word in ("Kirjaudu", "Logga in", "Log in"):
@@ -222,7 +222,7 @@ asyncio.run(main())
 
 
 def test_each_refusal_of_signing_has_words_of_its_own() -> None:
-    """What the validator says of a login would be wrong of a signature."""
+    """The texts for a login would be wrong for a signature."""
     own = catalogue("en", "tools.demo.site.texts")
     general = catalogue("en")
     for error in RelyingPartyError.__subclasses__():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The examples of docs/developers.md work as they stand there."""
+"""The examples of docs/developers.md work as written."""
 
 import ast
 import base64
@@ -35,20 +35,20 @@ SERVICE, SIGNING, SIGNED_PDF, TEST = blocks("developers.md", "python")
 
 
 class Asked:
-    """A checker of revocation that notes about which keys it was asked."""
+    """A revocation checker that records the key usages it was asked about."""
 
     def __init__(self) -> None:
         self.about: list[list[str]] = []
 
     async def check(self, path: CertificatePath, *, at: datetime) -> None:
-        """Nobody was revoked."""
+        """Accept the certificate."""
         leaf = x509.Certificate.load(path.leaf.dump())
         self.about.append(sorted(leaf.key_usage_value.native))
 
 
 @pytest.fixture
 def asked() -> Asked:
-    """The checker of the service."""
+    """The service's checker."""
     return Asked()
 
 
@@ -102,7 +102,7 @@ async def test_the_service_with_card_login(
 
 
 async def post(browser: Browser, content: object, origin: str = ORIGIN) -> int:
-    """Send what a page got to the service, and return the status."""
+    """Send a page's result to the service, and return the status."""
     headers = {"Origin": origin, "Content-Type": "application/json"}
     async with browser.request(
         "POST", "/signed", headers=headers, data=json.dumps(content)
@@ -112,12 +112,12 @@ async def post(browser: Browser, content: object, origin: str = ORIGIN) -> int:
 
 @pytest.fixture
 def contract(tmp_path: Path) -> bytes:
-    """What is signed in the example."""
+    """The content that the example signs."""
     return bytes(run(SIGNING, tmp_path)["CONTRACT"])
 
 
 def sign(card: KortillaCard, content: bytes) -> dict[str, Any]:
-    """Have a card sign, and return what a page gets."""
+    """Sign with a card, and return the page's result."""
     return card.sign(ORIGIN, {"sopimus.txt": hashlib.sha384(content).digest()})
 
 
@@ -126,7 +126,7 @@ async def test_the_service_takes_the_signature_of_who_is_logged_in(
 ) -> None:
     answer = sign(kortilla_card, contract)
     assert await post(browser, answer) == 200
-    # The checker of the login was asked about both certificates of the card.
+    # The login's checker was asked about both certificates of the card.
     assert asked.about == [["digital_signature", "key_agreement"], ["non_repudiation"]]
     assert await post(browser, answer, "https://evil.example") == 403
     browser.cookie = None
@@ -226,14 +226,14 @@ def test_each_example_that_validates_says_by_which_checker(guide: str) -> None:
 
 
 class Revoked:
-    """A checker that finds every certificate revoked."""
+    """A checker that reports every certificate as revoked."""
 
     async def check(self, path: CertificatePath, *, at: datetime) -> None:
         raise errors.UserCertificateRevokedError
 
 
-#: One fault for each check, in the guide's order: how the leaf is issued, what is
-#: changed in the token, and how it is validated.
+#: One fault for each check, in the guide's order: the changes when the leaf is issued,
+#: the changes in the token, and the changes of the validation.
 FAULTS: list[tuple[type[RelyingPartyError], dict[str, Any]]] = [
     (errors.AuthTokenParseError, {"token": {"format": "web-eid:2"}}),
     (errors.UserCertificateParseError, {"token": {"unverifiedCertificate": "AAAA"}}),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is said of a person, and how it is kept in a session."""
+"""A person's identity, and its form in a session."""
 
 import json
 from dataclasses import FrozenInstanceError, replace
@@ -43,7 +43,7 @@ async def test_production_trust_checks_revocation_unless_told_otherwise(
     production = replace(trust, test=False)
     login = ca.issue(key("P-384"), policies=(POLICY,))
     signer = ca.issue(key("P-384"), policies=(POLICY,), key_usage=pki.SIGNATURE)
-    # These leaves name nobody to ask, which is a refusal.
+    # These leaves name no responder and no list, which is an error.
     with pytest.raises(RevocationCheckFailedError):
         await identify(login, production)
     with pytest.raises(RevocationCheckFailedError):

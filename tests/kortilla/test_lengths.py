@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A certificate is verified over the bytes that came, whatever their length."""
+"""A certificate's signature is verified over the received bytes, for any length."""
 
 from asn1crypto import core
 

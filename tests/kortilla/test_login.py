@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a service's login owns, and what it is given."""
+"""The objects that a service's login owns, and those that the service passes."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ class Watched(Revocation):
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Watched]:
-    """The checkers that a service makes itself."""
+    """The checkers that a service creates."""
     monkeypatch.setattr(login, "Revocation", Watched)
     monkeypatch.setattr(Watched, "made", [])
     return Watched.made
@@ -57,7 +57,7 @@ async def test_a_checker_that_was_given_is_the_callers(
 async def test_an_identity_of_another_version_is_nobody(
     trust: Trust, leaf: Leaf
 ) -> None:
-    """A shared store outlives the program that wrote into it."""
+    """A shared store may hold data of an earlier version of the program."""
     service = LoginService(origin=ORIGIN, trust=trust, clock=lambda: NOW)
     session: dict[str, object] = {}
     token = leaf.token(nonce=await service.challenge(session))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tokens signed by whole mock cards, one of each profile, are accepted."""
+"""The validator accepts tokens of complete mock cards, one of each profile."""
 
 import base64
 import hashlib
@@ -23,7 +23,7 @@ PROFILES = {
 
 
 def send(card: MockCard, apdu: bytes) -> bytes:
-    """Send an APDU, collect what 61xx announces, and return the answer's data."""
+    """Send an APDU, fetch what 61xx announces, and return the response's data."""
     answer = card.transmit(apdu)
     data = answer[:-2]
     while answer[-2] == 0x61:
@@ -42,7 +42,7 @@ def read_certificate(card: MockCard, path: str) -> bytes:
 
 
 def make_token(card: MockCard, profile: str) -> dict[str, Any]:
-    """Sign with PIN1, step by step as docs/reference/card.md gives it."""
+    """Sign with PIN1, with the exchanges of docs/reference/card.md."""
     algorithm, hash_name, reference, length = PROFILES[profile]
 
     def h(data: bytes) -> bytes:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The description of the routes, held against a server that runs."""
+"""A running server conforms to the OpenAPI description of the routes."""
 
 import json
 import re

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Revocation and CA certificates through a real HTTP proxy, which never fails open."""
+"""Revocation and CA certificates through a real HTTP proxy never fail open."""
 
 import asyncio
 import hashlib
@@ -54,21 +54,21 @@ def proxy(*options: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def open_proxy() -> Iterator[str]:
-    """A proxy for everybody."""
+    """A proxy without authentication."""
     with proxy() as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def closed_proxy() -> Iterator[str]:
-    """A proxy that wants a name and a password."""
+    """A proxy that requires a name and a password."""
     with proxy("--basic-auth", "service:s3cret") as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def gone() -> str:
-    """A proxy that is not there any more."""
+    """A proxy that has stopped."""
     with proxy() as address:
         return address
 
@@ -81,7 +81,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def well(address: str, server: Server, root: CA) -> Scene:
-    """Return a scene at an address of the server in which nobody is revoked."""
+    """Return a scene at an address of the server, without a revoked certificate."""
     scene = Scene.create(address, root)
     server.handlers = {
         "ocsp/issuing": OCSPAnswer(scene.ca),
@@ -98,7 +98,7 @@ def scene(server: Server, root: CA) -> Scene:
 
 
 async def refused(scene: Scene, checker: Revocation) -> RevocationCheckFailedError:
-    """Check, and return why that was refused."""
+    """Expect a check to fail, and return the error."""
     async with checker as revocation:
         with pytest.raises(RevocationCheckFailedError) as caught:
             await revocation.check(scene.path, at=NOW)
@@ -106,9 +106,9 @@ async def refused(scene: Scene, checker: Revocation) -> RevocationCheckFailedErr
 
 
 def went_through(server: Server) -> set[bool]:
-    """Tell of which connections that came a request said that a proxy had sent it.
+    """For each connection that carried a request, whether it came through a proxy.
 
-    proxy.py says so at the first of each.
+    proxy.py adds its header to the first request of each connection.
     """
     said: dict[int, bool] = {}
     for request in server.requests:
@@ -150,7 +150,7 @@ async def test_the_proxys_password_is_sent_to_the_proxy_alone(
 ) -> None:
     address = f"http://service:s3cret@{closed_proxy}"
     assert "s3cret" not in repr(vars(Proxies(address)))
-    # One request: at a second one proxy.py forgets to take away what was for itself.
+    # A single request: from the second on, proxy.py no longer removes its own headers.
     async with checker_by(by="ocsp", proxy=address) as revocation:
         await revocation.check(scene.path_without_root, at=NOW)
     assert went_through(server) == {True}
@@ -177,7 +177,7 @@ async def test_a_responder_that_the_proxy_cannot_reach_is_no_answer(
     assert error.reason in {"http-status", "unreachable", "incomplete"}
 
 
-# --- what leads inside
+# --- private addresses
 
 
 async def test_the_hosts_that_a_proxy_is_asked_for(
@@ -189,7 +189,7 @@ async def test_the_hosts_that_a_proxy_is_asked_for(
         "allow_private_addresses": False,
         "proxy": open_proxy,
     }
-    # Nobody here can see where a name leads that a proxy resolves.
+    # Where a proxy resolves the name, the service can't see its address.
     error = await refused(scene, checker_by(**options))
     assert error.reason == "host-not-allowed"
     assert server.asked == []
@@ -330,7 +330,7 @@ sys.exit(main(["trust", "update", "--folder", folder, *options]))
 
 @pytest.fixture
 async def tls_server(tmp_path: Path) -> AsyncIterator[tuple[Server, dict[str, str]]]:
-    """A server at https, and the environment in which its certificate is trusted."""
+    """A server at https, and the environment that trusts its certificate."""
     authority = Authority(tmp_path, ["localhost"])
     async with Server(tls=authority.server_context) as server:
         trusting = {"SSL_CERT_FILE": str(authority.certificate)}
@@ -338,7 +338,7 @@ async def tls_server(tmp_path: Path) -> AsyncIterator[tuple[Server, dict[str, st
 
 
 async def run(code: str, *arguments: Any, env: dict[str, str]) -> Any:
-    """Run a program, and return what it printed as JSON."""
+    """Run a program, and return its output as JSON."""
     running = await asyncio.create_subprocess_exec(
         *(sys.executable, "-W", "error", "-c", code, *map(str, arguments)),
         stdout=asyncio.subprocess.PIPE,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The limit for one process that comes with the hook."""
+"""The rate limiter for a single process."""
 
 import contextlib
 

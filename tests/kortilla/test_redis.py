@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Challenges and sessions in a real Redis, and what happens when it fails."""
+"""Challenges and sessions in a real Redis, and the effects of its failures."""
 
 import asyncio
 import json
@@ -27,7 +27,8 @@ from tests.kortilla.redis_server import RedisServer, running_redis
 from tests.kortilla.sites import process
 from tests.kortilla.test_challenge import Clock
 
-#: Longer than any answer takes, and how long a Redis that never answers is waited for.
+#: Seconds: longer than any response takes, and the time limit for a Redis that never
+#: responds.
 SECONDS, SHORT = 20.0, 2.0
 
 
@@ -79,7 +80,7 @@ async def test_a_nonce_expires_in_redis_too(
     nonce = await challenges.create(session)
     left = redis.client.pttl(f"kortilla:challenge:{nonce}")
     assert isinstance(left, int)
-    assert 9 * 60_000 < left <= 10 * 60_000  # five minutes, and five to be told so
+    assert 9 * 60_000 < left <= 10 * 60_000  # five more to report expiry
     clock.forward(minutes=5)
     with pytest.raises(ChallengeNonceExpiredError):
         await challenges.take(session)
@@ -99,7 +100,7 @@ async def test_a_used_nonce_that_a_snapshot_brings_back_is_refused(
     redis.kill()
     redis.start()
     assert redis.client.exists(f"kortilla:challenge:{nonce}")
-    # Another server, which has not seen it used.
+    # Another server that has not seen the nonce's use.
     stores = RedisStores.from_url(redis.url, seconds=SECONDS, clock=clock)
     other = Challenges(stores.challenges, clock=clock)
     with pytest.raises(ChallengeNonceNotFoundError):
@@ -113,7 +114,7 @@ async def test_a_used_nonce_that_a_snapshot_brings_back_is_refused(
 async def test_a_nonce_of_another_instance_is_refused(
     challenges: Challenges, stores: RedisStores, redis: RedisServer, clock: Clock
 ) -> None:
-    """As where a replica takes over that had not heard that it was used."""
+    """As after a failover to a replica that has not received the use."""
     session: dict[str, object] = {}
     key = f"kortilla:challenge:{await challenges.create(session)}"
     content = redis.client.dump(key)
@@ -123,7 +124,7 @@ async def test_a_nonce_of_another_instance_is_refused(
         with pytest.raises(ChallengeNonceNotFoundError):
             await Challenges(other.challenges, clock=clock).take(session)
         await other.close()
-    # And one of an earlier version, which said nothing of an instance.
+    # And one of an earlier version, which named no instance.
     redis.client.set(key, str(int(clock.now.timestamp() * 1000) + 1))
     with pytest.raises(ChallengeNonceNotFoundError):
         await challenges.take(session)
@@ -150,16 +151,16 @@ async def test_a_session_is_kept_and_ends(redis: RedisServer) -> None:
         assert await store.load(session) == {"b": "\ud800"}
         [key] = redis.client.keys("kortilla:session:*")
         redis.client.pexpire(key, 5_000)
-        await store.save(session, {})  # no use of it
+        await store.save(session, {})  # this is no use of the session
         assert redis.client.pttl(key) <= 5_000
         await store.load(session)
         assert 50_000 < redis.client.pttl(key) <= 60_000
-        now += 101  # in use, and yet over
+        now += 101  # used, but older than its maximum
         assert await store.load(session) is None
         assert not redis.client.exists(key)
         session = await store.create({})
         await store.delete(session)
-        await store.save(session, {"a": 1})  # a late request brings nothing back
+        await store.save(session, {"a": 1})  # a late request restores nothing
         assert await store.load(session) is None
 
 
@@ -273,13 +274,13 @@ async def test_something_else_is_where_a_nonce_or_a_session_should_be(
             await attempt
 
 
-# --- and a login in the middle of it
+# --- Redis fails during a login
 
 
 async def post(
     routes: LoginRoutes, path: str, content: object, cookie: str = ""
 ) -> tuple[int, Any, dict[str, str]]:
-    """Return status, content and headers of an answer."""
+    """Return a response's status, content and headers."""
 
     async def body() -> AsyncIterator[bytes]:
         yield json.dumps(content).encode()
@@ -293,7 +294,7 @@ async def post(
 async def test_redis_fails_at_any_step_of_a_login(
     command: str, redis: RedisServer, trust: Trust, leaf: Leaf, clock: Clock
 ) -> None:
-    """Nobody is logged in, and the nonce does not work afterwards."""
+    """No login succeeds, and the nonce does not work afterwards."""
     redis.client.flushdb()
     stores = RedisStores.from_url(redis.url, seconds=SECONDS, clock=clock)
     service = LoginService(
@@ -311,7 +312,7 @@ async def test_redis_fails_at_any_step_of_a_login(
     assert (status, refusal["error"]["code"]) == (403, "CHALLENGE_NONCE_NOT_FOUND")
     for key in redis.client.keys("kortilla:session:*"):
         assert b"identity" not in redis.client.get(key)
-    # The nonce was not given back where Redis had not come to it.
+    # The nonce is still there if the failure came before its use.
     left = redis.client.exists(f"kortilla:challenge:{answer['nonce']}")
     assert left == (command in {"getex", "getdel"})
     await stores.close()
@@ -320,7 +321,7 @@ async def test_redis_fails_at_any_step_of_a_login(
 async def test_logins_that_redis_dies_under(
     redis: RedisServer, trust: Trust, leaf: Leaf, clock: Clock
 ) -> None:
-    """Those in flight get 503, and none of their tokens works again."""
+    """Pending logins get 503, and none of their tokens works again."""
     stores = RedisStores.from_url(redis.url, seconds=5, clock=clock)
     service = LoginService(
         origin=ORIGIN, trust=trust, challenges=stores.challenges, clock=clock
@@ -356,7 +357,7 @@ async def test_logins_that_redis_dies_under(
 async def two(
     trust_folder: Path, redis: RedisServer
 ) -> AsyncIterator[tuple[Browser, Browser]]:
-    """One browser's session, at two server processes."""
+    """One browser's session at two server processes."""
     wanted = f"aiohttp={redis.url}"
     with process(trust_folder, wanted) as [one], process(trust_folder, wanted) as [two]:
         browsers = Browser(one), Browser(two)
@@ -382,7 +383,7 @@ async def test_of_a_hundred_uses_at_two_servers_one_wins(
         assert {code(a)[1] for a in answers if a[0] == 403} == {
             "CHALLENGE_NONCE_NOT_FOUND"
         }
-        # Whoever won, both know who is logged in.
+        # In either case, both servers know who is logged in.
         winner = one if one.cookie != cookie else other
         for browser in two:
             browser.cookie = winner.cookie
@@ -392,7 +393,7 @@ async def test_of_a_hundred_uses_at_two_servers_one_wins(
         assert await other.who() is None
         one.cookie = None
 
-    # A token for one session is nothing in another, at either server.
+    # A token for one session does not work in another, at either server.
     nonce = await one.challenge()
     other.cookie = None
     await other.challenge()

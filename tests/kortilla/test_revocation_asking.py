@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is asked about whom: the issuing CA once, certificates with an address."""
+"""Which certificates are checked: the issuing CA once, and those with an address."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def scene(server: Server, root: CA) -> Scene:
-    """All is well, by OCSP."""
+    """A valid scene with OCSP."""
     return well(server, root, by="ocsp")
 
 
@@ -82,7 +82,7 @@ async def test_without_its_root_the_issuing_ca_is_not_asked_about(
 async def test_an_issuing_ca_that_is_not_known_to_be_good_is_refused(
     scene: Scene, server: Server
 ) -> None:
-    # Signed by the issuing CA about itself.
+    # The issuing CA signs the response about itself.
     server.handlers["ocsp/root"] = OCSPAnswer(scene.ca)
     async with checker() as revocation:
         for _ in range(2):

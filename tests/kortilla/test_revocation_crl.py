@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Revocation by CRL: which lists count, and who is on them."""
+"""Revocation by CRL: which lists are valid, and what they revoke."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -42,7 +42,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def scene(server: Server, root: CA) -> Scene:
-    """All is well, by CRL."""
+    """A valid scene with CRLs."""
     return well(server, root, by="crl")
 
 
@@ -139,7 +139,7 @@ async def test_the_list_stands_in_for_a_responder_that_lies(
     server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, signing_key=key("P-384"))
     async with checker(by="ocsp-or-crl") as revocation:
         await revocation.check(scene.path, at=NOW)
-        assert "ocsp/root" in server.asked  # which is not there: its list was used
+        assert "ocsp/root" in server.asked  # no OCSP response: the list was used
     server.handlers["crl/issuing.crl"] = List(scene.ca, serials=[LEAF_SERIAL])
     async with checker(by="ocsp-or-crl") as revocation:
         with pytest.raises(UserCertificateRevokedError):
@@ -158,7 +158,7 @@ async def test_serial_numbers_of_every_size_are_found(
     assert not found.lists(serial ^ 0x100000)
 
 
-# --- which lists don't count
+# --- invalid lists
 
 
 def extension(name: str, value: Any, *, critical: bool = True) -> dict[str, Any]:
@@ -269,7 +269,7 @@ async def test_a_list_that_does_not_count_is_named(
     server.handlers["crl/issuing.crl"] = make(scene)
     assert (await refusal(scene, cache_folder=tmp_path)).reason == reason
     if reason not in {"wrong-scope"}:
-        # Nothing of it stays, besides the root's.
+        # It is not kept; only the root's list may be.
         assert len(listing(tmp_path)) <= 1
 
 
@@ -319,7 +319,7 @@ async def test_garbage_is_not_a_list(scene: Scene, server: Server) -> None:
 
 
 def test_a_list_with_two_algorithms_is_no_list(root: CA, tmp_path: Path) -> None:
-    """RFC 5280 §5.1.1.2: what is signed names the algorithm too."""
+    """RFC 5280 §5.1.1.2: the signed part names the algorithm too."""
     file = tmp_path / "list"
     signed = crl.CertificateList.load(List(root).encode())["tbs_cert_list"].dump()
     other, _ = sign(root.key, "sha512_ecdsa", b"")
@@ -348,7 +348,7 @@ def test_no_list_survives_the_change_of_any_bit(
 async def test_a_list_from_somewhere_else_than_its_address_is_not_asked_for(
     server: Server, root: CA
 ) -> None:
-    """A part for some reasons, or another CA's list, is not the issuer's own list."""
+    """A list for some reasons alone, or another CA's, is not the issuer's own list."""
     partial = x509.CRLDistributionPoints(
         [
             {

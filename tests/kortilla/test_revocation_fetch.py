@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Responders and servers that are slow, endless, lying about HTTP, or not outside."""
+"""Servers that are slow, endless, violate HTTP, or have private addresses."""
 
 import asyncio
 import gzip
@@ -42,7 +42,7 @@ def checker(by: Any, **options: Any) -> Revocation:
     usual: dict[str, Any] = {
         "clock": lambda: NOW,
         "allow_private_addresses": True,
-        "ocsp_timeout": 10,  # a busy computer is no lie
+        "ocsp_timeout": 10,  # a busy computer must not fail the test
         "crl_timeout": 10,
         "crl_octets": 100_000,
     }
@@ -161,7 +161,7 @@ async def test_nobody_there_is_said(root: CA) -> None:
         with pytest.raises(UserCertificateCRLCheckFailedError) as caught:
             await revocation.check(scene.path_without_root, at=NOW)
     assert caught.value.reason == "unreachable"
-    assert "OCSP" in str(caught.value)  # what came first is told too
+    assert "OCSP" in str(caught.value)  # the first error is reported too
 
 
 async def test_a_slow_responder_leaves_time_for_the_list(
@@ -199,7 +199,7 @@ async def test_connections_are_used_again_and_closed(
             await revocation.check(scene.path_without_root, at=NOW)
         sockets = {id(request.protocol) for request in server.requests}
         assert len(sockets) == 1
-    # And it can be used again after that.
+    # Then it can be used again.
     async with revocation:
         await revocation.check(scene.path_without_root, at=NOW)
 
@@ -287,11 +287,11 @@ async def test_a_name_that_leads_inside_is_followed_where_that_is_allowed(
     names = Names()
     async with checker("ocsp", resolver=names) as revocation:
         await revocation.check(scene.path_without_root, at=NOW)
-    # Resolved once: the address that was looked at is the one that was used.
+    # Resolved once: the checked address is the one that is used.
     assert names.asked == ["revocation.example"]
 
 
-# Systems take these for an IPv4 address, and aiohttp before 3.14.1 asks no resolver.
+# Systems read these as an IPv4 address, and aiohttp before 3.14.1 calls no resolver.
 NUMERIC = [
     "0",
     "0x0",
@@ -358,7 +358,7 @@ async def test_what_the_system_resolves_to_this_computer_is_refused(
 
 
 class Rebound(dict[str, Any]):
-    """An answer of a resolver that is public only while it is looked at."""
+    """A resolver's result that is public only at its first check."""
 
     looked_at = 0
 
@@ -370,7 +370,7 @@ class Rebound(dict[str, Any]):
 
 
 class Rebinding(Names):
-    """Resolves to a public address and then to this computer."""
+    """Resolves to a public address first, and then to this computer."""
 
     async def resolve(self, *arguments: Any) -> list[ResolveResult]:
         return [Rebound(each) for each in await super().resolve(*arguments)]  # type: ignore[misc] # as it is one
@@ -438,7 +438,7 @@ async def test_extensions_that_cannot_be_read_are_a_refusal(
 ) -> None:
     scene = Scene.create(server.address, root)
     broken = bytearray(scene.leaf.der)
-    for oid in ("2B06010505073001", "551D1F"):  # in both, the length that follows
+    for oid in ("2B06010505073001", "551D1F"):  # in both, the length follows
         broken[broken.index(bytes.fromhex(oid)) + len(oid) // 2 + 3] = 0x7F
     path = CertificatePath(
         x509.Certificate.load(bytes(broken)), scene.ca.certificate, None

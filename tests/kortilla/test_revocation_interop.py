@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Revocation with what others make: OpenSSL's answers and lists, and the mock card's.
+"""Revocation with responses and lists of OpenSSL and of the mock card's CAs.
 
-The clock is the real one: OpenSSL has no other.
+These tests use the real clock, since OpenSSL has no other.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ def checker(by: By) -> Revocation:
 
 
 async def openssl(folder: Path, arguments: str) -> str:
-    """Run OpenSSL in a folder, and return what it said."""
+    """Run OpenSSL in a folder, and return its output."""
     process = await asyncio.create_subprocess_exec(
         "openssl",
         *arguments.split(),
@@ -76,7 +76,7 @@ def write_index(folder: Path, *lines: tuple[int, bool]) -> None:
 
 
 def openssl_responder(folder: Path, requests: list[bytes]) -> Handler:
-    """Answer with ``openssl ocsp``."""
+    """Return a handler that responds with ``openssl ocsp``."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         requests.append(await request.read())
@@ -152,14 +152,14 @@ async def test_lists_of_openssl(server: Server, root: CA, tmp_path: Path) -> Non
 
 
 class MockResponders:
-    """Serves what the mock card's CAs say, at the addresses in their certificates."""
+    """Serves the responses of the mock card's CAs at their certificates' addresses."""
 
     def __init__(self, authority: Authority) -> None:
         self.authority = authority
         self.revoked: set[int] = set()
 
     def handlers(self) -> dict[str, Handler]:
-        """Return what answers at each address."""
+        """Return the handler of each address."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
             body = self.authority.answer_ocsp(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Lists of revoked certificates: how they are kept and renewed, and big ones."""
+"""How CRLs are kept and renewed, and large ones."""
 
 import asyncio
 import threading
@@ -38,7 +38,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def scene(server: Server, root: CA) -> Scene:
-    """All is well, by CRL."""
+    """A valid scene with CRLs."""
     return well(server, root, by="crl")
 
 
@@ -120,8 +120,8 @@ async def test_a_checker_that_is_closed_at_any_moment_leaves_nothing(
         asking.cancel()
         await revocation.close()
         await asyncio.gather(asking, return_exceptions=True)
-        closed.append(revocation)  # the garbage collector would tidy up
-    # What threads had begun comes to its end.
+        closed.append(revocation)  # the garbage collector would clean up
+    # The tasks of threads end.
     await asyncio.get_running_loop().shutdown_default_executor()
     assert listing(tmp_path) == []
 
@@ -167,7 +167,7 @@ async def test_a_poisoned_file_is_not_believed_and_replaced(
         [file] = listing(tmp_path)
         if round_ == 0:
             poison(file, scene)
-    assert len(server.asked) == 2  # by the last round it is whole again
+    assert len(server.asked) == 2  # by the last round the file is whole again
 
 
 async def test_a_folder_that_cannot_be_written_is_named(
@@ -190,7 +190,7 @@ async def test_what_an_ended_process_left_behind_is_removed(
     async with checker(cache_folder=tmp_path, clock=clock) as revocation:
         with pytest.raises(UserCertificateCRLCheckFailedError):
             await revocation.check(scene.path_without_root, at=NOW)
-        assert left.exists()  # another process may be at it
+        assert left.exists()  # another process may be writing it
         clock.now += timedelta(minutes=2)
         with pytest.raises(UserCertificateCRLCheckFailedError):
             await revocation.check(scene.path_without_root, at=NOW)
@@ -201,7 +201,7 @@ async def test_what_an_ended_process_left_behind_is_removed(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Let everybody else go on until something has happened."""
+    """Let other tasks run until a condition holds."""
     async with asyncio.timeout(20):
         for _ in iter(condition, True):
             await asyncio.sleep(0)
@@ -290,7 +290,7 @@ async def test_an_older_list_does_not_replace_a_newer_one(
             server.handlers["crl/issuing.crl"] = older
             clock.now += HOUR
         await until(lambda: "older" in caplog.text)
-    # Nor does it in the file, for who starts later.
+    # Nor does it in the file, for a checker that starts later.
     async with checker(clock=clock, cache_folder=tmp_path) as revocation:
         with pytest.raises(UserCertificateRevokedError):
             await revocation.check(scene.path_without_root, at=NOW)
@@ -332,7 +332,7 @@ async def test_a_list_that_another_process_fetched_is_used(
         await one.check(scene.path_without_root, at=NOW)
         await other.check(scene.path_without_root, at=NOW)
         assert len(server.asked) == 1
-        clock.now += timedelta(hours=23)  # both must have a newer one now
+        clock.now += timedelta(hours=23)  # both must fetch a newer one now
         server.handlers["crl/issuing.crl"] = List(
             scene.ca, this_update=22 * HOUR, next_update=46 * HOUR
         )
@@ -341,7 +341,7 @@ async def test_a_list_that_another_process_fetched_is_used(
     assert len(server.asked) == 2
 
 
-# --- big lists
+# --- large lists
 
 
 async def test_a_big_list_does_not_hold_up_the_event_loop(
@@ -407,7 +407,7 @@ def test_every_entry_of_a_big_list_is_found(root: CA, tmp_path: Path) -> None:
 def test_millions_of_empty_elements_are_not_kept_in_memory(
     root: CA, tmp_path: Path
 ) -> None:
-    """Nobody has signed that: whoever is on the way can send it."""
+    """That part is not signed, so any machine on the network path can send it."""
     file, issuer = tmp_path / "list", Subject.of(root.certificate)
     many = b"\x05\x00" * 1_000_000
     for content in (many, der.encode(der.SEQUENCE, b"\x02\x01\x01", many)):

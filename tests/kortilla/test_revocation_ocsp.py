@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Revocation by OCSP: what a responder may say, and who may say it."""
+"""Revocation by OCSP: valid responses, and who may sign them."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -35,7 +35,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def scene(server: Server, root: CA) -> Scene:
-    """All is well, by OCSP."""
+    """A valid scene with OCSP."""
     return well(server, root, by="ocsp")
 
 
@@ -122,7 +122,7 @@ async def test_a_responder_without_nonces_is_taken_where_asked_for(
     server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, nonce=None)
     async with checker(require_nonce=False) as revocation:
         await revocation.check(scene.path, at=NOW)
-    # A wrong one is wrong even then.
+    # A wrong nonce is an error even then.
     server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, nonce=bytes(32))
     assert (await refusal(scene, require_nonce=False)).reason == "nonce-mismatch"
 
@@ -167,7 +167,7 @@ async def test_being_revoked_or_unknown_is_final_whatever_the_list_says(
     assert "crl/issuing.crl" not in server.asked
 
 
-# --- what the answer is, against what was said
+# --- responses that differ from the request
 
 
 CRITICAL = {
@@ -245,7 +245,7 @@ async def test_an_answer_past_its_end_is_refused_however_old_it_may_be(
 async def test_an_older_answer_played_back_is_refused(
     scene: Scene, server: Server
 ) -> None:
-    """It was right, and half a minute later its nonce is another request's."""
+    """The response was valid, but half a minute later the request has another nonce."""
     answer = OCSPAnswer(scene.ca)
     recorded: list[bytes] = []
 
@@ -352,7 +352,7 @@ async def test_a_responder_that_could_be_revoked_is_looked_up_in_its_cas_list(
         scene.ca, signer=delegate, algorithm="sha256_ecdsa"
     )
     error = await refusal(scene)
-    assert error.reason == "responder-not-authorised"  # there is no list
+    assert error.reason == "responder-not-authorised"  # no list exists
     server.handlers["crl/issuing.crl"] = List(scene.ca)
     async with checker() as revocation:
         await revocation.check(scene.path, at=NOW)

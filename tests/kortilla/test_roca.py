@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Keys with the structure of CVE-2017-15361 are known by their modulus alone."""
+"""Keys with the structure of CVE-2017-15361 are recognised by their modulus alone."""
 
 import functools
 import math
@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from kortilla.validation.roca import has_roca_fingerprint
 from tests.kortilla.pki import key
 
-#: How many primes go into M, by the modulus' length (the paper's table 1).
+#: The number of primes in M, by the modulus' length (the paper's table 1).
 PRIMES_IN_M = {512: 39, 1024: 71, 2048: 126}
 
 
 def is_prime(number: int) -> bool:
-    """Tell by Miller and Rabin's test, which errs once in 2^40."""
+    """Run the Miller–Rabin primality test, which errs once in 2^40."""
     odd, twos = number - 1, 0
     while odd % 2 == 0:
         odd, twos = odd // 2, twos + 1
@@ -44,19 +44,19 @@ def first_primes(count: int) -> list[int]:
 
 
 def broken_prime(bits: int, m: int) -> int:
-    """Return a prime k·M + (65537^a mod M), as the broken library made them."""
+    """Return a prime k·M + (65537^a mod M), as the vulnerable library makes them."""
     while True:
         k = (1 << bits) // m - secrets.randbelow((1 << bits) // m // 8) - 1
         prime = k * m + pow(65537, secrets.randbits(64), m)
         fits = prime.bit_length() == bits and math.gcd(prime - 1, 65537) == 1
-        # Fermat's test spares most candidates the long one.
+        # Fermat's test rules most candidates out, so few need the long one.
         if fits and pow(2, prime - 1, prime) == 1 and is_prime(prime):
             return prime
 
 
 @functools.cache
 def broken_key(bits: int) -> rsa.RSAPrivateKey:
-    """Return an RSA key with the structure of the broken library's."""
+    """Return an RSA key with the structure of the vulnerable library's keys."""
     m = math.prod(first_primes(PRIMES_IN_M[bits]))
     p, q = broken_prime(bits // 2, m), broken_prime(bits // 2, m)
     d = pow(65537, -1, math.lcm(p - 1, q - 1))

@@ -16,7 +16,7 @@ async def test_sessions_end_and_are_bounded() -> None:
     assert await store.load(session) == {"a": 1}
     now = 99.0
     assert await store.load(session) == {"a": 1}
-    now = 101.0  # in use, and yet over
+    now = 101.0  # used, but older than its maximum
     assert await store.load(session) is None
     idle = await store.create({})
     now = 162.0
@@ -67,7 +67,7 @@ async def test_a_request_whose_cookies_are_odd_has_no_session() -> None:
         [f'{NAME}="{good.partition("=")[2]}"'],
         [f"{good}x"],
         [f"{good}\n"[:-2]],
-        # Which of two would be meant?
+        # Either of the two might be meant.
         [good, other],
         [f"{good}; {other}"],
         [f"{good}; {good}"],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a developer is told who sets card login up in a way that can't work."""
+"""Errors for developers who set up card login in a way that can't work."""
 
 import json
 import subprocess
@@ -37,7 +37,7 @@ def service(trust: Trust) -> LoginService:
 
 @contextmanager
 def told(*words: str) -> Iterator[None]:
-    """Expect an error of the set-up that has these words."""
+    """Expect a configuration error with these words."""
     with pytest.raises(RuntimeError) as caught:
         yield
     for word in words:
@@ -45,18 +45,18 @@ def told(*words: str) -> Iterator[None]:
 
 
 class Client:
-    """Asks an ASGI application, whose errors come through."""
+    """Calls an ASGI application and raises its errors."""
 
     def __init__(self, app: Starlette) -> None:
         self._app = app
         self._cookie = ""
 
     async def get(self, path: str) -> Any:
-        """Return what answers a GET, of JSON."""
+        """Return the response to a GET of JSON."""
         return await self._ask("GET", path, b"")
 
     async def post(self, path: str, content: Any) -> Any:
-        """Return what answers a POST."""
+        """Return the response to a POST."""
         return await self._ask("POST", path, json.dumps(content).encode())
 
     async def _ask(self, method: str, path: str, body: bytes) -> Any:
@@ -111,7 +111,7 @@ def test_a_second_setup_is_refused(
 
 
 async def who(request: web.Request) -> web.Response:
-    """Tell who is logged in, on aiohttp."""
+    """Respond with the person who is logged in, on aiohttp."""
     identity = await kortilla.aiohttp.current_identity(request)
     return web.json_response({"satu": identity and identity.satu})
 
@@ -147,7 +147,7 @@ async def test_on_aiohttp_a_mounted_application_has_the_login_around_it(
 
 
 def mounting(mounted: Starlette) -> Starlette:
-    """Return an application with another one mounted; both tell who is logged in."""
+    """Return an application with a mounted one; both show who is logged in."""
 
     async def who(request: Request) -> JSONResponse:
         identity = await kortilla.starlette.current_identity(request)
@@ -202,11 +202,11 @@ async def test_fastapi_without_setup() -> None:
         await Client(app).get("/who")
 
 
-# --- a login that nothing reaches
+# --- a login that no request reaches
 
 
 async def everything(_: web.Request) -> web.Response:
-    """Answer whatever comes, on aiohttp."""
+    """Respond to any request, on aiohttp."""
     return web.Response(text="everything")
 
 
@@ -251,7 +251,7 @@ async def test_aiohttp_prefers_card_login_to_a_route_for_everything(
 
 
 async def anything(_: Request) -> JSONResponse:
-    """Answer whatever comes, on Starlette."""
+    """Respond to any request, on Starlette."""
     return JSONResponse("anything")
 
 
@@ -272,7 +272,7 @@ async def test_starlette_refuses_a_setup_after_what_takes_its_requests(
     app.router.routes.append(STARLETTE[what])
     with told("can't be reached", repr(STARLETTE[what].path)):
         kortilla.starlette.setup(app, service)
-    # In the other order all is well.
+    # In the other order it works.
     app = make()
     kortilla.starlette.setup(app, service)
     app.router.routes.append(STARLETTE[what])

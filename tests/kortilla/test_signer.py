@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who signed: the certificate of a signature is validated as strictly as a token's."""
+"""A signature's certificate is validated as strictly as a token's."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ from tests.kortilla.pki import CA, NOW, ORIGIN, SATU, Leaf, key
 
 @pytest.fixture(scope="module")
 def signer(ca: CA) -> Leaf:
-    """A sound signature certificate."""
+    """A valid signature certificate."""
     return ca.issue(key("P-384"), key_usage=pki.SIGNATURE)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Any file is signed in two calls, and ``openssl cms`` says that it holds."""
+"""Any file is signed in two calls, and ``openssl cms`` verifies the signature."""
 
 import hashlib
 import subprocess
@@ -40,7 +40,7 @@ CONTENT = "Sopimus\r\nVuokra on 500 € kuukaudessa.\n\0".encode()
 
 @pytest.fixture(scope="module")
 def signer(ca: CA) -> Leaf:
-    """A sound signature certificate."""
+    """A valid signature certificate."""
     return ca.issue(key("P-384"), key_usage=pki.SIGNATURE)
 
 
@@ -62,7 +62,7 @@ async def prepare(
 def openssl_accepts(
     folder: Path, signature: bytes, content: bytes, anchor: bytes
 ) -> bool:
-    """Have OpenSSL verify a detached signature, with CAdES's attribute, to a root."""
+    """Verify a detached signature with CAdES's attribute up to a root with OpenSSL."""
     (folder / "content").write_bytes(content)
     (folder / "signature.p7s").write_bytes(signature)
     (folder / "anchor.pem").write_bytes(pem.armor("CERTIFICATE", anchor))

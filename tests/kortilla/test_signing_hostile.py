@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A PDF may be anything: it is signed soundly, or refused by name, and in good time."""
+"""Any PDF is signed properly, or refused with an error, in bounded time."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ CATALOG = "<</Type/Catalog/Pages 2 0 R>>"
 
 @pytest.fixture(scope="module")
 def signer(ca: CA) -> Leaf:
-    """A sound signature certificate."""
+    """A valid signature certificate."""
     return ca.issue(key("P-256"), key_usage=pki.SIGNATURE)
 
 
@@ -174,7 +174,7 @@ async def test_what_is_clearly_no_pdf_is_refused(
 async def test_a_stream_that_unpacks_to_very_much_is_not_unpacked(
     signer: Leaf, trust: Trust
 ) -> None:
-    # Its catalog is in the stream, so that nothing can be signed without unpacking it.
+    # Its catalog is in the stream, so signing needs the unpacked stream.
     stream = bomb().encode("latin-1")
     body = b"%PDF-1.7\n2 0 obj\n" + stream + b"\nendobj\n"
     # Entries of 1, 4 and 1 bytes: free; object 1 in stream 2; stream 2; the table.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A signed PDF with a timestamp and revocation data, and what its level is called."""
+"""A signed PDF with a timestamp and revocation data, and its reported level."""
 
 import io
 from datetime import UTC, datetime, timedelta
@@ -83,7 +83,7 @@ def stamper(authority: Authority, extra: bytes = b"") -> DummyTimeStamper:
 
 
 class Lying(DummyTimeStamper):
-    """A service that stamps something else."""
+    """A service that stamps other data."""
 
     async def async_timestamp(self, message_digest: bytes, md_algorithm: str) -> Any:
         other = bytes(len(message_digest))
@@ -91,7 +91,7 @@ class Lying(DummyTimeStamper):
 
 
 class Broken(DummyTimeStamper):
-    """A service that fails in a way of its own."""
+    """A service that fails in its own way."""
 
     def __init__(self, failure: Exception) -> None:
         self._failure = failure
@@ -109,7 +109,7 @@ async def sign(card: KortillaCard, **more: Any) -> SignedPdf:
 
 
 def ocsp_answer(authority: Authority, certificate: bytes, issuer: bytes) -> bytes:
-    """Ask the CA's responder about a certificate."""
+    """Request the status of a certificate from the CA's responder."""
     about, above = x509.Certificate.load(certificate), x509.Certificate.load(issuer)
     cert_id = {
         "hash_algorithm": {"algorithm": "sha1"},
@@ -124,7 +124,7 @@ def ocsp_answer(authority: Authority, certificate: bytes, issuer: bytes) -> byte
 
 
 def lists(authority: Authority) -> tuple[bytes, bytes]:
-    """Return the lists of what the two CAs have revoked: nothing."""
+    """Return the CRLs of the two CAs, which are empty."""
     return (
         authority.revoke([], YESTERDAY),
         authority.revoke([], YESTERDAY, by="root"),
@@ -132,9 +132,9 @@ def lists(authority: Authority) -> tuple[bytes, bytes]:
 
 
 async def is_valid_for_long(pdf: bytes, root: bytes) -> bool:
-    """Have pyHanko validate with nothing but what is in the PDF, and the root.
+    """Validate with pyHanko from the PDF and the root alone.
 
-    A certificate of which nobody says that it is not revoked is refused.
+    A certificate without proof that it is not revoked is an error.
     """
     reader = PdfFileReader(io.BytesIO(pdf))
     [signature] = reader.embedded_signatures

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A PDF is signed in two calls, and each validator of PDFs says who signed it."""
+"""A PDF is signed in two calls, and every PDF validator accepts the signature."""
 
 import asyncio
 import hashlib
@@ -48,7 +48,7 @@ from tests.kortilla.signing_parts import (
 
 @pytest.fixture(scope="module")
 def signer(ca: CA) -> Leaf:
-    """A sound signature certificate."""
+    """A valid signature certificate."""
     return ca.issue(key("P-384"), key_usage=pki.SIGNATURE)
 
 
@@ -65,7 +65,7 @@ async def sign(
 
 
 async def statuses(pdf: bytes, anchor: bytes) -> list[PdfSignatureStatus]:
-    """Have pyHanko validate each signature, strictly and with one trusted CA."""
+    """Validate each signature with pyHanko, strictly and with one trusted CA."""
     return [
         await async_validate_pdf_signature(
             signature,
@@ -78,7 +78,7 @@ async def statuses(pdf: bytes, anchor: bytes) -> list[PdfSignatureStatus]:
 
 
 async def basic_indication(pdf: bytes, card: KortillaCard) -> object:
-    """Have pyHanko validate by ETSI EN 319 102-1 §5.3."""
+    """Validate with pyHanko by ETSI EN 319 102-1 §5.3."""
     [signature] = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
     root = x509.Certificate.load(card.root_ca.read_bytes())
     policy = CertValidationPolicySpec(
@@ -171,7 +171,7 @@ async def test_it_is_pades_b_b(signer: Leaf, trust: Trust, ca: CA) -> None:
     data = cms_of(pdf)["content"]
     [info] = data["signer_infos"]
     attributes = {each["type"].native: each["values"] for each in info["signed_attrs"]}
-    # EN 319 142-1 §6.3: no signing-time in the CMS, as /M has it.
+    # EN 319 142-1 §6.3: no signing-time in the CMS, since /M has it.
     assert set(attributes) == {
         "content_type",
         "message_digest",
@@ -187,8 +187,8 @@ async def test_it_is_pades_b_b(signer: Leaf, trust: Trust, ca: CA) -> None:
 
 
 def _with_length_that_ends_in_80(ca: CA) -> Leaf:
-    """Issue a leaf that asn1crypto would encode anew (see kortilla.validation.leaf)."""
-    # The issuer's signature has one of several lengths, so that each is tried again.
+    """Issue a leaf that asn1crypto would re-encode (see kortilla.validation.leaf)."""
+    # The issuer's signature varies in length, so each value is tried several times.
     for extra in 20 * [*range(140)]:
         leaf = ca.issue(
             key("P-384"),
@@ -306,7 +306,7 @@ async def test_the_loop_runs_on_while_a_long_pdf_is_signed(
     signer: Leaf, trust: Trust
 ) -> None:
     long = make_pdf(pages=2) + b"%" + b"x" * 15_000_000 + b"\n"
-    # Comments at the end need the end of the table again.
+    # Comments at the end need another end of the table.
     start = make_pdf(pages=2).rindex(b"startxref")
     long += make_pdf(pages=2)[start:]
     beats, running = 0, True

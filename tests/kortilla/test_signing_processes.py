@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PDF files are read by few processes, in bounds, and the service stays free."""
+"""A few processes with limits read PDF files, and the service stays responsive."""
 
 import asyncio
 import contextlib
@@ -40,21 +40,21 @@ ROOT = Path(__file__).parents[2]
 
 
 def numbers(count: int) -> bytes:
-    """Return a PDF that has a list of numbers: 7 µs and 250 octets for each."""
+    """Return a PDF with a list of numbers, each of which takes 7 µs and 250 octets."""
     return make_pdf(catalog="/A[" + "0 " * count + "]")
 
 
 @pytest.fixture(scope="module")
 def signer(ca: CA) -> Leaf:
-    """A sound signature certificate."""
+    """A valid signature certificate."""
     return ca.issue(key("P-256"), key_usage=pki.SIGNATURE)
 
 
 class Pool(PdfProcesses):
-    """Processes that a test can look at and hold up."""
+    """Processes that a test can inspect and stop."""
 
     def there(self) -> list[int]:
-        """Return the ids of the processes that are there."""
+        """Return the ids of the running processes."""
         return [
             each._popen.pid
             for each in self._processes
@@ -62,7 +62,7 @@ class Pool(PdfProcesses):
         ]
 
     async def start(self, signer: Leaf, trust: Trust) -> None:
-        """Have all processes there."""
+        """Start all processes."""
         while len(self.there()) < len(self._processes):
             await asyncio.gather(*(prepared_pdf(signer, trust) for _ in range(4)))
 
@@ -70,11 +70,11 @@ class Pool(PdfProcesses):
         """Send a signal to each process."""
         for each in self.there():
             os.kill(each, number)
-            if number == signal.SIGSTOP:  # else it may still read what comes next
+            if number == signal.SIGSTOP:  # otherwise it may still read the next job
                 os.waitid(os.P_PID, each, os.WSTOPPED | os.WNOWAIT)
 
     async def has(self, count: int) -> None:
-        """Wait until that many pieces of work have come, and one for each process."""
+        """Wait until so many jobs are pending, one of them in each process."""
         while (  # noqa: ASYNC110 - a pipe tells nobody
             self._pending < count
             or self._jobs.qsize() > count - len(self._processes)
@@ -84,14 +84,14 @@ class Pool(PdfProcesses):
 
 
 def unread(process: Any) -> int:
-    """Return how many octets a process that was stopped has not read."""
+    """Return how many octets a stopped process has not read."""
     answer = fcntl.ioctl(process._popen.stdin, termios.FIONREAD, bytes(4))
     return int(struct.unpack("i", answer)[0])
 
 
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Pool]]:
-    """Give processes of its own to a test."""
+    """Provide a test with separate processes."""
     used: list[Pool] = []
 
     def make(*, count: int = processes.PROCESSES, **limits: int) -> Pool:
@@ -108,7 +108,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Pool]]:
 
 
 class Spy(ThreadPoolExecutor):
-    """The event loop's own threads, which say what they did."""
+    """The event loop's own thread pool, which records its work."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class Spy(ThreadPoolExecutor):
 
 @pytest.fixture
 async def spy() -> AsyncIterator[Spy]:
-    """Watch the event loop's own threads."""
+    """Observe the event loop's own thread pool."""
     with Spy() as spy:
         asyncio.get_running_loop().set_default_executor(spy)
         yield spy
@@ -138,7 +138,7 @@ async def test_twelve_pdf_files_are_worked_on_and_the_thirteenth_is_refused(
     await pool.has(12)
     with pytest.raises(SigningUnavailableError) as caught:
         await prepared_pdf(signer, trust, pdf)
-    # They wait for processes that stand still, and names are looked up all the same.
+    # They wait for stopped processes, and names are resolved all the same.
     assert await asyncio.get_running_loop().getaddrinfo("localhost", 80)
     assert not any(each.done() for each in waiting)
     pool.signal(signal.SIGCONT)
@@ -178,7 +178,7 @@ async def test_a_pdf_that_nobody_waits_for_any_more_is_given_up(
     pool = use(count=1)
     await pool.start(signer, trust)
     [busy] = pool.there()
-    pool.signal(signal.SIGSTOP)  # it would never answer
+    pool.signal(signal.SIGSTOP)  # it would never respond
     request = asyncio.create_task(prepared_pdf(signer, trust))
     await pool.has(1)
     request.cancel()
@@ -239,7 +239,7 @@ async def test_a_pdf_that_takes_too_much_is_given_up_and_named(
     use(**limits)
     with pytest.raises(DocumentNotSignableError, match=why):
         await prepared_pdf(signer, trust, pdf)
-    # Whoever comes next has a process again.
+    # The next caller has a process again.
     assert await asyncio.gather(*(prepared_pdf(signer, trust) for _ in range(10)))
 
 
@@ -255,7 +255,7 @@ async def test_a_process_that_ends_is_named_and_replaced(
     with pytest.raises(DocumentNotSignableError, match=r"has ended \(status -9\)"):
         await under_way
     assert await prepared_pdf(signer, trust)
-    # One that ends while it has nothing to do costs nobody anything.
+    # A process that ends while idle fails no caller.
     [idle] = pool.there()
     watched = os.pidfd_open(idle)
     pool.signal(signal.SIGKILL)
@@ -294,7 +294,7 @@ async def test_signals_for_the_service_do_not_end_what_is_under_way(
     assert pool.there() == [child]
 
 
-# A service without the guard that multiprocessing asks for. It imports from a folder
+# A service without the guard that multiprocessing requires. It imports from a folder
 # that only it knows, and blocks the signals that end a process.
 SERVICE = """\
 import asyncio, os, signal, sys
@@ -381,7 +381,7 @@ def test_no_process_is_left_when_the_service_ends(
         lines = [running.stdout.readline() for _ in range(4)]
         watched = []
         for number in lines[-1].split():
-            with contextlib.suppress(ProcessLookupError):  # it has ended already
+            with contextlib.suppress(ProcessLookupError):  # it has exited already
                 watched.append(os.pidfd_open(int(number)))
         if kill:
             running.kill()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A PDF that was prepared takes its own signature, and no other."""
+"""A prepared PDF accepts its own signature and no other."""
 
 import base64
 from dataclasses import replace
@@ -38,7 +38,7 @@ from tests.kortilla.signing_parts import (
 
 @pytest.fixture(scope="module")
 def signer(ca: CA) -> Leaf:
-    """A sound signature certificate."""
+    """A valid signature certificate."""
     return ca.issue(key("P-384"), key_usage=pki.SIGNATURE)
 
 
@@ -84,7 +84,7 @@ async def test_a_state_put_together_of_two_is_refused(
     ):
         with pytest.raises(SignatureValidationError):
             await finish_pdf(mixed, answer_to(state, signer), trust=trust, at=NOW)
-    # Even where everything is signed anew by the same key.
+    # Even if the same key signs everything anew.
     renewed = ca.issue(
         signer.key, key_usage=pki.SIGNATURE, policies=(pki.TEST_POLICY,) * 2
     )
@@ -128,7 +128,7 @@ async def test_another_signer_is_refused(ca: CA, signer: Leaf, trust: Trust) -> 
     other = ca.issue(
         key("P-384"), key_usage=pki.SIGNATURE, policies=(pki.TEST_POLICY,) * 2
     )
-    # Another certificate of the same key is another one, too.
+    # Another certificate of the same key is refused as well.
     await refused(state, answer_to(state, other), trust, SignerMismatchError)
     third = ca.issue(key("P-521"), key_usage=pki.SIGNATURE)
     mixed = {**answer_to(state, third), "certificate": b64(signer.der)}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Other programs show who signed a PDF, and where it is to be seen."""
+"""Other programs show a PDF's signer, and the visible signature."""
 
 import subprocess
 from pathlib import Path
@@ -21,7 +21,7 @@ BOX = (72, 600, 372, 660)
 
 
 def run(*command: str | Path) -> str:
-    """Run a program and return what it prints."""
+    """Run a program and return its output."""
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True, text=True
     )
@@ -30,7 +30,7 @@ def run(*command: str | Path) -> str:
 
 @pytest.fixture(scope="module")
 def nss(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty database of certificates, as Firefox and poppler have it."""
+    """An empty certificate database, as Firefox and poppler use it."""
     folder = tmp_path_factory.mktemp("nss")
     run("certutil", "-N", "-d", folder, "--empty-password")
     return folder
@@ -68,8 +68,8 @@ async def test_pdfsig_shows_the_signer(
     for name in ("root", "issuing"):
         ca = kortilla_card.folder / f"{name}.der"
         run("certutil", "-A", "-d", nss, "-n", name, "-t", "C,C,C", "-i", ca)
-    # NSS then trusts it. poppler calls that "Unknown issue": it reads an error number
-    # that is left over from a search for an extension that the CAs do not have.
+    # NSS then trusts it. poppler reports "Unknown issue": it reads an old error number
+    # from a search for an extension that the CAs do not have.
     assert "issuer is unknown" not in shown()
     leaf = tmp_path / "leaf.der"
     leaf.write_bytes(signing_certificate(kortilla_card))
@@ -93,7 +93,7 @@ def pixels(pdf: bytes, folder: Path, page: int) -> tuple[int, int, bytes]:
 
 
 def ink(image: tuple[int, int, bytes], box: tuple[int, int, int, int]) -> int:
-    """Count the dark dots in a box of a page."""
+    """Count the dark pixels in a box of a page."""
     width, height, grey = image
     left, bottom, right, top = box
     return sum(

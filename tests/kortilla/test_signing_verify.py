@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a page brings back from ``kortilla.sign`` is believed in nothing."""
+"""The service trusts no part of a page's result of ``kortilla.sign``."""
 
 import base64
 import json
@@ -38,13 +38,13 @@ DIGESTS = {name: digest(content) for name, content in CONTENT.items()}
 
 @pytest.fixture(scope="module")
 def signer(ca: CA) -> Leaf:
-    """A sound signature certificate."""
+    """A valid signature certificate."""
     return ca.issue(key("P-384"), key_usage=pki.SIGNATURE)
 
 
 @pytest.fixture
 def answer(signer: Leaf) -> dict[str, Any]:
-    """A sound answer, for a test to break."""
+    """A valid response, for a test to break."""
     return page_answer(signer, DIGESTS)
 
 
@@ -137,7 +137,7 @@ def _swap(answer: dict[str, Any]) -> None:
 
 
 def _set(place: str, value: object) -> Callable[[dict[str, Any]], None]:
-    """Return what sets a field of an answer, or takes it away."""
+    """Return a function that sets a field of a response, or removes it."""
     *path, last = place.split(".")
 
     def change(answer: Any) -> None:
@@ -343,7 +343,7 @@ async def test_a_signature_of_another_document_is_refused(
 ) -> None:
     answer = page_answer(signer, {"sopimus.pdf": digest(b"another")})
     await refused(answer, trust, SignatureValidationError, {"sopimus.pdf": b"content"})
-    # With the hash that the service wants beside it, too.
+    # Even beside the hash that the service expects.
     answer["signatures"][0]["hash"] = b64(digest(b"content"))
     await refused(answer, trust, SignatureValidationError, {"sopimus.pdf": b"content"})
 

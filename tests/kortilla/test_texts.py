@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The catalogues: the same texts in each language, and no word that must not be."""
+"""The catalogues have the same texts in each language, without forbidden words."""
 
 import inspect
 import json
@@ -72,7 +72,7 @@ def test_each_error_of_the_validator_has_a_text() -> None:
 def test_the_page_client_has_a_text_for_each_code_of_the_protocol() -> None:
     section = (ROOT / "PROTOCOL.md").read_text().split("## 5. Codes")[1]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
-    # Those of the command line and the token (L, P) alone never reach a page.
+    # Codes of the command line and the token alone (L, P) never reach a page.
     rows = [row for row in rows if not {*row.split("|")[2].split()} <= {"L", "P"}]
     codes = {
         code for row in rows for code in re.findall("`([A-Z_]+)`", row.split("|")[1])

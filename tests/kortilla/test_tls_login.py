@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Login with a TLS client certificate: what the gates ask for, and who gets in."""
+"""Login with a TLS client certificate: the gates' requests, and who is accepted."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ from tools.demo.site_authority import Authority
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-#: Today, unlike the fixed day that most tests live on: TLS looks at the clock.
+#: Today, unlike the fixed day of most tests, since TLS uses the clock.
 TODAY = datetime.now(UTC).replace(microsecond=0)
 SOUND: dict[str, Any] = {
     "not_before": TODAY - timedelta(days=2),
@@ -37,7 +37,7 @@ SOUND: dict[str, Any] = {
 
 
 class Revoked:
-    """Revocation that knows one thing of every card, once it is set."""
+    """Revocation that reports one status for every card, once it is set."""
 
     revoked = False
 
@@ -47,7 +47,7 @@ class Revoked:
 
 
 class Client:
-    """A browser with a certificate and its key in a file, in the place of a card."""
+    """A browser with a certificate and its key in a file, in place of a card."""
 
     def __init__(self, leaf: Leaf | None, demo: DemoServer, authority: Authority):
         self.demo = demo
@@ -62,14 +62,14 @@ class Client:
         )
 
     async def get(self, url: str, **settings: Any) -> tuple[int, str, str]:
-        """Return status, the path arrived at, and the page."""
+        """Return status, final path, and page."""
         if url.startswith("/"):
             url = self.demo.origin + url
         async with self.http.get(url, **settings) as answer:
             return answer.status, answer.url.path, await answer.text()
 
     async def leads_to(self, url: str, **settings: Any) -> str:
-        """Return where an address leads, without going there."""
+        """Return the target of a redirect without following it."""
         async with self.http.get(url, allow_redirects=False, **settings) as answer:
             assert answer.status == 303
             return answer.headers["Location"]
@@ -101,7 +101,7 @@ async def demo(
 async def client(
     demo: DemoServer, authority: Authority, ca: CA
 ) -> AsyncIterator[MakeClient]:
-    """Make browsers with a sound certificate, or one that is changed or given."""
+    """A function that creates browsers with a valid, changed or given certificate."""
     clients: list[Client] = []
 
     def make(leaf: Leaf | None = None, *, none: bool = False, **changes: Any) -> Client:
@@ -126,7 +126,7 @@ def pem(leaf: Leaf) -> bytes:
 
 
 async def openssl(*arguments: str) -> tuple[str, str]:
-    """Return what the program says, and what it complains of."""
+    """Return the program's standard output and standard error."""
     process = await asyncio.create_subprocess_exec(
         "openssl",
         *arguments,
@@ -224,13 +224,13 @@ async def test_a_login_ends_in_the_browser_that_it_began_in_and_once(
     mine, others = client(), client()
     gate = await mine.leads_to(f"{mine.demo.origin}/fi/tls-login/1.2")
     code = await mine.leads_to(gate)
-    # Another's browser is led to what I have proved.
+    # Another person's browser follows the redirect of this login.
     await others.leads_to(f"{mine.demo.origin}/fi/tls-login/1.2")
     status, _, page = await others.get(code)
     assert status == 403
     assert "TLS_LOGIN_LOST" in page
     assert (await others.get("/fi/session"))[1] == "/fi/"
-    # And a code that somebody has tried is used up.
+    # And a code that another person has tried is used up.
     assert (await mine.get(code))[0] == 403
     assert (await mine.get("/fi/tls-login/1.2"))[1] == "/fi/session"
     assert (await mine.get(code))[0] == 403
@@ -259,7 +259,7 @@ async def test_each_login_shows_the_card_anew(
             return answer, tls.session
 
     answer, session = await asyncio.to_thread(visit, None)
-    # The connection has ended, though the client did not ask for that.
+    # The connection has ended, though the client did not request that.
     assert b" 303 " in answer
     await asyncio.to_thread(visit, session)
 

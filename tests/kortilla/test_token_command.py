@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla-server token`` and the tokens that are broken in a named way."""
+"""``kortilla-server token``, and tokens that are broken in a named way."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ def any_card(request: pytest.FixtureRequest, make_kortilla_card: MakeCard) -> An
 
 @pytest.fixture
 async def revocation(any_card: KortillaCard) -> AsyncIterator[Revocation]:
-    """Ask the card's CA, which runs on this computer."""
+    """A checker that asks the card's CA, which runs on this computer."""
     async with (
         CAService(any_card.folder) as ca,
         Revocation(resolver=ca.resolver(), allow_private_addresses=True) as revocation,
@@ -44,7 +44,7 @@ async def revocation(any_card: KortillaCard) -> AsyncIterator[Revocation]:
 
 
 async def judge(card: KortillaCard, token: Any, revocation: Any = None) -> str:
-    """Return what the validator says to a token."""
+    """Return the validator's result for a token."""
     trust = Trust.from_folder(card.folder, test=True)
     try:
         person = await validate(
@@ -72,7 +72,7 @@ async def test_each_broken_token_gets_the_error_that_its_row_names(
 ) -> None:
     token = any_card.token(ORIGIN, NONCE, broken=broken.name)
     assert await judge(any_card, token, revocation) == broken.error
-    # Nothing else than what the name says is wrong with it, and with the card nothing.
+    # The named fault is the only one, and the card has none.
     unasked = await judge(any_card, token)
     assert unasked == ("accepted" if broken.asks else broken.error)
     sound = any_card.token(ORIGIN, NONCE)
@@ -114,7 +114,7 @@ async def test_a_card_that_was_made_revoked_is_refused(
     make_kortilla_card: MakeCard,
 ) -> None:
     card = make_kortilla_card(state="revoked")
-    # One more beside it does not make the card good again.
+    # A second fault beside it does not hide it.
     card.token(ORIGIN, NONCE, broken="revoked")
     async with (
         CAService(card.folder) as ca,
@@ -150,7 +150,7 @@ async def test_the_ca_takes_no_nonsense_and_is_no_other_host(
 def test_a_token_for_a_script(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The card is made at the first call, and its CA put where the service looks."""
+    """The first call creates the card and puts its CA into the service's folder."""
     folder, ca = tmp_path / "card", tmp_path / "ca"
     status, result, words = run(capsys, "token", "--card", folder, "--ca", ca)
     assert (status, result) == (0, {"ca": str(ca), "card": str(folder)})
@@ -214,7 +214,7 @@ def test_what_is_wrong_is_named(
     ("missing", "status", "code"),
     [
         (("PySide6", "smartcard", "native_host"), 0, None),
-        (("platformdirs",), 0, None),  # not needed where the folder is named
+        (("platformdirs",), 0, None),  # not needed if the folder is given
     ],
 )
 def test_what_it_needs_to_be_installed(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a trust can be made of, and what its makers are told."""
+"""What a trust can be made of, and the errors for invalid input."""
 
 import base64
 import json

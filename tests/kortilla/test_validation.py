@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What ``validate`` accepts, and the error it gives for each fault."""
+"""``validate`` accepts valid tokens, and has an error for each fault."""
 
 import base64
 import json
@@ -39,7 +39,7 @@ def b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-#: A sample, which has each place of a bit in its octet, and all.
+#: A sample with each bit position of an octet, and the full set.
 every_bit = pytest.mark.parametrize(
     "step", [61, pytest.param(1, marks=pytest.mark.slow)]
 )

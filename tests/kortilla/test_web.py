@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Login over HTTP: a real server, real cookies, and what an attacker may try.
+"""Login over HTTP: a real server, real cookies, and attacks.
 
-What holds for every framework is in test_adapters.py.
+Tests that apply to every framework are in test_adapters.py.
 """
 
 import asyncio
@@ -134,7 +134,7 @@ async def test_a_refused_token_uses_the_challenge_up(
 async def test_a_token_for_another_session(
     browser: Browser, other: Browser, leaf: Leaf
 ) -> None:
-    """The forged login: the attacker's nonce signed by the victim, or the reverse."""
+    """Login CSRF: the victim signs the attacker's nonce, or the reverse."""
     nonce = await browser.challenge()
     await other.challenge()
     token = leaf.token(nonce=nonce)
@@ -180,12 +180,12 @@ async def test_two_tabs_answer_their_own_challenges(
     first, second = await browser.challenge(), await browser.challenge()
     body = {"authToken": leaf.token(nonce=first), "nonce": first}
     assert (await browser.post("login", body))[0] == 200
-    # The session is another now, and the second tab is told to begin again.
+    # The session is another now, so the second tab must start again.
     body = {"authToken": leaf.token(nonce=second), "nonce": second}
     assert code(await browser.post("login", body)) == (403, "CHALLENGE_NONCE_NOT_FOUND")
 
 
-# --- requests that are refused before a token is looked at
+# --- requests that are refused before their token is validated
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ async def test_two_tabs_answer_their_own_challenges(
         {"Origin": ORIGIN, "Sec-Fetch-Site": "cross-site"},
         {"Origin": ORIGIN, "Sec-Fetch-Site": "same-site"},
         {"Origin": None, "Sec-Fetch-Site": "none"},
-        # The Host header is the attacker's to choose, and is not asked.
+        # The client chooses the Host header, so it is ignored.
         {"Origin": "https://other.example", "Host": "other.example"},
     ],
 )
@@ -279,7 +279,7 @@ async def test_a_card_that_is_not_trusted(browser: Browser) -> None:
     assert code(await log_in(browser, stranger)) == (403, "CERTIFICATE_NOT_TRUSTED")
 
 
-# --- what a person is told
+# --- error messages
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Django under gunicorn: one worker after another login, with Redis and revocation."""
+"""Django under gunicorn: workers share logins, with Redis and revocation."""
 
 import asyncio
 import os
@@ -23,13 +23,13 @@ from tests.kortilla.redis_server import RedisServer
 from tests.kortilla.responder import List, OCSPAnswer, Scene, Server
 from tests.kortilla.sites import RunningSite
 
-#: How many logins of each worker are wanted, and of all after which one gives up.
+#: The number of logins that each worker must serve, and the maximum of all logins.
 ENOUGH, MOST = 4, 200
 
 
 @pytest.fixture
 def scene(server: Server, root: CA) -> Scene:
-    """Everybody's card is good, by OCSP and by CRL."""
+    """No card is revoked, by OCSP and by CRL."""
     scene = Scene.create(server.address, root)
     server.handlers = {
         "ocsp/issuing": OCSPAnswer(scene.ca),
@@ -44,7 +44,7 @@ def scene(server: Server, root: CA) -> Scene:
 def gunicorn(
     folder: Path, scene: Scene, redis: RedisServer, *options: str
 ) -> Iterator[RunningSite]:
-    """Run two workers; they must end well, and have had no error."""
+    """Run two workers; they must exit properly and log no error."""
     for name, ca in {"ca": scene.ca, "root": scene.root}.items():
         (folder / f"{name}.der").write_bytes(ca.der)
     service = f"tests.kortilla.serving:wsgi({str(folder)!r}, {redis.url!r}, 'both')"
@@ -84,7 +84,7 @@ def site(
 
 @pytest.fixture
 async def browsers(site: RunningSite) -> AsyncIterator[list[Browser]]:
-    """People who come at the same time, to whichever worker takes each request."""
+    """Clients with simultaneous requests; any worker may take each one."""
     browsers = [Browser(site, keep_alive=False) for _ in range(4)]
     yield browsers
     for browser in browsers:
@@ -92,7 +92,7 @@ async def browsers(site: RunningSite) -> AsyncIterator[list[Browser]]:
 
 
 async def answered_by(browser: Browser) -> int:
-    """Return the process that says who is logged in."""
+    """Return the process that responds who is logged in."""
     async with browser.request("GET", "/who", headers={}) as answer:
         assert answer.status == 200
         assert await answer.json() == {"satu": SATU}
@@ -145,7 +145,7 @@ async def test_what_revocation_says_counts_each_time(
 
 
 async def end(process: int, kind: signal.Signals) -> None:
-    """Send a signal, and wait for the end that it brings."""
+    """Send a signal, and wait for the exit that it causes."""
     ended = asyncio.Event()
     file = os.pidfd_open(process)
     asyncio.get_running_loop().add_reader(file, ended.set)
@@ -158,7 +158,7 @@ async def end(process: int, kind: signal.Signals) -> None:
 async def test_workers_that_end_are_replaced(
     browsers: list[Browser], scene: Scene
 ) -> None:
-    """One after a limit of requests or at a reload, and one by a crash."""
+    """One ends after a limit of requests or at a reload, and one by a crash."""
     before = await log_in_often(browsers, scene)
     kinds = [signal.SIGTERM, signal.SIGKILL]
     for process, kind in zip(sorted(before), kinds, strict=True):
@@ -193,7 +193,7 @@ def test_synchronous_code_shares_one_loop() -> None:
     name, loop = background.run(thread_and_loop())
     assert name == "kortilla-loop"
     assert background.run(thread_and_loop()) == (name, loop)
-    # And so do the loops that live for one request.
+    # And so are the loops of single requests.
     assert asyncio.run(background.call(thread_and_loop())) == (name, loop)
     assert background.run(background.call(thread_and_loop())) == (name, loop)
 

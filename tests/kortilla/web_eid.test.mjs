@@ -170,7 +170,7 @@ function hashOf(content, hashFunction = "SHA-384") {
   return { name: content, hash: hasher.update(content).digest("base64"), hashFunction };
 }
 
-/** @param {string[]} names @returns {Message[]} what was asked of the Web eID extension */
+/** @param {string[]} names @returns {Message[]} the requests to the Web eID extension */
 function web(...names) {
   return page.asked.filter(({ action }) => names.includes(action.slice("web-eid:".length)));
 }
@@ -209,7 +209,7 @@ function playCard(algorithms = ECC, hold = () => false) {
 /**
  * @template T
  * @param {Promise<T>} promise
- * @returns {Promise<T>} the same, after our extension was looked for
+ * @returns {Promise<T>} the same, after the search for our extension
  */
 async function later(promise) {
   promise.catch(() => {});
@@ -395,7 +395,7 @@ test("a known certificate is not requested again", async () => {
   const documents = [new File(["a"], "a")];
   await later(kortilla.sign({ documents, certificate }));
   assert.equal(web("get-signing-certificate").length, 1);
-  // The service's server may know it from another page.
+  // The service's server may have the certificate from another page.
   await later(kortilla.sign({ hashes: [hashOf("a")], certificate: "KNOWN" }));
   assert.equal(web("get-signing-certificate").length, 1);
   assert.equal(web("sign")[1]?.certificate, "KNOWN");

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Mock cards of each profile; the keys are made once and copied for each test."""
+"""Fixtures with mock cards of each profile; keys are cached and copied."""
 
 import shutil
 from collections.abc import Callable
@@ -14,12 +14,12 @@ SELECT_APPLICATION = "00A4040C0C A000000063504B43532D3135"
 
 
 def send(card: MockCard, apdu: str) -> str:
-    """Send an APDU and return the answer, both in hexadecimal."""
+    """Send an APDU and return the response, both in hexadecimal."""
     return card.transmit(bytes.fromhex(apdu)).hex().upper()
 
 
 def pin_block(pin: str) -> str:
-    """A PIN as it stands in commands: ASCII digits, padded with 00 to twelve bytes."""
+    """Return a PIN as in commands: ASCII digits, padded with 00 to twelve bytes."""
     return pin.encode().ljust(12, b"\0").hex()
 
 
@@ -37,7 +37,7 @@ def read_file(card: MockCard, path: str) -> bytes:
 
 
 class Templates(dict[str, Path]):
-    """The folder of a card of each profile, made when it is first asked for."""
+    """The folder of a card of each profile, created at its first use."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ def rsa_card(make_state: Callable[[str], MockCardState]) -> MockCard:
 
 @pytest.fixture
 def fetching_card(state: MockCardState) -> MockCard:
-    """A v5 card whose answers are fetched with GET RESPONSE, as over plain T=0."""
+    """A v5 card whose responses need GET RESPONSE, as over plain T=0."""
     card = MockCard(state, style=Style.FETCHED)
     assert send(card, SELECT_APPLICATION) == "9000"
     return card

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The mock card's CAs answer OCSP so that strangers to this code understand them."""
+"""Independent clients understand the OCSP responses of the mock card's CAs."""
 
 import subprocess
 from datetime import UTC, datetime
@@ -31,7 +31,7 @@ def authority(request: pytest.FixtureRequest) -> Authority:
 def ask(
     serial: int, issuer: cryptography_x509.Certificate, hashed: Any = None
 ) -> bytes:
-    """Return a request by hash, as for a leaf that cryptography can't read."""
+    """Return a request by hash, for a leaf that cryptography can't read."""
     hashed = hashed or hashes.SHA1()  # noqa: S303 - as OCSP names certificates
     name, key = hashes.Hash(hashed), hashes.Hash(hashed)
     name.update(issuer.subject.public_bytes())
@@ -118,7 +118,7 @@ def test_openssl_asks_and_verifies_the_answer(
                 tmp_path,
                 "-reqin request -respin answer -CAfile trusted -resp_text",
             )
-            # And with the nonce it had sent, or it would have said so.
+            # The nonce matched as well: otherwise there would be a warning.
             assert said.stderr.strip() == "Response verify OK"
             assert f"Cert Status: {status}" in said.stdout
 

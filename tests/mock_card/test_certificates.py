@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The leaves are FINEID's down to their defects, and their CA is sound."""
+"""The leaves match FINEID's, defects included, and their CA is valid."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -70,7 +70,7 @@ def test_every_leaf_writes_out_that_it_is_no_ca(
     for profile in PROFILES:
         for der in leaves(make_state(profile)):
             assert der.count(BASIC_CONSTRAINTS) == 1
-    # What that does to those who are strict, on every version of it:
+    # The consequence for strict parsers, on every version:
     with pytest.raises(ValueError, match="EncodedDefault"):
         _ = cryptography_x509.load_der_x509_certificate(der).extensions
 
@@ -123,7 +123,7 @@ async def test_a_path_does_not_validate_under_another_root(
 
 
 def test_no_usual_leaf_has_a_length_that_asn1crypto_stumbles_over() -> None:
-    # The keys of RSA take their time, and the lengths hardly differ.
+    # RSA keys are slow to generate, and the lengths hardly differ.
     for profile, cards in (("v5", 3), ("v4.2", 3), ("v5-2026", 1)):
         for _ in range(cards):
             for key in issue_card(PROFILES[profile], {}).keys:
@@ -134,12 +134,12 @@ def test_no_usual_leaf_has_a_length_that_asn1crypto_stumbles_over() -> None:
 def test_the_signature_is_right_over_what_is_written_whatever_its_length(
     kind: Literal["ECC", "RSA"], public_key: ec.EllipticCurvePublicKey
 ) -> None:
-    """Lengths matter: asn1crypto re-encodes where one ends in the byte 80."""
+    """Lengths matter: asn1crypto re-encodes values if a length ends in the byte 80."""
     authority = Authority.create(kind)
     issuer = authority.issuing.public_key()
     lengths = set()
     for extra in range(1024):
-        # Serial numbers are of random length, so that 256 steps may leave one out.
+        # Serial numbers have random lengths, so 256 steps may skip one.
         if extra >= 256 and 0x80 in lengths:
             break
         there = replace(authority, address="http://" + "a" * extra)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Files and answers: the card says byte for byte what docs/reference/card.md gives."""
+"""Files and responses match docs/reference/card.md, byte for byte."""
 
 import hashlib
 from collections.abc import Callable
@@ -172,7 +172,7 @@ def test_nothing_but_files_is_known_before_the_application_is_selected(
         ("00200111", "6A86"),
         ("002281B606800154840101", "6A86"),
         ("002A9E9B60", "6A86"),
-        ("00C0000000", "6985"),  # nothing waits
+        ("00C0000000", "6985"),  # nothing is pending
         ("00C0000100", "6A86"),
     ],
 )
@@ -189,7 +189,7 @@ def test_a_wrong_le_is_told_the_right_one(card: MockCard) -> None:
 
 
 def test_le_00_is_the_same_as_no_le(card: MockCard) -> None:
-    """It asks for all there is, up to 256 bytes (ISO/IEC 7816-4, Ne)."""
+    """It asks for all available bytes, up to 256 (ISO/IEC 7816-4, Ne)."""
     change = pin_block("1234") + pin_block("1234")
     for apdu in (
         SELECT_APPLICATION,
@@ -216,7 +216,7 @@ def test_answers_are_fetched_where_the_reader_is_plain(
     information = send(card, "00CB00FF05A003830111")
     assert send(fetching_card, "00A4080402433100") == "6106"
     assert send(fetching_card, "00C0000006")[:8] == "62048102"
-    assert send(fetching_card, "00B0000002") == "30829000"  # has no data: direct
+    assert send(fetching_card, "00B0000002") == "30829000"  # no data: sent directly
     assert send(fetching_card, "00CB00FF05A003830111") == "6125"
     assert send(fetching_card, "00C0000026") == "6C25"
     assert send(fetching_card, "00C0000005") == information[:10] + "6120"

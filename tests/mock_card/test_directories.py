@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""EF.OD leads to the keys, certificates and PINs, in PKCS#15's own structures.
+"""EF.OD leads to the keys, certificates and PINs in PKCS#15's own structures.
 
-They are taken apart here by asn1crypto, which shares no code with what makes them.
+asn1crypto parses them here; it shares no code with their builder.
 """
 
 from collections.abc import Callable
@@ -24,14 +24,14 @@ PIN1, PIN2, PUK = b"\x01", b"\x02", b"\x03"
 
 @dataclass(frozen=True)
 class Node:
-    """A TLV: its whole tag byte, its value, and what is in it if constructed."""
+    """A TLV: its whole tag byte, its value, and its children if constructed."""
 
     tag: int
     value: bytes
     children: tuple["Node", ...] = ()
 
     def at(self, *tags: int) -> "Node":
-        """The first descendant by the tags on the way to it."""
+        """Return the first descendant along a path of tags."""
         node = self
         for tag in tags:
             node = next(child for child in node.children if child.tag == tag)
@@ -39,7 +39,7 @@ class Node:
 
 
 def nodes(content: bytes) -> tuple[Node, ...]:
-    """Take apart whatever stands one after the other."""
+    """Parse consecutive TLVs."""
     found, rest = [], content
     while rest:
         class_, method, tag, header, value, trailer = parse(rest)
@@ -51,7 +51,7 @@ def nodes(content: bytes) -> tuple[Node, ...]:
 
 
 def bits(node: Node) -> set[int]:
-    """The numbers of the bits that are set in a BIT STRING."""
+    """Return the numbers of the bits that are set in a BIT STRING."""
     assert node.tag == 0x03
     value: Any = core.BitString.load(bytes((3, len(node.value))) + node.value).native
     return {number for number, bit in enumerate(value) if bit}
@@ -72,7 +72,7 @@ def profile(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def directories(make_state: MakeState, profile: str) -> Directories:
-    """What EF.OD leads to; no file id but its own is known beforehand."""
+    """The files that EF.OD leads to; only EF.OD's own file id is known in advance."""
     card = MockCard(make_state(profile))
     assert send(card, SELECT_APPLICATION) == "9000"
     paths = {
@@ -87,7 +87,7 @@ def directories(make_state: MakeState, profile: str) -> Directories:
 
 
 def identifier(entry: Node) -> int:
-    """The iD among the class attributes, which follow the common ones."""
+    """Return the iD among the class attributes, which follow the common ones."""
     [value] = entry.children[1].at(0x04).value
     return value
 
@@ -184,7 +184,7 @@ def test_no_private_key_is_in_a_file(directories: Directories) -> None:
             2,
             3,
             4,
-        }  # sensitive, always so, never taken out, made here
+        }  # sensitive, alwaysSensitive, neverExtractable, local
 
 
 def test_the_token_info_says_that_it_is_a_mock_card(

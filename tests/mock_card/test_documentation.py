@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What docs/testers.md shows can be done as it stands there."""
+"""The examples of docs/testers.md work as written."""
 
 import contextlib
 import re
@@ -39,7 +39,7 @@ def test_the_commands_work_one_after_the_other(
     for line in lines:
         program, *arguments = shlex.split(line)
         assert program == "kortilla"
-        if arguments != ["mock-card", "serve"]:  # it has a test of its own
+        if arguments != ["mock-card", "serve"]:  # another test covers it
             assert main(arguments) == 0
 
 
@@ -97,7 +97,7 @@ def test_the_example_of_a_responder_is_believed_by_openssl(tmp_path: Path) -> No
 def wait_for(port: int, program: "subprocess.Popen[bytes]") -> None:
     """Wait until a program listens on a port of this computer."""
     while True:
-        assert program.poll() is None, "the program has ended"
+        assert program.poll() is None, "the program has exited"
         with contextlib.suppress(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port)).close()
             return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults: which command they strike, and whether the card has executed it by then."""
+"""Faults: the command that each affects, and whether the card has executed it."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ CHOOSE = "002241B606800154840101"
 HASH = f"002A90A0329030{'AB' * 48}"
 SIGN = "002A9E9A60"
 
-#: A session that gives every command its turn, by name.
+#: A session with one command of every name.
 SESSION = [
     ("select", SELECT_APPLICATION),
     ("select", SELECT_FILE),
@@ -42,7 +42,7 @@ SESSION = [
     ("hash", HASH),
     ("sign", SIGN),
 ]
-#: All but the one that loses nothing.
+#: All faults except the one without a loss.
 LOSING = [name for name in FaultName if name != "delay"]
 
 
@@ -61,7 +61,7 @@ def send(card: FaultyCard, apdu: str) -> str:
     return card.transmit(bytes.fromhex(apdu)).hex().upper()
 
 
-# -- Which command ------------------------------------------------------------------
+# -- Which command --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_fault_strikes_the_first_command_of_its_name(
         else:
             assert send(card, apdu)[-4:] in {"9000", "63C5"}
     assert state.faults() == ()
-    # The command that was lost can be sent anew, and the session goes on.
+    # The lost command can be sent again, and the session goes on.
     for _, apdu in SESSION[struck:]:
         assert send(card, apdu)[-4:] in {"9000", "63C5"}
 
@@ -123,7 +123,7 @@ def test_of_several_faults_each_has_its_turn(
     state.set_faults(Fault("6F00", on="read"), Fault("61xx", skip=1))
     state.add_fault(Fault("6F00", on="pin-info"))
     assert send(faulty, STATUS) == "6F00"
-    assert send(faulty, STATUS) == "6110"  # this one had waited since the first
+    assert send(faulty, STATUS) == "6110"  # this one was pending since the first
     assert state.faults() == (Fault("6F00", on="read"),)
 
 
@@ -136,7 +136,7 @@ def test_a_fault_that_is_set_meanwhile_strikes_the_next_command(
     assert send(faulty, STATUS) == "63C5"
 
 
-# -- Before or after ----------------------------------------------------------------
+# -- Before or after ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", LOSING)
@@ -197,7 +197,7 @@ def test_a_signature_that_was_never_made_can_be_asked_for_again(
     assert len(send(faulty, SIGN)) == 2 * (96 + 2)
 
 
-# -- What is answered ---------------------------------------------------------------
+# -- Responses ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -293,7 +293,7 @@ def test_a_garbled_answer_has_other_bits_in_each_byte(
     assert len(wrong) == len(right)
     assert all(a != b for a, b in zip(right[:-2], wrong[:-2], strict=True))
     assert wrong[-2:] == right[-2:]
-    # Without data, the status word is no status word of ISO/IEC 7816-4.
+    # Without data, the status word is none of ISO/IEC 7816-4.
     assert send(faulty, STATUS)[0] not in "69"
 
 
@@ -392,7 +392,7 @@ def test_6cxx_tells_the_length_that_would_have_been_right(
     assert send(faulty, apdu) == f"6C{size:02X}"
 
 
-# -- What can't be ------------------------------------------------------------------
+# -- Impossible faults ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Faults as a program sees them that knows nothing but PC/SC."""
+"""Faults as an ordinary PC/SC program sees them."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ async def reader(source: PcscSource, *, with_card: bool) -> Reader:
 
 
 async def connect(source: PcscSource) -> PcscConnection:
-    """Connect to the card, and anew when it turns out to have been gone."""
+    """Connect to the card, and again if it turns out to have been removed."""
     while True:
         with contextlib.suppress(CardRemovedError):
             return await source.connect(await reader(source, with_card=True))
@@ -65,12 +65,12 @@ async def test_a_mute_card_and_altered_answers_come_through_pcsc(room: Room) -> 
         connection = await source.connect(there)
         state.set_faults(Fault("mute", on="pin-info"))
         assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
-        # A hurried pcscd may look at the card's line while it is down, and say later
-        # that the card went and came again.
+        # pcscd may poll the card's line while it is down, and report later that the
+        # card was removed and inserted again.
         with pytest.raises((CardMuteError, CardRemovedError)):
             await source.run(connection.send_and_receive, INFORMATION)
         await source.run(connection.close)
-        # It is there still, and answers when it is asked anew.
+        # The card is still there, and responds on a new connection.
         async with asyncio.timeout(20):
             connection = await connect(source)
         assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PINs and their tries: what costs one, what gives them back, what is forgotten."""
+"""PINs and their retry counters: what decrements and resets them, and what is lost."""
 
 import logging
 import subprocess
@@ -20,7 +20,7 @@ def verify(card: MockCard, reference: str, pin: str) -> str:
 
 
 def tries(card: MockCard, reference: str) -> str:
-    """The first byte of DF21 in the free PIN information."""
+    """Return the first byte of DF21 in the readable PIN information."""
     return send(card, f"00CB00FF05A0038301{reference}")[40:42]
 
 
@@ -96,7 +96,7 @@ def test_changing_a_pin(card: MockCard, state: MockCardState) -> None:
     change = "00240011 18" + pin_block("9876")
     assert send(card, change + pin_block("1111")) == "63C4"
     change = "00240011 18" + pin_block("1234")
-    assert send(card, change + pin_block("111")) == "6A80"  # too short, costs nothing
+    assert send(card, change + pin_block("111")) == "6A80"  # costs no try
     assert tries(card, "11") == "04"
     assert send(card, change + pin_block("135790")) == "9000"
     assert tries(card, "11") == "05"

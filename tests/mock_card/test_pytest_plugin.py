@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The pytest plugin: an e-service's own tests log in with three lines."""
+"""The pytest plugin: a service's own tests log in with three lines."""
 
 import os
 import subprocess
@@ -139,7 +139,7 @@ def test_hashes_are_signed_by_name(kortilla_card):
 
 
 def run_tests(folder: Path, tests: str) -> str:
-    """Run tests in a pytest of their own, where they have to pass."""
+    """Run tests in a separate pytest and check that they pass."""
     (folder / "pytest.ini").write_text(
         "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
     )

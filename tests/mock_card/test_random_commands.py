@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whatever is sent, the card answers, and only commands with PINs move counters."""
+"""The card responds to any command, and only commands with PINs change counters."""
 
 import tempfile
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_any_sequence_of_commands(
             assert 2 <= len(answer) <= 258
             assert answer[0] >> 4 in {0x6, 0x9} or len(answer) > 2
             after = state.read()
-            # One try at most, and none for anything but a PIN that was wrong.
+            # At most one try is lost, and none except for a wrong PIN.
             spent = [
                 pin.tries - left.tries
                 for pin, left in (

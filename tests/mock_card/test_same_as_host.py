@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The host with a mock card answers as ``kortilla.testing`` does without the host."""
+"""The host with a mock card responds as ``kortilla.testing`` does without it."""
 
 import base64
 from collections.abc import Callable
@@ -28,7 +28,7 @@ PROFILES = pytest.mark.parametrize("profile", ["v5", "v5-2026", "v4.2"])
 async def host(
     state: MockCardState, operation: Callable[..., Any], request: Any
 ) -> Any:
-    """Have the host do an operation with the card, which types its PINs."""
+    """Run an operation of the host with the card and its automatic PINs."""
     data = state.read()
     prompt = AutomaticPrompt({"PIN1": data.pin1.value, "PIN2": data.pin2.value})
     async with MockCardSource(state.folder) as source:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signatures: right ones in the right order, and status words for all else."""
+"""Correct commands in the correct order sign; all others get status words."""
 
 import hashlib
 from collections.abc import Callable
@@ -24,7 +24,7 @@ HASHES: dict[int, hashes.HashAlgorithm] = {
 
 
 def prepare(card: MockCard, algorithm: int, key: int) -> bytes:
-    """Verify, MSE and HASH; return the digest."""
+    """Send VERIFY, MSE and HASH; return the digest."""
     name = HASHES[algorithm >> 4].name
     digest = hashlib.new(name, b"what is signed").digest()
     assert send(card, VERIFY[1 if key in {0x01, 0x1B} else 2]) == "9000"
@@ -169,7 +169,7 @@ def test_the_order_of_commands_is_kept(card: MockCard) -> None:
     assert send(card, "002241B606800154840101") == "9000"
     assert send(card, "002A9E9A60") == "6985"
     assert send(card, f"002A90A0329030{'AB' * 48}") == "9000"
-    assert send(card, "002241B606800154840101") == "9000"  # forgets the digest
+    assert send(card, "002241B606800154840101") == "9000"  # clears the digest
     assert send(card, "002A9E9A60") == "6985"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The card as a source for the host: one reader, held exclusively, reset at the end."""
+"""The card as the host's source: one reader, exclusive access, a reset at the end."""
 
 import asyncio
 import os
@@ -194,7 +194,7 @@ async def test_waiting_ends_at_the_change_and_can_be_given_up(
         ("card-pulled", CardRemovedError),
         ("reader-pulled", CardRemovedError),
         ("mute", CardMuteError),
-        ("too-short", CardMuteError),  # of which no status word is left
+        ("too-short", CardMuteError),  # without a status word
     ],
 )
 async def test_faults_look_like_those_of_pcsc(
@@ -309,7 +309,7 @@ async def test_nothing_is_left_of_those_who_waited(
     waiting.cancel()
     await source.close()
     assert pipes() == []
-    # One that died without a word is taken away by whoever has news.
+    # A killed process leaves its pipe; the next notification removes it.
     os.mkfifo(state.folder / ".watch-1-dead", 0o600)
     state.pull()
     assert pipes() == []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The folder: made once, never reset silently, and broken only with a name."""
+"""The folder is created once, never reset silently, and names what is broken."""
 
 import json
 from collections.abc import Callable

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The states that a card is made in: what it then says, and the ways out of them."""
+"""The states of a new card: its responses, and the transitions out of them."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def powered(state: MockCardState) -> MockCard:
 
 
 def information(card: MockCard, reference: str) -> tuple[int, str]:
-    """A PIN's tries (DF21) and whether it was changed (DF2F)."""
+    """Return a PIN's retry counter (DF21) and whether it was changed (DF2F)."""
     answer = send(card, f"00CB00FF05A0038301{reference}")
     return int(answer[40:42], 16), answer[-6:-4]
 
@@ -66,7 +66,7 @@ def test_a_new_card_of_the_old_scheme_is_unblocked_with_its_code_of_eight_digits
         assert send(card, f"002000{reference}") == "6983"
         assert verify(card, reference, "1234567") == "6983"
         assert set_pin(card, "24", reference, "12345678", pin) == "6983"
-        # The code is the PUK: it stays good, also for unblocking later.
+        # The code is the PUK: it stays valid, also for unblocking later.
         assert set_pin(card, "2C", reference, "12345678", pin) == "9000"
         assert information(card, reference) == (5, ACTIVATED)
         assert verify(card, reference, pin) == "9000"
@@ -82,7 +82,7 @@ def test_a_wrong_code_of_the_old_scheme_costs_a_try_of_the_puk(tmp_path: Path) -
 
 
 def new_scheme_card(folder: Path, **arguments: Any) -> MockCardState:
-    """A card that is new by its date; of a profile whose keys are quickly made."""
+    """A card that is new by its date; its profile's keys are quick to generate."""
     return make(folder, not_before=NEW_SCHEME, **arguments)
 
 
@@ -97,7 +97,7 @@ def test_a_new_card_of_the_new_scheme_has_the_code_of_seven_digits_as_its_pins(
         assert set_pin(card, "24", reference, "7654321", pin) == "63C4"
         assert set_pin(card, "24", reference, ACTIVATION_CODE, pin) == "9000"
         assert information(card, reference) == (5, ACTIVATED)
-        # Used up: it is this PIN no more.
+        # Used up: it no longer works as this PIN.
         assert set_pin(card, "24", reference, ACTIVATION_CODE, pin) == "63C4"
     assert information(card, "83")[0] == 5
     assert set_pin(card, "2C", "11", "12345678", "1357") == "9000"
@@ -183,7 +183,7 @@ def test_a_revoked_card_stands_in_the_list_of_its_authority(
         assert entry.revocation_date_utc == state.read().revoked
     assert len(list(crl)) == len(state.read().keys)
     assert crl.next_update_utc == issuing.not_valid_after_utc
-    # The card itself knows nothing of it.
+    # The card itself does not notice.
     assert verify(powered(state), "11", "1234") == "9000"
 
 

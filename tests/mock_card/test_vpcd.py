@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The card in a virtual reader, whose driver is played by the test."""
+"""The card in a virtual reader; the test takes the driver's part."""
 
 import socket
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ OFF, ON, RESET, ATR = b"\x00", b"\x01", b"\x02", b"\x04"
 
 
 class Driver:
-    """The side of the protocol that pcscd's driver has."""
+    """The driver's side of the protocol, as in pcscd."""
 
     def __init__(self) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -47,7 +47,7 @@ class Driver:
         return self.receive().hex().upper()
 
     def ended(self) -> bool:
-        """Whether the card's side closes the line, after whatever it still sends."""
+        """Whether the card's side closes the line after its last data."""
         assert self.line
         return self.line.recv(1) == b""
 
@@ -169,7 +169,7 @@ def test_a_card_that_is_out_can_be_stopped(
 def test_a_mute_card_is_there_still(
     driver: Driver, card: MockCard, state: MockCardState
 ) -> None:
-    """The driver would wait for ever: a line that ends is a command that failed."""
+    """The driver would wait for ever, so the card closes the line: a failed command."""
     with VirtualReader(card, port=driver.port):
         driver.accept()
         state.set_faults(Fault("mute"))
@@ -188,7 +188,7 @@ def test_a_card_that_keeps_one_waiting_can_be_stopped(
         driver.accept()
         state.set_faults(Fault(fault, seconds=3600))
         driver.send(bytes.fromhex(STATUS))
-        while state.faults():  # it has been taken: the wait begins
+        while state.faults():  # it is used up: the wait begins
             pass
         reader.stop()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The mock card, used as Web eID's native app uses a card: every Le there is, is 00."""
+"""The mock card accepts the commands of Web eID's native app: every Le is 00."""
 
 import hashlib
 from collections.abc import Callable
@@ -29,13 +29,16 @@ HASHES: dict[int, hashes.HashAlgorithm] = {4: hashes.SHA256(), 5: hashes.SHA384(
 
 
 class App:
-    """Sends commands as libelectronic-id does, and demands the status word 9000."""
+    """Sends commands as libelectronic-id does, and requires the status word 9000."""
 
     def __init__(self, transmit: Transmit) -> None:
         self._transmit = transmit
 
     def send(self, apdu: str) -> bytes:
-        """Return an answer. As in libpcsc-cpp, 61xx is fetched; 6Cxx must not come."""
+        """Return a response.
+
+        As in libpcsc-cpp, 61xx is fetched; 6Cxx must not occur.
+        """
         data, status_word = self._transmit(bytes.fromhex(apdu))
         while status_word >> 8 == 0x61:
             more = bytes((0, 0xC0, 0, 0, status_word & 0xFF))
@@ -45,7 +48,7 @@ class App:
         return data
 
     def read(self, path: str) -> bytes:
-        """Return a file, read 256 bytes at a time, or as many as come."""
+        """Return a file, read in blocks of at most 256 bytes."""
         self.send(SELECT_APPLICATION)
         control = self.send(f"00A40804{len(path) // 2:02X}{path}00")
         assert control[:4] == bytes.fromhex("62048102")
@@ -58,7 +61,10 @@ class App:
         return content
 
     def sign(self, pin: str, digits: str, algorithm: int, key: int) -> bytes:
-        """Return the signature of a hash of ``b"signed"``; ``pin`` is its reference."""
+        """Return the signature of the hash of ``b"signed"``.
+
+        ``pin`` is its reference.
+        """
         assert b"\xdf\x21\x04\x05" in self.send(f"00CB00FF05A0038301{pin}")
         self.send(f"002000{pin}0C{pin_block(digits)}")
         self.send(f"002241B6068001{algorithm:02X}8401{key:02X}")
@@ -69,7 +75,7 @@ class App:
 
 
 def use(transmit: Transmit, profile: str) -> None:
-    """Read both certificates and have both keys sign, each after its PIN."""
+    """Read both certificates and sign with both keys, each after its PIN."""
     for path, pin, digits, algorithm, key in KEYS[profile]:
         app = App(transmit)
         certificate = x509.Certificate.load(app.read(path))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A mock card for each test, whose keys are made once."""
+"""Fixtures with a mock card for each test; its keys are cached."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path, made_once: Path) -> Path:
-    """Return the folder of a fresh copy of the card."""
+    """The folder of a fresh copy of the card."""
     return Path(shutil.copytree(made_once, tmp_path / "mock-card"))
 
 
@@ -47,7 +47,7 @@ def old_made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def old_folder(tmp_path: Path, old_made_once: Path) -> Path:
-    """Return the folder of a fresh copy of a card of the older generation."""
+    """The folder of a fresh copy of a card of the older generation."""
     return Path(shutil.copytree(old_made_once, tmp_path / "old-mock-card"))
 
 
@@ -60,7 +60,7 @@ async def old_source(old_folder: Path) -> AsyncIterator[MockCardSource]:
 
 @pytest.fixture(scope="session")
 def new_cards(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Return a maker of new cards by when they were granted; each is made once."""
+    """A function that creates new cards by their date of issue, each kind once."""
     place = tmp_path_factory.mktemp("new-cards")
 
     def made(granted: str) -> Path:
@@ -76,15 +76,15 @@ def new_cards(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def new_card(
     new_cards: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> NewCard:
-    """Return a maker of fresh copies of them, which may be made anew."""
-    # No folder of a test need survive a power failure.
+    """A function that returns fresh copies of them."""
+    # No folder of a test needs to survive a power failure.
     monkeypatch.setattr(os, "fsync", lambda _: None)
     return lambda granted: copy(new_cards(granted), tmp_path / f"new-{granted}")
 
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return where the documents' private folders are made."""
+    """The place of the documents' private folders."""
     place = tmp_path / "runtime"
     place.mkdir(mode=0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An operation on the mock card with one fault, and a record of all that happened."""
+"""An operation on the mock card with one fault, and a record of all commands."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -32,27 +32,27 @@ from tests.operations.person import Person
 from tests.operations.signing import ORIGIN
 from tests.operations.tokens import make_token
 
-# Without a SELECT before, which would itself make the card forget.
+# Without a previous SELECT, which would itself reset the verification state.
 PIN_STATUS = (bytes.fromhex("00200011"), bytes.fromhex("00200082"))
 
-ASKED = "asked"  # stands in the record where the person was asked for PINs or codes
+ASKED = "asked"  # marks in the record where the person was asked for PINs or codes
 
 # CHANGE REFERENCE DATA and RESET RETRY COUNTER
 SETTING = (0x24, 0x2C)
 
-#: An operation to be done with a source of cards and a prompt.
+#: An operation that takes a source of cards and a prompt.
 Operation = Callable[[CardSource, Prompt], Awaitable[object]]
 
 
 async def log_in(source: CardSource, prompt: Prompt) -> dict[str, Any]:
-    """Log in somewhere."""
+    """Log in at a service."""
     nonce = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
     request = AuthenticateRequest(origin=ORIGIN, challenge_nonce=nonce, language="fi")
     return await make_token(Context(source, prompt), request)
 
 
 def signing_of(names: str) -> Operation:
-    """Return the signing of a hash for each letter."""
+    """Return the operation that signs a hash for each letter."""
 
     async def sign_all(source: CardSource, prompt: Prompt) -> Signatures:
         hashes = tuple(HashToSign(name, bytes(48), "SHA-384") for name in names)
@@ -64,13 +64,13 @@ def signing_of(names: str) -> Operation:
 
 @dataclass
 class Record:
-    """What went to the card and came back, in order, with the questions between."""
+    """All commands and responses in order, with the questions between."""
 
     events: list[tuple[bytes, int | None] | str] = field(default_factory=list)
     verified_afterwards: list[bytes] = field(default_factory=list)
-    #: What the card held before each command that sets a PIN.
+    #: The card's content before each command that sets a PIN.
     held: list[CardData] = field(default_factory=list)
-    #: Told the number of each command before it is sent, on the card's thread.
+    #: Called with the number of each command before it is sent, on the card's thread.
     on_command: Callable[[int], None] = lambda _: None
 
     def commands(self) -> list[bytes]:
@@ -79,10 +79,10 @@ class Record:
 
 
 class Recorded(CardConnection):
-    """A connection that keeps a record, and looks at the card when it is closed.
+    """A connection that records everything, and examines the card when it closes.
 
-    ``then`` clears the faults and returns a connection for that look. ``state`` is the
-    card's folder.
+    ``then`` clears the faults and returns a connection for that examination. ``state``
+    is the card's folder.
     """
 
     def __init__(
@@ -122,9 +122,9 @@ class Recorded(CardConnection):
 
 
 class Handy(Person):
-    """A person who takes the card out and puts it back whenever anything is said.
+    """A person who takes the card out and puts it back at every message.
 
-    After a while it is enough: nobody does so for ever, or types for ever.
+    The person gives up after a limit of removals and entries.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Handy(Person):
     ) -> None:
         super().__init__(list(pins), codes=list(codes))
         self._source, self._record = source, record
-        # A reader of pcscd may say more than what the fault is.
+        # A reader of pcscd may cause more messages than the fault itself.
         self._patience = 20 if isinstance(source, OneReader) else 6
 
     def show(
@@ -165,7 +165,7 @@ class Handy(Person):
         return await super().ask_pin(question)
 
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
-        """Type what the page asks for, of all that the test has for it."""
+        """Type the fields of the page from all values of the test."""
         self._record.events.append(ASKED)
         if not self.codes:
             self.cancel()
@@ -183,13 +183,13 @@ async def session(
     codes: Iterable[dict[str, str]] = (),
     called_off: tuple[Literal["person", "page"], int] | None = None,
 ) -> tuple[Handy, Record, object]:
-    """Do an operation. Returns the person, the record, and the result or its error.
+    """Run an operation; return the person, the record, and the result or its error.
 
-    The faults of ``state`` are forgotten when the first connection is closed. With
-    ``called_off`` the person or the page ends it when that command is being sent.
+    The faults of ``state`` are cleared when the first connection closes. With
+    ``called_off`` the person or the page cancels when that command is being sent.
     """
     source.insert()  # an interrupted batch leaves the card where it is
-    if isinstance(source, OneReader):  # which is known there a little later
+    if isinstance(source, OneReader):  # pcscd notices this a little later
         await source.settled()
     record = Record()
     person = Handy(source, record, pins, codes)
@@ -226,11 +226,11 @@ async def session(
 
 
 def check_promises(person: Person, record: Record) -> None:
-    """What holds whatever goes wrong.
+    """Check what holds for every fault.
 
-    A command with a PIN goes out once for a typing, or once for each signature that the
-    card has made since; after a refusal nothing at all goes out before the next typing;
-    no verified PIN stays behind, and no typed one.
+    A command with a PIN goes out once per entry, or once per signature that the card
+    has made since. After a refusal, no command goes out before the next entry. No
+    verified PIN remains on the card, and no typed PIN in memory.
     """
     allowed = 0
     refused = False
@@ -239,7 +239,7 @@ def check_promises(person: Person, record: Record) -> None:
             allowed, refused = 1, False
             continue
         apdu, status = event
-        assert not refused, "something was sent between a refusal and the next typing"
+        assert not refused, "a command was sent between a refusal and the next entry"
         name = CommandName.of(apdu)
         if name is CommandName.VERIFY:
             assert allowed, "a PIN was sent twice"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""New cards of both schemes, what is typed for them, and what must hold about it."""
+"""New cards of both schemes, the input to manage them, and checks of the result."""
 
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
@@ -23,7 +23,7 @@ REQUEST = ManageRequest(language="fi")
 NEW_PIN1, NEW_PIN2 = "2580", "147258"
 CODES = {7: "1234567", 8: "12345678"}
 
-#: When cards were granted: beyond doubt of either scheme, and within the doubt.
+#: Dates of issue: certain for either scheme, and within the uncertain period.
 GRANTED = {
     "eight": datetime(2025, 6, 2, tzinfo=UTC),
     "seven": datetime(2026, 6, 2, tzinfo=UTC),
@@ -34,7 +34,7 @@ DIGITS = {"eight": 8, "seven": 7, "unclear-eight": 8, "unclear-seven": 7}
 
 SCHEMES = ["eight", "seven"]
 #: A code of the right length that no card has, the instruction that sets a PIN, and the
-#: lengths that either PIN may have.
+#: valid lengths of either PIN.
 WRONG = {"eight": "99999999", "seven": "9999999"}
 INS = {"eight": 0x2C, "seven": 0x24}
 PAGE_1, PAGE_2 = (4, 5, 6, 7, 8), (6, 7, 8)
@@ -42,13 +42,13 @@ PAGE_1, PAGE_2 = (4, 5, 6, 7, 8), (6, 7, 8)
 #: The command that sets a PIN, by scheme.
 COMMAND = {"eight": CommandName.UNBLOCK, "seven": CommandName.CHANGE}
 
-#: Makes a fresh copy of a card by when it was granted.
+#: Returns a fresh copy of a card by its date of issue.
 NewCard = Callable[[str], MockCardState]
 Manage = Callable[[CardSource, Prompt], Awaitable[PinsSet]]
 
 
 def typing(digits: int, *pins: int, code: str | None = None) -> dict[str, str]:
-    """Return what a person types on the page of an activation."""
+    """Return the person's input on the page of an activation."""
     new = {1: NEW_PIN1, 2: NEW_PIN2}
     return {
         "activation": code or CODES[digits],
@@ -57,7 +57,7 @@ def typing(digits: int, *pins: int, code: str | None = None) -> dict[str, str]:
 
 
 def copy(made: Path, folder: Path) -> MockCardState:
-    """Return a fresh copy of a card in a folder that may hold one already."""
+    """Copy a card into a folder, which may hold one already."""
     shutil.rmtree(folder, ignore_errors=True)
     return MockCardState.open(Path(shutil.copytree(made, folder)))
 
@@ -68,7 +68,7 @@ async def activating(source: CardSource, prompt: Prompt) -> PinsSet:
 
 
 def changing(role: PinRole) -> Manage:
-    """Return the change of a PIN."""
+    """Return the operation that changes a PIN."""
 
     async def change(source: CardSource, prompt: Prompt) -> PinsSet:
         return await change_pin(Context(source, prompt), REQUEST, role)
@@ -77,7 +77,7 @@ def changing(role: PinRole) -> Manage:
 
 
 def unlocking(role: PinRole) -> Manage:
-    """Return the unlocking of a PIN."""
+    """Return the operation that unblocks a PIN."""
 
     async def unlock(source: CardSource, prompt: Prompt) -> PinsSet:
         return await unblock(Context(source, prompt), REQUEST, role)
@@ -86,13 +86,13 @@ def unlocking(role: PinRole) -> Manage:
 
 
 def tries(state: MockCardState) -> tuple[int, int, int]:
-    """Return the tries of PIN1, PIN2 and the PUK."""
+    """Return how many tries are left for PIN1, PIN2 and the PUK."""
     card = state.read()
     return card.pin1.tries, card.pin2.tries, card.puk.tries
 
 
 def pins(state: MockCardState) -> tuple[str, str]:
-    """Return what PIN1 and PIN2 are; one that is not set is empty."""
+    """Return the values of PIN1 and PIN2; one that is not set is empty."""
     card = state.read()
     one, two = (
         pin.value if pin.changed and pin.tries else "" for pin in (card.pin1, card.pin2)
@@ -110,12 +110,12 @@ def codes_sent(commands: Iterable[bytes]) -> list[tuple[int, int, str]]:
 
 
 def check_codes(person: Person, record: Record) -> None:
-    """What holds whatever goes wrong.
+    """Check what holds for every fault and input.
 
-    For one typing each PIN gets one command at most, and after one that was not
-    accepted none goes out before the next typing. Before each the serial number and the
-    tries were read. No code is of a wrong length, and none goes to a PIN that is set by
-    then. PIN2 is not set while PIN1 is yet to be. Nothing that was typed stays behind.
+    For one entry, each PIN gets at most one command, and after a rejected one no
+    command goes out before the next entry. The serial number and the tries left are
+    read before each command. No code has a wrong length, and no code goes to a PIN that
+    is already set. PIN2 is not set before PIN1. No typed code remains in memory.
     """
     held = iter(record.held)
     sent: set[int] = set()
@@ -134,10 +134,10 @@ def check_codes(person: Person, record: Record) -> None:
             continue
         card = next(held)
         reference, unlocks = apdu[3], apdu[1] == 0x2C
-        assert open_, "a code was sent that nobody typed"
+        assert open_, "a code was sent that was not typed"
         assert reference not in sent, "a code was sent twice"
         sent.add(reference)
-        assert serial_read, "the card may be another one"
+        assert serial_read, "the serial number was not read"
         assert (0x83 if unlocks else reference) in tries_read, "tries were not read"
         serial_read, tries_read = False, set()
         code, new = (part.rstrip(b"\0") for part in (apdu[5:17], apdu[17:]))

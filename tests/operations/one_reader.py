@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One virtual reader of the real pcscd as if there were no other, and its card."""
+"""A view of one virtual reader of the real pcscd, and of its card."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,9 +10,9 @@ from native_host.card.source import Reader
 
 
 class OneReader(PcscSource):
-    """The reader of that name. Its card is pulled out and put in by its folder.
+    """The reader of that name; the card's folder removes and inserts its card.
 
-    ``all_readers`` waits for changes, once for as many of these as there are.
+    ``all_readers`` waits for changes, once for all instances.
     """
 
     def __init__(
@@ -25,11 +25,11 @@ class OneReader(PcscSource):
         self._putting_in: asyncio.Task[None] | None = None
 
     async def readers(self) -> tuple[Reader, ...]:
-        """Return the reader as it is now."""
+        """Return the reader's current state."""
         return self._mine(await self._all.readers())
 
     async def wait_for_change(self, known: tuple[Reader, ...]) -> tuple[Reader, ...]:
-        """Wait until the reader differs."""
+        """Wait until the reader's state differs."""
         readers = await self._all.readers()
         while (mine := self._mine(readers)) == known:
             readers = await self._all.wait_for_change(readers)
@@ -39,17 +39,17 @@ class OneReader(PcscSource):
         return tuple(each for each in readers if each.name == self._name)
 
     def remove(self) -> None:
-        """Take the card out, unless it is being put in."""
+        """Remove the card, unless it is being inserted."""
         if not self._busy:
             self._state.pull()
 
     def insert(self) -> None:
-        """Put the card in, if it is out, once pcscd has seen that it is."""
+        """Insert the card if it is out, once pcscd has noticed its removal."""
         if not self._busy and not self._state.presence().card:
             self._putting_in = asyncio.ensure_future(self._insert())
 
     async def settled(self) -> None:
-        """Wait until a card that is being put in is there."""
+        """Wait until pcscd has noticed a card that is being inserted."""
         if self._putting_in is not None:
             await self._putting_in
 

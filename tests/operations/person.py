@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A person at a prompt, played by the test step by step."""
+"""A scripted person at a prompt."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,32 +21,32 @@ from native_host.pin_prompt.prompt import Prompt
 
 @dataclass
 class Person(Prompt):
-    """Answers when the test says so.
+    """Answers as the test says.
 
-    ``shown`` and the lists after it keep all that was shown and asked. ``pins`` are
-    answered at once, in order, and where there are none the question stands; an empty
-    one agrees to type on the reader. ``choice`` is which card is chosen, ``agrees``
-    whether the person consents; None lets the question stand.
+    ``shown`` and the lists after it record all messages and questions. ``pins`` answer
+    at once, in order; without any left, the question stays open. An empty one confirms
+    entry on the reader. ``choice`` is the index of the chosen card, ``agrees`` whether
+    the person consents; None leaves the question open.
     """
 
     pins: list[str] = field(default_factory=list)
     conversation: Conversation | None = None
     shown: list[tuple[Step, Problem | None]] = field(default_factory=list)
     bars: list[Progress] = field(default_factory=list)
-    #: For how many connections the PIN was said to be, one after the other.
+    #: The number of connections for the PIN, for each message about it.
     connections: list[int] = field(default_factory=list)
     questions: list[PinQuestion] = field(default_factory=list)
     choices: list[list[CardChoice]] = field(default_factory=list)
     consents: list[ConsentQuestion] = field(default_factory=list)
-    #: What is answered to each asking for codes, by the fields' names.
+    #: The answer to each question for codes, by the fields' names.
     codes: list[dict[str, str]] = field(default_factory=list)
     codes_questions: list[CodesQuestion] = field(default_factory=list)
-    #: Whether each offer to activate the card was for one that is so in part.
+    #: For each offer to activate the card, whether the card is partly activated.
     offers: list[bool] = field(default_factory=list)
     started: bool = True
     choice: int | None = None
     agrees: bool | None = True
-    #: What was handed over as a PIN, which must have been wiped at the end.
+    #: The bytearrays returned as PINs, which must be wiped at the end.
     typed: list[bytearray] = field(default_factory=list)
     _cancelled: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -125,13 +125,13 @@ class Person(Prompt):
 
 
 class Unattended(Person):
-    """Answers that were set up before, with nobody there."""
+    """Answers with fixed values, without a person."""
 
     attended = False
 
 
 async def until(happened: Callable[[], object]) -> None:
-    """Let the loop run until something is so."""
+    """Run the event loop until a condition holds."""
     async with asyncio.timeout(20):
         while not happened():  # noqa: ASYNC110 - a state of anything, not an event
             await asyncio.sleep(0)

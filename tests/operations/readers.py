@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Several readers, each with a mock card of its own, as one source of cards."""
+"""A source of cards with several readers, each with its own mock card."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 class SeveralReaders(CardSource):
-    """Readers by their names; the card in one of ``busy`` is held by another program.
+    """Readers by name; another program holds the card in each one of ``busy``.
 
-    ``connected`` keeps the names of the readers that were connected to, in order.
+    ``connected`` records the names of the readers in the order of connections.
     """
 
     test_card = True
@@ -63,8 +63,8 @@ class SeveralReaders(CardSource):
     async def run(
         self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run a function on the one card thread."""
+        """Run a function on the only card thread."""
         return await next(iter(self.sources.values())).run(function, *args, **kwargs)
 
     async def close(self) -> None:
-        """The sources are closed by whoever made them."""
+        """The creator of the sources closes them."""

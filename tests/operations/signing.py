@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests of signing ask for, and how they check what they get."""
+"""Requests for the tests of signing, and checks of the results."""
 
 import asyncio
 import hashlib
@@ -66,7 +66,7 @@ def begin(
 
 
 def check(signature: Signature, certificate: CardCertificate, content: bytes) -> None:
-    """Verify a signature with the certificate's key over what the test knows."""
+    """Verify a signature with the certificate's key over the test's own data."""
     name = signature.algorithm.hash_function
     assert signature.digest == digest(content, name)
     function = getattr(hashes, name.replace("SHA-", "SHA").replace("SHA3-", "SHA3_"))()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Activating a new card, by both schemes, whatever people and cards do."""
+"""Activation of a new card, by both schemes, despite errors of people and cards."""
 
 import asyncio
 
@@ -72,7 +72,7 @@ async def test_the_code_and_two_new_pins_activate_a_card(
 async def test_each_write_comes_right_after_a_look_at_the_card(
     scheme: str, new_card: NewCard
 ) -> None:
-    """The serial number, what is said of the PIN, the tries at stake, the write."""
+    """Serial number, PIN information, tries at risk, then the write."""
     state = new_card(scheme)
     async with MockCardSource(state.folder) as source:
         _, record, _ = await session(
@@ -149,7 +149,7 @@ async def test_a_card_pulled_in_the_middle_goes_on_with_what_is_missing(
     state.set_faults(
         Fault(FaultName.CARD_PULLED, on=COMMAND[scheme], when=moment, skip=number)
     )
-    done = number + (moment is Moment.AFTER)  # PINs that were set by then
+    done = number + (moment is Moment.AFTER)  # PINs that are set by now
     missing = (1, 2)[done:]
     again = [typing(digits, *missing)] if missing else []
     async with MockCardSource(state.folder) as source:
@@ -226,7 +226,7 @@ async def test_another_card_is_noticed_and_never_written(
 async def test_a_card_that_changes_under_our_hands_is_never_written(
     scheme: str, new_card: NewCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the reader failed to notice, before PIN2 the serial is another."""
+    """Even if the reader misses the exchange, the serial number differs before PIN2."""
     state, digits = new_card(scheme), DIGITS[scheme]
     serial = state.read().serial.encode()
     send = MockCardConnection.send_and_receive
@@ -254,7 +254,7 @@ async def test_a_card_that_changes_under_our_hands_is_never_written(
 
 
 class Meanwhile(Person):
-    """A person whose PIN1 is set, by whatever it may be, while the code is typed."""
+    """A person whose PIN1 is set by other means while the code is typed."""
 
     state: MockCardState
 
@@ -279,7 +279,7 @@ async def test_a_pin_that_is_set_meanwhile_does_not_get_the_code(
 
 
 class Fewer(Person):
-    """A person whose card loses tries, by whatever it may be, during the typing."""
+    """A person whose card loses tries by other means during the entry."""
 
     state: MockCardState
 
@@ -312,7 +312,7 @@ async def test_the_puk_runs_down_to_its_last_try_and_stops(new_card: NewCard) ->
     check_codes(person, record)
     assert isinstance(result, UserCancelledError)
     assert result.reason == "PUK_BLOCKED"
-    # With one left the person has confirmed: that is what a prompt promises.
+    # With one try left the person has confirmed: prompts guarantee that.
     assert [q.tries_left for q in person.codes_questions] == [5, 4, 3, 2, 1]
     assert {q.at_risk for q in person.codes_questions} == {"PUK"}
     assert set(person.problems()) == {"PUK_BLOCKED"}

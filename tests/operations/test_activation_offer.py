@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The offer to activate, when a login or a signature meets a card that is new."""
+"""A login or a signature with a new card offers to activate it."""
 
 import asyncio
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Activation through the real pcscd: the card pulled out, before and after each PIN.
+"""Activation through the real pcscd, with the card removed around each PIN.
 
-Each reader has a card of its own, and all of them are activated at the same time.
+Each reader has its own card, and all cards are activated at the same time.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from tests.operations.managing import (
 from tests.operations.one_reader import OneReader
 from tests.support.pcsc import READERS, Room, isolated
 
-#: The scheme, how many PINs are set before the fault, and when it strikes.
+#: The scheme, the number of PINs set before the fault, and its moment.
 Case = tuple[str, int, Moment]
 CASES: list[Case] = list(product(["eight", "seven"], [0, 1], Moment))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Cards, codes and people with which an activation does not begin, or ends early."""
+"""Activation does not begin, or ends early, for these cards, codes and people."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -79,7 +79,7 @@ async def test_a_code_that_the_card_s_state_contradicts_is_explained_and_not_sen
 
 
 class Broken(Person):
-    """A prompt that does not look at what is typed."""
+    """A prompt that does not validate the input."""
 
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
         self.typed += [bytearray(code.encode()) for code in self.codes[0].values()]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The table of activation: every state × every event, on paper and on the card."""
+"""The table of activation: every state × every event, in the table and on the card."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -55,7 +55,7 @@ def test_the_table_keeps_the_rules(state: PinState, event: Event) -> None:
         assert not (in_doubt and state is PinState.NEVER_SET)
     if event is Event.MISFIT or state in {PinState.IN_USE, PinState.UNKNOWN}:
         assert row.action not in COMMANDS
-    # Whoever has the right code of a card that can be activated is not sent away.
+    # A person with the right code of a card that can be activated must succeed.
     if state is PinState.NEVER_SET and event in {Event.SEVEN, Event.EIGHT}:
         assert row.action in COMMANDS
     assert row.then is (PinState.IN_USE if row.action in COMMANDS else state)
@@ -119,7 +119,7 @@ async def test_the_card_gets_what_the_table_says(
             assert result == PinsSet("was-set", "was-set")
             assert not person.codes_questions
         elif event is Event.MISFIT and person.codes_questions:
-            assert isinstance(result, PromptError)  # which should have said so
+            assert isinstance(result, PromptError)  # the prompt should have rejected it
         else:
             assert set(person.problems()) == {SAID[row.action]}
     for pin in (card.read().pin1, card.read().pin2):
@@ -128,7 +128,7 @@ async def test_the_card_gets_what_the_table_says(
 
 
 def hide_whether_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the card say something else than 00 or 01 of each PIN."""
+    """Make the card report other values than 00 and 01 for each PIN."""
     send = MockCardConnection.send_and_receive
 
     def send_and_hide(card: MockCardConnection, apdu: bytes) -> tuple[bytes, int]:

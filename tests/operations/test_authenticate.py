@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a login does when people and cards do what people and cards do."""
+"""A login survives the errors of people and cards."""
 
 import asyncio
 import base64
@@ -55,7 +55,7 @@ def begin(
 
 
 async def cancelled(login: "asyncio.Task[dict[str, Any]]") -> str | None:
-    """Return the reason of the cancellation that a login ends with."""
+    """Return the reason of the cancellation that ends a login."""
     with pytest.raises(UserCancelledError) as caught:
         await login
     return caught.value.reason
@@ -307,7 +307,7 @@ async def test_a_card_pulled_at_any_command_is_waited_for_and_costs_no_try(
 
 
 class Pulled(CardConnection):
-    """A connection whose card goes at a command, before or after it is executed."""
+    """A connection whose card is removed before or after it executes a command."""
 
     def __init__(self, inner: CardConnection, step: int, *, executed: bool) -> None:
         self._inner, self._step, self._executed = inner, step, executed
@@ -328,7 +328,7 @@ class Pulled(CardConnection):
 async def test_a_login_called_off_while_the_pin_is_on_its_way_sends_it_whole(
     source: MockCardSource, folder: Path
 ) -> None:
-    """A PIN wiped too early would be sent as zeros, and spend a try."""
+    """A PIN wiped too early would be sent as zeros, and cost a try."""
     for _ in range(6):
         person = Person(["1234"])
         login = begin(person, source)
@@ -367,5 +367,5 @@ async def test_no_verified_pin_stays_on_the_card(
     monkeypatch.setattr(source, "connect", kept)
     await begin(Person(["1234"]), source)
     [connection] = connections
-    # Without a SELECT before, which would itself make the card forget.
+    # Without a previous SELECT, which would itself reset the verification state.
     assert connection.send_and_receive(bytes.fromhex("00200011"))[1] != 0x9000

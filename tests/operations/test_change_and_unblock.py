@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Changing a PIN and unlocking one, on the computer's keys and on the reader's."""
+"""Changing and unblocking a PIN, on the computer's keyboard and on the reader."""
 
 import asyncio
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def state(folder: Path) -> MockCardState:
 
 
 def page(role: PinRole, **code: str) -> dict[str, str]:
-    """Return what is typed: a code by its field, and the new PIN."""
+    """Return the person's input: a code by its field, and the new PIN."""
     return {**code, f"new-{role.name}": NEW[role]}
 
 
@@ -153,11 +153,12 @@ async def test_a_new_card_s_pin_is_not_changed_but_activated(new_card: NewCard) 
 @pytest.mark.parametrize(
     ("moment", "before", "again", "doubts"),
     [
-        # The tries tell: a PIN that was set has all of them, and one that was not has
-        # as many as before. Nobody is asked to try a PIN that can't be right.
+        # The counter shows it: a PIN that was set has all tries, and one that was
+        # not has as many as before. The prompt does not suggest a PIN that can't be
+        # right.
         (Moment.AFTER, 4, None, []),
         (Moment.BEFORE, 4, "1234", [False]),
-        # They do not, so the person is told that either PIN may be right.
+        # The counter does not show it, so the prompt says that either PIN may be right.
         (Moment.AFTER, 5, NEW_PIN1, [True]),
         (Moment.BEFORE, 5, "1234", [True]),
     ],
@@ -191,7 +192,7 @@ async def test_a_change_that_got_no_answer_from_a_card_that_tells_tries_alone(
     state: MockCardState,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Not whether a PIN was ever set: the empty VERIFY does not say that."""
+    """The empty VERIFY does not show whether a PIN was ever set."""
     monkeypatch.setattr(Pins, "_read_info", lambda _self, _role: None)
     state.set_faults(Fault(FaultName.CARD_PULLED, on=CommandName.CHANGE, when=moment))
     again = NEW_PIN1 if moment is Moment.AFTER else "1234"
@@ -207,7 +208,7 @@ async def test_a_change_that_got_no_answer_from_a_card_that_tells_tries_alone(
     assert tries(state) == (5, 5, 5)
 
 
-# -- Unlocking ------------------------------------------------------------------------
+# -- Unblocking -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("left", [0, 2, 5], ids="{} tries left".format)
@@ -347,7 +348,7 @@ TIMED_OUT, CANCELLED, DIFFERENT, LENGTH = 0x6400, 0x6401, 0x6402, 0x6403
 
 
 class Pad(PinPad):
-    """A reader on which a person types what the test says, or does something else."""
+    """A reader with a PIN pad, where the person acts as the test says."""
 
     can_modify = True
 
@@ -375,7 +376,7 @@ class Pad(PinPad):
 def typings(
     source: MockCardSource, monkeypatch: pytest.MonkeyPatch
 ) -> list[tuple[str, str] | int]:
-    """Give the reader a pin pad; return the list of what is typed there."""
+    """Give the reader a PIN pad; return the list of entries on it."""
     typings: list[tuple[str, str] | int] = []
     connect, typed = source.connect, iter(typings)
 
@@ -418,7 +419,7 @@ async def test_a_pin_is_unlocked_on_the_reader_with_eight_digits(
     state: MockCardState,
     typings: list[tuple[str, str] | int],
 ) -> None:
-    """A reader that took other lengths would send a PUK that is too short."""
+    """A reader that accepts other lengths would send a PUK that is too short."""
     typings += [("1234567", "25801470"), (PUK, NEW_PIN1), (PUK, "25801470")]
     person = Person(codes=[{}] * 3)
     assert await unlocking(PinRole.PIN1)(source, person) == SET[PinRole.PIN1]

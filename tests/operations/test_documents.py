@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Documents come whole and in order, or not at all; and nothing of them stays."""
+"""Documents are accepted whole and in order only, and no copy remains."""
 
 import asyncio
 import errno
@@ -32,7 +32,7 @@ TEXT = DocumentHeader("a.txt", "text/plain", len(CONTENT))
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return where private folders are made."""
+    """The place of the private folders."""
     tmp_path.chmod(0o700)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     return tmp_path

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Every step of a login and of a batch of three × every fault × before and after.
 
-Whatever happens, no try is spent, no command with a PIN goes out twice, no verified PIN
-stays on the card, and no typed one in memory (``check_promises``). Whoever takes the
-card out and puts it back when something is said, and types the PIN again when it was
-typed before, gets what was asked for. Once one of three signatures is made it is an
-interruption instead, and the page gets those that there are.
+In every case, no try is lost, no command with a PIN goes out twice, no verified PIN
+remains on the card, and no typed PIN in memory (``check_promises``). A person who takes
+the card out and puts it back at each message, and types the PIN again at each question,
+succeeds. If one of three signatures exists already, the operation ends as interrupted
+and the page receives the existing signatures.
 """
 
 import asyncio
@@ -31,14 +31,15 @@ from tests.operations.faulty_session import (
 )
 from tests.operations.one_reader import OneReader
 
-# What the person is told when a fault strikes a step before or after the card executes
-# it, and in the middle of a batch also the reason why the page gets an interruption;
-# "." where nobody notices. The same holds for a login and each signature of a batch.
+# The message to the person when a fault occurs at a step before or after the card
+# executes it. In the middle of a batch, also the reason of the interruption. "." means
+# that the fault goes unnoticed. The same holds for a login and each signature of a
+# batch.
 #
-# The card's directory is not needed: what is wrong with it is logged. A read that gives
-# too little is continued, and a file whose length is not told is read to its end. Tries
-# that can't be read in one way are read in the other. A status word of one byte is no
-# answer. 61xx and 6Cxx are followed, but not for what carries a PIN or signs.
+# The card's directory is optional: its errors are logged. A read that returns too
+# little is continued, and a file of unknown length is read to its end. Attempts that
+# can't be read in one way are read in the other. A status word of one byte is no
+# response. 61xx and 6Cxx are followed, except for commands that carry a PIN or sign.
 TABLE = """
                       application directory file    read    pin-info verify  key     hash    sign
 card-pulled   before  removed     removed   removed removed removed  removed removed removed removed
@@ -75,7 +76,7 @@ BEFORE_TYPING = HEADER[:5]
 IN_A_SIGNATURE = HEADER[5:]
 
 
-#: The commands that each step consists of, by name and occurrence.
+#: The commands of each step, by name and occurrence.
 Steps = dict[str, list[tuple[CommandName, int]]]
 
 OPERATIONS: dict[str, tuple[Operation, str]] = {
@@ -97,7 +98,7 @@ async def source(
 async def steps_of(
     operation: str, source: MockCardSource | OneReader, state: MockCardState
 ) -> Steps:
-    """Return the commands that each step consists of, by name and occurrence."""
+    """Return the commands of each step, by name and occurrence."""
     function, pin = OPERATIONS[operation]
     _, record, _ = await session(source, state, function, pin)
     seen: dict[CommandName, int] = {}
@@ -144,9 +145,10 @@ async def said_of(
     *,
     typings: int = 2,
 ) -> tuple[str, int]:
-    """Have a fault in an operation, which comes to a good end.
+    """Run an operation with a fault, and check that it succeeds.
 
-    Returns what was said, and how often the PIN was typed, of ``typings`` at most.
+    Returns the messages, and the number of PIN entries, of which ``typings`` are
+    allowed.
     """
     function, pin = OPERATIONS[operation]
     state.set_faults(fault)
@@ -166,11 +168,11 @@ async def reason_of(
     *,
     typings: int = 1,
 ) -> str:
-    """Have a fault in a batch of three after so many signatures.
+    """Run a batch of three with a fault after so many signatures.
 
-    Returns the reason for the interruption, or nothing when all have been made. The PIN
-    is typed once, or ``typings`` times at most where the reader adds a fault of its own
-    before the first signature.
+    Returns the reason of the interruption, or an empty string when all signatures
+    exist. The PIN is typed once; or up to ``typings`` times where the reader adds a
+    fault of its own before the first signature.
     """
     function, pin = OPERATIONS["sign"]
     state.set_faults(fault)
@@ -203,7 +205,7 @@ async def test_a_fault_is_said_and_all_goes_well_with_the_card_put_back(
     steps = await steps_of(operation, source, state)
     found = dict(zip(HEADER, row[2:], strict=True))
     for step, expected in zip(HEADER, row[2:], strict=True):
-        # In a batch the application is chosen twice before the PIN is asked for.
+        # In a batch the application is selected twice before the PIN is asked for.
         commands = steps[step] if step in BEFORE_TYPING else steps[step][:1]
         for key in commands:
             fault = fault_of(row, *key)
@@ -294,7 +296,7 @@ async def test_it_can_be_called_off_at_every_command(
         card = state.read()
         assert (card.pin1.tries, card.pin2.tries) == (5, 5)
         if who == "page":
-            # It may have been too late: then there is a result that nobody hears.
+            # If the cancellation was too late, the operation has an unused result.
             assert isinstance(result, asyncio.CancelledError | dict | Signatures)
         else:
             assert isinstance(

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Every step of an activation × every fault × before and after, for both schemes.
 
-Whatever happens, no try is spent on a right code, no code goes out twice for one typing
-or to a PIN that is set by then, and nothing that was typed stays in memory
-(``check_codes``). Whoever takes the card out and puts it back when something is said,
-and types what is asked for again, has a card that works, with all tries of all three.
-The same holds for changing a PIN and for unlocking one.
+In every case, a right code costs no try, no code goes out twice for one entry or to
+a PIN that is already set, and no typed code remains in memory (``check_codes``). A
+person who takes the card out and puts it back at each message, and types the codes
+again at each question, ends with a working card and all tries of all three codes.
+The same holds for changing and for unblocking a PIN.
 """
 
 import pytest
@@ -31,16 +31,17 @@ from tests.operations.managing import (
     unlocking,
 )
 
-# What the person is told when a fault strikes a step before or after the card executes
-# it; "." where nobody notices, and both where it depends on the command of the step.
-# The steps are the application's choice, and what is looked for and read: directory,
-# certificate, serial number, and the tries of all three. Once the codes are typed, the
-# serial number and the tries come again before each PIN is set.
+# The message to the person when a fault occurs at a step before or after the card
+# executes it; "." means that the fault goes unnoticed. Several codes mean that the
+# message depends on the command of the step. The steps are the selection of the
+# application and the reads: directory, certificate, serial number, and the tries
+# left of all three codes. After the entry of the codes, the serial number and the
+# tries are read again before each PIN is set.
 #
-# The directory is not needed. Tries that can't be read in one way are read in the
-# other, which does not say whether a PIN was ever set, and which the PUK has not: they
-# are unreadable then, unless the scheme does not need the PUK. Where that happens after
-# the typing, the person is asked again. A read that gives too little is continued.
+# The directory is optional. Tries that can't be read in one way are read in the
+# other, which does not show whether a PIN was ever set, and which the PUK lacks: then
+# they are unreadable, unless the scheme does not need the PUK. If that happens after
+# the entry, the person is asked again. A read that returns too little is continued.
 TABLE = """
                       application directory certificate serial  tries        again              PIN1    PIN2
 card-pulled   before  removed     removed   removed     removed removed      removed            removed removed
@@ -75,7 +76,7 @@ CODES = {
 
 HEADER, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
 
-#: A command by its name and how many of that name came before it.
+#: A command by its name and the number of earlier ones of that name.
 Command = tuple[CommandName, int]
 
 
@@ -86,9 +87,9 @@ def test_the_table_has_every_fault_before_and_after() -> None:
 
 
 def steps_of(record: Record) -> dict[str, list[Command]]:
-    """Return the commands that each step consists of.
+    """Return the commands of each step.
 
-    Of what is read before the typing, the first of each kind stands for all.
+    Among the reads before the entry, the first of each kind represents all.
     """
     [asked] = [i for i, event in enumerate(record.events) if isinstance(event, str)]
     steps: dict[str, list[Command]] = {name: [] for name in HEADER}
@@ -124,7 +125,7 @@ def fault_of(row: list[str], command: Command) -> Fault:
 async def broken(
     state: MockCardState, operation: Manage, sheets: list[dict[str, str]], *fault: Fault
 ) -> tuple[Handy, Record, object]:
-    """Have a fault in an operation, in which all promises are kept."""
+    """Run an operation with a fault, and check all promises."""
     state.set_faults(*fault)
     async with MockCardSource(state.folder) as source:
         person, record, result = await session(source, state, operation, codes=sheets)
@@ -136,7 +137,7 @@ async def broken(
 
 
 def said_to(person: Handy) -> str:
-    """Return what was said, all of it for one reason."""
+    """Return the messages, which all have the same reason."""
     [said] = set(person.problems()) or {""}
     return said
 
@@ -160,7 +161,7 @@ async def test_a_fault_is_said_and_the_card_is_activated_in_the_end(
             said, pages = said_to(person), len(person.codes_questions)
             assert said in expected, (step, fault)
             if step in {"PIN1", "PIN2"}:
-                # The last PIN need not be asked for when it turns out to be set.
+                # The last PIN need not be asked for again if it turns out to be set.
                 whole = said == "" or (step == "PIN2" and fault.executed)
                 assert pages == (1 if whole else 2)
             elif step == "again":
@@ -196,7 +197,7 @@ async def test_a_fault_while_one_pin_is_set_is_said_and_it_is_set_in_the_end(
             fault, state = fault_of(row, command), card()
             sheets = [sheet, sheet]
             if changes and step == "PIN2" and fault.executed:
-                sheets[1] = sheet | {"old": NEW_PIN2}  # as a person who is told would
+                sheets[1] = sheet | {"old": NEW_PIN2}  # as the message says
             person, _, result = await broken(state, operation, sheets, fault)
             assert said_to(person) in expected, (step, fault)
             assert result == PinsSet(pin2="set")

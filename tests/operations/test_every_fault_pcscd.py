@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The table of every step and every fault again, in readers of the real pcscd.
 
-All is as without it, except that a virtual reader can't be pulled out. What waits here
-is pcscd, which looks for cards a few times a second; so there are many readers, each
-with a card of its own, and whichever is free takes the next fault.
+The results are the same, except that a virtual reader can't be unplugged. Most time is
+spent waiting for pcscd, which polls for cards a few times a second. So there are many
+readers, each with its own card, and the next fault runs in any free reader.
 """
 
 import asyncio
@@ -33,14 +33,14 @@ from tests.operations.test_every_fault import (
 from tests.support.pcsc import READERS, Room, isolated
 
 # The line to a mute card is broken for a moment. A busy pcscd may notice that, now or
-# later, and takes it for a card that was pulled out and has been put in again: once
-# more in the same case, or in the next one in this reader. So these come last.
+# later, and take it for a card that was removed and inserted again: once more in the
+# same case, or in the next one in this reader. So these come last.
 POSSIBLE = sorted(
     (row for row in ROWS if row[0] != FaultName.READER_PULLED),
     key=lambda row: row[0] == FaultName.MUTE,
 )
 AS_IF_PUT_IN_ANEW = {"", "CARD_REMOVED", "CARD_MUTE,CARD_REMOVED"}
-#: How often the PIN is typed there before it is enough.
+#: The maximum number of PIN entries there.
 MANY = 9
 
 Case = Callable[[OneReader, MockCardState], Awaitable[None]]
@@ -49,7 +49,7 @@ Case = Callable[[OneReader, MockCardState], Awaitable[None]]
 def cases_of(row: list[str], operation: str, steps: Steps) -> Iterator[Case]:
     """Yield each step's first command with the fault, and for a batch each later one.
 
-    A case raises when what happens is not what the table says.
+    A case raises an error if the result differs from the table.
     """
     for step, expected in zip(HEADER, row[2:], strict=True):
         commands = steps[step] if step in BEFORE_TYPING else steps[step][:1]
@@ -90,9 +90,9 @@ def check(expected: str, fault: Fault, said: str) -> None:
 
 
 async def in_all_readers(room: Room, operation: str) -> None:
-    """Go through the table, several cases at a time, and say what went wrong."""
+    """Run the table, several cases at a time, and report the failures."""
     room.stop_service()
-    # At its own pace: a hurried one sees more of what happens to a mute card's line.
+    # At pcscd's own pace: a hurried one notices more of a mute card's broken line.
     room.start_service(drivers=len(READERS) // 2, hurried=False)
     made = room.new_card()
     async with MockCardSource(made.folder) as source:

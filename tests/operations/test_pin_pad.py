@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""PINs that are typed on the reader: the window asks for consent alone."""
+"""PIN entry on the reader: the window asks only for consent."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -29,14 +29,14 @@ NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
 TIMED_OUT, CANCELLED, LENGTH = 0x6400, 0x6401, 0x6403
 
 
-#: Digits, the reader's own answer, or what happens before there is one.
+#: Digits, the reader's own response, or a function that runs before it.
 Typing = str | int | Callable[[], str]
 
 
 class Pad(PinPad):
-    """A reader on which a person types what the test says, or does something else.
+    """A reader with a PIN pad, where the person acts as the test says.
 
-    What is to be called is called first, as if the person took that long.
+    A function in the script runs first, as if the person took that long.
     """
 
     can_modify = False
@@ -61,7 +61,7 @@ class Pad(PinPad):
 
 @pytest.fixture
 def typings(source: MockCardSource, monkeypatch: pytest.MonkeyPatch) -> list[Typing]:
-    """Give the reader a pin pad; return the list of what is typed there."""
+    """Give the reader a PIN pad; return the list of entries on it."""
     typings: list[Typing] = []
     connect, typed = source.connect, iter(typings)
 
@@ -115,7 +115,7 @@ async def test_why_the_reader_gave_no_pin_is_said_and_it_is_asked_for_again(
     questions = person.questions
     assert [q.pad_problem for q in questions] == ["", "timed-out", "length", "", ""]
     assert [q.wrong for q in questions] == [False, False, False, True, True]
-    # What was typed on the reader is not known here, so it can't be held back.
+    # The host does not know PINs typed on the reader, so it can't hold them back.
     assert [q.repeated for q in questions] == [False] * 5
     assert [q.tries_left for q in questions] == [5, 5, 5, 4, 3]
 
@@ -182,7 +182,7 @@ async def test_whoever_cancels_while_the_reader_waits_for_pin2_signs_nothing(
         person.cancel()
     else:
         signing.cancel()
-    # By then it has got to the card's thread: its way there is some turns of the loop.
+    # The cancellation reaches the card's thread after some turns of the event loop.
     for _ in range(100):
         await asyncio.sleep(0)
     go_on.set()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The first of several things that ends counts, and none of the others goes on."""
+"""The first task that ends wins, and none of the others goes on."""
 
 import asyncio
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Whatever is typed and whatever breaks: ``check_codes`` holds, and no card is ruined.
+"""``check_codes`` holds for random input and faults, and no card is ruined.
 
 No sequence of inputs sends a code to a PIN that is set, a code of a wrong length, or a
-command with a code twice for one typing; a code that a card has refused is not sent to
-it again; another card is never written.
+command with a code twice for one entry. A code that a card has refused is not sent to
+it again. Another card is never written to.
 """
 
 import asyncio
@@ -80,7 +80,7 @@ def prepare(card: CardData, state: str) -> None:
 
 
 def sheet(operation: str, granted: str, code: str) -> dict[str, str]:
-    """Return what is typed, whatever the page asks for."""
+    """Return the input for every field that a page may have."""
     right = {
         "activate": CODES[DIGITS[granted]],
         "change": "1234",
@@ -104,7 +104,10 @@ async def broken_session(
     sheets: list[dict[str, str]],
     swapped_at: int | None,
 ) -> tuple[Handy, Record, object]:
-    """Do it; from the asking of that number on another card comes back in."""
+    """Run the operation.
+
+    Another card replaces the first at the question of that number.
+    """
     asked = 0
     ask = Handy.ask_codes
 
@@ -172,8 +175,8 @@ def test_no_card_is_ruined(
     sent = codes_sent(record.commands())
     for reference, old in _pins(before).items():
         new = _pins(after)[reference]
-        # As many tries are gone as there are wrong codes, each sent once. A code that
-        # was right is wrong after a change whose answer was lost.
+        # Each wrong code was sent once and cost one try. A right code becomes wrong
+        # after a change whose response was lost.
         wrong = {
             code
             for (ins, sent_to, code), held in zip(sent, record.held, strict=True)
@@ -184,7 +187,7 @@ def test_no_card_is_ruined(
         assert new.tries >= min(old.tries, 5) - len(wrong)
         if not any(sent_to == reference for _, sent_to, _ in sent):
             assert (new.value, new.changed) == (old.value, old.changed)
-    # Once another card is in, none of the codes typed for the first one goes to it.
+    # After the exchange of cards, no code for the first card goes to the second.
     for held in record.held:
         assert held.serial == record.held[0].serial
     if isinstance(result, PinsSet):

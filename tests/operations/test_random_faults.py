@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whatever a broken card and a muddled person do: one VERIFY for one typing."""
+"""One VERIFY per PIN entry, for random faults of cards and people."""
 
 import asyncio
 import os

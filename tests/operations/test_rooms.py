@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Operations know no protocol, and the command line none of the browser's."""
+"""Operations import no protocol, and the command line imports no browser code."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ _IMPORT = re.compile(r"^ *(?:from|import) ([\w.]+)", re.MULTILINE)
 
 
 def imports(path: Path) -> set[str]:
-    """Return the modules that a file imports anywhere, also within functions."""
+    """Return all modules that a file imports, also within functions."""
     return set(_IMPORT.findall(path.read_text()))
 
 

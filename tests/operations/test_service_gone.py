@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""pcscd stops, is killed or is started anew while a person logs in or signs."""
+"""pcscd stops, is killed or restarts while a person logs in or signs."""
 
 import asyncio
 import signal
@@ -32,7 +32,7 @@ FOUR = (
 
 
 class Watched(MockCard):
-    """A mock card that counts its commands and tells of each before it answers."""
+    """A mock card that counts its commands and reports each before its response."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Watched(MockCard):
 def killing(
     room: Room, command: CommandName, number: int
 ) -> Callable[[CommandName, int], None]:
-    """Return what kills the service in the middle of that command."""
+    """Return a function that kills the service in the middle of that command."""
 
     def on_command(name: CommandName, count: int) -> None:
         if (name, count) == (command, number):
@@ -64,14 +64,14 @@ def killing(
 
 
 def start_anew(room: Room, card: MockCard) -> None:
-    """Start the service, and put a card in."""
+    """Start the service and insert a card."""
     room.stop_service()
     room.start_service()
     room.insert(card)
 
 
 async def check_card(state: MockCardState) -> None:
-    """Whatever happened, no try is spent and no verified PIN is left."""
+    """Check that no try is lost and no verified PIN remains."""
     card = state.read()
     assert (card.pin1.tries, card.pin2.tries) == (5, 5)
     async with PcscSource() as source:
@@ -82,9 +82,9 @@ async def check_card(state: MockCardState) -> None:
 
 
 async def until_said(person: Person) -> None:
-    """Wait until the person was told, and shown that it is the reader that is missing.
+    """Wait until the prompt shows the problem and the missing reader.
 
-    The commands' thread may know before the one that waits for readers does.
+    The thread of the commands may notice before the one that waits for readers.
     """
     await until(lambda: (Step.WAITING_FOR_READER, Problem(GONE)) in person.shown)
     assert person.shown[-1] == (Step.WAITING_FOR_READER, Problem(GONE))
@@ -94,9 +94,9 @@ async def until_said(person: Person) -> None:
 async def while_a_pin_is_asked_for(
     room: Room, away: Callable[[Person], Awaitable[None]]
 ) -> None:
-    """Have the service go and come back, and the PIN typed when it is asked for anew.
+    """Stop and restart the service, and type the PIN when the prompt asks again.
 
-    ``away`` ends when the service is to come back.
+    ``away`` ends when the service is to start again.
     """
     state = room.new_card()
     for operation, pin in OPERATIONS.values():
@@ -130,7 +130,7 @@ async def test_a_service_that_is_started_anew_meanwhile_is_found_again(
     room: Room,
 ) -> None:
     async def away(_: Person) -> None:
-        """It is there again before anybody has noticed."""
+        """It is back before the host has noticed."""
 
     await while_a_pin_is_asked_for(room, away)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""With cards in several readers: the one that can be used, or the one chosen."""
+"""With cards in several readers, the usable one or the chosen one is used."""
 
 import asyncio
 import shutil
@@ -126,7 +126,7 @@ async def test_a_card_whose_pin_is_blocked_is_no_choice(
     person = Person([PIN1])
     await log_in(person, readers)
     assert not person.choices
-    # Its other PIN is not concerned.
+    # This does not affect its other PIN.
     signer = Person([PIN2], choice=0)
     await begin_sign(signer, readers)
     assert len(signer.choices[0]) == 2
@@ -192,7 +192,7 @@ async def test_the_choice_is_asked_for_anew_when_a_card_comes_or_goes(
     readers.sources["A"].insert()
     await login
     assert len(person.choices) == 2
-    assert readers.connected == ["A", "A"]  # the other card has been looked at
+    assert readers.connected == ["A", "A"]  # the other card has been read
 
 
 async def test_whoever_cancels_the_choice_has_cancelled(

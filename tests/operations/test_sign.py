@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is signed is what was shown, with one PIN2; what can't be is refused at once."""
+"""The shown documents are signed with one PIN2, and bad requests fail at once."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from tests.operations.signing import (
     tries,
 )
 
-# -- What is signed -------------------------------------------------------------------
+# -- Signatures -----------------------------------------------------------------------
 
 
 async def test_three_documents_are_shown_and_signed_with_one_pin(
@@ -174,7 +174,7 @@ async def test_documents_that_a_killed_process_left_are_deleted(
     assert not inside(place)
 
 
-# -- What is refused before anything is shown -----------------------------------------
+# -- Requests refused before anything is shown ----------------------------------------
 
 WRONG_REQUESTS = {
     "nothing to sign": SignRequest(origin=ORIGIN, language="fi"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signing with keys, PINs and people that are not as they should be."""
+"""Signing with unusual keys and PINs, and with people who make errors."""
 
 import asyncio
 import hashlib
@@ -83,7 +83,7 @@ async def test_nothing_is_signed_with_the_authentication_key(
 async def test_a_key_that_is_not_certified_for_signing_is_not_used(
     source: MockCardSource, folder: Path
 ) -> None:
-    """Somebody has put the authentication certificate in the signature key's place."""
+    """The authentication certificate is in the signature key's place."""
     with MockCardState.open(folder).update() as card:
         other = card.keys[0]
         card.keys = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The signing certificate leaves after the person has agreed, and no sooner."""
+"""The signing certificate leaves the host only after the person's consent."""
 
 import asyncio
 from pathlib import Path

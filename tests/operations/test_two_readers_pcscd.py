@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Two readers of the real pcscd with a card in each, and a person who chooses."""
+"""Two readers of the real pcscd, each with a card, and a person who chooses."""
 
 import asyncio
 import subprocess
@@ -37,7 +37,7 @@ scard.SCardDisconnect(card, scard.SCARD_LEAVE_CARD)
 
 
 class Logged(MockCard):
-    """A mock card that keeps the names of its commands, and where it was reset."""
+    """A mock card that records the names of its commands, and its resets."""
 
     def __init__(self, state: MockCardState) -> None:
         self.log: list[str] = []
@@ -57,7 +57,7 @@ class Logged(MockCard):
         super().reset()
 
     def check_only_read(self) -> None:
-        """Nothing but reading happened to it, and a reset at the end."""
+        """Check that the card was only read, and reset at the end."""
         assert self.state.read() == self._made
         assert {*self.log} == {"select", "read", "pin-info", "reset"}
         assert self.log[-1] == "reset"
@@ -75,7 +75,7 @@ def put_in_both(room: Room) -> tuple[Logged, Logged]:
 
 @asynccontextmanager
 async def both_seen() -> AsyncIterator[PcscSource]:
-    """Begin when pcscd has seen both cards."""
+    """Start the body when pcscd has noticed both cards."""
     async with PcscSource() as source:
         readers = await source.readers()
         while not all(each.atr for each in readers):
@@ -85,7 +85,7 @@ async def both_seen() -> AsyncIterator[PcscSource]:
 
 @contextmanager
 def held_by_another(reader: str) -> Iterator[None]:
-    """Have another process hold a card exclusively."""
+    """Hold a card exclusively in another process."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, reader],
         stdin=subprocess.PIPE,
@@ -162,7 +162,7 @@ async def test_a_card_that_another_process_holds_does_not_hide_the_next(
 ) -> None:
     cards = put_in_both(room)
     async with both_seen() as source:
-        # Seconds for which another program is waited for, where nobody waits for them.
+        # Seconds of waiting for another program when no person waits.
         with mock.patch.object(pcsc, "BUSY_PATIENCE", 0.5), held_by_another(FIRST):
             before = len(cards[0].log)
             person = Person([PIN1])

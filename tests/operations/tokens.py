@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Web eID tokens as a page gets them."""
+"""Web eID tokens as a page receives them."""
 
 from typing import Any
 
@@ -11,5 +11,5 @@ __all__ = ["make_token"]
 
 
 async def make_token(context: Context, request: AuthenticateRequest) -> dict[str, Any]:
-    """Identify, and return the token's fields."""
+    """Log in and return the token's fields."""
     return token_fields(await authenticate(context, request))

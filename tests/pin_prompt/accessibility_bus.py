@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A session with a real accessibility bus, and a program that listens to all of it.
+"""A session with a real accessibility bus, and a program that monitors it.
 
 The bus is AT-SPI's (https://gitlab.gnome.org/GNOME/at-spi2-core), whose interfaces are
 in ``xml/*.xml`` there.
@@ -20,7 +20,7 @@ from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
 __all__ = ["AccessibilityBus", "Part", "open_accessibility_bus"]
 
-#: Seconds that a program may take for an answer, or for what it is to say.
+#: Seconds that a program may take to respond or to send an event.
 _PATIENCE = 30.0
 _REGISTRY = "org.a11y.atspi.Registry"
 #: AT-SPI's numbers of a role and of a state (``atspi-constants.h``).
@@ -30,14 +30,14 @@ _ENABLED = 8
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a program: the program's name on the bus, and the part's path."""
+    """A part of a program: the program's bus name, and the part's object path."""
 
     program: str
     path: str
 
 
 class AccessibilityBus:
-    """Asks as a screen reader does, and hears what anybody says to anybody."""
+    """Sends requests as a screen reader does, and receives all messages of the bus."""
 
     def __init__(self, session: str, bus: str) -> None:
         #: For the environment of a program: ``DBUS_SESSION_BUS_ADDRESS``.
@@ -60,7 +60,7 @@ class AccessibilityBus:
             self._call(registry, "RegisterEvent", "s", event)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop monitoring."""
         for connection in (self._bus, self._monitor):
             connection.sock.shutdown(2)
         self._thread.join()
@@ -69,12 +69,12 @@ class AccessibilityBus:
 
     @property
     def heard(self) -> list[Message]:
-        """All that has been said until now."""
+        """All messages so far."""
         with self._more:
             return [*self._announced]
 
     def wait_for(self, condition: Callable[[Message], bool]) -> None:
-        """Wait until something has been said."""
+        """Wait until a message meets a condition."""
         with self._more:
             assert self._more.wait_for(
                 lambda: any(map(condition, self._announced)), _PATIENCE
@@ -96,7 +96,7 @@ class AccessibilityBus:
         return _body(reply)[0][1]
 
     def parts(self, role: int) -> list[Part]:
-        """Return what programs have of a kind, in order."""
+        """Return the parts of programs with a role, in order."""
         return [
             part
             for part in self._below(Part(_REGISTRY, "/org/a11y/atspi/accessible/root"))
@@ -104,12 +104,12 @@ class AccessibilityBus:
         ]
 
     def is_enabled(self, part: Part) -> bool:
-        """Say whether a part can be used now."""
+        """Whether a part is enabled."""
         ((low, _high),) = self.ask(part, "Accessible", "GetState")
         return bool(low & 1 << _ENABLED)
 
     def registry_process(self) -> int:
-        """Return the id of the process that keys are reported to."""
+        """Return the id of the process that receives key events."""
         address = DBusAddress(
             "/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus"
         )
@@ -117,7 +117,7 @@ class AccessibilityBus:
         return int(pid)
 
     def _below(self, part: Part) -> Iterator[Part]:
-        with contextlib.suppress(ValueError):  # gone meanwhile
+        with contextlib.suppress(ValueError):  # gone in the meantime
             (children,) = self.ask(part, "Accessible", "GetChildren")
             for child in children:
                 yield Part(*child)
@@ -140,7 +140,7 @@ class AccessibilityBus:
 
 @contextmanager
 def open_accessibility_bus(screen: str) -> Iterator[AccessibilityBus]:
-    """Start a session's buses for a screen, and put them away afterwards."""
+    """Start the buses of a session on a screen, and end them at exit."""
     with TemporaryDirectory() as folder:
         environment = os.environ | {
             "DISPLAY": screen,

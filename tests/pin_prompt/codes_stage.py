@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests of the pages for codes have in common."""
+"""Helpers for the tests of the pages for codes."""
 
 from typing import Any
 
@@ -17,26 +17,26 @@ BOTH = (SEVEN, NEW_PIN1, NEW_PIN2)
 
 
 def ask(stage: Stage, **changes: Any) -> CodesPage:
-    """Open the window of an operation at its page, with the guard gone."""
+    """Open an operation's window at its page, after the input guard's time."""
     question = a_codes_question(**changes)
     stage.open(operation=question.operation, origin="")
     stage.handle(AskCodes(1, question))
     stage.window.guard.end()
     page = stage.window.page
     assert isinstance(page, CodesPage)
-    page.pause.setInterval(10**9)  # it is over when a test says so
+    page.pause.setInterval(10**9)  # a test ends the pause when it wants
     return page
 
 
 def press(stage: Stage, keys: str) -> None:
-    """Press keys, each where the focus is."""
+    """Press keys, each in the widget that has the focus."""
     for key in keys:
         QTest.keyClicks(stage.window.focusWidget(), key)
         stage.settle()
 
 
 def rules(page: CodesPage) -> dict[str, list[RuleState]]:
-    """How the rules stand, for each rule from PIN to PIN."""
+    """The state of each rule, for each PIN in order."""
     found: dict[str, list[RuleState]] = {}
     for rule in page.findChildren(RuleLabel):
         if rule.isVisible():

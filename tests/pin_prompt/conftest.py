@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A window in the test's own process, and what it says to the host."""
+"""Fixtures for a window in the test's own process and its messages to the host."""
 
 import hashlib
 import json
@@ -26,10 +26,10 @@ from native_host.pin_prompt.model import (
 )
 from tests.pin_prompt.terminal import Terminal
 
-#: A day: no guard ends by itself while a test runs.
+#: A day: no input guard ends on its own during a test.
 NEVER = 24 * 3600 * 1000
 
-#: The codes that are asked for, with the numbers of digits that each may have.
+#: The codes to ask for, with their permitted numbers of digits.
 SEVEN = CodeField("activation", (7,))
 PUK = CodeField("PUK", tuple(range(8, 13)))
 OLD_PIN = CodeField("old", tuple(range(4, 13)))
@@ -38,7 +38,7 @@ NEW_PIN2 = CodeField("new-PIN2", tuple(range(6, 9)))
 
 
 def a_conversation(**changes: Any) -> Conversation:
-    """Return a conversation in English with the mock card."""
+    """Return a prompt in English for the mock card."""
     values: dict[str, Any] = {
         "operation": "authenticate",
         "origin": "https://login.service.example",
@@ -62,7 +62,7 @@ def a_question(**changes: Any) -> PinQuestion:
 
 
 def a_codes_question(**changes: Any) -> CodesQuestion:
-    """Return a question for all that activates a card by a code of seven digits."""
+    """Return a question for all codes to activate a card; its code has seven digits."""
     values: dict[str, Any] = {
         "operation": "activate",
         "fields": (SEVEN, NEW_PIN1, NEW_PIN2),
@@ -75,7 +75,7 @@ def a_codes_question(**changes: Any) -> CodesQuestion:
 
 
 def a_document(folder: Path, data: bytes = b"I agree.\n", **changes: Any) -> Document:
-    """Return a document that was handed over, with its private copy in a folder."""
+    """Return a document of a request, with its private copy in a folder."""
     path = folder / f"document-{len(list(folder.iterdir()))}"
     path.write_bytes(data)
     values: dict[str, Any] = {
@@ -101,7 +101,7 @@ def a_hash(**changes: Any) -> Document:
 
 @dataclass
 class Stage:
-    """A window that takes requests as from the host, and keeps what it answers."""
+    """A window that takes messages as from the host, and keeps its answers."""
 
     said: list[dict[str, Any]] = field(default_factory=list)
 
@@ -111,20 +111,20 @@ class Stage:
         )
 
     def open(self, **changes: Any) -> None:
-        """Open the window, and wait until it can be typed into."""
+        """Open the window and wait until it accepts typing."""
         self.handle(Open(a_conversation(**changes)))
         self.window.activateWindow()
         self.settle()
 
     def ask(self, **changes: Any) -> PinPage:
-        """Open the window at the page for the PIN, with the guard gone."""
+        """Open the window at the page for PIN1, after the input guard's time."""
         self.open()
         self.handle(AskPin(1, a_question(**changes)))
         self.window.guard.end()
         return self.pin_page
 
     def sign(self, *documents: Document, **changes: Any) -> PinPage:
-        """Open the window at the page that asks for PIN2, with the guard gone."""
+        """Open the window at the page for PIN2, after the input guard's time."""
         self.open(operation="sign")
         asked = {"role": "PIN2", "min_length": 6, "documents": documents} | changes
         self.handle(AskPin(1, a_question(**asked)))
@@ -132,12 +132,12 @@ class Stage:
         return self.pin_page
 
     def handle(self, request: WindowRequest) -> None:
-        """Take a request as from the host."""
+        """Handle a message as from the host."""
         self.window.handle(request)
         self.settle()
 
     def settle(self) -> None:
-        """Let the toolkit do what it has put off."""
+        """Process Qt's pending events."""
         QApplication.processEvents()
 
     @property
@@ -148,36 +148,36 @@ class Stage:
 
     @property
     def site(self) -> SiteLabel:
-        """The origin as it is shown."""
+        """The origin as the window shows it."""
         sites = self.window.findChildren(SiteLabel)
         return next(site for site in sites if site.isVisible())
 
     @property
     def answers(self) -> list[dict[str, Any]]:
-        """What was said after the window had become visible."""
+        """The messages to the host after the window has become visible."""
         return [answer for answer in self.said if answer != {"type": "visible"}]
 
     @property
     def words(self) -> str:
-        """All words that can be seen."""
+        """All visible texts."""
         labels = self.window.findChildren(QLabel)
         return "\n".join(label.text() for label in labels if label.isVisible())
 
     def button(self, words: str) -> QPushButton:
-        """The visible button with these words."""
+        """The visible button with this text."""
         buttons = self.window.findChildren(QPushButton)
         return next(b for b in buttons if b.text() == words and b.isVisible())
 
 
 @pytest.fixture(scope="session")
 def application() -> QApplication:
-    """The one application of the process, without a screen."""
+    """The process's single QApplication, without a screen."""
     return offscreen_application()
 
 
 @pytest.fixture
 def stage(application: QApplication) -> Iterator[Stage]:
-    """A window that has not been opened yet."""
+    """A window that is not open yet."""
     palette = application.palette()
     stage = Stage()
     yield stage
@@ -189,7 +189,7 @@ def stage(application: QApplication) -> Iterator[Stage]:
 
 @pytest.fixture
 def terminals() -> Iterator[list[Terminal]]:
-    """Terminals to be put away after the test."""
+    """Terminals that the teardown closes."""
     opened: list[Terminal] = []
     yield opened
     for terminal in opened:
@@ -198,7 +198,7 @@ def terminals() -> Iterator[list[Terminal]]:
 
 @pytest.fixture
 def spoken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a screen reader is told to say."""
+    """The announcements to screen readers."""
     heard: list[str] = []
     keep: Callable[[object], None] = lambda event: heard.append(event.message())  # type: ignore[attr-defined] # noqa: E731
     monkeypatch.setattr(

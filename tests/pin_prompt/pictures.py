@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures that are made to do harm, and a few that are not."""
+"""Malicious pictures, and a few harmless ones."""
 
 import struct
 import zlib
@@ -28,8 +28,8 @@ def written(image: QImage, form: str) -> bytes:
 def slow_jpeg(side: int = 8000, scans: int = 6300) -> bytes:
     """Return a progressive JPEG of 600 kB that takes minutes to decode (ITU-T T.81).
 
-    Each scan says in some sixty bytes that no coefficient of the blocks changes, which
-    a decoder learns by visiting all the coefficients of all the blocks.
+    Each scan states in some sixty bytes that no coefficient of the blocks changes. A
+    decoder must visit all coefficients of all blocks to process it.
     """
     blocks = (side // 8) ** 2
     # The code "0" stands for EOB14: fourteen bits follow, and a run of at most 32,767

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A program that asks at a real terminal, and what a person or a program does there."""
+"""A program that asks at a real terminal, and the input of a person or a program."""
 
 import contextlib
 import json
@@ -80,7 +80,7 @@ async def main(operation, origin, language, started, close_after, **asked):
 asyncio.run(main(**json.loads(sys.argv[1])))
 """
 
-#: What is asked when a test does not say otherwise.
+#: The default question.
 ASKED: dict[str, Any] = {
     "operation": "authenticate",
     "origin": "https://login.service.example",
@@ -92,7 +92,7 @@ ASKED: dict[str, Any] = {
 
 
 class Terminal:
-    """A program that asks at a terminal, and what stands on it."""
+    """A program that asks at a terminal, and the terminal's content."""
 
     def __init__(self, *, separate_errors: bool = False, **asked: Any) -> None:
         self.ours, self.theirs = pty.openpty()
@@ -107,7 +107,7 @@ class Terminal:
         self._come = ""
 
     def expect(self, words: str) -> None:
-        """Read until these words have come; ``seen`` is all up to there."""
+        """Read until these words appear; ``seen`` is everything up to them."""
         end = time.monotonic() + 20
         while words not in self._come:
             assert time.monotonic() < end, self._come
@@ -116,28 +116,28 @@ class Terminal:
         self.seen += before + words
 
     def send(self, text: str) -> None:
-        """Type."""
+        """Type into the terminal."""
         os.write(self.ours, text.encode())
 
     @property
     def echoes(self) -> bool:
-        """Whether what is typed shows."""
+        """Whether the terminal echoes typed characters."""
         return bool(termios.tcgetattr(self.theirs)[3] & termios.ECHO)
 
     def result(self) -> str:
-        """Wait for the program's end and return what it printed."""
+        """Wait until the program exits, and return its standard output."""
         out, _ = self.process.communicate(timeout=20)
         os.set_blocking(self.ours, False)
         rest = b""
         with contextlib.suppress(BlockingIOError):
-            while part := os.read(self.ours, 65536):  # a terminal gives it in parts
+            while part := os.read(self.ours, 65536):  # a terminal delivers it in parts
                 rest += part
         self._come += rest.decode()
         self.seen += self._come
         return out.decode().strip()
 
     def close(self) -> None:
-        """Put the terminal away."""
+        """Close the terminal."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.communicate()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a screen reader gets: names, descriptions, and errors as they come."""
+"""A screen reader gets names, descriptions, and errors as they appear."""
 
 import pytest
 from PySide6.QtCore import Qt

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a program that listens on the accessibility bus learns of a PIN: nothing."""
+"""A program that monitors the accessibility bus learns nothing of a PIN."""
 
 import asyncio
 import os
@@ -59,7 +59,7 @@ def screen() -> Iterator[Screen]:
 
 @pytest.fixture
 def bus(screen: Screen) -> Iterator[AccessibilityBus]:
-    """A bus of its own for each test."""
+    """A separate bus for each test."""
     with open_accessibility_bus(screen.display) as bus:
         yield bus
 
@@ -68,21 +68,21 @@ def bus(screen: Screen) -> Iterator[AccessibilityBus]:
 def window(
     screen: Screen, bus: AccessibilityBus, monkeypatch: pytest.MonkeyPatch
 ) -> subprocess.Popen[bytes]:
-    """The window's process, on that screen and bus."""
+    """The window's process on that screen and bus."""
     monkeypatch.setenv("DISPLAY", screen.display)
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
     return spawn()
 
 
 class Listener:
-    """A person at the keyboard, and a program that hears and asks all it can."""
+    """A person at the keyboard, and a program that queries and monitors everything."""
 
     def __init__(self, screen: Screen, bus: AccessibilityBus) -> None:
         self.screen = screen
         self.bus = bus
 
     def wait_for_page(self) -> None:
-        """Wait until a page takes keys."""
+        """Wait until a page accepts keys."""
         self.screen.wait_until(
             lambda: bool(fields := self.fields()) and self.is_empty(fields[0])
         )
@@ -93,7 +93,7 @@ class Listener:
         return self.bus.parts(PASSWORD_TEXT)
 
     def length(self, field: Part) -> int:
-        """Return how many bullets there are in a field."""
+        """Return the number of bullets in a field."""
         return int(self.bus.property(field, "Text", "CharacterCount"))
 
     def is_empty(self, field: Part) -> bool:
@@ -108,7 +108,7 @@ class Listener:
         self.ask_all(field, len(digits))
 
     def ask_all(self, field: Part, length: int) -> None:
-        """Ask for what a field holds, in every way there is."""
+        """Request a field's content in every possible way."""
         ask = partial(self.bus.ask, field, "Text")
         said: list[Any] = [ask("GetText", "ii", 0, -1), ask("GetText", "ii", 0, length)]
         for offset in range(length):
@@ -123,7 +123,7 @@ class Listener:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Return all text in what was said."""
+    """Return all text in the messages."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, tuple | list):
@@ -134,7 +134,7 @@ def strings(value: Any) -> Iterator[str]:
 
 
 def tells(message: Message, typed: Sequence[str]) -> bool:
-    """Say whether a message tells something of what was typed."""
+    """Whether a message reveals something of the typed characters."""
     fields = message.header.fields
     if fields.get(HeaderFields.member) == "NotifyListenersSync":
         ((_type, keysym, _code, _modifiers, _time, text, _is_text),) = message.body
@@ -146,7 +146,7 @@ def tells(message: Message, typed: Sequence[str]) -> bool:
 
 
 def took_out(message: Message, length: int) -> bool:
-    """Say whether a message reports that so many characters went out of a field."""
+    """Whether a message reports that so many characters were deleted from a field."""
     fields = message.header.fields
     return fields.get(HeaderFields.member) == "TextChanged" and (
         tuple(message.body[:3]) == ("delete", 0, length)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Choosing a card, consent without a PIN, PIN pads, and bars that move."""
+"""Choice of a card, consent without a PIN, PIN pads, and progress bars."""
 
 import pytest
 from PySide6.QtCore import Qt
@@ -216,7 +216,7 @@ def test_another_step_is_another_page(stage: Stage) -> None:
     assert stage.window.page is not page
 
 
-# What has failed
+# Failures
 
 
 @pytest.mark.parametrize(

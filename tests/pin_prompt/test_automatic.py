@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The prompt that answers by itself does so for the mock card, and never hangs."""
+"""The automatic prompt answers for the mock card alone, and never hangs."""
 
 import asyncio
 
@@ -108,7 +108,7 @@ async def test_nobody_puts_in_what_is_missing(step: Step, code: str) -> None:
         await prompt.watch(asyncio.Event().wait())
 
 
-#: What is set up for a mock card, by name.
+#: Configurations for a mock card, by name.
 SET_UP = {
     "PIN1": "1234",
     "PIN2": "123456",

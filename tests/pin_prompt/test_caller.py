@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A program that asks in a browser's place is named before the service."""
+"""The window names a program that replaces the browser before the service."""
 
 import pytest
 from PySide6.QtWidgets import QLabel
@@ -28,7 +28,7 @@ CONSENT = ConsentQuestion("SPECIMEN-POHJALAINEN Aino", "99902038C")
 
 
 def names(stage: Stage) -> list[SiteLabel]:
-    """The names of programs and sites that can be seen, from above."""
+    """The visible names of programs and sites, from the top."""
     found = [each for each in stage.window.findChildren(SiteLabel) if each.isVisible()]
     return sorted(found, key=lambda each: each.mapTo(stage.window, each.pos()).y())
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The rules for codes, and what is said of them, on every card in every language."""
+"""The rules for codes and their texts, for every card in every language."""
 
 import pytest
 
@@ -135,7 +135,7 @@ def test_activation_is_said_to_be_proven_on_a_test_card_only(language: str) -> N
     text = texts.load(language, "activate")
     question = a_codes_question()
     assert text("unproven") in codes.instructions(question, text, by_itself=True)
-    # It was said with the offer, just before.
+    # The offer has just shown this text.
     assert text("unproven") not in codes.instructions(question, text, by_itself=False)
     other = texts.load(language, "unblock", "PIN1")
     assert "unproven" not in other

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The pages for activating, changing and unlocking, with the keys a person presses."""
+"""Keyboard input on the pages for activating, changing and unblocking."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from native_host.pin_prompt.model import CodeField
 from tests.pin_prompt.codes_stage import BOTH, EIGHT, ask, press
 from tests.pin_prompt.conftest import NEW_PIN1, NEW_PIN2, OLD_PIN, PUK, SEVEN, Stage
 
-# -- What is answered ------------------------------------------------------------------
+# -- Answers --------------------------------------------------------------------------
 
 
 def test_enter_goes_from_field_to_field_and_agrees_in_the_last(stage: Stage) -> None:
@@ -76,7 +76,7 @@ def test_escape_cancels(stage: Stage) -> None:
     assert stage.answers == [{"type": "cancel"}]
 
 
-# -- What is not taken -----------------------------------------------------------------
+# -- Rejected input -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

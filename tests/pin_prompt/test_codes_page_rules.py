@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the page says of new PINs while they are typed."""
+"""The page checks new PINs against the rules while the person types."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the pages for codes show and tell, and what they offer."""
+"""The pages for codes: their content, their announcements, their offers."""
 
 import pytest
 from PySide6.QtCore import Qt
@@ -27,7 +27,7 @@ from tests.pin_prompt.conftest import (
 )
 from tests.pin_prompt.test_accessibility import DESCRIPTION, NAME, interface
 
-# -- The last try ----------------------------------------------------------------------
+# -- The last try ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_before_the_last_try_there_is_nothing_to_confirm(
     assert "locked until you order a PUK code" in stage.words
 
 
-# -- What is shown and told ------------------------------------------------------------
+# -- Content and announcements --------------------------------------------------------
 
 
 def test_it_says_that_no_page_asked(stage: Stage) -> None:
@@ -108,7 +108,7 @@ def test_tab_goes_through_fields_and_buttons_in_order(stage: Stage) -> None:
         if (focus := stage.window.focusWidget()) is seen[0]:
             break
         seen.append(focus)
-    # Without the tick the button that agrees can't have the focus.
+    # Without the tick, the confirming button can't have the focus.
     assert seen == [page.last_try_box, *page.fields, stage.button("Cancel")]
 
 
@@ -135,7 +135,7 @@ def test_a_fault_is_announced_and_stands_at_its_field(
 
 def test_the_page_is_announced_with_news_first(stage: Stage, spoken: list[str]) -> None:
     ask(stage, wrong=True, tries_left=2)
-    # A page of another test may still have something to say of its own.
+    # A page of another test may still have a pending announcement.
     [said] = [words for words in spoken if words.startswith("Activate your identity")]
     assert "The activation code was wrong." in said[:80]
     assert said.endswith("Activation code from the letter")
@@ -175,7 +175,7 @@ def test_a_test_card_in_a_reader_of_the_system_is_marked(stage: Stage) -> None:
     assert "TEST CARD" in stage.words
 
 
-# -- On the reader ---------------------------------------------------------------------
+# -- On the reader --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_the_last_try_on_a_pin_pad_is_confirmed_first(stage: Stage) -> None:
     assert stage.answers == [{"type": "agreed", "number": 4}]
 
 
-# -- On the way to a login or a signature ----------------------------------------------
+# -- Before a login or a signature ----------------------------------------------------
 
 
 @pytest.mark.parametrize("partly", [False, True])
@@ -278,7 +278,7 @@ def test_what_ends_the_login_is_said_in_its_own_words(stage: Stage) -> None:
     assert stage.window.windowTitle() == "Kortilla: identify yourself"
 
 
-# -- Looks -----------------------------------------------------------------------------
+# -- Appearance -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("operation", ["activate", "change-pin", "unblock"])

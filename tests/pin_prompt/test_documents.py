@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a document is, its bytes tell; what is shown is what was hashed."""
+"""A document's bytes determine its type, and the window shows the hashed bytes."""
 
 import hashlib
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names and texts from a page are shown so that none passes for another."""
+"""Names and texts from a page are escaped so that none imitates another."""
 
 import re
 import unicodedata

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Keys that were meant for another program never end up in the PIN field."""
+"""Keys that were meant for another program never reach the PIN field."""
 
 import pytest
 from PySide6.QtCore import QEvent, Qt

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A picture is decoded by a process that can be ended, and that knows nothing."""
+"""A separate process decodes pictures; it can be ended and has no secrets."""
 
 import os
 import resource
@@ -22,7 +22,7 @@ WAIT = QEventLoop.ProcessEventsFlag.WaitForMoreEvents
 
 
 class Opened:
-    """A picture that is being opened, and what came of it."""
+    """A picture in the decoder, and the result."""
 
     def __init__(self, data: bytes, form: str) -> None:
         self.came: list[QImage | None] = []
@@ -37,13 +37,13 @@ class Opened:
 
     @property
     def pid(self) -> int:
-        """The decoder's process, once it runs."""
+        """The id of the decoder's process, once it runs."""
         while not (pid := self.decoding._process.processId()):
             QApplication.processEvents(WAIT)
         return pid
 
     def wait(self) -> QImage | None:
-        """Wait until it is over, and return the picture, or None when it failed."""
+        """Wait for the end; return the picture, or None after a failure."""
         while not self.gone:
             QApplication.processEvents(WAIT)
         [came] = self.came
@@ -52,7 +52,7 @@ class Opened:
 
 @pytest.fixture
 def opened(application: QApplication) -> Iterator[Callable[[bytes, str], Opened]]:
-    """Opens a picture as the window does."""
+    """A function that opens a picture as the window does."""
     made: list[Opened] = []
 
     def open_(data: bytes, form: str) -> Opened:
@@ -68,7 +68,7 @@ def opened(application: QApplication) -> Iterator[Callable[[bytes, str], Opened]
 
 
 def lying(monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Have a decoder that does as a script of Python says."""
+    """A function that replaces the decoder by a Python script."""
     monkeypatch.setattr(image_decoder, "_PROGRAM", [sys.executable, "-I", "-c", script])
 
 
@@ -98,7 +98,7 @@ def test_a_picture_of_thousands_of_scans_is_given_up(opened: Open) -> None:
     data = slow_jpeg()
     assert len(data) < 620_000
     slow = opened(data, "jpeg")
-    # The decoder's own limit is ten seconds of processor time: too long for a test.
+    # The decoder's own limit of ten seconds of processor time is too long for a test.
     resource.prlimit(slow.pid, resource.RLIMIT_CPU, (1, 1))
     assert slow.wait() is None
 
@@ -119,7 +119,7 @@ def test_a_picture_that_unpacks_to_too_much_is_not_decoded(opened: Open) -> None
 
 def test_a_decoder_that_takes_too_much_memory_gives_no_picture(opened: Open) -> None:
     greedy = opened(picture("JPEG", 8000, 8000), "jpeg")
-    # Of less than its own limit, which no picture reaches that Qt's own limit lets in.
+    # Below the decoder's own limit. No picture within Qt's own limit reaches that.
     resource.prlimit(greedy.pid, resource.RLIMIT_AS, (300 << 20, 300 << 20))
     assert greedy.wait() is None
 
@@ -200,7 +200,7 @@ def test_a_decoder_has_limits_and_neither_the_windows_variables_nor_its_files(
         os.set_inheritable(file.fileno(), True)
         slow = opened(slow_jpeg(), "jpeg")
         proc = Path(f"/proc/{slow.pid}")
-        # It has been started when it takes in what is to be decoded.
+        # The decoder has started when it reads the picture.
         while slow.decoding._process.bytesToWrite():
             QApplication.processEvents(WAIT)
         assert b"SECRET" not in (proc / "environ").read_bytes()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The lines between host and window: what fits goes through, all else is refused."""
+"""Host and window exchange valid lines and reject all others."""
 
 import json
 from typing import Any
@@ -44,7 +44,7 @@ from tests.pin_prompt.conftest import (
     a_question,
 )
 
-#: As much as a page may ask for at once, by names that take the most room.
+#: The maximum for one request, with the longest possible names.
 TWENTY = tuple(
     Document(name, "SHA3-512", "f" * 128, 10**6, "a/" + "b" * 125, f"/run/user/{n}/1")
     for n, name in enumerate(["\0" * 255, "\U0001f4dc" * 255] * 10)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Everything can be read in the light, in the dark, and at high contrast."""
+"""Every text is legible in the light, dark and high-contrast styles."""
 
 import re
 from pathlib import Path

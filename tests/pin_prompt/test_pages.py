@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the window shows, and what it makes of keys and clicks."""
+"""The window's pages, and their reactions to keys and clicks."""
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -31,7 +31,7 @@ def press(widget: QWidget, key: Qt.Key) -> None:
     QTest.keyClick(widget, key)
 
 
-# What is shown
+# Content
 
 
 def test_the_page_for_the_pin_shows_whom_what_and_to_whom(stage: Stage) -> None:
@@ -231,7 +231,7 @@ def test_everything_fits_a_small_screen(
         QApplication.setFont(font)
 
 
-# What is typed
+# Typing
 
 
 def test_digits_and_enter_answer(stage: Stage) -> None:
@@ -370,7 +370,7 @@ def test_enter_on_cancel_cancels_and_elsewhere_does_nothing(stage: Stage) -> Non
     assert stage.answers == [{"type": "cancel"}]
 
 
-# Did you start this?
+# The question about a request without a click
 
 
 def test_the_question_who_started_names_the_site_and_takes_no_focus(
@@ -399,7 +399,7 @@ def test_no_cancels(stage: Stage) -> None:
     assert stage.answers == [{"type": "cancel"}]
 
 
-# Order of the conversation
+# Order of the messages
 
 
 @pytest.mark.parametrize("request_", [AskStarted(), Show(Step.READING)])

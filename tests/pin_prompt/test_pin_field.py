@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The field that a PIN is typed into: bullets for Qt, and digits beside them."""
+"""The PIN field gives Qt bullets and keeps the digits apart."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,14 +25,14 @@ from native_host.pin_prompt.gui.pin_field import PinField
 from tests.pin_prompt.conftest import NEVER, Stage
 
 Key, Modifier = Qt.Key, Qt.KeyboardModifier
-#: A key and its modifiers; or what an input method commits, in place of what: where it
-#: starts, seen from the cursor, and how long it is.
+#: A key and its modifiers; or the text that an input method commits, with the start
+#: (relative to the cursor) and the length of the text that it replaces.
 Press = tuple[Any, ...]
 
 CONTROL = (Key.Key_A, Key.Key_K, Key.Key_U, Key.Key_Z, Key.Key_Y)
 MOVING = (Key.Key_Left, Key.Key_Right, Key.Key_Home, Key.Key_End)
 DELETING = (Key.Key_Backspace, Key.Key_Delete)
-#: What a person, or an input method, can do with a field.
+#: Actions of a person or an input method in a field.
 PRESSES: list[Press] = [
     *((key, Modifier.NoModifier) for key in (*MOVING, *DELETING, Key.Key_B)),
     *((key, Modifier.ShiftModifier) for key in MOVING),
@@ -50,7 +50,7 @@ def press(field: QLineEdit, what: Press) -> None:
     event: QInputEvent | QInputMethodEvent
     if isinstance(what[0], Key):
         key, modifiers = what
-        # As from a real keyboard, where Control makes a control character of a letter.
+        # As on a real keyboard, where Control turns a letter into a control character.
         code = key & 0x1F if modifiers & Modifier.ControlModifier else key
         text = chr(code) if key < 0x80 else ""
         event = QKeyEvent(QEvent.Type.KeyPress, key, modifiers, text)
@@ -75,14 +75,14 @@ def test_it_is_edited_as_any_password_field_of_qt(
     plain.setValidator(QRegularExpressionValidator(QRegularExpression("[0-9]*"), plain))
     for what in presses:
         if isinstance(what[0], str):
-            # Qt removes the selection before it replaces anything.
+            # Qt removes the selection before it replaces text.
             cursor, left = plain.cursorPosition(), len(plain.text())
             if plain.hasSelectedText():
                 cursor = plain.selectionStart()
                 left -= len(plain.selectedText())
             start = cursor + what[1]
             if not 0 <= start <= start + what[2] <= left:
-                continue  # Qt's own field gets out of step with itself
+                continue  # Qt's own field becomes inconsistent here
         press(field, what)
         press(plain, what)
         assert bytes(field.digits) == plain.text().encode(), presses

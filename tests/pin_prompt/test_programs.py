@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a program on the computer asks for: it is named, and may stop waiting."""
+"""Requests of programs on the computer: the window names them; they may give up."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -35,7 +35,7 @@ LATE = "Firefox does not wait any longer."
 
 @pytest.fixture(params=[1, 2])
 def text_scale(application: QApplication, request: Any) -> Iterator[None]:
-    """The desktop's text as it is, and twice as large."""
+    """The desktop's text at normal and at double size."""
     font = application.font()
     larger = QFont(font)
     larger.setPointSizeF(font.pointSizeF() * request.param)
@@ -45,32 +45,32 @@ def text_scale(application: QApplication, request: Any) -> Iterator[None]:
 
 
 def opened(stage: Stage, operation: Operation = "tls-login", **changes: str) -> Stage:
-    """Open the window for a program."""
+    """A function that opens the window for a program."""
     stage.open(**{"operation": operation, "origin": "", "program": "Firefox"} | changes)
     return stage
 
 
 def asked(stage: Stage, operation: Operation = "tls-login", **changes: int) -> PinPage:
-    """Open the window at the page for PIN1, with the guard gone."""
+    """A function that opens the page for PIN1, after the input guard's time."""
     opened(stage, operation).handle(AskPin(1, a_question(**changes)))
     stage.window.guard.end()
     return stage.pin_page
 
 
 def notices(stage: Stage) -> list[Notice]:
-    """The notices that say it is late."""
+    """The notices about a program that has given up waiting."""
     found = stage.window.findChildren(Notice)
     return [n for n in found if n.isVisible() and n.label.text().startswith(LATE)]
 
 
 def can_be_seen(stage: Stage, part: QWidget) -> bool:
-    """Whether the lower end of a part of the page is in view, and most of it."""
+    """Whether the lower end of a part, and most of the part, is in view."""
     area = stage.window.findChildren(QScrollArea)[0].viewport()
     top = part.mapTo(area, QPoint(0, 0)).y()
     return top > -part.height() / 5 and top + part.height() <= area.height()
 
 
-# The pages
+# Pages
 
 
 def test_it_says_who_asks_what_is_handed_over_and_where_to_look(stage: Stage) -> None:
@@ -206,7 +206,7 @@ def test_a_pin_that_is_kept_says_what_to_do_now(
     assert stage.answers == [{"type": "cancel"}]
 
 
-# Late
+# Late answers
 
 
 @EACH

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pictures of the window, drawn where there is no screen."""
+"""The window is drawn into images without a screen."""
 
 import subprocess
 import sys

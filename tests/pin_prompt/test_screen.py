@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One pass on a real screen: real window, real window manager, real keys."""
+"""The window works on a real screen with a real window manager and real keys."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ def screen() -> Iterator[Screen]:
 
 @pytest.fixture
 def window(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[bytes]:
-    """The window's process, on that screen."""
+    """The window's process on that screen."""
     monkeypatch.setenv("DISPLAY", screen.display)
     return spawn()
 
@@ -48,9 +48,9 @@ def window(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[
 async def type_pin(
     screen: Screen, asking: "asyncio.Future[bytearray]", pin: str
 ) -> None:
-    """Type a PIN, and again for as long as the window does not take it yet."""
+    """Type a PIN, and repeat this while the window ignores keys."""
     while not asking.done():
-        # Escape would cancel; what a guarded field did not take is not there anyway.
+        # Escape would cancel. Keys that the guarded field ignored are not in it.
         await asyncio.to_thread(screen.press, "BackSpace", "Home", "shift+End")
         await asyncio.to_thread(screen.type, f"{pin}\r")
         await asyncio.wait({asking}, timeout=0.6)
@@ -88,7 +88,7 @@ async def test_digits_stay_when_the_browser_waits_no_longer(
     await asyncio.to_thread(screen.wait_for_focus, shown)
     asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
     await asyncio.sleep(0)
-    # The button takes its colour when the window takes keys.
+    # The button gets its colour when the window accepts keys.
     colour = OPERATION_STYLES["tls-login"].colour
     pixels = bytes((colour.red(), colour.green(), colour.blue())) * 20
     await asyncio.to_thread(
@@ -124,7 +124,8 @@ async def test_a_card_is_activated_with_real_keys_after_a_wrong_code(
     ):
         asking = asyncio.ensure_future(prompt.ask_codes(question))
         while not asking.done():
-            # From the first field on; what a guarded field did not take is not there.
+            # From the first field on. Keys that the guarded field ignored are not in
+            # it.
             keys = "\r".join((code, "2580", "2580", "739146", "739146", ""))
             await asyncio.to_thread(screen.type, keys)
             await asyncio.wait({asking}, timeout=0.6)
@@ -149,7 +150,7 @@ def height(screen: Screen, window: str) -> int:
 
 @pytest.fixture
 def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What the system's viewer was told to open, and in which surroundings."""
+    """The arguments and the environment that the system's viewer receives."""
     folder, log = tmp_path / "bin", tmp_path / "opened"
     folder.mkdir()
     program = folder / "xdg-open"
@@ -165,7 +166,7 @@ def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def turned(screen: Screen, before: list[bytes]) -> bool:
-    """Say whether another page is on the screen than before, and not another focus."""
+    """Whether the screen shows another page, rather than just another focus."""
     rows = zip(screen.rows(), before, strict=True)
     return sum(now != then for now, then in rows) > 200
 
@@ -187,7 +188,7 @@ async def test_documents_are_looked_at_and_signed_with_the_keyboard(
     await asyncio.to_thread(
         screen.wait_until, lambda: height(screen, shown) > before + 50
     )
-    # The text, in the window and back; then the PDF, in the system's viewer.
+    # The text in the window and back; then the PDF in the system's viewer.
     back = ["shift+Tab"]
     for keys in ([*back * 4, "space"], ["Escape"]):
         seen = screen.rows()
@@ -205,7 +206,7 @@ async def test_documents_are_looked_at_and_signed_with_the_keyboard(
 
 
 def children(process: subprocess.Popen[bytes]) -> list[int]:
-    """Return the processes that a process has started and that still run."""
+    """Return the running child processes of a process."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError):
@@ -215,7 +216,7 @@ def children(process: subprocess.Popen[bytes]) -> list[int]:
 
 
 def runs(pid: int) -> bool:
-    """Say whether a process still does anything, and does not just wait to be read."""
+    """Whether a process runs and is no zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
@@ -226,7 +227,10 @@ def runs(pid: int) -> bool:
 async def open_slow_picture(
     screen: Screen, window: subprocess.Popen[bytes], folder: Path, prompt: WindowPrompt
 ) -> "tuple[asyncio.Future[bytearray], list[int]]":
-    """Have a picture opened that takes minutes; return the question and its decoder."""
+    """Open a picture that takes minutes to decode.
+
+    Return the question and the decoder.
+    """
     await prompt.open(a_conversation(operation="sign"))
     shown = await asyncio.to_thread(screen.find, "Kortilla: sign")
     await asyncio.to_thread(screen.wait_for_focus, shown)
@@ -289,7 +293,7 @@ async def test_escape_and_closing_cancel(
 
 @pytest.fixture
 def editor(screen: Screen) -> Iterator[subprocess.Popen[str]]:
-    """Another program, in which somebody is typing; it prints what was typed."""
+    """Another program in which a person types; it prints the typed text."""
     editor = subprocess.Popen(
         [sys.executable, "-I", "-c", EDITOR],
         env=screen.environment,
@@ -315,7 +319,7 @@ async def test_a_window_nobody_asked_for_takes_no_keys(
     assert await asyncio.to_thread(editor.stdout.readline) == "1234\n"
     assert screen.focused() == other
     assert not asking.done()
-    # Only when the person turns to it does it take an answer.
+    # It accepts an answer only after the person has activated it.
     await asyncio.to_thread(screen.activate, shown)
     while not asking.done():
         await asyncio.wait({asking}, timeout=0.6)
@@ -350,8 +354,8 @@ async def test_a_key_pressed_while_a_page_is_laid_out_is_not_lost(
         await prompt.close()
 
 
-#: The window, and a person who presses Escape once, just as the page is laid out. All
-#: that the window draws has been drawn by then: the answer to it would wake the window.
+#: The window, and a person who presses Escape once, right when the page is laid out.
+#: All drawing is done by then, so its reply can't wake the window.
 IMPATIENT = """
 import subprocess
 from PySide6.QtCore import QTimer

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The window for signing: what is signed, in looks and words of its own."""
+"""The window for signing has its own style and texts and shows the documents."""
 
 from itertools import product
 from pathlib import Path
@@ -44,7 +44,7 @@ def accessible_name(widget: QWidget) -> str:
     return interface.text(NAME)
 
 
-# What is shown
+# Content
 
 
 def test_site_signer_and_each_document_are_on_one_page(
@@ -155,7 +155,7 @@ def test_with_large_text_what_is_signed_is_seen_before_the_field(
         assert page.documents is not None
         assert page.documents is stage.window.focusWidget()
         assert not page.documents.cards[0].visibleRegion().isEmpty()
-        # Whoever presses the button gets to see what is missing.
+        # A person who presses the button sees what is missing.
         page.confirm.click()
         assert page.field is stage.window.focusWidget()
     finally:
@@ -203,7 +203,7 @@ def test_enter_signs_and_opens_nothing(stage: Stage, tmp_path: Path) -> None:
     assert stage.answers == [{"type": "pin", "number": 1, "digits": "123456"}]
 
 
-# What a screen reader gets
+# Screen readers
 
 
 def test_a_screen_reader_hears_how_much_is_signed_and_of_what(
@@ -226,7 +226,7 @@ def test_a_screen_reader_hears_how_much_is_signed_and_of_what(
     assert "SHA-256" in accessible_name(documents.cards[1].digest)
 
 
-# Looking at a document
+# The document viewer
 
 
 def test_a_text_is_shown_as_it_is(stage: Stage, tmp_path: Path) -> None:
@@ -425,7 +425,7 @@ def test_a_document_gives_way_to_what_happens_meanwhile(
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """What the system's viewer is told to show."""
+    """The arguments of the system's viewer."""
     paths: list[Path] = []
 
     class Services:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the window's process gets from the host's surroundings."""
+"""The environment that the window's process gets from the host."""
 
 import asyncio
 import json
@@ -57,7 +57,7 @@ def test_without_a_screen_no_window_is_started(monkeypatch: pytest.MonkeyPatch) 
 
 
 def environment() -> dict[str, str]:
-    """Return the environment that a window's process has."""
+    """A function that returns the environment of a window's process."""
     process = spawn([sys.executable, "-I", "-c", PRINT_IT])
     found: dict[str, str] = json.loads(process.communicate()[0])
     return found

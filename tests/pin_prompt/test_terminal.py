@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The terminal prompt, driven over a real terminal by what a program would send."""
+"""The terminal prompt, driven over a real terminal with a program's input."""
 
 import asyncio
 import dataclasses
@@ -263,7 +263,7 @@ async def test_a_kept_pin_waits_for_no_one_at_the_terminal(
         prompt.show(Step.READY)
         waiting = asyncio.ensure_future(prompt.wait_for_cancel())
         done, _ = await asyncio.wait({waiting}, timeout=0)
-        assert not done  # closed is what the program is told of, and nobody has
+        assert not done  # nobody has closed the prompt yet
         assert prompt.cancel()
         await waiting
     finally:

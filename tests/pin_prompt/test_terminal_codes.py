@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Activating, changing and unlocking at a terminal, as people and programs do it."""
+"""Activating, changing and unblocking at a terminal, by people and by programs."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ NEW_PIN2 = ("new-PIN2", [6, 7, 8])
 
 
 def activate(terminals: list[Terminal], **changes: Any) -> Terminal:
-    """Begin to activate a card by a code of seven digits."""
+    """Start the activation of a card by a code of seven digits."""
     asked: dict[str, Any] = {
         "operation": "activate",
         "managing": "activate",
@@ -28,7 +28,7 @@ def activate(terminals: list[Terminal], **changes: Any) -> Terminal:
 
 
 def answer(terminal: Terminal, *pairs: tuple[str, str]) -> None:
-    """Wait for each question by its last words, and type the answer."""
+    """Wait for the last words of each question, and type the answer."""
     for question, code in pairs:
         terminal.expect(f"{question}: ")
         terminal.send(f"{code}\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The catalogues say the same in each language, with the authority's words."""
+"""The catalogues agree in each language and use the authority's terms."""
 
 import json
 import re
@@ -20,7 +20,7 @@ CATALOGUES: dict[str, dict[str, str]] = {
 }
 EACH = pytest.mark.parametrize("language", sorted(CATALOGUES))
 
-#: Words that a thing is called by (the authority's), and what it is never called.
+#: The authority's term for each thing, and the words to avoid.
 TERMS = {
     "fi": [
         "perustunnusluku (PIN1)",
@@ -55,7 +55,7 @@ IDENTIFYING = r"tunnistau|identifiera|identifiering|identify|identification|PIN1
 SIGNING = r"allekirjoita\b|allekirjoittama|underteckna|\bsign(ing)?\b|\bPIN2\b"
 
 
-#: Errors of the card that operations add, and what may come up when PINs are managed.
+#: Card errors that operations add, and those possible during PIN management.
 BY_OPERATIONS = {"OTHER_CARD", "ACTIVATION_BLOCKED", "ACTIVATION_MISMATCH"}
 IN_THE_WAY = BY_OPERATIONS | {
     *("CARD_REMOVED", "CARD_MUTE", "CARD_BUSY", "CARD_EXPIRED", "CARD_ERROR"),
@@ -72,7 +72,7 @@ def placeholders(text: str) -> set[str]:
 def codes(kind: type[CardError] = CardError) -> Iterator[str]:
     yield kind.code
     for narrower in kind.__subclasses__():
-        # Which operations are imported depends on the tests that run beside.
+        # The set of imported operations depends on the tests that run in this process.
         if narrower.__module__.startswith("native_host.card."):
             yield from codes(narrower)
 
@@ -97,7 +97,7 @@ def test_no_text_is_empty_or_left_in_english(language: str) -> None:
         assert language == "en" or not same or key in THE_SAME, key
 
 
-#: What reads the same in Swedish and in English.
+#: Texts that are identical in Swedish and English.
 THE_SAME = {"size.byte"}
 
 
@@ -133,7 +133,7 @@ def test_things_have_the_names_that_the_authority_gives_them(language: str) -> N
 def test_identifying_and_signing_share_no_words(
     language: str, operation: str, others: str
 ) -> None:
-    """Neither in an operation's own texts, nor in what it shares with the others."""
+    """This covers an operation's own texts and the texts that it shares with others."""
     catalogue = CATALOGUES[language]
     for key, words in catalogue.items():
         rooms = {operation, "program"} if operation in FOR_PROGRAMS else {operation}
@@ -145,12 +145,12 @@ def test_identifying_and_signing_share_no_words(
 
 
 OPERATIONS = {"authenticate", "sign", "signing-certificate"}
-#: What is done with the PINs themselves names them both, in a window of its own.
+#: These manage the PINs themselves, so they name both; each has its own window.
 MANAGING = {"activate", "change-pin", "unblock"}
-#: What a program on the computer asks PIN1 for.
+#: Operations in which a program on the computer asks for PIN1.
 FOR_PROGRAMS = {"tls-login", "prepare-login"}
 APART = {"manage", "codes", "letter", "program"} | MANAGING | FOR_PROGRAMS
-#: No PIN is asked for without an operation that has its own words for it.
+#: Only an operation with its own words for it asks for a PIN.
 PIN1_LOCKED = ("problem.PIN_BLOCKED.heading", "problem.PIN_BLOCKED.body")
 
 
@@ -199,7 +199,7 @@ def test_for_a_program_it_is_not_said_as_for_a_site(
         assert text(key) != site(key)
     for step in (Step.SIGNING, Step.EXPIRED, Step.FAILED, Step.DONE):
         assert text.step(step) != site.step(step)
-    # What concerns the PIN is said the same: it is the same PIN.
+    # The texts about the PIN are shared: it is the same PIN.
     for key in ("last_try", "last_try.confirm", "step.pin-pad.heading"):
         assert text(key) == site(key)
         assert "PIN1" in text(key)

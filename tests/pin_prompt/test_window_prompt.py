@@ -27,7 +27,7 @@ from native_host.pin_prompt.window import WindowPrompt
 from tests.pin_prompt.conftest import a_codes_question, a_conversation, a_question
 from tests.support.offscreen import OFFSCREEN
 
-#: What each script begins with: ``hear`` reads a request, ``say`` answers.
+#: The start of each script: ``hear`` reads a request, ``say`` answers.
 HEAD = """
 import json, sys, time, os, signal
 def hear(): return json.loads(sys.stdin.readline())
@@ -41,7 +41,7 @@ TO_THE_END = "sys.stdin.read()"
 async def scripted(
     script: str, **options: float
 ) -> AsyncIterator[tuple[WindowPrompt, subprocess.Popen[bytes]]]:
-    """Converse with a script in place of the window, and put it away."""
+    """A function that runs a script as the window; the teardown ends it."""
     process = spawn([sys.executable, "-I", "-c", HEAD + script])
     prompt = WindowPrompt(process, **options)
     try:
@@ -101,7 +101,7 @@ say(type='pin', number=asked['number'], digits='1234')
         prompt.show_caller_timeout()
         assert await asking == b"1234"
         await prompt.close()
-        prompt.show_caller_timeout()  # nobody is there any more, which is no fault
+        prompt.show_caller_timeout()  # the window is gone, which is no error
         prompt.show_connections(2)
 
 
@@ -399,7 +399,7 @@ async def test_the_real_window_ends_with_the_host() -> None:
 
 @pytest.fixture
 def host() -> Iterator[subprocess.Popen[bytes]]:
-    """A host with a window, whose process id it prints."""
+    """A host with a window; it prints the window's process id."""
     script = (
         "import time; from native_host.pin_prompt.spawn import spawn; "
         f"print(spawn({OFFSCREEN!r}).pid, flush=True); time.sleep(600)"
@@ -452,7 +452,7 @@ def test_the_real_window_ends_at_nonsense_without_repeating_it(line: bytes) -> N
     done = subprocess.run(
         OFFSCREEN, input=line, capture_output=True, timeout=30, check=False
     )
-    # The end of input ends the window too, and may come first.
+    # The end of input ends the window too, and may arrive first.
     assert done.returncode in (0, 2)
     assert b"4711" not in done.stderr + done.stdout
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The card as a PKCS#11 token: the protocol, the calls, and what a person sees."""
+"""The card as a PKCS#11 token: the protocol, the calls, and the windows."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A client of p11-kit's RPC, written from docs/reference/pkcs11.md, "Wire format".
 
-It is not made from the server's code: a misreading on one side does not pass for right
-because the other shares it.
+It shares no code with the server, so an error there can't hide behind the same error
+here.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from tests.pkcs11.names import CKA, CKF, CKR, CKU
 HANDSHAKE = b"PRIVATE-GNOME-KEYRING-PKCS11-PROTOCOL-V-1"
 NULL = b"\xff\xff\xff\xff"
 
-#: Number, signature of the arguments and of the answer.
+#: Call number, signature of the arguments, and signature of the response.
 CALLS = {
     "Initialize": (1, "ayyay", ""),
     "Finalize": (2, "", ""),
@@ -47,7 +47,7 @@ CALLS = {
     "SessionCancel": (67, "uu", ""),
 }
 
-#: Attributes whose values are an octet, and those that are a number; as in p11-kit.
+#: Attributes with a boolean value of one octet, and those with a number; as in p11-kit.
 BOOLEANS = {
     CKA.TOKEN,
     CKA.PRIVATE,
@@ -91,7 +91,7 @@ class CkrError(Exception):
 
 @dataclass(frozen=True)
 class TooSmall:
-    """An answer that tells a size alone."""
+    """A response that holds only a size."""
 
     size: int
 
@@ -132,7 +132,7 @@ def attributes(template: dict[CKA, Any]) -> bytes:
 
 
 def wanted(rooms: dict[int, int]) -> bytes:
-    """``fA``: the rooms by the attributes."""
+    """``fA``: the attributes and the sizes of their buffers."""
     return u32(len(rooms)) + b"".join(u32(k) + u32(r) for k, r in rooms.items())
 
 
@@ -147,7 +147,7 @@ def mechanism(
 
 
 class Answer:
-    """The body of an answer, read piece by piece."""
+    """The body of a response, read piece by piece."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -201,7 +201,7 @@ class Answer:
 
 
 def take_apart(body: bytes, name: str) -> list[Any]:
-    """Return the values of an answer to a call. Raises ``CkrError``."""
+    """Return the values of a response to a call. Raises ``CkrError``."""
     number, _, response = CALLS[name]
     answer = Answer(body)
     call, signature = answer.number(4), answer.array().decode()
@@ -232,12 +232,12 @@ class Client:
     _codes: Iterator[int] = field(default_factory=lambda: itertools.count(16))
     _answers: dict[int, asyncio.Future[bytes]] = field(default_factory=dict)
     _listener: asyncio.Task[None] | None = None
-    #: The numbers of the answers, in their order.
+    #: The numbers of the responses, in their order.
     order: list[int] = field(default_factory=list)
 
     @classmethod
     async def connect(cls, connection: socket.socket, version: int = 1) -> Self:
-        """Shake hands, with a version."""
+        """Connect and negotiate a version."""
         reader, writer = await asyncio.open_connection(sock=connection)
         writer.write(bytes([version]))
         agreed = (await reader.readexactly(1))[0]
@@ -262,7 +262,7 @@ class Client:
                 future.cancel()
 
     async def close(self) -> None:
-        """Go away."""
+        """Disconnect."""
         self.writer.close()
         if self._listener:
             self._listener.cancel()
@@ -271,7 +271,7 @@ class Client:
     def send(
         self, body: bytes, *, options: bytes = b"kortilla"
     ) -> asyncio.Future[bytes]:
-        """Send a message of one's own making."""
+        """Send a message with any body."""
         code = next(self._codes)
         future = self._answers[code] = asyncio.get_running_loop().create_future()
         header = u32(code) + u32(len(options)) + u32(len(body))
@@ -279,7 +279,7 @@ class Client:
         return future
 
     def begin(self, name: str, *arguments: bytes) -> asyncio.Task[list[Any]]:
-        """Make a call whose answer is waited for later."""
+        """Send a call and return a future of its response."""
         number, signature, _ = CALLS[name]
         body = u32(number) + array(signature.encode()) + b"".join(arguments)
         return asyncio.create_task(self._finish(name, self.send(body)))
@@ -289,10 +289,10 @@ class Client:
             return take_apart(await answer, name)
 
     async def call(self, name: str, *arguments: bytes) -> list[Any]:
-        """Make a call and return the values of its answer. Raises ``CkrError``."""
+        """Make a call and return the values of its response. Raises ``CkrError``."""
         return await self.begin(name, *arguments)
 
-    # -- Calls that tests make all the time -------------------------------------------
+    # -- Frequent calls ---------------------------------------------------------------
 
     async def initialize(self) -> None:
         await self.call("Initialize", octets(HANDSHAKE), b"\0", octets(b"\0"))
@@ -346,7 +346,7 @@ class Client:
         return bytes(await self.sign_begun(session, data))
 
     def sign_begun(self, session: int, data: bytes) -> asyncio.Task[Any]:
-        """Sign; the answer is the signature."""
+        """Sign and return a future of the signature."""
 
         async def first() -> Any:
             return (await task)[0]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A token on a mock card, with a person at the windows, and clients that use it."""
+"""Fixtures for a token on a mock card, a person at the windows, and clients."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ CopyCard = Callable[[str], Path]
 
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The folders of cards by their profiles, made when they are first asked for."""
+    """The folders of cards by profile, created at their first use."""
     place = tmp_path_factory.mktemp("cards")
 
     class Templates(dict[str, Path]):
@@ -47,7 +47,7 @@ def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def copy_card(templates: dict[str, Path], tmp_path: Path) -> CopyCard:
-    """Return a maker of cards of a profile, whose folders are fresh copies."""
+    """A function that creates cards of a profile, each in a fresh copy of a folder."""
 
     def copy(profile: str) -> Path:
         return Path(shutil.copytree(templates[profile], tmp_path / f"card-{profile}"))
@@ -57,7 +57,7 @@ def copy_card(templates: dict[str, Path], tmp_path: Path) -> CopyCard:
 
 @pytest.fixture
 def folder(copy_card: CopyCard) -> Path:
-    """A card of today."""
+    """A card of the current profile."""
     return copy_card("v5")
 
 
@@ -69,10 +69,10 @@ async def source(folder: Path) -> AsyncIterator[MockCardSource]:
 
 @dataclass(repr=False)
 class House:
-    """A server with one token, and all who come to it.
+    """A server with one token, and all its clients.
 
-    ``pins`` are typed into the windows in their order, one list for each; where there
-    are none a window stays open.
+    ``pins`` are typed into the windows in order, one list per window. A window without
+    a list stays open.
     """
 
     source: CardSource
@@ -92,7 +92,7 @@ class House:
         patience: float | None = None,
         lingering: float = 0,
     ) -> Client:
-        """Return a client that has shaken hands."""
+        """Return a client that has negotiated the version."""
         connection = self.connect(gecko=gecko, patience=patience, lingering=lingering)
         client = await Client.connect(connection, version)
         self.clients.append(client)
@@ -107,7 +107,7 @@ class House:
         patience: float | None = None,
         lingering: float = 0,
     ) -> socket.socket:
-        """Return a connection on which nothing has been said yet."""
+        """Return a connection that has sent no message yet."""
         ours, theirs = socket.socketpair()
         cryptoki = Cryptoki(
             self.tokens,
@@ -142,7 +142,7 @@ class House:
         return window
 
     async def close(self) -> None:
-        """Let all go; nothing may be left of them."""
+        """Disconnect all clients and check that nothing of them remains."""
         for client in self.clients:
             await client.close()
         async with asyncio.timeout(20):
@@ -170,7 +170,7 @@ async def house(source: MockCardSource) -> AsyncIterator[House]:
 
 @pytest.fixture
 async def client(house: House) -> Client:
-    """A client that has initialised the token."""
+    """A client that has called C_Initialize."""
     return await house.client()
 
 
@@ -182,7 +182,7 @@ def windows() -> Windows:
 
 @pytest.fixture
 async def login(source: MockCardSource, windows: Windows) -> AsyncIterator[TlsLogin]:
-    """What signs for a program that waits as long as a test takes."""
+    """The signer for a program that waits as long as a test takes."""
     async with a_login(source, windows) as login:
         yield login
 
@@ -191,14 +191,14 @@ async def login(source: MockCardSource, windows: Windows) -> AsyncIterator[TlsLo
 async def late_login(
     source: MockCardSource, windows: Windows
 ) -> AsyncIterator[TlsLogin]:
-    """One whose program stops waiting at once."""
+    """The signer for a program that stops waiting at once."""
     async with a_login(source, windows, patience=NONE) as login:
         yield login
 
 
 @pytest.fixture
 async def certificate(source: MockCardSource) -> CardCertificate:
-    """The certificate that a program has seen."""
+    """The certificate that a program has read."""
     [reader] = await source.readers()
     connection = await source.connect(reader)
     card = await source.run(FineidCard, connection)
@@ -219,6 +219,6 @@ async def any_scene(
 
 @pytest.fixture
 def scene(any_scene: Scene) -> Scene:
-    """The scene, with the card as it was."""
+    """The scene with the card in its initial state."""
     any_scene.card.renew()
     return any_scene

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What NSS says from the beginning to a signature, as it was recorded."""
+"""NSS's recorded messages from the connection to a signature."""
 
 from tests.pkcs11.client import (
     CALLS,
@@ -32,7 +32,7 @@ def message(name: str, *arguments: bytes) -> bytes:
     return u32(number) + array(signature.encode()) + b"".join(arguments)
 
 
-#: The bodies of the messages, and a few more that end well without a person.
+#: The bodies of the messages, and a few more that succeed without a person.
 CONVERSATION = [
     message("Initialize", octets(HANDSHAKE), b"\0", octets(b"\0")),
     message("GetInfo"),
@@ -85,6 +85,6 @@ NAMES = {number: name for name, (number, _, _) in CALLS.items()}
 
 
 def streams() -> list[bytes]:
-    """Return the conversation as it goes over the wire, in the three versions."""
+    """Return the messages as sent over the wire, in the three versions."""
     frames = [u32(16) + u32(0) + u32(len(body)) + body for body in CONVERSATION]
     return [bytes([version]) + b"".join(frames) for version in range(3)]

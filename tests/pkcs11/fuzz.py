@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Fuzzing of a whole connection, guided by coverage, from a recorded conversation.
+"""Fuzzing of a whole connection, guided by coverage, from a recorded session.
 
-Not a part of the tests, since it has no end: with Atheris installed beside Kortilla,
-``python -m tests.pkcs11.fuzz CORPUS [-max_total_time=600]`` writes the conversation
-into the folder CORPUS, and goes on from what is there. Whatever comes, the connection
-must end when the client goes, with whole answers alone, and nothing unforeseen logged.
+It is not a part of the test run, since it has no end. With Atheris installed beside
+Kortilla, ``python -m tests.pkcs11.fuzz CORPUS [-max_total_time=600]`` writes the
+session into the folder CORPUS and continues from the folder's content. For any input,
+the connection must end when the client disconnects, with complete responses alone, and
+no unexpected error in the log.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ _PATIENCE = 10.0  # seconds until a connection that does not end is a fault
 
 
 class _Signer:
-    """Signs or refuses at once, as the digest says."""
+    """Signs or refuses at once, depending on the digest."""
 
     def __init__(self) -> None:
         self._logged_in = False
@@ -61,7 +62,7 @@ class _Signer:
 
 
 class _Alarm(logging.Handler):
-    """An unexpected error is a fault."""
+    """Treats an unexpected error as a fault."""
 
     def emit(self, record: logging.LogRecord) -> None:
         raise AssertionError(record.getMessage())
@@ -83,7 +84,7 @@ async def _converse(tokens: Any, data: bytes) -> None:
         loop = asyncio.get_running_loop()
         with contextlib.suppress(ConnectionError):
             await loop.sock_sendall(ours, data[:65536])
-            for _ in range(20):  # let what can be answered be answered
+            for _ in range(20):  # let pending responses be sent
                 await asyncio.sleep(0)
             ours.shutdown(socket.SHUT_WR)
         received = b""
@@ -95,11 +96,11 @@ async def _converse(tokens: Any, data: bytes) -> None:
     at = 1
     while at < len(received):
         at += 12 + int.from_bytes(received[at + 8 : at + 12])
-    assert at == max(1, len(received)), "there is a part of an answer"
+    assert at == max(1, len(received)), "the last response is incomplete"
 
 
 def main() -> None:
-    """Fuzz until told to stop."""
+    """Fuzz until interrupted."""
     atheris = importlib.import_module("atheris")
     corpus = Path(sys.argv[1])
     corpus.mkdir(exist_ok=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The numbers of PKCS#11, named as in its headers: ``CKR.OK`` is CKR_OK.
+"""PKCS#11 constants, named as in its headers: ``CKR.OK`` is CKR_OK.
 
 The values are those of OASIS's ``pkcs11t.h``, and of NSS's ``pkcs11n.h`` for its own
 objects and attributes. They do not come from ``native_host.pkcs11.constants``, so that

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A card, a program that serves it to all who connect, and a service to log in to.
+"""A card, a program that serves it to all clients, and a service with a login.
 
-The programs that connect are those that people have: NSS's, GnuTLS's, OpenSSL's and
-OpenSC's, through p11-kit's client module. In the place of the PIN window is the test.
+The clients are common programs: NSS's, GnuTLS's, OpenSSL's and OpenSC's, through
+p11-kit's client module. The test replaces the PIN window.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ __all__ = [
     "tstclnt",
 ]
 
-#: Seconds after which a program that does not end is a failed test.
+#: Seconds. A program that runs longer fails the test.
 PATIENCE = 40
 
 _OPENSSL = """openssl_conf = init
@@ -56,7 +56,7 @@ activate = 1
 
 
 def serving(door: Door, patience: float = BROWSERS_PATIENCE) -> tuple[str, ...]:
-    """Return what serves a program as ``kortilla pkcs11`` does, but for the window."""
+    """Return a server for programs like ``kortilla pkcs11``, but without the window."""
     code = (
         "import sys; from native_host.config import load_config; "
         "from native_host.pkcs11.service import serve_stdio; "
@@ -68,7 +68,7 @@ def serving(door: Door, patience: float = BROWSERS_PATIENCE) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Finished:
-    """A program that has ended."""
+    """The output of a program that has exited."""
 
     status: int
     output: bytes
@@ -77,19 +77,19 @@ class Finished:
 
 @dataclass(frozen=True)
 class Login:
-    """A login that has been begun at the service, and goes on at ``gate``."""
+    """A login that has started at the service and continues at ``gate``."""
 
     gate: URL
 
     @property
     def request(self) -> bytes:
-        """What a client says once it has shown its certificate."""
+        """Return the HTTP request that a client sends after its certificate."""
         return f"GET {self.gate.raw_path_qs} HTTP/1.0\r\n\r\n".encode()
 
 
 @dataclass
 class Scene:
-    """All that a test needs. ``environment`` is what programs are run in."""
+    """Everything that a test needs. ``environment`` is the environment of programs."""
 
     folder: Path
     environment: dict[str, str]
@@ -106,9 +106,9 @@ class Scene:
         return self.folder / "nssdb"
 
     async def run(self, *command: object, stdin: bytes = b"") -> Finished:
-        """Run a program to its end."""
+        """Run a program until it exits."""
         with tempfile.TemporaryFile() as file:
-            file.write(stdin)  # from a pipe that has ended, tstclnt reads for ever
+            file.write(stdin)  # tstclnt never stops reading from a closed pipe
             file.seek(0)
             process = await asyncio.create_subprocess_exec(
                 *map(str, command),
@@ -129,7 +129,7 @@ class Scene:
         )
 
     async def window(self, running: asyncio.Task[Finished]) -> Window:
-        """Wait for the window that a program makes come up before it ends."""
+        """Wait for the window that a program opens before it exits."""
         opened = asyncio.ensure_future(self.door.opened())
         await asyncio.wait({opened, running}, return_when=asyncio.FIRST_COMPLETED)
         if not opened.done():
@@ -138,13 +138,13 @@ class Scene:
         return await opened
 
     async def begin(self, version: str) -> Login:
-        """Begin a login with a version of TLS."""
+        """Start a login with a version of TLS."""
         url = f"{self.demo.origin}/en/tls-login/{version}"
         async with self.http.get(url, allow_redirects=False) as answer:
             return Login(URL(answer.headers["Location"]))
 
     async def arrive(self, finished: Finished) -> str:
-        """Go where a gate's answer leads, and return the SATU that is shown there."""
+        """Follow the redirect in a gate's response; return the SATU on that page."""
         location = re.search(rb"^Location: (\S+)", finished.output, re.MULTILINE)
         assert location, finished
         async with self.http.get(location[1].decode()) as answer:
@@ -155,12 +155,12 @@ class Scene:
 
     @property
     def satu(self) -> str:
-        """Whom the card names."""
+        """The SATU of the card's holder."""
         return self.card.state.read().satu
 
 
 def tstclnt(scene: Scene, gate: URL, version: str) -> list[object]:
-    """NSS, which is what Firefox and Chromium have."""
+    """NSS, the library of Firefox and Chromium."""
     return [
         *("tstclnt", "-4", "-h", gate.host, "-p", gate.port),
         *("-d", f"sql:{scene.database}", "-V", f"tls{version}:tls{version}"),
@@ -168,7 +168,7 @@ def tstclnt(scene: Scene, gate: URL, version: str) -> list[object]:
 
 
 def openssl(scene: Scene, gate: URL, version: str) -> list[object]:
-    """OpenSSL, with the provider for PKCS#11."""
+    """OpenSSL with its PKCS#11 provider."""
     return [
         *("openssl", "s_client", "-quiet", "-ign_eof", "-verify_return_error"),
         *("-connect", f"{gate.host}:{gate.port}", f"-tls{version.replace('.', '_')}"),
@@ -197,7 +197,7 @@ CLIENTS: dict[str, Callable[[Scene, URL, str], list[object]]] = {
 
 @contextlib.asynccontextmanager
 async def open_scene(folder: Path, profile: str) -> AsyncIterator[Scene]:
-    """Set a scene up in an empty folder, around a card of a generation."""
+    """Set up a scene in an empty folder with a card of a generation."""
     pristine = folder / "pristine"
     await asyncio.to_thread(MockCardState.create, pristine, profile=profile)
     demo_home = DemoHome.build(folder, "firefox", card="mock", prompt="window")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests of calls and of signing over the wire have in common."""
+"""Helpers for the tests of calls and of signing over the wire."""
 
 import asyncio
 from collections.abc import Iterator
@@ -31,20 +31,20 @@ async def public_key_of(client: Client, session: int) -> object:
 
 @contextmanager
 def refusal(value: CKR) -> Iterator[None]:
-    """Expect that a call is answered with a return value."""
+    """Expect a call to fail with a return value."""
     with pytest.raises(CkrError) as caught:
         yield
     assert caught.value.value is value, caught.value
 
 
 async def refused(client: Client, value: CKR, name: str, *arguments: bytes) -> None:
-    """Make a call that must be answered with a return value."""
+    """Make a call that must fail with a return value."""
     with refusal(value):
         await client.call(name, *arguments)
 
 
 async def begin(house: House, client: Client) -> tuple[int, asyncio.Task[bytes]]:
-    """Begin a signature for which a person is asked, and return when they are."""
+    """Start a signature that asks a person, and return at the question."""
     session, key = await key_of(client)
     await client.sign_init(session, key, CKM.ECDSA)
     signing = client.sign_begun(session, bytes(48))

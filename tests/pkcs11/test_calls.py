@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What each call answers, as PKCS#11 3.0 has it, over the wire."""
+"""The response to each call over the wire, as PKCS#11 3.0 specifies it."""
 
 import asyncio
 import re
@@ -56,7 +56,7 @@ def test_the_tables_of_the_reference_are_those_of_the_calls() -> None:
     assert signatures == CALLS
 
 
-# -- Beginning and end -----------------------------------------------------------------
+# -- Initialisation -------------------------------------------------------------------
 
 
 async def test_nothing_is_answered_before_the_beginning(house: House) -> None:
@@ -98,7 +98,7 @@ async def test_clients_of_every_version_are_served(house: House, version: int) -
     assert len(await client.sign(session, key, CKM.ECDSA, bytes(48))) == 96
 
 
-# -- Slots and tokens ------------------------------------------------------------------
+# -- Slots and tokens -----------------------------------------------------------------
 
 
 async def test_the_library_says_what_it_is(client: Client) -> None:
@@ -178,7 +178,7 @@ async def test_the_mechanisms_of_an_rsa_card(copy_card: CopyCard) -> None:
         assert not {CKM.ECDSA, CKM.ECDSA_SHA384} & set(found)
 
 
-# -- Sessions --------------------------------------------------------------------------
+# -- Sessions -------------------------------------------------------------------------
 
 
 async def test_sessions_are_opened_described_and_closed(client: Client) -> None:
@@ -242,7 +242,7 @@ async def test_sessions_are_the_clients_own(house: House, client: Client) -> Non
     await refused(other, CKR.SESSION_HANDLE_INVALID, "GetSessionInfo", u64(session))
 
 
-# -- Searching -------------------------------------------------------------------------
+# -- Searching ------------------------------------------------------------------------
 
 
 async def test_a_search_gives_as_many_as_there_is_room_for(client: Client) -> None:
@@ -290,8 +290,8 @@ async def test_a_search_is_called_off(client: Client) -> None:
         ({CKA.CLASS: CKO.PUBLIC_KEY}, 1),
         ({CKA.CLASS: CKO.PRIVATE_KEY, CKA.ID: b"\x45"}, 1),
         ({CKA.SIGN: True}, 1),
-        ({CKA.PRIVATE: True}, 0),  # nothing is private, since nobody logs in
-        ({CKA.CLASS: CKO.PROFILE}, 0),  # what NSS looks for at first
+        ({CKA.PRIVATE: True}, 0),  # nothing is private, since no login is required
+        ({CKA.CLASS: CKO.PROFILE}, 0),  # NSS's first search
         ({CKA.CLASS: CKO.NSS_BUILTIN_ROOT_LIST}, 0),
         ({CKA.CLASS: CKO.TRUST}, 0),
         ({CKA.ID: None}, 0),
@@ -348,7 +348,7 @@ async def test_no_more_attributes_are_told_at_a_time_than_there_are(
     await refused(client, CKR.ARGUMENTS_BAD, "GetAttributeValue", session, u64(1), many)
 
 
-# -- Random numbers, and what is not there ---------------------------------------------
+# -- Random numbers, and unsupported calls --------------------------------------------
 
 
 async def test_there_are_no_random_numbers(client: Client) -> None:
@@ -366,14 +366,14 @@ async def test_other_calls_are_not_supported_whatever_they_say(client: Client) -
             assert body == u32(0) + u32(1) + b"u" + u64(CKR.FUNCTION_NOT_SUPPORTED)
 
 
-# -- Events ----------------------------------------------------------------------------
+# -- Events ---------------------------------------------------------------------------
 
 
 async def test_no_event_is_said_or_waited_for(
     client: Client, source: MockCardSource
 ) -> None:
     await client.call("GetSlotList", b"\1", u32(9))
-    # The card was there from the beginning; it was read later.
+    # The card was there from the beginning, but was read later.
     assert await client.call("WaitForSlotEvent", u64(CKF.DONT_BLOCK)) == [1]
     await refused(client, CKR.NO_EVENT, "WaitForSlotEvent", u64(CKF.DONT_BLOCK))
     waiting = client.begin("WaitForSlotEvent", u64(0))

@@ -2,9 +2,9 @@
 """The calls of the mandatory test cases of OASIS's PKCS #11 Profiles 3.2.
 
 ``BL-M-1`` is for every provider, ``EXT-M-1`` for an extended one, ``CERT-M-1`` for a
-token whose certificates anybody may read and ``AUTH-M-1`` for one that authenticates a
-person. They are about a token with an RSA key and its public key's C_Verify, which ours
-leaves to the program; the texts in their answers are stand-ins.
+token with publicly readable certificates, and ``AUTH-M-1`` for one that authenticates a
+person. They assume a token with an RSA key and the public key's C_Verify, which our
+token leaves to the program. The texts in their responses are placeholders.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.pkcs11.conftest import open_house
 from tests.pkcs11.names import CKA, CKF, CKM, CKO
 from tests.pkcs11.signing import public_key_of
 
-#: What is before a SHA-256 digest in its DigestInfo (RFC 8017 §9.2, note 1).
+#: The bytes before a SHA-256 digest in its DigestInfo (RFC 8017 §9.2, note 1).
 DIGEST_INFO = bytes.fromhex("3031300D060960864801650304020105000420")
 
 
@@ -38,7 +38,7 @@ async def test_the_mandatory_test_cases(tmp_path: Path, profile: str) -> None:
 
 
 async def baseline(client: Client) -> int:
-    """BL-M-1, after C_Initialize. Return the slot."""
+    """Run BL-M-1 after C_Initialize. Return the slot."""
     cryptoki, manufacturer, flags, _, _ = await client.call("GetInfo")
     assert cryptoki == (2, 40) and flags == 0 and len(manufacturer) == 32
     [count] = await client.call("GetSlotList", b"\1", u32(0))
@@ -53,7 +53,7 @@ async def baseline(client: Client) -> int:
 
 
 async def extended(client: Client, slot: int) -> None:
-    """What EXT-M-1 has more: the mechanisms."""
+    """Run the addition of EXT-M-1: the mechanisms."""
     [count] = await client.call("GetMechanismList", u64(slot), u32(0))
     [found] = await client.call("GetMechanismList", u64(slot), u32(count.size))
     assert len(found) == count.size
@@ -65,7 +65,7 @@ async def extended(client: Client, slot: int) -> None:
 
 
 async def certificates(client: Client, slot: int) -> None:
-    """What CERT-M-1 has more: everything is found and read without C_Login."""
+    """Run the addition of CERT-M-1: all objects are readable without C_Login."""
     session = await client.open_session(slot)
     found = await client.find(session, {CKA.TOKEN: True})
     assert len(found) >= 4
@@ -82,7 +82,7 @@ async def certificates(client: Client, slot: int) -> None:
 
 
 async def authentication(client: Client, slot: int) -> None:
-    """What AUTH-M-1 has more: log in, find both keys of a pair, and sign."""
+    """Run the addition of AUTH-M-1: log in, find both keys of a pair, and sign."""
     session = await client.open_session(slot, flags=CKF.RW_SESSION | CKF.SERIAL_SESSION)
     await client.log_in(session)
     [public] = await client.find(session, {CKA.TOKEN: True, CKA.CLASS: CKO.PUBLIC_KEY})

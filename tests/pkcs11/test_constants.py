@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The product's numbers against those of the headers."""
+"""The program's constants have the values of the headers."""
 
 from enum import EnumType
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The control socket: how a server is found and asked to prepare a login."""
+"""The control socket: a client finds a server and asks it to prepare a login."""
 
 import asyncio
 import os
@@ -125,7 +125,7 @@ async def test_the_preparing_is_called_off_when_the_asker_goes() -> None:
             await began.wait()
             assert (
                 len(await running_servers()) == 1
-            )  # who asks otherwise is answered meanwhile
+            )  # other clients get responses meanwhile
             asking.cancel()
             await called_off.wait()
 

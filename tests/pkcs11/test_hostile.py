@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Clients that send false or random messages, or never read what is answered."""
+"""Clients that send invalid or random messages, or never read the responses."""
 
 import asyncio
 import random
@@ -19,7 +19,7 @@ from tests.pkcs11.names import CKA, CKF, CKR
 
 
 async def ended(connection: socket.socket) -> bytes:
-    """Return what came until the server closed the connection."""
+    """Return all bytes until the server closes the connection."""
     loop, received = asyncio.get_running_loop(), b""
     connection.setblocking(False)
     async with asyncio.timeout(20):
@@ -40,7 +40,7 @@ async def test_frames_that_are_too_long_end_the_connection(
     connection = house.connect()
     connection.sendall(b"\1" + u32(16) + u32(options) + u32(body) + bytes(100))
     assert await ended(connection) == b"\1"
-    await house.client()  # others are served
+    await house.client()  # the server accepts other clients
 
 
 async def test_what_is_no_rpc_ends_the_connection(house: House) -> None:
@@ -104,7 +104,7 @@ async def test_messages_in_pieces_and_many_at_once_are_answered(house: House) ->
     connection.shutdown(socket.SHUT_WR)
     received = await ended(connection)
     assert received[0] == 1
-    # A client that shuts down its side may lose answers, but gets no part of one.
+    # A client that shuts down its side may lose responses, but gets no part of one.
     at = 1
     while at < len(received):
         at += 12 + int.from_bytes(received[at + 8 : at + 12])
@@ -140,11 +140,11 @@ async def test_too_many_calls_at_a_time_are_refused_and_all_are_answered(
     async with asyncio.timeout(20):
         answers = await asyncio.gather(*waiting[256:])
     assert set(answers) == {u32(0) + u32(1) + b"u" + u64(CKR.HOST_MEMORY)}
-    # The calls that were accepted still wait.
+    # The accepted calls are still pending.
     assert not any(each.done() for each in waiting[:256])
 
 
-# -- Fuzzing, from a recorded conversation ---------------------------------------------
+# -- Fuzzing, from a recorded session -------------------------------------------------
 
 
 async def test_the_conversation_as_it_is_goes_through(house: House) -> None:
@@ -164,7 +164,7 @@ async def test_the_conversation_as_it_is_goes_through(house: House) -> None:
 
 
 def mutated(seed: int) -> list[bytes]:
-    """Return the conversation with a few things wrong in it."""
+    """Return the recorded messages with a few random errors."""
     chance = random.Random(seed)  # noqa: S311 - nothing hangs on it
     bodies = list(CONVERSATION)
     nested = u32(CKA.WRAP_TEMPLATE)  # an attribute with attributes within

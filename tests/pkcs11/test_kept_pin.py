@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A PIN that is kept for one login: typed too late for a browser, or beforehand."""
+"""A PIN kept for one login: typed too late for a browser, or in advance."""
 
 import asyncio
 import threading
@@ -81,7 +81,7 @@ async def test_the_programs_next_try_is_for_the_window_that_is_still_open(
     await asyncio.sleep(0)
     assert len(windows.persons) == 1
     windows.persons[0].pins.append("1234")
-    source.remove()  # the question is asked anew
+    source.remove()  # the window asks again
     await until(lambda: "CARD_REMOVED" in windows.persons[0].problems())
     source.insert()
     await again
@@ -267,7 +267,7 @@ async def test_a_kept_pin_that_was_changed_costs_one_try_however_many_ask(
 async def ending(
     login: TlsLogin, windows: Windows, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[asyncio.Task[None], threading.Event]:
-    """A preparing whose PIN was accepted. The card's reset is held up by the event."""
+    """A preparation whose PIN was accepted. The event delays the card's reset."""
     begun, goes_on = threading.Event(), threading.Event()
     close = MockCardConnection.close
 
@@ -310,7 +310,7 @@ async def test_cancel_at_the_very_end_of_the_preparing_counts(
     goes_on.set()
     with pytest.raises(UserCancelledError):
         await preparing
-    with pytest.raises(UserCancelledError):  # right after that nothing is asked
+    with pytest.raises(UserCancelledError):  # right after that no window opens
         await sign(login, certificate)
     assert len(windows.persons) == 1
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A PIN that the program has asked for itself (C_Login)."""
+"""A PIN that the program has asked for (C_Login)."""
 
 import asyncio
 from pathlib import Path
@@ -111,7 +111,7 @@ async def test_what_is_refused_is_known_to_all_who_share_it(
             with pytest.raises(WrongPinError):
                 await log_in(login, certificate, source, bytearray(b"9999"))
     assert tries(folder) == 4
-    # Nor in a window.
+    # Nor from a window.
     async with a_login(source, windows, refusals=shared) as login:
         windows.type("9999", "1234")
         await sign(login, certificate)

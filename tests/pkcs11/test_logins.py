@@ -98,7 +98,7 @@ async def test_wrong_pins_are_counted_but_the_last_try_is_not_spent(
         with refusal(CKR.PIN_INCORRECT):
             await client.log_in(session, pin)
         assert tries(folder) == 4 - number
-        # What the card has refused is not sent again.
+        # The program's refused PIN is not sent to the card again.
         if number < 3:
             with refusal(CKR.PIN_INCORRECT):
                 await client.log_in(session, pin)
@@ -148,7 +148,7 @@ async def test_each_token_has_a_login_of_its_own(copy_card: CopyCard) -> None:
         client = await house.client()
         await client.call("GetSlotList", b"\1", u32(9))
         one, other = await client.open_session(1), await client.open_session(2)
-        # What another program does with a card in another reader is no obstacle.
+        # Another program's use of a card in another reader does not matter.
         two.busy.add("A")
         await client.log_in(other)
         two.busy.clear()

@@ -47,7 +47,7 @@ async def any_house(card_folder: Path) -> AsyncIterator[House]:
 async def look(
     house: House, template: dict[CKA, Any], *kinds: int
 ) -> list[dict[int, Any]]:
-    """Return attributes of all objects that a template finds."""
+    """Return attributes of all objects that match a template."""
     client = await house.client()
     session = await client.open_session()
     found = await client.find(session, template)
@@ -122,7 +122,7 @@ async def test_the_cas_on_the_card_are_there(
     expected = [(card_folder / name).read_bytes() for name in names]
     assert [each[CKA.VALUE] for each in found] == expected
     assert all(each[CKA.LABEL].startswith(b"SPECIMEN") for each in found)
-    assert all(each[CKA.TRUSTED] is False for each in found)  # trusted by nobody for us
+    assert all(each[CKA.TRUSTED] is False for each in found)  # we trust nobody
     assert len({each[CKA.ID] for each in found} | {b"\x45"}) == len(names) + 1
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which program is named to the person."""
+"""The window names the program that uses the token."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ Run = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    """Return what runs a program under another name, until the end of the test."""
+    """A function that runs a program under another name until the end of the test."""
     running: list[subprocess.Popen[bytes]] = []
 
     def start(path: str, *beside: str) -> subprocess.Popen[bytes]:
@@ -33,7 +33,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
         )
         running.append(process)
         assert process.stdin and process.stdout
-        process.stdin.write(b"!")  # once it echoes, it is what it was started as
+        process.stdin.write(b"!")  # its echo shows that exec has taken place
         process.stdin.flush()
         assert process.stdout.read(1) == b"!"
         return process

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Through p11-kit's proxy, which starts the program that a person's file names."""
+"""p11-kit's proxy starts the program that the user's configuration names."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,13 +17,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def scene(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Scene]:
-    """A scene in which NSS has the proxy, and p11-kit a file of the person's."""
+    """A scene in which NSS uses the proxy, and p11-kit the user's configuration."""
     async with open_scene(tmp_path_factory.mktemp("scene"), "v5") as scene:
         await asyncio.to_thread(nss.delete_module, scene.database, "Kortilla")
         proxy = nss.NssModule("Kortilla", str(p11_kit.proxy_library()))
         await asyncio.to_thread(nss.add_module, scene.database, proxy)
         await asyncio.to_thread(write_module, scene)
-        # Nothing is left of the other way in.
+        # The direct way to the server is not available.
         del scene.environment["P11_KIT_SERVER_ADDRESS"]
         yield scene
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""TLS clients that people have log in with the card, and what trouble they meet."""
+"""Common TLS clients log in with the card, and handle its errors."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -98,7 +98,7 @@ async def test_trouble_ends_the_handshake_and_the_next_one_is_as_any_other(
     await window.gone()
     assert scene.card.is_free
     assert scene.card.tries == tries
-    # The person has put it in order, and tries again.
+    # The person repairs the card and tries again.
     scene.card.renew()
     login = await scene.begin(version)
     running = start(scene, login, version)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""p11tool and pkcs11-tool, as people look at cards and sign with them."""
+"""p11tool and pkcs11-tool show the card and sign with it."""
 
 import asyncio
 import hashlib
@@ -42,7 +42,7 @@ async def test_p11tool_signs_and_checks(scene: Scene) -> None:
     key = "pkcs11:token=Kortilla;id=%45;type=private"
     command = ["p11tool", "--provider", client_library(), "--test-sign", key]
     running = asyncio.create_task(scene.run(*command, "--login", "--set-pin", "1234"))
-    if "RSA" in scene.card.state.profile.issuer:  # it logs in to read a curve, alone
+    if "RSA" in scene.card.state.profile.issuer:  # it logs in only to read a curve
         await (await scene.window(running)).type_pin("1234")
     finished = await running
     assert finished.status == 0, finished
@@ -52,7 +52,7 @@ async def test_p11tool_signs_and_checks(scene: Scene) -> None:
 
 
 async def sign(scene: Scene, pin: str) -> Finished:
-    """Have pkcs11-tool log in and sign the document's digest."""
+    """Log in with pkcs11-tool and sign the document's digest."""
     issuer = scene.card.state.profile.issuer
     document, mechanism = DOCUMENT, "SHA256-RSA-PKCS"
     if issuer == "ECC":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The process: started by p11-kit with a socket or pipes, or listening."""
+"""The process: p11-kit starts it with a socket or pipes, or it listens."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ config = Config(card=card, prompt="automatic" if card == "mock" else "window")
 sys.exit(serve_socket(config, Path(*path)) if path else serve_stdio(config))
 """
 
-# A window that comes up, and is closed; what it does it writes into a file.
+# A window that opens and closes, and writes its actions into a file.
 _WINDOW = """
 import sys
 with open({file!r}, "w", buffering=1) as file:
@@ -50,7 +50,7 @@ with open({file!r}, "w", buffering=1) as file:
 
 @pytest.fixture(autouse=True)
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A person's session of its own, without a card service; its runtime folder."""
+    """A separate session without a card service; returns its runtime folder."""
     for name in list(os.environ):
         if name.startswith(("XDG_", "KORTILLA_")):
             monkeypatch.delenv(name)
@@ -66,14 +66,14 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def own_card(
     templates: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The person's mock card is a card of today."""
+    """The person's mock card, of the current profile."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     shutil.copytree(templates["v5"], tmp_path / "data" / "kortilla" / "mock-card")
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Return what starts a server, with a card of a kind and where to listen."""
+    """A function that starts a server with a kind of card and a place to listen."""
     started: list[subprocess.Popen[bytes]] = []
 
     def run(
@@ -96,7 +96,7 @@ def start() -> Iterator[Start]:
 
 
 def end_of(process: subprocess.Popen[bytes]) -> int:
-    """Wait for the end, of which nothing may be said."""
+    """Wait until the process has exited; its output must be empty."""
     _, complaints = process.communicate(timeout=20)
     assert complaints == b""
     return process.returncode

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signatures over the wire: every mechanism, every error, and what a person sees."""
+"""Signatures over the wire: every mechanism, every error, and the windows."""
 
 import hashlib
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ async def rsa_house(copy_card: CopyCard) -> AsyncIterator[House]:
         yield house
 
 
-# -- Mechanisms ------------------------------------------------------------------------
+# -- Mechanisms -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", HASHES)
@@ -114,13 +114,13 @@ async def test_what_the_card_can_not_sign_is_refused_before_a_window(
             client, CKR.MECHANISM_INVALID, "SignInit", u64(session), message, u64(key)
         )
     for kind, parameters in (
-        # A salt that is not as long as the hash.
+        # The salt is not as long as the hash.
         (CKM.RSA_PKCS_PSS, (CKM.SHA256, CKG.MGF1_SHA256, 20)),
-        # Another hash in the mask.
+        # MGF1 uses another hash.
         (CKM.RSA_PKCS_PSS, (CKM.SHA256, CKG.MGF1_SHA384, 32)),
         (CKM.RSA_PKCS_PSS, (CKM.SHA_1, CKG.MGF1_SHA1, 20)),
         (CKM.RSA_PKCS_PSS, (2**64 - 1, 2**64 - 1, 2**64 - 1)),
-        # Another hash than the mechanism's.
+        # The hash is not the mechanism's.
         (CKM.SHA256_RSA_PKCS_PSS, (CKM.SHA384, CKG.MGF1_SHA384, 48)),
     ):
         message = mechanism(kind, 1, parameters)
@@ -153,7 +153,7 @@ async def test_ecdsa_of_no_digest_is_refused(client: Client) -> None:
         await refused(client, CKR.DATA_LEN_RANGE, "Sign", *arguments)
 
 
-# -- Beginning a signature -------------------------------------------------------------
+# -- Starting a signature -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", [0, 1, 2])

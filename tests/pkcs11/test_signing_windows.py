@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a person sees of a signature over the wire, and what ends it."""
+"""The windows of a signature over the wire, and the events that end it."""
 
 import asyncio
 import shutil
@@ -23,7 +23,7 @@ from tests.pkcs11.conftest import CopyCard, House
 from tests.pkcs11.names import CKA, CKF, CKK, CKM, CKR
 from tests.pkcs11.signing import begin, key_of, public_key_of, refusal, refused
 
-# -- While a person types --------------------------------------------------------------
+# -- While a person types -------------------------------------------------------------
 
 
 async def test_all_else_is_answered_while_a_person_types(
@@ -117,7 +117,7 @@ async def test_a_card_that_is_pulled_ends_signature_and_session(
         await signing
 
 
-# -- Errors ----------------------------------------------------------------------------
+# -- Errors ---------------------------------------------------------------------------
 
 
 async def test_a_new_try_works_after_the_person_cancelled(
@@ -275,7 +275,7 @@ async def test_a_signature_that_is_called_off_takes_its_window_along(
     with refusal(CKR.FUNCTION_CANCELED):
         await signing
     await until(lambda: house.closed == house.windows)
-    # A signature that is asked for right then opens another window.
+    # A signature that starts right then opens another window.
     _, again = await begin(house, client)
     await until(lambda: len(house.windows) == 2 and house.windows[1].questions)
     house.windows[1].cancel()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Slots while cards come and go, are held by other programs, or are no FINEID cards."""
+"""Slots while cards come and go, are busy, or are not FINEID cards."""
 
 import asyncio
 import shutil
@@ -33,7 +33,7 @@ async def slots(client: Client) -> list[int]:
 
 
 async def event(client: Client) -> int:
-    """Wait until a token comes or goes, and return its slot."""
+    """Wait until a token appears or disappears, and return its slot."""
     [slot] = await client.call("WaitForSlotEvent", u64(0))
     return int(slot)
 
@@ -112,7 +112,7 @@ async def test_a_card_that_another_program_holds_is_tried_again_by_a_later_call(
         assert await slots(client) == []
         assert held.tried > before
         held.free = True
-        await slots(client)  # which begins the reading, and does not wait for it
+        await slots(client)  # this starts the read without waiting for it
         assert await event(client) == 1
         assert await slots(client) == [1]
 
@@ -124,7 +124,7 @@ async def test_cards_of_others_are_no_tokens(folder: Path) -> None:
         source.remove()
         await event(client)
         for atr in (
-            "3B7F9600008031B865B0850300EF1200F6829000",  # expired long ago
+            "3B7F9600008031B865B0850300EF1200F6829000",  # obsolete for a long time
             "3B8F80018031B865B08505102412246082900022",  # the contactless side
             "3B00",
             "3BDD96008031FE450031B8640429ECC1739401808349",  # of an organisation
@@ -235,7 +235,7 @@ async def test_a_third_card_has_no_slot_until_one_is_free(copy_card: CopyCard) -
 
 
 class NoService(CardSource):
-    """Readers whose service comes when the test lets it."""
+    """Readers whose service appears when the test says so."""
 
     def __init__(self, then: CardSource) -> None:
         self.there = asyncio.Event()
@@ -274,7 +274,7 @@ class NoService(CardSource):
         return await self._then.run(function, *args, **kwargs)
 
     async def close(self) -> None:
-        """There is nothing of its own."""
+        """There is nothing to close."""
 
 
 async def test_without_a_card_service_there_is_no_token_and_no_error(

@@ -14,7 +14,7 @@ from tests.support.pcsc import READER, Room, isolated
 
 
 class Logged(MockCard):
-    """A mock card that keeps the names of its commands, and where it was reset."""
+    """A mock card that records the names of its commands, and its resets."""
 
     def __init__(self, state: MockCardState) -> None:
         self.log: list[str] = []
@@ -42,17 +42,17 @@ async def test_a_card_is_read_without_a_reset_signs_and_is_noticed_to_go(
         assert await client.call("WaitForSlotEvent", u64(0)) == [1]
         assert (await client.call("GetSlotInfo", u64(1)))[0].strip() == READER
         powered_up = card.log.index("select")
-        assert {*card.log[powered_up:]} == {"select", "read"}  # others go on with it
+        assert {*card.log[powered_up:]} == {"select", "read"}  # others use it
         session = await client.open_session()
         [key] = await client.find(session, {CKA.CLASS: CKO.PRIVATE_KEY})
         house.pins = [["1234"]]
         assert len(await client.sign(session, key, CKM.ECDSA, bytes(48))) == 96
         await until(lambda: house.closed == house.windows)
-        assert card.log[-1] == "reset"  # no verified PIN stays behind
+        assert card.log[-1] == "reset"  # no verified PIN remains
         gone = client.begin("WaitForSlotEvent", u64(0))
         room.pull()
         assert await gone == [1]
-        # The session goes with the card.
+        # The session ends with the card's removal.
         await refused(
             client, CKR.SESSION_HANDLE_INVALID, "GetSessionInfo", u64(session)
         )

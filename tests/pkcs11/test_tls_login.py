@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signatures of TLS handshakes: one window, a PIN that is kept, and no try too many."""
+"""Signatures of TLS handshakes: one window, a kept PIN, and no try too many."""
 
 import asyncio
 from pathlib import Path
@@ -112,7 +112,7 @@ async def test_the_person_is_told_how_many_connections_the_pin_is_for(
     await until(lambda: person.connections == [1, 2, 3])
     others[1].cancel()
     await until(lambda: person.connections == [1, 2, 3, 2])
-    source.remove()  # so that the PIN is asked for once more
+    source.remove()  # so that the window asks for the PIN once more
     person.pins.append("1234")
     source.insert()
     await asyncio.gather(first, others[0])

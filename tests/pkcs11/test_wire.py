@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The bytes of the messages, as docs/reference/pkcs11.md, "Wire format", gives them."""
+"""The bytes of the messages match docs/reference/pkcs11.md, "Wire format"."""
 
 import pytest
 from hypothesis import given
@@ -208,7 +208,7 @@ def test_frames_have_bounded_lengths() -> None:
     assert frame(5, b"abc") == header(5, 0, 3) + b"abc"
 
 
-# -- Random messages -------------------------------------------------------------------
+# -- Random messages ------------------------------------------------------------------
 
 SIGNATURES = sorted({request for _, request, _ in other.CALLS.values()})
 

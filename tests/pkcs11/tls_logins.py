@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What tests of TLS logins have in common: windows, and signatures that verify."""
+"""Helpers for the tests of TLS logins: windows, and verified signatures."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,12 +23,12 @@ from tests.operations.person import Person, until
 
 DIGEST = bytes(range(48))
 
-#: Longer than any test takes, and no time at all.
+#: Seconds: longer than any test takes, and no time at all.
 LONG, NONE = 1000.0, 0.0
 
 
 class Windows:
-    """The windows of one login, each a person's; the PINs are typed when given."""
+    """The windows of one login, each with a person who types the given PINs."""
 
     def __init__(self) -> None:
         self.persons: list[Person] = []
@@ -51,7 +51,7 @@ class Windows:
         return person
 
     def type(self, *pins: str) -> None:
-        """Have the next window answered with these."""
+        """Answer the next window with these PINs."""
         self.pins.append(list(pins))
 
 
@@ -64,7 +64,7 @@ async def a_login(
     kept_for: float = LONG,
     refusals: Refusals | None = None,
 ) -> AsyncIterator[TlsLogin]:
-    """Have what signs for Firefox. At its end no window is open, and no PIN is left."""
+    """Provide Firefox's signer. At its end no window is open, and no PIN remains."""
     login = TlsLogin(
         source=source,
         open_prompt=windows.open,
@@ -98,25 +98,25 @@ async def log_in(
 
 
 async def sign(login: TlsLogin, certificate: CardCertificate) -> None:
-    """Have a signature made, and verify it."""
+    """Request a signature and verify it."""
     chosen = algorithm(certificate)
     value = await login.sign(certificate, DIGEST, chosen)
     SignatureScheme(certificate.public_key, chosen).verify(value, DIGEST)
 
 
 async def sign_late(login: TlsLogin, certificate: CardCertificate) -> None:
-    """Ask for a signature for which nobody waits, and see the person ready."""
+    """Request a signature and check that it expires, since the program has given up."""
     with pytest.raises(RequestExpiredError):
         await sign(login, certificate)
 
 
 async def ready(person: Person) -> None:
-    """Wait until a window says that the PIN is kept."""
+    """Wait until a window shows that the PIN is kept."""
     await until(lambda: person.shown and person.shown[-1][0] is Step.READY)
 
 
 def change_pin(folder: Path, digits: str) -> None:
-    """Set PIN1 anew, as another program does that has changed or unlocked it."""
+    """Set PIN1 anew, as another program does that has changed or unblocked it."""
     with MockCardState.open(folder).update() as card:
         card.pin1.value, card.pin1.tries = digits, 5
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The repository as its own tests see it."""
+"""Fixtures for the repository's own files."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ def files() -> set[str]:
 
 @pytest.fixture(scope="session")
 def texts(files: set[str]) -> dict[str, str]:
-    """What stands in each committed text file, by the file's path from the root."""
+    """The content of each committed text file by its path from the root."""
     return {
         name: (ROOT / name).read_text(encoding="utf-8")
         for name in sorted(files)
@@ -41,7 +41,7 @@ def texts(files: set[str]) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def wheel_file(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel."""
+    """The built wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
     subprocess.run([*command, "-d", folder], cwd=root, check=True, capture_output=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The Debian package says what the sources say."""
+"""The Debian package's metadata matches the sources."""
 
 import re
 import tomllib

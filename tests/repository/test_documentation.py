@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the pages for people point to and name is there."""
+"""All targets of links and all names in the documentation exist."""
 
 import json
 import re
@@ -12,24 +12,30 @@ from native_host.cli import main
 
 LANGUAGES = ("fi", "sv", "en")
 
-#: What may follow `kortilla card` in a sentence, whose other words are no command's.
+#: The words that may follow `kortilla card`; other words there name no command.
 SUBCOMMANDS = {"status", "activate", "change-pin", "unblock", "pin1", "pin2"}
 
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`]*`")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-# Words in bold are those that the program shows.
+# Words in bold are the program's texts.
 _CITED = re.compile(
     r"(?<![\w{}*/.-])(?:\.\./)*(?P<page>(?:[\w.-]+/)*[\w-]+\.md)\b"
     r'(?:,? (?P<sections>"[^"]+"(?:(?:, | and )"[^"]+")*)| §(?P<number>\d+))?'
 )
 _PATH = re.compile(r"`([\w.][\w./-]*(?:\.(?:py|js|mjs|toml|json|html|yaml)|/))`")
-# What a comment's next line begins with.
+# The beginning of a comment's next line.
 _NEXT_LINE = re.compile(r"\n[ \t]*(?:#:?|//|\*)?[ \t]*")
 _COMMAND = re.compile(
     r"\b(?:komento|kommandot|command) kortilla ([a-z-]+)((?: [a-z0-9-]+)*)", re.I
 )
+# A heading, a step, a command, or a link or picture with the page that it leads to.
+_MARK = re.compile(
+    r"^#+ |^\d+\. |^- |^(?:kortilla|sudo) .*|\]\(([^)#\s]*)", re.MULTILINE
+)
+# In a line of its own, or between marks in a sentence.
+_NAMED_COMMAND = re.compile(r"(?:^|`)kortilla ([^`\n]+)", re.MULTILINE)
 _BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
 
 
@@ -39,13 +45,13 @@ def prose(text: str) -> str:
 
 
 def links(text: str) -> list[tuple[bool, str, str]]:
-    """Return each link: whether it is a picture, its words, and where it leads."""
+    """Return each link: whether it is an image, its text, and its target."""
     found = _LINK.findall(_CODE.sub("", prose(text)))
     return [(mark == "!", words, target) for mark, words, target in found]
 
 
 def anchors(text: str) -> set[str]:
-    """Return the names that a page's headings have on its web page."""
+    """Return the anchors of a page's headings."""
     kept = (
         re.sub(r"[^\w\- ]", "", heading.lower())
         for heading in _HEADING.findall(prose(text))
@@ -54,12 +60,12 @@ def anchors(text: str) -> set[str]:
 
 
 def headings(text: str) -> set[str]:
-    """Return the headings of a page, as they are cited."""
+    """Return a page's headings in the form of citations."""
     return set(_HEADING.findall(prose(text)))
 
 
 def citations(text: str) -> list[tuple[str, list[str], str]]:
-    """Return each page that a file names, the sections of it, and the number of one."""
+    """Return the pages that a file cites, with sections or section numbers."""
     return [
         (
             found["page"],
@@ -117,7 +123,7 @@ def test_each_link_and_picture_leads_to_something_committed(
 def test_each_page_and_section_that_is_cited_is_there(
     texts: dict[str, str], pages: dict[str, str]
 ) -> None:
-    """In code, comments, tests and pages, whether by its path from the root or not."""
+    """In code, comments, tests and pages, with the full path or without."""
     sections = 0
     for file, text in texts.items():
         for page, named, number in citations(text):
@@ -138,7 +144,7 @@ def test_each_page_and_section_that_is_cited_is_there(
 def test_each_file_and_folder_that_contributors_are_sent_to_is_there(
     files: set[str], pages: dict[str, str]
 ) -> None:
-    """The end of a path is enough. `et` is the language that nobody has added."""
+    """The end of a path is enough. `et` is an example of a new language."""
     folders = {f"{each}/" for file in files for each in PurePosixPath(file).parents}
     paths = [f"/{path}" for path in files | folders]
     count = 0
@@ -165,14 +171,11 @@ def test_each_picture_is_described(pages: dict[str, str]) -> None:
 
 
 def test_the_pages_for_citizens_say_the_same(citizens: dict[str, str]) -> None:
-    """As far as their shape can tell: headings, steps, pictures, links, commands."""
+    """Their structure is compared: headings, steps, images, links, commands."""
     shapes = {
         language: [
             re.sub(rf"-{language}(\.png)|\b(?:fi|sv|en)(\.md)", r"\1\2", mark)
-            for line in text.splitlines()
-            for mark in re.findall(
-                r"^#+ |^\d+\. |^- |^!.*\((.*)\)|^\.venv.*", line, re.MULTILINE
-            )
+            for mark in (found[1] or found[0] for found in _MARK.finditer(text))
         ]
         for language, text in citizens.items()
     }
@@ -181,6 +184,21 @@ def test_the_pages_for_citizens_say_the_same(citizens: dict[str, str]) -> None:
     for language, text in citizens.items():
         pictures = [target for is_picture, _, target in links(text) if is_picture]
         assert all(target.endswith(f"-{language}.png") for target in pictures)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_guide_begins_with_installing_and_ends_with_removing(
+    pages: dict[str, str], language: str
+) -> None:
+    text = pages[f"docs/citizens/{language}.md"]
+    commands = re.findall(r"^(?:kortilla|sudo) .*", text, re.MULTILINE)
+    assert commands[0] == "sudo apt install ./kortilla_*.deb"
+    assert commands[-2:] == ["kortilla uninstall", "sudo apt purge kortilla"]
+    assert text.index(commands[0]) < text.index("../screenshots/")
+    removing = text.rindex("\n## ")
+    assert removing < text.index(commands[-2])
+    # That page is in English, and for people who know computers.
+    assert "README" not in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -199,7 +217,7 @@ def test_the_commands_that_are_named_exist(pages: dict[str, str]) -> None:
     citizens = [page for page in pages if page.startswith("docs/citizens/")]
     assert len(citizens) == 6
     for page in ("README.md", *citizens):
-        named = re.findall(r"\.venv/bin/kortilla ([^`\n]+)", pages[page])
+        named = _NAMED_COMMAND.findall(pages[page])
         assert len(named) > 3
         for line in named:
             assert main([*shlex.split(line), "--help"]) == 0, line
@@ -209,7 +227,7 @@ def test_the_commands_that_are_named_exist(pages: dict[str, str]) -> None:
 def test_the_commands_that_windows_and_popup_name_exist(
     texts: dict[str, str], language: str
 ) -> None:
-    """In them a command stands without a mark after the word for one."""
+    """These texts name commands without quotation marks after the word for command."""
     window = json.loads(texts[f"native_host/pin_prompt/texts/{language}.json"])
     popup = json.loads(texts[f"extension/_locales/{language}/messages.json"])
     shown = [*window.values(), *(entry["message"] for entry in popup.values())]

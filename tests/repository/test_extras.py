@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A wheel in fresh environments: what an extra would bring is asked for by its name."""
+"""A wheel in fresh environments: a missing extra is named in the error."""
 
 import functools
 import json
@@ -16,8 +16,8 @@ from packaging.requirements import Requirement
 from kortilla import cli as rp_cli
 from native_host import cli
 
-#: Runs a command of an environment: its arguments, then exit status, what it printed
-#: and what it said.
+#: Runs a command of an environment: its arguments, then exit status, standard output
+#: and standard error.
 Run = Callable[..., tuple[int, str, str]]
 
 
@@ -34,7 +34,7 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(
     wheel: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Run]:
-    """Makes an environment with the wheel and an extra, or with none."""
+    """A function that creates an environment with the wheel, and an extra or none."""
     made: dict[str, Path] = {}
 
     def make(extra: str) -> Run:
@@ -62,7 +62,7 @@ def environment(
 
 
 def _install(wheel: Path, extra: str, folder: Path) -> None:
-    """Install the wheel, and lend it what its extra brings. No registry is asked."""
+    """Install the wheel and link to its extra's packages, without any registry."""
     uv = (sys.executable, "-m", "uv")
     python = str(folder / "bin" / "python")
     run = functools.partial(subprocess.run, check=True)
@@ -81,7 +81,7 @@ def _install(wheel: Path, extra: str, folder: Path) -> None:
 def _brought(
     distribution: metadata.Distribution, extra: str
 ) -> list[metadata.Distribution]:
-    """Return what an extra of a distribution needs, and what that needs in turn."""
+    """Return the requirements of a distribution's extra, transitively."""
     found: dict[str, metadata.Distribution] = {}
     wanted = [(distribution, extra)]
     while wanted:
@@ -106,7 +106,7 @@ COMMANDS = {
     ("kortilla", "install", "--browser", "firefox"): "host",
     ("kortilla", "mock-card", "new", "--force"): "testing",
     ("kortilla", "pkcs11"): "host",
-    ("kortilla", "sign", *TOKEN[:2], "pyvenv.cfg"): "host",  # a file that is there
+    ("kortilla", "sign", *TOKEN[:2], "pyvenv.cfg"): "host",  # an existing file
     ("kortilla", "uninstall"): "host",
     ("kortilla-server", "token", *TOKEN): "testing",
     ("kortilla-server", "trust", "show"): "",
@@ -127,7 +127,7 @@ def test_without_an_extra_each_command_names_its_own(
     install = f"is missing: pip install 'kortilla[{extra}]'."
     assert status == 1
     assert said.endswith(install + "\n")
-    if command == ("kortilla", "pkcs11"):  # its standard output is a wire
+    if command == ("kortilla", "pkcs11"):  # its standard output is a protocol
         assert printed == ""
         return
     error = json.loads(printed)["error"]
@@ -178,6 +178,27 @@ def test_a_window_without_qt_names_the_extra(
     status, printed, _ = run("python", "-c", script, *arguments)
     assert status == 1
     assert "PySide6 is missing: pip install 'kortilla[host]'." in printed
+
+
+def test_browsers_start_the_program_of_a_wheel_until_it_is_uninstalled(
+    environment: Callable[[str], Run],
+) -> None:
+    """As with `pipx install 'kortilla[host]'`, whose environment is one like this."""
+    run = environment("host")
+    folder = Path(run("python", "-c", "import sys; print(sys.prefix)")[1].strip())
+    before = set(folder.rglob("*"))
+    status, _, said = run("kortilla", "install", "--browser", "firefox")
+    assert status == 0, said
+    assert "load the folder extension/ of Kortilla's sources" in said
+    place = folder / ".mozilla/native-messaging-hosts/fi.kortilla.host.json"
+    launcher = json.loads(place.read_bytes())["path"]
+    assert Path(launcher).is_file()
+    # It starts the host as a browser does.
+    findings = json.loads(run("kortilla", "doctor", "--json")[1])["findings"]
+    assert "HOST_WORKS" in {each["code"] for each in findings}
+    assert run("kortilla", "uninstall")[0] == 0
+    after = {each for each in folder.rglob("*") if "__pycache__" not in str(each)}
+    assert after - before == set()
 
 
 @pytest.mark.parametrize("extra", ["", "host"])

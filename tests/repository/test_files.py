@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every file of the repository keeps to."""
+"""Rules for every file of the repository."""
 
 import re
 from pathlib import PurePath
@@ -34,8 +34,8 @@ def test_no_certificate_or_key_is_committed(texts: dict[str, str]) -> None:
 
 def test_the_set_up_scripts_can_be_run(texts: dict[str, str]) -> None:
     scripts = {
-        *(".ci/run", "tools/lock", "tools/registry", "tools/system-packages"),
-        *("packaging/debian/build", "tests/packaging/run"),
+        *(".ci/run", "tools/command", "tools/lock", "tools/registry"),
+        *("tools/system-packages", "packaging/debian/build", "tests/packaging/run"),
     }
     for name in scripts:
         assert texts[name].startswith("#!/usr/bin/env bash\n"), name

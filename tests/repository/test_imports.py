@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The library stands alone: it imports neither the citizen's program nor Qt."""
+"""The library imports neither the citizen's program nor Qt."""
 
 import ast
 import subprocess
@@ -11,7 +11,7 @@ import kortilla.testing
 
 
 def imported(file: Path) -> set[str]:
-    """Return the names of the modules that a file imports, wherever it does so."""
+    """Return the names of all modules that a file imports, on any level."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(file.read_text())):
         match node:
@@ -35,7 +35,7 @@ def test_no_module_of_the_library_imports_the_program(root: Path) -> None:
 
 
 def test_what_testers_import_brings_no_program_no_qt_and_no_pcsc() -> None:
-    """Each public name is asked for, which imports the module that has it."""
+    """Each public name is requested, which imports the module that defines it."""
     program = """
 import sys
 import kortilla, kortilla.testing

@@ -19,6 +19,10 @@ def releases(text: str) -> dict[str, str]:
     return {match[1]: match[2] for match in found if match}
 
 
+def _name(requirement: str) -> str:
+    return re.split(r"[\[<>=!; ]", requirement)[0].lower().replace("_", "-")
+
+
 @pytest.mark.parametrize("lock", [*LOCKS, "debian"])
 def test_each_line_is_a_release_or_its_hash(texts: dict[str, str], lock: str) -> None:
     lines = texts[f"tools/requirements/{lock}.txt"].splitlines()
@@ -50,6 +54,17 @@ def test_the_program_brings_no_browser_driver_and_no_framework(
     assert program.keys().isdisjoint({"django", "starlette", "redis"})
 
 
+def test_the_program_brings_all_that_it_needs_and_nothing_for_services(
+    texts: dict[str, str],
+) -> None:
+    project = tomllib.loads(texts["pyproject.toml"])["project"]
+    services = {"aiohttp", "pyhanko-certvalidator"}
+    asked = [*project["dependencies"], *project["optional-dependencies"]["host"]]
+    program = releases(texts["tools/requirements/program.txt"]).keys()
+    assert {_name(each) for each in asked} - program == services
+    assert program.isdisjoint({"multidict", "oscrypto", "yarl"})
+
+
 def test_all_that_pyproject_asks_for_is_locked(texts: dict[str, str]) -> None:
     pyproject = tomllib.loads(texts["pyproject.toml"])
     asked = [
@@ -62,10 +77,7 @@ def test_all_that_pyproject_asks_for_is_locked(texts: dict[str, str]) -> None:
         for requirement in group
         if isinstance(requirement, str) and not requirement.startswith("kortilla[")
     ]
-    names = {
-        re.split(r"[\[<>=! ]", requirement)[0].lower().replace("_", "-")
-        for requirement in asked
-    }
+    names = {_name(requirement) for requirement in asked}
     assert names <= releases(texts["tools/requirements/dev.txt"]).keys()
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tests are marked with what they need, however far away that is."""
+"""Tests are marked with their requirements, however indirect these are."""
 
 import subprocess
 from collections.abc import Callable, Iterator

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What lands on a computer that installs Kortilla as a package."""
+"""The content of the package that a computer installs."""
 
 import zipfile
 from email import message_from_bytes

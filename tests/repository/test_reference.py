@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The reference is held to the code, and says of its facts how sure they are."""
+"""The reference matches the code, and says how sure its facts are."""
 
 import importlib
 import re
@@ -19,7 +19,7 @@ _HELP = {"--help", "--version"}
 
 @pytest.fixture(scope="module")
 def command_line(texts: dict[str, str]) -> dict[str, str]:
-    """Return the page of the command line by its sections, one for each command."""
+    """The page of the command line by its sections, one per command."""
     _, *parts = _SECTION.split(prose(texts["docs/reference/command-line.md"]))
     return {
         name: re.split(r"^## ", text, flags=re.MULTILINE)[0]
@@ -28,7 +28,7 @@ def command_line(texts: dict[str, str]) -> dict[str, str]:
 
 
 def commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
-    """Yield each command that does something by itself, with its words."""
+    """Yield each command that has an action, with its words."""
     if isinstance(command, click.Group):
         context = click.Context(command)
         for word in command.list_commands(context):
@@ -39,7 +39,7 @@ def commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Com
         yield name, command
 
 
-#: The modules behind the scripts, which ``native_host.commands`` starts.
+#: The modules of the commands that ``native_host.commands`` starts.
 _COMMANDS = {"kortilla": "native_host.cli", "kortilla-server": "kortilla.cli"}
 
 

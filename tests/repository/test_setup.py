@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the Makefile and its tools say before anything is downloaded or installed."""
+"""The messages of the Makefile and its tools before any download or installation."""
 
 import http.server
 import os
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-#: Stands in for a Python that is too old.
+#: Replaces a Python that is too old.
 OLD_PYTHON = f"""#!/bin/sh
 exec {sys.executable} -c "import sys; sys.version_info = (3, 9, 2, 'final', 0); $2"
 """
-#: Who is not root needs no right to use apt's own folders here.
+#: An ordinary user needs no rights for apt's folders here.
 SUDO = """#!/bin/sh
 while :; do case $1 in -*) shift ;; *) exec "$@" ;; esac done
 """
@@ -26,7 +26,7 @@ MISSING = "program no-such-package command no-such-command\n"
 
 @pytest.fixture
 def checkout(root: Path, tmp_path: Path) -> Path:
-    """Copy the tools into a folder that has this environment."""
+    """A function that copies the tools into a folder with this environment."""
     folder = tmp_path / "checkout"
     shutil.copytree(root / "tools", folder / "tools")
     (folder / ".venv").symlink_to(sys.prefix)
@@ -37,26 +37,26 @@ def checkout(root: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def unreachable() -> Iterator[str]:
-    """Give an address on loopback where nobody listens, nor will meanwhile."""
+    """Return an address on loopback where no program listens during the test."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}/"
 
 
 class Nothing(http.server.BaseHTTPRequestHandler):
-    """Has no page."""
+    """Has no pages."""
 
     def do_GET(self) -> None:
-        """Say so."""
+        """Respond with 404."""
         self.send_error(404)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing of it."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def empty() -> Iterator[str]:
-    """Give the address of a registry that answers, and has nothing."""
+    """The address of a registry that responds but has no packages."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -68,7 +68,7 @@ def empty() -> Iterator[str]:
 def run(
     checkout: Path, *command: str, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a tool, with a home of its own and no setting of this machine's."""
+    """Run a tool with a separate home and without this machine's settings."""
     kept = {"PATH": os.environ["PATH"], "HOME": str(checkout), "LC_ALL": "C.UTF-8"}
     return subprocess.run(
         [f"tools/{command[0]}", *command[1:]],
@@ -81,7 +81,7 @@ def run(
 
 
 def registry(checkout: Path, address: str, *command: str) -> tuple[int, str]:
-    """Look for a registry at an address; return the status and what was said."""
+    """Look for a registry at an address; return the status and the output."""
     names = ("PIP_INDEX_URL", "npm_config_registry")
     ran = run(checkout, "registry", *command, **dict.fromkeys(names, address))
     assert ran.stdout == ""
@@ -116,7 +116,7 @@ def test_nobody_is_asked_where_everything_is_there(
 
 @pytest.fixture
 def bare(checkout: Path, unreachable: str) -> Path:
-    """Be a machine that has no environment yet, and one package too few."""
+    """A machine without an environment that lacks one package."""
     (checkout / ".venv").unlink()
     script = checkout / "tools/system-packages"
     first = "program make "
@@ -138,7 +138,7 @@ def bare(checkout: Path, unreachable: str) -> Path:
 
 
 def system_packages(bare: Path, python: str) -> tuple[int, str, str]:
-    """Install the system's packages; return the status and what was said."""
+    """Install the system's packages; return the status and the output."""
     ran = run(
         bare,
         *("system-packages", "program"),

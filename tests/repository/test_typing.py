@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The installed packages are typed: what a service's own type checker sees of them."""
+"""The installed packages are typed, so a service's type checker finds errors."""
 
 import json
 import site
@@ -21,7 +21,7 @@ NAMES = ("service.py", "signing.py")
 def project(
     root: Path, wheel_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Make a project that has the wheel installed, and the dependencies from here."""
+    """A project with the installed wheel and this environment's dependencies."""
     folder = tmp_path_factory.mktemp("project")
     venv.create(folder / ".venv")
     python = str(folder / ".venv/bin/python")
@@ -29,7 +29,7 @@ def project(
     subprocess.run([*pip, "--no-deps", "--no-index", str(wheel_file)], check=True)
     [packages] = folder.glob(".venv/lib/python3*/site-packages")
     assert (packages / "kortilla/py.typed").is_file()
-    # Of a folder that a .pth names, Python runs no .pth: the checkout stays outside.
+    # Python processes no .pth in a folder that a .pth adds, so the checkout stays out.
     (packages / "here.pth").write_text("\n".join(site.getsitepackages()))
     for guide in ("developers", "testers"):
         for number, example in enumerate(blocks(f"{guide}.md", "python")):
@@ -42,7 +42,7 @@ def project(
     for file in TYPED.glob("[!_]*.py"):
         (folder / f"typed_{file.name}").write_text(file.read_text())
     (folder / "mypy.ini").write_text(
-        # Of an aiohttp request's JSON, as an example takes it, no type is known.
+        # The JSON of an aiohttp request, as an example uses it, has no known type.
         "[mypy]\nstrict = True\nmypy_path = examples\n"
         "[mypy-typed_service]\ndisallow_any_expr = True\n"
     )
@@ -57,7 +57,7 @@ def project(
 
 
 def files(project: Path) -> list[Path]:
-    """Return what is checked."""
+    """Return the files to check."""
     return [*project.glob("*.py"), *project.glob("examples/*.py")]
 
 

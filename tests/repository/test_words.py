@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the texts promise is what the program has."""
+"""The texts name only what the program has."""
 
 import importlib
 import json
@@ -46,12 +46,12 @@ def test_the_codes_of_the_protocol_are_those_of_the_errors(
         for code in re.findall(r"[A-Z_]+", codes)
         if {"H", "L", "P"} & set(givers.split())
     }
-    # These two have no class: they are only ever the reason of a cancellation.
+    # These two have no class: they are only reasons of a cancellation.
     assert {kind.code for kind in error_classes()} == told - {"NO_READER", "NO_CARD"}
 
 
 def error_classes() -> set[type[KortillaError]]:
-    """Return all classes of errors with a code that the program has."""
+    """Return the classes of all errors with a code."""
     for package in (native_host, tools.demo):
         name = f"{package.__name__}."
         for module in pkgutil.walk_packages(package.__path__, name):

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The harness that tests of several rooms share."""
+"""Test harness that several folders of tests share."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Mock cards whose keys are made once, however many tests have such a card.
+"""Mock cards whose keys are generated once for all tests.
 
-A key of the newest cards takes a second to be made.
+A key of the newest cards takes a second to generate.
 """
 
 import atexit
@@ -16,9 +16,9 @@ from kortilla.testing.state import MockCardState
 
 __all__ = ["handed_on", "made", "new_card"]
 
-#: Names the folder to the processes that a test starts.
+#: Environment variable with the folder, for processes that a test starts.
 _PLACE = "TESTS_MADE_CARDS"
-#: States that a new card comes to by what its PINs are.
+#: States of a new card that its PINs determine.
 _OF_PINS = {
     CardState.ACTIVE,
     CardState.PIN1_BLOCKED,
@@ -30,16 +30,16 @@ _OF_PINS = {
 def new_card(
     folder: Path, profile: str = "v5", state: str = "active", *, number: int = 1
 ) -> MockCardState:
-    """Put a card into a folder that has none, as if it had been made there.
+    """Put a card into an empty folder, as if it had been created there.
 
-    Those of another number have other keys.
+    Cards with different numbers have different keys.
     """
     shutil.copytree(made(profile, state, number=number), folder, dirs_exist_ok=True)
     return MockCardState.open(folder)
 
 
 def made(profile: str = "v5", state: str = "active", *, number: int = 1) -> Path:
-    """Return the folder of such a card, which is to be copied and stays as it is."""
+    """Return the folder of such a card. Callers copy it and leave it unchanged."""
     folder = _place() / f"{profile}-{state}-{number}"
     if not folder.exists():
         with tempfile.TemporaryDirectory(dir=_place()) as new:
@@ -57,7 +57,7 @@ def made(profile: str = "v5", state: str = "active", *, number: int = 1) -> Path
 
 
 def handed_on() -> dict[str, str]:
-    """Return what in the environment of another process lets it have the same cards."""
+    """Return environment variables that give another process the same cards."""
     return {_PLACE: str(_place())}
 
 
@@ -69,7 +69,7 @@ def _place() -> Path:
     maker = os.getpid()
 
     def end() -> None:
-        if os.getpid() == maker:  # not one that was forked from it
+        if os.getpid() == maker:  # not a process forked from it
             shutil.rmtree(place)
 
     atexit.register(end)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A process that has all imported and forks itself, to have things done in a new one.
+"""A process with all imports done forks for each task that needs a new process.
 
-What is done there may change what holds for a whole process: its environment, and what
-libraries read once. Starting Python anew each time would take longer than most of it.
+Such a task may change state of the whole process: the environment, and values that
+libraries read only once. The start of a new Python takes longer than most tasks.
 """
 
 import atexit
@@ -31,9 +31,9 @@ _PDEATHSIG = 1  # of sys/prctl.h
 
 
 def run(module: str, name: str, home: Path) -> None:
-    """Call ``inside`` of what a module has by that name there, with the HOME.
+    """Run the function of a module with the name of ``inside``, with the HOME.
 
-    Raises ``AssertionError`` with all that was written when it raises something, or
+    Raises ``AssertionError`` with the whole output if the function raises an error or
     does not end.
     """
     with running(module, name, home):
@@ -42,7 +42,7 @@ def run(module: str, name: str, home: Path) -> None:
 
 @contextlib.contextmanager
 def running(module: str, name: str, home: Path, *more: str) -> Iterator[None]:
-    """Do the same with more arguments, while something else is done here."""
+    """Run it with more arguments while the context's body runs."""
     ahead = _ahead()
     ahead.begin([module, name, str(home), *more])
     try:
@@ -52,7 +52,7 @@ def running(module: str, name: str, home: Path, *more: str) -> Iterator[None]:
 
 
 class _Ahead:
-    """The process that forks, as it is seen from outside."""
+    """The process that forks, seen from outside."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -62,7 +62,7 @@ class _Ahead:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        # There is no more to be done then.
+        # After this there are no more tasks.
         atexit.register(self._process.communicate)
 
     def begin(self, what: list[str]) -> None:
@@ -80,12 +80,12 @@ _ahead = functools.cache(_Ahead)
 
 
 def _serve() -> None:
-    """Do what is read, one after the other, until there is no more."""
+    """Run the tasks that arrive, one after the other, until the input ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
         module, name, home, *more = json.loads(line)
-        with contextlib.suppress(Exception):  # it is raised again, where it is told of
+        with contextlib.suppress(Exception):  # the parent raises it again
             importlib.import_module(module)
         with tempfile.TemporaryFile() as output:
             child = os.fork()
@@ -102,7 +102,7 @@ def _serve() -> None:
 
 
 def _wait(child: int) -> int:
-    """Return the exit status, of a killed process too when it does not end."""
+    """Return the exit status. Kills a process that does not end."""
     process = os.pidfd_open(child)
     if not select.select([process], [], [], _TIMEOUT)[0]:
         os.kill(child, signal.SIGKILL)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The examples in the documentation, so that tests can run them."""
+"""The documentation's examples, for the tests that run them."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def blocks(guide: str, language: str) -> list[str]:
-    """Return the blocks of code in a language that a page of docs/ says are run."""
+    """Return a page's code blocks in a language that the page declares runnable."""
     text = (DOCS / guide).read_text()
     mark = r"<!-- [^>]*this block as it stands[^>]* -->\n"
     return re.findall(rf"{mark}```{language}\n(.*?)```", text, re.DOTALL)

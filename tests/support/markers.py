@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Marks each test with what it needs, so that nobody has to remember to.
+"""Marks each test with its requirements, so that developers need not remember.
 
-A test needs what its fixtures and the helpers that it calls need. Their code is read
-for the names and strings in it; none of it is run.
+A test needs what its fixtures and its helpers need. Their code is searched for names
+and strings and never run.
 """
 
 import functools
@@ -16,7 +16,7 @@ import pytest
 
 __all__ = ["PLACES", "mark", "needs"]
 
-#: What somebody names, and the marker that this brings. Strings are programs.
+#: Names in the code and the marker that each adds. Strings are programs.
 _MARKERS = {
     "open_browser": "browser",
     "firefox-esr": "browser",
@@ -36,7 +36,8 @@ _MARKERS = {
     "pkcs11-tool": "programs",
     "redis-server": "programs",
 }
-#: Folders and files in which each test has the marker, from this one's parent on.
+#: Folders and files in which each test has the marker, relative to the parent of this
+#: file's folder.
 PLACES = {
     "agent": "slow",
     "browser": "browser",
@@ -85,7 +86,7 @@ _TESTS = Path(__file__).parent.parent
 
 
 def mark(item: pytest.Item) -> None:
-    """Give a test the markers of what it needs."""
+    """Add the markers for a test's requirements."""
     found = set(_of_place(item.path))
     if isinstance(item, pytest.Function):
         found |= needs(item.function)
@@ -105,7 +106,7 @@ def _of_place(path: Path) -> frozenset[str]:
 
 @functools.cache
 def needs(thing: object) -> frozenset[str]:
-    """Return the markers of what a function or a class of the tests needs."""
+    """Return the markers for a function or a class of the tests."""
     found: set[str] = set()
     seen, todo = {thing}, [thing]
     while todo:

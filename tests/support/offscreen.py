@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The real window without a screen.
+"""Runs the real window without a screen.
 
-Its environment can't ask for that, which comes from a browser: its command does.
+The environment comes from the browser and can't request this, so the command does.
 """
 
 import sys

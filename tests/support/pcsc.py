@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A pcscd with virtual readers for one test, beside others and the machine's own.
+"""A pcscd with virtual readers for one test, independent of all others.
 
-It has its files in a folder of its own, and a program finds it by its environment.
-``beside`` lets commands find it, ``isolated`` a test:
+It keeps its files in its own folder, and programs find it by their environment.
+``beside`` connects commands to it, ``isolated`` a test:
 
     with pcsc.beside(folder) as within:
         subprocess.run(within("kortilla", "card", "status"))
@@ -37,20 +37,20 @@ __all__ = ["READER", "READERS", "Room", "beside", "isolated", "open_room"]
 
 Scenario = Callable[["Room"], Awaitable[None]]
 
-#: All readers that there may be. The virtual reader's driver has two slots, each a
-#: reader for PC/SC; there is one driver unless a room is told to have more.
+#: All possible readers. The virtual reader's driver has two slots, each a PC/SC reader.
+#: A room has one driver unless a test asks for more.
 READERS = tuple(
     f"Virtual PCD{driver} 00 {slot:02X}"
     for driver in ("", *(f" {number}" for number in range(2, 8)))
     for slot in range(2)
 )
 
-#: Where ``Room.insert`` puts a card.
+#: The reader of ``Room.insert``.
 READER = READERS[0]
 
-#: Names the socket of pcscd to its clients.
+#: Environment variable with the path of pcscd's socket.
 _SOCKET = "PCSCLITE_CSOCK_NAME"
-#: Not in everybody's PATH.
+#: Some users' PATH lacks it.
 _PCSCD = shutil.which("pcscd", path=f"{os.environ['PATH']}:/usr/sbin") or "pcscd"
 _DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 _READER_ENTRY = """\
@@ -60,14 +60,14 @@ LIBPATH      {driver}
 CHANNELID    {port:#X}
 """
 _TIMEOUT = 60  # seconds
-_DOOR = "door"  # a socket in the folder of a room
+_DOOR = "door"  # a socket in the room's folder
 
 
 @contextlib.contextmanager
 def beside(card: Path | None = None) -> Iterator[Callable[..., list[str]]]:
-    """Have a pcscd, with the mock card of a folder in its reader.
+    """Run a pcscd with the mock card of a folder in its reader.
 
-    Yields what makes the command that runs another one there, of the other's words.
+    Yields a function that returns the command to run another command beside it.
     """
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -85,9 +85,10 @@ def beside(card: Path | None = None) -> Iterator[Callable[..., list[str]]]:
 
 
 def isolated(scenario: Scenario) -> Callable[[Path], None]:
-    """Make a test of a coroutine that is run beside a pcscd of its own.
+    """Decorate a coroutine as a test beside its own pcscd.
 
-    It gets the ``Room``, and runs in a process of its own whose HOME is ``tmp_path``.
+    The coroutine gets the ``Room`` and runs in a new process whose HOME is
+    ``tmp_path``.
     """
 
     def test(tmp_path: Path) -> None:
@@ -103,9 +104,9 @@ def isolated(scenario: Scenario) -> Callable[[Path], None]:
 
 @contextlib.contextmanager
 def open_room(folder: Path, *, hurried: bool = True) -> Iterator["Room"]:
-    """Have a pcscd with one driver, which this process finds, and those it starts.
+    """Run a pcscd with one driver for this process and the processes it starts.
 
-    Once in a process: libpcsclite reads where pcscd is at its first call alone.
+    Once per process: libpcsclite reads the socket's path only at its first call.
     """
     with tempfile.TemporaryDirectory(prefix="pcscd-") as run:
         room = Room(folder, Path(run))
@@ -120,13 +121,13 @@ def open_room(folder: Path, *, hurried: bool = True) -> Iterator["Room"]:
 class Room:
     """A pcscd, its virtual readers and mock cards.
 
-    Mock cards are in ``folder``. ``socket`` is where pcscd listens.
+    Mock cards are in ``folder``. ``socket`` is the path of pcscd's socket.
     """
 
     def __init__(self, folder: Path, run: Path) -> None:
         self.folder = folder
-        #: pcscd makes its folder as in /run. Not in ``folder``: a socket's path has at
-        #: most 107 bytes.
+        #: pcscd creates its folder as in /run. It is not in ``folder``, since a
+        #: socket's path has at most 107 bytes.
         self.socket = run / "pcscd" / "pcscd.comm"
         self._run = run
         self._ports = _hold_ports(len(READERS))
@@ -136,21 +137,21 @@ class Room:
     def start_service(
         self, *, drivers: int = 1, hurried: bool = True, refuses: bool = False
     ) -> None:
-        """Start pcscd and wait until it can be reached.
+        """Start pcscd and wait until it accepts connections.
 
-        With ``refuses`` it asks polkit, which it can't reach, and so lets nobody in.
+        With ``refuses`` it asks polkit, which is unreachable, and so refuses every
+        client.
 
-        With ``drivers``, of which there may be 7, it has the first of ``READERS``, two
-        for each. It then runs that many threads, which look for cards by themselves.
-        They do so without pause to speak of, unless ``hurried`` is false: then at
-        pcscd's own pace, each 400 ms.
+        With ``drivers``, at most 7, it has the first of ``READERS``, two per driver. It
+        then runs that many threads, which poll for cards almost without pause. If
+        ``hurried`` is false, they keep pcscd's own interval of 400 ms.
         """
         readers, no_drivers = self._run / "readers", self._run / "no-drivers"
         for each in (readers, no_drivers):
             each.mkdir(exist_ok=True)
         entries = []
         for number in range(drivers):
-            # A driver has room for one reader, so each is a library of its own.
+            # A driver has room for one reader, so each is a separate library.
             driver = self._run / f"vpcd-{number}.so"
             shutil.copyfile(_DRIVER, driver)
             name = READERS[2 * number].removesuffix(" 00 00")
@@ -166,7 +167,7 @@ class Room:
             # A space in the whole path would end the name.
             "LD_PRELOAD": f"./{library.name}",
             "PCSCD_FOLDER": str(self.socket.parent),
-            # A reader that is plugged into this machine is nothing for tests.
+            # Tests must not see the readers that are plugged into this machine.
             "PCSCLITE_HP_DROPDIR": str(no_drivers),
         }
         if hurried:
@@ -180,7 +181,7 @@ class Room:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for what is tested
+            start_new_session=True,  # Ctrl-C is for the tested program
         )
         with _patience() as left, socket.socket(socket.AF_UNIX) as client:
             while client.connect_ex(str(self.socket)):
@@ -188,7 +189,7 @@ class Room:
                 left()
 
     def stop_service(self, sign: signal.Signals = signal.SIGTERM) -> None:
-        """End pcscd and wait until it has gone; the card goes out with the reader."""
+        """Stop pcscd and wait until it has exited. The card leaves with the reader."""
         if self._pcscd:
             self._pcscd.send_signal(sign)
             self._pcscd.wait()
@@ -198,7 +199,7 @@ class Room:
 
     @property
     def service(self) -> subprocess.Popen[bytes]:
-        """The pcscd that runs."""
+        """The running pcscd."""
         assert self._pcscd
         return self._pcscd
 
@@ -209,7 +210,8 @@ class Room:
     def insert(self, card: MockCard, reader: str = READER) -> None:
         """Put a card into a reader.
 
-        One that was in it is out for pcscd as well before: else it might miss that.
+        First waits until pcscd has noticed the removal of the previous card. It might
+        miss a quick exchange.
         """
         self.pull(reader)
         _wait_for(reader, present=False)
@@ -222,12 +224,12 @@ class Room:
             card.__exit__(None, None, None)
 
     def settle(self) -> None:
-        """Wait until pcscd has seen the cards, for programs that look once."""
+        """Wait until pcscd has noticed the cards, for programs that check once."""
         for reader in self._cards:
             _wait_for(reader, present=True)
 
     def close(self) -> None:
-        """Take everything away."""
+        """Remove everything."""
         for reader in READERS:
             self.pull(reader)
         self.stop_service()
@@ -235,20 +237,20 @@ class Room:
             each.close()
 
     def _port(self, reader: str) -> int:
-        """Return where a virtual reader listens."""
+        """Return the port of a virtual reader."""
         port: int = self._ports[READERS.index(reader)].getsockname()[1]
         return port
 
 
 def _hold_ports(count: int) -> list[socket.socket]:
-    """Return sockets bound to ports in a row, where nobody but vpcd will listen.
+    """Return sockets bound to consecutive ports, so that only vpcd listens there.
 
-    Nobody is given a port that is taken. vpcd may take it too, since it reuses
-    addresses as these do and these do not listen.
+    The kernel assigns bound ports to no other program. vpcd may still take them: it
+    reuses addresses as these sockets do, and these sockets do not listen.
     """
     for _ in range(100):
         held: list[socket.socket] = []
-        port = 0  # any that is free
+        port = 0  # any free port
         with (
             contextlib.ExitStack() as closing,
             contextlib.suppress(OSError, OverflowError),  # taken; past the last one
@@ -265,7 +267,7 @@ def _hold_ports(count: int) -> list[socket.socket]:
 
 
 def _wait_for(reader: str, *, present: bool) -> None:
-    """Wait until pcscd says that there is a card in a reader, or none."""
+    """Wait until pcscd reports a card in a reader, or none."""
     scard = importlib.import_module("smartcard.scard")
     context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)[1]
     state = scard.SCARD_STATE_UNAWARE
@@ -274,14 +276,14 @@ def _wait_for(reader: str, *, present: bool) -> None:
     ):
         asked = [(reader, state)]
         result, found = scard.SCardGetStatusChange(context, 20_000, asked)
-        assert result == scard.SCARD_S_SUCCESS, "the card is not as it should be"
+        assert result == scard.SCARD_S_SUCCESS, "unexpected state of the card"
         state = found[0][1] & ~scard.SCARD_STATE_CHANGED
     scard.SCardReleaseContext(context)
 
 
 @contextlib.contextmanager
 def _patience(seconds: float = 20) -> Iterator[Callable[[], None]]:
-    """Bound a wait for something that gives no sign of itself."""
+    """Limit the time of a wait for something that sends no event."""
     deadline = time.monotonic() + seconds
 
     def left() -> None:
@@ -292,7 +294,7 @@ def _patience(seconds: float = 20) -> Iterator[Callable[[], None]]:
 
 
 def _keep_room(folder: Path, card: str = "") -> None:
-    """Keep a room for ``beside``, until that has no more use for it."""
+    """Keep a room open for ``beside`` until the caller has finished."""
     with open_room(folder) as room, socket.socket(socket.AF_UNIX) as outside:
         if card:
             room.insert(MockCard(MockCardState.open(Path(card))))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Libraries that change what a program of other people's does in a test."""
+"""Libraries that change the behaviour of third-party programs in a test."""
 
 import os
 import subprocess
@@ -12,14 +12,14 @@ _BUILT = _HERE.parent.parent / "build" / "tests"
 
 
 def preload(name: str) -> Path:
-    """Return a library for ``LD_PRELOAD``, of the C source by that name here.
+    """Return the library for ``LD_PRELOAD`` that this folder's C source builds.
 
-    It is built if it is not there or older than its source.
+    Builds it if it does not exist or is older than its source.
     """
     source, library = _HERE / f"{name}.c", _BUILT / f"{name}.so"
     if not library.exists() or library.stat().st_mtime < source.stat().st_mtime:
         library.parent.mkdir(parents=True, exist_ok=True)
-        # Another process may do the same just now.
+        # Another process may build it at the same time.
         new = library.with_suffix(f".{os.getpid()}")
         command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(new), str(source)]
         subprocess.run(command, check=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A pcscd that refuses, as one does over SSH: polkit does not allow it."""
+"""A pcscd whose polkit refuses access, as over SSH."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _PATIENCE = 20.0  # seconds
 
 @contextmanager
 def refusing(room: Room) -> Iterator[None]:
-    """Have the room's pcscd ask polkit, which it can't reach."""
+    """Make the room's pcscd ask polkit, which is unreachable."""
     room.stop_service()
     room.start_service(refuses=True)
     end = time.monotonic() + _PATIENCE

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A real screen for tests: Xvfb, a window manager, and a person at the keyboard."""
+"""A real screen for tests: Xvfb, a window manager, and keyboard input."""
 
 import os
 import select
@@ -13,14 +13,14 @@ from tempfile import TemporaryDirectory
 
 __all__ = ["PATIENCE", "Screen", "open_screen"]
 
-#: Seconds that things on the screen may take before a test gives up.
+#: Seconds that changes on the screen may take before a test fails.
 PATIENCE = 30.0
 
 
 class Screen:
-    """A screen of its own, which no other test shares.
+    """A separate screen that no other test shares.
 
-    ``display`` goes into the environment of what is to be shown: ``DISPLAY``.
+    ``display`` is the value of ``DISPLAY`` for the programs to show.
     """
 
     def __init__(self, display: str, frame: Path) -> None:
@@ -30,7 +30,7 @@ class Screen:
 
     @property
     def environment(self) -> dict[str, str]:
-        """This process's environment, with the screen and nothing of a desktop."""
+        """This process's environment with the screen and without the desktop."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -39,14 +39,14 @@ class Screen:
         return kept | {"DISPLAY": self.display}
 
     def find(self, title: str) -> str:
-        """Wait for a visible window by a part of its title; return its id."""
+        """Wait for a visible window by a part of its title and return its id."""
         found = self._run(
             "xdotool", "search", "--sync", "--onlyvisible", "--name", title
         )
         return found.split()[0]
 
     def ids(self, title: str) -> list[str]:
-        """Return the windows with such a title that are visible now."""
+        """Return the ids of the visible windows with such a title."""
         command = ["xdotool", "search", "--onlyvisible", "--name", title]
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, check=False
@@ -54,11 +54,11 @@ class Screen:
         return done.stdout.split()
 
     def activate(self, window: str) -> None:
-        """Bring a window to the front and wait until it has the keyboard."""
+        """Bring a window to the front and wait until it has the focus."""
         self._run("xdotool", "windowactivate", "--sync", window)
 
     def focused(self) -> str:
-        """Return the id of the window that has the keyboard, or nothing."""
+        """Return the id of the window that has the focus, or an empty string."""
         command = ["xdotool", "getactivewindow"]
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, check=False
@@ -66,11 +66,11 @@ class Screen:
         return done.stdout.strip()
 
     def wait_for_focus(self, window: str) -> None:
-        """Wait until a window has the keyboard."""
+        """Wait until a window has the focus."""
         self.wait_until(lambda: self.focused() == window)
 
     def type(self, text: str) -> None:
-        """Type into whatever has the keyboard."""
+        """Type into the window that has the focus."""
         self._run("xdotool", "type", "--delay", "8", text)
 
     def press(self, *keys: str) -> None:
@@ -82,14 +82,14 @@ class Screen:
         self._run("xdotool", "mousemove", "10000", "10000")
 
     def screenshot(self, path: Path) -> None:
-        """Save what the whole screen shows as a PNG."""
+        """Save the whole screen as a PNG."""
         self._run("import", "-window", "root", os.fspath(path))
 
     def rows(self) -> list[bytes]:
-        """Return what the whole screen shows, row by row from the top.
+        """Return the pixels of the whole screen, row by row from the top.
 
-        A pixel has three bytes: red, green and blue. As long as nothing changes on the
-        screen it is the same list.
+        A pixel has three bytes: red, green and blue. While the screen does not change,
+        this returns the same list.
         """
         content = self._frame.read_bytes()  # the server's own memory
         if content != self._last[0]:
@@ -97,19 +97,19 @@ class Screen:
         return self._last[1]
 
     def geometry(self, window: str) -> tuple[int, int, int, int]:
-        """Return where a window is from the left and the top, its width and height."""
+        """Return a window's distance from left and top, its width and its height."""
         told = self._run("xdotool", "getwindowgeometry", "--shell", window)
         values = dict(line.split("=") for line in told.split())
         x, y, width, height = (int(values[n]) for n in ("X", "Y", "WIDTH", "HEIGHT"))
         return x, y, width, height
 
     def rows_of(self, window: str) -> list[bytes]:
-        """Return what a window shows, row by row as ``rows`` does."""
+        """Return a window's pixels, row by row as ``rows`` does."""
         x, y, width, height = self.geometry(window)
         return [row[3 * x : 3 * (x + width)] for row in self.rows()[y : y + height]]
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something that has no event to wait for."""
+        """Wait for a condition that sends no event."""
         end = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < end, "nothing happened on the screen"
@@ -129,16 +129,16 @@ class Screen:
 
 @contextmanager
 def open_screen(width: int = 1024, height: int = 768) -> Iterator[Screen]:
-    """Start a screen with a window manager, and put both away afterwards."""
+    """Run a screen with a window manager, and end both at exit."""
     with TemporaryDirectory() as folder:
         receiving, sending = os.pipe()
         server = subprocess.Popen(
             [
-                # Without -noreset it drops everybody when the last client goes, which
-                # may be while the window manager is just coming.
+                # Without -noreset Xvfb disconnects all clients after the last one
+                # leaves, and the window manager may just be starting then.
                 *("Xvfb", "-displayfd", str(sending), "-nolisten", "tcp", "-noreset"),
                 *("-screen", "0", f"{width}x{height}x24", "-fbdir", folder),
-                # No key repeats: xdotool may be held up between press and release.
+                # No key repeat: xdotool may be delayed between press and release.
                 "-r",
             ],
             pass_fds=[sending],
@@ -164,7 +164,7 @@ def open_screen(width: int = 1024, height: int = 768) -> Iterator[Screen]:
 
 
 def _rows(content: bytes) -> list[bytes]:
-    """Read a picture in the format of xwd(1), in which pixels are padded."""
+    """Decode an image in the format of xwd(1), which pads pixels."""
     header = struct.unpack_from(">20I", content)
     size, width, height, colours = (header[i] for i in (0, 4, 5, 19))
     pixels = memoryview(content)[size + 12 * colours :][: 4 * width * height]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What a window of Kortilla for the card shows, by its colours and boxes.
+"""Recognises the content of Kortilla's window by its colours and boxes.
 
-A person sees the same; a program of the session is told nothing.
+A person sees the same. Programs of the user's session get no other information.
 """
 
 import re
@@ -12,14 +12,14 @@ from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 
 __all__ = ["Sight"]
 
-#: Pixels from the window's lower edge in which there are only the buttons.
+#: The lowest pixels of the window hold only the buttons.
 _FOOTER = 50
-#: Pixels: a window is wider than that, and nothing else is.
+#: Pixels. Only a window is wider than this.
 _WINDOW = 300
 
 
 def _run(colour: str, pixels: int) -> bytes:
-    """Return so many pixels of a colour, beside each other."""
+    """Return so many adjacent pixels of a colour."""
     return bytes.fromhex(colour.removeprefix("#")) * pixels
 
 
@@ -28,21 +28,21 @@ _BUTTON = _run(_GREEN, 60)
 _CHIP = _run("#e8c14a", 8)
 _WARNING = _run("#c22b2b", 8)
 _SIGN = _run("#b26a00", 8)
-#: Pixels: how wide a field to type into is, and how wide the large tick's ground.
+#: Pixels: the width of an entry field, and the width of the large tick's ground.
 _FIELD = range(120, 300)
 _TICK = range(30, 100)
-#: Pixels: how high both are at least, unlike gaps between letters.
+#: Pixels: the minimum height of both, unlike gaps between letters.
 _HIGH = 8
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What there is to be seen.
+    """The visible parts of a window.
 
-    ``fields`` to type into; ``ready`` says that the button that agrees can be pressed,
-    and so that keys are taken; ``wants_card`` that the card is to be put in because of
-    something that is said beside its picture; ``warns`` that there is a red sign, and
-    ``done`` the large tick.
+    ``fields`` counts the entry fields. ``ready`` says that the confirming button is
+    enabled, so the window accepts keys. ``wants_card`` says that the window asks for
+    the card: text appears beside its picture. ``warns`` stands for a red sign, ``done``
+    for the large tick.
     """
 
     fields: int
@@ -53,7 +53,7 @@ class Sight:
 
     @classmethod
     def of(cls, rows: Sequence[bytes]) -> "Sight":
-        """Look at the rows of a screen, or of a part of it, with one window alone."""
+        """Recognise one window in the rows of a screen or of a part of it."""
         shown = [row for row in rows if len(row.strip(b"\0")) > 3 * _WINDOW]
         page, footer = (b"".join(part) for part in (shown[:-_FOOTER], shown[-_FOOTER:]))
         card = _CHIP in page
@@ -67,7 +67,7 @@ class Sight:
 
 
 def _runs(row: bytes, colour: str, lengths: range) -> list[tuple[int, int]]:
-    """Return where pixels of a colour, beside each other, begin and end."""
+    """Return the start and the end of each run of pixels of a colour."""
     if _run(colour, lengths.start) not in row:
         return []
     pixel = re.escape(_run(colour, 1))
@@ -76,9 +76,9 @@ def _runs(row: bytes, colour: str, lengths: range) -> list[tuple[int, int]]:
 
 
 def _count(rows: Sequence[bytes], colour: str, widths: range) -> int:
-    """Count areas of a colour, by the runs of pixels that begin them."""
+    """Count areas of a colour by the first run of pixels of each."""
     count = 0
-    above: list[tuple[int, int, int]] = []  # begin, end, and how high it is so far
+    above: list[tuple[int, int, int]] = []  # start, end, and height so far
     for row in rows:
         here = []
         for begin, end in _runs(row, colour, widths):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""In the place of ``kortilla pkcs11``: what the host finds of a browser's token."""
+"""Replaces ``kortilla pkcs11``: the control socket of a browser's token."""
 
 import json
 import os
@@ -19,16 +19,19 @@ Answer = dict[str, Any]
 
 @contextmanager
 def runtime_folder() -> Iterator[Path]:
-    """Make a folder for ``XDG_RUNTIME_DIR``; a socket's path has at most 107 bytes."""
+    """Create a folder for ``XDG_RUNTIME_DIR``.
+
+    A socket's path has at most 107 bytes.
+    """
     with tempfile.TemporaryDirectory(prefix="kortilla-") as folder:
         yield Path(folder)
 
 
 class TokenControl:
-    """Listens as the token of a program does, and notes what it is asked to do.
+    """Listens as a program's token does, and records its requests.
 
-    ``program`` is the program's process. ``answer`` is what ``prepare`` gets; None
-    leaves whoever asks waiting.
+    ``program`` is the program's process. ``answer`` is the response to ``prepare``;
+    None leaves the client without a response.
     """
 
     def __init__(
@@ -40,7 +43,7 @@ class TokenControl:
         pid: int | None = None,
     ) -> None:
         self.asked: list[Answer] = []
-        #: Set when somebody has asked for ``prepare``, and when he has gone again.
+        #: Set when a client has sent ``prepare``, and when it has disconnected.
         self.begun, self.left = threading.Event(), threading.Event()
         folder = runtime / "kortilla"
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -74,7 +77,7 @@ class TokenControl:
 
     @property
     def prepared(self) -> int:
-        """How often it was asked to prepare a login."""
+        """How many requests to prepare a login it has received."""
         return self.asked.count({"command": "prepare"})
 
     def __enter__(self) -> Self:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Processes of the program for which all is imported already.
+"""Starts processes of the program that have all imports done.
 
-``start`` is to a test what ``python -I -c CODE`` is, without the quarter of a second
-that the imports take: a process that has them forks itself.
+``start`` replaces ``python -I -c CODE`` in a test without the quarter of a second for
+the imports: a process that has them forks itself.
 """
 
 import atexit
@@ -27,15 +27,18 @@ import native_host
 
 __all__ = ["WarmProcess", "start"]
 
-#: What only other programs than the host and the commands have, or is not to be run.
+#: Modules that host and commands do not use, or that run code on import.
 _NOT_IMPORTED = ("tools.demo", "native_host.pin_prompt.gui", "__main__")
-#: What is imported at the first use, as far as it is installed.
+#: Modules that are imported at their first use, as far as they are installed.
 _BESIDE = ("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "uuid")
-_MESSAGE = 1 << 17  # bytes of what is asked
+_MESSAGE = 1 << 17  # bytes of a request
 
 
 class WarmProcess:
-    """The process, with what tests use of ``subprocess.Popen``; pipes are bytes."""
+    """The process, with the part of ``subprocess.Popen`` that tests use.
+
+    Pipes are bytes.
+    """
 
     returncode: int | None = None
 
@@ -54,7 +57,7 @@ class WarmProcess:
             return None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for the end. Raises ``subprocess.TimeoutExpired``."""
+        """Wait for the process to exit. Raises ``subprocess.TimeoutExpired``."""
         if self.returncode is None:
             with selectors.DefaultSelector() as selector:
                 selector.register(self._status, selectors.EVENT_READ)
@@ -66,19 +69,19 @@ class WarmProcess:
         return self.returncode
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Send a signal, if it runs."""
+        """Send a signal if the process runs."""
         if self.poll() is None:
             signal.pidfd_send_signal(self._pidfd, number)
 
     def kill(self) -> None:
-        """End it."""
+        """Kill the process."""
         self.send_signal(signal.SIGKILL)
 
 
 def start(
     code: str, arguments: Sequence[str], environment: Mapping[str, str]
 ) -> WarmProcess:
-    """Run Python code with ``sys.argv`` in an environment, its three ends at pipes."""
+    """Run Python code with ``sys.argv`` and an environment; its streams are pipes."""
     control = _control()
     their_in, our_in = os.pipe()
     our_out, their_out = os.pipe()
@@ -100,7 +103,7 @@ def start(
 
 @functools.cache
 def _control() -> socket.socket:
-    """Return the way to the process that forks, which ends with this one."""
+    """Return the socket of the process that forks, which ends with this one."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, "-I", "-m", "tests.support.warm", str(theirs.fileno())]
     process = subprocess.Popen(command, pass_fds=[theirs.fileno()])
@@ -126,7 +129,7 @@ def _import_all() -> None:
 
 
 def _serve(control: socket.socket) -> None:
-    """Fork until there is no more to be asked for."""
+    """Fork for each request until the requests end."""
     _import_all()
     with selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ)
@@ -159,7 +162,7 @@ def _reap(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
 
 
 def _become(asked: bytes, ends: Sequence[int]) -> None:
-    """Be the process that was asked for, to its end."""
+    """Become the requested process, until it exits."""
     code, arguments, environment, folder = json.loads(asked)
     for number, each in enumerate(ends[:3]):
         os.dup2(each, number)

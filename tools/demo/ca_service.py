@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The mock card's CA as a service on this computer: OCSP, CRLs and certificates.
 
-The certificates name a host that exists nowhere (``DEFAULT_ADDRESS``). ``resolver``
-leads a ``Revocation`` of ``kortilla`` from there to here, so that any mock card
-will do, whatever port is free.
+The certificates name a host that does not exist (``DEFAULT_ADDRESS``). ``resolver``
+resolves that name to this computer for a ``Revocation`` of ``kortilla``, so any mock
+card and any free port can be used.
 """
 
 import socket
@@ -28,12 +28,12 @@ _MAX_REQUEST = 16 * 1024
 
 
 class CAService:
-    """Answers for the CA in a mock card's folder while its context is entered.
+    """Responds for the CA in a mock card's folder within its context.
 
-    What is revoked is read anew for each answer, so that a certificate which is put
-    into ``revoked.crl`` meanwhile is revoked at once. The lists are valid for as long
-    as the CA: whoever keeps one learns of it late. ``port`` is there after the start.
-    Raises ``OSError`` and ``ValueError`` for a folder without a CA.
+    The set of revoked certificates is read for each response, so that a certificate is
+    revoked as soon as it is in ``revoked.crl``. CRLs are valid as long as the CA: a
+    client that caches one learns of a later revocation late. ``port`` is set after the
+    start. Raises ``OSError`` and ``ValueError`` for a folder without a CA.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -42,7 +42,7 @@ class CAService:
         self.port = 0
 
     def resolver(self) -> AbstractResolver:
-        """Return what finds the CA's host here, and no other host anywhere."""
+        """Return a resolver that finds the CA's host here, and no other host."""
         host = URL(self._authority.address).host
         return _OneHost(str(host), self.port)
 

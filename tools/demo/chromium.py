@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Chromium, driven by Playwright."""
+"""Controls Chromium through Playwright."""
 
 import asyncio
 import contextlib
@@ -26,11 +26,11 @@ _QUIET = (
 
 
 class Chromium:
-    """A running Chromium, and the one tab of it that is driven.
+    """A running Chromium with the one tab that is controlled.
 
-    Made by ``launch``, which is an asynchronous context manager. Every method raises
-    ``BrowserError`` when the browser does not do what it was asked to. ``page`` and
-    ``context`` are Playwright's, for what goes further.
+    ``launch``, an asynchronous context manager, creates it. Every method raises
+    ``BrowserError`` if the browser fails to do its part. ``page`` and ``context`` are
+    Playwright's, for everything else.
     """
 
     name = "chromium"
@@ -51,13 +51,13 @@ class Chromium:
         arguments: Sequence[str] = (),
         shown_to: Sequence[str] = (),
     ) -> AsyncIterator[Self]:
-        """Start Chromium; when the context is left, it and all its processes end.
+        """Start Chromium, and end it with all its processes when the context exits.
 
         ``home`` becomes its HOME, and ``home/chromium-profile`` its profile, in whose
         ``NativeMessagingHosts`` it looks for manifests. ``environment`` is the rest of
         its environment. ``extension`` is a folder to load as an unpacked extension.
-        To the hosts in ``shown_to`` and below them, a client certificate is shown
-        without anybody being asked which. Raises ``BrowserMissingError``.
+        Chromium sends a client certificate without asking the user to the hosts in
+        ``shown_to`` and to their subdomains. Raises ``BrowserMissingError``.
         """
         program = shutil.which("chromium")
         if program is None:
@@ -100,9 +100,9 @@ class Chromium:
             await self.page.goto(url)
 
     async def evaluate(self, expression: str) -> Any:
-        """Return the (awaited) value of JavaScript in the page, as JSON knows it.
+        """Evaluate JavaScript in the page, await it, and return the value as JSON.
 
-        To the page this counts as a gesture of the user.
+        To the page this counts as a user gesture.
         """
         with _explained():
             return await self.page.evaluate(expression)
@@ -110,13 +110,13 @@ class Chromium:
     async def wait_for(self, selector: str, *, seconds: float = 30) -> None:
         """Wait until the page shows an element that matches the CSS selector.
 
-        The tab may go to other pages meanwhile.
+        The tab may navigate meanwhile.
         """
         with _explained():
             await self.page.wait_for_selector(selector, timeout=seconds * 1000)
 
     async def click(self, selector: str) -> None:
-        """Click the middle of an element as a mouse does, which pages can trust."""
+        """Click the middle of an element with the mouse, as a user gesture."""
         with _explained():
             await self.page.click(selector)
 
@@ -127,7 +127,7 @@ class Chromium:
             return (await self.page.text_content(selector) or "").strip()
 
     async def screenshot(self, path: Path) -> None:
-        """Save what the tab shows as PNG."""
+        """Save the tab's content as PNG."""
         with _explained():
             await self.page.screenshot(path=path)
 

@@ -70,7 +70,7 @@ def demo(
     """Log in and sign at a demo service with the extension in a browser of its own.
 
     The browser, the mock card and all settings live in the output folder; yours are
-    left alone. With --headless all of it runs by itself, and the last line is one of
+    left alone. With --headless it runs unattended, and the last line is one of
     JSON. With --tls the card is a PKCS#11 token of the browser as well, and the service
     takes it as Suomi.fi's card login does.
     """
@@ -99,7 +99,7 @@ def demo(
         say("The demo has ended.")
         return 0
     except Exception as error:
-        # Whoever waits for the last line gets one, whatever happened.
+        # A caller that parses the last line gets one even after an unexpected error.
         logger.exception("the demo failed")
         name = type(error).__name__
         return _failed(browser, f"This should not happen: {name}.", KortillaError.code)

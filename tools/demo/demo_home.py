@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The folder that a demo plays in, so that the person's own things stay untouched."""
+"""The demo's folder, which keeps the person's own files untouched."""
 
 import json
 import os
@@ -28,10 +28,10 @@ def extension_folder() -> Path:
 
 @dataclass(frozen=True)
 class DemoHome:
-    """A HOME for the demo's browser and host, with nothing of the person's in it.
+    """A HOME for the demo's browser and host, without the person's settings.
 
-    ``environment`` is for both: the person's own, so that the screen is found, but for
-    what leads out of ``home``.
+    ``environment`` is for both: the person's own, so that programs find the screen,
+    without the variables that lead out of ``home``.
     """
 
     home: Path
@@ -46,7 +46,7 @@ class DemoHome:
         card: Literal["mock", "pcsc"],
         prompt: Literal["window", "automatic"],
     ) -> "DemoHome":
-        """Make ``folder/home`` anew: configuration, launcher, manifests."""
+        """Create ``folder/home`` anew: configuration, launcher, manifests."""
         home = folder.absolute() / "home"
         shutil.rmtree(home, ignore_errors=True)
         data = home / ".local" / "share"
@@ -75,7 +75,7 @@ class DemoHome:
             "XDG_DATA_HOME": str(data),
             "XDG_STATE_HOME": str(home / ".local" / "state"),
         }
-        # X11 looks for its key in HOME, which is another one now.
+        # X11 looks for its key in HOME, which is another folder now.
         key = Path.home() / ".Xauthority"
         if "XAUTHORITY" not in environment and key.is_file():
             environment["XAUTHORITY"] = str(key)
@@ -83,5 +83,5 @@ class DemoHome:
 
     @property
     def mock_card_folder(self) -> Path:
-        """Where the host finds the mock card."""
+        """The folder of the host's mock card."""
         return self.home / ".local" / "share" / "kortilla" / "mock-card"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What can go wrong in a demo."""
+"""Errors of the demo."""
 
 from native_host.errors import KortillaError
 
@@ -7,13 +7,13 @@ __all__ = ["BrowserError", "BrowserMissingError", "DemoError"]
 
 
 class DemoError(KortillaError):
-    """The demo could not be set up; the message says what is missing."""
+    """The demo could not be set up; the message names what is missing."""
 
     code = "DEMO_FAILED"
 
 
 class BrowserMissingError(DemoError):
-    """The browser is not installed; the message names the package of Debian."""
+    """The browser is not installed; the message names its Debian package."""
 
     code = "BROWSER_MISSING"
 
@@ -22,6 +22,6 @@ class BrowserMissingError(DemoError):
 
 
 class BrowserError(DemoError):
-    """The browser did not do what it was asked to."""
+    """The browser failed to do its part."""
 
     code = "BROWSER_FAILED"

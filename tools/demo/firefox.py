@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Firefox, driven over WebDriver BiDi without any driver program.
+"""Controls Firefox over WebDriver BiDi without a driver program.
 
-Firefox is started with ``--remote-debugging-port=0`` and says on its standard error
-where it listens; everything else is JSON over one WebSocket (W3C WebDriver BiDi).
+Firefox starts with ``--remote-debugging-port=0`` and prints its address on standard
+error. Everything else is JSON over one WebSocket (W3C WebDriver BiDi).
 """
 
 import asyncio
@@ -44,13 +44,13 @@ QUIET: Mapping[str, bool | int | str] = {
     "toolkit.telemetry.reportingpolicy.firstRun": False,
 }
 
-#: Shows a client certificate to any site that wants one: for profiles of ours alone.
+#: Sends a client certificate to any site that asks for one: only for our own profiles.
 SHOW_CERTIFICATE: Mapping[str, bool | int | str] = {
     "security.default_personal_cert": "Select Automatically"
 }
 
-# Resolves once the element is visible; to false after a while, so that the one who
-# waits can look at the clock. It watches the page instead of asking again and again.
+# Resolves to true once the element is visible, and to false after a while, so that the
+# caller can check its time limit. It observes the page without polling.
 _APPEARS = """new Promise((resolve) => {
   const look = () => {
     if (document.querySelector(%s)?.checkVisibility()) end(true);
@@ -71,10 +71,10 @@ _MIDDLE = """(() => {
 
 
 class Firefox:
-    """A running Firefox, and the one tab of it that is driven.
+    """A running Firefox with the one tab that is controlled.
 
-    Made by ``launch``, which is an asynchronous context manager. Every method raises
-    ``BrowserError`` when the browser does not do what it was asked to.
+    ``launch``, an asynchronous context manager, creates it. Every method raises
+    ``BrowserError`` if the browser fails to do its part.
     """
 
     name = "firefox"
@@ -101,13 +101,13 @@ class Firefox:
         headless: bool = True,
         preferences: Mapping[str, bool | int | str] | None = None,
     ) -> AsyncIterator[Self]:
-        """Start Firefox; when the context is left, it and all its processes end.
+        """Start Firefox, and end it with all its processes when the context exits.
 
         ``home`` becomes its HOME, so that it looks for native-messaging manifests in
-        ``home/.mozilla``; the profile lies there too. ``environment`` is the rest of
-        its environment. ``extension`` is a folder to install as a temporary
-        extension. ``preferences`` come on top of a profile that starts quietly.
-        Raises ``BrowserMissingError``.
+        ``home/.mozilla``; the profile is there too. ``environment`` is the rest of its
+        environment. ``extension`` is a folder to install as a temporary extension.
+        ``preferences`` are added to a profile that starts quietly. Raises
+        ``BrowserMissingError``.
         """
         program = shutil.which("firefox-esr") or shutil.which("firefox")
         if program is None:
@@ -152,9 +152,9 @@ class Firefox:
         )
 
     async def evaluate(self, expression: str) -> Any:
-        """Return the (awaited) value of JavaScript in the page, as JSON knows it.
+        """Evaluate JavaScript in the page, await it, and return the value as JSON.
 
-        The page sees no gesture of a user in this.
+        To the page this is no user gesture.
         """
         answer = await self.command(
             "script.evaluate",
@@ -170,7 +170,7 @@ class Firefox:
     async def wait_for(self, selector: str, *, seconds: float = 30) -> None:
         """Wait until the page shows an element that matches the CSS selector.
 
-        The tab may go to other pages meanwhile.
+        The tab may navigate meanwhile.
         """
         try:
             async with asyncio.timeout(seconds):
@@ -180,7 +180,7 @@ class Firefox:
             raise BrowserError(f"The page never showed {selector}.") from None
 
     async def click(self, selector: str) -> None:
-        """Click the middle of an element as a mouse does, which pages can trust."""
+        """Click the middle of an element with the mouse, as a user gesture."""
         await self.wait_for(selector)
         x, y = await self.evaluate(_MIDDLE % json.dumps(selector))
         steps = [
@@ -204,14 +204,14 @@ class Firefox:
         )
 
     async def screenshot(self, path: Path) -> None:
-        """Save what the tab shows as PNG."""
+        """Save the tab's content as PNG."""
         answer = await self.command(
             "browsingContext.captureScreenshot", context=self._tab
         )
         await asyncio.to_thread(path.write_bytes, base64.b64decode(answer["data"]))
 
     async def new_tab(self) -> str:
-        """Open another tab, turn to it, and return its handle."""
+        """Open another tab, switch to it, and return its handle."""
         self._tab = (await self.command("browsingContext.create", type="tab"))[
             "context"
         ]
@@ -261,7 +261,7 @@ class Firefox:
         except BrowserError as error:
             if self._socket.closed:
                 raise
-            # The page went away under the script; look at the next one.
+            # The page was unloaded under the script; check the next one.
             logger.debug("waiting for %s: %s", selector, error)
             return False
 

@@ -14,7 +14,7 @@ _GRACE_SECONDS = 5
 
 @contextlib.asynccontextmanager
 async def background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Let something run beside; it is cancelled when the context is left."""
+    """Run a coroutine as a task, and cancel it when the context exits."""
     task = asyncio.create_task(work)
     try:
         yield
@@ -24,9 +24,10 @@ async def background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 
 def cancel_on_signals() -> None:
-    """Have the running task cancelled when the program is told to end.
+    """Cancel the running task when the program receives SIGTERM or SIGHUP.
 
-    Ctrl-C does so by itself; without this, other ways would leave a browser behind.
+    asyncio does so for Ctrl-C. Without this, other signals would leave a browser
+    behind.
     """
     task = asyncio.current_task()
     if task is not None:
@@ -35,9 +36,9 @@ def cancel_on_signals() -> None:
 
 
 async def end_process(process: asyncio.subprocess.Process) -> None:
-    """End a process that leads its own session, and whatever is left of its group.
+    """End a process that leads its own session, and the rest of its group.
 
-    It is asked first, and killed after five seconds.
+    It receives SIGTERM, and SIGKILL after five seconds.
     """
     if process.returncode is None:
         _signal_group(process.pid, signal.SIGTERM)

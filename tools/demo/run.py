@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Plays the demo: service, card, browser, login, signature."""
+"""Runs the demo: service, card, browser, login, signature."""
 
 import asyncio
 import base64
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 _GATE_HOST = "localhost"
 _LOGIN_SECONDS = 30
 _SIGN_SECONDS = 30
-#: Reads the signed document as base64, in the page that hands it over.
+#: Reads the signed document as base64 in the page that offers its download.
 _READ_SIGNED = """fetch(document.querySelector("#download").href)
   .then((answer) => answer.blob())
   .then((blob) => new Promise((resolve) => {
@@ -56,16 +56,15 @@ async def run_demo(
     state: str = "active",
     tls: bool = False,
 ) -> dict[str, Any] | None:
-    """Play the demo in ``folder``.
+    """Run the demo in ``folder``.
 
-    Headless, it logs in and signs by itself, leaves two pictures and the signed
-    document in the folder and returns what the page showed. With a screen it returns
-    None when the person has closed the browser. ``trust`` holds the CA certificates of
-    real cards; None is for a mock card in ``state``. Whether a card was revoked is
-    asked: of the mock card's CA, which runs beside the service, or of those that a real
-    card names. With ``tls`` the browser has the card as a token too, and headless it
-    logs in with that by each version of TLS. Raises ``DemoError``; nothing that was
-    started is left running.
+    Headless, it logs in and signs unattended, leaves two pictures and the signed
+    document in the folder, and returns the page's result. With a screen it returns None
+    when the person has closed the browser. ``trust`` holds the CA certificates of real
+    cards; None is for a mock card in ``state``. Revocation is checked: at the mock
+    card's CA, which runs beside the service, or at those that a real card names. With
+    ``tls`` the browser has the card as a token too, and headless it logs in with the
+    token by each version of TLS. Raises ``DemoError``; no started process remains.
     """
     began = time.monotonic()
     cancel_on_signals()
@@ -137,7 +136,7 @@ async def run_demo(
 
 
 async def _revocation(ca_folder: Path, around: AsyncExitStack) -> Revocation:
-    """Return what asks a mock card's CA, which is started, or a real one."""
+    """Return a checker that asks a mock card's CA, which it starts, or real CAs."""
     if not (ca_folder / "issuing.key").exists():
         return Revocation()
     service = await around.enter_async_context(CAService(ca_folder))
@@ -147,7 +146,7 @@ async def _revocation(ca_folder: Path, around: AsyncExitStack) -> Revocation:
 async def _token(
     browser: Family, demo_home: DemoHome, around: AsyncExitStack
 ) -> GateSettings:
-    """Make the card a token of the browser, which trusts the gates that ask for it."""
+    """Make the card a token of the browser, and make that trust the gates."""
     authority = await asyncio.to_thread(Authority, demo_home.home, [_GATE_HOST])
     await asyncio.to_thread(add_token, database(demo_home.home, browser), authority)
     token = await around.enter_async_context(TokenSocket(demo_home.environment))
@@ -158,7 +157,7 @@ async def _token(
 def _launch(
     browser: Family, demo_home: DemoHome, *, headless: bool
 ) -> AbstractAsyncContextManager[Chromium | Firefox]:
-    # Without a screen, nobody can be asked which certificate to show.
+    # Without a screen, nobody can choose the certificate.
     if browser == "chromium":
         return Chromium.launch(
             demo_home.home,
@@ -199,7 +198,7 @@ async def _log_in_by_tls(
 
 
 async def _sign(driver: Chromium | Firefox) -> bytes:
-    """Have the page's own contract signed, and return the signed PDF."""
+    """Sign the page's own contract, and return the signed PDF."""
     await driver.click("#to-sign")
     await driver.wait_for("#certificate")
     await driver.click("#certificate")
@@ -212,8 +211,8 @@ async def _sign(driver: Chromium | Firefox) -> bytes:
 async def _wait_for(
     driver: Chromium | Firefox, selector: str, *, seconds: float
 ) -> None:
-    """Wait until something is there. Raises ``BrowserError`` with the page's words."""
-    # Whichever comes first: that, or what went wrong.
+    """Wait for an element. Raises ``BrowserError`` with the page's error text."""
+    # Waits for this element or for an error, whichever appears first.
     problem = "#problem:not([hidden])"
     await driver.wait_for(f"{selector}, {problem}", seconds=seconds)
     if await driver.evaluate(f"document.querySelector('{problem}') !== null"):

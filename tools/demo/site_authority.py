@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A certificate authority for sites on this computer, and browsers that trust it.
 
-Its own key is never written down: nothing more can be issued once the program ends.
+Its key is never stored, so it can't issue anything after the program has ended.
 """
 
 import ssl
@@ -33,17 +33,17 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
 
 
 class Authority:
-    """Makes itself anew in a folder, with one certificate for all sites.
+    """Creates a CA in a folder, with one certificate for all sites.
 
     ``chain`` is the file with the sites' certificate and key, in PEM;
-    ``server_context`` is what serves them.
+    ``server_context`` is the TLS context for servers.
     """
 
     def __init__(self, folder: Path, names: Iterable[str]) -> None:
         key, site_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
         name = _name("Kortilla test authority")
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
-        # Python 3.13 takes no path without these two.
+        # Python 3.13 accepts no path without these two.
         own_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
         issuing_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(
             key.public_key()
@@ -79,9 +79,9 @@ class Authority:
         self.server_context.load_cert_chain(self.chain)
 
     def trust_in(self, folder: Path) -> None:
-        """Have an NSS database, as browsers have it, trust this authority.
+        """Make a browser's NSS database trust this CA.
 
-        One is made where there is none. Raises ``DemoError``.
+        Creates the database if there is none. Raises ``DemoError``.
         """
         folder.mkdir(parents=True, exist_ok=True)
         database = ["certutil", "-d", f"sql:{folder}"]

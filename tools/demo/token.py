@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The card as a token of the demo's browser, and of no browser of the person's.
+"""The card as a token of the demo's browser alone.
 
-p11-kit's client module in the browser connects to a socket of the demo's, and each
-connection gets a ``kortilla pkcs11`` of its own: as p11-kit's proxy starts one for each
-program where ``kortilla pkcs11 enable`` was used, which does nothing for root.
+p11-kit's client module in the browser connects to the demo's socket, and each
+connection gets its own ``kortilla pkcs11``. After ``kortilla pkcs11 enable``, p11-kit's
+proxy does the same for each program; that command has no effect for root.
 """
 
 import asyncio
@@ -22,17 +22,17 @@ from tools.demo.site_authority import Authority
 
 __all__ = ["COMMAND", "TokenSocket", "add_token", "client_library", "database"]
 
-#: What serves one program.
+#: The server for one program.
 COMMAND = (str(python_path()), "-I", "-m", "native_host.cli", "pkcs11")
 
 _NAME = "Kortilla"
 
 
 class TokenSocket:
-    """Starts ``command`` for each program that connects, while its context is entered.
+    """Starts ``command`` for each program that connects, within its context.
 
-    ``environment`` is the command's. ``address`` is what the program has to have in its
-    own, as ``P11_KIT_SERVER_ADDRESS``.
+    ``environment`` is the command's. ``address`` is the value of
+    ``P11_KIT_SERVER_ADDRESS`` in the program's environment.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class TokenSocket:
         self._watching: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        # Its path has to be short, and nobody else's to enter.
+        # The path must be short, and no other user may enter the folder.
         self._folder = tempfile.TemporaryDirectory(prefix="kortilla-")
         path = Path(self._folder.name, "pkcs11")
         self._listener = socket.socket(socket.AF_UNIX)
@@ -69,7 +69,7 @@ class TokenSocket:
         self._folder.cleanup()
 
     async def emptied(self) -> None:
-        """Wait until all that was started for programs so far has ended."""
+        """Wait until all commands so far have exited."""
         await asyncio.gather(*self._watching)
 
     async def _accept(self) -> None:
@@ -108,12 +108,12 @@ def client_library() -> Path:
 
 
 def database(home: Path, browser: Family) -> Path:
-    """Return where the demo's browser has its NSS database."""
+    """Return the folder of the demo browser's NSS database."""
     return home / (".pki/nssdb" if browser == "chromium" else "firefox-profile")
 
 
 def add_token(folder: Path, authority: Authority) -> None:
-    """Have an NSS database trust the authority's sites and list the token.
+    """Make an NSS database trust the CA's sites and list the token.
 
     Raises ``KortillaError``.
     """

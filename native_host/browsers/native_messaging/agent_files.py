@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What starts ``kortilla agent`` with a person's session, out of ``manifests/``.
+"""The files that start ``kortilla agent`` with a session, from ``manifests/``.
 
-A unit of systemd where systemd looks after the session, and an autostart file of XDG
-for all other desktops. Where both are started the second agent ends at once.
+They are a systemd unit, where systemd manages the session, and an XDG autostart file
+for all other desktops. If both start an agent, the second one exits at once.
 """
 
 import sys
@@ -16,14 +16,14 @@ from native_host.paths import xdg_config_home
 
 __all__ = ["AGENT", "AgentFile", "agent_files"]
 
-#: The name of unit and autostart file, without their endings.
+#: The name of unit and autostart file, without their extensions.
 AGENT = "kortilla-agent"
 
 _OURS = b"# Written by `kortilla install`."
 _WANTED_BY = "graphical-session.target.wants"
 
-# What must be escaped within double quotes: by systemd.service(5), and by the Desktop
-# Entry Specification, whose values have escapes of their own beneath that.
+# Characters to escape within double quotes: by systemd.service(5), and by the Desktop
+# Entry Specification, whose values have another level of escapes.
 _SYSTEMD = {"\\": "\\\\", '"': '\\"', "$": "$$", "%": "%%"}
 _DESKTOP = {"\\": "\\\\\\\\", '"': '\\\\"', "`": "\\\\`", "$": "\\\\$", "%": "%%"}
 
@@ -37,19 +37,19 @@ class AgentFile:
     target: str | None = None
 
     def is_there(self) -> bool:
-        """Say whether it is there and as it should be."""
+        """Whether the file is there with the right content."""
         if self.target is not None:
             return files.read_link(self.path) == self.target
         return files.read(self.path) == self.content
 
     def is_ours(self) -> bool:
-        """Say whether what is there was written by an installation, this or another."""
+        """Whether the existing file was written by this or another installation."""
         if self.target is not None:
             return files.read_link(self.path) == self.target
         return _OURS in (files.read(self.path) or b"")
 
     def write(self, folder_mode: int) -> list[Path]:
-        """Write it; return the folders that were made. Raises ``InstallError``."""
+        """Write it and return the created folders. Raises ``InstallError``."""
         if self.target is not None:
             return files.write_link(self.path, self.target, folder_mode=folder_mode)
         return files.write(self.path, self.content, mode=0o644, folder_mode=folder_mode)
@@ -58,11 +58,11 @@ class AgentFile:
 def agent_files(
     level: Level, python: Path, *, root: Path, systemd: Path | None = None
 ) -> tuple[AgentFile, ...]:
-    """Return the files that start the agent, none on systems without such.
+    """Return the files that start the agent; none on systems without such.
 
-    ``python`` is the interpreter to start it with, ``root`` where the places for
-    everyone begin. ``systemd`` is systemd's folder for the units of packages, in place
-    of that for the units of the computer's owner.
+    ``python`` is the interpreter that runs it, ``root`` the root of the system-wide
+    places. ``systemd`` is systemd's folder for the units of packages, in place of that
+    for the units of the computer's administrator.
     """
     if not sys.platform.startswith("linux"):
         return ()

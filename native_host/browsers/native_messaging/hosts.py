@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The host's names, who may start it, and the manifests that say so."""
+"""The host's names, the extensions that may start it, and the manifests."""
 
 import json
 import re
@@ -21,7 +21,7 @@ __all__ = [
     "own_extensions",
 ]
 
-#: The name that our own extension asks for.
+#: The name that Kortilla's extension uses.
 OWN_HOST = "fi.kortilla.host"
 
 _CHROMIUM_ID = re.compile(r"[a-p]{32}")
@@ -29,11 +29,11 @@ _CHROMIUM_ID = re.compile(r"[a-p]{32}")
 
 @dataclass(frozen=True)
 class HostName:
-    """A name of a native-messaging host that Kortilla answers to.
+    """A native-messaging host name under which Kortilla is registered.
 
     ``chromium`` and ``firefox`` are the ids of the extensions that may start it.
-    ``shared`` says that other programs answer to the name as well: a manifest of
-    theirs is left alone.
+    ``shared`` says that other programs use the name as well: a manifest of theirs is
+    left unchanged.
     """
 
     name: str
@@ -45,7 +45,7 @@ class HostName:
 
 @cache
 def host_names() -> tuple[HostName, ...]:
-    """Return the host's names, our own first."""
+    """Return the host's names, Kortilla's own first."""
     table = json.loads(template("hosts.json"))
     return tuple(
         HostName(
@@ -79,8 +79,8 @@ def manifest(
 ) -> bytes:
     """Return the manifest's bytes, which are the same for the same arguments.
 
-    ``launcher`` is the absolute path of the program to start. ``extensions`` are more
-    ids to admit; those of the other family are left out.
+    ``launcher`` is the absolute path of the program to start. ``extensions`` are
+    further ids to admit; those of the other family are left out.
     """
     ids = list(host.chromium if family == "chromium" else host.firefox)
     for extension in extensions:
@@ -97,7 +97,7 @@ def manifest(
 
 
 def filled_manifest(kind: str, ids: Iterable[str], **fields: str) -> bytes:
-    """Return the template of a kind with its fields filled in, and its list with ids.
+    """Return the template of a kind, filled in with the fields and the list of ids.
 
     The kinds are ``chromium``, ``firefox`` and ``pkcs11``.
     """

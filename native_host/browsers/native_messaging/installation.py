@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Install and uninstall: telling each browser where the host is, and taking it back.
+"""Writes and removes the files by which browsers find the host.
 
-A manifest is ours when it points to one of our launchers. What was made besides files
-(folders) is noted by ``record``, so that nothing stays.
+A manifest is ours if it points to one of our launchers. ``record`` remembers created
+folders, so that uninstalling removes them.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from native_host.browsers.table import Browser, Level, browsers
 
 __all__ = ["Action", "Change", "Report", "install", "uninstall"]
 
-#: ``kept``: another program's manifest of a shared name, which is left alone.
+#: ``kept``: another program's manifest of a shared name, which is left unchanged.
 Action = Literal["written", "unchanged", "removed", "kept"]
 
 _ROOT = Path("/")
@@ -33,7 +33,7 @@ _ROOT = Path("/")
 
 @dataclass(frozen=True)
 class Change:
-    """What happened, or in a dry run would happen, to one file."""
+    """The change of one file, or the change that a dry run predicts."""
 
     path: str
     action: Action
@@ -43,9 +43,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Report:
-    """What was done. ``confined`` are browsers out of a snap or flatpak.
+    """All changes. ``confined`` are browsers from a snap or flatpak.
 
-    ``absent`` are browsers that were not found and not named.
+    ``absent`` are browsers that were neither found nor named.
     """
 
     level: Level
@@ -55,13 +55,13 @@ class Report:
     confined: tuple[dict[str, Any], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Return the report as values that JSON knows."""
+        """Return the report in the types of JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class _Target:
-    """A folder of manifests to write to."""
+    """A folder for manifests."""
 
     browser: Browser
     place: Path
@@ -75,14 +75,14 @@ def install(
     extensions: Iterable[str] = (),
     root: Path = _ROOT,
 ) -> Report:
-    """Write launcher and manifests for the browsers that are there, or are named.
+    """Write launcher and manifests for the browsers found or named.
 
-    With them comes what starts the agent.
+    It also writes the files that start the agent.
 
-    ``names`` are names of the table; None means each browser whose folder exists. For
-    a named browser the folder is made. ``extensions`` are ids to admit besides the
-    known ones. ``root`` is where places for everyone begin. Raises ``InstallError``;
-    what was written before stays, and the next call goes on from there.
+    ``names`` are names of the table; None means each browser whose folder exists. A
+    named browser's folder is created. ``extensions`` are ids to admit besides the known
+    ones. ``root`` is the root of the system-wide places. Raises ``InstallError``; files
+    written before the error remain, and the next call continues.
     """
     chosen = browsers(level, names, root=root)
     targets = list(_targets(chosen, named=names is not None))
@@ -121,10 +121,10 @@ def uninstall(
     dry_run: bool = False,
     root: Path = _ROOT,
 ) -> Report:
-    """Remove what ``install`` wrote for these browsers (default: all), and only that.
+    """Remove exactly what ``install`` wrote for these browsers (default: all).
 
-    The launcher goes with the last manifest that points to it, and so does what starts
-    the agent. Raises ``InstallError``.
+    The launcher and the files that start the agent are removed with the last manifest
+    that points to the launcher. Raises ``InstallError``.
     """
     path = launcher_path(level, root=root)
     everywhere = {
@@ -151,7 +151,7 @@ def uninstall(
 
 @dataclass(frozen=True)
 class _File:
-    """A file that belongs there, and what its writing would change."""
+    """A file of the installation, and the change that its writing would make."""
 
     change: Change
     content: bytes = b""
@@ -200,7 +200,7 @@ def _manifests(
 
 
 def _besides(level: Level, root: Path) -> Iterator[Path]:
-    """Return the files of an installation besides the manifests, as far as there."""
+    """Return the installation's existing files besides the manifests."""
     path = launcher_path(level, root=root)
     if files.read(path) is not None:
         yield path
@@ -236,11 +236,11 @@ def _confined(chosen: Iterable[Browser]) -> Iterator[dict[str, Any]]:
 
 
 def _is_taken(host: HostName, target: _Target, level: Level, root: Path) -> bool:
-    """Say whether another program answers to the name, for the person or everyone."""
+    """Whether another program uses the name, for the person or system-wide."""
     ours = {launcher_path("user"), launcher_path("system", root=root)}
     other: Level = "system" if level == "user" else "user"
     places = {target.place}
-    # Where nobody can install for everyone, nobody has.
+    # Without system-wide places, nothing is installed there.
     with contextlib.suppress(InstallError):
         places |= {b.place for b in browsers(other, [target.browser.name], root=root)}
     return any(
@@ -256,7 +256,7 @@ def _points_to(path: Path, launchers: set[Path]) -> bool:
         fields = json.loads(content or b"")
     except (ValueError, RecursionError):
         return False
-    # Another program's manifest may hold anything where the path should stand.
+    # Another program's manifest may hold anything in place of the path.
     return isinstance(fields, dict) and fields.get("path") in [
         str(each) for each in launchers
     ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The small program that manifests point to."""
+"""The small program that manifests name."""
 
 import shlex
 import sys
@@ -9,7 +9,7 @@ from native_host.browsers.errors import InstallError
 
 __all__ = ["command_launcher", "launcher", "python_path"]
 
-# Older Linux kernels cut the first line of a script after this many bytes.
+# Older Linux kernels truncate a script's first line after this many bytes.
 _LONGEST_FIRST_LINE = 127
 
 _IMPORT = "from native_host.__main__ import main"
@@ -18,8 +18,8 @@ _IMPORT = "from native_host.__main__ import main"
 def python_path() -> Path:
     """Return the absolute path of the interpreter that runs this.
 
-    Links are kept: the interpreter of a virtual environment is a link, and finds its
-    libraries by where the link lies.
+    Links are kept: the interpreter of a virtual environment is a link, whose location
+    determines the libraries.
     """
     if not sys.executable:
         raise InstallError("Python does not know the path of its own program.")
@@ -29,9 +29,9 @@ def python_path() -> Path:
 def launcher(python: Path, *, through_sh: bool = False) -> bytes:
     """Return the launcher's bytes, to be written with mode 0755.
 
-    ``-I`` keeps PYTHONPATH, the user's site folder and the current folder out. A path
-    that can't stand in the first line of a script goes through ``/bin/sh``, and with
-    ``through_sh`` any path does.
+    ``-I`` excludes PYTHONPATH, the user's site folder and the current folder. If a path
+    does not fit into a script's first line, or with ``through_sh``, the launcher uses
+    ``/bin/sh``.
     """
     first_line = f"#!{python} -I"
     too_long = len(first_line.encode()) > _LONGEST_FIRST_LINE

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""NSS's databases: the folders in which browsers keep certificates and modules.
+"""NSS databases: folders in which browsers keep certificates and modules.
 
-The list of modules (``pkcs11.txt``) is read here, and written by NSS's own ``modutil``
-alone.
+This module reads the list of modules (``pkcs11.txt``); only NSS's own ``modutil``
+writes it.
 """
 
 import configparser
@@ -40,22 +40,22 @@ _PATIENCE = 60.0  # seconds for a tool that loads a module
 
 @dataclass(frozen=True)
 class NssModule:
-    """A module in a database's list: its name there, and the library's path."""
+    """A module in a database's list: its name and the library's path."""
 
     name: str
     library: str
 
 
 def exists(database: Path) -> bool:
-    """Say whether a folder holds a database."""
+    """Whether a folder holds a database."""
     try:
         return (database / "cert9.db").is_file()
-    except OSError:  # somebody else's folder
+    except OSError:  # another user's folder
         return False
 
 
 def modules(database: Path) -> tuple[NssModule, ...]:
-    """Return the modules that a database lists, NSS's own left out.
+    """Return the modules that a database lists, without NSS's own.
 
     Raises ``InstallError``.
     """
@@ -70,24 +70,27 @@ def modules(database: Path) -> tuple[NssModule, ...]:
 
 
 def add_module(database: Path, module: NssModule) -> None:
-    """Have a database list a module. Raises ``ToolMissingError``, ``InstallError``."""
+    """Add a module to a database's list.
+
+    Raises ``ToolMissingError``, ``InstallError``.
+    """
     where = ("-dbdir", f"sql:{database}")
     what = ("-add", module.name, "-libfile", module.library)
     _run("modutil", database, *where, *what, "-force")
 
 
 def delete_module(database: Path, name: str) -> None:
-    """Take a module off a database's list. Raises as ``add_module`` does."""
+    """Remove a module from a database's list. Raises as ``add_module`` does."""
     _run("modutil", database, "-dbdir", f"sql:{database}", "-delete", name, "-force")
 
 
 def create(database: Path) -> None:
-    """Make a database without a password in a folder. Raises as ``add_module`` does."""
+    """Create a database without a password in a folder. Raises as ``add_module``."""
     _run("certutil", database, "-N", "-d", f"sql:{database}", "--empty-password")
 
 
 def holds_nothing(database: Path, *, but: str) -> bool:
-    """Say whether a database has no certificate, trust, key or module of anybody's.
+    """Whether a database has no certificate, trust, key or module besides NSS's.
 
     ``but`` names a module that does not count.
     """
@@ -107,7 +110,7 @@ def remove(database: Path) -> None:
 
 
 def demand_tools() -> None:
-    """Raise ``ToolMissingError`` where NSS's tools are not."""
+    """Raise ``ToolMissingError`` if NSS's tools are missing."""
     for name in ("modutil", "certutil"):
         _tool(name)
 
@@ -115,7 +118,7 @@ def demand_tools() -> None:
 def profiles(folder: Path) -> Iterator[Path]:
     """Return the profiles that a ``profiles.ini`` names and that have a database.
 
-    Raises ``InstallError`` for a file that can't be understood.
+    Raises ``InstallError`` if the file can't be parsed.
     """
     path = folder / "profiles.ini"
     parser = configparser.ConfigParser(interpolation=None, strict=False)
@@ -126,7 +129,7 @@ def profiles(folder: Path) -> Iterator[Path]:
     for name in parser.sections():
         section = parser[name]
         if name.startswith("Profile") and (place := section.get("Path")):
-            # What is absolute stays so.
+            # An absolute path stays absolute.
             profile = Path(os.path.normpath(folder / place))
             if exists(profile):
                 yield profile
@@ -148,9 +151,9 @@ def _tool(name: str) -> str:
 
 def _run(name: str, database: Path, *arguments: str) -> None:
     with tempfile.TemporaryDirectory(prefix="kortilla-") as folder:
-        # modutil loads the module. p11-kit's proxy is to find none to load in turn, so
-        # that no card is touched. (For root it finds them all, and OpenSC's makes a
-        # folder in its cache.)
+        # modutil loads the module. With this configuration p11-kit's proxy loads no
+        # other module, so that no card is used. (For root it loads them all, and
+        # OpenSC's creates a folder in its cache.)
         config = Path(folder, "pkcs11/pkcs11.conf")
         config.parent.mkdir()
         config.write_text("user-config: only\n")

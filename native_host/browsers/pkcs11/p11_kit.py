@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""What p11-kit is told of the card: the module file, and the library that reads it.
+"""p11-kit's configuration for the card: the module file, and the library.
 
-The library is p11-kit's proxy, which is within the browser and starts the program that
-our module file names. Its client module, the other way in, can't do that: it finds a
-listening socket, at one address for all its uses, and has to be found by it each time
-that a browser starts.
+The library is p11-kit's proxy, which runs within the browser and starts the program
+that our module file names. The alternative, p11-kit's client module, can't start it: it
+connects to a socket, at one address for all its uses, where a program must listen at
+each start of a browser.
 
-The proxy also brings the modules that the system has registered, OpenSC's for one,
-which would compete for the card and show some certificates twice. p11-kit lets a
-person's file of the same name add to the system's: ours hide them from the browsers
-that are shown the card, and from no other program. A browser that had the proxy before
-keeps what it had.
+The proxy also loads the modules that the system has registered, for example OpenSC's,
+which would compete for the card and show some certificates twice. In p11-kit a person's
+file extends the system's file of the same name. Our files hide those modules from the
+browsers that use the card, and from no other program. A browser that used the proxy
+before keeps its modules.
 """
 
 import os
@@ -45,34 +45,34 @@ _NOTE = "Written by `kortilla pkcs11 enable`; `kortilla pkcs11 disable` takes it
 _NOTE_OF_PACKAGE = "Comes with Kortilla's package, for everyone on the computer."
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*\.module", re.ASCII)
 _MODULE = "kortilla.module"
-_PROXY = "p11-kit-proxy"  # what module files call it
+_PROXY = "p11-kit-proxy"  # its name in module files
 
 
 @dataclass(frozen=True)
 class Hidden:
-    """A file that hides a module of the system's, with what has to stand in it."""
+    """A file that hides a module of the system, and its required content."""
 
     path: Path
     content: bytes
 
 
 def is_ignored() -> bool:
-    """Say whether p11-kit ignores a person's own files, as it does for root."""
+    """Whether p11-kit ignores a person's own files, as it does for root."""
     return os.getuid() == 0
 
 
 def module_path() -> Path:
-    """Return where our module file lies."""
+    """Return the path of our module file."""
     return _folder() / _MODULE
 
 
 def is_ours(path: Path) -> bool:
-    """Say whether a module file was written by us."""
+    """Whether we have written a module file."""
     return _OURS in (files.read(path) or b"")
 
 
 def system_module_path(root: Path = Path("/")) -> Path:
-    """Return where a package's module file lies, for everyone on the computer."""
+    """Return the path of a package's module file, for all users of the computer."""
     folder: str = p11_kit_table()["modules"][-1]
     return root / folder.lstrip("/") / _MODULE
 
@@ -80,10 +80,10 @@ def system_module_path(root: Path = Path("/")) -> Path:
 def module_content(
     command: Sequence[str], programs: Iterable[str], *, packaged: bool = False
 ) -> bytes:
-    """Return our module file: a command to start in these programs.
+    """Return our module file, which names a command to start in these programs.
 
-    ``packaged`` says that it is for everyone and comes with a package. Raises
-    ``InstallError`` for a command that can't be written down there.
+    ``packaged`` is for the system-wide file of a package. Raises ``InstallError`` for a
+    command that the format can't express.
     """
     words = " ".join(_quoted(word) for word in command)
     note = _NOTE_OF_PACKAGE if packaged else _NOTE
@@ -91,7 +91,7 @@ def module_content(
 
 
 def programs_of(path: Path) -> frozenset[str]:
-    """Return the programs that a module file of ours names."""
+    """Return the programs in one of our module files."""
     options = _options(path)
     named = options.get("enable-in") or options.get("disable-in") or ""
     return frozenset(_listed(named))
@@ -113,14 +113,14 @@ def proxy_library(root: Path = Path("/")) -> Path:
 
 
 def is_proxy(library: str) -> bool:
-    """Say whether the path of a library is that of p11-kit's proxy."""
+    """Whether a library's path is that of p11-kit's proxy."""
     return Path(library).name in p11_kit_table()["libraries"]
 
 
 def to_hide(programs: Sequence[str], root: Path = Path("/")) -> Iterator[Hidden]:
-    """Return what hides from these programs each module that the proxy would bring.
+    """Return files that hide the proxy's modules from these programs.
 
-    Those that some programs alone are to have (``enable-in``) are left as they are.
+    Modules that are enabled for some programs alone (``enable-in``) are left unchanged.
     """
     for name, options in sorted(_of_the_system(root).items()):
         elsewhere = _listed(options.get("disable-in", ""))
@@ -131,7 +131,7 @@ def to_hide(programs: Sequence[str], root: Path = Path("/")) -> Iterator[Hidden]
 
 
 def hidden_files() -> Iterator[Path]:
-    """Return the files there that hide modules and are ours."""
+    """Return our existing files that hide modules."""
     for path in sorted(_files_in(_folder())):
         if path != module_path() and is_ours(path):
             yield path
@@ -173,10 +173,10 @@ def _listed(value: str) -> list[str]:
 
 
 def _quoted(word: str) -> str:
-    """Quote a word as p11-kit unquotes it, which is not as a shell does.
+    """Quote a word for p11-kit, which does not unquote as a shell does.
 
-    Within quotes nothing can stand for a backslash; without, it stands for itself and
-    takes the next character along.
+    Within quotes a backslash can't be expressed. Without quotes it is literal, and so
+    is the character after it.
     """
     if any(ord(character) < 0x20 for character in word) or word.endswith("\\"):
         raise InstallError(f"{word!r} can't be named in a module file of p11-kit.")

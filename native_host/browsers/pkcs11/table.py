@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The families of browsers as PKCS#11 knows them, out of ``pkcs11.toml``."""
+"""The browser families' PKCS#11 settings, from ``pkcs11.toml``."""
 
 import tomllib
 from functools import cache
@@ -28,17 +28,17 @@ def _table() -> dict[str, dict[str, Any]]:
 
 
 def p11_kit_table() -> dict[str, Any]:
-    """Return what is said of p11-kit itself."""
+    """Return the settings of p11-kit itself."""
     return _table()["p11_kit"]
 
 
 def title(family: Family) -> str:
-    """Return the family's name for people."""
+    """Return the family's display name."""
     return str(_table()[family]["title"])
 
 
 def programs(family: Family) -> tuple[str, ...]:
-    """Return the names of the family's programs, as p11-kit knows them."""
+    """Return the names of the family's programs in p11-kit."""
     return tuple(_table()[family]["programs"])
 
 
@@ -48,7 +48,7 @@ def profile_folders(family: Family) -> tuple[Path, ...]:
 
 
 def shared_databases(family: Family) -> tuple[Path, ...]:
-    """Return where the family's shared database of NSS may be, the strongest first."""
+    """Return the possible places of the family's shared NSS database, best first."""
     return _paths(family, "databases")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a service's tests use of the pytest plugin, as type checkers see it."""
+"""The API of the pytest plugin for a service's tests, as type checkers see it."""
 
 import asyncio
 from pathlib import Path

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a service uses, as type checkers see it in an installed package; never run."""
+"""The API for services in an installed package, as type checkers see it.
+
+It never runs.
+"""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,7 +48,7 @@ class LostCards:
         self._lost = lost
 
     async def check(self, path: CertificatePath, *, at: datetime) -> None:
-        """Refuse what was reported lost."""
+        """Refuse a card that was reported lost."""
         assert_type(path.leaf.dump(), bytes)
         assert_type(path.issuer.serial_number, int)
         if path.root is not None:
@@ -65,18 +68,18 @@ class OneNonce(ChallengeStore):
         self._open[nonce] = expires_at
 
     async def take(self, nonce: str) -> datetime:
-        """Give it up."""
+        """Return it once."""
         return self._open.pop(nonce)
 
 
 async def refuse(attempt: Attempt) -> None:
-    """Be a limit of the service's own."""
+    """Apply the service's own limit."""
     assert_type(attempt.client, str | None)
     raise RateLimitedError(retry_after=5)
 
 
 def services(folder: Path) -> list[LoginService]:
-    """Make services in all the ways."""
+    """Create services in every way."""
     trust = Trust.from_folder(folder, test=True)
     stores = RedisStores.from_url("redis://127.0.0.1")
     checkers: list[RevocationChecker] = [
@@ -106,7 +109,7 @@ def services(folder: Path) -> list[LoginService]:
 
 
 async def front(request: web.Request) -> web.Response:
-    """Answer with a name, in aiohttp."""
+    """Respond with the name, in aiohttp."""
     person = await kortilla.aiohttp.current_identity(request)
     assert_type(person, Identity | None)
     response = web.Response(text=person.given_names if person else "")
@@ -121,7 +124,7 @@ Person = Annotated[Identity | None, Depends(kortilla.starlette.current_identity)
 
 
 def who(person: Person) -> dict[str, str]:
-    """Answer with all, in FastAPI."""
+    """Respond with all fields, in FastAPI."""
     return person.to_json() if person else {}
 
 
@@ -175,5 +178,5 @@ async def signatures(
 
 
 def reasons() -> list[str]:
-    """Say why there was no answer."""
+    """Return the reasons of failures."""
     return [reason.value for reason in Reason]

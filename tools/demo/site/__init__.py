@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A demo e-service: card login, as a person would meet it.
+"""A demo e-service with card login.
 
-``create_demo`` makes the application, ``DemoServer`` runs it on this computer.
+``create_demo`` creates the application, ``DemoServer`` runs it on this computer.
 """
 
 from tools.demo.site.app import create_demo

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The demo's answers: pages, and refusals for its scripts, in the person's language."""
+"""The demo's responses: pages, and errors for its scripts, in the person's language."""
 
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -23,12 +23,12 @@ __all__ = [
 _TEXTS = "tools.demo.site.texts"
 
 _HEADERS = {
-    # Everything comes from here, nothing is written into the page.
+    # All resources are same-origin files; pages have no inline code.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
     "style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
-    # Not no-referrer: with it a form's POST says "Origin: null", and is refused.
+    # With no-referrer, a form's POST has "Origin: null" and would be refused.
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
@@ -48,14 +48,14 @@ def page(content: str, *, status: int = 200) -> web.Response:
 
 
 def protected(response: web.Response) -> web.Response:
-    """Put the headers of pages on another answer, where it has none of its own."""
+    """Add the headers of pages to another response, except those that it has."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
 
 def error_page(request: web.Request, status: int, code: str) -> web.Response:
-    """Return a page that says why there is no other."""
+    """Return an error page."""
     language = language_of(request)
     own, general = catalogues()[language], texts.catalogue(language)
     message = own.get(f"error.{code}") or general.get(code) or own["error.OTHER"]
@@ -75,7 +75,7 @@ def refusal(request: web.Request, status: int, code: str) -> web.Response:
 
 @web.middleware
 async def error_pages(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    """Say in a page what was wrong with a request."""
+    """Turn request errors into pages."""
     try:
         return await handler(request)
     except web.HTTPClientError as error:
@@ -94,8 +94,8 @@ def catalogues() -> dict[str, Mapping[str, str]]:
 
 
 def language_of(request: web.Request) -> str:
-    """Return the language that a page's address begins with, or the browser's."""
-    # The target of OPTIONS and CONNECT may be no path at all.
+    """Return the language at the start of a page's path, or the browser's."""
+    # The target of OPTIONS and CONNECT need not be a path.
     first = request.path.removeprefix("/").partition("/")[0]
     return first if first in languages() else preferred_language(request)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The demo's routes: a page to start from, one to see who logged in, and signing."""
+"""The demo's routes: a start page, a page with the person's name, and signing."""
 
 from importlib import resources
 from pathlib import Path
@@ -47,9 +47,9 @@ def create_demo(
 ) -> web.Application:
     """Return the demo as an application for ``origin``.
 
-    ``trust`` is that of the cards that may log in: for mock cards, the mock CA with
-    ``test=True``. Without pyHanko (``kortilla[signing]``) it says that it can't sign.
-    With ``gates`` it also takes the card as a TLS client certificate.
+    ``trust`` is for the cards that may log in: for mock cards, the mock CA with
+    ``test=True``. Without pyHanko (``kortilla[signing]``) the demo shows that it can't
+    sign. With ``gates`` it also accepts the card as a TLS client certificate.
     """
     app = web.Application(middlewares=[error_pages])
     store = MemorySessionStore()
@@ -81,7 +81,7 @@ def create_demo(
 def _signing_desk(
     service: LoginService, store: MemorySessionStore
 ) -> "SigningDesk | None":
-    """Return what signs, or None where pyHanko is not installed."""
+    """Return the routes for signing, or None without pyHanko."""
     try:
         from tools.demo.site.signing import SigningDesk
     except ModuleNotFoundError as error:
@@ -124,7 +124,7 @@ class _Demo:
             return error_page(request, 403, "ORIGIN_REFUSED")
         if self._signing is not None:
             self._signing.forget(request)
-        # Returned, not raised: an exception would not take the cookie away.
+        # Returned, not raised: an exception would not delete the cookie.
         location = f"/{language_of(request)}/"
         response = web.Response(status=303, headers={"Location": location})
         await end_session(request, response)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The contract that the demo has signed: one page of PDF with room for a signature."""
+"""The demo's contract: one page of PDF with space for a signature."""
 
 import textwrap
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ SIGNATURE_BOX = (64, 96, 360, 150)
 
 _LEFT, _TOP = 64, 760
 _TITLE_SIZE, _SIZE, _LEADING = 20, 11, 16
-#: Characters that fit in a line of that size on A4, whatever they are.
+#: The number of characters that fit in a line of that size on A4, in any text.
 _LINE = 80
 
 
@@ -59,7 +59,7 @@ def _string(text: str) -> bytes:
 
 
 def _pdf(objects: list[bytes]) -> bytes:
-    """Put numbered objects together; the first is the root, the last the title."""
+    """Build a PDF of numbered objects; the first is the root, the last the title."""
     body, offsets = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", []
     for number, each in enumerate(objects, start=1):
         offsets.append(len(body))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What each logged-in person has to sign, and has signed: in memory, never stored."""
+"""Each person's document and signed document: in memory, never stored."""
 
 import hashlib
 from collections import OrderedDict
@@ -16,7 +16,7 @@ _MAX_NAME = 100
 
 @dataclass(frozen=True)
 class Document:
-    """A PDF, by the name that the person sees; ``example`` says that it is ours."""
+    """A PDF with the name that the person sees; ``example`` marks our own."""
 
     name: str
     content: bytes = field(repr=False)
@@ -24,13 +24,13 @@ class Document:
 
     @property
     def digest(self) -> str:
-        """SHA-256 in hexadecimal digits: what a page was shown, and signs."""
+        """SHA-256 in hexadecimal digits, the id of the document on a page."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True)
 class Signed:
-    """A document that was signed, and when this server checked the signature."""
+    """A signed document, and the time when this server verified the signature."""
 
     name: str
     pdf: SignedPdf
@@ -39,14 +39,14 @@ class Signed:
 
 @dataclass
 class Desk:
-    """One session's: its own document, a signature half made, what was signed last."""
+    """A session's own document, pending signature, and last signed document."""
 
     document: Document | None = None
     prepared: PreparedSignature | None = None
     signed: Signed | None = None
 
     def take_prepared(self) -> PreparedSignature | None:
-        """Return what was prepared, which can be finished once."""
+        """Return the prepared signature, which can be finished once."""
         prepared, self.prepared = self.prepared, None
         return prepared
 
@@ -54,7 +54,7 @@ class Desk:
 class Desks:
     """Desks by session id.
 
-    Beyond ``capacity`` the one that was unused for longest is cleared.
+    Beyond ``capacity``, the one that was unused for longest is deleted.
     """
 
     def __init__(self, *, capacity: int = 20) -> None:
@@ -70,13 +70,13 @@ class Desks:
         return desk
 
     def clear(self, session_id: str | None) -> None:
-        """Forget all that a session has."""
+        """Delete all data of a session."""
         if session_id is not None:
             self._desks.pop(session_id, None)
 
 
 def clean_name(name: str) -> str:
-    """Return a file's name as it may be shown and saved, with ``.pdf`` at its end."""
+    """Return a file name that is safe to show and to save, with ``.pdf`` at its end."""
     name = name.replace("\\", "/").rpartition("/")[2]
     name = "".join(each for each in name if each.isprintable())
     stem = name[:-4] if name.lower().endswith(".pdf") else name

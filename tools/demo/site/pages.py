@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The demo's pages as HTML, out of ``templates/``. Jinja escapes every text."""
+"""The demo's pages as HTML from ``templates/``. Jinja escapes every text."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC
@@ -29,19 +29,19 @@ _TEMPLATES.globals.update(script="", kind="")
 def start(
     language: str, catalogues: Catalogues, tls_versions: Sequence[str] = ()
 ) -> str:
-    """Return the page with the one button, and a way in by each version of TLS."""
+    """Return the page with the button, and a link to log in by each version of TLS."""
     return _page("start", language, catalogues, tls_versions=tls_versions)
 
 
 def session(language: str, catalogues: Catalogues, identity: Identity) -> str:
-    """Return the page that shows who logged in."""
+    """Return the page with the name of the person who is logged in."""
     return _page("session", language, catalogues, identity=identity)
 
 
 def sign(
     language: str, catalogues: Catalogues, document: "Document", *, max_bytes: int
 ) -> str:
-    """Return the page that shows a document and has it signed, in two steps."""
+    """Return the page that shows a document and signs it in two steps."""
     return _page(
         "sign",
         language,
@@ -54,13 +54,13 @@ def sign(
 
 
 def signed(language: str, catalogues: Catalogues, made: "Signed") -> str:
-    """Return the page that hands a signed document over."""
+    """Return the page that offers a signed document for download."""
     at = made.at.astimezone(UTC)
     return _page("signed", language, catalogues, made=made, at=at)
 
 
 def error(language: str, catalogues: Catalogues, code: str, message: str) -> str:
-    """Return a page that says why there is no other."""
+    """Return an error page."""
     return _page("error", language, catalogues, code=code, message=message)
 
 

@@ -16,12 +16,12 @@ __all__ = ["DemoServer"]
 
 
 class DemoServer:
-    """The demo, listening on 127.0.0.1 between entering and leaving its context.
+    """The demo, listening on 127.0.0.1 within its context.
 
-    ``host`` is the name in the origin: ``localhost``, ``127.0.0.1``, or, with
-    ``ssl_context``, any name that the browser was told to find here. ``port`` 0 takes
-    a free one. ``gates`` has cards accepted as TLS client certificates too. After the
-    start, ``origin`` and ``port`` say where it is.
+    ``host`` is the host name in the origin: ``localhost``, ``127.0.0.1``, or, with
+    ``ssl_context``, any name that the browser resolves to this computer. ``port`` 0
+    takes a free one. With ``gates`` cards are accepted as TLS client certificates too.
+    ``origin`` and ``port`` are set after the start.
     """
 
     def __init__(
@@ -50,11 +50,12 @@ class DemoServer:
         return f"{scheme}://{self._host}{port}"
 
     async def start(self) -> None:
-        """Begin to listen.
+        """Start to listen.
 
-        Raises ``OSError`` when the port is taken or a gate does not start.
+        Raises ``OSError`` if the port is taken or a gate does not start.
         """
-        # The origin holds the port, so the port must be known before the application.
+        # The origin contains the port, so the port must be known before the
+        # application.
         listener = socket.create_server(("127.0.0.1", self.port))
         self.port = listener.getsockname()[1]
         app = create_demo(

@@ -8,7 +8,7 @@ A PAdES signature holds the signer's certificate, so the page asks for that firs
 - ``POST /document/finish`` with what ``kortilla.sign`` gave answers ``{"signed"}``
 - ``POST /document?name=…`` takes a PDF in place of the example
 
-Whoever signs has to be the one who is logged in.
+The signer must be the person who is logged in.
 """
 
 import logging
@@ -67,7 +67,7 @@ _Action = Callable[[web.Request, Identity, Desk], Awaitable[web.Response]]
 
 
 class SigningDesk:
-    """The routes of signing, for the persons who are logged in.
+    """The routes of signing, for persons who are logged in.
 
     ``sessions`` are those of the login. ``trust`` and ``revocation`` are as for
     ``LoginService``.
@@ -108,7 +108,7 @@ class SigningDesk:
         app.router.add_post("/document/finish", self._call(self._finish))
 
     def forget(self, request: web.Request) -> None:
-        """Clear the desk of a session that ends."""
+        """Delete the desk of a session that ends."""
         self._desks.clear(self._sessions.id_of(_cookies(request)))
 
     # -- Pages ------------------------------------------------------------------------
@@ -207,7 +207,7 @@ class SigningDesk:
         self, request: web.Request, identity: Identity, desk: Desk
     ) -> web.Response:
         answer = await _read_json(request)
-        # From here on it is used up, whatever comes of it.
+        # From here on it can't be used again, even after an error.
         prepared = desk.take_prepared()
         if prepared is None:
             raise RequestRefusedError(409, "NOTHING_PREPARED")
@@ -287,7 +287,7 @@ async def _read_json(request: web.Request) -> dict[str, Any]:
 
 
 async def _body(request: web.Request) -> AsyncIterator[bytes]:
-    if "Content-Encoding" in request.headers:  # nothing is unpacked
+    if "Content-Encoding" in request.headers:  # compressed content is not decoded
         raise RequestRefusedError(415, "UNSUPPORTED_MEDIA_TYPE")
     try:
         async for chunk in request.content.iter_any():
@@ -312,7 +312,7 @@ def _pdf(content: bytes, name: str, *, disposition: str) -> web.Response:
             headers={
                 "Content-Disposition": f'{disposition}; filename="document.pdf"; '
                 f"filename*=UTF-8''{quote(name, safe='')}",
-                # The browser's viewer of PDF files is a page of its own kind.
+                # The browser's PDF viewer is a special page.
                 "Content-Security-Policy": "frame-ancestors 'none'",
             },
         )

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MIT
 """A gate: a TLS server that asks each client for the certificate on its card.
 
-A program of its own, as a proxy in front of a service is. What comes through it goes
-to the service's Unix socket with the certificate in a header, and the service judges
-it; here it only counts that the client has the key and that a trusted CA issued the
-certificate. It listens where nothing else does: Python's TLS asks for certificates in
-the handshake or not at all, so one path alone can't be guarded.
+It is a separate program, like a proxy in front of a service. It forwards requests to
+the service's Unix socket with the certificate in a header, and the service validates
+that. The gate itself requires only that the client has the key and that a trusted CA
+issued the certificate. It listens on its own port: Python's TLS asks for certificates
+during the handshake or not at all, so it can't protect a single path.
 
-Which signatures it asks for is in OpenSSL's configuration (``OPENSSL_CONF``), since
-Python 3.11 has no call for that, and a process has only one: each gate is a process.
-For the same reason it does not name the CAs whose certificates it takes. It serves with
-threads, since asyncio tells a client nothing of why a handshake failed.
+OpenSSL's configuration (``OPENSSL_CONF``) sets the accepted signature algorithms, since
+Python 3.11 has no call for that. A process has only one configuration, so each gate is
+a process. For the same reason it does not name the CAs that it accepts. It uses
+threads, since asyncio does not tell a client why a handshake failed.
 
-It needs nothing but the standard library. It reads one line of JSON from its standard
-input (``Settings``), prints its port, and ends when its standard input does.
+It needs only the standard library. It reads one line of JSON from its standard input
+(``Settings``), prints its port, and ends when its standard input does.
 """
 
 import base64
@@ -34,11 +34,12 @@ __all__ = ["CERTIFICATE_HEADER", "Gate", "Settings"]
 
 logger = logging.getLogger(__name__)
 
-#: The client's certificate in base64 of DER; what a client itself puts there is lost.
+#: The client's certificate in base64 of DER. A client's own header of this name is
+#: dropped.
 CERTIFICATE_HEADER = "X-Kortilla-Client-Certificate"
 
-#: X509_V_FLAG_NO_CHECK_TIME, which ssl has no name for. That a card has expired is for
-#: the service to say, in a page.
+#: X509_V_FLAG_NO_CHECK_TIME, which ssl has no name for. The service reports an expired
+#: card, in a page.
 _NO_CHECK_TIME = 0x200000
 
 #: A person types a PIN in the middle of a handshake.
@@ -46,17 +47,17 @@ _HANDSHAKE_SECONDS = 120.0
 _REQUEST_SECONDS = 20.0
 _LINGER_SECONDS = 5.0
 _GOODBYE_SECONDS = 1.0
-#: Headers that come back from the service.
+#: Headers of the service's response that are forwarded.
 _ANSWERED = ("Cache-Control", "Content-Type", "Location")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a gate is told.
+    """A gate's settings.
 
-    ``chain`` is a file with its certificate and key, ``issuers`` one with the CAs whose
-    clients come in, both PEM; ``service`` is the Unix socket. ``version`` is ``1.2`` or
-    ``1.3``, and the only one there is.
+    ``chain`` is a file with its certificate and key, ``issuers`` one with the CAs of
+    accepted clients, both PEM; ``service`` is the Unix socket. ``version``, ``1.2`` or
+    ``1.3``, is the only accepted version of TLS.
     """
 
     chain: str
@@ -65,10 +66,10 @@ class Settings:
     version: str
 
     def context(self) -> ssl.SSLContext:
-        """Return what makes one connection, and no other.
+        """Return a context for one connection.
 
-        A session that could be resumed would let the next login in without the card;
-        Python has no other way to forget those of TLS 1.2.
+        A session that can be resumed would allow the next login without the card.
+        Python has no other way to drop the sessions of TLS 1.2.
         """
         version = ssl.TLSVersion[f"TLSv{self.version.replace('.', '_')}"]
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -92,14 +93,14 @@ class Gate(ThreadingMixIn, TCPServer):
     request_queue_size = 20
 
     def __init__(self, settings: Settings) -> None:
-        settings.context()  # what is wrong with the files shows before anybody comes
+        settings.context()  # errors in the files show before the first client
         self.settings = settings
         super().__init__(("127.0.0.1", 0), _Forwarder)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """Shake hands, and pass on the one request of a connection.
+        """Run the handshake, and forward the single request of a connection.
 
-        Each login shows the card anew, so there is no second.
+        Each login requires the card anew, so there is no second request.
         """
         request.settimeout(_HANDSHAKE_SECONDS)
         context = self.settings.context()
@@ -120,7 +121,7 @@ class Gate(ThreadingMixIn, TCPServer):
 
 
 class _Forwarder(BaseHTTPRequestHandler):
-    """Passes a request on to the service: its path and the language, nothing more."""
+    """Forwards a request to the service: its path and the language, nothing else."""
 
     server: Gate
     connection: ssl.SSLSocket
@@ -128,7 +129,7 @@ class _Forwarder(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Pass on what comes back from the service."""
+        """Forward the service's response."""
         service = _Service(self.server.settings.service)
         with contextlib.closing(service):
             try:
@@ -155,7 +156,7 @@ class _Forwarder(BaseHTTPRequestHandler):
         }
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: paths hold what logs in."""
+        """Log nothing: paths contain login codes."""
 
 
 class _Service(http.client.HTTPConnection):
@@ -172,10 +173,10 @@ class _Service(http.client.HTTPConnection):
 
 
 def _linger(connection: ssl.SSLSocket) -> None:
-    """Read on where nothing is answered any more.
+    """Read on after the last response.
 
-    Closed at once, the connection would be reset, and the client might never see the
-    alert that says why.
+    If the gate closed the connection at once, it would be reset, and the client might
+    never see the alert with the reason.
     """
     with contextlib.suppress(OSError):
         connection.settimeout(_LINGER_SECONDS)

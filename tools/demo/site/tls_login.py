@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Login with the card as a TLS client certificate, as Suomi.fi's card login has it.
+"""Login with the card as a TLS client certificate, as in Suomi.fi's card login.
 
-- ``GET /{language}/tls-login/{version}`` leads to the gate for a version of TLS
-- the gate (``tls_gate``) has the browser prove that the card is there, and hands the
-  certificate in; it is judged, and the browser led back with a code that works once
-- ``GET /{language}/tls-login?code=…`` makes the session of whoever the card names
+- ``GET /{language}/tls-login/{version}`` redirects to the gate for a version of TLS
+- the gate (``tls_gate``) asks the browser for the card's certificate and forwards it;
+  the service validates it and redirects the browser with a code that works once
+- ``GET /{language}/tls-login?code=…`` creates the session of the card's holder
 
-A code works in the browser session alone that the login began in, so that nobody is led
-into another's.
+A code works only in the browser session in which the login began, so that an attacker
+can't log another browser in.
 """
 
 import asyncio
@@ -42,8 +42,9 @@ from tools.demo.site.tls_gate import CERTIFICATE_HEADER, Settings
 
 __all__ = ["VERSIONS", "GateSettings", "TlsLogin"]
 
-#: What a gate of each version asks clients to sign with. Suomi.fi's asks for ECDSA
-#: with SHA-256, which in TLS 1.2 says nothing of the curve; older cards have RSA keys.
+#: The signature algorithms that a gate of each version accepts. Suomi.fi's gate accepts
+#: ECDSA with SHA-256, which in TLS 1.2 does not determine the curve; older cards have
+#: RSA keys.
 VERSIONS = {
     "1.2": "ECDSA+SHA256:RSA+SHA256",
     "1.3": "ECDSA+SHA384:ECDSA+SHA256:rsa_pss_rsae_sha256",
@@ -66,9 +67,9 @@ ClientSignatureAlgorithms = {}
 
 @dataclass(frozen=True)
 class GateSettings:
-    """Where the gates are, and what they show.
+    """The gates' host and certificate.
 
-    ``host`` is a name that the browser finds on this computer, ``chain`` a PEM file
+    ``host`` is a name that the browser resolves to this computer, ``chain`` a PEM file
     with a certificate for it, and its key.
     """
 
@@ -78,7 +79,7 @@ class GateSettings:
 
 @dataclass(frozen=True)
 class _Arrival:
-    """Who came through a gate, or why not; ``state`` says in which browser session."""
+    """The result of a gate: a person or an error. ``state`` is the browser session."""
 
     state: str
     outcome: Identity | str
@@ -111,7 +112,7 @@ class TlsLogin:
         self.gates: dict[str, str] = {}
 
     def add_to(self, app: web.Application) -> None:
-        """Add the routes, and have the gates started and ended with the application."""
+        """Add the routes, and start and end the gates with the application."""
         for language in languages():
             app.router.add_get(f"/{language}/tls-login", self._finish)
             app.router.add_get(f"/{language}/tls-login/{{version}}", self._begin)
@@ -149,10 +150,10 @@ class TlsLogin:
     # -- Behind the gates -------------------------------------------------------------
 
     async def _judge(self, request: web.Request) -> web.Response:
-        """Judge the certificate that a gate hands in, and lead the browser back.
+        """Validate the certificate that a gate forwards, and redirect the browser.
 
-        All pages are the service's: whatever a page of the gate would load, its picture
-        in the tab too, would ask for the card anew.
+        All pages belong to the service. Any resource that a page of the gate loads,
+        even the tab's icon, would require the card again.
         """
         try:
             outcome: Identity | str = await validate_client(
@@ -172,7 +173,8 @@ class TlsLogin:
 
     async def _run(self, _: web.Application) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
-            # Only this user may enter it: whoever could would be anybody they say.
+            # Only this user may enter it: any program that connects could claim any
+            # identity.
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             issuers = folder / "issuers.pem"
             issuers.write_bytes(_pem(self._trust))
@@ -206,7 +208,7 @@ class TlsLogin:
 async def _gate(
     folder: Path, settings: Settings
 ) -> AsyncIterator[asyncio.StreamReader]:
-    """Run a gate, which says its port here."""
+    """Run a gate, and yield the stream to which it prints its port."""
     configuration = folder / f"openssl-{settings.version}.cnf"
     configuration.write_text(_CONFIGURATION.format(VERSIONS[settings.version]))
     process = await asyncio.create_subprocess_exec(

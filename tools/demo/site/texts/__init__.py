@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What people read on the demo's pages: one JSON file for one language."""
+"""The texts on the demo's pages: one JSON file per language."""
