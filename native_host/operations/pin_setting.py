@@ -277,7 +277,7 @@ class PinSetting(ABC):
     async def _ask(
         self, question: CodesQuestion, typed: list[bytearray]
     ) -> dict[str, bytearray]:
-        """Ask, and add the codes to ``typed``, so that the caller wipes them in any case.
+        """Ask, and add the codes to ``typed``; the caller wipes them in any case.
 
         Raises ``PromptError`` for codes that do not fit their fields.
         """

@@ -8,6 +8,7 @@ import pytest
 
 from tests.browser.browsers import Browser
 from tests.browser.conftest import Visit
+from tests.browser.in_turn import only_in_chromium, only_in_firefox
 from tests.browser.site import Page, Site, authenticate
 from tests.browser.tls import Authority
 from tests.browser.window import Door
@@ -47,6 +48,7 @@ async def test_a_click_needs_no_question(visit: Visit, door: Door) -> None:
     assert "ask-started" not in [each["type"] for each in window.told]
 
 
+@only_in_chromium
 async def test_a_person_who_did_not_start_it_ends_it(
     browser: Browser, visit: Visit, door: Door
 ) -> None:
@@ -78,6 +80,7 @@ async def test_one_site_asks_by_itself_once_a_minute(
     await (await door.opened()).hear("ask-started")
 
 
+@only_in_chromium
 async def test_many_names_and_ports_of_one_site_are_one_site(
     browser: Browser, visit: Visit, door: Door, site: Site, authority: Authority
 ) -> None:
@@ -97,6 +100,7 @@ async def test_many_names_and_ports_of_one_site_are_one_site(
     assert door.count == len(browser.house.launches()) == 1
 
 
+@only_in_firefox
 async def test_all_sites_together_open_three_windows_a_minute(
     browser: Browser, visit: Visit, door: Door, site: Site
 ) -> None:

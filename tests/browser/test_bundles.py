@@ -67,7 +67,7 @@ def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return consumer
 
 
-@pytest.fixture(scope="session", params=["vite", "rollup"])
+@pytest.fixture(scope="session")
 def bundle(request: pytest.FixtureRequest, consumer: Path) -> Path:
     """Build the page and return the folder to serve."""
     name: str = request.param
@@ -143,7 +143,16 @@ async def service(
 
 
 @pytest.mark.usefixtures("new_minute")
-@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+@pytest.mark.parametrize(
+    ("family", "bundle", "language"),
+    [
+        ("chromium", "vite", "fi"),
+        ("chromium", "rollup", "en"),
+        ("firefox", "vite", "sv"),
+        ("firefox", "rollup", "fi"),
+    ],
+    indirect=["family", "bundle"],
+)
 async def test_a_bundle_speaks_each_language_and_logs_in(
     browser: Browser, open_tab: OpenTab, service: Service, holder: Holder, language: str
 ) -> None:

@@ -17,6 +17,7 @@ from kortilla import LoginService, Trust
 from kortilla.aiohttp import current_identity, setup
 from tests.browser.browsers import Browser, ChromiumTab, FirefoxTab, Tab
 from tests.browser.conftest import Holder, OpenTab
+from tests.browser.in_turn import only_in_chromium
 from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tools.demo.errors import BrowserError
@@ -280,6 +281,7 @@ async def test_it_speaks_the_language_around_it(open_button: Open, door: Door) -
     assert await button.heard() == [["kortilla-error", "USER_CANCELLED"]]
 
 
+@only_in_chromium
 async def test_its_language_can_be_changed(open_button: Open) -> None:
     button = await open_button("lang=fi")
     await button.tab.evaluate("document.querySelector('kortilla-button').lang = 'sv'")

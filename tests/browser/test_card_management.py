@@ -16,6 +16,7 @@ from native_host.browsers.table import Family
 from tests.browser.browser_home import Card, House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import Holder, OpenTab, Visit, ready
+from tests.browser.in_turn import in_turn
 from tests.browser.site import Page, Site, authenticate
 from tests.browser.test_extension_pages import text
 from tests.browser.tls import Authority
@@ -127,7 +128,7 @@ async def test_the_popup_shows_the_card_and_spends_nothing(
     assert len(browser.house.launches()) == 2, "for the card, and for the switch"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("profile", "state", "heading", "buttons"),
     [
         ("v5", "new", "cardNew", ["activateCard"]),
@@ -289,7 +290,7 @@ async def test_a_person_with_a_keyboard_activates_a_card_from_the_real_popup(
     assert data.puk.tries == 5
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("state", "label", "typed", "heading"),
     [
         (
@@ -371,7 +372,7 @@ async def test_popup_and_pages_wait_for_each_other(
     await shown.shows("stopped")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@in_turn("command", COMMANDS)
 async def test_a_page_that_asks_is_refused(
     browser: Browser, visit: Visit, command: str
 ) -> None:

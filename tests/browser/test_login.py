@@ -11,6 +11,7 @@ import pytest_asyncio
 from kortilla import Trust
 from tests.browser.browsers import Browser, Tab
 from tests.browser.conftest import Holder, OpenTab
+from tests.browser.in_turn import in_turn
 from tests.browser.tls import Authority
 from tests.browser.window import Door
 from tests.support.screen import Screen
@@ -129,7 +130,7 @@ async def test_cancelling_on_the_page_takes_the_window_away(
     assert browser.house.card.is_free
 
 
-@pytest.mark.parametrize("language", ["fi", "sv", "en"])
+@in_turn("language", ["fi", "sv", "en"])
 async def test_the_window_speaks_the_language_of_the_page(
     tab: Tab, demo: DemoServer, door: Door, language: str
 ) -> None:

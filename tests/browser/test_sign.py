@@ -11,6 +11,7 @@ from asn1crypto import x509
 
 from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, Visit
+from tests.browser.in_turn import in_turn, only_in_chromium, only_in_firefox
 from tests.browser.signing import (
     ACTION,
     P384,
@@ -103,6 +104,7 @@ async def test_a_document_of_megabytes_is_signed_and_tells_how_far_it_is(
     assert done[-1] == total
 
 
+@only_in_chromium
 async def test_hashes_are_signed_as_they_are(visit: Visit, door: Door) -> None:
     page = await visit()
     digests = [hashlib.sha512(text).digest() for text in (b"one", b"two")]
@@ -147,6 +149,7 @@ async def test_a_page_may_ask_who_would_sign_and_have_that_one_sign(
     check(signed, THREE)
 
 
+@only_in_firefox
 async def test_the_certificate_stays_where_it_is_without_consent(
     visit: Visit, door: Door
 ) -> None:
@@ -159,6 +162,7 @@ async def test_the_certificate_stays_where_it_is_without_consent(
     assert (await page.failure(action, "1"))["code"] == "USER_CANCELLED"
 
 
+@only_in_firefox
 async def test_another_certificate_than_the_card_has_is_for_the_person_to_mend(
     visit: Visit, door: Door
 ) -> None:
@@ -175,6 +179,7 @@ async def test_another_certificate_than_the_card_has_is_for_the_person_to_mend(
     )
 
 
+@only_in_firefox
 async def test_a_person_who_cancels_signs_nothing(
     browser: Browser, visit: Visit, door: Door, papers: Papers
 ) -> None:
@@ -251,7 +256,7 @@ async def test_what_is_no_blob_starts_nothing(browser: Browser, visit: Visit) ->
     assert browser.house.launches() == []
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "documents",
     [
         [Document(f"{number}.txt", "x") for number in range(21)],
@@ -269,6 +274,7 @@ async def test_what_is_too_much_starts_nothing(
     assert browser.house.launches() == []
 
 
+@only_in_chromium
 async def test_two_documents_of_one_name_are_refused_before_any_window(
     visit: Visit, door: Door
 ) -> None:
@@ -326,6 +332,7 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
     await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
 
 
+@only_in_chromium
 async def test_with_the_prompt_that_answers_by_itself(
     browser: Browser, open_tab: OpenTab, site: Site
 ) -> None:

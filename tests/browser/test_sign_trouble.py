@@ -8,6 +8,7 @@ import pytest
 from kortilla.testing.faults import Fault
 from tests.browser.browsers import Browser
 from tests.browser.conftest import OpenTab, Visit
+from tests.browser.in_turn import in_turn, only_in_chromium, only_in_firefox
 from tests.browser.signing import (
     ACTION,
     P256,
@@ -45,7 +46,7 @@ async def one_of_three(page: Page) -> None:
     check(failure, THREE[:1])
 
 
-@pytest.mark.parametrize(
+@in_turn(
     "fault",
     [
         Fault("card-pulled", on="verify", skip=1),
@@ -103,6 +104,7 @@ async def test_a_window_that_stays_ends_with_its_page_or_the_next_request(
     await browser.house.host_gone()
 
 
+@only_in_firefox
 async def test_the_window_stays_until_the_person_has_read_what_was_interrupted(
     browser: Browser, open_tab: OpenTab, site: Site, screen: Screen
 ) -> None:
@@ -125,6 +127,7 @@ async def test_the_window_stays_until_the_person_has_read_what_was_interrupted(
     await browser.house.host_gone()
 
 
+@only_in_firefox
 async def test_a_blocked_pin2_is_told_to_the_person_and_then_to_the_page(
     browser: Browser, visit: Visit, door: Door
 ) -> None:
@@ -142,6 +145,7 @@ async def test_a_blocked_pin2_is_told_to_the_person_and_then_to_the_page(
     await browser.house.host_gone()
 
 
+@only_in_chromium
 async def test_a_card_of_the_older_generation_signs_with_either_key(
     browser: Browser, visit: Visit, door: Door
 ) -> None:

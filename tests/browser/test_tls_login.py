@@ -18,6 +18,7 @@ from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import Tab
 from tests.browser.counter import Counter, open_counter
+from tests.browser.in_turn import in_turn, only_in_firefox
 from tests.browser.site import Site
 from tests.browser.tls import Authority
 from tests.browser.window import Window
@@ -114,11 +115,11 @@ async def find_it_blocked(counter: Counter, window: Window) -> None:
     window.say("cancel")
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("do", "tries", "version"),
     [
         *((cancel, 5, "1.2"), (cancel, 5, "1.3")),
-        *((err_and_cancel, 4, "1.2"), (find_it_blocked, 0, "1.3")),
+        *((find_it_blocked, 0, "1.3"), (err_and_cancel, 4, "1.2")),
     ],
 )
 async def test_trouble_ends_in_an_error_page_and_the_next_try_is_as_any_other(
@@ -144,7 +145,7 @@ async def test_trouble_ends_in_an_error_page_and_the_next_try_is_as_any_other(
     await try_until_asked(counter, tab, version)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@in_turn("version", VERSIONS)
 async def test_a_card_that_is_pulled_ends_in_an_error_page(
     counter: Counter, tab: Tab, version: str
 ) -> None:
@@ -163,7 +164,7 @@ async def test_a_card_that_is_pulled_ends_in_an_error_page(
     await try_until_asked(counter, tab, version)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@in_turn("version", reversed(VERSIONS))
 async def test_a_card_that_is_put_back_logs_in(
     counter: Counter, tab: Tab, version: str
 ) -> None:
@@ -253,6 +254,7 @@ async def test_a_server_that_names_the_issuing_ca_is_shown_the_certificate(
     assert await tab.text("h1") == "Identifiera dig med identitetskortet"
 
 
+@only_in_firefox
 async def test_a_card_of_the_older_generation_takes_the_other_s_place(
     counter: Counter, tab: Tab, pristine: Path, older: Path
 ) -> None:

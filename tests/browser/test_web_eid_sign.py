@@ -7,6 +7,7 @@ import hashlib
 import pytest
 
 from tests.browser.conftest import Visit
+from tests.browser.in_turn import in_turn, only_in_firefox
 from tests.browser.signing import P384, PIN2
 from tests.browser.site import Page
 from tests.browser.window import Door, Window
@@ -68,6 +69,7 @@ async def test_web_eid_signs_a_hash_in_two_steps(visit: Visit, door: Door) -> No
     ]
 
 
+@only_in_firefox
 async def test_another_certificate_than_the_cards_signs_nothing(
     visit: Visit, door: Door
 ) -> None:
@@ -79,7 +81,7 @@ async def test_another_certificate_than_the_cards_signs_nothing(
     assert (await page.failure(SIGN))["code"] == "ERR_WEBEID_USER_CANCELLED"
 
 
-@pytest.mark.parametrize(
+@in_turn(
     ("changes", "code"),
     [
         ({"certificate": None}, "MISSING_PARAMETER"),
