@@ -33,24 +33,24 @@ const PROBLEMS = Object.freeze({
 const SWITCHED = "PKCS11_OFF";
 
 /**
- * Show a check. The element has a heading of its own, which takes the focus when the
- * button that had it goes.
+ * Show a check. The summary takes the focus when the button that had it goes.
  *
  * @param {{summary: HTMLElement, list: HTMLElement, share: HTMLElement}} elements
  * @param {Check} check
  * @param {CheckAgain} checkAgain
  */
 export function showCheck({ summary, list, share }, check, checkAgain) {
-  const { report, problem, isRunning } = check;
+  const { report, problem } = check;
   const hadFocus = list.contains(document.activeElement);
   const findings = report ? sorted(report.findings) : [];
+  const isDone = report !== null || problem !== null;
   summary.textContent = summaryOf(check);
   summary.hidden = summary.textContent === "";
-  summary.dataset["state"] = isRunning || (!report && problem === null) ? "" : styleOf(check);
+  summary.dataset["state"] = isDone ? styleOf(check) : "";
   list.replaceChildren(...findings.map((each) => buildFinding(each, checkAgain)));
   list.hidden = findings.length === 0;
   if (hadFocus) summary.focus();
-  share.hidden = isRunning || (report === null && problem === null);
+  share.hidden = !isDone;
   share.querySelector("pre")?.replaceChildren(reportText(report, problem));
 }
 

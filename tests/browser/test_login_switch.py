@@ -2,12 +2,14 @@
 """The card login of Suomi.fi is switched on in the popup or in the options."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from kortilla import Trust
 from native_host.browsers.pkcs11 import nss
 from native_host.browsers.table import Family
 from tests.browser.browser_home import House
@@ -17,7 +19,10 @@ from tests.browser.site import Site
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.test_extension_pages import text
 from tests.browser.tls import Authority
+from tests.support.preload import preload
 from tests.support.token_control import runtime_folder
+from tools.demo.site import DemoServer
+from tools.demo.site.tls_login import GateSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -147,6 +152,37 @@ async def test_chromium_is_switched_on_and_off_and_has_to_be_started_again(
         await shows(tab, "loginOff")
         assert "Kortilla" not in modules(house)
         assert not (house.home / MODULE).exists()
+
+
+async def test_a_person_logs_in_after_switching_it_on(
+    family: Family, tmp_path: Path, authority: Authority, pristine: Path, trust: Trust
+) -> None:
+    house = House(tmp_path, family, pristine)
+    house.configure(prompt="automatic")
+    if os.getuid() == 0:  # p11-kit ignores root's own files
+        house.environment["LD_PRELOAD"] = str(preload("ordinary"))
+    async with DemoServer(
+        trust,
+        host="n2.service.example",
+        ssl_context=authority.server_context,
+        gates=GateSettings(authority.chain, "n3.service.example"),
+    ) as demo:
+
+        async def log_in(browser: Browser) -> None:
+            tab = await browser.new_tab()
+            await tab.goto(f"{demo.origin}/en/tls-login/1.2")
+            assert await tab.text("#satu") == house.card.state.read().satu
+
+        async with open_browser(house, authority) as browser:
+            popup = await browser.open_view(POPUP)
+            await shows(popup, "loginOff")
+            await popup.click("#switch")
+            await shows(popup, "loginOn")
+            if family == "firefox":  # it needs no restart
+                await log_in(browser)
+        if family == "chromium":
+            async with open_browser(house, authority) as browser:
+                await log_in(browser)
 
 
 async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
