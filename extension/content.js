@@ -177,7 +177,7 @@
   }
 
   /**
-   * Send a request to the background on a port of its own, and the answers to the page.
+   * Send a request to the background on a new port, and the responses to the page.
    *
    * @param {string} key its id; of Web eID, its action
    * @param {string} text JSON

@@ -51,7 +51,7 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         return future.result()
     except BaseException:
-        # The server's own time-out ended the wait: nobody wants the result.
+        # The server's own time-out ended the wait: the result is not needed.
         future.cancel()
         raise
 

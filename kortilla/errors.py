@@ -150,7 +150,7 @@ class UserCertificateCRLCheckFailedError(RevocationCheckFailedError):
 
 
 class StoreUnavailableError(RelyingPartyError):
-    """The store of challenges or sessions can't be reached; nobody was logged in.
+    """The store of challenges or sessions can't be reached; no login took place.
 
     The person may try again. No nonce works until the store is back.
     """

@@ -57,7 +57,7 @@ class Revocation:
 
     The leaf is checked with its issuing CA. If the trust has the root, the issuing CA
     is checked with it, once in ``issuer_lifetime`` for all logins. **Without the root
-    only the leaf is checked**: nobody else could sign an answer about the issuing CA,
+    only the leaf is checked**: only the root could sign an answer about the issuing CA,
     so the service trusts it as it is.
 
     Without a trustworthy answer the certificate is refused. A certificate that is

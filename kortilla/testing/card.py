@@ -14,7 +14,7 @@ __all__ = ["KortillaCard", "MakeKortillaCard"]
 
 
 class KortillaCard:
-    """A mock card in a folder of its own, which a test may use and break.
+    """A mock card in a separate folder, which a test may use and break.
 
     ``folder`` also holds the card's test CA: ``Trust.from_folder(folder, test=True)``
     reads it, another validator ``issuing_ca`` and ``root_ca`` (files in DER).

@@ -75,7 +75,7 @@ class Watch:
         self._path = folder / f"{_PIPES}{os.getpid()}-{secrets.token_hex(4)}"
         os.mkfifo(self._path, 0o600)
         self.descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK)
-        # With a writer of its own it never reaches end of file, which is readable too.
+        # With its own writer it never reaches end of file, which is readable too.
         self._writer = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
 
     def take_news(self) -> None:

@@ -181,7 +181,7 @@ class BrowserSessions:
 
     async def replace(self, session: Session, data: dict[str, Any]) -> str | None:
         """End a session and begin another with a new id, which holds ``data``."""
-        # In this order, so that a failure between the two leaves nobody logged in.
+        # In this order, so that a failure between the two leaves no login.
         await self._end(session)
         return await self.save(Session(data))
 

@@ -16,6 +16,7 @@ from native_host.card.signature import KeyType
 from native_host.card.tlv import Tlv, TlvError
 
 __all__ = [
+    "OBJECT_DIRECTORY",
     "DirectoryError",
     "DirectoryFiles",
     "parse_directories",
@@ -25,7 +26,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-_OBJECT_DIRECTORY = bytes.fromhex("5031")
+OBJECT_DIRECTORY = bytes.fromhex("5031")
 _MASTER_FILE = bytes.fromhex("3F00")
 _APPLICATION = bytes.fromhex("5015")  # PKCS#15 v1.1 §5.4: the usual id of its folder
 _MAX_PATH = 8  # bytes inside the application, two for each file
@@ -91,7 +92,7 @@ def read_keys(read: Callable[[bytes], bytes]) -> tuple[CardKey, ...]:
 
     ``read`` reads a file by its path inside the application; its errors propagate.
     """
-    files = parse_object_directory(read(_OBJECT_DIRECTORY))
+    files = parse_object_directory(read(OBJECT_DIRECTORY))
     return parse_directories(
         [read(path) for path in files.private_keys],
         [read(path) for path in files.certificates],

@@ -2,6 +2,7 @@
 """Reads the card's files, even if they are cut, padded or wrongly described."""
 
 import logging
+from contextlib import suppress
 
 from native_host.card.apdu import (
     INS_READ_BINARY,
@@ -13,14 +14,14 @@ from native_host.card.apdu import (
 from native_host.card.errors import CardError, UnsupportedCardError
 from native_host.card.tlv import Tlv, TlvError
 
-__all__ = ["FileReader"]
+__all__ = ["MASTER_FILE", "FileReader", "size_in"]
 
 logger = logging.getLogger(__name__)
 
 _MAX_OFFSET = 0x7FFF  # READ BINARY's offset has 15 bits
 _MAX_READS = 256
 
-_MASTER_FILE = bytes.fromhex("3F00")
+MASTER_FILE = bytes.fromhex("3F00")
 
 _TAGS_FILE_CONTROL = (0x62, 0x6F)
 _TAG_FILE_SIZES = (0x81, 0x80)
@@ -55,7 +56,7 @@ class FileReader:
         such object.
         """
         self.in_folder = True
-        for p1, file in ((0x00, _MASTER_FILE), (0x02, identifier)):
+        for p1, file in ((0x00, MASTER_FILE), (0x02, identifier)):
             _, status = self._channel.exchange(Command(INS_SELECT, p1, 0x0C, file))
             _check_selected(status)
         return self._read(limit, only_object=True)
@@ -90,16 +91,22 @@ class FileReader:
         self.in_folder = len(path) > 2
         data, status = self._channel.exchange(command)
         _check_selected(status)
-        try:
-            control = Tlv.take(data)[0]
-            if control.tag in _TAGS_FILE_CONTROL:
-                for child in Tlv.parse_all(control.value):
-                    if child.tag in _TAG_FILE_SIZES:
-                        return int.from_bytes(child.value)
-        except TlvError:
-            pass
+        size = size_in(data)
+        if size is not None:
+            return size
         logger.info("The card does not say how long a file is.")
         return _MAX_OFFSET + 1
+
+
+def size_in(answer: bytes) -> int | None:
+    """Return the size in bytes that file control parameters tell, where they do."""
+    with suppress(TlvError):
+        control = Tlv.take(answer)[0]
+        if control.tag in _TAGS_FILE_CONTROL:
+            for child in Tlv.parse_all(control.value):
+                if child.tag in _TAG_FILE_SIZES:
+                    return int.from_bytes(child.value)
+    return None
 
 
 def _check_selected(status: int) -> None:

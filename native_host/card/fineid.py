@@ -33,17 +33,26 @@ from native_host.card.signature import KeyType, SignatureAlgorithm, SignatureSch
 from native_host.card.tlv import Tlv, TlvError
 from native_host.card.trace import TracingConnection
 
-__all__ = ["CardKey", "FineidCard", "KeyRole", "PinInfo", "PinRole"]
+__all__ = [
+    "APPLICATION",
+    "AUTHORITIES",
+    "TOKEN_INFO",
+    "CardKey",
+    "FineidCard",
+    "KeyRole",
+    "PinInfo",
+    "PinRole",
+]
 
 logger = logging.getLogger(__name__)
 
-_APPLICATION = bytes.fromhex("A000000063504B43532D3135")
+APPLICATION = bytes.fromhex("A000000063504B43532D3135")
 _PAYMENT_SYSTEM = b"1PAY.SYS.DDF01"  # the directory that every EMV bank card has
 
-_TOKEN_INFO = bytes.fromhex("5032")
+TOKEN_INFO = bytes.fromhex("5032")
 
 #: In the master file: the certificates of the issuing CA and of the root.
-_AUTHORITIES = (bytes.fromhex("4336"), bytes.fromhex("4334"))
+AUTHORITIES = (bytes.fromhex("4336"), bytes.fromhex("4334"))
 _MAX_CERTIFICATE = 8192  # bytes
 
 _TAG_SEQUENCE = 0x30
@@ -136,7 +145,7 @@ class FineidCard:
         more.
         """
         found: list[bytes] = []
-        for identifier in _AUTHORITIES:
+        for identifier in AUTHORITIES:
             try:
                 content = self._files.read_object(identifier, limit=_MAX_CERTIFICATE)
                 found.append(bytes(Tlv.take(content)[0]))
@@ -212,7 +221,7 @@ class FineidCard:
         """
         self._return_to_application()
         try:
-            info, _ = Tlv.take(self._files.read(_TOKEN_INFO))
+            info, _ = Tlv.take(self._files.read(TOKEN_INFO))
         except UnsupportedCardError as error:  # its text is about certificates
             raise CardError("The card has no serial number.") from error
         serial = info.value_at(_TAG_OCTET_STRING)
@@ -280,7 +289,7 @@ class FineidCard:
     # -- The application --------------------------------------------------------------
 
     def _select_application(self) -> None:
-        command = Command(INS_SELECT, 0x04, 0x0C, _APPLICATION)
+        command = Command(INS_SELECT, 0x04, 0x0C, APPLICATION)
         _, status = self._channel.exchange(command)
         if status == SW.OK:
             self._files.in_folder = False

@@ -37,7 +37,14 @@ from native_host.card.pin_pad import NOT_ENTERED, PinPad
 from native_host.card.tlv import Tlv, TlvError
 from native_host.errors import InvalidArgumentError
 
-__all__ = ["NEW_PIN_DIGITS", "PIN_DIGITS", "PUK_PAD_DIGITS", "PinInfo", "Pins"]
+__all__ = [
+    "NEW_PIN_DIGITS",
+    "PIN_DIGITS",
+    "PUK_PAD_DIGITS",
+    "PinInfo",
+    "Pins",
+    "info_command",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -267,10 +274,7 @@ class Pins:
     # -- Tries ------------------------------------------------------------------------
 
     def _read_info(self, role: PinRole) -> PinInfo | None:
-        question = Tlv(_TAG_PIN_INFO, Tlv(_TAG_PIN_REFERENCE, bytes([role.value])))
-        le = 256 if self._protocol == 1 else None
-        command = Command(INS_GET_DATA, 0x00, 0xFF, question, le=le)
-        data, status = self._channel.exchange(command)
+        data, status = self._channel.exchange(info_command(role, self._protocol))
         if status != SW.OK:
             return None
         try:
@@ -298,6 +302,13 @@ class Pins:
         _, status = self._channel.exchange(Command(INS_VERIFY, 0x00, role.value))
         tries = 0 if status == SW.BLOCKED else tries_in(status)
         return None if tries is None else PinInfo(tries, None)
+
+
+def info_command(role: PinRole, protocol: int) -> Command:
+    """Return the command that asks for PIN info over T=0 or T=1 and spends no try."""
+    question = Tlv(_TAG_PIN_INFO, Tlv(_TAG_PIN_REFERENCE, bytes([role.value])))
+    le = 256 if protocol == 1 else None
+    return Command(INS_GET_DATA, 0x00, 0xFF, question, le=le)
 
 
 def _check(name: str, pin: bytearray, digits: range) -> None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The ``kortilla`` command.
 
-Results are JSON on standard output, words for people on standard error; exit status 0
-done, 1 refused or failed (with ``{"error": {"code", "message"}}`` on standard output),
-2 wrong usage.
+Results are JSON on standard output, messages for people on standard error. The exit
+status is 0 for success, 1 for a refusal or a failure (with ``{"error": {"code",
+"message"}}`` on standard output), and 2 for wrong usage.
 """
 
 import importlib
@@ -24,7 +24,7 @@ __all__ = ["main"]
 
 logger = logging.getLogger(__name__)
 
-#: Each command's module, imported when the command is asked for.
+#: Each command's module, imported when the command is called.
 _COMMANDS = {
     "agent": "agent",
     "card": "card",
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: Exception, arguments: Sequence[str]) -> int:
-    """Say which extra a command needs; anything else is a fault."""
+    """Name the extra that a command needs; re-raise any other error."""
     from native_host.log import log_unexpected
 
     if words := missing(error, extra_of(arguments)):

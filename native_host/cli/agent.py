@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla agent``: the program in the background that notices a new card."""
+"""``kortilla agent``: the program in the background that notices new cards."""
 
 import asyncio
 import signal
@@ -40,9 +40,9 @@ def agent(wish: str | None) -> None:
 
 
 def serve(window: Sequence[str] | None = None) -> str:
-    """Be the agent; return why it is so no more.
+    """Run as the agent; return the reason of its end.
 
-    ``window`` puts another command in the place of the activation window's.
+    ``window`` replaces the command of the activation window.
     """
     from native_host.agent import presence
     from native_host.hardening import harden
@@ -65,7 +65,7 @@ async def _serve(window: Sequence[str] | None) -> bool:
     async with PcscSource() as source:
         agent = Agent(source) if window is None else Agent(source, window)
         run = asyncio.create_task(agent.run())
-        # Before anybody can know that it is this process which is to be ended.
+        # Before other processes can find this one in order to end it.
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, run.cancel)

@@ -34,7 +34,7 @@ _pin_argument = click.argument(
 
 
 def _prompt_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that ``_manage`` takes."""
+    """Add the options for ``_manage``."""
     lang = click.option("--lang", help="The language to speak: fi, sv or en.")
     return lang(prompt_option(card_option(command)))
 
@@ -122,7 +122,7 @@ async def _managed(
     async with open_source(config) as source:
         done = await operation(Context(source, prompt), request)
     if config.prompt == "window":
-        # It stays until the person has read it; what was done is done.
+        # It stays until the person has read it; the PINs are set already.
         with suppress(PromptError):
             await prompt.wait_for_cancel()
     return done.fields()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla demo``, which a checkout has and no package brings."""
+"""``kortilla demo``, which exists in a checkout and in no package."""
 
 import importlib
 from pathlib import Path

@@ -6,11 +6,12 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from native_host.cli.options import Card, card_option
+from native_host.cli.options import Card, card_option, configured
 from native_host.cli.output import print_result, say
 
 if TYPE_CHECKING:
@@ -28,10 +29,22 @@ __all__ = ["doctor"]
     is_flag=True,
     help="Leave out the words for people; JSON comes in any case.",
 )
+@click.option(
+    "--card-report",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Only write a report of the card for developers, without what is personal.",
+)
 @click.option("--lang", help="The language to speak: fi, sv or en.")
 @card_option
 def doctor(
-    *, fix: bool, yes: bool, only_json: bool, lang: str | None, card: Card | None
+    *,
+    fix: bool,
+    yes: bool,
+    only_json: bool,
+    card_report: Path | None,
+    lang: str | None,
+    card: Card | None,
 ) -> int:
     """Say what works and what does not, without a PIN.
 
@@ -44,6 +57,13 @@ def doctor(
 
     if yes and not fix:
         raise click.UsageError("--yes goes with --fix.")
+    if card_report is not None:
+        if fix:
+            raise click.UsageError("--card-report goes without --fix.")
+        from native_host.cli.card_report import write_card_report
+
+        config = configured(card=card)
+        return write_card_report(card_report, config, lang, quiet=only_json)
     place, config = configured_place(card)
     language = choose_language(config.language, lang)
     texts = catalogue(language)

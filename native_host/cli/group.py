@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Groups of commands, which are the same with each release of click."""
+"""Groups of commands that behave alike with every release of click."""
 
 from typing import IO, Any
 
@@ -9,13 +9,13 @@ __all__ = ["CommandGroup"]
 
 
 class CommandGroup(click.Group):
-    """A group that is used wrongly without a command.
+    """A group for which a missing command is wrong usage.
 
-    click 8.2 raises an error of its own for that; until then it counts as done.
+    click 8.2 raises its own error for that; earlier releases exit with 0.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Raise ``click.UsageError``, which shows the help, where a command misses."""
+        """Raise ``click.UsageError``, which shows the help, if a command is missing."""
         if not args and self.no_args_is_help and not ctx.resilient_parsing:
             raise _CommandMissingError("A command is missing.", ctx)
         return super().parse_args(ctx, args)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Options that several commands share, and the configuration under them."""
+"""Options that several commands share, and the resulting configuration."""
 
 from typing import Literal
 
@@ -26,7 +26,7 @@ prompt_option = click.option(
 
 
 def configured(*, card: Card | None = None, prompt: PromptKind | None = None) -> Config:
-    """Return the configuration, with what the command line sets in its place."""
+    """Return the configuration with the changes from the command line."""
     config = load_config()
     if card is not None:
         config = config._replace(card=card)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a command prints: JSON for scripts, words for people."""
+"""The output of commands: JSON for scripts, messages for people."""
 
 import json
 from typing import Any
@@ -15,11 +15,11 @@ def print_result(result: Any) -> None:
 
 
 def error_result(code: str, message: str, reason: str | None = None) -> dict[str, Any]:
-    """Return an error as the object that scripts get."""
+    """Return an error as the JSON object for scripts."""
     error = {"code": code, "message": message}
     return {"error": error if reason is None else {**error, "reason": reason}}
 
 
 def say(words: str) -> None:
-    """Print words for people on standard error."""
+    """Print a message for people on standard error."""
     click.echo(words, err=True)

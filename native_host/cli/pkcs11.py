@@ -156,7 +156,7 @@ def _choice(servers: list[RunningServer]) -> RunningServer:
 
 
 def _serve() -> int:
-    # main() must have nothing to print.
+    # main() must not print anything.
     try:
         if sys.stdin.isatty():
             say("Programs start this. People want kortilla pkcs11 --help.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What ``kortilla pkcs11`` says to people."""
+"""The messages of ``kortilla pkcs11`` for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["change_words", "status_words"]
 
 _TITLES = {"firefox": "Firefox", "chromium": "Chromium"}
 
-#: By what changes and how: what is said of it afterwards, and in a dry run.
+#: The messages for each kind of change, and those of a dry run.
 _CHANGES = {
     ("file", "written"): ("Wrote {path}", "Would write {path}"),
     ("file", "removed"): ("Removed {path}", "Would remove {path}"),
@@ -54,7 +54,7 @@ _ANEW = "Close the browser and start it again: that is when it takes notice."
 
 
 def change_words(report: Report, *, dry_run: bool) -> Iterator[str]:
-    """Return what was done, or would be, and what is to be known about it."""
+    """Return messages about the changes, made or predicted, and their consequences."""
     for change in report.changes:
         what = change.what if change.what in ("entry", "database") else "file"
         yield _CHANGES[what, change.action][dry_run].format(path=change.path)
@@ -76,7 +76,7 @@ def change_words(report: Report, *, dry_run: bool) -> Iterator[str]:
 
 
 def status_words(status: dict[str, Any]) -> Iterator[str]:
-    """Return what ``browsers.pkcs11.setup.status`` found, in words."""
+    """Return the result of ``browsers.pkcs11.setup.status`` in words."""
     state = status["module"]["state"]
     for each in status["browsers"]:
         title = _TITLES[each["browser"]]
@@ -112,6 +112,6 @@ _DATABASES = {
 
 
 def _without_entry(report: Report) -> set[str]:
-    """Return the browsers of which no database was told, or is."""
+    """Return the browsers without an entry in any database."""
     told = {change.browser for change in report.changes if change.what == "entry"}
     return {each for each in report.browsers if each not in told}

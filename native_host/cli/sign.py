@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla sign``: signatures with PIN2 of files, or of hashes made elsewhere."""
+"""``kortilla sign``: signatures with PIN2 of files, or of existing hashes."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def _language_tag(text: str) -> str:
 
 
 def _fields(made: Signatures) -> dict[str, Any]:
-    """Return the wire's fields, and JWA's name for how each was signed."""
+    """Return the protocol's fields, and the JWA name of each signature's algorithm."""
     from native_host.results import signature_fields, signatures_fields
 
     def with_name(signature: Signature) -> dict[str, Any]:
@@ -211,9 +211,9 @@ def _numbered(hashes: Sequence[str]) -> list[str]:
 
 
 def _names(files: Sequence[Path]) -> list[str]:
-    """Return the files' names, with their folders where those tell them apart."""
+    """Return the files' names, with their folders if the names alone are ambiguous."""
     short = [file.name for file in files]
-    # As names are told apart, PROTOCOL.md §3.
+    # PROTOCOL.md §3 compares names in this form.
     told_apart = {unicodedata.normalize("NFC", name) for name in short}
     names = short if len(told_apart) == len(short) else [str(file) for file in files]
     return [os.fsencode(name).decode(errors="replace") for name in names]

@@ -14,7 +14,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from native_host.card.errors import CardKind
+from native_host.card.errors import (
+    CardError,
+    CardKind,
+    PcscUnavailableError,
+    UnsupportedCardError,
+)
 from native_host.doctor.findings import (
     Finding,
     Place,
@@ -26,7 +31,7 @@ from native_host.doctor.findings import (
 )
 from native_host.doctor.programs import output_of
 
-__all__ = ["check_card", "findings_in_readers", "reader_name"]
+__all__ = ["check_card", "finding_of", "findings_in_readers", "reader_name"]
 
 _ENDS_SOON = timedelta(days=60)
 _ROLES = ("authentication", "signature")
@@ -81,6 +86,16 @@ def reader_name(name: str) -> str:
     name = re.sub(r"\([^)]*\)?", " ", name)
     name = re.sub(r"[0-9A-Fa-f-]*\d[0-9A-Fa-f-]{7,}|\w*\d{5,}\w*", "…", name)
     return " ".join("".join(c for c in name if c.isprintable()).split())[:80]
+
+
+def finding_of(problem: CardError) -> Finding:
+    """Return the finding for an error that a card or the service gave."""
+    if isinstance(problem, PcscUnavailableError):
+        return _service(problem.code, Place())
+    told = {"code": problem.code}
+    if isinstance(problem, UnsupportedCardError):
+        told["kind"] = CardKind(problem.kind).name
+    return _unusable(told)
 
 
 def _service(code: str, place: Place) -> Finding:

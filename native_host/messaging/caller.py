@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Which extension started the host.
+"""The extension that started the host.
 
-The browser has already checked the caller against the manifest. It is checked against
-the known ids once more here, so that a manifest written by somebody else does not
-suffice. Any program can give a known id, so the window also names the program when it
-is no known browser (``processes.program_in_place_of_browser``).
+The browser has already checked the caller against the manifest. Here its id is compared
+with the known ids as well, so that another program's manifest does not suffice. Any
+program can give a known id, so the window also names the program if it is no known
+browser (``processes.program_in_place_of_browser``).
 """
 
 import logging
@@ -27,20 +27,20 @@ _FIREFOX = re.compile(r"[A-Za-z0-9._-]*@[A-Za-z0-9._-]+|\{[0-9A-Fa-f-]{36}\}")
 
 
 class CallerRefusedError(KortillaError):
-    """The extension that started the host is not one that may."""
+    """The extension that started the host is not permitted."""
 
     code = "CALLER_REFUSED"
 
 
 @dataclass(frozen=True)
 class Caller:
-    """``extension`` is the extension's id, or None where a portal did not pass it."""
+    """``extension`` is the extension's id, or None if a portal did not pass it."""
 
     extension: str | None
 
 
 def identify_caller(arguments: Sequence[str], allowed: frozenset[str]) -> Caller:
-    """Return who calls, from the arguments of the command line.
+    """Return the caller according to the command line's arguments.
 
     Chromium gives ``chrome-extension://ID/``, Firefox the manifest's path and the
     add-on's id, a portal nothing. Raises ``CallerRefusedError``.

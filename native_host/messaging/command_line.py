@@ -22,7 +22,7 @@ __all__ = ["answer"]
 
 
 def answer(words: Sequence[str]) -> int:
-    """Print the reply to one request; return 0, or 1 when it is an error."""
+    """Print the reply to one request; return 0, or 1 if it is an error."""
     set_up_log()
     try:
         reply = asyncio.run(_reply(words))

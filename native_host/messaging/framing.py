@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Frames of native messaging: a 32-bit length in native byte order, then JSON.
 
-This runs before anything heavy is imported: it uses only the standard library, and of
-that no dataclasses, whose import takes as long as Python's own start.
+This runs before any slow import. It uses only the standard library, without
+dataclasses, whose import takes as long as Python's own start.
 """
 
 import json
@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 
 __all__ = ["MAX_LENGTH", "Frame", "FrameWriter", "Pump", "parse"]
 
-#: Longest message taken from a browser, in bytes.
+#: Longest accepted message of a browser, in bytes.
 MAX_LENGTH = 64 * 1024
 
 _CHUNK = 64 * 1024
 
 
 class Frame(NamedTuple):
-    """One message as it came, or why it could not be taken.
+    """One message as received, or the reason of its rejection.
 
     ``fault`` is a sentence for the sender; ``body`` is then empty.
     """
@@ -32,14 +32,17 @@ class Frame(NamedTuple):
 
 
 class Pump:
-    """A thread that reads frames from a file descriptor and hands them over.
+    """A thread that reads frames from a file descriptor and delivers them.
 
-    It starts before the event loop exists: what comes meanwhile is kept until
-    ``attach``. It works where ``connect_read_pipe`` does not (files, Windows).
+    It starts before the event loop exists, and keeps frames until ``attach``. It works
+    where ``connect_read_pipe`` does not (files, Windows).
     """
 
     def __init__(self, fd: int, *, first_look: Callable[[Frame], None]) -> None:
-        """Read from ``fd``; ``first_look`` sees each frame at once, on the thread."""
+        """Read from ``fd``.
+
+        ``first_look`` receives each frame at once, on the thread.
+        """
         self._fd = fd
         self._first_look = first_look
         self._to_skip = 0
@@ -49,9 +52,9 @@ class Pump:
         threading.Thread(target=self._run, name="pump", daemon=True).start()
 
     def attach(self, deliver: Callable[[Frame | None], None]) -> None:
-        """Hand over all frames from now on, and None at the end of input.
+        """Deliver all frames from now on, and None at the end of input.
 
-        ``deliver`` is called on the pump's thread, or here for what was kept.
+        ``deliver`` is called on the pump's thread, or here for kept frames.
         """
         with self._lock:
             self._deliver = deliver
@@ -64,7 +67,7 @@ class Pump:
             frame = self._read_frame()
             if frame is not None:
                 # This is only a head start. The same error occurs again, and is
-                # answered, where the frame is taken. The thread must survive it: only
+                # answered, when the frame is handled. The thread must survive it: only
                 # this thread notices the end of input.
                 with suppress(Exception):
                     self._first_look(frame)
@@ -83,7 +86,7 @@ class Pump:
             return None
         length = int.from_bytes(head, sys.byteorder)
         if length > MAX_LENGTH:
-            # The sender hears of it now, not when the whole of it has come.
+            # The error is reported now, before the whole message has arrived.
             self._to_skip = length
             return Frame(fault=f"The message is longer than {MAX_LENGTH} bytes.")
         body = self._read(length)
@@ -115,9 +118,9 @@ class FrameWriter:
         self._lock = threading.Lock()
 
     def write(self, message: dict[str, Any]) -> None:
-        """Send one message. A browser that has gone is not an error here.
+        """Send one message. A browser that has disconnected is no error here.
 
-        Its going shows as the end of input, which is where it is acted upon.
+        The end of input reports that, and the host reacts to it there.
         """
         body = json.dumps(message, separators=(",", ":")).encode()
         data = memoryview(len(body).to_bytes(4, sys.byteorder) + body)
@@ -130,7 +133,7 @@ class FrameWriter:
 
 
 def parse(frame: Frame) -> dict[str, Any] | str:
-    """Return the JSON object in a frame, or a sentence that says why there is none."""
+    """Return the JSON object in a frame, or a sentence that explains the error."""
     if frame.fault is not None:
         return frame.fault
     try:
@@ -143,7 +146,7 @@ def parse(frame: Frame) -> dict[str, Any] | str:
 
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a key that stands twice: two readers could see two messages."""
+    """Reject a duplicate key: two parsers could see two messages."""
     message = dict(pairs)
     if len(message) != len(pairs):
         raise ValueError("a key stands twice")

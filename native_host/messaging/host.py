@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The host's life, from the hello to the end of input."""
+"""The host's main loop, from the hello to the end of input."""
 
 import os
 import signal
@@ -14,8 +14,8 @@ from native_host.messaging.prompt_prelaunch import PromptPrelaunch
 
 __all__ = ["serve"]
 
-#: Seconds from the end of input to the end of the process, also while a card works.
-#: Chromium kills at about 2 s; a verified card must have been reset before.
+#: Seconds from the end of input to the end of the process, even while a card works.
+#: Chromium kills it at about 2 s, and a verified card must be reset before.
 _LAST_CALL = 0.9
 
 
@@ -44,11 +44,11 @@ def serve(
         def deliver(frame: Frame | None) -> None:
             if frame is None:
                 _exit_at_the_latest(_LAST_CALL)
-            with suppress(RuntimeError):  # the loop has ended before the input did
+            with suppress(RuntimeError):  # the loop has ended before the input
                 loop.call_soon_threadsafe(frames.put_nowait, frame)
 
         if sys.platform != "win32":
-            # Firefox sends SIGTERM after closing the input; the answer is the same.
+            # Firefox sends SIGTERM after closing the input; the reaction is the same.
             loop.add_signal_handler(signal.SIGTERM, deliver, None)
         pump.attach(deliver)
         dispatcher = Dispatcher(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Finds the token of the browser that started this host, and has it prepare a login.
+"""Finds the token of the browser that started this host, and prepares a login.
 
-Each browser that has the card as its token has a process of its own for it
+Each browser that has the card as its token has a separate process for it
 (``native_host.pkcs11``). That process asks for the PIN in its own window and keeps it
 in its own memory, so no PIN passes here.
 """
@@ -17,9 +17,9 @@ __all__ = ["prepare_login"]
 
 
 async def prepare_login() -> None:
-    """Have the browser's token ask for PIN1.
+    """Make the browser's token ask for PIN1.
 
-    Returns when the card has accepted it. Raises ``ProgramNotRunningError`` where the
+    Returns when the card has accepted it. Raises ``ProgramNotRunningError`` if the
     browser has no such token, and ``ControlError`` with the error of the token.
     """
     servers = {server.program_pid: server for server in await control.running_servers()}
@@ -33,7 +33,7 @@ async def prepare_login() -> None:
 
 
 def _ancestors() -> Iterator[int]:
-    """Yield the processes that this one descends from, the nearest first."""
+    """Yield the ancestors of this process, the nearest first."""
     pid = os.getppid()
     while pid > 1:
         yield pid

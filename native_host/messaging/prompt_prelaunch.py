@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The window's process, started ahead of the check of the request that needs it.
+"""The window's process, started before the check of the request that needs it.
 
-Standard library only: this runs before anything heavy is imported.
+Standard library only: this runs before any slow import.
 """
 
 import subprocess
@@ -31,10 +31,10 @@ class PromptPrelaunch:
         self._process: subprocess.Popen[bytes] | None = None
 
     def first_look(self, frame: Frame) -> None:
-        """Start the process when a frame looks like a request that will need it.
+        """Start the process if a frame looks like a request that will need it.
 
-        An error of starting is raised here and ignored. It is raised again, and
-        answered, where the request is taken.
+        An error is ignored here. It is raised again, and answered, when the request is
+        handled.
         """
         message = parse(frame)
         if isinstance(message, dict) and message.get("command") in _NEEDS_WINDOW:
@@ -52,7 +52,7 @@ class PromptPrelaunch:
                 self._process = spawn(self.command)
 
     def take(self) -> subprocess.Popen[bytes] | None:
-        """Hand over the waiting process, if there is one."""
+        """Return the waiting process, if there is one."""
         with self._lock:
             process, self._process = self._process, None
         return process

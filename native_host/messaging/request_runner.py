@@ -69,7 +69,7 @@ class RequestRunner:
         self.error_read = False
 
     def start(self) -> "asyncio.Task[None]":
-        """Run in a task of its own, which answers every outcome and raises nothing."""
+        """Run in a new task, which answers every outcome and raises nothing."""
         self._task = asyncio.create_task(self._answer())
         return self._task
 

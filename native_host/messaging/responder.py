@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Answers one request in the words of its protocol."""
+"""Answers one request in its protocol."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,10 +14,10 @@ __all__ = ["OwnResponder", "Responder", "WebEidResponder"]
 
 
 class Responder(ABC):
-    """Takes the one answer to a request, and its progress before."""
+    """Receives a request's progress and its one answer."""
 
     def __init__(self) -> None:
-        #: True once the result, or an error, has left.
+        #: True once the result or an error has been sent.
         self.answered = False
 
     def answer(self, result: Reply) -> None:
@@ -32,7 +32,7 @@ class Responder(ABC):
 
     @abstractmethod
     def progress(self, word: str, progress: Progress | None) -> None:
-        """Tell how far the request has got, see ``prompting.Report``."""
+        """Report progress, see ``prompting.Report``."""
 
     @abstractmethod
     def _send_result(self, result: Reply) -> None: ...
@@ -44,7 +44,7 @@ class Responder(ABC):
 class OwnResponder(Responder):
     """Answers in our own protocol, under the request's id.
 
-    The id is None for what could not be read as a request.
+    The id is None for a message that is not a valid request.
     """
 
     def __init__(self, write: Callable[[Reply], None], request_id: str | None) -> None:
@@ -75,7 +75,7 @@ class WebEidResponder(Responder):
         self._write = write
 
     def progress(self, word: str, progress: Progress | None) -> None:
-        """Tell nothing."""
+        """Send nothing."""
 
     def _send_result(self, result: Reply) -> None:
         self._write(result)

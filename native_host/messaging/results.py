@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Results and errors as Web eID's protocol has them, where that differs from ours."""
+"""Results and errors of Web eID's protocol, where they differ from ours."""
 
 from native_host.errors import KortillaError
 from native_host.operations.sign import Signatures
@@ -18,7 +18,7 @@ def web_eid_signature_fields(made: Signatures) -> Reply:
 
 
 def web_eid_error(error: KortillaError) -> Reply:
-    """Return an error as Web eID's protocol has it: cancelled, or fatal."""
+    """Return an error in Web eID's protocol: cancelled, or fatal."""
     cancelled = error.code in {"USER_CANCELLED", "REQUEST_CANCELLED"}
     code = "ERR_WEBEID_USER_CANCELLED" if cancelled else "ERR_WEBEID_NATIVE_FATAL"
     return {"error": {"code": code, "message": str(error)}}

@@ -25,6 +25,7 @@ __all__ = [
     "Scheme",
     "event_of",
     "scheme_of",
+    "scheme_on",
 ]
 
 #: From this day on cards are granted with a code of seven digits.
@@ -43,7 +44,12 @@ class Scheme(Enum):
 
 def scheme_of(certificate: CardCertificate) -> Scheme:
     """Tell a card's scheme by its authentication certificate."""
-    age = certificate.not_before - _NEW_SCHEME
+    return scheme_on(certificate.not_before)
+
+
+def scheme_on(not_before: datetime) -> Scheme:
+    """Tell the scheme of cards whose certificates are valid from a time on."""
+    age = not_before - _NEW_SCHEME
     if abs(age) <= _DOUBT:
         return Scheme.UNCLEAR
     return Scheme.EIGHT_DIGITS if age < timedelta(0) else Scheme.SEVEN_DIGITS
@@ -150,7 +156,7 @@ _ACTIONS: dict[PinState, tuple[Action, Action, Action, Action, Action]] = {
     PinState.UNKNOWN: (Action.UNREADABLE,) * 5,
 }
 
-#: What is done with a PIN in each state when each event happens, and what comes of it.
+#: The action for a PIN in each state at each event, and the state that follows.
 TABLE: Mapping[tuple[PinState, Event], Row] = MappingProxyType(
     {
         (state, event): _row(state, action)

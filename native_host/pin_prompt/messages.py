@@ -219,7 +219,7 @@ class Answer(NamedTuple):
 
 _DIGITS = b"[0-9]{1,%d}" % MAX_CODE_DIGITS
 # A regular expression and not the JSON decoder: a PIN goes from the pipe's buffer into
-# the caller's without becoming a str, which nobody could wipe.
+# the caller's without becoming a str, which can't be wiped.
 _NUMBERED = re.compile(
     rb'\s*\{\s*"type":\s*"(pin|chosen|agreed|codes)",\s*"number":\s*([0-9]{1,9})'
     rb'(?:,\s*"digits":\s*"(?P<digits>DIGITS)"'
@@ -261,7 +261,7 @@ def encode_answer(message: Mapping[str, Any]) -> bytearray:
     """Return the line for an answer. The caller wipes it.
 
     Digits are in a ``bytearray``, several codes in a list of them. This function wipes
-    these buffers; they never become a ``str``, which nobody could wipe.
+    these buffers; they never become a ``str``, which can't be wiped.
     """
     parts: list[bytes | bytearray] = [b"{"]
     for name, value in message.items():
@@ -293,7 +293,7 @@ def decode_answer(line: bytearray) -> Answer | None:
 
 
 def split_codes(content: bytearray) -> list[bytearray]:
-    """Return the codes of an answer in order, each in a buffer of its own."""
+    """Return the codes of an answer in order, each in a new buffer."""
     spans = [match.span() for match in re.finditer(rb"[0-9]+", content)]
     return [content[start:end] for start, end in spans]
 

@@ -27,7 +27,7 @@ __all__ = [
 #: No PIN or code has more digits than this (``native_host.card.pins``).
 MAX_CODE_DIGITS = 12
 
-#: What a window is for. Each operation has texts and a style of its own.
+#: The purpose of a window. Each operation has its own texts and style.
 Operation = Literal[
     "authenticate",
     "signing-certificate",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Starts the window's process.
 
-A module of its own, so that the host can start that process before other imports. Qt
-then loads on another core while the host starts.
+This is a separate module, so that the host can start that process before other imports.
+Qt then loads on another core while the host starts.
 """
 
 import os
@@ -46,7 +46,7 @@ def spawn(command: Sequence[str] | None = None) -> subprocess.Popen[bytes]:
     """
     if command is None and not has_screen():
         from native_host.pin_prompt.prompt import (
-            PromptError,  # heavy, and seldom needed
+            PromptError,  # rarely needed, slow
         )
 
         raise PromptError(

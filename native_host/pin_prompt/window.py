@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The host's side of the PIN window, which runs in a process of its own.
+"""The host's side of the PIN window, which is a separate process.
 
 The two processes exchange the lines of ``messages`` over two pipes.
 """
@@ -264,7 +264,7 @@ class WindowPrompt(Prompt):
     def _end_with(self, message: str) -> None:
         if not self._over.done():
             self._over.set_exception(PromptError(message))
-            self._over.exception()  # retrieved, since perhaps nobody awaits it
+            self._over.exception()  # retrieved, in case it is never awaited
 
     def _fail(self, message: str) -> None:
         self._end_with(message)

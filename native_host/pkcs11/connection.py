@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""One client's connection: reads calls, and sends an answer to each in any order.
+"""One client's connection: reads calls, and sends the answers in any order.
 
-A signature waits for a person. So each call is a task of its own, and others are
-answered meanwhile: otherwise every other page of a browser would wait too.
+A signature waits for a person. So each call is a separate task, and others are answered
+meanwhile: otherwise every other page of a browser would wait too.
 """
 
 import logging

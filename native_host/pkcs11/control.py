@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The control socket: a login is prepared on request of the person's other processes.
+"""The control socket: prepares a login on request of the person's other processes.
 
 Each process that serves the card to a program listens in the person's runtime folder
 while it has a client (``ControlServer``). Other processes find it with
-``running_servers`` and ask it with ``prepare_login``. One line of JSON goes each way
-(docs/reference/pkcs11.md, "The control socket"). No PIN passes the socket: the server
-opens a window of its own and keeps the PIN in its own memory.
+``running_servers`` and send it a request with ``prepare_login``. One line of JSON goes
+each way (docs/reference/pkcs11.md, "The control socket"). No PIN passes the socket: the
+server opens its own window and keeps the PIN in its own memory.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ _REQUEST_TIMEOUT = 10.0  # seconds for a client to send its line
 _MOST_CLIENTS = 32
 
 _LONGEST_ANSWER = 4096  # bytes
-_WHO_TIMEOUT = 2.0  # seconds for a server to say who it is
+_WHO_TIMEOUT = 2.0  # seconds for a server to identify itself
 
 _numbers = itertools.count()
 
@@ -60,7 +60,7 @@ def _server_pid(path: Path) -> int:
 
 
 def _is_private(folder: Path) -> bool:
-    """Say whether a folder exists and only this user can write there."""
+    """Return whether a folder exists and only this user can write there."""
     if not folder.is_dir():
         return False
     state = folder.stat()
@@ -74,7 +74,7 @@ class ControlServer:
     """Answers ``who`` and ``prepare`` for a program while its context is entered.
 
     ``prepare`` is called for each request, and cancelled when the client disconnects.
-    Without a private runtime folder nobody can ask.
+    Without a private runtime folder there is no socket.
     """
 
     def __init__(
@@ -197,7 +197,7 @@ async def running_servers() -> list[RunningServer]:
 
 
 async def prepare_login(server: RunningServer) -> None:
-    """Have a server ask for the PIN in a window, and keep it for one login.
+    """Make a server ask for the PIN in a window, and keep it for one login.
 
     Returns when the card has accepted the PIN. Raises ``ControlError`` with the code of
     the server's error, and ``ProgramNotRunningError`` when the server has ended.

@@ -45,10 +45,10 @@ _MOST_ATTRIBUTES = 256  # in one call: more than an object has
 class Cryptoki:
     """All calls of one client.
 
-    ``open_signer`` makes the object that signs; it is called with the first login or
-    signature. With ``hides_errors`` a signature that fails is answered with random
-    bytes, since Firefox would hang (docs/reference/pkcs11.md, "How browsers behave").
-    A token whose card has gone stays for ``lingering`` seconds, and signs nothing.
+    ``open_signer`` creates the object that signs, at the first login or signature. With
+    ``hides_errors`` a failed signature is answered with random bytes, since Firefox
+    would hang (docs/reference/pkcs11.md, "How browsers behave"). A token whose card was
+    removed stays for ``lingering`` seconds, and signs nothing.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Cryptoki:
     async def initialize(
         self, handshake: bytearray | None, _flag: int, _reserved: bytearray | None
     ) -> Values:
-        """Begin. ``handshake`` is what p11-kit's client sends first."""
+        """Initialise. ``handshake`` is what p11-kit's client sends first."""
         if handshake is None or bytes(handshake) != HANDSHAKE:
             raise CryptokiError(CKR.GENERAL_ERROR)
         if self.initialized:
@@ -96,7 +96,7 @@ class Cryptoki:
 
     @call(2, "C_Finalize")
     async def finalize(self) -> Values:
-        """End, and cancel all that is under way."""
+        """Finalise, and cancel all pending calls."""
         await self._end()
         return ()
 
@@ -164,7 +164,7 @@ class Cryptoki:
         raise CryptokiError(CKR.TOKEN_NOT_PRESENT)
 
     def _slot_changed(self, slot: int, ended: Token | None) -> None:
-        """Note that a token has come or gone, which ended the sessions with a token."""
+        """Handle the arrival or removal of a token, which ended its sessions."""
         if ended is not None and self._signer is not None:
             self._signer.pins.log_out_later(ended.certificate)
         if self.initialized:
@@ -219,7 +219,7 @@ class Cryptoki:
 
     @call(18, "C_Login", args="uuay")
     async def login(self, handle: int, user: int, pin: bytearray | None) -> Values:
-        """Have the card verify PIN1, and sign with it until the login ends."""
+        """Make the card verify PIN1, and sign with it until the login ends."""
         try:
             session = self._sessions.get(handle)
             reader = self._check_login(session, user, pin)
@@ -363,7 +363,7 @@ class Cryptoki:
 
     @call(44, "C_SignUpdate", args="uay")
     async def sign_update(self, handle: int, data: bytearray | None) -> Values:
-        """Take a part of the data to sign."""
+        """Store a part of the data to sign."""
         session, operation = self._signing(handle)
         operation.in_parts = True
         try:
@@ -375,15 +375,15 @@ class Cryptoki:
 
     @call(45, "C_SignFinal", args="ufy", returns="ay")
     async def sign_final(self, handle: int, room: int | None) -> Values:
-        """Sign the data that C_SignUpdate has taken."""
+        """Sign the data that C_SignUpdate has stored."""
         session, operation = self._signing(handle)
         return await self._finish(session, operation, b"", room)
 
     def _signing_session(self, handle: int) -> Session:
-        """Return a session to sign in.
+        """Return a session for signing.
 
-        Where errors are hidden, that may be a session whose card has gone: such a
-        client gets random bytes, since it can't be given an error.
+        If errors are hidden, its card may be removed: such a client gets random bytes,
+        since it can't be given an error.
         """
         return self._sessions.get(handle, even_lost=self._hides_errors)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Errors, and the return values that they become."""
+"""Errors, and their return values."""
 
 from native_host.errors import KortillaError
 from native_host.pkcs11.constants import CKR
@@ -16,7 +16,7 @@ class CryptokiError(Exception):
 
 
 class SocketUnusableError(KortillaError):
-    """The socket can't be listened on; the message names it and says why."""
+    """The program can't listen on the socket; the message names it and the reason."""
 
     code = "SOCKET_UNUSABLE"
 
@@ -40,5 +40,5 @@ _VALUES = {
 
 
 def return_value_of(error: KortillaError) -> CKR:
-    """Return the value that says the most about an error."""
+    """Return the most specific return value for an error."""
     return _VALUES.get(error.code, CKR.FUNCTION_FAILED)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What C_GetInfo, C_GetSlotInfo and C_GetTokenInfo answer (PKCS#11 3.0 §3.1, §3.2)."""
+"""The answers of C_GetInfo, C_GetSlotInfo, C_GetTokenInfo (PKCS#11 3.0 §3.1, §3.2)."""
 
 from native_host import VERSION
 from native_host.pkcs11.calls import Values
@@ -32,7 +32,7 @@ def slot_info(slot: Slot, token: Token | None) -> Values:
 
 
 def token_info(slot: Slot, token: Token, sessions: int) -> Values:
-    """Return CK_TOKEN_INFO. ``sessions`` is how many the client has with the slot."""
+    """Return CK_TOKEN_INFO. ``sessions`` is the number of the client's sessions."""
     # Heavy, and loaded already: a card has been read.
     from native_host.card.keys import PinRole
     from native_host.card.pins import PIN_DIGITS

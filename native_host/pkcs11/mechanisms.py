@@ -95,7 +95,7 @@ def mechanisms_of(certificate: CardCertificate) -> dict[int, MechanismInfo]:
 
 @dataclass
 class SignOperation:
-    """A signature that has been begun. ``size`` is its length in bytes.
+    """A signature operation that has started. ``size`` is its length in bytes.
 
     ``in_parts`` says that its data comes with C_SignUpdate.
     """
@@ -112,7 +112,7 @@ class SignOperation:
     def begin(
         cls, certificate: CardCertificate, mechanism: Mechanism
     ) -> "SignOperation":
-        """Begin a signature.
+        """Start a signature.
 
         Raises ``CryptokiError`` for a mechanism that the key does not have.
         """
@@ -136,7 +136,7 @@ class SignOperation:
         )
 
     def take(self, data: bytes | bytearray) -> None:
-        """Take data to sign. Raises ``CryptokiError`` when it is too long."""
+        """Store data to sign. Raises ``CryptokiError`` if it is too long."""
         if self._hash is not None:
             self._hash.update(data)
             return

@@ -67,7 +67,7 @@ class TokenObject:
         return self.attributes[CKA.CLASS]
 
     def matches(self, template: Iterable[Attribute]) -> bool:
-        """Say whether it has all attributes of a template, with those values."""
+        """Return whether it has all attributes of a template, with those values."""
         return all(
             each.type in self.attributes and self.attributes[each.type] == each.value
             for each in template
@@ -190,7 +190,7 @@ def _key_attributes(key: PublicKey) -> dict[int, AttributeValue]:
 
 
 def _public_key_attributes() -> dict[int, AttributeValue]:
-    # The token verifies nothing: every program can do that without it.
+    # The token has no verification: every program can verify without it.
     no = (CKA.ENCRYPT, CKA.VERIFY, CKA.VERIFY_RECOVER, CKA.WRAP, CKA.TRUSTED)
     return {CKA.CLASS: CKO.PUBLIC_KEY.value, **dict.fromkeys(no, False)}
 

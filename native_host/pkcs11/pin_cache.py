@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Signs with PIN1 where it is known, without asking the person.
+"""Signs with a known PIN1 without asking the person.
 
 A PIN is known for the time of a login (C_Login), or is kept for one login to come. It
 is wiped when its card is moved. A PIN that a card has refused is not sent to it again.
@@ -28,19 +28,19 @@ __all__ = ["ConfirmationNeededError", "KeptPin", "KnownPin", "PinCache"]
 
 T = TypeVar("T")
 
-#: How many signatures a kept PIN is for: Firefox may open two connections for a page.
+#: The number of signatures of a kept PIN: Firefox may open two connections for a page.
 _MOST_WITH_KEPT = 2
 
 
 class ConfirmationNeededError(KortillaError):
-    """One try is left. The person must confirm in a window that it may be used."""
+    """One try is left. The person must confirm its use in a window."""
 
     code = "CONFIRMATION_NEEDED"
 
 
 @dataclass(eq=False)
 class KnownPin:
-    """A PIN that a card has accepted, and the card as it lies in its reader."""
+    """A PIN that a card has accepted, and the card's insertion in its reader."""
 
     pin: bytearray = field(repr=False)
     certificate: CardCertificate
@@ -52,15 +52,15 @@ class KeptPin(KnownPin):
     """A PIN that is kept for one login. ``gone`` is set when it has been wiped."""
 
     uses: int = 0
-    #: How many signatures are being made with it at this moment.
+    #: The number of signatures that currently use it.
     users: int = 0
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class PinCache:
-    """The PINs that are known for one program, on the cards of a source.
+    """The known PINs for one program, on the cards of a source.
 
-    ``turn`` is held while a card is: one conversation with a card at a time.
+    ``turn`` is held while a card is, so that there is one card session at a time.
     ``refusals`` are the PINs that cards have refused. A PIN is kept for ``seconds``.
     """
 
@@ -100,11 +100,11 @@ class PinCache:
     async def log_in(
         self, certificate: CardCertificate, reader: Reader, pin: bytearray
     ) -> None:
-        """Have the card in a reader verify a PIN, and know it until ``log_out``.
+        """Verify a PIN with the card in a reader, and keep it until ``log_out``.
 
         ``pin`` is wiped. Raises ``WrongPinError``, ``PinBlockedError``,
-        ``ConfirmationNeededError`` with one try left, ``CardRemovedError`` and what the
-        card raises.
+        ``ConfirmationNeededError`` with one try left, ``CardRemovedError`` and the
+        card's errors.
         """
         known = KnownPin(pin, certificate, reader)
         try:
@@ -155,7 +155,7 @@ class PinCache:
         self, certificate: CardCertificate, reader: Reader, pin: bytearray
     ) -> KeptPin:
         """Keep a copy of a PIN that the card in a reader has just accepted."""
-        self._expire()  # the PIN before
+        self._expire()  # the previous PIN
         self.kept = KeptPin(bytearray(pin), certificate, reader)
         loop = asyncio.get_running_loop()
         self._expiry = loop.call_later(self._seconds, self._expire)
@@ -241,9 +241,9 @@ class PinCache:
 
     @asynccontextmanager
     async def _card(self, known: KnownPin) -> AsyncIterator[FineidCard]:
-        """Hold the card of a PIN, as it lies in its reader, and reset it at the end.
+        """Hold the card of a PIN, if it was not moved, and reset it at the end.
 
-        Raises ``CardRemovedError`` when it has been moved.
+        Raises ``CardRemovedError`` if it was moved.
         """
         async with self._turn:
             if not same_card(known.reader, await self._source.readers()):
@@ -259,7 +259,7 @@ class PinCache:
                 await asyncio.shield(self._source.run(connection.close))
 
     def _watch_cards(self) -> None:
-        """Begin again to watch the cards of all PINs that are known."""
+        """Restart the watch over the cards of all known PINs."""
         if self._watching is not None:
             self._watching.cancel()
         self._watching = asyncio.create_task(self._watch())
@@ -282,7 +282,7 @@ class PinCache:
     # -- Wiping ------------------------------------------------------------------------
 
     async def _wipe(self, pin: bytearray) -> None:
-        """Wipe a PIN on the card's thread, after all that is still done with it there.
+        """Wipe a PIN on the card's thread, after all pending commands with it there.
 
         Sending a wiped PIN would cost a try.
         """
@@ -293,7 +293,7 @@ class PinCache:
 
 
 def _tries_left(card: FineidCard) -> int:
-    """Return PIN1's tries when it may be verified without asking the person."""
+    """Return PIN1's tries if it may be verified without asking the person."""
     tries_left = usable_pin(card, PinRole.PIN1).tries_left
     if tries_left == 1:
         raise ConfirmationNeededError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The program that uses the token, from the socket that it uses (unix(7))."""
+"""The program that uses the token, identified by its socket (unix(7))."""
 
 import os
 import socket

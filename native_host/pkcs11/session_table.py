@@ -37,7 +37,7 @@ class SessionTable:
         self._lingering = lingering
         self._all: dict[int, Session] = {}
         self._handles = itertools.count(1)
-        #: What ends the sessions of each slot whose card has gone, after a while.
+        #: The tasks that end the sessions of slots without a card after a while.
         self._ending: dict[int, asyncio.Task[None]] = {}
         slots.listeners.add(self._slot_changed)
 
@@ -109,11 +109,11 @@ class SessionTable:
                 self._ending[slot] = asyncio.create_task(self._end_later(slot))
                 return
         elif ending and self._go_on_with(slot, token):
-            return  # the client has noticed nothing
+            return  # the client has not noticed anything
         self._end(slot)
 
     def _go_on_with(self, slot: int, token: Token) -> bool:
-        """Give the sessions with a slot a new token, if it is of the same card."""
+        """Give the sessions with a slot a new token if it is of the same card."""
         sessions = self._with(slot)
         der = token.certificate.der
         if any(each.token.certificate.der != der for each in sessions):
@@ -130,9 +130,9 @@ class SessionTable:
         self._end(slot)
 
     def _end(self, slot: int) -> None:
-        """End the sessions with a slot whose card has gone or is another.
+        """End the sessions with a slot whose card was removed or replaced.
 
-        A signature that is being made fails without help, since its card has gone.
+        A pending signature fails anyway, since its card is gone.
         """
         token = self.token(slot)
         for session in self._with(slot):

@@ -10,14 +10,14 @@ __all__ = ["SlotEvents"]
 
 
 class SlotEvents:
-    """The slots whose token has come or gone, until the client has been told."""
+    """The slots whose token has come or gone, until the client has the event."""
 
     def __init__(self) -> None:
         self._slots: set[int] = set()
         self._waiting: set[asyncio.Future[None]] = set()
 
     def add(self, slot: int) -> None:
-        """Note an event, and wake all who wait for one."""
+        """Record an event, and wake all who wait for one."""
         self._slots.add(slot)
         for waiting in self._waiting:
             if not waiting.done():
@@ -26,8 +26,8 @@ class SlotEvents:
     async def take(self, *, block: bool) -> int:
         """Return a slot with an event, once for each event.
 
-        Without one, waits where ``block`` is true. Otherwise raises ``CryptokiError``,
-        which also ends the wait when ``clear`` is called.
+        Without one it waits if ``block`` is true, and raises ``CryptokiError`` if not.
+        ``clear`` ends a wait with that error.
         """
         while not self._slots:
             if not block:
@@ -41,7 +41,7 @@ class SlotEvents:
         return self._slots.pop()
 
     def clear(self) -> None:
-        """Forget all events, and end all waits: the client has called C_Finalize."""
+        """Delete all events, and end all waits: the client has called C_Finalize."""
         self._slots.clear()
         for waiting in self._waiting:
             if not waiting.done():

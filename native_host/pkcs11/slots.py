@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 #: The slots, independent of the readers: programs ask for the list only once.
 SLOTS = (1, 2)
 
-#: How often a card that fails is read.
+#: The maximum number of attempts to read a card.
 _MOST_FAILURES = 3
 
 #: Seconds that a call waits for a card that is being read.
@@ -67,8 +67,8 @@ class Slot:
     token: Token | None = None
     #: The task that reads the card.
     reading: asyncio.Task[None] | None = None
-    #: Another program held the card, or it failed once. The next call has it read
-    #: again, and then ``rereading`` says that no call waits for it.
+    #: Another program held the card, or one attempt failed. The next call starts
+    #: another one; ``rereading`` then says that no call waits for it.
     read_again: bool = False
     rereading: bool = False
     failures: int = 0

@@ -46,10 +46,10 @@ __all__ = ["PinPadOnlyError", "TlsLogin"]
 
 logger = logging.getLogger(__name__)
 
-#: How many signatures one typed PIN is for: browsers open a few connections at once.
+#: The number of signatures of one typed PIN: browsers open a few connections at once.
 _MOST_AT_ONCE = 8
-#: Seconds for which no window opens after the person has cancelled: browsers try once
-#: or twice more without asking.
+#: Seconds without a new window after the person has cancelled: browsers retry once or
+#: twice without asking.
 _QUIET_FOR = 2.0
 
 
@@ -80,9 +80,9 @@ class _LoginWindow:
     certificate: CardCertificate | None
     prepared: asyncio.Future[None]
     pending: list[_PendingSignature] = field(default_factory=list)
-    #: Whether the program's patience ended for a signature. Then the window stays.
+    #: Whether a signature has exceeded the program's time limit. Then the window stays.
     stays: bool = False
-    #: The PIN that is kept, until the person has been told so.
+    #: The kept PIN, until the window has shown the person that it is kept.
     kept: KeptPin | None = None
     task: asyncio.Task[None] | None = None
     begun: bool = False
@@ -93,7 +93,8 @@ class _LoginWindow:
     def cancel(self) -> None:
         """Cancel the window's task."""
         self.cancelled = True
-        # A task that has not begun, or that is ending, would leave the window open.
+        # Cancelling a task that has not begun, or that is ending, would leave the
+        # window open.
         if self.begun and self.task is not None:
             self.task.cancel()
 
@@ -103,12 +104,12 @@ class _LoginWindow:
             self.prompt.show_connections(len(self.pending))
 
     def fail(self, error: Exception) -> None:
-        """Fail all signatures that still wait."""
+        """Fail all signatures that are still pending."""
         futures: list[asyncio.Future[Any]] = [each.value for each in self.pending]
         for future in (self.prepared, *futures):
             if not future.done():
                 future.set_exception(error)
-                future.exception()  # perhaps nobody awaits it
+                future.exception()  # in case it is never awaited
         self.pending.clear()
 
 
@@ -143,7 +144,7 @@ class TlsLogin:
         self._current: _LoginWindow | None = None
         #: All windows. Some only say that a PIN is kept.
         self._windows: set[_LoginWindow] = set()
-        #: Until when no window opens, by the loop's clock.
+        #: No window opens before this time of the event loop's clock.
         self._quiet_until = 0.0
 
     async def sign(
@@ -281,7 +282,7 @@ class TlsLogin:
             self._close_to_others(window)
             window.begun = False  # what follows must not be cancelled
             window.fail(error)
-            if window.kept is not None:  # the person has not been told of it
+            if window.kept is not None:  # the person has not seen it yet
                 await self.pins.forget(window.kept)
             await prompt.close()
             self._windows.discard(window)
@@ -338,10 +339,10 @@ class TlsLogin:
         """Make the pending signatures. Without any, keep the PIN."""
         await attempt.show()
         served = False
-        if not window.pending:  # it is prepared, or nobody waits any more
+        if not window.pending:  # it is prepared, or no signature is pending
             await attempt.verify()
         while window.pending:
-            # The newest first: for the oldest it may be too late already.
+            # The newest first: the oldest may be too late already.
             signature = window.pending[-1]
             value = await attempt.sign(key, signature.digest, signature.algorithm)
             self._close_to_others(window)

@@ -61,7 +61,7 @@ HEADER_SIZE = 12
 MAX_OPTIONS = 1024  # bytes; the client puts its module's name there
 MAX_BODY = 1024 * 1024  # bytes
 
-_ERROR = 0  # the call's number in the answer to a call that failed
+_ERROR = 0  # the call's number in the answer to a failed call
 _NULL = 0xFFFF_FFFF
 _MAX_DEPTH = 8  # attributes within attributes
 
@@ -206,7 +206,7 @@ def decode(signature: str, message: Input) -> list[Any]:
 
 
 def wipe_arguments(arguments: Sequence[Any]) -> None:
-    """Overwrite the bytes among arguments that are not used: they may be a PIN."""
+    """Overwrite the bytes among unused arguments: they may be a PIN."""
     for each in arguments:
         if isinstance(each, bytearray):
             wipe(each)
@@ -226,7 +226,7 @@ def encode_error(value: int) -> bytes:
 
 
 def array_or_size(numbers: Sequence[int], room: int | None) -> Sequence[int] | Size:
-    """Return numbers, or only how many they are where there is too little room."""
+    """Return numbers, or only their count if there is too little room."""
     if room is None or room < len(numbers):
         return Size(len(numbers))
     return numbers

@@ -7,7 +7,6 @@ import itertools
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -90,7 +89,7 @@ class Handle:
 
 
 @isolated
-async def test_a_new_card_opens_the_window_within_two_seconds(room: Room) -> None:
+async def test_a_new_card_opens_the_window(room: Room) -> None:
     cards = [
         make(room, profile="v5-2026"),  # the code has seven digits
         make(room, profile="v4.2"),  # eight
@@ -98,24 +97,16 @@ async def test_a_new_card_opens_the_window_within_two_seconds(room: Room) -> Non
     ]
     room.stop_service()
     room.start_service(hurried=False)
-    tried = 0
     async with windows() as opening, agent_with(opening) as agent:
         for card in cards:
             before = card.read()
-            took: list[float] = []
-            # On a busy machine it may be late once.
-            while min(took, default=2) >= 2:
-                assert len(took) < 5, took
-                room.insert(MockCard(card))
-                begun = time.monotonic()
-                window = await opening.opened()
-                took.append(time.monotonic() - begun)
-                await window.end(activated=False)
-                await until(lambda: agent._window is None)
-                room.pull()
-            tried += len(took)
+            room.insert(MockCard(card))
+            window = await opening.opened()
+            await window.end(activated=False)
+            await until(lambda: agent._window is None)
+            room.pull()
             assert card.read() == before
-        assert opening.count == tried
+        assert opening.count == len(cards)
 
 
 @isolated

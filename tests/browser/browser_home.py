@@ -21,7 +21,7 @@ from tools.demo.demo_home import DemoHome
 __all__ = ["Card", "House", "end_of"]
 
 #: Seconds. A host that still runs after this time fails the test.
-PATIENCE = 20.0
+PATIENCE = 60
 
 
 class Card:

@@ -302,11 +302,7 @@ async def open_browser(
             "dom.security.https_first": False,
             "extensions.webextensions.uuids": json.dumps({gecko: address}),
             **SHOW_CERTIFICATE,
-            "network.dns.localDomains": ",".join(
-                f"{name}{site}"
-                for site in SITES
-                for name in ("", *(f"n{number}." for number in range(2000)))
-            ),
+            "network.dns.forceResolve": "127.0.0.1",
         },
     ) as firefox:
         yield FirefoxBrowser(firefox, house, address)

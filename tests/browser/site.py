@@ -41,7 +41,7 @@ addEventListener("message", ({ data, source, origin }) => {
     if (parent !== window) parent.postMessage(data, "*");
   }
   const isAnswer = /-(ack|progress|success|failure)$/.test(data?.action ?? "");
-  // Web eID's library takes no other answers than those of its own window and origin.
+  // Web eID's library accepts only responses from its own window and origin.
   if (source !== window || origin !== self.origin || !isAnswer) return;
   received.push(data);
   untaken.push({ ...data, after: performance.now() - askedAt });
@@ -77,7 +77,7 @@ function reported(action) {
 function setNext(message) {
   next = message;
 }
-// What JSON can't say, such as a Blob, is told as a script.
+// What JSON can't express, such as a Blob, is passed as a script.
 function setNextScript(script) {
   next = (0, eval)(`(${script})`);
 }

@@ -120,7 +120,7 @@ class Button:
             f"(location.pathname + location.hash === {json.dumps(place)}) && "
             f"document.querySelector('html[lang={language}] :target') !== null"
         )
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             arrived = False
             while not arrived:
                 with contextlib.suppress(BrowserError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The extension soon reports a missing, broken or outdated program, with a remedy."""
+"""The extension reports a missing, broken or outdated program, with a remedy."""
 
 import json
 from collections.abc import AsyncIterator
@@ -17,9 +17,6 @@ from tests.browser.window import Door
 from tools.demo.site import DemoServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-#: Milliseconds until a page is informed that no usable program exists.
-SOON = 2000
 
 WEB_EID = {
     "action": "web-eid:authenticate",
@@ -82,11 +79,9 @@ async def test_a_program_that(browser: Browser, visit: Visit, trouble: str) -> N
     await page.ask(authenticate())
     answer = await page.heard("kortilla:authenticate-failure", "1")
     assert answer["error"]["code"] == own
-    assert answer["after"] < SOON
     await page.ask(WEB_EID)
     answer = await page.heard("web-eid:authenticate-failure")
     assert answer["error"]["code"] == f"ERR_WEBEID_{web_eid}"
-    assert answer["after"] < SOON
     if own == "HOST_TOO_OLD":
         update = {"extension": False, "nativeApp": True}
         assert answer["error"]["requiresUpdate"] == update
@@ -98,11 +93,9 @@ async def test_a_program_that_is_missing(browser: Browser, visit: Visit) -> None
         await page.ask(authenticate())
         answer = await page.heard("kortilla:authenticate-failure", "1")
         assert answer["error"]["code"] == "HOST_MISSING"
-        assert answer["after"] < SOON
         await page.ask(WEB_EID)
         answer = await page.heard("web-eid:authenticate-failure")
         assert answer["error"]["code"] == "ERR_WEBEID_NATIVE_UNAVAILABLE"
-        assert answer["after"] < SOON
 
 
 async def test_a_program_that_is_there_again_is_used_at_once(

@@ -39,7 +39,7 @@ async def test_a_status_tells_versions_and_starts_nothing(
     page = await visit()
     await page.send({"action": "web-eid:status", "libraryVersion": "2.0.2"})
     ack = await page.heard("web-eid:status-ack")
-    assert set(ack) == {"after"} and ack["after"] < 1000
+    assert set(ack) == {"after"}
     status = await page.heard("web-eid:status-success")
     assert set(status) == {"library", "extension", "nativeApp", "after"}
     assert status["library"] == "2.0.2"
@@ -53,7 +53,7 @@ async def test_authenticate_gives_the_token(
 ) -> None:
     page = await visit()
     await page.ask(request(options={"lang": "sv"}))
-    assert (await page.heard(f"{ACTION}-ack"))["after"] < 1000
+    await page.heard(f"{ACTION}-ack")
     window = await door.opened()
     assert window.told[0]["conversation"]["language"] == "sv"
     assert window.told[0]["conversation"]["started_by_person"] is True

@@ -22,7 +22,7 @@ SIGN = "web-eid:sign"
 async def web_eid_certificate(page: Page, door: Door) -> str:
     """Run the first step."""
     await page.ask({"action": CERTIFICATE, "libraryVersion": "2.0.2", "options": {}})
-    assert (await page.heard(f"{CERTIFICATE}-ack"))["after"] < 1000
+    await page.heard(f"{CERTIFICATE}-ack")
     await (await door.opened()).agree()
     answer = await page.heard(f"{CERTIFICATE}-success")
     assert set(answer) == {"certificate", "supportedSignatureAlgorithms", "after"}
@@ -42,7 +42,7 @@ async def web_eid_sign(page: Page, certificate: str, digest: bytes) -> None:
             "options": {"lang": "fi"},
         }
     )
-    assert (await page.heard(f"{SIGN}-ack"))["after"] < 1000
+    await page.heard(f"{SIGN}-ack")
 
 
 async def test_web_eid_signs_a_hash_in_two_steps(visit: Visit, door: Door) -> None:

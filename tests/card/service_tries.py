@@ -26,7 +26,7 @@ async def watching_tries() -> AsyncIterator[Callable[[], Awaitable[None]]]:
         await news(watch)
 
     async def tries_over() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await over.get()
 
     with mock.patch.object(ServiceWatch, "news", note_and_wait):

@@ -341,7 +341,7 @@ async def test_closing_is_not_held_up_by_another_program(room: Room) -> None:
     waiting = asyncio.ensure_future(source.connect(reader))
     await asyncio.sleep(0)
     waiting.cancel()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await source.close()
     other.close()
     await threads_end("kortilla-pcsc")

@@ -40,7 +40,7 @@ async def test_a_service_that_is_not_there_is_said_and_waited_for(room: Room) ->
         await tries_over()
         assert not waiting.done()
         room.start_service()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await waiting
         assert READER in [reader.name for reader in await source.readers()]
 
@@ -106,7 +106,7 @@ async def test_a_service_that_hangs_does_not_hold_up_closing(room: Room) -> None
     source = PcscSource()
     await source.readers()
     room.service.send_signal(signal.SIGSTOP)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await source.close()
     room.service.send_signal(signal.SIGCONT)
 
@@ -143,5 +143,5 @@ async def test_a_service_that_refuses_is_none_that_is_not_there(room: Room) -> N
             await tries_over()
             assert not waiting.done()
         room.start_service()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await waiting

@@ -248,7 +248,7 @@ def wait_for_another_wait(fake: FakePcsc, before: int) -> None:
 
 def wait_until(fake: FakePcsc, condition: Callable[[], object]) -> None:
     with fake.news:
-        assert fake.news.wait_for(condition, 20)
+        assert fake.news.wait_for(condition, 60)
 
 
 async def test_a_reader_that_goes_between_listing_and_waiting_is_left_out(
@@ -438,7 +438,7 @@ async def test_a_service_that_is_not_there_is_waited_for_and_not_asked_again(
         assert not waiting.done()
         fake.available = True
         socket.touch()
-        await asyncio.wait_for(waiting, 20)
+        await asyncio.wait_for(waiting, 60)
         assert fake.contexts == 6
         assert await source.readers() == ()
 

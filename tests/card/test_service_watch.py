@@ -12,7 +12,7 @@ import pytest
 from native_host.card import service_watch
 from native_host.card.service_watch import ServiceWatch, socket_path
 
-PATIENCE = 20
+PATIENCE = 60
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@
 import logging
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from native_host.card.apdu import PIN_INSTRUCTIONS
@@ -75,7 +75,6 @@ def test_commands_that_carry_a_pin_are_redacted_whatever_their_class(
     assert b"7531".hex() not in caplog.text
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=60))
 def test_anything_can_be_traced(caplog: pytest.LogCaptureFixture, apdu: bytes) -> None:
     with caplog.at_level(TRAFFIC):

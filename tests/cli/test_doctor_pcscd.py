@@ -6,13 +6,17 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from native_host.card.pcsc import PcscSource
+from native_host.card_report.reading import read_card
+from native_host.card_report.report import catalogue, make_report
 from native_host.doctor.examination import examine
 from native_host.doctor.findings import Place
 from native_host.mock_card.card import MockCard
+from native_host.mock_card.source import MockCardConnection
 from tests.cli.test_card_status_pcscd import ORGANISATION, Foreign
 from tests.support.pcsc import Room, isolated
 from tests.support.refusing import refusing
@@ -31,6 +35,23 @@ def doctor() -> dict[str, Any]:
     report = json.loads(finished.stdout)
     assert finished.returncode == 1  # no browser has been used yet
     return {each["code"]: each for each in report["findings"]}
+
+
+def card_report(path: Path) -> dict[str, Any]:
+    """Have a report written, and return what the command prints."""
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-I", "-m", "native_host.cli", "doctor"),
+            *("--card-report", path, "--json"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+    assert (finished.returncode, finished.stderr) == (0, "")
+    printed: dict[str, Any] = json.loads(finished.stdout)
+    return printed
 
 
 @isolated
@@ -124,3 +145,20 @@ def _children() -> set[str]:
     return set(
         Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
     )
+
+
+@isolated
+async def test_the_report_of_a_card_in_a_reader_is_that_of_the_card(
+    room: Room,
+) -> None:
+    state = room.new_card()
+    room.insert(MockCard(state))
+    room.settle()
+    before = state.read()
+    path = room.folder / "report.json"
+    assert card_report(path)["cardReport"]["mockCard"] is True
+    with closing(MockCardConnection(state)) as connection:
+        content = read_card(connection)
+    direct = make_report(content, catalogue("en"), mock_card=True)
+    assert json.loads(path.read_text()) == direct
+    assert state.read() == before

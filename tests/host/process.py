@@ -23,7 +23,7 @@ OWN_CALLER = (
 WEB_EID_CALLER = ("chrome-extension://ncibgoaomkmdpilpocfeponihegamlic/",)
 
 #: Seconds. A host that is silent for this long fails the test.
-PATIENCE = 20.0
+PATIENCE = 60
 
 
 class HostProcess:

@@ -8,13 +8,10 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from native_host.messaging.framing import MAX_LENGTH, Frame, FrameWriter, Pump, parse
-
-# Threads and files may be slow on a busy computer.
-unhurried = settings(deadline=None)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -41,14 +38,12 @@ def pumped(data: bytes) -> list[Frame]:
     return taken
 
 
-@unhurried
 @given(st.lists(st.binary(max_size=300), max_size=5))
 def test_frames_come_out_as_they_went_in(bodies: list[bytes]) -> None:
     data = b"".join(frame(body) for body in bodies)
     assert [each.body for each in pumped(data)] == bodies
 
 
-@unhurried
 @given(st.lists(st.binary(max_size=50)), st.binary(max_size=60))
 def test_whatever_is_written_ends_with_the_end_of_input(
     bodies: list[bytes], rest: bytes
@@ -93,13 +88,11 @@ def test_what_is_not_a_json_object_is_named(body: bytes, fault: str) -> None:
     assert fault in str(parse(Frame(body)))
 
 
-@unhurried
 @given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_body_is_an_object_or_a_sentence(body: bytes) -> None:
     assert isinstance(parse(Frame(body)), dict | str)
 
 
-@unhurried
 @given(st.dictionaries(st.text(), JSON))
 def test_what_is_written_can_be_read(message: dict[str, Any]) -> None:
     fd = os.memfd_create("output")

@@ -66,9 +66,9 @@ def test_whoever_closes_the_browser_is_not_asked_any_longer(
     ):
         asked = {"command": "prepare-login", "arguments": {"page": FIREFOX_PAGE}}
         host.send({"id": "a", **asked})
-        assert token.begun.wait(20)
+        assert token.begun.wait(60)
         assert prepare(host) == "BUSY"
         host.end_input()
         assert host.wait() == 0
-        assert token.left.wait(20)
+        assert token.left.wait(60)
     assert token.prepared == 1

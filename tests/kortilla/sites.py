@@ -59,7 +59,7 @@ def process(folder: Path, *wanted: str) -> Iterator[list[RunningSite]]:
                 yield [RunningSite(port) for port in json.loads(ports)]
         finally:
             running.stdin.close()
-            running.wait(20)
+            running.wait(60)
             running.stdout.close()
         log.seek(0)
         text = log.read()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The folder of CA certificates accepts pinned ones alone, whatever a server sends."""
+"""The folder of CA certificates accepts only pinned ones, from any server."""
 
 import contextlib
 import hashlib

@@ -48,7 +48,7 @@ def proxy(*options: str) -> Iterator[str]:
         yield f"127.0.0.1:{int(running.stdout.readline())}"
     finally:
         running.stdin.close()
-        running.wait(20)
+        running.wait(60)
         running.stdout.close()
 
 

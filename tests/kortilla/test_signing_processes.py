@@ -381,7 +381,7 @@ def test_no_process_is_left_when_the_service_ends(
         lines = [running.stdout.readline() for _ in range(4)]
         watched = []
         for number in lines[-1].split():
-            with contextlib.suppress(ProcessLookupError):  # it has exited already
+            with contextlib.suppress(ProcessLookupError):  # it has ended already
                 watched.append(os.pidfd_open(int(number)))
         if kill:
             running.kill()

@@ -158,7 +158,7 @@ async def end(process: int, kind: signal.Signals) -> None:
 async def test_workers_that_end_are_replaced(
     browsers: list[Browser], scene: Scene
 ) -> None:
-    """One ends after a limit of requests or at a reload, and one by a crash."""
+    """One after a limit of requests or at a reload, and one by a crash."""
     before = await log_in_often(browsers, scene)
     kinds = [signal.SIGTERM, signal.SIGKILL]
     for process, kind in zip(sorted(before), kinds, strict=True):

@@ -71,7 +71,7 @@ async def test_a_mute_card_and_altered_answers_come_through_pcsc(room: Room) -> 
             await source.run(connection.send_and_receive, INFORMATION)
         await source.run(connection.close)
         # The card is still there, and responds on a new connection.
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             connection = await connect(source)
         assert await source.run(connection.send_and_receive, SELECT) == (b"", 0x9000)
         for name, status_word in (("6Cxx", 0x6C25), ("61xx", 0x6125), ("6F00", 0x6F00)):

@@ -218,7 +218,7 @@ async def session(
     record.on_command = call_off
     result: object
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             result = await work
     except (KortillaError, asyncio.CancelledError) as error:
         result = error

@@ -132,6 +132,6 @@ class Unattended(Person):
 
 async def until(happened: Callable[[], object]) -> None:
     """Run the event loop until a condition holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not happened():  # noqa: ASYNC110 - a state of anything, not an event
             await asyncio.sleep(0)

@@ -216,7 +216,7 @@ async def test_another_card_is_noticed_and_never_written(
             card.pin1, card.pin2 = mine.pin1, mine.pin2
         person.codes.append(typing(digits, *((2,) if executed else (1, 2))))
         source.insert()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await work == PinsSet("set", "set")
         await check_card_works(source, state)
     assert len(person.codes_questions) == 2

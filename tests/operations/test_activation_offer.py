@@ -120,7 +120,7 @@ async def test_a_card_that_goes_during_the_offer_is_waited_for(
         person.agrees = True
         person.codes.append(typing(7))
         source.insert()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert "signature" in await work
     assert person.offers == [False, False]
 
@@ -148,6 +148,6 @@ async def test_a_card_that_is_beyond_activation_leaves_the_login_to_another(
         await until(lambda: "ACTIVATION_BLOCKED" in person.problems())
         beyond.remove()
         source.insert()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert "signature" in await work
     assert "OTHER_CARD" not in person.problems()

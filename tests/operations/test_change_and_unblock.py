@@ -338,7 +338,7 @@ async def test_another_card_that_is_put_in_after_the_typing_is_never_written(
         card.serial = serial
     source.remove()
     source.insert()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert await work == SET[PinRole.PIN1]
 
 

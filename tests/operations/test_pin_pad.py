@@ -156,7 +156,7 @@ async def test_whoever_cancels_while_the_reader_waits_for_pin2_signs_nothing(
 
     def slowly() -> str:
         loop.call_soon_threadsafe(at_the_pad.set)
-        go_on.wait(20)
+        go_on.wait(60)
         return "123456"
 
     typings.append(slowly)

@@ -21,7 +21,7 @@ from jeepney.io.blocking import DBusConnection, open_dbus_connection
 __all__ = ["AccessibilityBus", "Part", "open_accessibility_bus"]
 
 #: Seconds that a program may take to respond or to send an event.
-_PATIENCE = 30.0
+_PATIENCE = 60
 _REGISTRY = "org.a11y.atspi.Registry"
 #: AT-SPI's numbers of a role and of a state (``atspi-constants.h``).
 PASSWORD_TEXT, BUTTON = 40, 43

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PySide6.QtCore import QEvent, QRegularExpression, Qt
 from PySide6.QtGui import (
@@ -63,7 +63,6 @@ def press(field: QLineEdit, what: Press) -> None:
 ZERO, SELECT_LEFT = DIGITS[0], (Key.Key_Left, Modifier.ShiftModifier)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @example([ZERO, ZERO, SELECT_LEFT, ("", -1, 1)])
 @given(st.lists(st.sampled_from(DIGITS) | st.sampled_from(PRESSES), max_size=40))
 def test_it_is_edited_as_any_password_field_of_qt(

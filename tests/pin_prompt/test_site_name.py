@@ -2,7 +2,7 @@
 """The part of an origin that identifies its owner, and its reading in other scripts."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from native_host.pin_prompt.site_name import SiteName
@@ -59,7 +59,6 @@ def test_what_only_looks_like_letters_stays_as_it_is(hidden: str) -> None:
 LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 
 
-@settings(deadline=None)  # reading the suffix list takes unpredictably long
 @given(st.lists(LABEL | LABEL.map("xn--".__add__), min_size=1, max_size=6))
 def test_the_origin_itself_is_never_changed(labels: list[str]) -> None:
     origin = f"https://{'.'.join(labels)}"

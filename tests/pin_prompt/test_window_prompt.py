@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -355,10 +354,8 @@ async def test_a_window_that_does_not_listen_is_ended_anyway() -> None:
     deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + VISIBLE
     async with scripted(deaf + "time.sleep(600)") as (prompt, process):
         await prompt.open(a_conversation())
-        start = time.monotonic()
         await prompt.close()
         assert process.returncode == -signal.SIGKILL
-        assert time.monotonic() - start < 1  # 0.24 s by design; the machine is shared
 
 
 async def test_a_window_that_was_never_opened_is_put_away() -> None:
@@ -390,10 +387,8 @@ async def test_the_real_window_ends_with_the_host() -> None:
     prompt = WindowPrompt(process)
     await prompt.open(a_conversation())
     assert process.stdin is not None
-    start = time.monotonic()
     process.stdin.close()
     assert await asyncio.to_thread(process.wait) == 0
-    assert time.monotonic() - start < 1  # some milliseconds; the machine is shared
     await prompt.close()
 
 

@@ -285,7 +285,7 @@ class Client:
         return asyncio.create_task(self._finish(name, self.send(body)))
 
     async def _finish(self, name: str, answer: asyncio.Future[bytes]) -> list[Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return take_apart(await answer, name)
 
     async def call(self, name: str, *arguments: bytes) -> list[Any]:

@@ -145,7 +145,7 @@ class House:
         """Disconnect all clients and check that nothing of them remains."""
         for client in self.clients:
             await client.close()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await asyncio.gather(*self.served)
         await self.tokens.close()
         assert sorted(map(id, self.closed)) == sorted(map(id, self.windows))

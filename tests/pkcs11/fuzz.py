@@ -24,7 +24,7 @@ from native_host.card.errors import CardError
 from native_host.mock_card.source import MockCardSource
 from tests.pkcs11.conversation import streams
 
-_PATIENCE = 10.0  # seconds until a connection that does not end is a fault
+_PATIENCE = 60  # seconds until a connection that does not end is a fault
 
 
 class _Signer:

@@ -390,5 +390,5 @@ async def test_who_waits_for_an_event_is_told_of_the_end(client: Client) -> None
     await client.call("GetInfo")
     await client.call("Finalize")
     with refusal(CKR.CRYPTOKI_NOT_INITIALIZED):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await waiting

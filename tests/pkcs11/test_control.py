@@ -121,7 +121,7 @@ async def test_the_preparing_is_called_off_when_the_asker_goes() -> None:
     async with ControlServer(FIREFOX, ask):
         [server] = await running_servers()
         asking = asyncio.create_task(prepare_login(server))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await began.wait()
             assert (
                 len(await running_servers()) == 1
@@ -137,7 +137,7 @@ async def test_the_preparing_is_called_off_when_the_server_ends() -> None:
         began.set()
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async with ControlServer(FIREFOX, ask):
             [server] = await running_servers()
             asking = asyncio.create_task(prepare_login(server))
@@ -166,7 +166,7 @@ async def test_odd_lines_are_answered_or_let_go(line: bytes) -> None:
         [server] = await running_servers()
         reader, writer = await asyncio.open_unix_connection(server.path)
         answer = b""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with suppress(ConnectionError):
                 writer.write(line)
                 if not line.endswith(b"\n"):
@@ -183,7 +183,7 @@ async def test_who_says_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> No
         [server] = await running_servers()
         reader, writer = await asyncio.open_unix_connection(server.path)
         writer.write(b"half a")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await reader.read() == b""
         writer.close()
 
@@ -214,7 +214,7 @@ async def test_what_is_said_after_the_line_is_not_kept() -> None:
         reader, writer = await asyncio.open_unix_connection(server.path)
         writer.write(b'{"command": "prepare"}\n')
         tracemalloc.start()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             for _ in range(100):
                 writer.write(bytes(2**18))
                 await writer.drain()
@@ -233,7 +233,7 @@ async def test_another_user_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(ProgramNotRunningError):
             await prepare_login(server)
         reader, writer = await asyncio.open_unix_connection(server.path)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert await reader.read() == b""
         writer.close()
 

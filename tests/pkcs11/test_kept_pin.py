@@ -273,7 +273,7 @@ async def ending(
 
     def slow(connection: MockCardConnection) -> None:
         begun.set()
-        goes_on.wait(20)
+        goes_on.wait(60)
         close(connection)
 
     monkeypatch.setattr(MockCardConnection, "close", slow)

@@ -136,7 +136,7 @@ async def test_window_and_process_end_when_the_program_vanishes_while_it_asks(
     [key] = await client.find(session, {CKA.CLASS: CKO.PRIVATE_KEY})
     await client.sign_init(session, key, CKM.ECDSA)
     signing = client.sign_begun(session, bytes(48))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while read_or_nothing(file) != "open\n":
             await client.call("GetInfo")
     if how == "is told to end":
@@ -225,7 +225,7 @@ async def test_a_socket_serves_many_programs_until_told_to_end(
 
 
 async def _connect(path: Path, process: subprocess.Popen[bytes]) -> Client:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             connection = socket.socket(socket.AF_UNIX)
             try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Mock cards whose keys are generated once for all tests.
 
-A key of the newest cards takes a second to generate.
+A key of the newest cards takes a second to be made.
 """
 
 import atexit

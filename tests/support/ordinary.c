@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Loaded by tests/ordinary.py into programs that root runs: p11-kit takes the person for
-// an ordinary user there. For all others it is still root, whose files they are.
+// tests/support/ordinary.py loads this into programs that root runs: p11-kit then takes
+// root for an ordinary user. All other code still sees root, which owns the files.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>

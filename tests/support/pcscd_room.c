@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Loaded into pcscd by tests/support/pcsc.py, so that several can run side by side. What pcscd
-// keeps in /run/pcscd is in the folder PCSCD_FOLDER, and virtual readers listen on the
-// loopback address only. Where PCSCD_HURRIED is set, it looks for cards each 10 ms, not
-// each 400 ms. All else of it is as it is installed.
+// tests/support/pcsc.py loads this into pcscd, so that several can run side by side.
+// The folder PCSCD_FOLDER replaces /run/pcscd, and virtual readers listen on the loopback
+// address only. If PCSCD_HURRIED is set, pcscd polls for cards every 10 ms instead of every
+// 400 ms. Everything else is unchanged.
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>

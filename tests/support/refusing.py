@@ -11,7 +11,7 @@ from tests.support.pcsc import Room
 
 __all__ = ["refusing"]
 
-_PATIENCE = 20.0  # seconds
+_PATIENCE = 60  # seconds
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 __all__ = ["PATIENCE", "Screen", "open_screen"]
 
 #: Seconds that changes on the screen may take before a test fails.
-PATIENCE = 30.0
+PATIENCE = 60
 
 
 class Screen:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The window, in a process of its own: the only package that imports Qt."""
+"""The window, in a separate process: the only package that imports Qt."""

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The icons: SVG files of our own, painted in the colours of the window.
+"""The icons: our own SVG files, painted in the colours of the window.
 
 Three colours in a file are placeholders: black is the ink, white the paper, and blue
 (``#0000ff``) the accent. All other colours stay. Only files of this package are read
-here. Images that a site hands over never reach QtSvg; ``image_decoder`` has them
-decoded in a process of its own.
+here. Images from a site never reach QtSvg; ``image_decoder`` decodes them in a separate
+process.
 """
 
 import re

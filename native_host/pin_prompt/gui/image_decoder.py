@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Has an image decoded in another process than the one in which the PIN is typed.
+"""Decodes an image in another process than the one in which the PIN is typed.
 
 No code here parses an image format. The other process runs
 ``native_host.pin_prompt.decode`` and returns pixels, whose number is checked.
