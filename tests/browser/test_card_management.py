@@ -125,7 +125,7 @@ async def test_the_popup_shows_the_card_and_spends_nothing(
     assert text("cardReady") in await shown.heard()
     assert (browser.house.card.folder / "card.json").read_bytes() == content
     assert browser.house.card.is_free
-    assert len(browser.house.launches()) == 1
+    assert len(browser.house.launches()) == 2, "for the card, and for the switch"
 
 
 @in_turn(

@@ -322,6 +322,18 @@ def test_browsers_in_a_sandbox_are_named(run: Run, home: Path) -> None:
     assert found["MANIFEST_MISSING"]["details"] == {"browser": "Firefox"}
 
 
+def test_what_a_removed_flatpak_has_left_is_no_fault(run: Run, installed: Path) -> None:
+    (installed / ".var/app/org.mozilla.firefox").mkdir(parents=True)
+    outcome = run(*DOCTOR)
+    assert codes(outcome)["BROWSER_CONFINED"]["severity"] == "info"
+    assert faults(outcome) == set()
+
+
+def test_a_browser_in_a_sandbox_alone_is_no_browser(run: Run, home: Path) -> None:
+    (home / ".var/app/org.mozilla.firefox").mkdir(parents=True)
+    assert {"NO_BROWSER", "BROWSER_CONFINED"} <= set(codes(run(*DOCTOR)))
+
+
 def test_without_a_browser_the_person_is_told_what_to_do(run: Run, home: Path) -> None:
     outcome = run(*DOCTOR)
     assert codes(outcome)["NO_BROWSER"]["mend"] is None
