@@ -92,7 +92,7 @@ async def _serve(window: Sequence[str] | None) -> str:
             run.result()
     if not only:
         return "running"
-    return "ended" if run in ended else change.result()
+    return "ended" if run in ended or change.result() == "removed" else "renewed"
 
 
 def _words(enabled: bool, running: bool) -> str:
