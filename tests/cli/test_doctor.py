@@ -175,6 +175,16 @@ def test_what_is_broken_is_named_and_mended(
     assert faults(run(*DOCTOR)) == set()
 
 
+def test_a_manifest_that_is_a_link_is_as_good_as_any_other(
+    run: Run, installed: Path
+) -> None:
+    for name in (CHROMIUM, FIREFOX):
+        target = installed / name.replace("/", "-")
+        (installed / name).rename(target)
+        (installed / name).symlink_to(target)
+    assert faults(run(*DOCTOR)) == set()
+
+
 def test_nothing_is_run_without_asking(installed: Path) -> None:
     (installed / CHROMIUM).unlink()
     finished = subprocess.run(
