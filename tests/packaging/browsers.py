@@ -82,16 +82,17 @@ async def before_the_package(
         assert await tab.text("#problem-code") == "EXTENSION_MISSING"
 
 
-async def switch_on(person: Person, name: str, browser: RunningBrowser) -> None:
-    """Have the card be a token of the browser, for logins by TLS; end the browser."""
-    if name == "chromium":
-        # The command wants Chromium closed.
-        await browser.quit()
-        await person.run("kortilla", "pkcs11", "enable", "--browser", name)
-        return
-    view = await browser.open_view("options/options.html")
+async def switch_on(browser: RunningBrowser) -> None:
+    """Press the switch in the popup, for logins by TLS; end the browser.
+
+    Chromium reads its list of tokens when it starts, and the popup says so.
+    """
+    view = await browser.open_view("popup/popup.html")
+    await view.wait_for("#switch:not([aria-busy])")
     await view.click("#switch")
-    await view.wait_for("#token[data-state=ready]")
+    await view.wait_for("#token:is([data-state=ready], [data-state=problem])")
+    heading = await view.text("#token h3")
+    assert await view.evaluate("document.querySelector('#switch').checked"), heading
     await browser.quit()
 
 
@@ -165,7 +166,7 @@ async def main(system: Path, package: str, *, sandbox: bool) -> None:
             async with open_browser(person, name, "new", visit.start) as browser:
                 await visit.log_in(await browser.tab_of(visit.start))
                 say(began, f"{title}: logged in, in a new profile")
-                await switch_on(person, name, browser)
+                await switch_on(browser)
             began = time.monotonic()
             async with open_browser(person, name, "new", visit.start) as browser:
                 tab = await browser.tab_of(visit.start)
