@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Mock cards whose keys are made once, however many tests have such a card.
 
-A key of the newest cards takes a second to be made.
+Workers of pytest-xdist have the same ones. A key of an RSA card takes a second.
 """
 
 import atexit
@@ -52,7 +52,11 @@ def made(profile: str = "v5", state: str = "active", *, number: int = 1) -> Path
                     )
             else:
                 MockCardState.create(place, profile=profile, state=state)
-            place.rename(folder)
+            try:
+                place.rename(folder)
+            except OSError:  # another process has been faster
+                if not folder.exists():
+                    raise
     return folder
 
 
