@@ -166,9 +166,7 @@ async def end(process: int, kind: signal.Signals) -> None:
     os.close(file)
 
 
-async def workers_that_end_are_replaced(
-    browsers: list[Browser], scene: Scene
-) -> None:
+async def workers_that_end_are_replaced(browsers: list[Browser], scene: Scene) -> None:
     """One after a limit of requests or at a reload, and one by a crash."""
     before = await log_in_often(browsers, scene)
     kinds = [signal.SIGTERM, signal.SIGKILL]
