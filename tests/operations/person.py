@@ -134,4 +134,5 @@ async def until(happened: Callable[[], object]) -> None:
     """Let the loop run until something is so."""
     async with asyncio.timeout(20):
         while not happened():  # noqa: ASYNC110 - a state of anything, not an event
-            await asyncio.sleep(0)
+            # The card's thread needs the processor meanwhile.
+            await asyncio.sleep(0.001)
