@@ -4,6 +4,7 @@
 import logging
 import os
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from native_host.pin_prompt.escaping import program_display_name
 
 __all__ = [
     "Program",
+    "age_of",
     "parent_of",
     "parent_program",
     "program_in_place_of_browser",
@@ -62,11 +64,25 @@ def parent_of(pid: int) -> int:
 
     0 and 1 are no programs of the person's.
     """
-    # The name in it is in brackets and may hold anything.
+    return int(_stat(pid)[1])
+
+
+def age_of(pid: int) -> float:
+    """Return for how many seconds a process has run.
+
+    Raises ``OSError`` and ``ValueError``.
+    """
+    started = int(_stat(pid)[19]) / os.sysconf("SC_CLK_TCK")
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - started
+
+
+def _stat(pid: int) -> list[bytes]:
+    """Return the fields of ``/proc/PID/stat`` from the third on."""
+    # The name before them is in brackets and may hold anything.
     fields = Path("/proc", str(pid), "stat").read_bytes().rpartition(b")")[2].split()
-    if len(fields) < 2:
+    if len(fields) < 20:
         raise ValueError("The process can't be read.")
-    return int(fields[1])
+    return fields
 
 
 def program_in_place_of_browser() -> str:

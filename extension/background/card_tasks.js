@@ -4,6 +4,7 @@
 
 import { browser } from "../shared/api.js";
 import { CodedError } from "../shared/coded_error.js";
+import { extensionOrigin } from "../shared/own_page.js";
 import { isInteger, isRecord, isString } from "../shared/validators.js";
 
 /** @import { Task } from "./operation.js" */
@@ -109,9 +110,6 @@ export const managementTask = ({ command, pin }) => ({
     if (!isRecord(result)) throw unusable();
   },
 });
-
-/** @returns {string} the origin of the extension's pages */
-const extensionOrigin = () => browser.runtime.getURL("").replace(/\/$/, "");
 
 /**
  * Read the fields that the popup shows, and ignore the others: later hosts may send more.

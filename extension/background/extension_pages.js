@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
-// Serves the extension's own pages: the state of the card, and management tasks. No web
-// page and no content script gets here.
+// Serves the extension's own pages: the state of the card, management tasks and the
+// self-check. No web page and no content script gets here.
 
-import { toCodedError } from "../shared/coded_error.js";
+import { CodedError, toCodedError } from "../shared/coded_error.js";
 import { getHostState } from "../shared/host_state.js";
 import { disconnection, keepOpen } from "../shared/open_work.js";
 import { isRecord } from "../shared/validators.js";
 import { managementTask, readManagementRequest, statusTask } from "./card_tasks.js";
+import { checkTask } from "./check_task.js";
 import { isExtensionPage } from "./sender.js";
 
 /** @import { HostState } from "../shared/host_state.js" */
 /** @import { ManagementRequest, ReaderStatus } from "./card_tasks.js" */
+/** @import { CheckReport } from "./check_task.js" */
+/** @import { Task } from "./operation.js" */
 /** @import { OperationQueue } from "./operation_queue.js" */
 
 /** @typedef {chrome.runtime.Port} Port */
@@ -23,8 +26,15 @@ import { isExtensionPage } from "./sender.js";
  * @property {ReaderStatus[] | null} readers as last read; null if not read
  * @property {string | null} problem the code of the error of the reading
  * @property {HostState | null} host as known after the reading
+ * @property {Check} check
  * @property {ActiveTask | null} activeTask
  * @property {Outcome | null} outcome of the last task, until a page has received it
+ */
+
+/**
+ * The self-check: its last report, or the code of the error if it had none.
+ *
+ * @typedef {{isRunning: boolean, report: CheckReport | null, problem: string | null}} Check
  */
 
 /**
@@ -43,6 +53,12 @@ import { isExtensionPage } from "./sender.js";
 /** How long the host keeps the PIN of a prepared login. */
 const PREPARED_LOGIN_MS = 120_000;
 
+/** @type {Readonly<Check>} */
+const NO_CHECK = Object.freeze({ isRunning: false, report: null, problem: null });
+
+/** How long a look at the cards may keep the next one waiting. */
+const LOOK_MS = 10_000;
+
 /** The name of the ports of extension pages. */
 export const PORT_NAME = "card";
 
@@ -56,10 +72,14 @@ export class ExtensionPages {
     readers: null,
     problem: null,
     host: null,
+    check: NO_CHECK,
     activeTask: null,
     outcome: null,
   };
   #reading = new AbortController();
+  #checking = new AbortController();
+  /** The end of the last reading or check: they use the card one after the other. */
+  #lastLook = /** @type {Promise<unknown>} */ (Promise.resolve());
   /** In ms since 1970. */
   #outcomeValidUntil = Infinity;
 
@@ -88,6 +108,7 @@ export class ExtensionPages {
       const request = readManagementRequest(message["command"], message["pin"]);
       if (request) void this.#manage(request);
       else if (message["command"] === "card-status") void this.#readCards();
+      else if (message["command"] === "self-check") void this.#check();
     });
     if (Date.now() > this.#outcomeValidUntil) this.#state.outcome = null;
     port.postMessage(this.#state);
@@ -100,7 +121,9 @@ export class ExtensionPages {
     if (this.#ports.size > 0) return;
     // The card's data is kept no longer than a page shows it.
     this.#reading.abort();
+    this.#checking.abort();
     Object.assign(this.#state, { readers: null, problem: null, host: null });
+    this.#state.check = NO_CHECK;
   }
 
   async #readCards() {
@@ -110,22 +133,53 @@ export class ExtensionPages {
     /** @type {Partial<CardState>} */
     let found;
     try {
-      const readers = await this.#queue.readCards(statusTask(), this.#reading.signal);
-      found = { readers };
+      found = { readers: await this.#look(statusTask(), this.#reading.signal) };
     } catch (error) {
-      const { code } = toCodedError(error);
-      // Another operation aborted the reading.
-      found = { problem: code === "REQUEST_CANCELLED" ? "BUSY" : code };
+      found = { problem: problemOf(error) };
     }
     const host = await getHostState();
     if (this.#ports.size === 0) found = {};
     this.#update({ ...found, host, isReading: false });
   }
 
+  async #check() {
+    if (this.#state.check.isRunning || this.#state.activeTask) return;
+    this.#update({ check: { ...NO_CHECK, isRunning: true } });
+    this.#checking = new AbortController();
+    /** @type {Check} */
+    let check;
+    try {
+      const report = await this.#look(checkTask(), this.#checking.signal);
+      check = { ...NO_CHECK, report };
+    } catch (error) {
+      check = { ...NO_CHECK, problem: problemOf(error) };
+    }
+    this.#update({ check: this.#ports.size === 0 ? NO_CHECK : check });
+  }
+
+  /**
+   * Look at the cards once the look before has ended, or has taken too long. Any
+   * operation aborts it.
+   *
+   * @template T
+   * @param {Task<T>} task
+   * @param {AbortSignal} signal
+   * @returns {Promise<T>}
+   */
+  #look(task, signal) {
+    const result = Promise.race([this.#lastLook, delay(LOOK_MS)]).then(() => {
+      if (signal.aborted) throw new CodedError("REQUEST_CANCELLED");
+      return this.#queue.readCards(task, signal);
+    });
+    this.#lastLook = result.catch(() => {});
+    return result;
+  }
+
   /** @param {ManagementRequest} request */
   async #manage(request) {
     if (this.#state.activeTask) return;
     this.#reading.abort();
+    this.#checking.abort();
     this.#update({ activeTask: { ...request, isWindowOpen: false }, outcome: null });
     /** @type {Outcome} */
     let outcome = { ...request, code: null, reason: null };
@@ -154,3 +208,19 @@ export class ExtensionPages {
     for (const port of this.#ports) port.postMessage(this.#state);
   }
 }
+
+/**
+ * @param {unknown} error of a look at the cards
+ * @returns {string} its code
+ */
+function problemOf(error) {
+  const { code } = toCodedError(error);
+  // Another operation aborted it.
+  return code === "REQUEST_CANCELLED" ? "BUSY" : code;
+}
+
+/**
+ * @param {number} ms
+ * @returns {Promise<void>}
+ */
+const delay = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

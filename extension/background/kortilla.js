@@ -34,9 +34,10 @@ const HANDLERS = Object.freeze({
 
 /** Commands of extension pages. A web page that tries one is logged. */
 const EXTENSION_PAGE_ACTIONS = new Set(
-  ["card-status", "activate", "change-pin", "prepare-login", "unblock"].map(
-    (command) => `kortilla:${command}`,
-  ),
+  [
+    ...["card-status", "activate", "change-pin", "prepare-login", "unblock"],
+    ...["mend", "self-check", "token-status", "token-switch"],
+  ].map((command) => `kortilla:${command}`),
 );
 
 /**

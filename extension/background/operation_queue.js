@@ -94,7 +94,7 @@ export class OperationQueue {
   }
 
   /**
-   * Read the cards. Any other operation aborts the reading.
+   * Read the cards, or check them. Any other operation aborts it.
    *
    * @template T
    * @param {Task<T>} task

@@ -1,21 +1,59 @@
 // SPDX-License-Identifier: MIT
 
+import { browser } from "../shared/api.js";
 import { showHostState } from "../shared/host_panel.js";
 import { checkHost } from "../shared/host_state.js";
+import { showLoginSwitch } from "../shared/login_switch.js";
 import { fillTexts, text } from "../shared/texts.js";
 import { extensionVersion } from "../shared/versions.js";
-import { showTokenPanel } from "./token_panel.js";
+import { copyReport, showCheck } from "./check_panel.js";
+
+/** @import { CardState } from "../background/extension_pages.js" */
 
 /** @param {string} id */
 const find = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+const share = find("share");
+
+/** @type {chrome.runtime.Port | null} */
+let port = null;
+
+/** The check that is shown, as JSON. */
+let shown = "";
 
 fillTexts();
 find("extension").textContent = text("extensionVersion", extensionVersion());
 find("again").addEventListener("click", updateHost);
-await Promise.all([updateHost(), showTokenPanel(find("token"), find("switch"))]);
+find("run-check").addEventListener("click", check);
+find("copy").addEventListener("click", () => copyReport(share, find("copied")));
+// The popup's button leads here.
+if (location.hash === "#check") check();
+await Promise.all([updateHost(), showLoginSwitch(find("login-switch"))]);
 // The panels have changed the height of the page since the browser scrolled.
 document.querySelector(":target")?.scrollIntoView();
 
 async function updateHost() {
   showHostState(find("host"), await checkHost());
+}
+
+/** Have the background check. The port closes when the background is suspended. */
+function check() {
+  if (!port) {
+    port = browser.runtime.connect({ name: "card" });
+    port.onMessage.addListener(show);
+    port.onDisconnect.addListener(() => {
+      port = null;
+    });
+  }
+  find("copied").textContent = "";
+  port.postMessage({ command: "self-check" });
+}
+
+/** @param {CardState} state */
+function show(state) {
+  // Other changes of the state leave an open question alone.
+  const now = JSON.stringify(state.check);
+  if (now === shown) return;
+  shown = now;
+  const elements = { summary: find("check-summary"), list: find("findings"), share };
+  showCheck(elements, state.check, check);
 }

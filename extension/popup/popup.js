@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The popup shows the card and the state of the host. The card is read only while the
-// popup is open.
+// The popup shows the card, the switch of the login of Suomi.fi and the state of the
+// host. The card is read only while the popup is open.
 
 import { browser } from "../shared/api.js";
 import { showHostState } from "../shared/host_panel.js";
+import { showLoginSwitch } from "../shared/login_switch.js";
 import { fillTexts } from "../shared/texts.js";
 import { buildView } from "./card_view.js";
 
@@ -25,11 +26,17 @@ let outcome = /** @type {CardState["outcome"]} */ (null);
 
 fillTexts();
 again.addEventListener("click", () => send({ command: "card-status" }));
+find("check").addEventListener("click", async () => {
+  const url = browser.runtime.getURL("options/options.html#check");
+  await browser.tabs.create({ url });
+  window.close();
+});
 find("more").addEventListener("click", async () => {
   await browser.runtime.openOptionsPage();
   window.close();
 });
 send({ command: "card-status" });
+void showLoginSwitch(find("login"));
 
 /**
  * Send a command to the background. The port closes when the background is suspended.
@@ -62,10 +69,10 @@ function show(state) {
   const wasRead = state.readers !== null || state.problem !== null;
   host.hidden = state.host === null || state.activeTask !== null || !wasRead;
   if (state.host) showHostState(host, state.host);
+  // Without the program there is nothing to switch, as the panel says.
+  find("login").hidden = (state.host?.problem ?? null) !== null;
 }
 
-async function showSwitch() {
-  const url = browser.runtime.getURL("options/options.html#login");
-  await browser.tabs.create({ url });
-  window.close();
+function showSwitch() {
+  find("switch").focus();
 }

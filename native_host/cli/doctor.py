@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from native_host.doctor.findings import Finding, Place
 
 __all__ = ["doctor"]
-
-_MENDS_WITHIN = 300  # seconds; the person may be asked something meanwhile
 
 
 @click.command()
@@ -120,6 +117,7 @@ def _mend(
 ) -> list[dict[str, Any]]:
     """Run the commands that mend faults, each once and after asking."""
     from native_host.doctor.findings import MendBy
+    from native_host.doctor.mending import run_command
 
     commands = {
         each.mend.words: each.mend.command
@@ -134,22 +132,7 @@ def _mend(
                 continue
             if not click.confirm(texts["ask"].format(command=command), err=True):
                 continue
-        mended.append({"command": command, "done": _run(words)})
+        mended.append({"command": command, "done": not run_command(words)})
     if not commands and any(each.is_fault for each in findings):
         say(texts["nothing-to-run"])
     return mended
-
-
-def _run(words: tuple[str, ...]) -> bool:
-    """Run a command of Kortilla's; its words for people come through."""
-    command = [sys.executable, "-I", "-m", "native_host.cli", *words[1:]]
-    try:
-        done = subprocess.run(  # noqa: S603 - words of our own
-            command,
-            stdout=subprocess.DEVNULL,
-            check=False,
-            timeout=_MENDS_WITHIN,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0

@@ -26,11 +26,11 @@ from native_host.doctor.surroundings import (
     check_screen,
     check_screen_reader,
 )
-from native_host.doctor.token import check_token
+from native_host.doctor.token import check_token, check_token_files
 from native_host.errors import ConfigBrokenError
 from native_host.log import log_unexpected
 
-__all__ = ["PATIENCE", "configured_place", "examine", "report"]
+__all__ = ["PATIENCE", "configured_place", "examine", "examine_files", "report"]
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,13 @@ _CHECKS: tuple[dict[str, Check], ...] = (
     {"clock": check_clock},
     {"screen": check_screen},
     {"screen-reader": check_screen_reader},
+)
+
+#: What commands of ours can mend, found without a look at the card.
+_FILE_CHECKS: tuple[dict[str, Check], ...] = (
+    {"token": check_token_files},
+    {"host": check_host},
+    {"agent": check_agent},
 )
 
 
@@ -83,6 +90,11 @@ async def examine(
     found = await asyncio.gather(*map(in_turn, checks))
     first = [error("CONFIG_BROKEN")] if place.config_broken else []
     return first + [each for row in found for each in row]
+
+
+async def examine_files(place: Place) -> list[Finding]:
+    """Return the findings that commands of ours mend, without a look at the card."""
+    return await examine(place, checks=_FILE_CHECKS)
 
 
 def report(findings: list[Finding], language: str) -> dict[str, Any]:

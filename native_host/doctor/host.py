@@ -54,8 +54,8 @@ def _manifests(place: Place) -> tuple[list[Finding], list[Path]]:
     found: list[Finding] = []
     launchers: dict[Path, None] = {}
     known = browsers("user", root=place.root)
-    if not any(each.found or each.confined for each in known):
-        return [error("NO_BROWSER")], []
+    if not any(each.found or any(one.place for one in each.confined) for each in known):
+        found.append(error("NO_BROWSER"))
     [own] = (each for each in host_names() if each.name == OWN_HOST)
     shared = [each for each in host_names() if each.shared]
     for browser in known:
@@ -77,7 +77,7 @@ def _manifests(place: Place) -> tuple[list[Finding], list[Path]]:
 def _confined(browser: Browser) -> Iterator[Finding]:
     for each in browser.confined:
         if each.place is None:
-            yield warning("BROWSER_CONFINED", browser=browser.title, kind=each.kind)
+            yield info("BROWSER_CONFINED", browser=browser.title, kind=each.kind)
         else:
             yield info("BROWSER_PORTAL", browser=browser.title, kind=each.kind)
 
@@ -129,7 +129,8 @@ def _contents(
             each.place for each in browsers("system", [browser.name], root=root)
         ]
     for each in folders:
-        content = files.read(each / f"{host.name}.json")
+        # A package's may be a link.
+        content = files.read(Path(os.path.realpath(each / f"{host.name}.json")))
         if content is not None:
             yield content
 

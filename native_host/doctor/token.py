@@ -21,16 +21,21 @@ from native_host.doctor.findings import (
 )
 from native_host.doctor.programs import output_of
 
-__all__ = ["check_token"]
+__all__ = ["check_token", "check_token_files"]
 
 #: The entry of a database is ours, be it of today or of an earlier p11-kit.
 _ENTERED = ("ours", "outdated")
 
 
+async def check_token_files(place: Place) -> list[Finding]:
+    """Look at what shows browsers the card."""
+    found, shown = await _read_files(place)
+    return list(_judge(found, shown))
+
+
 async def check_token(place: Place) -> list[Finding]:
     """Look at what shows browsers the card, and ask for its slots as they do."""
-    found = await in_thread(lambda: status(root=place.root))
-    shown = await in_thread(places.enabled_families)
+    found, shown = await _read_files(place)
     told = list(_judge(found, shown))
     if found["library"] is None:
         return told
@@ -39,6 +44,11 @@ async def check_token(place: Place) -> list[Finding]:
         if each["enabled"] or family in shown:
             told.append(await _ask(found["library"], family, root=found["root"]))
     return told
+
+
+async def _read_files(place: Place) -> tuple[dict[str, Any], frozenset[Family]]:
+    """Return the status, and the families that the module's file names."""
+    return await in_thread(lambda: (status(root=place.root), places.enabled_families()))
 
 
 def _judge(found: dict[str, Any], shown: frozenset[Family]) -> Iterator[Finding]:
@@ -57,7 +67,7 @@ def _judge(found: dict[str, Any], shown: frozenset[Family]) -> Iterator[Finding]
         yield warning("PKCS11_OTHER_MODULE")
     elif state == "outdated":
         yield warning("PKCS11_OUTDATED", kortilla("pkcs11", "enable"))
-    elif not (shown or entered):
+    elif not (shown or entered or any(each["enabled"] for each in found["browsers"])):
         yield info("PKCS11_OFF", kortilla("pkcs11", "enable"))
     else:
         for each in found["browsers"]:

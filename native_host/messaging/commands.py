@@ -19,10 +19,12 @@ from native_host.messaging.models import (
     AuthenticateArguments,
     CertificateArguments,
     ManageArguments,
+    MendArguments,
     OriginArguments,
     OwnPageArguments,
     PinArguments,
     SignArguments,
+    SwitchArguments,
     WebEidAuthenticateArguments,
     WebEidSignArguments,
     check,
@@ -47,6 +49,7 @@ from native_host.results import (
 )
 
 __all__ = [
+    "PLAIN_COMMANDS",
     "Command",
     "CommandContext",
     "UnknownCommandError",
@@ -75,22 +78,28 @@ class CommandContext(Context):
     inbox: DocumentInbox | None
 
 
-#: Runs a command with its checked arguments.
-_Run = Callable[[Any, CommandContext], Awaitable[Reply]]
+#: Runs a command with its checked arguments and its context.
+_Run = Callable[[Any, Any], Awaitable[Reply]]
+
+#: Commands about this computer. They need neither the card nor a window, and work
+#: where the configuration can't be read.
+PLAIN_COMMANDS = frozenset({"mend", "self-check", "token-status", "token-switch"})
 
 
 @dataclass(frozen=True)
 class Command:
     """A command with its checked arguments. The origin is not checked yet.
 
-    ``opens_prompt`` is False for a command that never opens a window here.
+    ``opens_prompt`` is False for a command that never opens a window here, ``is_plain``
+    True for one of ``PLAIN_COMMANDS``, which has no context.
     """
 
     arguments: BaseModel
     _run: _Run
     opens_prompt: bool
+    is_plain: bool
 
-    async def run(self, context: CommandContext) -> Reply:
+    async def run(self, context: CommandContext | None) -> Reply:
         """Run the operation, and return the fields of its result."""
         return await self._run(self.arguments, context)
 
@@ -143,7 +152,7 @@ def _find(
         raise UnknownCommandError("The command is not known.")
     model, run = table[name]
     opens_prompt = run not in (_card_status, _prepare_login)
-    return Command(check(model, values), run, opens_prompt)
+    return Command(check(model, values), run, opens_prompt, name in PLAIN_COMMANDS)
 
 
 def _common_fields(
@@ -215,6 +224,36 @@ async def _prepare_login(_: OwnPageArguments, context: CommandContext) -> Reply:
     return {}
 
 
+async def _self_check(arguments: ManageArguments, _context: None) -> Reply:
+    from native_host.doctor.examination import configured_place, examine, report
+    from native_host.languages import choose_language
+
+    place, config = configured_place()
+    language = choose_language(config.language, arguments.lang)
+    return report(await examine(place), language)
+
+
+async def _mend(arguments: MendArguments, _context: None) -> Reply:
+    from native_host.doctor.examination import configured_place
+    from native_host.doctor.mending import mend
+
+    place, _ = configured_place()
+    await mend(place, arguments.code, confirmed=arguments.confirmed)
+    return {}
+
+
+async def _token_status(arguments: OwnPageArguments, _context: None) -> Reply:
+    from native_host.messaging.token_switch import token_status
+
+    return await token_status(arguments.family)
+
+
+async def _token_switch(arguments: SwitchArguments, _context: None) -> Reply:
+    from native_host.messaging.token_switch import switch_token
+
+    return await switch_token(arguments.family, on=arguments.on)
+
+
 async def _activate(_: ManageArguments, context: CommandContext) -> Reply:
     return (await activate(context, _manage(context))).fields()
 
@@ -242,6 +281,10 @@ _OWN_COMMANDS: Mapping[str, tuple[type[BaseModel], _Run]] = {
     "activate": (ManageArguments, _activate),
     "change-pin": (PinArguments, _change_pin),
     "unblock": (PinArguments, _unblock),
+    "self-check": (ManageArguments, _self_check),
+    "mend": (MendArguments, _mend),
+    "token-status": (OwnPageArguments, _token_status),
+    "token-switch": (SwitchArguments, _token_switch),
 }
 
 _WEB_EID_COMMANDS: Mapping[str, tuple[type[BaseModel], _Run]] = {

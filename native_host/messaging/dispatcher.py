@@ -11,9 +11,19 @@ from collections.abc import Sequence
 
 from native_host.browsers.native_messaging.hosts import known_extensions, own_extensions
 from native_host.config import load_config
-from native_host.errors import BusyError, InvalidArgumentError, KortillaError
+from native_host.errors import (
+    BusyError,
+    ConfigBrokenError,
+    InvalidArgumentError,
+    KortillaError,
+)
 from native_host.messaging.caller import Caller, CallerRefusedError, identify_caller
-from native_host.messaging.commands import Command, own_command, web_eid_command
+from native_host.messaging.commands import (
+    PLAIN_COMMANDS,
+    Command,
+    own_command,
+    web_eid_command,
+)
 from native_host.messaging.framing import Frame, FrameWriter, parse
 from native_host.messaging.models import NoArguments, Request, WebEidRequest, check
 from native_host.messaging.prompt_prelaunch import PromptPrelaunch
@@ -65,13 +75,17 @@ class Dispatcher:
 
     def _find_caller(self, arguments: Sequence[str]) -> None:
         self._caller = Caller(None)
+        allowed = known_extensions()
         try:
-            allowed = known_extensions() | frozenset(load_config().extensions)
-            self._caller = identify_caller(arguments, allowed)
+            allowed |= frozenset(load_config().extensions)
         except KortillaError as error:
             self._refusal = error
-            if isinstance(error, CallerRefusedError):
-                logger.warning("%s", error)
+        try:
+            self._caller = identify_caller(arguments, allowed)
+        except CallerRefusedError as error:
+            logger.warning("%s", error)
+            # The configuration might allow it, if it could be read.
+            self._refusal = self._refusal or error
         self._own = self._caller.extension in own_extensions()
 
     async def run(self) -> int:
@@ -105,10 +119,11 @@ class Dispatcher:
             request = check(Request, message)
         except InvalidArgumentError as error:
             return self._fault(error)
-        if self._refusal is not None:
+        refusal = self._refusal_of(request.command)
+        if refusal is not None:
             if request.command not in _ABOUT_A_REQUEST:
-                self._fail(request.id, self._refusal)
-            return not isinstance(self._refusal, CallerRefusedError)
+                self._fail(request.id, refusal)
+            return not isinstance(refusal, CallerRefusedError)
         try:
             self._begin(request)
         except KortillaError as error:
@@ -116,6 +131,13 @@ class Dispatcher:
             in_use = self._is_pending(request.id)
             self._fail(None if in_use else request.id, error)
         return True
+
+    def _refusal_of(self, command: str) -> KortillaError | None:
+        """Return why a command is refused, if it is."""
+        # The self-check says what is wrong with a configuration.
+        needs_none = command in PLAIN_COMMANDS | _ABOUT_A_REQUEST
+        is_broken = isinstance(self._refusal, ConfigBrokenError)
+        return None if needs_none and is_broken else self._refusal
 
     def _is_pending(self, request_id: str) -> bool:
         return (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Keeps web pages from the card's status, its PINs and its token.
+"""Keeps web pages from the card's status, its PINs, its token and the self-check.
 
 Only pages of Kortilla's own extension may ask for these, and say which page they are.
 Any other request for them is refused and logged.
@@ -19,7 +19,10 @@ logger = logging.getLogger(__name__)
 
 #: The commands that only our own pages may use.
 OWN_PAGE_COMMANDS = frozenset(
-    {"activate", "card-status", "change-pin", "prepare-login", "unblock"}
+    {
+        *("activate", "card-status", "change-pin", "prepare-login", "unblock"),
+        *("mend", "self-check", "token-status", "token-switch"),
+    }
 )
 
 _CHROMIUM_ID = re.compile(r"[a-p]{32}")

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
+from native_host.browsers.table import Family
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import InvalidArgumentError
 from native_host.languages import LANGUAGE_TAG
@@ -39,12 +40,14 @@ __all__ = [
     "DocumentArgument",
     "HashArgument",
     "ManageArguments",
+    "MendArguments",
     "NoArguments",
     "OriginArguments",
     "OwnPageArguments",
     "PinArguments",
     "Request",
     "SignArguments",
+    "SwitchArguments",
     "WebEidAuthenticateArguments",
     "WebEidRequest",
     "WebEidSignArguments",
@@ -129,14 +132,21 @@ class NoArguments(_Model):
 class OwnPageArguments(_Model):
     """Which page asks (see ``extension_page_guard``).
 
-    These alone are the arguments of ``card-status`` and ``prepare-login``.
+    These alone are the arguments of ``card-status``, ``prepare-login`` and
+    ``token-status``.
     """
 
     page: str
 
+    @property
+    def family(self) -> Family:
+        """The browser's family, of a page that was checked."""
+        is_chromium = self.page.startswith("chrome-extension:")
+        return "chromium" if is_chromium else "firefox"
+
 
 class ManageArguments(OwnPageArguments):
-    """The arguments of ``activate``."""
+    """The arguments of ``activate`` and ``self-check``."""
 
     lang: Language | None = None
 
@@ -145,6 +155,22 @@ class PinArguments(ManageArguments):
     """The arguments of ``change-pin`` and ``unblock``."""
 
     pin: Literal["PIN1", "PIN2"]
+
+
+class SwitchArguments(OwnPageArguments):
+    """The arguments of ``token-switch``."""
+
+    on: bool
+
+
+class MendArguments(OwnPageArguments):
+    """The arguments of ``mend``: a finding's code.
+
+    ``confirmed`` says that the person wants it although a browser is open.
+    """
+
+    code: Annotated[str, Field(max_length=64, pattern=r"^[A-Z][A-Z0-9_]*$")]
+    confirmed: bool = False
 
 
 class OriginArguments(_Model):

@@ -129,6 +129,9 @@ class RequestRunner:
             self._previous = None
         if self._end is not None:
             raise self._end
+        if self._command.is_plain:
+            self.responder.answer(await self._command.run(None))
+            return
         config = load_config()
         if self._command.origin is not None:
             check_origin(self._command.origin, allow_localhost=config.allow_localhost)

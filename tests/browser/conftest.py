@@ -169,8 +169,12 @@ def screen() -> Iterator[Screen]:
 
 
 async def ready(tab: Tab) -> None:
-    """Wait until an extension page shows that the program is available."""
+    """Wait until an extension page shows that the program is available.
+
+    The switch of the login has its answer by then, too.
+    """
     await tab.wait_for("#host[data-state=ready]")
+    await tab.wait_for("#switch:not([aria-busy])")
 
 
 async def identity_of(

@@ -1,26 +1,36 @@
 # SPDX-License-Identifier: MIT
-"""The options page switches the card login of Suomi.fi on and off."""
+"""The card login of Suomi.fi is switched on in the popup or in the options."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from kortilla import Trust
+from native_host.browsers.pkcs11 import nss
 from native_host.browsers.table import Family
 from tests.browser.browser_home import House
 from tests.browser.browsers import Browser, Tab, open_browser
 from tests.browser.conftest import OpenTab, ready
+from tests.browser.site import Site
 from tests.browser.test_card_management import POPUP, Popup
 from tests.browser.test_extension_pages import text
+from tests.browser.tls import Authority
+from tests.support.preload import preload
 from tests.support.token_control import runtime_folder
+from tools.demo.site import DemoServer
+from tools.demo.site.tls_login import GateSettings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 OPTIONS = "options/options.html"
+MODULE = ".config/pkcs11/modules/kortilla.module"
+MANIFEST = ".mozilla/pkcs11-modules/kortilla.json"
 IS_INSTALLED = "browser.pkcs11.isModuleInstalled('kortilla')"
+SWITCH = "document.querySelector('#switch')"
 
 
 def only(family: Family) -> pytest.MarkDecorator:
@@ -28,50 +38,24 @@ def only(family: Family) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("family", [family], indirect=True, scope="session")
 
 
-class Manifest:
-    """The native manifest that tells Firefox where the PKCS#11 module is."""
-
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._path = house.home / ".mozilla/pkcs11-modules/kortilla.json"
-
-    def command(self, verb: str) -> None:
-        """Run the command that the options page names."""
-        command = ["pkcs11", verb, "--browser", "firefox"]
-        subprocess.run(
-            [sys.executable, "-I", "-m", "native_host.cli", *command],
-            env=self._house.environment,
-            check=True,
-            capture_output=True,
-            timeout=30,
-        )
-
-    def remove(self) -> None:
-        """Remove it, even if the manifest has changed since."""
-        self.command("disable")
-        self._path.unlink(missing_ok=True)
-
-    @property
-    def is_there(self) -> bool:
-        """Whether Firefox would find it."""
-        return self._path.exists()
-
-    def change(self, **fields: object) -> None:
-        """Change fields of the existing manifest."""
-        content = json.loads(self._path.read_text())
-        self._path.write_text(json.dumps({**content, **fields}))
+def kortilla(house: House, *words: str) -> None:
+    """Run a command of Kortilla's in the home of a browser."""
+    subprocess.run(
+        [sys.executable, "-I", "-m", "native_host.cli", *words],
+        env=house.environment,
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
 
 
-@pytest.fixture
-def manifest(browser: Browser) -> Iterator[Manifest]:
-    """Provide the manifest, which does not exist until a test writes it."""
-    manifest = Manifest(browser.house)
-    yield manifest
-    manifest.remove()
+def modules(house: House) -> set[str]:
+    """Return the names of the modules in Chromium's database."""
+    return {each.name for each in nss.modules(house.home / ".pki/nssdb")}
 
 
 async def shows(tab: Tab, heading: str) -> None:
-    """Wait until the login panel has a heading."""
+    """Wait until the status of the switch has a heading."""
     wanted = json.dumps(text(heading))
     await tab.evaluate(
         f"""new Promise((resolve) => {{
@@ -88,90 +72,122 @@ async def shows(tab: Tab, heading: str) -> None:
     )
 
 
+async def is_checked(tab: Tab) -> bool:
+    """Return the state of the switch as a screen reader reads it."""
+    assert await tab.evaluate(f"{SWITCH}.getAttribute('role')") == "switch"
+    return bool(await tab.evaluate(f"{SWITCH}.checked"))
+
+
 @only("firefox")
-async def test_firefox_is_switched_on_and_off_in_the_options(
-    manifest: Manifest, open_tab: OpenTab
+@pytest.mark.parametrize("view", [POPUP, OPTIONS])
+async def test_firefox_is_switched_on_and_off_while_it_runs(
+    browser: Browser, open_tab: OpenTab, view: str
 ) -> None:
-    tab = await open_tab(OPTIONS)
-    await shows(tab, "loginMissing")
-    command = "kortilla pkcs11 enable --browser firefox"
-    assert await tab.text("#token code") == command
-    assert await tab.text("#switch") == text("loginLook")
-
-    # If the module can't be loaded, the page says so and names a command for details.
-    manifest.command("enable")
-    manifest.change(path="/nowhere/libp11-kit.so.0")
-    await tab.click("#switch")
-    await tab.wait_for("#token[data-state='']")
+    home = browser.house.home
+    tab = await open_tab(view)
     await shows(tab, "loginOff")
-    await tab.click("#switch")
-    await shows(tab, "loginFailed")
-    assert await tab.text("#token code") == "kortilla pkcs11 status"
-    assert await tab.text("#switch") == text("loginSwitchOn")
-
-    manifest.command("enable")
-    tab = await open_tab(OPTIONS)
-    await shows(tab, "loginOff")
+    assert not await is_checked(tab)
     await tab.click("#switch")
     await shows(tab, "loginOn")
+    assert await is_checked(tab)
     assert await tab.evaluate(IS_INSTALLED) is True
+    assert (home / MODULE).exists()
     role = await tab.evaluate("document.querySelector('#token').getAttribute('role')")
     assert role == "status", "a screen reader reads the change aloud"
-    focused = "document.activeElement.id"
-    assert await tab.evaluate(focused) == "switch", "the focus stays in the view"
+    assert await tab.evaluate("document.activeElement.id") == "switch"
 
     other = await open_tab(OPTIONS)
     await shows(other, "loginOn")
     await tab.click("#switch")
     await shows(tab, "loginOff")
     assert await tab.evaluate(IS_INSTALLED) is False
-    # The other view has not noticed yet and does what its button says.
+    assert not (home / MODULE).exists() and not (home / MANIFEST).exists()
+    # The other view has not noticed yet, and switches off again.
     await other.click("#switch")
     await shows(other, "loginOff")
+    assert not await is_checked(other)
 
 
 @only("firefox")
-async def test_a_manifest_for_another_extension_switches_nothing_on(
-    manifest: Manifest, open_tab: OpenTab
+async def test_what_stands_in_the_way_is_said(
+    browser: Browser, open_tab: OpenTab
 ) -> None:
-    manifest.command("enable")
-    manifest.change(allowed_extensions=["other@other.example"])
     tab = await open_tab(OPTIONS)
-    await shows(tab, "loginMissing")
+    await shows(tab, "loginOff")
+    module = browser.house.home / MODULE
+    module.parent.mkdir(parents=True, exist_ok=True)
+    module.write_text("module: /usr/lib/specimen.so\n")
+    await tab.click("#switch")
+    await shows(tab, "loginFailed")
+    assert not await is_checked(tab)
+    module.unlink()
+    with browser.house.without_manifest():
+        await tab.click("#switch")
+        await shows(tab, "loginImpossible")
+        assert await tab.text("#token p") == text("missingExplanation")
+    # A click on an unusable switch only looks again.
+    await tab.click("#switch")
+    await shows(tab, "loginOff")
 
 
-@only("chromium")
-async def test_chromium_is_told_the_commands(open_tab: OpenTab) -> None:
-    tab = await open_tab(OPTIONS)
-    await shows(tab, "loginCommand")
-    commands = await tab.evaluate(
-        "[...document.querySelectorAll('#token code')].map((each) => each.textContent)"
-    )
-    assert commands == [
-        f"kortilla pkcs11 {verb} --browser chromium" for verb in ("enable", "disable")
-    ]
-    hidden = "!document.querySelector('#switch').checkVisibility()"
-    assert await tab.evaluate(hidden)
+async def test_chromium_is_switched_on_and_off_and_has_to_be_started_again(
+    tmp_path: Path, pristine: Path, authority: Authority, site: Site
+) -> None:
+    house = House(tmp_path, "chromium", pristine)
+    async with open_browser(house, authority) as browser:
+        tab = await browser.open_view(POPUP)
+        await shows(tab, "loginOff")
+        # Chromium reads its database for its first secure page.
+        await (await browser.new_tab()).goto(site.fresh())
+        await tab.click("#switch")
+        await shows(tab, "loginRestart")
+        assert await is_checked(tab)
+        assert await tab.text("#token p") == text("loginOnRestart")
+        assert "Kortilla" in modules(house)
+    async with open_browser(house) as browser:
+        tab = await browser.open_view(OPTIONS)
+        await shows(tab, "loginOn")
+        # This browser has not read its database yet, so it needs no restart.
+        await tab.click("#switch")
+        await shows(tab, "loginOff")
+        assert "Kortilla" not in modules(house)
+        assert not (house.home / MODULE).exists()
 
 
-# Resolves with the address of a page in another tab and closes that tab.
-SENT_TO_THE_SWITCH = """(async () => {
-  for (;;) {
-    const views = chrome.extension.getViews({ type: "tab" });
-    const view = views.find(({ location }) => location.hash === "#login");
-    if (view?.document.querySelector("#token h3")) {
-      view.chrome.tabs.getCurrent().then(({ id }) => view.chrome.tabs.remove(id));
-      return view.location.pathname;
-    }
-    await new Promise(requestAnimationFrame);
-  }
-})()"""
+async def test_a_person_logs_in_after_switching_it_on(
+    family: Family, tmp_path: Path, authority: Authority, pristine: Path, trust: Trust
+) -> None:
+    house = House(tmp_path, family, pristine)
+    house.configure(prompt="automatic")
+    if os.getuid() == 0:  # p11-kit ignores root's own files
+        house.environment["LD_PRELOAD"] = str(preload("ordinary"))
+    async with DemoServer(
+        trust,
+        host="n2.service.example",
+        ssl_context=authority.server_context,
+        gates=GateSettings(authority.chain, "n3.service.example"),
+    ) as demo:
+
+        async def log_in(browser: Browser) -> None:
+            tab = await browser.new_tab()
+            await tab.goto(f"{demo.origin}/en/tls-login/1.2")
+            assert await tab.text("#satu") == house.card.state.read().satu
+
+        async with open_browser(house, authority) as browser:
+            popup = await browser.open_view(POPUP)
+            await shows(popup, "loginOff")
+            await popup.click("#switch")
+            await shows(popup, "loginOn")
+            if family == "firefox":  # it needs no restart
+                await log_in(browser)
+        if family == "chromium":
+            async with open_browser(house, authority) as browser:
+                await log_in(browser)
 
 
 async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
     browser: Browser, open_tab: OpenTab
 ) -> None:
-    another = await open_tab(OPTIONS)
     tab = await open_tab(POPUP)
     await ready(tab)
     popup = Popup(tab)
@@ -181,27 +197,24 @@ async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
         await popup.shows("notSwitchedOn")
         await popup.shows("cardReady")
     await popup.press("showSwitch")
-    assert await another.evaluate(SENT_TO_THE_SWITCH) == f"/{OPTIONS}"
-    tab.closed = True  # the popup closes without help
+    assert await tab.evaluate("document.activeElement.id") == "switch"
 
 
-async def test_what_the_button_has_switched_on_is_undone_from_the_command_line_too(
+async def test_what_the_switch_has_done_is_undone_from_the_command_line_too(
     tmp_path: Path, pristine: Path
 ) -> None:
     house = House(tmp_path, "firefox", pristine)
-    manifest = Manifest(house)
-    manifest.command("enable")
     async with open_browser(house) as browser:
         tab = await browser.open_view(OPTIONS)
         await shows(tab, "loginOff")
         await tab.click("#switch")
         await shows(tab, "loginOn")
-    modules = house.home / "firefox-profile/pkcs11.txt"
-    assert "name=Kortilla" in modules.read_text()
+    entries = house.home / "firefox-profile/pkcs11.txt"
+    assert "name=Kortilla" in entries.read_text()
     # The host finds Firefox's profiles here, and sees that Firefox was closed.
     profiles = house.home / ".mozilla/firefox/profiles.ini"
     profiles.parent.mkdir()
-    profiles.write_text(f"[Profile0]\nIsRelative=0\nPath={modules.parent}\n")
-    manifest.command("disable")
-    assert "Kortilla" not in modules.read_text()
-    assert not manifest.is_there
+    profiles.write_text(f"[Profile0]\nIsRelative=0\nPath={entries.parent}\n")
+    kortilla(house, "pkcs11", "disable", "--browser", "firefox")
+    assert "Kortilla" not in entries.read_text()
+    assert not (house.home / MANIFEST).exists()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Kortilla as a package of the system: its files, and its program's behaviour."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -18,10 +19,12 @@ from native_host.browsers import packaged as packaged_program
 from native_host.browsers.native_messaging.hosts import host_names
 from native_host.browsers.native_messaging.installation import install
 from native_host.browsers.packaged import MARKER, is_packaged
-from native_host.browsers.pkcs11 import nss, p11_kit
+from native_host.browsers.pkcs11 import nss, p11_kit, places
 from native_host.browsers.pkcs11.nss import NssModule
 from native_host.browsers.pkcs11.setup import disable, enable, status
 from native_host.cli import main
+from native_host.doctor.findings import Finding, Place
+from native_host.doctor.token import check_token_files
 from tests.browsers_install.nss_databases import LIBRARY, make_database, make_profile
 from tests.browsers_install.test_install import tree
 from tests.browsers_install.test_pkcs11 import done, listed
@@ -280,11 +283,34 @@ def test_a_browser_that_has_p11_kit_anyway_sees_a_packages_card(
     packaged: Path, home: Path
 ) -> None:
     profile = make_profile(home / ".mozilla/firefox")
+    assert {each.code for each in token_findings(packaged)} == {"PKCS11_OFF"}
     nss.add_module(profile, NssModule("p11-kit", f"{packaged}{LIBRARY}"))
     assert [each["enabled"] for each in status(root=packaged)["browsers"]] == [
         True,
         False,
     ]
+    assert token_findings(packaged) == [], "the doctor agrees"
+
+
+def token_findings(root: Path) -> list[Finding]:
+    return asyncio.run(check_token_files(Place(root=root)))
+
+
+def test_an_extension_switches_a_packages_token_on_and_off(
+    packaged: Path, home: Path
+) -> None:
+    package.set_up(root=packaged)
+    profile = make_profile(home / ".mozilla/firefox")
+    before = tree(home).keys()
+    assert done(enable(["firefox"], root=packaged, entries=False)) == {
+        ("hidden", "other.module"): "written",
+    }
+    assert places.is_prepared("firefox", packaged)
+    assert listed(profile) == {}
+    disable(["firefox"], root=packaged, entries=False).carry_out()
+    assert tree(home).keys() == before
+    package.take_down(root=packaged)
+    assert not places.is_prepared("firefox", packaged)
 
 
 def test_a_module_file_of_a_checkout_goes_when_the_package_has_its_own(

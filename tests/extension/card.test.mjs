@@ -184,6 +184,8 @@ for (const wanted of [
   { command: "change-pin", pin: "PUK" },
   { command: "unblock", pin: ["PIN1"] },
   { command: "authenticate" },
+  { command: "mend", code: "MANIFEST_MISSING" },
+  { command: "token-switch", on: true },
   { command: "__proto__" },
   { command: ["activate"] },
   { text: "{}" },
@@ -351,7 +353,7 @@ for (const [name, sender] of Object.entries(FORGERIES)) {
     assert.deepEqual(port.sent, [{ error: { code: "UNKNOWN_COMMAND" } }]);
     assert.ok(port.disconnected);
     assert.equal(warn.mock.callCount(), 1);
-    for (const command of ["card-status", "activate"]) port.say({ command });
+    for (const command of ["card-status", "activate", "self-check"]) port.say({ command });
     await settle();
     assert.equal(fake.hosts.length, 0);
   });
@@ -361,7 +363,11 @@ for (const action of [
   "card-status",
   "activate",
   "change-pin",
+  "mend",
   "prepare-login",
+  "self-check",
+  "token-status",
+  "token-switch",
   "unblock",
 ]) {
   test(`pages get no kortilla:${action}, which is noted`, async (context) => {

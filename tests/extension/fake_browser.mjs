@@ -199,6 +199,23 @@ export const READER = Object.freeze({
   },
 });
 
+/** A report of the self-check, as the host sends it. */
+export const REPORT = Object.freeze({
+  version: "0.1.0",
+  system: "SPECIMEN Linux 1",
+  python: "3.13.5",
+  findings: [
+    {
+      code: "MANIFEST_MISSING",
+      severity: "error",
+      message: "Chromium does not know where Kortilla is.",
+      details: { browser: "Chromium" },
+      mend: { command: "kortilla install", by: "doctor" },
+    },
+    { code: "HOST_WORKS", severity: "info", message: "It starts.", mend: null },
+  ],
+});
+
 export const HELLO = Object.freeze({ version: "2.9.0+kortilla.0.1.0" });
 
 /** A host that responds correctly. @param {FakePort} port */
@@ -214,7 +231,14 @@ export function goodHost(port) {
       port.say({ id, progress: "window-open" });
       port.say({ id, result: { pin1: "set", pin2: "was-set" } });
     }
-    if (command === "prepare-login") port.say({ id, result: {} });
+    if (command === "prepare-login" || command === "mend") {
+      port.say({ id, result: {} });
+    }
+    if (command === "self-check") port.say({ id, result: REPORT });
+    if (command === "token-switch") fake.isShown = wanted.on;
+    if (command === "token-status" || command === "token-switch") {
+      port.say({ id, result: { shown: fake.isShown, restart: false } });
+    }
     if (command === "change-pin" || command === "unblock") {
       port.say({ id, result: { [wanted.pin.toLowerCase()]: "set" } });
     }
@@ -258,6 +282,8 @@ export const fake = {
   topFrames: new Map(),
   /** The open tabs. @type {{id: number, status: string}[]} */
   tabs: [],
+  /** Whether the host has written the files of the token. */
+  isShown: false,
   /** The injections of scripts. @type {{target: {tabId: number}}[]} */
   injections: [],
   local: new FakeStorage(),

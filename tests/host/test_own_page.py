@@ -29,12 +29,16 @@ CHROMIUM_PAGE = f"chrome-extension://{CHROMIUM_ID}"
 CHROMIUM_CALLER = (f"{CHROMIUM_PAGE}/",)
 FIREFOX_PAGE = "moz-extension://0f3b9f0e-5c1d-4a7b-9b1e-2a6d3c4e5f60"
 OTHER_ID = "abcdefghijklmnopabcdefghijklmnop"
-COMMANDS: dict[str, dict[str, str]] = {
+COMMANDS: dict[str, dict[str, object]] = {
     "card-status": {},
     "activate": {},
     "change-pin": {"pin": "PIN1"},
     "prepare-login": {},
     "unblock": {"pin": "PIN2"},
+    "self-check": {},
+    "mend": {"code": "MANIFEST_MISSING"},
+    "token-status": {},
+    "token-switch": {"on": True},
 }
 
 
@@ -180,6 +184,15 @@ def test_the_guard_comes_before_the_command_itself(command: str) -> None:
         ("unblock", {"pin": None}, "pin"),
         ("unblock", {"pin": "PIN1", "puk": "12345678"}, "puk"),
         ("unblock", {"pin": "PIN1", "userActivation": True}, "userActivation"),
+        ("self-check", {"lang": 1}, "lang"),
+        ("mend", {}, "code"),
+        ("mend", {"code": "kortilla install"}, "code"),
+        ("mend", {"code": "PKCS11_OFF", "confirmed": "yes"}, "confirmed"),
+        ("mend", {"code": "PKCS11_OFF", "words": ["kortilla", "install"]}, "words"),
+        ("token-status", {"on": True}, "on"),
+        ("token-switch", {}, "on"),
+        ("token-switch", {"on": "true"}, "on"),
+        ("token-switch", {"on": True, "browser": "firefox"}, "browser"),
     ],
 )
 def test_a_wrong_field_is_named(

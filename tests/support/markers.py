@@ -50,6 +50,7 @@ PLACES = {
     "host/test_framing.py": "slow",
     "host/test_life.py": "slow",
     "host/test_own_page.py": "slow",
+    "host/test_self_check.py": "slow",
     "host/test_sign_life.py": "slow",
     "host/test_sign_web_eid.py": "slow",
     "kortilla/test_demo_signing.py": "slow",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from native_host.browsers import files
+from native_host.browsers.errors import ToolMissingError
 from native_host.browsers.native_messaging.hosts import (
     OWN_HOST,
     filled_manifest,
@@ -32,6 +33,8 @@ __all__ = [
     "enabled_families",
     "entry_state",
     "has_own_proxy",
+    "is_entered",
+    "is_prepared",
     "is_there",
     "manifest_content",
     "manifest_state",
@@ -219,14 +222,33 @@ def enabled_families() -> frozenset[Family]:
     A package's file names them all; there it is those with our entry in a database.
     """
     if is_packaged():
-        return frozenset(each for each in FAMILIES if _is_entered(each))
+        return frozenset(each for each in FAMILIES if is_entered(each))
     path = p11_kit.module_path()
     named = p11_kit.programs_of(path) if p11_kit.is_ours(path) else frozenset()
     return frozenset(each for each in FAMILIES if named & set(programs(each)))
 
 
-def _is_entered(family: Family) -> bool:
+def is_entered(family: Family) -> bool:
+    """Say whether a database of a family has our entry. Raises ``InstallError``."""
     # Whether the library is where the entry says makes no difference here.
     return any(
         entry_state(each, None) in ("ours", "outdated") for each in databases(family)
+    )
+
+
+def is_prepared(family: Family, root: Path = Path("/")) -> bool:
+    """Say whether the files are there with which an extension adds our entry.
+
+    Raises ``InstallError``.
+    """
+    try:
+        library = str(p11_kit.proxy_library(root))
+    except ToolMissingError:
+        return False
+    _, module = module_in_use(root)
+    written = [*manifests(family), system_manifest(root)]
+    return (
+        module == "ours"
+        and (is_packaged() or family in enabled_families())
+        and any(manifest_state(each, library) == "ours" for each in written)
     )

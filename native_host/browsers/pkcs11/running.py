@@ -6,10 +6,13 @@ import fcntl
 import os
 import socket
 import struct
+import time
 from collections.abc import Generator
 from pathlib import Path
 
-__all__ = ["chromium_runs", "firefox_runs", "is_open"]
+from native_host.processes import age_of
+
+__all__ = ["chromium_runs", "firefox_runs", "is_changed_since_start", "is_open"]
 
 #: struct flock of fcntl(2): kind, whence, start, length and process.
 _FLOCK = "hhqqi"
@@ -44,6 +47,19 @@ def is_open(path: Path) -> bool:
     real = os.path.realpath(path)
     with contextlib.closing(_open_files()) as opened:
         return real in opened
+
+
+def is_changed_since_start(database: Path, process: int) -> bool:
+    """Say whether a database's list of modules is younger than a process that uses it.
+
+    NSS reads the list once.
+    """
+    try:
+        changed = (database / "pkcs11.txt").stat().st_mtime
+        is_younger = time.time() - changed < age_of(process)
+    except (OSError, ValueError):
+        return False
+    return is_younger and is_open(database / "cert9.db")
 
 
 def _open_files() -> Generator[str, None, None]:

@@ -77,10 +77,16 @@ class Plan:
             step()
 
 
-def enable(families: Sequence[Family] | None = None, *, root: Path = _ROOT) -> Plan:
+def enable(
+    families: Sequence[Family] | None = None,
+    *,
+    root: Path = _ROOT,
+    entries: bool = True,
+) -> Plan:
     """Plan what shows the card to these browsers (default: those that are there).
 
-    ``root`` is where the system's own places begin. Raises ``ToolMissingError``, and
+    ``root`` is where the system's own places begin. Without ``entries`` the databases
+    are left to the browsers themselves. Raises ``ToolMissingError``, and
     ``InstallError`` also where somebody else's file has our module's name.
     """
     if not sys.platform.startswith("linux"):
@@ -104,6 +110,8 @@ def enable(families: Sequence[Family] | None = None, *, root: Path = _ROOT) -> P
             found = places.manifests(family)
             for place in found or places.manifests(family, everywhere=True)[:1]:
                 work.write_manifest(place, family)
+        if not entries:
+            continue
         if made := places.database_to_make(family):
             work.make_database(made, family)
         for database in places.databases(family):
@@ -111,18 +119,28 @@ def enable(families: Sequence[Family] | None = None, *, root: Path = _ROOT) -> P
     return work.plan(chosen)
 
 
-def disable(families: Sequence[Family] | None = None, *, root: Path = _ROOT) -> Plan:
+def disable(
+    families: Sequence[Family] | None = None,
+    *,
+    root: Path = _ROOT,
+    entries: bool = True,
+) -> Plan:
     """Plan what takes it back for these browsers (default: all of them).
 
-    What is not ours is left alone. Raises ``ToolMissingError`` and ``InstallError``.
+    What is not ours is left alone. Without ``entries`` the databases are left to the
+    browsers themselves, and so is all that one of them still needs. Raises
+    ``ToolMissingError`` and ``InstallError``.
     """
     chosen = families or FAMILIES
+    if not entries:
+        chosen = [each for each in chosen if not places.is_entered(each)]
     enabled = places.enabled_families() - set(chosen)
     noted = record.noted_folders("user")
     work = _Work(_library(root))
     for family in chosen:
-        for database in places.databases(family, everywhere=True):
-            work.take_out(database, family, made=str(database) in noted)
+        if entries:
+            for database in places.databases(family, everywhere=True):
+                work.take_out(database, family, made=str(database) in noted)
         for place in places.manifests(family, everywhere=True):
             work.remove_manifest(place, family)
     work.hide(enabled, root)

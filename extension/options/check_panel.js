@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+// The panel of the self-check: what the host has found, and the buttons that mend it.
+
+import { toCodedError } from "../shared/coded_error.js";
+import { askHost } from "../shared/own_page.js";
+import { build, text } from "../shared/texts.js";
+import { extensionVersion } from "../shared/versions.js";
+
+/** @import { Check } from "../background/extension_pages.js" */
+/** @import { CheckReport, Finding } from "../background/check_task.js" */
+
+/** @typedef {() => void} CheckAgain */
+
+/** The worst first. */
+const SEVERITIES = Object.freeze(["error", "warning", "info"]);
+
+const SEVERITY_TEXTS = Object.freeze({
+  error: "checkError",
+  warning: "checkWarning",
+  info: "checkInfo",
+});
+
+/** Why there is no report, by the code of the error. @type {Readonly<Record<string, string>>} */
+const PROBLEMS = Object.freeze({
+  BUSY: "busyMore",
+  HOST_CRASHED: "crashedExplanation",
+  HOST_MISSING: "missingExplanation",
+  HOST_TOO_OLD: "tooOldExplanation",
+  UNKNOWN_COMMAND: "tooOldExplanation",
+});
+
+/** Its own switch mends it, also in the browser that is open. */
+const SWITCHED = "PKCS11_OFF";
+
+/**
+ * Show a check. The summary takes the focus when the button that had it goes.
+ *
+ * @param {{summary: HTMLElement, list: HTMLElement, share: HTMLElement}} elements
+ * @param {Check} check
+ * @param {CheckAgain} checkAgain
+ */
+export function showCheck({ summary, list, share }, check, checkAgain) {
+  const { report, problem } = check;
+  const hadFocus = list.contains(document.activeElement);
+  const findings = report ? sorted(report.findings) : [];
+  const isDone = report !== null || problem !== null;
+  summary.textContent = summaryOf(check);
+  summary.hidden = summary.textContent === "";
+  summary.dataset["state"] = isDone ? styleOf(check) : "";
+  list.replaceChildren(...findings.map((each) => buildFinding(each, checkAgain)));
+  list.hidden = findings.length === 0;
+  if (hadFocus) summary.focus();
+  share.hidden = !isDone;
+  share.querySelector("pre")?.replaceChildren(reportText(report, problem));
+}
+
+/**
+ * @param {HTMLElement} share with the report in a `pre`
+ * @param {HTMLElement} status with `role="status"`
+ */
+export async function copyReport(share, status) {
+  const details = share.querySelector("details");
+  try {
+    const content = share.querySelector("pre")?.textContent ?? "";
+    await navigator.clipboard.writeText(content);
+    status.textContent = text("checkCopied");
+  } catch {
+    // It can be selected by hand.
+    details?.setAttribute("open", "");
+    status.textContent = text("checkNotCopied");
+  }
+}
+
+/** @param {Check} check */
+function summaryOf({ isRunning, report, problem }) {
+  if (isRunning) return text("checkRunning");
+  if (problem !== null) {
+    return `${text("checkFailed")} ${text(PROBLEMS[problem] ?? "otherProblemMore")}`;
+  }
+  if (!report) return "";
+  const faults = report.findings.filter(isFault).length;
+  return faults === 0 ? text("checkGood") : text("checkFaults", String(faults));
+}
+
+/** @param {Check} check */
+const styleOf = ({ report }) =>
+  report && !report.findings.some(isFault) ? "ready" : "problem";
+
+/** @param {Finding} finding */
+const isFault = ({ severity }) => severity !== "info";
+
+/** @param {Finding[]} findings */
+const sorted = (findings) =>
+  findings.toSorted(
+    (one, other) =>
+      SEVERITIES.indexOf(one.severity) - SEVERITIES.indexOf(other.severity),
+  );
+
+/**
+ * @param {Finding} finding
+ * @param {CheckAgain} checkAgain
+ * @returns {HTMLElement}
+ */
+function buildFinding(finding, checkAgain) {
+  const { code, severity, message, mend } = finding;
+  const item = build("li", "", "finding");
+  item.dataset["severity"] = severity;
+  const sentence = build("p", isFault(finding) ? "" : message);
+  if (isFault(finding)) {
+    sentence.append(build("strong", text(SEVERITY_TEXTS[severity])), ` ${message}`);
+  }
+  item.append(sentence);
+  if (code === SWITCHED) {
+    item.append(buildButton("showSwitch", message, showSwitch));
+  } else if (mend?.by === "doctor") {
+    const button = buildButton("checkMend", message, () =>
+      mendFinding(item, button, code, checkAgain),
+    );
+    item.append(button);
+  } else if (mend?.by === "person") {
+    item.append(build("p", text("checkPerson"), "quiet"));
+  } else if (mend?.by === "root") {
+    const advice = build("p", text("checkRoot"), "quiet");
+    advice.append(" ", build("code", mend.command));
+    item.append(advice);
+  }
+  return item;
+}
+
+/**
+ * @param {string} label name of a message
+ * @param {string} about what the button is about, for screen readers
+ * @param {() => void} onClick
+ * @returns {HTMLElement}
+ */
+function buildButton(label, about, onClick) {
+  const button = build("button", text(label));
+  button.setAttribute("type", "button");
+  button.setAttribute("aria-label", `${text(label)}: ${about}`);
+  button.addEventListener("click", onClick);
+  return button;
+}
+
+function showSwitch() {
+  document.getElementById("switch")?.focus();
+}
+
+/**
+ * Have the host mend a finding. What an open browser uses is changed only after a
+ * question.
+ *
+ * @param {HTMLElement} item
+ * @param {HTMLElement} button
+ * @param {string} code
+ * @param {CheckAgain} checkAgain
+ * @param {boolean} [confirmed]
+ */
+async function mendFinding(item, button, code, checkAgain, confirmed = false) {
+  if (item.hasAttribute("aria-busy")) return;
+  item.setAttribute("aria-busy", "true");
+  const note = build("p", text("checkMending"));
+  note.setAttribute("role", "status");
+  item.querySelector(".question")?.remove();
+  const question = build("div", "", "question");
+  question.append(note);
+  item.append(question);
+  try {
+    await askHost("mend", confirmed ? { code, confirmed } : { code });
+    checkAgain();
+  } catch (error) {
+    item.removeAttribute("aria-busy");
+    const { code: problem } = toCodedError(error);
+    if (problem !== "BROWSER_RUNNING") {
+      note.textContent = `${text("checkNotMended")} (${problem})`;
+      return;
+    }
+    note.textContent = text("checkRunningBrowser");
+    const goOn = build("button", text("checkGoOn"));
+    goOn.setAttribute("type", "button");
+    goOn.addEventListener("click", () => {
+      button.focus();
+      void mendFinding(item, button, code, checkAgain, true);
+    });
+    question.append(goOn);
+  }
+}
+
+/**
+ * The report for somebody who helps. It holds no personal data.
+ *
+ * @param {CheckReport | null} report
+ * @param {string | null} problem
+ * @returns {string}
+ */
+function reportText(report, problem) {
+  const lines = [`${text("extensionVersion", extensionVersion())}`, navigator.userAgent];
+  if (problem !== null) lines.push(problem);
+  if (report) {
+    lines.push(text("readyVersion", report.version), report.system, "");
+    for (const { code, severity, message } of sorted(report.findings)) {
+      lines.push(`${text(SEVERITY_TEXTS[severity])} ${message} [${code}]`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}

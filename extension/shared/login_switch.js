@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// The switch of the card login of Suomi.fi, in the popup and in the options.
+
+import { toCodedError } from "./coded_error.js";
+import { build, text } from "./texts.js";
+import { switchToken, tokenState } from "./token.js";
+
+/** @import { TokenState } from "./token.js" */
+
+/**
+ * Names of messages, and the style as `data-state`.
+ *
+ * @typedef {{heading: string, explanation?: string, style?: "ready" | "problem"}} Status
+ */
+
+/** What stands in the way, by the code of the error. @type {Readonly<Record<string, string>>} */
+const OBSTACLES = Object.freeze({
+  HOST_CRASHED: "crashedExplanation",
+  HOST_MISSING: "missingExplanation",
+  HOST_TOO_OLD: "tooOldExplanation",
+  TOOL_MISSING: "loginToolMissing",
+  UNKNOWN_COMMAND: "tooOldExplanation",
+});
+
+/**
+ * Build the switch, and keep it up to date with what the person does.
+ *
+ * @param {HTMLElement} element
+ */
+export async function showLoginSwitch(element) {
+  const input = /** @type {HTMLInputElement} */ (build("input"));
+  const label = build("label", "", "switch");
+  const status = build("div", "", "report");
+  input.type = "checkbox";
+  input.id = "switch";
+  input.setAttribute("role", "switch");
+  input.setAttribute("aria-describedby", "token");
+  status.id = "token";
+  status.setAttribute("role", "status");
+  label.append(input, build("span", text("loginSwitch")));
+  element.replaceChildren(label, status);
+  /** The last state that is known; null if the switch can't be used. */
+  let state = /** @type {TokenState | null} */ (null);
+  let isBusy = false;
+
+  input.addEventListener("change", async () => {
+    // Not `disabled` while it works, which would lose the focus.
+    if (isBusy) {
+      input.checked = !input.checked;
+      return;
+    }
+    // A switch that could not be used tries again.
+    const wanted = state && input.checked;
+    await update(wanted);
+  });
+  await update(null);
+
+  /** @param {boolean | null} wanted null to look only */
+  async function update(wanted) {
+    isBusy = true;
+    input.setAttribute("aria-busy", "true");
+    show({ heading: wanted === null ? "loginLooking" : "loginWorking" });
+    let code = "";
+    try {
+      state = wanted === null ? await tokenState() : await switchToken(wanted);
+    } catch (error) {
+      ({ code } = toCodedError(error));
+      // What was done before the failure counts.
+      state = wanted === null ? null : await tokenState().catch(() => null);
+    }
+    isBusy = false;
+    input.removeAttribute("aria-busy");
+    input.checked = state?.isOn === true;
+    show(statusOf(state, wanted, code));
+  }
+
+  /** @param {Status} shown */
+  function show({ heading, explanation, style }) {
+    status.dataset["state"] = style ?? "";
+    status.replaceChildren(build("h3", text(heading)));
+    if (explanation) status.append(build("p", text(explanation)));
+  }
+}
+
+/**
+ * @param {TokenState | null} state
+ * @param {boolean | null} wanted
+ * @param {string} code of the error; empty without one
+ * @returns {Status}
+ */
+function statusOf(state, wanted, code) {
+  const obstacle = OBSTACLES[code];
+  if (state === null || (obstacle && state.isOn !== wanted)) {
+    return {
+      heading: "loginImpossible",
+      explanation: obstacle ?? "loginFailedMore",
+      style: "problem",
+    };
+  }
+  if (wanted !== null && state.isOn !== wanted) {
+    const heading = wanted ? "loginFailed" : "loginStuck";
+    return { heading, explanation: "loginFailedMore", style: "problem" };
+  }
+  if (state.needsRestart) {
+    const explanation = state.isOn ? "loginOnRestart" : "loginOffRestart";
+    return { heading: "loginRestart", explanation, style: "problem" };
+  }
+  return state.isOn
+    ? { heading: "loginOn", explanation: "loginOnMore", style: "ready" }
+    : { heading: "loginOff", explanation: "loginOffMore" };
+}

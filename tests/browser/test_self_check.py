@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""The extension shows what does not work. A button repairs it."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from native_host.browsers.pkcs11 import nss
+from native_host.doctor.findings import catalogue
+from tests.browser.browser_home import House
+from tests.browser.browsers import Browser, Tab, open_browser
+from tests.browser.conftest import OpenTab
+from tests.browser.site import Site
+from tests.browser.test_card_management import POPUP
+from tests.browser.test_extension_pages import text
+from tests.browser.test_host_trouble import speak
+from tests.browser.test_login_switch import OPTIONS, shows
+from tests.browser.tls import Authority
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CHECK = f"{OPTIONS}#check"
+DONE = "#check-summary[data-state=problem], #check-summary[data-state=ready]"
+MANIFEST = ".config/chromium/NativeMessagingHosts/fi.kortilla.host.json"
+
+
+class CheckPage:
+    """The options page with the self-check."""
+
+    def __init__(self, tab: Tab) -> None:
+        self.tab = tab
+
+    async def codes(self) -> set[str]:
+        """Wait for the end of a check, and return what the report names."""
+        await self.tab.wait_for(DONE)
+        report = await self.tab.evaluate("document.querySelector('pre').textContent")
+        return {line.rpartition("[")[2][:-1] for line in report.split("\n") if line}
+
+    async def press(self, label: str, code: str = "") -> None:
+        """Click a button with this label, of the finding with this code."""
+        sentence = catalogue("en")[code].format(browser="Chromium") if code else ""
+        name = json.dumps(f"{text(label)}: {sentence}" if code else text(label))
+        await self.tab.evaluate(
+            "document.getElementById('pressed')?.removeAttribute('id')"
+        )
+        await self.tab.evaluate(
+            "[...document.querySelectorAll('#findings button')].find((each) =>"
+            f" (each.getAttribute('aria-label') ?? each.textContent) === {name})"
+            ".id = 'pressed'"
+        )
+        await self.tab.click("#pressed")
+
+    async def until(self, expression: str) -> None:
+        """Wait until something is true of the page."""
+        await self.tab.evaluate(
+            f"""new Promise((resolve, reject) => {{
+              const list = document.querySelector("#check");
+              setTimeout(() => reject(new Error(list.innerText)), 30000);
+              const look = () => {{
+                if (!({expression})) return;
+                observer.disconnect();
+                resolve(true);
+              }};
+              const observer = new MutationObserver(look);
+              observer.observe(document, {{
+                subtree: true, childList: true, attributes: true
+              }});
+              look();
+            }})"""
+        )
+
+
+@pytest.fixture
+def house(tmp_path: Path, pristine: Path) -> House:
+    """Make a home of its own, since repairs write to it."""
+    house = House(tmp_path, "chromium", pristine)
+    (house.home / ".config/chromium").mkdir(parents=True)
+    return house
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_browser(house: House, authority: Authority) -> AsyncIterator[Browser]:
+    async with open_browser(house, authority) as browser:
+        yield browser
+
+
+async def test_what_is_broken_is_mended_by_a_button(
+    house: House, own_browser: Browser, site: Site
+) -> None:
+    page = CheckPage(await own_browser.open_view(CHECK))
+    assert "MANIFEST_MISSING" in await page.codes()
+    await page.press("checkMend", "MANIFEST_MISSING")
+    await page.until("document.querySelector('pre').textContent.includes('HOST_WORKS')")
+    assert "MANIFEST_MISSING" not in await page.codes()
+    assert (house.home / MANIFEST).exists()
+    focus = await page.tab.evaluate("document.activeElement.id")
+    assert focus == "check-summary", "the focus stays in the view"
+
+    # The page asks before it changes a file that the browser has open.
+    await (await own_browser.new_tab()).goto(site.fresh())
+    await page.press("showSwitch", "PKCS11_OFF")
+    assert await page.tab.evaluate("document.activeElement.id") == "switch"
+    await page.tab.click("#switch")
+    await shows(page.tab, "loginRestart")
+    database = house.home / ".pki/nssdb"
+    nss.delete_module(database, "Kortilla")
+    await page.tab.click("#run-check")
+    await page.until("document.querySelector('pre').textContent.includes('INCOMPLETE')")
+    await page.press("checkMend", "PKCS11_INCOMPLETE")
+    question = json.dumps(text("checkRunningBrowser"))
+    await page.until(
+        f"document.querySelector('.question')?.textContent.includes({question})"
+    )
+    assert "Kortilla" not in {each.name for each in nss.modules(database)}
+    await page.press("checkGoOn")
+    await page.until("!document.querySelector('pre').textContent.includes('COMPLETE')")
+    assert "Kortilla" in {each.name for each in nss.modules(database)}
+
+
+async def test_the_popups_button_leads_to_the_check(
+    browser: Browser, open_tab: OpenTab
+) -> None:
+    other = await open_tab(OPTIONS)
+    popup = await open_tab(POPUP)
+    await popup.wait_for("#check")
+    await popup.click("#check")
+    popup.closed = True  # the popup closes without help
+    # The new view starts a check. The test closes the view after that.
+    spoken = await other.evaluate(
+        """(async () => {
+          for (;;) {
+            const views = chrome.extension.getViews({ type: "tab" });
+            const view = views.find(({ location }) => location.hash === "#check");
+            if (view?.document.querySelector(".finding")) {
+              const { id } = await view.chrome.tabs.getCurrent();
+              chrome.tabs.remove(id);
+              const summary = view.document.querySelector("#check-summary");
+              return summary.closest("[role=status]")?.textContent.trim() ?? "";
+            }
+            await new Promise(requestAnimationFrame);
+          }
+        })()"""
+    )
+    assert spoken, "the outcome is read aloud"
+
+
+async def test_a_report_is_copied(browser: Browser, open_tab: OpenTab) -> None:
+    page = CheckPage(await open_tab(CHECK))
+    assert "CARD" in await page.codes()
+    shown = await page.tab.evaluate("document.querySelector('pre').textContent")
+    card = browser.house.card.state.read()
+    for secret in (card.surname, card.satu, str(browser.house.home)):
+        assert secret not in shown
+    await page.tab.click("#copy")
+    await page.until("document.querySelector('#copied').textContent !== ''")
+    assert await page.tab.text("#copied") == text("checkCopied")
+
+
+@pytest.mark.parametrize(
+    ("program", "explanation"),
+    [
+        (None, "missingExplanation"),
+        (speak({"version": "2.9.0+kortilla.0.0.9"}), "tooOldExplanation"),
+    ],
+    ids=["missing", "too old"],
+)
+async def test_without_a_program_the_page_says_so(
+    browser: Browser, open_tab: OpenTab, program: str | None, explanation: str
+) -> None:
+    with browser.house.without_manifest():
+        if program is not None:
+            browser.house.put_host(program)
+            browser.house.put_manifest()
+        page = CheckPage(await open_tab(CHECK))
+        await page.codes()
+        said = await page.tab.text("#check-summary")
+        assert said == f"{text('checkFailed')} {text(explanation)}"
+        await shows(page.tab, "loginImpossible")
+        assert await page.tab.text("#token p") == text(explanation)
+    browser.house.serve()
