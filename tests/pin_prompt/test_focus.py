@@ -83,3 +83,12 @@ def test_the_ring_follows_and_lets_the_mouse_through(stage: Stage) -> None:
     stage.settle()
     place = cancel.mapTo(stage.window, QPoint(1, 1))
     assert stage.window.childAt(place) is cancel
+
+
+@pytest.mark.parametrize("page", ["login", "sign", "started", "choose"])
+def test_no_text_is_small(stage: Stage, tmp_path: Path, page: str) -> None:
+    show(stage, page, tmp_path)
+    body = QApplication.font().pointSizeF()
+    for part in stage.window.findChildren(QWidget):
+        if part.isVisible():
+            assert part.font().pointSizeF() >= body * 13 / 15 - 0.01

@@ -88,7 +88,7 @@ class BaseCodesPage(ConfirmPage):
     def _drawing(self, digits: int, colour: QColor) -> QVBoxLayout:
         """Return the drawing of the letter with its caption."""
         letter = LetterDrawing(digits, colour, self.text)
-        caption = label(self.text("letter.caption"), 0.8)
+        caption = label(self.text("letter.caption"), 13 / 15)
         caption.setFixedWidth(letter.sizeHint().width())
         rows = QVBoxLayout()
         rows.setSpacing(em(self, 0.1))
