@@ -27,6 +27,7 @@ from tests.pin_prompt.conftest import (
 )
 from tests.pin_prompt.pictures import slow_jpeg
 from tests.support.screen import PATIENCE, Screen, open_screen
+from tests.support.sight import Sight
 
 TITLE = "Kortilla: identify yourself"
 
@@ -154,6 +155,66 @@ async def test_a_card_is_activated_with_real_keys_after_a_wrong_code(
         await asyncio.wait({closed}, timeout=0.6)
         await asyncio.to_thread(screen.press, "Return")
     await prompt.close()
+
+
+async def test_an_activation_by_keyboard_with_a_step_back_and_a_change_of_mind(
+    screen: Screen, window: subprocess.Popen[bytes]
+) -> None:
+    prompt = WindowPrompt(window)
+    await prompt.open(a_conversation(operation="activate", origin=""))
+    shown = await asyncio.to_thread(screen.find, "Kortilla: activate the card")
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    asking = asyncio.ensure_future(prompt.ask_codes(a_codes_question()))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(wait_for_button, screen)
+    for text, keys in (
+        # Into the third step, and back to the letter over the buttons.
+        ("1234566\r2580\r2580\r73", ["Tab", "Tab", "Tab", "Return"]),
+        ("", ["Tab", "Tab", "Tab", "Return", "BackSpace"]),
+        # Escape asks, and the answer that has the focus goes on.
+        ("7", ["Escape", "Return"]),
+        ("\r\r\r", ["Escape", "Return"]),
+        ("9146\r739146\r", []),
+    ):
+        assert not asking.done()
+        await asyncio.to_thread(screen.type, text)
+        if keys:
+            await asyncio.to_thread(screen.press, *keys)
+    assert await asking == {
+        "activation": b"1234567",
+        "new-PIN1": b"2580",
+        "new-PIN2": b"739146",
+    }
+    await prompt.close()
+
+
+async def test_typed_codes_are_thrown_away_only_after_the_question(
+    screen: Screen, window: subprocess.Popen[bytes]
+) -> None:
+    prompt = WindowPrompt(window)
+    await prompt.open(a_conversation(operation="activate", origin=""))
+    shown = await asyncio.to_thread(screen.find, "Kortilla: activate the card")
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    asking = asyncio.ensure_future(prompt.ask_codes(a_codes_question()))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(wait_for_button, screen)
+    await asyncio.to_thread(screen.type, "123")
+    before = screen.rows()
+    await asyncio.to_thread(screen.press, "alt+F4")
+    await asyncio.to_thread(screen.wait_until, lambda: screen.rows() != before)
+    assert screen.ids("Kortilla: activate the card")
+    # The window may still ignore the answer as one in haste.
+    while not asking.done():
+        await asyncio.to_thread(screen.press, "Escape")
+        await asyncio.wait({asking}, timeout=0.6)
+    with pytest.raises(UserCancelledError):
+        await asking
+    await prompt.close()
+
+
+def wait_for_button(screen: Screen) -> None:
+    """Wait for the confirming button's colour: the window accepts keys."""
+    screen.wait_until(lambda: Sight.of(screen.rows()).ready)
 
 
 def height(screen: Screen, window: str) -> int:

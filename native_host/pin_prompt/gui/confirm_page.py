@@ -49,13 +49,16 @@ class ConfirmPage(Page):
         self.announce(words)
         self.grown.emit(self.error_notice)
 
-    def add_last_try_box(self, words: str, notice: Notice | None = None) -> None:
+    def add_last_try_box(
+        self, words: str, notice: Notice | None = None
+    ) -> WrappingCheckBox:
         """Add the check box with which the person confirms the last try.
 
         It is in the ``notice`` about the last try, if there is one.
         """
         self.last_try_box = WrappingCheckBox(words)
         (notice.rows if notice else self.column).addWidget(self.last_try_box)
+        return self.last_try_box
 
     def add_end(self, words: str, *, stretch: bool = True) -> None:
         """Add the end of the page, with ``words`` on the confirm button."""
@@ -63,16 +66,25 @@ class ConfirmPage(Page):
         if stretch:
             self.column.addStretch()
         cancel = self.add_button(self.text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirm_button(words, self.submit)
+        self.confirm = self.add_confirm_button(words, self.press_confirm)
         self.initial_focus = self.last_try_box or self.initial_focus or cancel
+
+    def press_confirm(self) -> None:
+        """Handle the confirm button."""
+        self.submit()
+
+    def ask_to_confirm_last_try(self) -> None:
+        """Say that the check box must be checked first, and move the focus there."""
+        if self.last_try_box:
+            self.last_try_box.setFocus()
+            self.show_error(self.text(self._unchecked))
 
     def submit(self) -> None:
         """Answer, unless the guard is active or the check box is unchecked."""
         if self._guard.active:
             self._guard.restart()
-        elif self.last_try_box and not self.last_try_box.isChecked():
-            self.last_try_box.setFocus()
-            self.show_error(self.text(self._unchecked))
+        elif not self.last_try_confirmed:
+            self.ask_to_confirm_last_try()
         else:
             self.answer()
 

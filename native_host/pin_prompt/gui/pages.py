@@ -180,6 +180,10 @@ class Page(QWidget):
     def set_guarded(self, active: bool) -> None:
         """Follow the input guard: while it is active, nothing can be confirmed."""
 
+    def leave(self, leaving: Callable[[], None]) -> None:
+        """Call ``leaving``, perhaps after asking the person."""
+        leaving()
+
     def end(self) -> None:
         """Clean up: another page replaces this one."""
 

@@ -329,7 +329,7 @@ class PromptWindow(QDialog):
         self._scroll.setWidget(page)  # deletes the old page
         for button in page.buttons:
             self._foot.add(button)
-        page.cancelled.connect(self._cancel)
+        page.cancelled.connect(self._leave)
         page.grown.connect(self._make_room)
         self.guard.changed.connect(page.set_guarded)
         self.guard.restart()
@@ -419,6 +419,13 @@ class PromptWindow(QDialog):
         if isinstance(self.page, DocumentPage):
             self.page.left.emit()
         else:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Cancel. A page with typed codes asks the person first."""
+        if self.page:
+            self.page.leave(self._cancel)
+        else:
             self._cancel()
 
     def _cancel(self) -> None:
@@ -429,7 +436,7 @@ class PromptWindow(QDialog):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         event.ignore()
-        self._cancel()
+        self._leave()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
@@ -445,6 +452,8 @@ class PromptWindow(QDialog):
             if bar.maximum() == 0 and self.page and self.page.scrolled:
                 bar = self.page.scrolled.verticalScrollBar()
             bar.triggerAction(scrolling)
+        elif event.key() == Qt.Key.Key_Escape and event.isAutoRepeat():
+            pass  # a held key must not answer the question that it has caused
         elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if event.text().isalnum():
                 # The person may be typing a PIN without a field. The Enter after it

@@ -52,6 +52,9 @@ def render(
     if isinstance(window.page, CodesPage):
         for field, code in zip(window.page.fields, codes, strict=False):
             field.enter(code)
+        filled = [each for each in window.page.entries if each.digits]
+        if filled:
+            window.page.show_step_of(filled[-1])
     if isinstance(window.page, PinPage) and document:
         window.page.opened.emit(document - 1)
         _settle(application)
