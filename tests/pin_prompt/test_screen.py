@@ -12,13 +12,25 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.errors import UserCancelledError
+from native_host.gui.tokens import LIGHT, Act
+from native_host.mock_card.source import MockCardSource
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.prompting import Context
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
-from native_host.pin_prompt.model import Operation, Step
+from native_host.pin_prompt.model import (
+    CodesQuestion,
+    Operation,
+    PinQuestion,
+    Step,
+    UnlockQuestion,
+)
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from native_host.processes import parent_of
+from tests.operations.person import until
 from tests.pin_prompt.conftest import (
     a_codes_question,
     a_conversation,
@@ -210,6 +222,76 @@ async def test_typed_codes_are_thrown_away_only_after_the_question(
     with pytest.raises(UserCancelledError):
         await asking
     await prompt.close()
+
+
+class Watched(WindowPrompt):
+    """Records the names of the questions."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(process)
+        self.asked: list[str] = []
+
+    async def ask_pin(self, question: PinQuestion) -> bytearray:
+        self.asked.append(f"PIN1, {question.tries_left}")
+        return await super().ask_pin(question)
+
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        self.asked.append(question.operation)
+        return await super().ask_codes(question)
+
+    async def offer_unlock(self, question: UnlockQuestion) -> None:
+        self.asked.append("locked")
+        await super().offer_unlock(question)
+
+
+async def test_a_login_goes_on_after_wrong_pins_a_lock_and_unlocking_it(
+    screen: Screen, window: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    state = MockCardState.create(tmp_path / "card")
+    with state.update() as card:
+        card.pin1.tries = 2
+    prompt = Watched(window)
+    request = AuthenticateRequest(
+        origin="https://login.service.example", challenge_nonce="a" * 44, language="en"
+    )
+    async with MockCardSource(state.folder) as source:
+        login = asyncio.create_task(authenticate(Context(source, prompt), request))
+        shown = await asyncio.to_thread(screen.find, TITLE)
+        await asyncio.to_thread(screen.wait_for_focus, shown)
+        for number, (page, text, keys) in enumerate(
+            (
+                ("PIN1, 2", "9999\r", []),
+                ("PIN1, 1", "", ["space", "Tab", *"9998", "Return"]),
+                ("locked", "", ["Tab", "Return"]),
+                ("unblock", "", ["Escape"]),
+                ("locked", "", ["Tab", "Return"]),
+                ("unblock", "12345678\r2580\r2580\r", []),
+                ("PIN1, 5", "2580\r", []),
+            )
+        ):
+            await until(lambda number=number: len(prompt.asked) > number)  # type: ignore[misc]
+            assert prompt.asked[-1] == page
+            act: Act = "manage" if page == "unblock" else "identify"
+            await asyncio.to_thread(wait_for_colour, screen, act)
+            await asyncio.to_thread(screen.type, text)
+            if keys:
+                await asyncio.to_thread(screen.press, *keys)
+        token = await login
+    assert token.signature
+    assert state.read().pin1.value == "2580"
+    await prompt.close()
+
+
+def wait_for_colour(screen: Screen, act: Act) -> None:
+    """Wait for the confirming button's colour: the page accepts keys."""
+    colour = LIGHT.acts[act].button
+    pixels = bytes((colour.red(), colour.green(), colour.blue())) * 60
+
+    def ready() -> bool:
+        rows = [row for row in screen.rows() if len(row.strip(b"\0")) > 900]
+        return any(pixels in row for row in rows[-50:])
+
+    screen.wait_until(ready)
 
 
 def wait_for_button(screen: Screen) -> None:

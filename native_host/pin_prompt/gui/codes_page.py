@@ -55,6 +55,7 @@ class BaseCodesPage(ConfirmPage):
     ) -> None:
         super().__init__(conversation, text, guard, "codes.confirm_first")
         self.question = question
+        self.can_decline = question.can_decline
         #: What concerns the code that the person has, and no new PIN.
         self.about: list[QWidget] = []
         self.column.setSpacing(em(self, 0.4))

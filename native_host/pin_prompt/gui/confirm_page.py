@@ -19,6 +19,8 @@ class ConfirmPage(Page):
     ``unchecked`` is the key of the text for a person who confirms without checking it.
     """
 
+    #: Whether the person can go back to the question before this one.
+    can_decline = False
     #: What the person typed, in buffers that the receiver wipes; None when the person
     #: types on the reader.
     answered = Signal(object)
@@ -65,9 +67,18 @@ class ConfirmPage(Page):
         self.column.addWidget(self.error_notice)
         if stretch:
             self.column.addStretch()
-        cancel = self.add_button(self.text("cancel"), self.cancelled.emit)
+        words_of_no = self.text("back" if self.can_decline else "cancel")
+        cancel = self.add_button(words_of_no, self.dismiss)
         self.confirm = self.add_confirm_button(words, self.press_confirm)
         self.initial_focus = self.last_try_box or self.initial_focus or cancel
+
+    def dismiss(self) -> None:
+        self.leave(self._decline if self.can_decline else self.cancelled.emit)
+
+    def _decline(self) -> None:
+        if self.isEnabled():
+            self.setEnabled(False)  # a second press must not answer again
+            self.declined.emit()
 
     def press_confirm(self) -> None:
         """Handle the confirm button."""

@@ -49,6 +49,7 @@ from native_host.pin_prompt.messages import (
     Close,
     Connections,
     OfferActivation,
+    OfferUnlock,
     Open,
     Show,
     WindowRequest,
@@ -144,8 +145,13 @@ class PromptWindow(QDialog):
         elif isinstance(request, Connections):
             self._show_connections(request.count)
         elif not self._update_progress(request):
+            during = self._conversation.operation
             self._follow_operation(request)
-            self._show_page(self._page_for(request, self._conversation))
+            page = self._page_for(request, self._conversation)
+            if isinstance(page, StepPage) and during != self._conversation.operation:
+                # Another operation ended while the card was activated or unlocked.
+                page.add_note(self._text("kept"))
+            self._show_page(page)
 
     def _update_progress(self, request: WindowRequest) -> bool:
         """Move the progress bar if only the progress has changed; return whether so."""
@@ -245,7 +251,7 @@ class PromptWindow(QDialog):
     def _page_for(
         self, request: PageRequest | AskPin, conversation: Conversation
     ) -> Page:
-        if isinstance(request, AskConsent | AskPin | AskCodes) and (
+        if isinstance(request, AskConsent | AskPin | AskCodes | OfferUnlock) and (
             request.question.test_card
         ):
             self._header.show_mock_card_mark(self._text)
@@ -329,7 +335,7 @@ class PromptWindow(QDialog):
         self._scroll.setWidget(page)  # deletes the old page
         for button in page.buttons:
             self._foot.add(button)
-        page.cancelled.connect(self._leave)
+        page.cancelled.connect(self._cancel)
         page.grown.connect(self._make_room)
         self.guard.changed.connect(page.set_guarded)
         self.guard.restart()
@@ -418,13 +424,8 @@ class PromptWindow(QDialog):
         """Handle Escape: leave a document, or cancel."""
         if isinstance(self.page, DocumentPage):
             self.page.left.emit()
-        else:
-            self._leave()
-
-    def _leave(self) -> None:
-        """Cancel. A page with typed codes asks the person first."""
-        if self.page:
-            self.page.leave(self._cancel)
+        elif self.page:
+            self.page.dismiss()
         else:
             self._cancel()
 
@@ -436,7 +437,10 @@ class PromptWindow(QDialog):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         event.ignore()
-        self._leave()
+        if self.page:
+            self.page.leave(self._cancel)  # a page with typed codes asks first
+        else:
+            self._cancel()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
