@@ -22,6 +22,7 @@ let shown = "";
 
 fillTexts();
 find("extension").textContent = text("extensionVersion", extensionVersion());
+share.querySelector("pre")?.setAttribute("aria-label", text("checkShow"));
 find("again").addEventListener("click", updateHost);
 find("run-check").addEventListener("click", check);
 find("copy").addEventListener("click", () => copyReport(share, find("copied")));
