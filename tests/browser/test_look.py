@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
 
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 
+WELCOME = "welcome/welcome.html"
+
 #: The browsers cut a popup that is larger, in px.
 WIDTH, HEIGHT = 360, 600
 
@@ -141,7 +143,7 @@ async def test_the_popup_fits_and_its_first_action_is_in_sight(
 
 
 @only_in_chromium
-@pytest.mark.parametrize("view", [POPUP, OPTIONS])
+@pytest.mark.parametrize("view", [POPUP, OPTIONS, WELCOME])
 async def test_pages_without_a_program_have_no_fault_either(
     browser: Browser, open_tab: OpenTab, view: str
 ) -> None:
@@ -149,6 +151,25 @@ async def test_pages_without_a_program_have_no_fault_either(
         tab = await open_tab(view)
         await tab.wait_for("#host[data-state=problem]")
         await examine(tab, {100: WIDTH, 200: 2 * WIDTH})
+
+
+async def test_the_welcome_page_shows_the_program_and_the_way_to_the_icon(
+    browser: Browser, open_tab: OpenTab
+) -> None:
+    tab = await open_tab(WELCOME)
+    await ready(tab)
+    name = {"chromium": "welcomePinChromium", "firefox": "welcomePinFirefox"}
+    assert await tab.text("#pin") == text(name[browser.house.family])
+    # A developer's copy, such as this one, opens the page at no start.
+    kind = "chrome.management.getSelf().then(({ installType }) => installType)"
+    assert await tab.evaluate(kind) == "development"
+
+
+@only_in_chromium
+async def test_the_welcome_page_fits(browser: Browser, open_tab: OpenTab) -> None:
+    tab = await open_tab(WELCOME)
+    await ready(tab)
+    await examine(tab, {100: 320, 200: 640})
 
 
 @only_in_chromium
