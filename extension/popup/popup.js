@@ -86,7 +86,9 @@ function show(state) {
   // Nobody can log in without the program, or with a card that does not let them.
   const hasCard = view.certificates.length > 0;
   find("suomi-fi").hidden = isMissing || (hasCard && view.prepare.length === 0);
-  find("version").hidden = isMissing;
+  // Nothing checks without the program: the help is what is left.
+  find("version").hidden = find("check").hidden = isMissing;
+  if (isMissing) find("help").setAttribute("open", "");
   // The focus of a removed or hidden button would move to the top of the page.
   const isGone = focused instanceof HTMLElement && !focused.checkVisibility();
   if (isGone) card.focus();

@@ -143,6 +143,25 @@ async def test_the_popup_fits_and_its_first_action_is_in_sight(
 
 
 @only_in_chromium
+async def test_a_long_name_and_a_large_text_stay_inside_the_popup(
+    popup: Any,
+) -> None:
+    shown = await popup()
+    name = "SPECIMEN-" + "A" * 51
+    await shown.tab.evaluate(
+        f"(document.querySelector('.holder h2').textContent = '{name}')"
+    )
+    for text_size in (100, 200):
+        await resize(shown.tab, WIDTH * text_size // 100, text_size=text_size)
+        assert await shown.tab.evaluate(_BEYOND) < 1
+    # A text of 300 % wants 1080 px, and browsers give a popup 800 at most.
+    await resize(shown.tab, 800, text_size=300)
+    assert await shown.tab.evaluate(_BEYOND) < 1
+    width, _ = await shown.tab.evaluate(_SIZE)
+    assert width <= 800
+
+
+@only_in_chromium
 @pytest.mark.parametrize("view", [POPUP, OPTIONS, WELCOME])
 async def test_pages_without_a_program_have_no_fault_either(
     browser: Browser, open_tab: OpenTab, view: str

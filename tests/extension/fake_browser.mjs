@@ -298,6 +298,8 @@ export const fake = {
   reloads: 0,
   /** How it was installed, as the browser says. */
   installType: "normal",
+  /** @type {string | undefined} */
+  versionName: undefined,
   /** The addresses of the tabs that it has opened. @type {string[]} */
   opened: [],
   /** Be a Firefox. @returns {FakeModules} */
@@ -356,7 +358,7 @@ Reflect.set(globalThis, "browser", {
   },
   management: {
     async getSelf() {
-      return { installType: fake.installType };
+      return { installType: fake.installType, versionName: fake.versionName };
     },
   },
   storage: { local: fake.local, session: fake.session },
