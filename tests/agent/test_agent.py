@@ -80,7 +80,7 @@ class Handle:
         """Return the status word."""
         api = self._api
         result, answer = api.SCardTransmit(self._card, api.SCARD_PCI_T0, list(apdu))
-        assert result == api.SCARD_S_SUCCESS, "the card has been reset"
+        assert result == api.SCARD_S_SUCCESS, "The card was reset."
         return int(answer[-2] << 8 | answer[-1])
 
     def end(self) -> None:

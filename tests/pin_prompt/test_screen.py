@@ -14,7 +14,7 @@ import pytest
 
 from native_host.errors import UserCancelledError
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
-from native_host.pin_prompt.model import Step
+from native_host.pin_prompt.model import Operation, Step
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
@@ -39,10 +39,16 @@ def screen() -> Iterator[Screen]:
 
 
 @pytest.fixture
-def window(screen: Screen, monkeypatch: pytest.MonkeyPatch) -> subprocess.Popen[bytes]:
+def window(
+    screen: Screen, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[subprocess.Popen[bytes]]:
     """The window's process on that screen."""
     monkeypatch.setenv("DISPLAY", screen.display)
-    return spawn()
+    process = spawn()
+    yield process
+    if process.poll() is None:  # the test failed, and the next one needs the focus
+        process.kill()
+        process.wait()
 
 
 async def type_pin(
@@ -76,6 +82,16 @@ async def test_a_wrong_pin_and_then_the_right_one(
     await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(TITLE))
 
 
+def accepts_keys(screen: Screen, operation: Operation) -> bool:
+    """Whether the button that confirms has its colour, below the middle of the screen.
+
+    It has none while the window ignores keys, and a document's page has no such button.
+    """
+    colour = OPERATION_STYLES[operation].colour
+    pixels = bytes((colour.red(), colour.green(), colour.blue())) * 20
+    return any(pixels in row for row in screen.rows()[384:])
+
+
 async def test_digits_stay_when_the_browser_waits_no_longer(
     screen: Screen, window: subprocess.Popen[bytes]
 ) -> None:
@@ -88,12 +104,8 @@ async def test_digits_stay_when_the_browser_waits_no_longer(
     await asyncio.to_thread(screen.wait_for_focus, shown)
     asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
     await asyncio.sleep(0)
-    # The button gets its colour when the window accepts keys.
-    colour = OPERATION_STYLES["tls-login"].colour
-    pixels = bytes((colour.red(), colour.green(), colour.blue())) * 20
     await asyncio.to_thread(
-        screen.wait_until,
-        lambda: any(pixels in row for row in screen.rows()[384:]),
+        screen.wait_until, partial(accepts_keys, screen, "tls-login")
     )
     before = height(screen, shown)
     await asyncio.to_thread(screen.type, "12")
@@ -165,9 +177,9 @@ def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-def turned(screen: Screen, before: list[bytes]) -> bool:
-    """Whether the screen shows another page, rather than just another focus."""
-    rows = zip(screen.rows(), before, strict=True)
+def turned(screen: Screen, first: list[bytes]) -> bool:
+    """Whether the screen shows another page than first, not just another focus."""
+    rows = zip(screen.rows(), first, strict=True)
     return sum(now != then for now, then in rows) > 200
 
 
@@ -190,10 +202,11 @@ async def test_documents_are_looked_at_and_signed_with_the_keyboard(
     )
     # The text in the window and back; then the PDF in the system's viewer.
     back = ["shift+Tab"]
-    for keys in ([*back * 4, "space"], ["Escape"]):
-        seen = screen.rows()
-        await asyncio.to_thread(screen.press, *keys)
-        await asyncio.to_thread(screen.wait_until, partial(turned, screen, seen))
+    first = screen.rows()
+    await asyncio.to_thread(screen.press, *back * 4, "space")
+    await asyncio.to_thread(screen.wait_until, partial(turned, screen, first))
+    await asyncio.to_thread(screen.press, "Escape")
+    await asyncio.to_thread(screen.wait_until, partial(accepts_keys, screen, "sign"))
     await asyncio.to_thread(screen.press, *back * 2, "space")
     await asyncio.to_thread(screen.wait_until, viewer.exists)
     path, mode, theme = (await asyncio.to_thread(viewer.read_text)).split()
