@@ -2,8 +2,8 @@
 // The panel of the self-check: what the host has found, and the buttons that mend it.
 
 import { toCodedError } from "../shared/coded_error.js";
-import { askHost } from "../shared/own_page.js";
 import { icon } from "../shared/icons.js";
+import { askHost } from "../shared/own_page.js";
 import { build, buildHeading, text } from "../shared/texts.js";
 import { extensionVersion } from "../shared/versions.js";
 
@@ -93,8 +93,11 @@ function summaryOf({ isRunning, report, problem }) {
 }
 
 /** @param {Check} check */
-const styleOf = ({ report }) =>
-  report && !report.findings.some(isFault) ? "ready" : "problem";
+function styleOf({ report }) {
+  const found = report?.findings.map(({ severity }) => severity) ?? ["error"];
+  if (found.includes("error")) return "problem";
+  return found.includes("warning") ? "warning" : "ready";
+}
 
 /** @param {Finding} finding */
 const isFault = ({ severity }) => severity !== "info";
