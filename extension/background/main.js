@@ -13,6 +13,7 @@ import { OperationQueue } from "./operation_queue.js";
 import { receiveRequest } from "./page_request.js";
 import { receiveTopFrame } from "./sender.js";
 import * as webEid from "./web_eid.js";
+import { welcome } from "./welcome.js";
 
 const queue = new OperationQueue();
 const extensionPages = new ExtensionPages(queue);
@@ -24,7 +25,10 @@ browser.runtime.onConnect.addListener((port) => {
 
 browser.runtime.onMessage.addListener(receiveTopFrame);
 
-browser.runtime.onInstalled.addListener(() => void checkHost());
+browser.runtime.onInstalled.addListener((details) => {
+  void checkHost();
+  void welcome(details);
+});
 
 browser.runtime.onStartup.addListener(() => void checkHost());
 

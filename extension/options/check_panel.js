@@ -2,8 +2,9 @@
 // The panel of the self-check: what the host has found, and the buttons that mend it.
 
 import { toCodedError } from "../shared/coded_error.js";
+import { icon } from "../shared/icons.js";
 import { askHost } from "../shared/own_page.js";
-import { build, text } from "../shared/texts.js";
+import { build, buildHeading, text } from "../shared/texts.js";
 import { extensionVersion } from "../shared/versions.js";
 
 /** @import { Check } from "../background/extension_pages.js" */
@@ -18,6 +19,13 @@ const SEVERITY_TEXTS = Object.freeze({
   error: "checkError",
   warning: "checkWarning",
   info: "checkInfo",
+});
+
+/** @type {Readonly<Record<Finding["severity"], string>>} */
+const SEVERITY_ICONS = Object.freeze({
+  error: "problem",
+  warning: "warning",
+  info: "note",
 });
 
 /** Why there is no report, by the code of the error. @type {Readonly<Record<string, string>>} */
@@ -44,9 +52,11 @@ export function showCheck({ summary, list, share }, check, checkAgain) {
   const hadFocus = list.contains(document.activeElement);
   const findings = report ? sorted(report.findings) : [];
   const isDone = report !== null || problem !== null;
-  summary.textContent = summaryOf(check);
-  summary.hidden = summary.textContent === "";
-  summary.dataset["state"] = isDone ? styleOf(check) : "";
+  const sentence = summaryOf(check);
+  const look = isDone ? styleOf(check) : "note";
+  summary.replaceChildren(buildHeading("h3", sentence, look));
+  summary.hidden = sentence === "";
+  summary.dataset["state"] = look;
   list.replaceChildren(...findings.map((each) => buildFinding(each, checkAgain)));
   list.hidden = findings.length === 0;
   if (hadFocus) summary.focus();
@@ -83,8 +93,11 @@ function summaryOf({ isRunning, report, problem }) {
 }
 
 /** @param {Check} check */
-const styleOf = ({ report }) =>
-  report && !report.findings.some(isFault) ? "ready" : "problem";
+function styleOf({ report }) {
+  const found = report?.findings.map(({ severity }) => severity) ?? ["error"];
+  if (found.includes("error")) return "problem";
+  return found.includes("warning") ? "warning" : "ready";
+}
 
 /** @param {Finding} finding */
 const isFault = ({ severity }) => severity !== "info";
@@ -103,13 +116,16 @@ const sorted = (findings) =>
  */
 function buildFinding(finding, checkAgain) {
   const { code, severity, message, mend } = finding;
-  const item = build("li", "", "finding");
+  const item = build("li", "", "finding row");
   item.dataset["severity"] = severity;
+  const lines = build("div");
   const sentence = build("p", isFault(finding) ? "" : message);
   if (isFault(finding)) {
+    // The word says what the sign shows.
     sentence.append(build("strong", text(SEVERITY_TEXTS[severity])), ` ${message}`);
   }
-  item.append(sentence);
+  lines.append(sentence);
+  item.append(icon(SEVERITY_ICONS[severity]), lines);
   if (code === SWITCHED) {
     item.append(buildButton("showSwitch", message, showSwitch));
   } else if (mend?.by === "doctor") {
@@ -118,11 +134,13 @@ function buildFinding(finding, checkAgain) {
     );
     item.append(button);
   } else if (mend?.by === "person") {
-    item.append(build("p", text("checkPerson"), "quiet"));
+    lines.append(build("p", text("checkPerson"), "quiet"));
   } else if (mend?.by === "root") {
-    const advice = build("p", text("checkRoot"), "quiet");
-    advice.append(" ", build("code", mend.command));
-    item.append(advice);
+    const details = build("details");
+    const command = build("p");
+    command.append(build("code", mend.command));
+    details.append(build("summary", text("technicalDetails")), command);
+    lines.append(build("p", text("checkRoot"), "quiet"), details);
   }
   return item;
 }

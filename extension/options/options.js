@@ -22,7 +22,11 @@ let shown = "";
 
 fillTexts();
 find("extension").textContent = text("extensionVersion", extensionVersion());
+share.querySelector("pre")?.setAttribute("aria-label", text("checkShow"));
 find("again").addEventListener("click", updateHost);
+find("welcome").addEventListener("click", () => {
+  location.assign(browser.runtime.getURL("welcome/welcome.html"));
+});
 find("run-check").addEventListener("click", check);
 find("copy").addEventListener("click", () => copyReport(share, find("copied")));
 // The popup's button leads here.

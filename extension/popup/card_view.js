@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The elements that show a card: its holder, its state, and the buttons to manage it.
 
-import { build, text } from "../shared/texts.js";
+import { cardDrawing, icon } from "../shared/icons.js";
+import { build, buildHeading, text } from "../shared/texts.js";
 import {
   canLogIn,
   cardReport,
+  dateText,
   isActivationBlocked,
   outcomeReport,
   problemReport,
@@ -16,68 +18,130 @@ import {
 /** @import { CardState } from "../background/extension_pages.js" */
 /** @import { Report } from "./reports.js" */
 
-/** @typedef {{command: ManagementCommand, pin?: PinName}} Command */
+/** @typedef {{command: ManagementCommand, pin?: PinName} | {command: "card-status"}} Command */
 
-/** @typedef {(command: Command) => void} Send */
+/**
+ * What the buttons do.
+ *
+ * @typedef {object} Actions
+ * @property {(command: Command) => void} send
+ * @property {() => void} showSwitch shows the switch of the login of Suomi.fi
+ * @property {() => void} check opens the self-check
+ */
+
+/**
+ * The contents of the popup. The lists but `card` are folded, and are empty where there
+ * is nothing of their kind.
+ *
+ * @typedef {object} View
+ * @property {string} announcement for screen readers
+ * @property {HTMLElement[]} card
+ * @property {HTMLElement[]} forgotten
+ * @property {HTMLElement[]} certificates
+ * @property {HTMLElement[]} prepare
+ * @property {boolean} isPukAtRisk whether the PUK has one try left, or none
+ */
 
 const MAX_TRIES = 5;
 
+const PIN_NAMES = /** @type {const} */ (["PIN1", "PIN2"]);
+
 /**
  * @param {CardState} state
- * @param {Send} send called by the buttons
- * @param {() => void} showSwitch shows the switch of the login of Suomi.fi
- * @returns {{announcement: string, parts: HTMLElement[]}} the text for screen readers,
- *   and the elements
+ * @param {Actions} actions
+ * @returns {View}
  */
-export function buildView(state, send, showSwitch) {
+export function buildView(state, actions) {
   const reports = /** @type {Report[]} */ ([]);
-  /** @param {Report} report */
-  const add = (report) => {
+  /** @param {Report} report @param {HTMLElement[]} [buttons] */
+  const add = (report, buttons) => {
     reports.push(report);
-    return buildReport(report);
+    return buildReport(report, buttons);
   };
-  const parts = /** @type {HTMLElement[]} */ ([]);
+  const shown = /** @type {HTMLElement[]} */ ([]);
   if (state.outcome) {
-    const panel = add(outcomeReport(state.outcome));
-    if (state.outcome.code === "PROGRAM_NOT_RUNNING") {
-      panel.append(buildButtons([buildButton(text("showSwitch"), showSwitch)]));
-    }
-    parts.push(panel);
+    const { code } = state.outcome;
+    const buttons =
+      code === "PROGRAM_NOT_RUNNING"
+        ? [buildButton(text("showSwitch"), actions.showSwitch, "main")]
+        : [];
+    shown.push(add(outcomeReport(state.outcome), buttons));
   }
+  let cards = /** @type {CardStatus[]} */ ([]);
   if (state.activeTask) {
-    parts.push(add(taskReport(state.activeTask)));
+    shown.push(add(taskReport(state.activeTask)));
   } else if (state.isReading) {
-    parts.push(build("p", text("readingCard"), "quiet"));
+    shown.push(build("p", text("readingCard"), "quiet"));
   } else if (state.problem !== null) {
     // The panel below shows a problem of the host itself.
     if (state.problem !== state.host?.problem) {
-      parts.push(add(problemReport({ code: state.problem, kind: "" })));
+      shown.push(addProblem({ code: state.problem, kind: "" }, add, actions));
     }
   } else if (state.readers) {
-    parts.push(...buildReaders(state.readers, add, send));
+    cards = state.readers.flatMap(({ card }) => card ?? []);
+    shown.push(...buildReaders(state.readers, add, actions));
   }
   const spoken = reports.map(({ heading, explanation }) => `${heading} ${explanation}`);
   if (state.isReading) spoken.push(text("readingCard"));
-  return { announcement: spoken.join(" "), parts };
+  return {
+    announcement: spoken.join(" "),
+    card: shown,
+    forgotten: buildForgotten(cards, actions),
+    certificates: cards.flatMap((card) => [
+      ...(cards.length > 1 ? [build("h3", holderName(card))] : []),
+      ...(card.holder?.satu ? [build("p", text("holderSatu", card.holder.satu))] : []),
+      buildCertificates(card.certificates),
+      buildPuk(card.pins.PUK),
+    ]),
+    prepare: cards.some(canLogIn) ? buildLogin(actions) : [],
+    isPukAtRisk: cards.some(({ pins }) => (pins.PUK.tries ?? MAX_TRIES) <= 1),
+  };
+}
+
+/**
+ * @callback Add
+ * @param {Report} report
+ * @param {HTMLElement[]} [buttons]
+ * @returns {HTMLElement}
+ */
+
+/**
+ * A problem of a card or a reader. The person can read the card again, and where
+ * something is at fault, check.
+ *
+ * @param {{code: string, kind: string}} problem
+ * @param {Add} add
+ * @param {Actions} actions
+ * @returns {HTMLElement}
+ */
+function addProblem(problem, add, { send, check }) {
+  const report = problemReport(problem);
+  const read = () => send({ command: "card-status" });
+  const buttons = [buildButton(text("lookAtCard"), read, "main")];
+  if (report.state === "problem") buttons.push(buildButton(text("checkRun"), check));
+  return add(report, buttons);
 }
 
 /**
  * @param {ReaderStatus[]} readers
- * @param {(report: Report) => HTMLElement} add
- * @param {Send} send
+ * @param {Add} add
+ * @param {Actions} actions
  * @returns {HTMLElement[]}
  */
-function buildReaders(readers, add, send) {
+function buildReaders(readers, add, actions) {
   const used = readers.filter(({ card, problem }) => card || problem);
   if (used.length === 0) {
     const code = readers.length === 0 ? "NO_READER" : "NO_CARD";
-    return [add(problemReport({ code, kind: "" }))];
+    return [addProblem({ code, kind: "" }, add, actions)];
   }
   const parts = used.map((reader) => {
     const article = build("article", "", "card");
+    if (reader.card && reader.testCard) {
+      article.append(build("p", text("testCard"), "strip"));
+    }
     if (readers.length > 1) article.append(build("p", reader.name, "quiet"));
-    if (reader.problem) article.append(add(problemReport(reader.problem)));
-    if (reader.card) article.append(...buildCard(reader, reader.card, add, send));
+    if (reader.problem) article.append(addProblem(reader.problem, add, actions));
+    if (reader.card) article.append(...buildCard(reader.card, add, actions));
     return article;
   });
   if (used.filter(({ card }) => card).length > 1) {
@@ -86,51 +150,101 @@ function buildReaders(readers, add, send) {
   return parts;
 }
 
+/** @param {CardStatus} card */
+const holderName = ({ holder }) => holder?.name ?? text("holderUnknown");
+
 /**
- * @param {ReaderStatus} reader
  * @param {CardStatus} card
- * @param {(report: Report) => HTMLElement} add
- * @param {Send} send
+ * @param {Add} add
+ * @param {Actions} actions
  * @returns {HTMLElement[]}
  */
-function buildCard(reader, card, add, send) {
+function buildCard(card, add, { send }) {
   const holder = build("div", "", "holder");
-  holder.append(build("h2", card.holder?.name ?? text("holderUnknown")));
-  if (reader.testCard) holder.append(build("span", text("testCard"), "badge"));
-  const parts = [holder];
+  const lines = build("div");
+  lines.append(build("h2", holderName(card)));
   if (card.holder?.satu) {
-    parts.push(build("p", text("holderSatu", card.holder.satu), "quiet"));
+    lines.append(build("p", text("satuShort", card.holder.satu), "quiet"));
   }
+  holder.append(cardDrawing(), lines);
   const { report, canActivate } = cardReport(card);
-  const panel = add(report);
-  if (canActivate) {
-    panel.append(
-      buildButtons([
-        buildButton(text("activateCard"), () => send({ command: "activate" }), "main"),
-      ]),
-    );
+  const panel = add(report, buildRemedies(card, canActivate, send));
+  if (PIN_NAMES.some((name) => isUnlockable(card.pins[name], card))) {
+    panel.append(buildFold(text("pukWhere"), text("unlockMore")));
   }
-  parts.push(panel);
-  if (canLogIn(card)) parts.push(buildLogin(send));
-  for (const name of /** @type {const} */ (["PIN1", "PIN2"])) {
-    parts.push(buildPin(name, card, send));
-  }
-  parts.push(buildPuk(card.pins.PUK), buildCertificates(card.certificates));
-  return parts;
+  const rows = build("ul", "", "rows");
+  rows.append(...PIN_NAMES.map((name) => buildPin(name, card, send)));
+  return [holder, panel, rows];
 }
 
 /**
- * @param {Send} send
- * @returns {HTMLElement}
+ * What makes a card usable. The first button is the primary action; a card that is ready
+ * has none, since its work begins on the page of a service.
+ *
+ * @param {CardStatus} card
+ * @param {boolean} canActivate
+ * @param {Actions["send"]} send
+ * @returns {HTMLElement[]}
  */
-function buildLogin(send) {
-  const section = build("section", "", "pin");
+function buildRemedies(card, canActivate, send) {
+  const buttons = /** @type {HTMLElement[]} */ ([]);
+  /** @param {string} label @param {Command} command */
+  const addButton = (label, command) => {
+    const style = buttons.length === 0 ? "main manage" : "";
+    buttons.push(buildButton(text(label), () => send(command), style));
+  };
+  if (canActivate) addButton("activateCard", { command: "activate" });
+  for (const name of PIN_NAMES) {
+    if (!isUnlockable(card.pins[name], card)) continue;
+    const label = name === "PIN1" ? "unlockPin1" : "unlockPin2";
+    addButton(label, { command: "unblock", pin: name });
+  }
+  return buttons;
+}
+
+/**
+ * @param {PinStatus} pin
+ * @param {CardStatus} card
+ * @returns {boolean} whether it is locked and a PUK can unlock it
+ */
+const isUnlockable = (pin, card) =>
+  card.pins.PUK.tries !== 0 &&
+  ((pin.isSet === true && pin.tries === 0) || isActivationBlocked(pin, card));
+
+/**
+ * @param {PinStatus} pin
+ * @returns {boolean} whether the person can type it
+ */
+const isUsable = ({ isSet, tries }) => isSet === true && !!tries;
+
+/**
+ * @param {CardStatus[]} cards
+ * @param {Actions} actions
+ * @returns {HTMLElement[]}
+ */
+function buildForgotten(cards, { send }) {
+  const names = PIN_NAMES.filter((name) =>
+    cards.some(({ pins }) => pins.PUK.tries !== 0 && isUsable(pins[name])),
+  );
+  if (names.length === 0) return [];
+  const buttons = names.map((name) =>
+    buildButton(text(name === "PIN1" ? "forgottenPin1" : "forgottenPin2"), () =>
+      send({ command: "unblock", pin: name }),
+    ),
+  );
+  return [build("p", text("forgottenMore"), "quiet"), buildButtons(buttons)];
+}
+
+/**
+ * @param {Actions} actions
+ * @returns {HTMLElement[]}
+ */
+function buildLogin({ send }) {
   const prepare = () => send({ command: "prepare-login" });
-  section.append(
+  return [
     build("p", text("prepareLoginMore"), "quiet"),
     buildButtons([buildButton(text("prepareLogin"), prepare)]),
-  );
-  return section;
+  ];
 }
 
 /**
@@ -138,7 +252,7 @@ function buildLogin(send) {
  * @returns {HTMLElement}
  */
 function buildCertificates(certificates) {
-  const section = build("section", "", "pin");
+  if (certificates.length === 0) return build("p", text("certificatesNone"));
   const list = build("ul");
   for (const certificate of certificates) {
     const isAlone =
@@ -150,9 +264,7 @@ function buildCertificates(certificates) {
     const kind = isAlone || !certificate.keyType ? "" : ` (${certificate.keyType})`;
     list.append(build("li", `${purpose}${kind}: ${validity(certificate)}`));
   }
-  section.append(build("h3", text("certificates")), list);
-  if (certificates.length === 0) list.replaceWith(build("p", text("certificatesNone")));
-  return section;
+  return list;
 }
 
 /**
@@ -161,50 +273,36 @@ function buildCertificates(certificates) {
  */
 function validity({ isReadable, notBefore, notAfter }) {
   if (!isReadable) return text("certificateUnreadable");
-  // Dates have the Finnish format in each language.
-  const locale = `${text("languageCode")}-FI`;
-  const format = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
   const now = Date.now();
-  if (now > notAfter) return text("certificateExpired", format.format(notAfter));
-  if (now < notBefore) return text("certificateEarly", format.format(notBefore));
-  return text("certificateValid", format.format(notAfter));
+  if (now > notAfter) return text("certificateExpired", dateText(notAfter));
+  if (now < notBefore) return text("certificateEarly", dateText(notBefore));
+  return text("certificateValid", dateText(notAfter));
 }
 
 /**
  * @param {PinName} name
  * @param {CardStatus} card
- * @param {Send} send
+ * @param {Actions["send"]} send
  * @returns {HTMLElement}
  */
 function buildPin(name, card, send) {
   const pin = card.pins[name];
-  const { tries, isSet } = pin;
   const isFirst = name === "PIN1";
-  const section = build("section", "", "pin");
-  const head = buildName(isFirst ? text("pin1") : text("pin2"));
-  section.append(head);
-  if (isSet === false) section.append(build("p", text("pinNotSet"), "quiet"));
-  else section.append(...buildTries(head, tries, text("pinLocked")));
-  const buttons = /** @type {HTMLElement[]} */ ([]);
-  /** @param {string} label @param {ManagementCommand} command @param {string} [className] */
-  const addButton = (label, command, className) => {
-    const onClick = () => send({ command, pin: name });
-    buttons.push(buildButton(label, onClick, className));
-  };
-  const isUnlockable = card.pins.PUK.tries !== 0;
-  if (isSet && tries) {
-    addButton(text(isFirst ? "changePin1" : "changePin2"), "change-pin");
-    if (isUnlockable) {
-      addButton(text(isFirst ? "forgottenPin1" : "forgottenPin2"), "unblock");
-    }
-  } else if (
-    isUnlockable &&
-    ((isSet && tries === 0) || isActivationBlocked(pin, card))
-  ) {
-    addButton(text(isFirst ? "unlockPin1" : "unlockPin2"), "unblock", "main");
+  const row = build("li", "", "row");
+  const lines = build("div");
+  lines.append(
+    build("h3", text(isFirst ? "pin1" : "pin2")),
+    pin.isSet === false ? build("p", text("pinNotSet"), "quiet") : buildTries(pin.tries),
+  );
+  row.append(icon(isFirst ? "identify" : "sign"), lines);
+  if (isUsable(pin)) {
+    const change = () => send({ command: "change-pin", pin: name });
+    const button = buildButton(text("changePin"), change);
+    // The same words in each row: the name tells which PIN it changes.
+    button.setAttribute("aria-label", text(isFirst ? "changePin1" : "changePin2"));
+    row.append(button);
   }
-  if (buttons.length > 0) section.append(buildButtons(buttons));
-  return section;
+  return row;
 }
 
 /**
@@ -212,46 +310,35 @@ function buildPin(name, card, send) {
  * @returns {HTMLElement}
  */
 function buildPuk({ tries }) {
-  const section = build("section", "", "pin");
-  const head = buildName(text("puk"));
-  section.append(head, ...buildTries(head, tries, text("pukLocked")));
+  const section = build("div");
+  section.append(
+    build("h3", text("puk")),
+    buildTries(tries),
+    build("p", text("pukUse"), "quiet"),
+  );
   if (tries === 1) section.append(build("p", text("pukLast")));
-  section.append(build("p", text("pukUse"), "quiet"));
+  if (tries === 0) section.append(build("p", text("pukLocked")));
   return section;
 }
 
-/** @param {string} name */
-function buildName(name) {
-  const head = build("div", "", "pin-name");
-  head.append(build("h3", name));
-  return head;
-}
-
 /**
- * Show the tries left as a picture in the head, and below it as text unless there are
- * five.
+ * The tries left: filled of five pips, and a few words. Screen readers get one sentence.
  *
- * @param {HTMLElement} head
  * @param {number | null} tries
- * @param {string} locked text for no tries left
- * @returns {HTMLElement[]}
+ * @returns {HTMLElement}
  */
-function buildTries(head, tries, locked) {
-  if (tries === null) return [build("p", text("triesUnknown"), "quiet")];
-  const label = triesLabel(tries);
-  const picture = build("span", "", "tries");
-  picture.setAttribute("role", "img");
-  picture.setAttribute("aria-label", label);
-  picture.dataset["left"] = String(tries);
+function buildTries(tries) {
+  if (tries === null) return build("p", text("triesUnknown"), "quiet");
+  const line = build("div", "", "tries");
+  line.setAttribute("role", "img");
+  line.setAttribute("aria-label", triesLabel(tries));
+  line.dataset["left"] = String(tries);
+  const pips = build("span", "", "pips");
   for (let index = 0; index < MAX_TRIES; index += 1) {
-    picture.append(build("span", "", index < tries ? "left" : ""));
+    pips.append(build("span", "", index < tries ? "left" : ""));
   }
-  head.append(picture);
-  if (tries === MAX_TRIES) return [];
-  if (tries === 0) return [build("p", locked)];
-  const note = build("p", label);
-  note.setAttribute("aria-hidden", "true"); // the picture's label says the same
-  return [note];
+  line.append(pips, build("span", triesWords(tries)));
+  return line;
 }
 
 /** @param {number} tries */
@@ -261,17 +348,36 @@ function triesLabel(tries) {
   return tries === 0 ? text("triesNone") : text("triesSome", String(tries));
 }
 
+/** @param {number} tries */
+function triesWords(tries) {
+  if (tries === 0) return text("locked");
+  return tries === 1 ? text("triesLeftOne") : text("triesLeft", String(tries));
+}
+
 /**
  * @param {Report} report
+ * @param {HTMLElement[]} [buttons]
  * @returns {HTMLElement}
  */
-function buildReport({ heading, explanation, code, isProblem }) {
+function buildReport({ heading, explanation, code, state }, buttons = []) {
   const panel = build("div", "", "report");
-  panel.dataset["state"] = isProblem ? "problem" : "ready";
-  panel.append(build("h2", heading));
+  panel.dataset["state"] = state;
+  panel.append(buildHeading("h2", heading, state));
   if (explanation) panel.append(build("p", explanation));
   if (code) panel.append(build("p", code, "quiet"));
+  if (buttons.length > 0) panel.append(buildButtons(buttons));
   return panel;
+}
+
+/**
+ * @param {string} summary
+ * @param {string} content
+ * @returns {HTMLElement}
+ */
+function buildFold(summary, content) {
+  const fold = build("details");
+  fold.append(build("summary", summary), build("p", content));
+  return fold;
 }
 
 /** @param {HTMLElement[]} buttons */

@@ -5,7 +5,7 @@
 import { browser } from "../shared/api.js";
 import { showHostState } from "../shared/host_panel.js";
 import { showLoginSwitch } from "../shared/login_switch.js";
-import { fillTexts } from "../shared/texts.js";
+import { fillTexts, text } from "../shared/texts.js";
 import { buildView } from "./card_view.js";
 
 /** @import { CardState } from "../background/extension_pages.js" */
@@ -17,6 +17,8 @@ const announcer = find("said");
 const card = find("card");
 const host = find("host");
 const again = find("again");
+const folds = find("folds");
+const certificates = find("certificates");
 
 /** @type {chrome.runtime.Port | null} */
 let port = null;
@@ -24,13 +26,12 @@ let port = null;
 /** The outcome of the last management task, which the background sends once. */
 let outcome = /** @type {CardState["outcome"]} */ (null);
 
+/** What is shown, as JSON. */
+let shown = "";
+
 fillTexts();
 again.addEventListener("click", () => send({ command: "card-status" }));
-find("check").addEventListener("click", async () => {
-  const url = browser.runtime.getURL("options/options.html#check");
-  await browser.tabs.create({ url });
-  window.close();
-});
+find("check").addEventListener("click", check);
 find("more").addEventListener("click", async () => {
   await browser.runtime.openOptionsPage();
   window.close();
@@ -41,7 +42,7 @@ void showLoginSwitch(find("login"));
 /**
  * Send a command to the background. The port closes when the background is suspended.
  *
- * @param {Command | {command: "card-status"}} message
+ * @param {Command} message
  */
 function send(message) {
   if (!port) {
@@ -58,21 +59,58 @@ function send(message) {
 /** @param {CardState} state */
 function show(state) {
   outcome = state.activeTask ? null : (state.outcome ?? outcome);
-  const { announcement, parts } = buildView({ ...state, outcome }, send, showSwitch);
-  if (announcer.textContent !== announcement) announcer.textContent = announcement;
-  const hadFocus = card.contains(document.activeElement);
-  card.replaceChildren(...parts);
+  // The check is another page's, and leaves this one and its focus alone.
+  const now = JSON.stringify({ ...state, outcome, check: null });
+  if (now === shown) return;
+  shown = now;
+  const view = buildView({ ...state, outcome }, { send, showSwitch, check });
+  if (announcer.textContent !== view.announcement) {
+    announcer.textContent = view.announcement;
+  }
+  const focused = document.activeElement;
+  card.replaceChildren(...view.card);
   card.setAttribute("aria-busy", String(state.isReading));
-  // The focus of a removed button would move to the top of the page.
-  if (hadFocus) card.focus();
-  again.hidden = state.activeTask !== null;
+  fill("forgotten", view.forgotten);
+  fill("certificates", view.certificates);
+  find("prepare").replaceChildren(...view.prepare);
+  // A try that may be the last is not folded away.
+  if (view.isPukAtRisk) certificates.setAttribute("open", "");
+  again.hidden = folds.hidden = state.activeTask !== null;
   const wasRead = state.readers !== null || state.problem !== null;
-  host.hidden = state.host === null || state.activeTask !== null || !wasRead;
-  if (state.host) showHostState(host, state.host);
-  // Without the program there is nothing to switch, as the panel says.
-  find("login").hidden = (state.host?.problem ?? null) !== null;
+  if (state.host) {
+    showHostState(host, state.host);
+    find("version").textContent = text("readyVersion", state.host.kortilla ?? "");
+  }
+  const isMissing = (state.host?.problem ?? null) !== null;
+  host.hidden = !isMissing || state.activeTask !== null || !wasRead;
+  // Nobody can log in without the program, or with a card that does not let them.
+  const hasCard = view.certificates.length > 0;
+  find("suomi-fi").hidden = isMissing || (hasCard && view.prepare.length === 0);
+  // Nothing checks without the program: the help is what is left.
+  find("version").hidden = find("check").hidden = isMissing;
+  if (isMissing) find("help").setAttribute("open", "");
+  // The focus of a removed or hidden button would move to the top of the page.
+  const isGone = focused instanceof HTMLElement && !focused.checkVisibility();
+  if (isGone) card.focus();
+}
+
+/**
+ * @param {string} id of a fold, which hides without content
+ * @param {HTMLElement[]} parts
+ */
+function fill(id, parts) {
+  const fold = find(id);
+  fold.hidden = parts.length === 0;
+  fold.querySelector(".fold")?.replaceChildren(...parts);
 }
 
 function showSwitch() {
+  find("suomi-fi").setAttribute("open", "");
   find("switch").focus();
+}
+
+async function check() {
+  const url = browser.runtime.getURL("options/options.html#check");
+  await browser.tabs.create({ url });
+  window.close();
 }

@@ -12,8 +12,10 @@ import { text } from "../shared/texts.js";
  * @property {string} heading
  * @property {string} explanation
  * @property {string} [code] in small print, for support
- * @property {boolean} isProblem
+ * @property {State} state
  */
+
+/** How it looks: a note tells of no fault. @typedef {"note" | "problem" | "ready" | "warning"} State */
 
 /** Names of messages: of the heading and the explanation. @typedef {[string, string]} Names */
 
@@ -46,6 +48,16 @@ const PROBLEMS = Object.freeze({
   UNSUPPORTED_CARD: ["unsupported", "unsupportedMore"],
 });
 
+/** What a person sets right with a card, a reader or an open window, without a fault. */
+const NOTES = Object.freeze([
+  "BUSY",
+  "CARD_NOT_ACTIVATED",
+  "NO_CARD",
+  "NO_READER",
+  "PIN_PAD_ONLY",
+  "PROGRAM_NOT_RUNNING",
+]);
+
 /** @type {Names} */
 const OTHER_PROBLEM = ["otherProblem", "otherProblemMore"];
 
@@ -71,8 +83,9 @@ const KINDS = Object.freeze({
 export function problemReport({ code, kind }) {
   const isUnsupported = code === "UNSUPPORTED_CARD" && Object.hasOwn(KINDS, kind);
   const names = isUnsupported ? KINDS[kind] : namesOf(code);
-  const isPlain = ["NO_CARD", "NO_READER", "PROGRAM_NOT_RUNNING"].includes(code);
-  return { ...makeReport(names ?? OTHER_PROBLEM, true), ...(!isPlain && { code }) };
+  const isNote = NOTES.includes(code);
+  const report = makeReport(names ?? OTHER_PROBLEM, isNote ? "note" : "problem");
+  return isNote ? report : { ...report, code };
 }
 
 /**
@@ -86,23 +99,22 @@ export function cardReport(card) {
     certificates.length > 0 &&
     certificates.every(({ isReadable, notAfter }) => isReadable && notAfter < now);
   if (isExpired) {
-    return { report: makeReport(["expired", "expiredMore"], true), canActivate: false };
+    return { report: makeReport(["expired", "expiredMore"], "problem"), canActivate: false };
   }
   if (activation !== "new" && activation !== "partly") {
-    const report = lockReport(pins) ?? lastTryReport(pins) ?? readyReport(activation);
+    const report = lockReport(pins) ?? lastTryReport(pins) ?? readyReport(card);
     return { report, canActivate: false };
   }
   const open = [pins.PIN1, pins.PIN2].filter(({ isSet }) => !isSet);
   if (open.every((pin) => isActivationBlocked(pin, card))) {
     const names = namesOf("ACTIVATION_BLOCKED") ?? OTHER_PROBLEM;
-    return { report: makeReport(names, true), canActivate: false };
+    return { report: makeReport(names, "problem"), canActivate: false };
   }
-  /** @type {Names} */
-  const names =
+  const report =
     activation === "new"
-      ? ["cardNew", "cardNewMore"]
-      : ["cardPartly", "cardPartlyMore"];
-  return { report: makeReport(names, true), canActivate: true };
+      ? makeReport(["cardNew", "cardNewMore"], "note")
+      : makeReport(["cardPartly", "cardPartlyMore"], "warning");
+  return { report, canActivate: true };
 }
 
 /**
@@ -134,14 +146,14 @@ export const isActivationBlocked = ({ tries, isSet }, { codeLengths }) =>
 function lockReport({ PIN1, PIN2, PUK }) {
   const locked = [PIN1, PIN2].filter(({ tries }) => tries === 0).length;
   if (PUK.tries === 0) {
-    if (locked > 0) return makeReport(["cardLost", "cardLostMore"], true);
-    return makeReport(["pukBlocked", "pukBlockedMore"], true);
+    if (locked > 0) return makeReport(["cardLost", "cardLostMore"], "problem");
+    return makeReport(["pukBlocked", "pukBlockedMore"], "warning");
   }
-  if (locked === 2) return makeReport(["pinsLocked", "unlockMore"], true);
+  if (locked === 2) return makeReport(["pinsLocked", "unlockShort"], "problem");
   if (locked === 0) return null;
   return makeReport(
-    [PIN1.tries === 0 ? "pin1Locked" : "pin2Locked", "unlockMore"],
-    true,
+    [PIN1.tries === 0 ? "pin1Locked" : "pin2Locked", "unlockShort"],
+    "problem",
   );
 }
 
@@ -152,18 +164,37 @@ function lockReport({ PIN1, PIN2, PUK }) {
 function lastTryReport({ PIN1, PIN2 }) {
   const last = [PIN1, PIN2].filter(({ tries }) => tries === 1).length;
   if (last === 0) return null;
-  if (last === 2) return makeReport(["pinsLast", "pinLastMore"], true);
-  return makeReport([PIN1.tries === 1 ? "pin1Last" : "pin2Last", "pinLastMore"], true);
+  if (last === 2) return makeReport(["pinsLast", "pinLastMore"], "warning");
+  const heading = PIN1.tries === 1 ? "pin1Last" : "pin2Last";
+  return makeReport([heading, "pinLastMore"], "warning");
 }
 
 /**
- * @param {CardStatus["activation"]} activation
+ * @param {CardStatus} card
  * @returns {Report}
  */
-function readyReport(activation) {
-  return activation === "active"
-    ? makeReport(["cardReady", "cardReadyMore"], false)
-    : makeReport(["cardUntold", "cardUntoldMore"], true);
+function readyReport({ activation, certificates }) {
+  if (activation !== "active") {
+    return makeReport(["cardUntold", "cardUntoldMore"], "warning");
+  }
+  const report = makeReport(["cardReady", "cardReadyMore"], "ready");
+  const now = Date.now();
+  const isValid = certificates.every(
+    ({ isReadable, notBefore, notAfter }) =>
+      isReadable && notBefore <= now && notAfter > now,
+  );
+  if (certificates.length === 0 || !isValid) return report;
+  const end = Math.min(...certificates.map(({ notAfter }) => notAfter));
+  return { ...report, explanation: text("cardValid", dateText(end)) };
+}
+
+/**
+ * @param {number} time in ms since 1970
+ * @returns {string} the date, in each language in the Finnish format
+ */
+export function dateText(time) {
+  const locale = `${text("languageCode")}-FI`;
+  return new Intl.DateTimeFormat(locale, { dateStyle: "long" }).format(time);
 }
 
 /**
@@ -174,7 +205,7 @@ function readyReport(activation) {
  */
 export function taskReport({ command, isWindowOpen }) {
   const isShown = isWindowOpen || command === "prepare-login";
-  return makeReport([isShown ? "workWindow" : "workStarting", "workMore"], false);
+  return makeReport([isShown ? "workWindow" : "workStarting", "workMore"], "note");
 }
 
 /**
@@ -184,21 +215,23 @@ export function taskReport({ command, isWindowOpen }) {
 export function outcomeReport({ command, pin, code, reason }) {
   if (code === null) {
     const more = command === "prepare-login" ? "donePrepareMore" : "doneMore";
-    return makeReport([doneName(command, pin), more], false);
+    return makeReport([doneName(command, pin), more], "ready");
   }
   if (code === "PROGRAM_NOT_RUNNING") return problemReport({ code, kind: "" });
   if (code === "USER_CANCELLED" && reason === null) {
-    return makeReport(["stopped", "stoppedMore"], true);
+    return makeReport(["stopped", "stoppedMore"], "note");
   }
   if (code === "HOST_CRASHED") {
     // The host had started: the advice for one that does not start is wrong here.
-    return { ...makeReport(["crashedMidway", "stoppedMore"], true), code };
+    return { ...makeReport(["crashedMidway", "stoppedMore"], "problem"), code };
   }
   const problem = problemReport({ code: reason ?? code, kind: "" });
   return {
     ...problem,
     heading: text(reason === null ? "notFinished" : "stopped"),
     explanation: `${problem.heading} ${problem.explanation}`,
+    // A person who has stopped did so on purpose.
+    ...(reason !== null && { state: "note" }),
   };
 }
 
@@ -222,11 +255,11 @@ const namesOf = (code) => (Object.hasOwn(PROBLEMS, code) ? PROBLEMS[code] : unde
 
 /**
  * @param {Names} names
- * @param {boolean} isProblem
+ * @param {State} state
  * @returns {Report}
  */
-const makeReport = ([heading, explanation], isProblem) => ({
+const makeReport = ([heading, explanation], state) => ({
   heading: text(heading),
   explanation: text(explanation),
-  isProblem,
+  state,
 });

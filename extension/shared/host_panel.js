@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The panel that shows whether the host works, and what the person can do if not.
 
-import { build, text } from "./texts.js";
+import { build, buildHeading, text } from "./texts.js";
 
 /** @import { HostState } from "./host_state.js" */
 
@@ -16,17 +16,17 @@ const PROBLEMS = Object.freeze({
   HOST_MISSING: {
     heading: "missingHeading",
     explanation: "missingExplanation",
-    steps: ["stepInstall", "stepRegister", "stepReopen"],
+    steps: ["stepInstall", "stepRestart", "stepReopen"],
   },
   HOST_TOO_OLD: {
     heading: "tooOldHeading",
     explanation: "tooOldExplanation",
-    steps: ["stepUpdate", "stepRegister", "stepReopen"],
+    steps: ["stepUpdate", "stepRestart", "stepReopen"],
   },
   HOST_CRASHED: {
     heading: "crashedHeading",
     explanation: "crashedExplanation",
-    steps: ["stepRegister", "stepReinstall", "stepReopen"],
+    steps: ["stepRestart", "stepReinstall", "stepReopen"],
   },
 });
 
@@ -38,24 +38,14 @@ const PROBLEMS = Object.freeze({
  */
 export function showHostState(element, { kortilla, problem }) {
   const texts = problem === null ? undefined : PROBLEMS[problem];
-  element.dataset["state"] = texts ? "problem" : "ready";
+  const look = texts ? "problem" : "ready";
+  element.dataset["state"] = look;
+  const heading = buildHeading("h2", text(texts?.heading ?? "readyHeading"), look);
   if (!texts) {
-    element.replaceChildren(
-      build("h2", text("readyHeading")),
-      " ", // between the two if they are in one line
-      build("p", text("readyVersion", kortilla ?? "")),
-    );
+    element.replaceChildren(heading, build("p", text("readyVersion", kortilla ?? "")));
     return;
   }
   const steps = build("ol");
-  for (const step of texts.steps) {
-    const item = build("li", text(step));
-    if (step === "stepRegister") item.append(" ", build("code", "kortilla install"));
-    steps.append(item);
-  }
-  element.replaceChildren(
-    build("h2", text(texts.heading)),
-    build("p", text(texts.explanation)),
-    steps,
-  );
+  for (const step of texts.steps) steps.append(build("li", text(step)));
+  element.replaceChildren(heading, build("p", text(texts.explanation)), steps);
 }

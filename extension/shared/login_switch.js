@@ -2,7 +2,7 @@
 // The switch of the card login of Suomi.fi, in the popup and in the options.
 
 import { toCodedError } from "./coded_error.js";
-import { build, text } from "./texts.js";
+import { build, buildHeading, text } from "./texts.js";
 import { switchToken, tokenState } from "./token.js";
 
 /** @import { TokenState } from "./token.js" */
@@ -10,7 +10,7 @@ import { switchToken, tokenState } from "./token.js";
 /**
  * Names of messages, and the style as `data-state`.
  *
- * @typedef {{heading: string, explanation?: string, style?: "ready" | "problem"}} Status
+ * @typedef {{heading: string, explanation?: string, style?: "problem" | "ready"}} Status
  */
 
 /** What stands in the way, by the code of the error. @type {Readonly<Record<string, string>>} */
@@ -76,8 +76,9 @@ export async function showLoginSwitch(element) {
 
   /** @param {Status} shown */
   function show({ heading, explanation, style }) {
-    status.dataset["state"] = style ?? "";
-    status.replaceChildren(build("h3", text(heading)));
+    const look = style ?? "note";
+    status.dataset["state"] = look;
+    status.replaceChildren(buildHeading("h3", text(heading), look));
     if (explanation) status.append(build("p", text(explanation)));
   }
 }
@@ -103,7 +104,7 @@ function statusOf(state, wanted, code) {
   }
   if (state.needsRestart) {
     const explanation = state.isOn ? "loginOnRestart" : "loginOffRestart";
-    return { heading: "loginRestart", explanation, style: "problem" };
+    return { heading: "loginRestart", explanation };
   }
   return state.isOn
     ? { heading: "loginOn", explanation: "loginOnMore", style: "ready" }

@@ -2,6 +2,7 @@
 // The texts of the extension pages, in the browser's language.
 
 import { browser } from "./api.js";
+import { icon } from "./icons.js";
 
 /**
  * @param {string} name of a message in `_locales`
@@ -10,11 +11,17 @@ import { browser } from "./api.js";
  */
 export const text = (name, ...values) => browser.i18n.getMessage(name, values);
 
-/** Set the page's language, and the text of each element that has `data-text`. */
+/**
+ * Set the page's language, the text of each element that has `data-text`, and the icon
+ * before the content of each that has `data-icon`.
+ */
 export function fillTexts() {
   document.documentElement.lang = text("languageCode");
   for (const element of document.querySelectorAll("[data-text]")) {
     element.textContent = text(element.getAttribute("data-text") ?? "");
+  }
+  for (const element of document.querySelectorAll("[data-icon]")) {
+    element.prepend(icon(element.getAttribute("data-icon") ?? ""));
   }
 }
 
@@ -29,4 +36,16 @@ export function build(tag, content = "", className = "") {
   element.textContent = content;
   if (className) element.className = className;
   return element;
+}
+
+/**
+ * @param {string} tag of a heading
+ * @param {string} content
+ * @param {string} state of the notice that it heads: its icon tells it without colour
+ * @returns {HTMLElement}
+ */
+export function buildHeading(tag, content, state) {
+  const heading = build(tag);
+  heading.append(icon(state), build("span", content));
+  return heading;
 }

@@ -226,6 +226,11 @@ return AddonManager.getInstallForFile(file).then(
   }),
 );
 """
+_ADDRESSES = """
+const windows = [...Services.wm.getEnumerator("navigator:browser")];
+const tabs = windows.flatMap(({ gBrowser }) => [...gBrowser.tabs]);
+return tabs.map(({ linkedBrowser }) => linkedBrowser.currentURI.spec);
+"""
 _VERSION = """
 return AddonManager.getAddonByID(arguments[0]).then(({ version }) => version);
 """
@@ -253,6 +258,10 @@ class FirefoxBrowser(Browser):
     async def update(self, archive: Path) -> None:
         """Install a packed extension, or update it, as from a store."""
         await self._driver.privileged(_UPDATE, str(archive))
+
+    async def addresses(self) -> list[str]:
+        """Return the addresses of all tabs."""
+        return list(await self._driver.privileged(_ADDRESSES))
 
     async def version(self) -> str:
         """Return the version of the extension that runs."""

@@ -168,13 +168,25 @@ def screen() -> Iterator[Screen]:
         yield screen
 
 
-async def ready(tab: Tab) -> None:
-    """Wait until an extension page shows that the program is available.
+_IS_READY = """new Promise((resolve) => {
+  const look = () => {
+    const found = ["#host[data-state=ready]", "#switch:not([aria-busy])"];
+    if (!found.every((each) => document.querySelector(each))) return;
+    observer.disconnect();
+    resolve(true);
+  };
+  const observer = new MutationObserver(look);
+  observer.observe(document, { subtree: true, childList: true, attributes: true });
+  look();
+})"""
 
-    The switch of the login has its answer by then, too.
+
+async def ready(tab: Tab) -> None:
+    """Wait until an extension page knows that the program is available.
+
+    The switch of the login has its answer by then, too. The popup folds both away.
     """
-    await tab.wait_for("#host[data-state=ready]")
-    await tab.wait_for("#switch:not([aria-busy])")
+    await tab.evaluate(_IS_READY)
 
 
 async def identity_of(

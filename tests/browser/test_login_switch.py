@@ -86,6 +86,8 @@ async def test_firefox_is_switched_on_and_off_while_it_runs(
     home = browser.house.home
     tab = await open_tab(view)
     await shows(tab, "loginOff")
+    if view == POPUP:
+        await Popup(tab).open("suomi-fi")
     assert not await is_checked(tab)
     await tab.click("#switch")
     await shows(tab, "loginOn")
@@ -137,6 +139,7 @@ async def test_chromium_is_switched_on_and_off_and_has_to_be_started_again(
     async with open_browser(house, authority) as browser:
         tab = await browser.open_view(POPUP)
         await shows(tab, "loginOff")
+        await Popup(tab).open("suomi-fi")
         # Chromium reads its database for its first secure page.
         await (await browser.new_tab()).goto(site.fresh())
         await tab.click("#switch")
@@ -176,6 +179,7 @@ async def test_a_person_logs_in_after_switching_it_on(
         async with open_browser(house, authority) as browser:
             popup = await browser.open_view(POPUP)
             await shows(popup, "loginOff")
+            await Popup(popup).open("suomi-fi")
             await popup.click("#switch")
             await shows(popup, "loginOn")
             if family == "firefox":  # it needs no restart

@@ -166,6 +166,14 @@ async def test_an_update_waits_until_a_login_has_ended(
     async with Door() as door:
         house.serve(prompt_command=door.command)
         await bare_browser.update(_packed(tmp_path, "0.1.0"))
+
+        async def welcomes() -> int:
+            addresses = await bare_browser.addresses()
+            return sum(each.endswith("/welcome/welcome.html") for each in addresses)
+
+        async with asyncio.timeout(PATIENCE):
+            while await welcomes() == 0:
+                pass
         page = await Page.open(await bare_browser.new_tab(), site.fresh())
         await _answers_once(page)
         await page.ask(authenticate())
@@ -178,6 +186,8 @@ async def test_an_update_waits_until_a_login_has_ended(
             while (await bare_browser.version()) != "0.1.0.1":
                 pass
         await _answers_once(page)
+        # Firefox has closed the pages of the old extension.
+        assert await welcomes() == 0, "an update opens no page"
     await house.empty()
 
 

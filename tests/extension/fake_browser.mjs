@@ -290,12 +290,18 @@ export const fake = {
   session: new FakeStorage(),
   onConnect: /** @type {FakeEvent<[FakePort]>} */ (new FakeEvent()),
   onMessage: /** @type {FakeEvent<[unknown, object]>} */ (new FakeEvent()),
-  onInstalled: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
+  onInstalled: /** @type {FakeEvent<[{reason: string}]>} */ (new FakeEvent()),
   onStartup: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
   onFocusChanged: /** @type {FakeEvent<[number]>} */ (new FakeEvent()),
   onUpdateAvailable: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
   /** How often the extension has reloaded itself. */
   reloads: 0,
+  /** How it was installed, as the browser says. */
+  installType: "normal",
+  /** @type {string | undefined} */
+  versionName: undefined,
+  /** The addresses of the tabs that it has opened. @type {string[]} */
+  opened: [],
   /** Be a Firefox. @returns {FakeModules} */
   giveModules() {
     const modules = new FakeModules();
@@ -350,6 +356,11 @@ Reflect.set(globalThis, "browser", {
       return port;
     },
   },
+  management: {
+    async getSelf() {
+      return { installType: fake.installType, versionName: fake.versionName };
+    },
+  },
   storage: { local: fake.local, session: fake.session },
   scripting: {
     /** @param {{target: {tabId: number}}} injection */
@@ -359,6 +370,10 @@ Reflect.set(globalThis, "browser", {
     },
   },
   tabs: {
+    /** @param {{url: string}} properties */
+    async create({ url }) {
+      fake.opened.push(url);
+    },
     /** @param {object} filter */
     async query(filter) {
       assert.deepEqual(filter, { discarded: false });

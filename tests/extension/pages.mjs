@@ -142,7 +142,7 @@ export async function freshBrowser() {
   fake.topFrames.clear();
   fake.local.content = {};
   fake.session.content = {};
-  fake.onInstalled.emit();
+  fake.onInstalled.emit({ reason: "chrome_update" });
   await settle();
   fake.hosts.length = 0;
 }

@@ -118,6 +118,9 @@ class Person:
         await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(title))
 
 
+_WELCOME = "welcome/welcome.html"
+
+
 class RunningBrowser(ABC):
     """A browser of the person's."""
 
@@ -132,6 +135,10 @@ class RunningBrowser(ABC):
     @abstractmethod
     async def open_view(self, path: str) -> Tab:
         """Open one of the extension's own views in a tab."""
+
+    @abstractmethod
+    async def welcomed(self) -> None:
+        """Wait until the extension has opened its welcome page."""
 
     @abstractmethod
     async def quit(self) -> None:
@@ -152,19 +159,29 @@ class _Chromium(RunningBrowser):
             for page in self._context.pages:
                 if page.url == url:
                     await page.wait_for_load_state()
+                    await page.bring_to_front()
                     return await self._tab(page)
             await self._context.wait_for_event("page")
 
     async def open_view(self, path: str) -> Tab:
         tab = await self.new_tab()
-        await tab.goto(f"chrome-extension://{host_names()[0].chromium[0]}/{path}")
+        await tab.goto(self._address(path))
         return tab
+
+    async def welcomed(self) -> None:
+        address = self._address(_WELCOME)
+        async with asyncio.timeout(_SECONDS):
+            while address not in [page.url for page in self._context.pages]:
+                await self._context.pages[0].title()
 
     async def quit(self) -> None:
         assert self._context.browser
         session = await self._context.browser.new_browser_cdp_session()
         await session.send("Browser.close")
         await self._process.wait()
+
+    def _address(self, path: str) -> str:
+        return f"chrome-extension://{host_names()[0].chromium[0]}/{path}"
 
     async def _tab(self, page: Page) -> Tab:
         session = await self._context.new_cdp_session(page)
@@ -191,8 +208,14 @@ class _Firefox(RunningBrowser):
 
     async def open_view(self, path: str) -> Tab:
         tab = await self.new_tab()
-        await tab.goto(f"moz-extension://{self._extension}/{path}")
+        await tab.goto(self._address(path))
         return tab
+
+    async def welcomed(self) -> None:
+        await self.tab_of(self._address(_WELCOME))
+
+    def _address(self, path: str) -> str:
+        return f"moz-extension://{self._extension}/{path}"
 
     async def quit(self) -> None:
         await self._driver.quit()

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: MIT
+"""The extension's pages fit, have no fault that axe finds, and need no mouse."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.browsers import Browser, Tab
+from tests.browser.conftest import OpenTab, ready
+from tests.browser.in_turn import only_in_chromium
+from tests.browser.test_card_management import POPUP, Popup
+from tests.browser.test_extension_pages import text
+from tests.browser.test_login_switch import OPTIONS
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.slow]
+
+AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
+
+WELCOME = "welcome/welcome.html"
+
+#: The browsers cut a popup that is larger, in px.
+WIDTH, HEIGHT = 360, 600
+
+# What axe finds, each with the elements. Targets are at least 24 px in WCAG 2.2.
+_RUN = """axe.run(document, { rules: { "target-size": { enabled: true } } })
+  .then(({ violations, passes }) => [
+    violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)]),
+    passes.length,
+  ])"""
+
+# How far the page and each of its elements reach beyond the width, in px.
+_BEYOND = """Math.max(0, ...[...document.querySelectorAll("*")]
+  .filter((each) => each.checkVisibility() && !each.closest(".said, svg"))
+  .map((each) => each.getBoundingClientRect().right - innerWidth))"""
+
+_SIZE = "[document.body.offsetWidth, document.body.offsetHeight]"
+
+# What gets the focus with Tab, in order. Each has to show it by a ring of 3 px.
+_STOPS = """[...document.querySelectorAll("button, summary, input, a, [tabindex='0']")]
+  .filter((each) => each.checkVisibility())
+  .map((each) => {
+    each.focus({ focusVisible: true });
+    const { outlineStyle, outlineWidth } = getComputedStyle(each);
+    const { width, height } = each.getBoundingClientRect();
+    return [each.ariaLabel ?? each.textContent, outlineStyle, outlineWidth,
+      Math.min(width, height) >= 24];
+  })"""
+
+#: The text below this size, in px, if any.
+_SMALL = """[...document.querySelectorAll("body *")]
+  .filter((each) => each.checkVisibility() && !each.closest("svg"))
+  .filter((each) => [...each.childNodes].some(
+    ({ nodeType, data }) => nodeType === Node.TEXT_NODE && data.trim() !== ""))
+  .filter((each) => parseFloat(getComputedStyle(each).fontSize) < 13)
+  .map((each) => each.textContent)"""
+
+
+async def faults(tab: Tab) -> Any:
+    """Return what axe finds in the light and the dark look."""
+    session = tab._session  # type: ignore[attr-defined]
+    found = []
+    for scheme in ("light", "dark"):
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        await session.send("Emulation.setEmulatedMedia", {"features": [feature]})
+        # The page's own policy lets no script in. A debugger's is no script of a page.
+        await session.send("Runtime.evaluate", {"expression": AXE.read_text()})
+        violations, passes = await tab.evaluate(_RUN)
+        assert passes > 10, "axe has looked at the page"
+        found += violations
+    return found
+
+
+async def resize(tab: Tab, width: int, *, text_size: int = 100) -> None:
+    """Give the page a width in px, and the person's text size in per cent."""
+    await tab._session.send(  # type: ignore[attr-defined]
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False},
+    )
+    await tab.evaluate(f"(document.documentElement.style.fontSize = '{text_size}%')")
+
+
+@pytest.fixture
+def popup(browser: Browser, open_tab: OpenTab) -> Any:
+    async def popup() -> Popup:
+        tab = await open_tab(POPUP)
+        await tab.wait_for("#card[aria-busy=false]")
+        await resize(tab, WIDTH)
+        return Popup(tab)
+
+    return popup
+
+
+async def examine(tab: Tab, widths: dict[int, int]) -> None:
+    """Check a page at widths by text size: with its folds closed, and open."""
+    for is_open in ("false", "true"):
+        await tab.evaluate(
+            "document.querySelectorAll('details')"
+            f".forEach((each) => each.toggleAttribute('open', {is_open}))"
+        )
+        for text_size, width in widths.items():
+            await resize(tab, width, text_size=text_size)
+            assert await tab.evaluate(_BEYOND) < 1, (text_size, is_open)
+    await resize(tab, widths[100])
+    assert await faults(tab) == []
+    assert await tab.evaluate(_SMALL) == []
+    for name, style, ring, is_large in await tab.evaluate(_STOPS):
+        assert (style, ring, is_large) == ("solid", "3px", True), name
+
+
+@only_in_chromium
+@pytest.mark.parametrize(
+    ("state", "heading", "action"),
+    [
+        ("active", "cardReady", None),
+        ("new", "cardNew", "activateCard"),
+        ("partly-activated", "cardPartly", "activateCard"),
+        ("pin1-blocked", "pin1Locked", "unlockPin1"),
+        ("last-try", "pinsLast", None),
+        ("no-card", "noCard", "lookAtCard"),
+    ],
+)
+async def test_the_popup_fits_and_its_first_action_is_in_sight(
+    browser: Browser, popup: Any, state: str, heading: str, action: str | None
+) -> None:
+    if state == "no-card":
+        browser.house.card.state.pull()
+    else:
+        browser.house.card.remake(state=state)
+    shown = await popup()
+    await shown.shows(heading)
+    width, height = await shown.tab.evaluate(_SIZE)
+    assert width == WIDTH
+    if state == "active":
+        assert height <= HEIGHT, "with the strip of a test card"
+    buttons = await shown.tab.evaluate(
+        "[...document.querySelectorAll('button.main')]"
+        ".map((each) => [each.textContent, each.getBoundingClientRect().bottom])"
+    )
+    assert [name for name, _ in buttons] == ([text(action)] if action else [])
+    assert all(bottom <= HEIGHT for _, bottom in buttons)
+    await examine(shown.tab, {100: WIDTH, 200: 2 * WIDTH})
+
+
+@only_in_chromium
+async def test_a_long_name_and_a_large_text_stay_inside_the_popup(
+    popup: Any,
+) -> None:
+    shown = await popup()
+    name = "SPECIMEN-" + "A" * 51
+    await shown.tab.evaluate(
+        f"(document.querySelector('.holder h2').textContent = '{name}')"
+    )
+    for text_size in (100, 200):
+        await resize(shown.tab, WIDTH * text_size // 100, text_size=text_size)
+        assert await shown.tab.evaluate(_BEYOND) < 1
+    # A text of 300 % wants 1080 px, and browsers give a popup 800 at most.
+    await resize(shown.tab, 800, text_size=300)
+    assert await shown.tab.evaluate(_BEYOND) < 1
+    width, _ = await shown.tab.evaluate(_SIZE)
+    assert width <= 800
+
+
+@only_in_chromium
+@pytest.mark.parametrize("view", [POPUP, OPTIONS, WELCOME])
+async def test_pages_without_a_program_have_no_fault_either(
+    browser: Browser, open_tab: OpenTab, view: str
+) -> None:
+    with browser.house.without_manifest():
+        tab = await open_tab(view)
+        await tab.wait_for("#host[data-state=problem]")
+        await examine(tab, {100: WIDTH, 200: 2 * WIDTH})
+
+
+async def test_the_welcome_page_shows_the_program_and_the_way_to_the_icon(
+    browser: Browser, open_tab: OpenTab
+) -> None:
+    tab = await open_tab(WELCOME)
+    await ready(tab)
+    name = {"chromium": "welcomePinChromium", "firefox": "welcomePinFirefox"}
+    assert await tab.text("#pin") == text(name[browser.house.family])
+    # A developer's copy, such as this one, opens the page at no start.
+    kind = "chrome.management.getSelf().then(({ installType }) => installType)"
+    assert await tab.evaluate(kind) == "development"
+
+
+@only_in_chromium
+async def test_the_welcome_page_fits(browser: Browser, open_tab: OpenTab) -> None:
+    tab = await open_tab(WELCOME)
+    await ready(tab)
+    await examine(tab, {100: 320, 200: 640})
+
+
+@only_in_chromium
+async def test_the_options_fit_and_findings_have_signs(
+    browser: Browser, open_tab: OpenTab
+) -> None:
+    tab = await open_tab(f"{OPTIONS}#check")
+    await ready(tab)
+    await tab.wait_for(".finding")
+    signs = await tab.evaluate(
+        "[...document.querySelectorAll('.finding')].map((each) =>"
+        " [each.dataset.severity, each.querySelector('.icon').dataset.icon])"
+    )
+    named = {"error": "problem", "warning": "warning", "info": "note"}
+    assert {tuple(each) for each in signs} <= set(named.items())
+    await examine(tab, {100: 320, 200: 640})

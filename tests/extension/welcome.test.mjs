@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// The welcome page opens when a person has installed the extension, and never again.
+
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, mock, test } from "node:test";
+
+import { HOME, fake, settle } from "./fake_browser.mjs";
+import { closeBrowser, freshBrowser } from "./pages.mjs";
+
+beforeEach(async () => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  await freshBrowser();
+  fake.opened = [];
+});
+
+afterEach(closeBrowser);
+
+for (const [reason, installType, versionName, isOpened] of /** @type {const} */ ([
+  ["install", "normal", undefined, true],
+  ["install", "sideload", undefined, true],
+  ["install", "admin", undefined, true],
+  ["install", "development", "0.1.0 (Debian)", true],
+  ["install", "development", undefined, false],
+  ["update", "normal", undefined, false],
+  ["chrome_update", "normal", undefined, false],
+  ["browser_update", "normal", undefined, false],
+])) {
+  const name = versionName ?? "no name";
+  const what = isOpened ? "opens it once" : "opens nothing";
+  test(`${reason} of a ${installType} extension, ${name}, ${what}`, async () => {
+    Object.assign(fake, { installType, versionName });
+    // Debian's Chromium installs a package's extension at each start.
+    for (let start = 0; start < 2; start += 1) {
+      fake.onInstalled.emit({ reason });
+      await settle();
+    }
+    const welcome = `${HOME}welcome/welcome.html`;
+    assert.deepEqual(fake.opened, isOpened ? [welcome] : []);
+  });
+}
