@@ -23,10 +23,17 @@ from native_host.pin_prompt.messages import (
     ChooseCard,
     Connections,
     OfferActivation,
+    OfferUnlock,
     Show,
     WindowRequest,
 )
-from native_host.pin_prompt.model import CardChoice, Operation, Problem, Step
+from native_host.pin_prompt.model import (
+    CardChoice,
+    Operation,
+    Problem,
+    Step,
+    UnlockQuestion,
+)
 from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
 
 FOR_PROGRAMS: list[Operation] = ["tls-login", "prepare-login"]
@@ -186,9 +193,9 @@ def test_the_last_try_is_confirmed_first(stage: Stage, operation: Operation) -> 
 @EACH
 def test_a_locked_pin_says_how_to_unlock_it(stage: Stage, operation: Operation) -> None:
     opened(stage, operation)
-    stage.handle(Show(Step.WAITING_FOR_CARD, Problem("PIN_BLOCKED")))
+    stage.handle(OfferUnlock(1, UnlockQuestion("PIN1", "SPECIMEN-POHJALAINEN", "1")))
     assert "The basic PIN (PIN1) is locked" in stage.words
-    assert "kortilla card unblock pin1" in stage.words
+    assert "After that you go on identifying yourself." in stage.words
 
 
 @pytest.mark.parametrize(

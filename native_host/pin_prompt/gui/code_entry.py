@@ -112,7 +112,8 @@ class NewPinEntry(CodeEntry):
         new = [entry for entry in entries if isinstance(entry, NewPinEntry)]
         self._others = [other for other in new if other is not self]
         self._codes = [entry for entry in entries if entry not in new]
-        self._different.setVisible(bool(self._others))
+        # The first PIN is chosen before there is another one.
+        self._different.setVisible(new.index(self) > 0)
         self.update_rules()
 
     def fault(self, field: PinField) -> str:

@@ -31,6 +31,7 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
+    UnlockQuestion,
 )
 from native_host.pin_prompt.texts import Texts, printable
 
@@ -38,6 +39,7 @@ __all__ = [
     "FINAL_STEPS",
     "CardChoicePage",
     "ConsentPage",
+    "LockedPage",
     "Page",
     "StartedPage",
     "StepPage",
@@ -60,6 +62,8 @@ _ELSEWHERE = (
     "KEY_MISSING",
     "PCSC_DENIED",
 )
+#: Problems with which this card can't be used any more.
+_ONLY_A_NEW_CARD = ("PUK_BLOCKED", "CARD_EXPIRED")
 
 
 class Page(QWidget):
@@ -67,6 +71,8 @@ class Page(QWidget):
 
     #: The person cancels.
     cancelled = Signal()
+    #: The person goes back to the question before this one.
+    declined = Signal()
     #: The page has become higher; the widget that must be visible.
     grown = Signal(QWidget)
 
@@ -180,6 +186,14 @@ class Page(QWidget):
     def set_guarded(self, active: bool) -> None:
         """Follow the input guard: while it is active, nothing can be confirmed."""
 
+    def leave(self, leaving: Callable[[], None]) -> None:
+        """Call ``leaving``, perhaps after asking the person."""
+        leaving()
+
+    def dismiss(self) -> None:
+        """Handle Escape."""
+        self.leave(self.cancelled.emit)
+
     def end(self) -> None:
         """Clean up: another page replaces this one."""
 
@@ -241,9 +255,15 @@ class StepPage(Page):
             make_muted(code)
             self.column.addWidget(code)
         self.column.addStretch()
-        words = text("close") if step in FINAL_STEPS else text("cancel")
+        ends = step in FINAL_STEPS or (problem and problem.code in _ONLY_A_NEW_CARD)
+        words = text("close") if ends else text("cancel")
         self.initial_focus = self.add_button(words, self.cancelled.emit)
         self.announcement = f"{self.heading_text}. {body}"
+
+    def add_note(self, words: str) -> None:
+        """Add a sentence below the text."""
+        self.column.insertWidget(self.column.count() - 1, label(words))
+        self.announcement = f"{self.announcement} {words}"
 
     def set_progress(self, progress: Progress) -> None:
         """Move the progress bar. A screen reader reads it on demand."""
@@ -281,6 +301,28 @@ class StepPage(Page):
         self._how_far.setVisible(False)
         self.column.addWidget(self._bar)
         self.column.addWidget(self._how_far)
+
+
+class LockedPage(YesNoPage):
+    """Says that a PIN is locked, and offers to unlock it in this window."""
+
+    def __init__(
+        self, conversation: Conversation, text: Texts, question: UnlockQuestion
+    ) -> None:
+        super().__init__(conversation, text)
+        self.wants_attention = True
+        self.add_person(question.name, question.satu)
+        heading, _ = text.problem(Problem("PIN_BLOCKED"))
+        self.column.addWidget(label(heading, 1.3, bold=True))
+        self.column.addWidget(Notice(text("unlock.tries"), serious=True))
+        said = [text("unlock.body"), text("unlock.need")]
+        self.column.addWidget(label(said[0]))
+        self.column.addWidget(label(said[1], bold=True))
+        for key in ("unlock.need.letter", "unlock.need.puk"):
+            said.append(text(key))
+            self.column.addWidget(label(f"•  {said[-1]}"))
+        self.add_answers(text("cancel"), text("unlock.yes"))
+        self.announcement = " ".join([f"{heading}.", text("unlock.tries"), *said])
 
 
 class ConsentPage(YesNoPage):

@@ -127,7 +127,9 @@ class PinField(QLineEdit):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.submitted.emit()
+            # A held key must not run through fields that are filled already.
+            if not event.isAutoRepeat():
+                self.submitted.emit()
         elif any(event.matches(key) for key in _CLIPBOARD):
             self.refused.emit("pin.no_paste")
         elif event.matches(QKeySequence.StandardKey.Undo):

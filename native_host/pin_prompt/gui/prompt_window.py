@@ -49,6 +49,7 @@ from native_host.pin_prompt.messages import (
     Close,
     Connections,
     OfferActivation,
+    OfferUnlock,
     Open,
     Show,
     WindowRequest,
@@ -144,8 +145,13 @@ class PromptWindow(QDialog):
         elif isinstance(request, Connections):
             self._show_connections(request.count)
         elif not self._update_progress(request):
+            during = self._conversation.operation
             self._follow_operation(request)
-            self._show_page(self._page_for(request, self._conversation))
+            page = self._page_for(request, self._conversation)
+            if isinstance(page, StepPage) and during != self._conversation.operation:
+                # Another operation ended while the card was activated or unlocked.
+                page.add_note(self._text("kept"))
+            self._show_page(page)
 
     def _update_progress(self, request: WindowRequest) -> bool:
         """Move the progress bar if only the progress has changed; return whether so."""
@@ -245,7 +251,7 @@ class PromptWindow(QDialog):
     def _page_for(
         self, request: PageRequest | AskPin, conversation: Conversation
     ) -> Page:
-        if isinstance(request, AskConsent | AskPin | AskCodes) and (
+        if isinstance(request, AskConsent | AskPin | AskCodes | OfferUnlock) and (
             request.question.test_card
         ):
             self._header.show_mock_card_mark(self._text)
@@ -418,6 +424,8 @@ class PromptWindow(QDialog):
         """Handle Escape: leave a document, or cancel."""
         if isinstance(self.page, DocumentPage):
             self.page.left.emit()
+        elif self.page:
+            self.page.dismiss()
         else:
             self._cancel()
 
@@ -429,7 +437,10 @@ class PromptWindow(QDialog):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         event.ignore()
-        self._cancel()
+        if self.page:
+            self.page.leave(self._cancel)  # a page with typed codes asks first
+        else:
+            self._cancel()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
@@ -445,6 +456,8 @@ class PromptWindow(QDialog):
             if bar.maximum() == 0 and self.page and self.page.scrolled:
                 bar = self.page.scrolled.verticalScrollBar()
             bar.triggerAction(scrolling)
+        elif event.key() == Qt.Key.Key_Escape and event.isAutoRepeat():
+            pass  # a held key must not answer the question that it has caused
         elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if event.text().isalnum():
                 # The person may be typing a PIN without a field. The Enter after it

@@ -52,6 +52,10 @@ def render(
     if isinstance(window.page, CodesPage):
         for field, code in zip(window.page.fields, codes, strict=False):
             field.enter(code)
+        filled = [each for each in window.page.entries if each.digits]
+        if filled:
+            window.page.show_step_of(filled[-1])
+            filled[-1].fields[-1].setFocus()
     if isinstance(window.page, PinPage) and document:
         window.page.opened.emit(document - 1)
         _settle(application)
