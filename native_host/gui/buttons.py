@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The buttons: one in the colour of the act, all others flat with an outline."""
 
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QFont,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+)
 from PySide6.QtWidgets import QPushButton, QSizePolicy
 
 from native_host.gui.icons import draw_icon
@@ -10,7 +18,7 @@ from native_host.gui.sizes import dp, font, text_width
 from native_host.gui.theme import mixed, readable
 from native_host.gui.tokens import Act, tokens_for
 
-__all__ = ["Button"]
+__all__ = ["Button", "HoldButton"]
 
 
 class Button(QPushButton):
@@ -73,6 +81,33 @@ class Button(QPushButton):
             return
         painter.setPen(ink)
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.text())
+
+
+class HoldButton(Button):
+    """A button that acts while a person holds it, by mouse or keyboard.
+
+    Another program can press a button over the accessibility bus. That does nothing
+    here.
+    """
+
+    #: Whether the button is held.
+    held = Signal(bool)
+
+    def __init__(self, words: str, icon: str, *, height: float) -> None:
+        super().__init__(words, icon=icon, height=height)
+        self.released.connect(lambda: self.held.emit(False))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        super().mousePressEvent(event)
+        self._say()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        super().keyPressEvent(event)
+        self._say()
+
+    def _say(self) -> None:
+        if self.isDown():
+            self.held.emit(True)
 
 
 def _draw_box(painter: QPainter, room: QRectF, ground: QColor, edge: QColor) -> None:

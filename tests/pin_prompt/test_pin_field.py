@@ -196,6 +196,19 @@ def test_digits_are_shown_while_the_button_is_held_and_only_on_the_screen(
     assert page.field.grab().toImage() == hidden
 
 
+def test_a_program_cannot_have_the_digits_shown(stage: Stage) -> None:
+    page = stage.ask()
+    QTest.keyClicks(page.field, "9384")
+    interface = QAccessible.queryAccessibleInterface(page.eye)
+    assert interface is not None
+    page.eye.pressed.connect(lambda: pressed.append(page.field.revealed))
+    pressed: list[bool] = []
+    interface.actionInterface().doAction("Press")
+    page.eye.click()
+    assert pressed
+    assert not any(pressed)
+
+
 def test_digits_are_hidden_when_the_focus_leaves_the_button(stage: Stage) -> None:
     page = stage.ask()
     QTest.keyClicks(page.field, "9384")

@@ -77,7 +77,6 @@ class CodeEntry(QWidget):
             max(self.field.lengths) if codes.is_new(self.field) else MAX_CODE_DIGITS
         )
         field = PinField(self._guard, longest, self)
-        field.setFixedHeight(dp(40))
         field.setAccessibleName(name)
         field.submitted.connect(lambda: self.submitted.emit(field))
         field.refused.connect(lambda key: self.refused.emit(field, key))
@@ -87,7 +86,7 @@ class CodeEntry(QWidget):
         what = label(words, bold=True)
         what.setBuddy(field)
         rows = QVBoxLayout()
-        rows.setSpacing(em(self, 0.15))
+        rows.setSpacing(dp(7))  # the focus ring needs 5
         rows.addWidget(what)
         row = QHBoxLayout()
         row.setSpacing(em(self, 0.6))

@@ -7,6 +7,8 @@ from PySide6.QtCore import QTimer
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from native_host.gui.labels import Heading
+from native_host.gui.sizes import dp
 from native_host.gui.stepper import Stepper
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.code_entry import CodeEntry, NewPinEntry
@@ -18,7 +20,7 @@ from native_host.pin_prompt.gui.pages import YesNoPage
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.widgets import Notice, em, label, wrapping_policy
 from native_host.pin_prompt.model import CodesQuestion, Conversation
-from native_host.pin_prompt.texts import Texts, printable
+from native_host.pin_prompt.texts import Texts
 
 __all__ = ["ActivationOfferPage", "BaseCodesPage", "CodesPage", "PinPadCodesPage"]
 
@@ -36,7 +38,7 @@ class ActivationOfferPage(YesNoPage):
         self.wants_attention = True
         offer = "offer.partly" if partly else "offer"
         heading, body = text(f"{offer}.heading"), text(f"{offer}.body")
-        self.column.addWidget(label(heading, 1.3, bold=True))
+        self.add_heading(heading)
         self.column.addWidget(label(body))
         self.column.addWidget(Notice(text("unproven")))
         self.add_answers(text("cancel"), text("offer.yes"))
@@ -58,10 +60,8 @@ class BaseCodesPage(ConfirmPage):
         self.can_decline = question.can_decline
         #: What concerns the code that the person has, and no new PIN.
         self.about: list[QWidget] = []
-        self.column.setSpacing(em(self, 0.4))
-        holder = {"person.name": question.name, "person.satu": question.satu}
-        said = (f"{text(key)}: {printable(value)}" for key, value in holder.items())
-        self.column.addWidget(label("    ".join(said), bold=True))
+        self.column.setSpacing(dp(8))
+        self.add_person(question.name, question.satu)
         self._news = " ".join(codes.status(question, text))
         self._add_news()
         self._add_about()
@@ -117,7 +117,7 @@ class BaseCodesPage(ConfirmPage):
             self.status_notice = notice
         if question.tries_left == 1:
             words = self.text(f"last_try.{question.at_risk}.confirm")
-            self.about.append(self.add_last_try_box(words))
+            self.add_last_try_box(words, notice)
 
 
 class PinPadCodesPage(BaseCodesPage):
@@ -186,11 +186,11 @@ class CodesPage(BaseCodesPage):
             return self.text("steps", step=step, count=count, name=name)
 
         stepper = Stepper(names, "manage", spoken)
-        self.column.insertWidget(0, stepper)
+        self.column.insertWidget(1, stepper)
         return stepper
 
     def _step_heading(self, name: str) -> QLabel:
-        return label(self.text(f"steps.{name}.heading"), 1.2, bold=True)
+        return Heading(self.text(f"steps.{name}.heading"))
 
     def _add_leave_question(self) -> None:
         """Add the question before typed digits are thrown away."""

@@ -51,16 +51,10 @@ class ConfirmPage(Page):
         self.announce(words)
         self.grown.emit(self.error_notice)
 
-    def add_last_try_box(
-        self, words: str, notice: Notice | None = None
-    ) -> WrappingCheckBox:
-        """Add the check box with which the person confirms the last try.
-
-        It is in the ``notice`` about the last try, if there is one.
-        """
+    def add_last_try_box(self, words: str, notice: Notice) -> None:
+        """Add the check box with which the person confirms the last try to a notice."""
         self.last_try_box = WrappingCheckBox(words)
-        (notice.rows if notice else self.column).addWidget(self.last_try_box)
-        return self.last_try_box
+        notice.rows.addWidget(self.last_try_box)
 
     def add_end(self, words: str, *, stretch: bool = True) -> None:
         """Add the end of the page, with ``words`` on the confirm button."""

@@ -313,7 +313,7 @@ class LockedPage(YesNoPage):
         self.wants_attention = True
         self.add_person(question.name, question.satu)
         heading, _ = text.problem(Problem("PIN_BLOCKED"))
-        self.column.addWidget(label(heading, 1.3, bold=True))
+        self.add_heading(heading)
         self.column.addWidget(Notice(text("unlock.tries"), serious=True))
         said = [text("unlock.body"), text("unlock.need")]
         self.column.addWidget(label(said[0]))

@@ -4,7 +4,7 @@
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from native_host.gui.buttons import Button
+from native_host.gui.buttons import HoldButton
 from native_host.gui.labels import make_muted
 from native_host.gui.sizes import dp, is_low
 from native_host.pin_prompt.gui.confirm_page import ConfirmPage
@@ -152,7 +152,8 @@ class PinPage(BasePinPage):
         above.addWidget(beside, 1)
         row.setSpacing(dp(8))
         row.addWidget(self.field)
-        self.eye = self._show_button()
+        self.eye = HoldButton(self.text("pin.show"), "eye", height=48)
+        self.eye.held.connect(self.field.reveal)
         row.addWidget(self.eye)
         row.addSpacing(dp(10))
         row.addWidget(self._tries())
@@ -164,13 +165,6 @@ class PinPage(BasePinPage):
         self.column.addLayout(rows)
         self.initial_focus = self.field
         self._finish(self.text("confirm"))
-
-    def _show_button(self) -> Button:
-        """Return the button that shows the digits while it is pressed."""
-        eye = Button(self.text("pin.show"), height=48, icon="eye")
-        eye.pressed.connect(lambda: self.field.reveal(True))
-        eye.released.connect(lambda: self.field.reveal(False))
-        return eye
 
     def _tries(self) -> TriesLabel:
         tries = self._question.tries_left
