@@ -44,7 +44,7 @@ def answer(terminal: Terminal, field: str, digits: str) -> None:
     terminal.wait_for(": ")
     terminal.type(f"{digits}\r")
     if field.startswith("New"):
-        terminal.wait_for("The same PIN again: ")
+        terminal.wait_for("The new PIN again: ")
         terminal.type(f"{digits}\r")
 
 
@@ -129,7 +129,7 @@ def test_what_cant_be_a_code_or_a_pin_is_said_and_nothing_is_sent(
             terminal.type(f"{wrong}\r")
         terminal.wait_for("New basic PIN (PIN1), 4–8 digits: ")
         terminal.type("2468\r")
-        terminal.wait_for("The same PIN again: ")
+        terminal.wait_for("The new PIN again: ")
         terminal.type("2486\r")
         terminal.wait_for("not typed the same way twice")
         choose(terminal, "2468")
