@@ -12,9 +12,6 @@ from native_host.cli import main
 
 LANGUAGES = ("fi", "sv", "en")
 
-#: The words that may follow `kortilla card`; other words there name no command.
-SUBCOMMANDS = {"status", "activate", "change-pin", "unblock", "pin1", "pin2"}
-
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"`[^`]*`")
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")
@@ -27,9 +24,6 @@ _CITED = re.compile(
 _PATH = re.compile(r"`([\w.][\w./-]*(?:\.(?:py|js|mjs|toml|json|html|yaml)|/))`")
 # The beginning of a comment's next line.
 _NEXT_LINE = re.compile(r"\n[ \t]*(?:#:?|//|\*)?[ \t]*")
-_COMMAND = re.compile(
-    r"\b(?:komento|kommandot|command) kortilla ([a-z-]+)((?: [a-z0-9-]+)*)", re.I
-)
 # A heading, a step, a command, or a link or picture with the page that it leads to.
 _MARK = re.compile(
     r"^#+ |^\d+\. |^- |^(?:kortilla|sudo) .*|\]\(([^)#\s]*)", re.MULTILINE
@@ -218,24 +212,6 @@ def test_the_commands_that_are_named_exist(pages: dict[str, str]) -> None:
     assert len(citizens) == 6
     for page in ("README.md", *citizens):
         named = _NAMED_COMMAND.findall(pages[page])
-        assert len(named) > 3
+        assert len(named) > 3 or "suomi-fi" in page
         for line in named:
             assert main([*shlex.split(line), "--help"]) == 0, line
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_commands_that_windows_and_popup_name_exist(
-    texts: dict[str, str], language: str
-) -> None:
-    """These texts name commands without quotation marks after the word for command."""
-    window = json.loads(texts[f"native_host/pin_prompt/texts/{language}.json"])
-    popup = json.loads(texts[f"extension/_locales/{language}/messages.json"])
-    shown = [*window.values(), *(entry["message"] for entry in popup.values())]
-    named = {
-        (command, *(word for word in rest.split() if word in SUBCOMMANDS))
-        for text in shown
-        for command, rest in _COMMAND.findall(text)
-    }
-    assert ("card", "activate") in named and ("card", "status") in named
-    for words in named:
-        assert main([*words, "--help"]) == 0, words
