@@ -109,7 +109,9 @@ def test_the_announced_question_of_a_program_says_where_to_look(
 ) -> None:
     stage.open(operation="tls-login", origin="", program="Firefox")
     stage.handle(AskPin(1, a_question()))
-    assert spoken[-1].startswith("You identify yourself to the site in the address bar of Firefox.")
+    assert spoken[-1].startswith(
+        "You identify yourself to the site in the address bar of Firefox."
+    )
     assert "Check the address bar before you type the PIN." in spoken[-1]
 
 

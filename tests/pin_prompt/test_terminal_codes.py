@@ -55,9 +55,9 @@ def test_all_codes_are_asked_for_and_the_new_ones_twice(
     for said in (
         "No web page sees your codes",
         "Take out the letter with this card's activation code.",
-        "proven with a test card only",
+        "tried with a test card only",
         "You have 5 tries left.",
-        "locked until you order a PUK code",
+        "unlocked only with a PUK code",
         "The card is being activated.",
         "The card has been activated.",
     ):
@@ -183,6 +183,6 @@ def test_activation_is_offered(
     terminal.expect("Type yes")
     offered = "was not finished" if offer == "partly" else "not been activated yet"
     assert offered in terminal.seen
-    assert "proven with a test card only" in terminal.seen
+    assert "tried with a test card only" in terminal.seen
     terminal.send(f"{typed}\n")
     assert terminal.result() == result
