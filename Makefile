@@ -103,7 +103,7 @@ $(DEBIAN)/stamp: $(LOCKS)/debian.txt pyproject.toml | packages-debian
 	  --editable .
 	@touch $@
 
-test-packaging: $(VENV)/program.stamp ## Test the Debian package in a fresh Debian 13; as root.
+test-packaging: $(VENV)/demo.stamp ## Test the Debian package in a fresh Debian 13, with both browsers; as root.
 	tests/packaging/run
 
 # The system's packages are looked for on each run, which takes no time to speak of.

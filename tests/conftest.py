@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import cards
 from tests.support.markers import mark
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
@@ -41,6 +42,12 @@ def pytest_configure() -> None:
     room = system.f_bavail * system.f_frsize
     if room >= _ENOUGH and not system.f_flag & os.ST_NOEXEC:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Let the workers have the same mock cards, each of which is made once."""
+    os.environ.update(cards.handed_on())
 
 
 def pytest_collection() -> None:

@@ -2,8 +2,11 @@
 """``kortilla agent``: the program in the background that notices new cards."""
 
 import asyncio
+import os
 import signal
+import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -42,6 +45,7 @@ def agent(wish: str | None) -> None:
 def serve(window: Sequence[str] | None = None) -> str:
     """Run as the agent; return the reason of its end.
 
+    When its package is upgraded it becomes the new version's agent in the same process.
     ``window`` replaces the command of the activation window.
     """
     from native_host.agent import presence
@@ -51,15 +55,18 @@ def serve(window: Sequence[str] | None = None) -> str:
     if not presence.is_enabled():
         say("The agent is switched off. `kortilla agent --enable` switches it on.")
         return "disabled"
-    if asyncio.run(_serve(window)):
-        return "ended"
-    say("The agent runs already.")
-    return "running"
+    outcome = asyncio.run(_serve(window))
+    if outcome == "renewed":
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+    if outcome == "running":
+        say("The agent runs already.")
+    return outcome
 
 
-async def _serve(window: Sequence[str] | None) -> bool:
+async def _serve(window: Sequence[str] | None) -> str:
     from native_host.agent import presence
     from native_host.agent.agent import Agent
+    from native_host.browsers.packaged import is_packaged
     from native_host.card.pcsc import PcscSource
 
     async with PcscSource() as source:
@@ -69,13 +76,23 @@ async def _serve(window: Sequence[str] | None) -> bool:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, run.cancel)
+        awaited: set[asyncio.Task[Any]] = {run}
+        if is_packaged():
+            from native_host.agent import package_watch
+
+            change = asyncio.create_task(package_watch.change())
+            awaited.add(change)
         with presence.only_one() as only:
             if not only:
                 run.cancel()
+            ended, _ = await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            run.cancel()
             await asyncio.wait({run})
         if not run.cancelled():
             run.result()
-    return only
+    if not only:
+        return "running"
+    return "ended" if run in ended or change.result() == "removed" else "renewed"
 
 
 def _words(enabled: bool, running: bool) -> str:

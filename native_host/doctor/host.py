@@ -129,7 +129,8 @@ def _contents(
             each.place for each in browsers("system", [browser.name], root=root)
         ]
     for each in folders:
-        content = files.read(each / f"{host.name}.json")
+        # A package's may be a link.
+        content = files.read(Path(os.path.realpath(each / f"{host.name}.json")))
         if content is not None:
             yield content
 

@@ -12,7 +12,7 @@ import itertools
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,21 +20,34 @@ from tools.demo.errors import BrowserError, BrowserMissingError
 from tools.demo.firefox import QUIET
 from tools.demo.process import background, end_process
 
-__all__ = ["Marionette"]
+__all__ = ["Marionette", "user_preferences"]
 
 #: Seconds that a start or a command may take.
 _SECONDS = 60
 _LISTENING = re.compile(rb"Listening on port ([0-9]+)")
 
 
+def user_preferences(preferences: Mapping[str, bool | int | str]) -> str:
+    """Return ``user.js`` for a quiet profile with these preferences too."""
+    return "".join(
+        f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
+        for name, value in {**QUIET, "marionette.port": 0, **preferences}.items()
+    )
+
+
 class Marionette:
     """A Firefox process with one Marionette session."""
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
+        self._process = process
         self._reader, self._writer = reader, writer
         self._numbers = itertools.count(1)
+        self._turn = asyncio.Lock()
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -55,15 +68,25 @@ class Marionette:
             raise BrowserMissingError("Firefox", "firefox-esr")
         profile = home / "firefox-profile"
         profile.mkdir(exist_ok=True)
-        lines = [
-            f"user_pref({json.dumps(name)}, {json.dumps(value)});\n"
-            for name, value in {**QUIET, "marionette.port": 0, **preferences}.items()
-        ]
-        (profile / "user.js").write_text("".join(lines))
+        (profile / "user.js").write_text(user_preferences(preferences))
+        command = [program, "--headless", "--no-remote", "--profile", str(profile)]
+        async with cls.start(command, environment) as self:
+            if extension is not None:
+                await self.install(extension)
+            yield self
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def start(
+        cls, command: Sequence[str], environment: Mapping[str, str]
+    ) -> AsyncIterator[Self]:
+        """Start what runs Firefox; all its processes end with the context.
+
+        The profile has ``user_preferences``.
+        """
         async with contextlib.AsyncExitStack() as stack:
             process = await asyncio.create_subprocess_exec(
-                *(program, "--marionette", "--remote-allow-system-access"),
-                *("--headless", "--no-remote", "--profile", str(profile)),
+                *(*command, "--marionette", "--remote-allow-system-access"),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
@@ -74,23 +97,30 @@ class Marionette:
             assert process.stdout
             port = await _port(process.stdout)
             await stack.enter_async_context(background(_drain(process.stdout)))
-            self = cls(*await asyncio.open_connection("127.0.0.1", port))
+            connection = await asyncio.open_connection("127.0.0.1", port)
+            self = cls(process, *connection)
             stack.callback(self._writer.close)
             await self._read()
             await self.command("WebDriver:NewSession")
-            if extension is not None:
-                await self.install(extension)
             yield self
 
     async def install(self, extension: Path) -> None:
         """Install the extension from a folder until Firefox exits."""
         await self.command("Addon:Install", path=str(extension), temporary=True)
 
+    async def quit(self) -> None:
+        """Have Firefox end as a person does, and wait for that."""
+        await self.command("Marionette:Quit", flags=["eAttemptQuit"])
+        await self._process.wait()
+
     async def command(self, name: str, **parameters: Any) -> Any:
-        """Send a command and return its result. Raises ``BrowserError``."""
+        """Send a command and return its result. Raises ``BrowserError``.
+
+        It waits for the answer to the one before.
+        """
         body = json.dumps([0, next(self._numbers), name, parameters])
-        self._writer.write(f"{len(body)}:{body}".encode())
-        async with asyncio.timeout(_SECONDS):
+        async with self._turn, asyncio.timeout(_SECONDS):
+            self._writer.write(f"{len(body)}:{body}".encode())
             _, _, error, result = await self._read()
         if error is not None:
             raise BrowserError(f"{name}: {error['error']}: {error['message']}")

@@ -5,6 +5,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from tests.card.scripted import AUTHENTICATING_RSA, SIGNING, make_certificate
+from tests.support.cards import rsa_key
 
 
 @pytest.fixture(scope="session")
@@ -16,13 +17,13 @@ def p384() -> ec.EllipticCurvePrivateKey:
 @pytest.fixture(scope="session")
 def rsa3072() -> rsa.RSAPrivateKey:
     """The authentication key of a v4.2 card, with the measured length."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=3072)
+    return rsa_key(3072)
 
 
 @pytest.fixture(scope="session")
 def rsa4096() -> rsa.RSAPrivateKey:
     """An alternate key of a 2026 card."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=4096)
+    return rsa_key(4096)
 
 
 @pytest.fixture(scope="session")

@@ -2,17 +2,19 @@
 """Certificates are read as they are on real cards, and never crash the host."""
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.utils import CryptographyDeprecationWarning
 from hypothesis import given
 from hypothesis import strategies as st
 
 from native_host.card.certificate import CardCertificate, CertificateError
 from tests.card.scripted import PrivateKey, make_certificate
+from tests.support.cards import rsa_key
 
 TOO_SHORT = 1024  # bits of an RSA key
 P384 = ec.generate_private_key(ec.SECP384R1())
@@ -58,32 +60,34 @@ def test_characters_that_garble_a_window_are_not_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "algorithm", "hash_name"),
+    ("make", "algorithm", "hash_name"),
     [
-        (P384, "ES384", "sha384"),
-        (ec.generate_private_key(ec.SECP256R1()), "ES256", "sha256"),
-        (rsa.generate_private_key(65537, 2048), "PS256", "sha256"),
+        (lambda: P384, "ES384", "sha384"),
+        (lambda: ec.generate_private_key(ec.SECP256R1()), "ES256", "sha256"),
+        (lambda: rsa_key(2048), "PS256", "sha256"),
     ],
 )
 def test_the_key_decides_the_algorithm(
-    key: PrivateKey, algorithm: str, hash_name: str
+    make: Callable[[], PrivateKey], algorithm: str, hash_name: str
 ) -> None:
-    certificate = CardCertificate.from_der(make_certificate(key))
+    certificate = CardCertificate.from_der(make_certificate(make()))
     assert (certificate.algorithm, certificate.hash_name) == (algorithm, hash_name)
     assert hashlib.new(certificate.hash_name)
 
 
 @pytest.mark.parametrize(
-    "key",
+    "make",
     [
-        ec.generate_private_key(ec.SECP256K1()),
-        ec.generate_private_key(ec.SECP521R1()),
-        rsa.generate_private_key(65537, TOO_SHORT),
+        lambda: ec.generate_private_key(ec.SECP256K1()),
+        lambda: ec.generate_private_key(ec.SECP521R1()),
+        lambda: rsa_key(TOO_SHORT),
     ],
 )
-def test_keys_that_no_citizen_card_has_are_refused(key: PrivateKey) -> None:
+def test_keys_that_no_citizen_card_has_are_refused(
+    make: Callable[[], PrivateKey],
+) -> None:
     with pytest.raises(CertificateError, match="key"):
-        CardCertificate.from_der(make_certificate(key))
+        CardCertificate.from_der(make_certificate(make()))
 
 
 def test_a_key_that_does_not_sign_so_is_refused() -> None:

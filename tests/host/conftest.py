@@ -6,28 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from kortilla.testing.state import MockCardState
 from tests.host.process import make_environment
+from tests.support import cards
 
 MOCK_FOLDER = Path(".local/share/kortilla/mock-card")
 
 
 @pytest.fixture(scope="session", params=["v5", "v4.2"])
-def each_card(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A card of each profile, for copying."""
-    folder = tmp_path_factory.mktemp("card") / "mock-card"
-    MockCardState.create(folder, profile=request.param)
-    return folder
+def each_card(request: pytest.FixtureRequest) -> Path:
+    """A card of each profile; copy it to use it."""
+    return cards.made(request.param)
 
 
 @pytest.fixture(scope="session")
-def a_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A card of the newer profile, for copying."""
-    folder = tmp_path_factory.mktemp("card") / "mock-card"
-    MockCardState.create(folder)
-    return folder
+def a_card() -> Path:
+    """A card of the newer profile; copy it to use it."""
+    return cards.made()
 
 
 @pytest.fixture
@@ -37,11 +31,9 @@ def home(tmp_path: Path, a_card: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def old_card(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A card with signature keys of both kinds."""
-    folder = tmp_path_factory.mktemp("card") / "mock-card"
-    MockCardState.create(folder, profile="v4.2")
-    return folder
+def old_card() -> Path:
+    """A card with signature keys of both kinds; copy it to use it."""
+    return cards.made("v4.2")
 
 
 @pytest.fixture

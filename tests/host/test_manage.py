@@ -2,7 +2,6 @@
 """Our extension's own pages activate a card, change a PIN and unblock one."""
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,32 +17,19 @@ from tests.host.process import (
     running,
 )
 from tests.host.test_own_protocol import Script
+from tests.support import cards
 
 PAGE = "moz-extension://0f3b9f0e-5c1d-4a7b-9b1e-2a6d3c4e5f60"
 CODES = {"v5-2026": "1234567", "v5": "12345678"}
-
-
-@pytest.fixture(scope="session")
-def new_cards(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """New cards of both schemes, created once, for copying."""
-    folder = tmp_path_factory.mktemp("new-cards")
-
-    def made(profile: str) -> Path:
-        if not (folder / profile).exists():
-            MockCardState.create(folder / profile, profile=profile, state="new")
-        return folder / profile
-
-    return made
 
 
 @pytest.fixture
 def card(
     request: pytest.FixtureRequest,
     tmp_path: Path,
-    new_cards: Callable[[str], Path],
 ) -> MockCardState:
     """A new card in a HOME; the parameter is its profile."""
-    home = furnish(tmp_path / "home", new_cards(request.param))
+    home = furnish(tmp_path / "home", cards.made(request.param, "new"))
     return MockCardState.open(home / MOCK_FOLDER)
 
 

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from kortilla import Trust
+from tests.support.cards import rsa_key
 
 NOW = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 ORIGIN = "https://service.example"
@@ -50,7 +51,7 @@ def key(kind: str) -> Key:
         case ["P", "521"]:
             return ec.generate_private_key(ec.SECP521R1())
         case ["RSA", bits]:
-            return rsa.generate_private_key(65537, int(bits))
+            return rsa_key(int(bits))
     raise ValueError(kind)
 
 

@@ -155,7 +155,7 @@ async def test_twelve_pdf_files_are_worked_on_and_the_thirteenth_is_refused(
 async def test_who_goes_away_makes_room(
     signer: Leaf, trust: Trust, use: Callable[..., Pool]
 ) -> None:
-    pool = use()
+    pool = use(count=1)
     await pool.start(signer, trust)
     pool.signal(signal.SIGSTOP)
     waiting = [asyncio.create_task(prepared_pdf(signer, trust)) for _ in range(12)]
@@ -236,7 +236,7 @@ async def test_a_pdf_that_takes_too_much_is_given_up_and_named(
     pdf: bytes,
     why: str,
 ) -> None:
-    use(**limits)
+    use(count=1, **limits)
     with pytest.raises(DocumentNotSignableError, match=why):
         await prepared_pdf(signer, trust, pdf)
     # The next caller has a process again.
@@ -355,15 +355,7 @@ def service(tmp_path: Path, signer: Leaf) -> Callable[..., subprocess.Popen[str]
     return start
 
 
-@pytest.mark.parametrize("as_text", [False, True], ids=["a program", "python -c"])
-def test_a_service_need_not_guard_its_main_module(
-    service: Callable[..., subprocess.Popen[str]], as_text: bool
-) -> None:
-    out, errors = service(SERVICE, as_text=as_text).communicate()
-    assert (out.split(), errors) == (["begins", "32", "32"], "")
-
-
-def test_a_service_that_forks_has_processes_on_both_sides(
+def test_a_service_without_a_guard_may_fork_and_has_processes_on_both_sides(
     service: Callable[..., subprocess.Popen[str]],
 ) -> None:
     out, errors = service(SERVICE + FORKED).communicate()
@@ -374,13 +366,15 @@ def test_a_service_that_forks_has_processes_on_both_sides(
 def test_no_process_is_left_when_the_service_ends(
     service: Callable[..., subprocess.Popen[str]], kill: bool
 ) -> None:
+    """One that is text, and has no main module at all."""
     wait = "await asyncio.Event().wait()" if kill else ""
-    running = service(f"{SERVICE}{ENDS_MEANWHILE}    {wait}\nasyncio.run(give_up())")
-    with running:
+    script = f"{SERVICE}{ENDS_MEANWHILE}    {wait}\nasyncio.run(give_up())"
+    with service(script, as_text=True) as running:
         assert running.stdout
-        lines = [running.stdout.readline() for _ in range(4)]
+        *lines, processes_there = (running.stdout.readline() for _ in range(4))
+        assert lines == ["begins\n", "32\n", "32\n"]
         watched = []
-        for number in lines[-1].split():
+        for number in processes_there.split():
             with contextlib.suppress(ProcessLookupError):  # it has ended already
                 watched.append(os.pidfd_open(int(number)))
         if kill:
@@ -388,3 +382,5 @@ def test_no_process_is_left_when_the_service_ends(
         for each in watched:  # even one whose PDF takes for ever
             select.select([each], [], [])
             os.close(each)
+        assert running.stderr
+        assert running.stderr.read() == ""

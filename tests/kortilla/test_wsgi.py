@@ -113,7 +113,18 @@ async def log_in_often(browsers: list[Browser], scene: Scene) -> set[int]:
     return set(seen)
 
 
-async def test_each_worker_logs_people_in_again_and_again(
+async def test_workers_serve_again_and_again(
+    browsers: list[Browser], scene: Scene, server: Server, site: RunningSite
+) -> None:
+    """All by one gunicorn: its start takes longer than all that is asked of it."""
+    await each_worker_logs_people_in(browsers, scene, server)
+    await what_revocation_says_counts_each_time(browsers, scene, server)
+    await browsers_go_away(site)
+    await log_in_often(browsers, scene)
+    await workers_that_end_are_replaced(browsers, scene)
+
+
+async def each_worker_logs_people_in(
     browsers: list[Browser], scene: Scene, server: Server
 ) -> None:
     await log_in_often(browsers, scene)
@@ -127,7 +138,7 @@ async def test_each_worker_logs_people_in_again_and_again(
     assert await browser.who() is None
 
 
-async def test_what_revocation_says_counts_each_time(
+async def what_revocation_says_counts_each_time(
     browsers: list[Browser], scene: Scene, server: Server
 ) -> None:
     good = server.handlers["ocsp/issuing"]
@@ -155,9 +166,7 @@ async def end(process: int, kind: signal.Signals) -> None:
     os.close(file)
 
 
-async def test_workers_that_end_are_replaced(
-    browsers: list[Browser], scene: Scene
-) -> None:
+async def workers_that_end_are_replaced(browsers: list[Browser], scene: Scene) -> None:
     """One after a limit of requests or at a reload, and one by a crash."""
     before = await log_in_often(browsers, scene)
     kinds = [signal.SIGTERM, signal.SIGKILL]
@@ -166,9 +175,8 @@ async def test_workers_that_end_are_replaced(
     assert not await log_in_often(browsers, scene) & before
 
 
-async def test_a_browser_that_goes_away(
-    browsers: list[Browser], scene: Scene, site: RunningSite
-) -> None:
+async def browsers_go_away(site: RunningSite) -> None:
+    """In the middle of what they send."""
     head = (
         f"POST /auth/login HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: {ORIGIN}\r\n"
         "Content-Type: application/json\r\nContent-Length: 99\r\n\r\n"
@@ -179,7 +187,6 @@ async def test_a_browser_that_goes_away(
             writer.write((head + body).encode())
             await writer.drain()
             writer.transport.abort()
-    await log_in_often(browsers, scene)
 
 
 # --- the loop itself

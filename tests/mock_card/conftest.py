@@ -9,6 +9,7 @@ import pytest
 
 from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard, Style
+from tests.support import cards
 
 SELECT_APPLICATION = "00A4040C0C A000000063504B43532D3135"
 
@@ -36,29 +37,11 @@ def read_file(card: MockCard, path: str) -> bytes:
     return content
 
 
-class Templates(dict[str, Path]):
-    """The folder of a card of each profile, created at its first use."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._folder = folder
-
-    def __missing__(self, profile: str) -> Path:
-        folder = self[profile] = self._folder / profile
-        MockCardState.create(folder, profile=profile)
-        return folder
-
-
-@pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> Templates:
-    return Templates(tmp_path_factory.mktemp("templates"))
-
-
 @pytest.fixture
-def make_state(templates: Templates, tmp_path: Path) -> Callable[[str], MockCardState]:
+def make_state(tmp_path: Path) -> Callable[[str], MockCardState]:
     def make(profile: str) -> MockCardState:
         folder = tmp_path / f"card-{profile}"
-        shutil.copytree(templates[profile], folder)
+        shutil.copytree(cards.made(profile), folder)
         return MockCardState.open(folder)
 
     return make

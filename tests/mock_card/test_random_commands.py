@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from kortilla.testing.state import MockCardState
 from native_host.mock_card.card import MockCard
-from tests.mock_card.conftest import SELECT_APPLICATION, Templates, pin_block
+from tests.mock_card.conftest import SELECT_APPLICATION, pin_block
+from tests.support import cards
 
 _PINS = st.sampled_from(["1234", "123456", "12345678", "9999", "99999999"]).map(
     lambda pin: bytes.fromhex(pin_block(pin))
@@ -56,11 +57,11 @@ _SPENDING = {0x20, 0x24, 0x2C}
     style=st.sampled_from(["direct", "fetched"]),
 )
 def test_any_sequence_of_commands(
-    templates: Templates, commands: list[bytes], profile: str, style: str
+    commands: list[bytes], profile: str, style: str
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         state = MockCardState(Path(folder))
-        for file in templates[profile].iterdir():
+        for file in cards.made(profile).iterdir():
             (state.folder / file.name).write_bytes(file.read_bytes())
         card = MockCard(state, style=style)
         before = state.read()

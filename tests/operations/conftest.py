@@ -14,6 +14,7 @@ from native_host.mock_card.source import MockCardSource
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 from tests.operations.managing import GRANTED, NewCard, copy
 from tests.operations.signing import CONTENTS
+from tests.support import cards
 
 Made = Callable[[str], Path]
 
@@ -38,17 +39,10 @@ async def source(folder: Path) -> AsyncIterator[MockCardSource]:
         yield source
 
 
-@pytest.fixture(scope="session")
-def old_made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("old-card") / "mock-card"
-    MockCardState.create(folder, profile="v4.2")
-    return folder
-
-
 @pytest.fixture
-def old_folder(tmp_path: Path, old_made_once: Path) -> Path:
+def old_folder(tmp_path: Path) -> Path:
     """The folder of a fresh copy of a card of the older generation."""
-    return Path(shutil.copytree(old_made_once, tmp_path / "old-mock-card"))
+    return Path(shutil.copytree(cards.made("v4.2"), tmp_path / "old-mock-card"))
 
 
 @pytest.fixture

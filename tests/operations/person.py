@@ -134,4 +134,5 @@ async def until(happened: Callable[[], object]) -> None:
     """Run the event loop until a condition holds."""
     async with asyncio.timeout(60):
         while not happened():  # noqa: ASYNC110 - a state of anything, not an event
-            await asyncio.sleep(0)
+            # The card's thread needs the processor meanwhile.
+            await asyncio.sleep(0.001)

@@ -76,6 +76,9 @@ CODES = {
 
 HEADER, *ROWS = [line.split() for line in TABLE.strip().splitlines()]
 
+#: Commands that read the card before the scheme is known.
+SAME_FOR_BOTH = {"application", "directory", "certificate", "serial"}
+
 #: A command by its name and the number of earlier ones of that name.
 Command = tuple[CommandName, int]
 
@@ -152,6 +155,8 @@ async def test_a_fault_is_said_and_the_card_is_activated_in_the_end(
     for (step, commands), cell in zip(steps_of(record).items(), row[2:], strict=True):
         expected = {CODES[word] for word in cell.split("/")}
         assert commands
+        if scheme == "seven" and step in SAME_FOR_BOTH:
+            continue
         for command in commands:
             state = new_card(scheme)
             fault = fault_of(row, command)

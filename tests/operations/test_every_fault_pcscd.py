@@ -52,6 +52,8 @@ def cases_of(row: list[str], operation: str, steps: Steps) -> Iterator[Case]:
     A case raises an error if the result differs from the table.
     """
     for step, expected in zip(HEADER, row[2:], strict=True):
+        if operation == "sign" and step in BEFORE_TYPING:
+            continue  # a login has the same
         commands = steps[step] if step in BEFORE_TYPING else steps[step][:1]
         for key in commands:
             yield saying(expected, fault_of(row, *key), step, operation)

@@ -134,7 +134,7 @@ async def broken_session(
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @settings(
-    max_examples=100,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

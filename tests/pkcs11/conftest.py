@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import FineidCard
 from native_host.card.source import CardSource
@@ -27,30 +26,17 @@ from tests.operations.person import Person
 from tests.pkcs11.client import Client
 from tests.pkcs11.real import Scene, open_scene
 from tests.pkcs11.tls_logins import NONE, Windows, a_login
+from tests.support import cards
 
 CopyCard = Callable[[str], Path]
 
 
-@pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The folders of cards by profile, created at their first use."""
-    place = tmp_path_factory.mktemp("cards")
-
-    class Templates(dict[str, Path]):
-        def __missing__(self, profile: str) -> Path:
-            MockCardState.create(place / profile, profile=profile)
-            self[profile] = place / profile
-            return self[profile]
-
-    return Templates()
-
-
 @pytest.fixture
-def copy_card(templates: dict[str, Path], tmp_path: Path) -> CopyCard:
+def copy_card(tmp_path: Path) -> CopyCard:
     """A function that creates cards of a profile, each in a fresh copy of a folder."""
 
     def copy(profile: str) -> Path:
-        return Path(shutil.copytree(templates[profile], tmp_path / f"card-{profile}"))
+        return Path(shutil.copytree(cards.made(profile), tmp_path / f"card-{profile}"))
 
     return copy
 

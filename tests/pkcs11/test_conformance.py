@@ -13,12 +13,12 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
-from kortilla.testing.state import MockCardState
 from native_host.mock_card.source import MockCardSource
 from tests.pkcs11.client import Client, octets, u32, u64
 from tests.pkcs11.conftest import open_house
 from tests.pkcs11.names import CKA, CKF, CKM, CKO
 from tests.pkcs11.signing import public_key_of
+from tests.support import cards
 
 #: The bytes before a SHA-256 digest in its DigestInfo (RFC 8017 §9.2, note 1).
 DIGEST_INFO = bytes.fromhex("3031300D060960864801650304020105000420")
@@ -27,7 +27,7 @@ DIGEST_INFO = bytes.fromhex("3031300D060960864801650304020105000420")
 @pytest.mark.parametrize("profile", ["v5", "v5-2026", "v4.2"])
 async def test_the_mandatory_test_cases(tmp_path: Path, profile: str) -> None:
     folder = tmp_path / "card"
-    MockCardState.create(folder, profile=profile)
+    cards.new_card(folder, profile)
     async with MockCardSource(folder) as source, open_house(source) as house:
         client = await house.client()
         slot = await baseline(client)

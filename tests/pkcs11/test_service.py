@@ -3,7 +3,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +20,7 @@ from tests.pkcs11.client import Client, u32, u64
 from tests.pkcs11.conversation import CONVERSATION, message
 from tests.pkcs11.names import CKA, CKM, CKO
 from tests.pkcs11.test_control import mode_of, names_in
+from tests.support import cards
 from tests.support.token_control import runtime_folder
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -63,12 +63,10 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def own_card(
-    templates: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def own_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The person's mock card, of the current profile."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    shutil.copytree(templates["v5"], tmp_path / "data" / "kortilla" / "mock-card")
+    cards.new_card(tmp_path / "data" / "kortilla" / "mock-card")
 
 
 @pytest.fixture

@@ -22,17 +22,8 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
-def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
-    subprocess.run([*command, "-d", folder], cwd=root, check=True, capture_output=True)
-    return next(folder.glob("*.whl"))
-
-
-@pytest.fixture(scope="module")
 def environment(
-    wheel: Path, tmp_path_factory: pytest.TempPathFactory
+    wheel_file: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Run]:
     """A function that creates an environment with the wheel, and an extra or none."""
     made: dict[str, Path] = {}
@@ -40,7 +31,7 @@ def environment(
     def make(extra: str) -> Run:
         if extra not in made:
             made[extra] = tmp_path_factory.mktemp(f"with-{extra or 'nothing'}")
-            _install(wheel, extra, made[extra])
+            _install(wheel_file, extra, made[extra])
         folder = made[extra]
 
         def run(program: str, *arguments: str) -> tuple[int, str, str]:

@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""Mock cards whose keys are generated once for all tests.
+"""Mock cards and RSA keys that are generated once for all tests.
 
-A key of the newest cards takes a second to be made.
+Workers of pytest-xdist share them. An RSA key can take a second.
 """
 
 import atexit
+import contextlib
 import functools
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from kortilla.testing.keys import load_private_key, private_key_der
 from kortilla.testing.life_cycle import CardState, first_pins
 from kortilla.testing.state import MockCardState
 
-__all__ = ["handed_on", "made", "new_card"]
+__all__ = ["handed_on", "made", "new_card", "rsa_key"]
 
 #: Environment variable with the folder, for processes that a test starts.
 _PLACE = "TESTS_MADE_CARDS"
@@ -52,8 +56,28 @@ def made(profile: str = "v5", state: str = "active", *, number: int = 1) -> Path
                     )
             else:
                 MockCardState.create(place, profile=profile, state=state)
-            place.rename(folder)
+            try:
+                place.rename(folder)
+            except OSError:  # another process has been faster
+                if not folder.exists():
+                    raise
     return folder
+
+
+def rsa_key(bits: int) -> rsa.RSAPrivateKey:
+    """Return the one key of that length."""
+    file = _place() / f"rsa-{bits}.der"
+    if not file.exists():
+        made = rsa.generate_private_key(public_exponent=65537, key_size=bits)
+        with tempfile.NamedTemporaryFile(dir=_place(), delete=False) as new:
+            new.write(private_key_der(made))
+        # Another process may have been faster.
+        with contextlib.suppress(FileExistsError):
+            file.hardlink_to(new.name)
+        Path(new.name).unlink()
+    key = load_private_key(file.read_bytes())
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
 
 
 def handed_on() -> dict[str, str]:

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: MIT
+"""The ordinary user of the new system, with a browser on a real screen.
+
+The browsers run in the new system, from the menu's own commands plus what lets a test
+look into their pages. Nothing is loaded by hand: the extension is the package's.
+"""
+
+import asyncio
+import contextlib
+import io
+import json
+import os
+import re
+import subprocess
+import tarfile
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from playwright.async_api import BrowserContext, Page, async_playwright
+
+from native_host.browsers.native_messaging.hosts import host_names
+from tests.browser.browsers import ChromiumTab, FirefoxTab, Tab
+from tests.browser.marionette import Marionette, user_preferences
+from tests.support.screen import Screen
+from tools.demo.chromium import Chromium
+from tools.demo.process import background, end_process
+
+__all__ = ["Person", "RunningBrowser", "open_browser"]
+
+#: Seconds that a start of a browser may take.
+_SECONDS = 60
+_LISTENING = re.compile(rb"DevTools listening on (ws://\S+)")
+_HOME = "/home/specimen"
+# Starts quietly, and lets a test look into the pages.
+_CHROMIUM = (
+    *("chromium", "--no-first-run", "--no-default-browser-check"),
+    *("--disable-background-networking", "--disable-component-update"),
+    *("--password-store=basic", "--remote-debugging-port=0"),
+)
+_PREFERENCES: Mapping[str, bool | str] = {
+    # Marionette would leave out the extensions of the system.
+    "remote.prefs.recommended": False,
+    # What it tells a test is printed.
+    "browser.dom.window.dump.enabled": True,
+    "browser.startup.homepage_override.mstone": "ignore",
+    "browser.tabs.warnOnClose": False,
+}
+
+
+class Person:
+    """Has an account in the system in the folder ``root``, and looks at ``screen``."""
+
+    def __init__(self, root: Path, screen: Screen, *, sandbox: bool) -> None:
+        self.root, self.screen, self.sandbox = root, screen, sandbox
+
+    def command(self, *words: str) -> list[str]:
+        """Return what runs a command in the new system, with nothing of ours."""
+        return [
+            *("chroot", "--userspec=specimen:specimen", str(self.root), "env", "-i"),
+            *(f"HOME={_HOME}", "PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"),
+            *("XDG_RUNTIME_DIR=/run/user/1000", f"DISPLAY={self.screen.display}"),
+            *("sh", "-c", 'cd && exec "$@"', "sh", *words),
+        ]
+
+    async def run(self, *words: str, given: bytes = b"") -> str:
+        """Run a command to its end; return what it printed."""
+        done = await asyncio.to_thread(
+            subprocess.run, self.command(*words), input=given, capture_output=True
+        )
+        assert done.returncode == 0, f"{words}: {done.stderr.decode()}"
+        return done.stdout.decode()
+
+    async def write(self, path: str, text: str) -> None:
+        """Write a file below the home folder, with the folders on the way."""
+        script = 'mkdir -p "$(dirname "$1")" && cat >"$1"'
+        await self.run("sh", "-c", script, "sh", path, given=text.encode())
+
+    async def copy(self, folder: Path, path: str) -> None:
+        """Copy a folder of ours below the home folder."""
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as archive:
+            archive.add(folder, ".")
+        script = 'mkdir -p "$1" && tar -C "$1" -xo'
+        await self.run("sh", "-c", script, "sh", path, given=packed.getvalue())
+
+    async def type_pin(
+        self, title: str, pin: str, answer: "asyncio.Task[None]"
+    ) -> None:
+        """Wait for the program's window, and type until there is an answer.
+
+        A window that has only just come swallows what is typed.
+        """
+        screen = self.screen
+        coming = asyncio.create_task(asyncio.to_thread(screen.find, title))
+        await asyncio.wait({coming, answer}, return_when=asyncio.FIRST_COMPLETED)
+        while not answer.done():
+            # It may just have gone.
+            with contextlib.suppress(subprocess.CalledProcessError):
+                await asyncio.to_thread(screen.activate, coming.result())
+                await asyncio.to_thread(screen.press, "BackSpace", "Home", "shift+End")
+                await asyncio.to_thread(screen.type, f"{pin}\r")
+            await asyncio.wait({answer}, timeout=1)
+
+    async def confirm_until(self, title: str) -> None:
+        """Press Enter in the browser, until a window comes."""
+        screen = self.screen
+        coming = asyncio.create_task(asyncio.to_thread(screen.find, title))
+        while not coming.done():
+            await asyncio.to_thread(screen.press, "Return")
+            await asyncio.wait({coming}, timeout=1)
+        coming.result()
+
+    async def gone(self, title: str) -> None:
+        """Wait until the program's window has gone."""
+        screen = self.screen
+        await asyncio.to_thread(screen.wait_until, lambda: not screen.ids(title))
+
+
+class RunningBrowser(ABC):
+    """A browser of the person's."""
+
+    @abstractmethod
+    async def new_tab(self) -> Tab:
+        """Open a tab and turn to it."""
+
+    @abstractmethod
+    async def tab_of(self, url: str) -> Tab:
+        """Return the tab that shows a page, when it does."""
+
+    @abstractmethod
+    async def open_view(self, path: str) -> Tab:
+        """Open one of the extension's own views in a tab."""
+
+    @abstractmethod
+    async def quit(self) -> None:
+        """End the browser as a person does; it remembers its pages."""
+
+
+class _Chromium(RunningBrowser):
+    def __init__(
+        self, process: asyncio.subprocess.Process, context: BrowserContext
+    ) -> None:
+        self._process, self._context = process, context
+
+    async def new_tab(self) -> Tab:
+        return await ChromiumTab.open(self._context)
+
+    async def tab_of(self, url: str) -> Tab:
+        while True:
+            for page in self._context.pages:
+                if page.url == url:
+                    await page.wait_for_load_state()
+                    return await self._tab(page)
+            await self._context.wait_for_event("page")
+
+    async def open_view(self, path: str) -> Tab:
+        tab = await self.new_tab()
+        await tab.goto(f"chrome-extension://{host_names()[0].chromium[0]}/{path}")
+        return tab
+
+    async def quit(self) -> None:
+        assert self._context.browser
+        session = await self._context.browser.new_browser_cdp_session()
+        await session.send("Browser.close")
+        await self._process.wait()
+
+    async def _tab(self, page: Page) -> Tab:
+        session = await self._context.new_cdp_session(page)
+        return ChromiumTab(Chromium(self._context, page), session)
+
+
+class _Firefox(RunningBrowser):
+    def __init__(self, driver: Marionette, extension: str) -> None:
+        self._driver, self._extension = driver, extension
+
+    async def new_tab(self) -> Tab:
+        opened = await self._driver.command("WebDriver:NewWindow", type="tab")
+        return FirefoxTab(self._driver, opened["handle"])
+
+    async def tab_of(self, url: str) -> Tab:
+        async with asyncio.timeout(_SECONDS):
+            while True:
+                for handle in await self._driver.command("WebDriver:GetWindowHandles"):
+                    await self._driver.command(
+                        "WebDriver:SwitchToWindow", handle=handle
+                    )
+                    if await self._driver.command("WebDriver:GetCurrentURL") == url:
+                        return FirefoxTab(self._driver, handle)
+
+    async def open_view(self, path: str) -> Tab:
+        tab = await self.new_tab()
+        await tab.goto(f"moz-extension://{self._extension}/{path}")
+        return tab
+
+    async def quit(self) -> None:
+        await self._driver.quit()
+
+
+@contextlib.asynccontextmanager
+async def open_browser(
+    person: Person, name: str, profile: str, *words: str, restore: bool = False
+) -> AsyncIterator[RunningBrowser]:
+    """Start ``chromium`` or ``firefox`` with a profile, which may be a new one.
+
+    ``words`` are those on the command line, such as an address. ``restore`` opens the
+    pages of the last time.
+    """
+    if name == "chromium":
+        async with _open_chromium(person, profile, words, restore=restore) as chromium:
+            yield chromium
+        return
+    extension = str(uuid.uuid5(uuid.NAMESPACE_DNS, profile))
+    gecko = host_names()[0].firefox[0]
+    preferences = user_preferences(
+        {
+            **_PREFERENCES,
+            "browser.startup.page": 3 if restore else 0,
+            "extensions.webextensions.uuids": json.dumps({gecko: extension}),
+        }
+    )
+    folder = f".mozilla/firefox/{profile}"
+    await person.write(f"{folder}/user.js", preferences)
+    await person.write(
+        ".mozilla/firefox/profiles.ini",
+        f"[Profile0]\nName={profile}\nIsRelative=1\nPath={profile}\n",
+    )
+    command = person.command("firefox-esr", "--profile", f"{_HOME}/{folder}", *words)
+    async with Marionette.start(command, os.environ) as driver:
+        yield _Firefox(driver, extension)
+
+
+@contextlib.asynccontextmanager
+async def _open_chromium(
+    person: Person, profile: str, words: tuple[str, ...], *, restore: bool
+) -> AsyncIterator[RunningBrowser]:
+    command = person.command(
+        *_CHROMIUM,
+        f"--user-data-dir={_HOME}/.config/chromium-{profile}",
+        *(() if person.sandbox else ("--no-sandbox",)),
+        *(("--restore-last-session",) if restore else ()),
+        *words,
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        stack.push_async_callback(end_process, process)
+        assert process.stderr
+        address = await _address(process.stderr)
+        await stack.enter_async_context(background(_drain(process.stderr)))
+        playwright = await stack.enter_async_context(async_playwright())
+        browser = await playwright.chromium.connect_over_cdp(address)
+        yield _Chromium(process, browser.contexts[0])
+
+
+async def _address(errors: asyncio.StreamReader) -> str:
+    said = b""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_SECONDS):
+            while line := await errors.readline():
+                if found := _LISTENING.search(line):
+                    return found[1].decode()
+                said += line
+    raise AssertionError(f"Chromium did not start: {said.decode(errors='replace')}")
+
+
+async def _drain(output: asyncio.StreamReader) -> None:
+    while await output.read(65536):
+        pass
