@@ -307,11 +307,13 @@ SERVICE = {
         ("activate", "ACTIVATION_BLOCKED", ["unlockPin1", "unlockPin2"]),
     ],
 )
-def test_what_can_be_mended_names_the_buttons_of_the_extension(
+def test_what_can_be_mended_names_the_button_for_it(
     language: str, operation: str, code: str, buttons: list[str]
 ) -> None:
     _, body = texts.load(language, operation).problem(Problem(code))
-    assert all(EXTENSION[language][button]["message"] in body for button in buttons)
+    here = {"fi": "tässä ikkunassa", "sv": "i det här fönstret", "en": "in this window"}
+    labels = [EXTENSION[language][button]["message"] for button in buttons]
+    assert here[language] in body or all(label in body for label in labels)
 
 
 @EACH
