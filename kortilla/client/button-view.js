@@ -124,6 +124,8 @@ svg {
 }
 `;
 
+const CANCELLED = new Set(["USER_CANCELLED", "REQUEST_CANCELLED"]);
+
 /** Shared by all buttons of a page. @type {CSSStyleSheet | null} */
 let sheet = null;
 
@@ -183,6 +185,11 @@ export function createView(root) {
 
     /** @param {KortillaError} error */
     showError({ message, code, reason, help }) {
+      // A cancellation is what the person wanted: a status, without a code.
+      if (!reason && CANCELLED.has(code)) {
+        status.textContent = message;
+        return;
+      }
       const text = make("p", {});
       text.textContent = message;
       error.append(text);

@@ -48,7 +48,7 @@ def answer(terminal: Terminal, field: str, digits: str) -> None:
     terminal.wait_for(": ")
     terminal.type(f"{digits}\r")
     if field.startswith("New"):
-        terminal.wait_for("The same PIN again: ")
+        terminal.wait_for("The new PIN again: ")
         terminal.type(f"{digits}\r")
 
 
@@ -100,7 +100,7 @@ def test_a_wrong_code_costs_one_try_and_the_right_one_gives_it_back(
         # The command does not send the same wrong code again.
         answer(terminal, "Activation code from the letter", "9" * len(code))
         choose(terminal, "2468", "135790")
-        terminal.wait_for("already refused")
+        terminal.wait_for("the same wrong code again")
         assert tries(card) == tuple(left)
         answer(terminal, "Activation code from the letter", code)
         choose(terminal, "2468", "135790")
@@ -123,7 +123,7 @@ def test_what_cant_be_a_code_or_a_pin_is_said_and_nothing_is_sent(
             ("1234 567", "Type digits only."),
             ("123", "Nothing was sent to the card."),
             ("123456789", "Nothing was sent to the card."),
-            (others, f"This card's activation code has {len(code)} digits"),
+            (others, f"The code must have {len(code)} digits"),
         ):
             answer(terminal, "Activation code from the letter", wrong)
             terminal.wait_for(complaint)
@@ -133,7 +133,7 @@ def test_what_cant_be_a_code_or_a_pin_is_said_and_nothing_is_sent(
             terminal.type(f"{wrong}\r")
         terminal.wait_for("New basic PIN (PIN1), 4–8 digits: ")
         terminal.type("2468\r")
-        terminal.wait_for("The same PIN again: ")
+        terminal.wait_for("The new PIN again: ")
         terminal.type("2486\r")
         terminal.wait_for("not typed the same way twice")
         choose(terminal, "2468")
@@ -262,7 +262,7 @@ def test_a_puk_is_run_down_to_the_last_try_and_stopped(new_card: NewCard) -> Non
     assert tries(card) == (0, 5, 1)
     # A person who knows the PUK after all can still use it.
     with managing(card, "unblock", "pin1") as terminal:
-        terminal.wait_for("only a new card helps")
+        terminal.wait_for("Then you need a new card")
         terminal.wait_for("any other answer cancels: ")
         terminal.type("yes\r")
         answer(terminal, "PUK code", PUK)

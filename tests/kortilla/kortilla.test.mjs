@@ -107,7 +107,7 @@ test("answers to other requests, and of other windows, are ignored", async () =>
 test("without an extension, the error comes after two seconds", async () => {
   const rejected = assert.rejects(
     kortilla.authenticate({ nonce: NONCE, lang: "en" }),
-    withCode("EXTENSION_MISSING", /does not have Kortilla/),
+    withCode("EXTENSION_MISSING", /does not have the Kortilla/),
   );
   await wait(2000);
   await rejected;

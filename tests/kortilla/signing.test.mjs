@@ -135,7 +135,7 @@ test("an interrupted signing returns the signatures that were made", async () =>
     assert.deepEqual({ signatures, certificate }, SIGNED);
     assert.equal(total, 3);
     assert.equal(reason, "CARD_REMOVED");
-    return withCode("SIGNING_INTERRUPTED", /halfway.*taken out of the reader/)(error);
+    return withCode("SIGNING_INTERRUPTED", /interrupted.*taken out of the reader/)(error);
   });
 });
 

@@ -27,7 +27,7 @@ async def test_scripts_of_others_and_of_nobody_are_refused(
         answer = await signer.post(path, {}, Origin=origin)
         assert code(answer) == (403, "ORIGIN_REFUSED")
     assert code(await stranger.post(path, {})) == (403, "NOT_LOGGED_IN")
-    for language, words in (("fi", "kirjautuneena"), ("sv", "inloggad")):
+    for language, words in (("fi", "Istuntosi"), ("sv", "session")):
         answer = await stranger.post(path, {}, Accept_Language=language)
         assert words in answer[1]["error"]["message"]
 

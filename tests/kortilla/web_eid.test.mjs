@@ -322,7 +322,7 @@ test("a cancellation halfway returns the signatures that were made", async () =>
     const { signatures, certificate, total, reason } = /** @type {any} */ (error);
     assert.deepEqual([certificate, total, reason], ["CERT", 3, "USER_CANCELLED"]);
     assert.deepEqual(signatures.map((/** @type {any} */ each) => each.name), ["a"]);
-    return withCode("SIGNING_INTERRUPTED", /halfway.*cancelled the signing/)(error);
+    return withCode("SIGNING_INTERRUPTED", /interrupted.*cancelled the signing/)(error);
   });
   assert.equal(web("sign").length, 2);
 });

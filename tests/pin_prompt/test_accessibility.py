@@ -64,7 +64,7 @@ def test_the_box_to_tick_is_a_check_box_with_its_words(stage: Stage) -> None:
     assert page.last_try_box is not None
     box = interface(page.last_try_box)
     assert box.role() == QAccessible.Role.CheckBox
-    assert box.text(NAME).startswith("I understand that a wrong PIN")
+    assert box.text(NAME).startswith("I understand: if the PIN is wrong")
 
 
 def test_the_window_is_a_dialog_with_a_title(stage: Stage) -> None:
@@ -116,7 +116,9 @@ def test_the_announced_question_of_a_program_says_where_to_look(
 ) -> None:
     stage.open(operation="tls-login", origin="", program="Firefox")
     stage.handle(AskPin(1, a_question()))
-    assert spoken[-1].startswith("SPECIMEN-POHJALAINEN Aino. Firefox is proving")
+    assert spoken[-1].startswith(
+        "SPECIMEN-POHJALAINEN Aino. You identify yourself to the site in the address"
+    )
     assert "Check the address bar before you type the PIN." in spoken[-1]
 
 
@@ -127,7 +129,7 @@ def test_that_nobody_waits_any_longer_can_be_read_where_it_stands(
     stage.handle(AskPin(1, a_question()))
     stage.handle(CallerTimedOut())
     late = next(
-        w for w in stage.window.findChildren(QLabel) if "any longer" in w.text()
+        w for w in stage.window.findChildren(QLabel) if "stopped waiting" in w.text()
     )
     assert interface(late).role() == QAccessible.Role.StaticText
     assert interface(late).text(NAME) == late.text()

@@ -127,7 +127,7 @@ def test_a_pad_has_no_field_and_says_where_to_type(stage: Stage) -> None:
     question = a_question(role="PIN2", pin_pad=True, documents=documents)
     stage.handle(AskPin(3, question))
     assert stage.window.findChildren(PinField) == []
-    assert "The PIN is typed on the card reader." in stage.words
+    assert "The PIN is typed with the card reader's own keys." in stage.words
     assert "The reader asks for the PIN for each of them." in stage.words
     stage.window.guard.end()
     stage.button("Go on to the card reader").click()
@@ -231,7 +231,7 @@ def test_another_step_is_another_page(stage: Stage) -> None:
     [
         (
             Problem("SIGNING_INTERRUPTED", "2/3"),
-            "The service asked for 3 signatures, and 2 of them could be made.",
+            "The service asked for 3 signatures. Signatures made: 2,",
         ),
         (Problem("CERTIFICATE_MISMATCH"), "The service expects another card"),
         (None, "This did not succeed"),

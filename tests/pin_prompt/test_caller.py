@@ -63,7 +63,7 @@ def test_it_is_named_where_no_site_asks_too(stage: Stage, operation: Operation) 
     assert WARNING in stage.words
     assert "Go on only if you started this program yourself." in stage.words
     assert "service" not in stage.words
-    assert "No web page has asked for it or gets your codes." in stage.words
+    assert "No web page sees your codes." in stage.words
 
 
 def test_it_stays_in_view_on_every_page(stage: Stage) -> None:

@@ -41,7 +41,7 @@ def test_a_code_of_the_other_scheme_is_explained(
     language: str, field: CodeField, typed: int
 ) -> None:
     words = codes.length_error(field, typed, texts.load(language, "activate"))
-    assert "2026" in words
+    assert str(field.lengths[0]) in words
     assert str(typed) in words
     assert NOTHING_SENT[language] in words
 
@@ -109,7 +109,7 @@ def test_tries_and_their_cost_are_always_said(
         cost = text(f"{'last_try' if tries == 1 else 'cost'}.{at_risk}")
         assert cost in said
         assert tries < 3 or str(tries) in said
-        lost = {"fi": "uusi kortti auttaa", "sv": "nytt kort", "en": "new card helps"}
+        lost = {"fi": "uuden kortin", "sv": "nytt kort", "en": "a new card"}
         assert (at_risk == "PUK") is (lost[language] in said)
         assert at_risk == "PUK" or f"({at_risk})" in said
 

@@ -269,8 +269,8 @@ def test_a_single_pin_has_one_page(stage: Stage, operation: Operation) -> None:
 @pytest.mark.parametrize(
     ("fields", "typed", "said"),
     [
-        (BOTH, "12345678", "This card's activation code has 7 digits"),
-        ((EIGHT, NEW_PIN1, NEW_PIN2), "1234567", "activation code has 8 digits"),
+        (BOTH, "12345678", "The code must have 7 digits"),
+        ((EIGHT, NEW_PIN1, NEW_PIN2), "1234567", "The code must have 8 digits"),
         (BOTH, "", "Type this code first."),
         ((CodeField("activation", (7, 8)), NEW_PIN1), "123456", "be 7 or 8 digits"),
         ((PUK, NEW_PIN1), "1234567", "be 8–12 digits"),
@@ -295,7 +295,7 @@ def test_half_a_code_never_becomes_whole_with_what_is_typed_next(stage: Stage) -
     ask(stage)
     press(stage, "567\r")
     press(stage, "1234\r")
-    assert "Digits typed: 4." in stage.words
+    assert "(typed: 4)" in stage.words
     assert stage.answers == []
 
 
@@ -355,4 +355,4 @@ def test_what_is_typed_too_early_is_not_taken(stage: Stage) -> None:
     assert bytes(page.fields[0].digits) == b""
     assert not page.confirm.isEnabled()
     assert stage.window.focusWidget() is page.fields[0]
-    assert "The window had just come up" in stage.words
+    assert "The window has only just opened" in stage.words

@@ -17,7 +17,7 @@ from tests.pin_prompt.conftest import NEW_PIN1, NEW_PIN2, OLD_PIN, SEVEN, Stage
 def test_the_rules_are_ticked_off_as_one_types(stage: Stage) -> None:
     page = ask(stage)
     length, same = "4–8 digits", "The same in both fields"
-    other, easy = "Not the same as the other PIN", "Not easy to guess"
+    other, easy = "Different from the card's other PIN", "Hard to guess"
     press(stage, "1234567\r258")
     assert rules(page)[length] == [RuleState.OPEN]
     assert rules(page)[easy] == [RuleState.OPEN]
@@ -49,7 +49,7 @@ def test_the_same_pin_twice_is_warned_of_and_taken(stage: Stage) -> None:
     page = ask(stage)
     press(stage, "1234567\r739146\r739146\r739146")
     assert "Both PINs are the same." in stage.words
-    other = "Not the same as the other PIN"
+    other = "Different from the card's other PIN"
     assert rules(page)[other] == [RuleState.BROKEN]
     press(stage, "\r739146\r")
     assert stage.answers[0]["values"] == ["1234567", "739146", "739146"]
@@ -66,12 +66,12 @@ def test_the_letters_code_for_a_pin_is_warned_of(stage: Stage) -> None:
 def test_a_new_pin_that_is_the_old_one_is_warned_of(stage: Stage) -> None:
     ask(stage, operation="change-pin", pin="PIN1", fields=(OLD_PIN, NEW_PIN1))
     press(stage, "2580\r2580")
-    assert "This is the PIN that the card has now." in stage.words
+    assert "The card already has this PIN." in stage.words
 
 
 def test_there_is_no_other_pin_where_one_is_set(stage: Stage) -> None:
     page = ask(stage, fields=(SEVEN, NEW_PIN2), done=("PIN1",))
-    assert "Not the same as the other PIN" not in rules(page)
+    assert "Different from the card's other PIN" not in rules(page)
 
 
 def test_the_rules_are_told_after_a_pause_and_once(

@@ -42,7 +42,7 @@ from tests.pin_prompt.test_accessibility import DESCRIPTION, NAME, interface
     ("at_risk", "said"),
     [
         ("PUK", "never again be used online"),
-        ("PIN1", "basic PIN (PIN1) will be locked"),
+        ("PIN1", "basic PIN (PIN1) is locked"),
     ],
 )
 def test_the_last_try_is_confirmed_first(stage: Stage, at_risk: str, said: str) -> None:
@@ -76,7 +76,7 @@ def test_before_the_last_try_there_is_nothing_to_confirm(
 ) -> None:
     page = ask(stage, tries_left=tries)
     assert page.last_try_box is None
-    assert "locked until you order a PUK code" in stage.words
+    assert "unlocked only with a PUK code" in stage.words
 
 
 # -- Content and announcements --------------------------------------------------------
@@ -84,7 +84,7 @@ def test_before_the_last_try_there_is_nothing_to_confirm(
 
 def test_it_says_that_no_page_asked(stage: Stage) -> None:
     ask(stage)
-    assert "No web page has asked for it" in stage.words
+    assert "No web page sees your codes" in stage.words
     assert "https://" not in stage.words
     assert stage.window.windowTitle() == "Kortilla: activate the card"
 
@@ -94,7 +94,7 @@ def test_the_letter_is_drawn_and_said_to_be_a_drawing(stage: Stage) -> None:
     (letter,) = page.findChildren(LetterDrawing)
     assert letter.isVisible()
     assert "Drawing of a letter" in interface(letter).text(NAME)
-    assert "your letter may look different" in interface(letter).text(NAME)
+    assert "Your letter may look different" in interface(letter).text(NAME)
 
 
 def test_no_letter_is_drawn_where_none_is_needed(stage: Stage) -> None:
@@ -107,9 +107,9 @@ def test_each_field_has_its_name_and_its_length(stage: Stage) -> None:
     assert [interface(field).text(NAME) for field in page.fields] == [
         "Activation code from the letter",
         "New basic PIN (PIN1)",
-        "New basic PIN (PIN1): The same PIN again",
+        "New basic PIN (PIN1): The new PIN again",
         "New signature PIN (PIN2)",
-        "New signature PIN (PIN2): The same PIN again",
+        "New signature PIN (PIN2): The new PIN again",
     ]
     assert "7 digits" in interface(page.fields[0]).text(DESCRIPTION)
     assert "6–8 digits" in interface(page.fields[3]).text(DESCRIPTION)
@@ -133,7 +133,7 @@ def test_a_rule_says_how_it_stands(stage: Stage) -> None:
     press(stage, "1234567\r1234")
     names = {interface(rule).text(NAME) for rule in page.findChildren(RuleLabel)}
     assert "4–8 digits: in order" in names
-    assert "Not easy to guess: not in order" in names
+    assert "Hard to guess: to be changed" in names
     assert "The same in both fields: not yet" in names
 
 
@@ -142,7 +142,7 @@ def test_a_fault_is_announced_and_stands_at_its_field(
 ) -> None:
     page = ask(stage)
     press(stage, "12345678\r")
-    assert "This card's activation code has 7 digits" in spoken[-1]
+    assert "The code must have 7 digits" in spoken[-1]
     assert spoken[-1] in interface(page.fields[0]).text(DESCRIPTION)
     press(stage, "1")
     assert "7 digits, since" not in interface(page.fields[0]).text(DESCRIPTION)
@@ -253,7 +253,7 @@ def test_the_offer_to_activate_is_taken_or_not(stage: Stage, partly: bool) -> No
     stage.handle(OfferActivation(3, partly))
     offered = "was not finished" if partly else "has not been activated yet"
     assert offered in stage.words
-    assert "proven with a test card only" in stage.words
+    assert "tried with a test card only" in stage.words
     assert stage.site.text() == "https://login.service.example"
     yes = stage.button("Activate the card now")
     assert not yes.isEnabled()

@@ -44,8 +44,8 @@ def test_what_was_not_taken_is_said(stage: Stage, spoken: list[str]) -> None:
     stage.open()
     stage.handle(AskPin(1, a_question()))
     QTest.keyClicks(stage.pin_page.field, "1")
-    assert "what you typed was not taken" in stage.words
-    assert "what you typed was not taken" in spoken[-1]
+    assert "the digits were not taken" in stage.words
+    assert "the digits were not taken" in spoken[-1]
 
 
 def test_after_the_guard_digits_and_confirmation_are_taken(stage: Stage) -> None:

@@ -190,7 +190,8 @@ def test_a_wrong_pin_and_a_repeated_one_are_told_apart(stage: Stage) -> None:
     stage.ask(tries_left=4, wrong=True)
     assert "The PIN was wrong." in stage.words
     stage.handle(AskPin(2, a_question(tries_left=4, wrong=True, repeated=True)))
-    assert "It was not sent to the card, and no try was used." in stage.words
+    assert "You typed the same wrong PIN again." in stage.words
+    assert "No try was used." in stage.words
     assert "The PIN was wrong." not in stage.words
 
 
@@ -441,7 +442,7 @@ def test_the_question_who_started_names_the_site_and_takes_no_focus(
     stage.handle(AskStarted())
     assert stage.window.testAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
     assert "https://login.service.example" in stage.words
-    assert "Nothing has been read from your card yet." in stage.words
+    assert "Your card has not been read yet." in stage.words
     assert stage.window.focusWidget() is stage.button("No, cancel")
 
 

@@ -38,7 +38,7 @@ from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
 
 FOR_PROGRAMS: list[Operation] = ["tls-login", "prepare-login"]
 EACH = pytest.mark.parametrize("operation", FOR_PROGRAMS)
-LATE = "Firefox does not wait any longer."
+LATE = "Firefox has stopped waiting."
 
 
 @pytest.fixture(params=[1, 2])
@@ -85,7 +85,7 @@ def test_it_says_who_asks_what_is_handed_over_and_where_to_look(stage: Stage) ->
     page = asked(stage)
     for shown in (
         "This program on your computer wants to use your card:",
-        "Firefox is proving your identity to the site in its address bar.",
+        "You identify yourself to the site in the address bar of Firefox.",
         "The Kortilla program can't see which site that is.",
         "SPECIMEN-POHJALAINEN Aino",
         "99902038C",
@@ -101,10 +101,9 @@ def test_it_says_who_asks_what_is_handed_over_and_where_to_look(stage: Stage) ->
 def test_preparing_says_what_becomes_of_the_pin(stage: Stage) -> None:
     asked(stage, "prepare-login")
     for shown in (
-        "No site has asked for anything yet.",
-        "keeps the PIN in memory for two minutes at most",
-        "It is used only once, for Firefox, and is then forgotten.",
-        "the card's certificate, with your name and your electronic client identifier",
+        "The Kortilla program keeps the PIN for two minutes at most.",
+        "It is used only once, in Firefox.",
+        "Your name and your electronic client identifier are then handed over",
     ):
         assert shown in stage.words
     assert "Check the address bar before" not in stage.words
@@ -165,9 +164,9 @@ def test_a_name_is_plain_text_on_one_line_and_whole(stage: Stage) -> None:
     ("changes", "said"),
     [
         ({"wrong": True, "tries_left": 4}, "The PIN was wrong. You have 4 tries left."),
-        ({"repeated": True, "tries_left": 4}, "no try was used. Type another PIN."),
+        ({"repeated": True, "tries_left": 4}, "No try was used. Type another PIN."),
         ({"tries_left": 2}, "You have only two tries left."),
-        ({"pin_pad": True}, "The PIN is typed on the card reader."),
+        ({"pin_pad": True}, "The PIN is typed with the card reader's own keys."),
         ({"pin_pad": True, "pad_problem": "timed-out"}, "not typed on the reader"),
     ],
 )
@@ -181,7 +180,7 @@ def test_what_happened_before_is_told(
 @EACH
 def test_the_last_try_is_confirmed_first(stage: Stage, operation: Operation) -> None:
     page = asked(stage, operation, tries_left=1)
-    assert "the basic PIN (PIN1) will be locked" in stage.words
+    assert "the basic PIN (PIN1) is locked" in stage.words
     QTest.keyClicks(page.field, "1234\r")
     assert stage.answers == []
     assert page.last_try_box is not None
@@ -201,7 +200,7 @@ def test_a_locked_pin_says_how_to_unlock_it(stage: Stage, operation: Operation) 
 @pytest.mark.parametrize(
     ("operation", "said"),
     [
-        ("tls-login", "Now press Try again in Firefox"),
+        ("tls-login", "Choose Try again there"),
         ("prepare-login", "identify yourself there within two minutes"),
     ],
 )
@@ -227,7 +226,7 @@ def test_what_was_typed_and_the_focus_stay_when_it_is_late(
     spoken.clear()
     stage.handle(CallerTimedOut())
     assert len(notices(stage)) == 1
-    assert "press Try again in the browser" in stage.words
+    assert "choose Try again in the browser" in stage.words
     assert [words[: len(LATE)] for words in spoken] == [LATE]
     assert stage.window.focusWidget() is page.field
     assert not stage.window.guard.active

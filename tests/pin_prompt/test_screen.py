@@ -112,7 +112,7 @@ async def test_digits_stay_when_the_browser_waits_no_longer(
     await prompt.open(
         a_conversation(operation="tls-login", origin="", program="Firefox")
     )
-    title = "Kortilla: prove your identity in the browser"
+    title = "Kortilla: identify yourself in the browser"
     shown = await asyncio.to_thread(screen.find, title)
     await asyncio.to_thread(screen.wait_for_focus, shown)
     asking = asyncio.ensure_future(prompt.ask_pin(a_question()))

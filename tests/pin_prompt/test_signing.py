@@ -58,7 +58,7 @@ def test_site_signer_and_each_document_are_on_one_page(
         "SPECIMEN-POHJALAINEN Aino",
         "99902038C",
         "Documents to sign: 2",
-        "You make 2 signatures and type the PIN once.",
+        "You make 2 signatures. You type the PIN once.",
         "lease.pdf",
         "PDF document · 8 bytes",
         "agreement.txt",
@@ -75,8 +75,8 @@ def test_site_signer_and_each_document_are_on_one_page(
 def test_a_bare_hash_is_shown_as_such(stage: Stage) -> None:
     page = stage.sign(a_hash())
     for shown in (
-        "Hashes to sign: 1",
-        "The service gave only a hash to sign",
+        "Documents that can't be shown here: 1",
+        "The service sent only its hash",
         "The service calls this: contract.asice",
         "Hash (SHA-256)",
     ):
@@ -222,14 +222,14 @@ def test_a_screen_reader_hears_how_much_is_signed_and_of_what(
     page = stage.sign(a_document(tmp_path), a_hash())
     for words in (
         "https://login.service.example",
-        "Hashes to sign: 2",
-        "The service gave only hashes",
+        "Documents that can't be shown here: 2",
+        "The service sent only their hashes",
         "Signature PIN (PIN2)",
     ):
         assert words in spoken[-1]
     documents = page.documents
     assert documents is not None
-    assert accessible_name(documents) == "Hashes to sign: 2"
+    assert accessible_name(documents) == "Documents that can't be shown here: 2"
     button = documents.cards[0].button
     assert button is not None
     assert accessible_name(button) == "Open agreement.txt"
@@ -258,7 +258,7 @@ def test_of_a_long_text_the_beginning_is_shown_and_that_is_said(
     view = open_document(stage).findChildren(QPlainTextEdit)[0]
     assert view.toPlainText() == "line\n" * 200
     assert "Only its beginning is shown here, 1.0 kilobytes" in stage.words
-    assert "the whole document has 5.0 kilobytes" in stage.words
+    assert "The whole document has 5.0 kilobytes" in stage.words
 
 
 @pytest.mark.parametrize("word", ["word ", "x"])

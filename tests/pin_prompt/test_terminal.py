@@ -84,21 +84,21 @@ def test_what_is_signed_stands_before_the_question(
         "2. lease.pdf",
         "PDF document · 8 bytes",
         "Hash (SHA-384): ",
-        "You make 2 signatures and type the PIN once.",
+        "You make 2 signatures. You type the PIN once.",
     ):
         assert shown in seen
     assert documents[0].digest in seen.replace(" ", "")
     assert "\x1b" not in seen
     terminal.send("123456\n")
     assert terminal.result() == "123456"
-    assert "2 signatures, and 1 of them could be made" in terminal.seen
+    assert "2 signatures. Signatures made: 1," in terminal.seen
 
 
 def test_a_bare_hash_is_the_services_claim(terminals: list[Terminal]) -> None:
     documents = [dataclasses.astuple(a_hash())]
     terminal = at(terminals, operation="sign", documents=documents)
     terminal.expect("PIN2): ")
-    assert "*** The service gave only a hash to sign" in terminal.seen
+    assert "*** You do not see the document in this window" in terminal.seen
     assert "The service calls this: contract.asice" in terminal.seen
     terminal.send("\n")
     assert terminal.result() == "USER_CANCELLED"
@@ -136,7 +136,7 @@ def test_a_pad_is_agreed_to_by_a_yes_and_no_pin_is_asked_for(
 ) -> None:
     terminal = at(terminals, pin_pad=True, pad_problem="timed-out")
     terminal.expect("Type yes")
-    assert "The PIN is typed on the card reader." in terminal.seen
+    assert "The PIN is typed with the card reader's own keys." in terminal.seen
     assert "not typed on the reader in time" in terminal.seen
     terminal.send("yes\n")
     assert terminal.result() == ""
@@ -221,7 +221,7 @@ def test_a_program_is_named_and_the_address_bar_is_what_to_look_at(
         "This program on your computer wants to use your card:\n\n    Fire\ufffdfox\n",
         "SPECIMEN-POHJALAINEN Aino",
         "99902038C",
-        "Fire\ufffdfox is proving your identity to the site in its address bar.",
+        "You identify yourself to the site in the address bar of Fire\ufffdfox.",
         "Check the address bar before you type the PIN.",
     ):
         assert shown in seen
@@ -229,7 +229,7 @@ def test_a_program_is_named_and_the_address_bar_is_what_to_look_at(
     assert "\x1b" not in seen
     terminal.send("1234\n")
     assert terminal.result() == "1234"
-    assert "Now press Try again in Fire" in terminal.seen
+    assert "Choose Try again there" in terminal.seen
 
 
 def test_what_was_typed_stays_when_the_program_waits_no_longer(
@@ -240,12 +240,12 @@ def test_what_was_typed_stays_when_the_program_waits_no_longer(
     terminal.send("12")
     for _ in range(2):
         terminal.process.send_signal(signal.SIGUSR1)
-    terminal.expect("does not wait any longer")
+    terminal.expect("has stopped waiting")
     terminal.expect("PIN1): ")
     assert not terminal.echoes
     terminal.send("34\n")
     assert terminal.result() == "1234"
-    assert terminal.seen.count("does not wait any longer") == 1
+    assert terminal.seen.count("has stopped waiting") == 1
     assert "within two minutes" in terminal.seen
     assert "12" not in terminal.seen
 
@@ -270,7 +270,7 @@ async def test_a_kept_pin_waits_for_no_one_at_the_terminal(
         os.close(prompt._terminal)
     said = capsys.readouterr().err
     assert said.startswith("Firefox has opened 2 connections at once.")
-    assert said.index("Firefox does not wait") < said.index("Your PIN is right")
+    assert said.index("Firefox has stopped") < said.index("Your PIN is right")
 
 
 @pytest.mark.parametrize("answer", ["\n", "\x04"])
@@ -303,7 +303,7 @@ def test_what_is_no_pin_is_asked_again(terminals: list[Terminal]) -> None:
         ({"tries_left": 3}, "You have 3 tries left."),
         ({"tries_left": 2, "wrong": True}, "The PIN was wrong."),
         ({"tries_left": 2}, "only two tries left"),
-        ({"tries_left": 4, "repeated": True}, "no try was used"),
+        ({"tries_left": 4, "repeated": True}, "No try was used"),
     ],
 )
 def test_tries_and_the_last_pin_are_told_before(

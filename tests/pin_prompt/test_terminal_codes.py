@@ -44,20 +44,20 @@ def test_all_codes_are_asked_for_and_the_new_ones_twice(
     answer(
         terminal,
         ("(PIN1), 4–8 digits", "2580"),
-        ("(PIN1), The same PIN again", "2580"),
+        ("(PIN1), The new PIN again", "2580"),
         ("(PIN2), 6–8 digits", "739146"),
-        ("(PIN2), The same PIN again", "739146"),
+        ("(PIN2), The new PIN again", "739146"),
     )
     assert terminal.result().split() == [
         *("activation", "1234567", "new-PIN1", "2580", "new-PIN2", "739146")
     ]
     assert terminal.echoes
     for said in (
-        "No web page has asked for it",
-        "You need the letter with this card's activation code.",
-        "proven with a test card only",
+        "No web page sees your codes",
+        "Take out the letter with this card's activation code.",
+        "tried with a test card only",
         "You have 5 tries left.",
-        "locked until you order a PUK code",
+        "unlocked only with a PUK code",
         "The card is being activated.",
         "The card has been activated.",
     ):
@@ -77,13 +77,13 @@ def test_what_does_not_fit_is_explained_and_asked_for_again(
         ("7 digits", "1234567"),
         ("4–8 digits", "258"),
         ("4–8 digits", "2580"),
-        ("The same PIN again", "2581"),
+        ("The new PIN again", "2581"),
         ("4–8 digits", "1234"),
-        ("The same PIN again", "1234"),
+        ("The new PIN again", "1234"),
     )
     assert terminal.result().split() == ["activation", "1234567", "new-PIN1", "1234"]
     for said in (
-        "This card's activation code has 7 digits",
+        "The code must have 7 digits",
         "Type digits only.",
         "Digits typed: 3. There should be 4–8 digits.",
         "The new PIN was not typed the same way twice.",
@@ -96,7 +96,7 @@ def test_the_same_pin_twice_is_warned_of(terminals: list[Terminal]) -> None:
     terminal = activate(
         terminals,
     )
-    again = ("The same PIN again", "739146")
+    again = ("The new PIN again", "739146")
     code = ("7 digits", "1234567")
     answer(terminal, code, ("4–8 digits", "739146"), again)
     answer(terminal, ("6–8 digits", "739146"), again)
@@ -108,7 +108,7 @@ def test_a_new_pin_that_is_the_letters_code_is_warned_of(
     terminals: list[Terminal],
 ) -> None:
     terminal = activate(terminals, fields=[SEVEN, NEW_PIN2])
-    code, again = ("7 digits", "1850274"), ("The same PIN again", "1850274")
+    code, again = ("7 digits", "1850274"), ("The new PIN again", "1850274")
     answer(terminal, code, ("6–8 digits", "1850274"), again)
     assert terminal.result().split() == ["activation", "1850274", "new-PIN2", "1850274"]
     assert "This is the code in the letter, or the PUK code." in terminal.seen
@@ -150,7 +150,7 @@ def test_an_empty_answer_cancels_anywhere(
     steps = [
         ("7 digits", "1234567"),
         ("4–8 digits", "2580"),
-        ("The same PIN again", "2580"),
+        ("The new PIN again", "2580"),
     ]
     answer(terminal, *steps[:after], (steps[after][0], ""))
     assert terminal.result() == CANCELLED
@@ -183,6 +183,6 @@ def test_activation_is_offered(
     terminal.expect("Type yes")
     offered = "was not finished" if offer == "partly" else "not been activated yet"
     assert offered in terminal.seen
-    assert "proven with a test card only" in terminal.seen
+    assert "tried with a test card only" in terminal.seen
     terminal.send(f"{typed}\n")
     assert terminal.result() == result

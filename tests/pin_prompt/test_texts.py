@@ -15,8 +15,15 @@ from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import Problem, Progress, Step
 
 FOLDER = Path(texts.__file__).parent
+LOCALES = Path(__file__).parents[2] / "extension/_locales"
 CATALOGUES: dict[str, dict[str, str]] = {
     path.stem: json.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.json")
+}
+EXTENSION: dict[str, dict[str, dict[str, str]]] = {
+    language: json.loads(
+        (LOCALES / language / "messages.json").read_text("utf-8"),
+    )
+    for language in CATALOGUES
 }
 EACH = pytest.mark.parametrize("language", sorted(CATALOGUES))
 
@@ -32,7 +39,7 @@ TERMS = {
         "aktivoi kortti",
     ],
     "sv": [
-        "grundläggande kod, baskod (PIN1)",
+        "grundläggande kod (PIN1)",
         "signaturkod (PIN2)",
         "elektronisk kommunikationskod (SATU)",
         "aktiveringskod",
@@ -195,7 +202,7 @@ def test_for_a_program_it_is_not_said_as_for_a_site(
     language: str, operation: str
 ) -> None:
     site, text = texts.load(language, "authenticate"), texts.load(language, operation)
-    for key in ("title", "heading", "consent", "confirm"):
+    for key in ("title", "heading", "consent"):
         assert text(key) != site(key)
     for step in (Step.SIGNING, Step.EXPIRED, Step.FAILED, Step.DONE):
         assert text.step(step) != site.step(step)
@@ -218,7 +225,7 @@ def test_who_is_late_is_told_what_to_press(language: str, key: str) -> None:
     words = CATALOGUES[language][key]
     buttons = {
         "fi": ("Yritä uudelleen", "lataa sivu uudelleen"),  # Firefox, Chromium
-        "sv": ("Försök igen", "läs in sidan på nytt"),
+        "sv": ("Försök igen", "ladda om sidan"),
         "en": ("Try again", "reload the page"),
     }
     assert all(button in words for button in buttons[language])
@@ -294,15 +301,51 @@ def test_no_text_of_the_window_names_a_command(language: str) -> None:
 
 
 @EACH
+@pytest.mark.parametrize(
+    ("operation", "code", "buttons"),
+    [
+        ("authenticate", "CARD_NOT_ACTIVATED", ["activateCard"]),
+        ("sign", "CARD_NOT_ACTIVATED", ["activateCard"]),
+        ("change-pin", "CARD_NOT_ACTIVATED", ["activateCard"]),
+        ("authenticate", "PIN_BLOCKED", ["unlockPin1"]),
+        ("sign", "PIN_BLOCKED", ["unlockPin2"]),
+        ("change-pin", "PIN_BLOCKED", ["unlockPin1", "unlockPin2"]),
+        ("activate", "ACTIVATION_BLOCKED", ["unlockPin1", "unlockPin2"]),
+    ],
+)
+def test_what_can_be_mended_names_the_button_for_it(
+    language: str, operation: str, code: str, buttons: list[str]
+) -> None:
+    _, body = texts.load(language, operation).problem(Problem(code))
+    here = {"fi": "tässä ikkunassa", "sv": "i det här fönstret", "en": "in this window"}
+    labels = [EXTENSION[language][button]["message"] for button in buttons]
+    assert here[language] in body or all(label in body for label in labels)
+
+
+@EACH
 def test_a_locked_puk_leaves_a_new_card_only(language: str) -> None:
     _, body = texts.load(language, "unblock").problem(Problem("PUK_BLOCKED"))
     new = {
         "fi": "Vain uusi kortti",
-        "sv": "Bara ett nytt kort",
-        "en": "Only a new card",
+        "sv": "Du behöver ett nytt kort",
+        "en": "You need a new card",
     }
     assert new[language] in body
-    assert "kortilla card" not in body
+
+
+@EACH
+def test_the_box_for_the_last_try_begins_as_its_reminder_says(language: str) -> None:
+    catalogue = CATALOGUES[language]
+    quoted = re.compile("[“”](.+?)”")
+    for key in ("pin.confirm_first", "codes.confirm_first"):
+        found = quoted.search(catalogue[key])
+        assert found
+        boxes = [text for name, text in catalogue.items() if LAST_TRY.search(name)]
+        assert len(boxes) == 8
+        assert all(text.startswith(f"{found[1]}:") for text in boxes)
+
+
+LAST_TRY = re.compile(r"last_try\..*confirm$")
 
 
 @EACH

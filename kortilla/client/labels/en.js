@@ -2,10 +2,10 @@
 /** The short texts of links and of the button. @type {Record<string, string>} */
 export default {
   language: "en",
-  "help.extension": "How to get Kortilla's browser extension",
+  "help.extension": "How to get the Kortilla extension",
   "help.program": "How to get the Kortilla program",
-  "help.update": "How to update Kortilla",
-  "help.browser": "The browsers that Kortilla works in",
+  "help.update": "How to update the Kortilla program",
+  "help.browser": "The browsers that the Kortilla program works in",
   "help.connection": "What a secure connection means",
   "button.start": "Identify yourself with your identity card",
   "button.cancel": "Cancel",

@@ -2,10 +2,10 @@
 /** Linkkien ja painikkeen lyhyet tekstit. @type {Record<string, string>} */
 export default {
   language: "fi",
-  "help.extension": "Näin saat Kortillan selainlaajennuksen",
+  "help.extension": "Näin saat Kortilla-laajennuksen",
   "help.program": "Näin saat Kortilla-ohjelman",
-  "help.update": "Näin päivität Kortillan",
-  "help.browser": "Näillä selaimilla Kortilla toimii",
+  "help.update": "Näin päivität Kortilla-ohjelman",
+  "help.browser": "Näissä selaimissa Kortilla-ohjelma toimii",
   "help.connection": "Mitä suojattu yhteys tarkoittaa",
   "button.start": "Tunnistaudu henkilökortilla",
   "button.cancel": "Peruuta",

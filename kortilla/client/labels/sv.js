@@ -2,10 +2,10 @@
 /** Länkarnas och knappens korta texter. @type {Record<string, string>} */
 export default {
   language: "sv",
-  "help.extension": "Så får du Kortillas webbläsartillägg",
+  "help.extension": "Så får du tillägget Kortilla",
   "help.program": "Så får du programmet Kortilla",
-  "help.update": "Så uppdaterar du Kortilla",
-  "help.browser": "I de här webbläsarna fungerar Kortilla",
+  "help.update": "Så uppdaterar du programmet Kortilla",
+  "help.browser": "I de här webbläsarna fungerar programmet Kortilla",
   "help.connection": "Vad en skyddad förbindelse betyder",
   "button.start": "Identifiera dig med identitetskortet",
   "button.cancel": "Avbryt",

@@ -25,7 +25,7 @@ async function start() {
   } catch (error) {
     showProgress();
     reset();
-    showError(error);
+    showError(error, identify);
   }
 }
 

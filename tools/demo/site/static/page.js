@@ -38,15 +38,25 @@ export function showProgress(progress) {
   status.classList.toggle("waiting", progress === "ready");
 }
 
+const CANCELLED = ["USER_CANCELLED", "REQUEST_CANCELLED"];
+
 /**
- * Show an error, and its link to help.
+ * Show an error, and its link to help; a cancellation as a status.
  *
  * @param {unknown} error
+ * @param {HTMLElement} again gets the focus after a cancellation
  */
-export function showError(error) {
+export function showError(error, again) {
   const known = error instanceof KortillaError || error instanceof ServiceError;
-  element("problem-text").textContent = known ? error.message : String(error);
   const reason = error instanceof KortillaError ? error.reason : "";
+  if (known && !reason && CANCELLED.includes(error.code)) {
+    const status = element("status");
+    status.textContent = error.message;
+    status.classList.add("waiting");
+    again.focus();
+    return;
+  }
+  element("problem-text").textContent = known ? error.message : String(error);
   element("problem-code").textContent = known
     ? [error.code, reason].filter(Boolean).join(" · ")
     : "";

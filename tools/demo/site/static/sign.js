@@ -35,7 +35,7 @@ async function start(action) {
     // The service refuses these hashes from now on. After a cancellation they stay usable.
     if (error instanceof ServiceError) prepared = null;
     showStep();
-    showError(error);
+    showError(error, prepared ? sign : certificate);
   } finally {
     current = null;
     cancel.hidden = true;
