@@ -111,6 +111,17 @@ class HeldCard:
         """
         return await race(awaitable, self._removal())
 
+    async def wait_for_other_card(self) -> None:
+        """Return when a card is put into another reader."""
+        before = readers = await self._source.readers()
+        while not any(
+            reader.atr is not None
+            and reader.name != self.reader.name
+            and reader not in before
+            for reader in readers
+        ):
+            readers = await self._source.wait_for_change(readers)
+
     async def _removal(self) -> NoReturn:
         readers = await self._source.readers()
         while same_card(self.reader, readers):

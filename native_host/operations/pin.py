@@ -20,6 +20,7 @@ from native_host.operations.activate import ActivationOffer
 from native_host.operations.card_session import HeldCard
 from native_host.operations.prompting import Context
 from native_host.operations.refusals import Refusals
+from native_host.operations.set_pin import UnlockOffer
 from native_host.pin_prompt.model import Document, PinQuestion, Progress, Step
 from native_host.wiping import wipe
 
@@ -46,7 +47,7 @@ class PinAsker:
 
     A PIN that a card has refused is not sent to it again, even after the card was
     removed and inserted again. ``refusals`` are the PINs known as refused. For a card
-    that is not activated, activation is offered first.
+    that is not activated, activation is offered first; for a blocked PIN, unblocking.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class PinAsker:
         self.role = role
         self.refusals = refusals or Refusals()
         self.offer = ActivationOffer(context)
+        self.unlock_offer = UnlockOffer(context, role)
 
     async def resume_activation(self, held_card: HeldCard) -> None:
         """Continue an activation that a removal of the card has interrupted.
@@ -102,13 +104,14 @@ class PinTries:
         self.role = asker.role
         self._refusals = asker.refusals
         self._offer = asker.offer
+        self._unlock_offer = asker.unlock_offer
         self.held_card = held_card
         self.pad = held_card.card.has_pin_pad
         self._certificate = certificate
         self._documents = documents
         #: The next question; None before the PIN's tries left are known.
         self._question: PinQuestion | None = None
-        self._not_activated = self._over = False
+        self._not_activated = self._unlocked = self._over = False
 
     def __aiter__(self) -> Self:
         return self
@@ -122,7 +125,7 @@ class PinTries:
             await attempt.wipe()
             question = replace(question, repeated=True)
             attempt = await self._ask(question)
-        self._question = replace(question, repeated=False)
+        self._question = replace(question, repeated=False, unlocked=False)
         if attempt.pin is not None:
             self._refusals.sending(self._certificate, attempt.pin, question.tries_left)
         return attempt
@@ -141,18 +144,30 @@ class PinTries:
             documents=self._documents,
             pin_pad=self.pad,
             test_card=self._certificate.test,
+            unlocked=self._unlocked,
         )
 
     async def _usable_pin(self) -> PinInfo:
         """See ``usable_pin``. Offers to activate a card that is not activated."""
-        card, run = self.held_card.card, self.held_card.run
         if not self._not_activated:
             try:
-                return await self.prompt.watch(run(usable_pin, card, self.role))
+                return await self._unblocked_pin()
             except CardNotActivatedError:
                 if not self._offer.possible:
                     raise
         await self._offer.activate(self.held_card)
+        return await self._unblocked_pin()
+
+    async def _unblocked_pin(self) -> PinInfo:
+        """See ``usable_pin``. Offers to unblock a blocked PIN."""
+        card, run = self.held_card.card, self.held_card.run
+        try:
+            return await self.prompt.watch(run(usable_pin, card, self.role))
+        except PinBlockedError:
+            if not self._unlock_offer.possible:
+                raise
+        await self._unlock_offer.unlock(self.held_card, self._certificate)
+        self._unlocked = True
         return await self.prompt.watch(run(usable_pin, card, self.role))
 
     async def _ask(self, question: PinQuestion) -> "PinAttempt":
@@ -183,8 +198,9 @@ class PinTries:
                 return False
             case PinNotEnteredError(why="cancelled"):
                 raise UserCancelledError("Cancelled on the reader.") from error
-            case CardNotActivatedError() if self._offer.possible:
-                self._question, self._not_activated = None, True
+            case CardNotActivatedError() | PinBlockedError() if self._offers(error):
+                self._question, self._unlocked = None, False
+                self._not_activated = isinstance(error, CardNotActivatedError)
                 return True
         if question is None or not self.prompt.attended:
             return False
@@ -202,6 +218,11 @@ class PinTries:
                 self._question = replace(question, wrong=False, pad_problem=problem)
                 return True
         return False
+
+    def _offers(self, error: CardNotActivatedError | PinBlockedError) -> bool:
+        """Whether the person is offered to solve this in the prompt."""
+        blocked = isinstance(error, PinBlockedError)
+        return self._unlock_offer.possible if blocked else self._offer.possible
 
 
 class PinAttempt:

@@ -25,13 +25,12 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, KeyRole, PinInfo, PinRole
 from native_host.card.pins import NEW_PIN_DIGITS
-from native_host.errors import UserCancelledError
 from native_host.operations.activation_table import PinState
 from native_host.operations.card_session import HeldCard, OtherCardError, UsableCards
 from native_host.operations.prompting import Context, Request, begin
 from native_host.operations.refusals import Refusals
 from native_host.pin_prompt.model import CodeField, CodesQuestion, Progress, Step
-from native_host.pin_prompt.prompt import PromptError
+from native_host.pin_prompt.prompt import DeclinedError, PromptError
 from native_host.wiping import wipe
 
 __all__ = [
@@ -130,6 +129,8 @@ class PinSetting(ABC):
     roles: tuple[PinRole, ...]
     #: The operation's PIN, if it is about a single one.
     pin: Literal["", "PIN1", "PIN2"] = ""
+    #: Whether another question of the operation comes after declining.
+    can_decline = False
 
     def __init__(self, context: Context) -> None:
         self._prompt = context.prompt
@@ -154,7 +155,10 @@ class PinSetting(ABC):
         return self._see(card).certificate
 
     async def work(self, held_card: HeldCard) -> None:
-        """Ask, and set the PINs of one card. See ``UsableCards``."""
+        """Ask, and set the PINs of one card. See ``UsableCards``.
+
+        Raises ``DeclinedError`` when the person declines.
+        """
         repeated, pad_problem = False, ""
         while True:
             seen = await self._prompt.watch(held_card.run(self._see, held_card.card))
@@ -176,7 +180,7 @@ class PinSetting(ABC):
                 logger.info("The card has changed since the person was asked.")
             except PinNotEnteredError as error:
                 if error.why == "cancelled":
-                    raise UserCancelledError("Cancelled on the reader.") from error
+                    raise DeclinedError("Cancelled on the reader.") from error
                 if not self._prompt.attended:
                     raise
                 pad_problem = error.why
@@ -272,6 +276,7 @@ class PinSetting(ABC):
             pin_pad=plan.pin_pad,
             pad_problem=pad_problem,  # type: ignore[arg-type] # as PinNotEntered has it
             test_card=seen.certificate.test,
+            can_decline=self.can_decline,
         )
 
     async def _ask(

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Change a PIN that the person knows, or set a new one with the PUK."""
 
-from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NoReturn, Self
 
+from native_host.card.certificate import CardCertificate
 from native_host.card.errors import (
     CardNotActivatedError,
     PinBlockedError,
@@ -11,8 +12,9 @@ from native_host.card.errors import (
 )
 from native_host.card.fineid import FineidCard, PinRole
 from native_host.card.pins import NEW_PIN_DIGITS, PIN_DIGITS, PUK_PAD_DIGITS
-from native_host.errors import InvalidArgumentError
+from native_host.errors import InvalidArgumentError, UserCancelledError
 from native_host.operations.activation_table import PinState
+from native_host.operations.card_session import HeldCard
 from native_host.operations.pin_setting import (
     CardSnapshot,
     PinSetting,
@@ -22,10 +24,19 @@ from native_host.operations.pin_setting import (
     pin_name,
     set_pins,
 )
-from native_host.operations.prompting import Context, Request
-from native_host.pin_prompt.model import CodeField
+from native_host.operations.prompting import Context, Request, report_nothing
+from native_host.pin_prompt.model import CodeField, UnlockQuestion
+from native_host.pin_prompt.prompt import DeclinedError
+from native_host.race import race
 
-__all__ = ["ManageRequest", "Outcome", "PinsSet", "change_pin", "unblock"]
+__all__ = [
+    "ManageRequest",
+    "Outcome",
+    "PinsSet",
+    "UnlockOffer",
+    "change_pin",
+    "unblock",
+]
 
 #: The outcome for a PIN: set in this operation, set before it, or unchanged.
 Outcome = Literal["set", "was-set", "untouched"]
@@ -63,7 +74,7 @@ async def change_pin(
 
     Raises ``InvalidArgumentError`` for the PUK. Otherwise it is as ``activate``.
     """
-    await set_pins(_OnePin(context, role, by_puk=False), context, request)
+    await set_pins(_Change(context, role), context, request)
     return PinsSet.only(role)
 
 
@@ -88,6 +99,10 @@ class _OnePin(PinSetting):
         self.pin = pin_name(role)
         self._command = SetPinCommand(role, by_puk)
 
+    def check(self, card: FineidCard) -> None:
+        """Raise the ``CardError`` that rules the card out. Sends nothing."""
+        self.plan(card, self._see(card))
+
     def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
         command = self._command
         if command.role in self.set:
@@ -103,6 +118,92 @@ class _OnePin(PinSetting):
             writes=lambda _: (command,),
             pin_pad=card.can_modify_on_pad,
         )
+
+
+class _Change(_OnePin):
+    """Changes a PIN. If it is blocked, offers to unblock it."""
+
+    def __init__(self, context: Context, role: PinRole) -> None:
+        super().__init__(context, role, by_puk=False)
+        self._role = role
+        self._offer = UnlockOffer(context, role)
+
+    async def work(self, held_card: HeldCard) -> None:
+        """See ``PinSetting``."""
+        try:
+            await super().work(held_card)
+        except PinBlockedError:
+            if not self._offer.possible:
+                raise
+            certificate = await self._prompt.watch(
+                held_card.run(self.look, held_card.card)
+            )
+            await self._offer.unlock(held_card, certificate)
+            self.set.add(self._role)
+
+
+class UnlockOffer:
+    """Offers to unblock a PIN during another operation.
+
+    The person can go back from the codes to the offer. A code that a card has refused
+    is not sent to it again, even after that.
+    """
+
+    def __init__(self, context: Context, role: PinRole) -> None:
+        self._prompt = context.prompt
+        # The requesting page is not informed of the unblocking.
+        self._context = replace(context, progress=report_nothing)
+        self._role = role
+        #: The unfinished settings, by the card's certificate.
+        self._settings: dict[bytes, _OnePin] = {}
+
+    @property
+    def possible(self) -> bool:
+        """Whether a person is present who may do that now."""
+        return self._prompt.attended and self._prompt.patient
+
+    async def unlock(self, held_card: HeldCard, certificate: CardCertificate) -> None:
+        """Offer to unblock a card's PIN, and unblock it.
+
+        Raises ``CardError``, and ``UserCancelledError`` with the reason. If a card is
+        put into another reader meanwhile, it raises ``PinBlockedError``.
+        """
+        setting = self._settings.get(certificate.der)
+        if setting is None:
+            setting = _OnePin(self._context, self._role, by_puk=True)
+            setting.can_decline = True
+            self._settings[certificate.der] = setting
+        question = UnlockQuestion(
+            pin_name(self._role),
+            certificate.name,
+            certificate.satu,
+            test_card=certificate.test,
+        )
+        try:
+            while not await self._is_unlocked(held_card, setting, question):
+                pass
+        except UserCancelledError as error:
+            reason = error.reason or PinBlockedError.code
+            raise UserCancelledError(reason=reason) from error
+        # All tries are back. If the PIN is blocked once more, this begins anew.
+        del self._settings[certificate.der]
+
+    async def _is_unlocked(
+        self, held_card: HeldCard, setting: _OnePin, question: UnlockQuestion
+    ) -> bool:
+        """Offer it once. Return False if the person goes back from the codes."""
+        await self._prompt.watch(held_card.run(setting.check, held_card.card))
+        offer = self._prompt.offer_unlock(question)
+        await held_card.race_removal(race(offer, self._other_card(held_card)))
+        try:
+            await setting.work(held_card)
+        except DeclinedError:
+            return False
+        return True
+
+    async def _other_card(self, held_card: HeldCard) -> NoReturn:
+        await held_card.wait_for_other_card()
+        raise PinBlockedError("Another card has been put in.")
 
 
 def _changing(

@@ -13,7 +13,12 @@ from functools import partial
 from typing import Self
 
 from native_host.card.certificate import CardCertificate
-from native_host.card.errors import CardError, KeyMissingError, WrongPinError
+from native_host.card.errors import (
+    CardError,
+    KeyMissingError,
+    PinBlockedError,
+    WrongPinError,
+)
 from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import KortillaError
@@ -191,6 +196,10 @@ class _Batch:
                 # A PIN on the reader may have been mistyped, so it is asked for again.
                 # A typed PIN that the card has accepted before can't be the cause.
                 if attempt.pin is not None and self.signatures:
+                    raise self.interrupted(error) from error
+                raise
+            except PinBlockedError as error:
+                if self.signatures:
                     raise self.interrupted(error) from error
                 raise
             self.signatures.append(

@@ -17,6 +17,7 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
+    UnlockQuestion,
 )
 from native_host.pin_prompt.prompt import Prompt, PromptError
 
@@ -90,6 +91,9 @@ class AutomaticPrompt(Prompt):
 
     async def offer_activation(self, *, partly: bool) -> None:
         raise PromptError("Nobody is there to activate the card.")
+
+    async def offer_unlock(self, question: UnlockQuestion) -> None:
+        raise PromptError("Nobody is there to unlock the PIN.")
 
     def _code(self, field: CodeField, question: CodesQuestion) -> str:
         """Return the code for a field. Raises ``PromptError`` if none fits."""

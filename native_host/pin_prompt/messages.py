@@ -18,8 +18,12 @@ are the answers that the window writes::
                          → {"type": "codes", "number": 4, "values": ["1234567", "1234"]}
                                      in the order of the question's fields,
                                      or {"type": "agreed", "number": 4} for a PIN pad
+                                     or {"type": "declined", "number": 4} if the
+                                     question has "can_decline"
     {"type": "offer-activation", "number": 5, "partly": false}
                                      → {"type": "agreed", "number": 5}
+    {"type": "offer-unlock", "number": 6, "question": {…}}
+                                     → {"type": "agreed", "number": 6}
     {"type": "caller-timed-out"}
     {"type": "connections", "count": 3}
     {"type": "close"}
@@ -55,6 +59,7 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
+    UnlockQuestion,
 )
 from native_host.wiping import wipe
 
@@ -71,6 +76,7 @@ __all__ = [
     "Close",
     "Connections",
     "OfferActivation",
+    "OfferUnlock",
     "Open",
     "Show",
     "WindowRequest",
@@ -155,6 +161,14 @@ class OfferActivation:
 
 
 @dataclass(frozen=True)
+class OfferUnlock:
+    """Offer to unlock a PIN of the card."""
+
+    number: int
+    question: UnlockQuestion
+
+
+@dataclass(frozen=True)
 class CallerTimedOut:
     """Show that the calling program has stopped waiting, on the same page."""
 
@@ -183,6 +197,7 @@ WindowRequest = (
     | AskPin
     | AskCodes
     | OfferActivation
+    | OfferUnlock
     | CallerTimedOut
     | Connections
     | Close
@@ -197,6 +212,7 @@ _TYPES: Mapping[str, type[WindowRequest]] = {
     "ask-pin": AskPin,
     "ask-codes": AskCodes,
     "offer-activation": OfferActivation,
+    "offer-unlock": OfferUnlock,
     "caller-timed-out": CallerTimedOut,
     "connections": Connections,
     "close": Close,
@@ -221,14 +237,20 @@ _DIGITS = b"[0-9]{1,%d}" % MAX_CODE_DIGITS
 # A regular expression and not the JSON decoder: a PIN goes from the pipe's buffer into
 # the caller's without becoming a str, which can't be wiped.
 _NUMBERED = re.compile(
-    rb'\s*\{\s*"type":\s*"(pin|chosen|agreed|codes)",\s*"number":\s*([0-9]{1,9})'
+    rb'\s*\{\s*"type":\s*"(pin|chosen|agreed|codes|declined)",\s*"number":\s*([0-9]{1,9})'
     rb'(?:,\s*"digits":\s*"(?P<digits>DIGITS)"'
     rb'|,\s*"values":\s*\[(?P<values>\s*"DIGITS"(?:\s*,\s*"DIGITS"){0,3}\s*)\]'
     rb'|,\s*"index":\s*(?P<index>[0-9]{1,3}))?\s*\}\s*'.replace(b"DIGITS", _DIGITS)
 )
 _UNNUMBERED = re.compile(rb'\s*\{\s*"type":\s*"(visible|started|cancel)"\s*\}\s*')
 #: The group that each kind of numbered answer must have.
-_CONTENT = {"pin": "digits", "chosen": "index", "agreed": None, "codes": "values"}
+_CONTENT = {
+    "pin": "digits",
+    "chosen": "index",
+    "agreed": None,
+    "codes": "values",
+    "declined": None,
+}
 
 
 def encode_request(request: WindowRequest) -> bytes:

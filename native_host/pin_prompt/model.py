@@ -22,6 +22,7 @@ __all__ = [
     "Problem",
     "Progress",
     "Step",
+    "UnlockQuestion",
 ]
 
 #: No PIN or code has more digits than this (``native_host.card.pins``).
@@ -89,7 +90,8 @@ class CodesQuestion:
     ``pad_problem`` are the same as in ``PinQuestion``; with a PIN pad, the fields give
     the lengths that the reader accepts. ``done`` are the PINs that are set already,
     ``pin`` is the PIN to change or to unblock. ``in_doubt`` is True when the person
-    removed the card before it confirmed the new PIN: either PIN may be valid now.
+    removed the card before it confirmed the new PIN: either PIN may be valid now. With
+    ``can_decline`` the person can go back to the question before this one.
     """
 
     operation: Operation
@@ -106,6 +108,7 @@ class CodesQuestion:
     pin_pad: bool = False
     pad_problem: Literal["", "timed-out", "length", "different"] = ""
     test_card: bool = False
+    can_decline: bool = False
 
 
 class Step(StrEnum):
@@ -185,6 +188,19 @@ class ConsentQuestion:
 
 
 @dataclass(frozen=True)
+class UnlockQuestion:
+    """An offer to unlock a PIN that has no tries left.
+
+    ``test_card`` is the same as in ``ConsentQuestion``.
+    """
+
+    pin: Literal["PIN1", "PIN2"]
+    name: str
+    satu: str
+    test_card: bool = False
+
+
+@dataclass(frozen=True)
 class PinQuestion:
     """A request for a PIN. The PIN is also the consent to what the prompt shows.
 
@@ -195,7 +211,8 @@ class PinQuestion:
     and then types the PIN on the reader; ``pad_problem`` says why the reader returned
     no PIN the last time (``timed-out``, ``length``). ``test_card`` shows the mock
     card's mark if the conversation does not: a mock card in a system reader is known
-    by its certificate only.
+    by its certificate only. ``unlocked`` is True when the person has just unlocked the
+    PIN.
     """
 
     role: Literal["PIN1", "PIN2"]
@@ -210,3 +227,4 @@ class PinQuestion:
     pin_pad: bool = False
     pad_problem: Literal["", "timed-out", "length"] = ""
     test_card: bool = False
+    unlocked: bool = False

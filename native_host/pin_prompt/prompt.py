@@ -16,10 +16,11 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
+    UnlockQuestion,
 )
 from native_host.race import race
 
-__all__ = ["Prompt", "PromptError"]
+__all__ = ["DeclinedError", "Prompt", "PromptError"]
 
 T = TypeVar("T")
 
@@ -28,6 +29,10 @@ class PromptError(KortillaError):
     """The window or terminal did not appear, failed, or must not answer."""
 
     code = "PROMPT_FAILED"
+
+
+class DeclinedError(UserCancelledError):
+    """The person declined one question. The prompt stays, and may ask another one."""
 
 
 class Prompt(ABC):
@@ -108,12 +113,20 @@ class Prompt(ABC):
         The codes are ASCII digits of a valid length, and both entries of a new PIN are
         equal. The caller wipes the buffers. The result is empty when the person types
         the codes on the reader. With one try left, the person has explicitly confirmed
-        the last try. Raises ``UserCancelledError``.
+        the last try. Raises ``UserCancelledError``, and ``DeclinedError`` if the
+        question allows that.
         """
 
     @abstractmethod
     async def offer_activation(self, *, partly: bool) -> None:
         """Offer to activate the card now. With ``partly``, one PIN is set already.
+
+        Returns when the person accepts. Raises ``UserCancelledError``.
+        """
+
+    @abstractmethod
+    async def offer_unlock(self, question: UnlockQuestion) -> None:
+        """Offer to unlock a PIN now. Only patient prompts are asked for it.
 
         Returns when the person accepts. Raises ``UserCancelledError``.
         """

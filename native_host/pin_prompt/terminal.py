@@ -28,6 +28,7 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
+    UnlockQuestion,
 )
 from native_host.pin_prompt.prompt import Prompt, PromptError
 from native_host.pin_prompt.site_name import SiteName
@@ -114,6 +115,8 @@ class TerminalPrompt(Prompt):
         text = self._managing or self._texts
         if (step, problem) != self._shown or step is Step.PIN_PAD:
             heading, body = text.problem(problem) if problem else text.step(step)
+            if problem and f"terminal.{problem.code}" in text:
+                body = text(f"terminal.{problem.code}")  # the window has a button
             self._write(f"{heading}. {body}")
             if step in (Step.WAITING_FOR_READER, Step.WAITING_FOR_CARD):
                 self._write(text("terminal.cancel"))
@@ -224,6 +227,9 @@ class TerminalPrompt(Prompt):
         self._write(f"{text(f'{offer}.heading')}. {text(f'{offer}.body')}")
         self._write(text("unproven"))
         await self._ask_to_go_on()
+
+    async def offer_unlock(self, question: UnlockQuestion) -> None:
+        raise PromptError("A terminal offers no unlocking.")
 
     async def wait_for_cancel(self) -> None:
         """Wait for the end. In a terminal, the person cancels with Ctrl-C."""

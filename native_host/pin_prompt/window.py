@@ -26,6 +26,7 @@ from native_host.pin_prompt.messages import (
     Close,
     Connections,
     OfferActivation,
+    OfferUnlock,
     Open,
     Show,
     WindowRequest,
@@ -42,8 +43,9 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
+    UnlockQuestion,
 )
-from native_host.pin_prompt.prompt import Prompt, PromptError
+from native_host.pin_prompt.prompt import DeclinedError, Prompt, PromptError
 from native_host.wiping import wipe
 
 __all__ = ["WindowPrompt"]
@@ -66,8 +68,8 @@ class WindowPrompt(Prompt):
         self._open_within = open_within
         self._pump: threading.Thread | None = None
         self._number = 0
-        self._wanted = ""
-        self._pending: asyncio.Future[bytearray] | None = None
+        self._wanted: tuple[str, ...] = ()
+        self._pending: asyncio.Future[Answer] | None = None
         self._shown: Show | None = None
 
     async def open(self, conversation: Conversation) -> None:
@@ -120,7 +122,8 @@ class WindowPrompt(Prompt):
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
         self._number += 1
         wanted = "agreed" if question.pin_pad else "codes"
-        content = await self._ask(AskCodes(self._number, question), wanted)
+        also = ("declined",) if question.can_decline else ()
+        content = await self._ask(AskCodes(self._number, question), wanted, *also)
         values = split_codes(content)
         wipe(content)
         fields = () if question.pin_pad else question.fields
@@ -137,6 +140,10 @@ class WindowPrompt(Prompt):
     async def offer_activation(self, *, partly: bool) -> None:
         self._number += 1
         await self._ask(OfferActivation(self._number, partly), "agreed")
+
+    async def offer_unlock(self, question: UnlockQuestion) -> None:
+        self._number += 1
+        await self._ask(OfferUnlock(self._number, question), "agreed")
 
     async def wait_for_cancel(self) -> None:
         await asyncio.shield(self._over)
@@ -184,13 +191,13 @@ class WindowPrompt(Prompt):
             while rest:
                 rest = rest[self._stdin.write(rest) :]
 
-    async def _ask(self, request: WindowRequest, wanted: str) -> bytearray:
+    async def _ask(self, request: WindowRequest, *wanted: str) -> bytearray:
         """Send a request, and return the content of its answer.
 
-        ``wanted`` is the kind of the answer. Raises ``UserCancelledError`` or
-        ``PromptError``.
+        ``wanted`` are the kinds that the answer may have. Raises ``DeclinedError``,
+        ``UserCancelledError`` or ``PromptError``.
         """
-        answer: asyncio.Future[bytearray] = self._loop.create_future()
+        answer: asyncio.Future[Answer] = self._loop.create_future()
         self._pending, self._wanted, self._shown = answer, wanted, None
         taken = False
         try:
@@ -201,11 +208,13 @@ class WindowPrompt(Prompt):
                 self._over.result()
                 raise UserCancelledError
             taken = True
-            return answer.result()
+            if answer.result().kind == "declined":
+                raise DeclinedError
+            return answer.result().content
         finally:
             self._pending = None
             if not taken and answer.done():
-                wipe(answer.result())
+                wipe(answer.result().content)
 
     def _read(self) -> None:
         """Pass each line to the event loop until the process ends (on a thread)."""
@@ -254,11 +263,11 @@ class WindowPrompt(Prompt):
     def _settle(self, answer: Answer) -> bool:
         """Resolve the pending request with its answer; return whether it fits."""
         pending = self._pending
-        if pending is None or pending.done() or answer.kind != self._wanted:
+        if pending is None or pending.done() or answer.kind not in self._wanted:
             return False
         if answer.number not in (None, self._number):
             return False
-        pending.set_result(answer.content)
+        pending.set_result(answer)
         return True
 
     def _end_with(self, message: str) -> None:

@@ -135,8 +135,8 @@ async def test_a_blocked_pin2_is_told_to_the_person_and_then_to_the_page(
     page = await visit()
     await page.ask_script(request(THREE))
     window = await door.opened()
-    told = await window.hear_step("waiting-for-card")
-    assert told["problem"]["code"] == "PIN_BLOCKED"
+    told = await window.hear("offer-unlock")
+    assert told["question"]["pin"] == "PIN2"
     window.say("cancel")
     failure = await page.failure(ACTION, "1")
     assert (failure["code"], failure["reason"]) == ("USER_CANCELLED", "PIN_BLOCKED")

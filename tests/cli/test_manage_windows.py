@@ -226,22 +226,20 @@ def test_a_puk_is_run_down_to_the_last_try_which_only_a_tick_lets_be_used(
         for left in range(4, 0, -1):
             window.send(f"9999999{left}", "8642", "8642")
             wait_for_tries(screen, card, (0, 5, left))
-        window.wait_for(lambda seen: seen.warns and seen.fields == 3 and not seen.ready)
-        tick_and_untick(window)
+        window.wait_for(lambda seen: seen.warns and seen.fields == 3 and seen.ready)
+        tick_and_untick(screen, window)
         # All fields are filled. Enter in the last one only moves to the box.
         window.press("Tab")
         window.type(PUK, "8642", "8642")
-        tick_and_untick(window)
+        tick_and_untick(screen, window)
         outcome = window.leave()
     assert (outcome.status, outcome.error) == (1, "USER_CANCELLED")
     assert window.sent == ["002C0011"] * 4
     assert tries(card) == (0, 5, 1)
     # A person who knows the PUK after all can still use it.
     with managing("unblock", "pin1") as window:
-        window.wait_for(lambda seen: seen.warns and seen.fields == 3)
-        window.press("space")
-        window.wait_for(lambda seen: seen.ready)
-        window.press("Tab")
+        window.wait_for(lambda seen: seen.warns and seen.fields == 3 and seen.ready)
+        window.press("space", "Tab")
         window.send(PUK, "8642", "8642")
         outcome = window.finish()
     assert (outcome.status, outcome.result) == (0, {"pin1": "set"})
@@ -249,10 +247,10 @@ def test_a_puk_is_run_down_to_the_last_try_which_only_a_tick_lets_be_used(
     work(card, "8642", "123456")
 
 
-def tick_and_untick(window: ManageWindow) -> None:
-    """Tick the box, which has the focus: the button is enabled while it is ticked."""
-    assert not window.see().ready
+def tick_and_untick(screen: Screen, window: ManageWindow) -> None:
+    """Tick the box, which has the focus, and untick it."""
+    before = window.still()
     window.press("space")
-    window.wait_for(lambda seen: seen.ready)
+    screen.wait_until(lambda: screen.rows() != before)
     window.press("space")
-    window.wait_for(lambda seen: not seen.ready)
+    screen.wait_until(lambda: screen.rows() == before)

@@ -29,6 +29,7 @@ class ManageWindow:
     def __init__(self, screen: Screen, folder: Path, *words: str) -> None:
         self._screen = screen
         self._title = _TITLES[words[0]]
+        self._stepwise = words[0] == "activate"
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -92,8 +93,10 @@ class ManageWindow:
         The codes are typed again only if no code can have been sent.
         """
         before = self.sent
+        # An activation shows the code of the letter first, and each PIN after it.
+        first = 1 if self._stepwise else len(codes)
         while self.sent == before:
-            self.wait_for(lambda seen: seen.ready and seen.fields == len(codes))
+            self.wait_for(lambda seen: seen.ready and seen.fields == first)
             self.type(*codes)
             self.wait_for(lambda seen: self.sent != before or not seen.ready)
             self.wait_for(lambda seen: self.sent != before or seen.ready)
@@ -104,8 +107,16 @@ class ManageWindow:
         return self.leave()
 
     def leave(self) -> Outcome:
-        """Close the window with Escape and return the command's outcome."""
-        self.press("Escape")
+        """Close the window with Escape and return the command's outcome.
+
+        With typed codes, the window asks first, and for a moment takes no answer.
+        """
+        while self._screen.ids(self._title):
+            before = self.still()
+            self.press("Escape")
+            self._screen.wait_until(
+                lambda before=before: self._screen.rows() != before  # type: ignore[misc]
+            )
         out, _ = self._process.communicate(timeout=30)
         return Outcome(self._process.returncode, out.decode().splitlines(), self.log)
 

@@ -39,9 +39,8 @@ class Script:
         *lines, _ = self._log.read_text().split("\n")
         return [json.loads(line) for line in lines]
 
-    def problems(self) -> list[str]:
-        problems = [each.get("problem") for each in self.told()]
-        return [problem["code"] for problem in problems if problem]
+    def offers(self) -> list[dict[str, Any]]:
+        return [each for each in self.told() if each["type"] == "offer-unlock"]
 
     def process(self) -> int:
         return int(self._log.with_suffix(".pid").read_text())
@@ -114,7 +113,7 @@ def test_tries_run_down_to_the_lock_are_said_each_time(
     script = Script(home, "9991", "9992", "9993", "9994", "9995")
     with running(window, prompt_command=script.command) as host:
         host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
-        host.until(lambda: "PIN_BLOCKED" in script.problems())
+        host.until(script.offers)
         host.send({"id": "1", "command": "cancel"})
         assert host.answer()["error"]["code"] == "REQUEST_CANCELLED"
     assert [q["tries_left"] for q in script.questions()] == [5, 4, 3, 2, 1]

@@ -25,6 +25,7 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
+    UnlockQuestion,
 )
 from native_host.pin_prompt.prompt import Prompt
 from tests.operations.one_reader import OneReader
@@ -169,10 +170,15 @@ class Handy(Person):
         self._record.events.append(ASKED)
         if not self.codes:
             self.cancel()
-        elif not question.pin_pad:
+        elif self.codes[0] and not question.pin_pad:
             sheet = self.codes[0]
             self.codes[0] = {each.name: sheet[each.name] for each in question.fields}
         return await super().ask_codes(question)
+
+    async def offer_unlock(self, question: UnlockQuestion) -> None:
+        """Accept while there is something to type."""
+        self.unlocks = [bool(self.codes)]
+        await super().offer_unlock(question)
 
 
 async def session(

@@ -15,8 +15,9 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
+    UnlockQuestion,
 )
-from native_host.pin_prompt.prompt import Prompt
+from native_host.pin_prompt.prompt import DeclinedError, Prompt
 
 
 @dataclass
@@ -38,11 +39,16 @@ class Person(Prompt):
     questions: list[PinQuestion] = field(default_factory=list)
     choices: list[list[CardChoice]] = field(default_factory=list)
     consents: list[ConsentQuestion] = field(default_factory=list)
-    #: The answer to each question for codes, by the fields' names.
+    #: The answer to each question for codes, by the fields' names. An empty one
+    #: declines where that is possible.
     codes: list[dict[str, str]] = field(default_factory=list)
     codes_questions: list[CodesQuestion] = field(default_factory=list)
     #: For each offer to activate the card, whether the card is partly activated.
     offers: list[bool] = field(default_factory=list)
+    #: The offers to unlock a PIN, and the answers. Without any left, the offer stays
+    #: open.
+    unlock_offers: list[UnlockQuestion] = field(default_factory=list)
+    unlocks: list[bool] = field(default_factory=list)
     started: bool = True
     choice: int | None = None
     agrees: bool | None = True
@@ -94,6 +100,9 @@ class Person(Prompt):
 
     async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
         self.codes_questions.append(question)
+        if question.can_decline and self.codes and not self.codes[0]:
+            del self.codes[0]
+            raise DeclinedError
         if self.codes:
             given = {n: bytearray(c, "ascii") for n, c in self.codes.pop(0).items()}
             self.typed.extend(given.values())
@@ -106,6 +115,13 @@ class Person(Prompt):
         if self.agrees is None:
             await self._cancelled.wait()
         if not self.agrees:
+            raise UserCancelledError
+
+    async def offer_unlock(self, question: UnlockQuestion) -> None:
+        self.unlock_offers.append(question)
+        if not self.unlocks:
+            await self._cancelled.wait()
+        if self._cancelled.is_set() or not self.unlocks.pop(0):
             raise UserCancelledError
 
     async def wait_for_cancel(self) -> None:

@@ -241,12 +241,10 @@ async def test_a_locked_pin_is_said_and_no_pin_is_asked_for(
     source: MockCardSource, folder: Path
 ) -> None:
     spoilt(folder, lambda pin: setattr(pin, "tries", 0))
-    person = Person()
-    login = begin(person, source)
-    await until(person.problems)
-    person.cancel()
-    assert await cancelled(login) == "PIN_BLOCKED"
+    person = Person(unlocks=[False])
+    assert await cancelled(begin(person, source)) == "PIN_BLOCKED"
     assert not person.questions
+    assert [offer.pin for offer in person.unlock_offers] == ["PIN1"]
 
 
 async def test_a_card_that_is_not_activated_is_not_asked_for_its_pin(

@@ -115,7 +115,7 @@ async def test_a_wrong_old_pin_costs_a_try_and_is_not_sent_again(
 async def test_a_pin_that_is_run_down_is_blocked_and_no_more_is_asked(
     source: MockCardSource, state: MockCardState
 ) -> None:
-    wrong = [page(PinRole.PIN1, old=f"999{n}") for n in range(6)]
+    wrong = [page(PinRole.PIN1, old=f"999{n}") for n in range(5)]
     person, record, result = await session(
         source, state, changing(PinRole.PIN1), codes=wrong
     )

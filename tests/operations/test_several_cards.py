@@ -253,8 +253,7 @@ async def test_the_card_asked_for_is_said_to_be_locked_though_another_is_in(
         card.pin2.tries = 0
     person = Person([PIN2])
     signing = begin_sign(person, readers, signing_certificate_of(other_folder))
-    await until(person.problems)
-    assert person.problems() == ["PIN_BLOCKED"]
+    await until(lambda: person.unlock_offers)
     person.cancel()
     with pytest.raises(UserCancelledError):
         await signing

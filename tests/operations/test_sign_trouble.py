@@ -124,11 +124,12 @@ async def test_a_pin2_that_is_blocked_is_said_and_not_asked_for(
         pin2(card.pin).tries = 0
     person = Person([PIN2])
     signing = begin(person, source)
-    await until(person.problems)
+    await until(lambda: person.unlock_offers)
     person.cancel()
     with pytest.raises(UserCancelledError) as caught:
         await signing
     assert caught.value.reason == "PIN_BLOCKED"
+    assert person.unlock_offers[0].pin == "PIN2"
     assert not person.questions
 
 
@@ -157,11 +158,12 @@ async def test_the_last_wrong_try_is_said_and_nothing_is_signed(
         card.pin2.tries = 1
     person = Person(["999999"])
     signing = begin(person, source)
-    await until(person.problems)
+    await until(lambda: person.unlock_offers)
     person.cancel()
     with pytest.raises(UserCancelledError) as caught:
         await signing
     assert caught.value.reason == "PIN_BLOCKED"
+    assert person.unlock_offers[0].pin == "PIN2"
     assert person.questions[0].tries_left == 1
     assert tries(folder) == (5, 0)
 

@@ -24,7 +24,8 @@ __all__ = ["AccessibilityBus", "Part", "open_accessibility_bus"]
 _PATIENCE = 60
 _REGISTRY = "org.a11y.atspi.Registry"
 #: AT-SPI's numbers of a role and of a state (``atspi-constants.h``).
-PASSWORD_TEXT, BUTTON = 40, 43
+PASSWORD_TEXT, BUTTON, DIALOG = 40, 43, 16
+LIST, LIST_ITEM, HEADING = 31, 32, 83
 _ENABLED = 8
 
 
@@ -97,11 +98,16 @@ class AccessibilityBus:
 
     def parts(self, role: int) -> list[Part]:
         """Return the parts of programs with a role, in order."""
-        return [
-            part
-            for part in self._below(Part(_REGISTRY, "/org/a11y/atspi/accessible/root"))
-            if self.ask(part, "Accessible", "GetRole") == (role,)
-        ]
+        return [part for part, has in self.roles() if has == role]
+
+    def roles(self) -> list[tuple[Part, int]]:
+        """Return all parts of programs with their roles, in order."""
+        parts = self._below(Part(_REGISTRY, "/org/a11y/atspi/accessible/root"))
+        return [(part, *self.ask(part, "Accessible", "GetRole")) for part in parts]
+
+    def name(self, part: Part) -> str:
+        """Return the name of a part."""
+        return str(self.property(part, "Accessible", "Name"))
 
     def is_enabled(self, part: Part) -> bool:
         """Whether a part is enabled."""

@@ -25,6 +25,7 @@ def ask(stage: Stage, **changes: Any) -> CodesPage:
     page = stage.window.page
     assert isinstance(page, CodesPage)
     page.pause.setInterval(10**9)  # a test ends the pause when it wants
+    page.hold.setInterval(0)  # it ends with the events that a key press causes
     return page
 
 

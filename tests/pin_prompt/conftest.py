@@ -172,7 +172,8 @@ class Stage:
 @pytest.fixture(scope="session")
 def application() -> QApplication:
     """The process's single QApplication, without a screen."""
-    return offscreen_application()
+    there = QApplication.instance()
+    return there if isinstance(there, QApplication) else offscreen_application()
 
 
 @pytest.fixture

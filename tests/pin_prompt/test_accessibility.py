@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: MIT
 """A screen reader gets names, descriptions, and errors as they appear."""
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 
+from native_host.gui.labels import Heading
+from native_host.pin_prompt import texts
 from native_host.pin_prompt.messages import AskPin, AskStarted, CallerTimedOut, Show
 from native_host.pin_prompt.model import Problem, Step
-from tests.pin_prompt.conftest import Stage, a_question
+from tests.pin_prompt.conftest import Stage, a_document, a_question
 
 NAME, DESCRIPTION = QAccessible.Text.Name, QAccessible.Text.Description
 
@@ -74,7 +78,10 @@ def test_all_words_can_be_read_by_a_screen_reader(stage: Stage) -> None:
     stage.ask(tries_left=2, wrong=True)
     for label in stage.window.findChildren(QLabel):
         if label.isVisible():
-            assert interface(label).role() == QAccessible.Role.StaticText
+            heading = isinstance(label, Heading)
+            roles = QAccessible.Role
+            role = roles.Heading if heading else roles.StaticText
+            assert interface(label).role() == role
             assert label.text() in interface(label).text(NAME)
 
 
@@ -109,7 +116,7 @@ def test_the_announced_question_of_a_program_says_where_to_look(
 ) -> None:
     stage.open(operation="tls-login", origin="", program="Firefox")
     stage.handle(AskPin(1, a_question()))
-    assert spoken[-1].startswith("Firefox is proving your identity to the site")
+    assert spoken[-1].startswith("SPECIMEN-POHJALAINEN Aino. Firefox is proving")
     assert "Check the address bar before you type the PIN." in spoken[-1]
 
 
@@ -133,3 +140,30 @@ def test_a_complaint_is_announced_and_described(
     QTest.keyClicks(page.field, "1\r")
     assert spoken[-1].startswith("The PIN is too short")
     assert spoken[-1] in interface(page.field).text(DESCRIPTION)
+
+
+@pytest.mark.parametrize("language", texts.languages())
+def test_a_login_is_announced_in_few_words_that_name_the_holder(
+    stage: Stage, spoken: list[str], language: str
+) -> None:
+    stage.open(language=language)
+    stage.handle(AskPin(1, a_question()))
+    for words in ("SPECIMEN-POHJALAINEN Aino", "https://login.service.example", "PIN1"):
+        assert words in spoken[-1]
+    consent = texts.load(language, "authenticate")("consent")
+    assert consent in spoken[-1]
+    assert len(spoken[-1].split()) < 40
+    stage.handle(AskPin(2, a_question(tries_left=2, wrong=True)))
+    assert "SPECIMEN-POHJALAINEN Aino" in spoken[-1]
+    assert len(spoken[-1].split()) < 40
+    stage.handle(AskPin(3, a_question(tries_left=2)))
+    assert consent in spoken[-1]
+
+
+def test_documents_are_heard_before_the_pin(
+    stage: Stage, spoken: list[str], tmp_path: Path
+) -> None:
+    stage.sign(a_document(tmp_path, name="lease.txt"), a_document(tmp_path))
+    said = spoken[-1]
+    assert "1. lease.txt. 2. agreement.txt." in said
+    assert said.index("lease.txt") < said.index("PIN2")

@@ -7,16 +7,23 @@ import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jeepney import HeaderFields, Message
 
+from native_host.pin_prompt import texts
 from native_host.pin_prompt.model import CodesQuestion, PinQuestion
+from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.pin_prompt.accessibility_bus import (
     BUTTON,
+    DIALOG,
+    HEADING,
+    LIST,
+    LIST_ITEM,
     PASSWORD_TEXT,
     AccessibilityBus,
     Part,
@@ -27,6 +34,7 @@ from tests.pin_prompt.conftest import (
     PUK,
     a_codes_question,
     a_conversation,
+    a_document,
     a_hash,
     a_question,
 )
@@ -213,3 +221,64 @@ async def test_keys_keep_their_order_while_a_listener_hangs(
     finally:
         os.kill(registry, signal.SIGCONT)
     await prompt.close()
+
+
+async def test_a_screen_reader_learns_the_language_and_the_parts_of_the_window(
+    screen: Screen,
+    bus: AccessibilityBus,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DISPLAY", screen.display)
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
+    monkeypatch.setenv("LANG", "fi_FI.UTF-8")
+    prompt = WindowPrompt(spawn())
+    await prompt.open(a_conversation(operation="sign", language="sv"))
+    documents = (a_document(tmp_path, name="lease.txt"), a_document(tmp_path))
+    question = a_question(role="PIN2", min_length=6, documents=documents)
+    asking = asyncio.ensure_future(prompt.ask_pin(question))
+    await asyncio.to_thread(Listener(screen, bus).wait_for_page)
+    roles = await asyncio.to_thread(bus.roles)
+
+    def names(role: int) -> list[str]:
+        return [bus.name(part) for part, has in roles if has == role]
+
+    dialog = next(part for part, role in roles if role == DIALOG)
+    assert bus.property(dialog, "Accessible", "Locale").startswith("sv")
+    text = texts.load("sv", "sign")
+    assert names(HEADING) == [text("heading")]
+    assert names(LIST) == [text("documents", count=2)]
+    assert names(LIST_ITEM) == ["1. lease.txt", "2. agreement.txt"]
+    order = [role for _, role in roles]
+    assert order.index(LIST_ITEM) < order.index(PASSWORD_TEXT)
+    await prompt.close()
+    with pytest.raises(PromptError):
+        await asking
+
+
+def differs(screen: Screen, before: list[bytes]) -> bool:
+    return screen.rows() != before
+
+
+async def test_digits_that_are_shown_are_not_on_the_accessibility_bus(
+    screen: Screen, bus: AccessibilityBus, window: subprocess.Popen[bytes]
+) -> None:
+    prompt = WindowPrompt(window)
+    await prompt.open(a_conversation())
+    asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+    shown = await asyncio.to_thread(screen.find, "Kortilla")
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    listener = Listener(screen, bus)
+    await asyncio.to_thread(listener.wait_for_page)
+    (field,) = await asyncio.to_thread(listener.fields)
+    await asyncio.to_thread(listener.type, field, PIN)
+    for act, key in ((screen.press, "Tab"), (screen.hold, "space")):
+        before = screen.rows()
+        await asyncio.to_thread(act, key)
+        await asyncio.to_thread(screen.wait_until, partial(differs, screen, before))
+    await asyncio.to_thread(listener.ask_all, field, len(PIN))
+    await asyncio.to_thread(screen.release, "space")
+    await asyncio.to_thread(screen.press, "shift+Tab", "Return")
+    assert await asking == PIN.encode()
+    await prompt.close()
+    assert [m for m in bus.heard if tells(m, [PIN])] == []

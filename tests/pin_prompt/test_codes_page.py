@@ -4,11 +4,13 @@
 from typing import Any
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from native_host.pin_prompt.model import CodeField
+from native_host.pin_prompt.messages import Show
+from native_host.pin_prompt.model import CodeField, Operation, Step
 from tests.pin_prompt.codes_stage import BOTH, EIGHT, ask, press
 from tests.pin_prompt.conftest import NEW_PIN1, NEW_PIN2, OLD_PIN, PUK, SEVEN, Stage
 
@@ -27,7 +29,10 @@ def test_enter_goes_from_field_to_field_and_agrees_in_the_last(stage: Stage) -> 
 
 def test_the_button_agrees_too(stage: Stage) -> None:
     ask(stage, fields=(SEVEN, NEW_PIN2), done=("PIN1",), at_risk="PIN2")
-    press(stage, "1234567\t739146\t739146")
+    press(stage, "1234567")
+    QTest.mouseClick(stage.button("Next"), Qt.MouseButton.LeftButton)
+    stage.settle()
+    press(stage, "739146\t739146")
     QTest.mouseClick(stage.button("Activate the card"), Qt.MouseButton.LeftButton)
     assert stage.answers[0]["values"] == ["1234567", "739146"]
 
@@ -69,11 +74,193 @@ def test_what_was_typed_is_gone_after_the_answer_and_given_once(stage: Stage) ->
     assert len(stage.answers) == 1
 
 
-def test_escape_cancels(stage: Stage) -> None:
+def test_escape_cancels_where_nothing_is_typed(stage: Stage) -> None:
     ask(stage)
-    press(stage, "1234567")
     QTest.keyClick(stage.window.focusWidget(), Qt.Key.Key_Escape)
     assert stage.answers == [{"type": "cancel"}]
+
+
+# -- Leaving --------------------------------------------------------------------------
+
+QUESTION = "Do you want to stop here?"
+
+
+def escape(stage: Stage) -> None:
+    QTest.keyClick(stage.window.focusWidget(), Qt.Key.Key_Escape)
+    stage.settle()
+
+
+@pytest.mark.parametrize("way", ["escape", "button", "close"])
+def test_one_is_asked_once_before_typed_codes_are_thrown_away(
+    stage: Stage, spoken: list[str], way: str
+) -> None:
+    page = ask(stage)
+    press(stage, "123")
+
+    def leave() -> None:
+        if way == "button" and not page.hold.isActive():
+            words = "Stop" if QUESTION in stage.words else "Cancel"
+            QTest.mouseClick(stage.button(words), Qt.MouseButton.LeftButton)
+        elif way == "close":
+            stage.window.close()
+        else:
+            escape(stage)
+        stage.settle()
+
+    leave()
+    assert stage.answers == []
+    assert QUESTION in stage.words
+    assert QUESTION in spoken[-1]
+    assert "not been sent to the card" in spoken[-1]
+    # The safe answer has the focus.
+    assert stage.window.focusWidget() is stage.button("Keep typing")
+    leave()
+    assert stage.answers == [{"type": "cancel"}]
+    assert all(bytes(field.digits) == b"" for field in page.fields)
+
+
+def test_the_question_ends_when_one_goes_on(stage: Stage) -> None:
+    page = ask(stage)
+    press(stage, "123")
+    escape(stage)
+    stage.button("Keep typing").click()
+    assert QUESTION not in stage.words
+    assert stage.window.focusWidget() is page.fields[0]
+    escape(stage)
+    page.fields[0].setFocus()
+    press(stage, "4")
+    assert QUESTION not in stage.words
+    press(stage, "567\r2580\r2580\r739146\r739146\r")
+    assert stage.answers[0]["values"] == ["1234567", "2580", "739146"]
+
+
+def test_a_second_press_in_haste_does_not_answer_the_question(stage: Stage) -> None:
+    page = ask(stage)
+    page.hold.setInterval(10**9)
+    press(stage, "123")
+    escape(stage)
+    escape(stage)
+    QTest.mouseClick(stage.button("Stop"), Qt.MouseButton.LeftButton)
+    assert stage.answers == []
+    page.hold.stop()
+    escape(stage)
+    assert stage.answers == [{"type": "cancel"}]
+
+
+def test_a_held_escape_does_not_answer_the_question(stage: Stage) -> None:
+    ask(stage)
+    press(stage, "123")
+    escape(stage)
+    focus = stage.window.focusWidget()
+    QApplication.sendEvent(focus, held(Qt.Key.Key_Escape))
+    assert stage.answers == []
+
+
+def held(key: Qt.Key) -> QKeyEvent:
+    """Return a press that the keyboard repeats because the key is held."""
+    none = Qt.KeyboardModifier.NoModifier
+    return QKeyEvent(QEvent.Type.KeyPress, key, none, "", True)
+
+
+def test_what_was_typed_is_wiped_when_the_page_goes_no_matter_how(
+    stage: Stage,
+) -> None:
+    page = ask(stage)
+    press(stage, "1234567\r2580")
+    buffers = [field._buffer for field in page.fields]
+    assert any(any(buffer) for buffer in buffers)
+    stage.handle(Show(Step.EXPIRED))
+    assert not any(any(buffer) for buffer in buffers)
+
+
+# -- Steps ----------------------------------------------------------------------------
+
+
+def test_each_step_asks_for_one_code(stage: Stage, spoken: list[str]) -> None:
+    page = ask(stage)
+    for keys, visible, said in (
+        ("", page.fields[:1], "Step 1/3: Letter"),
+        ("1234567\r", page.fields[1:3], "Step 2/3: PIN1: identifying"),
+        ("2580\r2580\r", page.fields[3:], "Step 3/3: PIN2: signing"),
+    ):
+        press(stage, keys)
+        assert [f for f in page.fields if f.isVisible()] == visible
+        assert stage.window.focusWidget() is visible[0]
+        assert said in stage.words
+        assert said in spoken[-1]
+    assert stage.answers == []
+
+
+def test_one_goes_back_and_forth_and_nothing_is_lost(stage: Stage) -> None:
+    page = ask(stage)
+    press(stage, "1234567\r2580\r2580\r7391")
+    stage.button("Back").click()
+    stage.settle()
+    assert stage.window.focusWidget() is page.fields[1]
+    stage.button("Back").click()
+    stage.settle()
+    assert "Step 1/3" in stage.words
+    assert [b.text() for b in page.buttons if b.isVisible()] == ["Cancel", "Next"]
+    press(stage, "\b8")  # the letter says something else
+    for _ in range(2):
+        stage.button("Next").click()
+        stage.settle()
+    press(stage, "46\r739146\r")
+    assert stage.answers[0]["values"] == ["1234568", "2580", "739146"]
+
+
+def test_the_next_step_comes_only_after_a_step_without_errors(stage: Stage) -> None:
+    page = ask(stage)
+    press(stage, "1234567\r2580\r")
+    stage.button("Next").click()
+    assert "Step 2/3" in stage.words
+    assert stage.window.focusWidget() is page.fields[1]
+    assert "not typed the same way twice" in stage.words
+
+
+def test_a_double_click_does_not_press_the_button_of_the_step_after(
+    stage: Stage,
+) -> None:
+    page = ask(stage)
+    press(stage, "1234567\r2580\r2580\r739146\r739146")
+    stage.button("Back").click()
+    stage.settle()
+    page.hold.setInterval(10**9)
+    stage.button("Next").click()
+    stage.button("Activate the card").click()
+    assert stage.answers == []
+    page.hold.stop()
+    stage.button("Activate the card").click()
+    assert len(stage.answers) == 1
+
+
+def test_a_held_enter_does_not_run_through_filled_fields(stage: Stage) -> None:
+    page = ask(stage)
+    press(stage, "1234567\r2580\r2580\r739146\r739146")
+    stage.button("Back").click()
+    stage.settle()
+    for _ in range(9):
+        focus = stage.window.focusWidget()
+        QApplication.sendEvent(focus, held(Qt.Key.Key_Return))
+        stage.settle()
+    assert stage.window.focusWidget() is page.fields[1]
+    assert stage.answers == []
+
+
+def test_a_partly_activated_card_has_no_step_for_what_is_set(stage: Stage) -> None:
+    ask(stage, fields=(SEVEN, NEW_PIN2), done=("PIN1",), at_risk="PIN2")
+    assert "Step 1/2: Letter" in stage.words
+    press(stage, "1234567\r")
+    assert "Step 2/2: PIN2: signing" in stage.words
+
+
+@pytest.mark.parametrize("operation", ["change-pin", "unblock"])
+def test_a_single_pin_has_one_page(stage: Stage, operation: Operation) -> None:
+    code, risk = (OLD_PIN, "PIN1") if operation == "change-pin" else (PUK, "PUK")
+    fields = (code, NEW_PIN1)
+    page = ask(stage, operation=operation, pin="PIN1", fields=fields, at_risk=risk)
+    assert all(field.isVisible() for field in page.fields)
+    assert "Step" not in stage.words
 
 
 # -- Rejected input -------------------------------------------------------------------

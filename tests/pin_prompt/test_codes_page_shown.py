@@ -1,19 +1,27 @@
 # SPDX-License-Identifier: MIT
 """The pages for codes: their content, their announcements, their offers."""
 
+from typing import Any
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
 
+from native_host.gui.band import HeadingBand
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.codes_page import CodesPage, PinPadCodesPage
 from native_host.pin_prompt.gui.letter_drawing import LetterDrawing
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.rule_label import RuleLabel
-from native_host.pin_prompt.gui.widgets import HeadingBand
-from native_host.pin_prompt.messages import AskCodes, AskPin, OfferActivation, Show
-from native_host.pin_prompt.model import Operation, Problem, Step
+from native_host.pin_prompt.messages import (
+    AskCodes,
+    AskPin,
+    OfferActivation,
+    OfferUnlock,
+    Show,
+)
+from native_host.pin_prompt.model import Operation, Problem, Step, UnlockQuestion
 from tests.pin_prompt.codes_stage import ask, press
 from tests.pin_prompt.conftest import (
     NEW_PIN1,
@@ -42,15 +50,23 @@ def test_the_last_try_is_confirmed_first(stage: Stage, at_risk: str, said: str) 
     assert said in stage.words
     assert page.last_try_box is not None
     assert stage.window.focusWidget() is page.last_try_box
-    assert not page.confirm.isEnabled()
     page.fields[0].setFocus()
-    press(stage, "1234567\r2580\r2580\r739146\r739146\r")
-    assert stage.answers == []
+    press(stage, "1234567\r")
     assert "First tick the box" in stage.words
     assert stage.window.focusWidget() is page.last_try_box
     press(stage, " ")
-    page.fields[-1].setFocus()
-    press(stage, "\r")
+    page.fields[0].setFocus()
+    press(stage, "\r2580\r2580\r739146\r739146")
+    for _ in range(2):
+        stage.button("Back").click()
+        stage.settle()
+    page.last_try_box.click()
+    page.submit()
+    assert stage.answers == []
+    assert stage.window.focusWidget() is page.last_try_box
+    press(stage, " ")
+    page.fields[0].setFocus()
+    press(stage, "\r\r\r\r\r")
     assert len(stage.answers) == 1
 
 
@@ -108,8 +124,8 @@ def test_tab_goes_through_fields_and_buttons_in_order(stage: Stage) -> None:
         if (focus := stage.window.focusWidget()) is seen[0]:
             break
         seen.append(focus)
-    # Without the tick, the confirming button can't have the focus.
-    assert seen == [page.last_try_box, *page.fields, stage.button("Cancel")]
+    buttons = [stage.button("Cancel"), stage.button("Next")]
+    assert seen == [page.last_try_box, page.fields[0], *buttons]
 
 
 def test_a_rule_says_how_it_stands(stage: Stage) -> None:
@@ -221,7 +237,8 @@ def test_the_last_try_on_a_pin_pad_is_confirmed_first(stage: Stage) -> None:
     page = stage.window.page
     assert isinstance(page, PinPadCodesPage)
     assert page.last_try_box is not None
-    assert not page.confirm.isEnabled()
+    page.confirm.click()
+    assert stage.answers == []
     page.last_try_box.click()
     page.confirm.click()
     assert stage.answers == [{"type": "agreed", "number": 4}]
@@ -276,6 +293,127 @@ def test_what_ends_the_login_is_said_in_its_own_words(stage: Stage) -> None:
     stage.handle(Show(Step.EXPIRED))
     assert "You were not identified" in stage.words
     assert stage.window.windowTitle() == "Kortilla: identify yourself"
+
+
+LOCKED = OfferUnlock(
+    1, UnlockQuestion("PIN1", "SPECIMEN-POHJALAINEN Aino", "99902038C")
+)
+
+
+def unlocking(stage: Stage, **changes: Any) -> None:
+    """Show the page for the PUK during the stage's operation."""
+    asked = {"pin": "PIN1", "fields": (PUK, NEW_PIN1), "at_risk": "PUK"} | changes
+    question = a_codes_question(operation="unblock", can_decline=True, **asked)
+    stage.handle(AskCodes(2, question))
+    stage.window.guard.end()
+
+
+@pytest.mark.parametrize("operation", ["authenticate", "sign"])
+def test_a_locked_pin_has_a_way_out(
+    stage: Stage, spoken: list[str], operation: Operation
+) -> None:
+    stage.open(operation=operation)
+    heading = bands(stage)[0].heading.text()
+    stage.handle(LOCKED)
+    pin = "PIN1" if operation == "authenticate" else "PIN2"
+    assert f"({pin}) is locked" in stage.words
+    assert f"({pin}) is locked" in spoken[-1]
+    assert "no tries left" in spoken[-1]
+    assert bands(stage)[0].heading.text() == heading
+    assert stage.site.text() == "https://login.service.example"
+    unlock = stage.button("Unlock")
+    assert not unlock.isEnabled()
+    stage.window.guard.end()
+    unlock.click()
+    assert stage.answers == [{"type": "agreed", "number": 1}]
+
+
+def test_one_goes_back_from_unlocking_to_the_locked_page(stage: Stage) -> None:
+    stage.open()
+    stage.handle(LOCKED)
+    unlocking(stage)
+    assert "Unlock the basic PIN (PIN1)" in bands(stage)[0].heading.text()
+    assert stage.site.text() == "https://login.service.example"
+    assert "does not get your codes" in stage.words
+    QTest.keyClick(stage.window.focusWidget(), Qt.Key.Key_Escape)
+    assert stage.answers == [{"type": "declined", "number": 2}]
+    assert stage.window.isVisible()
+    stage.button("Back").click()
+    assert len(stage.answers) == 1
+    stage.handle(LOCKED)
+    stage.window.close()
+    assert stage.answers[1:] == [{"type": "cancel"}]
+
+
+def test_going_back_with_typed_codes_is_asked_about_and_closing_cancels(
+    stage: Stage,
+) -> None:
+    stage.open()
+    unlocking(stage)
+    page = stage.window.page
+    assert isinstance(page, CodesPage)
+    page.hold.setInterval(0)
+    press(stage, "123")
+    stage.button("Back").click()
+    stage.settle()
+    assert stage.answers == []
+    stage.button("Stop").click()
+    assert stage.answers == [{"type": "declined", "number": 2}]
+    unlocking(stage)
+    page = stage.window.page
+    assert isinstance(page, CodesPage)
+    page.hold.setInterval(0)
+    press(stage, "123")
+    for _ in range(2):
+        stage.window.close()
+        stage.settle()
+    assert stage.answers[1:] == [{"type": "cancel"}]
+
+
+def test_on_a_pin_pad_one_goes_back_too(stage: Stage) -> None:
+    stage.open()
+    unlocking(stage, pin_pad=True)
+    stage.button("Back").click()
+    assert stage.answers == [{"type": "declined", "number": 2}]
+
+
+def test_a_site_that_stops_waiting_during_unlocking_undoes_nothing(
+    stage: Stage, spoken: list[str]
+) -> None:
+    stage.open()
+    unlocking(stage)
+    stage.handle(Show(Step.SIGNING))
+    stage.handle(Show(Step.EXPIRED))
+    for said in (stage.words, spoken[-1]):
+        assert "You were not identified" in said
+        assert "start again" in said
+        assert "stays set" in said
+
+
+def test_after_unlocking_the_pin_page_says_so(stage: Stage) -> None:
+    stage.open()
+    unlocking(stage)
+    stage.handle(AskPin(3, a_question(unlocked=True)))
+    assert "The PIN has been unlocked." in stage.words
+    assert stage.window.windowTitle() == "Kortilla: identify yourself"
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("PUK_BLOCKED", "Close the window"),
+        ("CARD_EXPIRED", "Close the window"),
+        ("CARD_REMOVED", "Cancel"),
+    ],
+)
+def test_where_only_a_new_card_helps_the_button_closes(
+    stage: Stage, code: str, words: str
+) -> None:
+    stage.open()
+    stage.handle(Show(Step.WAITING_FOR_CARD, Problem(code)))
+    stage.window.guard.end()
+    stage.button(words).click()
+    assert stage.answers == [{"type": "cancel"}]
 
 
 # -- Appearance -----------------------------------------------------------------------

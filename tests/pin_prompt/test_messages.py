@@ -20,6 +20,7 @@ from native_host.pin_prompt.messages import (
     Close,
     Connections,
     OfferActivation,
+    OfferUnlock,
     Open,
     Show,
     WindowRequest,
@@ -36,6 +37,7 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
+    UnlockQuestion,
 )
 from tests.pin_prompt.conftest import (
     a_codes_question,
@@ -69,6 +71,7 @@ TWENTY = tuple(
         AskCodes(8, a_codes_question(pin="PIN2", at_risk="PUK", tries_left=1)),
         AskCodes(9, a_codes_question(pin_pad=True, pad_problem="different")),
         OfferActivation(10, partly=True),
+        OfferUnlock(11, UnlockQuestion("PIN2", "Åsa", "9", test_card=True)),
         Open(a_conversation(operation="tls-login", origin="", program="Fïrefox\n")),
         CallerTimedOut(),
         Connections(3),
@@ -159,6 +162,7 @@ def test_a_request_that_is_too_long_is_not_sent() -> None:
         (b'{"type":"pin","number":1,"digits":"0"}', ("pin", 1, b"0")),
         (b'{"type": "chosen", "number": 2, "index": 1}', ("chosen", 2, b"1")),
         (b'{"type": "agreed", "number": 3}', ("agreed", 3, b"")),
+        (b'{"type": "declined", "number": 3}', ("declined", 3, b"")),
         (
             b'{"type": "codes", "number": 4, "values": ["1234567", "1234"]}',
             ("codes", 4, b'"1234567", "1234"'),
@@ -182,6 +186,7 @@ def test_a_request_that_is_too_long_is_not_sent() -> None:
         (b'{"type": "chosen", "number": 1, "index": -1}', None),
         (b'{"type": "chosen", "number": 1, "digits": "1"}', None),
         (b'{"type": "agreed", "number": 1, "index": 1}', None),
+        (b'{"type": "declined", "number": 1, "index": 1}', None),
         (b'{"type": "cancel"}', ("cancel", None, b"")),
         (b'{"type": "cancel", "number": 1}', None),
         (b'{"type": "close"}', None),

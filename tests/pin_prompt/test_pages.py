@@ -2,22 +2,26 @@
 """The window's pages, and their reactions to keys and clicks."""
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QFont
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QScrollArea, QWidget
 
+from native_host.gui.band import HeadingBand
+from native_host.gui.sizes import dp, text_width
 from native_host.pin_prompt import texts
+from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.step_picture import StepPicture
 from native_host.pin_prompt.messages import (
+    AskCodes,
     AskPin,
     AskStarted,
     Close,
     Show,
     WindowRequest,
 )
-from native_host.pin_prompt.model import Problem, Step
-from tests.pin_prompt.conftest import Stage, a_question
+from native_host.pin_prompt.model import Operation, Problem, Step
+from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
 
 ENTER, ESCAPE, TAB = Qt.Key.Key_Return, Qt.Key.Key_Escape, Qt.Key.Key_Tab
 SPACE, BACKTAB = Qt.Key.Key_Space, Qt.Key.Key_Backtab
@@ -176,9 +180,10 @@ def test_tries_are_told_before_the_first_key(
     assert said in stage.words
 
 
-def test_tries_are_not_told_when_all_are_left(stage: Stage) -> None:
+def test_no_notice_tells_of_tries_when_all_are_left(stage: Stage) -> None:
     stage.ask()
-    assert "left" not in stage.words
+    assert "You have" not in stage.words
+    assert "5 tries left" in stage.words
 
 
 def test_a_wrong_pin_and_a_repeated_one_are_told_apart(stage: Stage) -> None:
@@ -223,10 +228,65 @@ def test_everything_fits_a_small_screen(
         assert stage.window.height() <= room.height()
         page = stage.pin_page
         for part in page.findChildren(QWidget):
+            if not part.isVisible():
+                continue
             assert part.mapTo(page, QPoint(part.width(), 0)).x() <= page.width()
         for button in page.buttons:
             right = button.mapTo(stage.window, QPoint(button.width(), button.height()))
             assert stage.window.rect().contains(right - QPoint(1, 1))
+    finally:
+        QApplication.setFont(font)
+
+
+OPERATIONS: list[Operation] = [*OPERATION_STYLES]
+
+
+@pytest.mark.parametrize("language", texts.languages())
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("scale", [1, 2])
+def test_band_site_and_buttons_are_in_view_and_whole(
+    stage: Stage, operation: Operation, language: str, scale: int
+) -> None:
+    font = QApplication.font()
+    larger = QFont(font)
+    larger.setPointSizeF(font.pointSizeF() * scale)
+    QApplication.setFont(larger)
+    try:
+        for_program = operation in ("tls-login", "prepare-login")
+        managing = OPERATION_STYLES[operation].act == "manage"
+        origin = "" if for_program or managing else "https://login.service.example"
+        program = "Firefox" if for_program else ""
+        stage.open(
+            operation=operation, language=language, origin=origin, program=program
+        )
+        question: WindowRequest = AskPin(1, a_question(tries_left=2, wrong=True))
+        if managing:
+            at_risk = "PUK" if operation == "unblock" else "PIN1"
+            asked = a_codes_question(operation=operation, pin="PIN1", at_risk=at_risk)
+            question = AskCodes(1, asked)
+        stage.handle(question)
+        stage.settle()
+        [band] = [
+            band for band in stage.window.findChildren(HeadingBand) if band.isVisible()
+        ]
+        page = stage.window.page
+        assert page is not None
+        buttons = [button for button in page.buttons if button.isVisible()]
+        parts: list[QWidget] = [band, band.heading, *buttons]
+        if not managing:
+            parts.append(stage.site)
+        for part in parts:
+            assert part.visibleRegion().boundingRect() == part.rect()
+            assert stage.window.rect().contains(
+                QRect(part.mapTo(stage.window, QPoint(0, 0)), part.size())
+            )
+        assert band.heading.heightForWidth(band.heading.width()) <= (
+            band.heading.height()
+        )
+        for button in buttons:
+            words = text_width(button.text(), button.font())
+            assert words + dp(16) <= button.width()
+            assert button.height() >= dp(44)
     finally:
         QApplication.setFont(font)
 
@@ -309,12 +369,13 @@ def test_the_clipboard_neither_gives_nor_gets_a_pin(stage: Stage) -> None:
 def test_at_the_last_try_nothing_goes_before_it_is_understood(stage: Stage) -> None:
     page = stage.ask(tries_left=1)
     assert page.last_try_box is not None
-    assert not page.confirm.isEnabled()
+    page.confirm.click()
+    assert "First tick" in stage.words
+    assert stage.window.focusWidget() is page.last_try_box
     QTest.keyClicks(page.field, "1234\r")
     assert stage.answers == []
-    assert "First tick" in stage.words
+    assert stage.window.focusWidget() is page.last_try_box
     press(page.last_try_box, SPACE)
-    assert page.confirm.isEnabled()
     press(page.field, ENTER)
     assert stage.answers == [pin("1234")]
 
@@ -327,7 +388,7 @@ def test_tab_goes_through_the_page_in_order_and_back(stage: Stage) -> None:
     assert page.last_try_box is not None
     cancel, confirm = page.buttons
     press(page.last_try_box, SPACE)
-    order = [page.last_try_box, page.field, cancel, confirm]
+    order = [page.last_try_box, page.field, page.eye, cancel, confirm]
     page.last_try_box.setFocus()
     seen = []
     for _ in order:

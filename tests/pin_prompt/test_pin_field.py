@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from PySide6.QtCore import QEvent, QRegularExpression, Qt
+from PySide6.QtCore import QEvent, QPointF, QRegularExpression, Qt
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleEditableTextInterface,
@@ -20,6 +20,7 @@ from PySide6.QtGui import (
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLineEdit
 
+from native_host.gui.sizes import dp
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
 from tests.pin_prompt.conftest import NEVER, Stage
@@ -157,7 +158,58 @@ def test_neither_an_input_method_nor_the_selection_learns_digits(
     )
     for name in texts:
         query = Qt.InputMethodQuery[f"Im{name}"]
-        assert set(page.field.inputMethodQuery(query) or "") <= {"•"}
+        assert set(str(page.field.inputMethodQuery(query) or "")) <= {"•"}
     QTest.keyClick(page.field, Key.Key_C, Modifier.ControlModifier)
     for mode in QClipboard.Mode:
         assert not set("9384") & set(clipboard.text(mode))
+
+
+def test_a_key_that_is_held_down_is_one_digit(stage: Stage) -> None:
+    page = stage.ask()
+    for repeated in (False, True, True):
+        event = QKeyEvent(
+            QEvent.Type.KeyPress, Key.Key_5, Modifier.NoModifier, "5", repeated
+        )
+        QApplication.sendEvent(page.field, event)
+    assert bytes(page.field.digits) == b"5"
+
+
+@pytest.mark.parametrize("by", ["mouse", "keyboard"])
+def test_digits_are_shown_while_the_button_is_held_and_only_on_the_screen(
+    stage: Stage, by: str
+) -> None:
+    page = stage.ask()
+    QTest.keyClicks(page.field, "9384")
+    page.eye.setFocus()
+    hidden = page.field.grab().toImage()
+    if by == "mouse":
+        QTest.mousePress(page.eye, Qt.MouseButton.LeftButton)
+    else:
+        QTest.keyPress(page.eye, Key.Key_Space)
+    assert page.field.grab().toImage() != hidden
+    assert set(page.field.displayText()) == {"●"}
+    assert page.field.text() == "••••"
+    if by == "mouse":
+        QTest.mouseRelease(page.eye, Qt.MouseButton.LeftButton)
+    else:
+        QTest.keyRelease(page.eye, Key.Key_Space)
+    assert page.field.grab().toImage() == hidden
+
+
+def test_digits_are_hidden_when_the_focus_leaves_the_button(stage: Stage) -> None:
+    page = stage.ask()
+    QTest.keyClicks(page.field, "9384")
+    page.eye.setFocus()
+    QTest.keyPress(page.eye, Key.Key_Space)
+    assert page.field.revealed
+    page.buttons[0].setFocus()
+    assert not page.field.revealed
+
+
+def test_a_click_puts_the_caret_where_it_is_painted(stage: Stage) -> None:
+    page = stage.ask()
+    QTest.keyClicks(page.field, "93841234")
+    for index in range(9):
+        middle = page.field._place(index).center() - QPointF(dp(9), 0)
+        QTest.mouseClick(page.field, Qt.MouseButton.LeftButton, pos=middle.toPoint())
+        assert page.field.cursorPosition() == index

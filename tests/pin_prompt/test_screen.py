@@ -12,13 +12,25 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
 from native_host.errors import UserCancelledError
+from native_host.gui.tokens import LIGHT, Act
+from native_host.mock_card.source import MockCardSource
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.prompting import Context
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
-from native_host.pin_prompt.model import Operation, Step
+from native_host.pin_prompt.model import (
+    CodesQuestion,
+    Operation,
+    PinQuestion,
+    Step,
+    UnlockQuestion,
+)
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from native_host.processes import parent_of
+from tests.operations.person import until
 from tests.pin_prompt.conftest import (
     a_codes_question,
     a_conversation,
@@ -27,6 +39,7 @@ from tests.pin_prompt.conftest import (
 )
 from tests.pin_prompt.pictures import slow_jpeg
 from tests.support.screen import PATIENCE, Screen, open_screen
+from tests.support.sight import Sight
 
 TITLE = "Kortilla: identify yourself"
 
@@ -156,6 +169,136 @@ async def test_a_card_is_activated_with_real_keys_after_a_wrong_code(
     await prompt.close()
 
 
+async def test_an_activation_by_keyboard_with_a_step_back_and_a_change_of_mind(
+    screen: Screen, window: subprocess.Popen[bytes]
+) -> None:
+    prompt = WindowPrompt(window)
+    await prompt.open(a_conversation(operation="activate", origin=""))
+    shown = await asyncio.to_thread(screen.find, "Kortilla: activate the card")
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    asking = asyncio.ensure_future(prompt.ask_codes(a_codes_question()))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(wait_for_button, screen)
+    for text, keys in (
+        # Into the third step, and back to the letter over the buttons.
+        ("1234566\r2580\r2580\r73", ["Tab", "Tab", "Tab", "Return"]),
+        ("", ["Tab", "Tab", "Tab", "Return", "BackSpace"]),
+        # Escape asks, and the answer that has the focus goes on.
+        ("7", ["Escape", "Return"]),
+        ("\r\r\r", ["Escape", "Return"]),
+        ("9146\r739146\r", []),
+    ):
+        assert not asking.done()
+        await asyncio.to_thread(screen.type, text)
+        if keys:
+            await asyncio.to_thread(screen.press, *keys)
+    assert await asking == {
+        "activation": b"1234567",
+        "new-PIN1": b"2580",
+        "new-PIN2": b"739146",
+    }
+    await prompt.close()
+
+
+async def test_typed_codes_are_thrown_away_only_after_the_question(
+    screen: Screen, window: subprocess.Popen[bytes]
+) -> None:
+    prompt = WindowPrompt(window)
+    await prompt.open(a_conversation(operation="activate", origin=""))
+    shown = await asyncio.to_thread(screen.find, "Kortilla: activate the card")
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    asking = asyncio.ensure_future(prompt.ask_codes(a_codes_question()))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(wait_for_button, screen)
+    await asyncio.to_thread(screen.type, "123")
+    before = screen.rows()
+    await asyncio.to_thread(screen.press, "alt+F4")
+    await asyncio.to_thread(screen.wait_until, lambda: screen.rows() != before)
+    assert screen.ids("Kortilla: activate the card")
+    # The window may still ignore the answer as one in haste.
+    while not asking.done():
+        await asyncio.to_thread(screen.press, "Escape")
+        await asyncio.wait({asking}, timeout=0.6)
+    with pytest.raises(UserCancelledError):
+        await asking
+    await prompt.close()
+
+
+class Watched(WindowPrompt):
+    """Records the names of the questions."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(process)
+        self.asked: list[str] = []
+
+    async def ask_pin(self, question: PinQuestion) -> bytearray:
+        self.asked.append(f"PIN1, {question.tries_left}")
+        return await super().ask_pin(question)
+
+    async def ask_codes(self, question: CodesQuestion) -> dict[str, bytearray]:
+        self.asked.append(question.operation)
+        return await super().ask_codes(question)
+
+    async def offer_unlock(self, question: UnlockQuestion) -> None:
+        self.asked.append("locked")
+        await super().offer_unlock(question)
+
+
+async def test_a_login_goes_on_after_wrong_pins_a_lock_and_unlocking_it(
+    screen: Screen, window: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    state = MockCardState.create(tmp_path / "card")
+    with state.update() as card:
+        card.pin1.tries = 2
+    prompt = Watched(window)
+    request = AuthenticateRequest(
+        origin="https://login.service.example", challenge_nonce="a" * 44, language="en"
+    )
+    async with MockCardSource(state.folder) as source:
+        login = asyncio.create_task(authenticate(Context(source, prompt), request))
+        shown = await asyncio.to_thread(screen.find, TITLE)
+        await asyncio.to_thread(screen.wait_for_focus, shown)
+        for number, (page, text, keys) in enumerate(
+            (
+                ("PIN1, 2", "9999\r", []),
+                ("PIN1, 1", "", ["space", "Tab", *"9998", "Return"]),
+                ("locked", "", ["Tab", "Return"]),
+                ("unblock", "", ["Escape"]),
+                ("locked", "", ["Tab", "Return"]),
+                ("unblock", "12345678\r2580\r2580\r", []),
+                ("PIN1, 5", "2580\r", []),
+            )
+        ):
+            await until(lambda number=number: len(prompt.asked) > number)  # type: ignore[misc]
+            assert prompt.asked[-1] == page
+            act: Act = "manage" if page == "unblock" else "identify"
+            await asyncio.to_thread(wait_for_colour, screen, act)
+            await asyncio.to_thread(screen.type, text)
+            if keys:
+                await asyncio.to_thread(screen.press, *keys)
+        token = await login
+    assert token.signature
+    assert state.read().pin1.value == "2580"
+    await prompt.close()
+
+
+def wait_for_colour(screen: Screen, act: Act) -> None:
+    """Wait for the confirming button's colour: the page accepts keys."""
+    colour = LIGHT.acts[act].button
+    pixels = bytes((colour.red(), colour.green(), colour.blue())) * 60
+
+    def ready() -> bool:
+        rows = [row for row in screen.rows() if len(row.strip(b"\0")) > 900]
+        return any(pixels in row for row in rows[-50:])
+
+    screen.wait_until(ready)
+
+
+def wait_for_button(screen: Screen) -> None:
+    """Wait for the confirming button's colour: the window accepts keys."""
+    screen.wait_until(lambda: Sight.of(screen.rows()).ready)
+
+
 def height(screen: Screen, window: str) -> int:
     return screen.geometry(window)[3]
 
@@ -203,11 +346,11 @@ async def test_documents_are_looked_at_and_signed_with_the_keyboard(
     # The text in the window and back; then the PDF in the system's viewer.
     back = ["shift+Tab"]
     first = screen.rows()
-    await asyncio.to_thread(screen.press, *back * 4, "space")
+    await asyncio.to_thread(screen.press, *back * 2, "space")
     await asyncio.to_thread(screen.wait_until, partial(turned, screen, first))
     await asyncio.to_thread(screen.press, "Escape")
     await asyncio.to_thread(screen.wait_until, partial(accepts_keys, screen, "sign"))
-    await asyncio.to_thread(screen.press, *back * 2, "space")
+    await asyncio.to_thread(screen.press, *back, "space")
     await asyncio.to_thread(screen.wait_until, viewer.exists)
     path, mode, theme = (await asyncio.to_thread(viewer.read_text)).split()
     assert (Path(path).name, mode, theme) == ("document-2.pdf", "400", "[]")
@@ -256,7 +399,7 @@ async def open_slow_picture(
         screen.wait_until, lambda: height(screen, shown) > before + 50
     )
     assert children(window) == []
-    await asyncio.to_thread(screen.press, *["shift+Tab"] * 2, "space")
+    await asyncio.to_thread(screen.press, "shift+Tab", "space")
     await asyncio.to_thread(screen.wait_until, lambda: bool(children(window)))
     return asking, children(window)
 

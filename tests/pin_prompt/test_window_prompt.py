@@ -19,8 +19,9 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
+    UnlockQuestion,
 )
-from native_host.pin_prompt.prompt import PromptError
+from native_host.pin_prompt.prompt import DeclinedError, PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.pin_prompt.conftest import a_codes_question, a_conversation, a_question
@@ -159,6 +160,33 @@ say(type='agreed', number=asked['number'])
     async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
         await prompt.open(a_conversation())
         await prompt.offer_activation(partly=True)
+
+
+async def test_unlocking_is_offered_and_codes_are_declined() -> None:
+    script = """
+asked = hear()
+assert (asked['type'], asked['number']) == ('offer-unlock', 1)
+say(type='agreed', number=asked['number'])
+asked = hear()
+say(type='declined', number=asked['number'])
+"""
+    question = UnlockQuestion("PIN1", "SPECIMEN-POHJALAINEN Aino", "99902038C")
+    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        await prompt.offer_unlock(question)
+        with pytest.raises(DeclinedError):
+            await prompt.ask_codes(a_codes_question(can_decline=True))
+
+
+async def test_a_question_that_leads_nowhere_back_is_not_declined() -> None:
+    script = """
+asked = hear()
+say(type='declined', number=asked['number'])
+say(type='agreed', number=asked['number'])
+"""
+    async with scripted(VISIBLE + script + TO_THE_END) as (prompt, _):
+        await prompt.open(a_conversation())
+        assert await prompt.ask_codes(a_codes_question(pin_pad=True)) == {}
 
 
 @pytest.mark.parametrize("ask", ["started", "pin", "codes", "offer", "watch", "wait"])

@@ -67,8 +67,8 @@ async def pull_the_card(scene: Scene, window: Window) -> None:
 
 
 async def find_it_blocked(scene: Scene, window: Window) -> None:
-    told = await window.hear_step("waiting-for-card")
-    assert told["problem"]["code"] == "PIN_BLOCKED"
+    told = await window.hear("offer-unlock")
+    assert told["question"]["pin"] == "PIN1"
     window.say("cancel")
 
 

@@ -213,14 +213,30 @@ async def test_a_blocked_pin_is_said_in_the_window(
     with state.update() as card:
         card.pin1.tries = 0
     asked = asyncio.create_task(sign(login, certificate))
-    await until(lambda: windows.persons and windows.persons[0].problems())
-    assert windows.persons[0].problems() == ["PIN_BLOCKED"]
+    await until(lambda: windows.persons and windows.persons[0].unlock_offers)
     windows.persons[0].cancel()
     with pytest.raises(UserCancelledError) as caught:
         await asked
     assert caught.value.reason == PinBlockedError.code
     with pytest.raises(PinBlockedError):
         await log_in(login, certificate, source, bytearray(b"1234"))
+
+
+async def test_a_blocked_pin_is_unblocked_in_the_window_and_the_login_goes_on(
+    login: TlsLogin,
+    windows: Windows,
+    certificate: CardCertificate,
+    folder: Path,
+) -> None:
+    state = MockCardState.open(folder)
+    with state.update() as card:
+        card.pin1.tries = 0
+    windows.type("2580")
+    windows.unlocking = [{"PUK": "12345678", "new-PIN1": "2580"}]
+    await sign(login, certificate)
+    (question,) = windows.persons[0].questions
+    assert question.unlocked
+    assert state.read().pin1.tries == 5
 
 
 async def test_a_signature_that_does_not_verify_does_not_leave(

@@ -35,6 +35,8 @@ class Windows:
         self.closed: list[Person] = []
         self.late: list[Person] = []
         self.pins: list[list[str]] = []
+        #: The codes with which the next person unlocks a blocked PIN.
+        self.unlocking: list[dict[str, str]] = []
 
     def open(self) -> Person:
         windows = self
@@ -47,6 +49,8 @@ class Windows:
                 windows.late.append(self)
 
         person = Watched(self.pins.pop(0) if self.pins else [])
+        person.codes, self.unlocking = self.unlocking, []
+        person.unlocks = [True for _ in person.codes]
         self.persons.append(person)
         return person
 

@@ -77,6 +77,14 @@ class Screen:
         """Press keys by their X names, ``Return`` or ``alt+F4``."""
         self._run("xdotool", "key", "--delay", "8", *keys)
 
+    def hold(self, key: str) -> None:
+        """Press a key by its X name and keep it down."""
+        self._run("xdotool", "keydown", key)
+
+    def release(self, key: str) -> None:
+        """Let a key go."""
+        self._run("xdotool", "keyup", key)
+
     def point_away(self) -> None:
         """Move the pointer to the lower right corner."""
         self._run("xdotool", "mousemove", "10000", "10000")

@@ -8,12 +8,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from native_host.gui.tokens import LIGHT
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 
 __all__ = ["Sight"]
 
 #: The lowest pixels of the window hold only the buttons.
-_FOOTER = 50
+_FOOTER = 70
 #: Pixels. Only a window is wider than this.
 _WINDOW = 300
 
@@ -26,12 +27,12 @@ def _run(colour: str, pixels: int) -> bytes:
 _GREEN = OPERATION_STYLES["activate"].colour.name()
 _BUTTON = _run(_GREEN, 60)
 _CHIP = _run("#e8c14a", 8)
-_WARNING = _run("#c22b2b", 8)
-_SIGN = _run("#b26a00", 8)
-#: Pixels: the width of an entry field, and the width of the large tick's ground.
+_WARNING = _run(LIGHT.error.name(), 8)
+_SIGN = _run(LIGHT.warning.name(), 8)
+#: Pixels: the width of an entry field's edge, and the width of the large tick's ground.
 _FIELD = range(120, 300)
 _TICK = range(30, 100)
-#: Pixels: the minimum height of both, unlike gaps between letters.
+#: Pixels: the minimum height of the tick, unlike gaps between letters.
 _HIGH = 8
 
 
@@ -57,12 +58,16 @@ class Sight:
         shown = [row for row in rows if len(row.strip(b"\0")) > 3 * _WINDOW]
         page, footer = (b"".join(part) for part in (shown[:-_FOOTER], shown[-_FOOTER:]))
         card = _CHIP in page
+        # An edge is above and below each field.
+        edges = sum(len(_runs(row, LIGHT.edge.name(), _FIELD)) for row in shown)
+        band = [n for n, row in enumerate(shown) if _run(_GREEN, _WINDOW) in row]
+        below = shown[max(band, default=-1) + 1 : -_FOOTER]
         return cls(
-            fields=_count(shown, "#ffffff", _FIELD),
+            fields=edges // 2,
             ready=_BUTTON in footer,
             wants_card=card and _SIGN in page,
             warns=_WARNING in page,
-            done=not card and _count(shown[:-_FOOTER], _GREEN, _TICK) > 0,
+            done=not card and _count(below, _GREEN, _TICK) > 0,
         )
 
 

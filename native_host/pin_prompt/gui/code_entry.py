@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from native_host.gui.sizes import dp
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.rule_label import RuleLabel, RuleState
-from native_host.pin_prompt.gui.widgets import em, label, scaled, wrapping_policy
+from native_host.pin_prompt.gui.widgets import em, label, wrapping_policy
 from native_host.pin_prompt.model import MAX_CODE_DIGITS, CodeField, CodesQuestion
 from native_host.pin_prompt.texts import Texts
 
@@ -76,8 +77,7 @@ class CodeEntry(QWidget):
             max(self.field.lengths) if codes.is_new(self.field) else MAX_CODE_DIGITS
         )
         field = PinField(self._guard, longest, self)
-        field.setFont(scaled(field, 1.3))
-        field.setFixedWidth(em(field, 7.5))
+        field.setFixedHeight(dp(40))
         field.setAccessibleName(name)
         field.submitted.connect(lambda: self.submitted.emit(field))
         field.refused.connect(lambda key: self.refused.emit(field, key))
@@ -112,7 +112,8 @@ class NewPinEntry(CodeEntry):
         new = [entry for entry in entries if isinstance(entry, NewPinEntry)]
         self._others = [other for other in new if other is not self]
         self._codes = [entry for entry in entries if entry not in new]
-        self._different.setVisible(bool(self._others))
+        # The first PIN is chosen before there is another one.
+        self._different.setVisible(new.index(self) > 0)
         self.update_rules()
 
     def fault(self, field: PinField) -> str:

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: MIT
 """The pages to activate a card, to change a PIN and to unblock a PIN."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from native_host.gui.stepper import Stepper
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.code_entry import CodeEntry, NewPinEntry
 from native_host.pin_prompt.gui.confirm_page import ConfirmPage
-from native_host.pin_prompt.gui.input_guard import InputGuard
+from native_host.pin_prompt.gui.input_guard import GUARD_MILLISECONDS, InputGuard
 from native_host.pin_prompt.gui.letter_drawing import LetterDrawing
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.pages import YesNoPage
 from native_host.pin_prompt.gui.pin_field import PinField
-from native_host.pin_prompt.gui.widgets import Notice, em, label
+from native_host.pin_prompt.gui.widgets import Notice, em, label, wrapping_policy
 from native_host.pin_prompt.model import CodesQuestion, Conversation
 from native_host.pin_prompt.texts import Texts, printable
 
@@ -52,6 +55,9 @@ class BaseCodesPage(ConfirmPage):
     ) -> None:
         super().__init__(conversation, text, guard, "codes.confirm_first")
         self.question = question
+        self.can_decline = question.can_decline
+        #: What concerns the code that the person has, and no new PIN.
+        self.about: list[QWidget] = []
         self.column.setSpacing(em(self, 0.4))
         holder = {"person.name": question.name, "person.satu": question.satu}
         said = (f"{text(key)}: {printable(value)}" for key, value in holder.items())
@@ -76,19 +82,23 @@ class BaseCodesPage(ConfirmPage):
         self.needed.setSpacing(em(self, 0.4))
         for paragraph in said:
             self.needed.addWidget(label(paragraph))
-        row = QHBoxLayout()
+        about = QWidget()
+        about.setSizePolicy(wrapping_policy())
+        row = QHBoxLayout(about)
+        row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(em(self, 1.0))
         row.addLayout(self.needed, 1)
         for field in self.question.fields:
             if field.name == "activation":
                 colour = OPERATION_STYLES[self.question.operation].colour
                 row.addLayout(self._drawing(max(field.lengths), colour))
-        self.column.addLayout(row)
+        self.column.addWidget(about)
+        self.about.append(about)
 
     def _drawing(self, digits: int, colour: QColor) -> QVBoxLayout:
         """Return the drawing of the letter with its caption."""
         letter = LetterDrawing(digits, colour, self.text)
-        caption = label(self.text("letter.caption"), 0.8)
+        caption = label(self.text("letter.caption"), 13 / 15)
         caption.setFixedWidth(letter.sizeHint().width())
         rows = QVBoxLayout()
         rows.setSpacing(em(self, 0.1))
@@ -102,10 +112,12 @@ class BaseCodesPage(ConfirmPage):
         serious = question.wrong or question.tries_left <= 2
         notice = Notice(self._news, serious=serious)
         self.column.addWidget(notice)
+        self.about.append(notice)
         if serious or question.repeated or question.pad_problem:
             self.status_notice = notice
         if question.tries_left == 1:
-            self.add_last_try_box(self.text(f"last_try.{question.at_risk}.confirm"))
+            words = self.text(f"last_try.{question.at_risk}.confirm")
+            self.about.append(self.add_last_try_box(words))
 
 
 class PinPadCodesPage(BaseCodesPage):
@@ -121,17 +133,33 @@ class PinPadCodesPage(BaseCodesPage):
 
 
 class CodesPage(BaseCodesPage):
-    """A page with all codes. Enter moves to the next field; the last one confirms."""
+    """A page with all codes. Enter moves to the next field; the last one confirms.
+
+    An activation shows one code at a time. All fields are on this page, so the digits
+    stay while the person goes back and forth.
+    """
 
     def _add_input(self) -> None:
         self.entries: list[CodeEntry] = []
+        in_steps = "steps" in self.text
+        #: What each step shows besides the holder's name.
+        self._parts: list[list[QWidget]] = [self.about]
+        if in_steps:
+            heading = self._step_heading(self.question.fields[0].name)
+            self.needed.insertWidget(0, heading)
         for field in self.question.fields:
             kind = NewPinEntry if codes.is_new(field) else CodeEntry
             entry = kind(field, self.question, self.text, self._guard)
             entry.submitted.connect(self._on_submitted)
             entry.refused.connect(self._refuse)
             entry.edited.connect(self._on_edit)
+            if in_steps and self.entries:
+                body = label(self.text(f"steps.{field.name}.body"))
+                self._parts.append([self._step_heading(field.name), body])
+                for words in self._parts[-1]:
+                    self.column.addWidget(words)
             self.entries.append(entry)
+            self._parts[-1].append(entry)
             room = self.column if codes.is_new(field) else self.needed
             room.addWidget(entry)
         self.needed.addStretch()
@@ -144,8 +172,162 @@ class CodesPage(BaseCodesPage):
             new.watch(self.entries)
         self.fields = [field for entry in self.entries for field in entry.fields]
         self.initial_focus = self.fields[0]
-        self.announcement = f"{self.announcement} {self.entries[0].name}"
+        self._add_leave_question()
+        self._add_end()
+        self._stepper = self._add_stepper() if in_steps else None
+        self._show_parts(0)
+        where = f"{self._stepper.text()}. " if self._stepper else ""
+        self.announcement = f"{self.announcement} {where}{self.entries[0].name}"
+
+    def _add_stepper(self) -> Stepper:
+        names = [self.text(f"steps.{e.field.name}.name") for e in self.entries]
+
+        def spoken(step: int, count: int, name: str) -> str:
+            return self.text("steps", step=step, count=count, name=name)
+
+        stepper = Stepper(names, "manage", spoken)
+        self.column.insertWidget(0, stepper)
+        return stepper
+
+    def _step_heading(self, name: str) -> QLabel:
+        return label(self.text(f"steps.{name}.heading"), 1.2, bold=True)
+
+    def _add_leave_question(self) -> None:
+        """Add the question before typed digits are thrown away."""
+        #: How the person wants to leave the page, while this is asked.
+        self._leaving: Callable[[], None] | None = None
+        self._leave_question = Notice(self.text("leave"))
+        self._leave_question.setVisible(False)
+        self.column.addWidget(self._leave_question)
+
+    def _add_end(self) -> None:
+        #: Active shortly after the buttons have changed. A second press was meant for
+        #: the button that was there before, so it neither confirms nor leaves.
+        self.hold = QTimer(self, singleShot=True, interval=GUARD_MILLISECONDS)
         self.add_end(self.text("confirm"))
+        self._cancel, _ = self.buttons
+        last = self.buttons.pop()
+        self._leave = self.add_button(self.text("leave.yes"), self._leave_now)
+        self._stay = self.add_confirm_button(self.text("leave.no"), self._stay_here)
+        self._back = self.add_button(self.text("back"), self._go_back)
+        self._next = self.add_confirm_button(self.text("next"), self._go_on)
+        self.buttons.append(last)
+
+    # -- Steps ------------------------------------------------------------------------
+
+    def _show_parts(self, step: int) -> None:
+        """Show the content of a step, and no other's."""
+        self._step = step
+        for number, parts in enumerate(self._parts):
+            for part in parts:
+                part.setVisible(number == step)
+        self.error_notice.setVisible(False)
+        if self._stepper:
+            self._stepper.set_current(step)
+        self._update_buttons()
+
+    def _show_step(self, step: int) -> None:
+        """Show a step with the focus in its field. Digits in other steps stay."""
+        self._show_parts(step)
+        self.hold.start()
+        name = self.entries[step].field.name
+        keys = (f"steps.{name}.heading", f"steps.{name}.body")
+        said = [self.text(key) for key in keys if key in self.text]
+        if self._stepper:
+            said.insert(0, self._stepper.text())
+        self.announce(". ".join(said))
+        field = self._fields_of(step)[0]
+        field.setFocus()
+        self.grown.emit(field)
+
+    def show_step_of(self, entry: CodeEntry) -> None:
+        """Show the step with an entry, if another one is shown."""
+        step = next(n for n, parts in enumerate(self._parts) if entry in parts)
+        if step != self._step:
+            self._show_parts(step)
+
+    def ask_to_confirm_last_try(self) -> None:
+        if self._step > 0:
+            self._show_parts(0)
+        super().ask_to_confirm_last_try()
+
+    def _fields_of(self, step: int) -> list[PinField]:
+        return [f for e in self.entries if e in self._parts[step] for f in e.fields]
+
+    def _go_back(self) -> None:
+        self._show_step(self._step - 1)
+
+    def _go_on(self) -> None:
+        """Show the next step, if this one has no error."""
+        if self._guard.active:
+            self._guard.restart()
+        elif self._may_go_on():
+            self._show_step(self._step + 1)
+
+    def _may_go_on(self) -> bool:
+        """Return whether the step has no error; if not, show it."""
+        if not self.last_try_confirmed:
+            self.ask_to_confirm_last_try()
+            return False
+        return not any(self._rejects(field) for field in self._fields_of(self._step))
+
+    def _update_buttons(self) -> None:
+        asked, last = self._leaving is not None, self._step + 1 == len(self._parts)
+        for button, wanted in (
+            (self._cancel, not asked),
+            (self._back, not asked and self._step > 0),
+            (self._next, not asked and not last),
+            (self.confirm, not asked and last),
+            (self._leave, asked),
+            (self._stay, asked),
+        ):
+            # A button without a parent would become a window.
+            if button.parent() is not None:
+                button.setVisible(wanted)
+
+    def set_guarded(self, active: bool) -> None:
+        super().set_guarded(active)
+        self._next.setEnabled(self.confirm.isEnabled())
+        self._update_buttons()
+
+    # -- Leaving ----------------------------------------------------------------------
+
+    def leave(self, leaving: Callable[[], None]) -> None:
+        """Leave at once if nothing is typed or the person was asked, or else ask."""
+        if self._leaving is not None:
+            self._leave_now()
+        elif not any(field.digits for field in self.fields):
+            leaving()
+        else:
+            self._leaving = leaving
+            self.hold.start()
+            self._leave_question.setVisible(True)
+            self._update_buttons()
+            self._stay.setFocus()
+            self.announce(self.text("leave"))
+            self.grown.emit(self._leave_question)
+
+    def _leave_now(self) -> None:
+        if (leaving := self._leaving) is not None and not self.hold.isActive():
+            self.clear_digits()
+            leaving()
+
+    def _stay_here(self) -> None:
+        self._close_leave_question()
+        self._fields_of(self._step)[0].setFocus()
+
+    def _close_leave_question(self) -> None:
+        if self._leaving is not None:
+            self._leaving = None
+            self._leave_question.setVisible(False)
+            self._update_buttons()
+
+    def end(self) -> None:
+        self.blockSignals(True)  # the window shows another page already
+        self.clear_digits()
+        self.pause.stop()
+
+    # -- Typing -----------------------------------------------------------------------
 
     def clear_digits(self) -> None:
         """Wipe all typed digits."""
@@ -156,17 +338,23 @@ class CodesPage(BaseCodesPage):
         return next(entry for entry in self.entries if field in entry.fields)
 
     def _on_submitted(self, field: PinField) -> None:
-        """Move to the next field or confirm, if this field has no error."""
+        """Move to the next field or step, or confirm, if this field has no error."""
+        self._close_leave_question()
         if self._guard.active:
             self._guard.restart()
-        elif not self._rejects(field):
-            index = self.fields.index(field) + 1
-            if index == len(self.fields):
-                self.submit()
-            else:
-                self.error_notice.setVisible(False)
-                self.fields[index].setFocus()
-                self.grown.emit(self.fields[index])
+            return
+        if self._rejects(field):
+            return
+        here = self._fields_of(self._step)
+        if field is not here[-1]:
+            following = here[here.index(field) + 1]
+            self.error_notice.setVisible(False)
+            following.setFocus()
+            self.grown.emit(following)
+        elif self._step + 1 == len(self._parts):
+            self.submit()
+        elif self._may_go_on():
+            self._show_step(self._step + 1)
 
     def _rejects(self, field: PinField) -> bool:
         """Return whether a field has an error; if so, show it and wipe the entry."""
@@ -176,6 +364,7 @@ class CodesPage(BaseCodesPage):
             return False
         # Half a code and the next digits must not make a whole code.
         entry.clear_digits()
+        self.show_step_of(entry)
         again = entry.fields[0]
         again.setFocus()
         self._show_error_at(again, words)
@@ -195,6 +384,7 @@ class CodesPage(BaseCodesPage):
         self._show_error_at(field, words)
 
     def _on_edit(self) -> None:
+        self._close_leave_question()
         self.error_notice.setVisible(False)
         self.pause.start()
         warned = [new.warning for new in self._new]
@@ -212,6 +402,10 @@ class CodesPage(BaseCodesPage):
             if words and words != self._announced[new]:
                 self.announce(f"{new.name}: {words}", politely=True)
             self._announced[new] = words
+
+    def press_confirm(self) -> None:
+        if not self.hold.isActive():
+            self.submit()
 
     def submit(self) -> None:
         ready = self.last_try_confirmed and not self._guard.active

@@ -19,6 +19,8 @@ class ConfirmPage(Page):
     ``unchecked`` is the key of the text for a person who confirms without checking it.
     """
 
+    #: Whether the person can go back to the question before this one.
+    can_decline = False
     #: What the person typed, in buffers that the receiver wipes; None when the person
     #: types on the reader.
     answered = Signal(object)
@@ -40,7 +42,7 @@ class ConfirmPage(Page):
         return self.last_try_box is None or self.last_try_box.isChecked()
 
     def set_guarded(self, active: bool) -> None:
-        self.confirm.setEnabled(self.last_try_confirmed and not active)
+        self.confirm.setEnabled(not active)
 
     def show_error(self, words: str) -> None:
         """Show and announce why something was refused."""
@@ -49,30 +51,51 @@ class ConfirmPage(Page):
         self.announce(words)
         self.grown.emit(self.error_notice)
 
-    def add_last_try_box(self, words: str) -> None:
-        """Add the check box with which the person confirms the last try."""
+    def add_last_try_box(
+        self, words: str, notice: Notice | None = None
+    ) -> WrappingCheckBox:
+        """Add the check box with which the person confirms the last try.
+
+        It is in the ``notice`` about the last try, if there is one.
+        """
         self.last_try_box = WrappingCheckBox(words)
-        self.last_try_box.toggled.connect(
-            lambda _on: self.set_guarded(self._guard.active)
-        )
-        self.column.addWidget(self.last_try_box)
+        (notice.rows if notice else self.column).addWidget(self.last_try_box)
+        return self.last_try_box
 
     def add_end(self, words: str, *, stretch: bool = True) -> None:
         """Add the end of the page, with ``words`` on the confirm button."""
         self.column.addWidget(self.error_notice)
         if stretch:
             self.column.addStretch()
-        cancel = self.add_button(self.text("cancel"), self.cancelled.emit)
-        self.confirm = self.add_confirm_button(words, self.submit)
+        words_of_no = self.text("back" if self.can_decline else "cancel")
+        cancel = self.add_button(words_of_no, self.dismiss)
+        self.confirm = self.add_confirm_button(words, self.press_confirm)
         self.initial_focus = self.last_try_box or self.initial_focus or cancel
+
+    def dismiss(self) -> None:
+        self.leave(self._decline if self.can_decline else self.cancelled.emit)
+
+    def _decline(self) -> None:
+        if self.isEnabled():
+            self.setEnabled(False)  # a second press must not answer again
+            self.declined.emit()
+
+    def press_confirm(self) -> None:
+        """Handle the confirm button."""
+        self.submit()
+
+    def ask_to_confirm_last_try(self) -> None:
+        """Say that the check box must be checked first, and move the focus there."""
+        if self.last_try_box:
+            self.last_try_box.setFocus()
+            self.show_error(self.text(self._unchecked))
 
     def submit(self) -> None:
         """Answer, unless the guard is active or the check box is unchecked."""
         if self._guard.active:
             self._guard.restart()
-        elif self.last_try_box and not self.last_try_box.isChecked():
-            self.last_try_box.setFocus()
-            self.show_error(self.text(self._unchecked))
+        elif not self.last_try_confirmed:
+            self.ask_to_confirm_last_try()
         else:
             self.answer()
 

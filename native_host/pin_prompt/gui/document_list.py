@@ -3,16 +3,15 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
     QColor,
     QFocusEvent,
+    QFont,
     QPainter,
     QPaintEvent,
     QPen,
     QResizeEvent,
-    QTextLayout,
-    QTextOption,
 )
 from PySide6.QtWidgets import (
     QFrame,
@@ -24,27 +23,39 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from native_host.gui.accessibility import List, ListItem
+from native_host.gui.buttons import Button
+from native_host.gui.icons import draw_icon
+from native_host.gui.labels import WrappingLabel, make_muted, wrapping_policy
+from native_host.gui.sizes import dp, font
+from native_host.gui.theme import readable
+from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.documents import DocumentKind, describe, kind_of_file
 from native_host.pin_prompt.escaping import escape_name
-from native_host.pin_prompt.gui.theme import mixed
-from native_host.pin_prompt.gui.widgets import (
-    draw_focus,
-    em,
-    label,
-    scaled,
-    wrapping_policy,
-)
 from native_host.pin_prompt.model import Document
 from native_host.pin_prompt.texts import Texts
 
 __all__ = ["DocumentList"]
 
-#: Largest preferred and smallest height of the list, in ems.
-_MOST, _LEAST = 20, 5.5
+#: Rows that are shown before the list scrolls.
+_ROWS = 3
+#: Least height of a row where body text has 15 pixels.
+_ROW = 60
+#: The tag on the drawing of a file, and its colour.
+_TAGS = {
+    DocumentKind.PDF: ("PDF", "#b3261e"),
+    DocumentKind.PNG: ("PNG", "#2f5f9e"),
+    DocumentKind.JPEG: ("JPEG", "#2f5f9e"),
+    DocumentKind.TEXT: ("TXT", "#4b5868"),
+}
 
 
 class DocumentList(QScrollArea):
-    """A scroll area with one card per document; it takes the focus for scrolling."""
+    """A scroll area with one row per document; it takes the focus for scrolling.
+
+    ``fold`` is a button that shows and hides the hashes. They are shown where there
+    is nothing else to see.
+    """
 
     #: The person wants to view a document; its index.
     opened = Signal(int)
@@ -56,10 +67,11 @@ class DocumentList(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         inside = _Inside()
         rows = QVBoxLayout(inside)
-        rows.setContentsMargins(*[em(self, 0.3)] * 4)
-        rows.setSpacing(em(self, 0.5))
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        self.fold = _Fold(text("document.technical"))
         self.cards = [
-            _Card(document, number, text, self._show)
+            _Row(document, number, text, self._show)
             for number, document in enumerate(documents, 1)
         ]
         for index, card in enumerate(self.cards):
@@ -70,52 +82,58 @@ class DocumentList(QScrollArea):
                 )
         rows.addStretch()
         self.setWidget(inside)
+        #: The names of the documents, for a screen reader.
+        self.spoken = " ".join(f"{card.number}. {card.name}." for card in self.cards)
+        inside.setAccessibleName(text.what_is_signed(tuple(documents)))
+        self.fold.toggled.connect(self._unfold)
+        self.fold.setChecked(any(document.path is None for document in documents))
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 18), min(self._content_height(), em(self, _MOST)))
+        return QSize(dp(330), self._content_height(_ROWS))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 12), min(self._content_height(), em(self, _LEAST)))
+        return QSize(dp(220), self._content_height(1))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         super().resizeEvent(event)
         self.updateGeometry()  # the height follows from the width
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        super().paintEvent(event)
-        painter = QPainter(self.viewport())
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        if self.hasFocus():
-            draw_focus(painter, self.viewport())
-        else:
-            painter.setPen(QPen(_faint(self), 1))
-            painter.drawRect(self.viewport().rect().adjusted(0, 0, -1, -1))
-
     def reveal(self, index: int) -> None:
         """Scroll to a document."""
         self._show(self.cards[index])
 
+    def _unfold(self, unfolded: bool) -> None:
+        for card in self.cards:
+            card.digest.setVisible(unfolded)
+        self.updateGeometry()
+
     def _show(self, part: QWidget) -> None:
-        self.ensureWidgetVisible(part, 0, em(self, 0.5))
+        self.ensureWidgetVisible(part, 0, dp(9))
 
-    def _content_height(self) -> int:
-        inside = self.widget()
-        layout = inside.layout() if inside else None
-        if layout is None:
-            return 0
-        width = max(self.viewport().width(), em(self, 20))
-        return layout.totalHeightForWidth(width) + 2
+    def _content_height(self, rows: int) -> int:
+        width = max(self.viewport().width(), dp(360))
+        heights = (card.height_at(width) for card in self.cards)
+        return sum([*heights][:rows]) + 2
 
 
-class _Inside(QWidget):
+class _Inside(List):
     """The content of the scroll area."""
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         # Qt's default hint is the height at the smallest width.
-        return QSize(em(self, 12), 0)
+        return QSize(dp(220), 0)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        tokens = tokens_for(self.palette())
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(tokens.divider, max(dp(1), 1)))
+        painter.setBrush(tokens.window)
+        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
+        painter.drawRoundedRect(box, dp(12), dp(12))
 
 
-class _Card(QFrame):
+class _Row(ListItem):
     """One document: its name, kind, hash, and a button to view it."""
 
     def __init__(
@@ -126,128 +144,122 @@ class _Card(QFrame):
         focused: Callable[[QWidget], None],
     ) -> None:
         super().__init__()
+        self.number = number
         self.setSizePolicy(wrapping_policy())
-        name, *about, digest = describe(document, text)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(*[em(self, 0.5)] * 4)
-        column.setSpacing(em(self, 0.2))
-        row = QHBoxLayout()
-        row.setSpacing(em(self, 0.6))
-        column.addLayout(row)
-        which = label(f"{number}.", bold=True)
-        which.setWordWrap(False)
-        which.setSizePolicy(QLabel().sizePolicy())
-        row.addWidget(which, 0, Qt.AlignmentFlag.AlignTop)
+        self.name, *about, digest = describe(document, text)
+        self._kind = kind_of_file(document)
+        self.setAccessibleName(f"{number}. {self.name}")
+        self._row = row = QHBoxLayout(self)
+        row.setContentsMargins(dp(66), dp(8), dp(12), dp(8))
+        row.setSpacing(dp(12))
         rows = QVBoxLayout()
-        rows.setSpacing(em(self, 0.1))
+        rows.setSpacing(0)
         row.addLayout(rows, 1)
-        rows.addWidget(_Wrapping(name, bold=True))
+        rows.addStretch()
+        rows.addWidget(WrappingLabel(self.name, bold=True))
         for line in about:
-            rows.addWidget(_Wrapping(line))
+            rows.addWidget(_muted(line))
         self.button: QPushButton | None = None
-        if document.path is not None and kind_of_file(document) is DocumentKind.OTHER:
-            rows.addWidget(label(text("document.not_shown")))
+        if document.path is not None and self._kind is DocumentKind.OTHER:
+            rows.addWidget(_muted(text("document.not_shown")))
         elif document.path is not None:
             self.button = _Open(text("document.open"), focused)
             named = text("document.open_this", name=escape_name(document.name))
             self.button.setAccessibleName(named)
-            row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
-        # After the button: the Tab order is the order of creation.
-        self.digest = _Digest(digest, focused)
-        column.addWidget(self.digest)
+            row.addWidget(self.button)
+        self.digest = _Digest(digest)
+        rows.addWidget(self.digest)
+        rows.addStretch()
+        self.setMinimumHeight(dp(_ROW))
+
+    def height_at(self, width: int) -> int:
+        """Return the height in pixels at a width."""
+        return max(self._row.totalHeightForWidth(width), dp(_ROW))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        tokens = tokens_for(self.palette())
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(_faint(self), 1))
-        painter.setBrush(self.palette().base())
-        box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        painter.drawRoundedRect(box, 4, 4)
+        if self.number > 1:
+            line = max(dp(1), 1)
+            painter.fillRect(dp(66), 0, self.width() - dp(66), line, tokens.divider)
+        width, height = dp(34), dp(42)
+        place = QRectF(dp(16), (self.height() - height) / 2, width, height)
+        draw_icon(painter, "file", place, ink=tokens.edge, paper=tokens.field)
+        if self._kind in _TAGS:
+            tag, colour = _TAGS[self._kind]
+            ground = tokens.ink if tokens.plain else QColor(colour)
+            side = place.adjusted(dp(4), dp(20), -dp(4), -dp(8))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(ground)
+            painter.drawRoundedRect(side, dp(3), dp(3))
+            small = font(9 / 15, QFont.Weight.Bold)
+            painter.setFont(small)
+            painter.setPen(readable(QColor("white"), ground))
+            painter.drawText(side, Qt.AlignmentFlag.AlignCenter, tag)
 
 
-class _Open(QPushButton):
+class _Open(Button):
     """The button that shows a document. The list scrolls to it on focus."""
 
     def __init__(self, words: str, focused: Callable[[QWidget], None]) -> None:
-        super().__init__(words)
+        super().__init__(words, height=40)
         self._focused = focused
-        self.setAutoDefault(False)
-        self.setMinimumSize(em(self, 4), em(self, 1.9))
 
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
         super().focusInEvent(event)
         self._focused(self)
+
+
+class _Fold(QPushButton):
+    """Shows or hides the technical details."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.setCheckable(True)
+        self.setAutoDefault(False)
+        self.setFont(font(14 / 15, QFont.Weight.DemiBold))
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        words = self.fontMetrics().horizontalAdvance(self.text())
+        return QSize(words + dp(28), max(dp(28), self.fontMetrics().height()))
+
+    minimumSizeHint = sizeHint  # noqa: N815 - Qt's name
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        colour = tokens_for(self.palette()).acts["sign"].sign
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(colour, dp(1.8)))
+        side = dp(5)
+        middle = QRectF(dp(10), self.height() / 2, 0, 0).topLeft()
+        painter.save()
+        painter.translate(middle)
+        painter.rotate(90 if self.isChecked() else 0)
+        painter.drawPolyline(
+            [QRectF(x, y, 0, 0).topLeft() for x, y in ((-2, -side), (3, 0), (-2, side))]
+        )
+        painter.restore()
+        words = self.rect().adjusted(dp(22), 0, 0, 0)
+        middle_left = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        painter.drawText(words, middle_left, self.text())
 
 
 class _Digest(QLabel):
-    """A hash in groups, which the person can select and copy."""
+    """A hash in groups, which the person can select and copy with the mouse."""
 
-    def __init__(self, words: str, focused: Callable[[QWidget], None]) -> None:
+    def __init__(self, words: str) -> None:
         super().__init__(words)
-        self._focused = focused
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
-        self.setFont(scaled(self, 0.9))
+        self.setFont(font(0.9))
+        make_muted(self)
         self.setSizePolicy(wrapping_policy())
-        self.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse
-            | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-
-    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
-        super().focusInEvent(event)
-        self._focused(self)
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        super().paintEvent(event)
-        if self.hasFocus():
-            draw_focus(QPainter(self), self)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setVisible(False)
 
 
-class _Wrapping(QLabel):
-    """A label that wraps within a word too, so that any text is shown whole."""
-
-    def __init__(self, words: str, *, bold: bool = False) -> None:
-        super().__init__(words)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setFont(scaled(self, 1.0, bold=bold))
-        self.setSizePolicy(wrapping_policy())
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 12), self.heightForWidth(em(self, 12)))
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 4), em(self))
-
-    def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
-        return True
-
-    def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        return round(self.lay_out(width).boundingRect().height()) + 2
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        painter = QPainter(self)
-        painter.setPen(self.palette().windowText().color())
-        self.lay_out(self.width()).draw(painter, QPointF(0, 0))
-
-    def lay_out(self, width: int) -> QTextLayout:
-        """Return the text layout for a width in pixels."""
-        layout = QTextLayout(self.text(), self.font())
-        option = QTextOption()
-        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-        option.setTextDirection(Qt.LayoutDirection.LeftToRight)
-        layout.setTextOption(option)
-        layout.beginLayout()
-        top = 0.0
-        while (line := layout.createLine()).isValid():
-            line.setLineWidth(max(width, 1))
-            line.setPosition(QPointF(0, top))
-            top += line.height()
-        layout.endLayout()
-        return layout
-
-
-def _faint(widget: QWidget) -> QColor:
-    palette = widget.palette()
-    return mixed(palette.window().color(), palette.windowText().color(), 0.4)
+def _muted(words: str) -> WrappingLabel:
+    made = WrappingLabel(words, 14 / 15)
+    make_muted(made)
+    return made

@@ -18,6 +18,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
+from native_host.gui.labels import WrappingLabel
 from native_host.pin_prompt.documents import DocumentKind
 from native_host.pin_prompt.escaping import escape_name, escape_text
 from native_host.pin_prompt.gui.image_decoder import ImageDecoder
@@ -54,7 +55,7 @@ class DocumentPage(Page):
     ) -> None:
         super().__init__(conversation, text)
         self.name = escape_name(document.name) or text("document.unnamed")
-        heading = label(self.name, 1.1, bold=True)
+        heading = WrappingLabel(self.name, 1.1, bold=True)
         self.column.addWidget(heading)
         self._announced_parts = [self.name]
         self._decoding: ImageDecoder | None = None

@@ -1,129 +1,140 @@
 # SPDX-License-Identifier: MIT
 """The part above the page: the mock card's mark, the band and the requester."""
 
-from PySide6.QtWidgets import QFrame, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from native_host.gui.band import HeadingBand
+from native_host.gui.labels import make_muted
+from native_host.gui.sizes import dp
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.widgets import (
-    HeadingBand,
     MockCardMark,
     Notice,
-    SiteFrame,
     SiteLabel,
-    em,
+    SitePanel,
     height_at,
     label,
-    wrapping_policy,
 )
 from native_host.pin_prompt.model import Conversation
 from native_host.pin_prompt.site_name import SiteName
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["Header", "make_requester"]
+__all__ = ["Header", "Requester"]
 
 
 class Header(QVBoxLayout):
     """The window's upper part, in the style of an operation.
 
-    It stays in view when the page scrolls. ``gap`` is the margin around the site, in
-    pixels.
+    It stays in view when the page scrolls. ``low`` saves height.
     """
 
-    def __init__(self, gap: int) -> None:
+    def __init__(self, *, low: bool) -> None:
         super().__init__()
         self.setSpacing(0)
-        self._gap = gap
+        self._low = low
         self._mark: QWidget | None = None
         self._band: QWidget | None = None
-        self._site: QWidget | None = None
-
-    @property
-    def has_site(self) -> bool:
-        """Whether the header names the requester. If not, the page must."""
-        return self._site is not None
+        self.requester: Requester | None = None
 
     def set_operation(
         self, conversation: Conversation, text: Texts, room: float, width: int
     ) -> None:
         """Show the band and the requester of an operation.
 
-        ``room`` is the most height in pixels for the requester at ``width``.
+        ``room`` is the most height in pixels for the requester at ``width``. If its
+        name is so long that little room would be left for the page, ``requester`` is
+        None, and the page must name it.
         """
-        for old in (self._band, self._site):
+        for old in (self._band, self.requester):
             if old is not None:
                 self.removeWidget(old)
                 old.hide()
                 old.deleteLater()
-        self._band = HeadingBand(
-            OPERATION_STYLES[conversation.operation], text("heading")
-        )
+        style = OPERATION_STYLES[conversation.operation]
+        self._band = HeadingBand(style.act, style.icon, text("heading"), low=self._low)
         self.addWidget(self._band)
-        # The site is not in the header if its name is so long that little room would
-        # be left for the page.
-        site = make_requester(conversation, text, self._gap)
-        named = bool(conversation.origin or conversation.caller) or "asks" in text
-        self._site = site if named and height_at(site, width) < room else None
-        if self._site:
-            self.addWidget(self._site)
+        requester = Requester(conversation, text, low=self._low)
+        fits = requester.is_named and height_at(requester, width) < room
+        self.requester = requester if fits else None
+        if self.requester:
+            self.addWidget(self.requester)
 
     def show_mock_card_mark(self, text: Texts) -> None:
         """Show the mock card's mark until the window closes."""
         if self._mark is None:
             explained = text("mark.test_card.explained")
-            self._mark = MockCardMark(text("mark.test_card"), explained)
+            mark = text("mark.test_card")
+            self._mark = MockCardMark(mark, explained, low=self._low)
             self.insertWidget(0, self._mark)
 
-    def height_at(self, width: int, *, band: bool) -> int:
-        """Return the height in pixels at a width, with or without the band."""
-        parts = [self._mark, self._band if band else None, self._site]
+    def height_at(self, width: int) -> int:
+        """Return the height in pixels at a width."""
+        parts = [self._mark, self._band, self.requester]
         return sum(height_at(part, width) for part in parts if part)
 
-    def show_band(self, visible: bool) -> None:
-        """Show the band, or leave its place to the page."""
-        if self._band:
-            self._band.setVisible(visible)
+
+class Requester(QWidget):
+    """Names the requesting site or program, or says that none asks."""
+
+    def __init__(self, conversation: Conversation, text: Texts, *, low: bool) -> None:
+        super().__init__()
+        #: Whether it names a site or a program.
+        self.is_named = bool(
+            conversation.origin or conversation.caller or "asks" in text
+        )
+        side = dp(24)
+        self._panel: SitePanel | None = None
+        layout = QVBoxLayout(self)
+        layout.setSpacing(dp(12))
+        if conversation.caller:
+            layout.addWidget(_caller_notice(conversation, text))
+        if conversation.origin or "asks" in text:
+            self._panel = SitePanel(low=low)
+            for part in _site(conversation, text):
+                self._panel.add(part)
+            layout.addWidget(self._panel)
+        else:
+            layout.addWidget(label(text("own")))
+        bare = low and self._panel and not conversation.caller
+        top = 0 if bare else dp(20 if self._panel and not low else 8)
+        edge = 0 if bare else side
+        layout.setContentsMargins(edge, top, edge, 0)
+
+    @property
+    def has_panel(self) -> bool:
+        """Whether a panel names a site or a program at its end."""
+        return self._panel is not None
+
+    def join(self, joined: bool) -> None:
+        """Draw the panel as one with the panel below it, or on its own."""
+        if self._panel:
+            self._panel.joined_below = joined
+            self._panel.update()
 
 
-def make_requester(conversation: Conversation, text: Texts, gap: int) -> QWidget:
-    """Return a widget that names the requesting site or program, or that none asks."""
-    holder = QWidget()
-    layout = QVBoxLayout(holder)
-    layout.setContentsMargins(gap, gap, gap, round(gap * 0.3))
-    if conversation.caller:
-        layout.addWidget(_caller_frame(conversation, text))
-    if conversation.origin:
-        layout.addWidget(SiteFrame(conversation, text))
-    elif "asks" in text:
-        layout.addWidget(_program_frame(text))
-    else:
-        if not conversation.caller:
-            layout.setContentsMargins(gap, gap // 2, gap, 0)
-        layout.addWidget(label(text("own")))
-    return holder
+def _site(conversation: Conversation, text: Texts) -> list[QWidget]:
+    if not conversation.origin:
+        return [_above(text("asks")), _name(text.program)]
+    site = SiteName.of(conversation.origin)
+    parts: list[QWidget] = [_above(text("site")), SiteLabel(site)]
+    if name := site.international:
+        parts.append(label(text("site.international", name=name)))
+        parts.append(label(text("site.international.warning")))
+    return parts
 
 
-def _program_frame(text: Texts) -> QFrame:
-    return _frame(label(text("asks")), _name(text.program))
+def _above(words: str) -> QLabel:
+    made = label(words, 14 / 15)
+    make_muted(made)
+    return made
 
 
-def _caller_frame(conversation: Conversation, text: Texts) -> QFrame:
+def _caller_notice(conversation: Conversation, text: Texts) -> Notice:
     """Return the warning that a program asks that is no known browser."""
-    return _frame(
-        Notice(text("caller.asks"), serious=True),
-        _name(text.caller(conversation)),
-        label(text("caller.check")),
-    )
-
-
-def _frame(*parts: QWidget) -> QFrame:
-    frame = QFrame()
-    frame.setFrameShape(QFrame.Shape.StyledPanel)
-    frame.setSizePolicy(wrapping_policy())
-    rows = QVBoxLayout(frame)
-    rows.setContentsMargins(*[em(frame, 0.7)] * 4)
-    for part in parts:
-        rows.addWidget(part)
-    return frame
+    notice = Notice(text("caller.asks"), serious=True)
+    notice.rows.addWidget(_name(text.caller(conversation)))
+    notice.rows.addWidget(label(text("caller.check")))
+    return notice
 
 
 def _name(program: str) -> SiteLabel:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 
-from native_host.pin_prompt.gui.icons import draw_icon
+from native_host.gui.icons import draw_icon
+from native_host.gui.tokens import LIGHT, Act
 from native_host.pin_prompt.model import Operation
 
 __all__ = ["OPERATION_STYLES", "OperationStyle", "window_icon"]
@@ -20,28 +21,30 @@ __all__ = ["OPERATION_STYLES", "OperationStyle", "window_icon"]
 class OperationStyle:
     """What sets an operation's window apart.
 
-    ``colour`` is the colour of the band and of the confirm button, ``text`` the colour
-    of the text on them. ``icon`` names a file in ``icons/``.
+    ``act`` names its colours (``native_host.gui.tokens``). ``colour`` is the colour of
+    the band, ``text`` that of the text on it. ``icon`` names a drawing.
     """
 
+    act: Act
     colour: QColor
     text: QColor
     icon: str
 
 
-_WHITE = QColor("#ffffff")
-#: Programs ask for PIN1 in a blue that is nearer to violet.
-_FOR_PROGRAMS = QColor("#34349a")
-#: The card's PINs are managed in green, darker than the blue and the red.
-_MANAGING = OperationStyle(QColor("#1d4d33"), _WHITE, "key")
-_SIGNING = OperationStyle(QColor("#7c1d3f"), _WHITE, "pen-on-paper")
+def _style(act: Act, icon: str) -> OperationStyle:
+    colours = LIGHT.acts[act]
+    return OperationStyle(act, colours.band, colours.on_band, icon)
+
+
+_MANAGING = _style("manage", "key")
+_SIGNING = _style("sign", "pen-on-paper")
 
 #: The style of each operation that has a window. People who see few colours can tell
-#: the blue and the red apart too.
+#: the blue and the red apart too. A login in a browser identifies, as every login.
 OPERATION_STYLES: Mapping[Operation, OperationStyle] = {
-    "authenticate": OperationStyle(QColor("#0b4f86"), _WHITE, "person-on-card"),
-    "tls-login": OperationStyle(_FOR_PROGRAMS, _WHITE, "person-in-browser"),
-    "prepare-login": OperationStyle(_FOR_PROGRAMS, _WHITE, "clock-in-browser"),
+    "authenticate": _style("identify", "person-on-card"),
+    "tls-login": _style("identify", "person-in-browser"),
+    "prepare-login": _style("identify", "clock-in-browser"),
     "signing-certificate": _SIGNING,
     "sign": _SIGNING,
     "activate": _MANAGING,
@@ -58,8 +61,13 @@ def window_icon(style: OperationStyle) -> QIcon:
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        bounds = QRectF(0, 0, size, size)
-        draw_icon(painter, style.icon, bounds, ink=style.colour, paper=style.text)
+        tile = QRectF(0, 0, size, size)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(style.colour)
+        painter.drawRoundedRect(tile, size / 5, size / 5)
+        edge = size / 6
+        place = tile.adjusted(edge, edge, -edge, -edge)
+        draw_icon(painter, style.icon, place, ink=style.text, paper=style.colour)
         painter.end()
         icon.addPixmap(pixmap)
     return icon

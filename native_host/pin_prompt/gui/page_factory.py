@@ -15,6 +15,7 @@ from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pages import (
     CardChoicePage,
     ConsentPage,
+    LockedPage,
     Page,
     StartedPage,
     StepPage,
@@ -25,6 +26,7 @@ from native_host.pin_prompt.messages import (
     AskStarted,
     ChooseCard,
     OfferActivation,
+    OfferUnlock,
     Show,
 )
 from native_host.pin_prompt.model import Conversation
@@ -32,7 +34,15 @@ from native_host.pin_prompt.texts import Texts
 
 __all__ = ["PageRequest", "create_page"]
 
-PageRequest = Show | AskStarted | ChooseCard | AskConsent | AskCodes | OfferActivation
+PageRequest = (
+    Show
+    | AskStarted
+    | ChooseCard
+    | AskConsent
+    | AskCodes
+    | OfferActivation
+    | OfferUnlock
+)
 
 
 def create_page(
@@ -47,7 +57,7 @@ def create_page(
         return StepPage(
             conversation, text, request.step, request.problem, request.progress
         )
-    page: StartedPage | CardChoicePage | ActivationOfferPage | ConsentPage
+    page: StartedPage | CardChoicePage | ActivationOfferPage | ConsentPage | LockedPage
     if isinstance(request, AskStarted):
         page = StartedPage(conversation, text)
         page.answered.connect(lambda: send_answer(type="started"))
@@ -63,6 +73,8 @@ def create_page(
     else:
         if isinstance(request, OfferActivation):
             page = ActivationOfferPage(conversation, text, partly=request.partly)
+        elif isinstance(request, OfferUnlock):
+            page = LockedPage(conversation, text, request.question)
         else:
             page = ConsentPage(conversation, text, request.question)
         page.answered.connect(lambda: send_answer(type="agreed", number=number))
@@ -86,4 +98,5 @@ def _codes_page(
             send_answer(type="codes", number=request.number, values=values)
 
     page.answered.connect(answer)
+    page.declined.connect(lambda: send_answer(type="declined", number=request.number))
     return page

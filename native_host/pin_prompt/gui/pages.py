@@ -8,7 +8,6 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QPalette
 from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QButtonGroup,
-    QFormLayout,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
@@ -16,10 +15,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from native_host.gui.buttons import Button
+from native_host.gui.labels import Heading, make_muted
+from native_host.gui.sizes import dp, is_low
+from native_host.gui.tokens import tokens_for
+from native_host.pin_prompt.gui.header import Requester
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.step_picture import StepPicture
-from native_host.pin_prompt.gui.theme import readable
-from native_host.pin_prompt.gui.widgets import ConfirmButton, Notice, em, label, scaled
+from native_host.pin_prompt.gui.widgets import HolderPanel, Notice, em, label
 from native_host.pin_prompt.gui.wrapping_buttons import WrappingRadioButton
 from native_host.pin_prompt.model import (
     CardChoice,
@@ -28,6 +31,7 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
+    UnlockQuestion,
 )
 from native_host.pin_prompt.texts import Texts, printable
 
@@ -35,6 +39,7 @@ __all__ = [
     "FINAL_STEPS",
     "CardChoicePage",
     "ConsentPage",
+    "LockedPage",
     "Page",
     "StartedPage",
     "StepPage",
@@ -57,6 +62,8 @@ _ELSEWHERE = (
     "KEY_MISSING",
     "PCSC_DENIED",
 )
+#: Problems with which this card can't be used any more.
+_ONLY_A_NEW_CARD = ("PUK_BLOCKED", "CARD_EXPIRED")
 
 
 class Page(QWidget):
@@ -64,6 +71,8 @@ class Page(QWidget):
 
     #: The person cancels.
     cancelled = Signal()
+    #: The person goes back to the question before this one.
+    declined = Signal()
     #: The page has become higher; the widget that must be visible.
     grown = Signal(QWidget)
 
@@ -92,9 +101,10 @@ class Page(QWidget):
         self.rows.setContentsMargins(0, 0, 0, 0)
         self.column = QVBoxLayout()
         self.rows.addLayout(self.column, 1)
-        self.column.setSpacing(em(self, 0.7))
-        side = em(self, 1.0)
-        self.column.setContentsMargins(side, em(self, 0.5), side, side)
+        self.column.setSpacing(dp(8 if is_low(self) else 16))
+        self.column.setContentsMargins(dp(24), dp(12), dp(24), dp(16))
+        #: Whether the page begins with the holder of the card.
+        self.has_holder = False
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         # The height depends on the width. Qt's default hint is the height at the
@@ -113,34 +123,40 @@ class Page(QWidget):
         return self.rows.totalHeightForWidth(width)
 
     def add_person(self, name: str, satu: str) -> None:
-        """Show the holder of the card."""
-        form = QFormLayout()
-        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        form.setHorizontalSpacing(em(self, 1.0))
-        form.setVerticalSpacing(em(self, 0.3))
-        who = "signer" if "signer" in self.text else "person.name"
-        for key, value in ((who, name), ("person.satu", satu)):
-            what = label(self.text(key))
-            what.setWordWrap(False)
-            form.addRow(what, label(printable(value), bold=True))
-        self.column.addLayout(form)
+        """Begin with the holder of the card."""
+        number = f"{self.text('person.satu')}: {printable(satu)}"
+        self.holder = HolderPanel(printable(name), number, low=is_low(self))
+        self.has_holder = True
+        self.column.insertWidget(0, self.holder)
+
+    def follow(self, requester: Requester) -> None:
+        """Stand below the requester, whose panel goes on with the holder's."""
+        requester.join(self.has_holder and requester.has_panel)
+        if self.has_holder:
+            self.holder.joined_above = requester.has_panel
+            if requester.has_panel:
+                margins = self.column.contentsMargins()
+                margins.setTop(0)
+                self.column.setContentsMargins(margins)
+
+    def add_heading(self, words: str) -> Heading:
+        """Add the page's heading."""
+        heading = Heading(words)
+        self.column.addWidget(heading)
+        return heading
 
     def add_button(self, words: str, pressed: Callable[[], None]) -> QPushButton:
-        """Add a button to the footer."""
-        return self._add(QPushButton(words), pressed)
+        """Add a button to the foot."""
+        return self._add(Button(words), pressed)
 
     def add_confirm_button(
         self, words: str, pressed: Callable[[], None]
     ) -> QPushButton:
         """Add the confirm button, in the operation's colour."""
-        style = OPERATION_STYLES[self.conversation.operation]
-        return self._add(ConfirmButton(words, style), pressed)
+        act = OPERATION_STYLES[self.conversation.operation].act
+        return self._add(Button(words, act), pressed)
 
     def _add(self, button: QPushButton, pressed: Callable[[], None]) -> QPushButton:
-        button.setFont(scaled(button, 1.1))
-        words = button.fontMetrics().horizontalAdvance(button.text()) + em(button, 1.6)
-        button.setMinimumSize(max(words, em(button, 6)), em(button, 2.1))
-        button.setAutoDefault(False)
         button.clicked.connect(lambda _checked: pressed())
         self.buttons.append(button)
         return button
@@ -170,6 +186,14 @@ class Page(QWidget):
     def set_guarded(self, active: bool) -> None:
         """Follow the input guard: while it is active, nothing can be confirmed."""
 
+    def leave(self, leaving: Callable[[], None]) -> None:
+        """Call ``leaving``, perhaps after asking the person."""
+        leaving()
+
+    def dismiss(self) -> None:
+        """Handle Escape."""
+        self.leave(self.cancelled.emit)
+
     def end(self) -> None:
         """Clean up: another page replaces this one."""
 
@@ -197,7 +221,7 @@ class StartedPage(YesNoPage):
     def __init__(self, conversation: Conversation, text: Texts) -> None:
         super().__init__(conversation, text)
         heading, body = text("started.heading"), text("started.body")
-        self.column.addWidget(label(heading, 1.3, bold=True))
+        self.add_heading(heading)
         self.column.addWidget(label(body))
         self.add_answers(text("started.no"), text("started.yes"))
         self.announcement = f"{heading} {conversation.origin} {body}"
@@ -219,7 +243,7 @@ class StepPage(Page):
         self.awaits_person = step not in (*FINAL_STEPS, Step.SIGNING)
         self.concerns_signature = step in (Step.SIGNING, Step.PIN_PAD)
         self.heading_text, body = text.problem(problem) if problem else text.step(step)
-        self.column.addWidget(label(self.heading_text, 1.3, bold=True))
+        self.add_heading(self.heading_text)
         self._add_body(step, body, problem)
         self._bar: QProgressBar | None = None
         if step in _AT_WORK or progress:
@@ -227,12 +251,19 @@ class StepPage(Page):
         if progress:
             self.set_progress(progress)
         if problem:
-            code = label(text("code", code=printable(problem.code)), 0.85)
+            code = label(text("code", code=printable(problem.code)), 0.9)
+            make_muted(code)
             self.column.addWidget(code)
         self.column.addStretch()
-        words = text("close") if step in FINAL_STEPS else text("cancel")
+        ends = step in FINAL_STEPS or (problem and problem.code in _ONLY_A_NEW_CARD)
+        words = text("close") if ends else text("cancel")
         self.initial_focus = self.add_button(words, self.cancelled.emit)
         self.announcement = f"{self.heading_text}. {body}"
+
+    def add_note(self, words: str) -> None:
+        """Add a sentence below the text."""
+        self.column.insertWidget(self.column.count() - 1, label(words))
+        self.announcement = f"{self.announcement} {words}"
 
     def set_progress(self, progress: Progress) -> None:
         """Move the progress bar. A screen reader reads it on demand."""
@@ -262,16 +293,36 @@ class StepPage(Page):
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(em(self, 0.5))
         palette = self._bar.palette()
-        paper = palette.window().color()
-        colour = readable(
-            OPERATION_STYLES[self.conversation.operation].colour, paper, 3.0
-        )
+        act = OPERATION_STYLES[self.conversation.operation].act
+        colour = tokens_for(palette).acts[act].sign
         palette.setColor(QPalette.ColorRole.Highlight, colour)
         self._bar.setPalette(palette)
         self._how_far = label("")
         self._how_far.setVisible(False)
         self.column.addWidget(self._bar)
         self.column.addWidget(self._how_far)
+
+
+class LockedPage(YesNoPage):
+    """Says that a PIN is locked, and offers to unlock it in this window."""
+
+    def __init__(
+        self, conversation: Conversation, text: Texts, question: UnlockQuestion
+    ) -> None:
+        super().__init__(conversation, text)
+        self.wants_attention = True
+        self.add_person(question.name, question.satu)
+        heading, _ = text.problem(Problem("PIN_BLOCKED"))
+        self.column.addWidget(label(heading, 1.3, bold=True))
+        self.column.addWidget(Notice(text("unlock.tries"), serious=True))
+        said = [text("unlock.body"), text("unlock.need")]
+        self.column.addWidget(label(said[0]))
+        self.column.addWidget(label(said[1], bold=True))
+        for key in ("unlock.need.letter", "unlock.need.puk"):
+            said.append(text(key))
+            self.column.addWidget(label(f"•  {said[-1]}"))
+        self.add_answers(text("cancel"), text("unlock.yes"))
+        self.announcement = " ".join([f"{heading}.", text("unlock.tries"), *said])
 
 
 class ConsentPage(YesNoPage):
@@ -299,9 +350,9 @@ class CardChoicePage(Page):
     ) -> None:
         super().__init__(conversation, text)
         heading, body = text("choose.heading"), text("choose.body")
-        self.column.addWidget(label(heading, 1.3, bold=True))
+        self.add_heading(heading)
         self.column.addWidget(label(body))
-        self._guarded = True
+        self._missing = Notice(heading)
         self.group = QButtonGroup(self)
         for index, choice in enumerate(choices):
             name, satu = printable(choice.name), printable(choice.satu)
@@ -309,9 +360,9 @@ class CardChoicePage(Page):
             button = WrappingRadioButton(f"{name}, {satu}\n{reader}")
             self.group.addButton(button, index)
             self.column.addWidget(button)
-        self.group.idToggled.connect(
-            lambda _index, _on: self.set_guarded(self._guarded)
-        )
+        self.group.idToggled.connect(lambda _index, _on: self._missing.hide())
+        self.column.addWidget(self._missing)
+        self._missing.hide()
         self.column.addStretch()
         self.initial_focus = self.group.button(0)
         self.add_button(text("cancel"), self.cancelled.emit)
@@ -319,10 +370,15 @@ class CardChoicePage(Page):
         self.announcement = f"{heading}. {body}"
 
     def set_guarded(self, active: bool) -> None:
-        self._guarded = active
-        self.confirm.setEnabled(self.group.checkedId() >= 0 and not active)
+        self.confirm.setEnabled(not active)
 
     def _answer(self) -> None:
+        if self.group.checkedId() < 0:
+            self._missing.show()
+            self.group.button(0).setFocus()
+            self.announce(self._missing.label.text())
+            self.grown.emit(self._missing)
+            return
         self.setEnabled(False)  # a second click must not answer again
         self.confirm.setEnabled(False)
         self.answered.emit(self.group.checkedId())

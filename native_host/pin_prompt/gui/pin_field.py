@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: MIT
 """The fields into which PINs are typed."""
 
-from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import (
+    QFont,
+    QFontMetricsF,
     QInputMethodEvent,
     QKeyEvent,
     QKeySequence,
     QMouseEvent,
     QPainter,
+    QPainterPath,
     QPaintEvent,
     QPen,
 )
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QSizePolicy, QWidget
 
+from native_host.gui.icons import draw_icon
+from native_host.gui.sizes import dp, font
+from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.gui.input_guard import InputGuard
-from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
-from native_host.pin_prompt.gui.theme import readable
-from native_host.pin_prompt.gui.widgets import draw_focus, em
 
 __all__ = ["PinField", "SignatureField"]
 
@@ -24,6 +27,10 @@ __all__ = ["PinField", "SignatureField"]
 #: content of each field to every program of the session, also of a password field.
 _BULLET = "•"
 _DIGITS = "0123456789"
+#: Qt's character for each bullet in a password field, which the field measures.
+_MEASURED = "●"
+#: Width of a character, and space before the first one.
+_STEP, _PADDING = 18, 14
 _CLIPBOARD = (
     QKeySequence.StandardKey.Paste,
     QKeySequence.StandardKey.Copy,
@@ -65,11 +72,29 @@ class PinField(QLineEdit):
             | Qt.InputMethodHint.ImhHiddenText
             | Qt.InputMethodHint.ImhNoPredictiveText
         )
+        self.setFrame(False)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        #: Pixels at the left that are not for characters.
+        self.indent = 0
+        self._revealed = False
+        # Qt places the caret and finds a clicked position. The painted characters
+        # are where Qt thinks that its own are.
+        spaced = font()
+        bullet = QFontMetricsF(spaced).horizontalAdvance(_MEASURED)
+        spaced.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, dp(_STEP) - bullet)
+        self.setFont(spaced)
+        self.set_indent(0)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(False)
         self.setDragEnabled(False)
         self.textEdited.connect(self._follow_edit)
         self.textChanged.connect(self._check_bullets)
+
+    def set_indent(self, pixels: int) -> None:
+        """Leave room at the left."""
+        self.indent = pixels
+        # Qt adds 2 pixels of its own.
+        self.setTextMargins(pixels + dp(_PADDING) - 2, 0, dp(4), 0)
 
     @property
     def digits(self) -> memoryview:
@@ -102,11 +127,15 @@ class PinField(QLineEdit):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.submitted.emit()
+            # A held key must not run through fields that are filled already.
+            if not event.isAutoRepeat():
+                self.submitted.emit()
         elif any(event.matches(key) for key in _CLIPBOARD):
             self.refused.emit("pin.no_paste")
         elif event.matches(QKeySequence.StandardKey.Undo):
             self.clear()  # as in any password field
+        elif event.isAutoRepeat() and event.text().isdigit():
+            event.accept()  # a key that is held down is one digit
         elif not (event.text() and event.text().isprintable()):
             super().keyPressEvent(event)
         elif not self._is_guarded():
@@ -175,40 +204,111 @@ class PinField(QLineEdit):
         else:
             super().mouseReleaseEvent(event)
 
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(self.indent + dp(246), dp(48))
+
+    minimumSizeHint = sizeHint  # noqa: N815 - Qt's name
+
+    def inputMethodQuery(self, query: Qt.InputMethodQuery) -> object:  # type: ignore[override] # noqa: N802 - Qt's name
+        # A scroll area shows the caret; the whole field is to be visible.
+        if query is Qt.InputMethodQuery.ImCursorRectangle:
+            return self.rect()
+        return super().inputMethodQuery(query)
+
+    @property
+    def revealed(self) -> bool:
+        """Whether the field shows its digits, on the screen only."""
+        return self._revealed
+
+    def reveal(self, revealed: bool) -> None:
+        """Show the digits or dots. Qt and the accessibility bus get neither."""
+        self._revealed = revealed
+        self.update()
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        super().paintEvent(event)
-        # Fusion's own frame is hardly visible, least of all in dark palettes.
+        tokens = tokens_for(self.palette())
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        self.draw_frame(painter)
+        line = dp(1.5)
+        half = line / 2
+        box = QRectF(self.rect()).adjusted(half, half, -half, -half)
+        painter.setBrush(tokens.field)
+        painter.setPen(QPen(tokens.edge, line))
+        painter.drawRoundedRect(box, dp(8), dp(8))
+        self.draw_sign(painter, box)
+        self._draw_selection(painter)
+        painter.setPen(tokens.ink)
+        for index in range(self._count):
+            place = self._place(index)
+            if self._revealed:
+                # One digit at a time, so that no text holds the PIN.
+                digit = _DIGITS[self._buffer[index] - ord("0")]
+                painter.drawText(place, Qt.AlignmentFlag.AlignCenter, digit)
+            else:
+                self.draw_dot(painter, place)
         if self.hasFocus():
-            draw_focus(painter, self)
+            # It does not blink.
+            left = self._place(self.cursorPosition()).left()
+            height = dp(22)
+            top = (self.height() - height) / 2
+            painter.fillRect(QRectF(left, top, max(dp(1.5), 1), height), tokens.ink)
 
-    def draw_frame(self, painter: QPainter) -> None:
-        """Paint the frame of the field without the focus."""
-        if not self.hasFocus():
-            painter.setPen(QPen(self.palette().windowText().color(), 1))
-            box = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-            painter.drawRoundedRect(box, 3, 3)
+    def draw_sign(self, painter: QPainter, box: QRectF) -> None:
+        """Paint what sets this field apart."""
+
+    def draw_dot(self, painter: QPainter, place: QRectF) -> None:
+        """Paint a typed character."""
+        side = dp(9)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(tokens_for(self.palette()).ink)
+        painter.drawEllipse(_centred(place, side))
+
+    def _draw_selection(self, painter: QPainter) -> None:
+        if self.hasSelectedText():
+            first, last = self.selectionStart(), self.selectionEnd() - 1
+            chosen = self._place(first).united(self._place(last))
+            painter.fillRect(chosen, self.palette().highlight())
+
+    def _place(self, index: int) -> QRectF:
+        """Return where a character is painted."""
+        step, high = dp(_STEP), dp(30)
+        left = self.indent + dp(_PADDING) + index * step
+        return QRectF(left, (self.height() - high) / 2, step, high)
 
 
 class SignatureField(PinField):
     """PIN2's field, which looks unlike PIN1's even without colours.
 
-    It has a signature line in place of a box, and squares in place of dots.
+    It has a pen, squares in place of dots, and a line at its foot.
     """
 
     def __init__(
         self, guard: InputGuard, max_length: int, parent: QWidget | None = None
     ) -> None:
         super().__init__(guard, max_length, parent)
-        self.setFrame(False)
-        self.setStyleSheet("QLineEdit { lineedit-password-character: 9632 }")
-        self.setTextMargins(em(self, 0.3), 0, 0, em(self, 0.3))
+        self.set_indent(dp(46))
 
-    def draw_frame(self, painter: QPainter) -> None:
-        paper = self.palette().window().color()
-        colour = readable(OPERATION_STYLES["sign"].colour, paper, 3.0)
-        bottom = self.height() - em(self, 0.15)
-        painter.setPen(QPen(colour, em(self, 0.12)))
-        painter.drawLine(0, bottom, self.width(), bottom)
+    def draw_sign(self, painter: QPainter, box: QRectF) -> None:
+        tokens = tokens_for(self.palette())
+        colours = tokens.acts["sign"]
+        whole, square, foot = QPainterPath(), QPainterPath(), QPainterPath()
+        inner = box.adjusted(1, 1, -1, -1)
+        whole.addRoundedRect(inner, dp(7), dp(7))
+        square.addRect(box.left(), box.top(), self.indent, box.height())
+        foot.addRect(box.left(), box.bottom() - dp(5), box.width(), dp(5))
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.fillPath(whole & square, colours.tint)
+        painter.fillPath(whole & foot, colours.sign)
+        room = QRectF(0, 0, self.indent, self.height() - dp(5))
+        pen = _centred(room, dp(20))
+        draw_icon(painter, "pen", pen, ink=colours.sign, paper=colours.tint)
+
+    def draw_dot(self, painter: QPainter, place: QRectF) -> None:
+        ink = tokens_for(self.palette()).ink
+        painter.fillRect(_centred(place, dp(9)), ink)
+
+
+def _centred(room: QRectF, side: float) -> QRectF:
+    square = QRectF(0, 0, side, side)
+    square.moveCenter(room.center())
+    return square

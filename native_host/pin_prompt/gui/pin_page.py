@@ -2,16 +2,18 @@
 """The pages that ask for consent and a PIN together."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from native_host.gui.buttons import Button
+from native_host.gui.labels import make_muted
+from native_host.gui.sizes import dp, is_low
 from native_host.pin_prompt.gui.confirm_page import ConfirmPage
 from native_host.pin_prompt.gui.document_list import DocumentList
 from native_host.pin_prompt.gui.input_guard import InputGuard
-from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
-from native_host.pin_prompt.gui.widgets import Notice, PenIcon, em, label, scaled
+from native_host.pin_prompt.gui.widgets import Notice, TriesLabel, label
 from native_host.pin_prompt.model import Conversation, PinQuestion
-from native_host.pin_prompt.texts import Texts
+from native_host.pin_prompt.texts import Texts, printable
 
 __all__ = ["BasePinPage", "PinPadPage", "PinPage"]
 
@@ -34,10 +36,11 @@ class BasePinPage(ConfirmPage):
         self._question = question
         self.documents: DocumentList | None = None
         self._news = " ".join(text.pin_status(question))
-        self._announced_parts = [self._news, conversation.origin]
-        if question.documents:
+        holder = f"{printable(question.name)}." if question.name else ""
+        self._announced_parts = [self._news, conversation.origin, holder]
+        if question.documents or is_low(self):
             # This page has more content than others.
-            self.column.setSpacing(em(self, 0.45))
+            self.column.setSpacing(dp(8))
         self.add_person(question.name, question.satu)
         if question.documents:
             self._add_documents()
@@ -58,21 +61,28 @@ class BasePinPage(ConfirmPage):
         documents, text = self._question.documents, self.text
         what = text.what_is_signed(documents)
         self._announced_parts.append(what)
-        self.column.addWidget(label(what, 1.1, bold=True))
+        row = QHBoxLayout()
+        row.addWidget(label(what, bold=True), 1)
+        self.column.addLayout(row)
         if warning := text.warning(documents):
             self._announced_parts.append(warning)
             self.column.addWidget(Notice(warning))
         self.documents = DocumentList(documents, text)
         self.documents.setAccessibleName(what)
+        self._announced_parts.append(self.documents.spoken)
+        row.addWidget(self.documents.fold)
         self.documents.opened.connect(self.opened)
         self.scrolled = self.documents
         self.column.addWidget(self.documents, 1)
+        QWidget.setTabOrder(self.documents.fold, self.documents)
 
     def _add_consent(self) -> None:
         question, consent = self._question, self.text("consent")
         if question.documents:
             consent = f"{self.text.signatures(question)} {consent}"
-        self._announced_parts.append(consent)
+        if not (question.wrong or question.repeated or question.pad_problem):
+            # Otherwise the person has heard it before the last PIN.
+            self._announced_parts.append(consent)
         self.column.addWidget(label(consent))
         if "check" in self.text:
             self._announced_parts.append(self.text("check"))
@@ -82,16 +92,19 @@ class BasePinPage(ConfirmPage):
         """Add the result of the last PIN and the number of tries."""
         question = self._question
         if self._news:
-            serious = question.wrong or question.tries_left <= 2
-            self.status_notice = Notice(self._news, serious=serious)
-            self.column.addWidget(self.status_notice)
-        if question.tries_left == 1:
-            self.add_last_try_box(self.text("last_try.confirm"))
+            # The first sentence is the title.
+            title, _, body = self._news.partition(". ")
+            title = f"{title.rstrip('.')}."
+            notice = Notice(body, title=title, serious=question.wrong)
+            self.status_notice = notice
+            self.column.addWidget(notice)
+            if question.tries_left == 1:
+                self.add_last_try_box(self.text("last_try.confirm"), notice)
 
     def _finish(self, words: str) -> None:
         """Add the end of the page, with ``words`` on the confirm button."""
         self.add_end(words, stretch=self.documents is None)
-        self.announcement = " ".join(self._announced_parts).strip()
+        self.announcement = " ".join(filter(None, self._announced_parts))
 
 
 class PinPadPage(BasePinPage):
@@ -118,11 +131,11 @@ class PinPage(BasePinPage):
         question = self._question
         name = self.text(f"pin.{question.role}")
         self._announced_parts.append(name)
-        what = label(name, 1.1, bold=True)
+        what = label(name, bold=True)
+        what.setWordWrap(False)
+        what.setSizePolicy(QLabel().sizePolicy())
         kind = SignatureField if question.role == "PIN2" else PinField
         self.field = kind(self._guard, question.max_length, self)
-        self.field.setFont(scaled(self.field, 1.5))
-        self.field.setFixedWidth(em(self.field, 9))
         self.field.setAccessibleName(name)
         self.field.submitted.connect(self.submit)
         self.field.refused.connect(self._refuse)
@@ -131,16 +144,38 @@ class PinPage(BasePinPage):
         low, high = question.min_length, question.max_length
         self._length = self.text("pin.length", min=low, max=high)
         self._describe_field(self._news)
-        self.column.addWidget(what)
-        row = QHBoxLayout()
-        row.setSpacing(em(self, 0.6))
-        if question.role == "PIN2":
-            row.addWidget(PenIcon(OPERATION_STYLES["sign"]))
+        beside = label(self.text("codes.length.range", min=low, max=high))
+        make_muted(beside)
+        above, row = QHBoxLayout(), QHBoxLayout()
+        above.setSpacing(dp(12))
+        above.addWidget(what)
+        above.addWidget(beside, 1)
+        row.setSpacing(dp(8))
         row.addWidget(self.field)
-        row.addWidget(label(self._length, 0.95), 1)
-        self.column.addLayout(row)
+        self.eye = self._show_button()
+        row.addWidget(self.eye)
+        row.addSpacing(dp(10))
+        row.addWidget(self._tries())
+        row.addStretch()
+        rows = QVBoxLayout()
+        rows.setSpacing(dp(8))
+        rows.addLayout(above)
+        rows.addLayout(row)
+        self.column.addLayout(rows)
         self.initial_focus = self.field
         self._finish(self.text("confirm"))
+
+    def _show_button(self) -> Button:
+        """Return the button that shows the digits while it is pressed."""
+        eye = Button(self.text("pin.show"), height=48, icon="eye")
+        eye.pressed.connect(lambda: self.field.reveal(True))
+        eye.released.connect(lambda: self.field.reveal(False))
+        return eye
+
+    def _tries(self) -> TriesLabel:
+        tries = self._question.tries_left
+        key = "pin.left.one" if tries == 1 else "pin.left"
+        return TriesLabel(tries, self.text(key, tries=tries))
 
     def _describe_field(self, words: str) -> None:
         self.field.setAccessibleDescription(f"{self._length} {words}".strip())

@@ -8,6 +8,7 @@ from PySide6.QtCore import (
     QAbstractEventDispatcher,
     QEvent,
     QEventLoop,
+    QLocale,
     QPoint,
     Qt,
     QTimer,
@@ -17,12 +18,14 @@ from PySide6.QtWidgets import (
     QApplication,
     QDialog,
     QFrame,
-    QHBoxLayout,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from native_host.gui.focus_ring import FocusRing
+from native_host.gui.foot import Foot
+from native_host.gui.sizes import dp, is_low
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.documents import (
     DocumentChangedError,
@@ -31,14 +34,13 @@ from native_host.pin_prompt.documents import (
     read_document,
 )
 from native_host.pin_prompt.gui.document_viewer import DocumentPage, PrivateCopies
-from native_host.pin_prompt.gui.header import Header, make_requester
+from native_host.pin_prompt.gui.header import Header, Requester
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES, window_icon
 from native_host.pin_prompt.gui.page_factory import PageRequest, create_page
 from native_host.pin_prompt.gui.page_scroll_area import SCROLL_ACTIONS, PageScrollArea
 from native_host.pin_prompt.gui.pages import FINAL_STEPS, Page, StepPage
 from native_host.pin_prompt.gui.pin_page import BasePinPage, PinPadPage, PinPage
-from native_host.pin_prompt.gui.widgets import em
 from native_host.pin_prompt.messages import (
     AskCodes,
     AskConsent,
@@ -47,12 +49,13 @@ from native_host.pin_prompt.messages import (
     Close,
     Connections,
     OfferActivation,
+    OfferUnlock,
     Open,
     Show,
     WindowRequest,
     encode_answer,
 )
-from native_host.pin_prompt.model import Conversation, Operation, Step
+from native_host.pin_prompt.model import Conversation, Operation, PinQuestion, Step
 from native_host.wiping import wipe
 
 __all__ = ["PromptWindow"]
@@ -60,8 +63,9 @@ __all__ = ["PromptWindow"]
 #: Milliseconds until a window counts as visible though nothing was painted. It may be
 #: on another virtual desktop.
 _VISIBLE_AFTER = 1000
-#: Width of the window in ems. Pages with documents or several codes are wider.
-_WIDTH, _WIDTH_FOR_MORE = 34, 44
+#: Width of the window where body text has 15 pixels. Pages with documents or several
+#: codes are wider.
+_WIDTH, _WIDTH_FOR_MORE = 620, 760
 _MORE: Collection[Operation] = ("sign", "activate", "change-pin", "unblock")
 #: Largest share of the screen's height for the site in the header.
 _SITE_AT_MOST = 0.4
@@ -98,7 +102,6 @@ class PromptWindow(QDialog):
         self._caller_warning = ""
         #: The notice that one PIN entry is for several connections.
         self._connections_text = ""
-        self._header = Header(em(self, 1))
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(0)
@@ -106,10 +109,26 @@ class PromptWindow(QDialog):
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._footer = QHBoxLayout()
-        self._footer.setContentsMargins(*[em(self, 0.6)] * 4)
-        self._footer.setSpacing(em(self, 0.8))
-        self._footer.addStretch()
+        self._ring: FocusRing | None = None
+
+    def prepare(self) -> None:
+        """Load fonts and drawings into memory, while nobody waits for the window."""
+        if self._conversation is not None:
+            return
+        text = texts.load("en", "authenticate")
+        nobody = Conversation("authenticate", "https://service.example", "en", False)
+        unseen = QWidget()
+        rows = QVBoxLayout(unseen)
+        header, foot = Header(low=False), Foot(low=False)
+        header.set_operation(nobody, text, dp(400), self._width(nobody))
+        question = PinQuestion("PIN1", "", "", 5, 4, 12)
+        page = PinPage(nobody, text, question, self.guard)
+        for button in page.buttons:
+            foot.add(button)
+        rows.addLayout(header)
+        rows.addWidget(page)
+        rows.addWidget(foot)
+        unseen.grab()
 
     def handle(self, request: WindowRequest) -> None:
         """Handle a request. Raises ``ValueError`` for one in a wrong order."""
@@ -126,8 +145,13 @@ class PromptWindow(QDialog):
         elif isinstance(request, Connections):
             self._show_connections(request.count)
         elif not self._update_progress(request):
+            during = self._conversation.operation
             self._follow_operation(request)
-            self._show_page(self._page_for(request, self._conversation))
+            page = self._page_for(request, self._conversation)
+            if isinstance(page, StepPage) and during != self._conversation.operation:
+                # Another operation ended while the card was activated or unlocked.
+                page.add_note(self._text("kept"))
+            self._show_page(page)
 
     def _update_progress(self, request: WindowRequest) -> bool:
         """Move the progress bar if only the progress has changed; return whether so."""
@@ -166,13 +190,21 @@ class PromptWindow(QDialog):
         if self._conversation is not None:
             raise ValueError("The window is open already.")
         self._purpose = conversation.operation
+        # Not before: the text size may change while the window waits to be opened.
+        low = is_low(self)
+        self._header, self._foot = Header(low=low), Foot(low=low)
         self._conversation = self._apply_operation(conversation, "")
         self._caller_warning = self._text.warning_of_caller(conversation)
+        # A screen reader chooses its voice by the locale of a widget.
+        locale = QLocale(conversation.language)
+        QLocale.setDefault(locale)
+        self.setLocale(locale)
         if conversation.test_card:
             self._header.show_mock_card_mark(self._text)
         self._rows.addLayout(self._header)
         self._rows.addWidget(self._scroll, 1)
-        self._rows.addLayout(self._footer)
+        self._rows.addWidget(self._foot)
+        self.resize(self._width(conversation), 0)
         self._show_page(Page(conversation, self._text))
         if not conversation.started_by_person:
             self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
@@ -208,6 +240,7 @@ class PromptWindow(QDialog):
             conversation.language, operation, pin, conversation.program
         )
         self.setWindowTitle(self._text("title"))
+        self._foot.set_note(self._text("not_official"))
         self.setWindowIcon(window_icon(OPERATION_STYLES[operation]))
         room = self.screen().availableSize().height() * _SITE_AT_MOST
         self._header.set_operation(
@@ -218,7 +251,7 @@ class PromptWindow(QDialog):
     def _page_for(
         self, request: PageRequest | AskPin, conversation: Conversation
     ) -> Page:
-        if isinstance(request, AskConsent | AskPin | AskCodes) and (
+        if isinstance(request, AskConsent | AskPin | AskCodes | OfferUnlock) and (
             request.question.test_card
         ):
             self._header.show_mock_card_mark(self._text)
@@ -292,17 +325,16 @@ class PromptWindow(QDialog):
             old.end()
             self.guard.changed.disconnect(old.set_guarded)
             for button in old.buttons:
-                self._footer.removeWidget(button)
-                button.hide()
-                button.deleteLater()
-        if not self._header.has_site:
-            page.rows.insertWidget(
-                0, make_requester(page.conversation, self._text, em(self, 1))
-            )
+                self._foot.remove(button)
+        requester = self._header.requester
+        if requester is None:
+            low = is_low(self)
+            requester = Requester(page.conversation, self._text, low=low)
+            page.rows.insertWidget(0, requester)
+        page.follow(requester)
         self._scroll.setWidget(page)  # deletes the old page
         for button in page.buttons:
-            self._footer.addWidget(button)
-            button.show()
+            self._foot.add(button)
         page.cancelled.connect(self._cancel)
         page.grown.connect(self._make_room)
         self.guard.changed.connect(page.set_guarded)
@@ -333,26 +365,21 @@ class PromptWindow(QDialog):
     def _width(self, conversation: Conversation) -> int:
         """Return the preferred width in pixels, limited by the screen."""
         more = conversation.operation in _MORE
-        wanted = em(self, _WIDTH_FOR_MORE if more else _WIDTH)
+        wanted = dp(_WIDTH_FOR_MORE if more else _WIDTH)
         return min(wanted, self.screen().availableSize().width())
 
     def _fit(self, page: Page) -> None:
         """Resize the window so that the whole page is visible, if the screen allows."""
         room, width = self.screen().availableSize(), self._width(page.conversation)
-        self.setMinimumSize(min(em(self, 16), width), min(em(self, 16), room.height()))
-        around = self._footer.sizeHint().height()
-        bare = around + self._header.height_at(width, band=False)
-        around += self._header.height_at(width, band=True)
+        self.setMinimumSize(min(dp(300), width), min(dp(300), room.height()))
+        around = self._foot.height_at(width) + self._header.height_at(width)
         most = room.height() - _TITLE_BAR
-        # On a small screen with large text, the page is more important than the band.
         # The width allows for a scroll bar, so that a page never fits only without.
         inside = width - self._scroll.verticalScrollBar().sizeHint().width()
-        least = page.heightForWidth(inside)
-        crowded = around + least > most and not isinstance(page, DocumentPage)
-        self._header.show_band(not crowded)
-        around = bare if crowded else around
-        self._fits = around + least <= most
-        height = min(around + page.wanted_height(inside), most)
+        self._fits = around + page.heightForWidth(inside) <= most
+        # Qt gives a scroll area some height in any case.
+        least = self._scroll.minimumSizeHint().height()
+        height = min(around + max(page.wanted_height(inside), least), most)
         self.resize(max(self.width(), width), max(self.height(), height))
 
     def _reveal_focus(self) -> None:
@@ -365,7 +392,7 @@ class PromptWindow(QDialog):
             page.scrolled.setFocus()
             self._scroll.verticalScrollBar().setValue(0)
             return
-        self._scroll.ensureWidgetVisible(page.initial_focus, 0, em(self, 2.5))
+        self._scroll.ensureWidgetVisible(page.initial_focus, 0, dp(12))
         if page.status_notice and not page.isAncestorOf(page.initial_focus):
             self._scroll.ensureWidgetVisible(page.status_notice)
         elif page.status_notice:
@@ -397,6 +424,8 @@ class PromptWindow(QDialog):
         """Handle Escape: leave a document, or cancel."""
         if isinstance(self.page, DocumentPage):
             self.page.left.emit()
+        elif self.page:
+            self.page.dismiss()
         else:
             self._cancel()
 
@@ -408,7 +437,10 @@ class PromptWindow(QDialog):
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         event.ignore()
-        self._cancel()
+        if self.page:
+            self.page.leave(self._cancel)  # a page with typed codes asks first
+        else:
+            self._cancel()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
@@ -424,6 +456,8 @@ class PromptWindow(QDialog):
             if bar.maximum() == 0 and self.page and self.page.scrolled:
                 bar = self.page.scrolled.verticalScrollBar()
             bar.triggerAction(scrolling)
+        elif event.key() == Qt.Key.Key_Escape and event.isAutoRepeat():
+            pass  # a held key must not answer the question that it has caused
         elif event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
             if event.text().isalnum():
                 # The person may be typing a PIN without a field. The Enter after it
@@ -443,6 +477,8 @@ class PromptWindow(QDialog):
         if not self._reported_visible:
             self._reported_visible = True
             self._send_answer(type="visible")
+            # After the first picture, for which nobody waits for a ring.
+            self._ring = FocusRing(self)
 
     def _send_answer(self, **message: object) -> None:
         line = encode_answer(message)

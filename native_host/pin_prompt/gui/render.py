@@ -11,13 +11,13 @@ from PySide6.QtCore import QEvent, QEventLoop
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 
+from native_host.gui.tokens import DARK, palette_of
 from native_host.pin_prompt.gui.application import make_application
 from native_host.pin_prompt.gui.codes_page import CodesPage
 from native_host.pin_prompt.gui.document_viewer import DocumentPage
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_page import PinPage
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
-from native_host.pin_prompt.gui.theme import dark_palette
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
 __all__ = ["offscreen_application", "render"]
@@ -40,10 +40,11 @@ def render(
     """
     application = offscreen_application(text_scale)
     if dark:
-        application.setPalette(dark_palette())
+        application.setPalette(palette_of(DARK))
     window = PromptWindow(lambda line: None, InputGuard())
     while line := sys.stdin.buffer.readline(MAX_REQUEST + 1):
         window.handle(decode_request(line))
+    window.activateWindow()
     _settle(application)
     window.guard.end()
     if isinstance(window.page, PinPage):
@@ -51,6 +52,10 @@ def render(
     if isinstance(window.page, CodesPage):
         for field, code in zip(window.page.fields, codes, strict=False):
             field.enter(code)
+        filled = [each for each in window.page.entries if each.digits]
+        if filled:
+            window.page.show_step_of(filled[-1])
+            filled[-1].fields[-1].setFocus()
     if isinstance(window.page, PinPage) and document:
         window.page.opened.emit(document - 1)
         _settle(application)

@@ -4,10 +4,10 @@
 from enum import Enum
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QLabel
 
-from native_host.pin_prompt.gui.theme import readable
+from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.gui.widgets import em, scaled, wrapping_policy
 from native_host.pin_prompt.texts import Texts
 
@@ -46,19 +46,19 @@ class RuleLabel(QLabel):
         super().paintEvent(event)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        paper = self.palette().window().color()
+        tokens = tokens_for(self.palette())
         side = em(self, 0.85)
         box = QRectF(em(self, 0.2), (em(self, 1.05) - side) / 2 + 1, side, side)
         if self.state is RuleState.OPEN:
-            painter.setPen(QPen(self.palette().windowText().color(), 1.2))
+            painter.setPen(QPen(tokens.edge, 1.2))
             painter.drawEllipse(box.adjusted(1, 1, -1, -1))
             return
-        colour = QColor("#1f6b3f" if self.state is RuleState.KEPT else "#b26a00")
-        colour = readable(colour, paper, 3.0)
+        kept = self.state is RuleState.KEPT
+        colour = tokens.good if kept else tokens.warning
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
         painter.drawEllipse(box)
-        ink = readable(QColor("white"), colour)
+        ink = tokens.window
         if self.state is RuleState.BROKEN:
             painter.setPen(ink)
             painter.setFont(scaled(self, 0.8, bold=True))

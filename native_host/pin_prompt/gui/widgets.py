@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The widgets that the pages are made of.
-
-Sizes are in ems of the desktop's font, so that everything scales with it.
-"""
+"""The widgets that the pages are made of."""
 
 import re
 
@@ -12,6 +9,7 @@ from PySide6.QtGui import (
     QFont,
     QFontMetrics,
     QPainter,
+    QPainterPath,
     QPaintEvent,
     QPalette,
     QPen,
@@ -19,32 +17,24 @@ from PySide6.QtGui import (
     QTextLayout,
     QTextOption,
 )
-from PySide6.QtWidgets import (
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
 
-from native_host.pin_prompt.gui.icons import draw_icon
-from native_host.pin_prompt.gui.operation_style import OperationStyle
-from native_host.pin_prompt.gui.theme import mixed, readable
-from native_host.pin_prompt.model import Conversation
+from native_host.gui.icons import draw_icon
+from native_host.gui.labels import WrappingLabel, label, make_muted, wrapping_policy
+from native_host.gui.notices import Notice
+from native_host.gui.sizes import LARGEST, dp, font, text_width
+from native_host.gui.theme import mixed
+from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.site_name import SiteName
-from native_host.pin_prompt.texts import Texts
 
 __all__ = [
-    "ConfirmButton",
-    "HeadingBand",
+    "HolderPanel",
     "MockCardMark",
     "Notice",
-    "PenIcon",
-    "SiteFrame",
+    "Panel",
     "SiteLabel",
-    "draw_focus",
+    "SitePanel",
+    "TriesLabel",
     "em",
     "height_at",
     "label",
@@ -52,10 +42,8 @@ __all__ = [
     "wrapping_policy",
 ]
 
-#: Scale of the site's name, the largest text in every window.
-SITE_SCALE = 1.75
-#: Scale of headings.
-HEADING_SCALE = 1.3
+#: Tries of a PIN that is not wrong.
+_TRIES = 5
 
 
 def em(widget: QWidget, count: float = 1.0) -> int:
@@ -65,19 +53,9 @@ def em(widget: QWidget, count: float = 1.0) -> int:
 
 def scaled(widget: QWidget, scale: float, *, bold: bool = False) -> QFont:
     """Return the widget's font, scaled."""
-    font = QFont(widget.font())
-    font.setPointSizeF(font.pointSizeF() * scale)
-    font.setBold(bold)
-    return font
-
-
-def label(text: str, scale: float = 1.0, *, bold: bool = False) -> QLabel:
-    """Return a label that wraps and never interprets markup."""
-    made = QLabel(text)
-    made.setTextFormat(Qt.TextFormat.PlainText)
-    made.setWordWrap(True)
-    made.setFont(scaled(made, scale, bold=bold))
-    made.setSizePolicy(wrapping_policy())
+    made = QFont(widget.font())
+    made.setPointSizeF(made.pointSizeF() * scale)
+    made.setBold(bold)
     return made
 
 
@@ -85,14 +63,7 @@ def height_at(widget: QWidget, width: int) -> int:
     """Return the preferred height in pixels of a widget at a width."""
     if widget.hasHeightForWidth():
         return max(widget.heightForWidth(width), widget.minimumHeight())
-    return widget.sizeHint().height()
-
-
-def wrapping_policy() -> QSizePolicy:
-    """Return the size policy of wrapping text: full width, minimal height."""
-    policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
-    policy.setHeightForWidth(True)
-    return policy
+    return max(widget.sizeHint().height(), widget.minimumHeight())
 
 
 class SiteLabel(QLabel):
@@ -107,7 +78,7 @@ class SiteLabel(QLabel):
         self._site = site
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
-        self.setFont(scaled(self, SITE_SCALE))
+        self.setFont(font(LARGEST))
         self.setSizePolicy(wrapping_policy())
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -130,9 +101,9 @@ class SiteLabel(QLabel):
         option.setTextDirection(Qt.LayoutDirection.LeftToRight)
         layout.setTextOption(option)
         plain, strong = QTextCharFormat(), QTextCharFormat()
-        text, paper = self.palette().windowText().color(), self.palette().window()
-        plain.setForeground(readable(mixed(text, paper.color(), 0.4), paper.color()))
-        strong.setForeground(text)
+        tokens = tokens_for(self.palette())
+        plain.setForeground(tokens.muted)
+        strong.setForeground(tokens.ink)
         strong.setFontWeight(QFont.Weight.Bold)
         start, end = _shifted(site.start, lines), _shifted(site.end, lines)
         layout.setFormats(
@@ -152,31 +123,13 @@ class SiteLabel(QLabel):
 
     def _lines(self, width: int) -> list[str]:
         """Return the lines, broken after dots. They are measured in bold."""
-        metrics = QFontMetrics(scaled(self, 1.0, bold=True))
+        metrics = QFontMetrics(font(LARGEST, QFont.Weight.Bold))
         lines = [""]
         for part in re.split(r"(?<=\.)", self.text()):
             if lines[-1] and metrics.horizontalAdvance(lines[-1] + part) > width:
                 lines.append("")
             lines[-1] += part
         return lines
-
-
-class SiteFrame(QFrame):
-    """The requesting origin, and its Unicode form."""
-
-    def __init__(self, conversation: Conversation, text: Texts) -> None:
-        super().__init__()
-        site = SiteName.of(conversation.origin)
-        self.setFrameShape(QFrame.Shape.StyledPanel)
-        self.setSizePolicy(wrapping_policy())
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(*[em(self, 0.7)] * 4)
-        rows.addWidget(label(text("site")))
-        rows.addWidget(SiteLabel(site))
-        if site.international:
-            name = site.international
-            rows.addWidget(label(text("site.international", name=name)))
-            rows.addWidget(label(text("site.international.warning")))
 
 
 _LINE_END = "\N{LINE SEPARATOR}"
@@ -198,134 +151,162 @@ def _range(start: int, length: int, form: QTextCharFormat) -> QTextLayout.Format
     return made
 
 
-class HeadingBand(QWidget):
-    """The coloured heading that distinguishes the operations at a glance."""
+class Panel(QFrame):
+    """A framed part of the window with rounded corners.
 
-    def __init__(self, style: OperationStyle, text: str) -> None:
+    Two panels look like one where they are joined. A ``plain`` one has no frame, only
+    a line below. ``tinted`` gives it a ground.
+    """
+
+    def __init__(self, *, tinted: bool = False, plain: bool = False) -> None:
         super().__init__()
-        self._style = style
-        self.setAutoFillBackground(True)
-        palette = self.palette()
-        palette.setColor(QPalette.ColorRole.Window, style.colour)
-        palette.setColor(QPalette.ColorRole.WindowText, style.text)
-        self.setPalette(palette)
-        layout = QHBoxLayout(self)
-        gap = em(self, 0.5)
-        self._side = em(self, 2.0)
-        layout.setContentsMargins(em(self, 1.6) + self._side, gap, gap, gap)
-        self.heading = label(text, HEADING_SCALE, bold=True)
-        layout.addWidget(self.heading)
-        self.setMinimumHeight(self._side + gap)
+        self._tinted, self._plain = tinted, plain
+        self.joined_above = self.joined_below = False
+        self.setSizePolicy(wrapping_policy())
+        self.rows = QVBoxLayout(self)
+        side = dp(24 if plain else 16)
+        gap = dp(6 if plain else 14)
+        self.rows.setContentsMargins(side, gap, side, gap)
+        self.rows.setSpacing(dp(2))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        tokens = tokens_for(self.palette())
+        painter = QPainter(self)
+        ground = tokens.panel if self._tinted else tokens.window
+        line = max(dp(1), 1)
+        if self._plain:
+            painter.fillRect(self.rect(), ground)
+            bottom = self.height() - line
+            painter.fillRect(0, bottom, self.width(), line, tokens.divider)
+            return
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        # The joined side is outside, so that its corners are square.
+        corner, out = dp(12), dp(20)
+        above = out if self.joined_above else 0
+        below = out if self.joined_below else 0
+        half = line / 2
+        box = QRectF(self.rect()).adjusted(half, half, -half, -half)
+        painter.setPen(QPen(tokens.divider, line))
+        painter.setBrush(ground)
+        path = QPainterPath()
+        path.addRoundedRect(box.adjusted(0, -above, 0, below), corner, corner)
+        painter.drawPath(path)
+        if self.joined_below:
+            bottom = self.height() - line
+            painter.fillRect(0, bottom, self.width(), line, tokens.divider)
+
+
+class SitePanel(Panel):
+    """Who asks: a site, with a globe unless room is short (``low``).
+
+    There is no padlock: the program does not vouch for the site.
+    """
+
+    def __init__(self, *, low: bool) -> None:
+        super().__init__(tinted=True, plain=low)
+        self._globe = not low
+        if not low:
+            self.rows.setContentsMargins(dp(92), dp(16), dp(16), dp(16))
+
+    def add(self, part: QWidget) -> None:
+        """Add a part below the others."""
+        self.rows.addWidget(part)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        super().paintEvent(event)
+        if not self._globe:
+            return
+        tokens = tokens_for(self.palette())
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        top = (self.height() - self._side) / 2
-        bounds = QRectF(em(self, 0.8), top, self._side, self._side)
-        ink, paper = self._style.text, self._style.colour
-        draw_icon(painter, self._style.icon, bounds, ink=ink, paper=paper)
+        side, sign = dp(42), dp(20)
+        circle = QRectF(dp(25), (self.height() - side) / 2, side, side)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(tokens.window)
+        painter.drawEllipse(circle)
+        inset = (side - sign) / 2
+        place = circle.adjusted(inset, inset, -inset, -inset)
+        draw_icon(painter, "globe", place, ink=tokens.muted, paper=tokens.window)
+
+
+class HolderPanel(Panel):
+    """The holder of the card beside a drawing of a card, which shows nobody."""
+
+    def __init__(self, name: str, number: str, *, low: bool) -> None:
+        super().__init__()
+        self._low = low
+        self._card = QSize(dp(45), dp(28)) if low else QSize(dp(60), dp(38))
+        left = dp(24) + self._card.width() if low else dp(92)
+        gap = dp(4 if low else 12)
+        self.rows.setContentsMargins(left - (dp(12) if low else 0), gap, dp(16), gap)
+        if name:
+            self.rows.addWidget(WrappingLabel(name, 16 / 15, bold=True))
+        what = WrappingLabel(number, 14 / 15)
+        make_muted(what)
+        self.rows.addWidget(what)
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        if not self._low:
+            super().paintEvent(event)
+        tokens = tokens_for(self.palette())
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        top = (self.height() - self._card.height()) / 2
+        left = 0 if self._low else dp(16)
+        place = QRectF(left, top, self._card.width(), self._card.height())
+        face = tokens.window if tokens.plain else mixed(tokens.panel, tokens.edge, 0.15)
+        ink = tokens.ink if tokens.plain else mixed(tokens.edge, tokens.window, 0.1)
+        draw_icon(painter, "holders-card", place, ink=ink, paper=face)
+
+
+class TriesLabel(QLabel):
+    """The tries that are left, as pips over the words. A hollow pip is a used try."""
+
+    def __init__(self, tries: int, words: str) -> None:
+        super().__init__(words)
+        self._tries = tries
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        weight = QFont.Weight.DemiBold if tries <= 1 else QFont.Weight.Normal
+        self.setFont(font(14 / 15, weight))
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        words = text_width(self.text(), self.font())
+        return QSize(max(words, dp(_TRIES * 16)), dp(18) + self.fontMetrics().height())
+
+    minimumSizeHint = sizeHint  # noqa: N815 - Qt's name
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        tokens = tokens_for(self.palette())
+        few = self._tries <= 2
+        colour = tokens.warning if few else tokens.good
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        side, line = dp(10), dp(1.5)
+        top = (self.height() - self.sizeHint().height()) / 2
+        for index in range(max(_TRIES, self._tries)):
+            left = index * dp(16)
+            pip = QRectF(left + line / 2, top + line / 2, side - line, side - line)
+            full = index < self._tries
+            painter.setPen(QPen(colour if full else tokens.edge, line))
+            painter.setBrush(colour if full else Qt.BrushStyle.NoBrush)
+            painter.drawEllipse(pip)
+        painter.setPen(tokens.warning if self._tries <= 1 else tokens.muted)
+        words = QRectF(0, top + dp(18), self.width(), self.fontMetrics().height())
+        painter.drawText(words, Qt.AlignmentFlag.AlignLeft, self.text())
 
 
 class MockCardMark(QLabel):
     """The mark that each page of a mock card's window has."""
 
-    def __init__(self, mark: str, explained: str) -> None:
-        super().__init__(f"{mark}  –  {explained}")
+    def __init__(self, mark: str, explained: str, *, low: bool) -> None:
+        super().__init__(f"{mark}   {explained}")
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setFont(scaled(self, 1.05, bold=True))
+        self.setFont(font(14 / 15, QFont.Weight.DemiBold))
         self.setAutoFillBackground(True)
-        self.setMargin(em(self, 0.25))
+        self.setMargin(dp(2 if low else 6))
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Window, QColor("#ffd400"))
         palette.setColor(QPalette.ColorRole.WindowText, QColor("#1a1a1a"))
         self.setPalette(palette)
-
-
-class ConfirmButton(QPushButton):
-    """The button that confirms, in the operation's colour."""
-
-    def __init__(self, words: str, style: OperationStyle) -> None:
-        super().__init__(words)
-        self._style = style
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        text = self.fontMetrics().horizontalAdvance(self.text())
-        return QSize(text + em(self, 2), em(self, 2.1))
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        paper = self.palette().window().color()
-        ground, text = self._style.colour, self._style.text
-        if not self.isEnabled():
-            ground = mixed(paper, self.palette().windowText().color(), 0.15)
-            text = readable(mixed(paper, text, 0.5), ground, 3.0)
-        elif self.isDown():
-            ground = mixed(ground, QColor("black"), 0.25)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        box = QRectF(self.rect()).adjusted(1.5, 1.5, -1.5, -1.5)
-        # In a dark palette, the colour alone does not stand out from the window.
-        painter.setPen(QPen(readable(ground, paper, 3.0), 1.5))
-        painter.setBrush(ground)
-        painter.drawRoundedRect(box, 4, 4)
-        painter.setPen(QPen(text, 1.5))
-        if self.hasFocus():
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(box.adjusted(3, 3, -3, -3), 2, 2)
-        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.text())
-
-
-class PenIcon(QWidget):
-    """A pen beside the signature field. A screen reader skips it."""
-
-    def __init__(self, style: OperationStyle) -> None:
-        super().__init__()
-        self._style = style
-        self.setFixedSize(em(self, 2), em(self, 2))
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        paper = self.palette().window().color()
-        ink = readable(self._style.colour, paper, 3.0)
-        draw_icon(painter, "pen", QRectF(self.rect()), ink=ink, paper=paper)
-
-
-def draw_focus(painter: QPainter, widget: QWidget) -> None:
-    """Draw the focus frame of a widget."""
-    palette = widget.palette()
-    colour = readable(palette.highlight().color(), palette.window().color(), 3.0)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.setPen(QPen(colour, 2))
-    painter.drawRoundedRect(QRectF(widget.rect()).adjusted(1, 1, -1, -1), 3, 3)
-
-
-class Notice(QFrame):
-    """A framed text with a warning sign."""
-
-    def __init__(self, text: str, *, serious: bool = False) -> None:
-        super().__init__()
-        self._colour = QColor("#c22b2b" if serious else "#b26a00")
-        layout = QHBoxLayout(self)
-        gap = em(self, 0.6)
-        layout.setContentsMargins(em(self, 2.6), gap, gap, gap)
-        self.label = label(text)
-        layout.addWidget(self.label)
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        paper = self.palette().window().color()
-        colour = readable(self._colour, paper, 3.0)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(colour, 1.5))
-        painter.setBrush(mixed(paper, colour, 0.08))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 5, 5)
-        side = em(self, 1.3)
-        sign = QRectF(em(self, 0.65), (self.height() - side) / 2, side, side)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        painter.drawEllipse(sign)
-        painter.setPen(readable(QColor("white"), colour))
-        painter.setFont(scaled(self, 1.0, bold=True))
-        painter.drawText(sign, Qt.AlignmentFlag.AlignCenter, "!")

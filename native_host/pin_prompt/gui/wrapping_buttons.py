@@ -3,11 +3,14 @@
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QCheckBox, QRadioButton
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QFont, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QApplication, QCheckBox, QRadioButton
 
-from native_host.pin_prompt.gui.widgets import draw_focus, em, scaled, wrapping_policy
+from native_host.gui.icons import draw_icon
+from native_host.gui.labels import wrapping_policy
+from native_host.gui.sizes import dp, font
+from native_host.gui.tokens import tokens_for
 
 __all__ = ["WrappingCheckBox", "WrappingRadioButton"]
 
@@ -16,7 +19,9 @@ _WRAPPED = (
     | Qt.AlignmentFlag.AlignVCenter
     | Qt.TextFlag.TextWordWrap
 )
-
+#: Where the text begins, and the least height, in pixels where body text has 15.
+_TEXT_AT, _LEAST = 42, 44
+_ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right)
 
 if TYPE_CHECKING:
     _Button = QAbstractButton
@@ -32,57 +37,54 @@ class _WrappingText(_Button):
         raise NotImplementedError
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 20), self.heightForWidth(em(self, 20)))
+        return QSize(dp(360), self.heightForWidth(dp(360)))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 6), em(self, 1.5))
+        return QSize(dp(110), dp(_LEAST))
 
     def hasHeightForWidth(self) -> bool:  # noqa: N802 - Qt's name
         return True
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        room = QRect(0, 0, width - em(self, 2.0), 0)
+        room = QRect(0, 0, width - dp(_TEXT_AT), 0)
         words = self.fontMetrics().boundingRect(room, _WRAPPED, self.text())
-        return max(words.height() + em(self, 0.6), em(self, 1.5))
+        return max(words.height() + dp(12), dp(_LEAST))
 
     def hitButton(self, pos: QPoint) -> bool:  # noqa: N802 - Qt's name
         return self.rect().contains(pos)
 
+    def focus_area(self) -> QRect:
+        """Return where the indicator is, which the focus ring surrounds."""
+        side = dp(24)
+        return QRect(dp(6), (self.height() - side) // 2, side, side)
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        ink = self.palette().windowText().color()
+        tokens = tokens_for(self.palette())
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        side = em(self, 1.1)
-        painter.setBrush(self.palette().base())
-        painter.setPen(QPen(ink, 1.5))
-        top = (self.height() - side) / 2
-        self.draw_indicator(painter, QRectF(em(self, 0.3), top, side, side))
-        painter.setPen(ink)
-        words = self.rect().adjusted(em(self, 2.0), 0, 0, 0)
+        painter.setBrush(tokens.field)
+        painter.setPen(QPen(tokens.edge, dp(1.5)))
+        self.draw_indicator(painter, QRectF(self.focus_area()))
+        painter.setPen(tokens.ink)
+        words = self.rect().adjusted(dp(_TEXT_AT), 0, 0, 0)
         painter.drawText(words, _WRAPPED, self.text())
-        if self.hasFocus():
-            draw_focus(painter, self)
 
 
 class WrappingCheckBox(_WrappingText, QCheckBox):
-    """A check box whose text wraps, and whose indicator is as large as the text."""
+    """A check box whose text wraps."""
 
     def __init__(self, words: str) -> None:
         super().__init__(words)
-        self.setFont(scaled(self, 1.0, bold=True))
+        self.setFont(font(1.0, QFont.Weight.DemiBold))
         self.setSizePolicy(wrapping_policy())
 
     def draw_indicator(self, painter: QPainter, box: QRectF) -> None:
-        painter.drawRoundedRect(box, 3, 3)
-        side = box.width()
-        painter.setPen(QPen(self.palette().text().color(), side / 7))
+        painter.drawRoundedRect(box, dp(6), dp(6))
         if self.isChecked():
-            painter.drawPolyline(
-                [
-                    box.topLeft() + QPointF(side * x, side * y)
-                    for x, y in ((0.2, 0.55), (0.42, 0.77), (0.8, 0.25))
-                ]
-            )
+            tokens = tokens_for(self.palette())
+            inset = dp(3)
+            place = box.adjusted(inset, inset, -inset, -inset)
+            draw_icon(painter, "tick", place, ink=tokens.ink, paper=tokens.field)
 
 
 class WrappingRadioButton(_WrappingText, QRadioButton):
@@ -98,5 +100,12 @@ class WrappingRadioButton(_WrappingText, QRadioButton):
         if self.isChecked():
             inner = box.width() / 4
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self.palette().text())
+            painter.setBrush(tokens_for(self.palette()).ink)
             painter.drawEllipse(box.adjusted(inner, inner, -inner, -inner))
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        super().keyPressEvent(event)
+        # Qt moves only the focus while nothing is chosen.
+        there = QApplication.focusWidget()
+        if event.key() in _ARROWS and isinstance(there, WrappingRadioButton):
+            there.setChecked(True)

@@ -147,6 +147,8 @@ class Texts:
     def pin_status(self, question: PinQuestion) -> list[str]:
         """Return the result of the last PIN and the tries left, as sentences."""
         said = []
+        if question.unlocked:
+            said.append(self("pin.unlocked"))
         if question.pad_problem:
             said.append(self(f"pin_pad.{question.pad_problem}"))
         elif question.repeated:

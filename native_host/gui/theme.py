@@ -5,21 +5,9 @@ The desktop may be light, dark or of high contrast. A colour is moved towards bl
 white until it has the contrast that WCAG 2.2 demands (1.4.3 and 1.4.11).
 """
 
-from PySide6.QtGui import QColor, QPalette
+from PySide6.QtGui import QColor
 
-__all__ = ["contrast", "dark_palette", "mixed", "readable"]
-
-
-def dark_palette() -> QPalette:
-    """Return the palette for desktops that report a dark scheme but set no colours."""
-    palette = QPalette(QColor("#3a3f45"), QColor("#26292d"))
-    for role, colour in (
-        (QPalette.ColorRole.Base, "#1b1d20"),
-        (QPalette.ColorRole.Highlight, "#4c9be0"),
-        (QPalette.ColorRole.HighlightedText, "#101010"),
-    ):
-        palette.setColor(role, QColor(colour))
-    return palette
+__all__ = ["contrast", "mixed", "readable"]
 
 
 def contrast(a: QColor, b: QColor) -> float:

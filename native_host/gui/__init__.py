@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""The look of the program's windows: colours, sizes, icons and controls."""

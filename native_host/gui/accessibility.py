@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""Roles that Qt's own controls do not have: headings, and lists of other controls."""
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QAccessible, QAccessibleInterface
+from PySide6.QtWidgets import QAccessibleWidget, QWidget
+
+from native_host.gui.labels import Heading
+
+__all__ = ["List", "ListItem", "install_roles"]
+
+
+class List(QWidget):
+    """A list whose children are list items."""
+
+
+class ListItem(QWidget):
+    """An item of a list."""
+
+
+_ROLES: dict[type[QWidget], QAccessible.Role] = {
+    Heading: QAccessible.Role.Heading,
+    List: QAccessible.Role.List,
+    ListItem: QAccessible.Role.ListItem,
+}
+
+
+class _WithRole(QAccessibleWidget):
+    """What Qt tells a screen reader of a widget, with another role."""
+
+
+def install_roles() -> None:
+    """Give the widgets of this module and headings their roles."""
+    QAccessible.installFactory(_interface)
+
+
+def _interface(_key: str, what: QObject | None) -> QAccessibleInterface | None:
+    role = next((_ROLES[kind] for kind in _ROLES if isinstance(what, kind)), None)
+    if role is None or not isinstance(what, QWidget):
+        return None
+    return _WithRole(what, role)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+"""Lengths and fonts as multiples of the body text, so that all grows with it."""
+
+from PySide6.QtGui import QFont, QFontMetricsF, QGuiApplication
+from PySide6.QtWidgets import QApplication, QWidget
+
+__all__ = ["LARGEST", "dp", "font", "is_low", "text_width"]
+
+#: The body size in pixels for which the lengths are given.
+_BODY = 15
+#: Scale of a site's name, the largest text in every window.
+LARGEST = 22 / 15
+
+
+def dp(length: float) -> int:
+    """Return a length in pixels; ``length`` is in pixels where body text has 15."""
+    dots = QGuiApplication.primaryScreen().logicalDotsPerInch()
+    return round(length * QApplication.font().pointSizeF() * dots / 72 / _BODY)
+
+
+def font(scale: float = 1.0, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
+    """Return the application's font, scaled."""
+    made = QFont(QApplication.font())
+    made.setPointSizeF(made.pointSizeF() * scale)
+    made.setWeight(weight)
+    return made
+
+
+def text_width(words: str, of: QFont) -> int:
+    """Return the width of a line of text in whole pixels, rounded up."""
+    return int(QFontMetricsF(of).horizontalAdvance(words)) + 1
+
+
+def is_low(widget: QWidget) -> bool:
+    """Return whether the screen is so low that gaps must not grow with the text."""
+    return widget.screen().availableSize().height() < dp(660)

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""The controls that all windows share, by their pixels and their names."""
+
+import pytest
+from PySide6.QtGui import QAccessible, QColor, QImage, QPalette
+from PySide6.QtWidgets import QApplication, QWidget
+
+from native_host.gui.buttons import Button
+from native_host.gui.sizes import dp
+from native_host.gui.stepper import Stepper
+from native_host.gui.theme import contrast
+from native_host.gui.tokens import DARK, LIGHT, palette_of
+
+PALETTES = {
+    "light": palette_of(LIGHT),
+    "dark": palette_of(DARK),
+    "high contrast": QPalette(QColor("black"), QColor("black")),
+}
+EACH = pytest.mark.parametrize("scheme", PALETTES)
+
+
+def shot(widget: QWidget) -> QImage:
+    widget.resize(widget.sizeHint())
+    return widget.grab().toImage()
+
+
+@EACH
+@pytest.mark.parametrize("primary", [False, True])
+def test_a_button_stands_out_by_its_edge(
+    application: QApplication, scheme: str, primary: bool
+) -> None:
+    button = Button("Cancel", "identify" if primary else None)
+    button.setPalette(PALETTES[scheme])
+    picture = shot(button)
+    ground = PALETTES[scheme].window().color()
+    edge = picture.pixelColor(0, picture.height() // 2)
+    assert contrast(edge, ground) >= 3
+    assert picture.height() == dp(44)
+
+
+def test_the_current_step_and_those_before_it_look_unlike_those_after(
+    application: QApplication,
+) -> None:
+    stepper = Stepper(["Letter", "PIN1", "PIN2"], "manage", "{} of {}: {}".format)
+    pictures = []
+    for index in range(3):
+        stepper.set_current(index)
+        assert stepper.current == index
+        picture = shot(stepper)
+        pictures.append([*bytes(picture.constBits())])
+        seen = {picture.pixelColor(x, dp(14)).name() for x in range(picture.width())}
+        assert LIGHT.acts["manage"].button.name() in seen
+    assert pictures[0] != pictures[1] != pictures[2]
+
+
+def test_the_stepper_reads_as_one_sentence(application: QApplication) -> None:
+    stepper = Stepper(["Letter", "PIN1"], "manage", "Step {} of {}: {}".format)
+    stepper.set_current(1)
+    interface = QAccessible.queryAccessibleInterface(stepper)
+    assert interface is not None
+    assert interface.text(QAccessible.Text.Name) == "Step 2 of 2: PIN1"
+
+
+@pytest.mark.parametrize("width", [160, 300, 700])
+def test_the_current_step_is_named_in_any_width(
+    application: QApplication, width: int
+) -> None:
+    names = ["Letter", "PIN1: identifying", "PIN2: signing"]
+    stepper = Stepper(names, "manage", "{} of {}: {}".format)
+    needed = stepper.minimumSizeHint().width()
+    stepper.resize(max(width, needed), stepper.sizeHint().height())
+    bare = Stepper(["", "", ""], "manage", "{} of {}: {}".format)
+    bare.resize(stepper.size())
+    assert stepper.grab().toImage() != bare.grab().toImage()
