@@ -10,7 +10,7 @@ import { switchToken, tokenState } from "./token.js";
 /**
  * Names of messages, and the style as `data-state`.
  *
- * @typedef {{heading: string, explanation?: string, style?: "problem" | "ready"}} Status
+ * @typedef {{heading: string, explanation?: string, style?: "problem" | "ready" | "warning"}} Status
  */
 
 /** What stands in the way, by the code of the error. @type {Readonly<Record<string, string>>} */
@@ -104,7 +104,7 @@ function statusOf(state, wanted, code) {
   }
   if (state.needsRestart) {
     const explanation = state.isOn ? "loginOnRestart" : "loginOffRestart";
-    return { heading: "loginRestart", explanation };
+    return { heading: "loginRestart", explanation, style: "warning" };
   }
   return state.isOn
     ? { heading: "loginOn", explanation: "loginOnMore", style: "ready" }

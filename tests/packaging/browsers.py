@@ -91,7 +91,8 @@ async def switch_on(browser: RunningBrowser) -> None:
     await view.click("#suomi-fi summary")
     await view.wait_for("#switch:not([aria-busy])")
     await view.click("#switch")
-    await view.wait_for("#switch:not([aria-busy])")
+    # It is a note until the switch has done its work.
+    await view.wait_for("#token[data-state]:not([data-state=note])")
     heading = await view.text("#token h3")
     assert await view.evaluate("document.querySelector('#switch').checked"), heading
     await browser.quit()
