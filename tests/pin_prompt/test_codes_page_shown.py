@@ -390,6 +390,16 @@ def test_a_site_that_stops_waiting_during_unlocking_undoes_nothing(
         assert "stays set" in said
 
 
+def test_a_change_that_became_unlocking_ends_without_that_note(stage: Stage) -> None:
+    stage.open(operation="change-pin", origin="")
+    stage.handle(LOCKED)
+    assert "You choose a new PIN at the same time." in stage.words
+    unlocking(stage)
+    stage.handle(Show(Step.DONE))
+    assert "The PIN has been changed" in stage.words
+    assert "stays set" not in stage.words
+
+
 def test_after_unlocking_the_pin_page_says_so(stage: Stage) -> None:
     stage.open()
     unlocking(stage)

@@ -14,7 +14,6 @@ import pytest
 
 from kortilla.testing.state import MockCardState
 from native_host.errors import UserCancelledError
-from native_host.gui.tokens import LIGHT, Act
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.prompting import Context
@@ -39,7 +38,6 @@ from tests.pin_prompt.conftest import (
 )
 from tests.pin_prompt.pictures import slow_jpeg
 from tests.support.screen import PATIENCE, Screen, open_screen
-from tests.support.sight import Sight
 
 TITLE = "Kortilla: identify yourself"
 
@@ -178,7 +176,7 @@ async def test_an_activation_by_keyboard_with_a_step_back_and_a_change_of_mind(
     await asyncio.to_thread(screen.wait_for_focus, shown)
     asking = asyncio.ensure_future(prompt.ask_codes(a_codes_question()))
     await asyncio.sleep(0)
-    await asyncio.to_thread(wait_for_button, screen)
+    await asyncio.to_thread(wait_for_keys, screen, "activate")
     for text, keys in (
         # Into the third step, and back to the letter over the buttons.
         ("1234566\r2580\r2580\r73", ["Tab", "Tab", "Tab", "Return"]),
@@ -209,7 +207,7 @@ async def test_typed_codes_are_thrown_away_only_after_the_question(
     await asyncio.to_thread(screen.wait_for_focus, shown)
     asking = asyncio.ensure_future(prompt.ask_codes(a_codes_question()))
     await asyncio.sleep(0)
-    await asyncio.to_thread(wait_for_button, screen)
+    await asyncio.to_thread(wait_for_keys, screen, "activate")
     await asyncio.to_thread(screen.type, "123")
     before = screen.rows()
     await asyncio.to_thread(screen.press, "alt+F4")
@@ -271,8 +269,8 @@ async def test_a_login_goes_on_after_wrong_pins_a_lock_and_unlocking_it(
         ):
             await until(lambda number=number: len(prompt.asked) > number)  # type: ignore[misc]
             assert prompt.asked[-1] == page
-            act: Act = "manage" if page == "unblock" else "identify"
-            await asyncio.to_thread(wait_for_colour, screen, act)
+            operation: Operation = "unblock" if page == "unblock" else "authenticate"
+            await asyncio.to_thread(wait_for_keys, screen, operation)
             await asyncio.to_thread(screen.type, text)
             if keys:
                 await asyncio.to_thread(screen.press, *keys)
@@ -282,21 +280,19 @@ async def test_a_login_goes_on_after_wrong_pins_a_lock_and_unlocking_it(
     await prompt.close()
 
 
-def wait_for_colour(screen: Screen, act: Act) -> None:
-    """Wait for the confirming button's colour: the page accepts keys."""
-    colour = LIGHT.acts[act].button
+def wait_for_keys(screen: Screen, operation: Operation) -> None:
+    """Wait for the colour of the button that confirms, in the window's foot.
+
+    The drawing of the letter has that colour too.
+    """
+    colour = OPERATION_STYLES[operation].colour
     pixels = bytes((colour.red(), colour.green(), colour.blue())) * 60
 
     def ready() -> bool:
-        rows = [row for row in screen.rows() if len(row.strip(b"\0")) > 900]
-        return any(pixels in row for row in rows[-50:])
+        window = [row for row in screen.rows() if len(row.strip(b"\0")) > 900]
+        return any(pixels in row for row in window[-50:])
 
     screen.wait_until(ready)
-
-
-def wait_for_button(screen: Screen) -> None:
-    """Wait for the confirming button's colour: the window accepts keys."""
-    screen.wait_until(lambda: Sight.of(screen.rows()).ready)
 
 
 def height(screen: Screen, window: str) -> int:

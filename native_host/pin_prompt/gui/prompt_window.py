@@ -67,6 +67,8 @@ _VISIBLE_AFTER = 1000
 #: codes are wider.
 _WIDTH, _WIDTH_FOR_MORE = 620, 760
 _MORE: Collection[Operation] = ("sign", "activate", "change-pin", "unblock")
+#: The steps after which the page has no result.
+_BROKEN_OFF = (Step.EXPIRED, Step.FAILED)
 #: Largest share of the screen's height for the site in the header.
 _SITE_AT_MOST = 0.4
 _NO_KEYS = QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents
@@ -148,8 +150,10 @@ class PromptWindow(QDialog):
             during = self._conversation.operation
             self._follow_operation(request)
             page = self._page_for(request, self._conversation)
-            if isinstance(page, StepPage) and during != self._conversation.operation:
-                # Another operation ended while the card was activated or unlocked.
+            broken_off = isinstance(request, Show) and request.step in _BROKEN_OFF
+            nested = during != self._conversation.operation
+            if isinstance(page, StepPage) and broken_off and nested:
+                # The login ended while the card was activated or unlocked.
                 page.add_note(self._text("kept"))
             self._show_page(page)
 
