@@ -4,7 +4,9 @@
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.cli.conftest import Outcome
@@ -18,6 +20,10 @@ _TITLES = {
     "change-pin": "Kortilla: change a PIN",
     "unblock": "Kortilla: unlock a PIN",
 }
+
+
+#: Seconds after which a key that had no effect is pressed again, as a person does.
+_AGAIN_AFTER = 1.0
 
 
 class ManageWindow:
@@ -112,13 +118,14 @@ class ManageWindow:
         With typed codes, the window asks first, and for a moment takes no answer.
         """
         while self._screen.ids(self._title):
-            before = self.still()
+            before, again = self.still(), time.monotonic() + _AGAIN_AFTER
             self.press("Escape")
-            self._screen.wait_until(
-                lambda before=before: self._screen.rows() != before  # type: ignore[misc]
-            )
+            self._screen.wait_until(partial(self._changed_or_late, before, again))
         out, _ = self._process.communicate(timeout=30)
         return Outcome(self._process.returncode, out.decode().splitlines(), self.log)
+
+    def _changed_or_late(self, before: list[bytes], again: float) -> bool:
+        return self._screen.rows() != before or time.monotonic() > again
 
     def close(self) -> None:
         """End all remaining processes."""

@@ -172,7 +172,7 @@ def make_service(
     folder: str, redis: str, revocation: Revocation | None = None
 ) -> tuple[LoginService, dict[str, Any], RedisStores | None]:
     """Return a service, the options of its set-up, and its stores."""
-    stores = RedisStores.from_url(redis, seconds=1, clock=now) if redis else None
+    stores = RedisStores.from_url(redis, seconds=10, clock=now) if redis else None
     service = LoginService(
         origin=ORIGIN,
         trust=Trust.from_folder(Path(folder), test=True),

@@ -252,6 +252,7 @@ async def test_a_login_goes_on_after_wrong_pins_a_lock_and_unlocking_it(
     request = AuthenticateRequest(
         origin="https://login.service.example", challenge_nonce="a" * 44, language="en"
     )
+    last: list[bytes] = []
     async with MockCardSource(state.folder) as source:
         login = asyncio.create_task(authenticate(Context(source, prompt), request))
         shown = await asyncio.to_thread(screen.find, TITLE)
@@ -270,7 +271,8 @@ async def test_a_login_goes_on_after_wrong_pins_a_lock_and_unlocking_it(
             await until(lambda number=number: len(prompt.asked) > number)  # type: ignore[misc]
             assert prompt.asked[-1] == page
             operation: Operation = "unblock" if page == "unblock" else "authenticate"
-            await asyncio.to_thread(wait_for_keys, screen, operation)
+            await asyncio.to_thread(wait_for_keys, screen, operation, last)
+            last = screen.rows()
             await asyncio.to_thread(screen.type, text)
             if keys:
                 await asyncio.to_thread(screen.press, *keys)
@@ -280,17 +282,21 @@ async def test_a_login_goes_on_after_wrong_pins_a_lock_and_unlocking_it(
     await prompt.close()
 
 
-def wait_for_keys(screen: Screen, operation: Operation) -> None:
+def wait_for_keys(
+    screen: Screen, operation: Operation, last: list[bytes] | None = None
+) -> None:
     """Wait for the colour of the button that confirms, in the window's foot.
 
-    The drawing of the letter has that colour too.
+    The drawing of the letter has that colour too. The page before, ``last``, had it
+    when it took keys, and may still be there.
     """
     colour = OPERATION_STYLES[operation].colour
     pixels = bytes((colour.red(), colour.green(), colour.blue())) * 60
 
     def ready() -> bool:
         window = [row for row in screen.rows() if len(row.strip(b"\0")) > 900]
-        return any(pixels in row for row in window[-50:])
+        is_new = not last or differing_rows(screen, last) > 100
+        return is_new and any(pixels in row for row in window[-50:])
 
     screen.wait_until(ready)
 
@@ -316,10 +322,15 @@ def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
+def differing_rows(screen: Screen, before: list[bytes]) -> int:
+    """The number of rows of pixels that have changed on the screen."""
+    rows = zip(screen.rows(), before, strict=True)
+    return sum(now != then for now, then in rows)
+
+
 def turned(screen: Screen, first: list[bytes]) -> bool:
     """Whether the screen shows another page than first, not just another focus."""
-    rows = zip(screen.rows(), first, strict=True)
-    return sum(now != then for now, then in rows) > 200
+    return differing_rows(screen, first) > 200
 
 
 async def test_documents_are_looked_at_and_signed_with_the_keyboard(
@@ -339,6 +350,7 @@ async def test_documents_are_looked_at_and_signed_with_the_keyboard(
     await asyncio.to_thread(
         screen.wait_until, lambda: height(screen, shown) > before + 50
     )
+    await asyncio.to_thread(wait_for_keys, screen, "sign")
     # The text in the window and back; then the PDF in the system's viewer.
     back = ["shift+Tab"]
     first = screen.rows()
@@ -394,6 +406,7 @@ async def open_slow_picture(
     await asyncio.to_thread(
         screen.wait_until, lambda: height(screen, shown) > before + 50
     )
+    await asyncio.to_thread(wait_for_keys, screen, "sign")
     assert children(window) == []
     await asyncio.to_thread(screen.press, "shift+Tab", "space")
     await asyncio.to_thread(screen.wait_until, lambda: bool(children(window)))

@@ -310,7 +310,6 @@ def test_no_text_of_the_window_names_a_command(language: str) -> None:
         ("authenticate", "PIN_BLOCKED", ["unlockPin1"]),
         ("sign", "PIN_BLOCKED", ["unlockPin2"]),
         ("change-pin", "PIN_BLOCKED", ["unlockPin1", "unlockPin2"]),
-        ("activate", "ACTIVATION_BLOCKED", ["unlockPin1", "unlockPin2"]),
     ],
 )
 def test_what_can_be_mended_names_the_button_for_it(
