@@ -8,6 +8,7 @@ all three codes afterwards, and logs in and signs with the new PINs.
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -249,8 +250,12 @@ def test_a_puk_is_run_down_to_the_last_try_which_only_a_tick_lets_be_used(
 
 def tick_and_untick(screen: Screen, window: ManageWindow) -> None:
     """Tick the box, which has the focus, and untick it."""
-    before = window.still()
-    window.press("space")
-    screen.wait_until(lambda: screen.rows() != before)
-    window.press("space")
-    screen.wait_until(lambda: screen.rows() == before)
+    for _ in range(2):
+        before = window.still()
+        window.press("space")
+        screen.wait_until(partial(changed, screen, before))
+
+
+def changed(screen: Screen, before: list[bytes]) -> bool:
+    """Whether the screen differs from before."""
+    return screen.rows() != before
