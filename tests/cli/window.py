@@ -22,6 +22,8 @@ _TITLES = {
 }
 
 
+#: Looks, a hundredth of a second apart, that show the same picture when it is still.
+_STILL_LOOKS = 20
 #: Seconds after which a key that had no effect is pressed again, as a person does.
 _AGAIN_AFTER = 1.0
 
@@ -75,11 +77,13 @@ class ManageWindow:
     def still(self) -> list[bytes]:
         """Wait until the picture stops changing, and return it."""
         picture: list[bytes] = []
+        looks = 0
 
         def settled() -> bool:
-            nonlocal picture
+            nonlocal picture, looks
             before, picture = picture, self._screen.rows()
-            return picture is before
+            looks = looks + 1 if picture is before else 0
+            return looks == _STILL_LOOKS
 
         self._screen.wait_until(settled)
         return picture
