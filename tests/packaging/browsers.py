@@ -27,7 +27,7 @@ _NAMES = {"chromium": "Chromium", "firefox": "Firefox"}
 _SITE, _GATE = "service.example", "tls.service.example"
 _PIN = "1234"
 _WINDOW = "Kortilla: identify yourself"
-_TLS_WINDOW = "Kortilla: prove your identity in the browser"
+_TLS_WINDOW = "Kortilla: identify yourself in the browser"
 _PROBLEM = "#problem:not([hidden])"
 
 
