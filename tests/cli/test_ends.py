@@ -62,8 +62,8 @@ def renew(card: MockCardState) -> None:
     ("words", "prepare", "code", "said"),
     [
         (IDENTIFY, block, "PIN_BLOCKED", "The basic PIN (PIN1) is locked"),
-        (("card", "change-pin", "pin1"), block, "PIN_BLOCKED", "Unlock PIN1"),
-        (("card", "change-pin", "pin1"), renew, "CARD_NOT_ACTIVATED", "Activate"),
+        (("card", "change-pin", "pin1"), block, "PIN_BLOCKED", "kortilla card unblock"),
+        (("card", "change-pin", "pin1"), renew, "CARD_NOT_ACTIVATED", "activate"),
         (("card", "unblock", "pin2"), block_puk, "PUK_BLOCKED", "You need a new card"),
     ],
 )

@@ -89,7 +89,8 @@ def sheet(operation: str, granted: str, code: str) -> dict[str, str]:
     digits = right[operation] if code == "right" else code
     names = {"activate": "activation", "change": "old", "unblock": "PUK"}
     new = {"new-PIN1": NEW_PIN1, "new-PIN2": NEW_PIN2}
-    return {names[operation]: digits, **new}
+    # A change of a locked PIN offers to unlock it.
+    return {"PUK": right["unblock"], names[operation]: digits, **new}
 
 
 @pytest.fixture(scope="module")
