@@ -15,7 +15,6 @@ from kortilla.testing.state import MockCardState
 from native_host.browsers.native_messaging.hosts import OWN_HOST
 from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.table import Family
-from tests.browser.warm_host import relay_command
 from tools.demo.demo_home import DemoHome
 
 __all__ = ["Card", "House", "end_of"]
@@ -136,24 +135,14 @@ class House:
         prompt_command: Sequence[str] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Run the real host, optionally with another program for its window.
-
-        With an ``environment``, it starts as it does for a person. Without, it has all
-        imports done (``warm_host``).
-        """
-        code = (
+        """Run the real host, optionally with another program for its window."""
+        self.put_host(
+            f"import os, sys; os.environ.update({dict(environment or {})!r}); "
             "from native_host.__main__ import main; "
             f"status = main(prompt_command={prompt_command!r}); "
             f"print(os.getpid(), file=open({str(self._ends)!r}, 'a')); "
             "sys.exit(status)"
         )
-        if environment is not None:
-            update = f"os.environ.update({dict(environment)!r})"
-            self.put_host(f"import os, sys; {update}; {code}")
-            return
-        launched = f"print(os.getpid(), file=open({str(self._launches)!r}, 'a'))"
-        command = shlex.join(relay_command(f"import os, sys; {launched}; {code}"))
-        self._put(f'#!/bin/sh\nexec {command} "$@"\n'.encode())
 
     @contextlib.contextmanager
     def without_manifest(self) -> Iterator[None]:

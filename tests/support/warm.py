@@ -25,7 +25,7 @@ from typing import IO
 
 import native_host
 
-__all__ = ["WarmProcess", "become", "import_all", "start"]
+__all__ = ["WarmProcess", "start"]
 
 #: Modules that host and commands do not use, or that run code on import.
 _NOT_IMPORTED = ("tools.demo", "native_host.pin_prompt.gui", "__main__")
@@ -117,8 +117,7 @@ def _control() -> socket.socket:
     return ours
 
 
-def import_all() -> None:
-    """Import all modules of the host and the commands."""
+def _import_all() -> None:
     found = pkgutil.walk_packages(native_host.__path__, "native_host.")
     names = [each.name for each in found]
     beside = (each for each in _BESIDE if find_spec(each.partition(".")[0]))
@@ -131,7 +130,7 @@ def import_all() -> None:
 
 def _serve(control: socket.socket) -> None:
     """Fork for each request until the requests end."""
-    import_all()
+    _import_all()
     with selectors.DefaultSelector() as selector:
         selector.register(control, selectors.EVENT_READ)
         while True:
@@ -143,8 +142,7 @@ def _serve(control: socket.socket) -> None:
                 elif (pid := os.fork()) == 0:
                     selector.close()
                     control.close()
-                    code, arguments, environment, folder = json.loads(asked[0])
-                    become(code, arguments, environment, folder, asked[1])
+                    _become(asked[0], asked[1])
                 else:
                     *ends, status = asked[1]
                     for each in ends:
@@ -163,15 +161,10 @@ def _reap(selector: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
     os.close(status)
 
 
-def become(
-    code: str,
-    arguments: Sequence[str],
-    environment: Mapping[str, str],
-    folder: str,
-    streams: Sequence[int],
-) -> None:
+def _become(asked: bytes, ends: Sequence[int]) -> None:
     """Become the requested process, until it exits."""
-    for number, each in enumerate(streams[:3]):
+    code, arguments, environment, folder = json.loads(asked)
+    for number, each in enumerate(ends[:3]):
         os.dup2(each, number)
     os.closerange(3, 256)
     os.chdir(folder)
