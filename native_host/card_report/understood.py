@@ -43,7 +43,7 @@ def understood(card: FineidCard) -> dict[str, Any]:
 
     return {
         "generation": card.generation and card.generation.name,
-        "keys": [_told(listed, key) for key in card.keys()],  # noqa: SIM118
+        "keys": [_told(listed, key) for key in card.keys()],  # noqa: SIM118 - a method
         "chosen": {role.value: _told(chosen, role) for role in KeyRole},
         "pins": {role.name: _told(pin, role) for role in PinRole},
         "activationCodeLengths": _told(code_lengths),
