@@ -6,6 +6,7 @@ the imports: a process that has them forks itself.
 """
 
 import atexit
+import contextlib
 import functools
 import gc
 import importlib
@@ -71,7 +72,9 @@ class WarmProcess:
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal if the process runs."""
         if self.poll() is None:
-            signal.pidfd_send_signal(self._pidfd, number)
+            # It may have been reaped, and its status may not have come yet.
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
 
     def kill(self) -> None:
         """Kill the process."""
