@@ -67,8 +67,10 @@ async def test_a_page_that_was_requested_before_the_extension_has_it(
         await site.slow_asked.wait()
     await bare_browser.install(extension_folder())
     site.slow_released.set()
+    # The new page is there before its script has run.
+    is_new = "!window.isOld && typeof clientStatus === 'function'"
     async with asyncio.timeout(PATIENCE):
-        while await page.tab.evaluate("window.isOld ?? null"):
+        while not await page.tab.evaluate(is_new):
             pass
     await _answers_once(page)
 
