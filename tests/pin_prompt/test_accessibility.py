@@ -9,11 +9,19 @@ from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 
+from native_host.gui.band import HeadingBand
 from native_host.gui.labels import Heading
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.messages import AskPin, AskStarted, CallerTimedOut, Show
+from native_host.pin_prompt.gui.page_scroll_area import PageScrollArea
+from native_host.pin_prompt.messages import (
+    AskCodes,
+    AskPin,
+    AskStarted,
+    CallerTimedOut,
+    Show,
+)
 from native_host.pin_prompt.model import Problem, Step
-from tests.pin_prompt.conftest import Stage, a_document, a_question
+from tests.pin_prompt.conftest import Stage, a_codes_question, a_document, a_question
 
 NAME, DESCRIPTION = QAccessible.Text.Name, QAccessible.Text.Description
 
@@ -169,3 +177,14 @@ def test_documents_are_heard_before_the_pin(
     said = spoken[-1]
     assert "1. lease.txt. 2. agreement.txt." in said
     assert said.index("lease.txt") < said.index("PIN2")
+
+
+def test_the_heading_comes_first_when_a_login_becomes_an_activation(
+    stage: Stage,
+) -> None:
+    stage.ask()
+    stage.handle(AskCodes(2, a_codes_question()))
+    window = interface(stage.window)
+    parts = [window.child(index).object() for index in range(window.childCount())]
+    kinds = [type(p) for p in parts if isinstance(p, QWidget) and p.isVisible()]
+    assert kinds.index(HeadingBand) < kinds.index(PageScrollArea)

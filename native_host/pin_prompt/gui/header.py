@@ -58,6 +58,7 @@ class Header(QVBoxLayout):
         self.requester = requester if fits else None
         if self.requester:
             self.addWidget(self.requester)
+        self._put_first()
 
     def show_mock_card_mark(self, text: Texts) -> None:
         """Show the mock card's mark until the window closes."""
@@ -66,6 +67,13 @@ class Header(QVBoxLayout):
             mark = text("mark.test_card")
             self._mark = MockCardMark(mark, explained, low=self._low)
             self.insertWidget(0, self._mark)
+            self._put_first()
+
+    def _put_first(self) -> None:
+        """Let a screen reader read these parts before the page, which may be older."""
+        for part in (self.requester, self._band, self._mark):
+            if part is not None and part.parent() is not None:
+                part.lower()
 
     def height_at(self, width: int) -> int:
         """Return the height in pixels at a width."""
