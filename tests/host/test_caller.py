@@ -16,16 +16,17 @@ PYTHON = Path(sys.executable).resolve().name
 POSING: list[tuple[str, ...]] = [OWN_CALLER, WEB_EID_CALLER, ()]
 
 
-def started_by(path: Path, *beside: str) -> list[str]:
+def started_by(path: Path, *beside: str, seconds: int = 60) -> list[str]:
     """Return the arguments that run a command as child of a program with that path.
 
     This is coreutils' timeout, which works under any name and waits for the command.
+    It ends the command after some ``seconds``.
     """
     path.parent.mkdir(parents=True)
     shutil.copy(shutil.which("timeout") or "", path)
     for name in beside:
         path.with_name(name).touch()
-    return [str(path), "--foreground", "60"]
+    return [str(path), "--foreground", str(seconds)]
 
 
 def named(

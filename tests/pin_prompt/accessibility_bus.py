@@ -18,7 +18,7 @@ from typing import Any
 from jeepney import DBusAddress, Message, MessageType, Properties, new_method_call
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
-__all__ = ["AccessibilityBus", "Part", "open_accessibility_bus"]
+__all__ = ["AccessibilityBus", "Part", "Seen", "open_accessibility_bus"]
 
 #: Seconds that a program may take to respond or to send an event.
 _PATIENCE = 60
@@ -26,7 +26,7 @@ _REGISTRY = "org.a11y.atspi.Registry"
 #: AT-SPI's numbers of a role and of a state (``atspi-constants.h``).
 PASSWORD_TEXT, BUTTON, DIALOG = 40, 43, 16
 LIST, LIST_ITEM, HEADING = 31, 32, 83
-_ENABLED = 8
+_ENABLED, _FOCUSED, _SHOWING = 8, 12, 25
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,15 @@ class Part:
 
     program: str
     path: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A part that the screen shows: its name, and two of its states."""
+
+    name: str
+    is_enabled: bool
+    has_focus: bool
 
 
 class AccessibilityBus:
@@ -113,6 +122,17 @@ class AccessibilityBus:
         """Whether a part is enabled."""
         ((low, _high),) = self.ask(part, "Accessible", "GetState")
         return bool(low & 1 << _ENABLED)
+
+    def seen(self) -> list[Seen]:
+        """Return all parts that the screen shows."""
+        found = []
+        for part in self._below(Part(_REGISTRY, "/org/a11y/atspi/accessible/root")):
+            with contextlib.suppress(ValueError):  # gone in the meantime
+                ((low, _high),) = self.ask(part, "Accessible", "GetState")
+                if low & 1 << _SHOWING:
+                    has = [bool(low & 1 << state) for state in (_ENABLED, _FOCUSED)]
+                    found.append(Seen(self.name(part), *has))
+        return found
 
     def registry_process(self) -> int:
         """Return the id of the process that receives key events."""

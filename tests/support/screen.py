@@ -40,10 +40,15 @@ class Screen:
 
     def find(self, title: str) -> str:
         """Wait for a visible window by a part of its title and return its id."""
-        found = self._run(
-            "xdotool", "search", "--sync", "--onlyvisible", "--name", title
-        )
-        return found.split()[0]
+        # Not with --sync, which fails when another window closes meanwhile.
+        found: list[str] = []
+
+        def is_there() -> bool:
+            found[:] = self.ids(title)
+            return bool(found)
+
+        self.wait_until(is_there)
+        return found[0]
 
     def ids(self, title: str) -> list[str]:
         """Return the ids of the visible windows with such a title."""

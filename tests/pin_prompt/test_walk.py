@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""A person does everything in one go: by keyboard, in Swedish on a Finnish system.
+
+The host is a process and talks to the test as to a browser. The window is on a real
+screen, and the test reads it as a screen reader does.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kortilla import Trust, validate
+from kortilla.testing.state import MockCardState
+from native_host.pin_prompt import texts
+from native_host.pin_prompt.texts import Texts
+from tests.host.conftest import MOCK_FOLDER, furnish
+from tests.host.process import (
+    NONCE,
+    ORIGIN,
+    OWN_CALLER,
+    HostProcess,
+    make_environment,
+    own_arguments,
+)
+from tests.host.signing import announced, chunks, digest, signing, verify
+from tests.host.test_caller import started_by
+from tests.pin_prompt.accessibility_bus import (
+    AccessibilityBus,
+    Seen,
+    open_accessibility_bus,
+)
+from tests.support import cards
+from tests.support.screen import Screen, open_screen
+
+DOCUMENTS = {f"SPECIMEN-avtal {n}.txt": f"Jag godkänner {n}.".encode() for n in "123"}
+
+
+def catalogue(language: str) -> dict[str, str]:
+    path = Path(texts.__file__).with_name(f"{language}.json")
+    read: dict[str, str] = json.loads(path.read_text())
+    return read
+
+
+#: Finnish and English texts that are no Swedish ones.
+FOREIGN = {
+    words for language in ("fi", "en") for words in catalogue(language).values()
+} - {*catalogue("sv").values()}
+
+
+class Walk:
+    """The keyboard and the window's content. ``text`` has the page's texts."""
+
+    def __init__(self, screen: Screen, bus: AccessibilityBus) -> None:
+        self.screen, self.bus = screen, bus
+        self.text: Texts = texts.load("sv")
+
+    def begin(self, operation: str, pin: str = "") -> None:
+        """Expect the texts of an operation, in a window that has the focus."""
+        self.text = texts.load("sv", operation, pin)
+        window = self.screen.find(self.text("title"))
+        self.screen.wait_for_focus(window)
+
+    def see(self, button: str, *expected: str) -> None:
+        """Wait until a page shows the words, in Swedish only, and takes keys."""
+        heading = self.text("heading")
+        wanted = [heading, *expected, self.text("not_official")]
+        seen: list[Seen] = []
+
+        def is_there() -> bool:
+            seen[:] = self.bus.seen() or seen
+            # A notice has two parts: its first sentence, and the others.
+            words = " ".join(part.name for part in seen if part.name)
+            return all(each in words for each in wanted) and any(
+                part.name == button and part.is_enabled for part in seen
+            )
+
+        try:
+            self.screen.wait_until(is_there)
+        except AssertionError:
+            raise AssertionError(f"{button}, {wanted} in {seen}") from None
+        names = [part.name for part in seen]
+        assert not FOREIGN & {*names}
+        assert names.index(heading) < names.index(button)
+
+    def go_to(self, name: str) -> None:
+        """Press Tab until a part has the focus."""
+        passed: list[str] = []
+        while name not in (
+            there := [part.name for part in self.bus.seen() if part.has_focus]
+        ):
+            passed += there
+            assert passed.count(there[0] if there else "") < 3, passed
+            self.screen.press("Tab")
+
+    def choose(self, button: str) -> None:
+        """Press a button."""
+        self.go_to(button)
+        self.screen.press("Return")
+
+    def type(self, *codes: str) -> None:
+        """Type codes, each followed by Enter."""
+        self.screen.type("".join(f"{code}\r" for code in codes))
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Screen]:
+    """A screen with a window manager."""
+    with open_screen() as screen:
+        yield screen
+
+
+@pytest.fixture
+def walk(screen: Screen) -> Iterator[Walk]:
+    """A keyboard, a screen, and a bus for screen readers."""
+    with open_accessibility_bus(screen.display) as bus:
+        yield Walk(screen, bus)
+
+
+@pytest.fixture
+def host(walk: Walk, tmp_path: Path) -> Iterator[HostProcess]:
+    """A host as a browser starts it, whose card has two tries for PIN1."""
+    home = furnish(tmp_path / "home", cards.made())
+    with MockCardState.open(home / MOCK_FOLDER).update() as card:
+        card.pin1.tries = 2
+    environment = make_environment(home, 'card = "mock"\nlanguage = "sv"\n') | {
+        "LANG": "fi_FI.UTF-8",
+        "LC_ALL": "fi_FI.UTF-8",
+        "DISPLAY": walk.screen.display,
+        "DBUS_SESSION_BUS_ADDRESS": walk.bus.session,
+    }
+    under = started_by(tmp_path / "bin" / "firefox", seconds=600)
+    host = HostProcess(environment, OWN_CALLER, anew=True, under=under)
+    assert host.receive()
+    yield host
+    host.put_away()
+
+
+def begin_login(host: HostProcess) -> None:
+    host.send({"id": "1", "command": "authenticate", "arguments": own_arguments()})
+
+
+async def check_login(host: HostProcess, card: Path) -> None:
+    """Check that the answer is a token of the card."""
+    answer = host.answer()
+    trust = Trust.from_folder(card, test=True)
+    token = json.dumps(answer["result"])
+    identity = await validate(token, origin=ORIGIN, nonce=NONCE, trust=trust)
+    assert identity.surname.startswith("SPECIMEN")
+
+
+async def test_everything_by_keyboard_in_swedish_on_a_finnish_system(
+    host: HostProcess, walk: Walk, tmp_path: Path
+) -> None:
+    folder = tmp_path / "home" / MOCK_FOLDER
+
+    begin_login(host)
+    walk.begin("authenticate")
+    text = walk.text
+    pin1, confirm = text("pin.PIN1"), text("confirm")
+    walk.see(confirm, ORIGIN, pin1, text("consent"), text("pin.two_tries"))
+    walk.type("9999")
+    understood = text("last_try.confirm")
+    walk.see(confirm, text("pin.wrong"), text("last_try"), understood)
+    walk.go_to(understood)
+    walk.screen.press("space")
+    walk.go_to(pin1)
+    walk.type("9998")
+    for change_of_mind in (True, False):
+        walk.begin("authenticate")
+        walk.see(text("unlock.yes"), text("unlock.tries"), text("unlock.need.puk"))
+        walk.choose(text("unlock.yes"))
+        walk.begin("unblock", "PIN1")
+        walk.see(walk.text("confirm"), ORIGIN, walk.text("codes.PUK"))
+        if change_of_mind:
+            walk.screen.press("Escape")
+    walk.type("12345678", "2580", "2580")
+
+    walk.begin("authenticate")
+    walk.see(confirm, pin1, text("pin.unlocked"))
+    walk.type("2580")
+    await check_login(host, cards.made())
+
+    # A new card is in the reader.
+    new = cards.made("v5-2026", "new", number=2)
+    shutil.copytree(new, folder, dirs_exist_ok=True)
+    begin_login(host)
+    walk.begin("activate")
+    text = walk.text
+
+    def step(number: int, name: str) -> str:
+        name = text(f"steps.{name}.name")
+        return text("steps", step=number, count=3, name=name)
+
+    walk.see(text("offer.yes"), ORIGIN, text("offer.heading"), text("unproven"))
+    walk.choose(text("offer.yes"))
+    walk.see(text("next"), step(1, "activation"), text("codes.activation"))
+    walk.type("1234567")
+    walk.see(text("next"), step(2, "new-PIN1"), text("codes.new-PIN1"), text("back"))
+    walk.type("3691")
+    walk.choose(text("back"))
+    walk.see(text("next"), step(1, "activation"), text("steps.activation.heading"))
+    walk.type("")
+    walk.see(text("next"), step(2, "new-PIN1"))
+    walk.type("", "3691")
+    walk.see(text("confirm"), step(3, "new-PIN2"), text("codes.new-PIN2"))
+    walk.type("739146", "739146")
+    walk.begin("authenticate")
+    walk.see(confirm, pin1)
+    walk.type("3691")
+    await check_login(host, new)
+
+    host.send(signing(documents=announced(DOCUMENTS)))
+    for each in chunks(DOCUMENTS):
+        host.send(each)
+    walk.begin("sign")
+    text = walk.text
+    names = [f"{number}. {name}" for number, name in enumerate(DOCUMENTS, 1)]
+    walk.see(text("confirm"), ORIGIN, *names, text("documents", count=3))
+    walk.type("739146")
+    result = host.answer()["result"]
+    assert len(result["signatures"]) == len(DOCUMENTS)
+    for signed, content in zip(result["signatures"], DOCUMENTS.values(), strict=True):
+        function = signed["signatureAlgorithm"]["hashFunction"]
+        verify(result["certificate"], signed, digest(content, function))
