@@ -14,7 +14,14 @@ from PySide6.QtWidgets import QLabel, QSizePolicy
 
 from native_host.gui.sizes import dp, font
 
-__all__ = ["Heading", "WrappingLabel", "label", "make_muted", "wrapping_policy"]
+__all__ = [
+    "Heading",
+    "WrappingLabel",
+    "label",
+    "make_muted",
+    "wrapped",
+    "wrapping_policy",
+]
 
 
 def wrapping_policy() -> QSizePolicy:
@@ -81,19 +88,27 @@ class WrappingLabel(QLabel):
 
     def lay_out(self, width: int) -> QTextLayout:
         """Return the text layout for a width in pixels."""
-        layout = QTextLayout(self.text(), self.font())
-        option = QTextOption()
-        option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-        option.setTextDirection(Qt.LayoutDirection.LeftToRight)
-        layout.setTextOption(option)
-        layout.beginLayout()
-        top = 0.0
-        while (line := layout.createLine()).isValid():
-            line.setLineWidth(max(width, 1))
-            line.setPosition(QPointF(0, top))
-            top += line.height()
-        layout.endLayout()
-        return layout
+        return wrapped(self.text(), self.font(), width)
+
+
+def wrapped(words: str, of: QFont, width: int) -> QTextLayout:
+    """Return the layout of a text that wraps within a word too, at a width in pixels.
+
+    A newline begins a new line.
+    """
+    layout = QTextLayout(words.replace("\n", "\N{LINE SEPARATOR}"), of)
+    option = QTextOption()
+    option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+    option.setTextDirection(Qt.LayoutDirection.LeftToRight)
+    layout.setTextOption(option)
+    layout.beginLayout()
+    top = 0.0
+    while (line := layout.createLine()).isValid():
+        line.setLineWidth(max(width, 1))
+        line.setPosition(QPointF(0, top))
+        top += line.height()
+    layout.endLayout()
+    return layout
 
 
 def _dress(made: QLabel, scale: float, weight: QFont.Weight) -> None:

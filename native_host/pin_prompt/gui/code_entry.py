@@ -3,7 +3,7 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.gui.sizes import dp
@@ -46,6 +46,11 @@ class CodeEntry(QWidget):
         self.grid.setVerticalSpacing(em(self, 0.25))
         self.grid.setColumnStretch(0, 1)
         self._build()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        # Wider than the page with large text. Qt would then take the height from this
+        # width, and cut off a line.
+        return QSize(em(self, 12), 0)
 
     @property
     def digits(self) -> memoryview:

@@ -115,6 +115,10 @@ class Page(QWidget):
         return True
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
+        if self.rows.count() > 1:
+            # The page names the requester. Qt would take from its height what the
+            # rest of the page has less than it wants.
+            return self.rows.totalHeightForWidth(width)
         # An inner scroll area shrinks before the whole page scrolls.
         return self.rows.totalMinimumHeightForWidth(width)
 
@@ -357,7 +361,8 @@ class CardChoicePage(Page):
         for index, choice in enumerate(choices):
             name, satu = printable(choice.name), printable(choice.satu)
             reader = text("choose.reader", reader=printable(choice.reader))
-            button = WrappingRadioButton(f"{name}, {satu}\n{reader}")
+            holder = ", ".join(filter(None, (name, satu)))
+            button = WrappingRadioButton(f"{holder}\n{reader}".lstrip())
             self.group.addButton(button, index)
             self.column.addWidget(button)
         self.group.idToggled.connect(lambda _index, _on: self._missing.hide())

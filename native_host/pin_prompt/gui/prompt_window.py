@@ -395,6 +395,8 @@ class PromptWindow(QDialog):
             # Nobody must sign without seeing that there is text to read.
             page.scrolled.setFocus()
             self._scroll.verticalScrollBar().setValue(0)
+            first = page.scrolled.mapTo(page, QPoint(0, dp(60)))
+            self._scroll.ensureVisible(0, first.y(), 0, 0)
             return
         self._scroll.ensureWidgetVisible(page.initial_focus, 0, dp(12))
         if page.status_notice and not page.isAncestorOf(page.initial_focus):
@@ -450,6 +452,14 @@ class PromptWindow(QDialog):
         if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
             self.guard.restart()
         super().changeEvent(event)
+
+    def focusNextPrevChild(self, next_: bool) -> bool:  # noqa: N802 - Qt's name
+        moved = super().focusNextPrevChild(next_)
+        # A scroll area does this only when the focus was already inside.
+        part = self.focusWidget()
+        if moved and part and self.page and self.page.isAncestorOf(part):
+            self._scroll.ensureWidgetVisible(part)
+        return moved
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         # Enter presses only the button with the focus. A dialog's default button would

@@ -1,24 +1,20 @@
 # SPDX-License-Identifier: MIT
 """Check boxes and radio buttons with wrapping text and large indicators."""
 
+from math import ceil
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QFont, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QFont, QKeyEvent, QPainter, QPaintEvent, QPen, QTextLayout
 from PySide6.QtWidgets import QAbstractButton, QApplication, QCheckBox, QRadioButton
 
 from native_host.gui.icons import draw_icon
-from native_host.gui.labels import wrapping_policy
+from native_host.gui.labels import wrapped, wrapping_policy
 from native_host.gui.sizes import dp, font
 from native_host.gui.tokens import tokens_for
 
 __all__ = ["WrappingCheckBox", "WrappingRadioButton"]
 
-_WRAPPED = (
-    Qt.AlignmentFlag.AlignLeft
-    | Qt.AlignmentFlag.AlignVCenter
-    | Qt.TextFlag.TextWordWrap
-)
 #: Where the text begins, and the least height, in pixels where body text has 15.
 _TEXT_AT, _LEAST = 42, 44
 _ARROWS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Left, Qt.Key.Key_Right)
@@ -46,9 +42,13 @@ class _WrappingText(_Button):
         return True
 
     def heightForWidth(self, width: int) -> int:  # noqa: N802 - Qt's name
-        room = QRect(0, 0, width - dp(_TEXT_AT), 0)
-        words = self.fontMetrics().boundingRect(room, _WRAPPED, self.text())
-        return max(words.height() + dp(12), dp(_LEAST))
+        return max(self._height_of_words(width) + dp(12), dp(_LEAST))
+
+    def _words(self, width: int) -> QTextLayout:
+        return wrapped(self.text(), self.font(), width - dp(_TEXT_AT))
+
+    def _height_of_words(self, width: int) -> int:
+        return ceil(self._words(width).boundingRect().height())
 
     def hitButton(self, pos: QPoint) -> bool:  # noqa: N802 - Qt's name
         return self.rect().contains(pos)
@@ -66,8 +66,8 @@ class _WrappingText(_Button):
         painter.setPen(QPen(tokens.edge, dp(1.5)))
         self.draw_indicator(painter, QRectF(self.focus_area()))
         painter.setPen(tokens.ink)
-        words = self.rect().adjusted(dp(_TEXT_AT), 0, 0, 0)
-        painter.drawText(words, _WRAPPED, self.text())
+        top = (self.height() - self._height_of_words(self.width())) / 2
+        self._words(self.width()).draw(painter, QPointF(dp(_TEXT_AT), top))
 
 
 class WrappingCheckBox(_WrappingText, QCheckBox):
