@@ -177,8 +177,12 @@ def application() -> QApplication:
 
 
 @pytest.fixture
-def stage(application: QApplication) -> Iterator[Stage]:
+def stage(
+    application: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stage]:
     """A window that is not open yet."""
+    # It would end all event loops that later tests start in this process.
+    monkeypatch.setattr(QApplication, "exit", lambda: None)
     palette = application.palette()
     stage = Stage()
     yield stage
