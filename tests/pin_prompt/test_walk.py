@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A person does everything in one go: by keyboard, in Swedish on a Finnish system.
+"""A person does everything in one go by keyboard, in Swedish on a Finnish system.
 
 The host is a process and talks to the test as to a browser. The window is on a real
 screen, and the test reads it as a screen reader does.
@@ -35,7 +35,13 @@ from tests.pin_prompt.accessibility_bus import (
 from tests.support import cards
 from tests.support.screen import Screen, open_screen
 
-DOCUMENTS = {f"SPECIMEN-avtal {n}.txt": f"Jag godkänner {n}.".encode() for n in "123"}
+DOCUMENTS = {
+    "SPECIMEN-avtal.txt": b"Jag godk\xc3\xa4nner.",
+    "A" * 200: b"Jag med.",
+    "חוזה שכירות ABC " * 12 + ".txt": b"Och jag.",
+}
+#: The screen's width and height.
+SIZE = (1024, 600)
 
 
 def catalogue(language: str) -> dict[str, str]:
@@ -62,6 +68,8 @@ class Walk:
         self.text = texts.load("sv", operation, pin)
         window = self.screen.find(self.text("title"))
         self.screen.wait_for_focus(window)
+        _, _, width, height = self.screen.geometry(window)
+        assert width <= SIZE[0] and height <= SIZE[1]
 
     def see(self, button: str, *expected: str) -> None:
         """Wait until a page shows the words, in Swedish only, and takes keys."""
@@ -107,8 +115,8 @@ class Walk:
 
 @pytest.fixture(scope="module")
 def screen() -> Iterator[Screen]:
-    """A screen with a window manager."""
-    with open_screen() as screen:
+    """A low screen with a window manager."""
+    with open_screen(*SIZE) as screen:
         yield screen
 
 
