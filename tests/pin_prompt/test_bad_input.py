@@ -44,7 +44,7 @@ from tests.pin_prompt.conftest import (
     a_question,
 )
 from tests.pin_prompt.layout import layout_faults
-from tests.pin_prompt.test_signing import open_document
+from tests.pin_prompt.test_document_viewer import open_document
 
 SATU = "99902038C"
 NAME = "SPECIMEN-" + "POHJALAINENVIRTANEN" * 2 + "Å" * 13
