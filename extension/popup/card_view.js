@@ -39,7 +39,8 @@ import {
  * @property {HTMLElement[]} forgotten
  * @property {HTMLElement[]} certificates
  * @property {HTMLElement[]} prepare
- * @property {boolean} isPukAtRisk whether the PUK has one try left, or none
+ * @property {boolean} isCrowded whether there is more to say of a card than that it is
+ *   ready: the popup then has no room for all folds
  */
 
 const MAX_TRIES = 5;
@@ -94,7 +95,9 @@ export function buildView(state, actions) {
       buildPuk(card.pins.PUK),
     ]),
     prepare: cards.some(canLogIn) ? buildLogin(actions) : [],
-    isPukAtRisk: cards.some(({ pins }) => (pins.PUK.tries ?? MAX_TRIES) <= 1),
+    isCrowded:
+      cards.length > 0 &&
+      (reports.length > 1 || reports.some(({ state }) => state !== "ready")),
   };
 }
 
@@ -169,7 +172,9 @@ function buildCard(card, add, { send }) {
   holder.append(cardDrawing(), lines);
   const { report, canActivate } = cardReport(card);
   const panel = add(report, buildRemedies(card, canActivate, send));
-  if (PIN_NAMES.some((name) => isUnlockable(card.pins[name], card))) {
+  // The report on an activation code that no longer works says it.
+  const pins = PIN_NAMES.map((name) => card.pins[name]);
+  if (pins.some((pin) => pin.isSet && isUnlockable(pin, card))) {
     panel.append(buildFold(text("pukWhere"), text("unlockMore")));
   }
   const rows = build("ul", "", "rows");

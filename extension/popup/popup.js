@@ -18,7 +18,8 @@ const card = find("card");
 const host = find("host");
 const again = find("again");
 const folds = find("folds");
-const certificates = find("certificates");
+const others = find("others");
+const othersHeading = find("others-heading");
 
 /** @type {chrome.runtime.Port | null} */
 let port = null;
@@ -73,8 +74,8 @@ function show(state) {
   fill("forgotten", view.forgotten);
   fill("certificates", view.certificates);
   find("prepare").replaceChildren(...view.prepare);
-  // A try that may be the last is not folded away.
-  if (view.isPukAtRisk) certificates.setAttribute("open", "");
+  // A card that is being read again leaves the folds alone.
+  if (!state.isReading) foldOthers(view.isCrowded);
   again.hidden = folds.hidden = state.activeTask !== null;
   const wasRead = state.readers !== null || state.problem !== null;
   if (state.host) {
@@ -104,7 +105,21 @@ function fill(id, parts) {
   fold.querySelector(".fold")?.replaceChildren(...parts);
 }
 
+/**
+ * Fold what a person needs less into one fold, or show each fold of it.
+ *
+ * @param {boolean} isFolded
+ */
+function foldOthers(isFolded) {
+  // What the person has opened or closed stays so.
+  if (othersHeading.hidden !== isFolded) return;
+  othersHeading.hidden = !isFolded;
+  others.toggleAttribute("open", !isFolded);
+  document.body.classList.toggle("crowded", isFolded);
+}
+
 function showSwitch() {
+  others.setAttribute("open", "");
   find("suomi-fi").setAttribute("open", "");
   find("switch").focus();
 }

@@ -93,12 +93,34 @@ export function problemReport({ code, kind }) {
  * @returns {{report: Report, canActivate: boolean}}
  */
 export function cardReport(card) {
-  const { certificates, pins, activation } = card;
+  const { report, canActivate } = stateReport(card);
+  if (card.pins.PUK.tries !== 1 || isExpired(card)) return { report, canActivate };
+  // It stands in sight, where all else is well too.
+  const last = text("pukLast");
+  /** @type {Report} */
+  const warned =
+    report.state === "ready"
+      ? { ...report, explanation: last, state: "warning" }
+      : { ...report, explanation: `${report.explanation} ${last}` };
+  return { report: warned, canActivate };
+}
+
+/** @param {CardStatus} card */
+const isExpired = ({ certificates }) => {
   const now = Date.now();
-  const isExpired =
+  return (
     certificates.length > 0 &&
-    certificates.every(({ isReadable, notAfter }) => isReadable && notAfter < now);
-  if (isExpired) {
+    certificates.every(({ isReadable, notAfter }) => isReadable && notAfter < now)
+  );
+};
+
+/**
+ * @param {CardStatus} card
+ * @returns {{report: Report, canActivate: boolean}} without a word on the PUK's last try
+ */
+function stateReport(card) {
+  const { pins, activation } = card;
+  if (isExpired(card)) {
     return { report: makeReport(["expired", "expiredMore"], "problem"), canActivate: false };
   }
   if (activation !== "new" && activation !== "partly") {

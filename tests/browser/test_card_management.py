@@ -70,14 +70,19 @@ class Popup:
         place = (await self.all(BUTTONS)).index(text(label))
         fold = await self.tab.evaluate(
             f"(({FOUND}[{place}].id = 'pressed'),"
-            f" {FOUND}[{place}].closest('details:not([open])')?.id ?? null)"
+            f" {FOUND}[{place}].checkVisibility()"
+            f" ? null : {FOUND}[{place}].closest('#folds .fold').parentElement.id)"
         )
         if fold is not None:
             await self.open(fold)
         await self.tab.click("#pressed")
 
     async def open(self, fold: str) -> None:
-        """Click the heading of a fold."""
+        """Click the heading of a fold, and first that of the fold around it."""
+        if await self.tab.evaluate(
+            f"document.querySelector('#others:not([open]) #{fold}') !== null"
+        ):
+            await self.tab.click("#others-heading")
         await self.tab.click(f"#{fold} summary")
 
     async def shows(self, heading: str) -> None:

@@ -19,9 +19,9 @@ from tools.demo.demo_home import extension_folder
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-def text(name: str) -> str:
-    """Return one of the extension's English texts."""
-    catalogue = extension_folder() / "_locales/en/messages.json"
+def text(name: str, language: str = "en") -> str:
+    """Return one of the extension's texts."""
+    catalogue = extension_folder() / f"_locales/{language}/messages.json"
     return str(json.loads(catalogue.read_text())[name]["message"])
 
 

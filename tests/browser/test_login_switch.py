@@ -197,6 +197,7 @@ async def test_a_popup_of_a_browser_without_the_token_leads_to_the_switch(
     popup = Popup(tab)
     with runtime_folder() as runtime:
         browser.house.serve(environment={"XDG_RUNTIME_DIR": str(runtime)})
+        await popup.shows("cardReady")
         await popup.press("prepareLogin")
         await popup.shows("notSwitchedOn")
         await popup.shows("cardReady")

@@ -61,6 +61,7 @@ for (const [what, given, heading, state] of /** @type {[string, CardStatus, stri
   ["a last try", card({}, 1), "pin1Last", "warning"],
   ["a locked PIN", card({}, 0), "pin1Locked", "problem"],
   ["a locked PUK", card({}, 5, 0), "pukBlocked", "warning"],
+  ["a PUK at its last try", card({}, 5, 1), "cardReady", "warning"],
   ["a lost card", card({}, 0, 0), "cardLost", "problem"],
   ["an unclear card", card({ activation: "unknown" }), "cardUntold", "warning"],
   ["an old card", card({ certificates: [certificate(NOW - 1)] }), "expired", "problem"],
