@@ -169,6 +169,22 @@ def test_each_picture_is_described(pages: dict[str, str]) -> None:
     assert [each for each in described if len(each[2].split()) < 3] == []
 
 
+def test_the_pictures_are_those_of_the_tool(
+    files: set[str], texts: dict[str, str]
+) -> None:
+    """Each kind of window is there once in each language, and each variant once."""
+    drawn = re.findall(
+        r'^ +draw [a-z-]+ ([a-z-]+) (fi|"\$language")', texts["tools/screenshots"], re.M
+    )
+    expected = [
+        f"docs/screenshots/{name}-{each}.png"
+        for name, language in drawn
+        for each in (["fi"] if language == "fi" else LANGUAGES)
+    ]
+    there = {file for file in files if file.startswith("docs/screenshots/")}
+    assert sorted(there) == sorted(expected)
+
+
 def test_the_pages_for_citizens_say_the_same(citizens: dict[str, str]) -> None:
     """Their structure is compared: headings, steps, images, links, commands."""
     shapes = {
