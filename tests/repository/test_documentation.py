@@ -176,6 +176,8 @@ def test_the_pictures_are_those_of_the_tool(
     drawn = re.findall(
         r'^ +draw [a-z-]+ ([a-z-]+) (fi|"\$language")', texts["tools/screenshots"], re.M
     )
+    assert "tools.popup_pictures" in texts["tools/screenshots"]
+    drawn += [("popup", ""), ("popup-switch", "")]
     expected = [
         f"docs/screenshots/{name}-{each}.png"
         for name, language in drawn
