@@ -20,6 +20,7 @@ from native_host.gui.labels import Heading, make_muted
 from native_host.gui.sizes import dp, is_low
 from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.gui.header import Requester
+from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.step_picture import StepPicture
 from native_host.pin_prompt.gui.widgets import HolderPanel, Notice, em, label
@@ -213,7 +214,11 @@ class YesNoPage(Page):
         self.column.addStretch()
         # A stray Enter must do no harm.
         self.initial_focus = self.add_button(no, self.cancelled.emit)
-        self.confirm = self.add_confirm_button(yes, self.answered.emit)
+        self.confirm = self.add_confirm_button(yes, self.accept)
+
+    def accept(self) -> None:
+        """Handle the button that goes on."""
+        self.answered.emit()
 
     def set_guarded(self, active: bool) -> None:
         self.confirm.setEnabled(not active)
@@ -308,15 +313,23 @@ class StepPage(Page):
 
 
 class LockedPage(YesNoPage):
-    """Says that a PIN is locked, and offers to unlock it in this window."""
+    """Says that a PIN is locked, and offers to unlock it in this window.
+
+    The button that goes on has the focus: the next page sends nothing without codes.
+    """
 
     def __init__(
-        self, conversation: Conversation, text: Texts, question: UnlockQuestion
+        self,
+        conversation: Conversation,
+        text: Texts,
+        question: UnlockQuestion,
+        guard: InputGuard,
     ) -> None:
         super().__init__(conversation, text)
+        self._guard = guard
         self.wants_attention = True
         self.add_person(question.name, question.satu)
-        heading, _ = text.problem(Problem("PIN_BLOCKED"))
+        heading = text(f"unlock.{question.pin}")
         self.add_heading(heading)
         self.column.addWidget(Notice(text("unlock.tries"), serious=True))
         said = [text("unlock.body"), text("unlock.need")]
@@ -326,7 +339,17 @@ class LockedPage(YesNoPage):
             said.append(text(key))
             self.column.addWidget(label(f"•  {said[-1]}"))
         self.add_answers(text("cancel"), text("unlock.yes"))
+        self.initial_focus = self.confirm
         self.announcement = " ".join([f"{heading}.", text("unlock.tries"), *said])
+
+    def set_guarded(self, active: bool) -> None:
+        """See ``Page``. A disabled button would lose the focus."""
+
+    def accept(self) -> None:
+        if self._guard.active:
+            self._guard.restart()
+        else:
+            super().accept()
 
 
 class ConsentPage(YesNoPage):
