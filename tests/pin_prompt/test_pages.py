@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QScrollArea, QWidget
 
 from native_host.gui.band import HeadingBand
+from native_host.gui.notices import Notice
 from native_host.gui.sizes import dp, text_width
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
@@ -181,6 +182,19 @@ def test_a_wrong_pin_and_a_repeated_one_are_told_apart(stage: Stage) -> None:
     assert "You typed the same wrong PIN again." in stage.words
     assert "No try was used." in stage.words
     assert "The PIN was wrong." not in stage.words
+
+
+def test_that_a_pin_was_unlocked_looks_good_and_is_no_warning(stage: Stage) -> None:
+    for changes, kind in (
+        ({"unlocked": True}, "good"),
+        ({"tries_left": 3}, "warning"),
+        ({"tries_left": 4, "wrong": True}, "error"),
+    ):
+        stage.window.hide()
+        stage.__post_init__()
+        notice = stage.ask(**changes).status_notice
+        assert isinstance(notice, Notice)
+        assert notice.kind == kind
 
 
 def test_site_news_and_field_are_in_view_together_on_a_small_screen(

@@ -110,7 +110,7 @@ class BaseCodesPage(ConfirmPage):
     def _add_news(self) -> None:
         question = self.question
         serious = question.wrong or question.tries_left <= 2
-        notice = Notice(self._news, serious=serious)
+        notice = Notice(self._news, kind="error" if serious else "warning")
         self.column.addWidget(notice)
         self.about.append(notice)
         if serious or question.repeated or question.pad_problem:

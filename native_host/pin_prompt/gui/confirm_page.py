@@ -3,6 +3,7 @@
 
 from PySide6.QtCore import Signal
 
+from native_host.gui.notices import Kind
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pages import Page
 from native_host.pin_prompt.gui.widgets import Notice
@@ -44,8 +45,9 @@ class ConfirmPage(Page):
     def set_guarded(self, active: bool) -> None:
         self.confirm.setEnabled(not active)
 
-    def show_error(self, words: str) -> None:
-        """Show and announce why something was refused."""
+    def show_error(self, words: str, *, kind: Kind = "warning") -> None:
+        """Show and announce why something was refused, or what has happened."""
+        self.error_notice.kind = kind
         self.error_notice.label.setText(words)
         self.error_notice.setVisible(True)
         self.announce(words)

@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from native_host.gui.labels import WrappingLabel
+from native_host.gui.notices import Kind
 from native_host.pin_prompt.documents import DocumentKind
 from native_host.pin_prompt.escaping import escape_name, escape_text
 from native_host.pin_prompt.gui.image_decoder import ImageDecoder
@@ -60,7 +61,7 @@ class DocumentPage(Page):
         self._announced_parts = [self.name]
         self._decoding: ImageDecoder | None = None
         if data is None:
-            self._note(text("view.changed"), serious=True)
+            self._note(text("view.changed"), "error")
         elif kind in _IMAGES:
             self._open_image(data, kind)
         elif kind is DocumentKind.TEXT:
@@ -84,16 +85,16 @@ class DocumentPage(Page):
         # As much as the screen allows.
         return max(super().wanted_height(width), em(self, 100))
 
-    def _note(self, words: str, *, serious: bool = False) -> None:
+    def _note(self, words: str, kind: Kind = "warning") -> None:
         self._announced_parts.append(words)
-        self.column.addWidget(Notice(words, serious=serious))
+        self.column.addWidget(Notice(words, kind=kind))
 
     def _add_text(self, data: bytes) -> None:
         text = self.text
         head = data[:_MOST_TEXT].decode("utf-8-sig", errors="ignore")
         if len(data) > _MOST_TEXT:
             shown, whole = text.size(_MOST_TEXT), text.size(len(data))
-            self._note(text("view.cut", size=shown, whole=whole), serious=True)
+            self._note(text("view.cut", size=shown, whole=whole), "error")
         escaped = escape_text(head)
         if escaped != head.replace("\r\n", "\n"):
             self._note(text("view.escaped"))

@@ -331,7 +331,7 @@ class LockedPage(YesNoPage):
         self.add_person(question.name, question.satu)
         heading = text(f"unlock.{question.pin}")
         self.add_heading(heading)
-        self.column.addWidget(Notice(text("unlock.tries"), serious=True))
+        self.column.addWidget(Notice(text("unlock.tries"), kind="error"))
         said = [text("unlock.body"), text("unlock.need")]
         self.column.addWidget(label(said[0]))
         self.column.addWidget(label(said[1], bold=True))

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.gui.buttons import HoldButton
 from native_host.gui.labels import make_muted
+from native_host.gui.notices import Kind
 from native_host.gui.sizes import dp, is_low
 from native_host.pin_prompt.gui.confirm_page import ConfirmPage
 from native_host.pin_prompt.gui.document_list import DocumentList
@@ -95,7 +96,9 @@ class BasePinPage(ConfirmPage):
             # The first sentence is the title.
             title, _, body = self._news.partition(". ")
             title = f"{title.rstrip('.')}."
-            notice = Notice(body, title=title, serious=question.wrong)
+            good = question.unlocked and not question.repeated
+            kind: Kind = "error" if question.wrong else "good" if good else "warning"
+            notice = Notice(body, title=title, kind=kind)
             self.status_notice = notice
             self.column.addWidget(notice)
             if question.tries_left == 1:
@@ -120,9 +123,9 @@ class PinPadPage(BasePinPage):
 class PinPage(BasePinPage):
     """A page with a field for the PIN."""
 
-    def show_error(self, words: str) -> None:
+    def show_error(self, words: str, *, kind: Kind = "warning") -> None:
         self._describe_field(words)
-        super().show_error(words)
+        super().show_error(words, kind=kind)
 
     def clear_digits(self) -> None:
         self.field.clear()

@@ -299,7 +299,8 @@ class PromptWindow(QDialog):
             self.guard.restart()
             there = self.copies.open(data, index + 1, document.path)
             page.show_error(
-                self._text("view.pdf_opened" if there else "view.pdf_failed")
+                self._text("view.pdf_opened" if there else "view.pdf_failed"),
+                kind="good" if there else "warning",
             )
             if page.initial_focus:
                 page.initial_focus.setFocus()
