@@ -53,6 +53,17 @@ class ConfirmPage(Page):
         self.announce(words)
         self.grown.emit(self.error_notice)
 
+    def announce_status(self, status: list[str], tries_left: int) -> None:
+        """Begin the announcement with the result of the last code and the tries left.
+
+        Before the last try, what a wrong code causes is always said.
+        """
+        for words in status:
+            needed = 1
+            if tries_left == 1:
+                needed = 2 if words is status[-1] else 0
+            self.announcement.add(words, needed=needed)
+
     def add_last_try_box(self, words: str, notice: Notice) -> None:
         """Add the check box with which the person confirms the last try to a notice."""
         self.last_try_box = WrappingCheckBox(words)

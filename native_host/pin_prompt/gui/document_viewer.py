@@ -58,7 +58,7 @@ class DocumentPage(Page):
         self.name = escape_name(document.name) or text("document.unnamed")
         heading = WrappingLabel(self.name, 1.1, bold=True)
         self.column.addWidget(heading)
-        self._announced_parts = [self.name]
+        self.announcement.add(self.name, needed=1)
         self._decoding: ImageDecoder | None = None
         if data is None:
             self._note(text("view.changed"), "error")
@@ -70,7 +70,6 @@ class DocumentPage(Page):
             self._note(text("document.not_shown"))
         back = self.add_button(text("view.back"), self.left.emit)
         self.initial_focus = self.initial_focus or back
-        self.announcement = " ".join(self._announced_parts)
 
     @property
     def opening(self) -> bool:
@@ -86,7 +85,7 @@ class DocumentPage(Page):
         return max(super().wanted_height(width), em(self, 100))
 
     def _note(self, words: str, kind: Kind = "warning") -> None:
-        self._announced_parts.append(words)
+        self.announcement.add(words, needed=1)
         self.column.addWidget(Notice(words, kind=kind))
 
     def _add_text(self, data: bytes) -> None:
@@ -113,7 +112,7 @@ class DocumentPage(Page):
 
     def _open_image(self, data: bytes, kind: DocumentKind) -> None:
         words = self.text("view.image_opening")
-        self._announced_parts.append(words)
+        self.announcement.add(words, needed=1)
         self._place = label(words)
         self.column.addWidget(self._place)
         self.column.addStretch()

@@ -19,6 +19,7 @@ from native_host.gui.buttons import Button
 from native_host.gui.labels import Heading, make_muted
 from native_host.gui.sizes import dp, is_low
 from native_host.gui.tokens import tokens_for
+from native_host.pin_prompt.gui.announcement import ALL, Announcement
 from native_host.pin_prompt.gui.header import Requester
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
@@ -88,7 +89,7 @@ class Page(QWidget):
         #: The notice about what happened, to be visible together with the focus.
         self.status_notice: QWidget | None = None
         #: What a screen reader announces when the page appears.
-        self.announcement = ""
+        self.announcement = Announcement()
         #: Whether the program waits for the person.
         self.awaits_person = True
         #: Whether the page asks for a signature, or shows that it is being made.
@@ -133,6 +134,11 @@ class Page(QWidget):
         self.holder = HolderPanel(printable(name), number, low=is_low(self))
         self.has_holder = True
         self.column.insertWidget(0, self.holder)
+
+    def announce_holder(self, name: str) -> None:
+        """Have the page's announcement name the holder of the card."""
+        if name:
+            self.announcement.add(f"{printable(name)}.", needed=ALL)
 
     def follow(self, requester: Requester) -> None:
         """Stand below the requester, whose panel goes on with the holder's."""
@@ -233,7 +239,8 @@ class StartedPage(YesNoPage):
         self.add_heading(heading)
         self.column.addWidget(label(body))
         self.add_answers(text("started.no"), text("started.yes"))
-        self.announcement = f"{heading} {conversation.origin} {body}"
+        self.announcement.add(f"{heading} {conversation.origin}", needed=2)
+        self.announcement.add(body)
 
 
 class StepPage(Page):
@@ -267,12 +274,13 @@ class StepPage(Page):
         ends = step in FINAL_STEPS or (problem and problem.code in _ONLY_A_NEW_CARD)
         words = text("close") if ends else text("cancel")
         self.initial_focus = self.add_button(words, self.cancelled.emit)
-        self.announcement = f"{self.heading_text}. {body}"
+        self.announcement.add(f"{self.heading_text}.", needed=1)
+        self.announcement.add(body)
 
     def add_note(self, words: str) -> None:
         """Add a sentence below the text."""
         self.column.insertWidget(self.column.count() - 1, label(words))
-        self.announcement = f"{self.announcement} {words}"
+        self.announcement.add(words, needed=1)
 
     def set_progress(self, progress: Progress) -> None:
         """Move the progress bar. A screen reader reads it on demand."""
@@ -340,7 +348,10 @@ class LockedPage(YesNoPage):
             self.column.addWidget(label(f"•  {said[-1]}"))
         self.add_answers(text("cancel"), text("unlock.yes"))
         self.initial_focus = self.confirm
-        self.announcement = " ".join([f"{heading}.", text("unlock.tries"), *said])
+        self.announcement.add(f"{heading}.", needed=1)
+        self.announcement.add(text("unlock.tries"), needed=1)
+        self.announce_holder(question.name)
+        self.announcement.add(" ".join(said))
 
     def set_guarded(self, active: bool) -> None:
         """See ``Page``. A disabled button would lose the focus."""
@@ -363,7 +374,9 @@ class ConsentPage(YesNoPage):
         consent = text("consent")
         self.column.addWidget(label(consent))
         self.add_answers(text("cancel"), text("confirm"))
-        self.announcement = f"{conversation.origin} {consent}"
+        self.announcement.add(conversation.origin, needed=1)
+        self.announce_holder(question.name)
+        self.announcement.add(consent)
 
 
 class CardChoicePage(Page):
@@ -395,7 +408,7 @@ class CardChoicePage(Page):
         self.initial_focus = self.group.button(0)
         self.add_button(text("cancel"), self.cancelled.emit)
         self.confirm = self.add_confirm_button(text("choose.confirm"), self._answer)
-        self.announcement = f"{heading}. {body}"
+        self.announcement.add(f"{heading}. {body}", needed=1)
 
     def set_guarded(self, active: bool) -> None:
         self.confirm.setEnabled(not active)
