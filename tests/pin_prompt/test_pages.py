@@ -21,7 +21,7 @@ from native_host.pin_prompt.messages import (
     Show,
     WindowRequest,
 )
-from native_host.pin_prompt.model import Operation, Problem, Step
+from native_host.pin_prompt.model import Operation, Problem, Progress, Step
 from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
 
 # Content
@@ -353,11 +353,19 @@ def test_close_takes_the_window_away(stage: Stage) -> None:
     assert stage.answers == []
 
 
-def test_reading_shows_that_something_goes_on(stage: Stage) -> None:
+def test_nothing_moves_while_the_progress_is_unknown(stage: Stage) -> None:
+    def bars() -> list[QProgressBar]:
+        return [b for b in stage.window.findChildren(QProgressBar) if b.isVisible()]
+
     stage.open()
     stage.handle(Show(Step.READING))
-    bars = stage.window.findChildren(QProgressBar)
-    assert [bar.accessibleName() for bar in bars] == ["The card is being read"]
+    assert "The card is being read" in stage.words
+    assert not bars()
+    stage.handle(Show(Step.RECEIVING, progress=Progress(1, 3)))
+    [bar] = bars()
+    # A bar with a known end has no animation.
+    assert (bar.minimum(), bar.maximum(), bar.value()) == (0, 3, 1)
+    assert bar.accessibleName() == "The documents are being received"
 
 
 def test_a_page_that_does_not_fit_is_scrolled_by_keys(stage: Stage) -> None:

@@ -287,6 +287,7 @@ class StepPage(Page):
         if self._bar is None:
             return
         step, _ = self.shown
+        self._bar.setVisible(True)
         self._bar.setRange(0, progress.total)
         self._bar.setValue(progress.done)
         self._how_far.setText(self.text.progress(step, progress))
@@ -305,7 +306,10 @@ class StepPage(Page):
         self.column.addLayout(row)
 
     def _add_bar(self) -> None:
-        self._bar = QProgressBar(minimum=0, maximum=0)
+        # Without a known progress there is only text: a busy bar would move, also for
+        # people whose system asks for less motion.
+        self._bar = QProgressBar()
+        self._bar.setVisible(False)
         self._bar.setAccessibleName(self.heading_text)
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(em(self, 0.5))
