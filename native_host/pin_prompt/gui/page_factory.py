@@ -74,7 +74,7 @@ def create_page(
         if isinstance(request, OfferActivation):
             page = ActivationOfferPage(conversation, text, partly=request.partly)
         elif isinstance(request, OfferUnlock):
-            page = LockedPage(conversation, text, request.question, guard)
+            page = LockedPage(conversation, text, request.question)
         else:
             page = ConsentPage(conversation, text, request.question)
         page.answered.connect(lambda: send_answer(type="agreed", number=number))

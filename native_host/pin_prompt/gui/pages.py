@@ -21,7 +21,6 @@ from native_host.gui.sizes import dp, is_low
 from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.gui.announcement import ALL, Announcement
 from native_host.pin_prompt.gui.header import Requester
-from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.step_picture import StepPicture
 from native_host.pin_prompt.gui.widgets import HolderPanel, Notice, em, label
@@ -220,11 +219,7 @@ class YesNoPage(Page):
         self.column.addStretch()
         # A stray Enter must do no harm.
         self.initial_focus = self.add_button(no, self.cancelled.emit)
-        self.confirm = self.add_confirm_button(yes, self.accept)
-
-    def accept(self) -> None:
-        """Handle the button that goes on."""
-        self.answered.emit()
+        self.confirm = self.add_confirm_button(yes, self.answered.emit)
 
     def set_guarded(self, active: bool) -> None:
         self.confirm.setEnabled(not active)
@@ -331,14 +326,11 @@ class LockedPage(YesNoPage):
     """
 
     def __init__(
-        self,
-        conversation: Conversation,
-        text: Texts,
-        question: UnlockQuestion,
-        guard: InputGuard,
+        self, conversation: Conversation, text: Texts, question: UnlockQuestion
     ) -> None:
         super().__init__(conversation, text)
-        self._guard = guard
+        #: Whether the button gets the focus when it is enabled.
+        self._focus_later = True
         self.wants_attention = True
         self.add_person(question.name, question.satu)
         heading = text(f"unlock.{question.pin}")
@@ -351,20 +343,18 @@ class LockedPage(YesNoPage):
             said.append(text(key))
             self.column.addWidget(label(f"•  {said[-1]}"))
         self.add_answers(text("cancel"), text("unlock.yes"))
-        self.initial_focus = self.confirm
         self.announcement.add(f"{heading}.", needed=1)
         self.announcement.add(text("unlock.tries"), needed=1)
         self.announce_holder(question.name)
         self.announcement.add(" ".join(said))
 
     def set_guarded(self, active: bool) -> None:
-        """See ``Page``. A disabled button would lose the focus."""
-
-    def accept(self) -> None:
-        if self._guard.active:
-            self._guard.restart()
-        else:
-            super().accept()
+        """See ``Page``. A disabled button has no focus, and gets it back later."""
+        self._focus_later |= self.confirm.hasFocus()
+        super().set_guarded(active)
+        if self._focus_later and not active:
+            self.confirm.setFocus()
+            self._focus_later = False
 
 
 class ConsentPage(YesNoPage):
