@@ -12,18 +12,22 @@ from native_host.gui.labels import label, wrapping_policy
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["Notice"]
+__all__ = ["Kind", "Notice"]
+
+#: What a notice is about. Each kind has its sign and its colours.
+Kind = Literal["warning", "error", "good"]
+_SIGNS: dict[Kind, str] = {"warning": "warning", "error": "error", "good": "tick"}
 
 
 class Notice(QFrame):
     """A framed text with a sign. ``rows`` takes further controls.
 
-    A ``serious`` one is an error, every other one a warning. The ``title`` is bold.
+    The ``title`` is bold.
     """
 
-    def __init__(self, text: str, *, title: str = "", serious: bool = False) -> None:
+    def __init__(self, text: str, *, title: str = "", kind: Kind = "warning") -> None:
         super().__init__()
-        self._kind: Literal["error", "warning"] = "error" if serious else "warning"
+        self.kind: Kind = kind
         self.setSizePolicy(wrapping_policy())
         self.rows = QVBoxLayout(self)
         self.rows.setContentsMargins(dp(50), dp(12), dp(16), dp(12))
@@ -36,9 +40,11 @@ class Notice(QFrame):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens = tokens_for(self.palette())
-        serious = self._kind == "error"
-        colour = tokens.error if serious else tokens.warning
-        ground = tokens.error_ground if serious else tokens.warning_ground
+        colour, ground = {
+            "warning": (tokens.warning, tokens.warning_ground),
+            "error": (tokens.error, tokens.error_ground),
+            "good": (tokens.good, tokens.good_ground),
+        }[self.kind]
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(QPen(colour, max(dp(1), 1)))
@@ -47,4 +53,4 @@ class Notice(QFrame):
         painter.drawRoundedRect(box, dp(10), dp(10))
         side = dp(21)
         sign = QRectF(dp(16), dp(11), side, side)
-        draw_icon(painter, self._kind, sign, ink=colour, paper=ground)
+        draw_icon(painter, _SIGNS[self.kind], sign, ink=colour, paper=ground)

@@ -6,7 +6,7 @@ An eight-digit code is the PUK, so it can also unblock a PIN (docs/reference/car
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -43,7 +43,12 @@ from native_host.operations.pin_setting import (
     set_pins,
 )
 from native_host.operations.prompting import Context, report_nothing
-from native_host.operations.set_pin import ManageRequest, Outcome, PinsSet
+from native_host.operations.set_pin import (
+    ManageRequest,
+    Outcome,
+    PinsSet,
+    UnlockOffer,
+)
 from native_host.pin_prompt.model import CodeField
 
 __all__ = [
@@ -89,10 +94,26 @@ async def activate(context: Context, request: ManageRequest) -> PinsSet:
 
 
 class Activation(PinSetting):
-    """Sets the PINs that are not set yet, each according to its own state."""
+    """Sets the PINs that are not set yet, each according to its own state.
+
+    Where the code in the letter can't set them, it offers to unblock one with the PUK.
+    ``unlock_offers`` are those of an activation before this one.
+    """
 
     operation = "activate"
     roles = (*_PINS, PinRole.PUK)
+
+    def __init__(
+        self,
+        context: Context,
+        unlock_offers: Mapping[PinRole, UnlockOffer] | None = None,
+    ) -> None:
+        super().__init__(context)
+        #: Whether the code in the letter can't set a PIN of this card.
+        self.locked = False
+        self.unlock_offers = unlock_offers or {
+            role: UnlockOffer(context, role) for role in _PINS
+        }
 
     def look(self, card: FineidCard) -> CardCertificate:
         """See ``PinSetting``. Raises ``NothingToDoError`` if all PINs are set."""
@@ -108,7 +129,25 @@ class Activation(PinSetting):
     async def work(self, held_card: HeldCard) -> None:
         """See ``PinSetting``."""
         held_card.note_offer()
-        await super().work(held_card)
+        while True:
+            try:
+                await super().work(held_card)
+                return
+            except (ActivationBlockedError, PinBlockedError, PukBlockedError) as error:
+                self.locked = True
+                await self._unlock(held_card, error)
+            self.locked = False
+
+    async def _unlock(self, held_card: HeldCard, error: CardError) -> None:
+        """Offer to unblock a PIN. Raises the error if that is impossible."""
+        seen = await self._prompt.watch(held_card.run(self._see, held_card.card))
+        role = _blocked(seen)
+        if role is None or not self.unlock_offers[role].possible:
+            raise error
+        await self.unlock_offers[role].unlock(
+            held_card, seen.certificate, reason=error.code
+        )
+        self.set.add(role)
 
     def plan(self, card: FineidCard, seen: CardSnapshot) -> Plan | None:
         """See ``PinSetting``. The code is always typed on the computer.
@@ -119,7 +158,12 @@ class Activation(PinSetting):
         check_validity(seen.certificate)
         scheme = scheme_of(seen.certificate)
         writes = partial(self._writes, scheme, seen)
-        commands = _possible(writes, scheme)
+        try:
+            commands = _possible(writes, scheme)
+        except ActivationMismatchError as error:
+            if _blocked(seen) is None:
+                raise
+            raise _activation_blocked() from error
         if not commands:
             return None
         at_risk = min(
@@ -166,6 +210,17 @@ class Activation(PinSetting):
         return tuple(found)
 
 
+def _blocked(seen: CardSnapshot) -> PinRole | None:
+    """Return the first PIN that has no tries left."""
+    without = (PinState.BLOCKED, PinState.NEVER_SET_BLOCKED)
+    states = {role: PinState.of(seen.info(role)) for role in _PINS}
+    return next((role for role in _PINS if states[role] in without), None)
+
+
+def _activation_blocked() -> CardError:
+    return ActivationBlockedError("A PIN that was never set has no tries left.")
+
+
 def _possible(
     writes: Callable[[int], tuple[SetPinCommand, ...]], scheme: Scheme
 ) -> list[SetPinCommand]:
@@ -189,9 +244,7 @@ _REFUSALS: dict[Action, Callable[[], CardError]] = {
     Action.MISMATCH: lambda: ActivationMismatchError(
         "The code has not as many digits as this card's."
     ),
-    Action.LOCKED: lambda: ActivationBlockedError(
-        "A PIN that was never set has no tries left."
-    ),
+    Action.LOCKED: _activation_blocked,
     Action.UNREADABLE: lambda: PinTriesUnreadableError(
         "The card does not say whether its PINs were ever set."
     ),
@@ -237,10 +290,12 @@ class ActivationOffer:
                 )
                 self._begun = True
             await self._activation.work(held_card)
-        except (ActivationBlockedError, PukBlockedError):
-            # This card can't be activated any more; another one may replace it.
-            self._begun = False
-            self._activation = Activation(self._context)
+        except CardError:
+            if self._activation.locked:
+                # Another card may replace this one.
+                offers = self._activation.unlock_offers
+                self._activation = Activation(self._context, offers)
+                self._begun = False
             raise
         except UserCancelledError as error:
             reason = error.reason or CardNotActivatedError.code

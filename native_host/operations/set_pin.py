@@ -162,11 +162,18 @@ class UnlockOffer:
         """Whether a person is present who may do that now."""
         return self._prompt.attended and self._prompt.patient
 
-    async def unlock(self, held_card: HeldCard, certificate: CardCertificate) -> None:
+    async def unlock(
+        self,
+        held_card: HeldCard,
+        certificate: CardCertificate,
+        *,
+        reason: str = PinBlockedError.code,
+    ) -> None:
         """Offer to unblock a card's PIN, and unblock it.
 
-        Raises ``CardError``, and ``UserCancelledError`` with the reason. If a card is
-        put into another reader meanwhile, it raises ``PinBlockedError``.
+        Raises ``CardError``, and ``UserCancelledError`` with ``reason``, which is the
+        code of an error. If a card is put into another reader meanwhile, it raises
+        ``PinBlockedError``.
         """
         setting = self._settings.get(certificate.der)
         if setting is None:
@@ -183,8 +190,7 @@ class UnlockOffer:
             while not await self._is_unlocked(held_card, setting, question):
                 pass
         except UserCancelledError as error:
-            reason = error.reason or PinBlockedError.code
-            raise UserCancelledError(reason=reason) from error
+            raise UserCancelledError(reason=error.reason or reason) from error
         # All tries are back. If the PIN is blocked once more, this begins anew.
         del self._settings[certificate.der]
 

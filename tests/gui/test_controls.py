@@ -6,10 +6,11 @@ from PySide6.QtGui import QAccessible, QColor, QImage, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
 
 from native_host.gui.buttons import Button
+from native_host.gui.notices import Kind, Notice
 from native_host.gui.sizes import dp
 from native_host.gui.stepper import Stepper
 from native_host.gui.theme import contrast
-from native_host.gui.tokens import DARK, LIGHT, palette_of
+from native_host.gui.tokens import DARK, LIGHT, palette_of, tokens_for
 
 PALETTES = {
     "light": palette_of(LIGHT),
@@ -36,6 +37,29 @@ def test_a_button_stands_out_by_its_edge(
     edge = picture.pixelColor(0, picture.height() // 2)
     assert contrast(edge, ground) >= 3
     assert picture.height() == dp(44)
+
+
+@EACH
+@pytest.mark.parametrize("kind", ["warning", "error", "good"])
+def test_a_notice_has_the_colours_of_its_kind(
+    application: QApplication, scheme: str, kind: Kind
+) -> None:
+    notice = Notice("The PIN has been unlocked.", kind=kind)
+    notice.setPalette(PALETTES[scheme])
+    picture = shot(notice)
+    tokens = tokens_for(PALETTES[scheme])
+    colour, ground = getattr(tokens, kind), getattr(tokens, f"{kind}_ground")
+    middle = picture.height() // 2
+    assert picture.pixelColor(dp(8), middle) == ground
+    sign = [
+        picture.pixelColor(x, y)
+        for x in range(dp(16), dp(37))
+        for y in range(dp(11), dp(32))
+    ]
+    assert max(contrast(each, ground) for each in sign) >= 3
+    window = PALETTES[scheme].window().color()
+    assert contrast(picture.pixelColor(0, middle), window) >= 3
+    assert contrast(colour, ground) >= 4.5
 
 
 def test_the_current_step_and_those_before_it_look_unlike_those_after(

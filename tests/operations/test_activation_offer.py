@@ -134,8 +134,9 @@ async def test_where_nobody_is_there_a_new_card_is_an_error(new_card: NewCard) -
     assert not person.offers
 
 
+@pytest.mark.parametrize("first", ["other-in", "this-out"])
 async def test_a_card_that_is_beyond_activation_leaves_the_login_to_another(
-    new_card: NewCard, source: MockCardSource
+    first: str, new_card: NewCard, source: MockCardSource
 ) -> None:
     spent = new_card("seven")
     with spent.update() as card:
@@ -145,9 +146,60 @@ async def test_a_card_that_is_beyond_activation_leaves_the_login_to_another(
         readers = SeveralReaders({"A": beyond, "B": source})
         person = Person(["1234"], codes=[{**typing(7), "activation": "7654321"}])
         work = asyncio.create_task(log_in(readers, person))
-        await until(lambda: "ACTIVATION_BLOCKED" in person.problems())
-        beyond.remove()
+        await until(lambda: person.unlock_offers)
+        if first == "this-out":
+            beyond.remove()
+            await until(lambda: "CARD_REMOVED" in person.problems())
         source.insert()
         async with asyncio.timeout(60):
             assert "signature" in await work
     assert "OTHER_CARD" not in person.problems()
+
+
+async def test_a_login_unlocks_a_new_pin_and_goes_on(new_card: NewCard) -> None:
+    state = new_card("seven")
+    with state.update() as card:
+        card.pin1.tries = 1
+        puk = card.puk.value
+    sheets = [
+        {**typing(7), "activation": "7654321"},
+        {"PUK": "00000000", "new-PIN1": NEW_PIN1},
+        {"PUK": "00000000", "new-PIN1": NEW_PIN1},
+        {"PUK": puk, "new-PIN1": NEW_PIN1},
+        typing(7, 2),
+    ]
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source, state, log_in, NEW_PIN1, codes=sheets
+        )
+    assert isinstance(result, dict)
+    assert [offer.pin for offer in person.unlock_offers] == ["PIN1"]
+    # A refused PUK is not sent again.
+    assert [q.repeated for q in person.codes_questions] == [0, 0, 0, 1, 0]
+    assert not any(any(code) for code in person.typed)
+    assert not record.verified_afterwards
+    assert pins(state) == (NEW_PIN1, NEW_PIN2)
+
+
+async def test_a_puk_that_was_refused_is_known_after_the_card_was_out(
+    new_card: NewCard,
+) -> None:
+    state = new_card("seven")
+    with state.update() as card:
+        card.pin1.tries = 0
+    wrong = {"PUK": "00000000", "new-PIN1": NEW_PIN1}
+    person = Person(codes=[wrong], unlocks=[True, True])
+    async with MockCardSource(state.folder) as source:
+        work = asyncio.create_task(log_in(source, person))
+        await until(lambda: len(person.codes_questions) == 2)
+        source.remove()
+        await until(lambda: "CARD_REMOVED" in person.problems())
+        person.codes.append(wrong)
+        source.insert()
+        await until(lambda: len(person.codes_questions) == 4)
+        person.cancel()
+        with pytest.raises(UserCancelledError) as caught:
+            await work
+    assert caught.value.reason == "ACTIVATION_BLOCKED"
+    assert person.codes_questions[-1].repeated
+    assert tries(state)[2] == 4

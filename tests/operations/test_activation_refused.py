@@ -12,6 +12,7 @@ from kortilla.testing.state import MockCardState
 from native_host.card.errors import CardRemovedError, WrongPinError, WrongPukError
 from native_host.errors import KortillaError, UserCancelledError
 from native_host.mock_card.source import MockCardConnection, MockCardSource
+from native_host.operations.activate import ActivationBlockedError
 from native_host.operations.set_pin import PinsSet
 from native_host.pin_prompt.model import CodesQuestion, Step
 from native_host.pin_prompt.prompt import PromptError
@@ -42,7 +43,8 @@ from tests.operations.person import Person, Unattended, until
         ("eight", "puk", 0, "PUK_BLOCKED"),
         ("seven", "pin1", 0, "ACTIVATION_BLOCKED"),
         ("seven", "pin2", 0, "ACTIVATION_BLOCKED"),
-        ("unclear-seven", "pin2", 0, "ACTIVATION_MISMATCH"),
+        ("unclear-seven", "pin1", 0, "ACTIVATION_BLOCKED"),
+        ("unclear-seven", "pin2", 0, "ACTIVATION_BLOCKED"),
     ],
 )
 async def test_a_card_that_can_not_be_activated_is_said_and_nothing_is_asked(
@@ -152,6 +154,77 @@ async def test_a_card_in_use_is_left_alone(source: MockCardSource) -> None:
     assert await activating(source, person) == PinsSet("was-set", "was-set")
     assert not person.codes_questions
     assert person.shown[-1] == (Step.DONE, None)
+
+
+@pytest.mark.parametrize("granted", ["seven", "unclear-seven"])
+async def test_a_new_pin_without_tries_is_unlocked_and_the_letter_sets_the_other(
+    granted: str, new_card: NewCard
+) -> None:
+    state = new_card(granted)
+    with state.update() as card:
+        card.pin1.tries = 0
+        puk = card.puk.value
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(
+            source,
+            state,
+            activating,
+            codes=[{"PUK": puk, "new-PIN1": NEW_PIN1}, typing(7, 2)],
+        )
+    assert result == PinsSet("set", "set")
+    assert [offer.pin for offer in person.unlock_offers] == ["PIN1"]
+    assert [q.operation for q in person.codes_questions] == ["unblock", "activate"]
+    assert person.codes_questions[-1].done == ("PIN1",)
+    assert not person.problems()
+    assert not record.verified_afterwards
+    assert not any(any(code) for code in person.typed)
+    assert pins(state) == (NEW_PIN1, NEW_PIN2)
+
+
+@pytest.mark.parametrize("locked", [(1,), (2,), (1, 2)])
+async def test_a_pin_in_use_that_is_locked_is_unlocked(
+    locked: tuple[int, ...], new_card: NewCard
+) -> None:
+    state = new_card("seven")
+    with state.update() as card:
+        card.pin1.value, card.pin1.changed, card.pin1.tries = "8642", True, 5
+        card.pin2.value, card.pin2.changed, card.pin2.tries = "864286", True, 5
+        for number in locked:
+            (card.pin1, card.pin2)[number - 1].tries = 0
+        puk = card.puk.value
+    new = {1: NEW_PIN1, 2: NEW_PIN2}
+    codes = [{"PUK": puk, f"new-PIN{n}": new[n]} for n in locked]
+    async with MockCardSource(state.folder) as source:
+        person, _, result = await session(source, state, activating, codes=codes)
+    assert isinstance(result, PinsSet)
+    assert [offer.pin for offer in person.unlock_offers] == [f"PIN{n}" for n in locked]
+    assert not person.problems()
+    assert 0 not in tries(state)
+
+
+async def test_a_locked_puk_is_said_and_no_pin_is_offered(new_card: NewCard) -> None:
+    state = new_card("seven")
+    with state.update() as card:
+        card.pin1.tries = card.puk.tries = 0
+    async with MockCardSource(state.folder) as source:
+        person, record, result = await session(source, state, activating)
+    assert isinstance(result, UserCancelledError)
+    assert result.reason == "PUK_BLOCKED"
+    assert not person.unlock_offers
+    assert not codes_sent(record.commands())
+
+
+async def test_where_nobody_is_there_a_locked_new_pin_is_an_error(
+    new_card: NewCard,
+) -> None:
+    state = new_card("seven")
+    with state.update() as card:
+        card.pin1.tries = 0
+    person = Unattended()
+    async with MockCardSource(state.folder) as source:
+        with pytest.raises(ActivationBlockedError):
+            await activating(source, person)
+    assert not person.unlock_offers
 
 
 async def test_an_expired_card_is_not_activated(tmp_path: Path) -> None:

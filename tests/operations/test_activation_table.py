@@ -10,6 +10,7 @@ import pytest
 from kortilla.testing.state import MockCardState
 from native_host.card.certificate import CardCertificate
 from native_host.card.fineid import PinInfo
+from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardConnection, MockCardSource
 from native_host.operations import activate as activation
 from native_host.operations.activation_table import (
@@ -76,13 +77,15 @@ SAID = {
 }
 
 
+WITHOUT_TRIES = {PinState.BLOCKED, PinState.NEVER_SET_BLOCKED}
+
+
 def put_into(card: MockCardState, state: PinState, code: str) -> None:
     """Put both PINs into a state; a card that is activated by changing has the code."""
     with card.update() as data:
         for pin in (data.pin1, data.pin2):
             pin.changed = state in {PinState.IN_USE, PinState.BLOCKED}
-            blocked = state in {PinState.BLOCKED, PinState.NEVER_SET_BLOCKED}
-            pin.tries = 0 if blocked else 5
+            pin.tries = 0 if state in WITHOUT_TRIES else 5
             pin.value = code if state is PinState.NEVER_SET else "11111111"
 
 
@@ -99,12 +102,13 @@ async def test_the_card_gets_what_the_table_says(
     put_into(card, state, "1234567")
     monkeypatch.setattr(activation, "scheme_of", lambda _: scheme)
     row = TABLE[state, event]
+    locked = row.action in {Action.LOCKED, Action.LEAVE} and state in WITHOUT_TRIES
+    # Where no code can help, none is asked for.
+    codes = [] if locked and scheme is Scheme.SEVEN_DIGITS else [typing(digits)]
     async with MockCardSource(card.folder) as source:
         if state is PinState.UNKNOWN:
             hide_whether_set(monkeypatch)
-        person, record, result = await session(
-            source, card, activating, codes=[typing(digits)]
-        )
+        person, record, result = await session(source, card, activating, codes=codes)
     check_codes(person, record)
     sent = codes_sent(record.commands())
     if row.action in COMMANDS:
@@ -121,7 +125,10 @@ async def test_the_card_gets_what_the_table_says(
         elif event is Event.MISFIT and person.codes_questions:
             assert isinstance(result, PromptError)  # the prompt should have rejected it
         else:
-            assert set(person.problems()) == {SAID[row.action]}
+            assert bool(person.unlock_offers) is locked
+            assert set(person.problems()) == (set() if locked else {SAID[row.action]})
+            assert isinstance(result, UserCancelledError)
+            assert not locked or result.reason == SAID[row.action]
     for pin in (card.read().pin1, card.read().pin2):
         then = PinState.of(PinInfo(pin.tries, pin.changed))
         assert state is PinState.UNKNOWN or then is row.then

@@ -128,8 +128,8 @@ def test_a_screen_reader_hears_of_it_with_the_first_question_and_once(
     stage.open(caller=PROGRAM)
     stage.handle(Show(Step.READING))
     stage.handle(request_)
-    assert spoken[-1].startswith(WARNING)
-    assert f" {PROGRAM}. " in spoken[-1]
+    assert spoken[-1].startswith(f"The program {PROGRAM} asks, no known browser.")
+    assert "Cancel if you did not start it." in spoken[-1]
     stage.handle(AskPin(2, a_question(wrong=True, tries_left=4)))
     assert spoken[-1].startswith("The PIN was wrong.")
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The pages for codes: their content, their announcements, their offers."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import pytest
 from PySide6.QtCore import Qt
@@ -308,14 +309,17 @@ def unlocking(stage: Stage, **changes: Any) -> None:
     stage.window.guard.end()
 
 
-@pytest.mark.parametrize("operation", ["authenticate", "sign"])
+@pytest.mark.parametrize("pin", ["PIN1", "PIN2"])
+@pytest.mark.parametrize("operation", ["authenticate", "sign", "activate"])
 def test_a_locked_pin_has_a_way_out(
-    stage: Stage, spoken: list[str], operation: Operation
+    stage: Stage,
+    spoken: list[str],
+    operation: Operation,
+    pin: Literal["PIN1", "PIN2"],
 ) -> None:
     stage.open(operation=operation)
     heading = bands(stage)[0].heading.text()
-    stage.handle(LOCKED)
-    pin = "PIN1" if operation == "authenticate" else "PIN2"
+    stage.handle(replace(LOCKED, question=replace(LOCKED.question, pin=pin)))
     assert f"({pin}) is locked" in stage.words
     assert f"({pin}) is locked" in spoken[-1]
     assert "no tries left" in spoken[-1]
@@ -323,8 +327,13 @@ def test_a_locked_pin_has_a_way_out(
     assert stage.site.text() == "https://login.service.example"
     unlock = stage.button("Unlock")
     assert not unlock.isEnabled()
-    stage.window.guard.end()
-    unlock.click()
+    QTest.keyClick(stage.window.focusWidget(), Qt.Key.Key_Return)  # in haste
+    assert stage.answers == []
+    for _ in range(2):  # also after a key that was ignored
+        stage.window.guard.restart()
+        stage.window.guard.end()
+        assert unlock.hasFocus()
+    QTest.keyClick(stage.window.focusWidget(), Qt.Key.Key_Return)
     assert stage.answers == [{"type": "agreed", "number": 1}]
 
 

@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QScrollArea, QWidget
 
 from native_host.gui.band import HeadingBand
+from native_host.gui.notices import Notice
 from native_host.gui.sizes import dp, text_width
 from native_host.pin_prompt import texts
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
@@ -20,7 +21,7 @@ from native_host.pin_prompt.messages import (
     Show,
     WindowRequest,
 )
-from native_host.pin_prompt.model import Operation, Problem, Step
+from native_host.pin_prompt.model import Operation, Problem, Progress, Step
 from tests.pin_prompt.conftest import Stage, a_codes_question, a_question
 
 # Content
@@ -183,6 +184,19 @@ def test_a_wrong_pin_and_a_repeated_one_are_told_apart(stage: Stage) -> None:
     assert "The PIN was wrong." not in stage.words
 
 
+def test_that_a_pin_was_unlocked_looks_good_and_is_no_warning(stage: Stage) -> None:
+    for changes, kind in (
+        ({"unlocked": True}, "good"),
+        ({"tries_left": 3}, "warning"),
+        ({"tries_left": 4, "wrong": True}, "error"),
+    ):
+        stage.window.hide()
+        stage.__post_init__()
+        notice = stage.ask(**changes).status_notice
+        assert isinstance(notice, Notice)
+        assert notice.kind == kind
+
+
 def test_site_news_and_field_are_in_view_together_on_a_small_screen(
     stage: Stage,
 ) -> None:
@@ -339,11 +353,19 @@ def test_close_takes_the_window_away(stage: Stage) -> None:
     assert stage.answers == []
 
 
-def test_reading_shows_that_something_goes_on(stage: Stage) -> None:
+def test_nothing_moves_while_the_progress_is_unknown(stage: Stage) -> None:
+    def bars() -> list[QProgressBar]:
+        return [b for b in stage.window.findChildren(QProgressBar) if b.isVisible()]
+
     stage.open()
     stage.handle(Show(Step.READING))
-    bars = stage.window.findChildren(QProgressBar)
-    assert [bar.accessibleName() for bar in bars] == ["The card is being read"]
+    assert "The card is being read" in stage.words
+    assert not bars()
+    stage.handle(Show(Step.RECEIVING, progress=Progress(1, 3)))
+    [bar] = bars()
+    # A bar with a known end has no animation.
+    assert (bar.minimum(), bar.maximum(), bar.value()) == (0, 3, 1)
+    assert bar.accessibleName() == "The documents are being received"
 
 
 def test_a_page_that_does_not_fit_is_scrolled_by_keys(stage: Stage) -> None:

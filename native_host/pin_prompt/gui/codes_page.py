@@ -42,7 +42,8 @@ class ActivationOfferPage(YesNoPage):
         self.column.addWidget(label(body))
         self.column.addWidget(Notice(text("unproven")))
         self.add_answers(text("cancel"), text("offer.yes"))
-        self.announcement = f"{heading}. {body} {text('unproven')}"
+        self.announcement.add(f"{heading}.", needed=1)
+        self.announcement.add(f"{body} {text('unproven')}")
 
 
 class BaseCodesPage(ConfirmPage):
@@ -62,7 +63,8 @@ class BaseCodesPage(ConfirmPage):
         self.about: list[QWidget] = []
         self.column.setSpacing(dp(8))
         self.add_person(question.name, question.satu)
-        self._news = " ".join(codes.status(question, text))
+        self._status = codes.status(question, text)
+        self._news = " ".join(self._status)
         self._add_news()
         self._add_about()
         self._add_input()
@@ -75,8 +77,10 @@ class BaseCodesPage(ConfirmPage):
         by_itself = not self.conversation.origin
         said = codes.instructions(self.question, self.text, by_itself=by_itself)
         who = self.conversation.origin or self.text("own")
-        spoken = [self.text("heading"), self._news, who, *said]
-        self.announcement = " ".join(spoken)
+        self.announcement.add(f"{self.text('heading')}.")
+        self.announce_status(self._status, self.question.tries_left)
+        self.announce_holder(self.question.name)
+        self.announcement.add(f"{who} {' '.join(said)}")
         #: The instructions, and the field of the code that they name.
         self.needed = QVBoxLayout()
         self.needed.setSpacing(em(self, 0.4))
@@ -110,7 +114,7 @@ class BaseCodesPage(ConfirmPage):
     def _add_news(self) -> None:
         question = self.question
         serious = question.wrong or question.tries_left <= 2
-        notice = Notice(self._news, serious=serious)
+        notice = Notice(self._news, kind="error" if serious else "warning")
         self.column.addWidget(notice)
         self.about.append(notice)
         if serious or question.repeated or question.pad_problem:
@@ -128,7 +132,7 @@ class PinPadCodesPage(BaseCodesPage):
         self.column.addWidget(label(hint, bold=True))
         for rule in rules:
             self.column.addWidget(label(rule))
-        self.announcement = " ".join([self.announcement, hint, *rules])
+        self.announcement.add(" ".join([hint, *rules]))
         self.add_end(self.text("pin_pad.confirm"))
 
 
@@ -177,7 +181,10 @@ class CodesPage(BaseCodesPage):
         self._stepper = self._add_stepper() if in_steps else None
         self._show_parts(0)
         where = f"{self._stepper.text()}. " if self._stepper else ""
-        self.announcement = f"{self.announcement} {where}{self.entries[0].name}"
+        # On the last try, the box to tick comes before the field.
+        self.announcement.add(
+            f"{where}{self.entries[0].name}", needed=0 if self.last_try_box else 2
+        )
 
     def _add_stepper(self) -> Stepper:
         names = [self.text(f"steps.{e.field.name}.name") for e in self.entries]

@@ -3,6 +3,7 @@
 
 from PySide6.QtCore import Signal
 
+from native_host.gui.notices import Kind
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pages import Page
 from native_host.pin_prompt.gui.widgets import Notice
@@ -44,12 +45,24 @@ class ConfirmPage(Page):
     def set_guarded(self, active: bool) -> None:
         self.confirm.setEnabled(not active)
 
-    def show_error(self, words: str) -> None:
-        """Show and announce why something was refused."""
+    def show_error(self, words: str, *, kind: Kind = "warning") -> None:
+        """Show and announce why something was refused, or what has happened."""
+        self.error_notice.kind = kind
         self.error_notice.label.setText(words)
         self.error_notice.setVisible(True)
         self.announce(words)
         self.grown.emit(self.error_notice)
+
+    def announce_status(self, status: list[str], tries_left: int) -> None:
+        """Begin the announcement with the result of the last code and the tries left.
+
+        Before the last try, what a wrong code causes is always said.
+        """
+        for words in status:
+            needed = 1
+            if tries_left == 1:
+                needed = 2 if words is status[-1] else 0
+            self.announcement.add(words, needed=needed)
 
     def add_last_try_box(self, words: str, notice: Notice) -> None:
         """Add the check box with which the person confirms the last try to a notice."""

@@ -83,7 +83,7 @@ class DocumentList(QScrollArea):
         rows.addStretch()
         self.setWidget(inside)
         #: The names of the documents, for a screen reader.
-        self.spoken = " ".join(f"{card.number}. {card.name}." for card in self.cards)
+        self.spoken = [f"{card.number}. {card.name}." for card in self.cards]
         inside.setAccessibleName(text.what_is_signed(tuple(documents)))
         self.fold.toggled.connect(self._unfold)
         self.fold.setChecked(any(document.path is None for document in documents))

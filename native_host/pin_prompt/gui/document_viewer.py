@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QPlainTextEdit, QWidget
 
 from native_host.gui.labels import WrappingLabel
+from native_host.gui.notices import Kind
 from native_host.pin_prompt.documents import DocumentKind
 from native_host.pin_prompt.escaping import escape_name, escape_text
 from native_host.pin_prompt.gui.image_decoder import ImageDecoder
@@ -57,10 +58,10 @@ class DocumentPage(Page):
         self.name = escape_name(document.name) or text("document.unnamed")
         heading = WrappingLabel(self.name, 1.1, bold=True)
         self.column.addWidget(heading)
-        self._announced_parts = [self.name]
+        self.announcement.add(self.name, needed=1)
         self._decoding: ImageDecoder | None = None
         if data is None:
-            self._note(text("view.changed"), serious=True)
+            self._note(text("view.changed"), "error")
         elif kind in _IMAGES:
             self._open_image(data, kind)
         elif kind is DocumentKind.TEXT:
@@ -69,7 +70,6 @@ class DocumentPage(Page):
             self._note(text("document.not_shown"))
         back = self.add_button(text("view.back"), self.left.emit)
         self.initial_focus = self.initial_focus or back
-        self.announcement = " ".join(self._announced_parts)
 
     @property
     def opening(self) -> bool:
@@ -84,16 +84,16 @@ class DocumentPage(Page):
         # As much as the screen allows.
         return max(super().wanted_height(width), em(self, 100))
 
-    def _note(self, words: str, *, serious: bool = False) -> None:
-        self._announced_parts.append(words)
-        self.column.addWidget(Notice(words, serious=serious))
+    def _note(self, words: str, kind: Kind = "warning") -> None:
+        self.announcement.add(words, needed=1)
+        self.column.addWidget(Notice(words, kind=kind))
 
     def _add_text(self, data: bytes) -> None:
         text = self.text
         head = data[:_MOST_TEXT].decode("utf-8-sig", errors="ignore")
         if len(data) > _MOST_TEXT:
             shown, whole = text.size(_MOST_TEXT), text.size(len(data))
-            self._note(text("view.cut", size=shown, whole=whole), serious=True)
+            self._note(text("view.cut", size=shown, whole=whole), "error")
         escaped = escape_text(head)
         if escaped != head.replace("\r\n", "\n"):
             self._note(text("view.escaped"))
@@ -112,7 +112,7 @@ class DocumentPage(Page):
 
     def _open_image(self, data: bytes, kind: DocumentKind) -> None:
         words = self.text("view.image_opening")
-        self._announced_parts.append(words)
+        self.announcement.add(words, needed=1)
         self._place = label(words)
         self.column.addWidget(self._place)
         self.column.addStretch()

@@ -139,7 +139,7 @@ def _above(words: str) -> QLabel:
 
 def _caller_notice(conversation: Conversation, text: Texts) -> Notice:
     """Return the warning that a program asks that is no known browser."""
-    notice = Notice(text("caller.asks"), serious=True)
+    notice = Notice(text("caller.asks"), kind="error")
     notice.rows.addWidget(_name(text.caller(conversation)))
     notice.rows.addWidget(label(text("caller.check")))
     return notice

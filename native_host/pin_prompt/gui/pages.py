@@ -19,6 +19,7 @@ from native_host.gui.buttons import Button
 from native_host.gui.labels import Heading, make_muted
 from native_host.gui.sizes import dp, is_low
 from native_host.gui.tokens import tokens_for
+from native_host.pin_prompt.gui.announcement import ALL, Announcement
 from native_host.pin_prompt.gui.header import Requester
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES
 from native_host.pin_prompt.gui.step_picture import StepPicture
@@ -87,7 +88,7 @@ class Page(QWidget):
         #: The notice about what happened, to be visible together with the focus.
         self.status_notice: QWidget | None = None
         #: What a screen reader announces when the page appears.
-        self.announcement = ""
+        self.announcement = Announcement()
         #: Whether the program waits for the person.
         self.awaits_person = True
         #: Whether the page asks for a signature, or shows that it is being made.
@@ -132,6 +133,11 @@ class Page(QWidget):
         self.holder = HolderPanel(printable(name), number, low=is_low(self))
         self.has_holder = True
         self.column.insertWidget(0, self.holder)
+
+    def announce_holder(self, name: str) -> None:
+        """Have the page's announcement name the holder of the card."""
+        if name:
+            self.announcement.add(f"{printable(name)}.", needed=ALL)
 
     def follow(self, requester: Requester) -> None:
         """Stand below the requester, whose panel goes on with the holder's."""
@@ -228,7 +234,8 @@ class StartedPage(YesNoPage):
         self.add_heading(heading)
         self.column.addWidget(label(body))
         self.add_answers(text("started.no"), text("started.yes"))
-        self.announcement = f"{heading} {conversation.origin} {body}"
+        self.announcement.add(f"{heading} {conversation.origin}", needed=2)
+        self.announcement.add(body)
 
 
 class StepPage(Page):
@@ -262,18 +269,20 @@ class StepPage(Page):
         ends = step in FINAL_STEPS or (problem and problem.code in _ONLY_A_NEW_CARD)
         words = text("close") if ends else text("cancel")
         self.initial_focus = self.add_button(words, self.cancelled.emit)
-        self.announcement = f"{self.heading_text}. {body}"
+        self.announcement.add(f"{self.heading_text}.", needed=1)
+        self.announcement.add(body)
 
     def add_note(self, words: str) -> None:
         """Add a sentence below the text."""
         self.column.insertWidget(self.column.count() - 1, label(words))
-        self.announcement = f"{self.announcement} {words}"
+        self.announcement.add(words, needed=1)
 
     def set_progress(self, progress: Progress) -> None:
         """Move the progress bar. A screen reader reads it on demand."""
         if self._bar is None:
             return
         step, _ = self.shown
+        self._bar.setVisible(True)
         self._bar.setRange(0, progress.total)
         self._bar.setValue(progress.done)
         self._how_far.setText(self.text.progress(step, progress))
@@ -292,7 +301,10 @@ class StepPage(Page):
         self.column.addLayout(row)
 
     def _add_bar(self) -> None:
-        self._bar = QProgressBar(minimum=0, maximum=0)
+        # Without a known progress there is only text: a busy bar would move, also for
+        # people whose system asks for less motion.
+        self._bar = QProgressBar()
+        self._bar.setVisible(False)
         self._bar.setAccessibleName(self.heading_text)
         self._bar.setTextVisible(False)
         self._bar.setFixedHeight(em(self, 0.5))
@@ -308,17 +320,22 @@ class StepPage(Page):
 
 
 class LockedPage(YesNoPage):
-    """Says that a PIN is locked, and offers to unlock it in this window."""
+    """Says that a PIN is locked, and offers to unlock it in this window.
+
+    The button that goes on has the focus: the next page sends nothing without codes.
+    """
 
     def __init__(
         self, conversation: Conversation, text: Texts, question: UnlockQuestion
     ) -> None:
         super().__init__(conversation, text)
+        #: Whether the button gets the focus when it is enabled.
+        self._focus_later = True
         self.wants_attention = True
         self.add_person(question.name, question.satu)
-        heading, _ = text.problem(Problem("PIN_BLOCKED"))
+        heading = text(f"unlock.{question.pin}")
         self.add_heading(heading)
-        self.column.addWidget(Notice(text("unlock.tries"), serious=True))
+        self.column.addWidget(Notice(text("unlock.tries"), kind="error"))
         said = [text("unlock.body"), text("unlock.need")]
         self.column.addWidget(label(said[0]))
         self.column.addWidget(label(said[1], bold=True))
@@ -326,7 +343,18 @@ class LockedPage(YesNoPage):
             said.append(text(key))
             self.column.addWidget(label(f"•  {said[-1]}"))
         self.add_answers(text("cancel"), text("unlock.yes"))
-        self.announcement = " ".join([f"{heading}.", text("unlock.tries"), *said])
+        self.announcement.add(f"{heading}.", needed=1)
+        self.announcement.add(text("unlock.tries"), needed=1)
+        self.announce_holder(question.name)
+        self.announcement.add(" ".join(said))
+
+    def set_guarded(self, active: bool) -> None:
+        """See ``Page``. A disabled button has no focus, and gets it back later."""
+        self._focus_later |= self.confirm.hasFocus()
+        super().set_guarded(active)
+        if self._focus_later and not active:
+            self.confirm.setFocus()
+            self._focus_later = False
 
 
 class ConsentPage(YesNoPage):
@@ -340,7 +368,9 @@ class ConsentPage(YesNoPage):
         consent = text("consent")
         self.column.addWidget(label(consent))
         self.add_answers(text("cancel"), text("confirm"))
-        self.announcement = f"{conversation.origin} {consent}"
+        self.announcement.add(conversation.origin, needed=1)
+        self.announce_holder(question.name)
+        self.announcement.add(consent)
 
 
 class CardChoicePage(Page):
@@ -372,7 +402,7 @@ class CardChoicePage(Page):
         self.initial_focus = self.group.button(0)
         self.add_button(text("cancel"), self.cancelled.emit)
         self.confirm = self.add_confirm_button(text("choose.confirm"), self._answer)
-        self.announcement = f"{heading}. {body}"
+        self.announcement.add(f"{heading}. {body}", needed=1)
 
     def set_guarded(self, active: bool) -> None:
         self.confirm.setEnabled(not active)

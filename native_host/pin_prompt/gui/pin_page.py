@@ -6,14 +6,16 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.gui.buttons import HoldButton
 from native_host.gui.labels import make_muted
+from native_host.gui.notices import Kind
 from native_host.gui.sizes import dp, is_low
+from native_host.pin_prompt.gui.announcement import ALL
 from native_host.pin_prompt.gui.confirm_page import ConfirmPage
 from native_host.pin_prompt.gui.document_list import DocumentList
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
 from native_host.pin_prompt.gui.widgets import Notice, TriesLabel, label
 from native_host.pin_prompt.model import Conversation, PinQuestion
-from native_host.pin_prompt.texts import Texts, printable
+from native_host.pin_prompt.texts import Texts
 
 __all__ = ["BasePinPage", "PinPadPage", "PinPage"]
 
@@ -35,9 +37,11 @@ class BasePinPage(ConfirmPage):
         self.concerns_signature = True
         self._question = question
         self.documents: DocumentList | None = None
-        self._news = " ".join(text.pin_status(question))
-        holder = f"{printable(question.name)}." if question.name else ""
-        self._announced_parts = [self._news, conversation.origin, holder]
+        status = text.pin_status(question)
+        self._news = " ".join(status)
+        self.announce_status(status, question.tries_left)
+        self.announcement.add(conversation.origin, needed=1)
+        self.announce_holder(question.name)
         if question.documents or is_low(self):
             # This page has more content than others.
             self.column.setSpacing(dp(8))
@@ -60,16 +64,17 @@ class BasePinPage(ConfirmPage):
         """Add the list of the documents to sign."""
         documents, text = self._question.documents, self.text
         what = text.what_is_signed(documents)
-        self._announced_parts.append(what)
+        self.announcement.add(what, needed=ALL)
         row = QHBoxLayout()
         row.addWidget(label(what, bold=True), 1)
         self.column.addLayout(row)
         if warning := text.warning(documents):
-            self._announced_parts.append(warning)
+            self.announcement.add(warning)
             self.column.addWidget(Notice(warning))
         self.documents = DocumentList(documents, text)
         self.documents.setAccessibleName(what)
-        self._announced_parts.append(self.documents.spoken)
+        for name in self.documents.spoken:
+            self.announcement.add(name)
         row.addWidget(self.documents.fold)
         self.documents.opened.connect(self.opened)
         self.scrolled = self.documents
@@ -82,10 +87,10 @@ class BasePinPage(ConfirmPage):
             consent = f"{self.text.signatures(question)} {consent}"
         if not (question.wrong or question.repeated or question.pad_problem):
             # Otherwise the person has heard it before the last PIN.
-            self._announced_parts.append(consent)
+            self.announcement.add(consent)
         self.column.addWidget(label(consent))
         if "check" in self.text:
-            self._announced_parts.append(self.text("check"))
+            self.announcement.add(self.text("check"), needed=1)
             self.column.addWidget(label(self.text("check"), bold=True))
 
     def _add_news(self) -> None:
@@ -95,7 +100,9 @@ class BasePinPage(ConfirmPage):
             # The first sentence is the title.
             title, _, body = self._news.partition(". ")
             title = f"{title.rstrip('.')}."
-            notice = Notice(body, title=title, serious=question.wrong)
+            good = question.unlocked and not question.repeated
+            kind: Kind = "error" if question.wrong else "good" if good else "warning"
+            notice = Notice(body, title=title, kind=kind)
             self.status_notice = notice
             self.column.addWidget(notice)
             if question.tries_left == 1:
@@ -104,7 +111,6 @@ class BasePinPage(ConfirmPage):
     def _finish(self, words: str) -> None:
         """Add the end of the page, with ``words`` on the confirm button."""
         self.add_end(words, stretch=self.documents is None)
-        self.announcement = " ".join(filter(None, self._announced_parts))
 
 
 class PinPadPage(BasePinPage):
@@ -112,7 +118,7 @@ class PinPadPage(BasePinPage):
 
     def _add_input(self) -> None:
         hint = self.text("pin_pad.hint")
-        self._announced_parts.append(hint)
+        self.announcement.add(hint, needed=0 if self.last_try_box else 1)
         self.column.addWidget(label(hint, bold=True))
         self._finish(self.text("pin_pad.confirm"))
 
@@ -120,9 +126,9 @@ class PinPadPage(BasePinPage):
 class PinPage(BasePinPage):
     """A page with a field for the PIN."""
 
-    def show_error(self, words: str) -> None:
+    def show_error(self, words: str, *, kind: Kind = "warning") -> None:
         self._describe_field(words)
-        super().show_error(words)
+        super().show_error(words, kind=kind)
 
     def clear_digits(self) -> None:
         self.field.clear()
@@ -130,7 +136,8 @@ class PinPage(BasePinPage):
     def _add_input(self) -> None:
         question = self._question
         name = self.text(f"pin.{question.role}")
-        self._announced_parts.append(name)
+        # On the last try, the box to tick comes before the field.
+        self.announcement.add(name, needed=0 if self.last_try_box else ALL)
         what = label(name, bold=True)
         what.setWordWrap(False)
         what.setSizePolicy(QLabel().sizePolicy())

@@ -33,6 +33,7 @@ from native_host.pin_prompt.documents import (
     kind_of_bytes,
     read_document,
 )
+from native_host.pin_prompt.gui.announcement import ALL
 from native_host.pin_prompt.gui.document_viewer import DocumentPage, PrivateCopies
 from native_host.pin_prompt.gui.header import Header, Requester
 from native_host.pin_prompt.gui.input_guard import InputGuard
@@ -198,7 +199,9 @@ class PromptWindow(QDialog):
         low = is_low(self)
         self._header, self._foot = Header(low=low), Foot(low=low)
         self._conversation = self._apply_operation(conversation, "")
-        self._caller_warning = self._text.warning_of_caller(conversation)
+        if conversation.caller:
+            caller = self._text.caller(conversation)
+            self._caller_warning = self._text("caller.spoken", caller=caller)
         # A screen reader chooses its voice by the locale of a widget.
         locale = QLocale(conversation.language)
         QLocale.setDefault(locale)
@@ -299,7 +302,8 @@ class PromptWindow(QDialog):
             self.guard.restart()
             there = self.copies.open(data, index + 1, document.path)
             page.show_error(
-                self._text("view.pdf_opened" if there else "view.pdf_failed")
+                self._text("view.pdf_opened" if there else "view.pdf_failed"),
+                kind="good" if there else "warning",
             )
             if page.initial_focus:
                 page.initial_focus.setFocus()
@@ -345,16 +349,16 @@ class PromptWindow(QDialog):
         self.guard.restart()
         if self._timeout_text and page.awaits_person:
             page.show_caller_timeout(self._timeout_text)
-            page.announcement = f"{page.announcement} {self._timeout_text}"
+            page.announcement.add(self._timeout_text, needed=1)
         if self._connections_text and page.concerns_signature:
             page.show_connections(self._connections_text)
-            page.announcement = f"{page.announcement} {self._connections_text}"
+            page.announcement.add(self._connections_text, needed=1, first=True)
         if (
             self._caller_warning
             and page.announcement
             and not isinstance(page, StepPage)
         ):
-            page.announcement = f"{self._caller_warning} {page.announcement}"
+            page.announcement.add(self._caller_warning, needed=ALL, first=True)
             self._caller_warning = ""
         self._fit(page)
         if page.initial_focus:
@@ -364,7 +368,7 @@ class PromptWindow(QDialog):
             self.raise_()
             QApplication.alert(self)
         if page.announcement:
-            page.announce(page.announcement)
+            page.announce(str(page.announcement))
 
     def _width(self, conversation: Conversation) -> int:
         """Return the preferred width in pixels, limited by the screen."""
