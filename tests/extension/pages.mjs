@@ -64,6 +64,11 @@ export class Page {
     return port.sent.at(-1);
   }
 
+  /** Cancel all its requests. */
+  cancel() {
+    for (const port of this.#ports) if (!port.disconnected) port.say({ cancel: true });
+  }
+
   /** The document is destroyed. */
   async leave() {
     for (const port of this.#ports) if (!port.disconnected) port.leave();
