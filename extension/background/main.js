@@ -8,6 +8,7 @@ import { checkHost, recheckHost } from "../shared/host_state.js";
 import { allWorkEnded, disconnection, keepOpen } from "../shared/open_work.js";
 import { ExtensionPages, PORT_NAME } from "./extension_pages.js";
 import * as kortilla from "./kortilla.js";
+import { watchLogins } from "./logins.js";
 import { startInOpenTabs } from "./open_tabs.js";
 import { OperationQueue } from "./operation_queue.js";
 import { receiveRequest } from "./page_request.js";
@@ -24,6 +25,8 @@ browser.runtime.onConnect.addListener((port) => {
 });
 
 browser.runtime.onMessage.addListener(receiveTopFrame);
+
+watchLogins();
 
 browser.runtime.onInstalled.addListener((details) => {
   void checkHost();

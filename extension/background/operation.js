@@ -41,6 +41,8 @@ export class Operation {
   isReplaceable = false;
 
   #isAborted = false;
+  /** Rejects when the operation is aborted. @type {PromiseWithResolvers<never>} */
+  #abortion = Promise.withResolvers();
   /** @type {NativeHost | null} */
   #host = null;
   /** @type {HostRequest | null} */
@@ -51,6 +53,7 @@ export class Operation {
    * @param {OperationOptions} options
    */
   constructor(task, options) {
+    this.#abortion.promise.catch(() => {}); // also rejects where nobody waits for it
     const running = this.#run(task, options);
     const waitForWindow = () => (this.isReplaceable ? this.#host?.closed : undefined);
     this.finished = running.then(waitForWindow, waitForWindow);
@@ -69,6 +72,7 @@ export class Operation {
   /** Close the host and its window at once. */
   abort() {
     this.#isAborted = true;
+    this.#abortion.reject(new CodedError("REQUEST_CANCELLED"));
     this.#host?.close();
   }
 
@@ -78,7 +82,8 @@ export class Operation {
    * @returns {Promise<T>}
    */
   async #run(task, { openHost, permit, onProgress, chunks }) {
-    await permit?.();
+    // A permission that never comes, from a storage that hangs, would keep all others BUSY.
+    await Promise.race([permit?.(), this.#abortion.promise]);
     if (this.#isAborted) throw new CodedError("REQUEST_CANCELLED");
     const host = openHost();
     this.#host = host;

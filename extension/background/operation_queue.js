@@ -3,6 +3,7 @@
 
 import { CodedError } from "../shared/coded_error.js";
 import { connectHost } from "../shared/host_state.js";
+import { rememberLogin, renewLogin, useLogin } from "./logins.js";
 import { Operation } from "./operation.js";
 import { allowUnprompted } from "./rate_limit.js";
 
@@ -10,6 +11,7 @@ import { allowUnprompted } from "./rate_limit.js";
 /** @import { Task } from "./operation.js" */
 /** @import { PageRequest } from "./page_request.js" */
 /** @import { PageTask } from "./page_tasks.js" */
+/** @import { Token } from "./results.js" */
 
 /** How long a certificate's consent also covers the signing that follows. */
 const FOLLOW_UP_MS = 30_000;
@@ -49,7 +51,7 @@ export class OperationQueue {
    *   host's
    */
   async run(request, task, options) {
-    const { disconnected, cancelled, chunks } = request;
+    const { disconnected, cancelled, chunks, sender } = request;
     if (disconnected.aborted || cancelled.aborted) {
       throw new CodedError("REQUEST_CANCELLED");
     }
@@ -57,12 +59,18 @@ export class OperationQueue {
     if (task.command === "sign" && this.#isFollowUp(request)) {
       task.arguments.userActivation = true;
     }
+    const { command } = task;
     const { origin, userActivation } = task.arguments;
     const operation = this.#start(task, {
       ...options,
       openHost: () => this.#takePreparedHost() ?? connectHost(),
       permit: async () => {
-        if (!userActivation) await allowUnprompted(origin);
+        if (!userActivation) {
+          await allowUnprompted(origin);
+        } else if (command === "get-signing-certificate") {
+          const identifiedBy = await useLogin(sender, origin);
+          if (identifiedBy !== null) task.arguments.identifiedBy = identifiedBy;
+        }
       },
       chunks,
     });
@@ -70,9 +78,7 @@ export class OperationQueue {
     cancelled.addEventListener("abort", () => operation.cancel());
     request.waitUntil(operation.finished);
     const result = await operation.result;
-    if (task.command === "get-signing-certificate") {
-      this.#certificateGiven = { document: documentOf(request), at: Date.now() };
-    }
+    this.#note(request, task, result);
     return result;
   }
 
@@ -136,6 +142,24 @@ export class OperationQueue {
     void host.closed.then(close);
     await host.hello;
     await host.request("prepare").answer;
+  }
+
+  /**
+   * Remember what a page has got, for its next request.
+   *
+   * @param {PageRequest} request
+   * @param {PageTask<unknown>} task
+   * @param {unknown} result
+   */
+  #note(request, { command, arguments: { origin } }, result) {
+    if (command === "authenticate") {
+      const { unverifiedCertificate } = /** @type {Token} */ (result);
+      rememberLogin(request.sender, origin, unverifiedCertificate);
+    } else if (command === "get-signing-certificate") {
+      this.#certificateGiven = { document: documentOf(request), at: Date.now() };
+    } else {
+      renewLogin(request.sender, origin);
+    }
   }
 
   /**

@@ -17,9 +17,10 @@ import {
 /** @import { Signatures, SigningCertificate, Token } from "./results.js" */
 
 /**
- * The arguments of every command.
+ * The arguments of every command. The queue adds `identifiedBy` of an earlier login.
  *
- * @typedef {{origin: string, lang?: string, userActivation: boolean}} CommonArguments
+ * @typedef {{origin: string, lang?: string, userActivation: boolean,
+ *   identifiedBy?: string}} CommonArguments
  */
 
 /**

@@ -34,11 +34,12 @@ from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
 from native_host.operations.card_status import card_status
 from native_host.operations.documents import DocumentHeader, DocumentInbox
-from native_host.operations.prompting import Context, Request
+from native_host.operations.prompting import Context
 from native_host.operations.set_pin import ManageRequest, change_pin, unblock
 from native_host.operations.sign import sign
 from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.operations.signing_certificate import (
+    CertificateRequest,
     signing_certificate,
 )
 from native_host.results import (
@@ -179,7 +180,10 @@ async def _authenticate(
 async def _signing_certificate(
     arguments: OriginArguments, context: CommandContext
 ) -> Reply:
-    request = Request(**_common_fields(arguments, context))
+    request = CertificateRequest(
+        identified_by=getattr(arguments, "identified_by", None),
+        **_common_fields(arguments, context),
+    )
     return certificate_fields(await signing_certificate(context, request))
 
 

@@ -214,7 +214,13 @@ class AuthenticateArguments(_OwnArguments, WebEidAuthenticateArguments):
 
 
 class CertificateArguments(_OwnArguments, OriginArguments):
-    """The arguments of our ``get-signing-certificate``."""
+    """The arguments of our ``get-signing-certificate``.
+
+    ``identified_by`` is the SHA-256 of the authentication certificate that the page
+    got by a login before.
+    """
+
+    identified_by: Annotated[Base64, Field(min_length=32, max_length=32)] | None = None
 
 
 class _Hash(_Model):

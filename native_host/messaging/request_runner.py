@@ -211,6 +211,8 @@ class RequestRunner:
                 prompt.show(Step.EXPIRED)
                 await prompt.wait_for_cancel()
             raise self._end from None
+        if not self._visible:  # there was nothing to ask
+            return
         prompt.show(Step.DONE)
         if prompt.attended and self._command.origin is not None:
             with suppress(TimeoutError):

@@ -2,20 +2,45 @@
 """Give a service the signing certificate after the person's consent.
 
 The certificate names its holder, so it must not leave before
-(docs/reference/security.md, "Consent").
+(docs/reference/security.md, "Consent"). The person has consented by the login where
+they have identified to the same page with the same card.
 """
 
+import asyncio
+import hashlib
+import logging
+from contextlib import suppress
 from dataclasses import dataclass
 
+from native_host.card.atr import identify
 from native_host.card.certificate import CardCertificate
-from native_host.card.fineid import FineidCard
+from native_host.card.connection import CardConnection
+from native_host.card.errors import CardError
+from native_host.card.fineid import FineidCard, KeyRole
 from native_host.card.signature import SignatureAlgorithm, supported_algorithms
+from native_host.card.source import CardSource, Reader
 from native_host.operations.card_session import UsableCards
 from native_host.operations.prompting import Context, Request, begin
 from native_host.operations.signature_key import signature_keys
 from native_host.pin_prompt.model import ConsentQuestion
 
-__all__ = ["SigningCertificate", "signing_certificate"]
+__all__ = ["CertificateRequest", "SigningCertificate", "signing_certificate"]
+
+logger = logging.getLogger(__name__)
+
+#: Seconds in which the card of a login must be found. Then the window opens.
+_FOUND_WITHIN = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateRequest(Request):
+    """A service's request for the signing certificate.
+
+    ``identified_by`` is the SHA-256 of the authentication certificate that the page
+    got by a login, or None without one.
+    """
+
+    identified_by: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -26,12 +51,66 @@ class SigningCertificate:
     algorithms: tuple[SignatureAlgorithm, ...]
 
 
-async def signing_certificate(context: Context, request: Request) -> SigningCertificate:
-    """Return the signing certificate of the card that the person chose.
+async def signing_certificate(
+    context: Context, request: CertificateRequest
+) -> SigningCertificate:
+    """Return the signing certificate of the login's card, or of the chosen card.
 
-    The progress is ``window-open``. Raises ``UserCancelledError`` with the reason, and
-    errors of the prompt.
+    The progress is ``window-open`` if the person is asked. Raises
+    ``UserCancelledError`` with the reason, and errors of the prompt.
     """
+    certificate = await _of_login(context.source, request)
+    if certificate is None:
+        certificate = await _ask(context, request)
+    return SigningCertificate(certificate, supported_algorithms(certificate.public_key))
+
+
+async def _of_login(
+    source: CardSource, request: CertificateRequest
+) -> CardCertificate | None:
+    """Return the certificate of the card that the person has identified with.
+
+    None if they have not, if no such card can be read now, or if the window has
+    something to say about the request itself.
+    """
+    identified_by = request.identified_by
+    if identified_by is None or not request.started_by_person or request.caller:
+        return None
+    with suppress(CardError, TimeoutError):
+        async with asyncio.timeout(_FOUND_WITHIN):
+            for reader in await source.readers():
+                certificate = await _look_for(identified_by, source, reader)
+                if certificate is not None:
+                    return certificate
+    return None
+
+
+async def _look_for(
+    identified_by: bytes, source: CardSource, reader: Reader
+) -> CardCertificate | None:
+    """Return the signing certificate of a reader's card if it is the login's card."""
+    if reader.atr is None:
+        return None
+    try:
+        identify(reader.atr)
+        connection = await source.connect(reader)
+        try:
+            return await source.run(_read, connection, identified_by)
+        finally:
+            await asyncio.shield(source.run(connection.close))
+    except CardError as error:
+        logger.info("A card can't be compared with the login's: %s", error.code)
+        return None
+
+
+def _read(connection: CardConnection, identified_by: bytes) -> CardCertificate | None:
+    card = FineidCard(connection)
+    authentication = card.certificate(card.key(KeyRole.AUTHENTICATION))
+    is_same = hashlib.sha256(authentication.der).digest() == identified_by
+    return _look(card) if is_same else None
+
+
+async def _ask(context: Context, request: CertificateRequest) -> CardCertificate:
     prompt = context.prompt
     await begin("signing-certificate", context, request)
     async for held_card in UsableCards(context, look=_look):
@@ -41,7 +120,7 @@ async def signing_certificate(context: Context, request: Request) -> SigningCert
                 certificate.name, certificate.satu, test_card=certificate.test
             )
             await held_card.race_removal(prompt.ask_consent(question))
-    return SigningCertificate(certificate, supported_algorithms(certificate.public_key))
+    return certificate
 
 
 def _look(card: FineidCard) -> CardCertificate:

@@ -136,8 +136,9 @@ class Door:
                     window = await self._come.get()
             except TimeoutError:
                 raise AssertionError("No window was opened.") from None
-            if await window.read() is not None:
-                assert window.told[0]["type"] == "open"
+            message = await window.read()
+            if message is not None and message["type"] != "close":
+                assert message["type"] == "open"
                 window.say("visible")
                 return window
 

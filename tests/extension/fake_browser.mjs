@@ -27,12 +27,22 @@ AbortSignal.timeout = (ms) => {
 
 /** @template {unknown[]} A */
 class FakeEvent {
-  /** @type {((...args: A) => void)[]} */
-  #listeners = [];
+  /** @type {Set<(...args: A) => void>} */
+  #listeners = new Set();
 
   /** @param {(...args: A) => void} listener */
   addListener(listener) {
-    this.#listeners.push(listener);
+    this.#listeners.add(listener);
+  }
+
+  /** @param {(...args: A) => void} listener */
+  removeListener(listener) {
+    this.#listeners.delete(listener);
+  }
+
+  /** Whether an event would wake the background. */
+  get isListenedTo() {
+    return this.#listeners.size > 0;
   }
 
   /** @param {A} args */
@@ -294,6 +304,10 @@ export const fake = {
   onStartup: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
   onFocusChanged: /** @type {FakeEvent<[number]>} */ (new FakeEvent()),
   onUpdateAvailable: /** @type {FakeEvent<[]>} */ (new FakeEvent()),
+  onTabRemoved: /** @type {FakeEvent<[number]>} */ (new FakeEvent()),
+  onTabUpdated: /** @type {FakeEvent<[number, object, {url?: string}]>} */ (
+    new FakeEvent()
+  ),
   /** How often the extension has reloaded itself. */
   reloads: 0,
   /** How it was installed, as the browser says. */
@@ -370,6 +384,8 @@ Reflect.set(globalThis, "browser", {
     },
   },
   tabs: {
+    onRemoved: fake.onTabRemoved,
+    onUpdated: fake.onTabUpdated,
     /** @param {{url: string}} properties */
     async create({ url }) {
       fake.opened.push(url);

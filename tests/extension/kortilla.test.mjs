@@ -181,6 +181,31 @@ test("one operation at a time runs in all tabs together", async () => {
   await second.leave();
 });
 
+/** @type {[string, (page: Page) => unknown][]} */
+const goodbyes = [
+  ["is left", (page) => page.leave()],
+  ["cancels", (page) => page.cancel()],
+];
+for (const [goes, go] of goodbyes) {
+  test(`a page that ${goes} while the storage hangs leaves room for others`, async () => {
+    const { get } = fake.session;
+    /** @type {PromiseWithResolvers<Record<string, unknown>>} */
+    const hanging = Promise.withResolvers();
+    fake.session.get = () => hanging.promise;
+    const page = new Page({ isActive: false });
+    page.ask(authenticate());
+    await settle();
+    await go(page);
+    await settle();
+    const reply = await new Page({ tab: 2 }).get(authenticate());
+    assert.equal(reply.action, "kortilla:authenticate-success");
+    fake.session.get = get;
+    hanging.resolve({});
+    await settle();
+    assert.equal(fake.hosts.length, 1, "the first one starts no host later");
+  });
+}
+
 test("the host is closed with the document", async () => {
   fake.onHost = slowHost;
   const page = new Page();

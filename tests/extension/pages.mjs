@@ -51,15 +51,22 @@ export class Page {
   }
 
   /**
-   * Send a request, and wait for the final reply.
+   * Send a request, and wait for the final reply. After a login that takes longer than
+   * `settle` waits: a digest is computed on another thread.
    *
    * @param {object} message
    * @returns {Promise<any>} the last reply
    */
   async get(message) {
     const port = this.ask(message);
-    await settle();
+    do await settle();
+    while (!/-(?:success|failure)$/.test(port.sent.at(-1)?.action));
     return port.sent.at(-1);
+  }
+
+  /** Cancel all its requests. */
+  cancel() {
+    for (const port of this.#ports) if (!port.disconnected) port.say({ cancel: true });
   }
 
   /** The document is destroyed. */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The window names a program that is no browser, despite its claims."""
 
+import base64
+import hashlib
 import shutil
 import sys
 from collections.abc import Sequence
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.testing.state import MockCardState
+from tests.host.conftest import MOCK_FOLDER
 from tests.host.process import NONCE, ORIGIN, OWN_CALLER, WEB_EID_CALLER, HostProcess
 from tests.host.test_own_protocol import Script
 
@@ -102,3 +106,39 @@ def test_browsers_are_known_and_other_programs_named(
         # A wrapper that stays the host's parent.
         under += ["sh", "-c", '"$@"; exit $?', "wrapper"]
     assert named(home, window, under) == shown
+
+
+@pytest.mark.parametrize("program", ["firefox", "discord"])
+def test_only_a_browser_gets_the_certificate_of_a_login_without_a_window(
+    home: Path, window: dict[str, str], tmp_path: Path, program: str
+) -> None:
+    card = MockCardState.open(home / MOCK_FOLDER).read()
+    login = hashlib.sha256(card.keys[0].certificate).digest()
+    script = Script(home, "cancel")
+    host = HostProcess(
+        window,
+        OWN_CALLER,
+        prompt_command=script.command,
+        anew=True,
+        under=started_by(tmp_path / "programs" / program),
+    )
+    try:
+        assert host.receive()
+        answer = host.ask(
+            "get-signing-certificate",
+            origin=ORIGIN,
+            userActivation=True,
+            identifiedBy=base64.b64encode(login).decode(),
+        )
+        host.end_input()
+        host.wait()
+    finally:
+        host.put_away()
+    opened = [each for each in script.told() if each["type"] == "open"]
+    if program == "firefox":
+        given = base64.b64decode(answer["result"]["certificate"])
+        assert given == card.keys[1].certificate
+        assert opened == []
+    else:
+        assert answer["error"]["code"] == "USER_CANCELLED"
+        assert [each["conversation"]["caller"] for each in opened] == [program]

@@ -211,6 +211,17 @@ def test_without_consent_no_certificate_leaves(
     assert "certificate" not in str(answer)
 
 
+@pytest.mark.parametrize("login", ["", "AAAA", b64(bytes(33)), 5, "x" * 44])
+def test_a_login_that_is_no_hash_is_refused(
+    home: Path, window: dict[str, str], login: object
+) -> None:
+    script = Script(home)
+    with running(window, prompt_command=script.command) as host:
+        answer = host.ask("get-signing-certificate", **WHO, identifiedBy=login)
+        other = host.authenticate(identifiedBy=b64(bytes(32)))
+    assert answer["error"]["code"] == other["error"]["code"] == "INVALID_ARGUMENT"
+
+
 def test_an_authentication_certificate_signs_nothing_a_page_chose(
     automatic: dict[str, str],
 ) -> None:

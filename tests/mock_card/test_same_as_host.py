@@ -12,10 +12,11 @@ from kortilla.testing import KortillaCard, MockCardState
 from kortilla.testing.signatures import signing_certificate_fields
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.authenticate import AuthenticateRequest, authenticate
-from native_host.operations.prompting import Context, Request
+from native_host.operations.prompting import Context
 from native_host.operations.sign import sign
 from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.operations.signing_certificate import (
+    CertificateRequest,
     signing_certificate,
 )
 from native_host.pin_prompt.automatic import AutomaticPrompt
@@ -58,7 +59,7 @@ async def test_the_signing_certificate(
     make_state: Callable[[str], MockCardState], profile: str
 ) -> None:
     state = make_state(profile)
-    request = Request(origin=ORIGIN, language="en")
+    request = CertificateRequest(origin=ORIGIN, language="en")
     real = certificate_fields(await host(state, signing_certificate, request))
     assert signing_certificate_fields(state) == real
 

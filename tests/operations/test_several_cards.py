@@ -2,6 +2,7 @@
 """With cards in several readers, the usable one or the chosen one is used."""
 
 import asyncio
+import hashlib
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,11 +16,12 @@ from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
 from native_host.operations.activate import activate
 from native_host.operations.authenticate import AuthenticateRequest
-from native_host.operations.prompting import Context, Request
+from native_host.operations.prompting import Context
 from native_host.operations.set_pin import ManageRequest, PinsSet
 from native_host.operations.sign import Signatures, sign
 from native_host.operations.sign_request import HashToSign, SignRequest
 from native_host.operations.signing_certificate import (
+    CertificateRequest,
     signing_certificate,
 )
 from native_host.pin_prompt.model import Step
@@ -94,9 +96,32 @@ async def test_the_same_holds_for_signing_and_for_the_certificate(
     made = await begin_sign(Person([PIN2], choice=1), readers)
     assert made.certificate.der == signing_certificate_of(other_folder)
     found = await signing_certificate(
-        Context(readers, Person(choice=1)), Request(origin=ORIGIN, language="fi")
+        Context(readers, Person(choice=1)),
+        CertificateRequest(origin=ORIGIN, language="fi"),
     )
     assert found.certificate.der == signing_certificate_of(other_folder)
+
+
+async def test_after_a_login_its_card_is_found_in_any_reader(
+    readers: SeveralReaders, other_folder: Path
+) -> None:
+    certificate = MockCardState.open(other_folder).read().keys[0].certificate
+    request = CertificateRequest(
+        origin=ORIGIN,
+        language="fi",
+        identified_by=hashlib.sha256(certificate).digest(),
+    )
+    person = Person(choice=0)
+    found = await signing_certificate(Context(readers, person), request)
+    assert found.certificate.der == signing_certificate_of(other_folder)
+    assert person.conversation is None
+    # Without it, and while another program holds it, the person is asked.
+    readers.busy = {"B"}
+    await signing_certificate(Context(readers, person), request)
+    assert person.conversation is not None
+    readers.sources["B"].remove()
+    await signing_certificate(Context(readers, person), request)
+    assert len(person.consents) == 2
 
 
 async def test_a_card_that_is_in_alone_is_used_without_asking(

@@ -2,27 +2,43 @@
 """The signing certificate leaves the host only after the person's consent."""
 
 import asyncio
+import base64
+import hashlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from kortilla.testing.faults import Fault
 from kortilla.testing.state import MockCardState
 from native_host.card.signature import HASH_SIZES, KeyType, Padding
 from native_host.errors import UserCancelledError
 from native_host.mock_card.source import MockCardSource
-from native_host.operations.prompting import Context, Request
+from native_host.operations import signing_certificate as operation
+from native_host.operations.authenticate import AuthenticateRequest
+from native_host.operations.prompting import Context
 from native_host.operations.signing_certificate import (
+    CertificateRequest,
     SigningCertificate,
     signing_certificate,
 )
-from native_host.pin_prompt.model import Progress
+from native_host.pin_prompt.model import Progress, Step
 from tests.operations.person import Person, until
+from tests.operations.tokens import make_token
 
-REQUEST = Request(origin="https://service.example", language="fi")
+NONCE = "bm9uY2Ugb2YgYSBzcGVjaW1lbiBzZXNzaW9uIG9ubHkh"
+REQUEST = CertificateRequest(origin="https://service.example", language="fi")
+
+
+def after_login(folder: Path) -> CertificateRequest:
+    """Return the request of a page that got the card's certificate by a login."""
+    certificate = MockCardState.open(folder).read().keys[0].certificate
+    return replace(REQUEST, identified_by=hashlib.sha256(certificate).digest())
 
 
 def begin(
-    person: Person, source: MockCardSource, request: Request = REQUEST
+    person: Person, source: MockCardSource, request: CertificateRequest = REQUEST
 ) -> "asyncio.Task[SigningCertificate]":
     return asyncio.create_task(signing_certificate(Context(source, person), request))
 
@@ -102,8 +118,106 @@ async def test_the_page_hears_of_nothing_but_the_window(
 async def test_nothing_is_read_before_the_person_says_it_was_them(
     source: MockCardSource,
 ) -> None:
-    request = Request(origin=REQUEST.origin, language="fi", started_by_person=False)
+    request = replace(REQUEST, started_by_person=False)
     person = Person(started=False)
     with pytest.raises(UserCancelledError):
         await begin(person, source, request)
     assert not person.shown
+
+
+async def test_after_a_login_with_the_card_the_person_is_not_asked(
+    source: MockCardSource, folder: Path
+) -> None:
+    person = Person()
+    heard: list[str] = []
+    found = await signing_certificate(
+        Context(source, person, lambda word, _: heard.append(word)), after_login(folder)
+    )
+    state = MockCardState.open(folder).read()
+    assert found.certificate.der == state.keys[1].certificate
+    assert person.conversation is None
+    assert not person.shown
+    assert not person.consents
+    assert not heard
+    assert (state.pin1.tries, state.pin2.tries) == (5, 5)
+
+
+async def test_the_older_cards_login_is_known_too(
+    old_source: MockCardSource, old_folder: Path
+) -> None:
+    login = AuthenticateRequest(
+        origin=REQUEST.origin, challenge_nonce=NONCE, language="fi"
+    )
+    token = await make_token(Context(old_source, Person(["1234"])), login)
+    certificate = base64.b64decode(token["unverifiedCertificate"])
+    request = replace(REQUEST, identified_by=hashlib.sha256(certificate).digest())
+    person = Person()
+    found = await begin(person, old_source, request)
+    assert found.algorithms[0].name == "ES256"
+    assert person.conversation is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"identified_by": bytes(32)},
+        {"identified_by": b""},
+        {"started_by_person": False},
+        {"caller": "SPECIMEN-program"},
+    ],
+    ids=["another card", "nothing", "no click", "not a browser"],
+)
+async def test_without_such_a_login_the_person_is_asked(
+    source: MockCardSource, folder: Path, changes: dict[str, Any]
+) -> None:
+    person = Person(agrees=False)
+    with pytest.raises(UserCancelledError):
+        await begin(person, source, replace(after_login(folder), **changes))
+    assert person.conversation is not None
+    assert len(person.consents) == 1
+
+
+async def test_the_certificate_of_signing_is_no_login(
+    source: MockCardSource, folder: Path
+) -> None:
+    certificate = MockCardState.open(folder).read().keys[1].certificate
+    digest = hashlib.sha256(certificate).digest()
+    person = Person()
+    await begin(person, source, replace(REQUEST, identified_by=digest))
+    assert len(person.consents) == 1
+
+
+async def test_after_a_login_a_card_that_is_out_is_asked_for(
+    source: MockCardSource, folder: Path
+) -> None:
+    request = after_login(folder)
+    source.remove()
+    person = Person()
+    asking = begin(person, source, request)
+    await until(lambda: (Step.WAITING_FOR_CARD, None) in person.shown)
+    source.insert()
+    await asking
+    assert len(person.consents) == 1
+
+
+@pytest.mark.parametrize("name", ["garbled", "mute", "card-pulled", "6F00"])
+async def test_after_a_login_a_card_that_fails_is_asked_about_in_the_window(
+    source: MockCardSource, folder: Path, name: str
+) -> None:
+    request = after_login(folder)
+    MockCardState.open(folder).set_faults(Fault(name, "read", times=None))
+    person = Person()
+    asking = begin(person, source, request)
+    await until(lambda: person.conversation)
+    person.cancel()
+    with pytest.raises(UserCancelledError):
+        await asking
+
+
+async def test_a_card_that_answers_too_late_opens_the_window(
+    source: MockCardSource, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operation, "_FOUND_WITHIN", 0)
+    person = Person()
+    await begin(person, source, after_login(folder))
+    assert len(person.consents) == 1
