@@ -2,8 +2,9 @@
 """Signatures on the server: verification, signed PDFs and signed files.
 
 ``verify_signatures`` verifies the answer of ``kortilla.sign`` and returns the signer.
-``kortilla.signing.pades`` signs a PDF and ``kortilla.signing.cades`` any file, in two
-calls around the browser's signature. Only those two modules need ``kortilla[signing]``.
+``kortilla.signing.pades`` signs a PDF, ``kortilla.signing.cades`` any file, and
+``kortilla.signing.asice`` several files together, in two calls around the browser's
+signature. Only those modules need ``kortilla[signing]``.
 """
 
 from kortilla.signing.algorithms import Digest

@@ -22,6 +22,7 @@ from kortilla.errors import DocumentNotSignableError
 from kortilla.revocation import RevocationChecker
 from kortilla.signing.algorithms import Digest
 from kortilla.signing.cms import Level, finish_cms, sign_attributes, signing_certificate
+from kortilla.signing.own_card import OwnCard
 from kortilla.signing.state import PreparedSignature, check_name
 from kortilla.threads import in_thread
 from kortilla.validation.identity import Identity
@@ -46,7 +47,7 @@ async def prepare_file(
     content: bytes | Digest,
     *,
     certificate: bytes,
-    trust: Trust,
+    trust: Trust | OwnCard,
     name: str,
     at: datetime | None = None,
     revocation: RevocationChecker | None = None,
@@ -91,7 +92,7 @@ async def finish_file(
     state: PreparedSignature,
     answer: str | bytes | Mapping[str, Any],
     *,
-    trust: Trust,
+    trust: Trust | OwnCard,
     at: datetime | None = None,
     revocation: RevocationChecker | None = None,
     timestamper: TimeStamper | None = None,

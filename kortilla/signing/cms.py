@@ -6,7 +6,7 @@ attributes, which include the digests of the content and of the certificate.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -25,24 +25,27 @@ from kortilla.errors import (
 from kortilla.revocation import RevocationChecker
 from kortilla.signing.algorithms import HASHES, Digest, key_hash_function, verify_digest
 from kortilla.signing.answer import NamedSignature, PageSignature, parse_answer
+from kortilla.signing.own_card import OwnCard, check_signer
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.verify import signer_of
 from kortilla.validation.identity import Identity
 from kortilla.validation.leaf import ExactCertificate, load_leaf
 from kortilla.validation.trust import Trust
-from kortilla.validation.validator import validate_signer
 
 __all__ = [
+    "AcceptedSignature",
     "CmsSignature",
     "Level",
     "SigningCertificate",
+    "accept_signature",
+    "check_imprint",
     "finish_cms",
     "sign_attributes",
     "signing_certificate",
 ]
 
 #: The level of the ETSI baseline profiles that a signature has reached.
-Level = Literal["B-B", "B-T", "B-LT"]
+Level = Literal["B-B", "B-T", "B-LT", "B-LTA"]
 
 #: The hash functions that document validators support; SHA-3 is not among them.
 _HASH_FUNCTIONS = ("SHA-256", "SHA-384", "SHA-512")
@@ -59,6 +62,16 @@ class SigningCertificate:
 
 
 @dataclass(frozen=True)
+class AcceptedSignature:
+    """The card's verified signature. ``value`` is in the encoding of CMS and X.509."""
+
+    certificate: x509.Certificate
+    signature: PageSignature
+    value: bytes
+    signer: Identity
+
+
+@dataclass(frozen=True)
 class CmsSignature:
     """A finished CMS signature in DER, and its signer."""
 
@@ -70,23 +83,21 @@ class CmsSignature:
 async def signing_certificate(
     certificate: bytes,
     *,
-    trust: Trust,
+    trust: Trust | OwnCard,
     at: datetime | None,
     revocation: RevocationChecker | None,
     chain: Iterable[bytes],
     hash_function: str | None,
 ) -> SigningCertificate:
     """Validate the signer's certificate, and choose the hash function."""
-    signer = await validate_signer(
-        certificate, trust=trust, at=at, revocation=revocation
-    )
+    signer = await check_signer(certificate, trust=trust, at=at, revocation=revocation)
     loaded = load_leaf(certificate)
     function = hash_function or key_hash_function(loaded)
     if function not in _HASH_FUNCTIONS:
         raise ValueError(f"The hash function is none of {', '.join(_HASH_FUNCTIONS)}.")
     above = [
         issuer.certificate.dump()
-        for issuer in trust.issuers
+        for issuer in ([] if isinstance(trust, OwnCard) else trust.issuers)
         if issuer.certificate.subject == loaded.issuer
     ]
     above += [each for each in chain if each not in above]
@@ -119,7 +130,7 @@ async def finish_cms(
     state: PreparedSignature,
     answer: str | bytes | Mapping[str, Any],
     *,
-    trust: Trust,
+    trust: Trust | OwnCard,
     at: datetime | None,
     revocation: RevocationChecker | None,
     timestamper: TimeStamper | None,
@@ -128,16 +139,40 @@ async def finish_cms(
 
     The caller checks that the signed attributes are those of the content.
     """
+    accepted = await accept_signature(
+        state,
+        answer,
+        trust=trust,
+        at=at,
+        revocation=revocation,
+        check=_check_attributes,
+    )
+    der = await _assemble(state, accepted, timestamper)
+    return CmsSignature(der, accepted.signer, "B-B" if timestamper is None else "B-T")
+
+
+async def accept_signature(
+    state: PreparedSignature,
+    answer: str | bytes | Mapping[str, Any],
+    *,
+    trust: Trust | OwnCard,
+    at: datetime | None,
+    revocation: RevocationChecker | None,
+    check: Callable[[PreparedSignature, x509.Certificate], None],
+) -> AcceptedSignature:
+    """Verify the card's signature in the page's answer, and the signer's certificate.
+
+    ``check`` raises ``SignatureValidationError`` for a state that is not consistent.
+    """
     parsed = parse_answer(answer)
     der = signer_of(parsed, state.certificate)
     certificate = load_leaf(der)
     signature = _signature_of(state, parsed.signatures)
-    _check_attributes(state, certificate)
+    check(state, certificate)
     value = verify_digest(certificate, signature, state.digest.value)
     # Revocation is checked last, so a forged answer triggers no network request.
-    signer = await validate_signer(der, trust=trust, at=at, revocation=revocation)
-    cms_der = await _assemble(state, certificate, signature, value, timestamper)
-    return CmsSignature(cms_der, signer, "B-B" if timestamper is None else "B-T")
+    signer = await check_signer(der, trust=trust, at=at, revocation=revocation)
+    return AcceptedSignature(certificate, signature, value, signer)
 
 
 def _signature_of(
@@ -190,19 +225,17 @@ def _check_attributes(state: PreparedSignature, certificate: x509.Certificate) -
 
 async def _assemble(
     state: PreparedSignature,
-    certificate: x509.Certificate,
-    signature: PageSignature,
-    value: bytes,
+    accepted: AcceptedSignature,
     timestamper: TimeStamper | None,
 ) -> bytes:
     above = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
     for each in state.chain:
         above.register(ExactCertificate.load(each, strict=True))
     signer = ExternalSigner(
-        certificate,
+        accepted.certificate,
         above,
-        signature_value=value,
-        signature_mechanism=_mechanism(signature),
+        signature_value=accepted.value,
+        signature_mechanism=_mechanism(accepted.signature),
     )
     try:
         info = await signer.async_sign_prescribed_attributes(
@@ -210,7 +243,7 @@ async def _assemble(
             cms.CMSAttributes.load(state.signed_attributes),
             timestamper=timestamper,
         )
-        _check_timestamps(info, value)
+        _check_timestamps(info, accepted.value)
     except Exception as error:
         # Everything else has been verified. For a service's invalid answer, pyHanko
         # and asn1crypto raise any exception.
@@ -228,16 +261,23 @@ async def _assemble(
 
 
 def _check_timestamps(signature: cms.ContentInfo, value: bytes) -> None:
-    """Check that each timestamp is of this signature, which pyHanko does not."""
     [signer] = signature["content"]["signer_infos"]
     for attribute in signer["unsigned_attrs"] or ():
         for token in attribute["values"]:
-            stamped = token["content"]["encap_content_info"]["content"].parsed
-            imprint = stamped["message_imprint"]
-            function = imprint["hash_algorithm"]["algorithm"].native
-            digest = hashlib.new(function, value).digest()
-            if imprint["hashed_message"].native != digest:
-                raise ValueError("a timestamp of something else")
+            check_imprint(token, value)
+
+
+def check_imprint(token: cms.ContentInfo, stamped: bytes) -> None:
+    """Check that a timestamp is of this value, which pyHanko does not.
+
+    Raises ``ValueError``, and any exception for a malformed timestamp.
+    """
+    imprint = token["content"]["encap_content_info"]["content"].parsed[
+        "message_imprint"
+    ]
+    function = imprint["hash_algorithm"]["algorithm"].native
+    if imprint["hashed_message"].native != hashlib.new(function, stamped).digest():
+        raise ValueError("a timestamp of something else")
 
 
 def _mechanism(signature: PageSignature) -> algos.SignedDigestAlgorithm:

@@ -27,6 +27,7 @@ from kortilla.revocation import RevocationChecker
 from kortilla.signing.algorithms import Digest
 from kortilla.signing.appearance import Appearance
 from kortilla.signing.cms import Level, finish_cms, sign_attributes, signing_certificate
+from kortilla.signing.own_card import OwnCard
 from kortilla.signing.pdf import Placeholder
 from kortilla.signing.processes import shared_processes
 from kortilla.signing.state import PreparedSignature, check_name
@@ -62,7 +63,7 @@ async def prepare_pdf(
     pdf: bytes,
     *,
     certificate: bytes,
-    trust: Trust,
+    trust: Trust | OwnCard,
     name: str,
     at: datetime | None = None,
     revocation: RevocationChecker | None = None,
@@ -131,7 +132,7 @@ async def finish_pdf(
     state: PreparedSignature,
     answer: str | bytes | Mapping[str, Any],
     *,
-    trust: Trust,
+    trust: Trust | OwnCard,
     at: datetime | None = None,
     revocation: RevocationChecker | None = None,
     timestamper: TimeStamper | None = None,

@@ -4,13 +4,16 @@
 import base64
 import json
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from kortilla.signing.algorithms import Digest
 from kortilla.signing.answer import MAX_NAME_LENGTH
 from kortilla.validation import strict_json
 
 __all__ = ["PreparedSignature", "check_name"]
+
+#: What is signed: a PDF, any file, or the files in a container.
+Kind = Literal["pdf", "file", "container"]
 
 _FORMAT = "kortilla-signature-1"
 
@@ -29,11 +32,12 @@ class PreparedSignature:
     another valid state chooses what is signed.
     """
 
-    kind: Literal["pdf", "file"]
+    kind: Kind
     name: str
     digest: Digest
     certificate: bytes
     chain: tuple[bytes, ...]
+    #: The signed attributes of CMS in DER, or a container's XML signature.
     signed_attributes: bytes
     document: bytes = field(default=b"", repr=False)
     #: The range of ``document`` for the signature's hexadecimal digits, with brackets.
@@ -69,7 +73,7 @@ class PreparedSignature:
         head, _, document = data.partition(b"\n")
         try:
             fields: Any = strict_json.loads(head)
-            if fields["format"] != _FORMAT or fields["kind"] not in {"pdf", "file"}:
+            if fields["format"] != _FORMAT or fields["kind"] not in get_args(Kind):
                 raise ValueError("another format")
             begin, end = (int(each) for each in fields["gap"])
             return cls(

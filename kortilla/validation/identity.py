@@ -10,6 +10,7 @@ from asn1crypto import x509
 
 from kortilla.errors import UserCertificateParseError
 from kortilla.revocation import CertificatePath
+from kortilla.revocation.path import Certificate
 
 __all__ = ["Assurance", "Identity", "is_satu"]
 
@@ -63,7 +64,21 @@ class Identity:
         Raises ``UserCertificateParseError`` if an attribute is missing, occurs twice or
         is malformed.
         """
-        subject = _attributes(path.leaf.subject)
+        return cls.from_certificate(
+            path.leaf, path.issuer.subject, assurance=assurance, policy=policy
+        )
+
+    @classmethod
+    def from_certificate(
+        cls,
+        leaf: Certificate,
+        issuer: x509.Name,
+        *,
+        assurance: Assurance,
+        policy: str,
+    ) -> Self:
+        """Read a leaf, whose issuer may be unchecked. Raises as ``from_path``."""
+        subject = _attributes(leaf.subject)
         country, satu = _only(subject, "country_name"), _only(subject, "serial_number")
         if country != "FI" or not is_satu(satu):
             raise UserCertificateParseError(
@@ -74,10 +89,10 @@ class Identity:
             given_names=_only(subject, "given_name"),
             satu=satu,
             country=country,
-            issuer=_only(_attributes(path.issuer.subject), "common_name"),
-            serial=path.leaf.serial_number,
-            not_before=path.leaf.not_valid_before,
-            not_after=path.leaf.not_valid_after,
+            issuer=_only(_attributes(issuer), "common_name"),
+            serial=leaf.serial_number,
+            not_before=leaf.not_valid_before,
+            not_after=leaf.not_valid_after,
             assurance=assurance,
             policy=policy,
         )

@@ -28,6 +28,7 @@ __all__ = [
     "PinnedCertificate",
     "Trust",
     "certificate_files",
+    "has_test_policy",
 ]
 
 #: Certificate policies of Citizen Certificates, and of test cards (with all below).
@@ -128,7 +129,7 @@ class Trust:
         allowed: tuple[str, ...] = PRODUCTION_POLICIES
         if self.test:
             allowed += TEST_POLICIES
-        elif any(_below(policy, TEST_POLICIES) for policy in policies):
+        elif has_test_policy(policies):
             return None
         return next((policy for policy in policies if _below(policy, allowed)), None)
 
@@ -144,6 +145,11 @@ class Trust:
             ca for ca in self.issuers if ca.certificate.subject.contents == encoded
         ]
         return [ca for ca in named or self.issuers if ca.may_have_issued(certificate)]
+
+
+def has_test_policy(policies: Iterable[str]) -> bool:
+    """Return whether a policy (dotted OID) of a certificate is a test card's."""
+    return any(_below(policy, TEST_POLICIES) for policy in policies)
 
 
 def certificate_files(folder: Path) -> list[Path]:

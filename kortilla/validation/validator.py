@@ -31,9 +31,9 @@ from kortilla.validation.issuing_ca import IssuingCA
 from kortilla.validation.leaf import load_leaf
 from kortilla.validation.signature import PublicKey, load_public_key, verify_signature
 from kortilla.validation.token import AuthToken, parse_token
-from kortilla.validation.trust import Trust
+from kortilla.validation.trust import Trust, has_test_policy
 
-__all__ = ["validate", "validate_client", "validate_signer"]
+__all__ = ["read_signer", "validate", "validate_client", "validate_signer"]
 
 logger = logging.getLogger(__name__)
 
@@ -112,6 +112,26 @@ async def validate_signer(
     """
     return await _validate_certificate(
         certificate, _check_signing_purpose, trust, at, revocation
+    )
+
+
+def read_signer(certificate: bytes, *, at: datetime | None = None) -> Identity:
+    """Return the holder that a signature certificate names, whoever issued it.
+
+    The issuer and its signature are not checked, and the assurance is ``unknown``, or
+    ``test`` for a test policy. Raises the errors of ``validate_signer`` for the rest.
+    """
+    at = _validation_time(at)
+    leaf = load_leaf(certificate)
+    _check_validity(leaf, at)
+    _check_signing_purpose(leaf, _key_usage(leaf))
+    load_public_key(leaf)
+    policies = _policies(leaf)
+    return Identity.from_certificate(
+        leaf,
+        leaf.issuer,
+        assurance="test" if has_test_policy(policies) else "unknown",
+        policy=policies[0] if policies else "",
     )
 
 
@@ -214,14 +234,18 @@ def _wrong_purpose(wanted: str, purposes: set[str]) -> UserCertificateWrongPurpo
 
 
 def _policy(certificate: x509.Certificate, trust: Trust) -> str:
-    policies = certificate.certificate_policies_value or ()
-    policy = trust.allowed_policy(p["policy_identifier"].dotted for p in policies)
+    policy = trust.allowed_policy(_policies(certificate))
     if policy is None:
         raise UserCertificateDisallowedPolicyError(
             "The certificate has no policy that this trust allows"
             + ("." if trust.test else "; test cards need test trust.")
         )
     return policy
+
+
+def _policies(certificate: x509.Certificate) -> list[str]:
+    policies = certificate.certificate_policies_value or ()
+    return [policy["policy_identifier"].dotted for policy in policies]
 
 
 async def _validate_path(

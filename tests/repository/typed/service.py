@@ -171,7 +171,7 @@ async def signatures(
         PreparedSignature.from_bytes(prepared.to_bytes()), answer, trust=trust
     )
     assert_type(signed, SignedPdf)
-    assert_type(signed.level, Literal["B-B", "B-T", "B-LT"])
+    assert_type(signed.level, Literal["B-B", "B-T", "B-LT", "B-LTA"])
     file = await prepare_file(pdf, certificate=certificate, trust=trust, name="a.pdf")
     finished = await finish_file(file, answer, trust=trust)
     return signed.content, finished.content

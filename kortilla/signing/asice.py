@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: MIT
+"""ASiC-E containers of any files, in two calls around the browser's signature.
+
+    checked = {"trust": service.trust, "revocation": service.revocation}
+    prepared = await prepare_container(
+        {"a.txt": content, "b.pdf": pdf}, certificate=der, name="a.asice", **checked)
+    # Keep prepared.to_bytes(). In the page:
+    #   kortilla.sign({hashes: [prepared.for_page], certificate, lang})
+    signed = await finish_container(prepared, answer, **checked)
+    # signed.content is the container, a ZIP file
+
+The container (ETSI EN 319 162-1) holds the files and one XAdES signature of all of
+them: **B-B**; **B-T** with a time-stamping service; **B-LT** with revocation data for
+every certificate too.
+"""
+
+import io
+import unicodedata
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from asn1crypto import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from lxml import etree
+from pyhanko.sign.timestamps import TimeStamper
+
+from kortilla.clock import utc_now
+from kortilla.errors import (
+    DocumentNotSignableError,
+    SignatureValidationError,
+    TimestampFailedError,
+)
+from kortilla.revocation import RevocationChecker
+from kortilla.signing import xades
+from kortilla.signing.algorithms import Digest
+from kortilla.signing.cms import (
+    AcceptedSignature,
+    Level,
+    SigningCertificate,
+    accept_signature,
+    check_imprint,
+    signing_certificate,
+)
+from kortilla.signing.own_card import OwnCard
+from kortilla.signing.state import PreparedSignature, check_name
+from kortilla.signing.validation_data import ValidationData
+from kortilla.signing.verification.container import MIMETYPE, examine_container
+from kortilla.threads import in_thread
+from kortilla.validation.identity import Identity
+from kortilla.validation.leaf import ExactCertificate
+from kortilla.validation.signature import load_public_key
+from kortilla.validation.trust import Trust
+
+__all__ = [
+    "MAX_CONTAINER_BYTES",
+    "MAX_FILES",
+    "MIMETYPE",
+    "SignedContainer",
+    "ValidationData",
+    "finish_container",
+    "prepare_container",
+]
+
+#: The most bytes of all files together, and the most files.
+MAX_CONTAINER_BYTES = 20_000_000
+MAX_FILES = 100
+_SIGNATURES = "META-INF/signatures0.xml"
+_MANIFEST = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
+_MAX_NAME_BYTES = 255
+
+
+@dataclass(frozen=True)
+class SignedContainer:
+    """A signed container, its signer, and the level of its signature."""
+
+    content: bytes = field(repr=False)
+    signer: Identity
+    level: Level
+
+
+async def prepare_container(
+    files: Mapping[str, bytes],
+    *,
+    certificate: bytes,
+    trust: Trust | OwnCard,
+    name: str,
+    at: datetime | None = None,
+    revocation: RevocationChecker | None = None,
+    hash_function: str | None = None,
+    chain: Iterable[bytes] = (),
+    max_bytes: int = MAX_CONTAINER_BYTES,
+) -> PreparedSignature:
+    """Prepare the signature of files, and a container for them.
+
+    ``files`` maps the names in the container, without folders, to the contents. The
+    person sees ``name``. The other arguments and the errors are those of
+    ``prepare_file``. Raises ``DocumentNotSignableError`` also for no file, more than
+    ``MAX_FILES``, ``max_bytes`` in all, and a name that is not a plain file name or
+    differs from another in upper and lower case alone.
+    """
+    check_name(name)
+    _check_files(files, max_bytes)
+    signing = await signing_certificate(
+        certificate,
+        trust=trust,
+        at=at,
+        revocation=revocation,
+        chain=chain,
+        hash_function=hash_function,
+    )
+    signature, digest, container = await in_thread(_prepare, dict(files), signing)
+    return PreparedSignature(
+        "container", name, digest, certificate, signing.chain, signature, container
+    )
+
+
+async def finish_container(
+    state: PreparedSignature,
+    answer: str | bytes | Mapping[str, Any],
+    *,
+    trust: Trust | OwnCard,
+    at: datetime | None = None,
+    revocation: RevocationChecker | None = None,
+    timestamper: TimeStamper | None = None,
+    validation_data: ValidationData | None = None,
+) -> SignedContainer:
+    """Verify the page's answer and return the signed container.
+
+    The arguments and errors are those of ``finish_pdf``. An RSA key must have signed
+    with ``paddingScheme: "PKCS1.5"``, the default of ``kortilla.sign``.
+    """
+    if state.kind != "container":
+        raise ValueError("What was prepared is not the signature of a container.")
+    accepted = await accept_signature(
+        state, answer, trust=trust, at=at, revocation=revocation, check=_check_state
+    )
+    if accepted.signature.algorithm.padding_scheme == "PSS":
+        raise SignatureValidationError(
+            "It was signed with another padding than was prepared."
+        )
+    root = xades.parse(state.signed_attributes)
+    xades.set_value(root, accepted.signature.value)
+    level: Level = "B-B"
+    stamped: list[x509.Certificate] = []
+    if timestamper is not None:
+        stamped = await _stamp(root, timestamper, state.digest.hash_function)
+        level = "B-T"
+    if validation_data is not None:
+        xades.add_validation_data(root, validation_data)
+        if level == "B-T" and _is_complete(accepted, state, validation_data, stamped):
+            level = "B-LT"
+    content = await in_thread(_add_signature, state.document, xades.serialise(root))
+    return SignedContainer(content, accepted.signer, level)
+
+
+def _check_files(files: Mapping[str, bytes], max_bytes: int) -> None:
+    if not 1 <= len(files) <= MAX_FILES:
+        raise DocumentNotSignableError(f"A container has 1 to {MAX_FILES} files.")
+    if sum(map(len, files.values())) > max_bytes:
+        raise DocumentNotSignableError(f"The files have more than {max_bytes} bytes.")
+    for name in files:
+        if not _is_file_name(name):
+            raise DocumentNotSignableError(
+                "A file's name in the container is not a plain file name."
+            )
+    if len({unicodedata.normalize("NFC", each).casefold() for each in files}) != len(
+        files
+    ):
+        raise DocumentNotSignableError("Two files of the container have one name.")
+
+
+def _is_file_name(name: str) -> bool:
+    """Return whether each system can store a file of that name in one folder."""
+    return (
+        name.isprintable()
+        and name == name.strip()
+        and not set(name) & set('/\\:*?"<>|')
+        and not name.endswith(".")
+        and name.casefold() not in {"", "mimetype", "meta-inf"}
+        and len(name.encode("utf-8", "surrogatepass")) <= _MAX_NAME_BYTES
+    )
+
+
+def _prepare(
+    files: dict[str, bytes], signing: SigningCertificate
+) -> tuple[bytes, Digest, bytes]:
+    function = signing.hash_function
+    now = utc_now()
+    root = xades.build_signature(
+        {name: Digest.of(content, function) for name, content in files.items()},
+        certificate=signing.certificate.dump(),
+        chain=signing.chain,
+        ecc=isinstance(load_public_key(signing.certificate), ec.EllipticCurvePublicKey),
+        hash_function=function,
+        time=now,
+    )
+    info = root.find(f".//{xades.DS}SignedInfo")
+    digest = Digest.of(xades.canonical(info), function)
+    output = io.BytesIO()
+    with zipfile.ZipFile(output, "w") as container:
+        # EN 319 162-1 §A.1: first and stored, so that `file` finds it at octet 38.
+        _write(container, "mimetype", MIMETYPE.encode(), now, zipfile.ZIP_STORED)
+        for name, content in files.items():
+            _write(container, name, content, now)
+        _write(container, "META-INF/manifest.xml", _manifest(files), now)
+    return xades.serialise(root), digest, output.getvalue()
+
+
+def _write(
+    container: zipfile.ZipFile,
+    name: str,
+    content: bytes,
+    time: datetime,
+    method: int = zipfile.ZIP_DEFLATED,
+) -> None:
+    entry = zipfile.ZipInfo(name, time.timetuple()[:6])
+    entry.compress_type = method
+    entry.external_attr = 0o644 << 16
+    container.writestr(entry, content)
+
+
+def _manifest(files: Iterable[str]) -> bytes:
+    root = etree.Element(
+        _MANIFEST + "manifest",
+        {_MANIFEST + "version": "1.2"},
+        nsmap={"manifest": _MANIFEST[1:-1]},
+    )
+    for path, kind in (
+        ("/", MIMETYPE),
+        *((name, xades.media_type(name)) for name in files),
+    ):
+        etree.SubElement(
+            root,
+            _MANIFEST + "file-entry",
+            {_MANIFEST + "full-path": path, _MANIFEST + "media-type": kind},
+        )
+    return xades.serialise(root)
+
+
+async def _stamp(
+    root: Any, timestamper: TimeStamper, hash_function: str
+) -> list[x509.Certificate]:
+    """Add a timestamp, and return the certificates in it."""
+    try:
+        token, stamped = await xades.add_timestamp(root, timestamper, hash_function)
+        check_imprint(token, stamped)
+        return [choice.chosen for choice in token["content"]["certificates"] or ()]
+    except Exception as error:
+        # For a service's invalid answer, pyHanko and asn1crypto raise any exception.
+        raise TimestampFailedError(
+            "The time-stamping service gave no timestamp that can be used."
+        ) from error
+
+
+def _is_complete(
+    accepted: AcceptedSignature,
+    state: PreparedSignature,
+    data: ValidationData,
+    stamped: list[x509.Certificate],
+) -> bool:
+    chain = [ExactCertificate.load(each) for each in state.chain]
+    return data.covers([accepted.certificate, *chain, *stamped])
+
+
+def _check_state(state: PreparedSignature, certificate: x509.Certificate) -> None:
+    """Check that the state is consistent, in case it was altered meanwhile."""
+    try:
+        info = xades.parse(state.signed_attributes).find(f".//{xades.DS}SignedInfo")
+        signed = Digest.of(xades.canonical(info), state.digest.hash_function)
+    except Exception as error:
+        raise SignatureValidationError(
+            "What was prepared is not a signature of a container."
+        ) from error
+    if signed != state.digest:
+        raise SignatureValidationError("What was prepared has been changed since.")
+
+
+def _add_signature(container: bytes, signature: bytes) -> bytes:
+    """Put the signature into the container, and verify the result.
+
+    Raises ``SignatureValidationError`` for files that are not the signed ones.
+    """
+    output = io.BytesIO(container)
+    try:
+        with zipfile.ZipFile(output, "a") as opened:
+            _write(opened, _SIGNATURES, signature, utc_now())
+        content = output.getvalue()
+        [finding] = examine_container(content).signatures
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise SignatureValidationError(
+            "What was prepared is not a container."
+        ) from error
+    if not finding.intact:
+        raise SignatureValidationError(
+            "What was prepared has been changed since, or is of other files."
+        )
+    return content

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: MIT
+"""Examines an ASiC-E container with XAdES signatures (ETSI EN 319 162-1)."""
+
+import hashlib
+import io
+import unicodedata
+import zipfile
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from kortilla.signing import xades
+from kortilla.signing.verification.findings import Findings, Found
+from kortilla.signing.verification.xml_signature import examine_signature
+
+__all__ = ["MIMETYPE", "examine_container"]
+
+MIMETYPE = "application/vnd.etsi.asic-e+zip"
+_FOLDER = "META-INF/"
+_MANIFEST = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
+_MAX_ENTRIES = 1000
+_MAX_UNPACKED = 200_000_000  # bytes of all files together
+_MAX_XML = 5_000_000  # bytes
+_LOCAL_HEADER = 30  # octets, before its name and extra field
+_DESCRIPTORS = {0, 12, 16, 20, 24}  # octets after an entry's data
+_CHUNK = 1 << 20
+
+
+class _RefusedError(Exception):
+    """A container that can't be judged."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.found = Found(code, detail)
+
+
+def examine_container(content: bytes) -> Findings:
+    """Return what is found in a container.
+
+    What is packed is unpacked piece by piece, and never stored under its name.
+    """
+    findings = Findings("asice")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as container:
+            _examine(container, content, findings)
+    except _RefusedError as error:
+        findings.problems.append(error.found)
+    except xades.ForbiddenXmlError as error:
+        findings.problems.append(Found("FORBIDDEN_XML", str(error)))
+    except (
+        zipfile.BadZipFile,
+        ValueError,
+        NotImplementedError,
+        EOFError,
+        RuntimeError,
+        OSError,
+        zipfile.zlib.error,  # type: ignore[attr-defined] # it imports zlib
+    ) as error:
+        findings.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
+    return findings
+
+
+def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> None:
+    entries = container.infolist()
+    _check_entries(entries)
+    _check_kind(container, entries)
+    _check_layout(container, content)
+    data = {
+        entry.filename: entry
+        for entry in entries
+        if not (
+            entry.is_dir()
+            or entry.filename == "mimetype"
+            or entry.filename.startswith(_FOLDER)
+        )
+    }
+    findings.files = tuple(data)
+    _check_manifest(container, data)
+
+    def digest(uri: str, function: str) -> bytes | None:
+        """Hash the file that a reference names, or return None if it is missing."""
+        try:
+            entry = data[unquote_to_bytes(uri).decode("utf-8")]
+        except (KeyError, UnicodeDecodeError):
+            return None
+        hasher = hashlib.new(function)
+        with container.open(entry) as stream:
+            while chunk := stream.read(_CHUNK):
+                hasher.update(chunk)
+        return hasher.digest()
+
+    for place, element in _signatures(container, entries):
+        finding = examine_signature(element, digest, place=place)
+        signed = {
+            unquote_to_bytes(uri).decode("utf-8", "replace") for uri in finding.files
+        }
+        finding.files = tuple(each for each in data if each in signed)
+        finding.problems += [
+            Found("FILE_NOT_SIGNED", name) for name in data if name not in signed
+        ]
+        findings.signatures.append(finding)
+
+
+def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
+    if len(entries) > _MAX_ENTRIES or sum(e.file_size for e in entries) > _MAX_UNPACKED:
+        raise _RefusedError("TOO_LARGE")
+    seen = set()
+    for entry in entries:
+        name = entry.filename
+        if entry.flag_bits & 0x41:  # encrypted, also strongly
+            raise _RefusedError("ENCRYPTED", name)
+        if entry.orig_filename != name or not _is_safe(name):
+            raise _RefusedError("UNSAFE_NAME", repr(name))
+        if entry.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+            raise _RefusedError("UNSUPPORTED", f"compression {entry.compress_type}")
+        folded = unicodedata.normalize("NFC", name).casefold()
+        if folded in seen:
+            raise _RefusedError("DUPLICATE_NAME", name)
+        seen.add(folded)
+
+
+def _is_safe(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return (
+        bool(parts)
+        and name.isprintable()
+        and not set(name) & set("\\:")
+        and parts[0] != "/"
+        and ".." not in parts
+    )
+
+
+def _check_kind(container: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> None:
+    names = [entry.filename for entry in entries]
+    kind = ""
+    if names and names[0] == "mimetype" and entries[0].file_size <= len(MIMETYPE) + 2:
+        kind = container.read(entries[0]).decode("ascii", "replace").strip()
+    if kind != MIMETYPE:
+        inside = any(name.startswith(_FOLDER) and "sign" in name for name in names)
+        known = kind.startswith("application/vnd.etsi.asic") or (
+            inside and "mimetype" not in names
+        )
+        raise _RefusedError("UNSUPPORTED" if known else "NOT_A_SIGNED_FORMAT", kind)
+
+
+def _check_layout(container: zipfile.ZipFile, content: bytes) -> None:
+    """Refuse data between the entries, where other programs may see other files."""
+    at = 0
+    for entry in sorted(container.infolist(), key=lambda entry: entry.header_offset):
+        header = content[entry.header_offset : entry.header_offset + _LOCAL_HEADER]
+        if entry.header_offset - at not in (_DESCRIPTORS if at else {0}):
+            raise _RefusedError("IRREGULAR", "data between the files")
+        lengths = header[26:30]
+        at = (
+            entry.header_offset
+            + _LOCAL_HEADER
+            + int.from_bytes(lengths[:2], "little")
+            + int.from_bytes(lengths[2:], "little")
+            + entry.compress_size
+        )
+    if container.start_dir - at not in _DESCRIPTORS:
+        raise _RefusedError("IRREGULAR", "data after the files")
+
+
+def _check_manifest(
+    container: zipfile.ZipFile, data: dict[str, zipfile.ZipInfo]
+) -> None:
+    """Refuse a manifest that lists other files than there are."""
+    try:
+        entry = container.getinfo(_FOLDER + "manifest.xml")
+    except KeyError:
+        return
+    listed = [
+        each.get(_MANIFEST + "full-path")
+        for each in _read_xml(container, entry).findall(_MANIFEST + "file-entry")
+    ]
+    files = [each for each in listed if each and not each.endswith("/")]
+    if sorted(files) != sorted(data):
+        raise _RefusedError("IRREGULAR", "the manifest lists other files")
+
+
+def _signatures(
+    container: zipfile.ZipFile, entries: list[zipfile.ZipInfo]
+) -> Iterator[tuple[str, Any]]:
+    """Return each signature's element, and the file that it is in."""
+    others = False
+    for entry in entries:
+        name = entry.filename
+        if not name.startswith(_FOLDER) or entry.is_dir():
+            continue
+        base = name.removeprefix(_FOLDER).casefold()
+        if "signatures" in base and base.endswith(".xml"):
+            root = _read_xml(container, entry)
+            if root.tag != xades.ASIC + "XAdESSignatures":
+                raise _RefusedError("UNSUPPORTED", f"{name} has another root")
+            for element in root:
+                if element.tag == xades.DS + "Signature":
+                    yield name, element
+        others |= base.endswith((".p7s", ".tst")) or base.startswith("asicmanifest")
+    if others:
+        raise _RefusedError("UNSUPPORTED", "signatures that are not XAdES")
+
+
+def _read_xml(container: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Any:
+    if entry.file_size > _MAX_XML:
+        raise _RefusedError("TOO_LARGE", entry.filename)
+    return xades.parse(container.read(entry))

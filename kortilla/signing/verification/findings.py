@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""What is found in a signed file, before anybody asks who may have signed.
+
+Findings are made in a process of its own, from the file alone, and sent as JSON.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+__all__ = [
+    "Change",
+    "Covers",
+    "Finding",
+    "Findings",
+    "Found",
+    "Kind",
+    "Stamp",
+    "read_findings",
+]
+
+Kind = Literal["pdf", "asice", "cms", "unknown"]
+Covers = Literal["whole-file", "earlier-revision", "part", "files", "unknown"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A code of ``CODES``, and technical words about it for experts."""
+
+    code: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of a PDF after a signature."""
+
+    kind: Literal["signature", "timestamp", "form", "annotation", "other"]
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """A timestamp. ``certificates`` are DER, its own first, or none if it has none."""
+
+    intact: bool
+    time: datetime | None = None
+    certificates: tuple[bytes, ...] = ()
+    place: str = ""
+
+
+@dataclass
+class Finding:
+    """One signature. ``intact`` says whether it fits its key and its bytes."""
+
+    place: str
+    intact: bool | None = None
+    problems: list[Found] = field(default_factory=list)
+    certificate: bytes | None = None
+    chain: tuple[bytes, ...] = ()
+    claimed_time: datetime | None = None
+    stamp: Stamp | None = None
+    covers: Covers = "unknown"
+    files: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    has_revocation_data: bool = False
+    has_archive_timestamp: bool = False
+    reason: str = ""
+    location: str = ""
+
+
+@dataclass
+class Findings:
+    """All signatures of a file, in the order of signing.
+
+    ``wanted_digest`` is the hash function and digest of the file that a detached
+    signature is of.
+    """
+
+    kind: Kind
+    signatures: list[Finding] = field(default_factory=list)
+    timestamps: list[Stamp] = field(default_factory=list)
+    problems: list[Found] = field(default_factory=list)
+    files: tuple[str, ...] = ()
+
+
+_adapter = TypeAdapter(Findings)
+
+
+def read_findings(message: Mapping[str, Any]) -> Findings:
+    """Read findings that another process has sent.
+
+    Raises ``ValueError`` if they are none.
+    """
+    return _adapter.validate_python(message)

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: MIT
+"""Verifies one XAdES signature (ETSI EN 319 132-1) of files.
+
+Only one form is accepted: each reference is to a whole file, or to this signature's
+own signed properties, which are at their place. So no element elsewhere can be taken
+for what was signed (signature wrapping).
+"""
+
+import base64
+import binascii
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from asn1crypto import cms, x509
+from pydantic import ValidationError
+
+from kortilla.errors import RelyingPartyError, SignatureValidationError
+from kortilla.signing import xades
+from kortilla.signing.algorithms import verify_digest
+from kortilla.signing.answer import PageSignature
+from kortilla.signing.verification.findings import Finding, Found
+from kortilla.signing.verification.stamps import examine_stamp
+from kortilla.signing.xades import DS, XADES
+from kortilla.validation.leaf import load_leaf
+
+__all__ = ["DigestOf", "examine_signature"]
+
+#: Hashes the file of a reference's URI with a function of hashlib, or returns None.
+DigestOf = Callable[[str, str], bytes | None]
+
+_C14N = {
+    xades.C14N,
+    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
+}
+_FUNCTIONS = {uri: name for name, uri in xades.DIGESTS.items()}
+_METHODS = {
+    **{uri: ("ECC", name, "NONE") for name, uri in xades.ECDSA.items()},
+    **{uri: ("RSA", name, "PKCS1.5") for name, uri in xades.RSA.items()},
+    **{
+        f"http://www.w3.org/2007/05/xmldsig-more#sha{bits}-rsa-MGF1": (
+            "RSA",
+            f"SHA-{bits}",
+            "PSS",
+        )
+        for bits in (256, 384, 512)
+    },
+}
+_WEAK = ("#sha1", "#rsa-sha1", "#ecdsa-sha1", "#md5", "#rsa-md5", "#dsa-sha1")
+_ARCHIVE = "{http://uri.etsi.org/01903/v1.4.1#}ArchiveTimeStamp"
+_XML = "{http://www.w3.org/XML/1998/namespace}"
+_MAX_REFERENCES = 1000
+
+
+class _UnfitError(Exception):
+    """A signature that is not verified any further."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.found = Found(code, detail)
+
+
+def examine_signature(element: Any, digest_of: DigestOf, *, place: str) -> Finding:
+    """Return what is found in an element ds:Signature.
+
+    ``Finding.files`` are the URIs of the references to files.
+    """
+    finding = Finding(place, covers="files")
+    try:
+        _examine(element, digest_of, finding)
+    except _UnfitError as error:
+        finding.problems.append(error.found)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        finding.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
+    return finding
+
+
+def _examine(element: Any, digest_of: DigestOf, finding: Finding) -> None:
+    _check_document(element.getroottree().getroot())
+    info = _only(element, DS + "SignedInfo")
+    qualifying = _only(_holder(element), XADES + "QualifyingProperties")
+    properties = _only(qualifying, XADES + "SignedProperties")
+    if qualifying.get("Target") != "#" + (element.get("Id") or "-"):
+        raise _UnfitError("UNSUPPORTED", "properties of another signature")
+    ours = _only(properties, XADES + "SignedSignatureProperties")
+    finding.claimed_time = _time(ours)
+    finding.certificate, finding.chain = _certificates(element, ours, finding)
+    _check_references(info, properties, digest_of, finding)
+    _check_value(element, info, finding)
+    _read_unsigned(element, qualifying, finding)
+
+
+def _check_document(root: Any) -> None:
+    identifiers = Counter(
+        value
+        for each in root.iter()
+        for name, value in each.attrib.items()
+        if name.rpartition("}")[2].lower() == "id"
+    )
+    if any(count > 1 for count in identifiers.values()):
+        raise _UnfitError("DUPLICATE_ID")
+    if any(name.startswith(_XML) for each in root.iter() for name in each.attrib):
+        raise _UnfitError("UNSUPPORTED", "an attribute in the namespace of xml:")
+
+
+def _only(parent: Any, name: str) -> Any:
+    found = parent.findall(name)
+    if len(found) != 1:
+        raise _UnfitError("UNSUPPORTED", f"{len(found)} elements {name}")
+    return found[0]
+
+
+def _holder(element: Any) -> Any:
+    """Return the one ds:Object with the properties."""
+    holders = [
+        each
+        for each in element.findall(DS + "Object")
+        if each.find(XADES + "QualifyingProperties") is not None
+    ]
+    if len(holders) != 1:
+        raise _UnfitError("UNSUPPORTED", f"{len(holders)} objects with properties")
+    return holders[0]
+
+
+def _time(ours: Any) -> datetime | None:
+    text = ours.findtext(XADES + "SigningTime")
+    time = None if text is None else datetime.fromisoformat(text.strip())
+    return time if time is not None and time.tzinfo is not None else None
+
+
+def _certificates(
+    element: Any, ours: Any, finding: Finding
+) -> tuple[bytes | None, tuple[bytes, ...]]:
+    """Return the certificate that the signed properties name, and the others."""
+    cert = ours.find(f"{XADES}SigningCertificateV2/{XADES}Cert/{XADES}CertDigest")
+    if cert is None:
+        cert = ours.find(f"{XADES}SigningCertificate/{XADES}Cert/{XADES}CertDigest")
+    if cert is None:
+        raise _UnfitError("UNSUPPORTED", "the signed properties name no certificate")
+    function, wanted = _digest(cert)
+    path = f"{DS}KeyInfo/{DS}X509Data/{DS}X509Certificate"
+    found = [_decoded(each) for each in element.findall(path)]
+    own = [each for each in found if _hash(function, each) == wanted]
+    if not own:
+        code = "CERTIFICATE_SWAPPED" if found else "CERTIFICATE_UNREADABLE"
+        finding.intact = False if found else None
+        raise _UnfitError(code)
+    return own[0], tuple(each for each in found if each != own[0])
+
+
+def _check_references(
+    info: Any, properties: Any, digest_of: DigestOf, finding: Finding
+) -> None:
+    references = info.findall(DS + "Reference")
+    if len(references) > _MAX_REFERENCES:
+        raise _UnfitError("TOO_LARGE", f"{len(references)} references")
+    own = "#" + (properties.get("Id") or "-")
+    covered, uris, wrong = 0, [], []
+    for reference in references:
+        uri = reference.get("URI") or ""
+        function, wanted = _digest(reference)
+        transforms = [
+            each.get("Algorithm")
+            for each in reference.findall(f"{DS}Transforms/{DS}Transform")
+        ]
+        if uri == own and reference.get("Type") == xades.SIGNED_PROPERTIES:
+            # Without a transform it is Canonical XML 1.0 (XML Signature §4.4.3.2).
+            if len(transforms) > 1 or not set(transforms) <= _C14N:
+                raise _UnfitError("UNSUPPORTED", f"transforms {transforms}")
+            covered += 1
+            digest: bytes | None = _hash(function, xades.canonical(properties))
+        elif uri == "" or uri.startswith("#") or transforms:
+            raise _UnfitError("UNSUPPORTED", f"a reference to {uri or 'everything'!r}")
+        else:
+            uris.append(uri)
+            digest = digest_of(uri, _hashlib(function))
+        if digest is None:
+            wrong.append(Found("FILE_MISSING", uri))
+        elif digest != wanted:
+            wrong.append(Found("DIGEST_MISMATCH", uri))
+    if covered != 1 or not uris:
+        raise _UnfitError("UNSUPPORTED", "no reference to the properties or to a file")
+    finding.files = tuple(uris)
+    finding.problems += wrong
+
+
+def _check_value(element: Any, info: Any, finding: Finding) -> None:
+    """Verify the signature with the key of the certificate."""
+    if _algorithm(_only(info, DS + "CanonicalizationMethod")) not in _C14N:
+        raise _UnfitError("UNSUPPORTED", "another canonical form")
+    method = _algorithm(_only(info, DS + "SignatureMethod"))
+    if method.endswith(_WEAK):
+        raise _UnfitError("WEAK_ALGORITHM", method)
+    if method not in _METHODS:
+        raise _UnfitError("UNSUPPORTED", method)
+    family, function, scheme = _METHODS[method]
+    value = _only(element, DS + "SignatureValue")
+    try:
+        signature = PageSignature.model_validate(
+            {
+                "signature": base64.b64encode(_decoded(value)).decode(),
+                "signatureAlgorithm": {
+                    "cryptoAlgorithm": family,
+                    "hashFunction": function,
+                    "paddingScheme": scheme,
+                },
+            }
+        )
+        certificate: x509.Certificate = load_leaf(finding.certificate or b"")
+        verify_digest(certificate, signature, _hash(function, xades.canonical(info)))
+    except (SignatureValidationError, ValidationError):
+        finding.intact = False
+        raise _UnfitError("SIGNATURE_BROKEN") from None
+    except RelyingPartyError as error:
+        raise _UnfitError("CERTIFICATE_UNREADABLE", str(error)) from error
+    finding.intact = not any(
+        each.code in {"FILE_MISSING", "DIGEST_MISMATCH"} for each in finding.problems
+    )
+
+
+def _read_unsigned(element: Any, qualifying: Any, finding: Finding) -> None:
+    path = f"{XADES}UnsignedProperties/{XADES}UnsignedSignatureProperties"
+    unsigned = qualifying.find(path)
+    if unsigned is None:
+        return
+    finding.has_revocation_data = unsigned.find(XADES + "RevocationValues") is not None
+    finding.has_archive_timestamp = unsigned.find(_ARCHIVE) is not None
+    stamp = unsigned.find(XADES + "SignatureTimeStamp")
+    if stamp is None:
+        return
+    stamped = xades.canonical(_only(element, DS + "SignatureValue"))
+    method = stamp.find(DS + "CanonicalizationMethod")
+    try:
+        if method is not None and _algorithm(method) not in _C14N:
+            raise _UnfitError("UNSUPPORTED", "a timestamp of another canonical form")
+        token = cms.ContentInfo.load(
+            _decoded(_only(stamp, XADES + "EncapsulatedTimeStamp"))
+        )
+    except (ValueError, TypeError):
+        finding.problems.append(Found("TIMESTAMP_BROKEN"))
+        return
+    finding.stamp = examine_stamp(
+        token, lambda function: hashlib.new(function, stamped).digest()
+    )
+
+
+def _algorithm(element: Any) -> str:
+    return element.get("Algorithm") or ""
+
+
+def _digest(parent: Any) -> tuple[str, bytes]:
+    """Return the hash function and value of a digest."""
+    algorithm = _algorithm(_only(parent, DS + "DigestMethod"))
+    if algorithm.endswith(_WEAK):
+        raise _UnfitError("WEAK_ALGORITHM", algorithm)
+    if algorithm not in _FUNCTIONS:
+        raise _UnfitError("UNSUPPORTED", algorithm)
+    return _FUNCTIONS[algorithm], _decoded(_only(parent, DS + "DigestValue"))
+
+
+def _decoded(element: Any) -> bytes:
+    if len(element):
+        raise _UnfitError("UNSUPPORTED", "elements within a value")
+    try:
+        return base64.b64decode("".join((element.text or "").split()), validate=True)
+    except binascii.Error as error:
+        raise _UnfitError("BROKEN", str(error)) from error
+
+
+def _hashlib(function: str) -> str:
+    return function.replace("-", "").lower()
+
+
+def _hash(function: str, content: bytes) -> bytes:
+    return hashlib.new(_hashlib(function), content).digest()

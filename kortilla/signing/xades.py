@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: MIT
+"""XML signatures with the properties of XAdES-B-B (ETSI EN 319 132-1).
+
+A card signs the digest of the element SignedInfo in canonical form, which includes the
+digests of the files and of the properties. No library is used for it: signxml needs
+the private key in the process, and reads certificates with ``cryptography``, which
+refuses those of FINEID cards.
+"""
+
+import base64
+import hashlib
+import mimetypes
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from asn1crypto import cms
+from lxml import etree
+from pyhanko.sign.timestamps import TimeStamper
+
+from kortilla.signing.algorithms import Digest
+from kortilla.signing.validation_data import ValidationData
+
+__all__ = [
+    "ASIC",
+    "C14N",
+    "DIGESTS",
+    "DS",
+    "ECDSA",
+    "RSA",
+    "SIGNED_PROPERTIES",
+    "XADES",
+    "ForbiddenXmlError",
+    "add_timestamp",
+    "add_validation_data",
+    "build_signature",
+    "canonical",
+    "media_type",
+    "parse",
+    "serialise",
+    "set_value",
+]
+
+ASIC = "{http://uri.etsi.org/02918/v1.2.1#}"
+DS = "{http://www.w3.org/2000/09/xmldsig#}"
+XADES = "{http://uri.etsi.org/01903/v1.3.2#}"
+_PREFIXES = {"asic": ASIC[1:-1], "ds": DS[1:-1], "xades": XADES[1:-1]}
+
+#: Canonical XML 1.1. It differs from 1.0 only for attributes xml:id and xml:base.
+C14N = "http://www.w3.org/2006/12/xml-c14n11"
+#: The type of the reference to the signed properties (EN 319 132-1 §4.4.2).
+SIGNED_PROPERTIES = "http://uri.etsi.org/01903#SignedProperties"
+#: Identifiers of RFC 9231, by the hash function.
+DIGESTS = {
+    "SHA-256": "http://www.w3.org/2001/04/xmlenc#sha256",
+    "SHA-384": "http://www.w3.org/2001/04/xmldsig-more#sha384",
+    "SHA-512": "http://www.w3.org/2001/04/xmlenc#sha512",
+}
+ECDSA = {
+    f"SHA-{bits}": f"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha{bits}"
+    for bits in (256, 384, 512)
+}
+RSA = {
+    f"SHA-{bits}": f"http://www.w3.org/2001/04/xmldsig-more#rsa-sha{bits}"
+    for bits in (256, 384, 512)
+}
+_TYPES = mimetypes.MimeTypes()  # without the system's own files
+
+
+class ForbiddenXmlError(ValueError):
+    """An XML document has a part that a signature never needs."""
+
+
+def media_type(name: str) -> str:
+    """Return the media type of a file by its name."""
+    return _TYPES.guess_type(name, strict=True)[0] or "application/octet-stream"
+
+
+def canonical(element: Any) -> bytes:
+    """Return an element in canonical form, with the namespaces that are in scope.
+
+    It is that of Canonical XML 1.0 and 1.1 if the document has no attribute in the
+    namespace of ``xml:``.
+    """
+    return bytes(etree.tostring(element, method="c14n", with_comments=False))
+
+
+def parse(document: bytes) -> Any:
+    """Parse an XML document without loading anything that it names.
+
+    Raises ``ValueError`` for what is not well-formed or not UTF-8, and
+    ``ForbiddenXmlError`` for a document type declaration, which could define entities.
+    """
+    if "<!DOCTYPE" in document.decode("utf-8"):
+        raise ForbiddenXmlError("a document type declaration")
+    parser = etree.XMLParser(
+        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False
+    )
+    try:
+        return etree.fromstring(document, parser)
+    except etree.XMLSyntaxError as error:
+        raise ValueError(str(error)) from error
+
+
+def build_signature(
+    digests: Mapping[str, Digest],
+    *,
+    certificate: bytes,
+    chain: tuple[bytes, ...],
+    ecc: bool,
+    hash_function: str,
+    time: datetime,
+) -> Any:
+    """Return the element XAdESSignatures of one signature that has no value yet.
+
+    ``digests`` maps the names of files to their digests. ``ecc`` says whether the key
+    is on a curve; an RSA key signs with the padding of PKCS #1 version 1.5.
+    """
+    root = etree.Element(ASIC + "XAdESSignatures", nsmap=_PREFIXES)
+    signature = _add(root, DS + "Signature", Id="S0")
+    info = _add(signature, DS + "SignedInfo")
+    _add(info, DS + "CanonicalizationMethod", Algorithm=C14N)
+    method = (ECDSA if ecc else RSA)[hash_function]
+    _add(info, DS + "SignatureMethod", Algorithm=method)
+    for number, (name, digest) in enumerate(digests.items()):
+        uri = quote(name, safe="")
+        reference = _add(info, DS + "Reference", Id=f"S0-R{number}", URI=uri)
+        _add_digest(reference, digest)
+    reference = _add(info, DS + "Reference", Type=SIGNED_PROPERTIES, URI="#S0-P")
+    transforms = _add(reference, DS + "Transforms")
+    _add(transforms, DS + "Transform", Algorithm=C14N)
+    _add(signature, DS + "SignatureValue", Id="S0-V")
+    data = _add(_add(signature, DS + "KeyInfo"), DS + "X509Data")
+    for each in (certificate, *chain):
+        _add(data, DS + "X509Certificate", _base64(each))
+    qualifying = _add(
+        _add(signature, DS + "Object"), XADES + "QualifyingProperties", Target="#S0"
+    )
+    properties = _add(qualifying, XADES + "SignedProperties", Id="S0-P")
+    ours = _add(properties, XADES + "SignedSignatureProperties")
+    moment = time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    _add(ours, XADES + "SigningTime", moment)
+    own = _add(_add(ours, XADES + "SigningCertificateV2"), XADES + "Cert")
+    _add_digest(_add(own, XADES + "CertDigest"), Digest.of(certificate, hash_function))
+    formats = _add(properties, XADES + "SignedDataObjectProperties")
+    for number, name in enumerate(digests):
+        described = _add(
+            formats, XADES + "DataObjectFormat", ObjectReference=f"#S0-R{number}"
+        )
+        _add(described, XADES + "MimeType", media_type(name))
+    _add_digest(reference, Digest.of(canonical(properties), hash_function))
+    return root
+
+
+def set_value(root: Any, value: bytes) -> None:
+    """Put in the signature: raw r‖s for ECDSA (RFC 9231 §2.3.6)."""
+    root.find(f".//{DS}SignatureValue").text = _base64(value)
+
+
+async def add_timestamp(
+    root: Any, timestamper: TimeStamper, hash_function: str
+) -> tuple[cms.ContentInfo, bytes]:
+    """Add a timestamp of the signature's value (EN 319 132-1 §5.3).
+
+    Returns the timestamp, and what it should be of.
+
+    Raises any exception for a service that gives none.
+    """
+    stamped = canonical(root.find(f".//{DS}SignatureValue"))
+    function = hash_function.replace("-", "").lower()
+    token = await timestamper.async_timestamp(
+        hashlib.new(function, stamped).digest(), function
+    )
+    stamp = _add(_unsigned(root), XADES + "SignatureTimeStamp", Id="S0-T0")
+    _add(stamp, DS + "CanonicalizationMethod", Algorithm=C14N)
+    _add(stamp, XADES + "EncapsulatedTimeStamp", _base64(token.dump()))
+    return token, stamped
+
+
+def add_validation_data(root: Any, data: ValidationData) -> None:
+    """Add certificates and revocation data (EN 319 132-1 §5.4)."""
+    unsigned = _unsigned(root)
+    if data.certificates:
+        values = _add(unsigned, XADES + "CertificateValues")
+        for each in data.certificates:
+            _add(values, XADES + "EncapsulatedX509Certificate", _base64(each))
+    values = _add(unsigned, XADES + "RevocationValues")
+    for group, element, contents in (
+        ("CRLValues", "EncapsulatedCRLValue", data.crls),
+        ("OCSPValues", "EncapsulatedOCSPValue", data.ocsp_responses),
+    ):
+        if contents:
+            parent = _add(values, XADES + group)
+            for each in contents:
+                _add(parent, XADES + element, _base64(each))
+
+
+def serialise(root: Any) -> bytes:
+    """Return the XML document of an element."""
+    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+
+
+def _unsigned(root: Any) -> Any:
+    qualifying = root.find(f".//{XADES}QualifyingProperties")
+    unsigned = qualifying.find(XADES + "UnsignedProperties")
+    if unsigned is None:
+        unsigned = _add(qualifying, XADES + "UnsignedProperties")
+        return _add(unsigned, XADES + "UnsignedSignatureProperties")
+    return unsigned[0]
+
+
+def _add(parent: Any, name: str, text: str | None = None, /, **attributes: str) -> Any:
+    element = etree.SubElement(parent, name, attributes)
+    element.text = text
+    return element
+
+
+def _add_digest(parent: Any, digest: Digest) -> None:
+    _add(parent, DS + "DigestMethod", Algorithm=DIGESTS[digest.hash_function])
+    _add(parent, DS + "DigestValue", _base64(digest.value))
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()

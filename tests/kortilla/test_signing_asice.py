@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: MIT
+"""ASiC-E containers that other programs accept, and what is refused."""
+
+import io
+import subprocess
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from asn1crypto import x509
+from cryptography import x509 as cryptography_x509
+from signxml.xades.xades import XAdESVerifier
+
+from kortilla import Trust
+from kortilla.errors import (
+    CertificateExpiredError,
+    DocumentNotSignableError,
+    SignatureValidationError,
+    SignerMismatchError,
+    TimestampFailedError,
+    UserCertificateWrongPurposeError,
+)
+from kortilla.signing.asice import (
+    MAX_CONTAINER_BYTES,
+    SignedContainer,
+    ValidationData,
+    finish_container,
+    prepare_container,
+)
+from kortilla.signing.cades import prepare_file
+from kortilla.signing.own_card import OWN_CARD
+from kortilla.signing.pades import finish_pdf
+from kortilla.signing.state import PreparedSignature
+from kortilla.testing import KortillaCard
+from kortilla.testing.authority import Authority
+from tests.kortilla import pki
+from tests.kortilla.pki import CA, NOW, Leaf, key
+from tests.kortilla.signing_parts import (
+    answer_to,
+    card_answer,
+    flipped,
+    make_pdf,
+    signing_certificate,
+)
+from tests.kortilla.test_signing_long_term import Broken, Lying, lists, stamper
+
+FILES = {"sopimus ä&%.pdf": make_pdf(), "liite.txt": b"Liite", "tyhjä": b""}
+
+
+@pytest.fixture(scope="module")
+def signer(ca: CA) -> Leaf:
+    """A valid signature certificate."""
+    return ca.issue(key("P-384"), key_usage=pki.SIGNATURE)
+
+
+async def prepare(
+    leaf: Leaf, trust: Trust, files: Mapping[str, bytes] = FILES
+) -> PreparedSignature:
+    return await prepare_container(
+        files, certificate=leaf.der, trust=trust, name="sopimus.asice", at=NOW
+    )
+
+
+async def sign(leaf: Leaf, trust: Trust, scheme: str = "NONE") -> SignedContainer:
+    state = PreparedSignature.from_bytes((await prepare(leaf, trust)).to_bytes())
+    answer = answer_to(state, leaf, scheme)
+    return await finish_container(state, answer, trust=trust, at=NOW)
+
+
+def xmlsec1_accepts(folder: Path, container: bytes, *authorities: bytes) -> bool:
+    """Unpack a container and verify its signature, with the files beside it."""
+    with zipfile.ZipFile(io.BytesIO(container)) as opened:
+        opened.extractall(folder)
+    command = ["xmlsec1", "--verify", "--verification-gmt-time", "2026-11-26+12:00:00"]
+    for number, der in enumerate(authorities):
+        (folder / f"{number}.der").write_bytes(der)
+        command += ["--trusted-der", f"{number}.der"]
+    properties = "--id-attr:Id", "http://uri.etsi.org/01903/v1.3.2#:SignedProperties"
+    finished = subprocess.run(
+        [*command, *properties, "META-INF/signatures0.xml"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return finished.returncode == 0 and "(ok/all): 4/4" in (
+        finished.stdout + finished.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "scheme"), [("P-256", "NONE"), ("P-384", "NONE"), ("RSA-3072", "PKCS1.5")]
+)
+async def test_xmlsec1_accepts_each_kind_of_key(
+    tmp_path: Path, ca: CA, root: CA, trust: Trust, kind: str, scheme: str
+) -> None:
+    leaf = ca.issue(key(kind), key_usage=pki.SIGNATURE)
+    signed = await sign(leaf, trust, scheme)
+    assert signed.level == "B-B"
+    assert xmlsec1_accepts(tmp_path, signed.content, ca.der, root.der)
+    (tmp_path / "liite.txt").write_text("another")
+    changed = io.BytesIO()
+    with zipfile.ZipFile(changed, "w") as made:
+        for name in zipfile.ZipFile(io.BytesIO(signed.content)).namelist():
+            made.write(tmp_path / name, name)
+    assert not xmlsec1_accepts(tmp_path, changed.getvalue(), ca.der, root.der)
+
+
+async def test_signxml_accepts_it_as_xades_for_a_certificate_that_it_can_read(
+    ca: CA, trust: Trust
+) -> None:
+    """It refuses those of cards, which are not strict DER."""
+    leaf = ca.issue(
+        key("P-384"),
+        key_usage=pki.SIGNATURE,
+        null_parameter=False,
+        basic_constraints=None,
+    )
+    signed = await sign(leaf, trust)
+    opened = zipfile.ZipFile(io.BytesIO(signed.content))
+    results = XAdESVerifier().verify(
+        opened.read("META-INF/signatures0.xml"),
+        x509_cert=cryptography_x509.load_der_x509_certificate(leaf.der),
+        uri_resolver=lambda uri: opened.read(unquote(uri)),
+        expect_references=4,
+    )
+    assert len(results) == 4
+
+
+async def test_the_container_is_laid_out_as_the_standard_demands(
+    signer: Leaf, trust: Trust, ca: CA
+) -> None:
+    signed = await sign(signer, trust)
+    assert signed.content[30:38] == b"mimetype"
+    assert signed.content[38:].startswith(b"application/vnd.etsi.asic-e+zip")
+    with zipfile.ZipFile(io.BytesIO(signed.content)) as opened:
+        assert opened.namelist() == [
+            "mimetype",
+            *FILES,
+            "META-INF/manifest.xml",
+            "META-INF/signatures0.xml",
+        ]
+        assert {name: opened.read(name) for name in FILES} == FILES
+        signature = opened.read("META-INF/signatures0.xml").decode()
+    assert signature.count("<ds:X509Certificate>") == 2  # the signer's and the CA's
+    assert "SigningCertificateV2" in signature
+
+
+async def test_a_card_of_ones_own_signs_without_any_ca(
+    kortilla_card: KortillaCard,
+) -> None:
+    certificate = signing_certificate(kortilla_card)
+    state = await prepare_container(
+        FILES, certificate=certificate, trust=OWN_CARD, name="a.asice"
+    )
+    answer = card_answer(state, kortilla_card)
+    signed = await finish_container(state, answer, trust=OWN_CARD)
+    assert (signed.signer.satu, signed.signer.assurance) == (
+        kortilla_card.person.satu,
+        "test",
+    )
+
+
+async def test_a_card_of_ones_own_must_be_able_to_sign(ca: CA, signer: Leaf) -> None:
+    for leaf, at, expected in (
+        (ca.issue(key("P-384")), NOW, UserCertificateWrongPurposeError),
+        (signer, datetime(2050, 1, 1, tzinfo=UTC), CertificateExpiredError),
+    ):
+        with pytest.raises(expected):
+            await prepare_container(
+                FILES, certificate=leaf.der, trust=OWN_CARD, name="a.asice", at=at
+            )
+    production = ca.issue(
+        key("P-384"), key_usage=pki.SIGNATURE, policies=("1.2.246.517.1.10.352.1",)
+    )
+    state = await prepare_container(
+        FILES, certificate=production.der, trust=OWN_CARD, name="a.asice", at=NOW
+    )
+    signed = await finish_container(
+        state, answer_to(state, production), trust=OWN_CARD, at=NOW
+    )
+    assert signed.signer.assurance == "unknown"
+
+
+async def test_levels_with_a_timestamp_and_revocation_data(
+    kortilla_card: KortillaCard, tmp_path: Path
+) -> None:
+    authority = Authority.open(kortilla_card.folder)
+    trust = Trust.from_folder(kortilla_card.folder, test=True)
+    state = await prepare_container(
+        FILES,
+        certificate=signing_certificate(kortilla_card),
+        trust=trust,
+        name="a.asice",
+    )
+    answer = card_answer(state, kortilla_card)
+    complete = ValidationData(crls=lists(authority))
+    partly = ValidationData(crls=complete.crls[:1])
+    own = stamper(authority)
+    for timestamper, data, level in (
+        (own, None, "B-T"),
+        (own, complete, "B-LT"),
+        (own, partly, "B-T"),
+        (None, complete, "B-B"),
+    ):
+        signed = await finish_container(
+            state, answer, trust=trust, timestamper=timestamper, validation_data=data
+        )
+        assert signed.level == level
+    assert xmlsec1_accepts(
+        tmp_path, signed.content, authority.issuing_der, authority.root_der
+    )
+    for failing in (
+        Lying(own.tsa_cert, own.tsa_key),
+        Broken(OSError("no route")),
+    ):
+        with pytest.raises(TimestampFailedError):
+            await finish_container(state, answer, trust=trust, timestamper=failing)
+
+
+async def test_what_was_changed_is_refused(ca: CA, signer: Leaf, trust: Trust) -> None:
+    state = await prepare(signer, trust)
+    answer = answer_to(state, signer)
+    other = await prepare(signer, trust, {"liite.txt": b"another"})
+    twin = ca.issue(
+        key("P-384"), key_usage=pki.SIGNATURE, policies=(pki.TEST_POLICY,) * 2
+    )
+    xml = state.signed_attributes
+    for changed in (
+        replace(state, signed_attributes=other.signed_attributes),
+        replace(state, digest=other.digest),
+        replace(state, document=other.document),
+        replace(state, document=b"PK"),
+        replace(state, document=flipped(state.document, 200)),
+        replace(state, signed_attributes=xml.replace(b"2026-", b"2020-")),
+        replace(state, signed_attributes=b"<!DOCTYPE a>" + xml),
+        replace(state, signed_attributes=b"<a/>"),
+    ):
+        with pytest.raises(SignatureValidationError):
+            await finish_container(changed, answer, trust=trust, at=NOW)
+    with pytest.raises(SignerMismatchError):
+        await finish_container(state, answer_to(state, twin), trust=trust, at=NOW)
+    rsa = ca.issue(key("RSA-2048"), key_usage=pki.SIGNATURE)
+    with pytest.raises(SignatureValidationError, match="padding"):
+        await sign(rsa, trust, "PSS")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {f"{number}": b"" for number in range(101)},
+        {"a": bytes(MAX_CONTAINER_BYTES + 1)},
+        {"a.txt": b"", "A.TXT": b""},
+        {"\u00e4": b"", "a\u0308": b""},
+        {"mimetype": b""},
+        {"META-INF": b""},
+        {"../a": b""},
+        {"a/b": b""},
+        {"a\\b": b""},
+        {"C:a": b""},
+        {"": b""},
+        {"..": b""},
+        {" a": b""},
+        {"a\n": b""},
+        {"a\u202etxt.exe": b""},
+        {"ä" * 128: b""},
+    ],
+    ids=repr,
+)
+async def test_files_that_no_container_should_have_are_refused(
+    signer: Leaf, trust: Trust, files: dict[str, bytes]
+) -> None:
+    with pytest.raises(DocumentNotSignableError):
+        await prepare(signer, trust, files)
+
+
+async def test_a_container_is_not_finished_as_a_pdf(signer: Leaf, trust: Trust) -> None:
+    state = await prepare(signer, trust)
+    with pytest.raises(ValueError, match="of a PDF"):
+        await finish_pdf(state, answer_to(state, signer), trust=trust, at=NOW)
+    file = await prepare_file(
+        b"", certificate=signer.der, trust=trust, name="a", at=NOW
+    )
+    with pytest.raises(ValueError, match="of a container"):
+        await finish_container(file, answer_to(file, signer), trust=trust, at=NOW)
+
+
+async def test_the_certificate_that_signs_is_named_in_the_signature(
+    signer: Leaf, trust: Trust
+) -> None:
+    signed = await sign(signer, trust)
+    assert signed.signer.serial == x509.Certificate.load(signer.der).serial_number
