@@ -192,9 +192,18 @@ class SignerMismatchError(RelyingPartyError):
 
 
 class DocumentNotSignableError(RelyingPartyError):
-    """The document can't be signed: it is broken, encrypted, or no PDF."""
+    """The document can't be signed: it is broken, encrypted, or no PDF.
+
+    ``reason`` is stable, for programs: ``broken``, ``empty``, ``encrypted``, ``locked``
+    (by an earlier signature), ``xfa``, ``too-long``, ``too-slow``, ``too-much-memory``,
+    ``files`` (their number or names in a container), or ``other``.
+    """
 
     code = "DOCUMENT_NOT_SIGNABLE"
+
+    def __init__(self, message: str, *, reason: str = "other") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class TimestampFailedError(RelyingPartyError):

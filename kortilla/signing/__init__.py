@@ -4,7 +4,8 @@
 ``verify_signatures`` verifies the answer of ``kortilla.sign`` and returns the signer.
 ``kortilla.signing.pades`` signs a PDF, ``kortilla.signing.cades`` any file, and
 ``kortilla.signing.asice`` several files together, in two calls around the browser's
-signature. Only those modules need ``kortilla[signing]``.
+signature. ``kortilla.signing.verification`` verifies signed files. Only these modules
+need ``kortilla[signing]``.
 """
 
 from kortilla.signing.algorithms import Digest

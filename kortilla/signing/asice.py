@@ -158,18 +158,25 @@ async def finish_container(
 
 def _check_files(files: Mapping[str, bytes], max_bytes: int) -> None:
     if not 1 <= len(files) <= MAX_FILES:
-        raise DocumentNotSignableError(f"A container has 1 to {MAX_FILES} files.")
+        raise DocumentNotSignableError(
+            f"A container has 1 to {MAX_FILES} files.", reason="files"
+        )
     if sum(map(len, files.values())) > max_bytes:
-        raise DocumentNotSignableError(f"The files have more than {max_bytes} bytes.")
+        raise DocumentNotSignableError(
+            f"The files have more than {max_bytes} bytes.", reason="too-long"
+        )
     for name in files:
         if not _is_file_name(name):
             raise DocumentNotSignableError(
-                "A file's name in the container is not a plain file name."
+                "A file's name in the container is not a plain file name.",
+                reason="files",
             )
     if len({unicodedata.normalize("NFC", each).casefold() for each in files}) != len(
         files
     ):
-        raise DocumentNotSignableError("Two files of the container have one name.")
+        raise DocumentNotSignableError(
+            "Two files of the container have one name.", reason="files"
+        )
 
 
 def _is_file_name(name: str) -> bool:

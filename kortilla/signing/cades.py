@@ -70,7 +70,7 @@ async def prepare_file(
         hash_function = content.hash_function
     elif len(content) > MAX_FILE_BYTES:
         raise DocumentNotSignableError(
-            f"The file has more than {MAX_FILE_BYTES} bytes."
+            f"The file has more than {MAX_FILE_BYTES} bytes.", reason="too-long"
         )
     signing = await signing_certificate(
         certificate,

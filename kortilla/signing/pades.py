@@ -98,7 +98,11 @@ async def prepare_pdf(
     if field_name is not None and "." in field_name:
         raise ValueError("The name of a signature field has no dot.")
     if len(pdf) > MAX_PDF_BYTES:
-        raise DocumentNotSignableError(f"The PDF has more than {MAX_PDF_BYTES} bytes.")
+        raise DocumentNotSignableError(
+            f"The PDF has more than {MAX_PDF_BYTES} bytes.", reason="too-long"
+        )
+    if not pdf:
+        raise DocumentNotSignableError("The file is empty.", reason="empty")
     signing = await signing_certificate(
         certificate,
         trust=trust,

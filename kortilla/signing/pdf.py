@@ -59,7 +59,7 @@ class Placeholder:
         # Files of other programs are read leniently, as viewers do.
         writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
         if writer.security_handler is not None:
-            raise DocumentNotSignableError("The PDF is encrypted.")
+            raise DocumentNotSignableError("The PDF is encrypted.", reason="encrypted")
         names = _check_earlier(writer)
         name = self.field_name or next(
             name
@@ -107,7 +107,8 @@ def _check_earlier(writer: IncrementalPdfFileWriter) -> set[str]:
     for earlier in writer.prev.embedded_signatures:
         if earlier.docmdp_level == MDPPerm.NO_CHANGES:
             raise DocumentNotSignableError(
-                "An earlier signature forbids every change of the PDF."
+                "An earlier signature forbids every change of the PDF.",
+                reason="locked",
             )
     return {name for name, _, _ in enumerate_sig_fields(writer)}
 

@@ -33,6 +33,7 @@ from kortilla.errors import (
 from kortilla.signing.pdf import Placeholder
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData
+from kortilla.signing.verification.findings import Findings, read_findings
 from kortilla.signing.worker import OUT_OF_MEMORY, TOO_SLOW, read_message, write_message
 
 __all__ = ["MOST_FINISHING", "MOST_PREPARING", "PdfProcesses", "shared_processes"]
@@ -125,9 +126,13 @@ class _Process:
 
 def _ended(status: int | None) -> DocumentNotSignableError:
     if status == OUT_OF_MEMORY:
-        return DocumentNotSignableError("The PDF takes too much memory to read.")
+        return DocumentNotSignableError(
+            "The PDF takes too much memory to read.", reason="too-much-memory"
+        )
     if status is not None and -status in TOO_SLOW:
-        return DocumentNotSignableError("The PDF takes too long to read.")
+        return DocumentNotSignableError(
+            "The PDF takes too long to read.", reason="too-slow"
+        )
     return DocumentNotSignableError(
         f"The process that read the PDF has ended (status {status})."
     )
@@ -215,6 +220,18 @@ class PdfProcesses:
         answer, document = await self._run(job, 0, most=MOST_FINISHING)
         return answer["covered"], document
 
+    async def examine(
+        self, content: bytes | None, signature: bytes | None = None
+    ) -> Findings:
+        """Return what is found in a signed file, or in a signature of it.
+
+        Raises ``DocumentNotSignableError`` for a file that takes too much time or
+        memory, and ``SigningUnavailableError`` as ``prepare``.
+        """
+        head = {"examine": signature, "has_content": content is not None}
+        answer, _ = await self._run(_Job(head, content or b""), 1, most=MOST_PREPARING)
+        return read_findings(answer["findings"])
+
     def close(self) -> None:
         """Kill the processes."""
         with self._lock:
@@ -243,10 +260,13 @@ class PdfProcesses:
             job.cancel()
             raise
         if "refused" in answer:
-            cause = answer["cause"]
-            raise _ERRORS[answer["refused"]](answer["message"]) from (
-                RuntimeError(cause) if cause else None
+            cause, error = (
+                answer["cause"],
+                _ERRORS[answer["refused"]](answer["message"]),
             )
+            if isinstance(error, DocumentNotSignableError):
+                error.reason = answer["reason"]
+            raise error from (RuntimeError(cause) if cause else None)
         return answer, document
 
     def _release(self, _: Future[_Answer]) -> None:

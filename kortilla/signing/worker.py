@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The main loop of a process of ``processes.py``: one PDF after the other, with limits.
+"""The main loop of a process of ``processes.py``: file after file, with limits.
 
 pyHanko limits decompression, but neither time nor memory: an array of a million
 numbers, 2 MB, takes half a minute and half a gigabyte. Python can't interrupt that, so
@@ -17,6 +17,8 @@ import signal
 import struct
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -64,7 +66,9 @@ def _read(stream: BinaryIO, size: int) -> bytes:
     return data
 
 
-def _encode(value: bytes) -> dict[str, str]:
+def _encode(value: bytes | datetime) -> dict[str, str] | str:
+    if isinstance(value, datetime):
+        return value.isoformat()
     return {"base64": base64.b64encode(value).decode()}
 
 
@@ -117,6 +121,11 @@ def _limit_time(seconds: int) -> None:
 
 def _answer(request: dict[str, Any], document: bytes) -> tuple[dict[str, Any], bytes]:
     try:
+        if "examine" in request:
+            from kortilla.signing.verification.examine import examine
+
+            content = document if request["has_content"] else None
+            return {"findings": asdict(examine(content, request["examine"]))}, b""
         if "placeholder" in request:
             return Placeholder(**request["placeholder"]).put_into(document)
         data = request["validation_data"]
@@ -134,11 +143,17 @@ def _answer(request: dict[str, Any], document: bytes) -> tuple[dict[str, Any], b
         # For broken files pyHanko raises KeyError, TypeError, IndexError,
         # RecursionError, AssertionError and others besides its own errors.
         refusal = DocumentNotSignableError(
-            "The document is not a sound PDF that can be signed as asked."
+            "The document is not a sound PDF that can be signed as asked.",
+            reason="broken",
         )
         cause = f"{type(error).__name__}: {error}"[:_MAX_CAUSE]
         return _refusal(refusal, cause), b""
 
 
 def _refusal(error: RelyingPartyError, cause: str | None = None) -> dict[str, Any]:
-    return {"refused": error.code, "message": str(error), "cause": cause}
+    return {
+        "refused": error.code,
+        "message": str(error),
+        "reason": getattr(error, "reason", ""),
+        "cause": cause,
+    }

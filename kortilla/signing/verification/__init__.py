@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Verification of signed PDF files, ASiC-E containers and detached signatures.
+
+    trusted = TrustedCAs.from_folder("ca")
+    report = await verify_document(pdf, trusted=trusted, revocation=service.revocation)
+    report.verdict  # Verdict.VALID, NOT_VALID or CANT_SAY
+
+A file that can't be judged is never called valid.
+"""
+
+from typing import TYPE_CHECKING
+
+from kortilla.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from kortilla.signing.verification.codes import CODES, Verdict
+    from kortilla.signing.verification.document import verify_document, verify_path
+    from kortilla.signing.verification.findings import Change
+    from kortilla.signing.verification.report import (
+        CertificateFacts,
+        DocumentReport,
+        Problem,
+        SignatureReport,
+        Signer,
+        TimestampReport,
+    )
+    from kortilla.signing.verification.trusted import TrustedCAs
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            name: f"{__name__}.{module}"
+            for module, names in {
+                "codes": ("CODES", "Verdict"),
+                "document": ("verify_document", "verify_path"),
+                "findings": ("Change",),
+                "report": (
+                    "CertificateFacts",
+                    "DocumentReport",
+                    "Problem",
+                    "SignatureReport",
+                    "Signer",
+                    "TimestampReport",
+                ),
+                "trusted": ("TrustedCAs",),
+            }.items()
+            for name in names
+        },
+    )
+
+__all__ = [
+    "CODES",
+    "CertificateFacts",
+    "Change",
+    "DocumentReport",
+    "Problem",
+    "SignatureReport",
+    "Signer",
+    "TimestampReport",
+    "TrustedCAs",
+    "Verdict",
+    "verify_document",
+    "verify_path",
+]

@@ -43,6 +43,8 @@ _NOT_VALID = {
 }
 _CANT_SAY = {
     "NO_TRUST": "The authority's CA certificates are not there to compare with.",
+    "OTHER_POLICY": "The certificate is no Citizen Certificate.",
+    "TIME_IN_FUTURE": "The time of signing has not come yet.",
     "UNKNOWN_ISSUER": "The certificate was issued by an authority that is not known.",
     "TEST_CARD_NOT_TRUSTED": "The certificate is a test card's, and shows nothing.",
     "CERTIFICATE_EXPIRED": (

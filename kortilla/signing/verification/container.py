@@ -96,9 +96,10 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
             unquote_to_bytes(uri).decode("utf-8", "replace") for uri in finding.files
         }
         finding.files = tuple(each for each in data if each in signed)
-        finding.problems += [
-            Found("FILE_NOT_SIGNED", name) for name in data if name not in signed
-        ]
+        if finding.intact is not None and signed:
+            finding.problems += [
+                Found("FILE_NOT_SIGNED", name) for name in data if name not in signed
+            ]
         findings.signatures.append(finding)
 
 

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""Examines CMS signatures (RFC 5652): those in a PDF, and a ``.p7s`` of a file."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from asn1crypto import cms, parser, pem, x509
+from pyhanko.sign.validation.generic_cms import (
+    extract_self_reported_ts,
+    validate_sig_integrity,
+)
+
+from kortilla.signing.verification.findings import Finding, Findings, Found
+from kortilla.signing.verification.stamps import SAFE_HASHES, examine_stamp
+from kortilla.validation.leaf import ExactCertificate
+
+__all__ = ["examine_cms", "examine_signer"]
+
+_MAX_SIGNERS = 100
+
+
+def examine_cms(signature: bytes, content: bytes | None) -> Findings:
+    """Return what is found in a ``.p7s``, DER or PEM.
+
+    ``content`` is the file that it is of, unless the signature contains it.
+    """
+    findings = Findings("cms")
+    try:
+        if pem.detect(signature):
+            _, _, signature = pem.unarmor(signature)
+        info = cms.ContentInfo.load(signature, strict=True)
+        if info["content_type"].native != "signed_data":
+            findings.problems.append(Found("NOT_A_SIGNED_FORMAT"))
+            return findings
+        signed = info["content"]
+        inside = signed["encap_content_info"]["content"].native
+        signers = list(signed["signer_infos"])
+    except Exception as error:
+        # asn1crypto raises any exception on odd input.
+        findings.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
+        return findings
+    if inside is not None and content not in {None, inside}:
+        findings.problems.append(Found("DIGEST_MISMATCH", "it contains another file"))
+        return findings
+    content = inside if content is None else content
+    if content is None:
+        findings.problems.append(Found("NO_CONTENT"))
+        return findings
+    for number, signer in enumerate(signers[:_MAX_SIGNERS], start=1):
+        finding = Finding(f"signer {number}", covers="whole-file")
+        examine_signer(signed, signer, _hasher(content), finding)
+        findings.signatures.append(finding)
+    if len(signers) > _MAX_SIGNERS:
+        findings.problems.append(Found("TOO_LARGE", f"{len(signers)} signers"))
+    return findings
+
+
+def _hasher(content: bytes) -> Callable[[str], bytes]:
+    return lambda function: hashlib.new(function, content).digest()
+
+
+def examine_signer(
+    signed: cms.SignedData,
+    signer: cms.SignerInfo,
+    digest_of: Callable[[str], bytes],
+    finding: Finding,
+) -> None:
+    """Put what is found about one signer of a CMS signature into ``finding``.
+
+    ``digest_of`` hashes what was signed, by a function that hashlib knows.
+    """
+    try:
+        _examine_signer(signed, signer, digest_of, finding)
+    except Exception as error:
+        # asn1crypto and pyHanko raise any exception on odd input.
+        finding.intact = finding.intact and None
+        finding.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
+
+
+def _examine_signer(
+    signed: cms.SignedData,
+    signer: cms.SignerInfo,
+    digest_of: Callable[[str], bytes],
+    finding: Finding,
+) -> None:
+    finding.claimed_time = finding.claimed_time or extract_self_reported_ts(signer)
+    certificate = _certificate(signed, signer, finding)
+    function = signer["digest_algorithm"]["algorithm"].native
+    method = signer["signature_algorithm"]
+    names = {function}
+    if method["algorithm"].native not in {"rsassa_pkcs1v15", "rsaes_pkcs1v15"}:
+        names.add(method.hash_algo)
+    if not names <= SAFE_HASHES:
+        weak = names & {"md5", "sha1", "sha224"}
+        code = "WEAK_ALGORITHM" if weak else "UNSUPPORTED"
+        finding.problems.append(Found(code, ", ".join(sorted(names))))
+    if certificate is None:
+        finding.problems.append(Found("CERTIFICATE_UNREADABLE"))
+        return
+    same, genuine = validate_sig_integrity(
+        signer, certificate, "data", digest_of(function)
+    )
+    finding.intact = bool(same and genuine)
+    if not genuine:
+        finding.problems.append(Found("SIGNATURE_BROKEN"))
+    elif not same:
+        finding.problems.append(Found("DIGEST_MISMATCH"))
+    if not _names(signer, certificate.dump()):
+        finding.intact = False
+        finding.problems.append(Found("CERTIFICATE_SWAPPED"))
+    _read_unsigned(signer, finding)
+
+
+def _certificate(
+    signed: cms.SignedData, signer: cms.SignerInfo, finding: Finding
+) -> x509.Certificate | None:
+    """Return the signer's certificate as it is, and note all of them."""
+    found = _certificates(signed)
+    wanted = signer["sid"]
+    own = None
+    for der in found:
+        certificate = ExactCertificate.load(der)
+        if wanted.name == "issuer_and_serial_number":
+            fits = (
+                certificate.serial_number == wanted.chosen["serial_number"].native
+                and certificate.issuer == wanted.chosen["issuer"]
+            )
+        else:
+            fits = certificate.key_identifier == wanted.native
+        # Certificates of one issuer and serial number may be forged beside the real.
+        if fits and (own is None or _names(signer, der)):
+            own = certificate
+    if own is not None:
+        finding.certificate = own.dump()
+        finding.chain = tuple(each for each in found if each != finding.certificate)
+    return own
+
+
+def _certificates(signed: cms.SignedData) -> list[bytes]:
+    """Return the X.509 certificates byte for byte; asn1crypto may encode them anew."""
+    contents = signed["certificates"].contents or b""
+    found = []
+    while contents:
+        size = parser.peek(contents)
+        if contents[0] == 0x30:  # others are of other kinds
+            found.append(contents[:size])
+        contents = contents[size:]
+    return found
+
+
+def _names(signer: cms.SignerInfo, certificate: bytes) -> bool:
+    """Return whether the signed attributes allow a certificate.
+
+    A signature of an old kind names none.
+    """
+    for attribute in signer["signed_attrs"] or ():
+        kind = attribute["type"].native
+        if kind not in {"signing_certificate", "signing_certificate_v2"}:
+            continue
+        [value] = attribute["values"]
+        identified: Any = value["certs"][0]
+        function = (
+            "sha1"
+            if kind == "signing_certificate"
+            else identified["hash_algorithm"]["algorithm"].native
+        )
+        digest = hashlib.new(function, certificate).digest()
+        if identified["cert_hash"].native != digest:
+            return False
+    return True
+
+
+def _read_unsigned(signer: cms.SignerInfo, finding: Finding) -> None:
+    value = signer["signature"].native
+    for attribute in signer["unsigned_attrs"] or ():
+        if attribute["type"].native == "signature_time_stamp_token":
+            for token in attribute["values"]:
+                if finding.stamp is None:
+                    finding.stamp = examine_stamp(token, _hasher(value))
+    finding.has_revocation_data |= any(
+        attribute["type"].native == "adobe_revocation_info_archival"
+        for attribute in signer["signed_attrs"] or ()
+    )

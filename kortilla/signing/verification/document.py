@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""Verifies a signed file."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from kortilla.clock import utc_now
+from kortilla.errors import DocumentNotSignableError
+from kortilla.revocation import RevocationChecker
+from kortilla.signing.processes import shared_processes
+from kortilla.signing.verification.findings import Findings, Found
+from kortilla.signing.verification.judge import Judge
+from kortilla.signing.verification.report import DocumentReport, Problem
+from kortilla.signing.verification.trusted import TrustedCAs
+from kortilla.threads import in_thread
+
+__all__ = ["MAX_BYTES", "verify_document", "verify_path"]
+
+#: The longest file that is read.
+MAX_BYTES = 100_000_000
+_LIMITS = {"too-slow": "TOO_SLOW", "too-much-memory": "TOO_MUCH_MEMORY"}
+
+
+async def verify_document(
+    content: bytes | None,
+    *,
+    trusted: TrustedCAs,
+    signature: bytes | None = None,
+    revocation: RevocationChecker | None = None,
+    at: datetime | None = None,
+    timestamp_cas: Iterable[bytes] = (),
+) -> DocumentReport:
+    """Verify a signed PDF, an ASiC-E container, or a detached signature.
+
+    ``content`` is the signed file, or the file that the detached ``signature``
+    (``.p7s``) is of; None if that is not there. ``trusted`` are the CAs that may have
+    issued a signer's certificate; without them no signature is valid. ``revocation``
+    asks whether a certificate was revoked; by default nobody is asked, and nothing uses
+    a network. A certificate that is revoked now makes a signature not valid, whenever
+    it was made. ``at`` is the time of verifying. ``timestamp_cas`` are the certificates
+    (DER) of the CAs of time-stamping services; without them a timestamp proves no time.
+
+    The file is read in a process with limits of time and memory. Each fault of a file
+    is a code in the report. Raises ``SigningUnavailableError`` while too many files are
+    waiting, and ``ValueError`` for an ``at`` without a zone.
+    """
+    at = at or utc_now()
+    if at.tzinfo is None:
+        raise ValueError("The time of verifying has no time zone.")
+    findings = await _examine(content, signature)
+    judge = Judge(trusted, revocation=revocation, at=at, timestamp_cas=timestamp_cas)
+    signatures = [
+        await judge.judge(number, finding)
+        for number, finding in enumerate(findings.signatures, start=1)
+    ]
+    problems = [Problem(each.code, each.detail) for each in findings.problems]
+    if not signatures and all(each.code == "XFA_FORM" for each in problems):
+        problems.append(Problem("NOT_SIGNED"))
+    return DocumentReport(
+        kind=findings.kind,
+        signatures=tuple(signatures),
+        timestamps=tuple(
+            [await judge.judge_stamp(each) for each in findings.timestamps]
+        ),
+        problems=tuple(problems),
+        files=findings.files,
+    )
+
+
+async def verify_path(
+    path: Path,
+    *,
+    trusted: TrustedCAs,
+    of: Path | None = None,
+    revocation: RevocationChecker | None = None,
+    at: datetime | None = None,
+    timestamp_cas: Iterable[bytes] = (),
+) -> DocumentReport:
+    """Verify a file. Raises as ``verify_document``, and ``OSError``.
+
+    ``of`` is the file that a ``.p7s`` is of. By default that is the file beside it
+    whose name lacks ``.p7s``, if there is one.
+    """
+    signature = None
+    content = await in_thread(_read, path)
+    if path.suffix.lower() == ".p7s":
+        signature, content = content, None
+        of = of or path.with_suffix("")
+        if signature is not None and (of.is_file() or of != path.with_suffix("")):
+            content = await in_thread(_read, of)
+            if content is None:
+                signature = None
+    if content is None and signature is None:
+        return DocumentReport("unknown", problems=(Problem("TOO_LARGE"),))
+    return await verify_document(
+        content,
+        trusted=trusted,
+        signature=signature,
+        revocation=revocation,
+        at=at,
+        timestamp_cas=timestamp_cas,
+    )
+
+
+async def _examine(content: bytes | None, signature: bytes | None) -> Findings:
+    if max(len(content or b""), len(signature or b"")) > MAX_BYTES:
+        return Findings("unknown", problems=[Found("TOO_LARGE")])
+    try:
+        return await shared_processes().examine(content, signature)
+    except DocumentNotSignableError as error:
+        code = _LIMITS.get(error.reason, "BROKEN")
+        return Findings("unknown", problems=[Found(code, str(error.__cause__ or ""))])
+
+
+def _read(path: Path) -> bytes | None:
+    """Return a regular file's content, or None if it is too long.
+
+    Raises ``OSError``, also for a pipe or device, whose reading might not end.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(handle, "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "It is not a file", str(path))
+        if status.st_size > MAX_BYTES:
+            return None
+        content = stream.read(MAX_BYTES + 1)
+    return content if len(content) <= MAX_BYTES else None

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+"""Examines the signatures in a PDF (ISO 32000, ETSI EN 319 142-1).
+
+What changed after a signature is found by pyHanko's analysis, which compares each later
+revision with the signed one and knows the changes that later signatures, timestamps,
+forms and notes make. Every other change counts as a forgery.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from typing import Literal
+
+from asn1crypto import cms
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import DiffResult, ModificationLevel
+from pyhanko.sign.fields import MDPPerm, enumerate_sig_fields
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko.sign.validation.status import SignatureCoverageLevel
+
+from kortilla.signing.verification.cms_signature import examine_signer
+from kortilla.signing.verification.findings import (
+    Change,
+    Covers,
+    Finding,
+    Findings,
+    Found,
+    Stamp,
+)
+from kortilla.signing.verification.stamps import examine_stamp
+
+__all__ = ["examine_pdf"]
+
+_COVERAGE: dict[SignatureCoverageLevel, Covers] = {
+    SignatureCoverageLevel.ENTIRE_FILE: "whole-file",
+    SignatureCoverageLevel.ENTIRE_REVISION: "earlier-revision",
+}
+#: The names of signature fields, and what each holds.
+_Kinds = dict[str, Literal["signature", "timestamp"]]
+_TIMESTAMP = "/DocTimeStamp"
+_FILTERS = {"/adbe.pkcs7.detached", "/ETSI.CAdES.detached"}
+_MAX_SIGNATURES = 100
+_MAX_TEXT = 500
+
+
+def examine_pdf(content: bytes) -> Findings:
+    """Return what is found in a PDF. Raises any exception for a broken one.
+
+    It is read strictly. One that can only be read leniently is judged only if its last
+    signature covers all of it, since programs may find other objects in it.
+    """
+    try:
+        return _examine(PdfFileReader(BytesIO(content), strict=True), content)
+    except Exception:  # pyHanko raises any exception for broken files
+        findings = _examine(PdfFileReader(BytesIO(content), strict=False), content)
+    if all(each.covers != "whole-file" for each in findings.signatures):
+        findings.problems.append(Found("IRREGULAR"))
+    return findings
+
+
+def _examine(reader: PdfFileReader, content: bytes) -> Findings:
+    findings = Findings("pdf")
+    if reader.encrypted:
+        findings.problems.append(Found("ENCRYPTED"))
+        return findings
+    root = reader.root
+    if "/AcroForm" in root and "/XFA" in root["/AcroForm"]:
+        findings.problems.append(Found("XFA_FORM"))
+    signatures = _signatures(reader, findings)
+    if not signatures and content.rpartition(b"%%EOF")[2].strip():
+        findings.problems.append(Found("IRREGULAR", "data at the end"))
+    later_kinds: _Kinds = {
+        each.fq_name: "timestamp" if each.sig_object_type == _TIMESTAMP else "signature"
+        for each in signatures
+    }
+    has_data = "/DSS" in root and any(
+        each in root["/DSS"] and len(root["/DSS"][each]) > 0
+        for each in ("/CRLs", "/OCSPs")
+    )
+    for each in signatures:
+        if each.sig_object_type == _TIMESTAMP:
+            stamp = _stamp(each, content)
+            findings.timestamps.append(stamp)
+            for earlier in findings.signatures:
+                earlier.has_archive_timestamp |= stamp.intact
+            continue
+        finding = Finding(each.fq_name, has_revocation_data=has_data)
+        _examine_signature(each, content, later_kinds, finding)
+        findings.signatures.append(finding)
+    return findings
+
+
+def _signatures(
+    reader: PdfFileReader, findings: Findings
+) -> list[EmbeddedPdfSignature]:
+    """Return the signatures in the order of signing, and note those that are none."""
+    found: list[EmbeddedPdfSignature] = []
+    for name, _, field in enumerate_sig_fields(reader, filled_status=True):
+        if len(found) == _MAX_SIGNATURES:
+            findings.problems.append(Found("TOO_LARGE", "signatures"))
+            break
+        try:
+            found.append(EmbeddedPdfSignature(reader, field, name))
+        except Exception as error:  # of pyHanko and asn1crypto, any
+            cause = f"{type(error).__name__}: {error}"
+            broken = Finding(name, problems=[Found("BROKEN", cause)])
+            findings.signatures.append(broken)
+    return sorted(found, key=lambda each: int(each.signed_revision))
+
+
+def _stamp(signature: EmbeddedPdfSignature, content: bytes) -> Stamp:
+    stamp = examine_stamp(
+        _content_info(signature), _digest_of(signature), place=signature.fq_name
+    )
+    signature.compute_integrity_info(skip_diff=True)  # type: ignore[no-untyped-call] # it has no types
+    whole = _covers(signature, content) in {"whole-file", "earlier-revision"}
+    return stamp if whole else replace(stamp, intact=False)
+
+
+def _examine_signature(
+    signature: EmbeddedPdfSignature,
+    content: bytes,
+    later_kinds: _Kinds,
+    finding: Finding,
+) -> None:
+    values = signature.sig_object
+    finding.reason, finding.location, kind = (
+        _text(values[key]) if key in values else ""
+        for key in ("/Reason", "/Location", "/SubFilter")
+    )
+    if kind not in _FILTERS:
+        finding.problems.append(Found("UNSUPPORTED", kind))
+        return
+    try:
+        finding.claimed_time = signature.self_reported_timestamp
+        signature.compute_integrity_info()  # type: ignore[no-untyped-call]
+        finding.covers = _covers(signature, content)
+    except Exception as error:  # of pyHanko, any
+        finding.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
+        return
+    last = signature.reader.xrefs.total_revisions - 1
+    if finding.covers == "part":
+        finding.problems.append(Found("PART_NOT_SIGNED"))
+    elif signature.signed_revision == last and _end(signature, content).strip():
+        # No revision that is known here, but perhaps one to programs that mend files.
+        finding.changes = (Change("other"),)
+        finding.problems.append(Found("CHANGED_AFTER_SIGNING", "data at the end"))
+    else:
+        _read_changes(signature, later_kinds, finding)
+    examine_signer(
+        signature.signed_data, signature.signer_info, _digest_of(signature), finding
+    )
+
+
+def _covers(signature: EmbeddedPdfSignature, content: bytes) -> Covers:
+    """Return how much of the file a signature covers, except itself."""
+    coverage: SignatureCoverageLevel = signature.evaluate_signature_coverage()
+    covers = _COVERAGE.get(coverage, "part")
+    start, first, second, length = signature.byte_range
+    gap = content[first:second]
+    if (
+        start != 0
+        or not 0 < first < second
+        or gap[:1] + gap[-1:] != b"<>"
+        or second + length > len(content)
+        or (covers == "whole-file" and second + length != len(content))
+    ):
+        return "part"
+    return covers
+
+
+def _end(signature: EmbeddedPdfSignature, content: bytes) -> bytes:
+    """Return what comes after the revision that a signature covers."""
+    *_, second, length = signature.byte_range
+    return content[second + length :]
+
+
+def _read_changes(
+    signature: EmbeddedPdfSignature, later_kinds: _Kinds, finding: Finding
+) -> None:
+    result = signature.diff_result
+    allowed = signature.docmdp_level
+    if not isinstance(result, DiffResult):
+        finding.changes = (Change("other", str(result)[:_MAX_TEXT]),)
+        finding.problems.append(Found("CHANGED_AFTER_SIGNING", str(result)[:_MAX_TEXT]))
+        return
+    level = result.modification_level
+    kinds = {
+        name: later_kinds.get(name, "form")
+        for name in sorted(result.changed_form_fields)
+    }
+    changes = [Change(kind, _text(name)) for name, kind in kinds.items()]
+    if level == ModificationLevel.ANNOTATIONS:
+        changes.append(Change("annotation"))
+    if level == ModificationLevel.OTHER:
+        changes.append(Change("other"))
+    finding.changes = tuple(changes)
+    if level == ModificationLevel.OTHER or (
+        allowed is not None and level.value > allowed.value
+    ):
+        finding.problems.append(Found("CHANGED_AFTER_SIGNING"))
+    elif level == ModificationLevel.ANNOTATIONS and allowed != MDPPerm.ANNOTATE:
+        finding.problems.append(Found("ANNOTATED"))
+    elif "form" in kinds.values() and allowed is None:
+        finding.problems.append(Found("FORM_CHANGED"))
+
+
+def _content_info(signature: EmbeddedPdfSignature) -> cms.ContentInfo:
+    return cms.ContentInfo.load(signature.pkcs7_content)
+
+
+def _digest_of(signature: EmbeddedPdfSignature) -> Callable[[str], bytes]:
+    def digest(function: str) -> bytes:
+        value: bytes = signature.compute_digest(function)
+        return value
+
+    return digest
+
+
+def _text(value: object) -> str:
+    """Return a text that a window can show, or an empty one."""
+    return "".join(each for each in str(value or "") if each.isprintable())[:_MAX_TEXT]

@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: MIT
+"""Makes signed files for the tests of verification, good and bad ones."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pyhanko.pdf_utils import generic
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import copy_into_new_writer
+from pyhanko.sign.timestamps import TimeStamper
+
+from kortilla.signing.asice import finish_container, prepare_container
+from kortilla.signing.cades import finish_file, prepare_file
+from kortilla.signing.own_card import OWN_CARD
+from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
+from kortilla.signing.verification import TrustedCAs
+from tests.kortilla import pki
+from tests.kortilla.pki import CA, Leaf, key
+from tests.kortilla.signing_parts import answer_to, make_pdf
+
+SIGNATURES = "META-INF/signatures0.xml"
+
+
+def issue(ca: CA, **more: Any) -> Leaf:
+    """Issue a signature certificate that is valid today."""
+    today = datetime.now(UTC).replace(microsecond=0)
+    return ca.issue(
+        key("P-384"),
+        **{
+            "key_usage": pki.SIGNATURE,
+            "not_before": today - timedelta(days=30),
+            "not_after": today + timedelta(days=30),
+            **more,
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Signs files with a leaf of a test CA. Nothing about the leaf is checked."""
+
+    leaf: Leaf
+    ca: CA
+
+    @property
+    def trusted(self) -> TrustedCAs:
+        """The CA, which is one of test cards."""
+        return TrustedCAs.from_certificates([self.ca.der])
+
+    async def pdf(
+        self,
+        pdf: bytes | None = None,
+        *,
+        timestamper: TimeStamper | None = None,
+        visible: bool = False,
+        **more: Any,
+    ) -> bytes:
+        """Return a signed PDF."""
+        state = await prepare_pdf(
+            make_pdf() if pdf is None else pdf,
+            certificate=self.leaf.der,
+            trust=OWN_CARD,
+            name="a.pdf",
+            appearance=Appearance((72, 72, 300, 120)) if visible else None,
+            **more,
+        )
+        answer = answer_to(state, self.leaf)
+        signed = await finish_pdf(
+            state, answer, trust=OWN_CARD, timestamper=timestamper
+        )
+        return signed.content
+
+    async def container(
+        self,
+        files: dict[str, bytes] | None = None,
+        timestamper: TimeStamper | None = None,
+    ) -> bytes:
+        """Return a signed container, of two files by default."""
+        state = await prepare_container(
+            files or {"a.txt": b"a", "ä&.txt": b"b"},
+            certificate=self.leaf.der,
+            trust=OWN_CARD,
+            name="a.asice",
+        )
+        answer = answer_to(state, self.leaf)
+        signed = await finish_container(
+            state, answer, trust=OWN_CARD, timestamper=timestamper
+        )
+        return signed.content
+
+    async def detached(
+        self, content: bytes, timestamper: TimeStamper | None = None
+    ) -> bytes:
+        """Return a ``.p7s`` of a content."""
+        state = await prepare_file(
+            content, certificate=self.leaf.der, trust=OWN_CARD, name="a.txt"
+        )
+        answer = answer_to(state, self.leaf)
+        signed = await finish_file(
+            state, answer, trust=OWN_CARD, timestamper=timestamper
+        )
+        return signed.content
+
+
+def repacked(
+    container: bytes,
+    changes: dict[str, bytes | None] | None = None,
+    *more: tuple[str, bytes],
+) -> bytes:
+    """Return a container with files changed, taken out (None) or added."""
+    changes = changes or {}
+    output = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(container)) as old,
+        zipfile.ZipFile(output, "w") as new,
+    ):
+        for entry in old.infolist():
+            content = changes.get(entry.filename, old.read(entry))
+            if content is not None:
+                new.writestr(entry, content)
+        for name, content in more:
+            new.writestr(name, content)
+    return output.getvalue()
+
+
+def with_signature(container: bytes, change: Callable[[str], str]) -> bytes:
+    """Return a container with its signature's XML changed."""
+    with zipfile.ZipFile(io.BytesIO(container)) as opened:
+        xml = opened.read(SIGNATURES).decode()
+    changed = change(xml)
+    assert changed != xml
+    return repacked(container, {SIGNATURES: changed.encode()})
+
+
+def updated(pdf: bytes, change: Callable[[IncrementalPdfFileWriter], None]) -> bytes:
+    """Return a PDF with an incremental update."""
+    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    change(writer)
+    output = io.BytesIO()
+    writer.write(output)  # type: ignore[no-untyped-call]
+    return output.getvalue()
+
+
+def replace_text(writer: IncrementalPdfFileWriter) -> None:
+    """Show another text on the page."""
+    other = generic.StreamObject(stream_data=b"BT /F 24 Tf 72 720 Td (Velka) Tj ET")
+    page = writer.root["/Pages"]["/Kids"][0]
+    page["/Contents"] = writer.add_object(other)
+    writer.update_container(page)
+
+
+def cover_with_note(writer: IncrementalPdfFileWriter) -> None:
+    """Put a note over the text."""
+    name = generic.NameObject
+    note = generic.DictionaryObject(  # type: ignore[no-untyped-call]
+        {
+            name("/Type"): name("/Annot"),
+            name("/Subtype"): name("/FreeText"),
+            name("/Rect"): generic.ArrayObject(map(generic.NumberObject, (0, 0, 9, 9))),
+            name("/Contents"): generic.TextStringObject("Velka"),
+        }
+    )
+    page = writer.root["/Pages"]["/Kids"][0]
+    page["/Annots"] = generic.ArrayObject([writer.add_object(note)])
+    writer.update_container(page)
+
+
+def encrypted(pdf: bytes) -> bytes:
+    """Return a PDF that needs a password."""
+    writer = copy_into_new_writer(PdfFileReader(io.BytesIO(pdf)))
+    writer.encrypt(owner_pass="owner", user_pass="secret")  # type: ignore[no-untyped-call]
+    output = io.BytesIO()
+    writer.write(output)  # type: ignore[no-untyped-call]
+    return output.getvalue()
