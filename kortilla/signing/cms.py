@@ -40,6 +40,7 @@ __all__ = [
     "accept_signature",
     "check_imprint",
     "finish_cms",
+    "imprint_of",
     "sign_attributes",
     "signing_certificate",
 ]
@@ -272,12 +273,21 @@ def check_imprint(token: cms.ContentInfo, stamped: bytes) -> None:
 
     Raises ``ValueError``, and any exception for a malformed timestamp.
     """
-    imprint = token["content"]["encap_content_info"]["content"].parsed[
-        "message_imprint"
-    ]
-    function = imprint["hash_algorithm"]["algorithm"].native
-    if imprint["hashed_message"].native != hashlib.new(function, stamped).digest():
+    function, digest = imprint_of(token)
+    if digest != hashlib.new(function, stamped).digest():
         raise ValueError("a timestamp of something else")
+
+
+def imprint_of(token: cms.ContentInfo) -> tuple[str, bytes]:
+    """Return the hash function and digest that a timestamp is of.
+
+    Raises any exception for a malformed timestamp.
+    """
+    stamped = token["content"]["encap_content_info"]["content"].parsed
+    imprint = stamped["message_imprint"]
+    function: str = imprint["hash_algorithm"]["algorithm"].native
+    digest: bytes = imprint["hashed_message"].native
+    return function, digest
 
 
 def _mechanism(signature: PageSignature) -> algos.SignedDigestAlgorithm:

@@ -10,7 +10,8 @@
 
 ``SignedPdf.level`` is the level of ETSI EN 319 142-1: **B-B** by default; **B-T** with
 a time-stamping service; **B-LT** with both a timestamp and revocation data for every
-certificate of signer and timestamp. Revocation data without a timestamp are included
+certificate of signer and timestamp; **B-LTA** with a timestamp of all that, too
+(``archive=True``). Revocation data without a timestamp are included
 too, but the level stays B-B: nothing proves the time of signing.
 """
 
@@ -22,11 +23,17 @@ from typing import Any
 from pyhanko.sign.timestamps import TimeStamper
 
 from kortilla.clock import utc_now
-from kortilla.errors import DocumentNotSignableError
+from kortilla.errors import DocumentNotSignableError, TimestampFailedError
 from kortilla.revocation import RevocationChecker
 from kortilla.signing.algorithms import Digest
 from kortilla.signing.appearance import Appearance
-from kortilla.signing.cms import Level, finish_cms, sign_attributes, signing_certificate
+from kortilla.signing.cms import (
+    Level,
+    finish_cms,
+    imprint_of,
+    sign_attributes,
+    signing_certificate,
+)
 from kortilla.signing.own_card import OwnCard
 from kortilla.signing.pdf import Placeholder
 from kortilla.signing.processes import shared_processes
@@ -44,7 +51,7 @@ __all__ = [
     "prepare_pdf",
 ]
 
-#: The longest PDF that can be signed.
+#: The longest PDF that is signed by default.
 MAX_PDF_BYTES = 20_000_000
 
 _MAX_TEXT = 500
@@ -73,6 +80,7 @@ async def prepare_pdf(
     location: str | None = None,
     field_name: str | None = None,
     appearance: Appearance | None = None,
+    max_bytes: int = MAX_PDF_BYTES,
 ) -> PreparedSignature:
     """Prepare the signature of a PDF.
 
@@ -87,7 +95,7 @@ async def prepare_pdf(
     Earlier signatures stay valid: the PDF is extended by an incremental update. Raises
     the errors of ``validate_signer`` for the certificate, and
     ``DocumentNotSignableError`` for a file that is no PDF, broken, encrypted or longer
-    than ``MAX_PDF_BYTES``, lacks the page, has a signature in that field, is locked by
+    than ``max_bytes``, lacks the page, has a signature in that field, is locked by
     an earlier signature, or takes too much time or memory to read. Raises
     ``SigningUnavailableError`` while too many PDF files are waiting.
     """
@@ -97,9 +105,9 @@ async def prepare_pdf(
             raise ValueError(f"A text of a signature has 1 to {_MAX_TEXT} characters.")
     if field_name is not None and "." in field_name:
         raise ValueError("The name of a signature field has no dot.")
-    if len(pdf) > MAX_PDF_BYTES:
+    if len(pdf) > max_bytes:
         raise DocumentNotSignableError(
-            f"The PDF has more than {MAX_PDF_BYTES} bytes.", reason="too-long"
+            f"The PDF has more than {max_bytes} bytes.", reason="too-long"
         )
     if not pdf:
         raise DocumentNotSignableError("The file is empty.", reason="empty")
@@ -141,13 +149,15 @@ async def finish_pdf(
     revocation: RevocationChecker | None = None,
     timestamper: TimeStamper | None = None,
     validation_data: ValidationData | None = None,
+    archive: bool = False,
 ) -> SignedPdf:
     """Verify the page's answer and return the signed PDF.
 
     ``answer`` is the result of ``kortilla.sign`` or Web eID's ``sign``; it may contain
     signatures of other documents too. ``timestamper`` is the client of a time-stamping
     service (``pyhanko.sign.timestamps``), whose trust is not checked.
-    ``validation_data`` are put into the PDF's document security store.
+    ``validation_data`` are put into the PDF's document security store. ``archive`` adds
+    a second timestamp by the same service, of the whole PDF with these data.
 
     Raises ``SignatureParseError``, ``SignatureValidationError``,
     ``SignerMismatchError``, the errors of ``validate_signer``,
@@ -156,6 +166,8 @@ async def finish_pdf(
     """
     if state.kind != "pdf":
         raise ValueError("What was prepared is not the signature of a PDF.")
+    if archive and timestamper is None:
+        raise ValueError("An archive timestamp needs a time-stamping service.")
     made = await finish_cms(
         state,
         answer,
@@ -166,4 +178,32 @@ async def finish_pdf(
     )
     covered, document = await shared_processes().embed(state, made.der, validation_data)
     level: Level = "B-LT" if made.level == "B-T" and covered else made.level
+    if archive and timestamper is not None:
+        document = await _add_timestamp(
+            document, timestamper, state.digest.hash_function
+        )
+        level = "B-LTA" if level == "B-LT" else level
     return SignedPdf(document, made.signer, level)
+
+
+async def _add_timestamp(
+    pdf: bytes, timestamper: TimeStamper, hash_function: str
+) -> bytes:
+    """Return a PDF with a timestamp of all of it."""
+    space, digest, document = await shared_processes().put_timestamp(pdf, hash_function)
+    function = hash_function.replace("-", "").lower()
+    try:
+        token = await timestamper.async_timestamp(digest, function)
+        if imprint_of(token) != (function, digest):
+            raise ValueError("a timestamp of something else")
+        der: bytes = token.dump()
+    except Exception as error:
+        # For a service's invalid answer, pyHanko and asn1crypto raise any exception.
+        raise TimestampFailedError(
+            "The time-stamping service gave no timestamp that can be used."
+        ) from error
+    begin, end = space[0] + 1, space[1] - 1  # without the brackets
+    digits = der.hex().upper().encode()
+    if len(digits) > end - begin:
+        raise DocumentNotSignableError("The timestamp is longer than the space for it.")
+    return document[:begin] + digits.ljust(end - begin, b"0") + document[end:]

@@ -15,7 +15,11 @@ from pyhanko.sign.fields import (
     SigSeedSubFilter,
     enumerate_sig_fields,
 )
-from pyhanko.sign.signers.pdf_byterange import PreparedByteRangeDigest
+from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigIOSetup, SigObjSetup
+from pyhanko.sign.signers.pdf_byterange import (
+    DocumentTimestamp,
+    PreparedByteRangeDigest,
+)
 from pyhanko.sign.signers.pdf_cms import ExternalSigner
 from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.validation.dss import DocumentSecurityStore
@@ -28,7 +32,7 @@ from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData, certificates_of_timestamps
 from kortilla.validation.leaf import ExactCertificate
 
-__all__ = ["Placeholder", "embed"]
+__all__ = ["Placeholder", "embed", "put_timestamp"]
 
 #: Bytes kept free for the signature besides its certificates: an RSA-8192 signature and
 #: the attributes, and a timestamp with its certificates.
@@ -61,15 +65,11 @@ class Placeholder:
         if writer.security_handler is not None:
             raise DocumentNotSignableError("The PDF is encrypted.", reason="encrypted")
         names = _check_earlier(writer)
-        name = self.field_name or next(
-            name
-            for name in (f"Signature{i}" for i in range(1, len(names) + 2))
-            if name not in names
-        )
+        name = self.field_name or _free_name("Signature", names)
         signer = PdfSigner(
             PdfSignatureMetadata(
                 field_name=name,
-                md_algorithm=self.hash_function.replace("-", "").lower(),
+                md_algorithm=_pyhanko_name(self.hash_function),
                 subfilter=SigSeedSubFilter.PADES,
                 reason=self.reason,
                 location=self.location,
@@ -93,6 +93,36 @@ class Placeholder:
         certificates = sum(map(len, (self.certificate, *self.chain)))
         # Two hexadecimal digits for each byte.
         return 2 * (_ROOM_FOR_SIGNATURE + _ROOM_FOR_TIMESTAMP + certificates)
+
+
+def _free_name(start: str, names: set[str]) -> str:
+    numbered = (f"{start}{number}" for number in range(1, len(names) + 2))
+    return next(name for name in numbered if name not in names)
+
+
+def put_timestamp(pdf: bytes, hash_function: str) -> tuple[dict[str, Any], bytes]:
+    """Return the place and digest of a timestamp of a PDF, and the PDF with space.
+
+    It is a document timestamp (ISO 32000-2 §12.8.5). Raises as ``put_into``.
+    """
+    writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
+    name = _free_name("Timestamp", _check_earlier(writer))
+    steps = PdfCMSEmbedder(SigFieldSpec(name)).write_cms(
+        field_name=name, writer=writer, existing_fields_only=False
+    )
+    next(steps)
+    space = DocumentTimestamp(bytes_reserved=2 * _ROOM_FOR_TIMESTAMP)  # type: ignore[no-untyped-call] # it has no types
+    steps.send(SigObjSetup(sig_placeholder=space))
+    output = BytesIO()
+    prepared, _ = steps.send(
+        SigIOSetup(md_algorithm=_pyhanko_name(hash_function), output=output)
+    )
+    gap = (prepared.reserved_region_start, prepared.reserved_region_end)
+    return {"gap": gap, "digest": prepared.document_digest}, output.getvalue()
+
+
+def _pyhanko_name(hash_function: str) -> str:
+    return hash_function.replace("-", "").lower()
 
 
 def _check_earlier(writer: IncrementalPdfFileWriter) -> set[str]:

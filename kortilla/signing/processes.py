@@ -138,6 +138,13 @@ def _ended(status: int | None) -> DocumentNotSignableError:
     )
 
 
+def _with_space(
+    answer: dict[str, Any], document: bytes
+) -> tuple[tuple[int, int], bytes, bytes]:
+    begin, end = answer["gap"]
+    return (begin, end), answer["digest"], document
+
+
 class _Job:
     """A job, and the future of its result."""
 
@@ -202,9 +209,17 @@ class PdfProcesses:
         queue is full.
         """
         job = _Job({"placeholder": asdict(placeholder)}, pdf)
-        answer, document = await self._run(job, 1, most=MOST_PREPARING)
-        begin, end = answer["gap"]
-        return (begin, end), answer["digest"], document
+        return _with_space(*await self._run(job, 1, most=MOST_PREPARING))
+
+    async def put_timestamp(
+        self, pdf: bytes, hash_function: str
+    ) -> tuple[tuple[int, int], bytes, bytes]:
+        """Return the timestamp's place, the digest, and the PDF with space for it.
+
+        Raises as ``embed``.
+        """
+        job = _Job({"timestamp": hash_function}, pdf)
+        return _with_space(*await self._run(job, 0, most=MOST_FINISHING))
 
     async def embed(
         self, state: PreparedSignature, signature: bytes, data: ValidationData | None

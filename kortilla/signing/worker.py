@@ -27,7 +27,7 @@ from kortilla.errors import (
     RelyingPartyError,
     SignatureValidationError,
 )
-from kortilla.signing.pdf import Placeholder, embed
+from kortilla.signing.pdf import Placeholder, embed, put_timestamp
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData
 
@@ -128,6 +128,8 @@ def _answer(request: dict[str, Any], document: bytes) -> tuple[dict[str, Any], b
             return {"findings": asdict(examine(content, request["examine"]))}, b""
         if "placeholder" in request:
             return Placeholder(**request["placeholder"]).put_into(document)
+        if "timestamp" in request:
+            return put_timestamp(document, request["timestamp"])
         data = request["validation_data"]
         return embed(
             PreparedSignature.from_bytes(document),

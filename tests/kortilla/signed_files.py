@@ -58,6 +58,7 @@ class Maker:
         *,
         timestamper: TimeStamper | None = None,
         visible: bool = False,
+        finishing: dict[str, Any] | None = None,
         **more: Any,
     ) -> bytes:
         """Return a signed PDF."""
@@ -71,7 +72,11 @@ class Maker:
         )
         answer = answer_to(state, self.leaf)
         signed = await finish_pdf(
-            state, answer, trust=OWN_CARD, timestamper=timestamper
+            state,
+            answer,
+            trust=OWN_CARD,
+            timestamper=timestamper,
+            **(finishing or {}),
         )
         return signed.content
 

@@ -13,8 +13,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.timestamps import DummyTimeStamper
-from pyhanko.sign.validation import async_validate_pdf_signature
+from pyhanko.sign.validation import (
+    async_validate_pdf_signature,
+    async_validate_pdf_timestamp,
+)
 from pyhanko.sign.validation.dss import DocumentSecurityStore
+from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from kortilla import Trust
@@ -178,6 +182,40 @@ async def test_with_revocation_data_of_all_it_is_b_lt_and_valid_for_long(
     )
     assert signed.level == "B-T"
     assert not await is_valid_for_long(signed.content, authority.root_der)
+
+
+async def test_a_timestamp_of_all_that_makes_it_b_lta(
+    kortilla_card: KortillaCard, authority: Authority, timestamper: DummyTimeStamper
+) -> None:
+    data = ValidationData(crls=lists(authority))
+    signed = await sign(
+        kortilla_card, timestamper=timestamper, validation_data=data, archive=True
+    )
+    assert signed.level == "B-LTA"
+    reader = PdfFileReader(io.BytesIO(signed.content))
+    [_, stamp] = reader.embedded_signatures
+    context = DocumentSecurityStore.read_dss(reader).as_validation_context(
+        {
+            "trust_roots": [x509.Certificate.load(authority.root_der)],
+            "allow_fetching": False,
+            "revocation_mode": "hard-fail",
+        }
+    )
+    status = await async_validate_pdf_timestamp(stamp, context)
+    assert status.intact
+    assert status.valid
+    assert status.trusted
+    assert status.coverage == SignatureCoverageLevel.ENTIRE_FILE
+    incomplete = ValidationData(crls=lists(authority)[:1])
+    signed = await sign(
+        kortilla_card,
+        timestamper=timestamper,
+        validation_data=incomplete,
+        archive=True,
+    )
+    assert signed.level == "B-T"
+    with pytest.raises(ValueError, match="needs a time-stamping service"):
+        await sign(kortilla_card, validation_data=data, archive=True)
 
 
 async def test_ocsp_answers_are_taken_too(

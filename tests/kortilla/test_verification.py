@@ -23,6 +23,7 @@ from kortilla.errors import (
 from kortilla.revocation import CertificatePath
 from kortilla.signing import cms
 from kortilla.signing.processes import PdfProcesses
+from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
     CODES,
     DocumentReport,
@@ -49,7 +50,7 @@ from tests.kortilla.signed_files import (
     with_signature,
 )
 from tests.kortilla.signing_parts import cms_of, flipped, make_pdf
-from tests.kortilla.test_signing_long_term import stamper
+from tests.kortilla.test_signing_long_term import lists, stamper
 
 TODAY = datetime.now(UTC).replace(microsecond=0)
 #: What each signature by a test card has that is not timestamped.
@@ -706,3 +707,25 @@ async def test_random_changes_are_never_called_valid_and_raise_nothing(
             if report.verdict is VALID:  # in what no signature covers, as a ZIP's times
                 assert report.files
                 assert all(each.intact for each in report.signatures)
+
+
+async def test_a_pdf_for_the_archive_is_valid_and_its_timestamp_is_named(
+    maker: Maker, kortilla_card: KortillaCard
+) -> None:
+    authority = Authority.open(kortilla_card.folder)
+    pdf = await maker.pdf(
+        timestamper=stamper(authority),
+        finishing={
+            "validation_data": ValidationData(crls=lists(authority)),
+            "archive": True,
+        },
+    )
+    report = await verify_document(
+        pdf, trusted=maker.trusted, timestamp_cas=[authority.issuing_der]
+    )
+    [signature] = report.signatures
+    assert (report.verdict, codes(report)) == (VALID, set())
+    assert signature.level == "B-LTA"
+    assert [each.kind for each in signature.changes] == ["timestamp"]
+    [whole] = report.timestamps
+    assert (whole.intact, whole.trusted) == (True, True)

@@ -9,7 +9,6 @@ forms and notes make. Every other change counts as a forgery.
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
-from typing import Literal
 
 from asn1crypto import cms
 from pyhanko.pdf_utils.reader import PdfFileReader
@@ -35,8 +34,6 @@ _COVERAGE: dict[SignatureCoverageLevel, Covers] = {
     SignatureCoverageLevel.ENTIRE_FILE: "whole-file",
     SignatureCoverageLevel.ENTIRE_REVISION: "earlier-revision",
 }
-#: The names of signature fields, and what each holds.
-_Kinds = dict[str, Literal["signature", "timestamp"]]
 _TIMESTAMP = "/DocTimeStamp"
 _FILTERS = {"/adbe.pkcs7.detached", "/ETSI.CAdES.detached"}
 _MAX_SIGNATURES = 100
@@ -69,10 +66,6 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
     signatures = _signatures(reader, findings)
     if not signatures and content.rpartition(b"%%EOF")[2].strip():
         findings.problems.append(Found("IRREGULAR", "data at the end"))
-    later_kinds: _Kinds = {
-        each.fq_name: "timestamp" if each.sig_object_type == _TIMESTAMP else "signature"
-        for each in signatures
-    }
     has_data = "/DSS" in root and any(
         each in root["/DSS"] and len(root["/DSS"][each]) > 0
         for each in ("/CRLs", "/OCSPs")
@@ -85,7 +78,12 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
                 earlier.has_archive_timestamp |= stamp.intact
             continue
         finding = Finding(each.fq_name, has_revocation_data=has_data)
-        _examine_signature(each, content, later_kinds, finding)
+        later = [
+            other
+            for other in signatures
+            if other.signed_revision > each.signed_revision
+        ]
+        _examine_signature(each, content, later, finding)
         findings.signatures.append(finding)
     return findings
 
@@ -120,7 +118,7 @@ def _stamp(signature: EmbeddedPdfSignature, content: bytes) -> Stamp:
 def _examine_signature(
     signature: EmbeddedPdfSignature,
     content: bytes,
-    later_kinds: _Kinds,
+    later: list[EmbeddedPdfSignature],
     finding: Finding,
 ) -> None:
     values = signature.sig_object
@@ -146,7 +144,7 @@ def _examine_signature(
         finding.changes = (Change("other"),)
         finding.problems.append(Found("CHANGED_AFTER_SIGNING", "data at the end"))
     else:
-        _read_changes(signature, later_kinds, finding)
+        _read_changes(signature, later, finding)
     examine_signer(
         signature.signed_data, signature.signer_info, _digest_of(signature), finding
     )
@@ -176,7 +174,9 @@ def _end(signature: EmbeddedPdfSignature, content: bytes) -> bytes:
 
 
 def _read_changes(
-    signature: EmbeddedPdfSignature, later_kinds: _Kinds, finding: Finding
+    signature: EmbeddedPdfSignature,
+    later: list[EmbeddedPdfSignature],
+    finding: Finding,
 ) -> None:
     result = signature.diff_result
     allowed = signature.docmdp_level
@@ -185,11 +185,15 @@ def _read_changes(
         finding.problems.append(Found("CHANGED_AFTER_SIGNING", str(result)[:_MAX_TEXT]))
         return
     level = result.modification_level
-    kinds = {
-        name: later_kinds.get(name, "form")
-        for name in sorted(result.changed_form_fields)
-    }
-    changes = [Change(kind, _text(name)) for name, kind in kinds.items()]
+    changes = [
+        Change(
+            "timestamp" if each.sig_object_type == _TIMESTAMP else "signature",
+            _text(each.fq_name),
+        )
+        for each in later
+    ]
+    filled_in = result.changed_form_fields - {each.fq_name for each in later}
+    changes += [Change("form", _text(name)) for name in sorted(filled_in)]
     if level == ModificationLevel.ANNOTATIONS:
         changes.append(Change("annotation"))
     if level == ModificationLevel.OTHER:
@@ -201,7 +205,7 @@ def _read_changes(
         finding.problems.append(Found("CHANGED_AFTER_SIGNING"))
     elif level == ModificationLevel.ANNOTATIONS and allowed != MDPPerm.ANNOTATE:
         finding.problems.append(Found("ANNOTATED"))
-    elif "form" in kinds.values() and allowed is None:
+    elif filled_in and allowed is None:
         finding.problems.append(Found("FORM_CHANGED"))
 
 
