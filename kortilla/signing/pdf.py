@@ -64,6 +64,11 @@ class Placeholder:
         writer = IncrementalPdfFileWriter(BytesIO(pdf), strict=False)
         if writer.security_handler is not None:
             raise DocumentNotSignableError("The PDF is encrypted.", reason="encrypted")
+        if "/AcroForm" in writer.root and "/XFA" in writer.root["/AcroForm"]:
+            raise DocumentNotSignableError(
+                "The PDF is an XFA form, of which programs show different things.",
+                reason="xfa",
+            )
         names = _check_earlier(writer)
         name = self.field_name or _free_name("Signature", names)
         signer = PdfSigner(

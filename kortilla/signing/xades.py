@@ -25,6 +25,7 @@ from kortilla.signing.validation_data import ValidationData
 __all__ = [
     "ASIC",
     "C14N",
+    "CANONICAL_FORMS",
     "DIGESTS",
     "DS",
     "ECDSA",
@@ -49,6 +50,12 @@ _PREFIXES = {"asic": ASIC[1:-1], "ds": DS[1:-1], "xades": XADES[1:-1]}
 
 #: Canonical XML 1.1. It differs from 1.0 only for attributes xml:id and xml:base.
 C14N = "http://www.w3.org/2006/12/xml-c14n11"
+#: The canonical forms without comments, and whether each is exclusive.
+CANONICAL_FORMS = {
+    C14N: False,
+    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315": False,
+    "http://www.w3.org/2001/10/xml-exc-c14n#": True,
+}
 #: The type of the reference to the signed properties (EN 319 132-1 §4.4.2).
 SIGNED_PROPERTIES = "http://uri.etsi.org/01903#SignedProperties"
 #: Identifiers of RFC 9231, by the hash function.
@@ -77,13 +84,20 @@ def media_type(name: str) -> str:
     return _TYPES.guess_type(name, strict=True)[0] or "application/octet-stream"
 
 
-def canonical(element: Any) -> bytes:
-    """Return an element in canonical form, with the namespaces that are in scope.
+def canonical(element: Any, method: str = C14N) -> bytes:
+    """Return an element in a canonical form of ``CANONICAL_FORMS``.
 
-    It is that of Canonical XML 1.0 and 1.1 if the document has no attribute in the
-    namespace of ``xml:``.
+    Canonical XML 1.0 and 1.1 are the same if the document has no attribute in the
+    namespace of ``xml:``. Raises ``KeyError`` for another form.
     """
-    return bytes(etree.tostring(element, method="c14n", with_comments=False))
+    return bytes(
+        etree.tostring(
+            element,
+            method="c14n",
+            exclusive=CANONICAL_FORMS[method],
+            with_comments=False,
+        )
+    )
 
 
 def parse(document: bytes) -> Any:

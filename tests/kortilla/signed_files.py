@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from asn1crypto import keys, x509
+from cryptography.hazmat.primitives import serialization
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
+from pyhanko.sign.fields import MDPPerm
+from pyhanko.sign.signers import SimpleSigner, sign_pdf
+from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata
 from pyhanko.sign.timestamps import TimeStamper
+from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from kortilla.signing.asice import finish_container, prepare_container
 from kortilla.signing.cades import finish_file, prepare_file
@@ -175,10 +181,31 @@ def cover_with_note(writer: IncrementalPdfFileWriter) -> None:
     writer.update_container(page)
 
 
-def encrypted(pdf: bytes) -> bytes:
-    """Return a PDF that needs a password."""
+def certified(pdf: bytes, leaf: Leaf, permission: MDPPerm) -> bytes:
+    """Sign as an author who allows only some changes."""
+    signing_key = keys.PrivateKeyInfo.load(
+        leaf.key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    store = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
+    signer = SimpleSigner(x509.Certificate.load(leaf.der), signing_key, store)
+    meta = PdfSignatureMetadata(
+        field_name="Author",
+        certify=True,
+        docmdp_permissions=permission,
+        md_algorithm="sha256",
+    )
+    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
+    return bytes(sign_pdf(writer, meta, signer).getvalue())
+
+
+def encrypted(pdf: bytes, opens_with: str = "secret") -> bytes:
+    """Return an encrypted PDF; an empty password opens it without any."""
     writer = copy_into_new_writer(PdfFileReader(io.BytesIO(pdf)))
-    writer.encrypt(owner_pass="owner", user_pass="secret")  # type: ignore[no-untyped-call]
+    writer.encrypt(owner_pass="owner", user_pass=opens_with)  # type: ignore[no-untyped-call]
     output = io.BytesIO()
     writer.write(output)  # type: ignore[no-untyped-call]
     return output.getvalue()

@@ -10,21 +10,15 @@ import zlib
 from typing import Any
 
 import pytest
-from asn1crypto import keys, x509
-from cryptography.hazmat.primitives import serialization
-from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
-from pyhanko.pdf_utils.writer import copy_into_new_writer
 from pyhanko.sign.fields import MDPPerm
-from pyhanko.sign.signers import SimpleSigner, sign_pdf
-from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata
-from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from kortilla import Trust
 from kortilla.errors import DocumentNotSignableError
 from kortilla.signing.pades import MAX_PDF_BYTES, Appearance, finish_pdf, prepare_pdf
 from tests.kortilla import pki
 from tests.kortilla.pki import CA, NOW, Leaf, key
+from tests.kortilla.signed_files import certified, encrypted
 from tests.kortilla.signing_parts import answer_to, make_pdf, pdf_of
 
 PAGE = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]>>"
@@ -48,27 +42,6 @@ async def sign(pdf: bytes, leaf: Leaf, trust: Trust, **more: Any) -> bytes:
 async def refused(pdf: bytes, leaf: Leaf, trust: Trust, **more: Any) -> None:
     with pytest.raises(DocumentNotSignableError):
         await sign(pdf, leaf, trust, **more)
-
-
-def certified(pdf: bytes, leaf: Leaf, permission: MDPPerm) -> bytes:
-    """Sign as an author who allows only some changes."""
-    signing_key = keys.PrivateKeyInfo.load(
-        leaf.key.private_bytes(
-            serialization.Encoding.DER,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    store = SimpleCertificateStore()  # type: ignore[no-untyped-call] # it has no types
-    signer = SimpleSigner(x509.Certificate.load(leaf.der), signing_key, store)
-    meta = PdfSignatureMetadata(
-        field_name="Author",
-        certify=True,
-        docmdp_permissions=permission,
-        md_algorithm="sha256",
-    )
-    writer = IncrementalPdfFileWriter(io.BytesIO(pdf))
-    return bytes(sign_pdf(writer, meta, signer).getvalue())
 
 
 def bomb() -> str:
@@ -231,13 +204,28 @@ async def test_a_pdf_that_is_too_long_is_refused(signer: Leaf, trust: Trust) -> 
     await refused(make_pdf() + b" " * MAX_PDF_BYTES, signer, trust)
 
 
-async def test_an_encrypted_pdf_is_refused(signer: Leaf, trust: Trust) -> None:
-    for user_password in ("secret", ""):
-        writer = copy_into_new_writer(PdfFileReader(io.BytesIO(make_pdf())))
-        writer.encrypt(owner_pass="owner", user_pass=user_password)  # type: ignore[no-untyped-call]
-        output = io.BytesIO()
-        writer.write(output)  # type: ignore[no-untyped-call] # pyHanko's, without types
-        await refused(output.getvalue(), signer, trust)
+@pytest.mark.parametrize("user_password", ["secret", ""])
+async def test_an_encrypted_pdf_is_refused(
+    signer: Leaf, trust: Trust, user_password: str
+) -> None:
+    await refused(encrypted(make_pdf(), user_password), signer, trust)
+
+
+async def test_each_refusal_tells_programs_its_reason(
+    signer: Leaf, trust: Trust
+) -> None:
+    locked = await asyncio.to_thread(certified, make_pdf(), signer, MDPPerm.NO_CHANGES)
+    for pdf, reason in (
+        (b"", "empty"),
+        (make_pdf()[:300], "broken"),
+        (encrypted(make_pdf()), "encrypted"),
+        (locked, "locked"),
+        (make_pdf(catalog="/AcroForm<</Fields[]/XFA(a)>>"), "xfa"),
+        (make_pdf() + b" " * MAX_PDF_BYTES, "too-long"),
+    ):
+        with pytest.raises(DocumentNotSignableError) as caught:
+            await sign(pdf, signer, trust)
+        assert caught.value.reason == reason
 
 
 @pytest.mark.parametrize("page", [1, -2, 10**9])

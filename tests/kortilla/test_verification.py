@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is said of good and bad signed files: valid, not valid, or can't say."""
 
+import asyncio
 import base64
 import io
 import os
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyhanko.pdf_utils import generic
+from pyhanko.sign.fields import MDPPerm
 
 from kortilla.errors import (
     TrustConfigurationError,
@@ -21,7 +24,7 @@ from kortilla.errors import (
     UserCertificateRevokedError,
 )
 from kortilla.revocation import CertificatePath
-from kortilla.signing import cms
+from kortilla.signing import cms, xades
 from kortilla.signing.processes import PdfProcesses
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
@@ -41,6 +44,7 @@ from tests.kortilla.pki import AUTHENTICATION, CA, key
 from tests.kortilla.signed_files import (
     SIGNATURES,
     Maker,
+    certified,
     cover_with_note,
     encrypted,
     issue,
@@ -49,7 +53,15 @@ from tests.kortilla.signed_files import (
     updated,
     with_signature,
 )
-from tests.kortilla.signing_parts import cms_of, flipped, make_pdf
+from tests.kortilla.signing_parts import (
+    b64,
+    cms_of,
+    digest,
+    flipped,
+    make_pdf,
+    pdf_of,
+    raw_signature,
+)
 from tests.kortilla.test_signing_long_term import lists, stamper
 
 TODAY = datetime.now(UTC).replace(microsecond=0)
@@ -91,6 +103,22 @@ def case(verdict: Verdict, *found: str) -> Callable[[Made], Made]:
     return put
 
 
+FORM = pdf_of(
+    [
+        "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R]>>>>",
+        "<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Annots[4 0 R]>>",
+        "<</FT/Tx/T(Summa)/V(1)/Type/Annot/Subtype/Widget/Rect[0 0 9 9]/P 3 0 R>>",
+    ]
+)
+
+
+def fill_in(writer: Any) -> None:
+    field = writer.root["/AcroForm"]["/Fields"][0]
+    field["/V"] = generic.TextStringObject("1000")
+    writer.update_container(field)
+
+
 VALID, NOT_VALID, CANT_SAY = Verdict.VALID, Verdict.NOT_VALID, Verdict.CANT_SAY
 
 
@@ -111,7 +139,58 @@ async def a_pdf_signed_twice(maker: Maker) -> File:
 
 @case(VALID, "XFA_FORM")
 async def a_signed_xfa_form(maker: Maker) -> File:
-    return await maker.pdf(make_pdf(catalog="/AcroForm<</Fields[]/XFA(a)>>"))
+    xfa = make_pdf(catalog="/AcroForm<</Fields[]/XFA(a)>>")
+    return await asyncio.to_thread(certified, xfa, maker.leaf, MDPPerm.ANNOTATE)
+
+
+@case(VALID)
+async def a_pdf_whose_author_allows_a_second_signature(maker: Maker) -> File:
+    pdf = await asyncio.to_thread(certified, make_pdf(), maker.leaf, MDPPerm.FILL_FORMS)
+    return await maker.pdf(pdf)
+
+
+@case(VALID)
+async def a_form_whose_author_allows_to_fill_it_in(maker: Maker) -> File:
+    pdf = await asyncio.to_thread(certified, FORM, maker.leaf, MDPPerm.FILL_FORMS)
+    return updated(pdf, fill_in)
+
+
+@case(CANT_SAY, "FORM_CHANGED")
+async def a_form_filled_in_after_it_was_signed(maker: Maker) -> File:
+    return updated(await maker.pdf(FORM), fill_in)
+
+
+@case(NOT_VALID, "CHANGED_AFTER_SIGNING")
+async def a_form_filled_in_although_its_author_forbids_it(maker: Maker) -> File:
+    pdf = await asyncio.to_thread(certified, FORM, maker.leaf, MDPPerm.NO_CHANGES)
+    return updated(pdf, fill_in)
+
+
+@case(VALID)
+async def a_container_signed_over_exclusive_canonical_xml(maker: Maker) -> File:
+    """As DigiDoc4j and others sign."""
+    exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#"
+    container = await maker.container()
+    with zipfile.ZipFile(io.BytesIO(container)) as opened:
+        xml = opened.read(SIGNATURES).decode().replace(xades.C14N, exclusive)
+    root = xades.parse(xml.encode())
+    properties = xades.canonical(
+        root.find(f".//{xades.XADES}SignedProperties"), exclusive
+    )
+    [*_, value] = root.findall(f".//{xades.DS}Reference/{xades.DS}DigestValue")
+    value.text = b64(digest(properties))
+    info = xades.canonical(root.find(f".//{xades.DS}SignedInfo"), exclusive)
+    assert b"asic" not in info
+    signature = raw_signature(maker.leaf, digest(info), "SHA-384", "NONE")
+    xades.set_value(root, signature)
+    return repacked(container, {SIGNATURES: xades.serialise(root)})
+
+
+@case(VALID)
+async def a_container_whose_type_comes_last(maker: Maker) -> File:
+    container = await maker.container()
+    kind = b"application/vnd.etsi.asic-e+zip"
+    return repacked(container, {"mimetype": None}, ("mimetype", kind))
 
 
 @case(VALID)

@@ -3,6 +3,7 @@
 
 import hashlib
 import io
+import re
 import unicodedata
 import zipfile
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ _MAX_XML = 5_000_000  # bytes
 _LOCAL_HEADER = 30  # octets, before its name and extra field
 _DESCRIPTORS = {0, 12, 16, 20, 24}  # octets after an entry's data
 _CHUNK = 1 << 20
+_DRIVE = re.compile("[A-Za-z]:")
 
 
 class _RefusedError(Exception):
@@ -126,7 +128,8 @@ def _is_safe(name: str) -> bool:
     return (
         bool(parts)
         and name.isprintable()
-        and not set(name) & set("\\:")
+        and "\\" not in name
+        and not _DRIVE.match(name)
         and parts[0] != "/"
         and ".." not in parts
     )
@@ -135,8 +138,9 @@ def _is_safe(name: str) -> bool:
 def _check_kind(container: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> None:
     names = [entry.filename for entry in entries]
     kind = ""
-    if names and names[0] == "mimetype" and entries[0].file_size <= len(MIMETYPE) + 2:
-        kind = container.read(entries[0]).decode("ascii", "replace").strip()
+    for entry in entries:
+        if entry.filename == "mimetype" and entry.file_size <= len(MIMETYPE) + 2:
+            kind = container.read(entry).decode("ascii", "replace").strip()
     if kind != MIMETYPE:
         inside = any(name.startswith(_FOLDER) and "sign" in name for name in names)
         known = kind.startswith("application/vnd.etsi.asic") or (

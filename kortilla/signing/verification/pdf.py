@@ -34,7 +34,6 @@ _COVERAGE: dict[SignatureCoverageLevel, Covers] = {
     SignatureCoverageLevel.ENTIRE_FILE: "whole-file",
     SignatureCoverageLevel.ENTIRE_REVISION: "earlier-revision",
 }
-_TIMESTAMP = "/DocTimeStamp"
 _FILTERS = {"/adbe.pkcs7.detached", "/ETSI.CAdES.detached"}
 _MAX_SIGNATURES = 100
 _MAX_TEXT = 500
@@ -43,13 +42,17 @@ _MAX_TEXT = 500
 def examine_pdf(content: bytes) -> Findings:
     """Return what is found in a PDF. Raises any exception for a broken one.
 
-    It is read strictly. One that can only be read leniently is judged only if its last
-    signature covers all of it, since programs may find other objects in it.
+    It is read strictly. One that can only be read leniently, or has tables for old and
+    new programs, is judged only if its last signature covers all of it, since programs
+    may find other objects in it.
     """
     try:
-        return _examine(PdfFileReader(BytesIO(content), strict=True), content)
-    except Exception:  # pyHanko raises any exception for broken files
-        findings = _examine(PdfFileReader(BytesIO(content), strict=False), content)
+        reader = PdfFileReader(BytesIO(content), strict=True)
+        if not reader.xrefs.hybrid_xrefs_present:
+            return _examine(reader, content)
+    except Exception:  # noqa: S110 - pyHanko raises any exception for broken files
+        pass
+    findings = _examine(PdfFileReader(BytesIO(content), strict=False), content)
     if all(each.covers != "whole-file" for each in findings.signatures):
         findings.problems.append(Found("IRREGULAR"))
     return findings
@@ -71,7 +74,7 @@ def _examine(reader: PdfFileReader, content: bytes) -> Findings:
         for each in ("/CRLs", "/OCSPs")
     )
     for each in signatures:
-        if each.sig_object_type == _TIMESTAMP:
+        if _is_timestamp(each):
             stamp = _stamp(each, content)
             findings.timestamps.append(stamp)
             for earlier in findings.signatures:
@@ -104,6 +107,14 @@ def _signatures(
             broken = Finding(name, problems=[Found("BROKEN", cause)])
             findings.signatures.append(broken)
     return sorted(found, key=lambda each: int(each.signed_revision))
+
+
+def _is_timestamp(signature: EmbeddedPdfSignature) -> bool:
+    values = signature.sig_object
+    return (
+        signature.sig_object_type == "/DocTimeStamp"
+        or values.get("/SubFilter") == "/ETSI.RFC3161"
+    )
 
 
 def _stamp(signature: EmbeddedPdfSignature, content: bytes) -> Stamp:
@@ -187,7 +198,7 @@ def _read_changes(
     level = result.modification_level
     changes = [
         Change(
-            "timestamp" if each.sig_object_type == _TIMESTAMP else "signature",
+            "timestamp" if _is_timestamp(each) else "signature",
             _text(each.fq_name),
         )
         for each in later

@@ -17,7 +17,11 @@ from typing import Any
 from asn1crypto import cms, x509
 from pydantic import ValidationError
 
-from kortilla.errors import RelyingPartyError, SignatureValidationError
+from kortilla.errors import (
+    RelyingPartyError,
+    SignatureValidationError,
+    UserCertificateWeakKeyError,
+)
 from kortilla.signing import xades
 from kortilla.signing.algorithms import verify_digest
 from kortilla.signing.answer import PageSignature
@@ -31,10 +35,8 @@ __all__ = ["DigestOf", "examine_signature"]
 #: Hashes the file of a reference's URI with a function of hashlib, or returns None.
 DigestOf = Callable[[str, str], bytes | None]
 
-_C14N = {
-    xades.C14N,
-    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
-}
+#: The form of a reference without a transform (XML Signature §4.4.3.2).
+_DEFAULT_FORM = "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"
 _FUNCTIONS = {uri: name for name, uri in xades.DIGESTS.items()}
 _METHODS = {
     **{uri: ("ECC", name, "NONE") for name, uri in xades.ECDSA.items()},
@@ -161,16 +163,13 @@ def _check_references(
     for reference in references:
         uri = reference.get("URI") or ""
         function, wanted = _digest(reference)
-        transforms = [
-            each.get("Algorithm")
-            for each in reference.findall(f"{DS}Transforms/{DS}Transform")
-        ]
+        transforms = reference.findall(f"{DS}Transforms/{DS}Transform")
         if uri == own and reference.get("Type") == xades.SIGNED_PROPERTIES:
-            # Without a transform it is Canonical XML 1.0 (XML Signature §4.4.3.2).
-            if len(transforms) > 1 or not set(transforms) <= _C14N:
-                raise _UnfitError("UNSUPPORTED", f"transforms {transforms}")
+            if len(transforms) > 1:
+                raise _UnfitError("UNSUPPORTED", "several transforms")
+            form = _form(transforms[0]) if transforms else _DEFAULT_FORM
             covered += 1
-            digest: bytes | None = _hash(function, xades.canonical(properties))
+            digest: bytes | None = _hash(function, xades.canonical(properties, form))
         elif uri == "" or uri.startswith("#") or transforms:
             raise _UnfitError("UNSUPPORTED", f"a reference to {uri or 'everything'!r}")
         else:
@@ -188,8 +187,7 @@ def _check_references(
 
 def _check_value(element: Any, info: Any, finding: Finding) -> None:
     """Verify the signature with the key of the certificate."""
-    if _algorithm(_only(info, DS + "CanonicalizationMethod")) not in _C14N:
-        raise _UnfitError("UNSUPPORTED", "another canonical form")
+    form = _form(_only(info, DS + "CanonicalizationMethod"))
     method = _algorithm(_only(info, DS + "SignatureMethod"))
     if method.endswith(_WEAK):
         raise _UnfitError("WEAK_ALGORITHM", method)
@@ -209,10 +207,13 @@ def _check_value(element: Any, info: Any, finding: Finding) -> None:
             }
         )
         certificate: x509.Certificate = load_leaf(finding.certificate or b"")
-        verify_digest(certificate, signature, _hash(function, xades.canonical(info)))
+        signed = xades.canonical(info, form)
+        verify_digest(certificate, signature, _hash(function, signed))
     except (SignatureValidationError, ValidationError):
         finding.intact = False
         raise _UnfitError("SIGNATURE_BROKEN") from None
+    except UserCertificateWeakKeyError as error:
+        raise _UnfitError("WEAK_ALGORITHM", str(error)) from error
     except RelyingPartyError as error:
         raise _UnfitError("CERTIFICATE_UNREADABLE", str(error)) from error
     finding.intact = not any(
@@ -230,11 +231,10 @@ def _read_unsigned(element: Any, qualifying: Any, finding: Finding) -> None:
     stamp = unsigned.find(XADES + "SignatureTimeStamp")
     if stamp is None:
         return
-    stamped = xades.canonical(_only(element, DS + "SignatureValue"))
     method = stamp.find(DS + "CanonicalizationMethod")
+    form = _DEFAULT_FORM if method is None else _form(method)
+    stamped = xades.canonical(_only(element, DS + "SignatureValue"), form)
     try:
-        if method is not None and _algorithm(method) not in _C14N:
-            raise _UnfitError("UNSUPPORTED", "a timestamp of another canonical form")
         token = cms.ContentInfo.load(
             _decoded(_only(stamp, XADES + "EncapsulatedTimeStamp"))
         )
@@ -244,6 +244,14 @@ def _read_unsigned(element: Any, qualifying: Any, finding: Finding) -> None:
     finding.stamp = examine_stamp(
         token, lambda function: hashlib.new(function, stamped).digest()
     )
+
+
+def _form(element: Any) -> str:
+    """Return the canonical form that an element names."""
+    form = _algorithm(element)
+    if form not in xades.CANONICAL_FORMS or len(element):
+        raise _UnfitError("UNSUPPORTED", f"the canonical form {form}")
+    return form
 
 
 def _algorithm(element: Any) -> str:
