@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asn1crypto import cms as asn1_cms
 from pyhanko.pdf_utils import generic
 from pyhanko.sign.fields import MDPPerm
 
@@ -470,6 +471,26 @@ async def the_signed_properties_elsewhere(maker: Maker) -> File:
 
 
 @case(CANT_SAY, "UNSUPPORTED")
+async def a_comment_in_a_signed_value(maker: Maker) -> File:
+    """It is signed without the comment, and read up to it."""
+    return with_signature(
+        await maker.container(),
+        lambda xml: xml.replace(
+            "Z</xades:SigningTime>", "<!---->Z</xades:SigningTime>"
+        ),
+    )
+
+
+@case(CANT_SAY, "UNSUPPORTED")
+async def a_signature_whose_file_is_the_attributes_of_another(maker: Maker) -> File:
+    info = asn1_cms.ContentInfo.load(await maker.detached(b"Sopimus"))
+    [signer] = info["content"]["signer_infos"]
+    attributes = signer["signed_attrs"].untag().dump()
+    signer["signed_attrs"] = None
+    return attributes, info.dump(force=True)
+
+
+@case(CANT_SAY, "UNSUPPORTED")
 async def a_reference_that_transforms_its_file(maker: Maker) -> File:
     transforms = (
         '<ds:Transforms><ds:Transform Algorithm="http://www.w3.org/TR/1999/'
@@ -808,3 +829,18 @@ async def test_a_pdf_for_the_archive_is_valid_and_its_timestamp_is_named(
     assert [each.kind for each in signature.changes] == ["timestamp"]
     [whole] = report.timestamps
     assert (whole.intact, whole.trusted) == (True, True)
+
+
+async def test_what_a_file_states_is_shown_without_control_characters(
+    maker: Maker,
+) -> None:
+    pdf = await maker.pdf(reason="a\u202eb\x1b[2J", field_name="a\u202eb")
+    report = await verify_document(pdf, trusted=maker.trusted)
+    [signature] = report.signatures
+    assert (signature.reason, signature.place) == ("a\ufffdb\ufffd[2J", "a\ufffdb")
+    container = with_signature(
+        await maker.container(), lambda xml: xml.replace('"a.txt"', '"&#x202e;b"')
+    )
+    report = await verify_document(container, trusted=maker.trusted)
+    details = {each.code: each.detail for each in report.signatures[0].problems}
+    assert details["FILE_MISSING"] == "\ufffdb"

@@ -34,6 +34,9 @@ def examine_cms(signature: bytes, content: bytes | None) -> Findings:
             findings.problems.append(Found("NOT_A_SIGNED_FORMAT"))
             return findings
         signed = info["content"]
+        if signed["encap_content_info"]["content_type"].native != "data":
+            findings.problems.append(Found("UNSUPPORTED", "another type of content"))
+            return findings
         inside = signed["encap_content_info"]["content"].native
         signers = list(signed["signer_infos"])
     except Exception as error:
@@ -84,6 +87,10 @@ def _examine_signer(
     digest_of: Callable[[str], bytes],
     finding: Finding,
 ) -> None:
+    if not signer["signed_attrs"]:
+        # Its content could be the attributes of another signature (RFC 5652 §5.4).
+        finding.problems.append(Found("UNSUPPORTED", "no signed attributes"))
+        return
     finding.claimed_time = finding.claimed_time or extract_self_reported_ts(signer)
     certificate = _certificate(signed, signer, finding)
     function = signer["digest_algorithm"]["algorithm"].native
@@ -154,7 +161,7 @@ def _names(signer: cms.SignerInfo, certificate: bytes) -> bool:
 
     A signature of an old kind names none.
     """
-    for attribute in signer["signed_attrs"] or ():
+    for attribute in signer["signed_attrs"]:
         kind = attribute["type"].native
         if kind not in {"signing_certificate", "signing_certificate_v2"}:
             continue
@@ -180,5 +187,5 @@ def _read_unsigned(signer: cms.SignerInfo, finding: Finding) -> None:
                     finding.stamp = examine_stamp(token, _hasher(value))
     finding.has_revocation_data |= any(
         attribute["type"].native == "adobe_revocation_info_archival"
-        for attribute in signer["signed_attrs"] or ()
+        for attribute in signer["signed_attrs"]
     )

@@ -13,7 +13,7 @@ from kortilla.errors import DocumentNotSignableError
 from kortilla.revocation import RevocationChecker
 from kortilla.signing.processes import shared_processes
 from kortilla.signing.verification.findings import Findings, Found
-from kortilla.signing.verification.judge import Judge
+from kortilla.signing.verification.judge import Judge, problem_of
 from kortilla.signing.verification.report import DocumentReport, Problem
 from kortilla.signing.verification.trusted import TrustedCAs
 from kortilla.threads import in_thread
@@ -57,7 +57,7 @@ async def verify_document(
         await judge.judge(number, finding)
         for number, finding in enumerate(findings.signatures, start=1)
     ]
-    problems = [Problem(each.code, each.detail) for each in findings.problems]
+    problems = [problem_of(each) for each in findings.problems]
     if not signatures and all(each.code == "XFA_FORM" for each in problems):
         problems.append(Problem("NOT_SIGNED"))
     return DocumentReport(

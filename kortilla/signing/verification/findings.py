@@ -19,8 +19,11 @@ __all__ = [
     "Found",
     "Kind",
     "Stamp",
+    "printable",
     "read_findings",
 ]
+
+_MAX_TEXT = 500
 
 Kind = Literal["pdf", "asice", "cms", "unknown"]
 Covers = Literal["whole-file", "earlier-revision", "part", "files", "unknown"]
@@ -85,6 +88,15 @@ class Findings:
     timestamps: list[Stamp] = field(default_factory=list)
     problems: list[Found] = field(default_factory=list)
     files: tuple[str, ...] = ()
+
+
+def printable(text: str) -> str:
+    """Return a text of a file that a window or terminal can show, perhaps shortened.
+
+    It has no control characters, and none that change the direction of writing.
+    """
+    shown = "".join(each if each.isprintable() else "\ufffd" for each in text)
+    return shown[:_MAX_TEXT]
 
 
 _adapter = TypeAdapter(Findings)

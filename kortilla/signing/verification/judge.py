@@ -27,7 +27,12 @@ from kortilla.errors import (
 )
 from kortilla.revocation import UNCHECKED, RevocationChecker
 from kortilla.signing.verification.codes import CODES, Verdict
-from kortilla.signing.verification.findings import Finding, Stamp
+from kortilla.signing.verification.findings import (
+    Finding,
+    Found,
+    Stamp,
+    printable,
+)
 from kortilla.signing.verification.report import (
     CertificateFacts,
     Problem,
@@ -40,7 +45,7 @@ from kortilla.validation.leaf import load_leaf
 from kortilla.validation.trust import Trust, has_test_policy
 from kortilla.validation.validator import validate_signer
 
-__all__ = ["Judge"]
+__all__ = ["Judge", "problem_of"]
 
 _SKEW = timedelta(minutes=15)
 _CODES: dict[type[RelyingPartyError], str] = {
@@ -53,6 +58,11 @@ _CODES: dict[type[RelyingPartyError], str] = {
 }
 
 _Issuer = Literal["authority", "test", "unknown"]
+
+
+def problem_of(found: Found) -> Problem:
+    """Return a problem with words that can be shown."""
+    return Problem(found.code, printable(found.detail))
 
 
 class Judge:
@@ -76,7 +86,7 @@ class Judge:
 
     async def judge(self, number: int, finding: Finding) -> SignatureReport:
         """Return the report on one signature."""
-        problems = [Problem(each.code, each.detail) for each in finding.problems]
+        problems = [problem_of(each) for each in finding.problems]
         stamp = None
         if finding.stamp is not None:
             stamp = await self.judge_stamp(finding.stamp)
@@ -103,7 +113,7 @@ class Judge:
             problems.append(Problem("CERTIFICATE_UNREADABLE"))
         return SignatureReport(
             number=number,
-            place=finding.place,
+            place=printable(finding.place),
             intact=finding.intact,
             signer=None if certificate is None else _signer(certificate),
             certificate=None if certificate is None else _facts(certificate),
@@ -144,7 +154,7 @@ class Judge:
             # certvalidator and asn1crypto raise any exception on odd input.
             trusted = False
         return TimestampReport(
-            stamp.time, authority, stamp.intact, trusted, stamp.place
+            stamp.time, authority, stamp.intact, trusted, printable(stamp.place)
         )
 
     def _judge_time(

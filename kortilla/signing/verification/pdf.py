@@ -25,6 +25,7 @@ from kortilla.signing.verification.findings import (
     Findings,
     Found,
     Stamp,
+    printable,
 )
 from kortilla.signing.verification.stamps import examine_stamp
 
@@ -36,7 +37,6 @@ _COVERAGE: dict[SignatureCoverageLevel, Covers] = {
 }
 _FILTERS = {"/adbe.pkcs7.detached", "/ETSI.CAdES.detached"}
 _MAX_SIGNATURES = 100
-_MAX_TEXT = 500
 
 
 def examine_pdf(content: bytes) -> Findings:
@@ -134,7 +134,7 @@ def _examine_signature(
 ) -> None:
     values = signature.sig_object
     finding.reason, finding.location, kind = (
-        _text(values[key]) if key in values else ""
+        printable(str(values[key])) if key in values else ""
         for key in ("/Reason", "/Location", "/SubFilter")
     )
     if kind not in _FILTERS:
@@ -192,19 +192,19 @@ def _read_changes(
     result = signature.diff_result
     allowed = signature.docmdp_level
     if not isinstance(result, DiffResult):
-        finding.changes = (Change("other", str(result)[:_MAX_TEXT]),)
-        finding.problems.append(Found("CHANGED_AFTER_SIGNING", str(result)[:_MAX_TEXT]))
+        finding.changes = (Change("other", printable(str(result))),)
+        finding.problems.append(Found("CHANGED_AFTER_SIGNING", printable(str(result))))
         return
     level = result.modification_level
     changes = [
         Change(
             "timestamp" if _is_timestamp(each) else "signature",
-            _text(each.fq_name),
+            printable(each.fq_name),
         )
         for each in later
     ]
     filled_in = result.changed_form_fields - {each.fq_name for each in later}
-    changes += [Change("form", _text(name)) for name in sorted(filled_in)]
+    changes += [Change("form", printable(name)) for name in sorted(filled_in)]
     if level == ModificationLevel.ANNOTATIONS:
         changes.append(Change("annotation"))
     if level == ModificationLevel.OTHER:
@@ -230,8 +230,3 @@ def _digest_of(signature: EmbeddedPdfSignature) -> Callable[[str], bytes]:
         return value
 
     return digest
-
-
-def _text(value: object) -> str:
-    """Return a text that a window can show, or an empty one."""
-    return "".join(each for each in str(value or "") if each.isprintable())[:_MAX_TEXT]

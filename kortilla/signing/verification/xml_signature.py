@@ -95,6 +95,9 @@ def _examine(element: Any, digest_of: DigestOf, finding: Finding) -> None:
 
 
 def _check_document(root: Any) -> None:
+    if any(not isinstance(each.tag, str) for each in root.iter()):
+        # A value is read up to a comment, and signed without it.
+        raise _UnfitError("UNSUPPORTED", "a comment or processing instruction")
     identifiers = Counter(
         value
         for each in root.iter()
