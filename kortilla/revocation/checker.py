@@ -4,7 +4,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -15,16 +15,22 @@ from asn1crypto import x509
 
 from kortilla.clock import utc_now
 from kortilla.errors import (
+    RevocationCheckFailedError,
     UserCertificateCRLCheckFailedError,
     UserCertificateOCSPCheckFailedError,
     UserCertificateRevokedError,
 )
 from kortilla.proxies import Proxies
 from kortilla.revocation import ocsp
-from kortilla.revocation.certificates import Subject, crl_addresses, ocsp_address
+from kortilla.revocation.certificates import (
+    Subject,
+    crl_addresses,
+    ocsp_address,
+    same_name,
+)
 from kortilla.revocation.crl_cache import RevocationLists
 from kortilla.revocation.fetch import Fetcher, Limits, host_of
-from kortilla.revocation.path import CertificatePath
+from kortilla.revocation.path import Certificate, CertificatePath
 from kortilla.revocation.reasons import NoAnswerError, Reason, named
 from kortilla.revocation.single_flight import SingleFlight
 
@@ -35,6 +41,7 @@ logger = logging.getLogger(__name__)
 By = Literal["ocsp", "crl", "both", "ocsp-or-crl"]
 
 _OCSP_OCTETS = 32 * 1024
+_KEPT_CRL_OCTETS = 1024 * 1024
 _OCSP_HEADERS = {
     "Content-Type": "application/ocsp-request",
     "Accept": "application/ocsp-response",
@@ -182,6 +189,44 @@ class Revocation:
         await self._check(leaf, issuer)
         await asyncio.shield(issuer_check)
 
+    async def collect(
+        self, certificates: Iterable[Certificate]
+    ) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+        """Return OCSP answers and CRLs that show that none is revoked, both in DER.
+
+        They are for keeping in a signature. Each certificate's issuer is among
+        ``certificates``; a root needs no proof. The responder is asked first, whatever
+        ``by`` is, and a CRL has at most 1 MB.
+
+        Raises ``UserCertificateRevokedError``, and ``RevocationCheckFailedError`` if a
+        certificate's issuer is missing or there is no trustworthy answer.
+        """
+        with named(self._error, "the certificates"):
+            subjects = [Subject.of(each) for each in certificates]
+        answers, lists = [], []
+        for subject in subjects:
+            if same_name(subject.issuer, subject.name):
+                continue
+            issuer = _issuer_of(subject, subjects)
+            try:
+                answers.append((await self._ask(subject, issuer))[0])
+            except UserCertificateOCSPCheckFailedError as error:
+                if error.reason == Reason.UNKNOWN:
+                    raise
+                await self._check_crl_instead(subject, issuer, error)
+                lists.append(await self._fetch_crl(subject))
+        return tuple(dict.fromkeys(answers)), tuple(dict.fromkeys(lists))
+
+    async def _fetch_crl(self, subject: Subject) -> bytes:
+        limits = Limits(self._ocsp_limits.seconds, _KEPT_CRL_OCTETS)
+        address = crl_addresses(subject.certificate)[0]
+        with named(UserCertificateCRLCheckFailedError, host_of(address)):
+            async with self._fetcher.get(address, headers={}, limits=limits) as (
+                _,
+                chunks,
+            ):
+                return b"".join([chunk async for chunk in chunks])
+
     async def _check(self, subject: Subject, issuer: Subject) -> datetime | None:
         """Return until when the answers are valid, if they state it."""
         by = self._by
@@ -223,6 +268,12 @@ class Revocation:
         return until
 
     async def _check_ocsp(self, subject: Subject, issuer: Subject) -> datetime | None:
+        return (await self._ask(subject, issuer))[1]
+
+    async def _ask(
+        self, subject: Subject, issuer: Subject
+    ) -> tuple[bytes, datetime | None]:
+        """Return the responder's answer, and until when it is valid."""
         with named(UserCertificateOCSPCheckFailedError, _of(subject)):
             address = ocsp_address(subject.certificate)
         host = _of(subject) if address is None else host_of(address)
@@ -254,7 +305,7 @@ class Revocation:
                 )
         if verdict.revoked:
             raise _revoked(subject, "OCSP", host)
-        return verdict.next_update
+        return answer, verdict.next_update
 
     async def _check_responder(
         self, certificate: x509.Certificate, subject: Subject, issuer: Subject
@@ -291,6 +342,19 @@ class Revocation:
         if listed:
             raise _revoked(subject, "CRL", host)
         return until
+
+
+def _issuer_of(subject: Subject, others: Iterable[Subject]) -> Subject:
+    wanted = subject.certificate.authority_key_identifier
+    for other in others:
+        own = other.certificate.key_identifier
+        if same_name(subject.issuer, other.name) and (
+            wanted is None or own is None or own == wanted
+        ):
+            return other
+    raise RevocationCheckFailedError(
+        "An issuer is missing among the certificates.", reason=Reason.WRONG_ISSUER.value
+    )
 
 
 def _names_responder(subject: Subject) -> bool:

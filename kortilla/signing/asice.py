@@ -46,7 +46,7 @@ from kortilla.signing.cms import (
 )
 from kortilla.signing.own_card import OwnCard
 from kortilla.signing.state import PreparedSignature, check_name
-from kortilla.signing.validation_data import ValidationData
+from kortilla.signing.validation_data import CollectData, ValidationData
 from kortilla.signing.verification.container import MIMETYPE, examine_container
 from kortilla.threads import in_thread
 from kortilla.validation.identity import Identity
@@ -125,7 +125,7 @@ async def finish_container(
     at: datetime | None = None,
     revocation: RevocationChecker | None = None,
     timestamper: TimeStamper | None = None,
-    validation_data: ValidationData | None = None,
+    validation_data: ValidationData | CollectData | None = None,
 ) -> SignedContainer:
     """Verify the page's answer and return the signed container.
 
@@ -148,6 +148,10 @@ async def finish_container(
     if timestamper is not None:
         stamped = await _stamp(root, timestamper, state.digest.hash_function)
         level = "B-T"
+    if validation_data is not None and not isinstance(validation_data, ValidationData):
+        validation_data = await validation_data(
+            (state.certificate, *state.chain, *(each.dump() for each in stamped))
+        )
     if validation_data is not None:
         xades.add_validation_data(root, validation_data)
         if level == "B-T" and _is_complete(accepted, state, validation_data, stamped):

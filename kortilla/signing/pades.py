@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from asn1crypto import cms
 from pyhanko.sign.timestamps import TimeStamper
 
 from kortilla.clock import utc_now
@@ -38,7 +39,11 @@ from kortilla.signing.own_card import OwnCard
 from kortilla.signing.pdf import Placeholder
 from kortilla.signing.processes import shared_processes
 from kortilla.signing.state import PreparedSignature, check_name
-from kortilla.signing.validation_data import ValidationData
+from kortilla.signing.validation_data import (
+    CollectData,
+    ValidationData,
+    certificates_of_timestamps,
+)
 from kortilla.validation.identity import Identity
 from kortilla.validation.trust import Trust
 
@@ -148,7 +153,7 @@ async def finish_pdf(
     at: datetime | None = None,
     revocation: RevocationChecker | None = None,
     timestamper: TimeStamper | None = None,
-    validation_data: ValidationData | None = None,
+    validation_data: ValidationData | CollectData | None = None,
     archive: bool = False,
 ) -> SignedPdf:
     """Verify the page's answer and return the signed PDF.
@@ -156,8 +161,10 @@ async def finish_pdf(
     ``answer`` is the result of ``kortilla.sign`` or Web eID's ``sign``; it may contain
     signatures of other documents too. ``timestamper`` is the client of a time-stamping
     service (``pyhanko.sign.timestamps``), whose trust is not checked.
-    ``validation_data`` are put into the PDF's document security store. ``archive`` adds
-    a second timestamp by the same service, of the whole PDF with these data.
+    ``validation_data`` are put into the PDF's document security store; a function is
+    called with the certificates of signer and timestamp, and its errors are raised too.
+    ``archive`` adds a second timestamp by the same service, of the whole PDF with these
+    data.
 
     Raises ``SignatureParseError``, ``SignatureValidationError``,
     ``SignerMismatchError``, the errors of ``validate_signer``,
@@ -176,6 +183,11 @@ async def finish_pdf(
         revocation=revocation,
         timestamper=timestamper,
     )
+    if validation_data is not None and not isinstance(validation_data, ValidationData):
+        stamped = certificates_of_timestamps(cms.ContentInfo.load(made.der))
+        validation_data = await validation_data(
+            (state.certificate, *state.chain, *(each.dump() for each in stamped))
+        )
     covered, document = await shared_processes().embed(state, made.der, validation_data)
     level: Level = "B-LT" if made.level == "B-T" and covered else made.level
     if archive and timestamper is not None:

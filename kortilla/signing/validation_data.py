@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Certificates and revocation data for the document security store of a PDF."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from asn1crypto import cms, crl, ocsp, x509
 
+from kortilla.revocation import Revocation
 from kortilla.validation.leaf import AsReceived, ExactCertificate
 
-__all__ = ["ValidationData", "certificates_of_timestamps"]
+__all__ = ["CollectData", "ValidationData", "certificates_of_timestamps"]
 
 
 class _ExactOCSPResponse(AsReceived, ocsp.OCSPResponse):  # type: ignore[misc] # asn1crypto has no types
@@ -43,6 +45,26 @@ class ValidationData:
         except Exception as error:
             # asn1crypto raises any exception on odd input.
             raise ValueError("An OCSP response, CRL or certificate is none.") from error
+
+    @classmethod
+    async def collect(
+        cls,
+        certificates: Iterable[bytes],
+        *,
+        revocation: Revocation,
+        authorities: Iterable[bytes] = (),
+    ) -> Self:
+        """Ask for the revocation data of certificates and their CAs (DER).
+
+        ``authorities`` are CA certificates that a signature lacks. Raises the errors of
+        ``Revocation.collect``.
+        """
+        above = tuple(authorities)
+        every = dict.fromkeys((*certificates, *above))
+        responses, crls = await revocation.collect(
+            ExactCertificate.load(each, strict=True) for each in every
+        )
+        return cls(responses, crls, above)
 
     def parsed_ocsp_responses(self) -> list[ocsp.OCSPResponse]:
         """Return the OCSP responses, parsed."""
@@ -84,6 +106,11 @@ class ValidationData:
 def _hash_of_issuer(response: ocsp.SingleResponse) -> bytes:
     value: bytes = response["cert_id"]["issuer_name_hash"].native
     return value
+
+
+#: Returns the data for these certificates (DER), which are the signature's and its
+#: timestamp's. ``functools.partial(ValidationData.collect, revocation=…)`` is one.
+CollectData = Callable[[tuple[bytes, ...]], Awaitable[ValidationData]]
 
 
 def certificates_of_timestamps(signature: cms.ContentInfo) -> list[x509.Certificate]:

@@ -2,6 +2,7 @@
 """A signed PDF with a timestamp and revocation data, and its reported level."""
 
 import io
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -50,7 +51,9 @@ def timestamper(authority: Authority) -> DummyTimeStamper:
     return stamper(authority)
 
 
-def stamper(authority: Authority, extra: bytes = b"") -> DummyTimeStamper:
+def stamper(
+    authority: Authority, extra: bytes = b"", more: Sequence[tuple[str, bytes]] = ()
+) -> DummyTimeStamper:
     own_key = key("RSA-2048")
     name = [cryptography_x509.NameAttribute(NameOID.COMMON_NAME, "SPECIMEN Timestamps")]
     builder = (
@@ -66,10 +69,10 @@ def stamper(authority: Authority, extra: bytes = b"") -> DummyTimeStamper:
             critical=True,
         )
     )
-    if extra:
+    for oid, der in (*([("1.2.3.4", extra)] if extra else []), *more):
         builder = builder.add_extension(
             cryptography_x509.UnrecognizedExtension(
-                cryptography_x509.ObjectIdentifier("1.2.3.4"), extra
+                cryptography_x509.ObjectIdentifier(oid), der
             ),
             critical=False,
         )

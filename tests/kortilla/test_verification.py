@@ -737,7 +737,12 @@ async def test_a_timestamp_of_another_signature_is_named(
     ("limits", "count", "code"),
     [
         ({"seconds": 1}, 1_200_000, "TOO_SLOW"),
-        ({"memory": 160 << 20, "seconds": 60}, 600_000, "TOO_MUCH_MEMORY"),
+        pytest.param(
+            {"memory": 160 << 20, "seconds": 60},
+            600_000,
+            "TOO_MUCH_MEMORY",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 async def test_a_file_that_takes_too_much_is_given_up_and_named(

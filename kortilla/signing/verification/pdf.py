@@ -165,15 +165,10 @@ def _covers(signature: EmbeddedPdfSignature, content: bytes) -> Covers:
     """Return how much of the file a signature covers, except itself."""
     coverage: SignatureCoverageLevel = signature.evaluate_signature_coverage()
     covers = _COVERAGE.get(coverage, "part")
-    start, first, second, length = signature.byte_range
+    _, first, second, length = signature.byte_range
     gap = content[first:second]
-    if (
-        start != 0
-        or not 0 < first < second
-        or gap[:1] + gap[-1:] != b"<>"
-        or second + length > len(content)
-        or (covers == "whole-file" and second + length != len(content))
-    ):
+    end = second + length
+    if gap[:1] + gap[-1:] != b"<>" or (covers == "whole-file" and end != len(content)):
         return "part"
     return covers
 

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""Revocation data are asked for while a signature is finished, and put into it."""
+
+import functools
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from asn1crypto import crl
+from cryptography import x509 as cryptography_x509
+from pyhanko.sign.timestamps import DummyTimeStamper
+
+from kortilla.errors import (
+    RevocationCheckFailedError,
+    UserCertificateRevokedError,
+)
+from kortilla.revocation import UNCHECKED
+from kortilla.signing.asice import finish_container, prepare_container
+from kortilla.signing.pades import ValidationData, finish_pdf
+from kortilla.testing.authority import Authority
+from tests.kortilla import pki
+from tests.kortilla.pki import CA, NOW, Leaf, key
+from tests.kortilla.responder import (
+    LEAF_SERIAL,
+    List,
+    OCSPAnswer,
+    Scene,
+    Server,
+    addresses,
+    checker_by,
+)
+from tests.kortilla.revocation_scene import well
+from tests.kortilla.signing_parts import answer_to, prepared_pdf
+from tests.kortilla.test_signing_long_term import stamper
+
+
+@pytest.fixture
+def scene(server: Server, root: CA) -> Scene:
+    """CAs whose responder says that no certificate is revoked."""
+    return well(server, root, by="ocsp")
+
+
+@pytest.fixture
+def signer(scene: Scene) -> Leaf:
+    """A signature certificate that names the responder."""
+    extra = addresses(scene.address, "issuing")
+    return scene.ca.issue(key("P-384"), key_usage=pki.SIGNATURE, extra=extra)
+
+
+@pytest.fixture
+def timestamper(scene: Scene) -> DummyTimeStamper:
+    """A time-stamping service of the same CA, which names the responder."""
+    authority = SimpleNamespace(
+        issuing=cryptography_x509.load_der_x509_certificate(scene.ca.der),
+        issuing_key=scene.ca.key,
+    )
+    more = addresses(scene.address, "issuing")
+    return stamper(cast(Authority, authority), more=more)
+
+
+async def test_a_pdf_and_a_container_get_what_their_certificates_need(
+    scene: Scene, signer: Leaf, timestamper: DummyTimeStamper, server: Server
+) -> None:
+    options: dict[str, Any] = {
+        "trust": scene.ca.trust(scene.root.der),
+        "at": NOW,
+        "revocation": UNCHECKED,
+    }
+    async with checker_by(by="ocsp") as revocation:
+        collect = functools.partial(
+            ValidationData.collect,
+            revocation=revocation,
+            authorities=[scene.root.der],
+        )
+        finishing = {"timestamper": timestamper, "validation_data": collect, **options}
+        state = await prepared_pdf(signer, options["trust"])
+        pdf = await finish_pdf(
+            state, answer_to(state, signer), archive=True, **finishing
+        )
+        state = await prepare_container(
+            {"a.txt": b"a"}, certificate=signer.der, name="a.asice", **options
+        )
+        container = await finish_container(state, answer_to(state, signer), **finishing)
+    assert (pdf.level, container.level) == ("B-LTA", "B-LT")
+    # The signer, its CA and the timestamp's certificate, for each of the two.
+    assert sorted(server.asked) == 4 * ["ocsp/issuing"] + 2 * ["ocsp/root"]
+
+
+async def test_a_list_is_kept_where_there_is_no_responder(
+    scene: Scene, server: Server
+) -> None:
+    path = scene.path
+    certificates = [path.leaf, path.issuer, scene.root.certificate]
+    server.handlers["crl/root.crl"] = arl = List(scene.root)
+    del server.handlers["ocsp/root"]
+    async with checker_by(by="ocsp") as revocation:
+        answers, lists = await revocation.collect(certificates)
+    assert len(answers) == 1
+    [kept] = lists
+    signed = [
+        crl.CertificateList.load(each)["tbs_cert_list"].dump()
+        for each in (kept, arl.encode())
+    ]
+    assert signed[0] == signed[1]
+
+
+async def test_without_proof_for_each_certificate_there_are_no_data(
+    scene: Scene, server: Server
+) -> None:
+    path = scene.path
+    whole = [path.leaf, path.issuer, scene.root.certificate]
+    async with checker_by(by="ocsp") as revocation:
+        with pytest.raises(RevocationCheckFailedError, match="issuer is missing"):
+            await revocation.collect(whole[:2])
+        del server.handlers["ocsp/root"]
+        with pytest.raises(RevocationCheckFailedError):
+            await revocation.collect(whole)
+        server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, status="revoked")
+        with pytest.raises(UserCertificateRevokedError):
+            await revocation.collect(whole)
+        del server.handlers["ocsp/issuing"]
+        server.handlers["crl/issuing.crl"] = List(scene.ca, serials=(LEAF_SERIAL,))
+        with pytest.raises(UserCertificateRevokedError):
+            await revocation.collect(whole)
