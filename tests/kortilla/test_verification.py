@@ -849,3 +849,19 @@ async def test_what_a_file_states_is_shown_without_control_characters(
     report = await verify_document(container, trusted=maker.trusted)
     details = {each.code: each.detail for each in report.signatures[0].problems}
     assert details["FILE_MISSING"] == "\ufffdb"
+
+
+async def test_a_signature_is_valid_only_if_it_is_intact_and_of_a_given_ca(
+    maker: Maker,
+) -> None:
+    report = await verify_document(await maker.pdf(), trusted=maker.trusted)
+    [signature] = report.signatures
+    assert signature.verdict is VALID
+    for doubtful in (
+        replace(signature, intact=None),
+        replace(signature, intact=False),
+        replace(signature, issuer="unknown"),
+    ):
+        assert doubtful.verdict is CANT_SAY
+        assert replace(report, signatures=(doubtful,)).exit_status == 2
+    assert replace(report, signatures=()).verdict is NOT_VALID
