@@ -138,6 +138,19 @@ async def a_pdf_signed_twice(maker: Maker) -> File:
     return await maker.pdf(await maker.pdf(), visible=True)
 
 
+SLOPPY = make_pdf().replace(b"/Size 5", b"/Size 4")
+
+
+@case(VALID)
+async def a_pdf_that_is_only_read_leniently(maker: Maker) -> File:
+    return await maker.pdf(SLOPPY)
+
+
+@case(CANT_SAY, "IRREGULAR")
+async def such_a_pdf_signed_twice(maker: Maker) -> File:
+    return await maker.pdf(await maker.pdf(SLOPPY))
+
+
 @case(VALID, "XFA_FORM")
 async def a_signed_xfa_form(maker: Maker) -> File:
     xfa = make_pdf(catalog="/AcroForm<</Fields[]/XFA(a)>>")

@@ -43,8 +43,8 @@ def examine_pdf(content: bytes) -> Findings:
     """Return what is found in a PDF. Raises any exception for a broken one.
 
     It is read strictly. One that can only be read leniently, or has tables for old and
-    new programs, is judged only if its last signature covers all of it, since programs
-    may find other objects in it.
+    new programs, is judged only if nothing came after its signature, since programs may
+    find other objects in it than the comparison of its revisions does.
     """
     try:
         reader = PdfFileReader(BytesIO(content), strict=True)
@@ -53,7 +53,8 @@ def examine_pdf(content: bytes) -> Findings:
     except Exception:  # noqa: S110 - pyHanko raises any exception for broken files
         pass
     findings = _examine(PdfFileReader(BytesIO(content), strict=False), content)
-    if all(each.covers != "whole-file" for each in findings.signatures):
+    covers = [each.covers for each in findings.signatures]
+    if not covers or set(covers) != {"whole-file"}:
         findings.problems.append(Found("IRREGULAR"))
     return findings
 
