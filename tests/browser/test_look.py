@@ -318,7 +318,7 @@ async def test_help_and_demo_pages_have_no_fault(
     browser: Browser, demo: DemoServer, tab: Tab, door: Door
 ) -> None:
     pages = [await faults(tab)]
-    await hand_certificate_over(tab, door)
+    await hand_certificate_over(tab)
     await tab.click("#sign")
     await (await door.opened()).type_pin(PIN2)
     await tab.wait_for("#download")
