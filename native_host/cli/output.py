@@ -10,8 +10,12 @@ __all__ = ["error_result", "print_result", "say"]
 
 
 def print_result(result: Any) -> None:
-    """Print a result on standard output as one line of JSON."""
-    click.echo(json.dumps(result, ensure_ascii=False))
+    """Print a result on standard output as one line of JSON.
+
+    Characters that could garble a terminal are escaped, as names of files have them.
+    """
+    line = json.dumps(result, ensure_ascii=False)
+    click.echo("".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line))
 
 
 def error_result(code: str, message: str, reason: str | None = None) -> dict[str, Any]:

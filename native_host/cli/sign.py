@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``kortilla sign``: signatures with PIN2 of files, or of existing hashes."""
+"""``kortilla sign``: signed files, or signatures of a service's files or hashes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from native_host.cli.options import (
     prompt_option,
 )
 from native_host.cli.output import print_result, say
+from native_host.cli.sign_own import sign_own
 from native_host.config import Config
 from native_host.errors import InvalidArgumentError
 
@@ -44,7 +45,32 @@ __all__ = ["sign"]
     nargs=-1,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
-@click.option("--origin", required=True, help="The service: https://host[:port].")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The folder for the signed files, or the path of the only one.",
+)
+@click.option(
+    "--container", is_flag=True, help="Put all files into one ASiC-E container."
+)
+@click.option(
+    "--visible",
+    metavar="PAGE:POS",
+    help="A mark on a page of each PDF: 1:20,20 or last:X,Y,W,H in millimetres from "
+    "the lower left corner.",
+)
+@click.option("--tsa", metavar="URL", help="A time-stamping service.")
+@click.option(
+    "--level",
+    type=click.Choice(["b", "t"]),
+    help="The level of the signature; t needs --tsa.",
+)
+@click.option(
+    "--origin",
+    help="For testers: sign for this service, https://host[:port], and print the "
+    "signatures.",
+)
 @click.option(
     "--hash", "hashes", multiple=True, help="A hash in base64, in place of files."
 )
@@ -67,7 +93,12 @@ __all__ = ["sign"]
 def sign(
     *,
     files: tuple[Path, ...],
-    origin: str,
+    out: Path | None,
+    container: bool,
+    visible: str | None,
+    tsa: str | None,
+    level: str | None,
+    origin: str | None,
     hashes: tuple[str, ...],
     names: tuple[str, ...],
     hash_function: str | None,
@@ -78,7 +109,32 @@ def sign(
     prompt: PromptKind | None,
     card: Card | None,
 ) -> int:
-    """Show files or hashes, sign them with PIN2 and print the signatures."""
+    """Show your own files, sign them with PIN2 and write the signed files.
+
+    A PDF becomes a signed PDF. Other files, or all with --container, become one ASiC-E
+    container. No file is overwritten.
+    """
+    if origin is None:
+        for_services = [hashes, names, hash_function, key, padding, certificate]
+        if any(for_services):
+            raise click.UsageError("This option needs --origin.")
+        if not files:
+            raise click.UsageError("Give a file to sign.")
+        if level == "t" and tsa is None:
+            raise click.UsageError("--level t needs --tsa.")
+        if level == "b" and tsa is not None:
+            raise click.UsageError("--tsa makes the level t.")
+        return sign_own(
+            configured(card=card, prompt=prompt),
+            files=files,
+            out=out,
+            container=container,
+            visible=visible,
+            tsa=tsa,
+            lang=lang and _language_tag(lang),
+        )
+    if out or container or visible or tsa or level:
+        raise click.UsageError("This option is without --origin.")
     if bool(files) == bool(hashes):
         raise click.UsageError("Give either files or --hash.")
     if hashes and hash_function is None:

@@ -59,17 +59,22 @@ class DocumentHeader:
 class DocumentInbox:
     """Receives documents in a private folder that ``close`` deletes.
 
-    ``patience`` is the number of seconds to wait for the next chunk. Raises
+    ``patience`` is the number of seconds to wait for the next chunk, ``max_total`` the
+    most bytes of all documents together. Raises
     ``InvalidArgumentError`` for headers over the limits. A wrong chunk ends the inbox:
     everything is deleted, and all methods raise that error from then on. A full or
     broken disk does the same with a ``KortillaError`` that has no code of its own.
     """
 
     def __init__(
-        self, headers: Sequence[DocumentHeader], *, patience: float = _PATIENCE
+        self,
+        headers: Sequence[DocumentHeader],
+        *,
+        patience: float = _PATIENCE,
+        max_total: int = MAX_TOTAL_SIZE,
     ) -> None:
         self.headers = tuple(headers)
-        _check(self.headers)
+        _check(self.headers, max_total)
         #: Bytes of all documents together.
         self.total = sum(header.size for header in self.headers)
         self._patience = patience
@@ -170,6 +175,13 @@ class DocumentInbox:
             self._digests[key] = hashlib.file_digest(file, name).digest()
         return self._digests[key]
 
+    def content(self, document: int) -> bytes:
+        """Return the bytes of a document that is complete, from the open file."""
+        self._check_alive()
+        file = self._files[document]
+        file.seek(0)
+        return file.read()
+
     def close(self) -> None:
         """Delete everything. May be called twice."""
         if self._fault is None:
@@ -229,7 +241,7 @@ def sweep_leftovers() -> None:
             os.close(descriptor)
 
 
-def _check(headers: Sequence[DocumentHeader]) -> None:
+def _check(headers: Sequence[DocumentHeader], max_total: int) -> None:
     check_names([header.name for header in headers])
     if not all(header.name for header in headers):
         raise InvalidArgumentError("A document has no name.")
@@ -237,9 +249,9 @@ def _check(headers: Sequence[DocumentHeader]) -> None:
         raise InvalidArgumentError(f"A media type has at most {MAX_NAME} characters.")
     if any(header.size < 0 for header in headers):
         raise InvalidArgumentError("A document has a size below zero.")
-    if sum(header.size for header in headers) > MAX_TOTAL_SIZE:
+    if sum(header.size for header in headers) > max_total:
         raise InvalidArgumentError(
-            f"The documents have more than {MAX_TOTAL_SIZE} bytes together."
+            f"The documents have more than {max_total} bytes together."
         )
 
 

@@ -8,11 +8,12 @@ state").
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Self
+from pathlib import Path
 
-from native_host.card.certificate import CardCertificate
+from native_host.card.certificate import CardCertificate, PublicKey
 from native_host.card.errors import (
     CardError,
     KeyMissingError,
@@ -27,7 +28,11 @@ from native_host.operations.card_session import UsableCards
 from native_host.operations.documents import DocumentHeader, DocumentInbox
 from native_host.operations.pin import PinAsker, PinAttempt, usable_pin
 from native_host.operations.prompting import Context, begin
-from native_host.operations.sign_request import HashToSign, SignRequest
+from native_host.operations.sign_request import (
+    HashToSign,
+    OwnFilesRequest,
+    SignRequest,
+)
 from native_host.operations.signature_key import algorithm_of, signature_keys
 from native_host.pin_prompt.model import Document, Problem, Progress, Step
 
@@ -100,7 +105,7 @@ async def sign(context: Context, request: SignRequest) -> Signatures:
     one is withheld.
     """
     request.check()
-    await begin("sign", context, request)
+    await begin(request.operation, context, request)
     if request.documents is not None:
         await _receive(context, request.documents)
     try:
@@ -128,9 +133,8 @@ async def _sign(context: Context, request: SignRequest) -> Signatures:
             key, certificate = await context.prompt.watch(
                 held_card.run(_choose_key, held_card.card, request)
             )
-            things = await _things(context, request, certificate)
+            shown, things = await _things(context, request, certificate)
             batch = _Batch(certificate, things)
-            shown = tuple(thing.shown for thing in things)
             try:
                 async for attempt in asker.tries(
                     held_card, certificate, documents=shown
@@ -203,7 +207,7 @@ class _Batch:
                     raise self.interrupted(error) from error
                 raise
             self.signatures.append(
-                Signature(thing.shown.name, thing.digest, thing.algorithm, value)
+                Signature(thing.name, thing.digest, thing.algorithm, value)
             )
 
 
@@ -236,52 +240,63 @@ def _choose_key(
 
 async def _things(
     context: Context, request: SignRequest, certificate: CardCertificate
-) -> "tuple[_Thing, ...]":
-    """Return everything to be signed with a certificate's key, hashed."""
+) -> "tuple[tuple[Document, ...], tuple[_Thing, ...]]":
+    """Return what is shown, and what is signed with a certificate's key."""
     key, inbox = certificate.public_key, request.documents
     if inbox is None:
+        things = _hashes(key, request, request.hashes)
         return tuple(
-            _Thing.of_hash(each, algorithm_of(key, each.hash_function, request.padding))
-            for each in request.hashes
-        )
+            Document(each.name, each.algorithm.hash_function, each.digest.hex())
+            for each in things
+        ), things
     algorithm = algorithm_of(key, request.hash_function, request.padding)
-    things: list[_Thing] = []
+    shown: list[Document] = []
     for index, header in enumerate(inbox.headers):
         digest = await context.prompt.watch(
             asyncio.to_thread(inbox.digest, index, algorithm.hash_function)
         )
-        path = str(inbox.path(index))
-        things.append(_Thing.of_document(header, path, digest, algorithm))
-    return tuple(things)
+        shown.append(_document(header, inbox.path(index), digest, algorithm))
+    if not isinstance(request, OwnFilesRequest):
+        return tuple(shown), tuple(
+            _Thing(each.name, bytes.fromhex(each.digest), algorithm) for each in shown
+        )
+    hashes = await context.prompt.watch(request.prepare(certificate))
+    return tuple(
+        replace(document, result=result.name, result_kind=result.kind)
+        for document, result in zip(shown, request.results, strict=True)
+    ), _hashes(key, request, hashes)
+
+
+def _hashes(
+    key: PublicKey, request: SignRequest, hashes: Iterable[HashToSign]
+) -> "tuple[_Thing, ...]":
+    return tuple(
+        _Thing(
+            each.name,
+            each.digest,
+            algorithm_of(key, each.hash_function, request.padding),
+        )
+        for each in hashes
+    )
+
+
+def _document(
+    header: DocumentHeader, path: Path, digest: bytes, algorithm: SignatureAlgorithm
+) -> Document:
+    return Document(
+        header.name,
+        algorithm.hash_function,
+        digest.hex(),
+        size=header.size,
+        media_type=header.media_type,
+        path=str(path),
+    )
 
 
 @dataclass(frozen=True)
 class _Thing:
-    """One item to be signed: as shown, and as signed."""
+    """One item to be signed. ``name`` identifies it in the result."""
 
-    shown: Document
+    name: str
     digest: bytes
     algorithm: SignatureAlgorithm
-
-    @classmethod
-    def of_hash(cls, asked: HashToSign, algorithm: SignatureAlgorithm) -> Self:
-        shown = Document(asked.name, asked.hash_function, asked.digest.hex())
-        return cls(shown, asked.digest, algorithm)
-
-    @classmethod
-    def of_document(
-        cls,
-        header: DocumentHeader,
-        path: str,
-        digest: bytes,
-        algorithm: SignatureAlgorithm,
-    ) -> Self:
-        shown = Document(
-            header.name,
-            algorithm.hash_function,
-            digest.hex(),
-            size=header.size,
-            media_type=header.media_type,
-            path=path,
-        )
-        return cls(shown, digest, algorithm)

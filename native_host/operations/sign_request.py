@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Requests to sign, and the checks that need no card."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 from native_host.card.certificate import CardCertificate, CertificateError
 from native_host.card.signature import HASH_SIZES, KeyType, Padding, key_type_of
@@ -9,8 +11,9 @@ from native_host.errors import InvalidArgumentError
 from native_host.operations.documents import DocumentInbox, check_names
 from native_host.operations.prompting import Request
 from native_host.operations.signature_key import algorithm_of
+from native_host.pin_prompt.model import Operation
 
-__all__ = ["HashToSign", "SignRequest"]
+__all__ = ["HashToSign", "OwnFilesRequest", "Prepare", "Result", "SignRequest"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,8 @@ class SignRequest(Request):
     ``padding`` choose among the card's keys and their schemes; None is the preferred
     one.
     """
+
+    operation: ClassVar[Operation] = "sign"
 
     hashes: tuple[HashToSign, ...] = ()
     documents: DocumentInbox | None = None
@@ -106,3 +111,38 @@ class SignRequest(Request):
             raise InvalidArgumentError(
                 "The certificate's key can't sign what is asked for."
             )
+
+
+#: Returns what a card's key signs, for the certificate of that key. The request's
+#: documents are complete by then.
+Prepare = Callable[[CardCertificate], Awaitable[Sequence[HashToSign]]]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The file that is made of a document: its name, and what it is."""
+
+    name: str
+    kind: Literal["pdf", "container"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnFilesRequest(SignRequest):
+    """The person's wish to sign their own files; no site and no program asks.
+
+    The prompt shows ``documents``, and for each of them its element of ``results``. The
+    card signs what ``prepare`` returns, which is made of the same bytes. The wish comes
+    from this process only: no message of a page or a native client becomes one.
+    """
+
+    operation: ClassVar[Operation] = "sign-own"
+
+    origin: str = field(default="", init=False)
+    results: tuple[Result, ...]
+    prepare: Prepare
+
+    def check(self) -> None:
+        """See ``SignRequest``."""
+        super().check()
+        if self.documents is None or len(self.documents.headers) != len(self.results):
+            raise InvalidArgumentError("Each document has one result.")

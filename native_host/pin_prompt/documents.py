@@ -93,7 +93,11 @@ def describe(document: Document, text: Texts) -> list[str]:
     if document.media_type.partition(";")[0].strip().lower() not in _CLAIMS[kind]:
         claimed = escape_name(document.media_type).replace("\\u{2F}", "/")
         about.append(text("document.claimed", type=claimed))
-    return [name or text("document.unnamed"), " · ".join(about), last]
+    lines = [name or text("document.unnamed"), " · ".join(about)]
+    if document.result_kind:
+        result = escape_name(document.result)
+        lines.append(text(f"result.{document.result_kind}", name=result))
+    return [*lines, last]
 
 
 def kind_of_file(document: Document) -> DocumentKind:

@@ -88,8 +88,8 @@ __all__ = [
 ]
 
 #: Longest line to the window, in bytes with its newline: room for twenty documents with
-#: names of 255 characters.
-MAX_REQUEST = 65536
+#: two names of 255 characters each, all of them escaped.
+MAX_REQUEST = 131_072
 #: Longest line from the window, in bytes with its newline.
 MAX_ANSWER = 256
 

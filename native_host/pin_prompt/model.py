@@ -33,6 +33,7 @@ Operation = Literal[
     "authenticate",
     "signing-certificate",
     "sign",
+    "sign-own",
     "activate",
     "change-pin",
     "unblock",
@@ -52,7 +53,8 @@ class Conversation:
 
     ``program`` is the name of the calling program where no site asks (``tls-login``,
     ``prepare-login``); ``origin`` is then empty. The prompt shows at most 40
-    characters of it.
+    characters of it. For ``sign-own``, the person's own files, both are empty: the
+    prompt says "on this computer". Only ``OwnFilesRequest`` opens such a window.
 
     ``caller`` is the program that started the host, unless that is a known browser.
     Such a program may name any origin, so the prompt warns of it.
@@ -164,7 +166,8 @@ class Document:
     ``name`` is the site's. ``digest`` is hexadecimal, ``hash_function`` has Web eID's
     spelling (``SHA-384``). For a document, ``size`` is in bytes, ``media_type`` is the
     site's claim, and ``path`` names a private copy. Of a bare hash only the name is
-    known, which is the site's claim too.
+    known, which is the site's claim too. Of the person's own file, ``result`` is the
+    name of the file that is made of it, and ``result_kind`` says what that is.
     """
 
     name: str
@@ -173,6 +176,8 @@ class Document:
     size: int | None = None
     media_type: str = ""
     path: str | None = None
+    result: str = ""
+    result_kind: Literal["", "pdf", "container"] = ""
 
 
 @dataclass(frozen=True)

@@ -87,8 +87,8 @@ class TerminalPrompt(Prompt):
             self._write(f"*** {warning}\n")
         self._by_itself = not conversation.origin
         if self._by_itself:
-            if "asks" in text:
-                self._write(f"{text('asks')}\n\n    {text.program}\n")
+            if asking := text.asking():
+                self._write("{}\n\n    {}\n".format(*asking))
             else:
                 self._write(text("own"))
             return

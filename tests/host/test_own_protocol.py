@@ -295,7 +295,8 @@ def test_each_wrong_field_is_named_at_once_and_shows_no_window(
             error = host.authenticate(**changes)["error"]
             assert error["code"] == "INVALID_ARGUMENT"
             assert error["message"].startswith(field), error
-        for origin in ("http://service.example", "https://service.example/x"):
+        # An empty one would be the person's own wish, "on this computer".
+        for origin in ("http://service.example", "https://service.example/x", ""):
             error = host.authenticate(origin=origin)["error"]
             assert error["code"] == "ORIGIN_REFUSED"
     assert script.told() in ([], [{"type": "gone"}])

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The window for signing has its own style and texts and shows the documents."""
 
+import re
 from itertools import product
 from pathlib import Path
 
@@ -51,6 +52,33 @@ def test_site_signer_and_each_document_are_on_one_page(
     assert contract.digest not in stage.words.replace(" ", "")
     stage.button("Technical details (hashes)").click()
     assert contract.digest in stage.words.replace(" ", "")
+
+
+@pytest.mark.parametrize("language", texts.languages())
+def test_own_files_are_signed_on_this_computer(
+    stage: Stage, tmp_path: Path, language: str
+) -> None:
+    """No site and no program is named, and each file says what is made of it."""
+    text = texts.load(language, "sign-own")
+    made = [("a.pdf", "pdf", "a-1.pdf"), ("b", "container", "c.asice")]
+    documents = [
+        a_document(tmp_path, name.encode(), name=name, result=result, result_kind=kind)
+        for name, kind, result in [*made, ("d", "container", "c.asice")]
+    ]
+    stage.open(operation="sign-own", origin="", language=language)
+    asked = {"role": "PIN2", "min_length": 6, "documents": tuple(documents)}
+    stage.handle(AskPin(1, a_question(**asked)))
+    assert stage.site.text() == text("here")
+    for shown in (
+        text("asks"),
+        text("result.pdf", name="a-1.pdf"),
+        text("result.container", name="c.asice"),
+        # The two files in one container get one signature.
+        text("signatures.many", count=2),
+    ):
+        assert shown in stage.words
+    assert text("here") in str(stage.pin_page.announcement)
+    assert not re.search(r"https?:", stage.words)
 
 
 def test_a_bare_hash_is_shown_as_such(stage: Stage) -> None:

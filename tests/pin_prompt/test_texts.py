@@ -131,6 +131,7 @@ def test_things_have_the_names_that_the_authority_gives_them(language: str) -> N
     ("operation", "others"),
     [
         ("sign", IDENTIFYING),
+        ("sign-own", IDENTIFYING),
         ("signing-certificate", IDENTIFYING),
         ("authenticate", SIGNING),
         ("tls-login", SIGNING),
@@ -144,6 +145,7 @@ def test_identifying_and_signing_share_no_words(
     catalogue = CATALOGUES[language]
     for key, words in catalogue.items():
         rooms = {operation, "program"} if operation in FOR_PROGRAMS else {operation}
+        rooms |= {"sign"} if operation in OWN else set()
         belongs = key.split(".")[0] not in (OPERATIONS | APART) - rooms
         own = f"{operation}.{key}" in catalogue
         pins = key.endswith((".PIN1", ".PIN2")) or key in PIN1_LOCKED
@@ -156,7 +158,11 @@ OPERATIONS = {"authenticate", "sign", "signing-certificate"}
 MANAGING = {"activate", "change-pin", "unblock"}
 #: Operations in which a program on the computer asks for PIN1.
 FOR_PROGRAMS = {"tls-login", "prepare-login"}
-APART = {"manage", "codes", "letter", "program", "terminal"} | MANAGING | FOR_PROGRAMS
+#: The person signs their own files. The texts replace those of "sign".
+OWN = {"sign-own"}
+APART = (
+    {"manage", "codes", "letter", "program", "terminal"} | MANAGING | FOR_PROGRAMS | OWN
+)
 #: Only an operation with its own words for it asks for a PIN.
 PIN1_LOCKED = ("problem.PIN_BLOCKED.heading", "problem.PIN_BLOCKED.body")
 
@@ -176,7 +182,9 @@ def test_what_happened_and_what_to_do_are_full_sentences(language: str) -> None:
 
 
 @EACH
-@pytest.mark.parametrize("operation", sorted(OPERATIONS | MANAGING | FOR_PROGRAMS))
+@pytest.mark.parametrize(
+    "operation", sorted(OPERATIONS | MANAGING | FOR_PROGRAMS | OWN)
+)
 def test_each_step_has_a_text(language: str, operation: str) -> None:
     text = texts.load(language, operation)
     for step in Step:
@@ -270,27 +278,32 @@ def test_sizes_are_said_in_the_words_of_the_language(size: int, words: str) -> N
     "code", sorted((set(codes()) | BY_OPERATIONS) - {"KEY_MISSING", "WRONG_PIN"})
 )
 def test_each_error_of_the_card_has_a_text_of_its_own(language: str, code: str) -> None:
-    for operation in OPERATIONS | MANAGING | FOR_PROGRAMS:
+    for operation in OPERATIONS | MANAGING | FOR_PROGRAMS | OWN:
         text = texts.load(language, operation)
         assert text.problem(Problem(code))[0] != text("problem.other.heading")
 
 
 @EACH
-@pytest.mark.parametrize("operation", sorted(MANAGING))
+@pytest.mark.parametrize("operation", sorted(MANAGING | OWN))
 def test_where_no_page_asks_no_service_is_spoken_of(
     language: str, operation: str
 ) -> None:
     text = texts.load(language, operation)
     said = [text.step(step) for step in Step if step is not Step.RECEIVING]
     said += [text.problem(Problem(code)) for code in IN_THE_WAY]
+    if operation in OWN:
+        said += [text.problem(Problem(code)) for code in SIGNING_TROUBLE]
+        said += [(text("heading"), text(key)) for key in SHOWN_WHILE_SIGNING]
     for heading, body in said:
         assert not re.search(SERVICE[language], f"{heading} {body}", re.IGNORECASE)
 
 
+SIGNING_TROUBLE = ("SIGNATURE_INVALID", "KEY_MISSING", "SIGNING_INTERRUPTED")
+SHOWN_WHILE_SIGNING = ("asks", "consent", "choose.body", "unlock.body", "view.changed")
 SERVICE = {
-    "fi": r"palvelun (sivu|pyyntö)|palvelulle",
-    "sv": "tjänstens|till tjänsten",
-    "en": "the service's|to the service",
+    "fi": r"palvelun (sivu|pyyntö)|palvelulle|\bpalvelu (sai|pyysi)",
+    "sv": "tjänstens|till tjänsten|tjänsten (fick|bad)",
+    "en": "the service's|to the service|the service (got|asked)",
 }
 
 

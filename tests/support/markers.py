@@ -35,6 +35,7 @@ _MARKERS = {
     "pk12util": "programs",
     "pkcs11-tool": "programs",
     "redis-server": "programs",
+    "xmlsec1": "programs",
 }
 #: Folders and files in which each test has the marker, relative to the parent of this
 #: file's folder.

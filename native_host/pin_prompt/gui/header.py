@@ -88,7 +88,7 @@ class Requester(QWidget):
         super().__init__()
         #: Whether it names a site or a program.
         self.is_named = bool(
-            conversation.origin or conversation.caller or "asks" in text
+            conversation.origin or conversation.caller or text.asking()
         )
         side = dp(24)
         self._panel: SitePanel | None = None
@@ -96,8 +96,9 @@ class Requester(QWidget):
         layout.setSpacing(dp(12))
         if conversation.caller:
             layout.addWidget(_caller_notice(conversation, text))
-        if conversation.origin or "asks" in text:
-            self._panel = SitePanel(low=low)
+        if conversation.origin or text.asking():
+            icon = "file" if conversation.operation == "sign-own" else "globe"
+            self._panel = SitePanel(low=low, icon=icon)
             for part in _site(conversation, text):
                 self._panel.add(part)
             layout.addWidget(self._panel)
@@ -121,8 +122,8 @@ class Requester(QWidget):
 
 
 def _site(conversation: Conversation, text: Texts) -> list[QWidget]:
-    if not conversation.origin:
-        return [_above(text("asks")), _name(text.program)]
+    if not conversation.origin and (asking := text.asking()):
+        return [_above(asking[0]), _name(asking[1])]
     site = SiteName.of(conversation.origin)
     parts: list[QWidget] = [_above(text("site")), SiteLabel(site)]
     if name := site.international:

@@ -47,6 +47,7 @@ OPERATION_STYLES: Mapping[Operation, OperationStyle] = {
     "prepare-login": _style("identify", "clock-in-browser"),
     "signing-certificate": _SIGNING,
     "sign": _SIGNING,
+    "sign-own": _SIGNING,
     "activate": _MANAGING,
     "change-pin": _MANAGING,
     "unblock": _MANAGING,

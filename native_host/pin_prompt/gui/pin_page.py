@@ -40,7 +40,8 @@ class BasePinPage(ConfirmPage):
         status = text.pin_status(question)
         self._news = " ".join(status)
         self.announce_status(status, question.tries_left)
-        self.announcement.add(conversation.origin, needed=1)
+        where = conversation.origin or (text("here") if "here" in text else "")
+        self.announcement.add(where, needed=1)
         self.announce_holder(question.name)
         if question.documents or is_low(self):
             # This page has more content than others.

@@ -67,7 +67,10 @@ _VISIBLE_AFTER = 1000
 #: Width of the window where body text has 15 pixels. Pages with documents or several
 #: codes are wider.
 _WIDTH, _WIDTH_FOR_MORE = 620, 760
-_MORE: Collection[Operation] = ("sign", "activate", "change-pin", "unblock")
+_MORE: Collection[Operation] = (
+    *("sign", "sign-own"),
+    *("activate", "change-pin", "unblock"),
+)
 #: The steps after which the page has no result.
 _BROKEN_OFF = (Step.EXPIRED, Step.FAILED)
 #: Largest share of the screen's height for the site in the header.

@@ -197,14 +197,16 @@ class Panel(QFrame):
 
 
 class SitePanel(Panel):
-    """Who asks: a site, with a globe unless room is short (``low``).
+    """Who asks: a site, with the icon of a globe, or another requester.
+
+    The icon is left out if room is short (``low``).
 
     There is no padlock: the program does not vouch for the site.
     """
 
-    def __init__(self, *, low: bool) -> None:
+    def __init__(self, *, low: bool, icon: str = "globe") -> None:
         super().__init__(tinted=True, plain=low)
-        self._globe = not low
+        self._icon = "" if low else icon
         if not low:
             self.rows.setContentsMargins(dp(92), dp(16), dp(16), dp(16))
 
@@ -214,7 +216,7 @@ class SitePanel(Panel):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         super().paintEvent(event)
-        if not self._globe:
+        if not self._icon:
             return
         tokens = tokens_for(self.palette())
         painter = QPainter(self)
@@ -226,7 +228,7 @@ class SitePanel(Panel):
         painter.drawEllipse(circle)
         inset = (side - sign) / 2
         place = circle.adjusted(inset, inset, -inset, -inset)
-        draw_icon(painter, "globe", place, ink=tokens.muted, paper=tokens.window)
+        draw_icon(painter, self._icon, place, ink=tokens.muted, paper=tokens.window)
 
 
 class HolderPanel(Panel):

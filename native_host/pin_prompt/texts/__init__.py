@@ -5,7 +5,8 @@ A new language is a new file. A ``.body`` says what happened and what to do next
 the ``.heading`` of the same name. An operation's own text has the operation as prefix:
 ``sign.step.done.body`` replaces ``step.done.body``. The operations that manage PINs
 share texts under ``manage``, and may have texts per PIN (``unblock.PIN1.heading``).
-The operations of programs share texts under ``program``.
+The operations of programs share texts under ``program``. The texts of ``sign-own``, for
+the person's own files, replace those of ``sign``.
 """
 
 import json
@@ -55,6 +56,8 @@ class Texts:
         self._rooms = [f"{operation}.{pin}.", f"{operation}.", ""]
         if operation in _MANAGING:
             self._rooms.insert(2, "manage.")
+        elif operation == "sign-own":
+            self._rooms.insert(2, "sign.")
         elif operation in _FOR_PROGRAMS:
             self._rooms[2:2] = "program.", "authenticate."
 
@@ -97,6 +100,15 @@ class Texts:
             or self._catalogue["program.unknown"]
         )
 
+    def asking(self) -> tuple[str, str] | None:
+        """Return the words about who asks, and the name, where no site does.
+
+        None if nobody asks: the person manages the card's PINs.
+        """
+        if "asks" not in self:
+            return None
+        return self("asks"), self("here") if "here" in self else self.program
+
     def warning_of_caller(self, conversation: Conversation) -> str:
         """Return the warning about such a caller; empty if a browser asks."""
         if not conversation.caller:
@@ -127,8 +139,14 @@ class Texts:
         return self("size.megabytes" if mega else "size.kilobytes", count=shown)
 
     def signatures(self, question: PinQuestion) -> str:
-        """Return how many signatures are made and how often the PIN is typed."""
+        """Return how many signatures are made and how often the PIN is typed.
+
+        The files of one container get one signature together.
+        """
         count = len(question.documents)
+        together = [d for d in question.documents if d.result_kind == "container"]
+        if together:
+            count += len({each.result for each in together}) - len(together)
         if count == 1:
             return self("signatures.one")
         return self(f"signatures.{'pad' if question.pin_pad else 'many'}", count=count)

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla sign`` without a service: signed files of the person's own files."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from native_host.cli.output import print_result, say
+from native_host.config import Config
+from native_host.errors import KortillaError
+
+if TYPE_CHECKING:
+    from native_host.cli.run import OpenPrompt
+    from native_host.local_signing.signing import Mark, Outcome, Wish
+
+__all__ = ["SigningMissingError", "check_library", "sign_own"]
+
+#: Points of a millimetre.
+_POINTS = 72 / 25.4
+#: Width and height of a mark in millimetres.
+_MARK = (70, 20)
+#: The longest side of a page, in millimetres: 200 inches.
+_LONGEST = 5080
+_VISIBLE = re.compile(
+    r"(?P<page>last|[1-9][0-9]{0,4}):"
+    r"(?P<place>[0-9]{1,4},[0-9]{1,4}(?:,[1-9][0-9]{0,3},[1-9][0-9]{0,3})?)"
+)
+
+
+class SigningMissingError(KortillaError):
+    """The extra ``signing`` is not installed."""
+
+    code = "TOOL_MISSING"
+
+
+def check_library() -> None:
+    """Raise ``SigningMissingError`` where the extra ``signing`` is missing.
+
+    Kortilla's package for Debian 13 lacks it, since Debian 13 has no pyHanko.
+    """
+    for name in ("pyhanko", "lxml", "kortilla.signing"):
+        if importlib.util.find_spec(name) is None:
+            raise SigningMissingError(
+                f"{name} is missing: pip install 'kortilla[host,signing]'. Kortilla's "
+                "Debian package does not sign files or check signatures."
+            )
+
+
+def sign_own(
+    config: Config,
+    *,
+    files: tuple[Path, ...],
+    out: Path | None,
+    container: bool,
+    visible: str | None,
+    tsa: str | None,
+    lang: str | None,
+) -> int:
+    """Sign the person's own files, print the result and return the exit status."""
+    check_library()
+    from native_host.cli.run import run_with_prompt
+    from native_host.languages import choose_language
+    from native_host.local_signing.signing import Wish
+
+    wish = Wish(
+        files=files,
+        language=choose_language(config.language, lang),
+        out=out,
+        container=container,
+        mark=None if visible is None else _mark(visible),
+        tsa=None if tsa is None else _address(tsa),
+    )
+    outcome = run_with_prompt(config, partial(_sign, config, wish))
+    return _report(outcome)
+
+
+async def _sign(config: Config, wish: Wish, open_prompt: OpenPrompt) -> Outcome:
+    from native_host.environment import open_source
+    from native_host.local_signing.signing import sign_own_files
+    from native_host.operations.prompting import Context
+
+    # The window opens after the files have been read, so that it never shows one that
+    # can't be signed.
+    async with open_source(config) as source:
+        return await sign_own_files(Context(source, open_prompt()), wish)
+
+
+def _report(outcome: Outcome) -> int:
+    from native_host.local_signing.errors import shown_path
+
+    for made in outcome.made:
+        say(f"Signed: {shown_path(made.path)} ({made.level})")
+        if made.timestamp_failed:
+            say("The time-stamping service gave no timestamp. The level is B-B.")
+    for path in outcome.changed:
+        say(
+            f"{shown_path(path)} has changed since it was shown. The signed file has "
+            "what was shown."
+        )
+    for failed in outcome.failed:
+        for path in failed.originals:
+            say(f"Not signed: {shown_path(path)}. {failed.error}")
+    result: dict[str, Any] = {
+        "files": [
+            {
+                "file": str(made.path),
+                "originals": [str(path) for path in made.originals],
+                "kind": {"pdf": "pdf", "container": "asice"}[made.kind],
+                "level": made.level,
+                "timestampFailed": made.timestamp_failed,
+            }
+            for made in outcome.made
+        ],
+        "changed": [str(path) for path in outcome.changed],
+    }
+    if outcome.failed:
+        first = outcome.failed[0].error
+        result["failed"] = [
+            str(path) for failed in outcome.failed for path in failed.originals
+        ]
+        result["error"] = {"code": first.code, "message": str(first)}
+    print_result(result)
+    return 1 if outcome.failed else 0
+
+
+def _mark(visible: str) -> Mark:
+    """Read ``PAGE:X,Y`` or ``PAGE:X,Y,W,H``, in millimetres."""
+    from native_host.local_signing.signing import Mark
+
+    match = _VISIBLE.fullmatch(visible)
+    if match is None:
+        raise click.UsageError(
+            "--visible is PAGE:X,Y or PAGE:X,Y,WIDTH,HEIGHT in millimetres, and PAGE "
+            "is a number from 1, or last."
+        )
+    left, bottom, *size = (int(each) for each in match["place"].split(","))
+    width, height = size or _MARK
+    if max(left + width, bottom + height) > _LONGEST:
+        raise click.UsageError("The mark of --visible is outside every page.")
+    box = (left, bottom, left + width, bottom + height)
+    left, bottom, right, top = (round(each * _POINTS) for each in box)
+    page = -1 if match["page"] == "last" else int(match["page"]) - 1
+    return Mark(page, (left, bottom, right, top))
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable or not url.isascii() or not url.isprintable():
+        raise click.UsageError("--tsa is an address that begins with https or http.")
+    return url

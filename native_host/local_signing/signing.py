@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: MIT
+"""Sign the person's own files: show them, sign them with PIN2, write the signed files.
+
+A PDF becomes a signed PDF. Other files, or all of them together, become one ASiC-E
+container. One PIN2 is enough for all. The card signs exactly the bytes that the prompt
+showed. The originals are never written.
+"""
+
+import asyncio
+import importlib
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from native_host.errors import InvalidArgumentError, KortillaError
+from native_host.local_signing.errors import (
+    FileNotSignableError,
+    FileNotWritableError,
+    UnsignableFile,
+)
+from native_host.local_signing.sources import (
+    MAX_TOTAL_BYTES,
+    Source,
+    read_sources,
+)
+from native_host.local_signing.targets import Target
+from native_host.log import log_unexpected
+from native_host.operations.documents import DocumentInbox
+from native_host.operations.prompting import Context
+from native_host.operations.sign import Signatures, SigningInterruptedError, sign
+from native_host.operations.sign_request import HashToSign, OwnFilesRequest, Result
+from native_host.pin_prompt import texts
+from native_host.results import signatures_fields
+
+if TYPE_CHECKING:
+    from native_host.card.certificate import CardCertificate
+    from native_host.local_signing.library import PreparedSignature
+
+__all__ = ["FailedFile", "Mark", "Outcome", "SignedFile", "Wish", "sign_own_files"]
+
+logger = logging.getLogger(__name__)
+
+#: Room for a signature with its certificates, a timestamp and a mark, in bytes. It is
+#: reserved on the disk.
+_ROOM = 256 * 1024
+_LIBRARY = "native_host.local_signing.library"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A visible mark: ``page`` from 0, or from the end with -1; ``box`` in points.
+
+    ``box`` is left, bottom, right and top from the page's lower left corner.
+    """
+
+    page: int
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the person wants signed, and how.
+
+    ``out`` is the folder of the signed files, or the path of the only one; None puts
+    each beside its original. ``container`` puts all files into one container. ``tsa``
+    is the address of a time-stamping service. ``language`` is fi, sv or en: that of
+    the prompt, and of the word in the names of signed files.
+    """
+
+    files: tuple[Path, ...]
+    language: str
+    out: Path | None = None
+    container: bool = False
+    mark: Mark | None = None
+    tsa: str | None = None
+
+
+@dataclass(frozen=True)
+class SignedFile:
+    """A signed file, and the originals in it.
+
+    ``level`` is the level of the signature, as ``B-B``. It is B-B also if the
+    time-stamping service failed.
+    """
+
+    path: Path
+    originals: tuple[Path, ...]
+    kind: Literal["pdf", "container"]
+    level: str
+    timestamp_failed: bool
+
+
+@dataclass(frozen=True)
+class FailedFile:
+    """Originals of which no signed file was made, though others were."""
+
+    originals: tuple[Path, ...]
+    error: KortillaError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The signed files, those that failed, and the originals that changed meanwhile.
+
+    A signed file has the bytes that the prompt showed, even if its original has others
+    now.
+    """
+
+    made: tuple[SignedFile, ...]
+    failed: tuple[FailedFile, ...]
+    changed: tuple[Path, ...]
+
+
+async def sign_own_files(context: Context, wish: Wish) -> Outcome:
+    """Sign files as the person wishes.
+
+    Before the prompt opens, it raises ``FileNotSignableError``,
+    ``FileNotWritableError`` and ``InvalidArgumentError``. Before PIN2, it raises
+    ``FileNotSignableError`` for files that the library refuses. The other errors are
+    those of ``native_host.operations.sign.sign``; an interruption after the first
+    signature is in the outcome.
+    """
+    sources, inbox = await read_sources(wish.files)
+    with ExitStack() as stack:
+        stack.callback(inbox.close)
+        parts = _plan(sources, wish)
+        _reserve(parts, wish, stack)
+        request = OwnFilesRequest(
+            language=wish.language,
+            documents=inbox,
+            results=_results(sources, parts),
+            prepare=lambda certificate: _prepare(parts, inbox, wish, certificate),
+        )
+        error: KortillaError | None = None
+        try:
+            signatures = await sign(context, request)
+        except SigningInterruptedError as interrupted:
+            signatures, error = interrupted.done, interrupted
+        made, failed = await _finish(parts, signatures, wish, error)
+        changed = [source.path for source in sources if await source.has_changed()]
+        return Outcome(tuple(made), tuple(failed), tuple(changed))
+
+
+@dataclass
+class _Part:
+    """One signature: of a PDF, or of the files in a container."""
+
+    kind: Literal["pdf", "container"]
+    sources: list[Source]
+    indices: list[int] = field(default_factory=list)
+    target: Target | None = None
+    state: "PreparedSignature | None" = None
+
+    @property
+    def originals(self) -> tuple[Path, ...]:
+        return tuple(source.path for source in self.sources)
+
+    @property
+    def reserved(self) -> Target:
+        if self.target is None:
+            raise RuntimeError("no place is reserved")
+        return self.target
+
+
+def _plan(sources: Sequence[Source], wish: Wish) -> list[_Part]:
+    parts: list[_Part] = []
+    container = _Part("container", [])
+    for index, source in enumerate(sources):
+        if source.is_pdf and not wish.container:
+            if not source.size:
+                message = "The file is empty."
+                fault = UnsignableFile(source.path, "empty", message)
+                raise FileNotSignableError([fault])
+            parts.append(_Part("pdf", [source], [index]))
+        else:
+            container.sources.append(source)
+            container.indices.append(index)
+    if container.sources:
+        _check_container(container.sources)
+        parts.append(container)
+    return parts
+
+
+def _check_container(sources: Sequence[Source]) -> None:
+    names = [source.path.name.casefold() for source in sources]
+    twice = [
+        UnsignableFile(
+            source.path,
+            "files",
+            "A container holds each name once, and another file has this one too.",
+        )
+        for source in sources
+        if names.count(source.path.name.casefold()) > 1
+    ]
+    if twice:
+        raise FileNotSignableError(twice)
+
+
+def _reserve(parts: Sequence[_Part], wish: Wish, stack: ExitStack) -> None:
+    """Reserve a place for each signed file; the stack discards it at the end."""
+    out = wish.out
+    folder = out if out is not None and out.is_dir() else None
+    if out is not None and folder is None:
+        if len(parts) > 1:
+            raise InvalidArgumentError(
+                "Several files are made, so the place for them must be a folder."
+            )
+        if out.exists() or out.is_symlink():
+            raise InvalidArgumentError("The output file exists already.")
+    taken: set[Path] = set()
+    for part in parts:
+        first = part.sources[0].path
+        wanted = out if out is not None and folder is None else None
+        if wanted is None:
+            wanted = (folder or first.parent) / _name(part, wish.language)
+        size = sum(source.size for source in part.sources) + _ROOM
+        part.target = Target.reserve(wanted, size, taken)
+        stack.callback(part.target.discard)
+
+
+def _name(part: _Part, language: str) -> str:
+    """Return the name of a signed file: ``a-signed.pdf``, ``a.asice``."""
+    stem, word = part.sources[0].path.stem, texts.load(language, "sign-own")("suffix")
+    if part.kind == "pdf":
+        return f"{stem}-{word}.pdf"
+    return f"{stem if len(part.sources) == 1 else word}.asice"
+
+
+def _results(sources: Sequence[Source], parts: Sequence[_Part]) -> tuple[Result, ...]:
+    results = {
+        index: Result(part.reserved.path.name, part.kind)
+        for part in parts
+        for index in part.indices
+    }
+    return tuple(results[index] for index in range(len(sources)))
+
+
+async def _prepare(
+    parts: Sequence[_Part],
+    inbox: DocumentInbox,
+    wish: Wish,
+    certificate: "CardCertificate",
+) -> list[HashToSign]:
+    """Return what the card signs. Raises ``FileNotSignableError`` with all files."""
+    await asyncio.to_thread(importlib.import_module, _LIBRARY)
+    from native_host.local_signing import library
+
+    mark = wish.mark
+    faults: list[UnsignableFile] = []
+    hashes: list[HashToSign] = []
+    for number, part in enumerate(parts, 1):
+        name = str(number)
+        contents = [inbox.content(index) for index in part.indices]
+        try:
+            if part.kind == "pdf":
+                part.state = await library.prepare_one(
+                    name,
+                    contents[0],
+                    certificate=certificate.der,
+                    mark=None if mark is None else (mark.page, mark.box),
+                )
+            else:
+                names = [source.path.name for source in part.sources]
+                part.state = await library.prepare_all(
+                    name,
+                    dict(zip(names, contents, strict=True)),
+                    certificate=certificate.der,
+                    max_bytes=MAX_TOTAL_BYTES,
+                )
+        except library.DocumentNotSignableError as error:
+            faults += [
+                UnsignableFile(each, error.reason, str(error))
+                for each in part.originals
+            ]
+            continue
+        except library.RelyingPartyError as error:
+            raise KortillaError(str(error)) from error
+        digest = part.state.digest
+        hashes.append(HashToSign(name, digest.value, digest.hash_function))
+    if faults:
+        raise FileNotSignableError(faults)
+    return hashes
+
+
+async def _finish(
+    parts: Sequence[_Part],
+    signatures: Signatures,
+    wish: Wish,
+    interrupted: KortillaError | None,
+) -> tuple[list[SignedFile], list[FailedFile]]:
+    """Write what was signed, even if one of the files fails."""
+    from native_host.local_signing import library
+
+    answer = signatures_fields(signatures)
+    done = {signature.name for signature in signatures.signatures}
+    made: list[SignedFile] = []
+    failed: list[FailedFile] = []
+    for part in parts:
+        state = part.state
+        if state is None or state.name not in done:
+            error = interrupted or KortillaError("No signature was made.")
+            failed.append(FailedFile(part.originals, error))
+            continue
+        try:
+            finished = await library.finish(state, answer, tsa=wish.tsa)
+            path = await asyncio.to_thread(part.reserved.publish, finished.content)
+        except FileNotWritableError as error:
+            failed.append(FailedFile(part.originals, error))
+            continue
+        except Exception as error:
+            log_unexpected(logger, error)
+            fault = KortillaError(f"The signed file was not made: {error}")
+            failed.append(FailedFile(part.originals, fault))
+            continue
+        made.append(
+            SignedFile(
+                path,
+                part.originals,
+                part.kind,
+                finished.level,
+                finished.timestamp_failed,
+            )
+        )
+    return made, failed

@@ -1,0 +1,406 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla sign`` of the person's own files, without a service."""
+
+import contextlib
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.pdf_utils.writer import copy_into_new_writer
+
+from kortilla.testing.faults import Fault
+from kortilla.testing.state import MockCardState
+from native_host.local_signing.targets import Target
+from tests.cli.conftest import NewCard, Run
+from tests.cli.terminal import Terminal
+from tests.kortilla.signing_parts import make_pdf
+from tests.support import pcsc
+from tests.support.screen import Screen, open_screen
+
+AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
+TITLE = "Kortilla: sign"
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder for copies of documents. The teardown checks that it is empty."""
+    place = tmp_path / "run"
+    place.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(place))
+    yield place
+    assert list(place.iterdir()) == []
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The present folder, with two PDFs and two other files."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "sopimus.pdf").write_bytes(make_pdf("Sopimus", pages=2))
+    (folder / "liite.PDF").write_bytes(make_pdf("Liite"))
+    (folder / "muistio.txt").write_text("muistio")
+    (folder / "kuva.bin").write_bytes(bytes(range(256)))
+    return folder
+
+
+@pytest.fixture
+def card(new_card: NewCard) -> MockCardState:
+    return new_card("v5", "active")
+
+
+def names(folder: Path) -> set[str]:
+    return {each.name for each in folder.iterdir()}
+
+
+def pdfsig(path: Path) -> list[str]:
+    """Return what poppler says of each signature."""
+    said = subprocess.run(
+        ["pdfsig", "-nocert", path], capture_output=True, text=True, check=False
+    ).stdout
+    return [
+        line.partition(": ")[2]
+        for line in said.splitlines()
+        if "Signature Validation" in line or "document signed" in line
+    ]
+
+
+def xmlsec1(container: Path, card: MockCardState, into: Path) -> bool:
+    """Return whether xmlsec1 accepts the signature of an unpacked container."""
+    with zipfile.ZipFile(container) as opened:
+        opened.extractall(into)
+    command = ["xmlsec1", "--verify"]
+    for each in sorted(card.folder.glob("*.der")):
+        command += ["--trusted-der", str(each)]
+    properties = "--id-attr:Id", "http://uri.etsi.org/01903/v1.3.2#:SignedProperties"
+    done = subprocess.run(
+        [*command, *properties, "META-INF/signatures0.xml"],
+        cwd=into,
+        capture_output=True,
+        check=False,
+    )
+    return done.returncode == 0
+
+
+def test_pdfs_are_signed_each_and_other_files_together(
+    run: Run, card: MockCardState, folder: Path, tmp_path: Path
+) -> None:
+    before = {name: (folder / name).read_bytes() for name in names(folder)}
+    outcome = run("sign", *sorted(before), *AUTOMATIC, "--visible", "last:20,20")
+    assert outcome.status == 0
+    made = {each["file"]: each for each in outcome.result["files"]}
+    assert set(made) == {"sopimus-signed.pdf", "liite-signed.pdf", "signed.asice"}
+    assert made["signed.asice"]["originals"] == ["kuva.bin", "muistio.txt"]
+    assert {each["level"] for each in made.values()} == {"B-B"}
+    assert names(folder) == set(before) | set(made)
+    for name, content in before.items():
+        assert (folder / name).read_bytes() == content
+    for name in ("sopimus-signed.pdf", "liite-signed.pdf"):
+        whole, valid = pdfsig(folder / name)
+        assert (whole, valid) == ("", "Signature is Valid.")
+    [shown] = PdfFileReader(
+        io.BytesIO((folder / "sopimus-signed.pdf").read_bytes())
+    ).embedded_signatures
+    assert shown.sig_field["/Rect"] == [57, 57, 255, 113]
+    assert xmlsec1(folder / "signed.asice", card, tmp_path / "unpacked")
+    for name in ("kuva.bin", "muistio.txt"):
+        assert (tmp_path / "unpacked" / name).read_bytes() == before[name]
+    assert "Signed: sopimus-signed.pdf (B-B)" in outcome.words
+    assert card.read().pin2.tries == 5
+
+
+def test_a_second_signature_leaves_the_first_one_valid(
+    run: Run, card: MockCardState, folder: Path
+) -> None:
+    assert card.folder.is_dir()
+    assert run("sign", "sopimus.pdf", *AUTOMATIC).status == 0
+    assert run("sign", "sopimus-signed.pdf", *AUTOMATIC, "-o", "both.pdf").status == 0
+    said = pdfsig(folder / "both.pdf")
+    assert said.count("Signature is Valid.") == 2
+
+
+def test_all_files_go_into_one_container_and_a_folder_of_the_persons_choice(
+    run: Run, card: MockCardState, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    chosen = ("sopimus.pdf", "muistio.txt", "--container", "-o", str(out))
+    outcome = run("sign", *chosen, *AUTOMATIC, "--lang", "fi")
+    assert [each["file"] for each in outcome.result["files"]] == [
+        str(out / "allekirjoitettu.asice")
+    ]
+    assert xmlsec1(out / "allekirjoitettu.asice", card, tmp_path / "unpacked")
+    # Again: nothing is overwritten.
+    again = run("sign", *chosen, *AUTOMATIC, "--lang", "fi")
+    assert [each["file"] for each in again.result["files"]] == [
+        str(out / "allekirjoitettu-2.asice")
+    ]
+    assert names(folder) == {"sopimus.pdf", "liite.PDF", "muistio.txt", "kuva.bin"}
+
+
+def test_files_of_one_name_are_told_apart_but_not_in_a_container(
+    run: Run, card: MockCardState, folder: Path, tmp_path: Path
+) -> None:
+    assert card.folder.is_dir()
+    paths = []
+    for number in "12":
+        (folder / number).mkdir()
+        paths.append(f"{number}/sama.pdf")
+        (folder / paths[-1]).write_bytes(make_pdf(number))
+    outcome = run("sign", *paths, *AUTOMATIC, "-o", str(tmp_path))
+    made = [Path(each["file"]).name for each in outcome.result["files"]]
+    assert made == ["sama-signed.pdf", "sama-signed-2.pdf"]
+    refused = run("sign", *paths, *AUTOMATIC, "--container")
+    assert (refused.status, refused.error) == (1, "FILE_NOT_SIGNABLE")
+    assert "1/sama.pdf: " in refused.words
+    assert "2/sama.pdf: " in refused.words
+    twice = run("sign", paths[0], f"./{paths[0]}", *AUTOMATIC)
+    assert (twice.status, twice.error) == (1, "INVALID_ARGUMENT")
+
+
+def encrypted() -> bytes:
+    writer = copy_into_new_writer(PdfFileReader(io.BytesIO(make_pdf())))
+    writer.encrypt(owner_pass="owner", user_pass="secret")  # type: ignore[no-untyped-call]
+    output = io.BytesIO()
+    writer.write(output)  # type: ignore[no-untyped-call] # pyHanko's, without types
+    return output.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("salattu.pdf", encrypted(), "encrypted"),
+        ("rikki.pdf", make_pdf()[:150], "PDF"),
+        ("ei.pdf", b"plain text", "PDF"),
+        ("tyhja.pdf", b"", "empty"),
+        ("suuri.pdf", None, "20000000 bytes"),
+        ("nimi:kaksi.txt", b"x", "name"),
+    ],
+)
+def test_a_file_that_can_not_be_signed_is_named_and_nothing_is_written(
+    run: Run,
+    card: MockCardState,
+    folder: Path,
+    name: str,
+    content: bytes | None,
+    said: str,
+) -> None:
+    with (folder / name).open("wb") as file:
+        if content is None:
+            file.truncate(200_000_000)
+        else:
+            file.write(content)
+    before = names(folder)
+    outcome = run("sign", "sopimus.pdf", name, *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_SIGNABLE")
+    assert f"{name}: " in outcome.words
+    assert said in outcome.result["error"]["message"]
+    assert names(folder) == before
+    assert card.read().pin2.tries == 5
+
+
+def test_a_pipe_does_not_hang_and_a_hostile_name_does_not_garble(
+    run: Run, folder: Path
+) -> None:
+    os.mkfifo(folder / "putki")
+    outcome = run("sign", "putki", *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_SIGNABLE")
+    hostile = "a\x1b[2J\u202efdp.pdf"
+    (folder / hostile).write_bytes(b"")
+    outcome = run("sign", hostile, *AUTOMATIC)
+    [line] = outcome.lines
+    assert "a\\u{1B}[2J\\u{202E}fdp.pdf: The file is empty." in outcome.words
+    assert (outcome.words + line).replace("\n", "").isprintable()
+
+
+def test_a_place_that_can_not_be_written_is_named_before_pin2(
+    run: Run, card: MockCardState, folder: Path
+) -> None:
+    assert folder.is_dir()
+    outcome = run("sign", "sopimus.pdf", *AUTOMATIC, "-o", "/proc")
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
+    assert "/proc/sopimus-signed.pdf" in outcome.words
+    (folder / "olemassa.pdf").write_bytes(b"mine")
+    outcome = run("sign", "sopimus.pdf", *AUTOMATIC, "-o", "olemassa.pdf")
+    assert (outcome.status, outcome.error) == (1, "INVALID_ARGUMENT")
+    assert (folder / "olemassa.pdf").read_bytes() == b"mine"
+    assert card.read().pin2.tries == 5
+
+
+def test_a_disk_without_room_is_noticed_before_pin2(
+    run: Run, card: MockCardState, folder: Path
+) -> None:
+    before = names(folder)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        outcome = run("sign", "sopimus.pdf", *AUTOMATIC)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
+    assert names(folder) == before
+    assert card.read().pin2.tries == 5
+
+
+def test_a_name_that_is_taken_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    target = Target.reserve(tmp_path / "a.pdf", 10, set())
+    (tmp_path / "a.pdf").write_bytes(b"another's")
+    assert target.publish(b"signed").name == "a-2.pdf"
+    assert (tmp_path / "a.pdf").read_bytes() == b"another's"
+    assert (tmp_path / "a-2.pdf").read_bytes() == b"signed"
+    long = Target.reserve(tmp_path / f"{'ä' * 140}.pdf", 10, set())
+    assert long.publish(b"signed").exists()
+    assert len(names(tmp_path) - {"home", "run"}) == 3
+
+
+def test_what_was_signed_before_an_interruption_is_written(
+    run: Run, card: MockCardState, folder: Path
+) -> None:
+    card.set_faults(Fault("card-pulled", on="sign", skip=1))
+    outcome = run("sign", "sopimus.pdf", "liite.PDF", "kuva.bin", *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "SIGNING_INTERRUPTED")
+    assert [each["file"] for each in outcome.result["files"]] == ["sopimus-signed.pdf"]
+    assert outcome.result["failed"] == ["liite.PDF", "kuva.bin"]
+    assert pdfsig(folder / "sopimus-signed.pdf")[1] == "Signature is Valid."
+    assert len(names(folder)) == 5
+
+
+class _Refusing(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(503)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_time_stamping_service_that_fails_costs_no_signature(
+    run: Run, card: MockCardState, folder: Path
+) -> None:
+    assert card.folder.is_dir()
+    with HTTPServer(("127.0.0.1", 0), _Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            address = f"http://127.0.0.1:{server.server_port}/"
+            outcome = run("sign", "sopimus.pdf", *AUTOMATIC, "--tsa", address)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert outcome.status == 0
+    [made] = outcome.result["files"]
+    assert (made["level"], made["timestampFailed"]) == ("B-B", True)
+    assert "gave no timestamp" in outcome.words
+    assert pdfsig(folder / "sopimus-signed.pdf")[1] == "Signature is Valid."
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["missing.pdf"],
+        ["sopimus.pdf", "--level", "t"],
+        ["sopimus.pdf", "--level", "b", "--tsa", "https://tsa.example"],
+        ["sopimus.pdf", "--tsa", "ftp://tsa.example"],
+        ["sopimus.pdf", "--visible", "0:1,1"],
+        ["sopimus.pdf", "--visible", "1:1,1,0,5"],
+        ["sopimus.pdf", "--visible", "1:9000,1"],
+        ["sopimus.pdf", "--hash", "AAAA"],
+        ["sopimus.pdf", "--origin", "https://service.example", "-o", "x"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_status_2(run: Run, folder: Path, arguments: list[str]) -> None:
+    assert folder.is_dir()
+    outcome = run("sign", *arguments, *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT")
+
+
+def test_without_the_extra_it_says_what_is_missing(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = names(folder)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    outcome = run("sign", "sopimus.pdf", *AUTOMATIC)
+    assert (outcome.status, outcome.error) == (1, "TOOL_MISSING")
+    assert "kortilla[host,signing]" in outcome.words
+    assert names(folder) == before
+
+
+# In the real window, and with the card in a PC/SC reader.
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Screen]:
+    with open_screen(width=850, height=900) as screen:
+        screen.point_away()
+        yield screen
+
+
+def test_the_window_signs_what_it_shows_though_the_file_changes(
+    screen: Screen, card: MockCardState, folder: Path
+) -> None:
+    original = folder / "sopimus.pdf"
+    shown = original.read_bytes()
+    command = [
+        *(sys.executable, "-I", "-m", "native_host.cli", "sign", "sopimus.pdf"),
+        *("--card", "mock", "--prompt", "window", "--lang", "en"),
+    ]
+    process = subprocess.Popen(
+        command, env=screen.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        screen.wait_for_focus(screen.find(TITLE))
+        original.write_bytes(make_pdf("Something else"))
+        # A window that has just received the focus ignores typing.
+        while screen.ids(TITLE) and not list(folder.glob("*-signed.pdf")):
+            before = screen.rows()
+            screen.type("123456\r")
+            screen.wait_until(
+                lambda before=before: (  # type: ignore[misc] # mypy can't infer it
+                    screen.rows() != before or process.poll() is not None
+                )
+            )
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0, err
+    assert json.loads(out)["changed"] == ["sopimus.pdf"]
+    assert b"sopimus.pdf has changed" in err
+    signed = folder / "sopimus-signed.pdf"
+    assert signed.read_bytes().startswith(shown)
+    assert pdfsig(signed)[1] == "Signature is Valid."
+    assert card.read().pin2.tries == 5
+
+
+def test_a_card_in_a_reader_signs_an_own_file_in_the_terminal(
+    card: MockCardState, folder: Path
+) -> None:
+    command = [
+        *(sys.executable, "-I", "-m", "native_host.cli", "sign", "sopimus.pdf"),
+        *("--card", "pcsc", "--prompt", "terminal", "--lang", "en"),
+    ]
+    with (
+        pcsc.beside(card.folder) as within,
+        contextlib.closing(Terminal(within(*command))) as terminal,
+    ):
+        terminal.wait_for("On this computer")
+        terminal.wait_for("sopimus.pdf")
+        terminal.wait_for("Becomes a signed PDF: sopimus-signed.pdf")
+        terminal.wait_for("PIN2")
+        terminal.type("123456\r")
+        outcome = terminal.end()
+    assert outcome.status == 0
+    assert pdfsig(folder / "sopimus-signed.pdf")[1] == "Signature is Valid."
