@@ -36,6 +36,7 @@ _COMMANDS = {
     "pkcs11": "pkcs11",
     "sign": "sign",
     "uninstall": "install",
+    "verify": "verify",
 }
 
 

@@ -25,7 +25,7 @@ from native_host.cli.options import (
     prompt_option,
 )
 from native_host.cli.output import print_result, say
-from native_host.cli.sign_own import sign_own
+from native_host.cli.sign_own import check_library, sign_own
 from native_host.config import Config
 from native_host.errors import InvalidArgumentError
 
@@ -124,6 +124,7 @@ def sign(
             raise click.UsageError("--level t needs --tsa.")
         if level == "b" and tsa is not None:
             raise click.UsageError("--tsa makes the level t.")
+        check_library()
         return sign_own(
             configured(card=card, prompt=prompt),
             files=files,

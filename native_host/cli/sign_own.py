@@ -48,8 +48,7 @@ def check_library() -> None:
     for name in ("pyhanko", "lxml", "kortilla.signing"):
         if importlib.util.find_spec(name) is None:
             raise SigningMissingError(
-                f"{name} is missing: pip install 'kortilla[host,signing]'. Kortilla's "
-                "Debian package does not sign files or check signatures."
+                f"{name} is missing: pip install 'kortilla[host,signing]'."
             )
 
 
@@ -64,7 +63,6 @@ def sign_own(
     lang: str | None,
 ) -> int:
     """Sign the person's own files, print the result and return the exit status."""
-    check_library()
     from native_host.cli.run import run_with_prompt
     from native_host.languages import choose_language
     from native_host.local_signing.signing import Wish

@@ -98,7 +98,9 @@ COMMANDS = {
     ("kortilla", "mock-card", "new", "--force"): "testing",
     ("kortilla", "pkcs11"): "host",
     ("kortilla", "sign", *TOKEN[:2], "pyvenv.cfg"): "host",  # an existing file
+    ("kortilla", "sign", "pyvenv.cfg"): "host,signing",
     ("kortilla", "uninstall"): "host",
+    ("kortilla", "verify", "pyvenv.cfg"): "host,signing",
     ("kortilla-server", "token", *TOKEN): "testing",
     ("kortilla-server", "trust", "show"): "",
 }

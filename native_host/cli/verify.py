@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla verify``: who signed files, and whether they are intact."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from native_host.cli.output import print_result, say
+from native_host.cli.sign_own import check_library
+from native_host.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from native_host.signature_check.check import CheckedFile
+
+__all__ = ["verify"]
+
+
+@click.command()
+@click.argument(
+    "files",
+    metavar="FILE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(path_type=Path),
+)
+@click.option("--json", "as_json", is_flag=True, help="Leave out the words.")
+@click.option(
+    "--trust",
+    envvar="KORTILLA_TRUST",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The folder with the authority's CA certificates.",
+)
+@click.option("--offline", is_flag=True, help="Ask nobody about revocation.")
+@click.option("--lang", help="The language to speak: fi, sv or en.")
+def verify(
+    *,
+    files: tuple[Path, ...],
+    as_json: bool,
+    trust: Path | None,
+    offline: bool,
+    lang: str | None,
+) -> int:
+    """Say who signed files, and whether they are intact.
+
+    FILE is a signed PDF, an ASiC-E container, or a .p7s beside the file that it is of.
+    The exit status is 0 for valid, 1 for not valid, 2 for can't say.
+    """
+    check_library()
+    from kortilla.errors import TrustConfigurationError
+    from kortilla.signing.verification import Verdict
+    from native_host.config import load_config
+    from native_host.languages import choose_language
+    from native_host.local_signing.errors import shown_path
+    from native_host.signature_check import check, words
+
+    texts = words.load(choose_language(load_config().language, lang))
+    try:
+        checked = asyncio.run(check.check_files(files, trust=trust, offline=offline))
+    except TrustConfigurationError as error:
+        raise InvalidArgumentError(str(error)) from error
+    if not as_json:
+        for each in checked:
+            first, *more = words.describe(each, texts)
+            say(f"{shown_path(each.path)}: {first}")
+            for line in more:
+                say(f"  {line}")
+    verdict = check.worst_verdict(checked)
+    print_result({"verdict": verdict, "files": [_fields(each) for each in checked]})
+    return {Verdict.VALID: 0, Verdict.NOT_VALID: 1}.get(verdict, 2)
+
+
+def _fields(checked: CheckedFile) -> dict[str, Any]:
+    fields: dict[str, Any] = {"file": str(checked.path), "verdict": checked.verdict}
+    if checked.report is None:
+        return {**fields, "error": checked.error}
+    report = checked.report.to_json()
+    for signature in report["signatures"]:
+        if signature["certificate"] is not None:
+            del signature["certificate"]["der"]  # it is in the file, and long
+    return fields | report

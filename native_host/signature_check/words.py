@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""The report on a signed file in plain words, the verdict first."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from kortilla.signing.verification import (
+    DocumentReport,
+    Problem,
+    SignatureReport,
+    Verdict,
+)
+from native_host.pin_prompt.escaping import escape_name
+from native_host.pin_prompt.texts import printable
+from native_host.signature_check.check import CheckedFile
+
+__all__ = ["describe", "load", "verdict_words"]
+
+_FOLDER = Path(__file__).parent / "texts"
+#: Notes that another sentence about the signature says already.
+_SAID = {"CLAIMED_TIME"}
+
+
+def load(language: str) -> Mapping[str, str]:
+    """Return the sentences of a language: fi, sv or en."""
+    path = _FOLDER / f"{language}.json"
+    texts: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    return texts
+
+
+def verdict_words(checked: CheckedFile, texts: Mapping[str, str]) -> list[str]:
+    """Return the sentences of the verdict. A test card is marked before it."""
+    report = checked.report
+    if report is None:
+        return [texts["unreadable"]]
+    words = []
+    if any(each.issuer == "test" for each in report.signatures):
+        words.append(texts["verdict.test"])
+    if not report.signatures and any(p.code == "NOT_SIGNED" for p in report.problems):
+        return [texts["verdict.unsigned"]]
+    many = report.verdict is Verdict.VALID and len(report.signatures) > 1
+    key = f"verdict.{report.verdict}{'.many' if many else ''}"
+    return [*words, texts[key].format(count=len(report.signatures))]
+
+
+def describe(checked: CheckedFile, texts: Mapping[str, str]) -> list[str]:
+    """Return the lines about a file: the verdict, and what it rests on.
+
+    The lines of a signature are indented by two spaces. Texts of the file are escaped.
+    """
+    lines = verdict_words(checked, texts)
+    if checked.report is None:
+        return [*lines, checked.error]
+    lines += _problems(checked.report.problems, texts)
+    for signature in checked.report.signatures:
+        lines += _signature(signature, checked.report, texts)
+    return list(dict.fromkeys(lines)) if not checked.report.signatures else lines
+
+
+def _signature(
+    signature: SignatureReport, report: DocumentReport, texts: Mapping[str, str]
+) -> list[str]:
+    signer = signature.signer
+    name = texts["signer.unknown"]
+    if signer is not None and signer.name:
+        name = printable(signer.name)
+    head = texts[f"signature.{signature.verdict}"]
+    when = texts[f"time.{signature.time_source}"]
+    said = [when.format(time=_time(signature.time))]
+    if report.kind == "asice" and signature.files:
+        names = ", ".join(escape_name(each) for each in signature.files)
+        said.append(texts["files"].format(names=names))
+    said += [texts[f"change.{each.kind}"] for each in signature.changes]
+    if signature.revocation == "good":
+        said.append(texts["revocation.good"])
+    # What decides comes before the notes.
+    problems = sorted(signature.problems, key=lambda p: p.verdict is Verdict.VALID)
+    said += _problems(problems, texts)
+    return [
+        head.format(number=signature.number, name=name),
+        *(f"  {words}" for words in dict.fromkeys(said)),
+    ]
+
+
+def _problems(
+    problems: list[Problem] | tuple[Problem, ...], texts: Mapping[str, str]
+) -> list[str]:
+    # A code of a newer library has its English sentence.
+    return [
+        texts.get(problem.code, problem.message)
+        for problem in problems
+        if problem.code not in _SAID
+    ]
+
+
+def _time(time: datetime | None) -> str:
+    """Return a time as ``2026-11-26 14:30 +0200``, in the computer's zone."""
+    return "" if time is None else f"{time.astimezone():%Y-%m-%d %H:%M %z}"

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla verify``: what it says of files, and its exit status."""
+
+import io
+import os
+import shutil
+import zipfile
+from pathlib import Path
+from typing import Any, Self, get_args, get_type_hints
+
+import pytest
+
+from kortilla.errors import (
+    UserCertificateOCSPCheckFailedError,
+    UserCertificateRevokedError,
+)
+from kortilla.signing.verification import CODES, Change, SignatureReport, Verdict
+from native_host.signature_check import check, words
+from tests.cli.conftest import NewCard, Run
+from tests.kortilla.signing_parts import make_pdf
+from tests.support import cards
+
+SIGN = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
+LANGUAGES = ("fi", "sv", "en")
+
+
+@pytest.fixture
+def signed(
+    run: Run, new_card: NewCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The present folder, with ``a-signed.pdf`` and ``b.asice``."""
+    new_card("v5", "active")
+    folder = tmp_path / "files"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "a.pdf").write_bytes(make_pdf("Sopimus"))
+    (folder / "b.txt").write_text("muistio")
+    assert run("sign", "a.pdf", "b.txt", *SIGN).status == 0
+    return folder
+
+
+@pytest.fixture
+def trust(signed: Path, home: Path) -> Path:
+    """A folder with the test CAs of the card that signed."""
+    folder = signed / "trust"
+    folder.mkdir()
+    for each in (home / ".local/share/kortilla/mock-card").glob("*.der"):
+        shutil.copy(each, folder)
+    return folder
+
+
+def codes(file: dict[str, Any]) -> set[str]:
+    found = [*file["problems"]]
+    for signature in file["signatures"]:
+        found += signature["problems"]
+    return {each["code"] for each in found}
+
+
+def test_what_a_known_ca_issued_is_valid_and_marked_as_a_test_cards(
+    run: Run, signed: Path, trust: Path
+) -> None:
+    assert signed.is_dir()
+    outcome = run(
+        "verify", "a-signed.pdf", "b.asice", "--offline", "--trust", str(trust)
+    )
+    assert (outcome.status, outcome.result["verdict"]) == (0, "valid")
+    for file in outcome.result["files"]:
+        [signature] = file["signatures"]
+        assert (signature["issuer"], signature["intact"]) == ("test", True)
+        assert "der" not in signature["certificate"]
+    assert outcome.words.count("Test card. This is not a real person's signature.") == 2
+    assert "Signed files: b.txt" in outcome.words
+    first, second = outcome.words.splitlines()[:2]
+    assert first.startswith("a-signed.pdf: Test card.")
+    assert second == "  The signature is valid."
+
+
+def test_without_a_folder_it_says_what_it_can_not_judge(run: Run, signed: Path) -> None:
+    assert signed.is_dir()
+    outcome = run("verify", "a-signed.pdf", "--offline")
+    assert (outcome.status, outcome.result["verdict"]) == (2, "cant-say")
+    assert "It can't be said whether the signature is valid." in outcome.words
+    # The signer is named, but not as somebody who is known to have signed.
+    assert "SPECIMEN-" in outcome.words
+    assert ": can't say" in outcome.words
+
+
+def test_another_ca_of_that_name_vouches_for_nobody(
+    run: Run, signed: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for each in cards.made("v5", number=2).glob("*.der"):
+        shutil.copy(each, other)
+    assert signed.is_dir()
+    outcome = run("verify", "a-signed.pdf", "--offline", "--trust", str(other))
+    assert outcome.status in (1, 2)
+    assert outcome.result["files"][0]["signatures"][0]["issuer"] == "unknown"
+
+
+def test_the_worst_of_several_files_decides(
+    run: Run, signed: Path, trust: Path
+) -> None:
+    content = (signed / "a-signed.pdf").read_bytes()
+    (signed / "changed.pdf").write_bytes(content.replace(b"Sopimus", b"Sopinus"))
+    (signed / "plain.txt").write_text("plain")
+    offline = ("--offline", "--trust", str(trust))
+    table = {
+        ("a-signed.pdf",): (0, "valid", set()),
+        ("changed.pdf",): (1, "not-valid", {"DIGEST_MISMATCH"}),
+        ("a.pdf",): (1, "not-valid", {"NOT_SIGNED"}),
+        ("plain.txt",): (2, "cant-say", {"NOT_A_SIGNED_FORMAT"}),
+        ("a-signed.pdf", "plain.txt"): (2, "cant-say", set()),
+        ("a-signed.pdf", "plain.txt", "changed.pdf"): (1, "not-valid", set()),
+    }
+    for files, (status, verdict, wanted) in table.items():
+        outcome = run("verify", *files, *offline)
+        assert (outcome.status, outcome.result["verdict"]) == (status, verdict), files
+        assert wanted <= codes(outcome.result["files"][0])
+    assert "Nobody has signed this file." in run("verify", "a.pdf", *offline).words
+
+
+def test_a_file_that_can_not_be_read_is_not_judged(run: Run, signed: Path) -> None:
+    os.mkfifo(signed / "pipe")
+    for name in ("missing.pdf", "pipe", "."):
+        outcome = run("verify", name, "--offline", "--lang", "fi")
+        assert (outcome.status, outcome.result["verdict"]) == (2, "cant-say")
+        assert outcome.result["files"][0]["error"]
+        assert "Tiedostoa ei voi lukea." in outcome.words
+
+
+def test_a_detached_signature_is_checked_with_its_file_once(
+    run: Run, signed: Path
+) -> None:
+    (signed / "c.txt").write_text("c")
+    (signed / "c.txt.p7s").write_bytes(b"0\x80")
+    outcome = run("verify", "c.txt", "c.txt.p7s", "--offline")
+    assert [each["file"] for each in outcome.result["files"]] == ["c.txt.p7s"]
+    assert outcome.status == 2
+
+
+def test_json_comes_without_words(run: Run, signed: Path) -> None:
+    assert signed.is_dir()
+    outcome = run("verify", "a-signed.pdf", "--offline", "--json")
+    assert outcome.words == ""
+    assert len(outcome.lines) == 1
+
+
+def test_hostile_names_do_not_garble_the_terminal(run: Run, signed: Path) -> None:
+    hostile = "c\x1b]0;x\x07\u202ecisa.asice"
+    made = io.BytesIO()
+    with zipfile.ZipFile(signed / "b.asice") as old, zipfile.ZipFile(made, "w") as new:
+        for each in old.infolist():
+            new.writestr(each, old.read(each))
+        new.writestr("\x1b[2J\u202e.txt", b"")
+    (signed / hostile).write_bytes(made.getvalue())
+    outcome = run("verify", hostile, "--offline")
+    assert outcome.status in (1, 2)
+    assert "\\u{1B}]0;x\\u{7}\\u{202E}cisa.asice: " in outcome.words
+    assert (outcome.words + outcome.lines[0]).replace("\n", "").isprintable()
+
+
+class _Asked:
+    """Stands at the place of the CAs' services, which are not reached from here."""
+
+    answer: Exception | None = None
+    asked = 0
+
+    def __init__(self, **_: Any) -> None:
+        """Take the options of ``Revocation``."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close nothing."""
+
+    async def check(self, *_: Any, **__: Any) -> None:
+        type(self).asked += 1
+        if self.answer is not None:
+            raise self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code"),
+    [
+        (None, 0, None),
+        (UserCertificateRevokedError("revoked"), 1, "CERTIFICATE_REVOKED"),
+        (UserCertificateOCSPCheckFailedError("nobody"), 2, "REVOCATION_UNKNOWN"),
+    ],
+)
+def test_the_authority_is_asked_about_revocation_unless_offline(
+    run: Run,
+    signed: Path,
+    trust: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: Exception | None,
+    status: int,
+    code: str | None,
+) -> None:
+    assert signed.is_dir()
+    monkeypatch.setattr(check, "Revocation", _Asked)
+    monkeypatch.setattr(_Asked, "answer", answer)
+    monkeypatch.setattr(_Asked, "asked", 0)
+    outcome = run("verify", "a-signed.pdf", "--trust", str(trust))
+    assert outcome.status == status
+    assert code is None or code in codes(outcome.result["files"][0])
+    assert _Asked.asked == 1
+    run("verify", "a-signed.pdf", "--trust", str(trust), "--offline")
+    # Nobody is asked about a certificate whose issuer is not known.
+    run("verify", "a-signed.pdf")
+    assert _Asked.asked == 1
+
+
+def test_a_folder_with_something_else_is_refused(run: Run, signed: Path) -> None:
+    (signed / "bad").mkdir()
+    (signed / "bad" / "ca.pem").write_text("no certificate")
+    outcome = run("verify", "a-signed.pdf", "--offline", "--trust", "bad")
+    assert (outcome.status, outcome.error) == (1, "INVALID_ARGUMENT")
+    for arguments in ([], ["a-signed.pdf", "--trust", "missing"]):
+        outcome = run("verify", *arguments)
+        assert (outcome.status, outcome.error) == (2, "INVALID_ARGUMENT")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_language_has_a_sentence_for_each_code(language: str) -> None:
+    texts, english = words.load(language), words.load("en")
+    assert texts.keys() == english.keys()
+    assert set(CODES) <= set(texts)
+    for verdict in Verdict:
+        assert {f"verdict.{verdict}", f"signature.{verdict}"} <= set(texts)
+    hints = get_type_hints(SignatureReport)
+    assert {f"time.{each}" for each in get_args(hints["time_source"])} <= set(texts)
+    kinds = get_args(get_type_hints(Change)["kind"])
+    assert {f"change.{each}" for each in kinds} <= set(texts)
+    for key, text in texts.items():
+        assert language == "en" or text != english[key], key
+        for placeholder in ("{number}", "{name}", "{names}", "{time}", "{count}"):
+            assert (placeholder in text) == (placeholder in english[key]), key
