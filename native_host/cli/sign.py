@@ -63,8 +63,14 @@ __all__ = ["sign"]
 @click.option("--tsa", metavar="URL", help="A time-stamping service.")
 @click.option(
     "--level",
-    type=click.Choice(["b", "t"]),
-    help="The level of the signature; t needs --tsa.",
+    type=click.Choice(["b", "t", "lt", "lta"]),
+    help="The level of the signature; above b needs --tsa, above t --trust too.",
+)
+@click.option(
+    "--trust",
+    envvar="KORTILLA_TRUST",
+    type=click.Path(path_type=Path),
+    help="The folder with the CA certificates that lt and lta need.",
 )
 @click.option(
     "--origin",
@@ -98,6 +104,7 @@ def sign(
     visible: str | None,
     tsa: str | None,
     level: str | None,
+    trust: Path | None,
     origin: str | None,
     hashes: tuple[str, ...],
     names: tuple[str, ...],
@@ -120,8 +127,10 @@ def sign(
             raise click.UsageError("This option needs --origin.")
         if not files:
             raise click.UsageError("Give a file to sign.")
-        if level == "t" and tsa is None:
-            raise click.UsageError("--level t needs --tsa.")
+        if level not in {None, "b"} and tsa is None:
+            raise click.UsageError(f"--level {level} needs --tsa.")
+        if level in {"lt", "lta"} and trust is None:
+            raise click.UsageError(f"--level {level} needs --trust.")
         if level == "b" and tsa is not None:
             raise click.UsageError("--tsa makes the level t.")
         check_library()
@@ -132,6 +141,8 @@ def sign(
             container=container,
             visible=visible,
             tsa=tsa,
+            level=level or ("b" if tsa is None else "t"),
+            trust=trust if level in {"lt", "lta"} else None,
             lang=lang and _language_tag(lang),
         )
     if out or container or visible or tsa or level:

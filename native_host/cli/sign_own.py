@@ -60,6 +60,8 @@ def sign_own(
     container: bool,
     visible: str | None,
     tsa: str | None,
+    level: str,
+    trust: Path | None,
     lang: str | None,
 ) -> int:
     """Sign the person's own files, print the result and return the exit status."""
@@ -73,7 +75,9 @@ def sign_own(
         out=out,
         container=container,
         mark=None if visible is None else _mark(visible),
+        level=f"B-{level.upper()}",
         tsa=None if tsa is None else _address(tsa),
+        authorities=() if trust is None else _authorities(trust),
     )
     outcome = run_with_prompt(config, partial(_sign, config, wish))
     return _report(outcome)
@@ -95,8 +99,8 @@ def _report(outcome: Outcome) -> int:
 
     for made in outcome.made:
         say(f"Signed: {shown_path(made.path)} ({made.level})")
-        if made.timestamp_failed:
-            say("The time-stamping service gave no timestamp. The level is B-B.")
+        if made.shortfall:
+            say(f"  The level is lower than you wished. {made.shortfall}")
     for path in outcome.changed:
         say(
             f"{shown_path(path)} has changed since it was shown. The signed file has "
@@ -112,7 +116,7 @@ def _report(outcome: Outcome) -> int:
                 "originals": [str(path) for path in made.originals],
                 "kind": {"pdf": "pdf", "container": "asice"}[made.kind],
                 "level": made.level,
-                "timestampFailed": made.timestamp_failed,
+                "shortfall": made.shortfall,
             }
             for made in outcome.made
         ],
@@ -126,6 +130,23 @@ def _report(outcome: Outcome) -> int:
         result["error"] = {"code": first.code, "message": str(first)}
     print_result(result)
     return 1 if outcome.failed else 0
+
+
+def _authorities(folder: Path) -> tuple[bytes, ...]:
+    from asn1crypto import pem
+
+    from kortilla.validation.trust import certificate_files
+
+    found = []
+    for path in certificate_files(folder):
+        try:
+            content = path.read_bytes()
+            found.append(pem.unarmor(content)[2] if pem.detect(content) else content)
+        except (OSError, ValueError) as error:
+            raise click.UsageError(f"{path} is not a CA certificate.") from error
+    if not found:
+        raise click.UsageError(f"There is no CA certificate in {folder}.")
+    return tuple(found)
 
 
 def _mark(visible: str) -> Mark:

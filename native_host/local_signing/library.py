@@ -4,11 +4,12 @@
 The import takes half a second, so it happens after the prompt has opened.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from pyhanko.sign.timestamps import TimeStamper
 from pyhanko.sign.timestamps.aiohttp_client import HTTPTimeStamper
 
 from kortilla.errors import (
@@ -16,13 +17,17 @@ from kortilla.errors import (
     RelyingPartyError,
     TimestampFailedError,
 )
+from kortilla.revocation import Revocation
 from kortilla.signing.asice import finish_container, prepare_container
 from kortilla.signing.own_card import OWN_CARD
 from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
 from kortilla.signing.state import PreparedSignature
+from kortilla.signing.validation_data import ValidationData
+from kortilla.validation.leaf import ExactCertificate
 
 __all__ = [
     "DocumentNotSignableError",
+    "Extras",
     "Finished",
     "PreparedSignature",
     "RelyingPartyError",
@@ -32,16 +37,32 @@ __all__ = [
 ]
 
 #: Seconds to wait for a time-stamping service.
-_TIMESTAMP_SECONDS = 30
+_SECONDS = 30
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A signed file: its bytes, its level (``B-B``, …), and if a timestamp failed."""
+    """A signed file: its bytes, its level (``B-B``, …), and why it is not higher.
+
+    ``shortfall`` is a sentence, and empty if the level is the wanted one.
+    """
 
     content: bytes
     level: str
-    timestamp_failed: bool
+    shortfall: str
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a signature gets beyond B-B.
+
+    ``tsa`` is the address of a time-stamping service. ``authorities`` are CA
+    certificates (DER), which the revocation data need.
+    """
+
+    wanted: str
+    tsa: str | None = None
+    authorities: tuple[bytes, ...] = ()
 
 
 async def prepare_one(
@@ -74,26 +95,77 @@ async def prepare_all(
 
 
 async def finish(
-    state: PreparedSignature, answer: Mapping[str, Any], *, tsa: str | None
+    state: PreparedSignature, answer: Mapping[str, Any], extras: Extras
 ) -> Finished:
-    """Return the signed file; without a timestamp if the service gives none.
+    """Return the signed file. What can't be had only lowers its level.
 
-    Raises the errors of ``finish_pdf``.
+    Raises the errors of ``finish_pdf`` that concern the signature itself.
     """
-    timestamper = tsa and HTTPTimeStamper(tsa, timeout=_TIMESTAMP_SECONDS)
-    try:
-        made = await _finish(state, answer, timestamper or None)
-    except TimestampFailedError:
-        made = await _finish(state, answer, None)
-        return Finished(*made, timestamp_failed=True)
-    return Finished(*made, timestamp_failed=False)
+    finishing = _finish_pdf if state.kind == "pdf" else _finish_container
+    shortfall = ""
+    async with AsyncExitStack() as stack:
+        ways: list[dict[str, Any]] = [{}]
+        if extras.tsa is not None:
+            stamped = {"timestamper": HTTPTimeStamper(extras.tsa, timeout=_SECONDS)}
+            ways.insert(0, stamped)
+            if extras.wanted in {"B-LT", "B-LTA"}:
+                revocation = await stack.enter_async_context(Revocation(trust_env=True))
+                collect = partial(_collect, extras.authorities, revocation)
+                ways.insert(0, {**stamped, "validation_data": collect})
+            if extras.wanted == "B-LTA" and state.kind == "pdf":
+                ways.insert(0, {**ways[0], "archive": True})
+        while True:
+            way = ways.pop(0)
+            try:
+                content, level = await finishing(state, answer, **way)
+            except RelyingPartyError as error:
+                if not ways:
+                    raise
+                shortfall = shortfall or str(error)
+                if isinstance(error, TimestampFailedError) and "archive" not in way:
+                    ways = ways[-1:]  # do not wait for that service again
+                continue
+            if level != extras.wanted:
+                shortfall = shortfall or _shortfall(level, extras)
+            return Finished(content, level, shortfall)
 
 
-async def _finish(
-    state: PreparedSignature,
-    answer: Mapping[str, Any],
-    timestamper: TimeStamper | None,
+def _shortfall(level: str, extras: Extras) -> str:
+    if extras.tsa is None:
+        return "The time-stamping service was not waited for."
+    if (level, extras.wanted) == ("B-LT", "B-LTA"):
+        return "A container has B-LT at most."
+    return "The revocation data are not complete."
+
+
+async def _finish_pdf(
+    state: PreparedSignature, answer: Mapping[str, Any], **way: Any
 ) -> tuple[bytes, str]:
-    end = finish_pdf if state.kind == "pdf" else finish_container
-    made = await end(state, answer, trust=OWN_CARD, timestamper=timestamper)
+    made = await finish_pdf(state, answer, trust=OWN_CARD, **way)
     return made.content, made.level
+
+
+async def _finish_container(
+    state: PreparedSignature, answer: Mapping[str, Any], **way: Any
+) -> tuple[bytes, str]:
+    made = await finish_container(state, answer, trust=OWN_CARD, **way)
+    return made.content, made.level
+
+
+async def _collect(
+    authorities: Sequence[bytes],
+    revocation: Revocation,
+    certificates: tuple[bytes, ...],
+) -> ValidationData:
+    """Ask about these certificates and the CAs above them, and no other CA."""
+    above: list[bytes] = []
+    wanted = [ExactCertificate.load(each).issuer.hashable for each in certificates]
+    left = [(ExactCertificate.load(each), each) for each in authorities]
+    for name in wanted:  # it grows
+        for found in [each for each in left if each[0].subject.hashable == name]:
+            left.remove(found)
+            wanted.append(found[0].issuer.hashable)
+            above.append(found[1])
+    return await ValidationData.collect(
+        certificates, revocation=revocation, authorities=above
+    )

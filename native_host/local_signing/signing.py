@@ -11,7 +11,7 @@ import importlib
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -65,8 +65,10 @@ class Wish:
     """What the person wants signed, and how.
 
     ``out`` is the folder of the signed files, or the path of the only one; None puts
-    each beside its original. ``container`` puts all files into one container. ``tsa``
-    is the address of a time-stamping service. ``language`` is fi, sv or en: that of
+    each beside its original. ``container`` puts all files into one container.
+    ``level`` is ``B-B``, ``B-T``, ``B-LT`` or ``B-LTA``; those above B-B need ``tsa``,
+    the address of a time-stamping service, and those above B-T ``authorities``, the CA
+    certificates (DER) of card and service. ``language`` is fi, sv or en: that of
     the prompt, and of the word in the names of signed files.
     """
 
@@ -75,22 +77,24 @@ class Wish:
     out: Path | None = None
     container: bool = False
     mark: Mark | None = None
+    level: str = "B-B"
     tsa: str | None = None
+    authorities: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
 class SignedFile:
     """A signed file, and the originals in it.
 
-    ``level`` is the level of the signature, as ``B-B``. It is B-B also if the
-    time-stamping service failed.
+    ``level`` is the level of the signature, as ``B-B``. ``shortfall`` is a sentence
+    about why it is lower than was wished, or empty.
     """
 
     path: Path
     originals: tuple[Path, ...]
     kind: Literal["pdf", "container"]
     level: str
-    timestamp_failed: bool
+    shortfall: str
 
 
 @dataclass(frozen=True)
@@ -295,6 +299,7 @@ async def _finish(
     from native_host.local_signing import library
 
     answer = signatures_fields(signatures)
+    extras = library.Extras(wish.level, wish.tsa, wish.authorities)
     done = {signature.name for signature in signatures.signatures}
     made: list[SignedFile] = []
     failed: list[FailedFile] = []
@@ -305,7 +310,16 @@ async def _finish(
             failed.append(FailedFile(part.originals, error))
             continue
         try:
-            finished = await library.finish(state, answer, tsa=wish.tsa)
+            try:
+                finished = await library.finish(state, answer, extras)
+            except asyncio.CancelledError:
+                # PIN2 has been typed, so the signature is kept. Only the services are
+                # not waited for any more.
+                if not extras.tsa or (task := asyncio.current_task()) is None:
+                    raise
+                task.uncancel()
+                extras = replace(extras, tsa=None)
+                finished = await library.finish(state, answer, extras)
             path = await asyncio.to_thread(part.reserved.publish, finished.content)
         except FileNotWritableError as error:
             failed.append(FailedFile(part.originals, error))
@@ -321,7 +335,7 @@ async def _finish(
                 part.originals,
                 part.kind,
                 finished.level,
-                finished.timestamp_failed,
+                finished.shortfall,
             )
         )
     return made, failed

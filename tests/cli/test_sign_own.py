@@ -6,6 +6,7 @@ import io
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -29,6 +30,7 @@ from tests.support.screen import Screen, open_screen
 
 AUTOMATIC = ("--card", "mock", "--prompt", "automatic", "--lang", "en")
 TITLE = "Kortilla: sign"
+XFA = "/AcroForm<</XFA[(a)(b)]/Fields[]>>"
 
 
 @pytest.fixture(autouse=True)
@@ -177,14 +179,15 @@ def encrypted() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "reason", "said"),
     [
-        ("salattu.pdf", encrypted(), "encrypted"),
-        ("rikki.pdf", make_pdf()[:150], "PDF"),
-        ("ei.pdf", b"plain text", "PDF"),
-        ("tyhja.pdf", b"", "empty"),
-        ("suuri.pdf", None, "20000000 bytes"),
-        ("nimi:kaksi.txt", b"x", "name"),
+        ("salattu.pdf", encrypted(), "encrypted", "encrypted"),
+        ("xfa.pdf", make_pdf(catalog=XFA), "xfa", "XFA"),
+        ("rikki.pdf", make_pdf()[:150], "broken", "PDF"),
+        ("ei.pdf", b"plain text", "broken", "PDF"),
+        ("tyhja.pdf", b"", "empty", "empty"),
+        ("suuri.pdf", None, "too-long", "20000000 bytes"),
+        ("nimi:kaksi.txt", b"x", "files", "name"),
     ],
 )
 def test_a_file_that_can_not_be_signed_is_named_and_nothing_is_written(
@@ -193,6 +196,7 @@ def test_a_file_that_can_not_be_signed_is_named_and_nothing_is_written(
     folder: Path,
     name: str,
     content: bytes | None,
+    reason: str,
     said: str,
 ) -> None:
     with (folder / name).open("wb") as file:
@@ -204,6 +208,7 @@ def test_a_file_that_can_not_be_signed_is_named_and_nothing_is_written(
     outcome = run("sign", "sopimus.pdf", name, *AUTOMATIC)
     assert (outcome.status, outcome.error) == (1, "FILE_NOT_SIGNABLE")
     assert f"{name}: " in outcome.words
+    assert outcome.result["error"]["reason"] == reason
     assert said in outcome.result["error"]["message"]
     assert names(folder) == before
     assert card.read().pin2.tries == 5
@@ -276,8 +281,15 @@ def test_what_was_signed_before_an_interruption_is_written(
 
 
 class _Refusing(BaseHTTPRequestHandler):
+    """A time-stamping service that refuses, or during which the person cancels."""
+
+    person_cancels = False
+
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
+        if self.person_cancels:
+            os.kill(os.getpid(), signal.SIGINT)
+            self.rfile.read()  # until the program hangs up
         self.send_response(503)
         self.end_headers()
 
@@ -285,10 +297,16 @@ class _Refusing(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@pytest.mark.parametrize("cancels", [False, True])
 def test_a_time_stamping_service_that_fails_costs_no_signature(
-    run: Run, card: MockCardState, folder: Path
+    run: Run,
+    card: MockCardState,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cancels: bool,
 ) -> None:
     assert card.folder.is_dir()
+    monkeypatch.setattr(_Refusing, "person_cancels", cancels)
     with HTTPServer(("127.0.0.1", 0), _Refusing) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -300,8 +318,13 @@ def test_a_time_stamping_service_that_fails_costs_no_signature(
             thread.join()
     assert outcome.status == 0
     [made] = outcome.result["files"]
-    assert (made["level"], made["timestampFailed"]) == ("B-B", True)
-    assert "gave no timestamp" in outcome.words
+    assert made["level"] == "B-B"
+    assert made["shortfall"] == (
+        "The time-stamping service was not waited for."
+        if cancels
+        else "The time-stamping service gave no timestamp that can be used."
+    )
+    assert made["shortfall"] in outcome.words
     assert pdfsig(folder / "sopimus-signed.pdf")[1] == "Signature is Valid."
 
 
@@ -312,6 +335,8 @@ def test_a_time_stamping_service_that_fails_costs_no_signature(
         ["missing.pdf"],
         ["sopimus.pdf", "--level", "t"],
         ["sopimus.pdf", "--level", "b", "--tsa", "https://tsa.example"],
+        ["sopimus.pdf", "--level", "lt", "--tsa", "https://tsa.example"],
+        ["sopimus.pdf", "--level", "lta", "--trust", "."],
         ["sopimus.pdf", "--tsa", "ftp://tsa.example"],
         ["sopimus.pdf", "--visible", "0:1,1"],
         ["sopimus.pdf", "--visible", "1:1,1,0,5"],

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""The levels of signed files of one's own: what can't be had only lowers them."""
+
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from cryptography import x509
+from pyhanko.sign.timestamps import DummyTimeStamper
+
+from kortilla.errors import TimestampFailedError
+from kortilla.testing.authority import Authority
+from native_host.local_signing import library
+from native_host.local_signing.library import Extras, Finished
+from tests.kortilla import pki
+from tests.kortilla.pki import CA, Leaf, key
+from tests.kortilla.responder import OCSPAnswer, Scene, Server, addresses, checker_by
+from tests.kortilla.revocation_scene import well
+from tests.kortilla.signing_parts import answer_to, make_pdf
+from tests.kortilla.test_signing_long_term import stamper
+
+TSA = "https://tsa.example"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    async with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def scene(server: Server, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """CAs whose responder is asked, and a time-stamping service of the same CA."""
+    scene = well(server, CA.create("SPECIMEN Root CA"), by="ocsp")
+    authority = SimpleNamespace(
+        issuing=x509.load_der_x509_certificate(scene.ca.der),
+        issuing_key=scene.ca.key,
+    )
+    made = stamper(cast(Authority, authority), more=addresses(scene.address, "issuing"))
+    monkeypatch.setattr(library, "Revocation", lambda **_: checker_by(by="ocsp"))
+    monkeypatch.setattr(library, "HTTPTimeStamper", lambda *_, **__: made)
+    return scene
+
+
+@pytest.fixture
+def signer(scene: Scene) -> Leaf:
+    extra = addresses(scene.address, "issuing")
+    return scene.ca.issue(key("P-384"), key_usage=pki.SIGNATURE, extra=extra)
+
+
+async def finished(
+    signer: Leaf, scene: Scene, wanted: str, *, container: bool = False
+) -> Finished:
+    unrelated = CA.create("SPECIMEN Other CA")
+    above = (scene.ca.der, unrelated.der, scene.root.der)
+    if container:
+        state = await library.prepare_all(
+            "1", {"a.txt": b"a"}, certificate=signer.der, max_bytes=100
+        )
+    else:
+        state = await library.prepare_one(
+            "1", make_pdf(), certificate=signer.der, mark=None
+        )
+    tsa = None if wanted == "B-B" else TSA
+    return await library.finish(
+        state, answer_to(state, signer), Extras(wanted, tsa, above)
+    )
+
+
+@pytest.mark.parametrize("wanted", ["B-B", "B-T", "B-LT", "B-LTA"])
+async def test_each_level_is_reached(scene: Scene, signer: Leaf, wanted: str) -> None:
+    made = await finished(signer, scene, wanted)
+    assert (made.level, made.shortfall) == (wanted, "")
+
+
+async def test_a_container_has_b_lt_at_most(scene: Scene, signer: Leaf) -> None:
+    made = await finished(signer, scene, "B-LTA", container=True)
+    assert (made.level, made.shortfall) == ("B-LT", "A container has B-LT at most.")
+
+
+@pytest.mark.parametrize("trouble", ["no answer", "revoked"])
+async def test_without_revocation_data_there_is_a_timestamp_still(
+    scene: Scene, signer: Leaf, server: Server, trouble: str
+) -> None:
+    if trouble == "revoked":
+        server.handlers["ocsp/issuing"] = OCSPAnswer(scene.ca, status="revoked")
+    else:
+        server.handlers.clear()
+    made = await finished(signer, scene, "B-LTA")
+    assert made.level == "B-T"
+    assert made.shortfall
+
+
+async def test_a_failing_time_stamping_service_is_asked_twice_at_most(
+    scene: Scene, signer: Leaf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    class Failing(DummyTimeStamper):
+        def __init__(self) -> None:
+            """Have no certificate."""
+
+        async def async_timestamp(self, *_: Any) -> Any:
+            asked.append(1)
+            raise TimestampFailedError("It is away.")
+
+        async def async_dummy_response(self, md_algorithm: Any) -> Any:
+            return await self.async_timestamp(md_algorithm)
+
+    monkeypatch.setattr(library, "HTTPTimeStamper", lambda *_, **__: Failing())
+    made = await finished(signer, scene, "B-LTA")
+    assert made.level == "B-B"
+    assert "gave no timestamp" in made.shortfall
+    assert len(asked) <= 2
