@@ -3,11 +3,13 @@
 
 import os
 import sys
+from pathlib import Path
 
 from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication
 
+import native_host
 from native_host.config import Config
 from native_host.desktop.background import Background
 from native_host.desktop.single_window import SingleWindow
@@ -17,6 +19,7 @@ from native_host.hardening import disable_core_dumps
 
 __all__ = ["DESKTOP_FILE", "make_application", "run"]
 
+_ICON = Path(native_host.__file__).parent / "desktop/kortilla.svg"
 #: The name of the desktop file, by which desktops find the window's icon.
 DESKTOP_FILE = "fi.kortilla.Kortilla"
 
@@ -27,7 +30,7 @@ def make_application(text_scale: float = 1.0) -> QApplication:
     QGuiApplication.setDesktopFileName(DESKTOP_FILE)
     application = QApplication(["kortilla"])
     dress(application, text_scale)
-    QGuiApplication.setWindowIcon(QIcon.fromTheme("kortilla"))
+    QGuiApplication.setWindowIcon(QIcon(os.fspath(_ICON)))
     return application
 
 
