@@ -41,10 +41,11 @@ class Background:
         work: Callable[[], Coroutine[Any, Any, T]],
         done: Callable[[T], object] = lambda _: None,
         failed: Callable[[KortillaError], object] = lambda _: None,
-    ) -> None:
+    ) -> Future[T]:
         """Run ``work``; then call ``done`` or ``failed`` on the window's thread.
 
-        An unexpected error is logged, and ``failed`` gets a ``KortillaError`` for it.
+        Neither is called if the returned future is cancelled. An unexpected error is
+        logged, and ``failed`` gets a ``KortillaError`` for it.
         """
         future = asyncio.run_coroutine_threadsafe(work(), self._loop)
         self._works.add(future)
@@ -64,6 +65,7 @@ class Background:
             failed(error)
 
         future.add_done_callback(lambda _: self.in_window(ended))
+        return future
 
     def in_window(self, function: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:
         """Call a function on the window's thread, from any thread."""

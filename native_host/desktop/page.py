@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
+    QAbstractButton,
     QApplication,
     QFrame,
     QHBoxLayout,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -30,6 +30,7 @@ class Services:
     """What a page may use.
 
     ``set_badge`` shows a number beside a page of a name. ``show_page`` goes to one.
+    ``speak`` changes the language of the window.
     """
 
     texts: Texts
@@ -37,6 +38,7 @@ class Services:
     background: Background
     set_badge: Callable[[str, int], None]
     show_page: Callable[[str], None]
+    speak: Callable[[str], None]
 
 
 class PageBase(QScrollArea):
@@ -46,6 +48,9 @@ class PageBase(QScrollArea):
         super().__init__()
         self.services = services
         self.texts = services.texts
+        #: The name of a control that gets the focus as soon as it is there.
+        self.focus_wanted = ""
+        self._gone = False
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -71,8 +76,14 @@ class PageBase(QScrollArea):
     def window_activated(self) -> None:
         """Do what is to be done when the person comes back to the window."""
 
+    def leave(self) -> None:
+        """End the page: what still runs for it shows nothing any more."""
+        self._gone = True
+
     def fill(self, parts: list[QWidget]) -> None:
         """Replace the contents; the focus goes to the button with the same words."""
+        if self._gone:
+            return
         focused = QApplication.focusWidget()
         inside = focused is not None and self.isAncestorOf(focused)
         name = focused.accessibleName() or _words(focused) if focused and inside else ""
@@ -81,11 +92,14 @@ class PageBase(QScrollArea):
         for part in parts:
             self.contents.addWidget(part)
             part.show()
-        if inside:
-            buttons = [b for part in parts for b in part.findChildren(QPushButton)]
-            same = (b for b in buttons if name in (b.accessibleName(), _words(b)))
-            goal = next(same, None) or next(iter(buttons), None)
-            (goal or self).setFocus()
+        buttons = [b for part in parts for b in part.findChildren(QAbstractButton)]
+        if self.focus_wanted:
+            inside, name = True, self.focus_wanted
+        same = (b for b in buttons if name in (b.accessibleName(), _words(b)))
+        goal = next(same, None)
+        if inside and (goal or not self.focus_wanted):
+            (goal or next(iter(buttons), self)).setFocus()
+            self.focus_wanted = ""
         self.verticalScrollBar().setValue(place)
 
 
@@ -101,4 +115,4 @@ class _Sheet(QWidget):
 
 
 def _words(widget: QWidget) -> str:
-    return widget.text() if isinstance(widget, QPushButton) else ""
+    return widget.text() if isinstance(widget, QAbstractButton) else ""

@@ -6,7 +6,13 @@ import os
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QHBoxLayout,
+    QPushButton,
+    QStackedWidget,
+    QWidget,
+)
 
 from native_host.config import Config
 from native_host.desktop.background import Background
@@ -39,6 +45,7 @@ class Window(QWidget):
             background=background,
             set_badge=self._set_badge,
             show_page=self.show_page,
+            speak=self._speak,
         )
         self.pages: dict[str, PageBase] = {}
         self._build()
@@ -101,13 +108,37 @@ class Window(QWidget):
         words = self.services.texts("window.badge", count=count)
         self.sidebar.list.set_badge(names.index(name), count, words)
 
+    def _speak(self, language: str) -> None:
+        """Build the window anew in a language, with the focus where it was."""
+        if language == self.services.texts.language:
+            return
+        current = self.sidebar.list.currentRow()
+        focused = self.focusWidget()
+        # The names of languages are the same in each.
+        name = focused.text() if isinstance(focused, QAbstractButton) else ""
+        self.services.texts = Texts(language)
+        for page in self.pages.values():
+            page.leave()
+        for old in (*self.pages.values(), self.sidebar, self._stack, self._ring):
+            old.hide()
+            old.deleteLater()
+        self.pages = {}
+        self._build()
+        self._narrow()
+        self.sidebar.list.setCurrentRow(current)
+        self.sidebar.list.clearFocus()
+        self.pages[PAGES[current].name].focus_wanted = name
+
     def _fit_screen(self) -> None:
         room = self.screen().availableSize()
         self.setMinimumSize(min(dp(360), room.width()), min(dp(300), room.height()))
         self.resize(min(dp(996), room.width()), min(dp(680), room.height() - dp(20)))
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+    def _narrow(self) -> None:
         self.sidebar.set_narrow(self.width() < dp(WIDE + _PAGE))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        self._narrow()
         super().resizeEvent(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name

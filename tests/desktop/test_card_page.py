@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The page of the card: what it shows, and what a screen reader gets of it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from native_host.gui.tries import TriesLabel
 from native_host.languages import SPOKEN
 from tests.desktop.conftest import Open, buttons, headings, settle, unnamed, words
 from tests.desktop.statuses import a_card, cards_of, failed, status_of
+from tests.desktop.test_self_check import until
+from tests.support import cards
 
 
 @pytest.fixture
@@ -152,3 +155,20 @@ def test_a_narrow_window_shows_everything(page: Page) -> None:
     for widget in (*buttons(page).values(), *page.findChildren(TriesLabel)):
         right = widget.mapTo(page.viewport(), widget.rect().topRight()).x()
         assert right <= view
+
+
+def test_a_page_that_is_left_follows_no_card(
+    open_window: Open, home: Path, application: QApplication
+) -> None:
+    cards.new_card(home / ".local/share/kortilla/mock-card")
+    window = open_window()
+    old = page_of(window)
+    until(lambda: "AINO SPECIMEN-VIRTANEN" in words(old))
+    window.services.speak("sv")
+    assert old._following is not None
+    assert old._following.cancelled()
+    new = page_of(window)
+    assert new is not old
+    until(lambda: "AINO SPECIMEN-VIRTANEN" in words(new))
+    old._show(Cards())
+    assert "Kortet är klart att användas" in words(new)

@@ -2,6 +2,7 @@
 """The page of the self-check: its rows, what mends them, and the report."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,7 @@ from native_host.doctor.findings import (
 from native_host.doctor.mending import CommandFailedError
 from native_host.languages import SPOKEN
 from tests.desktop.conftest import Open, buttons, unnamed, words
+from tests.support.screen import PATIENCE
 
 FOUND = [
     info("READER", reader="Example Reader"),
@@ -65,8 +67,10 @@ def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
 
 
 def until(condition: Callable[[], Any]) -> None:
-    """Process events until a condition holds; the test's time limit ends it."""
+    """Process events until a condition holds."""
+    end = time.monotonic() + PATIENCE
     while not condition():
+        assert time.monotonic() < end, "nothing happened in the window"
         QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 100)
 
 

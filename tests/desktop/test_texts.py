@@ -17,7 +17,10 @@ CATALOGUES: dict[str, dict[str, str]] = {
 }
 EACH = pytest.mark.parametrize("language", SPOKEN)
 #: Texts that are the same in two languages.
-THE_SAME = {"window.title"}
+THE_SAME = {
+    "window.title",
+    *(f"browsers.language.{language}" for language in SPOKEN),
+}
 
 
 def placeholders(text: str) -> set[str]:

@@ -21,4 +21,5 @@ class PageEntry:
 PAGES = (
     PageEntry("card", "person-on-card"),
     PageEntry("self_check", "pulse"),
+    PageEntry("browsers", "browser"),
 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,7 @@ class Page(PageBase):
         super().__init__(services, services.texts("card.title"))
         self._prompts = Prompts(services)
         self._watch: CardWatch | None = None
+        self._following: Future[None] | None = None
         self._cards = Cards()
         again = Button(self.texts("card.read"), height=40)
         again.clicked.connect(self._read_again)
@@ -78,8 +80,16 @@ class Page(PageBase):
         self._read_again()
 
     def _start_following(self) -> None:
-        background = self.services.background
-        background.start(self._follow, failed=lambda error: self._fail(error.code))
+        if not self._gone:
+            self._following = self.services.background.start(
+                self._follow, failed=lambda error: self._fail(error.code)
+            )
+
+    def leave(self) -> None:
+        """End the page, and follow no card for it."""
+        super().leave()
+        if self._following is not None:
+            self._following.cancel()
 
     async def _follow(self) -> None:
         from native_host.desktop.card_watch import CardWatch
