@@ -207,9 +207,9 @@ class _Delegate(QStyledItemDelegate):
             words = room.adjusted(dp(50), 0, -dp(8), 0)
             painter.drawText(words, middle, str(index.data()))
         if count := index.data(_BADGE):
-            radius = dp(11)
-            right = room.right() - (dp(13) + 2 * radius if wide else radius)
-            top = room.center().y() - radius if wide else room.top() - dp(2)
+            radius = dp(11 if wide else 9)
+            right = room.right() - 2 * radius - dp(13 if wide else 1)
+            top = room.center().y() - radius if wide else room.top() + dp(1)
             circle = QRectF(right, top, 2 * radius, 2 * radius)
             painter.setPen(QPen(tokens.warning, dp(1.25)))
             painter.setBrush(tokens.warning_ground)
