@@ -18,7 +18,6 @@ CATALOGUES: dict[str, dict[str, str]] = {
 EACH = pytest.mark.parametrize("language", SPOKEN)
 #: Texts that are the same in two languages.
 THE_SAME = {
-    "window.title",
     *(f"browsers.language.{language}" for language in SPOKEN),
 }
 

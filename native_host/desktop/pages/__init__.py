@@ -22,4 +22,5 @@ PAGES = (
     PageEntry("card", "person-on-card"),
     PageEntry("self_check", "pulse"),
     PageEntry("browsers", "browser"),
+    PageEntry("history", "clock"),
 )
