@@ -16,6 +16,7 @@ __all__ = [
     "session_folder",
     "user_config_folder",
     "user_data_folder",
+    "user_state_folder",
     "xdg_config_home",
     "xdg_data_home",
 ]
@@ -35,6 +36,13 @@ def user_data_folder() -> Path:
     import platformdirs
 
     return platformdirs.user_data_path(_NAME, appauthor=False)
+
+
+def user_state_folder() -> Path:
+    """Return the folder of what Kortilla keeps of its use: the history."""
+    import platformdirs
+
+    return platformdirs.user_state_path(_NAME, appauthor=False)
 
 
 def session_folder() -> Path | None:

@@ -22,7 +22,8 @@ from native_host.card.fineid import FineidCard, KeyRole, PinRole
 from native_host.card.signature import token_algorithm
 from native_host.mock_card.source import MockCardConnection
 from tests.support.offscreen import OFFSCREEN
-from tools import bench_login, bench_tls, bench_validation
+from tools import bench_desktop, bench_login, bench_tls, bench_validation
+from tools.bench_desktop import peak
 from tools.bench_page import measure
 
 RUNS = 15
@@ -122,6 +123,7 @@ def main() -> None:
         print(f"{'commands from Enter to token':44} {commands(state):7d}       goal 4")
         memory(home)
         agent()
+        desktop(home)
         validations(home, folder)
     bench_tls.main()
     bench_login.measure(bench_login.LOGINS)
@@ -215,21 +217,13 @@ def memory(home: Path) -> None:
         for thread in Path(f"/proc/{pid}/task").iterdir()
         for child in (thread / "children").read_text().split()
     ]
-    peaks = [peak(Path(f"/proc/{each}")) for each in (str(pid), *children)]
+    peaks = [peak(each) for each in (pid, *map(int, children))]
     parts = " + ".join(f"{each:.0f}" for each in peaks)
     host.end()
     print(
         f"{'peak memory, host + window':44} {sum(peaks):7.0f} MB    goal 130 MB   "
         f"({parts})"
     )
-
-
-def peak(process: Path) -> float:
-    """Return a process's peak resident memory in MB."""
-    for line in (process / "status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def agent() -> None:
@@ -246,6 +240,15 @@ def agent() -> None:
     show("new card in the reader → activation window", found["window"], "2000 ms")
     used = found["ticks"] * 10
     print(f"{'processor time of the agent in a minute':44} {used:5d} ms      goal 0 ms")
+
+
+def desktop(home: Path) -> None:
+    """Print the figures of the window of ``kortilla open``."""
+    times, memory, used = bench_desktop.measure(home)
+    show("kortilla open → usable window", times, "600 ms")
+    print(f"{'peak memory of that window':44} {memory:7.0f} MB    goal 150 MB")
+    idle = f"processor time in {bench_desktop.IDLE} idle seconds"
+    print(f"{idle:44} {used * 10:7d} ms    goal 0 ms")
 
 
 def validations(home: Path, folder: Path) -> None:

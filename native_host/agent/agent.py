@@ -21,7 +21,7 @@ from native_host.card.pcsc_threads import in_thread
 from native_host.card.source import Reader
 from native_host.operations.activation_offers import forget, was_noted
 
-__all__ = ["Agent"]
+__all__ = ["OTHERS_FIRST", "Agent"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +30,9 @@ _WINDOW = (
     *("card", "activate", "--prompt", "window", "--card", "pcsc"),
 )
 
-# Seconds in which other programs that wait for a card go first, such as a login that
-# has asked for one: they will offer the activation in their own window.
-_OTHERS_FIRST = 0.3
+#: Seconds in which other programs that wait for a card go first, such as a login that
+#: has asked for one: they will offer the activation in their own window.
+OTHERS_FIRST = 0.3
 
 
 class Agent:
@@ -96,7 +96,7 @@ class Agent:
         """Open the window if the card in a reader is new."""
         try:
             identify(reader.atr or b"")
-            await asyncio.sleep(_OTHERS_FIRST)
+            await asyncio.sleep(OTHERS_FIRST)
             while not await self._is_settled(reader):
                 pass
         except CardError as error:

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from native_host.browsers import files
-from native_host.browsers.native_messaging.agent_files import AgentFile, agent_files
 from native_host.browsers.native_messaging.hosts import host_names, manifest
 from native_host.browsers.native_messaging.installation import Change, Report
 from native_host.browsers.native_messaging.launcher import command_launcher, launcher
+from native_host.browsers.native_messaging.starter_files import (
+    StarterFile,
+    agent_files,
+    menu_files,
+)
 from native_host.browsers.packaged import MARKER
 from native_host.browsers.pkcs11 import p11_kit, places
 from native_host.browsers.record import launcher_path
@@ -46,14 +50,14 @@ def install_package(destdir: Path, prefix: Path, *, dry_run: bool = False) -> Re
     """
     changes = []
     for each in _package_files(destdir.absolute(), prefix):
-        if isinstance(each, AgentFile):
+        if isinstance(each, StarterFile):
             there = each.is_there()
         else:
             there = files.read(each.path) == each.content
         changes.append(Change(str(each.path), "unchanged" if there else "written"))
         if there or dry_run:
             continue
-        if isinstance(each, AgentFile):
+        if isinstance(each, StarterFile):
             each.write(_FOLDER_MODE)
         else:
             files.write(
@@ -62,7 +66,7 @@ def install_package(destdir: Path, prefix: Path, *, dry_run: bool = False) -> Re
     return Report("system", dry_run, tuple(changes))
 
 
-def _package_files(root: Path, prefix: Path) -> Iterator[_File | AgentFile]:
+def _package_files(root: Path, prefix: Path) -> Iterator[_File | StarterFile]:
     below = root / prefix.relative_to("/")
     program = prefix / _TREE
     python, host = program / "bin/python3", program / "kortilla-host"
@@ -76,6 +80,7 @@ def _package_files(root: Path, prefix: Path) -> Iterator[_File | AgentFile]:
                 content = manifest(name, browser.family, host)
                 yield _File(browser.place / f"{name.name}.json", content)
     yield from agent_files("system", python, root=root, systemd=below / "lib/systemd")
+    yield from menu_files("system", python, root=root, share=below / "share")
     yield _File(p11_kit.system_module_path(root), places.system_module_content(python))
 
 

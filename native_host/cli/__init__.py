@@ -33,11 +33,15 @@ _COMMANDS = {
     "identify": "identify",
     "install": "install",
     "mock-card": "mock_card",
+    "open": "open",
     "pkcs11": "pkcs11",
     "sign": "sign",
     "uninstall": "install",
     "verify": "verify",
 }
+
+#: Commands whose names Python uses itself, and their functions.
+_FUNCTIONS = {"open": "open_"}
 
 
 class _Commands(CommandGroup):
@@ -48,7 +52,8 @@ class _Commands(CommandGroup):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"{__name__}.{_COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        name = _FUNCTIONS.get(cmd_name, cmd_name.replace("-", "_"))
+        command: click.Command = getattr(module, name)
         return command
 
 

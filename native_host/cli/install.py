@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,8 +135,9 @@ def install(
 def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     """Remove what install wrote, and nothing else; end the agent.
 
-    For all browsers, pkcs11 is disabled too.
+    For all browsers, pkcs11 is disabled and the history deleted too.
     """
+    from native_host import history
     from native_host.agent import presence
     from native_host.browsers import package
     from native_host.browsers.native_messaging import installation
@@ -155,6 +157,8 @@ def uninstall(browser: list[str] | None, system: bool, dry_run: bool) -> None:
     if not dry_run and launcher in {change.path for change in report.changes}:
         presence.stop()
         presence.forget()
+        with suppress(OSError):
+            history.switch_off()
     _show(report, token.report if token else None)
 
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from native_host.agent import presence
-from native_host.browsers.native_messaging.agent_files import AGENT, agent_files
 from native_host.browsers.native_messaging.launcher import python_path
+from native_host.browsers.native_messaging.starter_files import AGENT, agent_files
 from native_host.card.pcsc_threads import in_thread
 from native_host.doctor.findings import (
     Finding,

@@ -50,15 +50,15 @@ class FocusRing(QWidget):
                 widget = widget.parentWidget()
             for watched in (*self._followed, self._window):
                 watched.installEventFilter(self)
-        self._place()
+        self.place()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
         if event.type() in _MOVES and watched is not self:
-            self._place()
+            self.place()
         return False
 
-    def _place(self) -> None:
-        """Follow the control."""
+    def place(self) -> None:
+        """Follow the control, or the part of it that has the focus."""
         shown = self._visible_part()
         self.setVisible(not shown.isEmpty())
         if not shown.isEmpty():

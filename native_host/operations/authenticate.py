@@ -14,6 +14,7 @@ from native_host.card.errors import UnsupportedCardError
 from native_host.card.fineid import CardKey, FineidCard, KeyRole, PinRole
 from native_host.card.signature import token_algorithm
 from native_host.errors import InvalidArgumentError
+from native_host.history import recorded
 from native_host.operations.card_session import UsableCards, check_validity
 from native_host.operations.pin import PinAsker, usable_pin
 from native_host.operations.prompting import Context, Request, begin
@@ -70,6 +71,13 @@ async def authenticate(
     ``UserCancelledError`` with the reason, and errors of the prompt.
     """
     request.check()
+    with recorded("identify", request.origin):
+        return await _authenticate(context, request)
+
+
+async def _authenticate(
+    context: Context, request: AuthenticateRequest
+) -> AuthenticationToken:
     await begin("authenticate", context, request)
     asker = PinAsker(context, PinRole.PIN1)
     async for held_card in UsableCards(context, look=look_for_authentication):

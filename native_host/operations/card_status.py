@@ -20,7 +20,7 @@ from native_host.card.signature import key_type_of
 from native_host.card.source import CardSource, Reader
 from native_host.operations.activation_table import scheme_of
 
-__all__ = ["Activation", "activation_of", "card_status"]
+__all__ = ["Activation", "activation_of", "card_status", "reader_status"]
 
 #: How far a card has been activated; ``partly`` if only one of its PINs is set.
 Activation = Literal["active", "new", "partly", "unknown"]
@@ -31,7 +31,7 @@ async def card_status(source: CardSource) -> list[dict[str, Any]]:
 
     The response includes a card's errors. Raises ``PcscUnavailableError``.
     """
-    return [await _look(source, reader) for reader in await source.readers()]
+    return [await reader_status(source, reader) for reader in await source.readers()]
 
 
 def activation_of(pin1: PinInfo | None, pin2: PinInfo | None) -> Activation:
@@ -44,7 +44,8 @@ def activation_of(pin1: PinInfo | None, pin2: PinInfo | None) -> Activation:
     return "active" if changed == {True} else "new"
 
 
-async def _look(source: CardSource, reader: Reader) -> dict[str, Any]:
+async def reader_status(source: CardSource, reader: Reader) -> dict[str, Any]:
+    """Return one reader's content, as ``card_status`` does."""
     found: dict[str, Any] = {
         "reader": reader.name,
         "atr": reader.atr.hex().upper() if reader.atr else None,
@@ -57,6 +58,7 @@ async def _look(source: CardSource, reader: Reader) -> dict[str, Any]:
         if reader.atr is not None:
             generation = identify(reader.atr).name
             connection = await source.connect(reader)
+            connection.only_look = True
             try:
                 content = await source.run(_read, connection)
             finally:

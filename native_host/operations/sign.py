@@ -23,6 +23,7 @@ from native_host.card.errors import (
 from native_host.card.fineid import CardKey, FineidCard, PinRole
 from native_host.card.signature import SignatureAlgorithm
 from native_host.errors import KortillaError
+from native_host.history import recorded
 from native_host.log import log_unexpected
 from native_host.operations.card_session import UsableCards
 from native_host.operations.documents import DocumentHeader, DocumentInbox
@@ -105,6 +106,11 @@ async def sign(context: Context, request: SignRequest) -> Signatures:
     one is withheld.
     """
     request.check()
+    with recorded("sign", request.origin, request.names):
+        return await _begin_and_sign(context, request)
+
+
+async def _begin_and_sign(context: Context, request: SignRequest) -> Signatures:
     await begin(request.operation, context, request)
     if request.documents is not None:
         await _receive(context, request.documents)

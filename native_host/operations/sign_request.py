@@ -68,6 +68,12 @@ class SignRequest(Request):
         return True
 
     @property
+    def names(self) -> list[str]:
+        """The names of what is signed; empty ones are left out."""
+        things = self.hashes if self.documents is None else self.documents.headers
+        return [each.name for each in things if each.name]
+
+    @property
     def _hash_functions(self) -> set[str | None]:
         if self.documents is not None:
             return {self.hash_function}

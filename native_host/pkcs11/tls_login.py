@@ -28,6 +28,7 @@ from native_host.errors import (
     RequestExpiredError,
     UserCancelledError,
 )
+from native_host.history import recorded
 from native_host.log import log_unexpected
 from native_host.operations.authenticate import (
     authentication_key,
@@ -164,10 +165,12 @@ class TlsLogin:
         """
         window = self._current
         if logged_in := self.pins.logged_in(certificate):
-            return await self.pins.sign_with_login(logged_in, digest, algorithm)
+            with recorded("identify", self._program):
+                return await self.pins.sign_with_login(logged_in, digest, algorithm)
         if window is None:
             if kept := self.pins.kept_for(certificate):
-                return await self.pins.sign_with_kept(kept, digest, algorithm)
+                with recorded("identify", self._program):
+                    return await self.pins.sign_with_kept(kept, digest, algorithm)
             if asyncio.get_running_loop().time() < self._quiet_until:
                 raise UserCancelledError("The person has just cancelled.")
             window = self._open("tls-login", certificate)
@@ -177,7 +180,8 @@ class TlsLogin:
             raise BusyError("The PIN of another card is being asked for.")
         elif len(window.pending) >= _MOST_AT_ONCE:
             raise BusyError("Too many signatures are asked for at once.")
-        return await self._wait_for(window, digest, algorithm)
+        with recorded("identify", self._program):
+            return await self._wait_for(window, digest, algorithm)
 
     async def prepare(self) -> None:
         """Ask for the PIN, verify it, and keep it for one login to come.

@@ -97,7 +97,7 @@ async def agent_with(
     ``others_first`` is the number of seconds for which it lets other programs use a
     card first.
     """
-    hurried = mock.patch.object(agent_module, "_OTHERS_FIRST", others_first)
+    hurried = mock.patch.object(agent_module, "OTHERS_FIRST", others_first)
     with hurried:
         async with _running(opening) as agent:
             yield agent

@@ -41,10 +41,16 @@ def actions(report: installation.Report) -> dict[str, str]:
 
 
 def own_file(path: Path) -> str:
-    return "launcher" if path.name == "kortilla-host" else f"agent/{path.parent.name}"
+    return "launcher" if path.name == "kortilla-host" else f"starter/{path.parent.name}"
 
 
-AGENT = ("agent/user", "agent/graphical-session.target.wants", "agent/autostart")
+STARTERS = tuple(
+    f"starter/{folder}"
+    for folder in (
+        *("user", "graphical-session.target.wants", "autostart"),
+        "applications",
+    )
+)
 
 
 def test_manifests_are_written_where_a_browsers_folder_is(home: Path) -> None:
@@ -62,6 +68,7 @@ def test_manifests_are_written_where_a_browsers_folder_is(home: Path) -> None:
         ".config/systemd/user/kortilla-agent.service",
         ".config/systemd/user/graphical-session.target.wants/kortilla-agent.service",
         ".config/autostart/kortilla-agent.desktop",
+        ".local/share/applications/fi.kortilla.Kortilla.desktop",
     }
     for family, place in (("chromium", CHROMIUM), ("firefox", FIREFOX)):
         for host in host_names():
@@ -89,7 +96,7 @@ def test_a_browser_that_is_named_gets_its_folder(home: Path) -> None:
     assert not (home / ".mozilla").exists()
     assert actions(report) == {
         "launcher": "written",
-        **dict.fromkeys(AGENT, "written"),
+        **dict.fromkeys(STARTERS, "written"),
         "chromium/fi.kortilla.host": "written",
         "chromium/eu.webeid": "written",
     }
@@ -125,7 +132,7 @@ def test_installing_again_repairs_what_was_damaged(home: Path) -> None:
     (home / FIREFOX / "fi.kortilla.host.json").write_text("{")
     assert actions(install()) == {
         "launcher": "written",
-        **dict.fromkeys(AGENT, "unchanged"),
+        **dict.fromkeys(STARTERS, "unchanged"),
         "firefox/fi.kortilla.host": "written",
         "firefox/eu.webeid": "unchanged",
     }

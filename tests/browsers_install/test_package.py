@@ -39,6 +39,7 @@ FILES = {
     "usr/lib/mozilla/native-messaging-hosts/fi.kortilla.host.json",
     "usr/lib/systemd/user/graphical-session.target.wants/kortilla-agent.service",
     "usr/lib/systemd/user/kortilla-agent.service",
+    "usr/share/applications/fi.kortilla.Kortilla.desktop",
     "usr/share/p11-kit/modules/kortilla.module",
 }
 MODULE = Path(".config/pkcs11/modules/kortilla.module")
@@ -104,6 +105,7 @@ def test_the_files_name_the_private_trees_programs(tmp_path: Path) -> None:
         "opt/specimen/lib/kortilla/kortilla-host",
         "opt/specimen/lib/systemd/user/kortilla-agent.service",
         "etc/xdg/autostart/kortilla-agent.desktop",
+        "opt/specimen/share/applications/fi.kortilla.Kortilla.desktop",
         "usr/share/p11-kit/modules/kortilla.module",
     )
     for name in starters:

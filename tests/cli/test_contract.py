@@ -37,6 +37,7 @@ from tests.cli.conftest import NONCE, ORIGIN, Run
         ["card", "unblock"],
         ["card", "unblock", "pin1", "12345678"],
         ["agent", "now"],
+        ["open", "--card", "paper"],
         ["mock-card", "new", "--profile", "v3"],
         ["mock-card", "serve", "--port", "0"],
         ["doctor", "--yes"],

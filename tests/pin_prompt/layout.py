@@ -18,9 +18,9 @@ from native_host.gui.focus_ring import FocusRing
 from native_host.gui.labels import WrappingLabel
 from native_host.gui.sizes import text_width
 from native_host.gui.stepper import Stepper
+from native_host.gui.wrapping_buttons import WrappingRadioButton
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
 from native_host.pin_prompt.gui.widgets import SiteLabel
-from native_host.pin_prompt.gui.wrapping_buttons import WrappingRadioButton
 
 __all__ = ["layout_faults"]
 

@@ -96,6 +96,7 @@ COMMANDS = {
     ("kortilla", "identify", *TOKEN): "host",
     ("kortilla", "install", "--browser", "firefox"): "host",
     ("kortilla", "mock-card", "new", "--force"): "testing",
+    ("kortilla", "open"): "host",
     ("kortilla", "pkcs11"): "host",
     ("kortilla", "sign", *TOKEN[:2], "pyvenv.cfg"): "host",  # an existing file
     ("kortilla", "sign", "pyvenv.cfg"): "host,signing",

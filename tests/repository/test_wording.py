@@ -48,6 +48,12 @@ def window(texts: dict[str, str], language: str) -> Catalogue:
 
 
 @pytest.fixture
+def desktop(texts: dict[str, str], language: str) -> Catalogue:
+    """The texts of the window of ``kortilla open``."""
+    return dict(json.loads(texts[f"native_host/desktop/texts/{language}.json"]))
+
+
+@pytest.fixture
 def extension(texts: dict[str, str], language: str) -> Catalogue:
     """The texts of the extension's pages."""
     found = json.loads(texts[f"extension/_locales/{language}/messages.json"])
@@ -72,7 +78,11 @@ def server(texts: dict[str, str], language: str) -> Catalogue:
 
 @pytest.fixture
 def catalogues(
-    window: Catalogue, extension: Catalogue, client: Catalogue, server: Catalogue
+    window: Catalogue,
+    desktop: Catalogue,
+    extension: Catalogue,
+    client: Catalogue,
+    server: Catalogue,
 ) -> list[str]:
     """The texts that need no command and no word for logging in.
 
@@ -80,7 +90,9 @@ def catalogues(
     """
     window = {key: window[key] for key in window if not key.startswith("terminal.")}
     return [
-        text for each in (window, extension, client, server) for text in each.values()
+        text
+        for each in (window, desktop, extension, client, server)
+        for text in each.values()
     ]
 
 

@@ -17,9 +17,13 @@ from typing import Any, Literal
 import native_host
 from native_host.browsers import files, record
 from native_host.browsers.errors import NONE_FOUND, InstallError
-from native_host.browsers.native_messaging.agent_files import AgentFile, agent_files
 from native_host.browsers.native_messaging.hosts import HostName, host_names, manifest
 from native_host.browsers.native_messaging.launcher import launcher, python_path
+from native_host.browsers.native_messaging.starter_files import (
+    StarterFile,
+    agent_files,
+    menu_files,
+)
 from native_host.browsers.record import launcher_path
 from native_host.browsers.table import Browser, Level, browsers
 
@@ -77,7 +81,7 @@ def install(
 ) -> Report:
     """Write launcher and manifests for the browsers found or named.
 
-    It also writes the files that start the agent.
+    It also writes the files that start the agent and the window.
 
     ``names`` are names of the table; None means each browser whose folder exists. A
     named browser's folder is created. ``extensions`` are ids to admit besides the known
@@ -92,7 +96,10 @@ def install(
     if level == "system":
         _refuse_unsafe_program(python)
     path = launcher_path(level, root=root)
-    starters = agent_files(level, python, root=root)
+    starters = [
+        *agent_files(level, python, root=root),
+        *menu_files(level, python, root=root),
+    ]
     wanted = [
         _file(launcher(python), 0o755, Change(str(path), "written")),
         *_manifests(targets, path, tuple(extensions), level, root),
@@ -123,8 +130,8 @@ def uninstall(
 ) -> Report:
     """Remove exactly what ``install`` wrote for these browsers (default: all).
 
-    The launcher and the files that start the agent are removed with the last manifest
-    that points to the launcher. Raises ``InstallError``.
+    The launcher and the files that start agent and window are removed with the last
+    manifest that points to the launcher. Raises ``InstallError``.
     """
     path = launcher_path(level, root=root)
     everywhere = {
@@ -166,7 +173,7 @@ def _file(content: bytes, mode: int, change: Change) -> _File:
 
 
 def _write(
-    wanted: Iterable[_File], starters: Iterable[AgentFile], level: Level, root: Path
+    wanted: Iterable[_File], starters: Iterable[StarterFile], level: Level, root: Path
 ) -> None:
     folder_mode = 0o755 if level == "system" else 0o700
     for each in wanted:
@@ -204,7 +211,11 @@ def _besides(level: Level, root: Path) -> Iterator[Path]:
     path = launcher_path(level, root=root)
     if files.read(path) is not None:
         yield path
-    for each in agent_files(level, python_path(), root=root):
+    python = python_path()
+    for each in (
+        *agent_files(level, python, root=root),
+        *menu_files(level, python, root=root),
+    ):
         if each.is_ours():
             yield each.path
 

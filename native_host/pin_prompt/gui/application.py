@@ -18,37 +18,22 @@ from PySide6.QtCore import (
     Signal,
     qInstallMessageHandler,
 )
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QPalette
+from PySide6.QtGui import QGuiApplication, QKeyEvent
 from PySide6.QtWidgets import QApplication
 
-from native_host.gui.accessibility import install_roles
-from native_host.gui.tokens import (
-    DARK,
-    LIGHT,
-    is_high_contrast,
-    palette_of,
-    tokens_for,
-)
+from native_host.gui.application import QT_ENVIRONMENT, dress
 from native_host.hardening import deny_memory_access, disable_core_dumps
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField
 from native_host.pin_prompt.gui.prompt_window import PromptWindow
 from native_host.pin_prompt.messages import MAX_REQUEST, decode_request
 
-__all__ = ["follow_colour_scheme", "make_application", "run"]
+__all__ = ["make_application", "run"]
 
-#: Environment variables for Qt on Linux. The window does not use the graphics card, and
-#: not looking for one saves time. The portal is Qt's only source for a dark desktop.
-QT_ENVIRONMENT = {
-    "QT_XCB_GL_INTEGRATION": "none",
-    "QT_QPA_PLATFORMTHEME": "xdgdesktopportal",
-}
 #: Keys that move the cursor in a field.
 _MOVING = range(Qt.Key.Key_Home, Qt.Key.Key_PageDown + 1)
 #: Milliseconds without a request after which the process waits for a later one.
 _IDLE = 200
-#: Smallest text size in points, if the desktop's is smaller.
-_SMALLEST_TEXT = 11.0
 
 
 def make_application(text_scale: float = 1.0) -> "_Application":
@@ -56,39 +41,9 @@ def make_application(text_scale: float = 1.0) -> "_Application":
     qInstallMessageHandler(_log)
     QGuiApplication.setDesktopFileName("fi.kortilla.host")
     application = _Application(["kortilla"])
-    application.setApplicationName("Kortilla")
     application.setQuitOnLastWindowClosed(False)
-    # One style everywhere, since the colours of buttons are checked against it.
-    application.setStyle("Fusion")
-    install_roles()
-    font = application.font()
-    font.setPointSizeF(max(font.pointSizeF(), _SMALLEST_TEXT) * text_scale)
-    application.setFont(font)
-    hints = application.styleHints()
-    hints.colorSchemeChanged.connect(
-        lambda scheme: follow_colour_scheme(application, scheme)
-    )
-    follow_colour_scheme(application, hints.colorScheme())
+    dress(application, text_scale)
     return application
-
-
-def follow_colour_scheme(application: QApplication, scheme: Qt.ColorScheme) -> None:
-    """Use our light or dark palette, or the desktop's if it is one of high contrast."""
-    if tokens_for(application.palette()) in (LIGHT, DARK):
-        application.setPalette(QPalette())  # the desktop's
-    palette = application.palette()
-    hints = getattr(application.styleHints(), "accessibility", None)  # since Qt 6.10
-    asked = hints and hints().contrastPreference() is Qt.ContrastPreference.HighContrast
-    if not asked and not is_high_contrast(palette):
-        dark = (
-            scheme is Qt.ColorScheme.Dark or palette.window().color().lightness() < 128
-        )
-        palette = palette_of(DARK if dark else LIGHT)
-    else:
-        # Muted text of the desktop's palette may be hard to read.
-        text = palette.windowText().color()
-        palette.setColor(QPalette.ColorRole.PlaceholderText, text)
-    application.setPalette(palette)
 
 
 def run() -> NoReturn:

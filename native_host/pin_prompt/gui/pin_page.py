@@ -8,12 +8,13 @@ from native_host.gui.buttons import HoldButton
 from native_host.gui.labels import make_muted
 from native_host.gui.notices import Kind
 from native_host.gui.sizes import dp, is_low
+from native_host.gui.tries import TriesLabel
 from native_host.pin_prompt.gui.announcement import ALL
 from native_host.pin_prompt.gui.confirm_page import ConfirmPage
 from native_host.pin_prompt.gui.document_list import DocumentList
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.pin_field import PinField, SignatureField
-from native_host.pin_prompt.gui.widgets import Notice, TriesLabel, label
+from native_host.pin_prompt.gui.widgets import Notice, label
 from native_host.pin_prompt.model import Conversation, PinQuestion
 from native_host.pin_prompt.texts import Texts
 

@@ -5,45 +5,36 @@ import re
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import (
-    QColor,
     QFont,
     QFontMetrics,
     QPainter,
-    QPainterPath,
     QPaintEvent,
-    QPalette,
-    QPen,
     QTextCharFormat,
     QTextLayout,
     QTextOption,
 )
-from PySide6.QtWidgets import QFrame, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from native_host.gui.icons import draw_icon
 from native_host.gui.labels import WrappingLabel, label, make_muted, wrapping_policy
 from native_host.gui.notices import Notice
-from native_host.gui.sizes import LARGEST, dp, font, text_width
+from native_host.gui.panels import Panel
+from native_host.gui.sizes import LARGEST, dp, font
 from native_host.gui.theme import mixed
 from native_host.gui.tokens import tokens_for
 from native_host.pin_prompt.site_name import SiteName
 
 __all__ = [
     "HolderPanel",
-    "MockCardMark",
     "Notice",
-    "Panel",
     "SiteLabel",
     "SitePanel",
-    "TriesLabel",
     "em",
     "height_at",
     "label",
     "scaled",
     "wrapping_policy",
 ]
-
-#: Tries of a PIN that is not wrong.
-_TRIES = 5
 
 
 def em(widget: QWidget, count: float = 1.0) -> int:
@@ -151,51 +142,6 @@ def _range(start: int, length: int, form: QTextCharFormat) -> QTextLayout.Format
     return made
 
 
-class Panel(QFrame):
-    """A framed part of the window with rounded corners.
-
-    Two panels look like one where they are joined. A ``plain`` one has no frame, only
-    a line below. ``tinted`` gives it a ground.
-    """
-
-    def __init__(self, *, tinted: bool = False, plain: bool = False) -> None:
-        super().__init__()
-        self._tinted, self._plain = tinted, plain
-        self.joined_above = self.joined_below = False
-        self.setSizePolicy(wrapping_policy())
-        self.rows = QVBoxLayout(self)
-        side = dp(24 if plain else 16)
-        gap = dp(6 if plain else 14)
-        self.rows.setContentsMargins(side, gap, side, gap)
-        self.rows.setSpacing(dp(2))
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        tokens = tokens_for(self.palette())
-        painter = QPainter(self)
-        ground = tokens.panel if self._tinted else tokens.window
-        line = max(dp(1), 1)
-        if self._plain:
-            painter.fillRect(self.rect(), ground)
-            bottom = self.height() - line
-            painter.fillRect(0, bottom, self.width(), line, tokens.divider)
-            return
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        # The joined side is outside, so that its corners are square.
-        corner, out = dp(12), dp(20)
-        above = out if self.joined_above else 0
-        below = out if self.joined_below else 0
-        half = line / 2
-        box = QRectF(self.rect()).adjusted(half, half, -half, -half)
-        painter.setPen(QPen(tokens.divider, line))
-        painter.setBrush(ground)
-        path = QPainterPath()
-        path.addRoundedRect(box.adjusted(0, -above, 0, below), corner, corner)
-        painter.drawPath(path)
-        if self.joined_below:
-            bottom = self.height() - line
-            painter.fillRect(0, bottom, self.width(), line, tokens.divider)
-
-
 class SitePanel(Panel):
     """Who asks: a site, with the icon of a globe, or another requester.
 
@@ -259,56 +205,3 @@ class HolderPanel(Panel):
         face = tokens.window if tokens.plain else mixed(tokens.panel, tokens.edge, 0.15)
         ink = tokens.ink if tokens.plain else mixed(tokens.edge, tokens.window, 0.1)
         draw_icon(painter, "holders-card", place, ink=ink, paper=face)
-
-
-class TriesLabel(QLabel):
-    """The tries that are left, as pips over the words. A hollow pip is a used try."""
-
-    def __init__(self, tries: int, words: str) -> None:
-        super().__init__(words)
-        self._tries = tries
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        weight = QFont.Weight.DemiBold if tries <= 1 else QFont.Weight.Normal
-        self.setFont(font(14 / 15, weight))
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        words = text_width(self.text(), self.font())
-        return QSize(max(words, dp(_TRIES * 16)), dp(18) + self.fontMetrics().height())
-
-    minimumSizeHint = sizeHint  # noqa: N815 - Qt's name
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        tokens = tokens_for(self.palette())
-        few = self._tries <= 2
-        colour = tokens.warning if few else tokens.good
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        side, line = dp(10), dp(1.5)
-        top = (self.height() - self.sizeHint().height()) / 2
-        for index in range(max(_TRIES, self._tries)):
-            left = index * dp(16)
-            pip = QRectF(left + line / 2, top + line / 2, side - line, side - line)
-            full = index < self._tries
-            painter.setPen(QPen(colour if full else tokens.edge, line))
-            painter.setBrush(colour if full else Qt.BrushStyle.NoBrush)
-            painter.drawEllipse(pip)
-        painter.setPen(tokens.warning if self._tries <= 1 else tokens.muted)
-        words = QRectF(0, top + dp(18), self.width(), self.fontMetrics().height())
-        painter.drawText(words, Qt.AlignmentFlag.AlignLeft, self.text())
-
-
-class MockCardMark(QLabel):
-    """The mark that each page of a mock card's window has."""
-
-    def __init__(self, mark: str, explained: str, *, low: bool) -> None:
-        super().__init__(f"{mark}   {explained}")
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
-        self.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.setFont(font(14 / 15, QFont.Weight.DemiBold))
-        self.setAutoFillBackground(True)
-        self.setMargin(dp(2 if low else 6))
-        palette = self.palette()
-        palette.setColor(QPalette.ColorRole.Window, QColor("#ffd400"))
-        palette.setColor(QPalette.ColorRole.WindowText, QColor("#1a1a1a"))
-        self.setPalette(palette)

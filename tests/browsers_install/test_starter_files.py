@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``install`` and ``uninstall`` write and remove the files that start the agent."""
+"""``install`` and ``uninstall`` write and remove what starts agent and window."""
 
 import configparser
 import json
@@ -13,14 +13,17 @@ import pytest
 
 from native_host.agent.presence import UNIT
 from native_host.browsers import files
-from native_host.browsers.native_messaging import agent_files
+from native_host.browsers.native_messaging import starter_files
 from native_host.browsers.native_messaging.installation import install, uninstall
 from native_host.cli import main
-from tests.browsers_install.test_install import AGENT, actions, tree
+from native_host.desktop.application import DESKTOP_FILE
+from tests.browsers_install.test_install import STARTERS, actions, tree
 
+CHECKOUT = Path(__file__).parents[2]
 UNITS = Path(".config/systemd/user")
 SERVICE = UNITS / "kortilla-agent.service"
 LINK = UNITS / "graphical-session.target.wants/kortilla-agent.service"
+MENU = Path(".local/share/applications/fi.kortilla.Kortilla.desktop")
 AUTOSTART = Path(".config/autostart/kortilla-agent.desktop")
 
 
@@ -42,8 +45,23 @@ def test_the_unit_and_the_autostart_file_start_the_agent(home: Path) -> None:
     assert entry["Desktop Entry"]["X-systemd-skip"] == "true"
     assert (home / LINK).is_symlink()
     assert (home / LINK).resolve() == home / SERVICE
-    assert f"{agent_files.AGENT}.service" == SERVICE.name
-    assert agent_files.AGENT == UNIT
+    assert f"{starter_files.AGENT}.service" == SERVICE.name
+    assert starter_files.AGENT == UNIT
+
+
+def test_the_menu_starts_the_window_and_shows_the_programs_icon(
+    home: Path,
+) -> None:
+    install(["firefox"])
+    entry = parse(home / MENU)["Desktop Entry"]
+    command = [sys.executable, "-I", "-m", "native_host.cli", "open"]
+    assert shlex.split(entry["Exec"]) == command
+    # Desktops find a window's entry by this name.
+    assert f"{DESKTOP_FILE}.desktop" == MENU.name
+    icon = Path(entry["Icon"]).read_bytes()
+    assert icon == (CHECKOUT / "extension/icons/kortilla.svg").read_bytes()
+    uninstall()
+    assert not (home / MENU).exists()
 
 
 def test_the_unit_is_one_that_systemd_takes(home: Path, tmp_path: Path) -> None:
@@ -89,9 +107,9 @@ def test_a_dry_run_shows_them(home: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_uninstall_takes_them_away_with_the_launcher(home: Path) -> None:
     install(["firefox", "chromium"])
-    assert not set(AGENT) & set(actions(uninstall(["chromium"])))
+    assert not set(STARTERS) & set(actions(uninstall(["chromium"])))
     assert (home / LINK).is_symlink()
-    assert set(AGENT) <= set(actions(uninstall(["firefox"])))
+    assert set(STARTERS) <= set(actions(uninstall(["firefox"])))
     assert tree(home) == {}
 
 
@@ -100,8 +118,9 @@ def test_what_has_gone_or_was_changed_is_written_anew(home: Path) -> None:
     before = tree(home)
     (home / LINK).unlink()
     (home / AUTOSTART).write_text("[Desktop Entry]\n")
+    (home / MENU).unlink()
     done = actions(install())
-    assert [done[each] for each in AGENT] == ["unchanged", "written", "written"]
+    assert [done[each] for each in STARTERS] == ["unchanged", *["written"] * 3]
     assert tree(home) == before
 
 
@@ -111,7 +130,7 @@ def test_a_file_of_somebody_elses_making_is_not_removed(home: Path) -> None:
     (home / LINK).unlink()
     (home / LINK).symlink_to("/dev/null")
     done = actions(uninstall())
-    assert [each in done for each in AGENT] == [True, False, False]
+    assert [each in done for each in STARTERS] == [True, False, False, True]
     assert (home / AUTOSTART).exists() and (home / LINK).is_symlink()
 
 
@@ -143,4 +162,4 @@ def test_a_system_without_such_gets_none(
 ) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     (home / "Library/Application Support/Mozilla").mkdir(parents=True)
-    assert not set(AGENT) & set(actions(install()))
+    assert not set(STARTERS) & set(actions(install()))

@@ -1,25 +1,30 @@
 # SPDX-License-Identifier: MIT
-"""The files that start ``kortilla agent`` with a session, from ``manifests/``.
+"""The files that start ``kortilla agent`` and ``kortilla open``, from ``manifests/``.
 
-They are a systemd unit, where systemd manages the session, and an XDG autostart file
-for all other desktops. If both start an agent, the second one exits at once.
+The agent starts with a session: by a systemd unit, where systemd manages the session,
+and by an XDG autostart file on all other desktops. If both start an agent, the second
+one exits at once. The window starts from the desktop's menu.
 """
 
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import native_host
 from native_host.browsers import files
 from native_host.browsers.table import Level
 from native_host.browsers.templates import template
-from native_host.paths import xdg_config_home
+from native_host.paths import xdg_config_home, xdg_data_home
 
-__all__ = ["AGENT", "AgentFile", "agent_files"]
+__all__ = ["AGENT", "MENU", "StarterFile", "agent_files", "menu_files"]
 
 #: The name of unit and autostart file, without their extensions.
 AGENT = "kortilla-agent"
+#: The name of the menu's file, without its extension.
+MENU = "fi.kortilla.Kortilla"
 
 _OURS = b"# Written by `kortilla install`."
+_ICON = Path(native_host.__file__).parent / "desktop/kortilla.svg"
 _WANTED_BY = "graphical-session.target.wants"
 
 # Characters to escape within double quotes: by systemd.service(5), and by the Desktop
@@ -29,7 +34,7 @@ _DESKTOP = {"\\": "\\\\\\\\", '"': '\\\\"', "`": "\\\\`", "$": "\\\\$", "%": "%%
 
 
 @dataclass(frozen=True)
-class AgentFile:
+class StarterFile:
     """A file with its ``content``, or a link to ``target``."""
 
     path: Path
@@ -57,7 +62,7 @@ class AgentFile:
 
 def agent_files(
     level: Level, python: Path, *, root: Path, systemd: Path | None = None
-) -> tuple[AgentFile, ...]:
+) -> tuple[StarterFile, ...]:
     """Return the files that start the agent; none on systems without such.
 
     ``python`` is the interpreter that runs it, ``root`` the root of the system-wide
@@ -74,16 +79,36 @@ def agent_files(
         units, autostart = config / "systemd/user", config / "autostart"
     unit = f"{AGENT}.service"
     return (
-        AgentFile(units / unit, _filled(unit, python, _SYSTEMD)),
-        AgentFile(units / _WANTED_BY / unit, target=f"../{unit}"),
-        AgentFile(
+        StarterFile(units / unit, _filled(unit, python, _SYSTEMD)),
+        StarterFile(units / _WANTED_BY / unit, target=f"../{unit}"),
+        StarterFile(
             autostart / f"{AGENT}.desktop",
             _filled(f"{AGENT}.desktop", python, _DESKTOP),
         ),
     )
 
 
-def _filled(name: str, python: Path, escapes: dict[str, str]) -> bytes:
+def menu_files(
+    level: Level, python: Path, *, root: Path, share: Path | None = None
+) -> tuple[StarterFile, ...]:
+    """Return the file by which a desktop's menu starts the window.
+
+    ``python`` and ``root`` are as for ``agent_files``. ``share`` is the folder of a
+    package's data, which holds the icon too.
+    """
+    if not sys.platform.startswith("linux"):
+        return ()
+    icon = "kortilla" if share else str(_ICON).replace("\\", "\\\\")
+    everyone = share or root / "usr/local/share"
+    data = everyone if level == "system" else xdg_data_home()
+    name = f"{MENU}.desktop"
+    content = _filled(name, python, _DESKTOP, "open").replace(b"{icon}", icon.encode())
+    return (StarterFile(data / "applications" / name, content),)
+
+
+def _filled(
+    name: str, python: Path, escapes: dict[str, str], subcommand: str = "agent"
+) -> bytes:
     quoted = "".join(escapes.get(character, character) for character in str(python))
-    command = f'"{quoted}" -I -m native_host.cli agent'
+    command = f'"{quoted}" -I -m native_host.cli {subcommand}'
     return template(name).replace("{command}", command).encode()

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""``kortilla open``: the window that shows the card and what can be done with it."""
+
+from contextlib import closing
+
+import click
+
+from native_host.cli.options import Card, card_option, configured
+from native_host.cli.output import print_result
+
+__all__ = ["open_"]
+
+
+@click.command("open")
+@card_option
+@click.option("--lang", help="The language to speak: fi, sv or en.")
+def open_(card: Card | None, lang: str | None) -> None:
+    """Open Kortilla's window, or bring it to the front."""
+    from native_host.desktop.single_window import SingleWindow
+    from native_host.languages import choose_language
+    from native_host.pin_prompt.prompt import PromptError
+    from native_host.pin_prompt.spawn import has_screen
+
+    config = configured(card=card)
+    if not has_screen():
+        raise PromptError("There is no screen here for Kortilla's window.")
+    with closing(SingleWindow()) as claim:
+        if not claim.claim():
+            print_result({"open": "raised"})
+            return
+        from native_host.desktop.application import run
+
+        run(config, choose_language(config.language, lang), claim)
+    print_result({"open": "closed"})

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Runs the window until the person closes it."""
+
+import os
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QMessageLogContext, QtMsgType, qInstallMessageHandler
+from PySide6.QtGui import QGuiApplication, QIcon
+from PySide6.QtWidgets import QApplication
+
+import native_host
+from native_host.config import Config
+from native_host.desktop.background import Background
+from native_host.desktop.single_window import SingleWindow
+from native_host.desktop.window import Window
+from native_host.gui.application import QT_ENVIRONMENT, dress
+from native_host.hardening import disable_core_dumps
+
+__all__ = ["DESKTOP_FILE", "make_application", "run"]
+
+_ICON = Path(native_host.__file__).parent / "desktop/kortilla.svg"
+#: The name of the desktop file, by which desktops find the window's icon.
+DESKTOP_FILE = "fi.kortilla.Kortilla"
+
+
+def make_application(text_scale: float = 1.0) -> QApplication:
+    """Return the application with the desktop's colours and text size."""
+    qInstallMessageHandler(_log)
+    QGuiApplication.setDesktopFileName(DESKTOP_FILE)
+    application = QApplication(["kortilla"])
+    dress(application, text_scale)
+    QGuiApplication.setWindowIcon(QIcon(os.fspath(_ICON)))
+    return application
+
+
+def run(config: Config, language: str, claim: SingleWindow) -> None:
+    """Show the window; return when it is closed."""
+    disable_core_dumps()
+    os.environ |= QT_ENVIRONMENT
+    application = make_application()
+    for name in QT_ENVIRONMENT:
+        del os.environ[name]  # not for the windows that ask for codes
+    background = Background()
+    window = Window(config, language, background)
+    window.show()
+    background.start(
+        lambda: claim.listen(lambda t: background.in_window(window.come_forward, t))
+    )
+    application.exec()
+    background.close()
+
+
+def _log(kind: QtMsgType, context: QMessageLogContext, message: str) -> None:
+    # The environment can have Qt log each key press at these levels.
+    if kind not in (QtMsgType.QtDebugMsg, QtMsgType.QtInfoMsg):
+        print(f"Kortilla's window: {message}", file=sys.stderr, flush=True)

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""What is known of the browsers on this computer, and the switches that go with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from native_host.agent import presence
+from native_host.browsers.errors import InstallError
+from native_host.browsers.pkcs11 import places, setup
+from native_host.browsers.pkcs11.table import FAMILIES, title
+from native_host.browsers.table import Family, browsers
+from native_host.card.pcsc_threads import in_thread
+from native_host.config import load_config
+from native_host.doctor.examination import configured_place, examine
+from native_host.doctor.extension import check_extension
+from native_host.doctor.findings import Finding, Place
+from native_host.doctor.host import check_host
+from native_host.doctor.mending import run_detached
+from native_host.doctor.token import check_token_files
+from native_host.errors import ConfigBrokenError
+
+__all__ = ["BrowsersReport", "look", "set_agent", "set_login"]
+
+_CHECKS = (
+    {"host": check_host},
+    {"extension": check_extension},
+    {"token": check_token_files},
+)
+
+
+@dataclass(frozen=True)
+class BrowsersReport:
+    """The browsers and the switches.
+
+    ``titles`` are the browsers that are there. ``logins`` says for each family whether
+    it is shown the card, under the family's title.
+    """
+
+    place: Place
+    titles: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    logins: Mapping[Family, tuple[str, bool]]
+    agent: bool
+    language: str
+
+
+async def look(card: str) -> BrowsersReport:
+    """Look at all of it."""
+    place, _ = configured_place(card)
+    found = await examine(place, checks=_CHECKS)
+    return await in_thread(lambda: _report(place, tuple(found)))
+
+
+async def set_login(family: Family, *, on: bool, confirmed: bool) -> None:
+    """Show the card to a family of browsers, or take it back.
+
+    Raises ``CommandFailedError``, with ``BROWSER_RUNNING`` unless ``confirmed``.
+    """
+    verb = "enable" if on else "disable"
+    yes = ("--yes",) if confirmed else ()
+    await run_detached(("kortilla", "pkcs11", verb, "--browser", family, *yes))
+
+
+async def set_agent(*, on: bool) -> None:
+    """Let the agent run, or end it. Raises ``CommandFailedError``."""
+    await run_detached(("kortilla", "agent", "--enable" if on else "--disable"))
+
+
+def _report(place: Place, findings: tuple[Finding, ...]) -> BrowsersReport:
+    try:
+        language = load_config().language
+    except ConfigBrokenError:
+        language = "system"
+    return BrowsersReport(
+        place=place,
+        titles=tuple(each.title for each in browsers("user") if each.found),
+        findings=findings,
+        logins=_logins(),
+        agent=presence.is_enabled(),
+        language=language,
+    )
+
+
+def _logins() -> dict[Family, tuple[str, bool]]:
+    try:
+        told = setup.status()["browsers"]
+    except InstallError:
+        return {}
+    status = {each["browser"]: each["enabled"] for each in told}
+    return {
+        family: (title(family), status[family] or _is_prepared(family))
+        for family in FAMILIES
+        if places.is_there(family)
+    }
+
+
+def _is_prepared(family: Family) -> bool:
+    """Whether the extension adds the module itself, as Firefox's does."""
+    return family == "firefox" and places.is_prepared(family)

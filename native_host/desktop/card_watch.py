@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""Follows readers and cards by events, and reads each card without holding it.
+
+A card is read when it is inserted and when ``read_again`` is called. Programs that wait
+for a card go first, as the agent lets them. While nothing happens, nothing runs here.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from native_host.agent.agent import OTHERS_FIRST
+from native_host.agent.look import wait_until_free
+from native_host.card.errors import CardBusyError, CardError, PcscUnavailableError
+from native_host.card.pcsc import PcscSource
+from native_host.card.pcsc_threads import in_thread
+from native_host.card.source import CardSource, Reader
+from native_host.desktop.card_report import Cards, ReaderContent
+from native_host.errors import KortillaError
+from native_host.log import log_unexpected
+from native_host.operations.card_status import reader_status
+
+__all__ = ["CardWatch"]
+
+logger = logging.getLogger(__name__)
+
+#: Seconds between two attempts to read a mock card that another program holds.
+_MOCK_PAUSE = 1.0
+
+
+class CardWatch:
+    """Reports the cards at first and after each change, until it is cancelled."""
+
+    def __init__(self, source: CardSource, report: Callable[[Cards], object]) -> None:
+        self._source = source
+        self._report = report
+        self._last: Cards | None = None
+        self._readers: tuple[Reader, ...] = ()
+        self._status: dict[Reader, dict[str, Any]] = {}
+        self._reading: dict[Reader, asyncio.Task[None]] = {}
+        #: Readers to read once more, when their reading ends.
+        self._again: set[Reader] = set()
+
+    async def run(self) -> None:
+        """Run until cancelled, even while the smart card service is absent."""
+        try:
+            while True:
+                try:
+                    await self._follow()
+                except PcscUnavailableError as error:
+                    self._set_readers(())
+                    self._tell(Cards(problem=error.code))
+                    await self._source.wait_for_service()
+        finally:
+            self._set_readers(())
+
+    def read_again(self) -> None:
+        """Read all cards again; what is known of them stays until then."""
+        for reader in self._readers:
+            self._read(reader)
+
+    async def _follow(self) -> None:
+        readers = await self._source.readers()
+        while True:
+            self._set_readers(readers)
+            for reader in readers:
+                if reader not in self._status and reader not in self._reading:
+                    self._read(reader)
+            self._tell(self._cards())
+            readers = await self._source.wait_for_change(readers)
+
+    def _set_readers(self, readers: tuple[Reader, ...]) -> None:
+        self._readers = readers
+        for reader in {*self._status, *self._reading} - {*readers}:
+            self._status.pop(reader, None)
+            self._again.discard(reader)
+            if task := self._reading.pop(reader, None):
+                task.cancel()
+
+    def _read(self, reader: Reader) -> None:
+        if reader in self._reading:
+            self._again.add(reader)
+        elif reader.atr or reader.mute:
+            task = asyncio.create_task(self._read_card(reader))
+            self._reading[reader] = task
+            task.add_done_callback(lambda task: self._ended(reader, task))
+
+    def _ended(self, reader: Reader, task: asyncio.Task[None]) -> None:
+        if self._reading.get(reader) is task:
+            del self._reading[reader]
+            if reader in self._again:
+                self._again.remove(reader)
+                self._read(reader)
+        if not task.cancelled():
+            task.exception()  # the service has gone, which _follow hears too
+
+    async def _read_card(self, reader: Reader) -> None:
+        while True:
+            await self._wait_until_free(reader)
+            status = await self._status_of(reader)
+            if self._reading.get(reader) is not asyncio.current_task():
+                return
+            self._status[reader] = status
+            self._tell(self._cards())
+            if status.get("error", {}).get("code") != CardBusyError.code:
+                return
+
+    async def _status_of(self, reader: Reader) -> dict[str, Any]:
+        try:
+            return await reader_status(self._source, reader)
+        except Exception as error:
+            # Whatever a card answers, the page must not wait for it for ever.
+            log_unexpected(logger, error)
+            code = error.code if isinstance(error, KortillaError) else CardError.code
+            return {"testCard": False, "card": None, "error": {"code": code}}
+
+    async def _wait_until_free(self, reader: Reader) -> None:
+        if isinstance(self._source, PcscSource):
+            await asyncio.sleep(OTHERS_FIRST)
+            try:
+                await in_thread(lambda: wait_until_free(reader.name))
+            except CardError:
+                return  # the reading says what is wrong
+        elif reader in self._status:
+            await asyncio.sleep(_MOCK_PAUSE)
+
+    def _cards(self) -> Cards:
+        return Cards(
+            tuple(
+                ReaderContent(
+                    reader.name,
+                    reader.atr is not None or reader.mute,
+                    self._status.get(reader),
+                )
+                for reader in self._readers
+            )
+        )
+
+    def _tell(self, cards: Cards) -> None:
+        if cards != self._last:
+            self._last = cards
+            self._report(cards)

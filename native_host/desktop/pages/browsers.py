@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""The page of the browsers: what works in each, and what can be switched on and off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from native_host.config import LANGUAGES
+from native_host.desktop.findings_view import Mending
+from native_host.desktop.page import PageBase, Services
+from native_host.desktop.parts import Row, RowsPanel, Sign, muted
+from native_host.desktop.settings import save_language
+from native_host.errors import ConfigBrokenError, KortillaError
+from native_host.gui.buttons import Button
+from native_host.gui.labels import Heading, label
+from native_host.gui.notices import Notice
+from native_host.gui.panels import Panel
+from native_host.gui.sizes import dp
+from native_host.gui.wrapping_buttons import WrappingCheckBox, WrappingRadioButton
+from native_host.languages import choose_language
+
+if TYPE_CHECKING:
+    from native_host.browsers.table import Family
+    from native_host.desktop.browsers_report import BrowsersReport
+    from native_host.doctor.findings import Finding
+
+__all__ = ["Page"]
+
+#: What the page says of a browser's program, before the findings.
+_PROGRAM = ("MANIFEST_", "LAUNCHER_", "HOST_")
+
+
+class Page(PageBase):
+    """Looks each time that it is shown, and after each change."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services, services.texts("browsers.title"))
+        self._mending = Mending(services, self._build, self._look)
+        self._report: BrowsersReport | None = None
+        self._busy = False
+        self._message = ""
+        #: The change that waits for a yes, since the browser is open.
+        self._waiting: tuple[Family, bool] | None = None
+        self.fill([label(self.texts("browsers.looking"))])
+
+    def shown(self) -> None:
+        """Look anew: browsers and the command line change the same things."""
+        self._look()
+
+    def _look(self) -> None:
+        card = self.services.config.card
+
+        async def work() -> BrowsersReport:
+            from native_host.desktop.browsers_report import look
+
+            return await look(card)
+
+        self.services.background.start(work, self._set, self._fail)
+
+    def _set(self, report: BrowsersReport) -> None:
+        self._report, self._busy = report, False
+        self._build()
+
+    def _fail(self, error: KortillaError) -> None:
+        self._busy = False
+        tool = error.code == "TOOL_MISSING"
+        self._message = self.texts("browsers.login.tool" if tool else "browsers.failed")
+        self._build()
+
+    def _build(self) -> None:
+        report = self._report
+        parts: list[QWidget] = []
+        if self._busy:
+            parts.append(label(self.texts("browsers.working")))
+        elif self._message:
+            parts.append(Notice(self._message, kind="error"))
+        if report is None:
+            self.fill(parts or [label(self.texts("browsers.looking"))])
+            return
+        parts.append(self._browsers(report))
+        if report.logins:
+            parts.append(self._section("browsers.login", self._logins(report)))
+        agent = self._switch("browsers.agent.switch", report.agent, self._set_agent)
+        parts.append(self._section("browsers.agent", [agent]))
+        parts.append(self._section("browsers.language", self._languages(report)))
+        self.fill(parts)
+
+    def _browsers(self, report: BrowsersReport) -> QWidget:
+        from native_host.doctor.findings import catalogue
+
+        sentences = catalogue(self.texts.language)
+        panel = RowsPanel()
+        for title in report.titles:
+            own = [f for f in report.findings if f.details.get("browser") == title]
+            panel.add(self._browser(title, own, sentences))
+            for each in own:
+                if each.is_fault:
+                    panel.add(self._mending.row(each, report.place, sentences))
+        known = set(report.titles)
+        for each in report.findings:
+            if each.is_fault and each.details.get("browser") not in known:
+                panel.add(self._mending.row(each, report.place, sentences))
+        return panel
+
+    def _browser(
+        self, title: str, own: list[Finding], sentences: dict[str, str]
+    ) -> QWidget:
+        words: list[QWidget] = [label(title, bold=True)]
+        if not any(f.is_fault and f.code.startswith(_PROGRAM) for f in own):
+            words.append(muted(self.texts("browsers.works")))
+        for each in own:
+            if not each.is_fault and each.code != "BROWSER":
+                words.append(muted(each.sentence(sentences)))
+        return Row(Sign("browser", "identify"), words, ())
+
+    def _section(self, key: str, controls: list[QWidget]) -> QWidget:
+        panel = Panel()
+        panel.rows.setSpacing(dp(4))
+        panel.rows.addWidget(Heading(self.texts(key), 17 / 15))
+        panel.rows.addWidget(muted(self.texts(f"{key}.more")))
+        for each in controls:
+            panel.rows.addWidget(each)
+        return panel
+
+    def _switch(
+        self, key: str, on: bool, change: Callable[[bool], object], **values: str
+    ) -> QWidget:
+        box = WrappingCheckBox(self.texts(key, **values))
+        box.setChecked(on)
+
+        def clicked(checked: bool) -> None:  # Qt passes nothing to a partial
+            change(checked)
+
+        box.clicked.connect(clicked)
+        return box
+
+    def _logins(self, report: BrowsersReport) -> list[QWidget]:
+        controls: list[QWidget] = []
+        for family, (title, on) in report.logins.items():
+            change = partial(self._set_login, family)
+            key = "browsers.login.switch"
+            controls.append(self._switch(key, on, change, browser=title))
+            if self._waiting and self._waiting[0] == family:
+                notice = Notice(self.texts("browsers.login.open"))
+                go_on = Button(self.texts("browsers.login.go_on"), height=40)
+                press = partial(self._set_login, *self._waiting, confirmed=True)
+                go_on.clicked.connect(lambda _=False, press=press: press())
+                line = QVBoxLayout()
+                line.setContentsMargins(0, dp(8), 0, dp(2))
+                line.addWidget(go_on)
+                notice.rows.addLayout(line)
+                controls.append(notice)
+        return controls
+
+    def _set_login(self, family: Family, on: bool, confirmed: bool = False) -> None:
+        self._waiting = None
+
+        async def work() -> None:
+            from native_host.desktop.browsers_report import set_login
+
+            await set_login(family, on=on, confirmed=confirmed)
+
+        def failed(error: KortillaError) -> None:
+            if error.code == "BROWSER_RUNNING":
+                self._waiting, self._busy = (family, on), False
+                self._build()
+            else:
+                self._fail(error)
+
+        self._change(work, failed)
+
+    def _set_agent(self, on: bool) -> None:
+        async def work() -> None:
+            from native_host.desktop.browsers_report import set_agent
+
+            await set_agent(on=on)
+
+        self._change(work, self._fail)
+
+    def _change(
+        self,
+        work: Callable[[], Coroutine[Any, Any, None]],
+        failed: Callable[[KortillaError], object],
+    ) -> None:
+        """Make one change at a time, and look again after it."""
+        if self._busy:
+            self._build()  # the switch shows what holds
+            return
+        self._busy, self._message = True, ""
+        self.services.background.start(work, lambda _: self._look(), failed)
+        self._build()
+
+    def _languages(self, report: BrowsersReport) -> list[QWidget]:
+        controls: list[QWidget] = []
+        for language in LANGUAGES:
+            button = WrappingRadioButton(self.texts(f"browsers.language.{language}"))
+            button.setChecked(language == report.language)
+            button.clicked.connect(
+                lambda _=False, language=language: self._speak(language)
+            )
+            controls.append(button)
+        return controls
+
+    def _speak(self, language: str) -> None:
+        try:
+            save_language(language)
+        except ConfigBrokenError:
+            self._message = self.texts("browsers.language.failed")
+            self._build()
+            return
+        self.services.speak(choose_language(language, None))

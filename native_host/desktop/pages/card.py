@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: MIT
+"""The page of the card: its holder, its validity, its codes, and their buttons."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QDate, QLocale, QSize, QTimer
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from native_host.card.errors import CardKind
+from native_host.desktop.card_report import (
+    PINS,
+    Cards,
+    ReaderContent,
+    can_change,
+    can_unlock,
+    card_report,
+    valid_until,
+)
+from native_host.desktop.page import PageBase, Services
+from native_host.desktop.parts import (
+    CardDrawing,
+    Kind,
+    Row,
+    RowsPanel,
+    Sign,
+    StateLabel,
+    muted,
+)
+from native_host.desktop.prompts import Prompts
+from native_host.gui.buttons import Button
+from native_host.gui.labels import Heading, WrappingLabel, label
+from native_host.gui.mock_card_mark import MockCardMark
+from native_host.gui.notices import Notice
+from native_host.gui.panels import Panel
+from native_host.gui.sizes import dp
+from native_host.gui.tokens import Act
+from native_host.gui.tries import TriesLabel
+from native_host.pin_prompt.texts import printable
+
+if TYPE_CHECKING:
+    from native_host.desktop.card_watch import CardWatch
+
+__all__ = ["Page"]
+
+#: Milliseconds that the window has for its first picture.
+_PAUSE = 50
+#: The icon of each code, and what the code is for.
+_SIGNS: dict[str, tuple[str, Act]] = {
+    "PIN1": ("person-on-card", "identify"),
+    "PIN2": ("pen", "sign"),
+    "PUK": ("key", "manage"),
+}
+
+
+class Page(PageBase):
+    """Shows all readers and cards, and follows them."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services, services.texts("card.title"))
+        self._prompts = Prompts(services)
+        self._watch: CardWatch | None = None
+        self._following: Future[None] | None = None
+        self._cards = Cards()
+        again = Button(self.texts("card.read"), height=40)
+        again.clicked.connect(self._read_again)
+        self.title_row.addWidget(again)
+        self._message = ""
+        self.fill([label(self.texts("card.reading"))])
+        # After the window's first picture.
+        QTimer.singleShot(_PAUSE, self, self._start_following)
+
+    def window_activated(self) -> None:
+        """Read the cards again: other programs may have used up tries."""
+        self._read_again()
+
+    def _start_following(self) -> None:
+        if not self._gone:
+            self._following = self.services.background.start(
+                self._follow, failed=lambda error: self._fail(error.code)
+            )
+
+    def leave(self) -> None:
+        """End the page, and follow no card for it."""
+        super().leave()
+        if self._following is not None:
+            self._following.cancel()
+
+    async def _follow(self) -> None:
+        from native_host.desktop.card_watch import CardWatch
+        from native_host.environment import open_source
+
+        background = self.services.background
+        async with open_source(self.services.config) as source:
+            self._watch = CardWatch(
+                source, lambda cards: background.in_window(self._show, cards)
+            )
+            await self._watch.run()
+
+    def _read_again(self) -> None:
+        if self._watch is not None:
+            self.services.background.call(self._watch.read_again)
+
+    def _fail(self, code: str) -> None:
+        self._show(Cards(problem=code))
+
+    def _show(self, cards: Cards) -> None:
+        self._cards = cards
+        self._build()
+
+    def _build(self) -> None:
+        parts: list[QWidget] = []
+        readers = self._cards.readers
+        used = [each for each in readers if each.has_card]
+        if self._message:
+            parts.append(Notice(self._message))
+        if self._cards.problem:
+            parts.append(self._problem(self._cards.problem))
+        elif not used:
+            parts.append(self._waiting("no_card" if readers else "no_reader", readers))
+        if any(each.status and each.status["testCard"] for each in used):
+            parts.insert(0, MockCardMark(*self.texts.test_card, low=False))
+        for each in used:
+            parts += self._reader(each)
+        if sum(1 for each in used if each.status and each.status["card"]) > 1:
+            parts.append(muted(self.texts("card.several")))
+        self.fill(parts)
+
+    def _waiting(self, key: str, readers: tuple[ReaderContent, ...]) -> QWidget:
+        title, more = self.texts(f"card.{key}.title"), self.texts(f"card.{key}.more")
+        names = [
+            muted(self.texts("card.reader", reader=printable(each.name)))
+            for each in readers
+        ]
+        panel = RowsPanel()
+        icon = "waiting-for-card" if readers else "waiting-for-reader"
+        words = [label(title, 17 / 15, bold=True), label(more), *names]
+        panel.add(Row(Sign(icon, "identify", 64), words, ()))
+        return panel
+
+    def _problem(self, code: str, detail: str = "") -> QWidget:
+        title, text = self.texts.problem(code, detail)
+        notice = Notice(text, title=title, kind="error")
+        check = Button(self.texts("card.check"), height=40)
+        check.clicked.connect(lambda: self.services.show_page("self_check"))
+        notice.rows.addLayout(_alone(check))
+        return notice
+
+    def _reader(self, reader: ReaderContent) -> list[QWidget]:
+        status = reader.status
+        if status is None:
+            return [label(self.texts("card.reading"))]
+        if "error" in status:
+            kind = status["error"].get("kind")
+            detail = CardKind[kind].value if kind in CardKind.__members__ else ""
+            return [
+                muted(self.texts("card.reader", reader=printable(reader.name))),
+                self._problem(status["error"]["code"], detail),
+            ]
+        if status["card"] is None:
+            return []
+        card = status["card"]
+        parts: list[QWidget] = [_Hero(self._facts(card, reader.name))]
+        report = card_report(card, datetime.now(UTC))
+        if report.kind != "good":
+            parts.append(self._notice(card, report.key, report.kind))
+        parts.append(Heading(self.texts("card.codes"), 17 / 15))
+        rows = RowsPanel()
+        buttons = {pin: self._buttons(card, pin) for pin in _SIGNS}
+        width = max(each.sizeHint().width() for each in buttons.values())
+        for pin, sign in _SIGNS.items():
+            buttons[pin].setMinimumWidth(width)  # equally wide in each row
+            rows.add(self._row(card, pin, Sign(*sign), buttons[pin]))
+        return [*parts, rows, muted(self.texts("card.advice"))]
+
+    def _facts(self, card: dict[str, Any], reader: str) -> list[QWidget]:
+        holder = card["holder"]
+        name = holder["name"] if holder else self.texts("card.holder_unknown")
+        lines: list[QWidget] = [WrappingLabel(printable(name), 20 / 15, bold=True)]
+        if holder:
+            satu = printable(holder["satu"])
+            lines.append(muted(self.texts("card.satu", satu=satu)))
+        now = datetime.now(UTC)
+        if card_report(card, now).kind == "good":
+            ready = self.texts("card.ready.title")
+            lines.append(StateLabel(ready, "good", "tick"))
+        if (end := valid_until(card)) and end > now:
+            locale = QLocale(f"{self.texts.language}_FI")
+            day = QDate(*end.astimezone().timetuple()[:3])
+            date = locale.toString(day, "d.M.yyyy")
+            lines.append(label(self.texts("card.valid", date=date), 14 / 15))
+        lines.append(muted(self.texts("card.reader", reader=printable(reader))))
+        return lines
+
+    def _notice(self, card: dict[str, Any], key: str, kind: Kind) -> QWidget:
+        title, text = self.texts(f"{key}.title"), self.texts(f"{key}.more")
+        notice = Notice(
+            text, title=title, kind="error" if kind == "error" else "warning"
+        )
+        if card_report(card, datetime.now(UTC)).can_activate:
+            button = Button(self.texts("card.activate"), "manage")
+            button.clicked.connect(lambda: self._start(("activate",)))
+            notice.rows.addLayout(_alone(button))
+        return notice
+
+    def _row(self, card: dict[str, Any], pin: str, sign: Sign, buttons: QWidget) -> Row:
+        key = pin.lower()
+        words: list[QWidget] = [
+            label(self.texts(f"card.{key}"), bold=True),
+            muted(self.texts(f"card.{key}.use")),
+        ]
+        return Row(sign, words, [self._tries(card, pin), buttons])
+
+    def _tries(self, card: dict[str, Any], pin: str) -> QWidget:
+        left = card["tries"][pin]
+        if pin != "PUK" and card["pinsSet"].get(pin) is False:
+            shown: QLabel = muted(self.texts("card.not_set"))
+        elif left is None:
+            shown = muted(self.texts("card.tries_unknown"))
+        else:
+            shown = TriesLabel(left, self.texts.tries(left))
+        shown.setMinimumWidth(dp(120))
+        return shown
+
+    def _buttons(self, card: dict[str, Any], pin: str) -> QWidget:
+        """Return the buttons of a PIN; the PUK has none."""
+        holder = QWidget()
+        buttons = QHBoxLayout(holder)
+        buttons.setContentsMargins(0, 0, 0, 0)
+        buttons.setSpacing(dp(14))
+        found = []
+        if pin in PINS and can_change(card, pin):
+            found.append(("change", "change-pin"))
+        if pin in PINS and can_unlock(card, pin):
+            key = "forgotten" if can_change(card, pin) else "unlock"
+            found.append((key, "unblock"))
+        for key, command in found:
+            button = Button(self.texts(f"card.{key}"), height=40)
+            button.setAccessibleName(self.texts(f"card.{key}.{pin.lower()}"))
+            start = partial(self._start, (command, pin.lower()))
+            button.clicked.connect(lambda _=False, start=start: start())
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        return holder
+
+    def _start(self, words: tuple[str, ...]) -> None:
+        started = self._prompts.start(words, self._prompt_ended)
+        self._say("" if started else self.texts("card.window_open"))
+
+    def _prompt_ended(self, code: str) -> None:
+        failed = code not in ("", "USER_CANCELLED")
+        self._say(self.texts("card.window_failed") if failed else "")
+        self._read_again()
+
+    def _say(self, message: str) -> None:
+        if message != self._message:
+            self._message = message
+            self._build()
+
+
+def _alone(button: Button) -> QHBoxLayout:
+    """Return a line with one button at the left."""
+    row = QHBoxLayout()
+    row.setContentsMargins(0, dp(8), 0, dp(2))
+    row.addWidget(button)
+    row.addStretch(1)
+    return row
+
+
+class _Hero(Panel):
+    """The drawing of the card beside what it says; without room, the words alone."""
+
+    def __init__(self, lines: list[QWidget]) -> None:
+        super().__init__(tinted=True)
+        row = QHBoxLayout()
+        row.setContentsMargins(dp(8), dp(14), dp(8), dp(14))
+        row.setSpacing(dp(28))
+        self._drawing = CardDrawing()
+        row.addWidget(self._drawing)
+        words = QVBoxLayout()
+        words.setSpacing(dp(7))
+        words.addStretch(1)
+        for line in lines:
+            words.addWidget(line)
+        words.addStretch(1)
+        row.addLayout(words, 1)
+        self.rows.addLayout(row)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(dp(200), super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        self._drawing.setVisible(self.width() >= dp(520))
+        super().resizeEvent(event)

@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""The page of the history: off until switched on, exported and deleted by a button."""
+
+import json
+import os
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+
+from native_host import history
+from native_host.desktop.page import PageBase, Services
+from native_host.desktop.parts import Row, RowsPanel, Sign, muted
+from native_host.gui.buttons import Button
+from native_host.gui.labels import WrappingLabel
+from native_host.gui.notices import Notice
+from native_host.gui.panels import Panel
+from native_host.gui.sizes import dp
+from native_host.gui.tokens import Act
+from native_host.gui.wrapping_buttons import WrappingCheckBox
+from native_host.pin_prompt.texts import printable
+
+__all__ = ["Page"]
+
+#: Entries that the page shows; a file holds all of them.
+_SHOWN = 100
+_RESULTS = {"done": "done", "USER_CANCELLED": "cancelled"}
+_SIGNS: dict[str, tuple[str, Act]] = {
+    "identify": ("person-on-card", "identify"),
+    "sign": ("pen", "sign"),
+}
+
+
+class Page(PageBase):
+    """Shows what has been done with the card."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services, services.texts("history.title"))
+        self._message = ""
+        #: What waits for a yes: to delete all, to switch off too, or nothing.
+        self._asked = ""
+
+    def shown(self) -> None:
+        """Read the history anew."""
+        self._build()
+
+    def window_activated(self) -> None:
+        """Read the history anew: something was done elsewhere."""
+        self._build()
+
+    def _build(self) -> None:
+        is_on = history.is_on()
+        found = history.entries()
+        box = WrappingCheckBox(self.texts("history.switch"))
+        box.setChecked(is_on)
+        box.clicked.connect(self._switch)
+        panel = Panel()
+        panel.rows.addWidget(box)
+        panel.rows.addWidget(muted(self.texts("history.more")))
+        parts: list[QWidget] = [panel]
+        if self._message:
+            parts.append(Notice(self._message))
+        if self._asked:
+            parts.append(self._question())
+        if is_on and not found:
+            parts.append(muted(self.texts("history.none"), 1.0))
+        if found:
+            rows = RowsPanel()
+            for entry in found[:_SHOWN]:
+                rows.add(self._row(entry))
+            parts += [rows, self._foot()]
+        self.fill(parts)
+
+    def _row(self, entry: history.Entry) -> QWidget:
+        what = entry.what if entry.what in _SIGNS else "identify"
+        title = self.texts(f"history.{what}", who=printable(entry.who))
+        words: list[QWidget] = [WrappingLabel(title, bold=True)]
+        if entry.names:
+            words.append(WrappingLabel(printable(", ".join(entry.names)), 14 / 15))
+        key = {"done": "done", "USER_CANCELLED": "cancelled"}.get(
+            entry.result, "failed"
+        )
+        code, time = printable(entry.result), _time(entry.time)
+        words.append(muted(self.texts(f"history.{key}", time=time, code=code)))
+        return Row(Sign(*_SIGNS[what]), words, ())
+
+    def _foot(self) -> QWidget:
+        return _line(
+            (self.texts("history.export"), self._export),
+            (self.texts("history.delete"), lambda: self._ask("delete")),
+        )
+
+    def _question(self) -> QWidget:
+        notice = Notice(self.texts("history.sure"))
+        line = _line(
+            (self.texts("history.yes"), self._delete),
+            (self.texts("history.no"), lambda: self._ask("")),
+        )
+        notice.rows.addWidget(line)
+        return notice
+
+    def _ask(self, what: str) -> None:
+        self._asked, self._message = what, ""
+        self._build()
+
+    def _switch(self, on: bool) -> None:
+        if not on and history.entries():
+            self._ask("off")
+            return
+        try:
+            if on:
+                history.switch_on()
+            else:
+                history.switch_off()
+            self._message = ""
+        except OSError:
+            self._message = self.texts("history.not_saved")
+        self._build()
+
+    def _delete(self) -> None:
+        stays = self._asked == "delete"
+        self._asked, self._message = "", ""
+        try:
+            history.switch_off()
+            if stays:
+                history.switch_on()
+        except OSError:
+            self._message = self.texts("history.not_saved")
+        self._build()
+
+    def _export(self) -> None:
+        title = self.texts("history.export")
+        start = os.fspath(Path.home() / "kortilla.json")
+        chosen, _ = QFileDialog.getSaveFileName(self, title, start, "JSON (*.json)")
+        if chosen:
+            self.save(Path(chosen))
+
+    def save(self, path: Path) -> None:
+        """Write all entries to a file that only its owner can read."""
+        made = json.dumps(
+            [asdict(each) for each in history.entries()], ensure_ascii=False, indent=2
+        )
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            with os.fdopen(os.open(path, flags, 0o600), "w", encoding="utf-8") as file:
+                os.fchmod(file.fileno(), 0o600)  # also one that was there
+                file.write(f"{made}\n")
+            self._message = self.texts("history.saved")
+        except OSError:
+            self._message = self.texts("history.not_saved")
+        self._build()
+
+
+def _line(*buttons: tuple[str, object]) -> QWidget:
+    line = QWidget()
+    row = QHBoxLayout(line)
+    row.setContentsMargins(0, dp(6), 0, dp(2))
+    row.setSpacing(dp(12))
+    for words, press in buttons:
+        button = Button(words, height=40)
+        button.clicked.connect(press)
+        row.addWidget(button)
+    row.addStretch(1)
+    return line
+
+
+def _time(text: str) -> str:
+    try:
+        return datetime.fromisoformat(text).astimezone().strftime("%-d.%-m.%Y %-H.%M")
+    except ValueError:
+        return printable(text)

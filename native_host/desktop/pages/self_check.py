@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""The page of the self-check: what ``kortilla doctor`` finds, and what mends it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QTime
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QWidget
+
+from native_host.desktop.findings_view import Mending
+from native_host.desktop.page import PageBase, Services
+from native_host.desktop.parts import RowsPanel, muted
+from native_host.errors import KortillaError
+from native_host.gui.buttons import Button
+from native_host.gui.labels import label
+from native_host.gui.notices import Notice
+from native_host.gui.sizes import dp
+
+if TYPE_CHECKING:
+    from native_host.doctor.findings import Finding, Place
+
+__all__ = ["Page"]
+
+NAME = "self_check"
+
+
+class Page(PageBase):
+    """Examines this computer when it is first shown, and when asked to again."""
+
+    def __init__(self, services: Services) -> None:
+        super().__init__(services, services.texts("self_check.title"))
+        self._mending = Mending(services, self._build, self._examine)
+        self._findings: list[Finding] | None = None
+        self._place: Place | None = None
+        self._running = False
+        self._failed = False
+        self._time = ""
+        self._copied = False
+        self._examine()
+
+    def _examine(self) -> None:
+        if self._running:
+            return
+        self._running, self._copied = True, False
+        self._build()
+        card = self.services.config.card
+
+        async def work() -> tuple[Place, list[Finding]]:
+            from native_host.doctor.examination import configured_place, examine
+
+            place, _ = configured_place(card)
+            return place, await examine(place)
+
+        self.services.background.start(work, self._done, self._fail)
+
+    def _done(self, result: tuple[Place, list[Finding]]) -> None:
+        self._place, self._findings = result
+        self._running = self._failed = False
+        self._time = QTime.currentTime().toString("H.mm")
+        faults = sum(each.is_fault for each in self._findings)
+        self.services.set_badge(NAME, faults)
+        self._build()
+
+    def _fail(self, _: KortillaError) -> None:
+        self._running, self._failed = False, True
+        self._build()
+
+    def _build(self) -> None:
+        parts: list[QWidget] = []
+        if self._running:
+            parts.append(label(self.texts("self_check.running")))
+        elif self._failed:
+            parts.append(Notice(self.texts("self_check.failed"), kind="error"))
+        if self._findings is None or self._place is None:
+            parts.append(muted(self.texts("self_check.intro"), 1.0))
+            if self._failed:
+                parts.append(self._foot())
+            self.fill(parts)
+            return
+        from native_host.doctor.findings import Severity, catalogue
+
+        sentences = catalogue(self.texts.language)
+        faults = [each for each in self._findings if each.is_fault]
+        if not self._running:
+            parts.append(muted(self._summary(len(faults)), 1.0))
+        if faults:
+            panel = RowsPanel("warning")
+            order = [*Severity]
+            for each in sorted(faults, key=lambda each: order.index(each.severity)):
+                panel.add(self._mending.row(each, self._place, sentences))
+            parts.append(panel)
+        panel = RowsPanel()
+        for each in self._findings:
+            if not each.is_fault:
+                panel.add(self._mending.row(each, self._place, sentences))
+        self.fill([*parts, panel, self._foot()])
+
+    def _summary(self, faults: int) -> str:
+        key = "self_check.faults" if faults else "self_check.good"
+        checked = self.texts("self_check.checked", time=self._time)
+        return f"{checked} {self.texts(key, count=faults)}"
+
+    def _foot(self) -> QWidget:
+        foot = QWidget()
+        row = QHBoxLayout(foot)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(dp(12))
+        said = "self_check.copied" if self._copied else "self_check.share"
+        row.addWidget(muted(self.texts(said)), 1)
+        if self._findings is not None:
+            copy = Button(self.texts("self_check.copy"))
+            copy.clicked.connect(self._copy)
+            row.addWidget(copy)
+        again = Button(self.texts("self_check.again"), "identify")
+        again.clicked.connect(self._examine)
+        row.addWidget(again)
+        return foot
+
+    def _copy(self) -> None:
+        from native_host.doctor.examination import report
+
+        made = report(self._findings or [], self.texts.language)
+        words = json.dumps(made, ensure_ascii=False, indent=2)
+        QGuiApplication.clipboard().setText(words)
+        self._copied = True
+        self._build()

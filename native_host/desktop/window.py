@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""The window: a sidebar, and the page that is chosen there."""
+
+import importlib
+import os
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QHBoxLayout,
+    QPushButton,
+    QStackedWidget,
+    QWidget,
+)
+
+from native_host.config import Config
+from native_host.desktop.background import Background
+from native_host.desktop.page import PageBase, Services
+from native_host.desktop.pages import PAGES
+from native_host.desktop.sidebar import WIDE, Sidebar
+from native_host.desktop.texts import Texts
+from native_host.gui.focus_ring import FocusRing
+from native_host.gui.sizes import dp
+
+__all__ = ["Window"]
+
+#: The least width of a page beside a sidebar with words.
+_PAGE = 520
+
+
+class Window(QWidget):
+    """The pages. Ctrl with a number, or an arrow key in the sidebar, changes them."""
+
+    def __init__(self, config: Config, language: str, background: Background) -> None:
+        super().__init__()
+        self._background = background
+        self.setWindowTitle("Kortilla")
+        self._layout = QHBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(0)
+        self.services = Services(
+            texts=Texts(language),
+            config=config,
+            background=background,
+            set_badge=self._set_badge,
+            show_page=self.show_page,
+            speak=self._speak,
+        )
+        self.pages: dict[str, PageBase] = {}
+        self._build()
+        for number, entry in enumerate(PAGES, 1):
+            shortcut = QShortcut(QKeySequence(f"Ctrl+{number}"), self)
+            shortcut.activated.connect(lambda name=entry.name: self._choose(name))
+        for keys in ("Ctrl+Q", "Ctrl+W"):
+            QShortcut(QKeySequence(keys), self).activated.connect(self.close)
+        self._fit_screen()
+
+    def show_page(self, name: str) -> None:
+        """Go to a page."""
+        names = [entry.name for entry in PAGES]
+        self.sidebar.list.setCurrentRow(names.index(name))
+
+    def come_forward(self, token: str) -> None:
+        """Bring the window to the front; ``token`` is the desktop's leave to do so."""
+        if token:
+            os.environ["XDG_ACTIVATION_TOKEN"] = token  # Qt takes it out on Wayland
+        if self.isMinimized():
+            self.showNormal()
+        self.raise_()
+        self.activateWindow()
+
+    def _build(self) -> None:
+        texts = self.services.texts
+        self.sidebar = Sidebar(texts("window.pages"), texts.not_official)
+        self._stack = QStackedWidget()
+        for part in (self.sidebar, self._stack):
+            self._layout.addWidget(part)
+        self._layout.setStretch(1, 1)
+        for entry in PAGES:
+            self.sidebar.list.add(texts(f"{entry.name}.title"), entry.icon)
+        self._ring = FocusRing(self)
+        self.sidebar.list.moved = self._ring.place
+        self.sidebar.list.currentRowChanged.connect(self._on_row)
+        self.sidebar.list.setCurrentRow(0)
+        self.sidebar.list.setFocus()
+
+    def _choose(self, name: str) -> None:
+        self.show_page(name)
+        self.sidebar.list.setFocus()
+
+    def _on_row(self, row: int) -> None:
+        if row < 0:
+            return
+        name = PAGES[row].name
+        page = self.pages.get(name)
+        if page is None:
+            module = importlib.import_module(f"native_host.desktop.pages.{name}")
+            page = module.Page(self.services)
+            self.pages[name] = page
+            self._stack.addWidget(page)
+        self._stack.setCurrentWidget(page)
+        self.setWindowTitle(f"{self.services.texts(f'{name}.title')} – Kortilla")
+        page.shown()
+
+    def _set_badge(self, name: str, count: int) -> None:
+        names = [entry.name for entry in PAGES]
+        words = self.services.texts("window.badge", count=count)
+        self.sidebar.list.set_badge(names.index(name), count, words)
+
+    def _speak(self, language: str) -> None:
+        """Build the window anew in a language, with the focus where it was."""
+        if language == self.services.texts.language:
+            return
+        current = self.sidebar.list.currentRow()
+        focused = self.focusWidget()
+        # The names of languages are the same in each.
+        name = focused.text() if isinstance(focused, QAbstractButton) else ""
+        self.services.texts = Texts(language)
+        for page in self.pages.values():
+            page.leave()
+        for old in (*self.pages.values(), self.sidebar, self._stack, self._ring):
+            old.hide()
+            old.deleteLater()
+        self.pages = {}
+        self._build()
+        self._narrow()
+        self.sidebar.list.setCurrentRow(current)
+        self.sidebar.list.clearFocus()
+        self.pages[PAGES[current].name].focus_wanted = name
+
+    def _fit_screen(self) -> None:
+        room = self.screen().availableSize()
+        self.setMinimumSize(min(dp(360), room.width()), min(dp(300), room.height()))
+        self.resize(min(dp(996), room.width()), min(dp(680), room.height() - dp(20)))
+
+    def _narrow(self) -> None:
+        self.sidebar.set_narrow(self.width() < dp(WIDE + _PAGE))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        self._narrow()
+        super().resizeEvent(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        focused = self.focusWidget()
+        pressed = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        # Outside dialogs, Qt leaves Enter to the window.
+        if pressed and isinstance(focused, QPushButton) and not event.isAutoRepeat():
+            focused.click()
+        else:
+            super().keyPressEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow():
+            for page in self.pages.values():
+                page.window_activated()

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""What the person has done with the card, on this computer only, and only if wanted.
+
+The file of the history is there while it is switched on, and is deleted when it is
+switched off. Only its owner can read it. An entry is a line of JSON: time, what was
+done, for which site or program, the names of documents, and the result. Nothing of it
+ever goes to a page.
+"""
+
+import json
+import logging
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from native_host.errors import KortillaError
+from native_host.paths import user_state_folder
+
+__all__ = ["Entry", "What", "entries", "is_on", "recorded", "switch_off", "switch_on"]
+
+logger = logging.getLogger(__name__)
+
+What = Literal["identify", "sign"]
+
+#: The oldest entries go first.
+_MOST = 500
+_MOST_NAMES, _LONGEST_NAME = 20, 200
+_LARGEST = 4 << 20  # bytes; a file that is larger is not ours
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that was done, or not.
+
+    ``time`` is in ISO 8601 with the time zone. ``result`` is ``done`` or the code of an
+    error.
+    """
+
+    time: str
+    what: str
+    who: str
+    names: tuple[str, ...]
+    result: str
+
+
+def is_on() -> bool:
+    """Whether the person wants a history."""
+    return _path().is_file()
+
+
+def switch_on() -> None:
+    """Start the history. Raises ``OSError``."""
+    path = _path()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+    os.close(os.open(path, flags, 0o600))
+    path.chmod(0o600)
+
+
+def switch_off() -> None:
+    """Delete the history, and keep none. Raises ``OSError``."""
+    _path().unlink(missing_ok=True)
+
+
+def entries() -> list[Entry]:
+    """Return all entries, the newest first. What can't be read is left out."""
+    try:
+        with _opened() as file:
+            return [*reversed(_read(file))]
+    except OSError:
+        return []
+
+
+@contextmanager
+def recorded(what: What, who: str, names: Sequence[str] = ()) -> Iterator[None]:
+    """Add an entry when the block ends, if the history is switched on."""
+    result = "ENDED"  # the caller has gone, or the program was ended
+    try:
+        yield
+        result = "done"
+    except KortillaError as error:
+        result = getattr(error, "reason", None) or error.code
+        raise
+    finally:
+        _add(what, who, names, result)
+
+
+def _add(what: What, who: str, names: Sequence[str], result: str) -> None:
+    try:
+        if not is_on():
+            return
+        with _opened() as file:
+            short = tuple(name[:_LONGEST_NAME] for name in names[:_MOST_NAMES])
+            now = datetime.now().astimezone().isoformat(timespec="seconds")
+            kept = _read(file)[1 - _MOST :]
+            lines = [*kept, Entry(now, what, who[:_LONGEST_NAME], short, result)]
+            text = "".join(f"{json.dumps(asdict(each))}\n" for each in lines)
+            file.seek(0)
+            file.truncate()
+            file.write(text)
+    except OSError as error:
+        # What the person does goes on.
+        logger.warning("The history can't be written: %s", error.strerror)
+
+
+@contextmanager
+def _opened() -> Iterator[IO[str]]:
+    """Open and lock the file. Raises ``OSError``, also for a file of somebody else."""
+    import fcntl
+
+    descriptor = os.open(_path(), os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "r+", encoding="utf-8", errors="replace") as file:
+        found = os.fstat(descriptor)
+        own = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+        if not own or found.st_mode & 0o077 or found.st_size > _LARGEST:
+            raise PermissionError(None, "the file is not this person's alone")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield file
+
+
+def _read(file: IO[str]) -> list[Entry]:
+    found = []
+    for line in file:
+        try:
+            fields: dict[str, Any] = json.loads(line)
+            entry = Entry(**{**fields, "names": tuple(map(str, fields["names"]))})
+        except (ValueError, TypeError, KeyError, RecursionError):
+            continue
+        if all(isinstance(each, str) for each in (entry.time, entry.what, entry.who)):
+            found.append(entry)
+    return found
+
+
+def _path() -> Path:
+    return user_state_folder() / "history.jsonl"

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures for the window of ``kortilla open``: a person's own folders, and pages."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QEvent
+from PySide6.QtGui import QAccessible, QAccessibleInterface
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton, QWidget
+
+from native_host.config import Config
+from native_host.desktop.background import Background
+from native_host.desktop.window import Window
+from native_host.gui.labels import Heading
+from tests.pin_prompt.conftest import application
+
+__all__ = ["application"]
+
+Open = Callable[..., Window]
+
+#: The roles of what a person can act on, and of what a screen reader goes to.
+CONTROLS = {
+    QAccessible.Role.Button,
+    QAccessible.Role.CheckBox,
+    QAccessible.Role.RadioButton,
+    QAccessible.Role.List,
+    QAccessible.Role.ListItem,
+    QAccessible.Role.Heading,
+    QAccessible.Role.EditableText,
+}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home of a person, and an empty runtime folder."""
+    for name in list(os.environ):
+        if name.startswith(("XDG_", "KORTILLA_")):
+            monkeypatch.delenv(name)
+    home, runtime = tmp_path / "home", tmp_path / "run"
+    for name, folder in (("HOME", home), ("XDG_RUNTIME_DIR", runtime)):
+        folder.mkdir(mode=0o700)
+        monkeypatch.setenv(name, str(folder))
+    return home
+
+
+@pytest.fixture
+def background(application: QApplication) -> Iterator[Background]:
+    """The event loop beside the window."""
+    background = Background()
+    yield background
+    background.close()
+    application.processEvents()
+
+
+@pytest.fixture
+def open_window(application: QApplication, background: Background) -> Iterator[Open]:
+    """A function that shows the window, which follows no card on its own."""
+    opened: list[Window] = []
+
+    def open_window(language: str = "en", card: str = "mock") -> Window:
+        window = Window(Config(card=card), language, background)  # type: ignore[arg-type]
+        opened.append(window)
+        window.show()
+        window.activateWindow()
+        settle(application)
+        return window
+
+    yield open_window
+    for window in opened:
+        window.hide()
+        window.deleteLater()
+    settle(application)
+
+
+def settle(application: QApplication) -> None:
+    """Process events until layouts that depend on each other are stable."""
+    for _ in range(4):
+        application.sendPostedEvents(None, QEvent.Type.LayoutRequest.value)
+        application.processEvents()
+
+
+def interfaces(widget: QWidget) -> Iterator[QAccessibleInterface]:
+    """Yield what a screen reader gets of a widget and all below it that is visible."""
+    found = QAccessible.queryAccessibleInterface(widget)
+    assert found is not None
+    yield from _below(found)
+
+
+def _below(found: QAccessibleInterface) -> Iterator[QAccessibleInterface]:
+    yield found
+    for index in range(found.childCount()):
+        child = found.child(index)
+        if child is not None and not child.state().invisible:
+            yield from _below(child)
+
+
+def unnamed(widget: QWidget) -> list[str]:
+    """Return the controls without a name for screen readers."""
+    return [
+        each.role().name
+        for each in interfaces(widget)
+        if each.role() in CONTROLS and not each.text(QAccessible.Text.Name)
+    ]
+
+
+def words(widget: QWidget) -> list[str]:
+    """Return all visible texts of labels, in order."""
+    return [each.text() for each in widget.findChildren(QLabel) if each.isVisible()]
+
+
+def headings(widget: QWidget) -> list[str]:
+    return [each.text() for each in widget.findChildren(Heading) if each.isVisible()]
+
+
+def buttons(widget: QWidget) -> dict[str, QPushButton]:
+    """Return the visible buttons by their names for screen readers."""
+    return {
+        each.accessibleName() or each.text(): each
+        for each in widget.findChildren(QPushButton)
+        if each.isVisible()
+    }

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""The page of the browsers: what it finds, and what its switches do."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication, QCheckBox, QRadioButton
+
+from native_host.agent import presence
+from native_host.browsers.table import Family
+from native_host.config import load_config
+from native_host.desktop import browsers_report
+from native_host.desktop.browsers_report import BrowsersReport
+from native_host.desktop.pages.browsers import Page
+from native_host.desktop.window import Window
+from native_host.doctor.findings import Place, error, info, kortilla
+from native_host.doctor.mending import CommandFailedError
+from tests.desktop.conftest import Open, buttons, unnamed, words
+from tests.desktop.test_self_check import until
+
+REPORT = BrowsersReport(
+    place=Place("mock"),
+    titles=("Chromium", "Firefox"),
+    findings=(
+        error("MANIFEST_MISSING", kortilla("install"), browser="Firefox"),
+        info("EXTENSION_FITS", browser="Chromium", version="0.1.0"),
+    ),
+    logins={"firefox": ("Firefox", False), "chromium": ("Chromium", True)},
+    agent=True,
+    language="system",
+)
+
+
+class Computer:
+    """The browsers, and the changes that were made."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, bool, bool]] = []
+        self.error = ""
+        self.looks = 0
+
+    async def look(self, _card: str) -> BrowsersReport:
+        self.looks += 1
+        return REPORT
+
+    async def set_login(self, family: Family, *, on: bool, confirmed: bool) -> None:
+        self.changes.append((family, on, confirmed))
+        if self.error and not confirmed:
+            raise CommandFailedError(self.error)
+
+
+@pytest.fixture
+def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
+    computer = Computer()
+    monkeypatch.setattr(browsers_report, "look", computer.look)
+    monkeypatch.setattr(browsers_report, "set_login", computer.set_login)
+    return computer
+
+
+def page_of(window: Window) -> Page:
+    window.show_page("browsers")
+    page = window.pages["browsers"]
+    assert isinstance(page, Page)
+    until(lambda: page._report)
+    return page
+
+
+def _is_told(page: Page, what: str) -> bool:
+    return any(what in text for text in words(page))
+
+
+def boxes(page: Page) -> dict[str, QCheckBox]:
+    found = page.findChildren(QCheckBox)
+    return {each.text(): each for each in found if each.isVisible()}
+
+
+def test_each_browser_has_its_state_and_its_switch(
+    open_window: Open, computer: Computer
+) -> None:
+    window = open_window()
+    page = page_of(window)
+    shown = words(page)
+    assert shown.index("Chromium") < shown.index("Firefox")
+    assert shown.count("The browser finds the Kortilla program.") == 1
+    assert any("0.1.0" in text for text in shown)
+    assert [*buttons(page)] == ["Mend"]
+    assert {text: box.isChecked() for text, box in boxes(page).items()} == {
+        "Identification with the card: Firefox": False,
+        "Identification with the card: Chromium": True,
+        "Offer to activate a new card": True,
+    }
+    assert unnamed(window) == []
+
+
+def test_an_open_browser_is_asked_about_before_its_settings_change(
+    open_window: Open, computer: Computer
+) -> None:
+    page = page_of(open_window())
+    computer.error = "BROWSER_RUNNING"
+    boxes(page)["Identification with the card: Firefox"].click()
+    until(lambda: "Change it all the same" in buttons(page))
+    # What is shown is what holds.
+    assert not boxes(page)["Identification with the card: Firefox"].isChecked()
+    buttons(page)["Change it all the same"].click()
+    until(lambda: computer.looks == 2 and not page._busy)
+    assert computer.changes == [("firefox", True, False), ("firefox", True, True)]
+    assert "Change it all the same" not in buttons(page)
+
+
+def test_a_change_that_fails_is_told(open_window: Open, computer: Computer) -> None:
+    page = page_of(open_window())
+    for code, told in (
+        ("TOOL_MISSING", "libnss3-tools"),
+        ("INSTALL_FAILED", "could not be made"),
+    ):
+        computer.error = code
+        boxes(page)["Identification with the card: Chromium"].click()
+        until(partial(_is_told, page, told))
+    assert boxes(page)["Identification with the card: Chromium"].isChecked()
+
+
+def test_the_language_changes_at_once_and_the_focus_stays(
+    open_window: Open, computer: Computer, application: QApplication
+) -> None:
+    window = open_window("en")
+    page = page_of(window)
+    radios = {each.text(): each for each in page.findChildren(QRadioButton)}
+    radios["Svenska"].setFocus()
+    radios["Svenska"].click()
+    assert load_config().language == "sv"
+    assert window.sidebar.list.item(2).text() == "Webbläsare"
+    until(lambda: window.pages["browsers"]._report)  # type: ignore[attr-defined]
+    focused = application.focusWidget()
+    assert isinstance(focused, QRadioButton)
+    assert focused.text() == "Svenska"
+    # Nothing that began for the page before shows or follows anything now.
+    page._look()
+    until(lambda: computer.looks == 3)
+
+
+async def test_what_is_there_is_found_and_the_agent_is_switched(home: Path) -> None:
+    (home / ".config/chromium").mkdir(parents=True)
+    report = await browsers_report.look("mock")
+    assert report.titles == ("Chromium",)
+    assert {each.code for each in report.findings} >= {"MANIFEST_MISSING", "BROWSER"}
+    assert [*report.logins.values()] == [("Chromium", False)]
+    assert report.agent
+    await browsers_report.set_agent(on=False)
+    assert not presence.is_enabled()

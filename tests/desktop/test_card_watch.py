@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""Readers and cards are followed by events, and no card is held."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from kortilla.testing.state import MockCardState
+from native_host.card.pcsc import PcscSource
+from native_host.card.source import CardSource
+from native_host.desktop import card_watch
+from native_host.desktop.card_report import Cards
+from native_host.desktop.card_watch import CardWatch
+from native_host.mock_card.card import MockCard
+from native_host.mock_card.source import MockCardConnection, MockCardSource
+from tests.support import cards
+from tests.support.pcsc import READER, Room, isolated
+
+
+class Watching:
+    """A watch that runs, and what it has reported."""
+
+    def __init__(self, source: CardSource) -> None:
+        self.watch = CardWatch(source, self._hear)
+        self.last = Cards()
+        self.count = 0
+        self._news = asyncio.Event()
+
+    def _hear(self, found: Cards) -> None:
+        self.last = found
+        self.count += 1
+        self._news.set()
+
+    async def until(self, condition: Callable[[Cards], object]) -> None:
+        async with asyncio.timeout(50):
+            while not condition(self.last):
+                self._news.clear()
+                await self._news.wait()
+
+
+@asynccontextmanager
+async def watching(source: CardSource) -> AsyncIterator[Watching]:
+    async with source:
+        found = Watching(source)
+        task = asyncio.create_task(found.watch.run())
+        try:
+            yield found
+            assert not task.done()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def tries(found: Cards) -> int | None:
+    """Return the tries of PIN1 of the first card that was read."""
+    for each in found.readers:
+        if each.status and each.status["card"]:
+            return int(each.status["card"]["tries"]["PIN1"])
+    return None
+
+
+def is_empty(found: Cards) -> bool:
+    return bool(found.readers) and not any(each.has_card for each in found.readers)
+
+
+async def test_a_card_comes_goes_and_is_read_again(tmp_path: Path) -> None:
+    card = cards.new_card(tmp_path / "card")
+    async with watching(MockCardSource(card.folder)) as found:
+        await found.until(tries)
+        card.pull()
+        await found.until(is_empty)
+        card.pull(reader=True)
+        await found.until(lambda last: not last.readers)
+        card.insert()
+        await found.until(lambda last: tries(last) == 5)
+        with card.update() as data:
+            data.pin1.tries = 3
+        before = found.count
+        found.watch.read_again()
+        await found.until(lambda last: tries(last) == 3)
+        assert found.count == before + 1  # what was known stayed until then
+
+
+async def test_no_card_is_held_and_one_that_is_held_is_read_later(
+    tmp_path: Path,
+) -> None:
+    card = cards.new_card(tmp_path / "card")
+    held = MockCardConnection(card)
+    source = MockCardSource(card.folder, patience=0.05)
+    async with watching(source) as found:
+        await found.until(
+            lambda last: (
+                last.readers
+                and last.readers[0].status
+                and last.readers[0].status["error"]["code"] == "CARD_BUSY"
+            )
+        )
+        held.close()
+        await found.until(tries)
+        # At once, without patience: the watch has let go of it.
+        MockCardConnection(card, patience=0).close()
+
+
+async def test_a_card_that_the_reading_does_not_understand_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(card_watch, "reader_status", fail)
+    card = cards.new_card(tmp_path / "card")
+    async with watching(MockCardSource(card.folder)) as found:
+        await found.until(
+            lambda last: (
+                last.readers
+                and last.readers[0].status
+                and last.readers[0].status["error"]["code"] == "CARD_ERROR"
+            )
+        )
+
+
+@isolated
+async def test_it_follows_the_cards_and_the_service_of_pcscd(room: Room) -> None:
+    state = room.new_card()
+    async with watching(PcscSource()) as found:
+        await found.until(is_empty)
+        room.insert(MockCard(state))
+        await found.until(lambda last: tries(last) == 5)
+        [reader] = [each for each in found.last.readers if each.status]
+        assert reader.name == READER
+        assert reader.status and reader.status["testCard"]
+        room.pull()
+        await found.until(is_empty)
+        await asyncio.to_thread(room.stop_service)
+        await found.until(lambda last: last.problem == "PCSC_UNAVAILABLE")
+        await asyncio.to_thread(room.start_service)
+        await found.until(is_empty)
+        room.insert(MockCard(MockCardState.open(state.folder)))
+        await found.until(lambda last: tries(last) == 5)

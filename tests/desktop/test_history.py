@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: MIT
+"""The history: kept only where it is wanted, by its owner alone, and gone when off."""
+
+import asyncio
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QCheckBox
+
+from native_host import history
+from native_host.browsers.native_messaging.installation import install
+from native_host.card.errors import CardBusyError
+from native_host.cli import main
+from native_host.desktop.pages.history import Page
+from native_host.errors import UserCancelledError
+from native_host.mock_card.source import MockCardSource
+from native_host.operations.authenticate import AuthenticateRequest, authenticate
+from native_host.operations.prompting import Context
+from native_host.origin import check_origin
+from native_host.pin_prompt.automatic import AutomaticPrompt
+from tests.desktop.conftest import Open, buttons, unnamed, words
+from tests.support import cards
+
+ORIGIN = "https://service.example"
+
+
+@pytest.fixture
+def file(home: Path) -> Path:
+    return home / ".local/state/kortilla/history.jsonl"
+
+
+def do(result: Exception | None = None, who: str = ORIGIN) -> None:
+    with history.recorded("sign", who, ["a.pdf"]):
+        if result:
+            raise result
+
+
+def test_nothing_is_kept_unless_it_is_switched_on(file: Path) -> None:
+    do()
+    assert history.entries() == []
+    assert not file.parent.exists()
+    history.switch_on()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    do()
+    [entry] = history.entries()
+    assert (entry.what, entry.who, entry.names) == ("sign", ORIGIN, ("a.pdf",))
+    assert entry.result == "done"
+    history.switch_off()
+    assert not file.exists()
+    do()
+    assert not file.exists()
+
+
+def test_the_result_is_the_obstacle(file: Path) -> None:
+    history.switch_on()
+    for error in (
+        CardBusyError("…"),
+        UserCancelledError(),
+        UserCancelledError(reason="NO_READER"),
+        asyncio.CancelledError(),
+    ):
+        with pytest.raises(type(error)):
+            do(error)  # type: ignore[arg-type]
+    assert [each.result for each in history.entries()] == [
+        *("ENDED", "NO_READER", "USER_CANCELLED", "CARD_BUSY")
+    ]
+
+
+def test_the_oldest_go_first_and_long_names_are_cut(file: Path) -> None:
+    history.switch_on()
+    line = json.dumps(
+        {"time": "", "what": "sign", "who": "old", "names": [], "result": "done"}
+    )
+    file.write_text(f"{line}\n" * history._MOST)
+    do(who="x" * 5000)
+    found = history.entries()
+    assert len(found) == history._MOST
+    assert len(found[0].who) == history._LONGEST_NAME
+
+
+def test_lines_that_are_broken_are_left_out(file: Path) -> None:
+    history.switch_on()
+    do()
+    good = file.read_text()
+    file.write_text(
+        "{\n"
+        + "[" * 100_000
+        + '\n{"names": 1}\n[]\n\udcff\n'.encode("utf-8", "surrogatepass").decode(
+            "utf-8", "replace"
+        )
+        + good
+    )
+    assert len(history.entries()) == 1
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe", "open to others"])
+def test_another_file_in_its_place_is_not_written(
+    file: Path, tmp_path: Path, kind: str
+) -> None:
+    file.parent.mkdir(parents=True)
+    other = tmp_path / "other"
+    other.write_text("mine")
+    if kind == "link":
+        file.symlink_to(other)
+    elif kind == "folder":
+        file.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(file)
+    else:
+        file.write_text("mine")
+        file.chmod(0o644)
+    do()
+    assert history.entries() == []
+    assert other.read_text() == "mine"
+    if kind == "open to others":
+        assert file.read_text() == "mine"
+
+
+def test_an_identification_is_in_it(home: Path, file: Path) -> None:
+    history.switch_on()
+    asyncio.run(_identify(home / "card"))
+    [entry] = history.entries()
+    assert (entry.what, entry.who, entry.result) == ("identify", ORIGIN, "done")
+    assert "1234" not in file.read_text()
+    assert "SPECIMEN" not in file.read_text()
+
+
+async def _identify(folder: Path) -> None:
+    card = cards.new_card(folder)
+    request = AuthenticateRequest(
+        origin=check_origin(ORIGIN), challenge_nonce="A" * 43 + "=", language="en"
+    )
+    prompt = AutomaticPrompt({"PIN1": "1234"})
+    async with MockCardSource(card.folder) as source:
+        await authenticate(Context(source, prompt), request)
+
+
+def test_the_page_switches_shows_saves_and_deletes(
+    open_window: Open, file: Path, tmp_path: Path
+) -> None:
+    window = open_window()
+    window.show_page("history")
+    page = window.pages["history"]
+    assert isinstance(page, Page)
+
+    def box() -> QCheckBox:
+        [found] = [b for b in page.findChildren(QCheckBox) if b.isVisible()]
+        return found
+
+    assert not box().isChecked()
+    box().click()
+    assert file.exists()
+    assert "There is nothing in it yet." in words(page)
+    do(who="https://a\u202e.example")
+    page.window_activated()
+    assert "Signature: https://a\ufffd.example" in words(page)
+    assert "a.pdf" in words(page)
+    assert unnamed(window) == []
+
+    saved = tmp_path / "saved.json"
+    saved.touch(0o644)
+    page.save(saved)
+    assert json.loads(saved.read_text())[0]["names"] == ["a.pdf"]
+    assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+    page.save(tmp_path)
+    assert "The history could not be saved or deleted." in words(page)
+
+    buttons(page)["Delete the history"].click()
+    buttons(page)["Don’t delete"].click()
+    assert len(history.entries()) == 1
+    buttons(page)["Delete the history"].click()
+    buttons(page)["Delete all"].click()
+    assert history.is_on()
+    assert history.entries() == []
+
+    do()
+    page.window_activated()
+    box().click()
+    assert box().isChecked()  # until the person says yes
+    buttons(page)["Delete all"].click()
+    assert not file.exists()
+    assert not box().isChecked()
+
+
+def test_uninstalling_deletes_it(file: Path, home: Path) -> None:
+    install(["firefox"])
+    history.switch_on()
+    do()
+    assert main(["uninstall", "--dry-run"]) == 0
+    assert file.exists()
+    assert main(["uninstall"]) == 0
+    assert not file.exists()

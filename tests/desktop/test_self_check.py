@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""The page of the self-check: its rows, what mends them, and the report."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QEventLoop
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication
+
+from native_host.desktop.pages.self_check import Page
+from native_host.desktop.window import Window
+from native_host.doctor import examination, mending
+from native_host.doctor.findings import (
+    Finding,
+    administrator,
+    error,
+    info,
+    kortilla,
+    person,
+    warning,
+)
+from native_host.doctor.mending import CommandFailedError
+from native_host.languages import SPOKEN
+from tests.desktop.conftest import Open, buttons, unnamed, words
+from tests.support.screen import PATIENCE
+
+FOUND = [
+    info("READER", reader="Example Reader"),
+    warning("AGENT_NOT_INSTALLED", kortilla("install")),
+    error("PCSCD_STOPPED", administrator("systemctl", "start", "pcscd.socket")),
+    error("PIN_BLOCKED", person("card", "unblock", "pin1"), pin="PIN1"),
+]
+MISSING = "The background program that notices a new card does not start"
+
+
+class Computer:
+    """What the doctor finds, and what it is asked to mend."""
+
+    def __init__(self) -> None:
+        self.found: list[Finding] | Exception = FOUND
+        self.examined = 0
+        self.mended: list[tuple[str, bool]] = []
+        self.error = ""
+
+    async def examine(self, *_: object) -> list[Finding]:
+        self.examined += 1
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+    async def mend(self, _place: object, code: str, *, confirmed: bool) -> None:
+        self.mended.append((code, confirmed))
+        if self.error:
+            raise CommandFailedError(self.error)
+
+
+@pytest.fixture
+def computer(monkeypatch: pytest.MonkeyPatch) -> Computer:
+    computer = Computer()
+    monkeypatch.setattr(examination, "examine", computer.examine)
+    monkeypatch.setattr(mending, "mend", computer.mend)
+    return computer
+
+
+def until(condition: Callable[[], Any]) -> None:
+    """Process events until a condition holds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "nothing happened in the window"
+        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 100)
+
+
+def page_of(window: Window) -> Page:
+    window.show_page("self_check")
+    page = window.pages["self_check"]
+    assert isinstance(page, Page)
+    until(lambda: "Copy the report" in buttons(page) or not page._running)
+    return page
+
+
+def test_faults_come_first_each_with_what_mends_it(
+    open_window: Open, computer: Computer
+) -> None:
+    window = open_window()
+    page = page_of(window)
+    shown = [text for text in words(page) if text]
+    assert "To be mended: 3." in shown[1]
+    assert shown.index("Card reader: Example Reader.") > shown.index(
+        next(text for text in shown if "does not start" in text)
+    )
+    assert [*buttons(page)] == ["Unlock", "Mend", "Copy the report", "Check again"]
+    assert any("looks after the computer" in text for text in shown)
+    assert not any("systemctl" in text for text in shown)
+    item = window.sidebar.list.item(1)
+    assert item.toolTip() == "Self-check, to be mended: 3"
+    assert unnamed(window) == []
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_it_speaks_each_language(
+    open_window: Open, computer: Computer, language: str
+) -> None:
+    window = open_window(language)
+    window.show_page("self_check")
+    page = window.pages["self_check"]
+    until(lambda: len(buttons(page)) == 4)
+    assert all(words(page))
+
+
+def test_mending_asks_where_a_browser_is_open_and_then_checks_again(
+    open_window: Open, computer: Computer
+) -> None:
+    page = page_of(open_window())
+    computer.error = "BROWSER_RUNNING"
+    buttons(page)["Mend"].click()
+    until(lambda: "Mend it all the same" in buttons(page))
+    assert computer.mended == [("AGENT_NOT_INSTALLED", False)]
+    computer.error, computer.found = "", FOUND[:1]
+    buttons(page)["Mend it all the same"].click()
+    until(lambda: computer.examined == 2 and not page._running)
+    assert computer.mended[1:] == [("AGENT_NOT_INSTALLED", True)]
+    assert any("Everything is in order." in text for text in words(page))
+
+
+def test_what_can_t_be_mended_says_so(open_window: Open, computer: Computer) -> None:
+    page = page_of(open_window())
+    computer.error = "INSTALL_FAILED"
+    buttons(page)["Mend"].click()
+    until(lambda: "It could not be mended." in words(page))
+    computer.found = RuntimeError()
+    buttons(page)["Check again"].click()
+    until(lambda: "The check could not be made. Try again." in words(page))
+
+
+def test_the_report_is_copied_and_holds_what_the_doctor_says(
+    open_window: Open, computer: Computer
+) -> None:
+    page = page_of(open_window())
+    buttons(page)["Copy the report"].click()
+    assert "The report has been copied." in words(page)
+    report = json.loads(QGuiApplication.clipboard().text())
+    assert [each["code"] for each in report["findings"]] == [f.code for f in FOUND]
+    assert {*report} == {"version", "system", "python", "findings"}
