@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 
 from native_host.gui.accessibility import List, ListItem
 from native_host.gui.buttons import Button
+from native_host.gui.fold import Fold
 from native_host.gui.icons import draw_icon
 from native_host.gui.labels import WrappingLabel, make_muted, wrapping_policy
 from native_host.gui.sizes import dp, font
@@ -69,7 +70,7 @@ class DocumentList(QScrollArea):
         rows = QVBoxLayout(inside)
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
-        self.fold = _Fold(text("document.technical"))
+        self.fold = Fold(text("document.technical"), "sign")
         self.cards = [
             _Row(document, number, text, self._show)
             for number, document in enumerate(documents, 1)
@@ -209,40 +210,6 @@ class _Open(Button):
     def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802 - Qt's name
         super().focusInEvent(event)
         self._focused(self)
-
-
-class _Fold(QPushButton):
-    """Shows or hides the technical details."""
-
-    def __init__(self, words: str) -> None:
-        super().__init__(words)
-        self.setCheckable(True)
-        self.setAutoDefault(False)
-        self.setFont(font(14 / 15, QFont.Weight.DemiBold))
-
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        words = self.fontMetrics().horizontalAdvance(self.text())
-        return QSize(words + dp(28), max(dp(28), self.fontMetrics().height()))
-
-    minimumSizeHint = sizeHint  # noqa: N815 - Qt's name
-
-    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
-        colour = tokens_for(self.palette()).acts["sign"].sign
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(colour, dp(1.8)))
-        side = dp(5)
-        middle = QRectF(dp(10), self.height() / 2, 0, 0).topLeft()
-        painter.save()
-        painter.translate(middle)
-        painter.rotate(90 if self.isChecked() else 0)
-        painter.drawPolyline(
-            [QRectF(x, y, 0, 0).topLeft() for x, y in ((-2, -side), (3, 0), (-2, side))]
-        )
-        painter.restore()
-        words = self.rect().adjusted(dp(22), 0, 0, 0)
-        middle_left = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
-        painter.drawText(words, middle_left, self.text())
 
 
 class _Digest(QLabel):
