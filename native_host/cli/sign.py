@@ -25,9 +25,10 @@ from native_host.cli.options import (
     prompt_option,
 )
 from native_host.cli.output import print_result, say
-from native_host.cli.sign_own import check_library, sign_own
+from native_host.cli.sign_own import sign_own
 from native_host.config import Config
 from native_host.errors import InvalidArgumentError
+from native_host.signing_extra import check_library
 
 if TYPE_CHECKING:
     from native_host.cli.run import OpenPrompt

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from functools import partial
 from pathlib import Path
@@ -14,13 +13,12 @@ import click
 
 from native_host.cli.output import print_result, say
 from native_host.config import Config
-from native_host.errors import KortillaError
 
 if TYPE_CHECKING:
     from native_host.cli.run import OpenPrompt
     from native_host.local_signing.signing import Mark, Outcome, Wish
 
-__all__ = ["SigningMissingError", "check_library", "sign_own"]
+__all__ = ["sign_own"]
 
 #: Points of a millimetre.
 _POINTS = 72 / 25.4
@@ -32,24 +30,6 @@ _VISIBLE = re.compile(
     r"(?P<page>last|[1-9][0-9]{0,4}):"
     r"(?P<place>[0-9]{1,4},[0-9]{1,4}(?:,[1-9][0-9]{0,3},[1-9][0-9]{0,3})?)"
 )
-
-
-class SigningMissingError(KortillaError):
-    """The extra ``signing`` is not installed."""
-
-    code = "TOOL_MISSING"
-
-
-def check_library() -> None:
-    """Raise ``SigningMissingError`` where the extra ``signing`` is missing.
-
-    Kortilla's package for Debian 13 lacks it, since Debian 13 has no pyHanko.
-    """
-    for name in ("pyhanko", "lxml", "kortilla.signing"):
-        if importlib.util.find_spec(name) is None:
-            raise SigningMissingError(
-                f"{name} is missing: pip install 'kortilla[host,signing]'."
-            )
 
 
 def sign_own(

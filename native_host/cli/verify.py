@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from native_host.cli.output import print_result, say
-from native_host.cli.sign_own import check_library
 from native_host.errors import InvalidArgumentError
+from native_host.signing_extra import check_library
 
 if TYPE_CHECKING:
     from native_host.signature_check.check import CheckedFile

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""Says whether the extra ``signing`` is installed, without importing it."""
+
+import importlib.util
+
+from native_host.errors import KortillaError
+
+__all__ = ["SigningMissingError", "check_library"]
+
+
+class SigningMissingError(KortillaError):
+    """The extra ``signing`` is not installed."""
+
+    code = "TOOL_MISSING"
+
+
+def check_library() -> None:
+    """Raise ``SigningMissingError`` where the extra ``signing`` is missing.
+
+    Kortilla's package for Debian 13 lacks it, since Debian 13 has no pyHanko.
+    """
+    for name in ("pyhanko", "lxml", "kortilla.signing"):
+        if importlib.util.find_spec(name) is None:
+            raise SigningMissingError(
+                f"{name} is missing: pip install 'kortilla[host,signing]'."
+            )
