@@ -2,6 +2,7 @@
 """``kortilla open``: the window that shows the card and what can be done with it."""
 
 from contextlib import closing
+from pathlib import Path
 
 import click
 
@@ -12,23 +13,34 @@ __all__ = ["open_"]
 
 
 @click.command("open")
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Check the signatures of the files.")
 @card_option
 @click.option("--lang", help="The language to speak: fi, sv or en.")
-def open_(card: Card | None, lang: str | None) -> None:
+def open_(
+    files: tuple[Path, ...], check: bool, card: Card | None, lang: str | None
+) -> None:
     """Open Kortilla's window, or bring it to the front."""
-    from native_host.desktop.single_window import SingleWindow
+    from native_host.desktop.single_window import MOST_FILES, Handover, SingleWindow
     from native_host.languages import choose_language
     from native_host.pin_prompt.prompt import PromptError
     from native_host.pin_prompt.spawn import has_screen
 
+    if files and not check:
+        raise click.UsageError("Say what is to be done with the files: --check.")
+    if len(files) > MOST_FILES:
+        raise click.UsageError(f"At most {MOST_FILES} files can be given.")
+    handover = None
+    if check:
+        handover = Handover("check", tuple(each.absolute() for each in files))
     config = configured(card=card)
     if not has_screen():
         raise PromptError("There is no screen here for Kortilla's window.")
     with closing(SingleWindow()) as claim:
-        if not claim.claim():
+        if not claim.claim(handover):
             print_result({"open": "raised"})
             return
         from native_host.desktop.application import run
 
-        run(config, choose_language(config.language, lang), claim)
+        run(config, choose_language(config.language, lang), claim, handover)
     print_result({"open": "closed"})

@@ -56,8 +56,10 @@ def verify(
     from native_host.languages import choose_language
     from native_host.local_signing.errors import shown_path
     from native_host.signature_check import check, words
+    from native_host.signature_check.trust import trust_folder
 
     texts = words.load(choose_language(load_config().language, lang))
+    trust = trust or trust_folder()
     try:
         checked = asyncio.run(check.check_files(files, trust=trust, offline=offline))
     except TrustConfigurationError as error:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QApplication
 import native_host
 from native_host.config import Config
 from native_host.desktop.background import Background
-from native_host.desktop.single_window import SingleWindow
+from native_host.desktop.single_window import Handover, SingleWindow
 from native_host.desktop.window import Window
 from native_host.gui.application import QT_ENVIRONMENT, dress
 from native_host.hardening import disable_core_dumps
@@ -34,8 +34,13 @@ def make_application(text_scale: float = 1.0) -> QApplication:
     return application
 
 
-def run(config: Config, language: str, claim: SingleWindow) -> None:
-    """Show the window; return when it is closed."""
+def run(
+    config: Config,
+    language: str,
+    claim: SingleWindow,
+    handover: Handover | None = None,
+) -> None:
+    """Show the window, with files on a page of it; return when it is closed."""
     disable_core_dumps()
     os.environ |= QT_ENVIRONMENT
     application = make_application()
@@ -44,8 +49,12 @@ def run(config: Config, language: str, claim: SingleWindow) -> None:
     background = Background()
     window = Window(config, language, background)
     window.show()
+    if handover is not None:
+        window.take(handover)
     background.start(
-        lambda: claim.listen(lambda t: background.in_window(window.come_forward, t))
+        lambda: claim.listen(
+            lambda *given: background.in_window(window.come_forward, *given)
+        )
     )
     application.exec()
     background.close()

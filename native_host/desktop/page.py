@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What all pages share: a title over contents that scroll, and what they may use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import (
@@ -22,7 +24,7 @@ from native_host.desktop.texts import Texts
 from native_host.gui.labels import Heading
 from native_host.gui.sizes import dp
 
-__all__ = ["PageBase", "Services"]
+__all__ = ["PageBase", "Services", "TakesFiles"]
 
 
 @dataclass
@@ -39,6 +41,14 @@ class Services:
     set_badge: Callable[[str, int], None]
     show_page: Callable[[str], None]
     speak: Callable[[str], None]
+
+
+@runtime_checkable
+class TakesFiles(Protocol):
+    """A page that does something with files."""
+
+    def take(self, files: Sequence[Path]) -> None:
+        """Do with files what the page is for."""
 
 
 class PageBase(QScrollArea):

@@ -3,33 +3,66 @@
 
 The first one locks a file in the person's runtime folder and listens on a socket there.
 A message on the socket holds the token with which the desktop lets a window come to the
-front, and nothing else; it has no further effect.
+front, and may name files for a page. The page shows them as if the person had chosen
+them there, and that has no further effect.
 """
 
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import re
 import socket
 import stat
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from native_host.errors import KortillaError
 from native_host.paths import runtime_folder
 from native_host.pkcs11.program import ForeignPeerError, peer_pid
 
-__all__ = ["SingleWindow"]
+__all__ = ["MOST_FILES", "PAGES_OF_FILES", "Handover", "SingleWindow"]
 
 #: Variables with the token of a start: on Wayland, on X11.
 _TOKENS = ("XDG_ACTIVATION_TOKEN", "DESKTOP_STARTUP_ID")
 _TOKEN = re.compile(r"[!-~]{0,256}")
-_LONGEST = 300  # bytes
+_LONGEST = 4 << 20  # bytes
+#: The pages that files can be given to.
+PAGES_OF_FILES = ("check",)
+#: The most files at once.
+MOST_FILES = 100
 _PATIENCE = 5.0  # seconds for an answer
 _SHOWN = b"shown\n"
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Files that a start of the program gives to a page. The paths are absolute."""
+
+    page: str
+    files: tuple[Path, ...]
+
+    def encode(self) -> str:
+        """Return it as one line of JSON in ASCII."""
+        return json.dumps({"page": self.page, "files": [*map(str, self.files)]})
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """Read what ``encode`` returned. Raises ``ValueError``."""
+        try:
+            fields = json.loads(text)
+            page, files = fields["page"], fields["files"]
+        except (TypeError, KeyError, RecursionError) as error:
+            raise ValueError("no page with files") from error
+        if page not in PAGES_OF_FILES or not isinstance(files, list):
+            raise ValueError("no page with files")
+        if len(files) > MOST_FILES or not all(map(_is_path, files)):
+            raise ValueError("no absolute paths")
+        return cls(page, tuple(map(Path, files)))
 
 
 class SingleWindow:
@@ -39,10 +72,11 @@ class SingleWindow:
         self._lock: IO[str] | None = None
         self._folder = _private_folder()
 
-    def claim(self) -> bool:
+    def claim(self, handover: Handover | None = None) -> bool:
         """Return whether this process is to show the window.
 
-        If another one does, its window is brought to the front. Without a private
+        If another one does, its window is brought to the front and gets ``handover``.
+        Without a private
         runtime folder there is no way to know, and each process shows a window. Raises
         ``KortillaError`` if the other one does not answer.
         """
@@ -53,7 +87,7 @@ class SingleWindow:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.close()
-            _raise_other(self._path(self._folder))
+            _raise_other(self._path(self._folder), handover)
             return False
         self._lock = lock
         return True
@@ -63,8 +97,11 @@ class SingleWindow:
         if self._lock is not None:
             self._lock.close()
 
-    async def listen(self, show: Callable[[str], object]) -> None:
-        """Call ``show`` with a token for each later start, until cancelled."""
+    async def listen(self, show: Callable[[str, Handover | None], object]) -> None:
+        """Call ``show`` for each later start, until cancelled.
+
+        It gets the start's token and files.
+        """
         if self._folder is None:
             return
         path = self._path(self._folder)
@@ -77,9 +114,9 @@ class SingleWindow:
                 peer_pid(writer.get_extra_info("socket"))
                 async with asyncio.timeout(_PATIENCE):
                     line = await reader.readline()
-                token = line.decode("ascii").rstrip("\n")
+                token, _, rest = line.decode("ascii").rstrip("\n").partition(" ")
                 if line.endswith(b"\n") and _TOKEN.fullmatch(token):
-                    show(token)
+                    show(token, Handover.decode(rest) if rest else None)
                     writer.write(_SHOWN)
                     await writer.drain()
             writer.close()
@@ -110,10 +147,15 @@ def _private_folder() -> Path | None:
     return folder if own and not found.st_mode & 0o022 else None
 
 
-def _raise_other(path: Path) -> None:
+def _is_path(text: object) -> bool:
+    return isinstance(text, str) and "\0" not in text and Path(text).is_absolute()
+
+
+def _raise_other(path: Path, handover: Handover | None) -> None:
     token = next((os.environ[name] for name in _TOKENS if os.environ.get(name)), "")
     if not _TOKEN.fullmatch(token):
         token = ""
+    line = f"{token} {handover.encode()}\n" if handover else f"{token}\n"
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -121,7 +163,7 @@ def _raise_other(path: Path) -> None:
                 other.settimeout(_PATIENCE)
                 other.connect(os.fspath(path))
                 peer_pid(other)
-                other.sendall(f"{token}\n".encode())
+                other.sendall(line.encode("ascii"))
                 if other.recv(len(_SHOWN)) == _SHOWN:
                     return
         except (OSError, ForeignPeerError):

@@ -16,9 +16,10 @@ from PySide6.QtWidgets import (
 
 from native_host.config import Config
 from native_host.desktop.background import Background
-from native_host.desktop.page import PageBase, Services
+from native_host.desktop.page import PageBase, Services, TakesFiles
 from native_host.desktop.pages import PAGES
 from native_host.desktop.sidebar import WIDE, Sidebar
+from native_host.desktop.single_window import Handover
 from native_host.desktop.texts import Texts
 from native_host.gui.focus_ring import FocusRing
 from native_host.gui.sizes import dp
@@ -61,8 +62,17 @@ class Window(QWidget):
         names = [entry.name for entry in PAGES]
         self.sidebar.list.setCurrentRow(names.index(name))
 
-    def come_forward(self, token: str) -> None:
+    def take(self, handover: Handover) -> None:
+        """Go to a page and give it files."""
+        self.show_page(handover.page)
+        page = self.pages[handover.page]
+        if isinstance(page, TakesFiles):
+            page.take(handover.files)
+
+    def come_forward(self, token: str, handover: Handover | None = None) -> None:
         """Bring the window to the front; ``token`` is the desktop's leave to do so."""
+        if handover is not None:
+            self.take(handover)
         if token:
             os.environ["XDG_ACTIVATION_TOKEN"] = token  # Qt takes it out on Wayland
         if self.isMinimized():

@@ -16,7 +16,13 @@ from native_host.pin_prompt.escaping import escape_name
 from native_host.pin_prompt.texts import printable
 from native_host.signature_check.check import CheckedFile
 
-__all__ = ["describe", "load", "verdict_words"]
+__all__ = [
+    "describe",
+    "describe_problems",
+    "describe_signature",
+    "load",
+    "verdict_words",
+]
 
 _FOLDER = Path(__file__).parent / "texts"
 #: Notes that another sentence about the signature says already.
@@ -53,15 +59,16 @@ def describe(checked: CheckedFile, texts: Mapping[str, str]) -> list[str]:
     lines = verdict_words(checked, texts)
     if checked.report is None:
         return [*lines, checked.error]
-    lines += _problems(checked.report.problems, texts)
+    lines += describe_problems(checked.report.problems, texts)
     for signature in checked.report.signatures:
-        lines += _signature(signature, checked.report, texts)
+        lines += describe_signature(signature, checked.report, texts)
     return list(dict.fromkeys(lines)) if not checked.report.signatures else lines
 
 
-def _signature(
+def describe_signature(
     signature: SignatureReport, report: DocumentReport, texts: Mapping[str, str]
 ) -> list[str]:
+    """Return the lines about a signature: the signer, and indented what is known."""
     signer = signature.signer
     name = texts["signer.unknown"]
     if signer is not None and signer.name:
@@ -77,16 +84,17 @@ def _signature(
         said.append(texts["revocation.good"])
     # What decides comes before the notes.
     problems = sorted(signature.problems, key=lambda p: p.verdict is Verdict.VALID)
-    said += _problems(problems, texts)
+    said += describe_problems(problems, texts)
     return [
         head.format(number=signature.number, name=name),
         *(f"  {words}" for words in dict.fromkeys(said)),
     ]
 
 
-def _problems(
+def describe_problems(
     problems: list[Problem] | tuple[Problem, ...], texts: Mapping[str, str]
 ) -> list[str]:
+    """Return the sentences about problems of a file or a signature."""
     # A code of a newer library has its English sentence.
     return [
         texts.get(problem.code, problem.message)

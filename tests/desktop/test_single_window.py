@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from native_host.desktop import single_window
-from native_host.desktop.single_window import SingleWindow
+from native_host.desktop.single_window import MOST_FILES, Handover, SingleWindow
 from native_host.errors import KortillaError
 
 
@@ -29,10 +29,12 @@ def first() -> Iterator[SingleWindow]:
 
 
 @asynccontextmanager
-async def listening(first: SingleWindow) -> AsyncIterator[list[str]]:
-    """Listen for later starts, and collect their tokens."""
-    heard: list[str] = []
-    task = asyncio.create_task(first.listen(heard.append))
+async def listening(
+    first: SingleWindow,
+) -> AsyncIterator[list[tuple[str, Handover | None]]]:
+    """Listen for later starts, and collect their tokens and files."""
+    heard: list[tuple[str, Handover | None]] = []
+    task = asyncio.create_task(first.listen(lambda *given: heard.append(given)))
     path = folder() / "window.sock"
     while not (path.exists() and path.stat().st_mode & 0o777 == 0o600):
         assert not task.done()
@@ -51,13 +53,28 @@ async def test_a_second_start_raises_the_first_ones_window(
         assert not await asyncio.to_thread(lambda: SingleWindow().claim())
         monkeypatch.setenv("XDG_ACTIVATION_TOKEN", "a token\nof two lines")
         assert not await asyncio.to_thread(lambda: SingleWindow().claim())
-        assert heard == ["token-1", ""]
+        given = Handover("check", (Path("/a b.pdf"), Path("/\udcffä\n.asice")))
+        assert not await asyncio.to_thread(lambda: SingleWindow().claim(given))
+        assert heard == [("token-1", None), ("", None), ("", given)]
 
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", b"\n" * 9, b"x" * 100_000 + b"\n", b"\xff\n", b"no end", b"a b\n"],
-    ids=["nothing", "lines", "long", "no text", "no end", "space"],
+    [
+        *(b"", b"\n" * 9, b"x" * 100_000 + b"\n", b"\xff\n", b"no end", b"a b\n"),
+        *(b"x" * 5_000_000 + b"\n", b" " + b"[" * 100_000 + b"\n", b" null\n"),
+        b' {"page": "card", "files": ["/a"]}\n',
+        b' {"page": ["check"], "files": ["/a"]}\n',
+        b' {"page": "check", "files": ["a"]}\n',
+        b' {"page": "check", "files": ["/a\\u0000"]}\n',
+        b' {"page": "check", "files": [1]}\n',
+        b' {"page": "check", "files": ["/a"' + b', "/a"' * MOST_FILES + b"]}\n",
+    ],
+    ids=[
+        *("nothing", "lines", "long", "no text", "no end", "space"),
+        *("longer", "deep", "null", "other page", "no page", "not absolute"),
+        *("NUL", "number", "many"),
+    ],
 )
 async def test_what_a_program_sends_there_has_no_effect(
     first: SingleWindow, sent: bytes
@@ -73,7 +90,7 @@ async def test_what_a_program_sends_there_has_no_effect(
             pass
         finally:
             writer.close()
-        assert all(token == "" for token in heard)
+        assert all(given == ("", None) for given in heard)
         assert answer in (b"", b"shown\n")
         assert len(heard) <= 1
         assert not await asyncio.to_thread(lambda: SingleWindow().claim())

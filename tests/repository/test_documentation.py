@@ -227,7 +227,12 @@ def test_words_in_bold_are_those_of_windows_and_popup(
         **json.loads(texts[f"native_host/desktop/texts/{language}.json"]),
     }
     popup = json.loads(texts[f"extension/_locales/{language}/messages.json"])
-    shown = {*window.values(), *(entry["message"] for entry in popup.values())}
+    desktop = json.loads(texts[f"native_host/desktop/texts/{language}.json"])
+    shown = {
+        *window.values(),
+        *desktop.values(),
+        *(entry["message"] for entry in popup.values()),
+    }
     named = {" ".join(words.split()) for words in _BOLD.findall(citizens[language])}
     assert len(named) > 4
     assert named - shown == set()

@@ -74,7 +74,8 @@ class Page(PageBase):
 
     def _row(self, entry: history.Entry) -> QWidget:
         what = entry.what if entry.what in _SIGNS else "identify"
-        title = self.texts(f"history.{what}", who=printable(entry.who))
+        who = printable(entry.who) or self.texts("history.own")
+        title = self.texts(f"history.{what}", who=who)
         words: list[QWidget] = [WrappingLabel(title, bold=True)]
         if entry.names:
             words.append(WrappingLabel(printable(", ".join(entry.names)), 14 / 15))

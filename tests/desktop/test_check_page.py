@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+"""The page that checks signatures: what it says of files, and what garbles nothing."""
+
+import asyncio
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QCheckBox
+
+from native_host.desktop import file_pages
+from native_host.desktop.pages.check import Page
+from native_host.desktop.single_window import Handover
+from native_host.desktop.window import Window
+from native_host.gui.fold import Fold
+from native_host.gui.mock_card_mark import MockCardMark
+from native_host.local_signing.signing import Wish, sign_own_files
+from native_host.mock_card.source import MockCardSource
+from native_host.operations.prompting import Context
+from native_host.pin_prompt.automatic import AutomaticPrompt
+from native_host.signature_check import check as signature_check
+from native_host.signature_check import trust
+from native_host.signature_check.trust import trust_folder
+from native_host.signing_extra import SigningMissingError
+from tests.desktop.conftest import Open, buttons, headings, unnamed, words
+from tests.desktop.test_self_check import until
+from tests.kortilla.signing_parts import make_pdf
+from tests.support import cards
+
+HOSTILE = "a\u202efdp <b>x.pdf"
+
+
+@pytest.fixture
+def signed(home: Path, tmp_path: Path) -> Path:
+    """A folder with signed files, whose card's CAs are those of Kortilla's folder."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("a.pdf", HOSTILE):
+        (folder / name).write_bytes(make_pdf("Sopimus"))
+    (folder / "b.txt").write_text("muistio")
+    card = cards.new_card(tmp_path / "card")
+    wish = Wish(files=tuple(sorted(folder.iterdir())), language="en")
+
+    async def sign() -> None:
+        async with MockCardSource(card.folder) as source:
+            prompt = AutomaticPrompt({"PIN2": "123456"})
+            outcome = await sign_own_files(Context(source, prompt), wish)
+            assert len(outcome.made) == 3
+
+    asyncio.run(sign())
+    trust_folder().mkdir(parents=True)
+    for each in card.folder.glob("*.der"):
+        shutil.copy(each, trust_folder())
+    content = (folder / "a-signed.pdf").read_bytes()
+    (folder / "changed.pdf").write_bytes(content.replace(b"Sopimus", b"Sopinus"))
+    return folder
+
+
+def check(window: Window, *files: Path) -> Page:
+    """Show the page, and have it check files to the end."""
+    window.show_page("check")
+    page = window.pages["check"]
+    assert isinstance(page, Page)
+    page.take(files)
+    assert "Stop the check" in buttons(page)
+    until(lambda: "Stop the check" not in buttons(page))
+    return page
+
+
+def test_plain_words_come_first_and_details_are_folded(
+    open_window: Open, signed: Path
+) -> None:
+    window = open_window()
+    page = check(window, signed / "a-signed.pdf")
+    said = words(page)
+    assert "a-signed.pdf" in said
+    assert "The signature is valid." in " ".join(headings(page))
+    assert "What was signed is intact." in said
+    assert any("clock of the signer" in each for each in said)
+    assert "Whether the certificate was revoked was not asked." in said
+    [mark] = page.findChildren(MockCardMark)
+    assert mark.text().startswith("TEST CARD")
+    assert not any("SHA-256" in each for each in said)
+    [fold] = [each for each in page.findChildren(Fold) if each.isVisible()]
+    assert fold.accessibleDescription().startswith("1. SPECIMEN-")
+    fold.click()
+    assert any("SHA-256 of the certificate" in each for each in words(page))
+    assert unnamed(window) == []
+
+
+def test_a_changed_file_is_not_valid_and_others_are_told_apart(
+    open_window: Open, signed: Path
+) -> None:
+    names = ("changed.pdf", "b.asice", "a.pdf", "b.txt", "gone.pdf")
+    page = check(open_window(), *(signed / name for name in names))
+    changed, container, unsigned, other, gone = headings(page)[1:]
+    assert "Don't trust the file." in changed
+    assert "The file is not the one that was signed." in words(page)
+    assert "The signature is valid." in container
+    assert "Signed files: b.txt" in words(page)
+    assert unsigned == "Nobody has signed this file."
+    assert other == "It can't be said whether the signature is valid."
+    assert gone == "The file can't be read."
+
+
+def test_without_the_authoritys_certificates_nothing_is_valid_and_it_offers_them(
+    open_window: Open,
+    signed: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for each in trust_folder().iterdir():
+        each.unlink()
+    page = check(open_window(), signed / "a-signed.pdf")
+    assert "It can't be said whether the signature is valid." in headings(page)
+    until(lambda: "Get the certificates" in buttons(page))
+    asked: list[Path] = []
+
+    async def fetch(folder: Path) -> bool:
+        asked.append(folder)
+        return len(asked) > 1
+
+    monkeypatch.setattr(trust, "fetch_authority", fetch)
+    buttons(page)["Get the certificates"].click()
+    assert "Getting the authority’s certificates…" in words(page)
+    until(lambda: any("online" in each for each in words(page)))
+    buttons(page)["Get the certificates"].click()
+    until(lambda: len(asked) == 2 and page._running is not None)
+    until(lambda: page._running is None)
+    assert "Get the certificates" not in buttons(page)
+    assert asked == [trust_folder()] * 2
+
+
+def test_nobody_is_asked_unless_the_person_wants_it(
+    open_window: Open,
+    signed: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = signature_check.check_files
+
+    async def check_files(
+        paths: Sequence[Path], *, trust: Path | None, offline: bool
+    ) -> list[signature_check.CheckedFile]:
+        asked.append(not offline)
+        return await real(paths, trust=trust, offline=True)
+
+    asked: list[bool] = []
+    monkeypatch.setattr(signature_check, "check_files", check_files)
+    page = check(open_window(), signed / "a-signed.pdf")
+    [box] = [each for each in page.findChildren(QCheckBox) if each.isVisible()]
+    assert not box.isChecked()
+    box.click()
+    until(lambda: page._running is None)
+    assert asked == [False, True]
+
+
+def test_a_check_can_be_stopped(open_window: Open, signed: Path) -> None:
+    window = open_window()
+    window.show_page("check")
+    page = window.pages["check"]
+    assert isinstance(page, Page)
+    page.take([signed / "a-signed.pdf"])
+    buttons(page)["Stop the check"].click()
+    assert any("was stopped" in each for each in words(page))
+    assert headings(page) == ["Check a signature"]
+    # It still works.
+    page = check(window, signed / "a-signed.pdf")
+    assert len(headings(page)) == 2
+
+
+def test_a_hostile_name_is_plain_text(open_window: Open, signed: Path) -> None:
+    [name] = [
+        each for each in signed.iterdir() if "fdp" in each.name and "-s" in each.name
+    ]
+    page = check(open_window(), name)
+    assert "a\\u{202E}fdp <b>x-signed.pdf" in words(page)
+    assert not any("\u202e" in each for each in words(page))
+
+
+def test_files_are_dropped_and_never_moved(
+    open_window: Open, application: QApplication, signed: Path
+) -> None:
+    window = open_window()
+    window.show_page("check")
+    page = window.pages["check"]
+    assert isinstance(page, Page)
+    dropped = QMimeData()
+    dropped.setUrls(
+        [QUrl.fromLocalFile(str(signed / "a.pdf")), QUrl("https://a.example/b.pdf")]
+    )
+    given = (
+        Qt.DropAction.MoveAction | Qt.DropAction.CopyAction,
+        dropped,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    entering = QDragEnterEvent(QPoint(5, 5), *given)
+    application.sendEvent(page.viewport(), entering)
+    assert entering.isAccepted()
+    event = QDropEvent(QPointF(5, 5), *given)
+    application.sendEvent(page.viewport(), event)
+    assert event.dropAction() == Qt.DropAction.CopyAction
+    until(lambda: page._running is None)
+    assert "Nobody has signed this file." in headings(page)
+    assert len(headings(page)) == 2
+
+
+def test_without_the_library_it_says_what_is_missing(
+    open_window: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check_library() -> None:
+        raise SigningMissingError("pyhanko is missing")
+
+    monkeypatch.setattr(file_pages, "check_library", check_library)
+    window = open_window()
+    window.take(Handover("check", (tmp_path / "a.pdf",)))
+    page = window.pages["check"]
+    assert "This computer lacks a part of Kortilla." in words(page)
+    assert any("pip install 'kortilla[host,signing]'" in each for each in words(page))
+    assert buttons(page) == {}
