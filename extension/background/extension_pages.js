@@ -78,6 +78,7 @@ export class ExtensionPages {
   };
   #reading = new AbortController();
   #checking = new AbortController();
+  #managing = new AbortController();
   /** The end of the last reading or check: they use the card one after the other. */
   #lastLook = /** @type {Promise<unknown>} */ (Promise.resolve());
   /** In ms since 1970. */
@@ -109,6 +110,7 @@ export class ExtensionPages {
       if (request) void this.#manage(request);
       else if (message["command"] === "card-status") void this.#readCards();
       else if (message["command"] === "self-check") void this.#check();
+      else if (message["command"] === "cancel") this.#managing.abort();
     });
     if (Date.now() > this.#outcomeValidUntil) this.#state.outcome = null;
     port.postMessage(this.#state);
@@ -180,11 +182,13 @@ export class ExtensionPages {
     if (this.#state.activeTask) return;
     this.#reading.abort();
     this.#checking.abort();
+    this.#managing = new AbortController();
     this.#update({ activeTask: { ...request, isWindowOpen: false }, outcome: null });
     /** @type {Outcome} */
     let outcome = { ...request, code: null, reason: null };
     try {
-      await this.#queue.runManagement(managementTask(request), () => {
+      const { signal } = this.#managing;
+      await this.#queue.runManagement(managementTask(request), signal, () => {
         // The first progress of each task is that the window has opened.
         this.#update({ activeTask: { ...request, isWindowOpen: true } });
       });

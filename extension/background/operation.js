@@ -27,6 +27,8 @@ import { CodedError, toCodedError } from "../shared/coded_error.js";
  * @property {(progress: Progress) => void} [onProgress]
  * @property {Chunks} [chunks] The documents to sign.
  * @property {number} [timeoutMs] After this time `result` rejects with REQUEST_EXPIRED.
+ * @property {number} [silenceMs] A host that has sent neither progress nor an answer this
+ *   long after its hello is closed, and `result` rejects with HOST_CRASHED.
  */
 
 /** @template T */
@@ -81,7 +83,7 @@ export class Operation {
    * @param {OperationOptions} options
    * @returns {Promise<T>}
    */
-  async #run(task, { openHost, permit, onProgress, chunks }) {
+  async #run(task, { openHost, permit, onProgress, chunks, silenceMs }) {
     // A permission that never comes, from a storage that hangs, would keep all others BUSY.
     await Promise.race([permit?.(), this.#abortion.promise]);
     if (this.#isAborted) throw new CodedError("REQUEST_CANCELLED");
@@ -89,13 +91,22 @@ export class Operation {
     this.#host = host;
     try {
       await host.hello;
+      let isSilent = true;
       const request = host.request(task.command, { ...task.arguments }, (progress) => {
+        isSilent = false;
         if (progress.progress === "receiving") chunks?.acknowledge(progress.done ?? 0);
         onProgress?.(progress);
       });
       this.#request = request;
       chunks?.sendTo((chunk) => request.send(chunk));
-      const answer = await request.answer.catch((error) => {
+      /** @type {PromiseWithResolvers<never>} */
+      const { promise: silence, reject } = Promise.withResolvers();
+      if (silenceMs !== undefined) {
+        AbortSignal.timeout(silenceMs).addEventListener("abort", () => {
+          if (isSilent) reject(new CodedError("HOST_CRASHED"));
+        });
+      }
+      const answer = await Promise.race([request.answer, silence]).catch((error) => {
         throw task.readError?.(error) ?? error;
       });
       const result = task.readResult(answer);

@@ -16,6 +16,9 @@ import { allowUnprompted } from "./rate_limit.js";
 /** How long a certificate's consent also covers the signing that follows. */
 const FOLLOW_UP_MS = 30_000;
 
+/** How long a host may take from its hello to the window of a management task. */
+const WINDOW_MS = 60_000;
+
 /** How long a prepared host waits for its operation. */
 const PREPARED_MS = 120_000;
 
@@ -88,13 +91,21 @@ export class OperationQueue {
    *
    * @template T
    * @param {Task<T>} task
+   * @param {AbortSignal} cancelled
    * @param {(progress: Progress) => void} onProgress
    * @returns {Promise<T>} once the window is closed
-   * @throws {CodedError} BUSY, or the host's
+   * @throws {CodedError} BUSY, REQUEST_CANCELLED, or the host's
    */
-  async runManagement(task, onProgress) {
+  async runManagement(task, cancelled, onProgress) {
     this.#makeRoom();
-    const operation = this.#start(task, { openHost: connectHost, onProgress });
+    const operation = this.#start(task, {
+      openHost: connectHost,
+      onProgress,
+      // Another process opens the window of a login that is prepared, and this host is
+      // silent until the person has answered. They can cancel.
+      ...(task.command !== "prepare-login" && { silenceMs: WINDOW_MS }),
+    });
+    cancelled.addEventListener("abort", () => operation.cancel());
     await operation.finished;
     return operation.result;
   }

@@ -18,7 +18,7 @@ import {
 /** @import { CardState } from "../background/extension_pages.js" */
 /** @import { Report } from "./reports.js" */
 
-/** @typedef {{command: ManagementCommand, pin?: PinName} | {command: "card-status"}} Command */
+/** @typedef {{command: ManagementCommand, pin?: PinName} | {command: "cancel" | "card-status"}} Command */
 
 /**
  * What the buttons do.
@@ -70,7 +70,8 @@ export function buildView(state, actions) {
   }
   let cards = /** @type {CardStatus[]} */ ([]);
   if (state.activeTask) {
-    shown.push(add(taskReport(state.activeTask)));
+    const cancel = () => actions.send({ command: "cancel" });
+    shown.push(add(taskReport(state.activeTask), [buildButton(text("cancel"), cancel)]));
   } else if (state.isReading) {
     shown.push(build("p", text("readingCard"), "quiet"));
   } else if (state.problem !== null) {

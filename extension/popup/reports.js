@@ -240,7 +240,8 @@ export function outcomeReport({ command, pin, code, reason }) {
     return makeReport([doneName(command, pin), more], "ready");
   }
   if (code === "PROGRAM_NOT_RUNNING") return problemReport({ code, kind: "" });
-  if (code === "USER_CANCELLED" && reason === null) {
+  // They cancelled in the window, or in the popup.
+  if (["USER_CANCELLED", "REQUEST_CANCELLED"].includes(code) && reason === null) {
     return makeReport(["stopped", "stoppedMore"], "note");
   }
   if (code === "HOST_CRASHED") {

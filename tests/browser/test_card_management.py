@@ -353,7 +353,7 @@ async def test_a_pin_is_changed_or_unlocked_from_an_open_popup(
     assert (data.pin1.tries, data.pin2.tries, data.puk.tries) == (5, 5, 5)
 
 
-async def test_whoever_stops_in_the_window_is_told_and_sees_the_card(
+async def test_a_person_who_stops_is_told_and_sees_the_card(
     browser: Browser, popup: Any, door: Door
 ) -> None:
     shown = await popup()
@@ -366,6 +366,12 @@ async def test_whoever_stops_in_the_window_is_told_and_sees_the_card(
     looks = "[...document.querySelectorAll('.report[data-state]')]"
     stopped = await shown.tab.evaluate(f"{looks}[0].dataset.state")
     assert stopped == "note", "what a person chose is no fault"
+    await shown.press("changePin1")
+    window = await door.opened()
+    await window.hear("ask-codes")
+    await shown.press("cancel")
+    await shown.shows("stopped")
+    await shown.shows("cardReady")
     assert browser.house.card.tries == 5
 
 

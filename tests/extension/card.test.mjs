@@ -271,6 +271,69 @@ test("the outcome of a login that was not prepared does not expire", async () =>
   assert.equal(openPopup().sent[0].outcome.code, "PROGRAM_NOT_RUNNING");
 });
 
+for (const wanted of [
+  { command: "activate" },
+  { command: "change-pin", pin: "PIN1" },
+  { command: "unblock", pin: "PIN2" },
+]) {
+  test(`a host that opens no window for ${wanted.command} is closed`, async () => {
+    fake.onHost = slowHost;
+    const popup = openPopup();
+    await press(popup, wanted);
+    popup.leave();
+    mock.timers.tick(59_000);
+    await settle();
+    const [host] = fake.hosts;
+    assert.ok(!host?.disconnected, "a slow computer has its time");
+    mock.timers.tick(2_000);
+    await settle();
+    assert.ok(host?.disconnected);
+    assert.equal(openPopup().sent[0].outcome.code, "HOST_CRASHED");
+    fake.onHost = goodHost;
+    const { signature } = await new Page().get(authenticate());
+    assert.equal(signature, TOKEN.signature, "others are not busy any more");
+  });
+}
+
+test("a window that is open has no time limit", async () => {
+  fake.onHost = patientHost;
+  const popup = openPopup();
+  await press(popup, { command: "activate" });
+  mock.timers.tick(3_600_000);
+  await settle();
+  assert.ok(!fake.hosts[0]?.disconnected);
+  assert.ok(popup.sent.at(-1).activeTask);
+});
+
+test("the window of a prepared login, which reports nothing, has no time limit", async () => {
+  fake.onHost = slowHost;
+  const popup = openPopup();
+  await press(popup, { command: "prepare-login" });
+  mock.timers.tick(3_600_000);
+  await settle();
+  assert.ok(!fake.hosts[0]?.disconnected);
+});
+
+for (const command of ["activate", "prepare-login"]) {
+  test(`a person can cancel ${command}, also when the host hangs`, async () => {
+    fake.onHost = command === "activate" ? patientHost : slowHost;
+    openPopup().say({ command });
+    await settle();
+    const [host] = fake.hosts;
+    const popup = openPopup();
+    await press(popup, { command: "cancel" });
+    assert.deepEqual(host?.sent.at(-1), { id: "1", command: "cancel" });
+    assert.ok(!host?.disconnected, "it may report what it has done");
+    fake.onHost = goodHost;
+    mock.timers.tick(2_000);
+    await settle();
+    assert.ok(host?.disconnected);
+    const { code } = popup.sent.map(({ outcome }) => outcome).find(Boolean);
+    assert.equal(code, "REQUEST_CANCELLED");
+    assert.equal(popup.sent.at(-1).activeTask, null);
+  });
+}
+
 test("while a change runs, pages are busy", async () => {
   fake.onHost = patientHost;
   await press(openPopup(), { command: "change-pin", pin: "PIN2" });

@@ -92,6 +92,7 @@ for (const [what, certificates] of /** @type {[string, CardStatus["certificates"
 
 for (const [code, reason, heading, state] of /** @type {[string | null, string | null, string, string][]} */ ([
   [null, null, "doneChange1", "ready"],
+  ["REQUEST_CANCELLED", null, "stopped", "note"],
   ["USER_CANCELLED", null, "stopped", "note"],
   ["USER_CANCELLED", "PIN_BLOCKED", "stopped", "note"],
   ["BUSY", null, "notFinished", "note"],
