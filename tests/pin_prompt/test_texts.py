@@ -370,6 +370,15 @@ def test_a_code_without_a_text_gets_a_general_one(language: str) -> None:
 
 
 @EACH
+def test_a_page_that_stops_waiting_for_a_signature_may_know_the_name(
+    language: str,
+) -> None:
+    """It may have got the certificate before, which has the name."""
+    body = CATALOGUES[language]["sign.step.expired.body"]
+    assert not re.search("tieto|uppgift|name|identifier", body)
+
+
+@EACH
 @pytest.mark.parametrize("kind", [kind for kind in CardKind if kind])
 def test_each_card_that_will_not_do_is_named(language: str, kind: CardKind) -> None:
     _, body = texts.load(language).problem(Problem("UNSUPPORTED_CARD", kind))
