@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What the applications of all windows share: style, text size and colours."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QPalette
+from PySide6.QtGui import QPalette, QStyleHints
 from PySide6.QtWidgets import QApplication
 
 from native_host.gui.accessibility import install_roles
@@ -10,9 +12,13 @@ from native_host.gui.tokens import (
     DARK,
     LIGHT,
     is_high_contrast,
+    is_ours,
     palette_of,
-    tokens_for,
+    plain_palette,
 )
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QAccessibilityHints
 
 __all__ = ["QT_ENVIRONMENT", "dress", "follow_colour_scheme"]
 
@@ -39,23 +45,35 @@ def dress(application: QApplication, text_scale: float = 1.0) -> None:
     hints.colorSchemeChanged.connect(
         lambda scheme: follow_colour_scheme(application, scheme)
     )
+    if accessibility := _accessibility(hints):
+        accessibility.contrastPreferenceChanged.connect(
+            lambda _contrast: follow_colour_scheme(application, hints.colorScheme())
+        )
     follow_colour_scheme(application, hints.colorScheme())
 
 
 def follow_colour_scheme(application: QApplication, scheme: Qt.ColorScheme) -> None:
-    """Use our light or dark palette, or the desktop's if it is one of high contrast."""
-    if tokens_for(application.palette()) in (LIGHT, DARK):
+    """Use our light or dark palette, or one of high contrast.
+
+    The desktop's palette stays if it is one. Most desktops only say that the person
+    prefers a high contrast.
+    """
+    if is_ours(application.palette()):
         application.setPalette(QPalette())  # the desktop's
     palette = application.palette()
-    hints = getattr(application.styleHints(), "accessibility", None)  # since Qt 6.10
-    asked = hints and hints().contrastPreference() is Qt.ContrastPreference.HighContrast
-    if not asked and not is_high_contrast(palette):
-        dark = (
-            scheme is Qt.ColorScheme.Dark or palette.window().color().lightness() < 128
-        )
-        palette = palette_of(DARK if dark else LIGHT)
-    else:
+    dark = scheme is Qt.ColorScheme.Dark or palette.window().color().lightness() < 128
+    hints = _accessibility(application.styleHints())
+    if is_high_contrast(palette):
         # Muted text of the desktop's palette may be hard to read.
         text = palette.windowText().color()
         palette.setColor(QPalette.ColorRole.PlaceholderText, text)
+    elif hints and hints.contrastPreference() is Qt.ContrastPreference.HighContrast:
+        palette = plain_palette(dark=dark)
+    else:
+        palette = palette_of(DARK if dark else LIGHT)
     application.setPalette(palette)
+
+
+def _accessibility(hints: QStyleHints) -> "QAccessibilityHints | None":
+    found = getattr(hints, "accessibility", None)  # since Qt 6.10
+    return found() if found else None

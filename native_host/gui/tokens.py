@@ -22,7 +22,9 @@ __all__ = [
     "ActColours",
     "Tokens",
     "is_high_contrast",
+    "is_ours",
     "palette_of",
+    "plain_palette",
     "tokens_for",
 ]
 
@@ -123,14 +125,34 @@ def palette_of(tokens: Tokens) -> QPalette:
     return QPalette(_palette(tokens is DARK))
 
 
+@lru_cache(maxsize=2)
+def plain_palette(*, dark: bool) -> QPalette:
+    """Return a palette of black and white, for a desktop that only asks for it."""
+    ground, ink = map(QColor, ("black", "white") if dark else ("white", "black"))
+    palette = QPalette(ground, ground)
+    palette.setColor(QPalette.ColorRole.PlaceholderText, ink)
+    return palette
+
+
+def is_ours(palette: QPalette) -> bool:
+    """Return whether a palette has the colours of one of this module's."""
+    ours = (palette_of(LIGHT), palette_of(DARK))
+    plain = (plain_palette(dark=False), plain_palette(dark=True))
+    return _colours(palette) in map(_colours, (*ours, *plain))
+
+
+def _colours(palette: QPalette) -> tuple[QColor, QColor]:
+    return palette.window().color(), palette.windowText().color()
+
+
 def is_high_contrast(palette: QPalette) -> bool:
     """Return whether the desktop's palette is one for high contrast."""
-    return contrast(palette.windowText().color(), palette.window().color()) >= _HIGH
+    return contrast(*_colours(palette)) >= _HIGH
 
 
 def tokens_for(palette: QPalette) -> Tokens:
     """Return the colours of a window with a palette."""
-    window, ink = palette.window().color(), palette.windowText().color()
+    window, ink = _colours(palette)
     for tokens in (LIGHT, DARK):
         if (window, ink) == (tokens.window, tokens.ink):
             return tokens

@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from jeepney import DBusAddress, Message, MessageType, Properties, new_method_call
+from jeepney import (
+    DBusAddress,
+    HeaderFields,
+    Message,
+    MessageType,
+    Properties,
+    new_method_call,
+)
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
 __all__ = ["AccessibilityBus", "Part", "Seen", "open_accessibility_bus"]
@@ -25,8 +32,8 @@ _PATIENCE = 60
 _REGISTRY = "org.a11y.atspi.Registry"
 #: AT-SPI's numbers of a role and of a state (``atspi-constants.h``).
 PASSWORD_TEXT, BUTTON, DIALOG = 40, 43, 16
-LIST, LIST_ITEM, HEADING = 31, 32, 83
-_ENABLED, _FOCUSED, _SHOWING = 8, 12, 25
+LIST, LIST_ITEM, HEADING, RADIO_BUTTON = 31, 32, 83, 44
+CHECKED, _ENABLED, _FOCUSED, _SHOWING = 4, 8, 12, 25
 
 
 @dataclass(frozen=True)
@@ -118,10 +125,18 @@ class AccessibilityBus:
         """Return the name of a part."""
         return str(self.property(part, "Accessible", "Name"))
 
-    def is_enabled(self, part: Part) -> bool:
-        """Whether a part is enabled."""
+    def has_state(self, part: Part, state: int = _ENABLED) -> bool:
+        """Whether a part has a state; without one, whether it is enabled."""
         ((low, _high),) = self.ask(part, "Accessible", "GetState")
-        return bool(low & 1 << _ENABLED)
+        return bool(low & 1 << state)
+
+    def announcements(self) -> list[str]:
+        """Return what programs have had a screen reader say so far."""
+        return [
+            message.body[3][1]
+            for message in self.heard
+            if message.header.fields.get(HeaderFields.member) == "Announcement"
+        ]
 
     def seen(self) -> list[Seen]:
         """Return all parts that the screen shows."""

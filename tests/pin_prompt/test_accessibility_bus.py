@@ -13,18 +13,21 @@ from typing import Any
 import pytest
 from jeepney import HeaderFields, Message
 
+from native_host.gui.tokens import DARK
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.model import CodesQuestion, PinQuestion
+from native_host.pin_prompt.model import CardChoice, CodesQuestion, PinQuestion
 from native_host.pin_prompt.prompt import PromptError
 from native_host.pin_prompt.spawn import spawn
 from native_host.pin_prompt.window import WindowPrompt
 from tests.pin_prompt.accessibility_bus import (
     BUTTON,
+    CHECKED,
     DIALOG,
     HEADING,
     LIST,
     LIST_ITEM,
     PASSWORD_TEXT,
+    RADIO_BUTTON,
     AccessibilityBus,
     Part,
     open_accessibility_bus,
@@ -38,6 +41,7 @@ from tests.pin_prompt.conftest import (
     a_hash,
     a_question,
 )
+from tests.pin_prompt.settings_portal import open_settings_portal
 from tests.support.screen import Screen, open_screen
 
 QUESTIONS: dict[str, PinQuestion | CodesQuestion] = {
@@ -56,6 +60,10 @@ CODES = {
     "new-PIN2": "840275",
 }
 PIN = "739462"
+CARDS = (
+    CardChoice("Reader A", "SPECIMEN-A", "99902038C"),
+    CardChoice("Reader B", "SPECIMEN-B", "99902039D"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +102,7 @@ class Listener:
         self.screen.wait_until(
             lambda: bool(fields := self.fields()) and self.is_empty(fields[0])
         )
-        self.screen.wait_until(lambda: self.bus.is_enabled(self.bus.parts(BUTTON)[-1]))
+        self.screen.wait_until(lambda: self.bus.has_state(self.bus.parts(BUTTON)[-1]))
 
     def fields(self) -> list[Part]:
         """Return the fields on the page."""
@@ -282,3 +290,74 @@ async def test_digits_that_are_shown_are_not_on_the_accessibility_bus(
     assert await asking == PIN.encode()
     await prompt.close()
     assert [m for m in bus.heard if tells(m, [PIN])] == []
+
+
+async def test_a_card_is_chosen_by_arrow_keys_and_each_refusal_is_heard_once(
+    screen: Screen, bus: AccessibilityBus, window: subprocess.Popen[bytes]
+) -> None:
+    prompt = WindowPrompt(window)
+    await prompt.open(a_conversation())
+    choosing = asyncio.ensure_future(prompt.choose_card(CARDS))
+    shown = await asyncio.to_thread(screen.find, "Kortilla")
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+
+    def chosen() -> list[bool]:
+        return [bus.has_state(card, CHECKED) for card in bus.parts(RADIO_BUTTON)]
+
+    # No card is chosen before the person chooses one.
+    await asyncio.to_thread(screen.wait_until, lambda: chosen() == [False, False])
+    await asyncio.to_thread(
+        screen.wait_until, lambda: bus.has_state(bus.parts(BUTTON)[-1])
+    )
+    await asyncio.to_thread(screen.press, "Down")
+    await asyncio.to_thread(screen.wait_until, lambda: chosen() == [False, True])
+    await asyncio.to_thread(screen.press, "Up")
+    await asyncio.to_thread(screen.wait_until, lambda: chosen() == [True, False])
+    await asyncio.to_thread(screen.press, "Down", "Tab", "Tab", "Return")
+    assert await choosing == 1
+
+    asking = asyncio.ensure_future(prompt.ask_pin(a_question(tries_left=3, wrong=True)))
+    listener = Listener(screen, bus)
+    await asyncio.to_thread(listener.wait_for_page)
+    (field,) = await asyncio.to_thread(listener.fields)
+    text = texts.load("en", "authenticate")
+    wrong, pasted = "The PIN was wrong.", text("pin.no_paste")
+    described = partial(bus.property, field, "Accessible", "Description")
+    assert wrong in await asyncio.to_thread(described)
+    await asyncio.to_thread(screen.press, "ctrl+v")
+    await asyncio.to_thread(screen.wait_until, lambda: pasted in described())
+    assert await asyncio.to_thread(listener.is_empty, field)
+    await asyncio.to_thread(screen.type, f"{PIN}\r")
+    assert await asking == PIN.encode()
+    await prompt.close()
+    said = bus.announcements()
+    assert [sum(words in each for each in said) for words in (wrong, pasted)] == [1, 1]
+
+
+async def test_the_window_follows_the_desktops_preference_for_a_high_contrast(
+    screen: Screen, bus: AccessibilityBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISPLAY", screen.display)
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", bus.session)
+    dark = DARK.window
+    ours = bytes((dark.red(), dark.green(), dark.blue()))
+    black, white = b"\0\0\0", b"\xff\xff\xff"
+    settings = {"color-scheme": 1, "contrast": 0}
+    with open_settings_portal(bus.session, **settings) as portal:
+        prompt = WindowPrompt(spawn())
+        await prompt.open(a_conversation())
+        asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
+        shown = await asyncio.to_thread(screen.find, "Kortilla")
+
+        def has(ground: bytes) -> bool:
+            return any(ground * 300 in row for row in screen.rows_of(shown))
+
+        await asyncio.to_thread(screen.wait_until, lambda: has(ours))
+        portal.change("contrast", 1)
+        await asyncio.to_thread(screen.wait_until, lambda: has(black) and not has(ours))
+        assert any(white in row for row in screen.rows_of(shown))
+        portal.change("contrast", 0)
+        await asyncio.to_thread(screen.wait_until, lambda: has(ours))
+        await prompt.close()
+        with pytest.raises(PromptError):
+            await asking

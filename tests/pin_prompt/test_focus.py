@@ -12,15 +12,21 @@ from PySide6.QtWidgets import QApplication, QWidget
 from native_host.gui.sizes import dp
 from native_host.gui.theme import contrast
 from native_host.gui.tokens import DARK, LIGHT, palette_of
-from native_host.pin_prompt.messages import AskStarted, ChooseCard
-from native_host.pin_prompt.model import CardChoice
-from tests.pin_prompt.conftest import Stage, a_document
+from native_host.pin_prompt.messages import (
+    AskCodes,
+    AskStarted,
+    ChooseCard,
+    OfferUnlock,
+)
+from native_host.pin_prompt.model import CardChoice, UnlockQuestion
+from tests.pin_prompt.conftest import Stage, a_codes_question, a_document
 
 PALETTES = {
     "light": palette_of(LIGHT),
     "dark": palette_of(DARK),
     "high contrast": QPalette(QColor("black"), QColor("black")),
 }
+PAGES = ("login", "sign", "started", "choose", "code", "new PIN", "locked")
 CARDS = (CardChoice("Reader A", "SPECIMEN-A", "1"), CardChoice("B", "SPECIMEN-B", "2"))
 
 
@@ -29,6 +35,20 @@ def show(stage: Stage, page: str, folder: Path) -> None:
         stage.ask(tries_left=1)
     elif page == "sign":
         stage.sign(a_document(folder), a_document(folder))
+    elif page in ("code", "new PIN"):
+        stage.open(operation="activate", origin="")
+        stage.handle(AskCodes(1, a_codes_question(tries_left=1)))
+        if page == "new PIN":
+            stage.window.guard.end()
+            box = stage.window.page.last_try_box  # type: ignore[union-attr] # it is open
+            QTest.keyClick(box, Qt.Key.Key_Space)
+            QTest.keyClick(box, Qt.Key.Key_Tab)
+            QTest.keyClicks(stage.window.focusWidget(), "7384629\r")
+            assert "New" in stage.window.focusWidget().accessibleName()
+    elif page == "locked":
+        stage.open()
+        holder = ("SPECIMEN-POHJALAINEN Aino", "99902038C")
+        stage.handle(OfferUnlock(1, UnlockQuestion("PIN1", *holder)))
     else:
         stage.open()
         stage.handle(AskStarted() if page == "started" else ChooseCard(1, CARDS))
@@ -45,7 +65,7 @@ def controls(stage: Stage) -> list[QWidget]:
     return seen
 
 
-@pytest.mark.parametrize("page", ["login", "sign", "started", "choose"])
+@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("scheme", PALETTES)
 def test_a_ring_is_around_the_control_that_has_the_focus(
     application: QApplication, stage: Stage, tmp_path: Path, scheme: str, page: str
@@ -67,7 +87,7 @@ def test_a_ring_is_around_the_control_that_has_the_focus(
     assert min(rings) >= 2  # pixels
 
 
-@pytest.mark.parametrize("page", ["login", "sign", "started", "choose"])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_control_is_large_enough_to_hit(
     stage: Stage, tmp_path: Path, page: str
 ) -> None:
@@ -85,7 +105,7 @@ def test_the_ring_follows_and_lets_the_mouse_through(stage: Stage) -> None:
     assert stage.window.childAt(place) is cancel
 
 
-@pytest.mark.parametrize("page", ["login", "sign", "started", "choose"])
+@pytest.mark.parametrize("page", PAGES)
 def test_no_text_is_small(stage: Stage, tmp_path: Path, page: str) -> None:
     show(stage, page, tmp_path)
     body = QApplication.font().pointSizeF()

@@ -115,7 +115,8 @@ def test_a_desktop_that_only_says_dark_gets_dark_colours_and_back(
 def test_a_desktop_with_its_own_dark_colours_keeps_them(
     application: QApplication, stage: Stage
 ) -> None:
-    high = palettes()["high contrast"]
+    high = QPalette(QColor("black"), QColor("black"))
+    high.setColor(QPalette.ColorRole.WindowText, QColor("yellow"))
     application.setPalette(high)
     follow_colour_scheme(application, Qt.ColorScheme.Dark)
     palette = application.palette()
