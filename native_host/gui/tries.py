@@ -32,8 +32,8 @@ class TriesLabel(QLabel):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens = tokens_for(self.palette())
-        few = self._tries <= 2
-        colour = tokens.warning if few else tokens.good
+        colour = tokens.good if self._tries > 2 else tokens.warning
+        spent = tokens.error if self._tries == 0 else tokens.warning
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         side, line = dp(10), dp(1.5)
@@ -45,6 +45,6 @@ class TriesLabel(QLabel):
             painter.setPen(QPen(colour if full else tokens.edge, line))
             painter.setBrush(colour if full else Qt.BrushStyle.NoBrush)
             painter.drawEllipse(pip)
-        painter.setPen(tokens.warning if self._tries <= 1 else tokens.muted)
+        painter.setPen(spent if self._tries <= 1 else tokens.muted)
         words = QRectF(0, top + dp(18), self.width(), self.fontMetrics().height())
         painter.drawText(words, Qt.AlignmentFlag.AlignLeft, self.text())

@@ -9,6 +9,7 @@ from PySide6.QtGui import QAccessible, QAccessibleInterface
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QWidget
 
+from native_host.gui.accessibility import List
 from native_host.gui.band import HeadingBand
 from native_host.gui.labels import Heading
 from native_host.pin_prompt import texts
@@ -18,9 +19,10 @@ from native_host.pin_prompt.messages import (
     AskPin,
     AskStarted,
     CallerTimedOut,
+    OfferUnlock,
     Show,
 )
-from native_host.pin_prompt.model import Problem, Step
+from native_host.pin_prompt.model import Problem, Step, UnlockQuestion
 from tests.pin_prompt.conftest import Stage, a_codes_question, a_document, a_question
 
 NAME, DESCRIPTION = QAccessible.Text.Name, QAccessible.Text.Description
@@ -177,6 +179,19 @@ def test_documents_are_heard_before_the_pin(
     said = spoken[-1]
     assert "1. lease.txt. 2. agreement.txt." in said
     assert said.index("lease.txt") < said.index("PIN2")
+
+
+def test_what_unlocks_a_pin_is_a_list_of_two(stage: Stage) -> None:
+    stage.open()
+    stage.handle(OfferUnlock(1, UnlockQuestion("PIN1", "SPECIMEN-A", "99902038C")))
+    (needed,) = (w for w in stage.window.findChildren(List) if w.isVisible())
+    items = interface(needed)
+    assert items.role() == QAccessible.Role.List
+    text = texts.load("en", "authenticate")
+    names = [text(f"unlock.need.{key}") for key in ("letter", "puk")]
+    found = [items.child(index) for index in range(items.childCount())]
+    assert [item.text(NAME) for item in found] == names
+    assert {item.role() for item in found} == {QAccessible.Role.ListItem}
 
 
 def test_the_heading_comes_first_when_a_login_becomes_an_activation(

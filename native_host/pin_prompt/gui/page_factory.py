@@ -12,10 +12,10 @@ from native_host.pin_prompt.gui.codes_page import (
     PinPadCodesPage,
 )
 from native_host.pin_prompt.gui.input_guard import InputGuard
+from native_host.pin_prompt.gui.locked_page import LockedPage
 from native_host.pin_prompt.gui.pages import (
     CardChoicePage,
     ConsentPage,
-    LockedPage,
     Page,
     StartedPage,
     StepPage,

@@ -32,7 +32,6 @@ from native_host.pin_prompt.model import (
     Problem,
     Progress,
     Step,
-    UnlockQuestion,
 )
 from native_host.pin_prompt.texts import Texts, printable
 
@@ -40,7 +39,6 @@ __all__ = [
     "FINAL_STEPS",
     "CardChoicePage",
     "ConsentPage",
-    "LockedPage",
     "Page",
     "StartedPage",
     "StepPage",
@@ -317,44 +315,6 @@ class StepPage(Page):
         self._how_far.setVisible(False)
         self.column.addWidget(self._bar)
         self.column.addWidget(self._how_far)
-
-
-class LockedPage(YesNoPage):
-    """Says that a PIN is locked, and offers to unlock it in this window.
-
-    The button that goes on has the focus: the next page sends nothing without codes.
-    """
-
-    def __init__(
-        self, conversation: Conversation, text: Texts, question: UnlockQuestion
-    ) -> None:
-        super().__init__(conversation, text)
-        #: Whether the button gets the focus when it is enabled.
-        self._focus_later = True
-        self.wants_attention = True
-        self.add_person(question.name, question.satu)
-        heading = text(f"unlock.{question.pin}")
-        self.add_heading(heading)
-        self.column.addWidget(Notice(text("unlock.tries"), kind="error"))
-        said = [text("unlock.body"), text("unlock.need")]
-        self.column.addWidget(label(said[0]))
-        self.column.addWidget(label(said[1], bold=True))
-        for key in ("unlock.need.letter", "unlock.need.puk"):
-            said.append(text(key))
-            self.column.addWidget(label(f"•  {said[-1]}"))
-        self.add_answers(text("cancel"), text("unlock.yes"))
-        self.announcement.add(f"{heading}.", needed=1)
-        self.announcement.add(text("unlock.tries"), needed=1)
-        self.announce_holder(question.name)
-        self.announcement.add(" ".join(said))
-
-    def set_guarded(self, active: bool) -> None:
-        """See ``Page``. A disabled button has no focus, and gets it back later."""
-        self._focus_later |= self.confirm.hasFocus()
-        super().set_guarded(active)
-        if self._focus_later and not active:
-            self.confirm.setFocus()
-            self._focus_later = False
 
 
 class ConsentPage(YesNoPage):
