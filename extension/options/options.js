@@ -4,18 +4,16 @@ import { browser } from "../shared/api.js";
 import { showHostState } from "../shared/host_panel.js";
 import { checkHost } from "../shared/host_state.js";
 import { showLoginSwitch } from "../shared/login_switch.js";
+import { find, openCardPort } from "../shared/page.js";
 import { fillTexts, text } from "../shared/texts.js";
 import { extensionVersion } from "../shared/versions.js";
 import { copyReport, showCheck } from "./check_panel.js";
 
 /** @import { CardState } from "../background/extension_pages.js" */
 
-/** @param {string} id */
-const find = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const share = find("share");
 
-/** @type {chrome.runtime.Port | null} */
-let port = null;
+const post = openCardPort(show);
 
 /** The check that is shown, as JSON. */
 let shown = "";
@@ -39,17 +37,10 @@ async function updateHost() {
   showHostState(find("host"), await checkHost());
 }
 
-/** Have the background check. The port closes when the background is suspended. */
+/** Have the background check. */
 function check() {
-  if (!port) {
-    port = browser.runtime.connect({ name: "card" });
-    port.onMessage.addListener(show);
-    port.onDisconnect.addListener(() => {
-      port = null;
-    });
-  }
   find("copied").textContent = "";
-  port.postMessage({ command: "self-check" });
+  post({ command: "self-check" });
 }
 
 /** @param {CardState} state */

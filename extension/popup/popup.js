@@ -5,14 +5,13 @@
 import { browser } from "../shared/api.js";
 import { showHostState } from "../shared/host_panel.js";
 import { showLoginSwitch } from "../shared/login_switch.js";
+import { find, openCardPort } from "../shared/page.js";
 import { fillTexts, text } from "../shared/texts.js";
 import { buildView } from "./card_view.js";
 
 /** @import { CardState } from "../background/extension_pages.js" */
 /** @import { Command } from "./card_view.js" */
 
-/** @param {string} id */
-const find = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 const announcer = find("said");
 const card = find("card");
 const host = find("host");
@@ -21,8 +20,7 @@ const folds = find("folds");
 const others = find("others");
 const othersHeading = find("others-heading");
 
-/** @type {chrome.runtime.Port | null} */
-let port = null;
+const post = openCardPort(show);
 
 /** The outcome of the last management task, which the background sends once. */
 let outcome = /** @type {CardState["outcome"]} */ (null);
@@ -40,21 +38,10 @@ find("more").addEventListener("click", async () => {
 send({ command: "card-status" });
 void showLoginSwitch(find("login"));
 
-/**
- * Send a command to the background. The port closes when the background is suspended.
- *
- * @param {Command} message
- */
+/** @param {Command} message to the background */
 function send(message) {
-  if (!port) {
-    port = browser.runtime.connect({ name: "card" });
-    port.onMessage.addListener(show);
-    port.onDisconnect.addListener(() => {
-      port = null;
-    });
-  }
   if (message.command !== "card-status") outcome = null;
-  port.postMessage(message);
+  post(message);
 }
 
 /** @param {CardState} state */

@@ -5,10 +5,8 @@ import { browser } from "../shared/api.js";
 import { showHostState } from "../shared/host_panel.js";
 import { checkHost } from "../shared/host_state.js";
 import { showLoginSwitch } from "../shared/login_switch.js";
+import { find } from "../shared/page.js";
 import { fillTexts, text } from "../shared/texts.js";
-
-/** @param {string} id */
-const find = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 fillTexts();
 // Each browser has another way to keep the icon in sight.
