@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Fixtures for a window in the test's own process and its messages to the host."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -24,7 +25,9 @@ from native_host.pin_prompt.model import (
     Document,
     PinQuestion,
 )
+from native_host.pin_prompt.window import WindowPrompt
 from tests.pin_prompt.terminal import Terminal
+from tests.support.screen import Screen
 
 #: A day: no input guard ends on its own during a test.
 NEVER = 24 * 3600 * 1000
@@ -97,6 +100,14 @@ def a_hash(**changes: Any) -> Document:
         "digest": hashlib.sha256(b"contract").hexdigest(),
     }
     return Document(**values | changes)
+
+
+async def open_in_front(prompt: WindowPrompt, screen: Screen, **changes: Any) -> str:
+    """Open a window on a screen, and return its id once it has the focus."""
+    await prompt.open(a_conversation(**changes))
+    shown = await asyncio.to_thread(screen.find, "Kortilla")
+    await asyncio.to_thread(screen.wait_for_focus, shown)
+    return shown
 
 
 @dataclass

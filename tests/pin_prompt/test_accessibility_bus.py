@@ -40,6 +40,7 @@ from tests.pin_prompt.conftest import (
     a_document,
     a_hash,
     a_question,
+    open_in_front,
 )
 from tests.pin_prompt.settings_portal import open_settings_portal
 from tests.support.screen import Screen, open_screen
@@ -178,7 +179,7 @@ async def test_no_digit_of_a_code_is_on_the_accessibility_bus(
     operation = "sign" if what == "PIN2" else "authenticate"
     asking: asyncio.Future[Any]
     if isinstance(question, CodesQuestion):
-        await prompt.open(a_conversation(operation=question.operation, origin=""))
+        await open_in_front(prompt, screen, operation=question.operation, origin="")
         asking = asyncio.ensure_future(prompt.ask_codes(question))
         typed = [
             CODES[field.name]
@@ -186,11 +187,9 @@ async def test_no_digit_of_a_code_is_on_the_accessibility_bus(
             for _ in range(2 if field.name.startswith("new") else 1)
         ]
     else:
-        await prompt.open(a_conversation(operation=operation))
+        await open_in_front(prompt, screen, operation=operation)
         asking = asyncio.ensure_future(prompt.ask_pin(question))
         typed = [PIN]
-    shown = await asyncio.to_thread(screen.find, "Kortilla")
-    await asyncio.to_thread(screen.wait_for_focus, shown)
     listener = Listener(screen, bus)
     await asyncio.to_thread(listener.wait_for_page)
     fields = await asyncio.to_thread(listener.fields)
@@ -215,10 +214,8 @@ async def test_keys_keep_their_order_while_a_listener_hangs(
     screen: Screen, bus: AccessibilityBus, window: subprocess.Popen[bytes]
 ) -> None:
     prompt = WindowPrompt(window)
-    await prompt.open(a_conversation())
+    await open_in_front(prompt, screen)
     asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
-    shown = await asyncio.to_thread(screen.find, "Kortilla")
-    await asyncio.to_thread(screen.wait_for_focus, shown)
     await asyncio.to_thread(Listener(screen, bus).wait_for_page)
     registry = bus.registry_process()
     os.kill(registry, signal.SIGSTOP)
@@ -272,10 +269,8 @@ async def test_digits_that_are_shown_are_not_on_the_accessibility_bus(
     screen: Screen, bus: AccessibilityBus, window: subprocess.Popen[bytes]
 ) -> None:
     prompt = WindowPrompt(window)
-    await prompt.open(a_conversation())
+    await open_in_front(prompt, screen)
     asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
-    shown = await asyncio.to_thread(screen.find, "Kortilla")
-    await asyncio.to_thread(screen.wait_for_focus, shown)
     listener = Listener(screen, bus)
     await asyncio.to_thread(listener.wait_for_page)
     (field,) = await asyncio.to_thread(listener.fields)
@@ -296,10 +291,8 @@ async def test_a_card_is_chosen_by_arrow_keys_and_each_refusal_is_heard_once(
     screen: Screen, bus: AccessibilityBus, window: subprocess.Popen[bytes]
 ) -> None:
     prompt = WindowPrompt(window)
-    await prompt.open(a_conversation())
+    await open_in_front(prompt, screen)
     choosing = asyncio.ensure_future(prompt.choose_card(CARDS))
-    shown = await asyncio.to_thread(screen.find, "Kortilla")
-    await asyncio.to_thread(screen.wait_for_focus, shown)
 
     def chosen() -> list[bool]:
         return [bus.has_state(card, CHECKED) for card in bus.parts(RADIO_BUTTON)]

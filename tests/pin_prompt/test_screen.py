@@ -27,6 +27,7 @@ from tests.pin_prompt.conftest import (
     a_conversation,
     a_document,
     a_question,
+    open_in_front,
 )
 from tests.pin_prompt.pictures import slow_jpeg
 from tests.support.screen import PATIENCE, Screen, open_screen
@@ -73,9 +74,7 @@ async def test_a_wrong_pin_and_then_the_right_one(
     screen: Screen, window: subprocess.Popen[bytes]
 ) -> None:
     prompt = WindowPrompt(window)
-    await prompt.open(a_conversation())
-    shown = await asyncio.to_thread(screen.find, TITLE)
-    await asyncio.to_thread(screen.wait_for_focus, shown)
+    await open_in_front(prompt, screen)
     for digits, question in (
         ("9999", a_question()),
         ("1234", a_question(tries_left=4, wrong=True)),
@@ -103,12 +102,9 @@ async def test_digits_stay_when_the_browser_waits_no_longer(
     screen: Screen, window: subprocess.Popen[bytes]
 ) -> None:
     prompt = WindowPrompt(window)
-    await prompt.open(
-        a_conversation(operation="tls-login", origin="", program="Firefox")
+    shown = await open_in_front(
+        prompt, screen, operation="tls-login", origin="", program="Firefox"
     )
-    title = "Kortilla: identify yourself in the browser"
-    shown = await asyncio.to_thread(screen.find, title)
-    await asyncio.to_thread(screen.wait_for_focus, shown)
     asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
     await asyncio.sleep(0)
     await asyncio.to_thread(
@@ -134,9 +130,7 @@ async def test_a_card_is_activated_with_real_keys_after_a_wrong_code(
     screen: Screen, window: subprocess.Popen[bytes]
 ) -> None:
     prompt = WindowPrompt(window)
-    await prompt.open(a_conversation(operation="activate", origin=""))
-    shown = await asyncio.to_thread(screen.find, "Kortilla: activate the card")
-    await asyncio.to_thread(screen.wait_for_focus, shown)
+    await open_in_front(prompt, screen, operation="activate", origin="")
     for code, question in (
         ("7654321", a_codes_question()),
         ("1234567", a_codes_question(tries_left=4, wrong=True)),
@@ -167,9 +161,7 @@ async def test_an_activation_by_keyboard_with_a_step_back_and_a_change_of_mind(
     screen: Screen, window: subprocess.Popen[bytes]
 ) -> None:
     prompt = WindowPrompt(window)
-    await prompt.open(a_conversation(operation="activate", origin=""))
-    shown = await asyncio.to_thread(screen.find, "Kortilla: activate the card")
-    await asyncio.to_thread(screen.wait_for_focus, shown)
+    await open_in_front(prompt, screen, operation="activate", origin="")
     asking = asyncio.ensure_future(prompt.ask_codes(a_codes_question()))
     await asyncio.sleep(0)
     await asyncio.to_thread(wait_for_keys, screen, "activate")
@@ -198,9 +190,7 @@ async def test_typed_codes_are_thrown_away_only_after_the_question(
     screen: Screen, window: subprocess.Popen[bytes]
 ) -> None:
     prompt = WindowPrompt(window)
-    await prompt.open(a_conversation(operation="activate", origin=""))
-    shown = await asyncio.to_thread(screen.find, "Kortilla: activate the card")
-    await asyncio.to_thread(screen.wait_for_focus, shown)
+    await open_in_front(prompt, screen, operation="activate", origin="")
     asking = asyncio.ensure_future(prompt.ask_codes(a_codes_question()))
     await asyncio.sleep(0)
     await asyncio.to_thread(wait_for_keys, screen, "activate")
@@ -267,9 +257,7 @@ async def test_documents_are_looked_at_and_signed_with_the_keyboard(
     copies.mkdir()
     documents = (a_document(copies), a_document(copies, b"%PDF-1.7", name="lease.pdf"))
     prompt = WindowPrompt(window)
-    await prompt.open(a_conversation(operation="sign"))
-    shown = await asyncio.to_thread(screen.find, "Kortilla: sign")
-    await asyncio.to_thread(screen.wait_for_focus, shown)
+    shown = await open_in_front(prompt, screen, operation="sign")
     before = height(screen, shown)
     question = a_question(role="PIN2", min_length=6, documents=documents)
     asking = asyncio.ensure_future(prompt.ask_pin(question))
@@ -322,9 +310,7 @@ async def open_slow_picture(
 
     Return the question and the decoder.
     """
-    await prompt.open(a_conversation(operation="sign"))
-    shown = await asyncio.to_thread(screen.find, "Kortilla: sign")
-    await asyncio.to_thread(screen.wait_for_focus, shown)
+    shown = await open_in_front(prompt, screen, operation="sign")
     before = height(screen, shown)
     document = a_document(folder, slow_jpeg(), name="plan")
     question = a_question(role="PIN2", min_length=6, documents=(document,))
@@ -371,9 +357,7 @@ async def test_escape_and_closing_cancel(
     screen: Screen, window: subprocess.Popen[bytes], keys: str
 ) -> None:
     prompt = WindowPrompt(window)
-    await prompt.open(a_conversation())
-    shown = await asyncio.to_thread(screen.find, TITLE)
-    await asyncio.to_thread(screen.wait_for_focus, shown)
+    await open_in_front(prompt, screen)
     asking = asyncio.ensure_future(prompt.ask_pin(a_question()))
     await asyncio.sleep(0)
     await asyncio.to_thread(screen.press, keys)
@@ -437,9 +421,7 @@ async def test_a_key_pressed_while_a_page_is_laid_out_is_not_lost(
     monkeypatch.setenv("DISPLAY", screen.display)
     prompt = WindowPrompt(spawn([sys.executable, "-I", "-c", IMPATIENT]))
     try:
-        await prompt.open(a_conversation())
-        shown = await asyncio.to_thread(screen.find, TITLE)
-        await asyncio.to_thread(screen.wait_for_focus, shown)
+        await open_in_front(prompt, screen)
         async with asyncio.timeout(PATIENCE):
             await prompt.wait_for_cancel()
     finally:
