@@ -238,6 +238,21 @@ def test_words_in_bold_are_those_of_windows_and_popup(
     assert named - shown == set()
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_guide_names_the_fold_around_a_fold(
+    texts: dict[str, str], citizens: dict[str, str], language: str
+) -> None:
+    """Where a card needs something, the popup folds what helps less into one."""
+    popup = json.loads(texts[f"extension/_locales/{language}/messages.json"])
+    inner = {popup[name]["message"] for name in ("suomiFi", "helpHeading")}
+    steps = re.findall(r"^(?:\d+\.|-) .*(?:\n +.*)*", citizens[language], re.MULTILINE)
+    bold = [{" ".join(each.split()) for each in _BOLD.findall(step)} for step in steps]
+    leading = [each for each in bold if inner & each]
+    assert leading
+    for each in leading:
+        assert popup["othersHeading"]["message"] in each, each
+
+
 def test_the_commands_that_are_named_exist(pages: dict[str, str]) -> None:
     citizens = [page for page in pages if re.match(r"docs/citizens/(?!card)", page)]
     assert len(citizens) == 6
