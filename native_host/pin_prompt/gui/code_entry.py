@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QSize, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from native_host.gui.labels import make_muted
 from native_host.gui.sizes import dp
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.input_guard import InputGuard
@@ -43,7 +44,7 @@ class CodeEntry(QWidget):
         self.grid = QGridLayout(self)
         self.grid.setContentsMargins(0, 0, 0, 0)
         self.grid.setHorizontalSpacing(em(self, 1.0))
-        self.grid.setVerticalSpacing(em(self, 0.25))
+        self.grid.setVerticalSpacing(dp(7))  # the focus ring needs 5
         self.grid.setColumnStretch(0, 1)
         self._build()
 
@@ -96,7 +97,9 @@ class CodeEntry(QWidget):
         row = QHBoxLayout()
         row.setSpacing(em(self, 0.6))
         row.addWidget(field)
-        row.addWidget(label(beside, 0.9), 1)
+        hint = label(beside, 14 / 15)
+        make_muted(hint)
+        row.addWidget(hint, 1)
         rows.addLayout(row)
         self.grid.addLayout(rows, 0, column)
 

@@ -8,7 +8,7 @@ from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from native_host.gui.labels import Heading
-from native_host.gui.sizes import dp
+from native_host.gui.sizes import dp, is_low
 from native_host.gui.stepper import Stepper
 from native_host.pin_prompt import codes
 from native_host.pin_prompt.gui.code_entry import CodeEntry, NewPinEntry
@@ -61,7 +61,7 @@ class BaseCodesPage(ConfirmPage):
         self.can_decline = question.can_decline
         #: What concerns the code that the person has, and no new PIN.
         self.about: list[QWidget] = []
-        self.column.setSpacing(dp(8))
+        self.column.setSpacing(dp(8 if is_low(self) else 12))
         self.add_person(question.name, question.satu)
         self._status = codes.status(question, text)
         self._news = " ".join(self._status)

@@ -18,7 +18,7 @@ __all__ = ["LetterDrawing"]
 _WRITING = (
     *((8, 7, 26), (8, 11, 20)),
     *((8, 19, 76), (8, 23, 84), (8, 27, 62)),
-    *((8, 53, 84), (8, 56.5, 70)),
+    *((8, 59, 84), (8, 64, 70), (8, 69, 78), (8, 74, 34)),
 )
 
 
@@ -36,7 +36,7 @@ class LetterDrawing(QLabel):
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(em(self, 9.5), em(self, 5.9))
+        return QSize(em(self, 9.5), em(self, 7.8))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         return self.sizeHint()
@@ -51,23 +51,23 @@ class LetterDrawing(QLabel):
         outside = self.palette().window().color()
         painter.setPen(QPen(readable(ink, outside, 3.0), 1.2))
         painter.setBrush(paper)
-        painter.drawRect(QRectF(1, 1, 98, 60))
+        painter.drawRect(QRectF(1, 1, 98, 80))
         painter.setPen(QPen(mixed(paper, ink, 0.45), 1.3))
         for start, top, long in _WRITING:
             painter.drawLine(QPointF(start, top), QPointF(start + long, top))
         colour = readable(self._colour, paper, 4.5)
         painter.setPen(QPen(colour, 1.6))
         painter.setBrush(mixed(paper, colour, 0.1))
-        box = QRectF(8, 31.5, 84, 17)
+        box = QRectF(8, 34, 84, 18)
         painter.drawRoundedRect(box, 3, 3)
         side, gap = 4.6, 7.5
         left = box.center().x() - gap * (self._digits - 1) / 2 - side / 2
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(colour)
         for digit in range(self._digits):
-            painter.drawEllipse(QRectF(left + gap * digit, 41.5, side, side))
+            painter.drawEllipse(QRectF(left + gap * digit, 44.5, side, side))
         painter.restore()
         painter.setPen(colour)
         painter.setFont(scaled(self, 0.66, bold=True))
-        where = QRectF(0, 32.5 * unit, self.width(), 8 * unit)
+        where = QRectF(0, 35.5 * unit, self.width(), 8 * unit)
         painter.drawText(where, Qt.AlignmentFlag.AlignCenter, self._name)
