@@ -18,6 +18,7 @@ class Foot(QWidget):
 
     def __init__(self, *, low: bool) -> None:
         super().__init__()
+        self._low = low
         self._gap = dp(8 if low else 16)
         self._parts = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
         self._parts.setContentsMargins(dp(24), self._gap, dp(24), self._gap)
@@ -57,9 +58,12 @@ class Foot(QWidget):
 
     def _arrange(self, width: int) -> None:
         """Put the note above the buttons where they leave it too little room."""
-        needed = self._note.minimumSizeHint().width() + dp(2 * 24 + 12)
-        needed += self._buttons.minimumSize().width()
-        fits = needed <= width
+        buttons = self._buttons.minimumSize() if self._low else self._buttons.sizeHint()
+        left = width - buttons.width() - dp(2 * 24 + 12)
+        two_lines = 2 * self._note.fontMetrics().lineSpacing()
+        fits = left >= self._note.minimumSizeHint().width() and (
+            self._low or self._note.heightForWidth(left) <= two_lines
+        )
         direction = QBoxLayout.Direction
         self._parts.setDirection(
             direction.LeftToRight if fits else direction.TopToBottom

@@ -44,7 +44,7 @@ class CodeEntry(QWidget):
         self.grid = QGridLayout(self)
         self.grid.setContentsMargins(0, 0, 0, 0)
         self.grid.setHorizontalSpacing(em(self, 1.0))
-        self.grid.setVerticalSpacing(dp(7))  # the focus ring needs 5
+        self.grid.setVerticalSpacing(dp(6))  # the focus ring needs 5
         self.grid.setColumnStretch(0, 1)
         self._build()
 

@@ -61,7 +61,8 @@ class BaseCodesPage(ConfirmPage):
         self.can_decline = question.can_decline
         #: What concerns the code that the person has, and no new PIN.
         self.about: list[QWidget] = []
-        self.column.setSpacing(dp(8 if is_low(self) else 12))
+        wide = "steps" in text and not is_low(self)
+        self.column.setSpacing(dp(12 if wide else 8))
         self.add_person(question.name, question.satu)
         self._status = codes.status(question, text)
         self._news = " ".join(self._status)

@@ -105,7 +105,7 @@ class Requester(QWidget):
         else:
             layout.addWidget(label(text("own")))
         bare = low and self._panel and not conversation.caller
-        top = 0 if bare else dp(8 if low else 20)
+        top = 0 if bare else dp(8 if low else 20 if self._panel else 12)
         edge = 0 if bare else side
         layout.setContentsMargins(edge, top, edge, 0)
 
