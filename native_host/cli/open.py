@@ -15,10 +15,16 @@ __all__ = ["open_"]
 @click.command("open")
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Check the signatures of the files.")
+@click.option("--sign", is_flag=True, help="Sign the files.")
 @card_option
 @click.option("--lang", help="The language to speak: fi, sv or en.")
 def open_(
-    files: tuple[Path, ...], check: bool, card: Card | None, lang: str | None
+    *,
+    files: tuple[Path, ...],
+    check: bool,
+    sign: bool,
+    card: Card | None,
+    lang: str | None,
 ) -> None:
     """Open Kortilla's window, or bring it to the front."""
     from native_host.desktop.single_window import MOST_FILES, Handover, SingleWindow
@@ -26,13 +32,16 @@ def open_(
     from native_host.pin_prompt.prompt import PromptError
     from native_host.pin_prompt.spawn import has_screen
 
-    if files and not check:
-        raise click.UsageError("Say what is to be done with the files: --check.")
+    if check and sign:
+        raise click.UsageError("Give either --check or --sign.")
+    if files and not (check or sign):
+        raise click.UsageError("Say what to do with the files: --check or --sign.")
     if len(files) > MOST_FILES:
         raise click.UsageError(f"At most {MOST_FILES} files can be given.")
     handover = None
-    if check:
-        handover = Handover("check", tuple(each.absolute() for each in files))
+    if check or sign:
+        page = "check" if check else "sign"
+        handover = Handover(page, tuple(each.absolute() for each in files))
     config = configured(card=card)
     if not has_screen():
         raise PromptError("There is no screen here for Kortilla's window.")

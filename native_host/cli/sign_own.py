@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from native_host.cli.output import print_result, say
+from native_host.cli.output import error_result, print_result, say
 from native_host.config import Config
+from native_host.errors import KortillaError
 
 if TYPE_CHECKING:
     from native_host.cli.run import OpenPrompt
@@ -47,6 +48,10 @@ def sign_own(
     """Sign the person's own files, print the result and return the exit status."""
     from native_host.cli.run import run_with_prompt
     from native_host.languages import choose_language
+    from native_host.local_signing.errors import (
+        FileNotSignableError,
+        FileNotWritableError,
+    )
     from native_host.local_signing.signing import Wish
 
     wish = Wish(
@@ -59,7 +64,12 @@ def sign_own(
         tsa=None if tsa is None else _address(tsa),
         authorities=() if trust is None else _authorities(trust),
     )
-    outcome = run_with_prompt(config, partial(_sign, config, wish))
+    try:
+        outcome = run_with_prompt(config, partial(_sign, config, wish))
+    except FileNotSignableError as error:
+        return _refuse(error, [(each.path, each.reason) for each in error.files])
+    except FileNotWritableError as error:
+        return _refuse(error, [(error.path, "unwritable")])
     return _report(outcome)
 
 
@@ -72,6 +82,17 @@ async def _sign(config: Config, wish: Wish, open_prompt: OpenPrompt) -> Outcome:
     # can't be signed.
     async with open_source(config) as source:
         return await sign_own_files(Context(source, open_prompt()), wish)
+
+
+def _refuse(error: KortillaError, files: list[tuple[Path, str]]) -> int:
+    """Print an error, with each file that it is about and a stable word for why."""
+    say(str(error))
+    result = error_result(error.code, str(error), files[0][1])
+    result["error"]["files"] = [
+        {"file": str(path), "reason": reason} for path, reason in files
+    ]
+    print_result(result)
+    return 1
 
 
 def _report(outcome: Outcome) -> int:

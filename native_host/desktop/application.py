@@ -50,7 +50,7 @@ def run(
     window = Window(config, language, background)
     window.show()
     if handover is not None:
-        window.take(handover)
+        window.give_files(handover.page, handover.files)
     background.start(
         lambda: claim.listen(
             lambda *given: background.in_window(window.come_forward, *given)

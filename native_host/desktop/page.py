@@ -32,7 +32,8 @@ class Services:
     """What a page may use.
 
     ``set_badge`` shows a number beside a page of a name. ``show_page`` goes to one.
-    ``speak`` changes the language of the window.
+    ``speak`` changes the language of the window. ``give_files`` goes to a page of a
+    name and gives it files.
     """
 
     texts: Texts
@@ -41,6 +42,7 @@ class Services:
     set_badge: Callable[[str, int], None]
     show_page: Callable[[str], None]
     speak: Callable[[str], None]
+    give_files: Callable[[str, Sequence[Path]], None]
 
 
 @runtime_checkable

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Opens the windows of ``kortilla card …``, one at a time.
+"""Opens the windows of ``kortilla card …`` and ``kortilla sign``, one at a time.
 
 They are processes of their own, which go on if this window closes: no change of a PIN
-is interrupted.
+or signature is interrupted.
 """
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from native_host.card.pcsc_threads import in_thread
 from native_host.desktop.page import Services
@@ -29,28 +30,41 @@ class Prompts:
 
         Returns False, and does nothing, while another one runs.
         """
+        return self.run(("card", *words), lambda result: ended(_code(result)))
+
+    def run(
+        self, words: Sequence[str], ended: Callable[[dict[str, Any]], object]
+    ) -> bool:
+        """Run a command of ``kortilla``; ``ended`` gets its result.
+
+        Returns False, and does nothing, while another one runs.
+        """
         if self._open:
             return False
         self._open = True
         command = [
-            *(sys.executable, "-I", "-m", "native_host.cli", "card", *words),
+            *(sys.executable, "-I", "-m", "native_host.cli", *words),
             *("--prompt", "window", "--card", self._services.config.card),
             *("--lang", self._services.texts.language),
         ]
 
-        async def work() -> str:
+        async def work() -> dict[str, Any]:
             return await in_thread(lambda: _run(command))
 
-        def done(code: str) -> None:
+        def done(result: dict[str, Any]) -> None:
             self._open = False
-            ended(code)
+            ended(result)
 
-        self._services.background.start(work, done, lambda error: done(error.code))
+        def failed(error: KortillaError) -> None:
+            done({"error": {"code": error.code}})
+
+        self._services.background.start(work, done, failed)
         return True
 
 
-def _run(command: list[str]) -> str:
-    """Run a command to its end, and return the code of its error, empty when done."""
+def _run(command: list[str]) -> dict[str, Any]:
+    """Run a command to its end, and return its result."""
+    unknown = {"error": {"code": KortillaError.code}}
     try:
         ended = subprocess.run(  # noqa: S603 - our own program
             command,
@@ -59,11 +73,12 @@ def _run(command: list[str]) -> str:
             check=False,
             start_new_session=True,
         )
-    except OSError:
-        return KortillaError.code
-    if ended.returncode == 0:
-        return ""
-    try:
-        return str(json.loads(ended.stdout)["error"]["code"])
-    except (ValueError, TypeError, KeyError):
-        return KortillaError.code
+        result = json.loads(ended.stdout)
+    except (OSError, ValueError):
+        return unknown
+    return result if isinstance(result, dict) else unknown
+
+
+def _code(result: dict[str, Any]) -> str:
+    """Return the code of a result's error, empty when done."""
+    return str(result["error"]["code"]) if "error" in result else ""

@@ -48,8 +48,7 @@ class Sidebar(QWidget):
     def __init__(self, name: str, note: str) -> None:
         super().__init__()
         self._narrow = False
-        rows = QVBoxLayout(self)
-        rows.setContentsMargins(0, 0, 0, dp(14))
+        self._rows = rows = QVBoxLayout(self)
         rows.setSpacing(0)
         rows.addWidget(_Brand())
         self.list = PageList(name)
@@ -65,6 +64,8 @@ class Sidebar(QWidget):
         self._narrow = narrow
         self.setFixedWidth(dp(NARROW if narrow else WIDE))
         self._note.setVisible(not narrow)
+        # Large text leaves just enough room for the icons.
+        self._rows.setContentsMargins(0, 0, 0, 0 if narrow else dp(14))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         tokens = tokens_for(self.palette())

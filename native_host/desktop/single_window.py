@@ -32,7 +32,7 @@ _TOKENS = ("XDG_ACTIVATION_TOKEN", "DESKTOP_STARTUP_ID")
 _TOKEN = re.compile(r"[!-~]{0,256}")
 _LONGEST = 4 << 20  # bytes
 #: The pages that files can be given to.
-PAGES_OF_FILES = ("check",)
+PAGES_OF_FILES = ("check", "sign")
 #: The most files at once.
 MOST_FILES = 100
 _PATIENCE = 5.0  # seconds for an answer

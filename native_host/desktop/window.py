@@ -3,6 +3,8 @@
 
 import importlib
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence, QResizeEvent, QShortcut
@@ -47,6 +49,7 @@ class Window(QWidget):
             set_badge=self._set_badge,
             show_page=self.show_page,
             speak=self._speak,
+            give_files=self.give_files,
         )
         self.pages: dict[str, PageBase] = {}
         self._build()
@@ -62,17 +65,17 @@ class Window(QWidget):
         names = [entry.name for entry in PAGES]
         self.sidebar.list.setCurrentRow(names.index(name))
 
-    def take(self, handover: Handover) -> None:
+    def give_files(self, page: str, files: Sequence[Path]) -> None:
         """Go to a page and give it files."""
-        self.show_page(handover.page)
-        page = self.pages[handover.page]
-        if isinstance(page, TakesFiles):
-            page.take(handover.files)
+        self.show_page(page)
+        shown = self.pages[page]
+        if isinstance(shown, TakesFiles):
+            shown.take(files)
 
     def come_forward(self, token: str, handover: Handover | None = None) -> None:
         """Bring the window to the front; ``token`` is the desktop's leave to do so."""
         if handover is not None:
-            self.take(handover)
+            self.give_files(handover.page, handover.files)
         if token:
             os.environ["XDG_ACTIVATION_TOKEN"] = token  # Qt takes it out on Wayland
         if self.isMinimized():

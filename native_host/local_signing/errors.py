@@ -46,6 +46,10 @@ class FileNotWritableError(KortillaError):
 
     code = "FILE_NOT_WRITABLE"
 
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message)
+        self.path = path
+
 
 def shown_path(path: Path) -> str:
     """Return a path as it is shown: its parts are escaped, so that none misleads."""

@@ -115,5 +115,5 @@ def _give_name(part: Path, wanted: Path) -> Path:
 
 def _unwritable(path: Path, error: OSError) -> FileNotWritableError:
     return FileNotWritableError(
-        f"{shown_path(path)} can't be written: {error.strerror}."
+        f"{shown_path(path)} can't be written: {error.strerror}.", path
     )

@@ -69,6 +69,8 @@ def test_manifests_are_written_where_a_browsers_folder_is(home: Path) -> None:
         ".config/systemd/user/graphical-session.target.wants/kortilla-agent.service",
         ".config/autostart/kortilla-agent.desktop",
         ".local/share/applications/fi.kortilla.Kortilla.desktop",
+        ".local/share/applications/fi.kortilla.Sign.desktop",
+        ".local/share/applications/fi.kortilla.Check.desktop",
     }
     for family, place in (("chromium", CHROMIUM), ("firefox", FIREFOX)):
         for host in host_names():

@@ -64,6 +64,20 @@ def test_the_menu_starts_the_window_and_shows_the_programs_icon(
     assert not (home / MENU).exists()
 
 
+def test_file_managers_open_files_in_the_window(home: Path) -> None:
+    install(["firefox"])
+    for name, option in (("Sign", "--sign"), ("Check", "--check")):
+        path = home / MENU.with_name(f"fi.kortilla.{name}.desktop")
+        entry = parse(path)["Desktop Entry"]
+        command = [sys.executable, "-I", "-m", "native_host.cli", "open", option, "%F"]
+        assert shlex.split(entry["Exec"]) == command
+        assert "application/pdf" in entry["MimeType"].split(";")
+        # The menu has the window once.
+        assert entry["NoDisplay"] == "true"
+    uninstall()
+    assert tree(home) == {}
+
+
 def test_the_unit_is_one_that_systemd_takes(home: Path, tmp_path: Path) -> None:
     install(["firefox"])
     checked = subprocess.run(
@@ -118,7 +132,8 @@ def test_what_has_gone_or_was_changed_is_written_anew(home: Path) -> None:
     before = tree(home)
     (home / LINK).unlink()
     (home / AUTOSTART).write_text("[Desktop Entry]\n")
-    (home / MENU).unlink()
+    for each in (home / MENU).parent.iterdir():
+        each.unlink()
     done = actions(install())
     assert [done[each] for each in STARTERS] == ["unchanged", *["written"] * 3]
     assert tree(home) == before

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QApplication, QCheckBox
 
 from native_host.desktop import file_pages
 from native_host.desktop.pages.check import Page
-from native_host.desktop.single_window import Handover
 from native_host.desktop.window import Window
 from native_host.gui.fold import Fold
 from native_host.gui.mock_card_mark import MockCardMark
@@ -215,7 +214,7 @@ def test_without_the_library_it_says_what_is_missing(
 
     monkeypatch.setattr(file_pages, "check_library", check_library)
     window = open_window()
-    window.take(Handover("check", (tmp_path / "a.pdf",)))
+    window.give_files("check", [tmp_path / "a.pdf"])
     page = window.pages["check"]
     assert "This computer lacks a part of Kortilla." in words(page)
     assert any("pip install 'kortilla[host,signing]'" in each for each in words(page))

@@ -16,12 +16,14 @@ from native_host.browsers.table import Level
 from native_host.browsers.templates import template
 from native_host.paths import xdg_config_home, xdg_data_home
 
-__all__ = ["AGENT", "MENU", "StarterFile", "agent_files", "menu_files"]
+__all__ = ["ACTIONS", "AGENT", "MENU", "StarterFile", "agent_files", "menu_files"]
 
 #: The name of unit and autostart file, without their extensions.
 AGENT = "kortilla-agent"
 #: The name of the menu's file, without its extension.
 MENU = "fi.kortilla.Kortilla"
+#: The names of the files by which file managers open files in the window.
+ACTIONS = ("fi.kortilla.Sign", "fi.kortilla.Check")
 
 _OURS = b"# Written by `kortilla install`."
 _ICON = Path(native_host.__file__).parent / "desktop/kortilla.svg"
@@ -91,19 +93,23 @@ def agent_files(
 def menu_files(
     level: Level, python: Path, *, root: Path, share: Path | None = None
 ) -> tuple[StarterFile, ...]:
-    """Return the file by which a desktop's menu starts the window.
+    """Return the files by which a desktop starts the window, and opens files in it.
 
     ``python`` and ``root`` are as for ``agent_files``. ``share`` is the folder of a
-    package's data, which holds the icon too.
+    package's data, which holds the icon too. A package lacks the library that signs and
+    checks files, so it opens none.
     """
     if not sys.platform.startswith("linux"):
         return ()
     icon = "kortilla" if share else str(_ICON).replace("\\", "\\\\")
     everyone = share or root / "usr/local/share"
     data = everyone if level == "system" else xdg_data_home()
-    name = f"{MENU}.desktop"
-    content = _filled(name, python, _DESKTOP, "open").replace(b"{icon}", icon.encode())
-    return (StarterFile(data / "applications" / name, content),)
+    found = []
+    for name in (MENU,) if share else (MENU, *ACTIONS):
+        content = _filled(f"{name}.desktop", python, _DESKTOP, "open")
+        path = data / "applications" / f"{name}.desktop"
+        found.append(StarterFile(path, content.replace(b"{icon}", icon.encode())))
+    return tuple(found)
 
 
 def _filled(

@@ -20,6 +20,7 @@ class PageEntry:
 
 PAGES = (
     PageEntry("card", "person-on-card"),
+    PageEntry("sign", "pen"),
     PageEntry("check", "file-tick"),
     PageEntry("self_check", "pulse"),
     PageEntry("browsers", "browser"),

@@ -38,6 +38,10 @@ class Texts:
             return self._prompt("pin.left.one")
         return self._prompt("pin.left", tries=left)
 
+    def size(self, count: int) -> str:
+        """Return a number of bytes in words."""
+        return self._prompt.size(count)
+
     @property
     def test_card(self) -> tuple[str, str]:
         """The mark of a test card, and what it means."""

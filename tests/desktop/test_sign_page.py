@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+"""The page that signs files: what it asks for, and what it says of each file."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QCheckBox, QRadioButton
+
+from native_host.desktop import file_pages, prompts
+from native_host.desktop.pages import sign as sign_page
+from native_host.desktop.pages.sign import Page
+from native_host.desktop.texts import Texts
+from native_host.desktop.window import Window
+from native_host.signing_extra import SigningMissingError
+from tests.desktop.conftest import Open, buttons, headings, unnamed, words
+from tests.desktop.test_self_check import until
+from tests.kortilla.signing_parts import make_pdf
+from tests.support import cards
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "a.pdf").write_bytes(make_pdf("Sopimus"))
+    (folder / "b.txt").write_text("muistio")
+    return folder
+
+
+class Commands:
+    """The commands that the page ran, in place of their windows."""
+
+    def __init__(self) -> None:
+        self.given: list[list[str]] = []
+        self.result: dict[str, Any] = {}
+
+    def run(self, command: list[str]) -> dict[str, Any]:
+        self.given.append(command)
+        return self.result
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
+    commands = Commands()
+    monkeypatch.setattr(prompts, "_run", commands.run)
+    return commands
+
+
+def page_with(window: Window, *files: Path) -> Page:
+    window.give_files("sign", files)
+    page = window.pages["sign"]
+    assert isinstance(page, Page)
+    return page
+
+
+def choose(page: Page, words: str) -> None:
+    """Press the radio button with these words."""
+    shown = [b for b in page.findChildren(QRadioButton) if b.isVisible()]
+    [button] = [each for each in shown if each.text() == words]
+    button.click()
+
+
+def sign(page: Page) -> None:
+    [button] = [b for name, b in buttons(page).items() if name.startswith("Sign")]
+    button.click()
+    until(lambda: not page._busy)
+
+
+def test_it_runs_the_real_command_and_shows_what_was_made(
+    open_window: Open, folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards.new_card(home / ".local/share/kortilla/mock-card")
+    real = prompts._run
+
+    def run(command: list[str]) -> dict[str, Any]:
+        assert "window" in command
+        return real([{"window": "automatic"}.get(each, each) for each in command])
+
+    monkeypatch.setattr(prompts, "_run", run)
+    opened: list[str] = []
+
+    def open_url(url: QUrl) -> bool:
+        opened.append(url.toLocalFile())
+        return True
+
+    monkeypatch.setattr(QDesktopServices, "openUrl", open_url)
+    window = open_window()
+    page = page_with(window, folder / "a.pdf", folder / "b.txt")
+    before = {each.name: each.read_bytes() for each in folder.iterdir()}
+    assert "Another file · 7 bytes" in words(page)
+    sign(page)
+    assert {*before} | {"a-signed.pdf", "b.asice"} == {
+        each.name for each in folder.iterdir()
+    }
+    assert all((folder / name).read_bytes() == was for name, was in before.items())
+    assert "These files were signed" in headings(page)
+    assert unnamed(window) == []
+    buttons(page)["Open a-signed.pdf"].click()
+    buttons(page)["Show b.asice in its folder"].click()
+    assert opened == [str(folder / "a-signed.pdf"), str(folder)]
+    buttons(page)["Check a-signed.pdf"].click()
+    check = window.pages["check"]
+    until(lambda: "a-signed.pdf" in words(check) and len(headings(check)) == 2)
+
+
+def test_wishes_become_options_of_the_command(
+    open_window: Open, folder: Path, tmp_path: Path, commands: Commands
+) -> None:
+    page = page_with(open_window(), folder / "a.pdf", folder / "b.txt")
+
+    def given() -> list[str]:
+        sign(page)
+        command = commands.given[-1]
+        return command[command.index("sign") + 1 : command.index("--prompt")]
+
+    files = [str(folder / "a.pdf"), str(folder / "b.txt")]
+    commands.result = {"error": {"code": "USER_CANCELLED"}}
+    assert given() == files
+    assert "You cancelled. Nothing was signed." in words(page)
+    [box] = [each for each in page.findChildren(QCheckBox) if each.isVisible()]
+    box.click()
+    choose(page, "On the first page")
+    choose(page, "At the bottom right of an A4 page")
+    page.put_into(tmp_path)
+    assert given() == [*files, "--visible", "1:120,20", "--out", str(tmp_path)]
+    choose(page, "All files and the signature into one package. (ASiC-E)")
+    buttons(page)["Beside the originals"].click()
+    assert given() == [*files, "--container"]
+    buttons(page)["Remove a.pdf from the list"].click()
+    assert "Where does the signature go?" not in headings(page)
+
+
+def test_each_error_names_its_file(
+    open_window: Open, folder: Path, commands: Commands
+) -> None:
+    page = page_with(open_window(), folder / "a.pdf", folder / "b.txt")
+    commands.result = {
+        "error": {
+            "code": "FILE_NOT_SIGNABLE",
+            "files": [
+                {"file": str(folder / "a.pdf"), "reason": "encrypted"},
+                {"file": str(folder / "b.txt"), "reason": "a new one"},
+            ],
+        }
+    }
+    sign(page)
+    assert "a.pdf is encrypted and can’t be signed. Nothing was signed." in words(page)
+    assert "b.txt was not signed." in words(page)
+    # They stay, for another try.
+    commands.result = {
+        "files": [{"file": str(folder / "a-signed.pdf")}],
+        "failed": [str(folder / "b.txt")],
+        "changed": [str(folder / "a.pdf")],
+        "error": {"code": "FILE_NOT_WRITABLE"},
+    }
+    sign(page)
+    assert any(each.startswith("b.txt can’t be written.") for each in words(page))
+    assert any(each.startswith("a.pdf has changed") for each in words(page))
+    assert "Remove b.txt from the list" in buttons(page)
+    assert "Remove a.pdf from the list" not in buttons(page)
+
+
+def test_what_can_not_be_signed_is_said_at_once(
+    open_window: Open, folder: Path, commands: Commands
+) -> None:
+    window = open_window()
+    page = page_with(window)
+    sign(page)
+    assert "Choose first which files you want to sign." in words(page)
+    assert page.focusWidget() is buttons(page)["Choose files…"]
+    page = page_with(window, folder)
+    assert "files is not a file that can be signed." in words(page)
+    hostile = folder / "a\u202e<b>.txt"
+    hostile.touch()
+    page = page_with(window, hostile)
+    assert "a\\u{202E}<b>.txt" in words(page)
+    hostile.unlink()
+    sign(page)
+    assert "a\\u{202E}<b>.txt is no longer there. Nothing was signed." in words(page)
+    many = [folder / f"{number}.txt" for number in range(25)]
+    for each in many:
+        each.touch()
+    page = page_with(window, *many)
+    assert any(each.startswith("At most 20 files") for each in words(page))
+    assert commands.given == []
+
+
+def test_files_that_come_while_it_signs_wait(
+    open_window: Open, folder: Path, commands: Commands
+) -> None:
+    window = open_window()
+    page = page_with(window, folder / "a.pdf")
+    commands.result = {"files": [{"file": str(folder / "a-signed.pdf")}]}
+    buttons(page)["Sign 1 file"].click()
+    page_with(window, folder / "b.txt")
+    until(lambda: not page._busy)
+    assert "These files were signed" in headings(page)
+    assert "Remove b.txt from the list" in buttons(page)
+    assert len(commands.given) == 1
+
+
+def test_each_error_of_the_command_has_a_sentence() -> None:
+    for language in ("fi", "sv", "en"):
+        texts = Texts(language)
+        for reason in sign_page._REASONS | {"other"}:
+            assert "a.pdf" in texts(f"sign.reason.{reason}", name="a.pdf")
+        assert all(texts(f"sign.error.{code}") for code in sign_page._CODES)
+
+
+def test_without_the_library_it_says_what_is_missing(
+    open_window: Open, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check_library() -> None:
+        raise SigningMissingError("pyhanko is missing")
+
+    monkeypatch.setattr(file_pages, "check_library", check_library)
+    page = page_with(open_window(), folder / "a.pdf")
+    assert "This computer lacks a part of Kortilla." in words(page)
+    assert buttons(page) == {}
