@@ -95,7 +95,7 @@ def test_faults_come_first_each_with_what_mends_it(
     assert [*buttons(page)] == ["Unlock", "Mend", "Copy the report", "Check again"]
     assert any("looks after the computer" in text for text in shown)
     assert not any("systemctl" in text for text in shown)
-    item = window.sidebar.list.item(1)
+    item = window.sidebar.list.currentItem()
     assert item.toolTip() == "Self-check, to be mended: 3"
     assert unnamed(window) == []
 
