@@ -222,10 +222,7 @@ def test_the_guide_begins_with_installing_and_ends_with_removing(
 def test_words_in_bold_are_those_of_windows_and_popup(
     texts: dict[str, str], citizens: dict[str, str], language: str
 ) -> None:
-    window = {
-        **json.loads(texts[f"native_host/pin_prompt/texts/{language}.json"]),
-        **json.loads(texts[f"native_host/desktop/texts/{language}.json"]),
-    }
+    window = json.loads(texts[f"native_host/pin_prompt/texts/{language}.json"])
     popup = json.loads(texts[f"extension/_locales/{language}/messages.json"])
     desktop = json.loads(texts[f"native_host/desktop/texts/{language}.json"])
     shown = {
