@@ -140,7 +140,8 @@ async def test_the_popups_button_leads_to_the_check(
               const summary = view.document.querySelector("#check-summary");
               return summary.closest("[role=status]")?.textContent.trim() ?? "";
             }
-            await new Promise(requestAnimationFrame);
+            // This tab is in the background: Chromium may draw no frame of it.
+            await new Promise((resolve) => setTimeout(resolve));
           }
         })()"""
     )
