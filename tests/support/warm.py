@@ -29,7 +29,14 @@ import native_host
 __all__ = ["WarmProcess", "start"]
 
 #: Modules that host and commands do not use, or that run code on import.
-_NOT_IMPORTED = ("tools.demo", "native_host.pin_prompt.gui", "__main__")
+_NOT_IMPORTED = (
+    "tools.demo",
+    "native_host.desktop",
+    "native_host.local_signing",
+    "native_host.pin_prompt.gui",
+    "native_host.signature_check",
+    "__main__",
+)
 #: Modules that are imported at their first use, as far as they are installed.
 _BESIDE = ("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "uuid")
 _MESSAGE = 1 << 17  # bytes of a request
