@@ -75,7 +75,7 @@ async def _window(browser: Chromium, origin: str, kind: str) -> float:
     await browser.click("#identify")
     await browser.wait_for("body[data-window]")
     await browser.click("#cancel")
-    await browser.wait_for("#problem:not([hidden])")
+    await browser.wait_for("#status.waiting")  # the page knows of the cancellation
     return await _between(browser, "click", "window")
 
 
