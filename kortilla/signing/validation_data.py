@@ -39,9 +39,9 @@ class ValidationData:
             for response in self.parsed_ocsp_responses():
                 response.basic_ocsp_response.native  # noqa: B018 - reading is the check
             for revoked in self.parsed_crls():
-                revoked["tbs_cert_list"]["issuer"].native  # noqa: B018
+                revoked["tbs_cert_list"]["issuer"].native  # noqa: B018 - reading is the check
             for certificate in self.parsed_certificates():
-                certificate.native  # noqa: B018
+                certificate.native  # noqa: B018 - reading is the check
         except Exception as error:
             # asn1crypto raises any exception on odd input.
             raise ValueError("An OCSP response, CRL or certificate is none.") from error

@@ -6,6 +6,7 @@ import io
 import re
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -53,11 +54,11 @@ def examine_container(content: bytes) -> Findings:
     except (
         zipfile.BadZipFile,
         ValueError,
-        NotImplementedError,
+        NotImplementedError,  # from zipfile, for a compression that it lacks
         EOFError,
         RuntimeError,
         OSError,
-        zipfile.zlib.error,  # type: ignore[attr-defined] # it imports zlib
+        zlib.error,
     ) as error:
         findings.problems.append(Found("BROKEN", f"{type(error).__name__}: {error}"))
     return findings

@@ -225,7 +225,7 @@ def _certificate(finding: Finding) -> x509.Certificate | None:
     try:
         certificate = load_leaf(finding.certificate or b"")
         certificate.subject.native  # noqa: B018 - reading is the check
-        certificate.issuer.native  # noqa: B018
+        certificate.issuer.native  # noqa: B018 - reading is the check
     except Exception:  # asn1crypto raises any exception on odd input
         return None
     return certificate

@@ -7,6 +7,7 @@ forms and notes make. Every other change counts as a forgery.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
 
@@ -46,12 +47,10 @@ def examine_pdf(content: bytes) -> Findings:
     new programs, is judged only if nothing came after its signature, since programs may
     find other objects in it than the comparison of its revisions does.
     """
-    try:
+    with suppress(Exception):  # pyHanko raises any exception for broken files
         reader = PdfFileReader(BytesIO(content), strict=True)
         if not reader.xrefs.hybrid_xrefs_present:
             return _examine(reader, content)
-    except Exception:  # noqa: S110 - pyHanko raises any exception for broken files
-        pass
     findings = _examine(PdfFileReader(BytesIO(content), strict=False), content)
     covers = [each.covers for each in findings.signatures]
     if not covers or set(covers) != {"whole-file"}:
