@@ -95,7 +95,7 @@ export function problemReport({ code, kind }) {
 export function cardReport(card) {
   const { report, canActivate } = stateReport(card);
   if (card.pins.PUK.tries !== 1 || isExpired(card)) return { report, canActivate };
-  // It stands in sight, where all else is well too.
+  // It is shown also where all else is well.
   const last = text("pukLast");
   /** @type {Report} */
   const warned =

@@ -195,8 +195,8 @@ class Revocation:
         """Return OCSP answers and CRLs that show that none is revoked, both in DER.
 
         They are for keeping in a signature. Each certificate's issuer is among
-        ``certificates``; a root needs no proof. The responder is asked first, whatever
-        ``by`` is, and a CRL has at most 1 MB.
+        ``certificates``; a root needs no proof. The responder is asked first, for
+        each value of ``by``, and a CRL has at most 1 MB.
 
         Raises ``UserCertificateRevokedError``, and ``RevocationCheckFailedError`` if a
         certificate's issuer is missing or there is no trustworthy answer.

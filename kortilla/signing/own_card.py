@@ -21,7 +21,7 @@ class OwnCard:
 
 #: Pass it as ``trust`` in a program that signs with a card in the person's own reader.
 #: Then the certificate's issuer and revocation are not checked, and no CA certificate
-#: is needed: whoever receives the signature checks them. Never use it in a service.
+#: is needed: the recipients of the signature check them. Never use it in a service.
 OWN_CARD: Final = OwnCard()
 
 

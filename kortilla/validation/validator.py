@@ -116,7 +116,7 @@ async def validate_signer(
 
 
 def read_signer(certificate: bytes, *, at: datetime | None = None) -> Identity:
-    """Return the holder that a signature certificate names, whoever issued it.
+    """Return the holder that a signature certificate names. Its issuer is not checked.
 
     The issuer and its signature are not checked, and the assurance is ``unknown``, or
     ``test`` for a test policy. Raises the errors of ``validate_signer`` for the rest.

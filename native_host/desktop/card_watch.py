@@ -110,7 +110,7 @@ class CardWatch:
         try:
             return await reader_status(self._source, reader)
         except Exception as error:
-            # Whatever a card answers, the page must not wait for it for ever.
+            # The page must not wait for ever, also for a card with a strange answer.
             log_unexpected(logger, error)
             code = error.code if isinstance(error, KortillaError) else CardError.code
             return {"testCard": False, "card": None, "error": {"code": code}}
