@@ -20,6 +20,7 @@ __all__ = [
     "kind_of_bytes",
     "kind_of_file",
     "read_document",
+    "read_with_kind",
 ]
 
 #: Bytes from which the kind of a document is determined.
@@ -76,6 +77,15 @@ def read_document(document: Document) -> bytes:
     if hashed != document.digest.lower():
         raise DocumentChangedError
     return data
+
+
+def read_with_kind(document: Document) -> tuple[bytes | None, DocumentKind]:
+    """Return the bytes that were hashed and their kind; None if they have changed."""
+    try:
+        data = read_document(document)
+    except DocumentChangedError:
+        return None, DocumentKind.OTHER
+    return data, kind_of_bytes(data)
 
 
 def describe(document: Document, text: Texts) -> list[str]:

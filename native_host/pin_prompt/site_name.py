@@ -50,8 +50,9 @@ def _suffixes(name: str) -> PublicSuffixList:
     Parsing the whole list would take a tenth of the time until the window is visible.
     """
     top = _decode(name.rpartition(".")[2])
-    lines = Path(PSLFILE).read_text("utf-8").splitlines()
-    return PublicSuffixList(line for line in lines if line.rpartition(".")[2] == top)
+    before = f"{Path(PSLFILE).read_text('utf-8')}\n".split(f"{top}\n")[:-1]
+    rules = (part.rpartition("\n")[2] + top for part in before)
+    return PublicSuffixList(rule for rule in rules if rule.rpartition(".")[2] == top)
 
 
 def _international(host: str) -> str | None:

@@ -169,12 +169,14 @@ def test_with_large_text_what_is_signed_is_seen_before_the_field(
     larger.setPointSizeF(font.pointSizeF() * 2)
     QApplication.setFont(larger)
     try:
-        page = stage.sign(a_document(tmp_path), a_document(tmp_path))
+        page = stage.sign(*(a_document(tmp_path) for _ in range(8)))
         for _ in range(5):
             stage.settle()
         assert page.documents is not None
         assert page.documents is stage.window.focusWidget()
         assert not page.documents.cards[0].visibleRegion().isEmpty()
+        # The page scrolls, so the list does not.
+        assert page.documents.verticalScrollBar().maximum() == 0
         # A person who presses the button sees what is missing.
         page.confirm.click()
         assert page.field is stage.window.focusWidget()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The window's process: reads requests from stdin, writes answers to stdout."""
 
+import gc
 import os
 import sys
 import threading
@@ -62,10 +63,14 @@ def run() -> NoReturn:
             os.write(lines, line)
         except OSError:  # the host has ended
             end()
-        application.keep_digits()  # the first line says that the window is visible
+        # The first line says that the window is visible.
+        application.keep_digits()
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
 
     def end() -> NoReturn:
-        window.copies.delete()
+        window.delete_copies()
         os._exit(0)  # nothing to save, and Qt's destructors take time
 
     window = PromptWindow(send, InputGuard())

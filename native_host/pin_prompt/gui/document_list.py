@@ -71,6 +71,7 @@ class DocumentList(QScrollArea):
         rows.setContentsMargins(0, 0, 0, 0)
         rows.setSpacing(0)
         self.fold = Fold(text("document.technical"), "sign")
+        self._expanded = False
         self.cards = [
             _Row(document, number, text, self._show)
             for number, document in enumerate(documents, 1)
@@ -93,7 +94,17 @@ class DocumentList(QScrollArea):
         return QSize(dp(330), self._content_height(_ROWS))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        return QSize(dp(220), self._content_height(1))
+        rows = len(self.cards) if self._expanded else 1
+        return QSize(dp(220), self._content_height(rows))
+
+    def expand(self, expanded: bool) -> None:
+        """Show every row, or let the list shrink and scroll.
+
+        It must not scroll inside a page that scrolls too.
+        """
+        if expanded != self._expanded:
+            self._expanded = expanded
+            self.updateGeometry()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         super().resizeEvent(event)

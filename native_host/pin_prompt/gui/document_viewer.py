@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Shows a document before it is signed: exactly the bytes that were hashed."""
 
-import os
 import re
-import shutil
-from pathlib import Path
-from tempfile import mkdtemp
 
-from PySide6.QtCore import QRect, QSize, Qt, QUrl, Signal
+from PySide6.QtCore import QRect, QSize, Qt, Signal
 from PySide6.QtGui import (
     QBrush,
     QColor,
-    QDesktopServices,
     QImage,
     QPainter,
     QPaintEvent,
@@ -28,7 +23,7 @@ from native_host.pin_prompt.gui.widgets import Notice, em, label, wrapping_polic
 from native_host.pin_prompt.model import Conversation, Document
 from native_host.pin_prompt.texts import Texts
 
-__all__ = ["DocumentPage", "PrivateCopies"]
+__all__ = ["DocumentPage"]
 
 #: Most bytes of a text that are shown. The layout of more would be slow.
 _MOST_TEXT = 500_000
@@ -75,6 +70,9 @@ class DocumentPage(Page):
     def opening(self) -> bool:
         """Whether the document is still being decoded."""
         return self._decoding is not None
+
+    def dismiss(self) -> None:
+        self.left.emit()
 
     def end(self) -> None:
         if self._decoding:
@@ -169,39 +167,3 @@ class _ImageView(QWidget):
 
     def _width(self, room: int) -> int:
         return max(min(room, self._picture.width()), 1)
-
-
-class PrivateCopies:
-    """Copies for the system's PDF viewer, which other users cannot read or change.
-
-    They are in the folder of the host's own copies. The host deletes that folder, also
-    when this process crashes.
-    """
-
-    def __init__(self) -> None:
-        self._folder: Path | None = None
-
-    def open(self, data: bytes, number: int, near: str) -> bool:
-        """Open a PDF in the system's viewer; return whether there is one.
-
-        ``number`` counts the documents from 1, ``near`` is the host's copy.
-        """
-        try:
-            if self._folder is None:
-                self._folder = Path(mkdtemp(prefix="shown-", dir=Path(near).parent))
-            path = self._folder / f"document-{number}.pdf"
-            # A new copy each time: a full disk may have truncated the last one, and a
-            # viewer may have overwritten it.
-            path.unlink(missing_ok=True)
-            path.touch(0o600, exist_ok=False)
-            path.write_bytes(data)
-            path.chmod(0o400)
-        except OSError:
-            return False
-        return QDesktopServices.openUrl(QUrl.fromLocalFile(os.fspath(path)))
-
-    def delete(self) -> None:
-        """Delete the copies. May be called twice."""
-        if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None

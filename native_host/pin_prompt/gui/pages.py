@@ -125,6 +125,9 @@ class Page(QWidget):
         """Return the height in pixels at which everything is visible."""
         return self.rows.totalHeightForWidth(width)
 
+    def set_fitting(self, fits: bool) -> None:
+        """Follow whether the whole page fits on the screen, or scrolls."""
+
     def add_person(self, name: str, satu: str) -> None:
         """Begin with the holder of the card."""
         number = f"{self.text('person.satu')}: {printable(satu)}"

@@ -62,6 +62,10 @@ class BasePinPage(ConfirmPage):
     def clear_digits(self) -> None:
         """Wipe the typed digits."""
 
+    def set_fitting(self, fits: bool) -> None:
+        if self.documents:
+            self.documents.expand(not fits)
+
     def _add_documents(self) -> None:
         """Add the list of the documents to sign."""
         documents, text = self._question.documents, self.text

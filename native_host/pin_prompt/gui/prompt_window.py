@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
     QAbstractEventDispatcher,
@@ -27,14 +28,8 @@ from native_host.gui.focus_ring import FocusRing
 from native_host.gui.foot import Foot
 from native_host.gui.sizes import dp, is_low
 from native_host.pin_prompt import texts
-from native_host.pin_prompt.documents import (
-    DocumentChangedError,
-    DocumentKind,
-    kind_of_bytes,
-    read_document,
-)
+from native_host.pin_prompt.documents import DocumentKind, read_with_kind
 from native_host.pin_prompt.gui.announcement import ALL
-from native_host.pin_prompt.gui.document_viewer import DocumentPage, PrivateCopies
 from native_host.pin_prompt.gui.header import Header, Requester
 from native_host.pin_prompt.gui.input_guard import InputGuard
 from native_host.pin_prompt.gui.operation_style import OPERATION_STYLES, window_icon
@@ -42,6 +37,7 @@ from native_host.pin_prompt.gui.page_factory import PageRequest, create_page
 from native_host.pin_prompt.gui.page_scroll_area import SCROLL_ACTIONS, PageScrollArea
 from native_host.pin_prompt.gui.pages import FINAL_STEPS, Page, StepPage
 from native_host.pin_prompt.gui.pin_page import BasePinPage, PinPadPage, PinPage
+from native_host.pin_prompt.gui.preload import preload
 from native_host.pin_prompt.messages import (
     AskCodes,
     AskConsent,
@@ -56,8 +52,12 @@ from native_host.pin_prompt.messages import (
     WindowRequest,
     encode_answer,
 )
-from native_host.pin_prompt.model import Conversation, Operation, PinQuestion, Step
+from native_host.pin_prompt.model import Conversation, Operation, Step
 from native_host.wiping import wipe
+
+if TYPE_CHECKING:
+    from native_host.pin_prompt.gui.document_viewer import DocumentPage
+    from native_host.pin_prompt.gui.private_copies import PrivateCopies
 
 __all__ = ["PromptWindow"]
 
@@ -98,7 +98,7 @@ class PromptWindow(QDialog):
         self.page: Page | None = None
         self.guard = guard
         #: The copies for the system's PDF viewer, deleted in the end.
-        self.copies = PrivateCopies()
+        self._copies: PrivateCopies | None = None
         #: The operation for which the conversation was opened.
         self._purpose: Operation = "authenticate"
         #: The notice that the calling program has stopped waiting.
@@ -119,28 +119,14 @@ class PromptWindow(QDialog):
 
     def prepare(self) -> None:
         """Load fonts and drawings into memory, while nobody waits for the window."""
-        if self._conversation is not None:
-            return
-        text = texts.load("en", "authenticate")
-        nobody = Conversation("authenticate", "https://service.example", "en", False)
-        unseen = QWidget()
-        rows = QVBoxLayout(unseen)
-        header, foot = Header(low=False), Foot(low=False)
-        header.set_operation(nobody, text, dp(400), self._width(nobody))
-        question = PinQuestion("PIN1", "", "", 5, 4, 12)
-        page = PinPage(nobody, text, question, self.guard)
-        for button in page.buttons:
-            foot.add(button)
-        rows.addLayout(header)
-        rows.addWidget(page)
-        rows.addWidget(foot)
-        unseen.grab()
+        if self._conversation is None:
+            preload(self.guard)
 
     def handle(self, request: WindowRequest) -> None:
         """Handle a request. Raises ``ValueError`` for one in a wrong order."""
         if isinstance(request, Close):
             self.hide()
-            self.copies.delete()
+            self.delete_copies()
             QApplication.exit()
         elif isinstance(request, Open):
             self._open(request.conversation)
@@ -290,20 +276,18 @@ class PromptWindow(QDialog):
 
     def _open_document(self, page: BasePinPage, request: AskPin, index: int) -> None:
         """Show a document after checking that it is still what was hashed."""
+        from native_host.pin_prompt.gui.document_viewer import DocumentPage
+        from native_host.pin_prompt.gui.private_copies import PrivateCopies
+
         if self.page is not page:
             return
         document = request.question.documents[index]
-        data: bytes | None = None
-        kind = DocumentKind.OTHER
-        try:
-            data = read_document(document)
-            kind = kind_of_bytes(data)
-        except DocumentChangedError:
-            pass
+        data, kind = read_with_kind(document)
         if kind is DocumentKind.PDF and data is not None and document.path is not None:
             page.clear_digits()
             self.guard.restart()
-            there = self.copies.open(data, index + 1, document.path)
+            self._copies = self._copies or PrivateCopies()
+            there = self._copies.open(data, index + 1, document.path)
             page.show_error(
                 self._text("view.pdf_opened" if there else "view.pdf_failed"),
                 kind="good" if there else "warning",
@@ -323,7 +307,9 @@ class PromptWindow(QDialog):
         view.left.connect(leave, Qt.ConnectionType.QueuedConnection)
         self._show_page(view)
 
-    def _close_document(self, view: DocumentPage, request: AskPin, index: int) -> None:
+    def _close_document(
+        self, view: "DocumentPage", request: AskPin, index: int
+    ) -> None:
         """Return from a document to a new PIN page, with an empty field."""
         page = self._pin_page(request, view.conversation)
         self._show_page(page)
@@ -387,7 +373,9 @@ class PromptWindow(QDialog):
         most = room.height() - _TITLE_BAR
         # The width allows for a scroll bar, so that a page never fits only without.
         inside = width - self._scroll.verticalScrollBar().sizeHint().width()
+        page.set_fitting(True)
         self._fits = around + page.heightForWidth(inside) <= most
+        page.set_fitting(self._fits)
         # Qt gives a scroll area some height in any case.
         least = self._scroll.minimumSizeHint().height()
         height = min(around + max(page.wanted_height(inside), least), most)
@@ -434,18 +422,21 @@ class PromptWindow(QDialog):
         QAbstractEventDispatcher.instance().wakeUp()
 
     def reject(self) -> None:
-        """Handle Escape: leave a document, or cancel."""
-        if isinstance(self.page, DocumentPage):
-            self.page.left.emit()
-        elif self.page:
+        """Handle Escape."""
+        if self.page:
             self.page.dismiss()
         else:
             self._cancel()
 
+    def delete_copies(self) -> None:
+        """Delete the copies for the PDF viewer. May be called twice."""
+        if self._copies:
+            self._copies.delete()
+
     def _cancel(self) -> None:
         """Hide the window at once, and tell the host that the person cancelled."""
         self.hide()
-        self.copies.delete()
+        self.delete_copies()
         self._send_answer(type="cancel")
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
