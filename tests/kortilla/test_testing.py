@@ -94,7 +94,7 @@ async def test_a_card_of_an_unknown_ca_is_not_taken_for_a_sound_one(
 
 
 def test_the_example_for_unittest_needs_no_pytest(tmp_path: Path) -> None:
-    _, example, _ = blocks("testers.md", "python")
+    _, example, *_ = blocks("testers.md", "python")
     (tmp_path / "test_service.py").write_text(example)
     program = (
         "import sys, unittest; sys.modules['pytest'] = None; "

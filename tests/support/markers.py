@@ -78,6 +78,7 @@ PLACES = {
     "pin_prompt/test_render.py": "slow",
     "pkcs11/test_hostile.py": "slow",
     "pkcs11/test_real_tls.py": "programs",
+    "repository/test_browser_testing.py": "browser",
     "repository/test_extras.py": "slow",
     "repository/test_locks.py": "slow",
     "repository/test_package.py": "slow",

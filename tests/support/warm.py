@@ -31,6 +31,7 @@ __all__ = ["WarmProcess", "start"]
 #: Modules that host and commands do not use, or that run code on import.
 _NOT_IMPORTED = (
     "tools.demo",
+    "native_host.browser_testing",
     "native_host.desktop",
     "native_host.local_signing",
     "native_host.pin_prompt.gui",
