@@ -151,7 +151,9 @@ async def _handle_store_unavailable(
     try:
         return await handler(request)
     except StoreUnavailableError as error:
-        return _response(error_response(error, Headers(request.headers.items())))
+        headers = Headers(request.headers.items())
+        refusals = _routes(request).service.refusals
+        return _response(error_response(error, headers, refusals))
 
 
 async def _body(request: web.Request) -> AsyncIterator[bytes]:

@@ -125,7 +125,8 @@ def bounded(application: _Handler, *, prefix: str = "/auth") -> ASGIApp:
             try:
                 body = await _routes().read_body(request)
             except RequestRefusedError as error:
-                await send(sending, error_response(error, request.headers))
+                refusals = _routes().service.refusals
+                await send(sending, error_response(error, request.headers, refusals))
                 return
             receive = _replay(body, receive)
         await application(scope, receive, sending)
@@ -153,7 +154,8 @@ class StoreUnavailableMiddleware:
     ) -> HttpResponse | None:
         """Return a response to ``StoreUnavailableError``, and None for others."""
         if isinstance(error, StoreUnavailableError):
-            return _response(error_response(error, _headers(request)))
+            refusals = _routes().service.refusals
+            return _response(error_response(error, _headers(request), refusals))
         return None
 
 

@@ -120,7 +120,8 @@ def _headers(request: Request) -> Headers:
 
 async def _handle_store_unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, StoreUnavailableError)  # noqa: S101 - registered for it
-    return _response(error_response(error, _headers(request)))
+    refusals = _routes(request).service.refusals
+    return _response(error_response(error, _headers(request), refusals))
 
 
 def _response(answer: http.Response) -> Response:

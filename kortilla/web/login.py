@@ -19,6 +19,7 @@ from kortilla.validation.trust import Trust
 from kortilla.validation.validator import validate
 from kortilla.web.challenge import Challenges, ChallengeStore, MemoryChallengeStore
 from kortilla.web.rate_limit import Attempt, RateLimit
+from kortilla.web.refusals import Refusals
 
 __all__ = ["LoginService"]
 
@@ -39,6 +40,8 @@ class LoginService:
     Use ``trust`` and ``revocation`` for the service's other calls too, such as those
     that verify signatures: the checker keeps CRLs, OCSP answers and connections.
 
+    ``refusals`` has the page and the texts of refused requests.
+
     Call ``close`` when the service ends; each adapter documents how it does that.
     """
 
@@ -51,6 +54,7 @@ class LoginService:
         challenges: ChallengeStore | None = None,
         rate_limit: RateLimit | None = None,
         clock: Callable[[], datetime] = utc_now,
+        refusals: Refusals | None = None,
     ) -> None:
         self.origin: str = check_origin(origin)
         if origin.startswith("http:") and not trust.test:
@@ -68,6 +72,7 @@ class LoginService:
         if challenges is None:
             challenges = MemoryChallengeStore(clock=clock)
         self._challenges = Challenges(challenges, clock=clock)
+        self.refusals = refusals or Refusals()
 
     async def close(self) -> None:
         """Close what the service made; a second call does nothing.

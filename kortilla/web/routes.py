@@ -95,7 +95,7 @@ class LoginRoutes:
                 return file.response(request.headers)
             raise RequestRefusedError(404, "NOT_FOUND")
         except (RelyingPartyError, RequestRefusedError) as error:
-            return error_response(error, request.headers)
+            return error_response(error, request.headers, self.service.refusals)
 
     async def read_body(self, request: Request) -> bytes:
         """Read a body within its limits. Raises ``RequestRefusedError``."""

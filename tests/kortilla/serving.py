@@ -40,6 +40,7 @@ from kortilla.errors import RateLimitedError
 from kortilla.redis import RedisStores
 from kortilla.revocation import By, Revocation
 from kortilla.web.rate_limit import Attempt
+from kortilla.web.refusals import Refusals
 from tests.kortilla.pki import NOW, ORIGIN
 
 __all__ = ["ADAPTERS"]
@@ -179,6 +180,7 @@ def make_service(
         revocation=revocation,
         challenges=stores.challenges if stores else None,
         rate_limit=limit,
+        refusals=Refusals(texts={"fi": {"home": "Etusivulle <oma>"}}),
         clock=now,
     )
     options = {

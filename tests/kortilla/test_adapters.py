@@ -409,7 +409,9 @@ async def test_redis_is_killed_during_a_login_and_comes_back_with_all_it_had(
             headers = {"Accept": "text/html", "Accept-Language": "fi", "Origin": ORIGIN}
             async with browser.request(method, path, headers=headers) as answer:
                 assert answer.status == 503
-                assert '<html lang="fi">' in await answer.text()
+                page = await answer.text()
+                assert '<html lang="fi">' in page
+                assert "Etusivulle &lt;oma&gt;" in page  # the service's own text
     assert redis.client.exists(f"kortilla:challenge:{nonce}")
     assert code(await browser.post("login", body)) == (403, "CHALLENGE_NONCE_NOT_FOUND")
     assert await browser.who() is None

@@ -38,6 +38,7 @@ from kortilla.signing.pades import Appearance, SignedPdf, finish_pdf, prepare_pd
 from kortilla.signing.state import PreparedSignature
 from kortilla.web.challenge import ChallengeStore
 from kortilla.web.rate_limit import Attempt, FixedWindowLimit, RateLimit
+from kortilla.web.refusals import Refusals
 from kortilla.web.sessions import SessionStore
 
 
@@ -97,6 +98,7 @@ def services(folder: Path) -> list[LoginService]:
             revocation=checker,
             challenges=store,
             rate_limit=limit,
+            refusals=Refusals(page="<p>$message</p>", texts={"fi": {"home": "Alkuun"}}),
         )
         for checker in checkers
         for store in challenges
