@@ -39,6 +39,9 @@ def project(
             if guide == "developers" and number < len(NAMES):
                 name = NAMES[number]
             (examples / name).write_text(example)
+    for file in (root / "examples").glob("*/*.py"):
+        name = f"{file.parent.name.replace('-', '_')}_{file.name}"
+        (folder / "examples" / name).write_text(file.read_text())
     for file in TYPED.glob("[!_]*.py"):
         (folder / f"typed_{file.name}").write_text(file.read_text())
     (folder / "mypy.ini").write_text(
