@@ -7,7 +7,8 @@ lists and dictionaries are put. The caller makes a new session id at login and l
 
 import logging
 from collections.abc import Callable, Mapping, MutableMapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kortilla.clock import utc_now
@@ -17,7 +18,12 @@ from kortilla.revocation import Revocation, RevocationChecker
 from kortilla.validation.identity import Identity
 from kortilla.validation.trust import Trust
 from kortilla.validation.validator import validate
-from kortilla.web.challenge import Challenges, ChallengeStore, MemoryChallengeStore
+from kortilla.web.challenge import (
+    NONCE_LIFETIME,
+    Challenges,
+    ChallengeStore,
+    MemoryChallengeStore,
+)
 from kortilla.web.rate_limit import Attempt, RateLimit
 
 __all__ = ["LoginService"]
@@ -33,8 +39,9 @@ class LoginService:
     ``revocation`` checks whether cards are revoked. By default a service with
     production trust makes its own ``Revocation()``, which refuses a login that it can't
     check; a service with test trust checks nothing. ``challenges`` is the store of
-    nonces; several servers need one that they share. ``rate_limit`` is called before
-    each attempt. ``clock`` returns the time with its zone.
+    nonces; several servers need one that they share. A challenge is valid for
+    ``challenge_lifetime``, five minutes at most. ``rate_limit`` is called before each
+    attempt. ``clock`` returns the time with its zone.
 
     Use ``trust`` and ``revocation`` for the service's other calls too, such as those
     that verify signatures: the checker keeps CRLs, OCSP answers and connections.
@@ -49,6 +56,7 @@ class LoginService:
         trust: Trust,
         revocation: RevocationChecker | None = None,
         challenges: ChallengeStore | None = None,
+        challenge_lifetime: timedelta = NONCE_LIFETIME,
         rate_limit: RateLimit | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -67,7 +75,18 @@ class LoginService:
         self._clock = clock
         if challenges is None:
             challenges = MemoryChallengeStore(clock=clock)
-        self._challenges = Challenges(challenges, clock=clock)
+        self._challenges = Challenges(
+            challenges, lifetime=challenge_lifetime, clock=clock
+        )
+
+    @property
+    def challenges(self) -> ChallengeStore:
+        """The store of nonces."""
+        return self._challenges.store
+
+    def now(self) -> datetime:
+        """Return the time by the service's clock."""
+        return self._clock()
 
     async def close(self) -> None:
         """Close what the service made; a second call does nothing.
@@ -103,16 +122,17 @@ class LoginService:
         nonce = await self._challenges.take(session, nonce)
         if not isinstance(token, Mapping):
             raise AuthTokenParseError("The token is not a JSON object.")
+        at = self._clock()
         identity = await validate(
             token,
             origin=self.origin,
             nonce=nonce,
             trust=self.trust,
-            at=self._clock(),
+            at=at,
             revocation=self.revocation,
         )
         logger.info("A person logged in with a card of %s.", identity.issuer)
-        return identity
+        return replace(identity, authenticated_at=at.astimezone(UTC))
 
     def invalidate(self, nonce: str) -> None:
         """Make this process refuse a nonce that could not be looked up."""

@@ -15,6 +15,7 @@ Accept-Language. A request that accepts HTML gets a page.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 from kortilla.errors import (
@@ -24,7 +25,7 @@ from kortilla.errors import (
 )
 from kortilla.validation import strict_json
 from kortilla.validation.identity import Identity
-from kortilla.web.challenge import ReplayCache
+from kortilla.web.challenge import MemoryChallengeStore, ReplayCache
 from kortilla.web.error_responses import error_response
 from kortilla.web.http import (
     Headers,
@@ -44,6 +45,7 @@ from kortilla.web.sessions import (
     SessionStore,
 )
 from kortilla.web.static_files import packaged_files
+from kortilla.web.workers import WorkerCheck
 
 __all__ = ["MAX_BODY_BYTES", "PROBES", "LoginRoutes", "route_conflict"]
 
@@ -68,9 +70,15 @@ class LoginRoutes:
         body_seconds: float = 10,
     ) -> None:
         self.service = service
+        self.store: SessionStore = (
+            MemorySessionStore() if sessions is None else sessions
+        )
         self._sessions = BrowserSessions(
-            MemorySessionStore() if sessions is None else sessions,
-            secure=service.origin.startswith("https:"),
+            self.store, secure=service.origin.startswith("https:")
+        )
+        self.workers = WorkerCheck(
+            isinstance(self.store, MemorySessionStore)
+            or isinstance(service.challenges, MemoryChallengeStore)
         )
         self._body_seconds = body_seconds
         #: Sessions with a login that the store could not confirm (``_load_for_login``).
@@ -86,6 +94,7 @@ class LoginRoutes:
 
         Raises no error that a client can cause.
         """
+        self.workers.check()
         try:
             if action := self._actions.get(request.path):
                 _check_method(request, "POST")
@@ -103,13 +112,36 @@ class LoginRoutes:
             request.body, max_bytes=MAX_BODY_BYTES, seconds=self._body_seconds
         )
 
-    async def current_identity(self, headers: Headers) -> Identity | None:
+    async def current_identity(
+        self, headers: Headers, *, max_age: timedelta | None = None
+    ) -> Identity | None:
         """Return the person who is logged in in the session of these headers, or None.
 
-        Raises ``StoreUnavailableError`` when the store can't tell.
+        None too if the login is older than ``max_age``. Raises ``ValueError`` for one
+        that is not positive, and ``StoreUnavailableError`` when the store can't tell.
         """
+        if max_age is not None and max_age <= timedelta(0):
+            raise ValueError("max_age is not positive: no login is that recent.")
         session = await self._sessions.load(headers.all("Cookie"))
-        return LoginService.identity(session.data)
+        identity = LoginService.identity(session.data)
+        if identity is None or max_age is None:
+            return identity
+        return identity if identity.is_recent(max_age, at=self.service.now()) else None
+
+    async def session_id(self, headers: Headers) -> str | None:
+        """Return a text that names the session of these headers, or None without one.
+
+        It gives no access to the session (``Session.public_id``), and changes at login.
+        Raises ``StoreUnavailableError``.
+        """
+        return (await self._sessions.load(headers.all("Cookie"))).public_id
+
+    async def end_sessions(self, satu: str) -> int:
+        """End all sessions of a person, and return how many there were.
+
+        Raises ``StoreUnavailableError``; some sessions may then continue.
+        """
+        return await self._sessions.end_all(satu)
 
     async def end_session(self, headers: Headers) -> str:
         """End the session of these headers, and return the ``Set-Cookie`` for it.
@@ -144,7 +176,7 @@ class LoginRoutes:
         )
         data: dict[str, Any] = {}
         self.service.set_identity(data, identity)
-        cookie = await self._sessions.replace(session, data)
+        cookie = await self._sessions.replace(session, data, satu=identity.satu)
         name = f"{identity.given_names} {identity.surname}"
         return json_response({"name": name, "satu": identity.satu}).with_headers(
             ("Set-Cookie", cookie)

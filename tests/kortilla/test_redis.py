@@ -164,6 +164,48 @@ async def test_a_session_is_kept_and_ends(redis: RedisServer) -> None:
         assert await store.load(session) is None
 
 
+async def test_all_sessions_of_a_person_end_and_leave_nothing(
+    redis: RedisServer,
+) -> None:
+    redis.client.flushdb()
+    now = 1_000_000_000.0
+    async with Redis.from_url(redis.url) as client:
+        store = RedisSessionStore(client, idle=60, lifetime=100, clock=lambda: now)
+        mine = [await store.create({}, satu=SATU) for _ in range(3)]
+        others = [await store.create({}, satu="other"), await store.create({})]
+        await store.delete(mine[0])
+        assert SATU.encode() not in b"".join(redis.client.keys())
+        assert await store.end_sessions(SATU) == 2
+        assert await store.end_sessions(SATU) == 0
+        assert [await store.load(each) for each in mine] == [None] * 3
+        assert [await store.load(each) for each in others] == [{}] * 2
+        # A late request restores nothing, and expired sessions leave the index.
+        await store.save(mine[1], {"a": 1})
+        assert await store.load(mine[1]) is None
+        await store.create({}, satu=SATU)
+        [index] = set(redis.client.keys("kortilla:person:*")) - {
+            store._person("other").encode()
+        }
+        now += 101
+        await store.create({}, satu=SATU)
+        assert redis.client.zcard(index) == 1
+        assert 0 < redis.client.pttl(index) <= 100_000
+
+
+@pytest.mark.parametrize("command", ["zadd", "set"])
+async def test_a_session_that_is_stored_in_part_is_none(
+    command: str, redis: RedisServer
+) -> None:
+    redis.client.flushdb()
+    async with Redis.from_url(redis.url) as client:
+        store = RedisSessionStore(client, seconds=SECONDS)
+        with redis.forbidding(command), pytest.raises(StoreUnavailableError):
+            await store.create({}, satu=SATU)
+        assert redis.client.keys("kortilla:session:*") == []
+        with redis.forbidding("zrange"), pytest.raises(StoreUnavailableError):
+            await store.end_sessions(SATU)
+
+
 async def test_redis_is_never_told_a_sessions_id(redis: RedisServer) -> None:
     redis.client.flushdb()
     with redis.client.monitor() as monitor:

@@ -37,6 +37,7 @@ from kortilla.signing.cades import finish_file, prepare_file
 from kortilla.signing.pades import Appearance, SignedPdf, finish_pdf, prepare_pdf
 from kortilla.signing.state import PreparedSignature
 from kortilla.web.challenge import ChallengeStore
+from kortilla.web.prepared import MemoryPreparedStore, PreparedStore
 from kortilla.web.rate_limit import Attempt, FixedWindowLimit, RateLimit
 from kortilla.web.sessions import SessionStore
 
@@ -112,6 +113,14 @@ async def front(request: web.Request) -> web.Response:
     """Respond with the name, in aiohttp."""
     person = await kortilla.aiohttp.current_identity(request)
     assert_type(person, Identity | None)
+    recent = await kortilla.aiohttp.current_identity(
+        request, max_age=timedelta(minutes=5)
+    )
+    if recent:
+        assert_type(recent.authenticated_at, datetime | None)
+        assert_type(recent.serial, str)
+    assert_type(await kortilla.aiohttp.session_id(request), str | None)
+    assert_type(await kortilla.aiohttp.end_sessions(request, "99902038C"), int)
     response = web.Response(text=person.given_names if person else "")
     assert_type(
         kortilla.aiohttp.is_same_origin(request, "https://service.example"), bool
@@ -130,7 +139,11 @@ def who(person: Person) -> dict[str, str]:
 
 async def who_asks(request: Request) -> Identity | None:
     """Return who is logged in, in Starlette."""
-    return await kortilla.starlette.current_identity(request)
+    assert_type(await kortilla.starlette.session_id(request), str | None)
+    assert_type(await kortilla.starlette.end_sessions(request, "99902038C"), int)
+    return await kortilla.starlette.current_identity(
+        request, max_age=timedelta(minutes=5)
+    )
 
 
 async def checks(token: str, certificate: bytes, trust: Trust) -> str:
@@ -167,9 +180,13 @@ async def signatures(
     )
     assert_type(prepared, PreparedSignature)
     assert_type(prepared.for_page, dict[str, str])
-    signed = await finish_pdf(
-        PreparedSignature.from_bytes(prepared.to_bytes()), answer, trust=trust
-    )
+    stores: list[PreparedStore] = [
+        MemoryPreparedStore(lifetime=60),
+        RedisStores.from_url("redis://127.0.0.1", prepared_lifetime=60).prepared,
+    ]
+    key = await stores[0].put("session", prepared)
+    assert_type(key, str)
+    signed = await finish_pdf(await stores[0].take("session", key), answer, trust=trust)
     assert_type(signed, SignedPdf)
     assert_type(signed.level, Literal["B-B", "B-T", "B-LT", "B-LTA"])
     file = await prepare_file(pdf, certificate=certificate, trust=trust, name="a.pdf")
