@@ -139,7 +139,7 @@ async def end_session(request: web.Request, response: web.StreamResponse) -> Non
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
     headers = Headers(request.headers.items())
-    cookie = await _routes(request).end_session(headers)
+    cookie = await _routes(request).end_session(headers, client=request.remote)
     response.headers.add("Set-Cookie", cookie)
 
 

@@ -192,7 +192,8 @@ async def end_session(request: HttpRequest, response: HttpResponse) -> None:
 
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
-    ending = _routes().end_session(_headers(request))
+    client = request.META.get("REMOTE_ADDR")
+    ending = _routes().end_session(_headers(request), client=client)
     response.cookies.load(await _on_lasting_loop(request, ending))
 
 

@@ -125,7 +125,8 @@ async def end_session(request: Request, response: Response) -> None:
 
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
-    cookie = await _routes(request).end_session(_headers(request))
+    client = request.client.host if request.client else None
+    cookie = await _routes(request).end_session(_headers(request), client=client)
     response.headers.append("Set-Cookie", cookie)
 
 

@@ -33,6 +33,7 @@ from kortilla.revocation.fetch import Fetcher, Limits, host_of
 from kortilla.revocation.path import Certificate, CertificatePath
 from kortilla.revocation.reasons import NoAnswerError, Reason, named
 from kortilla.revocation.single_flight import SingleFlight
+from kortilla.revocation.status import RevocationStatus, Tally
 
 __all__ = ["By", "Revocation"]
 
@@ -122,6 +123,7 @@ class Revocation:
             else UserCertificateOCSPCheckFailedError
         )
         self._clock = clock
+        self._tally = Tally(clock)
         self._rules = ocsp.Rules(require_nonce, max_age, skew)
         self._ocsp_limits = Limits(ocsp_timeout, _OCSP_OCTETS)
         self._issuer_lifetime = issuer_lifetime
@@ -188,6 +190,12 @@ class Revocation:
         issuer_check = self._issuer_checks.start(pair, check_issuer)
         await self._check(leaf, issuer)
         await asyncio.shield(issuer_check)
+
+    def status(self) -> RevocationStatus:
+        """Return what is known of the CRLs and sources, without asking anybody."""
+        return RevocationStatus(
+            self._clock(), self._lists.status(), self._tally.sources()
+        )
 
     async def collect(
         self, certificates: Iterable[Certificate]
@@ -285,24 +293,25 @@ class Revocation:
                     "asks none.",
                 )
             nonce = secrets.token_bytes(ocsp.NONCE_OCTETS)
-            answer = await self._fetcher.post(
-                address,
-                ocsp.build_request(subject, issuer, nonce),
-                headers=_OCSP_HEADERS,
-                limits=self._ocsp_limits,
-            )
-            verdict = ocsp.judge(
-                answer,
-                subject=subject,
-                issuer=issuer,
-                nonce=nonce,
-                at=self._clock(),
-                rules=self._rules,
-            )
-            if verdict.unchecked_responder is not None:
-                await self._check_responder(
-                    verdict.unchecked_responder, subject, issuer
+            with self._tally.asking("ocsp", host):
+                answer = await self._fetcher.post(
+                    address,
+                    ocsp.build_request(subject, issuer, nonce),
+                    headers=_OCSP_HEADERS,
+                    limits=self._ocsp_limits,
                 )
+                verdict = ocsp.judge(
+                    answer,
+                    subject=subject,
+                    issuer=issuer,
+                    nonce=nonce,
+                    at=self._clock(),
+                    rules=self._rules,
+                )
+                if verdict.unchecked_responder is not None:
+                    await self._check_responder(
+                        verdict.unchecked_responder, subject, issuer
+                    )
         if verdict.revoked:
             raise _revoked(subject, "OCSP", host)
         return answer, verdict.next_update
@@ -335,7 +344,10 @@ class Revocation:
         with named(UserCertificateCRLCheckFailedError, _of(subject)):
             addresses = crl_addresses(subject.certificate)[:_MOST_ADDRESSES]
         host = host_of(addresses[-1]) if addresses else _of(subject)
-        with named(UserCertificateCRLCheckFailedError, host):
+        with (
+            named(UserCertificateCRLCheckFailedError, host),
+            self._tally.asking("crl", host),
+        ):
             listed, until = await self._lists.is_revoked(
                 subject, issuer, addresses=addresses
             )

@@ -5,14 +5,14 @@ Each call takes the browser's session, a mutable mapping into which only texts, 
 lists and dictionaries are put. The caller makes a new session id at login and logout.
 """
 
-import logging
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kortilla.clock import utc_now
 from kortilla.errors import AuthTokenParseError, TrustConfigurationError
+from kortilla.events import EventHook
 from kortilla.origin import check_origin
 from kortilla.revocation import Revocation, RevocationChecker
 from kortilla.validation.identity import Identity
@@ -25,10 +25,9 @@ from kortilla.web.challenge import (
     MemoryChallengeStore,
 )
 from kortilla.web.rate_limit import Attempt, RateLimit
+from kortilla.web.service_events import ServiceEvents
 
 __all__ = ["LoginService"]
-
-logger = logging.getLogger(__name__)
 
 _IDENTITY_KEY = "kortilla.identity"
 
@@ -42,6 +41,12 @@ class LoginService:
     nonces; several servers need one that they share. A challenge is valid for
     ``challenge_lifetime``, five minutes at most. ``rate_limit`` is called before each
     attempt. ``clock`` returns the time with its zone.
+
+    ``on_event`` is called with each event of ``kortilla.events``; it is one hook or
+    several. ``pseudonym_key`` has at least 32 random bytes, and stands for the persons
+    in events. ``client_addresses`` puts the peer's address into events.
+    ``request_id_header`` names a header that a trusted proxy sets; without it each
+    request gets an id of its own. Raises ``ConfigurationError``.
 
     Use ``trust`` and ``revocation`` for the service's other calls too, such as those
     that verify signatures: the checker keeps CRLs, OCSP answers and connections.
@@ -58,6 +63,10 @@ class LoginService:
         challenges: ChallengeStore | None = None,
         challenge_lifetime: timedelta = NONCE_LIFETIME,
         rate_limit: RateLimit | None = None,
+        on_event: EventHook | Iterable[EventHook] = (),
+        pseudonym_key: bytes | None = None,
+        client_addresses: bool = False,
+        request_id_header: str | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.origin: str = check_origin(origin)
@@ -67,6 +76,14 @@ class LoginService:
                 "https."
             )
         self.trust = trust
+        #: What happens here, for hooks and the log.
+        self.events = ServiceEvents(
+            [on_event] if callable(on_event) else on_event,
+            key=pseudonym_key,
+            client_addresses=client_addresses,
+            request_id_header=request_id_header,
+            clock=clock,
+        )
         self._own_revocation: Revocation | None = None
         if revocation is None and not trust.test:
             revocation = self._own_revocation = Revocation()
@@ -91,8 +108,10 @@ class LoginService:
     async def close(self) -> None:
         """Close what the service made; a second call does nothing.
 
-        The caller closes the revocation checker, store and limit that it passed in.
+        Event hooks see the events that wait, for five seconds at most. The caller
+        closes the revocation checker, store and limit that it passed in.
         """
+        await self.events.close()
         if self._own_revocation is not None:
             await self._own_revocation.close()
 
@@ -131,7 +150,6 @@ class LoginService:
             at=at,
             revocation=self.revocation,
         )
-        logger.info("A person logged in with a card of %s.", identity.issuer)
         return replace(identity, authenticated_at=at.astimezone(UTC))
 
     def invalidate(self, nonce: str) -> None:

@@ -14,6 +14,7 @@ An error is a 4xx, or 503 while a store is unavailable, with ``{"error": {"code"
 Accept-Language. A request that accepts HTML gets a page.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from kortilla.errors import (
     RelyingPartyError,
     StoreUnavailableError,
 )
+from kortilla.events import Action, RequestContext
 from kortilla.validation import strict_json
 from kortilla.validation.identity import Identity
 from kortilla.web.challenge import MemoryChallengeStore, ReplayCache
@@ -55,6 +57,9 @@ MAX_BODY_BYTES = 16 * 1024
 PROBES = (("POST", "challenge"), ("GET", "static/kortilla.js"))
 
 
+_Handler = Callable[[Request, RequestContext], Awaitable[Response]]
+
+
 class LoginRoutes:
     """A service's login as HTTP requests and responses.
 
@@ -83,10 +88,10 @@ class LoginRoutes:
         self._body_seconds = body_seconds
         #: Sessions with a login that the store could not confirm (``_load_for_login``).
         self._unclear = ReplayCache()
-        self._actions: dict[str, Callable[[Request], Awaitable[Response]]] = {
-            "/challenge": self._challenge,
-            "/login": self._login,
-            "/logout": self._logout,
+        self._actions: dict[str, tuple[Action, _Handler]] = {
+            "/challenge": ("challenge", self._challenge),
+            "/login": ("login", self._login),
+            "/logout": ("logout", self._logout),
         }
 
     async def handle(self, request: Request) -> Response:
@@ -96,15 +101,26 @@ class LoginRoutes:
         """
         self.workers.check()
         try:
-            if action := self._actions.get(request.path):
+            if found := self._actions.get(request.path):
                 _check_method(request, "POST")
-                return await action(request)
+                return await self._report(request, *found)
             if file := packaged_files().get(request.path):
                 _check_method(request, "GET, HEAD")
                 return file.response(request.headers)
             raise RequestRefusedError(404, "NOT_FOUND")
         except (RelyingPartyError, RequestRefusedError) as error:
             return error_response(error, request.headers)
+
+    async def _report(
+        self, request: Request, action: Action, handler: _Handler
+    ) -> Response:
+        events, since = self.service.events, time.monotonic()
+        context = events.context(request.headers, request.client)
+        try:
+            return await handler(request, context)
+        except BaseException as error:
+            events.refused(context, action, error, since)
+            raise
 
     async def read_body(self, request: Request) -> bytes:
         """Read a body within its limits. Raises ``RequestRefusedError``."""
@@ -141,18 +157,32 @@ class LoginRoutes:
 
         Raises ``StoreUnavailableError``; some sessions may then continue.
         """
-        return await self._sessions.end_all(satu)
+        ended = await self._sessions.end_all(satu)
+        self.service.events.logged_out(RequestContext(), satu, sessions=ended)
+        return ended
 
-    async def end_session(self, headers: Headers) -> str:
+    async def end_session(
+        self,
+        headers: Headers,
+        *,
+        client: str | None = None,
+        context: RequestContext | None = None,
+    ) -> str:
         """End the session of these headers, and return the ``Set-Cookie`` for it.
 
-        Raises ``StoreUnavailableError``; the session then continues.
+        ``client`` is the peer's address, for events. Raises ``StoreUnavailableError``;
+        the session then continues.
         """
-        return await self._sessions.end(
-            await self._sessions.load(headers.all("Cookie"))
-        )
+        session = await self._sessions.load(headers.all("Cookie"))
+        identity = LoginService.identity(session.data)
+        cookie = await self._sessions.end(session)
+        if identity is not None:
+            events = self.service.events
+            context = context or events.context(headers, client)
+            events.logged_out(context, identity.satu)
+        return cookie
 
-    async def _challenge(self, request: Request) -> Response:
+    async def _challenge(self, request: Request, context: RequestContext) -> Response:
         await self._read_json(request, allowed=set())
         session = await self._sessions.load(request.headers.all("Cookie"))
         unclear = session.id is not None and session.id in self._unclear
@@ -163,9 +193,11 @@ class LoginRoutes:
             cookie = await self._sessions.replace(session, session.data)
         else:
             cookie = await self._sessions.save(session)
+        self.service.events.challenge_issued(context)
         return json_response({"nonce": nonce}).with_headers(("Set-Cookie", cookie))
 
-    async def _login(self, request: Request) -> Response:
+    async def _login(self, request: Request, context: RequestContext) -> Response:
+        since = time.monotonic()
         body = await self._read_json(request, allowed={"authToken", "nonce"})
         nonce = body.get("nonce")
         if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
@@ -177,6 +209,7 @@ class LoginRoutes:
         data: dict[str, Any] = {}
         self.service.set_identity(data, identity)
         cookie = await self._sessions.replace(session, data, satu=identity.satu)
+        self.service.events.logged_in(context, identity, time.monotonic() - since)
         name = f"{identity.given_names} {identity.surname}"
         return json_response({"name": name, "satu": identity.satu}).with_headers(
             ("Set-Cookie", cookie)
@@ -202,9 +235,9 @@ class LoginRoutes:
             )
         return session
 
-    async def _logout(self, request: Request) -> Response:
+    async def _logout(self, request: Request, context: RequestContext) -> Response:
         await self._read_json(request, allowed=set())
-        cookie = await self.end_session(request.headers)
+        cookie = await self.end_session(request.headers, context=context)
         return json_response({}).with_headers(("Set-Cookie", cookie))
 
     async def _read_json(

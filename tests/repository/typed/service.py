@@ -23,7 +23,17 @@ from kortilla import (
     validate_client,
     validate_signer,
 )
+from kortilla.audit import AuditLog
 from kortilla.errors import RateLimitedError, UserCertificateRevokedError
+from kortilla.events import (
+    Event,
+    EventHook,
+    Refused,
+    RequestContext,
+    SignatureRefused,
+    pseudonym,
+)
+from kortilla.prometheus import Metrics
 from kortilla.redis import RedisStores
 from kortilla.revocation import (
     UNCHECKED,
@@ -107,6 +117,51 @@ def services(folder: Path) -> list[LoginService]:
     kortilla.aiohttp.setup(web.Application(), made[0], sessions=sessions)
     kortilla.starlette.setup(FastAPI(), made[0], prefix="/card")
     return made
+
+
+def watch(event: Event) -> None:
+    """Look at an event."""
+    assert_type(event.time, datetime)
+    assert_type(event.person, str | None)
+    match event:
+        case Refused(action=action, code=code):
+            assert_type(action, Literal["challenge", "login", "logout"])
+            assert_type(code, str)
+        case SignatureRefused():
+            assert_type(event.step, Literal["prepare", "finish"])
+        case _:
+            assert_type(event.to_json(), dict[str, str | float | None])
+
+
+async def watch_later(event: Event) -> None:
+    """Look at an event, in a coroutine."""
+    assert_type(event.kind, str)
+
+
+async def watched(folder: Path, key: bytes, answer: bytes) -> LoginService:
+    """Create a service with hooks of each kind."""
+    hooks: list[EventHook] = [watch, watch_later, AuditLog(folder / "audit.jsonl")]
+    service = LoginService(
+        origin="https://service.example",
+        trust=Trust.from_folder(folder),
+        on_event=hooks,
+        pseudonym_key=key,
+        request_id_header="X-Request-ID",
+    )
+    Metrics(service)
+    verified = await service.events.finishing(
+        verify_signatures(
+            answer, {}, trust=service.trust, revocation=service.revocation
+        ),
+        satu="99902038C",
+        context=RequestContext("id"),
+    )
+    assert_type(verified, VerifiedSignatures)
+    assert_type(pseudonym(key, verified.signer.satu), str)
+    if isinstance(service.revocation, Revocation):
+        for source in service.revocation.status().sources:
+            assert_type(source.working, bool)
+    return service
 
 
 async def front(request: web.Request) -> web.Response:
