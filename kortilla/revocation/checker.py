@@ -172,9 +172,26 @@ class Revocation:
         with named(self._error, "the certificates"):
             leaf, issuer = Subject.of(path.leaf), Subject.of(path.issuer)
             root = None if path.root is None else Subject.of(path.root)
-        if root is None or root.fingerprint == issuer.fingerprint:
-            await self._check(leaf, issuer)
-            return
+        issuer_check = None if root is None else self._start_issuer_check(issuer, root)
+        # Both concurrently.
+        await self._check(leaf, issuer)
+        if issuer_check is not None:
+            await asyncio.shield(issuer_check)
+
+    async def check_issuer(self, issuer: Certificate, root: Certificate) -> None:
+        """Return if the issuing CA is not revoked. Asks and raises as ``check``."""
+        with named(self._error, "the certificates"):
+            subjects = Subject.of(issuer), Subject.of(root)
+        check = self._start_issuer_check(*subjects)
+        if check is not None:
+            await asyncio.shield(check)
+
+    def _start_issuer_check(
+        self, issuer: Subject, root: Subject
+    ) -> asyncio.Task[None] | None:
+        """Start the check of an issuing CA, unless it was found good lately."""
+        if root.fingerprint == issuer.fingerprint:
+            return None
         pair = issuer.fingerprint, root.fingerprint
 
         async def check_issuer() -> None:
@@ -184,12 +201,8 @@ class Revocation:
 
         good_until = self._good_issuers.get(pair)
         if good_until is not None and self._clock() < good_until:
-            await self._check(leaf, issuer)
-            return
-        # Both concurrently.
-        issuer_check = self._issuer_checks.start(pair, check_issuer)
-        await self._check(leaf, issuer)
-        await asyncio.shield(issuer_check)
+            return None
+        return self._issuer_checks.start(pair, check_issuer)
 
     def status(self) -> RevocationStatus:
         """Return what is known of the CRLs and sources, without asking anybody."""

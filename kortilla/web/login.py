@@ -17,6 +17,7 @@ from kortilla.origin import check_origin
 from kortilla.revocation import Revocation, RevocationChecker
 from kortilla.validation.identity import Identity
 from kortilla.validation.trust import Trust
+from kortilla.validation.trust_folder import TrustFolder
 from kortilla.validation.validator import validate
 from kortilla.web.challenge import (
     NONCE_LIFETIME,
@@ -34,6 +35,8 @@ _IDENTITY_KEY = "kortilla.identity"
 
 class LoginService:
     """The login of one service: its origin, its trusted CAs and its open challenges.
+
+    ``trust`` is a ``Trust``, or a ``TrustFolder`` that can be read anew.
 
     ``revocation`` checks whether cards are revoked. By default a service with
     production trust makes its own ``Revocation()``, which refuses a login that it can't
@@ -58,7 +61,7 @@ class LoginService:
         self,
         *,
         origin: str,
-        trust: Trust,
+        trust: Trust | TrustFolder,
         revocation: RevocationChecker | None = None,
         challenges: ChallengeStore | None = None,
         challenge_lifetime: timedelta = NONCE_LIFETIME,
@@ -70,12 +73,13 @@ class LoginService:
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.origin: str = check_origin(origin)
+        self._trust = trust
+        trust = self.trust
         if origin.startswith("http:") and not trust.test:
             raise TrustConfigurationError(
                 "An http origin is for trials with test trust; serve real cards over "
                 "https."
             )
-        self.trust = trust
         #: What happens here, for hooks and the log.
         self.events = ServiceEvents(
             [on_event] if callable(on_event) else on_event,
@@ -95,6 +99,16 @@ class LoginService:
         self._challenges = Challenges(
             challenges, lifetime=challenge_lifetime, clock=clock
         )
+
+    @property
+    def trust(self) -> Trust:
+        """The trusted CAs; of a ``TrustFolder``, those that were read last."""
+        return self._trust if isinstance(self._trust, Trust) else self._trust.current
+
+    @property
+    def trust_problem(self) -> str:
+        """Why a ``TrustFolder`` could not be read anew; empty if it could."""
+        return "" if isinstance(self._trust, Trust) else self._trust.problem
 
     @property
     def challenges(self) -> ChallengeStore:

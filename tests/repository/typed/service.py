@@ -19,6 +19,7 @@ from kortilla import (
     LoginService,
     RelyingPartyError,
     Trust,
+    TrustFolder,
     validate,
     validate_client,
     validate_signer,
@@ -33,6 +34,7 @@ from kortilla.events import (
     SignatureRefused,
     pseudonym,
 )
+from kortilla.health import check_health
 from kortilla.prometheus import Metrics
 from kortilla.redis import RedisStores
 from kortilla.revocation import (
@@ -162,6 +164,21 @@ async def watched(folder: Path, key: bytes, answer: bytes) -> LoginService:
         for source in service.revocation.status().sources:
             assert_type(source.working, bool)
     return service
+
+
+async def state(folder: Path, sessions: SessionStore) -> str:
+    """Follow a folder of CA certificates, and say how the service is."""
+    trust = TrustFolder(folder, pins=["00" * 32], policies=["1.2.246.517.1.10.402.1"])
+    assert_type(trust.reload(), bool)
+    assert_type(trust.problem, str)
+    assert_type(trust.loaded_at, datetime)
+    trust.watch(60)
+    service = LoginService(origin="https://service.example", trust=trust)
+    assert_type(service.trust, Trust)
+    health = await check_health(service, sessions=sessions, warn=timedelta(days=9))
+    assert_type(health.ready, bool)
+    assert_type(health.checks[0].status, Literal["ok", "warning", "failed"])
+    return health.checks[0].detail
 
 
 async def front(request: web.Request) -> web.Response:
