@@ -90,6 +90,8 @@ class Event:
             value = getattr(self, each.name)
             if isinstance(value, datetime):
                 value = value.isoformat(timespec="milliseconds")
+            elif isinstance(value, float):
+                value = round(value, 6)
             content[each.name] = value
         return content
 

@@ -86,7 +86,7 @@ class RevocationLists:
         """Return the times of the CRLs in memory."""
         return tuple(
             CRLStatus(kept.host, kept.content.this_update, kept.content.next_update)
-            for kept in self._kept.values()
+            for kept in list(self._kept.values())  # a metrics thread may ask
         )
 
     async def is_revoked(

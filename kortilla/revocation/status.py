@@ -97,7 +97,7 @@ class Tally:
                 each.working,
                 each.last_at,
             )
-            for (kind, host), each in self._sources.items()
+            for (kind, host), each in list(self._sources.items())
         )
 
     def _source(self, kind: Literal["ocsp", "crl"], host: str) -> _Source:

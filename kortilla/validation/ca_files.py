@@ -236,8 +236,8 @@ def _der(content: bytes) -> bytes:
 
 def _fingerprint(file: Path) -> str:
     try:
-        if file.stat().st_size > MAX_FILE_BYTES:
-            return ""
+        if not file.is_file() or file.stat().st_size > MAX_FILE_BYTES:
+            return ""  # reading a pipe would not end
         return hashlib.sha256(_der(file.read_bytes())).hexdigest()
     except (OSError, ValueError):
         return ""

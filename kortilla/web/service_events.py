@@ -216,7 +216,11 @@ class ServiceEvents:
 
     def _send(self, event: Event) -> None:
         for thread in self._threads:
-            thread.put(event)
+            try:
+                thread.put(event)
+            except Exception as error:  # no thread can be started
+                thread.dropped += 1
+                logger.error("An event may be lost: %s.", type(error).__name__)
 
 
 def code_of(error: BaseException) -> str:

@@ -256,6 +256,24 @@ async def test_a_hook_that_raises_neither_lets_in_nor_keeps_out(
     assert service.events.dropped == 9
 
 
+async def test_where_no_thread_can_be_started_the_login_goes_on(
+    make: Callable[..., LoginService],
+    seen: list[Event],
+    leaf: Leaf,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    service = make(seen.append)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert (await Visitor(LoginRoutes(service)).log_in(leaf)).status == 200
+    assert "An event may be lost: RuntimeError" in caplog.text
+    monkeypatch.undo()
+    await service.close()
+
+
 async def test_a_hook_that_hangs_delays_no_login_and_no_other_hook(
     make: Callable[..., LoginService], leaf: Leaf, caplog: pytest.LogCaptureFixture
 ) -> None:
