@@ -115,8 +115,11 @@ class RedisPreparedStore(PreparedStore):
 
     def _names(self, session: str, key: str) -> tuple[str, str]:
         """Return the names of an entry and of its session's index in Redis."""
-        entry, index = (
-            hashlib.sha256(part.encode()).hexdigest()
-            for part in (f"{session}\n{key}", session)
-        )
+        index = _digest(session)
+        entry = _digest(f"{index}{key}")  # of a fixed length, so that no two are alike
         return f"{self._prefix}{entry}", f"{self._prefix}session:{index}"
+
+
+def _digest(name: str) -> str:
+    """Hash a text. A page may send any as a key, also half a character."""
+    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()

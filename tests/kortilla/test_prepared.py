@@ -69,7 +69,14 @@ async def test_another_session_neither_gets_it_nor_uses_it_up(
     store: PreparedStore,
 ) -> None:
     key = await store.put(MINE, STATE)
-    for session, other in ((THEIRS, key), (MINE, key[:-1]), (MINE, ""), (key, MINE)):
+    for session, other in (
+        (THEIRS, key),
+        (MINE, key[:-1]),
+        (MINE, ""),
+        (MINE, "\ud800"),
+        (key, MINE),
+        (MINE[:-1], MINE[-1] + key),
+    ):
         with pytest.raises(PreparedSignatureNotFoundError):
             await store.take(session, other)
     assert await store.take(MINE, key) == STATE
