@@ -37,6 +37,7 @@ import kortilla.django
 import kortilla.starlette
 from kortilla import Identity, LoginService, Trust, background
 from kortilla.errors import RateLimitedError
+from kortilla.events import Event
 from kortilla.redis import RedisStores
 from kortilla.revocation import By, Revocation
 from kortilla.web.rate_limit import Attempt
@@ -62,6 +63,11 @@ async def limit(attempt: Attempt) -> None:
     assert attempt.route in {"challenge", "login", "logout"}
     if attempt.client == BUSY:
         raise RateLimitedError(retry_after=7)
+
+
+def broken(_: Event) -> None:
+    """Fail at each event: it must not matter to any login."""
+    raise ValueError
 
 
 def told(
@@ -204,6 +210,8 @@ def make_service(
         revocation=revocation,
         challenges=stores.challenges if stores else None,
         rate_limit=limit,
+        on_event=broken,
+        pseudonym_key=bytes(32),
         clock=now,
     )
     options = {
