@@ -5,6 +5,7 @@
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
@@ -22,7 +23,9 @@ __all__ = [
     "add_files",
     "current_identity",
     "end_session",
+    "end_sessions",
     "is_same_origin",
+    "session_id",
     "setup",
 ]
 
@@ -106,14 +109,28 @@ def add_files(app: web.Application, prefix: str, folder: Path) -> None:
         app.router.add_get(f"{prefix}/{file.relative_to(folder).as_posix()}", serve)
 
 
-async def current_identity(request: web.Request) -> Identity | None:
+async def current_identity(
+    request: web.Request, *, max_age: timedelta | None = None
+) -> Identity | None:
     """Return the person who is logged in in the request's session, or None.
+
+    With ``max_age``, None too if the login is older: then ask for another login before
+    something that matters.
 
     Raises ``StoreUnavailableError`` while the session store can't be reached. A handler
     need not catch it: the response is then 503.
     """
     headers = Headers(request.headers.items())
-    return await _routes(request).current_identity(headers)
+    return await _routes(request).current_identity(headers, max_age=max_age)
+
+
+async def session_id(request: web.Request) -> str | None:
+    """Return a text that names the request's session, or None without one.
+
+    For keeping data beside the session. It gives no access to the session, and may be
+    stored and logged. A login changes it. Raises as ``current_identity``.
+    """
+    return await _routes(request).session_id(Headers(request.headers.items()))
 
 
 async def end_session(request: web.Request, response: web.StreamResponse) -> None:
@@ -122,8 +139,17 @@ async def end_session(request: web.Request, response: web.StreamResponse) -> Non
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
     headers = Headers(request.headers.items())
-    cookie = await _routes(request).end_session(headers)
+    cookie = await _routes(request).end_session(headers, client=request.remote)
     response.headers.add("Set-Cookie", cookie)
+
+
+async def end_sessions(request: web.Request, satu: str) -> int:
+    """End all sessions of a person, in all browsers, and return how many there were.
+
+    For an application's administrators. Outside a request, call the session store's
+    method. Raises as ``current_identity``; some sessions may then continue.
+    """
+    return await _routes(request).end_sessions(satu)
 
 
 def is_same_origin(request: web.Request, origin: str) -> bool:

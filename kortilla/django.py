@@ -14,6 +14,7 @@ can't.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
+from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
 
@@ -54,7 +55,9 @@ __all__ = [
     "bounded",
     "current_identity",
     "end_session",
+    "end_sessions",
     "is_same_origin",
+    "session_id",
     "urls",
 ]
 
@@ -87,6 +90,7 @@ def urls(
     routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
 
     async def answer(request: HttpRequest, path: str) -> HttpResponse:
+        routes.workers.check_environ(getattr(request, "environ", {}))
         asked = http.Request(
             method=request.method,
             path=f"/{path}",
@@ -159,16 +163,30 @@ class StoreUnavailableMiddleware:
         return None
 
 
-async def current_identity(request: HttpRequest) -> Identity | None:
+async def current_identity(
+    request: HttpRequest, *, max_age: timedelta | None = None
+) -> Identity | None:
     """Return the person who is logged in in the request's session, or None.
+
+    With ``max_age``, None too if the login is older: then ask for another login before
+    something that matters.
 
     A synchronous view calls ``async_to_sync(current_identity)(request)``, under ASGI
     and WSGI alike. Raises ``StoreUnavailableError`` while the session store can't be
     reached.
     """
     return await _on_lasting_loop(
-        request, _routes().current_identity(_headers(request))
+        request, _routes().current_identity(_headers(request), max_age=max_age)
     )
+
+
+async def session_id(request: HttpRequest) -> str | None:
+    """Return a text that names the request's session, or None without one.
+
+    For keeping data beside the session. It gives no access to the session, and may be
+    stored and logged. A login changes it. Raises as ``current_identity``.
+    """
+    return await _on_lasting_loop(request, _routes().session_id(_headers(request)))
 
 
 async def end_session(request: HttpRequest, response: HttpResponse) -> None:
@@ -176,8 +194,18 @@ async def end_session(request: HttpRequest, response: HttpResponse) -> None:
 
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
-    ending = _routes().end_session(_headers(request))
+    client = request.META.get("REMOTE_ADDR")
+    ending = _routes().end_session(_headers(request), client=client)
     response.cookies.load(await _on_lasting_loop(request, ending))
+
+
+async def end_sessions(request: HttpRequest, satu: str) -> int:
+    """End all sessions of a person, in all browsers, and return how many there were.
+
+    For an application's administrators. Raises as ``current_identity``; some sessions
+    may then continue.
+    """
+    return await _on_lasting_loop(request, _routes().end_sessions(satu))
 
 
 def is_same_origin(request: HttpRequest, origin: str) -> bool:

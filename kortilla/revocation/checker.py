@@ -33,6 +33,7 @@ from kortilla.revocation.fetch import Fetcher, Limits, host_of
 from kortilla.revocation.path import Certificate, CertificatePath
 from kortilla.revocation.reasons import NoAnswerError, Reason, named
 from kortilla.revocation.single_flight import SingleFlight
+from kortilla.revocation.status import RevocationStatus, Tally
 
 __all__ = ["By", "Revocation"]
 
@@ -122,6 +123,7 @@ class Revocation:
             else UserCertificateOCSPCheckFailedError
         )
         self._clock = clock
+        self._tally = Tally(clock)
         self._rules = ocsp.Rules(require_nonce, max_age, skew)
         self._ocsp_limits = Limits(ocsp_timeout, _OCSP_OCTETS)
         self._issuer_lifetime = issuer_lifetime
@@ -170,9 +172,26 @@ class Revocation:
         with named(self._error, "the certificates"):
             leaf, issuer = Subject.of(path.leaf), Subject.of(path.issuer)
             root = None if path.root is None else Subject.of(path.root)
-        if root is None or root.fingerprint == issuer.fingerprint:
-            await self._check(leaf, issuer)
-            return
+        issuer_check = None if root is None else self._start_issuer_check(issuer, root)
+        # Both concurrently.
+        await self._check(leaf, issuer)
+        if issuer_check is not None:
+            await asyncio.shield(issuer_check)
+
+    async def check_issuer(self, issuer: Certificate, root: Certificate) -> None:
+        """Return if the issuing CA is not revoked. Asks and raises as ``check``."""
+        with named(self._error, "the certificates"):
+            subjects = Subject.of(issuer), Subject.of(root)
+        check = self._start_issuer_check(*subjects)
+        if check is not None:
+            await asyncio.shield(check)
+
+    def _start_issuer_check(
+        self, issuer: Subject, root: Subject
+    ) -> asyncio.Task[None] | None:
+        """Start the check of an issuing CA, unless it was found good lately."""
+        if root.fingerprint == issuer.fingerprint:
+            return None
         pair = issuer.fingerprint, root.fingerprint
 
         async def check_issuer() -> None:
@@ -182,12 +201,14 @@ class Revocation:
 
         good_until = self._good_issuers.get(pair)
         if good_until is not None and self._clock() < good_until:
-            await self._check(leaf, issuer)
-            return
-        # Both concurrently.
-        issuer_check = self._issuer_checks.start(pair, check_issuer)
-        await self._check(leaf, issuer)
-        await asyncio.shield(issuer_check)
+            return None
+        return self._issuer_checks.start(pair, check_issuer)
+
+    def status(self) -> RevocationStatus:
+        """Return what is known of the CRLs and sources, without asking anybody."""
+        return RevocationStatus(
+            self._clock(), self._lists.status(), self._tally.sources()
+        )
 
     async def collect(
         self, certificates: Iterable[Certificate]
@@ -285,24 +306,25 @@ class Revocation:
                     "asks none.",
                 )
             nonce = secrets.token_bytes(ocsp.NONCE_OCTETS)
-            answer = await self._fetcher.post(
-                address,
-                ocsp.build_request(subject, issuer, nonce),
-                headers=_OCSP_HEADERS,
-                limits=self._ocsp_limits,
-            )
-            verdict = ocsp.judge(
-                answer,
-                subject=subject,
-                issuer=issuer,
-                nonce=nonce,
-                at=self._clock(),
-                rules=self._rules,
-            )
-            if verdict.unchecked_responder is not None:
-                await self._check_responder(
-                    verdict.unchecked_responder, subject, issuer
+            with self._tally.asking("ocsp", host):
+                answer = await self._fetcher.post(
+                    address,
+                    ocsp.build_request(subject, issuer, nonce),
+                    headers=_OCSP_HEADERS,
+                    limits=self._ocsp_limits,
                 )
+                verdict = ocsp.judge(
+                    answer,
+                    subject=subject,
+                    issuer=issuer,
+                    nonce=nonce,
+                    at=self._clock(),
+                    rules=self._rules,
+                )
+                if verdict.unchecked_responder is not None:
+                    await self._check_responder(
+                        verdict.unchecked_responder, subject, issuer
+                    )
         if verdict.revoked:
             raise _revoked(subject, "OCSP", host)
         return answer, verdict.next_update
@@ -335,7 +357,10 @@ class Revocation:
         with named(UserCertificateCRLCheckFailedError, _of(subject)):
             addresses = crl_addresses(subject.certificate)[:_MOST_ADDRESSES]
         host = host_of(addresses[-1]) if addresses else _of(subject)
-        with named(UserCertificateCRLCheckFailedError, host):
+        with (
+            named(UserCertificateCRLCheckFailedError, host),
+            self._tally.asking("crl", host),
+        ):
             listed, until = await self._lists.is_revoked(
                 subject, issuer, addresses=addresses
             )

@@ -41,14 +41,11 @@ def error_response(
             logger.error("A request was refused: %s", error)
             status, retry_after = 503, str(_RETRY)
         case RateLimitedError():
-            logger.info("A request was refused: %s", error)
             status, retry_after = 429, str(error.retry_after)
         case AuthTokenParseError() | UserCertificateParseError():
             status = 400
         case _:
             status = 403
-    if retry_after is None:
-        logger.info("A login was refused: %s (%s)", error, error.code)
     return refusals.response(status, error.code, headers).with_headers(
         ("Retry-After", retry_after)
     )

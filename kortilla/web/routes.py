@@ -14,7 +14,9 @@ An error is a 4xx, or 503 while a store is unavailable, with ``{"error": {"code"
 Accept-Language. A request that accepts HTML gets a page.
 """
 
+import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 from kortilla.errors import (
@@ -22,9 +24,10 @@ from kortilla.errors import (
     RelyingPartyError,
     StoreUnavailableError,
 )
+from kortilla.events import Action, RequestContext
 from kortilla.validation import strict_json
 from kortilla.validation.identity import Identity
-from kortilla.web.challenge import ReplayCache
+from kortilla.web.challenge import MemoryChallengeStore, ReplayCache
 from kortilla.web.error_responses import error_response
 from kortilla.web.http import (
     Headers,
@@ -44,6 +47,7 @@ from kortilla.web.sessions import (
     SessionStore,
 )
 from kortilla.web.static_files import packaged_files
+from kortilla.web.workers import WorkerCheck
 
 __all__ = ["MAX_BODY_BYTES", "PROBES", "LoginRoutes", "route_conflict"]
 
@@ -51,6 +55,9 @@ __all__ = ["MAX_BODY_BYTES", "PROBES", "LoginRoutes", "route_conflict"]
 MAX_BODY_BYTES = 16 * 1024
 #: Requests below the prefix that must reach card login; the adapters check it.
 PROBES = (("POST", "challenge"), ("GET", "static/kortilla.js"))
+
+
+_Handler = Callable[[Request, RequestContext], Awaitable[Response]]
 
 
 class LoginRoutes:
@@ -68,17 +75,23 @@ class LoginRoutes:
         body_seconds: float = 10,
     ) -> None:
         self.service = service
+        self.store: SessionStore = (
+            MemorySessionStore() if sessions is None else sessions
+        )
         self._sessions = BrowserSessions(
-            MemorySessionStore() if sessions is None else sessions,
-            secure=service.origin.startswith("https:"),
+            self.store, secure=service.origin.startswith("https:")
+        )
+        self.workers = WorkerCheck(
+            isinstance(self.store, MemorySessionStore)
+            or isinstance(service.challenges, MemoryChallengeStore)
         )
         self._body_seconds = body_seconds
         #: Sessions with a login that the store could not confirm (``_load_for_login``).
         self._unclear = ReplayCache()
-        self._actions: dict[str, Callable[[Request], Awaitable[Response]]] = {
-            "/challenge": self._challenge,
-            "/login": self._login,
-            "/logout": self._logout,
+        self._actions: dict[str, tuple[Action, _Handler]] = {
+            "/challenge": ("challenge", self._challenge),
+            "/login": ("login", self._login),
+            "/logout": ("logout", self._logout),
         }
 
     async def handle(self, request: Request) -> Response:
@@ -86,10 +99,11 @@ class LoginRoutes:
 
         Raises no error that a client can cause.
         """
+        self.workers.check()
         try:
-            if action := self._actions.get(request.path):
+            if found := self._actions.get(request.path):
                 _check_method(request, "POST")
-                return await action(request)
+                return await self._report(request, *found)
             if file := packaged_files().get(request.path):
                 _check_method(request, "GET, HEAD")
                 return file.response(request.headers)
@@ -97,30 +111,78 @@ class LoginRoutes:
         except (RelyingPartyError, RequestRefusedError) as error:
             return error_response(error, request.headers, self.service.refusals)
 
+    async def _report(
+        self, request: Request, action: Action, handler: _Handler
+    ) -> Response:
+        events, since = self.service.events, time.monotonic()
+        context = events.context(request.headers, request.client)
+        try:
+            return await handler(request, context)
+        except BaseException as error:
+            events.refused(context, action, error, since)
+            raise
+
     async def read_body(self, request: Request) -> bytes:
         """Read a body within its limits. Raises ``RequestRefusedError``."""
         return await read_body(
             request.body, max_bytes=MAX_BODY_BYTES, seconds=self._body_seconds
         )
 
-    async def current_identity(self, headers: Headers) -> Identity | None:
+    async def current_identity(
+        self, headers: Headers, *, max_age: timedelta | None = None
+    ) -> Identity | None:
         """Return the person who is logged in in the session of these headers, or None.
 
-        Raises ``StoreUnavailableError`` when the store can't tell.
+        None too if the login is older than ``max_age``. Raises ``ValueError`` for one
+        that is not positive, and ``StoreUnavailableError`` when the store can't tell.
         """
+        if max_age is not None and max_age <= timedelta(0):
+            raise ValueError("max_age is not positive: no login is that recent.")
         session = await self._sessions.load(headers.all("Cookie"))
-        return LoginService.identity(session.data)
+        identity = LoginService.identity(session.data)
+        if identity is None or max_age is None:
+            return identity
+        return identity if identity.is_recent(max_age, at=self.service.now()) else None
 
-    async def end_session(self, headers: Headers) -> str:
+    async def session_id(self, headers: Headers) -> str | None:
+        """Return a text that names the session of these headers, or None without one.
+
+        It gives no access to the session (``Session.public_id``), and changes at login.
+        Raises ``StoreUnavailableError``.
+        """
+        return (await self._sessions.load(headers.all("Cookie"))).public_id
+
+    async def end_sessions(self, satu: str) -> int:
+        """End all sessions of a person, and return how many there were.
+
+        Raises ``StoreUnavailableError``; some sessions may then continue.
+        """
+        ended = await self._sessions.end_all(satu)
+        self.service.events.logged_out(RequestContext(), satu, sessions=ended)
+        return ended
+
+    async def end_session(
+        self,
+        headers: Headers,
+        *,
+        client: str | None = None,
+        context: RequestContext | None = None,
+    ) -> str:
         """End the session of these headers, and return the ``Set-Cookie`` for it.
 
-        Raises ``StoreUnavailableError``; the session then continues.
+        ``client`` is the peer's address, for events. Raises ``StoreUnavailableError``;
+        the session then continues.
         """
-        return await self._sessions.end(
-            await self._sessions.load(headers.all("Cookie"))
-        )
+        session = await self._sessions.load(headers.all("Cookie"))
+        identity = LoginService.identity(session.data)
+        cookie = await self._sessions.end(session)
+        if identity is not None:
+            events = self.service.events
+            context = context or events.context(headers, client)
+            events.logged_out(context, identity.satu)
+        return cookie
 
-    async def _challenge(self, request: Request) -> Response:
+    async def _challenge(self, request: Request, context: RequestContext) -> Response:
         await self._read_json(request, allowed=set())
         session = await self._sessions.load(request.headers.all("Cookie"))
         unclear = session.id is not None and session.id in self._unclear
@@ -131,9 +193,11 @@ class LoginRoutes:
             cookie = await self._sessions.replace(session, session.data)
         else:
             cookie = await self._sessions.save(session)
+        self.service.events.challenge_issued(context)
         return json_response({"nonce": nonce}).with_headers(("Set-Cookie", cookie))
 
-    async def _login(self, request: Request) -> Response:
+    async def _login(self, request: Request, context: RequestContext) -> Response:
+        since = time.monotonic()
         body = await self._read_json(request, allowed={"authToken", "nonce"})
         nonce = body.get("nonce")
         if "authToken" not in body or not (nonce is None or isinstance(nonce, str)):
@@ -144,7 +208,8 @@ class LoginRoutes:
         )
         data: dict[str, Any] = {}
         self.service.set_identity(data, identity)
-        cookie = await self._sessions.replace(session, data)
+        cookie = await self._sessions.replace(session, data, satu=identity.satu)
+        self.service.events.logged_in(context, identity, time.monotonic() - since)
         name = f"{identity.given_names} {identity.surname}"
         return json_response({"name": name, "satu": identity.satu}).with_headers(
             ("Set-Cookie", cookie)
@@ -170,9 +235,9 @@ class LoginRoutes:
             )
         return session
 
-    async def _logout(self, request: Request) -> Response:
+    async def _logout(self, request: Request, context: RequestContext) -> Response:
         await self._read_json(request, allowed=set())
-        cookie = await self.end_session(request.headers)
+        cookie = await self.end_session(request.headers, context=context)
         return json_response({}).with_headers(("Set-Cookie", cookie))
 
     async def _read_json(

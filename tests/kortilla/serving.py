@@ -14,7 +14,7 @@ import json
 import os
 import socket
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,6 +37,7 @@ import kortilla.django
 import kortilla.starlette
 from kortilla import Identity, LoginService, Trust, background
 from kortilla.errors import RateLimitedError
+from kortilla.events import Event
 from kortilla.redis import RedisStores
 from kortilla.revocation import By, Revocation
 from kortilla.web.rate_limit import Attempt
@@ -47,6 +48,8 @@ __all__ = ["ADAPTERS"]
 
 #: A client with this address has exceeded its rate limit.
 BUSY = "127.0.0.2"
+#: The age of a login that is recent.
+RECENT = timedelta(minutes=10)
 #: A busy machine may take a while to send a body whole.
 BODY_SECONDS = 3
 
@@ -63,22 +66,39 @@ async def limit(attempt: Attempt) -> None:
         raise RateLimitedError(retry_after=7)
 
 
-def told(identity: Identity | None) -> dict[str, Any]:
+def broken(_: Event) -> None:
+    """Fail at each event: it must not matter to any login."""
+    raise ValueError
+
+
+def told(
+    identity: Identity | None, recent: Identity | None, session: str | None
+) -> dict[str, Any]:
     """Return the response of ``/who``."""
-    return {"satu": identity and identity.satu}
+    return {
+        "satu": identity and identity.satu,
+        "recent": recent is not None,
+        "session": session,
+    }
 
 
 def make_aiohttp(service: LoginService, options: dict[str, Any]) -> web.Application:
     """Return a service on aiohttp."""
 
     async def who(request: web.Request) -> web.Response:
-        return web.json_response(told(await kortilla.aiohttp.current_identity(request)))
+        own = kortilla.aiohttp
+        identity = await own.current_identity(request)
+        recent = await own.current_identity(request, max_age=RECENT)
+        return web.json_response(told(identity, recent, await own.session_id(request)))
 
     async def leave(request: web.Request) -> web.Response:
         if not kortilla.aiohttp.is_same_origin(request, ORIGIN):
             raise web.HTTPForbidden
         response = web.json_response({})
-        await kortilla.aiohttp.end_session(request, response)
+        if satu := request.query.get("satu"):
+            await kortilla.aiohttp.end_sessions(request, satu)
+        else:
+            await kortilla.aiohttp.end_session(request, response)
         return response
 
     app = web.Application()
@@ -89,8 +109,10 @@ def make_aiohttp(service: LoginService, options: dict[str, Any]) -> web.Applicat
 
 async def who(request: requests.Request) -> responses.Response:
     """Respond with the person who is logged in."""
-    identity = await kortilla.starlette.current_identity(request)
-    return responses.JSONResponse(told(identity))
+    own = kortilla.starlette
+    identity = await own.current_identity(request)
+    recent = await own.current_identity(request, max_age=RECENT)
+    return responses.JSONResponse(told(identity, recent, await own.session_id(request)))
 
 
 async def leave(request: requests.Request) -> responses.Response:
@@ -98,7 +120,10 @@ async def leave(request: requests.Request) -> responses.Response:
     if not kortilla.starlette.is_same_origin(request, ORIGIN):
         return responses.Response(status_code=403)
     response = responses.JSONResponse({})
-    await kortilla.starlette.end_session(request, response)
+    if satu := request.query_params.get("satu"):
+        await kortilla.starlette.end_sessions(request, satu)
+    else:
+        await kortilla.starlette.end_session(request, response)
     return response
 
 
@@ -124,14 +149,20 @@ def set_up_django(service: LoginService, options: dict[str, Any]) -> None:
     """Configure this process's Django as a service: one view of each kind."""
 
     def who(request: HttpRequest) -> HttpResponse:
-        identity = async_to_sync(kortilla.django.current_identity)(request)
-        return JsonResponse(told(identity))
+        current = async_to_sync(kortilla.django.current_identity)
+        session = async_to_sync(kortilla.django.session_id)(request)
+        return JsonResponse(
+            told(current(request), current(request, max_age=RECENT), session)
+        )
 
     async def leave(request: HttpRequest) -> HttpResponse:
         if not kortilla.django.is_same_origin(request, ORIGIN):
             return HttpResponse(status=403)
         response = JsonResponse({})
-        await kortilla.django.end_session(request, response)
+        if satu := request.GET.get("satu"):
+            await kortilla.django.end_sessions(request, satu)
+        else:
+            await kortilla.django.end_session(request, response)
         return response
 
     leave.csrf_exempt = True  # type: ignore[attr-defined] # Django's own way to say it
@@ -181,6 +212,8 @@ def make_service(
         challenges=stores.challenges if stores else None,
         rate_limit=limit,
         refusals=Refusals(texts={"fi": {"home": "Etusivulle <oma>"}}),
+        on_event=broken,
+        pseudonym_key=bytes(32),
         clock=now,
     )
     options = {

@@ -95,7 +95,7 @@ async def answered_by(browser: Browser) -> int:
     """Return the process that responds who is logged in."""
     async with browser.request("GET", "/who", headers={}) as answer:
         assert answer.status == 200
-        assert await answer.json() == {"satu": SATU}
+        assert (await answer.json())["satu"] == SATU
         return int(answer.headers["X-Process"])
 
 

@@ -31,7 +31,7 @@ def project(
     assert (packages / "kortilla/py.typed").is_file()
     # Python processes no .pth in a folder that a .pth adds, so the checkout stays out.
     (packages / "here.pth").write_text("\n".join(site.getsitepackages()))
-    for guide in ("developers", "testers"):
+    for guide in ("developers", "testers", "operations"):
         for number, example in enumerate(blocks(f"{guide}.md", "python")):
             examples = folder / "examples"
             examples.mkdir(exist_ok=True)
