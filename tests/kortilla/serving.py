@@ -5,8 +5,9 @@
 and REDIS is a URL or empty, which means memory. It prints the services' ports as a
 list, and ends with its standard input.
 
-``wsgi(FOLDER, REDIS)`` is the Django service for a WSGI server. Its ``sync`` and
-``gthread`` are gunicorn's kinds of workers, two each.
+``wsgi(FOLDER, REDIS)`` is the Django service for a WSGI server, and ``wsgi_flask`` the
+one on Flask. ``sync`` and ``gthread`` are gunicorn's kinds of workers for Django, two
+each; ``flask`` has two of the kind sync.
 """
 
 import asyncio
@@ -29,11 +30,13 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 from fastapi import FastAPI
+from flask import Flask, Response, jsonify
 from starlette import requests, responses
 from starlette.applications import Starlette
 
 import kortilla.aiohttp
 import kortilla.django
+import kortilla.flask
 import kortilla.starlette
 from kortilla import Identity, LoginService, Trust, background
 from kortilla.errors import RateLimitedError
@@ -223,15 +226,51 @@ def make_service(
     return service, options, stores
 
 
+def make_flask(service: LoginService, options: dict[str, Any]) -> Flask:
+    """Return a service on Flask."""
+    app = Flask("service")
+
+    @app.get("/who")
+    def who() -> Response:
+        return jsonify(told(kortilla.flask.current_identity()))
+
+    @app.post("/leave")
+    def leave() -> Response:
+        if not kortilla.flask.is_same_origin(ORIGIN):
+            return Response(status=403)
+        response = jsonify({})
+        kortilla.flask.end_session(response)
+        return response
+
+    kortilla.flask.setup(app, service, sessions=options["sessions"])
+    return app
+
+
+def wsgi_flask(folder: str, redis: str, by: By | None = None) -> Any:
+    """Return the Flask service for a WSGI server; ``by`` checks revocation."""
+    return _with_process(make_flask(*_lasting_service(folder, redis, by)))
+
+
 def wsgi(folder: str, redis: str, by: By | None = None) -> Any:
     """Return the Django service for ``wsgi.py``; ``by`` checks revocation."""
+    set_up_django(*_lasting_service(folder, redis, by))
+    return _with_process(get_wsgi_application())
+
+
+def _lasting_service(
+    folder: str, redis: str, by: By | None
+) -> tuple[LoginService, dict[str, Any]]:
+    """Return a service that closes what it uses when the process ends."""
     revocation = by and Revocation(by=by, allow_private_addresses=True, clock=now)
     service, options, stores = make_service(folder, redis, revocation or None)
     for one in (revocation, stores):
         if one:
             background.at_exit(one.close)
-    set_up_django(service, options)
-    application = get_wsgi_application()
+    return service, options
+
+
+def _with_process(application: Any) -> Any:
+    """Wrap a WSGI application."""
 
     def answer(environ: Any, start_response: Any) -> Any:
         """Add the worker's process id to the response."""
@@ -244,7 +283,8 @@ def wsgi(folder: str, redis: str, by: By | None = None) -> Any:
 async def serve_wsgi(
     kind: str, redis: str, folder: str, listener: socket.socket, stop: asyncio.Event
 ) -> None:
-    """Run the Django service under gunicorn until it is stopped."""
+    """Run a service under gunicorn until it is stopped."""
+    application, kind = ("wsgi_flask", "sync") if kind == "flask" else ("wsgi", kind)
     options = [
         "--worker-class",
         kind,
@@ -255,7 +295,7 @@ async def serve_wsgi(
     running = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gunicorn", *options),
         *("--bind", f"fd://{listener.fileno()}"),
-        f"{__spec__.name}:wsgi({str(folder)!r}, {redis!r})",
+        f"{__spec__.name}:{application}({str(folder)!r}, {redis!r})",
         pass_fds=[listener.fileno()],
     )
     await stop.wait()
