@@ -6,6 +6,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -40,12 +41,17 @@ def setup(
     prefix: str = "/auth",
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
+    on_login: Callable[[web.Request, Identity], Awaitable[None]] | None = None,
+    on_logout: Callable[[web.Request], Awaitable[None]] | None = None,
 ) -> None:
     """Add card login to an application, with its routes below ``prefix``.
 
     ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of the application's sessions. The service is closed when
-    the application is cleaned up.
+    own cookie, independent of the application's sessions. With ``on_login``, our
+    session ends at the login, and that function puts the person into the application's
+    session; it raises ``LoginNotAllowedError`` for one who may not use the service.
+    ``on_logout`` ends the application's session when the page calls for a logout. The
+    service is closed when the application is cleaned up.
 
     Raises ``RuntimeError`` at a second call: an application has one login. A mounted
     application has its own, or uses the login of its parent. The application does not
@@ -56,19 +62,27 @@ def setup(
             "setup() was called on this application before. For another origin, mount "
             "an application of its own (add_subapp, add_domain) and set that up."
         )
-    routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
+    routes = LoginRoutes(
+        service,
+        sessions=sessions,
+        body_seconds=body_seconds,
+        keep_identity=on_login is None,
+    )
     app[_ROUTES] = routes
 
     async def answer(request: web.Request) -> web.Response:
+        asked = http.Request(
+            method=request.method,
+            path=f"/{request.match_info['path']}",
+            headers=Headers(request.headers.items()),
+            body=_body(request),
+            client=request.remote,
+        )
         return _response(
             await routes.handle(
-                http.Request(
-                    method=request.method,
-                    path=f"/{request.match_info['path']}",
-                    headers=Headers(request.headers.items()),
-                    body=_body(request),
-                    client=request.remote,
-                )
+                asked,
+                on_login=on_login and partial(on_login, request),
+                on_logout=on_logout and partial(on_logout, request),
             )
         )
 

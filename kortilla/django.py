@@ -18,7 +18,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any, TypeVar
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.urls import (
     NoReverseMatch,
@@ -47,7 +47,13 @@ from kortilla.web.asgi import (
 from kortilla.web.error_responses import error_response
 from kortilla.web.http import BrokenBodyError, Headers, RequestRefusedError, Response
 from kortilla.web.login import LoginService
-from kortilla.web.routes import MAX_BODY_BYTES, PROBES, LoginRoutes, route_conflict
+from kortilla.web.routes import (
+    MAX_BODY_BYTES,
+    PROBES,
+    LoginRoutes,
+    PendingLogin,
+    route_conflict,
+)
 from kortilla.web.sessions import SessionStore
 
 __all__ = [
@@ -75,19 +81,32 @@ def urls(
     *,
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
+    on_login: Callable[[HttpRequest, Identity], Any] | None = None,
+    on_logout: Callable[[HttpRequest], Any] | None = None,
 ) -> list[URLPattern]:
     """Return the URL patterns of card login, for ``include``.
 
     ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of Django's sessions. Raises ``RuntimeError`` at a second
-    call: a process has one Django project, and one login.
+    own cookie, independent of Django's sessions. With ``on_login``, our session ends at
+    the login, and that function puts the person into Django's session, as
+    ``kortilla.django_auth.log_in`` does; it raises ``LoginNotAllowedError`` for one who
+    may not use the service. ``on_logout`` ends Django's session when the page calls for
+    a logout. Both may be synchronous or asynchronous.
+
+    Raises ``RuntimeError`` at a second call: a process has one Django project, and one
+    login.
     """
     if _configured:
         raise RuntimeError(
             "urls() was called before, and a process has one login. Include what it "
             "returned twice for another prefix; another origin needs another process."
         )
-    routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
+    routes = LoginRoutes(
+        service,
+        sessions=sessions,
+        body_seconds=body_seconds,
+        keep_identity=on_login is None,
+    )
 
     async def answer(request: HttpRequest, path: str) -> HttpResponse:
         routes.workers.check_environ(getattr(request, "environ", {}))
@@ -98,7 +117,18 @@ def urls(
             body=_body(request),
             client=request.META.get("REMOTE_ADDR"),
         )
-        return _response(await _on_lasting_loop(request, routes.handle(asked)))
+        answered = await _on_lasting_loop(request, routes.begin(asked))
+        if isinstance(answered, PendingLogin):
+            try:
+                if on_login is not None:
+                    await _call(on_login, request, answered.identity)
+            except Exception as error:
+                answered = routes.refuse(answered, error)
+            else:
+                answered = routes.accept(answered)
+        elif answered.logged_out and on_logout is not None:
+            await _call(on_logout, request)
+        return _response(answered)
 
     background.at_exit(service.close)
 
@@ -250,6 +280,14 @@ async def _on_lasting_loop(
     if hasattr(request, "scope"):  # of ASGI
         return await coroutine
     return await background.call(coroutine)
+
+
+async def _call(hook: Callable[..., Any], *arguments: Any) -> None:
+    """Call an application's function where Django's database connections are."""
+    if iscoroutinefunction(hook):
+        await hook(*arguments)
+    else:
+        await sync_to_async(hook)(*arguments)
 
 
 def _body(request: HttpRequest) -> AsyncIterator[bytes]:

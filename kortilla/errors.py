@@ -175,6 +175,15 @@ class RateLimitedError(RelyingPartyError):
         self.retry_after = retry_after
 
 
+class LoginNotAllowedError(RelyingPartyError):
+    """The person is identified, but may not use this service.
+
+    The application's ``on_login`` raises it.
+    """
+
+    code = "LOGIN_NOT_ALLOWED"
+
+
 class SignatureParseError(RelyingPartyError):
     """The page's answer to a signing request is malformed."""
 

@@ -7,7 +7,8 @@ stores that they share, such as ``kortilla.redis``. The reverse proxy in front o
 server must limit how long a body may take: Python code can't.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
@@ -20,10 +21,23 @@ from kortilla.web import http
 from kortilla.web.error_responses import error_response
 from kortilla.web.http import BrokenBodyError, Headers
 from kortilla.web.login import LoginService
-from kortilla.web.routes import MAX_BODY_BYTES, PROBES, LoginRoutes, route_conflict
+from kortilla.web.routes import (
+    MAX_BODY_BYTES,
+    PROBES,
+    LoginRoutes,
+    PendingLogin,
+    route_conflict,
+)
 from kortilla.web.sessions import SessionStore
 
-__all__ = ["current_identity", "end_session", "is_same_origin", "setup"]
+__all__ = [
+    "current_identity",
+    "end_session",
+    "end_sessions",
+    "is_same_origin",
+    "session_id",
+    "setup",
+]
 
 _ENDPOINT = "kortilla"
 #: Methods that the routes answer themselves, most of them with 405.
@@ -43,12 +57,17 @@ def setup(
     *,
     prefix: str = "/auth",
     sessions: SessionStore | None = None,
+    on_login: Callable[[Identity], None] | None = None,
+    on_logout: Callable[[], None] | None = None,
 ) -> None:
     """Add card login to an application, with its routes below ``prefix``.
 
     ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of Flask's session. The service is closed when the process
-    ends.
+    own cookie, independent of Flask's session. With ``on_login``, our session ends at
+    the login, and that function puts the person into Flask's session; it raises
+    ``LoginNotAllowedError`` for one who may not use the service. ``on_logout`` ends
+    Flask's session when the page calls for a logout. Both are called in the request's
+    context. The service is closed when the process ends.
 
     Raises ``RuntimeError`` at a second call, since an application has one login. If
     another route takes a path of card login, each request fails with that error.
@@ -58,11 +77,12 @@ def setup(
             "setup() was called on this application before. Another origin needs an "
             "application of its own."
         )
-    routes = LoginRoutes(service, sessions=sessions)
+    routes = LoginRoutes(service, sessions=sessions, keep_identity=on_login is None)
     app.extensions[_ENDPOINT] = routes
     app.url_map.converters[_ENDPOINT] = _AnyPath
 
     def answer(path: str) -> Response:
+        routes.workers.check_environ(request.environ)
         asked = http.Request(
             method=request.method,
             path=f"/{path}",
@@ -70,7 +90,18 @@ def setup(
             body=_body(),
             client=request.remote_addr,
         )
-        return _response(background.run(routes.handle(asked)))
+        answered = background.run(routes.begin(asked))
+        if isinstance(answered, PendingLogin):
+            try:
+                if on_login is not None:
+                    on_login(answered.identity)
+            except Exception as error:
+                answered = routes.refuse(answered, error)
+            else:
+                answered = routes.accept(answered)
+        elif answered.logged_out and on_logout is not None:
+            on_logout()
+        return _response(answered)
 
     app.add_url_rule(
         f"{prefix}/<{_ENDPOINT}:path>",
@@ -88,13 +119,25 @@ def setup(
     background.at_exit(service.close)
 
 
-def current_identity() -> Identity | None:
+def current_identity(*, max_age: timedelta | None = None) -> Identity | None:
     """Return the person who is logged in in the current request's session, or None.
+
+    With ``max_age``, None too if the login is older: then ask for another login before
+    something that matters.
 
     Raises ``StoreUnavailableError`` while the session store can't be reached. A view
     need not catch it: the response is then 503.
     """
-    return background.run(_routes().current_identity(_headers()))
+    return background.run(_routes().current_identity(_headers(), max_age=max_age))
+
+
+def session_id() -> str | None:
+    """Return a text that names the current request's session, or None without one.
+
+    For keeping data beside the session. It gives no access to the session, and may be
+    stored and logged. A login changes it. Raises as ``current_identity``.
+    """
+    return background.run(_routes().session_id(_headers()))
 
 
 def end_session(response: Response) -> None:
@@ -102,8 +145,17 @@ def end_session(response: Response) -> None:
 
     Raises ``StoreUnavailableError``, as ``current_identity`` does.
     """
-    cookie = background.run(_routes().end_session(_headers()))
-    response.headers.add("Set-Cookie", cookie)
+    ending = _routes().end_session(_headers(), client=request.remote_addr)
+    response.headers.add("Set-Cookie", background.run(ending))
+
+
+def end_sessions(satu: str) -> int:
+    """End all sessions of a person, in all browsers, and return how many there were.
+
+    For an application's administrators. Outside a request, call the session store's
+    method. Raises as ``current_identity``; some sessions may then continue.
+    """
+    return background.run(_routes().end_sessions(satu))
 
 
 def is_same_origin(origin: str) -> bool:

@@ -5,7 +5,7 @@
 """
 
 import inspect
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
@@ -45,12 +45,17 @@ def setup(
     prefix: str = "/auth",
     sessions: SessionStore | None = None,
     body_seconds: float = 10,
+    on_login: Callable[[Request, Identity], Awaitable[None]] | None = None,
+    on_logout: Callable[[Request], Awaitable[None]] | None = None,
 ) -> None:
     """Add card login to an application, with its routes below ``prefix``.
 
     ``sessions`` is the session store; by default it is in memory. Card login has its
-    own cookie, independent of the application's sessions. The service is closed at the
-    end of the application's lifespan.
+    own cookie, independent of the application's sessions. With ``on_login``, our
+    session ends at the login, and that function puts the person into the application's
+    session; it raises ``LoginNotAllowedError`` for one who may not use the service.
+    ``on_logout`` ends the application's session when the page calls for a logout. The
+    service is closed at the end of the application's lifespan.
 
     Raises ``RuntimeError`` at a second call, since an application has one login, and if
     an earlier route or mount takes a path of card login.
@@ -61,11 +66,21 @@ def setup(
             "an application of its own and set that up."
         )
     _check_free(app, prefix)
-    routes = LoginRoutes(service, sessions=sessions, body_seconds=body_seconds)
+    routes = LoginRoutes(
+        service,
+        sessions=sessions,
+        body_seconds=body_seconds,
+        keep_identity=on_login is None,
+    )
     app.state.kortilla = routes
+    login = LoginApp(
+        routes,
+        on_login=on_login and (lambda scope, who: on_login(Request(scope), who)),
+        on_logout=on_logout and (lambda scope: on_logout(Request(scope))),
+    )
     # Not mounted: behind a proxy that strips a prefix (root_path), a mounted
     # application can't tell which part of the path is its own.
-    app.router.routes.append(Route(prefix + "/{path:path}", LoginApp(routes)))
+    app.router.routes.append(Route(prefix + "/{path:path}", login))
     app.add_exception_handler(StoreUnavailableError, _handle_store_unavailable)
     lifespan = app.router.lifespan_context
 

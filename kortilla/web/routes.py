@@ -16,6 +16,7 @@ Accept-Language. A request that accepts HTML gets a page.
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -49,7 +50,15 @@ from kortilla.web.sessions import (
 from kortilla.web.static_files import packaged_files
 from kortilla.web.workers import WorkerCheck
 
-__all__ = ["MAX_BODY_BYTES", "PROBES", "LoginRoutes", "route_conflict"]
+__all__ = [
+    "MAX_BODY_BYTES",
+    "PROBES",
+    "LoginRoutes",
+    "OnLogin",
+    "OnLogout",
+    "PendingLogin",
+    "route_conflict",
+]
 
 #: A token has at most 10,000 characters; the rest is room for the JSON around it.
 MAX_BODY_BYTES = 16 * 1024
@@ -57,14 +66,34 @@ MAX_BODY_BYTES = 16 * 1024
 PROBES = (("POST", "challenge"), ("GET", "static/kortilla.js"))
 
 
-_Handler = Callable[[Request, RequestContext], Awaitable[Response]]
+#: Puts a person into the application's session. Raises ``LoginNotAllowedError`` for one
+#: who may not use the service.
+OnLogin = Callable[[Identity], Awaitable[None]]
+#: Ends the application's session.
+OnLogout = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class PendingLogin:
+    """A valid login that the application has yet to put into its own session."""
+
+    identity: Identity
+    headers: Headers
+    context: RequestContext
+    since: float
+    cookie: str
+
+
+_Handler = Callable[[Request, RequestContext], Awaitable[Response | PendingLogin]]
 
 
 class LoginRoutes:
     """A service's login as HTTP requests and responses.
 
     ``sessions`` is the session store; by default it is in memory. A request whose body
-    takes longer than ``body_seconds`` is refused.
+    takes longer than ``body_seconds`` is refused. Without ``keep_identity`` our session
+    holds the challenge alone and ends at the login: the application's own session says
+    who is logged in.
     """
 
     def __init__(
@@ -73,8 +102,10 @@ class LoginRoutes:
         *,
         sessions: SessionStore | None = None,
         body_seconds: float = 10,
+        keep_identity: bool = True,
     ) -> None:
         self.service = service
+        self._keep_identity = keep_identity
         self.store: SessionStore = (
             MemorySessionStore() if sessions is None else sessions
         )
@@ -94,10 +125,35 @@ class LoginRoutes:
             "/logout": ("logout", self._logout),
         }
 
-    async def handle(self, request: Request) -> Response:
+    async def handle(
+        self,
+        request: Request,
+        *,
+        on_login: OnLogin | None = None,
+        on_logout: OnLogout | None = None,
+    ) -> Response:
         """Return the response to a request below the prefix.
 
-        Raises no error that a client can cause.
+        ``on_login`` is called where no identity is kept here. Raises no error that a
+        client can cause, and what these functions raise.
+        """
+        answer = await self.begin(request)
+        if isinstance(answer, Response):
+            if answer.logged_out and on_logout is not None:
+                await on_logout()
+            return answer
+        try:
+            if on_login is not None:
+                await on_login(answer.identity)
+        except BaseException as error:
+            return self.refuse(answer, error)
+        return self.accept(answer)
+
+    async def begin(self, request: Request) -> Response | PendingLogin:
+        """Handle a request up to the application's own part of a login.
+
+        A pending login is finished by ``accept`` or ``refuse``. Raises no error that a
+        client can cause.
         """
         self.workers.check()
         try:
@@ -111,9 +167,26 @@ class LoginRoutes:
         except (RelyingPartyError, RequestRefusedError) as error:
             return error_response(error, request.headers, self.service.refusals)
 
+    def accept(self, pending: PendingLogin) -> Response:
+        """Return the response to a login that is in the application's session."""
+        seconds = time.monotonic() - pending.since
+        self.service.events.logged_in(pending.context, pending.identity, seconds)
+        return _greeting(pending.identity, pending.cookie)
+
+    def refuse(self, pending: PendingLogin, error: BaseException) -> Response:
+        """Return the response to a login that the application refused by an error.
+
+        Raises the error again unless it is a ``RelyingPartyError``.
+        """
+        self.service.events.refused(pending.context, "login", error, pending.since)
+        if not isinstance(error, RelyingPartyError):
+            raise error
+        response = error_response(error, pending.headers)
+        return response.with_headers(("Set-Cookie", pending.cookie))
+
     async def _report(
         self, request: Request, action: Action, handler: _Handler
-    ) -> Response:
+    ) -> Response | PendingLogin:
         events, since = self.service.events, time.monotonic()
         context = events.context(request.headers, request.client)
         try:
@@ -196,7 +269,9 @@ class LoginRoutes:
         self.service.events.challenge_issued(context)
         return json_response({"nonce": nonce}).with_headers(("Set-Cookie", cookie))
 
-    async def _login(self, request: Request, context: RequestContext) -> Response:
+    async def _login(
+        self, request: Request, context: RequestContext
+    ) -> Response | PendingLogin:
         since = time.monotonic()
         body = await self._read_json(request, allowed={"authToken", "nonce"})
         nonce = body.get("nonce")
@@ -206,14 +281,14 @@ class LoginRoutes:
         identity = await self.service.login(
             session.data, body["authToken"], nonce=nonce
         )
+        if not self._keep_identity:
+            cookie = await self._sessions.end(session)
+            return PendingLogin(identity, request.headers, context, since, cookie)
         data: dict[str, Any] = {}
         self.service.set_identity(data, identity)
-        cookie = await self._sessions.replace(session, data, satu=identity.satu)
+        kept = await self._sessions.replace(session, data, satu=identity.satu)
         self.service.events.logged_in(context, identity, time.monotonic() - since)
-        name = f"{identity.given_names} {identity.surname}"
-        return json_response({"name": name, "satu": identity.satu}).with_headers(
-            ("Set-Cookie", cookie)
-        )
+        return _greeting(identity, kept)
 
     async def _load_for_login(self, request: Request, nonce: str | None) -> Session:
         cookies = request.headers.all("Cookie")
@@ -238,7 +313,8 @@ class LoginRoutes:
     async def _logout(self, request: Request, context: RequestContext) -> Response:
         await self._read_json(request, allowed=set())
         cookie = await self.end_session(request.headers, context=context)
-        return json_response({}).with_headers(("Set-Cookie", cookie))
+        answer = json_response({}).with_headers(("Set-Cookie", cookie))
+        return replace(answer, logged_out=True)
 
     async def _read_json(
         self, request: Request, *, allowed: set[str]
@@ -265,6 +341,12 @@ class LoginRoutes:
         if not isinstance(content, dict) or not content.keys() <= allowed:
             raise RequestRefusedError(400, "INVALID_REQUEST")
         return content
+
+
+def _greeting(identity: Identity, cookie: str | None) -> Response:
+    name = f"{identity.given_names} {identity.surname}"
+    answer = json_response({"name": name, "satu": identity.satu})
+    return answer.with_headers(("Set-Cookie", cookie))
 
 
 def route_conflict(path: str, by: str) -> RuntimeError:

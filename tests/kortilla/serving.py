@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 import django
+import flask
 import uvicorn
 from aiohttp import web
 from asgiref.sync import async_to_sync
@@ -232,14 +233,19 @@ def make_flask(service: LoginService, options: dict[str, Any]) -> Flask:
 
     @app.get("/who")
     def who() -> Response:
-        return jsonify(told(kortilla.flask.current_identity()))
+        own = kortilla.flask
+        identity, recent = own.current_identity(), own.current_identity(max_age=RECENT)
+        return jsonify(told(identity, recent, own.session_id()))
 
     @app.post("/leave")
     def leave() -> Response:
         if not kortilla.flask.is_same_origin(ORIGIN):
             return Response(status=403)
         response = jsonify({})
-        kortilla.flask.end_session(response)
+        if satu := flask.request.args.get("satu"):
+            kortilla.flask.end_sessions(satu)
+        else:
+            kortilla.flask.end_session(response)
         return response
 
     kortilla.flask.setup(app, service, sessions=options["sessions"])
