@@ -114,7 +114,7 @@ def setup(
     app.before_request(_CheckReached(prefix))
     app.register_error_handler(
         StoreUnavailableError,
-        lambda error: _response(error_response(error, _headers())),
+        lambda error: _response(error_response(error, _headers(), service.refusals)),
     )
     background.at_exit(service.close)
 

@@ -181,7 +181,8 @@ class LoginRoutes:
         self.service.events.refused(pending.context, "login", error, pending.since)
         if not isinstance(error, RelyingPartyError):
             raise error
-        response = error_response(error, pending.headers)
+        refusals = self.service.refusals
+        response = error_response(error, pending.headers, refusals)
         return response.with_headers(("Set-Cookie", pending.cookie))
 
     async def _report(
