@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Examines an ASiC-E container with XAdES signatures (ETSI EN 319 162-1)."""
 
-import hashlib
 import io
 import re
 import unicodedata
@@ -81,20 +80,16 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
     findings.files = tuple(data)
     _check_manifest(container, data)
 
-    def digest(uri: str, function: str) -> bytes | None:
-        """Hash the file that a reference names, or return None if it is missing."""
+    def contents_of(uri: str) -> Iterator[bytes]:
         try:
             entry = data[unquote_to_bytes(uri).decode("utf-8")]
-        except (KeyError, UnicodeDecodeError):
-            return None
-        hasher = hashlib.new(function)
-        with container.open(entry) as stream:
-            while chunk := stream.read(_CHUNK):
-                hasher.update(chunk)
-        return hasher.digest()
+        except UnicodeDecodeError as error:
+            raise KeyError(uri) from error
+        return _pieces(container, entry)
 
     for place, element in _signatures(container, entries):
-        finding = examine_signature(element, digest, place=place)
+        finding, stamps = examine_signature(element, contents_of, place=place)
+        findings.timestamps += stamps
         signed = {
             unquote_to_bytes(uri).decode("utf-8", "replace") for uri in finding.files
         }
@@ -104,6 +99,12 @@ def _examine(container: zipfile.ZipFile, content: bytes, findings: Findings) -> 
                 Found("FILE_NOT_SIGNED", name) for name in data if name not in signed
             ]
         findings.signatures.append(finding)
+
+
+def _pieces(container: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    with container.open(entry) as stream:
+        while chunk := stream.read(_CHUNK):
+            yield chunk
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
