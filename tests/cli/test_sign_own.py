@@ -21,7 +21,6 @@ from pyhanko.pdf_utils.writer import copy_into_new_writer
 
 from kortilla.testing.faults import Fault
 from kortilla.testing.state import MockCardState
-from native_host.local_signing.targets import Target
 from tests.cli.conftest import NewCard, Run
 from tests.cli.terminal import Terminal
 from tests.kortilla.signing_parts import make_pdf
@@ -255,17 +254,6 @@ def test_a_disk_without_room_is_noticed_before_pin2(
     assert (outcome.status, outcome.error) == (1, "FILE_NOT_WRITABLE")
     assert names(folder) == before
     assert card.read().pin2.tries == 5
-
-
-def test_a_name_that_is_taken_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
-    target = Target.reserve(tmp_path / "a.pdf", 10, set())
-    (tmp_path / "a.pdf").write_bytes(b"another's")
-    assert target.publish(b"signed").name == "a-2.pdf"
-    assert (tmp_path / "a.pdf").read_bytes() == b"another's"
-    assert (tmp_path / "a-2.pdf").read_bytes() == b"signed"
-    long = Target.reserve(tmp_path / f"{'ä' * 140}.pdf", 10, set())
-    assert long.publish(b"signed").exists()
-    assert len(names(tmp_path) - {"home", "run"}) == 3
 
 
 def test_what_was_signed_before_an_interruption_is_written(
