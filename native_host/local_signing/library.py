@@ -71,6 +71,7 @@ async def prepare_one(
     *,
     certificate: bytes,
     mark: tuple[int, tuple[int, int, int, int]] | None,
+    max_bytes: int,
 ) -> PreparedSignature:
     """Prepare a signed PDF. ``mark`` is the page, from 0, and the box in points.
 
@@ -82,6 +83,7 @@ async def prepare_one(
         trust=OWN_CARD,
         name=name,
         appearance=None if mark is None else Appearance(box=mark[1], page=mark[0]),
+        max_bytes=max_bytes,
     )
 
 

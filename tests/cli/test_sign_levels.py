@@ -60,7 +60,7 @@ async def finished(
         )
     else:
         state = await library.prepare_one(
-            "1", make_pdf(), certificate=signer.der, mark=None
+            "1", make_pdf(), certificate=signer.der, mark=None, max_bytes=10_000
         )
     tsa = None if wanted == "B-B" else TSA
     return await library.finish(

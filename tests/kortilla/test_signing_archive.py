@@ -132,6 +132,11 @@ def _other_revocation_data(xml: str) -> str:
     return re.sub("(<xades:EncapsulatedCRLValue>).*?<", r"\1AAAA<", xml, count=1)
 
 
+def _long_revocation_data(xml: str) -> str:
+    value = "AAAA" * 1_500_000
+    return re.sub("(<xades:EncapsulatedCRLValue>).*?<", rf"\1{value}<", xml, count=1)
+
+
 def _other_timestamp_before(xml: str) -> str:
     [stamp] = re.findall("<xades:SignatureTimeStamp.*?</xades:SignatureTimeStamp>", xml)
     other = stamp.replace('Id="S0-T0"', 'Id="S0-T1"')
@@ -160,6 +165,7 @@ def _another_form(xml: str) -> str:
     [
         None,
         _other_revocation_data,
+        _long_revocation_data,
         _other_timestamp_before,
         _other_chain,
         _no_token,

@@ -18,6 +18,7 @@ from kortilla.signing import xades
 from kortilla.signing.verification import (
     Verdict,
 )
+from kortilla.signing.verification.document import MAX_BYTES
 from tests.kortilla.signed_files import (
     SIGNATURES,
     Maker,
@@ -263,7 +264,7 @@ async def a_text(maker: Maker) -> File:
 
 @case(CANT_SAY, "TOO_LARGE")
 async def a_huge_file(maker: Maker) -> File:
-    return bytes(100_000_001)
+    return bytes(MAX_BYTES + 1)
 
 
 @case(CANT_SAY, "NO_CONTENT")

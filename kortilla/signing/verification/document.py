@@ -20,8 +20,8 @@ from kortilla.threads import in_thread
 
 __all__ = ["MAX_BYTES", "verify_document", "verify_path"]
 
-#: The longest file that is read.
-MAX_BYTES = 100_000_000
+#: The longest file that is read. The process that reads it takes twice as much memory.
+MAX_BYTES = 120_000_000
 _LIMITS = {"too-slow": "TOO_SLOW", "too-much-memory": "TOO_MUCH_MEMORY"}
 
 
