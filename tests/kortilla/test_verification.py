@@ -325,6 +325,11 @@ async def test_files_are_read_from_a_folder(maker: Maker, tmp_path: Path) -> Non
     pdf = tmp_path / "a.pdf"
     pdf.write_bytes(await maker.pdf())
     assert (await verify_path(pdf, trusted=trusted)).verdict == VALID
+    for name, found in (("a.ASICE", set()), ("b.pdf", {"IRREGULAR"})):
+        (tmp_path / name).write_bytes(await maker.container())
+        report = await verify_path(tmp_path / name, trusted=trusted)
+        assert codes(report) == found
+        assert report.verdict == (CANT_SAY if found else VALID)
     huge = tmp_path / "huge.pdf"
     with huge.open("wb") as stream:
         stream.truncate(200_000_000)
