@@ -334,6 +334,9 @@ async def test_files_are_read_from_a_folder(maker: Maker, tmp_path: Path) -> Non
     with huge.open("wb") as stream:
         stream.truncate(200_000_000)
     assert codes(await verify_path(huge, trusted=trusted)) == {"TOO_LARGE"}
+    long = bytes(document.MAX_SIGNATURE_BYTES + 1)
+    report = await verify_document(content, signature=long, trusted=trusted)
+    assert codes(report) == {"TOO_LARGE"}
     os.mkfifo(tmp_path / "pipe.pdf")
     for name in ("pipe.pdf", "nowhere.pdf", "."):
         with pytest.raises(OSError, match=r"pipe|nowhere|directory"):

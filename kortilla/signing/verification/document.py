@@ -19,10 +19,12 @@ from kortilla.signing.verification.report import DocumentReport, Problem
 from kortilla.signing.verification.trusted import TrustedCAs
 from kortilla.threads import in_thread
 
-__all__ = ["MAX_BYTES", "verify_document", "verify_path"]
+__all__ = ["MAX_BYTES", "MAX_SIGNATURE_BYTES", "verify_document", "verify_path"]
 
 #: The longest file that is read. The process that reads it takes twice as much memory.
 MAX_BYTES = 120_000_000
+#: The longest detached signature, which may have revocation data.
+MAX_SIGNATURE_BYTES = 10_000_000
 #: The ends of names of containers. Under another, a program opens it as another kind of
 #: file, such as a PDF in a place that no signature covers.
 _CONTAINERS = {"", ".adoc", ".asice", ".bdoc", ".edoc", ".sce", ".zip"}
@@ -116,7 +118,7 @@ async def verify_path(
 
 
 async def _examine(content: bytes | None, signature: bytes | None) -> Findings:
-    if max(len(content or b""), len(signature or b"")) > MAX_BYTES:
+    if len(content or b"") > MAX_BYTES or len(signature or b"") > MAX_SIGNATURE_BYTES:
         return Findings("unknown", problems=[Found("TOO_LARGE")])
     try:
         return await shared_processes().examine(content, signature)
