@@ -20,7 +20,7 @@ from kortilla.errors import (
 )
 from kortilla.revocation import CertificatePath
 from kortilla.signing import cms
-from kortilla.signing.processes import PdfProcesses
+from kortilla.signing.processes import PdfProcesses, shared_processes
 from kortilla.signing.validation_data import ValidationData
 from kortilla.signing.verification import (
     CODES,
@@ -341,6 +341,30 @@ async def test_files_are_read_from_a_folder(maker: Maker, tmp_path: Path) -> Non
     for name in ("pipe.pdf", "nowhere.pdf", "."):
         with pytest.raises(OSError, match=r"pipe|nowhere|directory"):
             await verify_path(tmp_path / name, trusted=trusted)
+
+
+@pytest.mark.parametrize("name", [b"7", b"true", b"[7]"])
+async def test_a_field_whose_name_is_no_text_is_not_judged(
+    maker: Maker, name: bytes
+) -> None:
+    content = await maker.pdf()
+    text = b"/T (Signature1)"
+    changed = content.replace(text, (b"/T " + name).ljust(len(text)))
+    assert changed != content
+    report = await verify_document(changed, trusted=maker.trusted)
+    assert codes(report) == {"BROKEN"}
+    assert report.verdict is CANT_SAY
+
+
+async def test_findings_that_are_none_are_not_believed(
+    maker: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def taken_over(*_: Any, **__: Any) -> Any:
+        return {"findings": {"kind": "pdf", "signatures": [{"place": 7}]}}, b""
+
+    monkeypatch.setattr(shared_processes(), "_run", taken_over)
+    report = await verify_document(b"%PDF-", trusted=maker.trusted)
+    assert codes(report) == {"BROKEN"}
 
 
 def test_cas_are_told_apart_by_their_fingerprints(
