@@ -22,6 +22,7 @@ from native_host.local_signing.errors import (
     UnsignableFile,
 )
 from native_host.local_signing.sources import (
+    MAX_PDF_BYTES,
     MAX_TOTAL_BYTES,
     Source,
     read_sources,
@@ -265,6 +266,7 @@ async def _prepare(
                     contents[0],
                     certificate=certificate.der,
                     mark=None if mark is None else (mark.page, mark.box),
+                    max_bytes=MAX_PDF_BYTES,
                 )
             else:
                 names = [source.path.name for source in part.sources]
