@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""Compares the two ways of validating a certificate, fast and slow.
+
+``python -m tests.kortilla.both_ways 100000`` compares them on that many mutated
+certificates; the tests take fewer.
+"""
+
+import asyncio
+import sys
+import time
+from typing import Any
+
+from asn1crypto import core, x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from kortilla import Trust
+from kortilla.errors import RelyingPartyError
+from kortilla.revocation import der
+from kortilla.validation import usual, validator
+from kortilla.validation.usual import Purpose
+from tests.kortilla import pki
+from tests.kortilla.mutations import Mutator
+from tests.kortilla.pki import CA, NOW, Leaf, key
+
+__all__ = ["EXTRA", "agreed", "compare", "quick_ca", "whole"]
+
+KEY_ID = b"k" * 20
+#: The extensions of a card's certificate that the plain leaves of ``pki`` lack, with a
+#: CPS and a user notice in the policy.
+EXTRA: list[tuple[str, bytes]] = [
+    ("authority_key_identifier", der.encode(0x30, der.encode(0x80, KEY_ID))),
+    ("key_identifier", core.OctetString(b"s" * 20).dump()),
+    ("subject_alt_name", der.encode(0x30, der.encode(0x81, b"S1.Maija@testi.fi"))),
+    (
+        "certificate_policies",
+        x509.CertificatePolicies(
+            [
+                {
+                    "policy_identifier": pki.TEST_POLICY,
+                    "policy_qualifiers": [
+                        {
+                            "policy_qualifier_id": "certification_practice_statement",
+                            "qualifier": core.IA5String("http://cps.example/"),
+                        },
+                        {
+                            "policy_qualifier_id": "user_notice",
+                            "qualifier": x509.UserNotice(
+                                {
+                                    "explicit_text": x509.DisplayText(
+                                        name="utf8_string", value="Varmennepolitiikka"
+                                    )
+                                }
+                            ),
+                        },
+                    ],
+                }
+            ]
+        ).dump(),
+    ),
+    (
+        "crl_distribution_points",
+        bytes.fromhex("3016 3014 A012 A010 860E") + b"http://a.fi/cr",
+    ),
+    (
+        "authority_information_access",
+        bytes.fromhex("301A 3018 0608 2B06010505073001 860C") + b"http://a.fi/",
+    ),
+    ("1.3.6.1.5.5.7.1.3", bytes.fromhex("300A3008060604008E460101")),
+]
+
+
+def quick_ca(root: CA) -> CA:
+    """Return a CA that signs and verifies fast, with a key of P-256."""
+    name = x509.Name.build({"country_name": "FI", "common_name": "SPECIMEN Quick CA"})
+    certificate = root.issue(
+        key("P-256"),
+        subject_name=name,
+        key_usage=pki.CERTIFICATE_SIGN,
+        basic_constraints=pki.CA_TRUE,
+        policies=(),
+        null_parameter=False,
+        extra=[("key_identifier", core.OctetString(KEY_ID).dump())],
+    )
+    return CA(x509.Certificate.load(certificate.der), key("P-256"))
+
+
+def whole(quick: CA, **changes: Any) -> Leaf:
+    """Issue a leaf with all extensions of a card's."""
+    return quick.issue(key("P-256"), **({"policies": (), "extra": EXTRA, **changes}))
+
+
+async def agreed(encoded: bytes, purpose: Purpose, trust: Trust) -> bool:
+    """Return whether the fast way accepts, after comparing it with the slow one."""
+    accepted = usual.accept(encoded, purpose, trust, NOW)
+    if accepted is None:
+        return False
+    slow = {usual.LOGIN: validator._LOGIN, usual.SIGNING: validator._SIGNING}[purpose]
+    try:
+        path, key_of_slow, identity = await validator._validate_unusual_leaf(
+            encoded, slow, trust, NOW
+        )
+    except RelyingPartyError as error:
+        raise AssertionError(f"{error.code} for {encoded.hex()}") from error
+    assert identity == accepted.identity, encoded.hex()
+    assert path.issuer is accepted.issuer.certificate
+    assert path.leaf.dump() == encoded
+    form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    assert key_of_slow.public_bytes(*form) == accepted.key.public_bytes(*form)
+    return True
+
+
+async def compare(ca: CA, trust: Trust, count: int, *, seed: int = 0) -> int:
+    """Compare both ways on mutated certificates; return how many the fast one took."""
+    leaves = [
+        (whole(ca).der, usual.LOGIN),
+        (whole(ca, key_usage=pki.SIGNATURE).der, usual.SIGNING),
+        (ca.issue(key("RSA-2048")).der, usual.LOGIN),
+    ]
+    assert isinstance(ca.key, ec.EllipticCurvePrivateKey)
+    accepted = 0
+    for number, (leaf, purpose) in enumerate(leaves, start=seed):
+        mutator = Mutator(leaf, ca.key, seed=number)
+        for _ in range(count // len(leaves)):
+            accepted += await agreed(mutator.next(), purpose, trust)
+    return accepted
+
+
+async def main(count: int, seed: int) -> None:
+    """Compare, and print what was compared."""
+    root = CA.create("SPECIMEN Root CA")
+    ca = quick_ca(root)
+    begun = time.process_time()
+    accepted = await compare(ca, ca.trust(root.der), count, seed=seed)
+    seconds = time.process_time() - begun
+    print(
+        f"{count:,} mutated certificates in {seconds:.0f} s of processor time: both "
+        f"ways accept {accepted:,}, and the fast one leaves the others to the slow one."
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]), int((sys.argv[2:] or ["0"])[0])))
