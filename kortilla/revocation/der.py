@@ -23,13 +23,13 @@ __all__ = [
     "MalformedError",
     "SignedPart",
     "bit_string",
-    "check",
     "children",
     "encode",
     "header",
     "integer",
     "is_shortest",
     "only",
+    "outline",
     "read",
 ]
 
@@ -114,23 +114,26 @@ def children(parent: Element) -> Iterator[Element]:
         start, left = child.end, left - 1
 
 
-def check(data: bytes, start: int, end: int, depth: int = 8) -> None:
-    """Check that ``data`` from ``start`` to ``end`` is a run of elements in DER.
+def outline(data: bytes, depth: int = 8) -> str:
+    """Return the tags of a run of elements in DER, as in ``30(02A0(0C))``.
 
     It goes into constructed elements, and checks the content of BOOLEAN, INTEGER, OID
-    and NULL. Raises ``MalformedError``.
+    and NULL. Raises ``MalformedError``, also beyond ``depth`` elements in one another.
     """
     if depth == 0:
-        raise MalformedError("elements within elements, deeper than anything here has")
-    while start < end:
-        tag, content, after = header(data, start, end)
-        if tag & 0x20:
-            if tag < 0x40 and tag not in {SEQUENCE, SET}:
-                raise MalformedError("a string in pieces, or a type that is not known")
-            check(data, content, after, depth - 1)
-        else:
+        raise MalformedError("elements in one another, deeper than anything here")
+    tags, start = [], 0
+    while start < len(data):
+        tag, content, after = header(data, start, len(data))
+        tags.append(f"{tag:02X}")
+        if not tag & 0x20:
             _check_primitive(tag, data[content:after])
+        elif tag < 0x40 and tag not in {SEQUENCE, SET}:
+            raise MalformedError("a string in pieces, or a type that is not known")
+        else:
+            tags.append(f"({outline(data[content:after], depth - 1)})")
         start = after
+    return "".join(tags)
 
 
 def _check_primitive(tag: int, value: bytes) -> None:

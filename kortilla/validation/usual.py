@@ -298,18 +298,30 @@ _CRITICAL = bytes.fromhex("0101FF")
 #: cA FALSE: as it should be, and as FINEID leaves have it.
 _NO_CA = {bytes.fromhex("3000"), bytes.fromhex("3003010100")}
 _ANY_POLICY = "2.5.29.32.0"
+_QUALIFIERS = {"certification_practice_statement", "user_notice"}
 _RFC822_NAME = 0x81
 #: An address that IDNA leaves as it is.
 _MAIL = re.compile(
     rb"[A-Za-z0-9_.+-]{1,64}@"
     rb"(?:(?![Xx][Nn]--)[A-Za-z0-9-]{1,63}\.)+(?![Xx][Nn]--)[A-Za-z0-9-]{1,63}"
 )
-#: What asn1crypto reads of the others; None for what it does not read.
-_OTHERS = {
+#: The tags in the values of extensions, see ``der.outline``.
+_OUTLINES = {
+    oid: re.compile(pattern)
+    for oid, pattern in {
+        # policies, each with any number of CPS and user notices with a text
+        _POLICIES: r"30\((30\(06(30\((30\(06(16|30\((0C|16|1A|1E)\))\))+\))?\))+\)",
+        # distribution points with their full names, which are URLs
+        _LISTS: r"30\((30\(A0\(A0\((86)+\)\)\))+\)",
+        # methods of access, each with a URL
+        _ACCESS: r"30\((30\(0686\))+\)",
+        _AUTHORITY_KEY: r"30\(80\)",
+        _QC_STATEMENTS: r"30\(.+\)",
+    }.items()
+}
+_READ_BY_ASN1CRYPTO = {
     _LISTS: x509.CRLDistributionPoints,
     _ACCESS: x509.AuthorityInfoAccessSyntax,
-    _AUTHORITY_KEY: None,
-    _QC_STATEMENTS: None,
 }
 
 
@@ -391,14 +403,14 @@ def _read_common(encoded: bytes) -> _Extension:
         if value not in _NO_CA:
             raise _UnusualError
         return _Extension(oid)
-    der.check(value, 0, len(value))
+    if oid not in _OUTLINES or not _OUTLINES[oid].fullmatch(der.outline(value)):
+        raise _UnusualError
     if oid == _POLICIES:
         return _Extension(oid, policies=_read_policies(value))
-    if critical or oid not in _OTHERS:
+    if critical:
         raise _UnusualError
-    kind = _OTHERS[oid]
-    if kind is not None:
-        _parse(kind, value)
+    if oid in _READ_BY_ASN1CRYPTO:
+        _parse(_READ_BY_ASN1CRYPTO[oid], value)
     return _Extension(oid)
 
 
@@ -413,10 +425,12 @@ def _read_usage(value: bytes) -> int:
 
 
 def _read_policies(value: bytes) -> tuple[str, ...]:
-    policies = tuple(
-        policy["policy_identifier"].dotted
-        for policy in _parse(x509.CertificatePolicies, value)
-    )
+    parsed = _parse(x509.CertificatePolicies, value)
+    for policy in parsed.native:
+        for qualifier in policy["policy_qualifiers"] or ():
+            if qualifier["policy_qualifier_id"] not in _QUALIFIERS:
+                raise _UnusualError
+    policies = tuple(policy["policy_identifier"].dotted for policy in parsed)
     if len(set(policies)) != len(policies) or _ANY_POLICY in policies:
         raise _UnusualError
     return policies

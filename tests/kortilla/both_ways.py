@@ -8,11 +8,14 @@ certificates; the tests take fewer.
 import asyncio
 import sys
 import time
+import warnings
 from typing import Any
 
 from asn1crypto import core, x509
+from cryptography import x509 as cryptography_x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
 
 from kortilla import Trust
 from kortilla.errors import RelyingPartyError
@@ -26,6 +29,8 @@ from tests.kortilla.pki import CA, NOW, Leaf, key
 __all__ = ["EXTRA", "agreed", "compare", "quick_ca", "whole"]
 
 KEY_ID = b"k" * 20
+#: ecdsa-with-SHA384 as FINEID has it, the second defect.
+NULL_PARAMETERS = bytes.fromhex("300C06082A8648CE3D0403030500")
 #: The extensions of a card's certificate that the plain leaves of ``pki`` lack, with a
 #: CPS and a user notice in the policy.
 EXTRA: list[tuple[str, bytes]] = [
@@ -107,7 +112,55 @@ async def agreed(encoded: bytes, purpose: Purpose, trust: Trust) -> bool:
     assert path.leaf.dump() == encoded
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     assert key_of_slow.public_bytes(*form) == accepted.key.public_bytes(*form)
+    compare_with_cryptography(encoded, purpose, accepted)
     return True
+
+
+def compare_with_cryptography(
+    encoded: bytes, purpose: Purpose, accepted: usual.Accepted
+) -> None:
+    """Compare with a third parser, as far as it reads FINEID's defects."""
+    identity = accepted.identity
+    try:
+        read = cryptography_x509.load_der_x509_certificate(encoded)
+        same_key = read.public_key() == accepted.key
+    except ValueError:
+        assert NULL_PARAMETERS in encoded, encoded.hex()
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a name is longer than X.520 has it
+        named = {each.oid: each.value for each in read.subject}
+    assert len(named) == len(list(read.subject)), encoded.hex()
+    assert same_key, encoded.hex()
+    assert (
+        identity.serial,
+        identity.not_before,
+        identity.not_after,
+        identity.country,
+        identity.satu,
+        identity.given_names,
+        identity.surname,
+    ) == (
+        read.serial_number,
+        read.not_valid_before_utc,
+        read.not_valid_after_utc,
+        named[NameOID.COUNTRY_NAME],
+        named[NameOID.SERIAL_NUMBER],
+        named[NameOID.GIVEN_NAME],
+        named[NameOID.SURNAME],
+    ), encoded.hex()
+    try:
+        extensions = read.extensions
+    except ValueError:
+        assert pki.EXPLICIT_FALSE in encoded, encoded.hex()
+        return
+    usage = extensions.get_extension_for_class(cryptography_x509.KeyUsage).value
+    assert usage.digital_signature == (purpose == usual.LOGIN), encoded.hex()
+    assert usage.content_commitment == (purpose == usual.SIGNING), encoded.hex()
+    policies = extensions.get_extension_for_class(cryptography_x509.CertificatePolicies)
+    assert identity.policy in {
+        each.policy_identifier.dotted_string for each in policies.value
+    }, encoded.hex()
 
 
 async def compare(ca: CA, trust: Trust, count: int, *, seed: int = 0) -> int:
@@ -116,6 +169,13 @@ async def compare(ca: CA, trust: Trust, count: int, *, seed: int = 0) -> int:
         (whole(ca).der, usual.LOGIN),
         (whole(ca, key_usage=pki.SIGNATURE).der, usual.SIGNING),
         (ca.issue(key("RSA-2048")).der, usual.LOGIN),
+        # Without FINEID's defects, so that cryptography reads all of it.
+        (
+            whole(
+                ca, basic_constraints=bytes.fromhex("3000"), null_parameter=False
+            ).der,
+            usual.LOGIN,
+        ),
     ]
     assert isinstance(ca.key, ec.EllipticCurvePrivateKey)
     accepted = 0
