@@ -170,8 +170,8 @@ class Revocation:
         ``UserCertificateCRLCheckFailedError`` with a ``Reason``.
         """
         with named(self._error, "the certificates"):
-            leaf, issuer = Subject.of(path.leaf), Subject.of(path.issuer)
-            root = None if path.root is None else Subject.of(path.root)
+            leaf, issuer = Subject.of(path.leaf), Subject.of_authority(path.issuer)
+            root = None if path.root is None else Subject.of_authority(path.root)
         issuer_check = None if root is None else self._start_issuer_check(issuer, root)
         # Both concurrently.
         await self._check(leaf, issuer)
@@ -181,7 +181,7 @@ class Revocation:
     async def check_issuer(self, issuer: Certificate, root: Certificate) -> None:
         """Return if the issuing CA is not revoked. Asks and raises as ``check``."""
         with named(self._error, "the certificates"):
-            subjects = Subject.of(issuer), Subject.of(root)
+            subjects = Subject.of_authority(issuer), Subject.of_authority(root)
         check = self._start_issuer_check(*subjects)
         if check is not None:
             await asyncio.shield(check)
@@ -240,7 +240,7 @@ class Revocation:
 
     async def _fetch_crl(self, subject: Subject) -> bytes:
         limits = Limits(self._ocsp_limits.seconds, _KEPT_CRL_OCTETS)
-        address = crl_addresses(subject.certificate)[0]
+        address = crl_addresses(subject)[0]
         with named(UserCertificateCRLCheckFailedError, host_of(address)):
             async with self._fetcher.get(address, headers={}, limits=limits) as (
                 _,
@@ -296,7 +296,7 @@ class Revocation:
     ) -> tuple[bytes, datetime | None]:
         """Return the responder's answer, and until when it is valid."""
         with named(UserCertificateOCSPCheckFailedError, _of(subject)):
-            address = ocsp_address(subject.certificate)
+            address = ocsp_address(subject)
         host = _of(subject) if address is None else host_of(address)
         with named(UserCertificateOCSPCheckFailedError, host):
             if address is None:
@@ -336,10 +336,11 @@ class Revocation:
 
         OCSP would ask the responder about itself (RFC 6960 §4.2.2.2.1).
         """
-        addresses = crl_addresses(certificate) or crl_addresses(subject.certificate)
+        responder = Subject.of(certificate)
+        addresses = crl_addresses(responder) or crl_addresses(subject)
         try:
             listed, _ = await self._lists.is_revoked(
-                Subject.of(certificate), issuer, addresses=addresses[:_MOST_ADDRESSES]
+                responder, issuer, addresses=addresses[:_MOST_ADDRESSES]
             )
         except NoAnswerError as error:
             raise NoAnswerError(
@@ -355,7 +356,7 @@ class Revocation:
 
     async def _check_crl(self, subject: Subject, issuer: Subject) -> datetime:
         with named(UserCertificateCRLCheckFailedError, _of(subject)):
-            addresses = crl_addresses(subject.certificate)[:_MOST_ADDRESSES]
+            addresses = crl_addresses(subject)[:_MOST_ADDRESSES]
         host = host_of(addresses[-1]) if addresses else _of(subject)
         with (
             named(UserCertificateCRLCheckFailedError, host),
@@ -384,7 +385,7 @@ def _issuer_of(subject: Subject, others: Iterable[Subject]) -> Subject:
 
 def _names_responder(subject: Subject) -> bool:
     try:
-        return ocsp_address(subject.certificate) is not None
+        return ocsp_address(subject) is not None
     except NoAnswerError:
         return True  # and asking says what is wrong with it
 

@@ -112,7 +112,7 @@ class RevocationLists:
         self, address: str, subject: Subject, issuer: Subject
     ) -> tuple[bool, datetime]:
         content = await self._current(address, issuer)
-        content.check_covers(subject, crl_addresses(subject.certificate) or (address,))
+        content.check_covers(subject, crl_addresses(subject) or (address,))
         return content.lists(subject.serial), content.next_update
 
     async def _current(self, address: str, issuer: Subject) -> RevocationList:

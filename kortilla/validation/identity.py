@@ -2,7 +2,7 @@
 """The identity in a person's certificate (FINEID S2)."""
 
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
@@ -12,7 +12,7 @@ from kortilla.errors import UserCertificateParseError
 from kortilla.revocation import CertificatePath
 from kortilla.revocation.path import Certificate
 
-__all__ = ["Assurance", "Identity", "is_satu"]
+__all__ = ["Assurance", "Identity", "common_name", "is_satu"]
 
 #: The assurance of an identity: by the authority, by a test CA, or not recorded.
 Assurance = Literal["citizen-certificate", "test", "unknown"]
@@ -94,7 +94,7 @@ class Identity:
             given_names=_only(subject, "given_name"),
             satu=satu,
             country=country,
-            issuer=_only(_attributes(issuer), "common_name"),
+            issuer=common_name(issuer),
             serial=str(leaf.serial_number),
             not_before=leaf.not_valid_before,
             not_after=leaf.not_valid_after,
@@ -113,9 +113,10 @@ class Identity:
 
     def to_json(self) -> dict[str, str]:
         """Return a dictionary of texts that any session can store."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
         return {
             key: value.isoformat() if isinstance(value, datetime) else str(value)
-            for key, value in asdict(self).items()
+            for key, value in values.items()
             if value is not None
         }
 
@@ -144,6 +145,9 @@ def _time(text: str) -> datetime:
     if time.tzinfo is None:
         raise ValueError("a time without a zone")
     return time
+def common_name(name: x509.Name) -> str:
+    """Return the one common name in a name. Raises ``UserCertificateParseError``."""
+    return _only(_attributes(name), "common_name")
 
 
 def _attributes(name: x509.Name) -> list[tuple[str, Any]]:

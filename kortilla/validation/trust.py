@@ -12,6 +12,7 @@ import re
 import stat
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -21,6 +22,7 @@ from cryptography.exceptions import InvalidSignature
 
 from kortilla.errors import TrustConfigurationError
 from kortilla.validation.issuing_ca import IssuingCA
+from kortilla.validation.leaf import ExactCertificate
 from kortilla.validation.pinned_cas import PINS, PinnedCertificate, configured_pins
 
 __all__ = [
@@ -175,6 +177,17 @@ class Trust:
             return None
         return next((policy for policy in policies if _below(policy, allowed)), None)
 
+    def named(self, name: bytes) -> tuple[IssuingCA, ...]:
+        """Return the CAs whose name has this encoding, in DER."""
+        return self._by_name.get(name, ())
+
+    @cached_property
+    def _by_name(self) -> dict[bytes, tuple[IssuingCA, ...]]:
+        found: dict[bytes, tuple[IssuingCA, ...]] = {}
+        for issuer in self.issuers:
+            found[issuer.name] = (*found.get(issuer.name, ()), issuer)
+        return found
+
     def issuers_of(self, certificate: x509.Certificate) -> list[IssuingCA]:
         """Return the CAs that may have issued a leaf, by name and key identifier.
 
@@ -255,7 +268,7 @@ def _load(name: str, content: bytes) -> x509.Certificate:
             raise ValueError("too long")
         if pem.detect(content):
             _, _, content = pem.unarmor(content)
-        certificate = x509.Certificate.load(content, strict=True)
+        certificate: x509.Certificate = ExactCertificate.load(content, strict=True)
         # CA certificates are strict DER, unlike leaves: cryptography can parse them.
         cryptography_x509.load_der_x509_certificate(content).extensions  # noqa: B018 - reading is the check
         usage = certificate.key_usage_value
