@@ -145,6 +145,8 @@ def _time(text: str) -> datetime:
     if time.tzinfo is None:
         raise ValueError("a time without a zone")
     return time
+
+
 def common_name(name: x509.Name) -> str:
     """Return the one common name in a name. Raises ``UserCertificateParseError``."""
     return _only(_attributes(name), "common_name")

@@ -141,7 +141,7 @@ def compare_with_cryptography(
         identity.given_names,
         identity.surname,
     ) == (
-        read.serial_number,
+        str(read.serial_number),
         read.not_valid_before_utc,
         read.not_valid_after_utc,
         named[NameOID.COUNTRY_NAME],
