@@ -58,8 +58,8 @@ __all__ = ["sign"]
 @click.option(
     "--visible",
     metavar="PAGE:POS",
-    help="A mark on a page of each PDF: 1:20,20 or last:X,Y,W,H in millimetres from "
-    "the lower left corner.",
+    help="A mark on a page of each PDF: last:bottom-right, or 1:20,20 or last:X,Y,W,H "
+    "in millimetres from the lower left corner.",
 )
 @click.option("--tsa", metavar="URL", help="A time-stamping service.")
 @click.option(

@@ -29,7 +29,8 @@ _MARK = (70, 20)
 _LONGEST = 5080
 _VISIBLE = re.compile(
     r"(?P<page>last|[1-9][0-9]{0,4}):"
-    r"(?P<place>[0-9]{1,4},[0-9]{1,4}(?:,[1-9][0-9]{0,3},[1-9][0-9]{0,3})?)"
+    r"(?:(?P<corner>(?:bottom|top)-(?:left|right))"
+    r"|(?P<place>[0-9]{1,4},[0-9]{1,4}(?:,[1-9][0-9]{0,3},[1-9][0-9]{0,3})?))"
 )
 
 
@@ -151,22 +152,27 @@ def _authorities(folder: Path) -> tuple[bytes, ...]:
 
 
 def _mark(visible: str) -> Mark:
-    """Read ``PAGE:X,Y`` or ``PAGE:X,Y,W,H``, in millimetres."""
+    """Read ``PAGE:CORNER``, or ``PAGE:X,Y`` or ``PAGE:X,Y,W,H`` in millimetres."""
+    from kortilla.signing.corners import CORNERS
     from native_host.local_signing.signing import Mark
 
     match = _VISIBLE.fullmatch(visible)
     if match is None:
         raise click.UsageError(
-            "--visible is PAGE:X,Y or PAGE:X,Y,WIDTH,HEIGHT in millimetres, and PAGE "
-            "is a number from 1, or last."
+            "--visible is PAGE:CORNER, or PAGE:X,Y or PAGE:X,Y,WIDTH,HEIGHT in "
+            "millimetres. PAGE is a number from 1, or last. CORNER is bottom-left, "
+            "bottom-right, top-left or top-right."
         )
+    page = -1 if match["page"] == "last" else int(match["page"]) - 1
+    for corner in CORNERS:
+        if match["corner"] == corner:
+            return Mark(page, corner)
     left, bottom, *size = (int(each) for each in match["place"].split(","))
     width, height = size or _MARK
     if max(left + width, bottom + height) > _LONGEST:
         raise click.UsageError("The mark of --visible is outside every page.")
     box = (left, bottom, left + width, bottom + height)
     left, bottom, right, top = (round(each * _POINTS) for each in box)
-    page = -1 if match["page"] == "last" else int(match["page"]) - 1
     return Mark(page, (left, bottom, right, top))
 
 

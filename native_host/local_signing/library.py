@@ -19,6 +19,7 @@ from kortilla.errors import (
 )
 from kortilla.revocation import Revocation
 from kortilla.signing.asice import finish_container, prepare_container
+from kortilla.signing.corners import Corner
 from kortilla.signing.own_card import OWN_CARD
 from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
 from kortilla.signing.state import PreparedSignature
@@ -70,9 +71,9 @@ async def prepare_one(
     pdf: bytes,
     *,
     certificate: bytes,
-    mark: tuple[int, tuple[int, int, int, int]] | None,
+    mark: tuple[int, tuple[int, int, int, int] | Corner] | None,
 ) -> PreparedSignature:
-    """Prepare a signed PDF. ``mark`` is the page, from 0, and the box in points.
+    """Prepare a signed PDF. ``mark`` is the page, from 0, and the box or a corner.
 
     Raises ``DocumentNotSignableError``.
     """
