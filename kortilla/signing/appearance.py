@@ -14,7 +14,7 @@ from pyhanko.pdf_utils.text import TextBoxStyle
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 from pyhanko.stamp import TextStamp, TextStampStyle
 
-from kortilla.signing.corners import CORNERS, Corner
+from kortilla.corners import CORNERS, Corner
 
 __all__ = ["Appearance", "stamp_style"]
 

@@ -25,10 +25,10 @@ from pyhanko.sign.signers.pdf_signer import PdfSignatureMetadata, PdfSigner
 from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 
+from kortilla.corners import Corner, corner_box, turned_back
 from kortilla.errors import DocumentNotSignableError, SignatureValidationError
 from kortilla.signing.algorithms import Digest
 from kortilla.signing.appearance import stamp_style
-from kortilla.signing.corners import Corner, corner_box, turned_back
 from kortilla.signing.pdf_pages import page_of
 from kortilla.signing.state import PreparedSignature
 from kortilla.signing.validation_data import ValidationData, certificates_of_timestamps

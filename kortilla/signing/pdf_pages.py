@@ -8,8 +8,8 @@ from typing import Any
 from pyhanko.pdf_utils.generic import DictionaryObject
 from pyhanko.pdf_utils.writer import BasePdfFileWriter
 
+from kortilla.corners import Box
 from kortilla.errors import DocumentNotSignableError
-from kortilla.signing.corners import Box
 
 __all__ = ["Page", "page_of"]
 

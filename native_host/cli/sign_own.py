@@ -18,6 +18,7 @@ from native_host.errors import KortillaError
 if TYPE_CHECKING:
     from native_host.cli.run import OpenPrompt
     from native_host.local_signing.signing import Mark, Outcome, Wish
+    from native_host.pin_prompt.model import Progress
 
 __all__ = ["sign_own"]
 
@@ -44,9 +45,13 @@ def sign_own(
     tsa: str | None,
     level: str,
     trust: Path | None,
+    progress: bool,
     lang: str | None,
 ) -> int:
-    """Sign the person's own files, print the result and return the exit status."""
+    """Sign the person's own files, print the result and return the exit status.
+
+    With ``progress``, a line of JSON before each signature says how many are made.
+    """
     from native_host.cli.run import run_with_prompt
     from native_host.languages import choose_language
     from native_host.local_signing.errors import (
@@ -66,7 +71,7 @@ def sign_own(
         authorities=() if trust is None else _authorities(trust),
     )
     try:
-        outcome = run_with_prompt(config, partial(_sign, config, wish))
+        outcome = run_with_prompt(config, partial(_sign, config, wish, progress))
     except FileNotSignableError as error:
         return _refuse(error, [(each.path, each.reason) for each in error.files])
     except FileNotWritableError as error:
@@ -74,15 +79,24 @@ def sign_own(
     return _report(outcome)
 
 
-async def _sign(config: Config, wish: Wish, open_prompt: OpenPrompt) -> Outcome:
+async def _sign(
+    config: Config, wish: Wish, progress: bool, open_prompt: OpenPrompt
+) -> Outcome:
     from native_host.environment import open_source
     from native_host.local_signing.signing import sign_own_files
-    from native_host.operations.prompting import Context
+    from native_host.operations.prompting import Context, report_nothing
 
     # The window opens after the files have been read, so that it never shows one that
     # can't be signed.
     async with open_source(config) as source:
-        return await sign_own_files(Context(source, open_prompt()), wish)
+        prompt, report = open_prompt(), _print_progress if progress else report_nothing
+        return await sign_own_files(Context(source, prompt, report), wish)
+
+
+def _print_progress(stage: str, progress: Progress | None) -> None:
+    if stage == "signing" and progress is not None:
+        made = {"done": progress.done, "total": progress.total}
+        print_result({"progress": made})
 
 
 def _refuse(error: KortillaError, files: list[tuple[Path, str]]) -> int:
@@ -153,7 +167,7 @@ def _authorities(folder: Path) -> tuple[bytes, ...]:
 
 def _mark(visible: str) -> Mark:
     """Read ``PAGE:CORNER``, or ``PAGE:X,Y`` or ``PAGE:X,Y,W,H`` in millimetres."""
-    from kortilla.signing.corners import CORNERS
+    from kortilla.corners import CORNERS
     from native_host.local_signing.signing import Mark
 
     match = _VISIBLE.fullmatch(visible)

@@ -12,6 +12,7 @@ from typing import Any
 
 from pyhanko.sign.timestamps.aiohttp_client import HTTPTimeStamper
 
+from kortilla.corners import Corner
 from kortilla.errors import (
     DocumentNotSignableError,
     RelyingPartyError,
@@ -19,7 +20,6 @@ from kortilla.errors import (
 )
 from kortilla.revocation import Revocation
 from kortilla.signing.asice import finish_container, prepare_container
-from kortilla.signing.corners import Corner
 from kortilla.signing.own_card import OWN_CARD
 from kortilla.signing.pades import Appearance, finish_pdf, prepare_pdf
 from kortilla.signing.state import PreparedSignature

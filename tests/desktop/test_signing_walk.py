@@ -5,7 +5,12 @@ import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from jeepney import HeaderFields, message_bus, new_method_return
+from jeepney.io.blocking import open_dbus_connection
 
 from tests.cli.test_sign_own import TITLE, pdfsig
 from tests.desktop.test_screen import names, unnamed
@@ -14,7 +19,25 @@ from tests.pin_prompt.accessibility_bus import BUTTON, HEADING, open_accessibili
 from tests.support import cards
 from tests.support.screen import PATIENCE, open_screen
 
+NAME = "org.freedesktop.FileManager1"
 COMMAND = (sys.executable, "-I", "-m", "native_host.cli", "open")
+
+
+@contextmanager
+def file_manager(bus: str) -> Iterator[Callable[[], list[str]]]:
+    """A file manager on a bus. It returns the files that it is to show next."""
+    with open_dbus_connection(bus) as connection:
+        connection.send_and_get_reply(message_bus.RequestName(NAME))
+
+        def shown() -> list[str]:
+            while True:
+                message = connection.receive(timeout=PATIENCE)
+                if message.header.fields.get(HeaderFields.member) == "ShowItems":
+                    connection.send(new_method_return(message))
+                    files: list[str] = message.body[0]
+                    return files
+
+        yield shown
 
 
 def test_a_person_signs_a_pdf_and_checks_it_by_keyboard(
@@ -68,7 +91,10 @@ def test_a_person_signs_a_pdf_and_checks_it_by_keyboard(
             screen.wait_until(lambda: "Check a-signed.pdf" in names(bus, BUTTON))
             screen.wait_for_focus(window)
             screen.wait_until(lambda: unnamed(bus) == [])
-            screen.press("Return")
+            with file_manager(bus.session) as shown:
+                screen.press("shift+Tab", "Return")
+                assert shown() == [signed.as_uri()]
+            screen.press("Tab", "Return")
             screen.find("^Check – Kortilla$")
             screen.wait_until(
                 lambda: any("is valid." in each for each in names(bus, HEADING))

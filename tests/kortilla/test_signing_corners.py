@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from kortilla.corners import CORNERS, Corner, corner_box, turned_back
 from kortilla.signing.appearance import Appearance
-from kortilla.signing.corners import CORNERS, Corner, corner_box, turned_back
 from kortilla.signing.pdf import Placeholder
 from kortilla.testing import KortillaCard
 from tests.kortilla.signing_parts import pdf_of, signing_certificate

@@ -10,6 +10,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from native_host import history
+from native_host.desktop.choice import flush
 from native_host.desktop.page import PageBase, Services
 from native_host.desktop.parts import Row, RowsPanel, Sign, muted
 from native_host.gui.buttons import Button
@@ -52,7 +53,7 @@ class Page(PageBase):
     def _build(self) -> None:
         is_on = history.is_on()
         found = history.entries()
-        box = WrappingCheckBox(self.texts("history.switch"))
+        box = flush(WrappingCheckBox(self.texts("history.switch")))
         box.setChecked(is_on)
         box.clicked.connect(self._switch)
         panel = Panel()
@@ -72,7 +73,7 @@ class Page(PageBase):
             parts += [rows, self._foot()]
         self.fill(parts)
 
-    def _row(self, entry: history.Entry) -> QWidget:
+    def _row(self, entry: history.Entry) -> Row:
         what = entry.what if entry.what in _SIGNS else "identify"
         who = printable(entry.who) or self.texts("history.own")
         title = self.texts(f"history.{what}", who=who)
