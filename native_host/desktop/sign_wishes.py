@@ -38,7 +38,9 @@ class Wishes:
         self._corner: Corner = "bottom-left"
         #: The folder of the signed files; None puts each beside its original.
         self._out: Path | None = None
-        self._preview: MarkPreview | None = None
+        self.preview: MarkPreview | None = None
+        #: Whether the preview is to be brought in sight.
+        self.is_new = False
         self._painter: PagePainter | None = None
         #: The file and page of the picture, and the picture; None if there is none.
         self._pictured: tuple[Path, str] | None = None
@@ -68,7 +70,7 @@ class Wishes:
 
     def parts(self, files: Sequence[Path]) -> list[QWidget]:
         """Return the controls of the wishes for files."""
-        self._preview = None
+        self.preview = None
         parts: list[QWidget] = []
         pdfs = [each for each in files if is_pdf(each)]
         if pdfs:
@@ -117,15 +119,15 @@ class Wishes:
             self._painter.done.connect(self._show_picture)
         if self._picture is not None:
             name = self._texts("sign.preview", name=escape_name(pdf.name))
-            self._preview = MarkPreview(self._picture, self._corner, name)
-            return self._preview
+            self.preview = MarkPreview(self._picture, self._corner, name)
+            return self.preview
         waits = self._painter is not None
         return muted(
             self._texts("sign.preview.making" if waits else "sign.preview.none")
         )
 
     def _show_picture(self, picture: PagePicture | None) -> None:
-        self._painter, self._picture = None, picture
+        self._painter, self._picture, self.is_new = None, picture, True
         self._changed()
 
     def _radios(
@@ -165,8 +167,8 @@ class Wishes:
         for corner in CORNERS:
             if corner == name:
                 self._corner = corner
-        if self._preview is not None:
-            self._preview.set_corner(self._corner)
+        if self.preview is not None:
+            self.preview.set_corner(self._corner)
 
     def _where(self, files: Sequence[Path]) -> QWidget:
         choose = partial(self._choose_folder, files)

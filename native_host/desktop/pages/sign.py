@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QWidget
 
 from native_host.desktop.file_manager import open_file, show_in_folder
@@ -138,6 +139,14 @@ class Page(FilesPage):
                 rows.add(self._file(each))
             parts += [rows, *self.wishes.parts(self._files)]
         self.fill(parts, self._signing_foot())
+        if self.wishes.is_new:
+            self.wishes.is_new = False
+            QTimer.singleShot(0, self, self._reveal_preview)
+
+    def _reveal_preview(self) -> None:
+        """Bring the preview in sight, and with it the controls beside it."""
+        if self.wishes.preview is not None:
+            self.area.ensureWidgetVisible(self.wishes.preview)
 
     def _file(self, path: Path) -> Row:
         name = WrappingLabel(escape_name(path.name), bold=True)
