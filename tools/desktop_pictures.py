@@ -43,11 +43,15 @@ from native_host.pin_prompt.gui.render import offscreen_application
 from native_host.signature_check.check import CheckedFile
 from tests.kortilla.signing_parts import make_pdf
 
-__all__ = ["EACH", "STATES", "VARIANTS", "draw"]
+__all__ = ["EACH", "STATES", "VARIANTS", "Show", "Still", "draw"]
 
 _READER = "Esimerkkilukija CR-100"
 _FOLDER = Path("/home/aino/Asiakirjat")
 _LEASE, _ANNEX = "Vuokrasopimus – hyresavtal 2026.pdf", "Liite 1.pdf"
+
+
+#: Goes to a page, and fills it.
+Show = Callable[[Window], None]
 
 
 class Still(Background):
@@ -80,7 +84,7 @@ def _card(**changes: Any) -> Cards:
     return Cards((ReaderContent(_READER, True, status),))
 
 
-def _show_card(cards: Cards) -> Callable[[Window], None]:
+def _show_card(cards: Cards) -> Show:
     def show(window: Window) -> None:
         window.show_page("card")
         window.pages["card"]._show(cards)  # type: ignore[attr-defined] # of its class
@@ -127,9 +131,7 @@ def _show_signed(window: Window) -> None:
     window.pages["sign"]._ended({"files": made})  # type: ignore[attr-defined] # as above
 
 
-def _show_checked(
-    *problems: str, issuer: str = "authority"
-) -> Callable[[Window], None]:
+def _show_checked(*problems: str, issuer: str = "authority") -> Show:
     then = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
     certificate = CertificateFacts(
         "01F4", "DVV Citizen Certificates – G4R", then, then, "00" * 32, b""
@@ -216,7 +218,7 @@ def _show_history(window: Window) -> None:
 
 
 #: The pages, and what is on them.
-EACH: Mapping[str, Callable[[Window], None]] = {
+EACH: Mapping[str, Show] = {
     "card": _show_card(_card()),
     "sign": _choose_files,
     "check": _show_checked("REVOCATION_NOT_ASKED"),
@@ -225,7 +227,7 @@ EACH: Mapping[str, Callable[[Window], None]] = {
     "history": _show_history,
 }
 #: Other states.
-STATES: Mapping[str, Callable[[Window], None]] = {
+STATES: Mapping[str, Show] = {
     "card-locked": _show_card(_card(tries={"PIN1": 0, "PIN2": 1, "PUK": 5})),
     "card-new": _show_card(
         _card(activation="new", pinsSet={"PIN1": False, "PIN2": False})

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The foot of a page: a note at the left and buttons at the right."""
+"""The foot of a page: a note and buttons; and buttons in a line."""
 
 from collections.abc import Sequence
 
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QPushButton, QWidget
 
@@ -10,7 +11,7 @@ from native_host.desktop.parts import muted
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["PageFoot"]
+__all__ = ["ButtonLine", "PageFoot"]
 
 #: The least width of the note beside the buttons, in pixels where body text has 15.
 _NOTE = 200
@@ -68,3 +69,24 @@ class PageFoot(QWidget):
             divider = tokens_for(self.palette()).divider
             painter = QPainter(self)
             painter.fillRect(left, 0, self.width() - 2 * left, line, divider)
+
+
+class ButtonLine(QWidget):
+    """Buttons beside each other at the left; without room, below each other."""
+
+    def __init__(self, buttons: Sequence[QPushButton]) -> None:
+        super().__init__()
+        self._wide = sum(each.sizeHint().width() + dp(12) for each in buttons)
+        self._parts = QBoxLayout(_ROW, self)
+        self._parts.setContentsMargins(0, dp(6), 0, dp(2))
+        self._parts.setSpacing(dp(12))
+        for each in buttons:
+            self._parts.addWidget(each)
+        self._parts.addStretch(1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        self._parts.setDirection(_ROW if self._wide <= self.width() else _COLUMN)
+        super().resizeEvent(event)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        return QSize(dp(_NOTE), super().minimumSizeHint().height())
