@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 from native_host.gui.sizes import dp
 from native_host.gui.tokens import tokens_for
 
-__all__ = ["ScrolledSheet", "Sheet"]
+__all__ = ["PlainScrollBar", "ScrolledSheet", "Sheet"]
 
 
 class ScrolledSheet(QScrollArea):
@@ -25,7 +25,7 @@ class ScrolledSheet(QScrollArea):
         super().__init__()
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
-        self.setVerticalScrollBar(_Bar())
+        self.setVerticalScrollBar(PlainScrollBar())
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setWidget(sheet)
@@ -42,8 +42,12 @@ class Sheet(QWidget):
         return QSize(least.width(), self.heightForWidth(view.width()))
 
 
-class _Bar(QScrollBar):
+class PlainScrollBar(QScrollBar):
     """A handle without a groove. The style's mouse and keyboard stay."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent, False)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         option = QStyleOptionSlider()
@@ -57,7 +61,6 @@ class _Bar(QScrollBar):
         tokens = tokens_for(self.palette())
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), tokens.window)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(tokens.ink if self.isSliderDown() else tokens.edge)
         inset = max((handle.width() - dp(7)) / 2, 0)

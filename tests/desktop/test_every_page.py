@@ -46,3 +46,14 @@ def test_all_is_named_and_nothing_is_cut(
         assert sheet is not None
         assert sheet.minimumSizeHint().width() <= page.area.viewport().width()
         assert page.minimumSizeHint().width() <= page.width()
+
+
+def test_all_pages_stay_in_sight_in_a_low_window(
+    application: QApplication, window: Window
+) -> None:
+    pages = window.sidebar.list
+    for height in (680, 320):
+        window.resize(480, height)
+        settle(application)
+        last = pages.visualItemRect(pages.item(pages.count() - 1))
+        assert pages.viewport().rect().contains(last)
