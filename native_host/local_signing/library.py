@@ -12,6 +12,7 @@ from typing import Any
 
 from pyhanko.sign.timestamps.aiohttp_client import HTTPTimeStamper
 
+from kortilla.corners import Corner
 from kortilla.errors import (
     DocumentNotSignableError,
     RelyingPartyError,
@@ -70,10 +71,10 @@ async def prepare_one(
     pdf: bytes,
     *,
     certificate: bytes,
-    mark: tuple[int, tuple[int, int, int, int]] | None,
+    mark: tuple[int, tuple[int, int, int, int] | Corner] | None,
     max_bytes: int,
 ) -> PreparedSignature:
-    """Prepare a signed PDF. ``mark`` is the page, from 0, and the box in points.
+    """Prepare a signed PDF. ``mark`` is the page, from 0, and the box or a corner.
 
     Raises ``DocumentNotSignableError``.
     """

@@ -358,6 +358,7 @@ def test_a_time_stamping_service_that_fails_costs_no_signature(
         ["sopimus.pdf", "--visible", "0:1,1"],
         ["sopimus.pdf", "--visible", "1:1,1,0,5"],
         ["sopimus.pdf", "--visible", "1:9000,1"],
+        ["sopimus.pdf", "--visible", "last:left"],
         ["sopimus.pdf", "--hash", "AAAA"],
         ["sopimus.pdf", "--origin", "https://service.example", "-o", "x"],
     ],

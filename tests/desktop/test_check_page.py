@@ -78,7 +78,7 @@ def test_plain_words_come_first_and_details_are_folded(
     said = words(page)
     assert "a-signed.pdf" in said
     assert "The signature is valid." in " ".join(headings(page))
-    assert "What was signed is intact." in said
+    assert "What was signed has not been changed." in said
     assert any("clock of the signer" in each for each in said)
     assert "Whether the certificate was revoked was not asked." in said
     [mark] = page.findChildren(MockCardMark)
@@ -197,10 +197,10 @@ def test_files_are_dropped_and_never_moved(
         Qt.KeyboardModifier.NoModifier,
     )
     entering = QDragEnterEvent(QPoint(5, 5), *given)
-    application.sendEvent(page.viewport(), entering)
+    application.sendEvent(page.area.viewport(), entering)
     assert entering.isAccepted()
     event = QDropEvent(QPointF(5, 5), *given)
-    application.sendEvent(page.viewport(), event)
+    application.sendEvent(page.area.viewport(), event)
     assert event.dropAction() == Qt.DropAction.CopyAction
     until(lambda: page._running is None)
     assert "Nobody has signed this file." in headings(page)
