@@ -248,7 +248,7 @@ def test_the_page_switches_shows_saves_and_deletes(
     assert "a.pdf" in words(page)
     do(who="")  # the person's own files
     page.window_activated()
-    assert "Signature: On this computer" in words(page)
+    assert "Signature: on this computer" in words(page)
     assert unnamed(window) == []
 
     saved = tmp_path / "saved.json"
