@@ -282,7 +282,7 @@ async def test_a_person_with_a_keyboard_activates_a_card_from_the_real_popup(
     house = House(tmp_path, "chromium", pristine)
     house.card.remake(state="new")
     on = {"DISPLAY": screen.display, "QT_QPA_PLATFORM": "xcb"}
-    house.serve(environment=on)
+    house.serve(environment=on, anew=True)
     async with Chromium.launch(
         house.home,
         environment={**house.environment, **on},

@@ -79,7 +79,7 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
 ) -> None:
     """The window is the real one on a real screen, and only keys are pressed."""
     card = browser.house.card
-    browser.house.serve(environment=on(screen))
+    browser.house.serve(environment=on(screen), anew=True)
     await tab.click("#identify")
     window = await asyncio.to_thread(screen.find, TITLE)
     await asyncio.to_thread(screen.wait_for_focus, window)
@@ -93,7 +93,7 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
 async def test_a_person_closes_the_window_with_a_key(
     browser: Browser, tab: Tab, screen: Screen
 ) -> None:
-    browser.house.serve(environment=on(screen))
+    browser.house.serve(environment=on(screen), anew=True)
     await tab.click("#identify")
     window = await asyncio.to_thread(screen.find, TITLE)
     await asyncio.to_thread(screen.wait_for_focus, window)

@@ -319,7 +319,7 @@ async def test_a_person_types_a_wrong_pin_and_then_the_right_one(
 ) -> None:
     """The window is the real one on a real screen, and only keys are pressed."""
     card = browser.house.card
-    browser.house.serve(environment=on(screen))
+    browser.house.serve(environment=on(screen), anew=True)
     page = await Page.open(await open_tab(), site.fresh())
     await page.ask_script(request(THREE))
     window = await asyncio.to_thread(screen.find, TITLE)

@@ -111,7 +111,7 @@ async def test_the_window_stays_until_the_person_has_read_what_was_interrupted(
     """The window is the real one on a real screen, and only keys are pressed."""
     card, fault = browser.house.card, Fault("card-pulled", on="verify", skip=1)
     card.state.set_faults(fault)
-    browser.house.serve(environment=on(screen))
+    browser.house.serve(environment=on(screen), anew=True)
     page = await Page.open(await open_tab(), site.fresh())
     await page.ask_script(request(THREE))
     window = await asyncio.to_thread(screen.find, TITLE)
