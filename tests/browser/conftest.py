@@ -144,11 +144,9 @@ async def visit(door: Door, open_tab: OpenTab, site: Site) -> Visit:
 @pytest_asyncio.fixture(loop_scope="session")
 async def new_minute(browser: Browser) -> None:
     """A function that resets the extension's limit of requests without a click."""
-    view = await browser.open_view("options/options.html")
-    await ready(view)  # its check of the program is no start of the test's
+    view = await browser.open_view("icons/kortilla.svg")  # it starts no host
     await view.evaluate("chrome.storage.session.remove('unprompted')")
     await view.close()
-    await browser.house.empty()
 
 
 @pytest.fixture
