@@ -10,9 +10,9 @@ import pytest
 
 from kortilla.testing import KortillaCard
 from tests.kortilla.browser import COOKIE, Browser, code, log_in
+from tests.kortilla.django_service import BUSY
 from tests.kortilla.pki import ORIGIN, SATU, Leaf
 from tests.kortilla.redis_server import RedisServer
-from tests.kortilla.serving import BUSY
 from tests.kortilla.sites import NAMES, WSGI_NAMES, RunningSite
 
 ROUTES = ["challenge", "login", "logout"]

@@ -47,7 +47,9 @@ def gunicorn(
     """Run two workers; they must exit properly and log no error."""
     for name, ca in {"ca": scene.ca, "root": scene.root}.items():
         (folder / f"{name}.der").write_bytes(ca.der)
-    service = f"tests.kortilla.serving:wsgi({str(folder)!r}, {redis.url!r}, 'both')"
+    service = (
+        f"tests.kortilla.django_service:wsgi({str(folder)!r}, {redis.url!r}, 'both')"
+    )
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         tempfile.TemporaryFile("w+") as log,
