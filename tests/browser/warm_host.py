@@ -121,6 +121,7 @@ class _Host:
 def _serve(listener: socket.socket) -> None:
     """Fork for each relay until the standard input ends."""
     import_all()
+    server = os.getpid()
 
     def accept(selector: selectors.BaseSelector) -> None:
         relay = listener.accept()[0]
@@ -129,7 +130,7 @@ def _serve(listener: socket.socket) -> None:
             relay.close()
             return
         if not (pid := os.fork()):
-            _become_host(relay, message, streams)
+            _become_host(server, relay, message, streams)
         for stream in streams:
             os.close(stream)
         _Host(pid, relay).watch(selector)
@@ -145,8 +146,10 @@ def _serve(listener: socket.socket) -> None:
             key.data(selector)
 
 
-def _become_host(relay: socket.socket, message: bytes, streams: list[int]) -> NoReturn:
-    die_with_parent()
+def _become_host(
+    server: int, relay: socket.socket, message: bytes, streams: list[int]
+) -> NoReturn:
+    die_with_parent(server)
     told = relay.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     launched, *_ = _CREDENTIALS.unpack(told)
     with contextlib.suppress(OSError):  # killed already, and soon this process too
