@@ -16,6 +16,7 @@ from native_host.browsers.native_messaging.hosts import OWN_HOST
 from native_host.browsers.native_messaging.launcher import launcher, python_path
 from native_host.browsers.table import Family
 from tests.browser.warm_host import relay_command
+from tests.support import cards
 from tools.demo.demo_home import DemoHome
 
 __all__ = ["Card", "House", "end_of"]
@@ -60,7 +61,8 @@ class Card:
 
     def remake(self, *, profile: str = "v5", state: str = "active") -> None:
         """Replace the card with one of another kind."""
-        MockCardState.create(self.folder, profile=profile, state=state, replace=True)
+        shutil.rmtree(self.folder)
+        cards.new_card(self.folder, profile, state)
 
     @property
     def state(self) -> MockCardState:
