@@ -43,8 +43,8 @@ async def bare_browser(house: House, authority: Authority) -> AsyncIterator[Brow
         yield browser
 
 
-async def test_pages_that_were_open_before_the_extension_have_it(
-    bare_browser: Browser, site: Site
+async def test_pages_that_were_open_before_the_extension_have_it_also_after_an_update(
+    house: House, bare_browser: Browser, site: Site
 ) -> None:
     """All are open before it comes, since each start of a browser takes seconds."""
     plain, button, framing, loading = [
@@ -73,6 +73,7 @@ async def test_pages_that_were_open_before_the_extension_have_it(
         while not await loading.tab.evaluate(is_new):
             pass
     await _answers_once(loading)
+    await _goes_on_after_an_update(house, bare_browser, plain)
 
 
 async def _press_button(page: Page) -> None:
@@ -119,18 +120,13 @@ async def _frames_ask_as_others(page: Page) -> None:
     assert [action for action in actions if action.startswith("blank")] == []
 
 
-async def test_a_page_goes_on_after_an_update(
-    house: House, bare_browser: Browser, site: Site
-) -> None:
+async def _goes_on_after_an_update(house: House, browser: Browser, page: Page) -> None:
     """A reinstallation ends the old script: Firefox answers no pending request."""
     async with Door() as door:
         house.serve(prompt_command=door.command)
-        await bare_browser.install(extension_folder())
-        page = await Page.open(await bare_browser.new_tab(), site.fresh())
-        await _answers_once(page)
         await page.ask(authenticate())
         await door.opened()
-        await bare_browser.install(extension_folder())
+        await browser.install(extension_folder())
         await _answers_once(page)
         if house.family == "chromium":
             failure = await page.failure("kortilla:authenticate", "1")
