@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from native_host.doctor.examination import Check
 from native_host.doctor.findings import Finding, Place
 from tests.browsers_install.nss_databases import make_profile
 from tests.cli.conftest import Outcome
+from tests.cli.terminal import KORTILLA
 from tests.support import cards
 
 __all__ = [
@@ -41,7 +41,6 @@ __all__ = [
     "without_entry",
 ]
 
-KORTILLA = (sys.executable, "-I", "-m", "native_host.cli")
 DOCTOR = ("doctor", "--card", "mock", "--lang", "en")
 LAUNCHER = ".local/share/kortilla/host/kortilla-host"
 CHROMIUM = ".config/chromium/NativeMessagingHosts/fi.kortilla.host.json"

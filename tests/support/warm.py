@@ -44,6 +44,14 @@ _BESIDE = ("asn1crypto.x509", "cryptography.x509", "idna", "smartcard.scard", "u
 _MESSAGE = 1 << 17  # bytes of a request
 
 
+# As setsid(1) does with --ctty.
+_TAKE_TERMINAL = """
+import fcntl, os, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+"""
+
+
 class WarmProcess:
     """The process, with the part of ``subprocess.Popen`` that tests use.
 
@@ -91,13 +99,25 @@ class WarmProcess:
 
 
 def start(
-    code: str, arguments: Sequence[str], environment: Mapping[str, str]
+    code: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    terminal: int | None = None,
 ) -> WarmProcess:
-    """Run Python code with ``sys.argv`` and an environment; its streams are pipes."""
+    """Run Python code with ``sys.argv`` and an environment; its streams are pipes.
+
+    With a ``terminal`` that becomes its input, its error output, and what controls it.
+    """
     control = _control()
-    their_in, our_in = os.pipe()
     our_out, their_out = os.pipe()
-    our_err, their_err = os.pipe()
+    if terminal is None:
+        their_in, our_in = os.pipe()
+        our_err, their_err = os.pipe()
+    else:
+        their_in, their_err = os.dup(terminal), os.dup(terminal)
+        our_in, our_err = (os.open(os.devnull, os.O_RDWR) for _ in range(2))
+        code = _TAKE_TERMINAL + code
     our_status, their_status = os.pipe()
     theirs = [their_in, their_out, their_err, their_status]
     asked = [code, [*arguments], {**environment}, str(Path.cwd())]
