@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support import cards
 from tests.support.markers import mark
-from tests.support.scheduling import Scheduling, place_in_order
+from tests.support.scheduling import Scheduling, arrange
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
 _ENOUGH = 1 << 30  # bytes
@@ -86,7 +86,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(trylast=True, specname="pytest_collection_modifyitems")
 def pytest_collection_sort(items: list[pytest.Item]) -> None:
     """Put the longest first, and each browser's tests together."""
-    items.sort(key=place_in_order)
+    arrange(items)
 
 
 @pytest.hookimpl(optionalhook=True)

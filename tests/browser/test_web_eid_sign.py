@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from tests.browser.conftest import Visit
-from tests.browser.in_turn import only_in_firefox
+from tests.browser.in_turn import only_in_chromium
 from tests.browser.signing import P384, PIN2
 from tests.browser.site import Page
 from tests.browser.window import Door, Window
@@ -69,7 +69,7 @@ async def test_web_eid_signs_a_hash_in_two_steps(visit: Visit, door: Door) -> No
     ]
 
 
-@only_in_firefox
+@only_in_chromium
 async def test_another_certificate_than_the_cards_signs_nothing(
     visit: Visit, door: Door
 ) -> None:

@@ -6,10 +6,12 @@ one browser go to one worker, and all other tests of a file. What takes longest 
 first, so that no worker is left with it at the end.
 """
 
-import pytest
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # it has no types
+from pathlib import Path
 
-__all__ = ["Scheduling", "browser_of", "place_in_order"]
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+__all__ = ["Scheduling", "arrange", "browser_of"]
 
 _FAMILIES = ("firefox", "chromium")
 
@@ -23,20 +25,34 @@ def browser_of(nodeid: str) -> str | None:
     return next((each for each in _FAMILIES if each in parameters), None)
 
 
-def place_in_order(item: pytest.Item) -> tuple[int, str]:
-    """Return the key to sort tests by: what takes longest comes first.
+def arrange(items: list[pytest.Item]) -> None:
+    """Sort tests: what takes longest comes first.
 
-    A browser's tests come together, as another's in between would restart it. Within
-    them a file's tests do, which may share another browser.
+    A browser's tests come together, as another's in between would restart it. So do a
+    file's tests, which may share what takes long to start.
     """
-    family = browser_of(item.nodeid)
-    if family is not None:
-        return _FAMILIES.index(family), str(item.path)
+    places: dict[Path, int] = {}
+    for item in items:
+        place = _place(item)
+        places[item.path] = min(place, places.get(item.path, place))
+
+    def key(item: pytest.Item) -> tuple[int, str]:
+        family = browser_of(item.nodeid)
+        if family is not None:
+            return _FAMILIES.index(family), str(item.path)
+        return len(_FAMILIES) + places[item.path], ""
+
+    items.sort(key=key)
+
+
+def _place(item: pytest.Item) -> int:
     markers = {mark.name for mark in item.iter_markers()}
-    return 2 if "browser" in markers else 3 if "slow" in markers else 4, ""
+    if "browser" in markers:
+        return 0
+    return 1 if markers & {"slow", "window", "pcscd"} else 2
 
 
-class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # nor has its class
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc] # it has no types
     """Hands out the tests of a browser, or of a file, as one piece, in their order."""
 
     def __init__(self, config: pytest.Config, log: object = None) -> None:
