@@ -12,7 +12,7 @@ from kortilla.testing import KortillaCard
 from tests.kortilla.browser import COOKIE, Browser, code, log_in
 from tests.kortilla.pki import ORIGIN, SATU, Leaf
 from tests.kortilla.redis_server import RedisServer
-from tests.kortilla.serving import BUSY
+from tests.kortilla.service import BUSY
 from tests.kortilla.sites import NAMES, WSGI_NAMES, RunningSite
 
 ROUTES = ["challenge", "login", "logout"]

@@ -56,7 +56,7 @@ def gunicorn(
             [
                 *(sys.executable, "-m", "gunicorn", "--workers=2"),
                 *("--no-control-socket", "--bind", f"fd://{listener.fileno()}"),
-                *(*options, f"tests.kortilla.serving:{application}{arguments}"),
+                *(*options, f"tests.kortilla.{application}_service:wsgi{arguments}"),
             ],
             pass_fds=[listener.fileno()],
             stderr=log,
@@ -73,7 +73,7 @@ def gunicorn(
         assert "closed" not in text, text
 
 
-@pytest.fixture(params=["wsgi sync", "wsgi_flask gthread", "wsgi sync --preload"])
+@pytest.fixture(params=["django sync", "flask gthread", "django sync --preload"])
 def site(
     request: pytest.FixtureRequest, tmp_path: Path, scene: Scene, redis: RedisServer
 ) -> Iterator[RunningSite]:

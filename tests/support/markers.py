@@ -45,6 +45,7 @@ PLACES = {
     "card/test_faults.py": "slow",
     "card/test_reader_events.py": "slow",
     "cli/test_doctor.py": "slow",
+    "cli/test_doctor_surroundings.py": "slow",
     "cli/test_ends.py": "slow",
     "cli/test_identify.py": "slow",
     "host/test_caller.py": "slow",
