@@ -9,10 +9,15 @@ import pytest
 from PySide6.QtWidgets import QProgressBar
 
 from native_host.desktop.prompts import Command
+from native_host.local_signing.signing import Wish, sign_own_files
+from native_host.mock_card.source import MockCardSource
+from native_host.operations.prompting import Context
+from native_host.pin_prompt.model import Progress
 from tests.desktop.conftest import Open, buttons, unnamed, words
 from tests.desktop.test_self_check import until
 from tests.desktop.test_sign_page import page_with
 from tests.kortilla.signing_parts import make_pdf
+from tests.pin_prompt.test_window_prompt import scripted
 from tests.support import cards
 
 
@@ -81,3 +86,27 @@ def test_a_command_that_is_ended_at_once_is_a_cancellation(
     command.cancel()
     assert command.run() == {"error": {"code": "USER_CANCELLED"}}
     assert not [*files[0].parent.glob("*signed*")]
+
+
+async def test_a_batch_that_is_stopped_keeps_what_was_signed(
+    files: list[Path], tmp_path: Path
+) -> None:
+    card = cards.new_card(tmp_path / "card")
+    typist = """
+opened = hear(); say(type='visible')
+for line in sys.stdin:
+    message = json.loads(line)
+    if message['type'] == 'ask-pin':
+        say(type='pin', number=message['number'], digits='123456')
+"""
+    async with scripted(typist) as (prompt, _), MockCardSource(card.folder) as source:
+
+        def stop(_word: str, progress: Progress | None) -> None:
+            if progress and progress.done == 3:
+                assert prompt.cancel()
+
+        wish = Wish(files=tuple(files), language="en")
+        outcome = await sign_own_files(Context(source, prompt, stop), wish)
+    made = [each.path.name for each in outcome.made]
+    assert made == ["0-signed.pdf", "1-signed.pdf", "2-signed.pdf"]
+    assert len(outcome.failed) == 17
