@@ -55,7 +55,7 @@ class PagePainter(QObject):
         super().__init__(QCoreApplication.instance())
         self._process = QProcess(self)
         self._process.setProgram(_PROGRAM[0])
-        self._process.setArguments([*_PROGRAM[1:], page])
+        self._process.setArguments([*_PROGRAM[1:], page, str(os.getpid())])
         # It inherits no environment variables and no open files.
         self._process.setProcessEnvironment(QProcessEnvironment())
         self._process.setStandardInputFile(os.fspath(pdf))

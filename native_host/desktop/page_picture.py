@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The program that draws a page of a PDF, in a process of its own with limits.
 
-``python -I -m native_host.desktop.page_picture last`` (or ``first``) reads the PDF from
-standard input, which must be a file. It writes ``HEAD`` (width and height in pixels,
+``python -I -m native_host.desktop.page_picture last WINDOW`` (or ``first``) reads the
+PDF from standard input, which must be a file. WINDOW is the number of the window's
+process. It writes ``HEAD`` (width and height in pixels,
 and in points as the page is shown), then the pixels row by row from the top, three
 bytes each: red, green, blue. The exit status is 0, or another number when there is no
 picture.
@@ -12,11 +13,13 @@ Poppler's pdfinfo and pdftoppm read the PDF, in processes that inherit the limit
 
 import contextlib
 import ctypes
+import os
 import re
 import signal
 import struct
 import subprocess
 import sys
+from functools import partial
 
 from native_host.hardening import die_with_parent
 
@@ -44,7 +47,7 @@ _IMAGE = re.compile(rb"P6\n([0-9]{1,5}) ([0-9]{1,5})\n255\n")
 
 def main() -> int:
     """Draw and return the exit status. A crash or a limit may come first."""
-    _limit()
+    _limit(int(sys.argv[2]))
     number = "1" if sys.argv[1] == "first" else _last(_run("pdfinfo", _INPUT))
     page = ("-f", number, "-l", number)
     width, height = _size(_run("pdfinfo", *page, _INPUT))
@@ -91,14 +94,14 @@ def _run(*command: str) -> bytes:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             check=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=partial(die_with_parent, os.getpid()),
         )
     except (OSError, subprocess.CalledProcessError):
         raise SystemExit(1) from None
     return done.stdout
 
 
-def _limit() -> None:
+def _limit(window: int) -> None:
     with contextlib.suppress(ImportError):  # Windows has no such limits
         import resource
 
@@ -115,7 +118,7 @@ def _limit() -> None:
         # A file that would grow gives an error, and no signal.
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     # The window may end at any moment, and does not wait for this one.
-    die_with_parent()
+    die_with_parent(window)
     if sys.platform == "linux":
         _leave_network()
 

@@ -128,7 +128,7 @@ def test_the_other_process_has_limits(tmp_path: Path) -> None:
     code = f"""
 import resource, {page_picture.__name__} as picture
 picture._PATH = {os.defpath!r}
-picture._limit()
+picture._limit({os.getpid()})
 print(*(resource.getrlimit(each)[0] for each in (
     resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_FSIZE)))
 print(picture._run("cat", "/proc/self/limits").decode())
@@ -150,7 +150,7 @@ def test_a_title_can_not_name_another_page(tmp_path: Path) -> None:
     title = "/Title(x\\nPages:           9\\nPage    1 size: 1 x 1 pts)"
     info = f"/Root 1 0 R/Info<<{title}>>".encode()
     pdf.write_bytes(make_pdf(pages=2).replace(b"/Root 1 0 R", info))
-    command = [*PROGRAM, "last"]
+    command = [*PROGRAM, "last", str(os.getpid())]
     with pdf.open() as file:
         done = subprocess.run(command, stdin=file, capture_output=True, check=True)
     assert HEAD.unpack_from(done.stdout)[2:] == (595, 842)
