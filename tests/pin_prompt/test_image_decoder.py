@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A separate process decodes pictures; it can be ended and has no secrets."""
 
+import contextlib
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from native_host.pin_prompt.decode import HEAD, MOST_PIXELS
 from native_host.pin_prompt.gui import image_decoder
 from native_host.pin_prompt.gui.image_decoder import ImageDecoder
 from tests.pin_prompt.pictures import huge_png, picture, slow_jpeg
+from tests.support.screen import PATIENCE
 
 WAIT = QEventLoop.ProcessEventsFlag.WaitForMoreEvents
 
@@ -102,6 +105,42 @@ def test_a_picture_of_thousands_of_scans_is_given_up(opened: Open) -> None:
     # The decoder's own limit of ten seconds of processor time is too long for a test.
     resource.prlimit(slow.pid, resource.RLIMIT_CPU, (1, 1))
     assert slow.wait() is None
+
+
+# Starts a decoder, and tells its process.
+WINDOW = """
+import os, subprocess, sys
+program = [sys.executable, "-I", "-m", "native_host.pin_prompt.decode"]
+decoder = subprocess.Popen([*program, "jpeg", str(os.getpid())], stdin=0)
+print(decoder.pid, flush=True)
+decoder.wait()
+"""
+
+
+def test_a_decoder_ends_with_its_window(tmp_path: Path) -> None:
+    file = tmp_path / "slow.jpeg"
+    file.write_bytes(slow_jpeg())
+    with file.open("rb") as data:
+        window = subprocess.Popen(
+            [sys.executable, "-I", "-c", WINDOW], stdin=data, stdout=subprocess.PIPE
+        )
+    assert window.stdout
+    with window.stdout:
+        decoder = int(window.stdout.readline())
+    ends = os.pidfd_open(decoder)
+    try:
+        loaded = Path(f"/proc/{decoder}/maps")
+        while "QtGui" not in loaded.read_text():
+            os.sched_yield()
+        # Now its limit of processor time can't be what ends it.
+        os.kill(decoder, signal.SIGSTOP)
+        window.kill()
+        window.wait()
+        assert select.select([ends], [], [], PATIENCE)[0], "it is still there"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(ends, signal.SIGKILL)
+        os.close(ends)
 
 
 def test_a_decoder_that_starts_after_the_end_of_its_window_ends() -> None:
