@@ -23,7 +23,7 @@ PIP_INSTALL := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --qui
 
 .DEFAULT_GOAL := help
 .PHONY: help program deb setup demo extension test test-debian test-fast test-packaging
-.PHONY: check bench lock clean
+.PHONY: check docs bench lock clean
 .PHONY: packages-python packages-program packages-card packages-demo packages-test
 .PHONY: packages-check packages-debian bytecode
 
@@ -68,6 +68,10 @@ check: packages-check $(VENV)/dev.stamp node_modules/stamp ## Check style, types
 	node_modules/.bin/tsc --project tsconfig.json
 	$(BIN)/python tools/lint_extension.py
 	$(BIN)/python -m pytest -q tests/repository
+
+docs: $(VENV)/dev.stamp ## Write the reference of the library for web services, into build/docs.
+	@rm -rf build/docs
+	@$(BIN)/python -m tools.api_reference build/docs
 
 extension: | packages-python ## Pack the extension for the browsers' stores, into build/extension.
 	@$(PYTHON) tools/pack_extension.py build/extension

@@ -26,6 +26,7 @@ from kortilla.web.sessions import SessionStore
 
 __all__ = ["Check", "Health", "Status", "check_health"]
 
+#: A service with a part that failed is not ready; a warning is for people.
 Status = Literal["ok", "warning", "failed"]
 
 #: How long ago an answer of a source says something about now.

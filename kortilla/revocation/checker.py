@@ -39,6 +39,7 @@ __all__ = ["By", "Revocation"]
 
 logger = logging.getLogger(__name__)
 
+#: What a checker asks: a responder, a list, both, or a list if no responder answers.
 By = Literal["ocsp", "crl", "both", "ocsp-or-crl"]
 
 _OCSP_OCTETS = 32 * 1024

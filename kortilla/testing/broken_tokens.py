@@ -176,6 +176,7 @@ _PARSE = "AUTH_TOKEN_PARSE"
 _SIGNATURE = "AUTH_TOKEN_SIGNATURE_VALIDATION"
 _CERTIFICATE = "USER_CERTIFICATE_PARSE"
 
+#: Each way to break a token, with the code of the error that must refuse it.
 BROKEN_TOKENS: tuple[BrokenToken, ...] = (
     BrokenToken(
         TokenFault.WRONG_ORIGIN,

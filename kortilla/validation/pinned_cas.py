@@ -43,6 +43,7 @@ class PinnedCertificate:
         return "test" if self.test else "authority"
 
 
+#: The authority's CA certificates and test CAs, by SHA-256 fingerprint.
 PINS = (
     PinnedCertificate(
         "DVV Citizen Certificates - G4E",

@@ -35,6 +35,7 @@ __all__ = [
 #: Random bytes in a nonce; its base64 text has 44 characters.
 NONCE_BYTES = 32
 _NONCE_CHARACTERS = 44
+#: The longest time between a challenge and its login.
 NONCE_LIFETIME = timedelta(minutes=5)
 
 #: The challenges that one session may have open, one for each browser tab.

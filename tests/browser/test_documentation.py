@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The service in docs/developers.md works in a browser."""
+"""The first services of docs/login.md and docs/signing.md work in a browser."""
 
 import runpy
 import socket
@@ -28,8 +28,8 @@ async def test_the_examples_log_in_and_sign(
     """The examples work as written, with the automatic prompt."""
     browser.house.configure(prompt="automatic")
     files = [tmp_path / "service.py", tmp_path / "signing.py"]
-    for file, example in zip(files, blocks("developers.md", "python"), strict=False):
-        file.write_text(example)
+    for file, guide in zip(files, ("login.md", "signing.md"), strict=True):
+        file.write_text(blocks(guide, "python")[0])
     service, signing = (runpy.run_path(str(file)) for file in files)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         origin = f"https://n0.service.example:{listener.getsockname()[1]}"

@@ -357,7 +357,7 @@ async def test_the_example_of_the_guide(
     trust: Trust, leaf: Leaf, tmp_path: Path
 ) -> None:
     example = tmp_path / "example.py"
-    example.write_text(blocks("operations.md", "python")[2])
+    example.write_text(blocks("operations.md", "python")[0])
     defined = runpy.run_path(str(example))
     log = tmp_path / "audit.jsonl"
     service: LoginService = defined["create_service"](trust, str(log), KEY)

@@ -198,7 +198,7 @@ async def test_the_example_of_the_guide(
     kortilla_card: KortillaCard, tmp_path: Path
 ) -> None:
     example = tmp_path / "example.py"
-    example.write_text(blocks("operations.md", "python")[1])
+    example.write_text(blocks("signing.md", "python")[2])
     defined = runpy.run_path(str(example))
     trust = Trust.from_folder(kortilla_card.folder, test=True)
     service = LoginService(origin=ORIGIN, trust=trust)

@@ -418,6 +418,6 @@ async def test_trust_update_goes_through_a_proxy(
 
 
 def test_the_guide_lists_every_host_that_has_to_be_reached() -> None:
-    guide = (DOCS / "developers.md").read_text()
+    guide = (DOCS / "operations.md").read_text()
     for url in map(URL, ADDRESSES):
         assert f"`{url.host}` | {url.port} |" in guide

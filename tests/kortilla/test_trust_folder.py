@@ -309,7 +309,7 @@ def test_a_policy_that_allows_too_much_is_refused(wrong: str, ca: CA) -> None:
 
 async def test_the_examples_of_the_guide(place: Path, ca: CA, tmp_path: Path) -> None:
     example = tmp_path / "example.py"
-    example.write_text(blocks("operations.md", "python")[3])
+    example.write_text(blocks("operations.md", "python")[1])
     create = runpy.run_path(str(example))["create_service"]
     service: LoginService = create(str(place), [fingerprint(ca)], [])
     assert names(service.trust) == ["SPECIMEN Issuing CA"]
@@ -321,7 +321,7 @@ async def test_the_examples_of_the_guide(place: Path, ca: CA, tmp_path: Path) ->
             each.join(WAIT)
     await service.close()
 
-    example.write_text(blocks("operations.md", "python")[4])
+    example.write_text(blocks("operations.md", "python")[2])
     app = web.Application()
     store = MemorySessionStore()
     test_service = LoginService(origin=ORIGIN, trust=ca.trust(), clock=lambda: NOW)

@@ -18,6 +18,7 @@ from kortilla.signing.verification.xml_signature import examine_signature
 
 __all__ = ["MIMETYPE", "examine_container"]
 
+#: The media type of an ASiC-E container.
 MIMETYPE = "application/vnd.etsi.asic-e+zip"
 _FOLDER = "META-INF/"
 _MANIFEST = "{urn:oasis:names:tc:opendocument:xmlns:manifest:1.0}"
